@@ -1,0 +1,110 @@
+"""The exception tree. Every message says what, which value, the limit, where, and what to do.
+
+    QuakecastError
+    +-- BadInput                  the user can mend it: recipe, date, option, folder     exit code 2
+    |   +-- BadRecipe             one or more problems in a recipe file, all listed
+    |   +-- BadDate
+    |   +-- NotWritable
+    +-- CatalogError              the catalogue could not be read
+    |   +-- CatalogUnreachable    network, time-out, 5xx after retries
+    |   +-- CatalogRefused        4xx: our request is wrong
+    |   +-- CatalogTruncated      fewer rows than counted, or a cut body
+    |   +-- CatalogMalformed      the body is not what was asked for (HTML, wrong header)
+    +-- StoreError
+    |   +-- StoreBusy             another process writes
+    |   +-- SchemaTooNew          database written by a newer quakecast
+    +-- ModelError
+    |   +-- CorruptModel          a model directory that cannot be trusted
+    |   +-- NotTrainable          too few target days, or no coverage
+    +-- NotScoreable              the catalogue has not been read for this recipe
+    +-- DeliveryError
+        +-- DeliveryRefused       permanent: do not retry
+        +-- DeliveryFailed        temporary: retry later
+"""
+
+
+class QuakecastError(Exception):
+    """Root of everything quakecast raises on purpose; `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class BadInput(QuakecastError):
+    exit_code = 2
+
+
+class BadRecipe(BadInput):
+    """All problems of one recipe file; `problems` holds one line each."""
+
+    def __init__(self, file: str, problems: list[str]) -> None:
+        self.file = file
+        self.problems = problems
+        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
+
+
+class BadDate(BadInput):
+    pass
+
+
+class NotWritable(BadInput):
+    pass
+
+
+class CatalogError(QuakecastError):
+    pass
+
+
+class CatalogUnreachable(CatalogError):
+    pass
+
+
+class CatalogRefused(CatalogError):
+    pass
+
+
+class CatalogTruncated(CatalogError):
+    pass
+
+
+class CatalogMalformed(CatalogError):
+    pass
+
+
+class StoreError(QuakecastError):
+    pass
+
+
+class StoreBusy(StoreError):
+    pass
+
+
+class SchemaTooNew(StoreError):
+    pass
+
+
+class ModelError(QuakecastError):
+    pass
+
+
+class CorruptModel(ModelError):
+    pass
+
+
+class NotTrainable(ModelError):
+    pass
+
+
+class NotScoreable(QuakecastError):
+    pass
+
+
+class DeliveryError(QuakecastError):
+    pass
+
+
+class DeliveryRefused(DeliveryError):
+    pass
+
+
+class DeliveryFailed(DeliveryError):
+    pass
