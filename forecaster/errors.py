@@ -1,25 +1,25 @@
 """The exception tree. Every message says what, which value, the limit, where, and what to do.
 
-    QuakecastError
-    +-- BadInput                  the user can mend it: recipe, date, option, folder     exit code 2
-    |   +-- BadRecipe             one or more problems in a recipe file, all listed
-    |   +-- BadDate
-    |   +-- NotWritable
-    +-- CatalogError              the catalogue could not be read
-    |   +-- CatalogUnreachable    network, time-out, 5xx after retries
-    |   +-- CatalogRefused        4xx: our request is wrong
-    |   +-- CatalogTruncated      fewer rows than counted, or a cut body
-    |   +-- CatalogMalformed      the body is not what was asked for (HTML, wrong header)
-    +-- StoreError
-    |   +-- StoreBusy             another process writes
-    |   +-- SchemaTooNew          database written by a newer quakecast
-    +-- ModelError
-    |   +-- CorruptModel          a model directory that cannot be trusted
-    |   +-- NotTrainable          too few target days, or no coverage
-    +-- NotScoreable              the catalogue has not been read for this recipe
-    +-- DeliveryError
-        +-- DeliveryRefused       permanent: do not retry
-        +-- DeliveryFailed        temporary: retry later
+QuakecastError
++-- BadInput                  the user can mend it: recipe, date, option, folder     exit code 2
+|   +-- BadRecipe             one or more problems in a recipe file, all listed
+|   +-- BadDate
+|   +-- NotWritable
++-- CatalogError              the catalogue could not be read
+|   +-- CatalogUnreachable    network, time-out, 5xx after retries
+|   +-- CatalogRefused        4xx: our request is wrong
+|   +-- CatalogTruncated      fewer rows than counted, or a cut body
+|   +-- CatalogMalformed      the body is not what was asked for (HTML, wrong header)
++-- StoreError
+|   +-- StoreBusy             another process writes
+|   +-- SchemaTooNew          database written by a newer quakecast
++-- ModelError
+|   +-- CorruptModel          a model directory that cannot be trusted
+|   +-- NotTrainable          too few target days, or no coverage
++-- NotScoreable              the catalogue has not been read for this recipe
++-- DeliveryError
+    +-- DeliveryRefused       permanent: do not retry
+    +-- DeliveryFailed        temporary: retry later
 """
 
 

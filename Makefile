@@ -1,0 +1,73 @@
+# `make help` lists the targets. Everything is installed into .venv of this folder; nothing outside the folder is written
+# but the package caches, and those only where HOME can be written.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PY := .venv/bin/python
+REQUIREMENTS ?= requirements/dev.txt
+WORKERS ?= 2
+
+export PREFECT_HOME := $(CURDIR)/var/prefect
+export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 180
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+export KERAS_HOME := $(CURDIR)/.cache/keras
+export KERAS_BACKEND := tensorflow
+export TF_CPP_MIN_LOG_LEVEL := 2
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_USER := 0
+
+# A HOME that cannot be written: every cache moves into the project.
+ifneq ($(shell test -n "$$HOME" && test -d "$$HOME" && test -w "$$HOME" && echo writable),writable)
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export XDG_CONFIG_HOME := $(CURDIR)/.cache/config
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+endif
+
+.PHONY: help install demo test run lint types imports system-deps live-check bench lock clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+install: ## set up .venv from the locked requirements (the targets below do it by themselves)
+	@deployments/bootstrap.sh install "$(REQUIREMENTS)"
+
+demo: install ## the daily job on real recorded input: no network needed once installed, at most 10 minutes
+	@"$(PY)" -m tests.support.demo
+
+test: install ## the tests: no network needed once installed
+	@"$(PY)" -m pytest -q tests --ignore=tests/bench -n $(WORKERS) --dist loadfile
+
+run: install ## the daily job live: pull from USGS, forecast the next local day, report
+	@"$(PY)" -m forecaster run
+
+lint: install ## ruff: rules and format
+	@"$(PY)" -m ruff check .
+	@"$(PY)" -m ruff format --check .
+
+types: install ## mypy
+	@"$(PY)" -m mypy
+
+imports: install ## which module may import which
+	@"$(PY)" -m importlinter.cli lint
+
+system-deps: ## Chromium and a Japanese font, by apt-get (root or sudo)
+	@deployments/bootstrap.sh system-deps
+
+live-check: install ## the USGS client against the real service (never in CI)
+	@"$(PY)" -m tests.support.live_check
+
+bench: install ## the measurements: time, memory, rows per second
+	@"$(PY)" -m pytest tests/bench -q -s
+
+lock: ## compile requirements/*.txt anew (LOCK_ARGS=--upgrade for newer versions)
+	@deployments/bootstrap.sh lock $(LOCK_ARGS)
+
+clean: ## remove .venv, caches and build output; data, reports and var/ stay
+	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,207 @@
+"""A recipe: one target ("M >= m within R km of a place") with all that is needed to train and forecast it.
+
+One TOML file a recipe, complete, no inheritance. Unknown keys and values out of range are errors; all problems of a file are told at once.
+"""
+
+import hashlib
+import json
+import tomllib
+from datetime import date, time, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from forecaster import timewindow
+from forecaster.errors import BadInput, BadRecipe
+
+ResamplerName = Literal[
+    "SMOTE",
+    "RandomUnderSampler",
+    "ClusterCentroids",
+    "NearMiss",
+    "TomekLinks",
+    "CondensedNearestNeighbour",
+    "EditedNearestNeighbours",
+    "AllKNN",
+    "NeighbourhoodCleaningRule",
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class DisplayName(_Frozen):
+    """The place's name for people, in every language of the reports."""
+
+    en: str = Field(min_length=1, max_length=80)
+    ja: str = Field(min_length=1, max_length=80)
+
+
+class ResamplingMethod(_Frozen):
+    """One step of the resampling chain: a resampler of imbalanced-learn by name, with its arguments."""
+
+    name: ResamplerName
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
+class Recipe(_Frozen):
+    """One region's recipe; field names and meanings are those of the first system where it had them."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    display_name: DisplayName = Field(alias="displayName")
+    time_zone: str
+    issue_local_time: time = time(23, 30)
+    comparison_only: str | None = Field(default=None, min_length=10, description="why it is not meant to be relied on")
+
+    predict_center_lat: float = Field(ge=-90, le=90)
+    predict_center_lng: float = Field(ge=-180, le=180)
+    predict_radius_meters: float = Field(ge=1_000, le=2_000_000)
+    threshold_mag: float = Field(ge=2.0, le=9.5)
+    window_days: int = Field(ge=1, le=90)
+    predict_range_days: int = Field(ge=1, le=30)
+
+    grid: Literal["world", "regional"]
+    lat_granularity: int = Field(ge=3, le=180)
+    lng_granularity: int = Field(ge=3, le=360)
+    grid_cell_km: float | None = Field(default=None, ge=5, le=1000)
+
+    test_ratio: float = Field(gt=0, lt=0.9)
+    learning_rate: float = Field(gt=0, le=1)
+    decay: float = Field(default=0.0, ge=0, le=1)
+    epochs: int = Field(ge=1, le=10_000)
+    dropout: float = Field(ge=0, lt=1)
+    recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid"
+    resampling_methods: tuple[ResamplingMethod, ...] = ()
+    balanced_batch: bool = False
+    use_class_weight: bool = False
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    patience: int = Field(default=5, ge=1, le=1000)
+    max_minutes: Annotated[float, Field(gt=0, le=1440)] = 30.0
+    seed: int = Field(default=20191026, ge=0, lt=2**32)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be an IANA time zone such as Asia/Tokyo")
+        return value
+
+    @field_validator("issue_local_time")
+    @classmethod
+    def _naive_time(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("must be a local time such as 23:30, without an offset")
+        return value
+
+    @model_validator(mode="after")
+    def _grid_is_whole(self) -> "Recipe":
+        if self.grid == "regional":
+            if self.grid_cell_km is None:
+                raise ValueError("grid_cell_km is missing: a regional grid needs the size of its cells (5 to 1000 km)")
+            if self.lat_granularity % 2 == 0 or self.lng_granularity % 2 == 0:
+                raise ValueError(
+                    f"lat_granularity {self.lat_granularity} and lng_granularity {self.lng_granularity} must be odd on a regional "
+                    "grid, so that the target lies in the middle of a cell and not on an edge"
+                )
+        elif self.grid_cell_km is not None:
+            raise ValueError(f"grid_cell_km {self.grid_cell_km} has no meaning on the world grid: leave it out")
+        if self.balanced_batch and self.use_class_weight:
+            raise ValueError("balanced_batch and use_class_weight both balance the classes: set one of them to false")
+        return self
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def radius_km(self) -> float:
+        return self.predict_radius_meters / 1000.0
+
+    @cached_property
+    def recipe_hash(self) -> str:
+        """SHA-256 (hex) of the canonical JSON of all fields: a changed recipe is another recipe."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def issue_lead(self) -> timedelta:
+        """From the issue time to the start of the target day, on a day without a clock change."""
+        at = self.issue_local_time
+        return timedelta(days=1) - timedelta(hours=at.hour, minutes=at.minute, seconds=at.second)
+
+    def target_window(self, day: date) -> timewindow.TimeWindow:
+        """The window that a forecast for the local `day` speaks about."""
+        return timewindow.target_window(day, self.zone, self.predict_range_days)
+
+
+def _problem(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "recipe"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if error["type"] == "missing":
+        return f"{key}: is missing"
+    if error["type"] == "extra_forbidden":
+        return f"{key}: is not a field of a recipe (see `quakecast recipes show tokyo` for all of them)"
+    value = error["input"]
+    return message if key == "recipe" else f"{key} = {value!r}: {message}"
+
+
+def parse_recipe(text: str, file: str) -> Recipe:
+    """The recipe of a TOML text; `file` is the name to say in errors.
+
+    Raises:
+        BadRecipe: with every problem of the file: key, value, limit.
+    """
+    try:
+        fields = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadRecipe(file, [f"is not valid TOML: {error}"]) from None
+    try:
+        recipe = Recipe.model_validate(fields)
+    except ValidationError as error:
+        raise BadRecipe(file, [_problem(item) for item in error.errors()]) from None
+    if recipe.id != Path(file).stem:
+        raise BadRecipe(file, [f"id = {recipe.id!r}: must be the file's name, {Path(file).stem!r}"])
+    return recipe
+
+
+def load_recipes(folder: Path) -> dict[str, Recipe]:
+    """Every recipe of `folder`, by id, in the order of their ids.
+
+    Raises:
+        BadInput: no such folder, or no recipe in it.
+        BadRecipe: with the problems of all files together.
+    """
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise BadInput(f"no recipe (*.toml) in {folder}; set QUAKECAST_RECIPES to a folder that has some")
+    recipes: dict[str, Recipe] = {}
+    broken: list[BadRecipe] = []
+    for file in files:
+        try:
+            recipe = parse_recipe(file.read_text(encoding="utf-8"), file.name)
+            recipes[recipe.id] = recipe
+        except UnicodeDecodeError:
+            broken.append(BadRecipe(file.name, ["is not UTF-8 text"]))
+        except BadRecipe as error:
+            broken.append(error)
+    if broken:
+        lines = [f"{error.file}: {problem}" for error in broken for problem in error.problems]
+        raise BadRecipe(str(folder), lines) if len(broken) > 1 else broken[0]
+    return recipes
+
+
+def choose(recipes: dict[str, Recipe], ids: list[str] | tuple[str, ...]) -> list[Recipe]:
+    """The recipes with these ids, all of them where `ids` is empty.
+
+    Raises:
+        BadInput: an unknown id, with the ids there are.
+    """
+    unknown = [recipe_id for recipe_id in ids if recipe_id not in recipes]
+    if unknown:
+        raise BadInput(f"unknown recipe {', '.join(map(repr, unknown))}; there are: {', '.join(recipes)}")
+    return [recipes[recipe_id] for recipe_id in ids] if ids else list(recipes.values())
