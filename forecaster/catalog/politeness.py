@@ -1,0 +1,62 @@
+"""How long to wait: between requests, after a refusal, and before the next try. Pure but for the injected clocks.
+
+Full jitter: a wait drawn evenly from [0, min(cap, base x 2^tries)), so that clients which failed together do not come
+back together (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import numpy as np
+
+BASE_S = 1.0
+CAP_S = 60.0
+_MINUTE_S = 60.0
+
+
+class Pace:
+    """At most `max_per_minute` calls of `wait` return in any 60 seconds; the others sleep first."""
+
+    def __init__(self, max_per_minute: int, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self._times: deque[float] = deque(maxlen=max_per_minute)
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    def wait(self) -> None:
+        if len(self._times) == self._times.maxlen:
+            rest = self._times[0] + _MINUTE_S - self._monotonic()
+            if rest > 0:
+                self._sleep(rest)
+        self._times.append(self._monotonic())
+
+
+def backoff_s(tries: int, rng: np.random.Generator) -> float:
+    """Seconds to wait after `tries` failures (1, 2, ...)."""
+    return float(rng.uniform(0.0, min(CAP_S, BASE_S * 2.0**tries)))
+
+
+def wished_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds the service asks us to wait: Retry-After (a number or an HTTP date), else Expires; None without a wish.
+
+    Dates are taken against the answer's own Date where it has one, else against `now` (aware UTC): two clocks that
+    disagree must not make a wait. A date that has passed is no wish.
+    """
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked)
+    sent = _http_date(headers.get("Date")) or now
+    for text in (asked, headers.get("Expires")):
+        moment = _http_date(text)
+        if moment is not None and moment > sent:
+            return (moment - sent).total_seconds()
+    return None
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,0 +1,125 @@
+"""What is asked of the event service: a region, a half-open span, a magnitude; and how that becomes parameters.
+
+The service's bounds are inclusive and cut to whole seconds. A half-open [start, end) is therefore asked for as
+[floor(start), ceil(end)] and the answer is cut by origin time afterwards; neighbouring spans overlap in one instant
+and their rows are joined by id. Nothing is lost in the last second, and nothing is read twice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from forecaster.errors import BadDate, BadInput
+
+Progress = Callable[[int, int], None]
+"""Called with rows read and rows expected."""
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box in degrees; longitudes in -360..360, so that a box may cross the date line (170 to 190)."""
+
+    min_latitude_deg: float
+    max_latitude_deg: float
+    min_longitude_deg: float
+    max_longitude_deg: float
+
+    def __post_init__(self) -> None:
+        south, north, west, east = (
+            self.min_latitude_deg,
+            self.max_latitude_deg,
+            self.min_longitude_deg,
+            self.max_longitude_deg,
+        )
+        if not (-90 <= south < north <= 90 and -360 <= west < east <= 360 and east - west <= 360):
+            raise BadInput(
+                f"region {south}..{north} N, {west}..{east} E: latitudes must rise within -90..90 and longitudes within "
+                "-360..360 over at most 360 degrees; swap or correct the bounds"
+            )
+
+
+WORLD = Region(-90.0, 90.0, -180.0, 180.0)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Events with origin in [start, end) (aware UTC), of at least `min_magnitude`, in `region`; with `updated_after`
+    only those modified at or after it; with `include_deleted` also deleted ones (status `deleted`)."""
+
+    start: datetime
+    end: datetime
+    min_magnitude: float
+    region: Region = WORLD
+    updated_after: datetime | None = None
+    include_deleted: bool = False
+
+    def __post_init__(self) -> None:
+        for name, moment in (("start", self.start), ("end", self.end), ("updated_after", self.updated_after)):
+            if moment is not None and moment.utcoffset() != timedelta(0):
+                raise BadDate(f"query {name} {moment!r} is not an aware UTC time; give it tzinfo=UTC")
+        if self.end <= self.start:
+            raise BadDate(f"query start {self.start:%FT%TZ} is not before its end {self.end:%FT%TZ}; swap them")
+
+    def parameters(self) -> dict[str, str]:
+        """Parameters of /query and /count, without `format`; bounds are widened to whole seconds."""
+        asked = {
+            "starttime": _stamp(floor_second(self.start)),
+            "endtime": _stamp(ceil_second(self.end)),
+            "minmagnitude": f"{self.min_magnitude:g}",
+        }
+        if self.region != WORLD:
+            asked |= {
+                "minlatitude": f"{self.region.min_latitude_deg:.10g}",
+                "maxlatitude": f"{self.region.max_latitude_deg:.10g}",
+                "minlongitude": f"{self.region.min_longitude_deg:.10g}",
+                "maxlongitude": f"{self.region.max_longitude_deg:.10g}",
+            }
+        if self.updated_after is not None:
+            asked["updatedafter"] = _stamp(floor_second(self.updated_after))
+        if self.include_deleted:
+            asked["includedeleted"] = "true"
+        return asked
+
+    def halves(self) -> tuple["Query", "Query"] | None:
+        """The span cut in two at a whole second, or None where it is one second long and cannot be cut."""
+        start, end = floor_second(self.start), ceil_second(self.end)
+        middle = floor_second(start + (end - start) / 2)
+        if not self.start < middle < self.end:
+            return None
+        return replace(self, end=middle), replace(self, start=middle)
+
+    def cut(self, revisions: pd.DataFrame) -> pd.DataFrame:
+        """Rows with origin in [start, end); deleted rows without a time are kept."""
+        origin = revisions["origin_time"]
+        inside = (origin >= self.start) & (origin < self.end)
+        timeless = origin.isna() & (revisions["status"] == "deleted")
+        return revisions[inside | timeless]
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """What one read brought: rows of the span, rows that could not be read, the number the service counted (summed
+    over request windows, so an event on a shared bound counts twice), requests sent, and their log (one dict each:
+    requested_at, url, status, rows, bytes, elapsed_s, note)."""
+
+    revisions: pd.DataFrame
+    quarantined: pd.DataFrame
+    counted: int
+    requests: int
+    fetch_log: list[dict]
+
+
+def floor_second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
+
+
+def ceil_second(moment: datetime) -> datetime:
+    return moment if moment.microsecond == 0 else moment.replace(microsecond=0) + _SECOND
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
