@@ -54,7 +54,7 @@ types: install ## mypy
 	@"$(PY)" -m mypy
 
 imports: install ## which module may import which
-	@"$(PY)" -m importlinter.cli lint
+	@"$(PY)" .venv/bin/lint-imports --no-logo
 
 system-deps: ## Chromium and a Japanese font, by apt-get (root or sudo)
 	@deployments/bootstrap.sh system-deps

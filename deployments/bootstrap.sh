@@ -2,6 +2,7 @@
 # Sets the project up inside its own folder. Called by the Makefile; run it from the root of the checkout.
 #
 #   bootstrap.sh install REQUIREMENTS   .venv with everything that REQUIREMENTS pins, and the project itself, editable
+#   bootstrap.sh python                 prints the interpreter that install would take
 #   bootstrap.sh lock [UV OPTION ...]   requirements/*.txt from pyproject.toml; --upgrade takes newer versions
 #   bootstrap.sh system-deps            the Debian packages of deployments/apt.txt
 #
@@ -141,7 +142,8 @@ system_deps() {
 
 case "${1:-}" in
 install) install "${2:?the requirements file}" ;;
+python) find_python && printf '%s\n' "$PYTHON" ;;
 lock) lock "${@:2}" ;;
 system-deps) system_deps ;;
-*) die "usage: deployments/bootstrap.sh install REQUIREMENTS | lock [UV OPTION ...] | system-deps" ;;
+*) die "usage: deployments/bootstrap.sh install REQUIREMENTS | python | lock [UV OPTION ...] | system-deps" ;;
 esac
