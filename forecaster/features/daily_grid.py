@@ -1,0 +1,131 @@
+"""Daily heatmaps about a target: the input of the networks, axes (batch, day, lat, lon, channel).
+
+One function makes them for training and for serving, a batch at a time, straight from the events: an event enters a sample only if
+it happened before that sample's cut and was known by then, so two samples may see different versions of the same day.
+
+Rows run from south (0) to north, columns from west (0) to east. The world grid covers the whole globe, turned so that the target's
+longitude lies in the middle; the regional grid has square cells of `grid_cell_km` in a local equirectangular projection, the target in
+the middle of the centre cell, and drops what lies outside.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecaster.features.events import Events
+from forecaster.features.geometry import KM_PER_DEGREE, in_circle, wrap_longitude
+from forecaster.features.windows import TargetDays, pairs_between
+from forecaster.recipe import Recipe
+
+CHANNELS = 3
+MAX_MAGNITUDE = 10.0
+MAX_COUNT = 100.0
+MAX_DEPTH_KM = 500.0
+SUMMARY_SPANS_DAYS = (1, 3, 7, 15)
+
+
+@dataclass(frozen=True)
+class GridEvents:
+    """The events inside a recipe's grid, with what does not change from sample to sample computed once; arrays of shape (n,).
+
+    cell: int64, row x columns + column. energy_j: joule, log10 E = 4.8 + 1.5 M (Gutenberg and Richter 1956, doi:10.4401/ag-5590).
+    in_circle: bool, inside the target circle. depth_km: 0 where it is missing, which `has_depth` tells. shape: (rows, columns).
+    """
+
+    origin_time_us: np.ndarray
+    known_at_us: np.ndarray
+    cell: np.ndarray
+    energy_j: np.ndarray
+    depth_km: np.ndarray
+    has_depth: np.ndarray
+    in_circle: np.ndarray
+    shape: tuple[int, int]
+
+
+def cell_of(recipe: Recipe, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """int64 (n,): the cell (row x columns + column) of each epicentre, -1 outside the grid."""
+    rows, columns = recipe.lat_granularity, recipe.lng_granularity
+    east = wrap_longitude(np.asarray(lon) - recipe.predict_center_lng)
+    if recipe.grid_cell_km is None:
+        row = np.floor((np.asarray(lat) + 90.0) * (rows / 180.0))
+        column = np.floor((east + 180.0) * (columns / 360.0))
+        row, column = np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)
+    else:
+        y_km = (np.asarray(lat) - recipe.predict_center_lat) * KM_PER_DEGREE
+        x_km = east * np.cos(np.radians(recipe.predict_center_lat)) * KM_PER_DEGREE
+        row = np.floor(y_km / recipe.grid_cell_km + rows / 2)
+        column = np.floor(x_km / recipe.grid_cell_km + columns / 2)
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    return np.where(inside, row * columns + column, -1).astype(np.int64)
+
+
+def place_on_grid(events: Events, recipe: Recipe) -> GridEvents:
+    """`events` on the recipe's grid; done once for a catalogue, then used for any number of batches."""
+    cell = cell_of(recipe, events.latitude_deg, events.longitude_deg)
+    inside = events.take(cell >= 0)
+    has_depth = ~np.isnan(inside.depth_km)
+    return GridEvents(
+        origin_time_us=inside.origin_time_us,
+        known_at_us=inside.known_at_us,
+        cell=cell[cell >= 0],
+        energy_j=10.0 ** (4.8 + 1.5 * np.minimum(inside.magnitude, MAX_MAGNITUDE)),
+        depth_km=np.where(has_depth, inside.depth_km, 0.0),
+        has_depth=has_depth,
+        in_circle=in_circle(recipe, inside.latitude_deg, inside.longitude_deg),
+        shape=(recipe.lat_granularity, recipe.lng_granularity),
+    )
+
+
+def window_tensor(grid: GridEvents, days: TargetDays) -> np.ndarray:
+    """float32 (n, window_days, rows, columns, 3), every value in 0..1, for the `n` target days.
+
+    Channels: 0 magnitude of the summed energy / 10, at most M10; 1 number of events / 100, at most 100; 2 mean depth of the events that
+    have one / 500 km, kept within 0..500 km. A cell without events is 0 in all three; a M0 event at depth 0 differs by its count.
+    """
+    rows, columns = grid.shape
+    cells = rows * columns
+    slot, event = _inputs(grid, days)
+    position = slot * cells + grid.cell[event]
+    size = len(days) * days.window_days * cells
+    count = np.bincount(position, minlength=size)
+    filled = np.flatnonzero(count)
+    energy = np.bincount(position, weights=grid.energy_j[event], minlength=size)[filled]
+    depth = np.bincount(position, weights=grid.depth_km[event], minlength=size)[filled]
+    with_depth = np.bincount(position, weights=grid.has_depth[event], minlength=size)[filled]
+    tensor = np.zeros((size, CHANNELS), dtype=np.float32)
+    tensor[filled, 0] = _magnitude_of(energy) / MAX_MAGNITUDE
+    tensor[filled, 1] = np.minimum(count[filled], MAX_COUNT) / MAX_COUNT
+    tensor[filled, 2] = np.clip(depth / np.maximum(with_depth, 1.0), 0.0, MAX_DEPTH_KM) / MAX_DEPTH_KM
+    return tensor.reshape(len(days), days.window_days, rows, columns, CHANNELS)
+
+
+def day_summary(grid: GridEvents, days: TargetDays) -> np.ndarray:
+    """float64 (n, 4 x spans): pooled numbers of each window, on which resampling searches neighbours instead of whole tensors.
+
+    For the circle, then the grid; for the last 1, 3, 7 and 15 days (those that the window has, and the whole window): magnitude of the
+    summed energy / 10 and log10(1 + count) / 2. The same cut as in `window_tensor`.
+    """
+    spans = sorted({min(span, days.window_days) for span in (*SUMMARY_SPANS_DAYS, days.window_days)})
+    slot, event = _inputs(grid, days)
+    shape = (len(days), days.window_days)
+    columns = []
+    for inside in (grid.in_circle[event], np.ones(len(event), dtype=bool)):
+        count = np.bincount(slot[inside], minlength=shape[0] * shape[1]).reshape(shape)
+        energy = np.bincount(slot[inside], weights=grid.energy_j[event[inside]], minlength=shape[0] * shape[1]).reshape(shape)
+        for span in spans:
+            columns.append(_magnitude_of(energy[:, -span:].sum(axis=1)) / MAX_MAGNITUDE)
+            columns.append(np.log10(1.0 + count[:, -span:].sum(axis=1)) / 2.0)
+    return np.column_stack(columns)
+
+
+def _inputs(grid: GridEvents, days: TargetDays) -> tuple[np.ndarray, np.ndarray]:
+    """(sample x window_days + day, event index) of every input: happened before the cut and known at the cut."""
+    slot, event = pairs_between(grid.origin_time_us, days.day_starts_us, days.day_ends_us)
+    known = grid.known_at_us[event] <= days.cut_us[slot // days.window_days]
+    return slot[known], event[known]
+
+
+def _magnitude_of(energy_j: np.ndarray) -> np.ndarray:
+    """The magnitude with this energy, within 0..10; 0 where there is none."""
+    magnitude = (np.log10(energy_j, where=energy_j > 0, out=np.full_like(energy_j, 4.8)) - 4.8) / 1.5
+    return np.clip(magnitude, 0.0, MAX_MAGNITUDE)

@@ -1,0 +1,50 @@
+"""Distances on the sphere and the target circle of a recipe. Angles are in degrees, distances in km."""
+
+import math
+
+import numpy as np
+
+from forecaster.recipe import Recipe
+
+EARTH_RADIUS_KM = 6371.0088
+KM_PER_DEGREE = math.radians(EARTH_RADIUS_KM)
+
+
+def great_circle_km(lat0: float, lon0: float, lat: np.ndarray | float, lon: np.ndarray | float) -> np.ndarray:
+    """Great-circle distance from (lat0, lon0) to every (lat, lon), by the haversine formula on the mean Earth radius.
+
+    hav(d/R) = hav(lat - lat0) + cos(lat0) cos(lat) hav(lon - lon0); it is exact across the date line and near zero.
+    Reference: Sinnott, R. W. (1984), Virtues of the haversine, Sky and Telescope 68, 159.
+    """
+    lat0_rad, lat_rad = math.radians(lat0), np.radians(lat)
+    half_lat = (lat_rad - lat0_rad) / 2
+    half_lon = np.radians(np.asarray(lon) - lon0) / 2
+    haversine = np.sin(half_lat) ** 2 + math.cos(lat0_rad) * np.cos(lat_rad) * np.sin(half_lon) ** 2
+    return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(haversine, 1.0)))
+
+
+def in_circle(recipe: Recipe, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """Bool (n,): which epicentres lie in the target circle, its rim included."""
+    return great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, lat, lon) <= recipe.radius_km
+
+
+def wrap_longitude(degrees: np.ndarray | float) -> np.ndarray:
+    """A longitude, or a difference of two, brought into [-180, 180)."""
+    return np.mod(np.asarray(degrees, dtype=np.float64) + 180.0, 360.0) - 180.0
+
+
+def circle_box(recipe: Recipe) -> tuple[float, float, float, float]:
+    """(min_lat, max_lat, min_lon, max_lon) that hold the whole target circle.
+
+    Where the circle holds a pole or crosses the date line, longitudes are -180 to 180: the box is never too small.
+    The half width is asin(sin(r) / cos(lat)), the longitude at which a meridian touches the circle.
+    """
+    lat, lon = recipe.predict_center_lat, recipe.predict_center_lng
+    reach = recipe.radius_km / EARTH_RADIUS_KM
+    min_lat, max_lat = lat - math.degrees(reach), lat + math.degrees(reach)
+    if min_lat <= -90 or max_lat >= 90:
+        return max(min_lat, -90.0), min(max_lat, 90.0), -180.0, 180.0
+    half = math.degrees(math.asin(math.sin(reach) / math.cos(math.radians(lat))))
+    if lon - half < -180 or lon + half > 180:
+        return min_lat, max_lat, -180.0, 180.0
+    return min_lat, max_lat, lon - half, lon + half

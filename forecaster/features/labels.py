@@ -1,0 +1,28 @@
+"""What happened on target days."""
+
+import numpy as np
+
+from forecaster.features.events import Events
+from forecaster.features.geometry import in_circle
+from forecaster.features.windows import TargetDays, pairs_between
+from forecaster.recipe import Recipe
+
+
+def target_events(events: Events, recipe: Recipe) -> Events:
+    """The events that make a target: magnitude at or above the threshold, epicentre in the circle."""
+    strong = events.take(events.magnitude >= recipe.threshold_mag)
+    return strong.take(in_circle(recipe, strong.latitude_deg, strong.longitude_deg))
+
+
+def daily_labels(events: Events, recipe: Recipe, days: TargetDays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Outcome of every target window [start, end): (happened bool, largest magnitude float, count int64), each (n,).
+
+    The magnitude is that of the largest target event, NaN where there is none. When an event became known plays no part: pass the
+    catalogue as it is to be judged by, and only days that it covers wholly (`windows.complete_days`).
+    """
+    targets = target_events(events, recipe)
+    span, index = pairs_between(targets.origin_time_us, days.target_starts_us, days.target_ends_us)
+    count = np.bincount(span, minlength=len(days))
+    largest = np.full(len(days), -np.inf)
+    np.maximum.at(largest, span, targets.magnitude[index])
+    return count > 0, np.where(count > 0, largest, np.nan), count

@@ -1,0 +1,108 @@
+"""Target days, the window of days before each, and the moment at which its inputs are cut.
+
+Days are the recipe's local days, told apart by their full date, 23 to 25 hours long. All times are int64 microseconds since the
+epoch, UTC; all spans are half-open.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from forecaster.recipe import Recipe
+from forecaster.timewindow import issue_time, local_day, local_midnights_us, to_us
+
+
+@dataclass(frozen=True)
+class TargetDays:
+    """`n` target days of one recipe, in any order.
+
+    local_days: datetime64[D] (n,), the local dates.
+    target_starts_us, target_ends_us: int64 (n,), the target windows [start, end).
+    cut_us: int64 (n,), the issue times: nothing that happened at or after it, or became known after it, is an input.
+    day_starts_us: int64 (n, window_days), oldest day first; day k ends where day k + 1 starts, the last one at the target's start,
+        and inputs end at the cut. For consecutive days it is a view of one line of midnights.
+    """
+
+    local_days: np.ndarray
+    target_starts_us: np.ndarray
+    target_ends_us: np.ndarray
+    cut_us: np.ndarray
+    day_starts_us: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.local_days)
+
+    @property
+    def window_days(self) -> int:
+        return int(self.day_starts_us.shape[1])
+
+    @property
+    def first_day(self) -> date:
+        """The local date of the first entry; IndexError where there is none."""
+        return self.local_days[0].item()
+
+    @property
+    def day_ends_us(self) -> np.ndarray:
+        """int64 (n, window_days): where the inputs of each window day end, never after the cut."""
+        ends = np.concatenate([self.day_starts_us[:, 1:], self.target_starts_us[:, None]], axis=1)
+        return np.minimum(ends, self.cut_us[:, None])
+
+    def take(self, selection: np.ndarray | slice) -> "TargetDays":
+        """The days at these indices, or where this mask is true."""
+        return TargetDays(
+            self.local_days[selection],
+            self.target_starts_us[selection],
+            self.target_ends_us[selection],
+            self.cut_us[selection],
+            self.day_starts_us[selection],
+        )
+
+    def issued_at(self, moment: datetime) -> "TargetDays":
+        """The same days with inputs cut at `moment` where that is earlier than the recipe's own issue time; never later."""
+        return replace(self, cut_us=np.minimum(self.cut_us, to_us(moment)))
+
+
+def target_days(recipe: Recipe, first_day: date, count: int) -> TargetDays:
+    """`count` consecutive target days from the local `first_day` on; the cut is the recipe's `issue_local_time` of the day before."""
+    window, reach = recipe.window_days, recipe.predict_range_days
+    midnights = local_midnights_us(first_day - timedelta(days=window), window + count + reach, recipe.zone)
+    lines = np.lib.stride_tricks.sliding_window_view(midnights[: window + count], window)
+    issues = (to_us(issue_time(first_day + timedelta(days=i), recipe.zone, recipe.issue_local_time)) for i in range(count))
+    return TargetDays(
+        local_days=np.datetime64(first_day, "D") + np.arange(count),
+        target_starts_us=midnights[window : window + count],
+        target_ends_us=midnights[window + reach : window + reach + count],
+        cut_us=np.fromiter(issues, dtype=np.int64, count=count),
+        day_starts_us=lines[:count],
+    )
+
+
+def complete_days(recipe: Recipe, first_day: date, coverage_end: datetime) -> TargetDays:
+    """All target days from `first_day` on whose whole target window lies before `coverage_end` (aware UTC); possibly none.
+
+    A day of which the catalogue has been read only in part is never a label: "no event so far" is not "no event".
+    """
+    last = local_day(coverage_end, recipe.zone) - timedelta(days=recipe.predict_range_days)
+    return target_days(recipe, first_day, max(0, (last - first_day).days + 1))
+
+
+def first_complete_day(recipe: Recipe, coverage_start: datetime) -> date:
+    """The first local day whose whole window of inputs lies at or after `coverage_start` (aware UTC)."""
+    start_day = local_day(coverage_start, recipe.zone)
+    if to_us(coverage_start) > local_midnights_us(start_day, 1, recipe.zone)[0]:
+        start_day += timedelta(days=1)
+    return start_day + timedelta(days=recipe.window_days)
+
+
+def pairs_between(times_us: np.ndarray, starts_us: np.ndarray, ends_us: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which sorted `times_us` lie in which half-open spans: (span numbers, time indices), both int64, by span, then by time.
+
+    Spans may overlap, be empty, or end before they start (then they hold nothing). `starts_us` and `ends_us` are read flat.
+    """
+    first = np.searchsorted(times_us, np.ravel(starts_us), side="left")
+    last = np.searchsorted(times_us, np.ravel(ends_us), side="left")
+    counts = np.maximum(last - first, 0)
+    span = np.repeat(np.arange(counts.size), counts)
+    index = np.arange(span.size) - np.repeat(np.cumsum(counts) - counts - first, counts)
+    return span, index
