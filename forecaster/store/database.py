@@ -1,0 +1,146 @@
+"""Connections, transactions and migrations: the one file that imports duckdb.
+
+DuckDB lets one process write, and while it does, no other process may open the file, not even to read. So connections are
+short, one transaction each, and wait for the lock with jittered retries; people read the published copy (`publish.py`).
+"""
+
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreBusy, StoreError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
+else:
+    Connection = object
+
+LOCK_WAIT_S = 60.0
+_ONE_WRITER = threading.RLock()
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """(number, name, SQL) of every migration, in order."""
+    files = sorted(entry.name for entry in resources.files("forecaster.store").joinpath("schema").iterdir() if entry.name.endswith(".sql"))
+    folder = resources.files("forecaster.store").joinpath("schema")
+    return [(int(name[:4]), name, folder.joinpath(name).read_text(encoding="utf-8")) for name in files]
+
+
+@dataclass(frozen=True)
+class Store:
+    """The database file of an installation. `open_store` makes one."""
+
+    path: Path
+
+    @contextmanager
+    def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator["Connection"]:
+        """A connection inside one transaction: committed at the end, rolled back by any error, always closed.
+
+        Raises:
+            StoreBusy: another process kept the file for `wait_s` seconds.
+        """
+        with _ONE_WRITER:
+            connection = _connect(self.path, wait_s=wait_s)
+            try:
+                connection.execute("BEGIN TRANSACTION")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.execute("ROLLBACK")
+                    raise
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+
+
+def open_store(path: Path) -> Store:
+    """The store at `path`, created and migrated where needed.
+
+    Raises:
+        NotWritable: the folder or file cannot be written.
+        SchemaTooNew: the file was written by a newer quakecast; it is left as it is.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.parent / ".quakecast-write-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise NotWritable(
+            f"cannot write to the data folder {path.parent} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to"
+        ) from None
+    store = Store(path)
+    with store.transaction() as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
+        row = connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchone()
+        have, known = row[0], migrations()
+        if have > known[-1][0]:
+            raise SchemaTooNew(
+                f"{path} has schema {have}, this quakecast knows up to {known[-1][0]}: it was written by a newer version; "
+                "upgrade quakecast, or set QUAKECAST_HOME to another folder"
+            )
+        for number, name, sql in known:
+            if number > have:
+                connection.execute(sql)
+                connection.execute("INSERT INTO migration VALUES (?, ?)", [number, name])
+    return store
+
+
+def _connect(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S) -> "Connection":
+    import duckdb
+
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            connection = duckdb.connect(str(path), read_only=read_only)
+            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+            return connection
+        except duckdb.IOException as error:
+            text = str(error)
+            if "lock" not in text.lower():
+                raise StoreError(f"cannot open {path}: {text.splitlines()[0]}; is it a quakecast database?") from None
+            if time.monotonic() >= deadline:
+                raise StoreBusy(
+                    f"{path} is in use by another process (waited {wait_s:.0f} s); wait for it to end, or read the published copy"
+                ) from None
+            time.sleep(random.uniform(0.02, 0.25))
+
+
+def query(path: Path, sql: str, parameters: list | None = None) -> pd.DataFrame:
+    """The answer of a read-only query on the database file at `path` (the published copy, usually).
+
+    Raises:
+        BadInput: the file is absent, or DuckDB refuses the query; with DuckDB's own first lines.
+    """
+    import duckdb
+
+    if not path.exists():
+        raise BadInput(f"there is no published database at {path} yet; make one with `quakecast run` or `quakecast pull`")
+    connection = _connect(path, read_only=True)
+    try:
+        return connection.execute(sql, parameters or []).df()
+    except duckdb.Error as error:
+        raise BadInput("the query failed: " + re.sub(r"\s+", " ", str(error))[:400]) from None
+    finally:
+        connection.close()
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """All rows of a Parquet file."""
+    import duckdb
+
+    connection = duckdb.connect()
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df()
+    finally:
+        connection.close()

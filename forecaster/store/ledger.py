@@ -1,0 +1,144 @@
+"""What was said and how it turned out: models, forecasts, outcomes, scores, runs, reports, deliveries."""
+
+import json
+from datetime import datetime
+
+import pandas as pd
+
+from forecaster.store.database import Connection
+
+FORECAST_COLUMNS = (
+    "forecast_id",
+    "recipe_id",
+    "target_start",
+    "target_end",
+    "model_id",
+    "model_kind",
+    "issue_time",
+    "as_of",
+    "mode",
+    "official",
+    "published",
+    "supersedes",
+    "probability",
+    "reference_probability",
+    "recipe_hash",
+    "code_version",
+    "degraded",
+    "degraded_reason",
+    "data_age_hours",
+    "run_id",
+    "created_at",
+)
+
+
+def insert(connection: Connection, table: str, rows: list[dict], *, replace: bool = False) -> None:
+    """Append dicts (keys = columns) to `table`; with `replace`, rows with the same primary key are replaced."""
+    if not rows:
+        return
+    connection.register("inserted", pd.DataFrame(rows))
+    connection.execute(f"INSERT {'OR REPLACE ' if replace else ''}INTO {table} BY NAME SELECT * FROM inserted")
+    connection.unregister("inserted")
+
+
+def add_model(connection: Connection, row: dict) -> None:
+    """Register a fitted model (`details` is a dict); the same model id is replaced."""
+    insert(connection, "model", [{**row, "details": json.dumps(row["details"], ensure_ascii=False)}], replace=True)
+
+
+def serving_model(connection: Connection, recipe_id: str, recipe_hash: str, as_of: datetime) -> dict | None:
+    """The newest model of this very recipe whose data end by `as_of`; `details` is parsed."""
+    frame = connection.execute(
+        "SELECT * FROM model WHERE recipe_id = $id AND recipe_hash = $hash AND data_as_of <= $as_of "
+        "ORDER BY data_as_of DESC, created_at DESC LIMIT 1",
+        {"id": recipe_id, "hash": recipe_hash, "as_of": as_of},
+    ).df()
+    if frame.empty:
+        return None
+    row = frame.iloc[0].to_dict()
+    return {**row, "details": json.loads(row["details"])}
+
+
+def forecasts_for(connection: Connection, recipe_id: str, target_start: datetime) -> pd.DataFrame:
+    """Every stored forecast for this recipe and day, oldest issue first."""
+    return connection.execute(
+        "SELECT * FROM forecast WHERE recipe_id = $id AND target_start = $start ORDER BY issue_time, created_at, model_kind",
+        {"id": recipe_id, "start": target_start},
+    ).df()
+
+
+def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> pd.DataFrame:
+    """The forecasts with these ids, ordered by recipe, day, model."""
+    return connection.execute(
+        "SELECT * FROM forecast WHERE forecast_id IN (SELECT unnest($ids)) ORDER BY recipe_id, target_start, model_id, issue_time",
+        {"ids": forecast_ids},
+    ).df()
+
+
+def unsettled_targets(connection: Connection, now: datetime) -> pd.DataFrame:
+    """recipe_id, target_start, target_end of every ended window with a forecast whose outcome is not final."""
+    return connection.execute(
+        "SELECT DISTINCT f.recipe_id, f.target_start, f.target_end FROM forecast f "
+        "LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start "
+        "WHERE f.target_end <= $now AND coalesce(o.status, '') <> 'final' ORDER BY 1, 2",
+        {"now": now},
+    ).df()
+
+
+def outcomes_of(connection: Connection, recipe_id: str | None = None) -> pd.DataFrame:
+    """All outcomes (of one recipe), oldest first."""
+    return connection.execute(
+        "SELECT * FROM outcome WHERE $id IS NULL OR recipe_id = $id ORDER BY recipe_id, target_start", {"id": recipe_id}
+    ).df()
+
+
+def forecasts_to_score(connection: Connection) -> pd.DataFrame:
+    """Forecasts with a settled outcome: the official ones of the prospective, all of the other modes; with happened and status."""
+    return connection.execute(
+        "SELECT f.*, o.happened, o.status FROM forecast f JOIN outcome o USING (recipe_id, target_start) "
+        "WHERE o.status <> 'preliminary' AND (f.official OR f.mode <> 'prospective') ORDER BY f.recipe_id, f.target_start, f.forecast_id"
+    ).df()
+
+
+def scored(connection: Connection, recipe_id: str, mode: str) -> pd.DataFrame:
+    """Published, scored forecasts of one recipe and mode: target_start, probability, reference_probability, happened, status."""
+    return connection.execute(
+        "SELECT s.target_start, f.probability, f.reference_probability, s.happened, s.status, f.issue_time "
+        "FROM score s JOIN forecast f USING (forecast_id) WHERE f.published AND s.recipe_id = $id AND s.mode = $mode "
+        "QUALIFY row_number() OVER (PARTITION BY s.target_start ORDER BY f.issue_time DESC, f.created_at DESC) = 1 ORDER BY 1",
+        {"id": recipe_id, "mode": mode},
+    ).df()
+
+
+def recent_published(connection: Connection, recipe_id: str, until: datetime, limit: int) -> pd.DataFrame:
+    """The last published forecasts whose window ended by `until`, with their outcome where there is one; oldest first."""
+    frame = connection.execute(
+        "SELECT f.target_start, f.probability, f.reference_probability, f.mode, o.happened, o.status, o.max_magnitude, o.changed "
+        "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start) "
+        "WHERE f.published AND f.recipe_id = $id AND f.target_end <= $until "
+        "QUALIFY row_number() OVER (PARTITION BY f.target_start ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 "
+        "ORDER BY f.target_start DESC LIMIT $limit",
+        {"id": recipe_id, "until": until, "limit": limit},
+    ).df()
+    return frame.iloc[::-1].reset_index(drop=True)
+
+
+def start_run(connection: Connection, row: dict) -> None:
+    """Note that a run began."""
+    insert(connection, "run", [{**row, "state": "running"}], replace=True)
+
+
+def finish_run(connection: Connection, run_id: str, finished_at: datetime, state: str, details: dict) -> None:
+    """Note how a run ended: success, partial or failed."""
+    connection.execute(
+        "UPDATE run SET finished_at = $at, state = $state, details = $details WHERE run_id = $id",
+        {"id": run_id, "at": finished_at, "state": state, "details": json.dumps(details, ensure_ascii=False)},
+    )
+
+
+def pending_deliveries(connection: Connection, now: datetime) -> pd.DataFrame:
+    """Messages that are due: pending, or failed with their next try reached."""
+    return connection.execute(
+        "SELECT * FROM delivery WHERE state = 'pending' OR (state = 'failed' AND next_try_at <= $now) ORDER BY created_at, delivery_id",
+        {"now": now},
+    ).df()
