@@ -1,0 +1,102 @@
+"""When a row of the snapshot became known: a model, because the snapshot holds only what was known in the end.
+
+An event is *quick* with a probability that depends on its size and place, and then follows its origin by minutes to
+hours; otherwise it waits for a review pass. Both are drawn from a hash of the event's id, so that an event has one
+delay for ever, in every process and in every company of rows. The numbers are measured (`data/delays.toml`).
+
+The review delay is lognormal with a median of 21 days and sigma 0.3. It cannot be measured in a feed that shows an
+event for 24 h only. The running numbers in the ids of late events tell when these were filed: about 6.5 days after the
+origin in 2022-2023, about 20 in August to October 2024. Three weeks is the cautious end: nothing is known too early.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+ZONES = ("tokyo", "japan", "world")  # within 500 km of Tokyo; the rest of 24-48 N, 122-154 E; everywhere else
+CLASS_EDGES = (3.5, 4.0, 4.5, 5.0, 5.5, 6.0)  # lower edges; smaller events count as the first class
+QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+REVIEW_MEDIAN_DAYS = 21.0
+REVIEW_SIGMA = 0.3
+
+_TOKYO_DEG = (35.68, 139.77)
+_EARTH_RADIUS_KM = 6371.0088
+_SECOND_US = 1_000_000
+
+
+def magnitude_class(magnitude: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(n,) magnitudes to (n,) indices into CLASS_EDGES; magnitudes are rounded to 0.01, NaN is the smallest class."""
+    rounded = np.round(np.nan_to_num(magnitude, nan=CLASS_EDGES[0]), 2)
+    return np.maximum(np.searchsorted(CLASS_EDGES, rounded, side="right") - 1, 0)
+
+
+def delay_zone(latitude_deg: NDArray[np.float64], longitude_deg: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(n,) degrees to (n,) indices into ZONES."""
+    north, east = np.radians(latitude_deg), np.radians(longitude_deg)
+    tokyo_north, tokyo_east = np.radians(_TOKYO_DEG)
+    haversine = np.sin((north - tokyo_north) / 2) ** 2 + np.cos(north) * np.cos(tokyo_north) * np.sin((east - tokyo_east) / 2) ** 2
+    near_tokyo = 2 * _EARTH_RADIUS_KM * np.arcsin(np.sqrt(haversine)) <= 500.0
+    in_box = (latitude_deg >= 24) & (latitude_deg <= 48) & (longitude_deg >= 122) & (longitude_deg <= 154)
+    return np.select([near_tokyo, in_box], [0, 1], 2).astype(np.int64)
+
+
+@lru_cache(maxsize=1)
+def _measured() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Quick shares (zone, class) and quantiles of the quick delay (class, level) in minutes, from delays.toml."""
+    numbers = tomllib.loads(resources.files("forecaster.catalog").joinpath("data/delays.toml").read_text("utf-8"))
+    shares = np.full((len(ZONES), len(CLASS_EDGES)), np.nan)
+    for row in numbers["share"]:
+        shares[ZONES.index(row["zone"]), CLASS_EDGES.index(row["from_magnitude"])] = row["quick"]
+    quantiles = np.full((len(CLASS_EDGES), len(QUANTILE_LEVELS)), np.nan)
+    for row in numbers["quick_delay"]:
+        quantiles[CLASS_EDGES.index(row["from_magnitude"])] = row["minutes"]
+    return shares, quantiles
+
+
+def quick_share(
+    magnitude: NDArray[np.float64], latitude_deg: NDArray[np.float64], longitude_deg: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(n,) probability that an event is known within 24 h of its origin."""
+    shares, _ = _measured()
+    return shares[delay_zone(latitude_deg, longitude_deg), magnitude_class(magnitude)]
+
+
+def _uniforms(event_ids: Sequence[str] | NDArray[np.object_]) -> NDArray[np.float64]:
+    """(n, 3) numbers in (0, 1), three to an event, from the 24-byte BLAKE2b digest of its id."""
+    digests = b"".join(hashlib.blake2b(event_id.encode(), digest_size=24, person=b"quakecast-delay").digest() for event_id in event_ids)
+    whole = np.frombuffer(digests, dtype="<u8").reshape(-1, 3)
+    return ((whole >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+
+
+def modelled_known_at(
+    event_ids: Sequence[str] | NDArray[np.object_],
+    origin_time_us: NDArray[np.int64],
+    magnitude: NDArray[np.float64],
+    latitude_deg: NDArray[np.float64],
+    longitude_deg: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """When each event became known, (n,) UTC microseconds since 1970: its origin plus a whole number of seconds.
+
+    Args: all (n,); origin_time_us in UTC microseconds; the magnitude may be NaN. A row's answer depends on that row
+    alone. Quick delays are the measured quantile curve, log-linear between its levels; review delays are lognormal
+    (Box and Muller 1958, doi:10.1214/aoms/1177706645).
+    """
+    if len(event_ids) == 0:
+        return np.empty(0, dtype=np.int64)
+    is_quick, position, angle = _uniforms(event_ids).T
+    _, quantiles = _measured()
+    minutes = np.empty(len(position))
+    classes = magnitude_class(magnitude)
+    for index, curve in enumerate(np.log(quantiles)):
+        chosen = classes == index
+        minutes[chosen] = np.exp(np.interp(position[chosen], QUANTILE_LEVELS, curve))
+    normal = np.sqrt(-2.0 * np.log(position)) * np.cos(2.0 * np.pi * angle)
+    review_s = REVIEW_MEDIAN_DAYS * 86_400.0 * np.exp(REVIEW_SIGMA * normal)
+    quick = is_quick < quick_share(magnitude, latitude_deg, longitude_deg)
+    delay_s = np.where(quick, minutes * 60.0, review_s)
+    return origin_time_us + np.ceil(delay_s).astype(np.int64) * _SECOND_US
