@@ -1,0 +1,69 @@
+"""The reference: how often the target happened over the trailing ten years, shrunk to the long-term rate.
+
+Every forecast carries it, every skill is measured against it.
+"""
+
+import numpy as np
+
+from forecaster.errors import NotScoreable
+from forecaster.timewindow import DAY_US, from_us
+
+TRAILING_YEARS = 10
+YEAR_DAYS = 365.25
+PRIOR_DAYS = 365.25
+FINAL_AFTER_DAYS = 45
+FEWEST_DAYS = 365
+
+
+def daily_probability(
+    happened: np.ndarray, target_starts_us: np.ndarray, target_ends_us: np.ndarray, issue_us: np.ndarray | int
+) -> np.ndarray:
+    """Probability, float64 (m,), that the target happens on a day forecast at each issue time (any time, also a future one).
+
+    happened: bool (n,), with target_starts_us and target_ends_us int64 (n,): the outcomes of consecutive target days, all of them
+    within coverage. issue_us: int64 (m,). An outcome is used only if it was final, 45 days after its window's end, at the issue time.
+
+    Days are yes or no, so the posterior is Beta, not Gamma: with s target days among n in the ten years before the issue, S among all N,
+    and one year's weight w = 365.25 on the long-term rate,
+
+        q = (S + 1/2) / (N + 1),        P = (s + w q) / (n + w).
+
+    This is the posterior mean of the Gamma-Poisson rate of *positive days* with prior Gamma(w q, w), read as a probability. It must not
+    go through 1 - exp(-rate): positive days are no Poisson counts, and that would make 39 % of a region where half of the days are
+    positive. At small rates both are the same. q's halves (Jeffreys) keep P off 0 and 1 where nothing ever happened. With windows of
+    several days the outcomes overlap; their mean is the same, only the data's weight against the prior is overstated.
+
+    Raises:
+        NotScoreable: fewer than a year of final outcomes at one of the issue times.
+    """
+    issue = np.atleast_1d(np.asarray(issue_us, dtype=np.int64))
+    final = np.searchsorted(_final_us(target_ends_us), issue, side="right")
+    if len(issue) and final.min() < FEWEST_DAYS:
+        worst = int(final.argmin())
+        raise NotScoreable(
+            f"no reference rate at {from_us(issue[worst]):%Y-%m-%d %H:%M}Z: {final[worst]} outcomes were final by then, at least "
+            f"{FEWEST_DAYS} are needed; forecast later days, or load an older part of the catalogue"
+        )
+    total = np.concatenate([[0], np.cumsum(happened, dtype=np.int64)])
+    long_term = (total[final] + 0.5) / (final + 1.0)
+    trailing_us = issue - round(TRAILING_YEARS * YEAR_DAYS * DAY_US)
+    oldest = np.minimum(np.searchsorted(target_starts_us, trailing_us, side="left"), final)
+    return (total[final] - total[oldest] + PRIOR_DAYS * long_term) / (final - oldest + PRIOR_DAYS)
+
+
+def earliest_issue_us(target_ends_us: np.ndarray) -> int:
+    """The first issue time, microseconds, at which the outcomes of these consecutive days allow a reference.
+
+    Raises:
+        NotScoreable: they never do.
+    """
+    if len(target_ends_us) < FEWEST_DAYS:
+        raise NotScoreable(
+            f"no reference rate: the catalogue covers {len(target_ends_us)} target days, at least {FEWEST_DAYS} are needed; "
+            "load an older part of the catalogue"
+        )
+    return int(_final_us(target_ends_us)[FEWEST_DAYS - 1])
+
+
+def _final_us(target_ends_us: np.ndarray) -> np.ndarray:
+    return np.asarray(target_ends_us, dtype=np.int64) + FINAL_AFTER_DAYS * DAY_US

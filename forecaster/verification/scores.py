@@ -1,0 +1,117 @@
+"""Scores of daily yes/no forecasts: arrays in, numbers out.
+
+`happened` is bool (n,), probabilities are float (n,) in 0..1; anything else raises ValueError. A score that its days cannot give (an
+AUC of one class, a gain without a target day) is NaN.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SMALLEST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True)
+class ThresholdScores:
+    """What is left of a forecast when it is cut into yes and no; precision, recall and F1 are 0 where they are not defined."""
+
+    acc: float
+    precision: float
+    recall: float
+    f1: float
+    tp: int
+    fp: int
+    tn: int
+    fn: int
+
+
+def log_likelihood(happened: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """ln p on days with the target, ln(1 - p) on the others, in nats, (n,).
+
+    Probabilities are kept within 1e-6 .. 1 - 1e-6 (one day in 2,700 years), so that one forecast of 0 or 1 costs 13.8 nats, not infinity.
+    """
+    happened, probability = _checked(happened, probability)
+    kept = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    return np.where(happened, np.log(kept), np.log1p(-kept))
+
+
+def log_score(happened: np.ndarray, probability: np.ndarray) -> float:
+    """Mean negative log likelihood in nats a day (log loss); lower is better."""
+    return float(-log_likelihood(happened, probability).mean())
+
+
+def information_gain(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray) -> float:
+    """Nats per target day over the reference: sum of log-likelihood differences over all days / number of days with the target.
+
+    Rhoades et al. (2011), doi:10.2478/s11600-011-0013-5, in binary form.
+    """
+    targets = np.count_nonzero(happened)
+    difference = log_likelihood(happened, probability) - log_likelihood(happened, reference)
+    return float(difference.sum() / targets) if targets else float("nan")
+
+
+def brier(happened: np.ndarray, probability: np.ndarray) -> float:
+    """Mean of (p - y)^2; lower is better. Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2."""
+    happened, probability = _checked(happened, probability)
+    return float(np.mean((probability - happened) ** 2))
+
+
+def brier_skill(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray) -> float:
+    """1 - Brier / Brier of the reference: 0 is as good as the reference, 1 is perfect; NaN where the reference is perfect."""
+    base = brier(happened, reference)
+    return 1 - brier(happened, probability) / base if base else float("nan")
+
+
+def roc_auc(happened: np.ndarray, probability: np.ndarray) -> float:
+    """Chance that a day with the target was given more than a day without it, ties half; NaN where one class is empty."""
+    from sklearn.metrics import roc_auc_score
+
+    happened, probability = _checked(happened, probability)
+    return float(roc_auc_score(happened, probability)) if happened.any() and not happened.all() else float("nan")
+
+
+def pr_auc(happened: np.ndarray, probability: np.ndarray) -> float:
+    """Average precision: sum of precision x step of recall; NaN where one class is empty. Its value by chance is the base rate."""
+    from sklearn.metrics import average_precision_score
+
+    happened, probability = _checked(happened, probability)
+    return float(average_precision_score(happened, probability)) if happened.any() and not happened.all() else float("nan")
+
+
+def calibration_ratio(happened: np.ndarray, probability: np.ndarray) -> float:
+    """Target days that were expected / target days that came: above 1 says too much; NaN where none came."""
+    happened, probability = _checked(happened, probability)
+    return float(probability.sum() / happened.sum()) if happened.any() else float("nan")
+
+
+def threshold_scores(happened: np.ndarray, probability: np.ndarray, threshold: float = 0.5) -> ThresholdScores:
+    """Counts and shares when p >= threshold is taken for a yes; for people who know the first system, not to judge by."""
+    happened, probability = _checked(happened, probability)
+    said = probability >= threshold
+    tp, fp = int((said & happened).sum()), int((said & ~happened).sum())
+    fn, tn = int((~said & happened).sum()), int((~said & ~happened).sum())
+    return ThresholdScores(
+        acc=_share(tp + tn, len(happened)),
+        precision=_share(tp, tp + fp),
+        recall=_share(tp, tp + fn),
+        f1=_share(2 * tp, 2 * tp + fp + fn),
+        tp=tp,
+        fp=fp,
+        tn=tn,
+        fn=fn,
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _checked(happened: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    happened, probability = np.asarray(happened), np.asarray(probability, dtype=np.float64)
+    if happened.dtype != np.bool_ or happened.ndim != 1 or happened.shape != probability.shape or not len(happened):
+        raise ValueError(f"need bool (n,) and float (n,) with n > 0, got {happened.dtype} {happened.shape} and {probability.shape}")
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise ValueError(
+            f"probabilities must lie in 0..1, got {np.nanmin(probability)} to {np.nanmax(probability)}, NaN counted as outside"
+        )
+    return happened, probability
