@@ -66,9 +66,11 @@ find_uv() {
 }
 
 install_with_uv() {
+    local quiet=()
+    [ -t 2 ] || quiet=(--quiet)
     find_uv || return 1
     "$PYTHON" -m venv --without-pip "$VENV" || return 1
-    "$UV" pip install --python "$VENV/bin/python" --compile-bytecode --require-hashes -r "$1" || return 1
+    "$UV" pip install "${quiet[@]}" --python "$VENV/bin/python" --compile-bytecode --require-hashes -r "$1" || return 1
     "$UV" pip install --python "$VENV/bin/python" --quiet --no-deps --no-build-isolation -e .
 }
 
@@ -95,7 +97,7 @@ install() {
         if [ "$(cat "$STAMP" 2>/dev/null)" = "$wanted" ]; then return; fi
     fi
     find_python
-    say "installing $requirements for Python $PYTHON_VERSION ($PYTHON) into $VENV"
+    say "installing $requirements for Python $PYTHON_VERSION ($PYTHON) into $VENV: about 2 GB"
     rm -f "$STAMP"
     installed_version=$(fitting_version "$VENV/bin/python") || installed_version=none
     if [ "$installed_version" != "$PYTHON_VERSION" ] || ! grep -qsF "$ROOT/$VENV" "$VENV/pyvenv.cfg"; then rm -rf "$VENV"; fi

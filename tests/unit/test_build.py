@@ -130,7 +130,8 @@ def test_pip_installs_where_uv_fails_and_the_second_run_has_nothing_to_do(checko
     second = bootstrap(checkout, tools, "install", "requirements/dev.txt")
     assert (second.returncode, second.stdout + second.stderr) == (0, "")
 
-    (checkout / "requirements" / "dev.txt").write_text("absent==1\n")
+    (checkout / "unhashed-1-py3-none-any.whl").write_bytes(b"")
+    (checkout / "requirements" / "dev.txt").write_text("./unhashed-1-py3-none-any.whl\n")
     third = bootstrap(checkout, tools, "install", "requirements/dev.txt")
     assert third.returncode != 0, "a changed lock is installed anew, and what has no hash is refused"
     assert "Hashes are required" in third.stderr
