@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ FUTURE = timedelta(days=1)
 
 _NEEDED = ("time", "latitude", "longitude", "depth", "mag", "magType", "net", "id", "updated", "place", "type", "status")
 _ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US = 86_400_000_000
 _END_OF_1970_US = 365 * _DAY_US
 _LATEST_US = 4_102_444_800_000_000  # 2100-01-01
@@ -143,7 +144,7 @@ def _judge(
     magnitude, magnitude_bad = _numbers(columns["mag"])
     status = np.array([text.lower() for text in columns["status"]], dtype=object)
     deleted = status == "deleted"
-    observed_us = int(pd.Timestamp(observed_at).as_unit("us").value)
+    observed_us = (observed_at - _EPOCH) // timedelta(microseconds=1)
     blank_id = np.array([event_id == "" for event_id in columns["id"]], dtype=bool)
     with np.errstate(invalid="ignore"):
         live_rules = [
