@@ -124,8 +124,12 @@ class Recipe(_Frozen):
     @cached_property
     def recipe_hash(self) -> str:
         """SHA-256 (hex) of the canonical JSON of all fields: a changed recipe is another recipe."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return _sha256(self.model_dump(mode="json"))
+
+    @cached_property
+    def target_hash(self) -> str:
+        """SHA-256 (hex) of what makes the target: outcomes of another place, magnitude or zone are not this recipe's."""
+        return _sha256(self.model_dump(mode="json", include=_TARGET_FIELDS))
 
     @property
     def issue_lead(self) -> timedelta:
@@ -136,6 +140,21 @@ class Recipe(_Frozen):
     def target_window(self, day: date) -> timewindow.TimeWindow:
         """The window that a forecast for the local `day` speaks about."""
         return timewindow.target_window(day, self.zone, self.predict_range_days)
+
+
+_TARGET_FIELDS = {
+    "predict_center_lat",
+    "predict_center_lng",
+    "predict_radius_meters",
+    "threshold_mag",
+    "predict_range_days",
+    "time_zone",
+}
+
+
+def _sha256(fields: dict[str, Any]) -> str:
+    canonical = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _problem(error: Any) -> str:

@@ -150,9 +150,9 @@ def write_coverage(connection: Connection, rows: pd.DataFrame) -> None:
     _append(connection, "coverage", rows)
 
 
-def read_coverage(connection: Connection, as_of: datetime) -> pd.DataFrame:
-    """All coverage rows that were written by `as_of`."""
-    return connection.execute("SELECT * FROM coverage WHERE read_at <= $as_of ORDER BY stream, span_start", {"as_of": as_of}).df()
+def read_coverage(connection: Connection) -> pd.DataFrame:
+    """All coverage rows, by stream and span."""
+    return connection.execute("SELECT * FROM coverage ORDER BY stream, span_start, read_at").df()
 
 
 def write_fetch_log(connection: Connection, entries: list[dict], run_id: str | None) -> None:

@@ -23,6 +23,7 @@ FORECAST_COLUMNS = (
     "probability",
     "reference_probability",
     "recipe_hash",
+    "target_hash",
     "code_version",
     "degraded",
     "degraded_reason",
@@ -76,11 +77,11 @@ def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> pd.Da
 
 
 def unsettled_targets(connection: Connection, now: datetime) -> pd.DataFrame:
-    """recipe_id, target_start, target_end of every ended window with a forecast whose outcome is not final."""
+    """recipe_id, target_hash, target_start, target_end of every ended window with a forecast whose outcome is not final."""
     return connection.execute(
-        "SELECT DISTINCT f.recipe_id, f.target_start, f.target_end FROM forecast f "
-        "LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start "
-        "WHERE f.target_end <= $now AND coalesce(o.status, '') <> 'final' ORDER BY 1, 2",
+        "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, f.target_end "
+        "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
+        "WHERE f.target_end <= $now AND coalesce(o.status, '') <> 'final' ORDER BY 1, 2, 3",
         {"now": now},
     ).df()
 
@@ -93,10 +94,14 @@ def outcomes_of(connection: Connection, recipe_id: str | None = None) -> pd.Data
 
 
 def forecasts_to_score(connection: Connection) -> pd.DataFrame:
-    """Forecasts with a settled outcome: the official ones of the prospective, all of the other modes; with happened and status."""
+    """Forecasts with a settled outcome whose score is missing, not final, or was made for another outcome; with happened and status.
+
+    Of prospective forecasts only the official ones are scored; late, hindcast and replayed ones are, under their own mode.
+    """
     return connection.execute(
-        "SELECT f.*, o.happened, o.status FROM forecast f JOIN outcome o USING (recipe_id, target_start) "
-        "WHERE o.status <> 'preliminary' AND (f.official OR f.mode <> 'prospective') ORDER BY f.recipe_id, f.target_start, f.forecast_id"
+        "SELECT f.*, o.happened, o.status FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) "
+        "LEFT JOIN score s USING (forecast_id) WHERE o.status <> 'preliminary' AND (f.official OR f.mode <> 'prospective') "
+        "AND (s.forecast_id IS NULL OR s.status <> o.status OR s.happened <> o.happened) ORDER BY f.recipe_id, f.target_start, f.forecast_id"
     ).df()
 
 
@@ -114,13 +119,55 @@ def recent_published(connection: Connection, recipe_id: str, until: datetime, li
     """The last published forecasts whose window ended by `until`, with their outcome where there is one; oldest first."""
     frame = connection.execute(
         "SELECT f.target_start, f.probability, f.reference_probability, f.mode, o.happened, o.status, o.max_magnitude, o.changed "
-        "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start) "
+        "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
         "WHERE f.published AND f.recipe_id = $id AND f.target_end <= $until "
         "QUALIFY row_number() OVER (PARTITION BY f.target_start ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 "
         "ORDER BY f.target_start DESC LIMIT $limit",
         {"id": recipe_id, "until": until, "limit": limit},
     ).df()
     return frame.iloc[::-1].reset_index(drop=True)
+
+
+def latest_published(connection: Connection, now: datetime) -> pd.DataFrame:
+    """Per recipe the last published forecast issued by `now`, with the details of its newest model, one row each."""
+    frame = connection.execute(
+        "SELECT f.*, m.details AS model_details, m.model_id AS fitted_model_id, m.decision FROM forecast f "
+        "LEFT JOIN (SELECT * FROM model QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY data_as_of DESC, created_at DESC) = 1) m "
+        "ON m.recipe_id = f.recipe_id AND m.recipe_hash = f.recipe_hash AND m.data_as_of <= f.as_of "
+        "WHERE f.published AND f.issue_time <= $now "
+        "QUALIFY row_number() OVER (PARTITION BY f.recipe_id ORDER BY f.issue_time DESC, f.created_at DESC) = 1 ORDER BY f.recipe_id",
+        {"now": now},
+    ).df()
+    frame["model_details"] = [json.loads(text) if isinstance(text, str) else None for text in frame["model_details"]]
+    return frame
+
+
+def changes_between(connection: Connection, start: datetime, end: datetime) -> dict:
+    """What [start, end) brought: revised events, outcomes that turned round, quarantined rows by reason, the last pull."""
+    span = {"start": start, "end": end}
+    revised = connection.execute(
+        "SELECT count(DISTINCT event_key) FROM event_revision r WHERE observed_at >= $start AND observed_at < $end AND source = 'usgs' "
+        "AND EXISTS (SELECT 1 FROM event_revision o WHERE o.event_key = r.event_key AND o.known_at < $start)",
+        span,
+    ).fetchone()
+    turned = connection.execute("SELECT count(*) FROM outcome WHERE changed AND as_of >= $start AND as_of < $end", span).fetchone()
+    bad = connection.execute(
+        "SELECT reason, count(*) FROM quarantine WHERE observed_at >= $start AND observed_at < $end GROUP BY reason ORDER BY reason", span
+    ).fetchall()
+    pull = connection.execute("SELECT max(read_at) FROM coverage WHERE read_at < $end", {"end": end}).fetchone()
+    assert revised is not None and turned is not None and pull is not None
+    return {"revised_events": revised[0], "turned_outcomes": turned[0], "quarantined": dict(bad), "last_pull_at": pull[0]}
+
+
+def last_settled(connection: Connection) -> pd.DataFrame:
+    """The outcomes that the last verification wrote, each with its published forecast."""
+    return connection.execute(
+        "SELECT o.*, f.probability, f.reference_probability FROM outcome o "
+        "JOIN forecast f USING (recipe_id, target_start, target_hash) "
+        "WHERE f.published AND o.as_of = (SELECT max(as_of) FROM outcome) "
+        "QUALIFY row_number() OVER (PARTITION BY o.recipe_id, o.target_start "
+        "ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 ORDER BY o.target_start, o.recipe_id"
+    ).df()
 
 
 def start_run(connection: Connection, row: dict) -> None:

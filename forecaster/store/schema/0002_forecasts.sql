@@ -31,6 +31,7 @@ CREATE TABLE forecast (
     probability           DOUBLE NOT NULL CHECK (probability > 0 AND probability < 1),
     reference_probability DOUBLE NOT NULL CHECK (reference_probability > 0 AND reference_probability < 1),
     recipe_hash           VARCHAR NOT NULL,
+    target_hash           VARCHAR NOT NULL,       -- the target alone: place, radius, magnitude, zone, range
     code_version          VARCHAR NOT NULL,
     degraded              BOOLEAN NOT NULL,
     degraded_reason       VARCHAR,
@@ -45,13 +46,14 @@ CREATE TABLE outcome (
     recipe_id     VARCHAR NOT NULL,
     target_start  TIMESTAMPTZ NOT NULL,
     target_end    TIMESTAMPTZ NOT NULL,
+    target_hash   VARCHAR NOT NULL,
     happened      BOOLEAN NOT NULL,
     event_count   BIGINT NOT NULL,
     max_magnitude DOUBLE,
     status        VARCHAR NOT NULL CHECK (status IN ('preliminary', 'provisional', 'final')),
     as_of         TIMESTAMPTZ NOT NULL,
     changed       BOOLEAN NOT NULL,               -- a revision turned yes into no or no into yes since the first outcome
-    PRIMARY KEY (recipe_id, target_start)
+    PRIMARY KEY (recipe_id, target_start, target_hash)
 );
 COMMENT ON TABLE outcome IS 'Whether the target happened: preliminary in the first day, provisional until 45 days after the window, then final';
 

@@ -1,0 +1,126 @@
+"""What has been read: streams of the catalogue, and where and when a recipe can be judged.
+
+The catalogue speaks only about regions, magnitudes and spans that were read completely; outside them nothing is known.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog.query import Region
+from forecaster.errors import NotScoreable
+from forecaster.features.geometry import circle_box
+from forecaster.recipe import Recipe
+from forecaster.timewindow import TimeWindow
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A part of the catalogue that is read completely: every event of at least `min_magnitude` in `region`."""
+
+    name: str
+    region: Region
+    min_magnitude: float
+
+    def holds(self, recipe: Recipe) -> bool:
+        """Whether every target event of the recipe is in this stream."""
+        return self.min_magnitude <= recipe.threshold_mag and _inside(circle_box(recipe), self.region)
+
+
+WORLD = Stream("world", Region(-90.0, 90.0, -180.0, 180.0), 4.5)
+JAPAN = Stream("japan", Region(24.0, 48.0, 122.0, 154.0), 3.5)
+STREAMS = (WORLD, JAPAN)
+
+
+def streams_for(recipes: Iterable[Recipe]) -> list[Stream]:
+    """The two common streams, and one for every recipe whose targets they do not hold."""
+    extra = []
+    for recipe in recipes:
+        if not any(stream.holds(recipe) for stream in STREAMS):
+            south, north, west, east = circle_box(recipe)
+            extra.append(Stream(f"recipe:{recipe.id}", Region(south, north, west, east), recipe.threshold_mag))
+    return [*STREAMS, *extra]
+
+
+def in_streams(streams: Iterable[Stream], latitude_deg: np.ndarray, longitude_deg: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    """bool (n,): which events belong to one of the streams; a missing magnitude belongs to none."""
+    inside = np.zeros(len(magnitude), dtype=bool)
+    for stream in streams:
+        region = stream.region
+        inside |= (
+            (magnitude >= stream.min_magnitude)
+            & (latitude_deg >= region.min_latitude_deg)
+            & (latitude_deg <= region.max_latitude_deg)
+            & (longitude_deg >= region.min_longitude_deg)
+            & (longitude_deg <= region.max_longitude_deg)
+        )
+    return inside
+
+
+def covered_span(recipe: Recipe, coverage: pd.DataFrame) -> TimeWindow:
+    """The longest span without a gap in which every target event of the recipe has been read.
+
+    Args:
+        coverage: rows of the store's table `coverage`.
+
+    Raises:
+        NotScoreable: nothing has been read at this place down to this magnitude; says where the catalogue starts.
+    """
+    here = coverage[[_inside(circle_box(recipe), _region(row)) for row in coverage.itertuples()]] if len(coverage) else coverage
+    deep = here[here["min_magnitude"] <= recipe.threshold_mag]
+    if deep.empty:
+        if here.empty:
+            raise NotScoreable("not scoreable: no catalogue has been read for this place; run `quakecast pull`")
+        raise NotScoreable(f"not scoreable: catalogue starts at M {here['min_magnitude'].min():.1f}")
+    spans: list[list[datetime]] = []
+    for row in deep.sort_values("span_start").itertuples():
+        start, end = row.span_start.to_pydatetime(), row.span_end.to_pydatetime()
+        if spans and start <= spans[-1][1]:
+            spans[-1][1] = max(spans[-1][1], end)
+        else:
+            spans.append([start, end])
+    start, end = max(spans, key=lambda span: (span[1] - span[0], span[1]))
+    return TimeWindow(start, end)
+
+
+def lowest_magnitude(recipe: Recipe, coverage: pd.DataFrame) -> float | None:
+    """The magnitude from which the catalogue has been read at the recipe's place; None where it has not been read."""
+    here = [row.min_magnitude for row in coverage.itertuples() if _inside(circle_box(recipe), _region(row))]
+    return min(here) if here else None
+
+
+def _region(row) -> Region:
+    return Region(row.min_latitude_deg, row.max_latitude_deg, row.min_longitude_deg, row.max_longitude_deg)
+
+
+def _inside(box: tuple[float, float, float, float], region: Region) -> bool:
+    south, north, west, east = box
+    return (
+        region.min_latitude_deg <= south
+        and north <= region.max_latitude_deg
+        and region.min_longitude_deg <= west
+        and east <= region.max_longitude_deg
+    )
+
+
+def coverage_rows(streams: Iterable[Stream], start: datetime, end: datetime, read_at: datetime, source: str) -> pd.DataFrame:
+    """Rows for the table `coverage`: these streams were read completely over [start, end)."""
+    rows = [
+        {
+            "stream": stream.name,
+            "min_latitude_deg": stream.region.min_latitude_deg,
+            "max_latitude_deg": stream.region.max_latitude_deg,
+            "min_longitude_deg": stream.region.min_longitude_deg,
+            "max_longitude_deg": stream.region.max_longitude_deg,
+            "min_magnitude": stream.min_magnitude,
+            "span_start": start,
+            "span_end": end,
+            "read_at": read_at,
+            "source": source,
+        }
+        for stream in streams
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,33 @@
+"""Time as an argument: the clock that a run goes by, and what it says about a forecast's honesty."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from forecaster.timewindow import TimeWindow, require_utc
+
+
+@dataclass(frozen=True)
+class Clock:
+    """`read` gives the time (aware UTC). `simulated` is true for every clock but the machine's."""
+
+    read: Callable[[], datetime]
+    simulated: bool
+
+    def now(self) -> datetime:
+        return require_utc(self.read(), "the clock's time")
+
+    @staticmethod
+    def standing_at(moment: datetime) -> "Clock":
+        """A simulated clock that stands still."""
+        return Clock(lambda: require_utc(moment, "moment"), simulated=True)
+
+
+def forecast_mode(clock: Clock, target: TimeWindow) -> str:
+    """What a forecast written now is: `replay` under a simulated clock, else `prospective`, `late` or `hindcast` by when it is written."""
+    if clock.simulated:
+        return "replay"
+    written_at = clock.now()
+    if written_at < target.start:
+        return "prospective"
+    return "late" if written_at < target.end else "hindcast"

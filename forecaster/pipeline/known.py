@@ -1,0 +1,73 @@
+"""What is known at a moment: events, coverage, and the target days whose outcome is settled by then."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog.coverage import STREAMS, covered_span, in_streams
+from forecaster.errors import NotScoreable
+from forecaster.features.events import Events, events_from_frame
+from forecaster.features.labels import daily_labels
+from forecaster.features.windows import TargetDays, complete_days, first_complete_day
+from forecaster.models.climatology import FINAL_AFTER_DAYS
+from forecaster.recipe import Recipe
+from forecaster.store import catalogue
+from forecaster.store.database import Store
+
+MATURITY = timedelta(days=FINAL_AFTER_DAYS)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The catalogue as known at `as_of`. `inputs` is cut to the common streams, so that training and serving see the same world;
+    `events` also holds what was read for single recipes, and is what outcomes are judged by."""
+
+    as_of: datetime
+    events: Events
+    inputs: Events
+    frame: pd.DataFrame
+    coverage: pd.DataFrame
+
+    @property
+    def read_until(self) -> datetime | None:
+        """Until when the world stream has been read."""
+        world = self.coverage[self.coverage["stream"] == STREAMS[0].name]
+        return None if world.empty else min(world["span_end"].max().to_pydatetime(), self.as_of)
+
+
+@dataclass(frozen=True)
+class LabelledDays:
+    """Consecutive target days with what happened; arrays (n,)."""
+
+    days: TargetDays
+    happened: np.ndarray
+    max_magnitude: np.ndarray
+    event_count: np.ndarray
+
+
+def load_known(store: Store, as_of: datetime) -> Known:
+    """Events and coverage as known at `as_of` (aware UTC)."""
+    with store.transaction() as connection:
+        frame = catalogue.read_events(connection, as_of)
+        coverage = catalogue.read_coverage(connection)
+    events = events_from_frame(frame)
+    inside = in_streams(STREAMS, events.latitude_deg, events.longitude_deg, events.magnitude)
+    return Known(as_of, events, events.take(inside), frame, coverage)
+
+
+def labelled_days(recipe: Recipe, known: Known, mature: timedelta = MATURITY) -> LabelledDays:
+    """Every target day inside coverage that ended at least `mature` before `known.as_of`, with its outcome.
+
+    Raises:
+        NotScoreable: nothing has been read at this place down to this magnitude, or no whole day of it.
+    """
+    span = covered_span(recipe, known.coverage)
+    end = min(span.end, known.as_of - mature)
+    first = first_complete_day(recipe, span.start)
+    days = complete_days(recipe, first, end)
+    if not len(days):
+        raise NotScoreable(f"not scoreable: no target day since {first} lies {mature.days} days before {known.as_of:%Y-%m-%d}")
+    happened, max_magnitude, count = daily_labels(known.events, recipe, days)
+    return LabelledDays(days, happened, max_magnitude, count)

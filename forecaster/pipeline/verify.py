@@ -1,0 +1,109 @@
+"""Settle what was said: outcomes from the catalogue as it is known now, and scores against them."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from forecaster.catalog.coverage import covered_span
+from forecaster.clock import Clock
+from forecaster.errors import NotScoreable
+from forecaster.features.labels import daily_labels
+from forecaster.features.windows import target_days
+from forecaster.pipeline.known import MATURITY, Known, load_known
+from forecaster.recipe import Recipe
+from forecaster.store import ledger
+from forecaster.store.database import Store
+from forecaster.timewindow import local_day
+from forecaster.verification import scores
+
+log = logging.getLogger(__name__)
+
+PROVISIONAL_AFTER = timedelta(days=1)
+
+
+@dataclass
+class VerifyResult:
+    """Outcomes written by this run, those that a revision turned round, and how many windows had to wait."""
+
+    settled: list[dict] = field(default_factory=list)
+    turned: list[dict] = field(default_factory=list)
+    waiting: int = 0
+    scored: int = 0
+
+
+def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
+    """Fill in the outcome of every ended window of these recipes that was forecast, and score the forecasts.
+
+    An outcome is preliminary for a day, provisional until 45 days after the window, then final; it is made anew until then, because late
+    reviews change it. No outcome is made where the catalogue has not been read to the window's end. Running it again changes nothing.
+    """
+    now = clock.now()
+    known = load_known(store, now)
+    by_target = {(recipe.id, recipe.target_hash): recipe for recipe in recipes}
+    result = VerifyResult()
+    with store.transaction() as connection:
+        targets = ledger.unsettled_targets(connection, now)
+        stored = {(row.recipe_id, row.target_hash, row.target_start): row for row in ledger.outcomes_of(connection).itertuples()}
+    for target in targets.itertuples():
+        recipe = by_target.get((target.recipe_id, target.target_hash))
+        row = _outcome(recipe, target, known) if recipe is not None else None
+        if row is None:
+            result.waiting += 1
+            continue
+        before = stored.get((target.recipe_id, target.target_hash, target.target_start))
+        turned = before is not None and before.happened != row["happened"]
+        row["changed"] = bool(turned or (before is not None and before.changed))
+        if turned:
+            result.turned.append(row)
+        if before is None or turned or before.status != row["status"] or before.event_count != row["event_count"]:
+            result.settled.append(row)
+    with store.transaction() as connection:
+        ledger.insert(connection, "outcome", result.settled, replace=True)
+        rows = _scores(ledger.forecasts_to_score(connection), now)
+        ledger.insert(connection, "score", rows, replace=True)
+        result.scored = len(rows)
+    return result
+
+
+def _outcome(recipe: Recipe, target, known: Known) -> dict | None:
+    """What happened in the window, as known now; None where the catalogue does not say."""
+    try:
+        span = covered_span(recipe, known.coverage)
+    except NotScoreable:
+        return None
+    start, end = target.target_start.to_pydatetime(), target.target_end.to_pydatetime()
+    if start < span.start or end > span.end:
+        return None
+    days = target_days(recipe, local_day(start, recipe.zone), 1)
+    happened, max_magnitude, count = daily_labels(known.events, recipe, days)
+    age = known.as_of - end
+    status = "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary"
+    return {
+        "recipe_id": recipe.id,
+        "target_start": start,
+        "target_end": end,
+        "target_hash": recipe.target_hash,
+        "happened": bool(happened[0]),
+        "event_count": int(count[0]),
+        "max_magnitude": float(max_magnitude[0]) if count[0] else None,
+        "status": status,
+        "as_of": known.as_of,
+    }
+
+
+def _scores(due: pd.DataFrame, now: datetime) -> list[dict]:
+    """One row of table `score` for each of these forecasts with their outcome."""
+    if due.empty:
+        return []
+    happened = due["happened"].to_numpy(dtype=bool)
+    said, reference = due["probability"].to_numpy(), due["reference_probability"].to_numpy()
+    kept = due[["forecast_id", "recipe_id", "target_start", "mode", "happened", "status"]]
+    made = kept.assign(
+        log_score=scores.log_likelihood(happened, said),
+        reference_log_score=scores.log_likelihood(happened, reference),
+        brier=(said - happened) ** 2,
+        scored_at=now,
+    )
+    return made.to_dict("records")
