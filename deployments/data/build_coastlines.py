@@ -1,0 +1,154 @@
+"""Build the coastlines of the report's map from world-atlas 2.0.2 (ISC; Natural Earth, public domain, 1:50 million).
+
+    npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
+    python deployments/data/build_coastlines.py package/land-50m.json forecaster/reports/data/coastlines.json
+
+The result is a JSON list of closed rings, each a list of [longitude, latitude] in degrees, -180..180 and -90..90: the
+outlines of land (and of the Caspian Sea). Points lie on a grid of 0.05 degrees; lines are simplified by Douglas and
+Peucker (1973, doi:10.3138/FM57-6770-U75U-7727) with a tolerance of 0.075 degrees; rings that come to nothing are left out.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+from pathlib import Path
+
+SOURCE_SHA256 = "619477ff690c086885e45cb91707d783805561bd75ae8e437b7d4694b0204e0f"
+STEPS_PER_DEGREE = 20
+TOLERANCE_DEG = 0.075
+
+Point = tuple[float, float]
+
+
+def decode_arcs(topology: dict) -> list[list[Point]]:
+    """The arcs of a quantised TopoJSON in degrees: whole steps from point to point, scaled and shifted."""
+    (scale_x, scale_y), (shift_x, shift_y) = topology["transform"]["scale"], topology["transform"]["translate"]
+    arcs = []
+    for steps in topology["arcs"]:
+        x = y = 0
+        arc = []
+        for step_x, step_y in steps:
+            x, y = x + step_x, y + step_y
+            arc.append((x * scale_x + shift_x, y * scale_y + shift_y))
+        arcs.append(arc)
+    return arcs
+
+
+def join_ring(numbers: list[int], arcs: list[list[Point]]) -> list[Point]:
+    """One closed ring from the numbers of its arcs; ~n is arc n backwards, and neighbours share an end."""
+    ring: list[Point] = []
+    for number in numbers:
+        arc = arcs[number] if number >= 0 else arcs[~number][::-1]
+        ring.extend(arc[1:] if ring else arc)
+    return ring
+
+
+def land_rings(topology: dict) -> list[list[Point]]:
+    """Every ring of the object `land`."""
+    arcs = decode_arcs(topology)
+    rings: list[list[Point]] = []
+    for geometry in topology["objects"]["land"]["geometries"]:
+        polygons = geometry["arcs"] if geometry["type"] == "MultiPolygon" else [geometry["arcs"]]
+        rings.extend(join_ring(numbers, arcs) for polygon in polygons for numbers in polygon)
+    return rings
+
+
+def unwrap_ring(ring: list[Point]) -> list[Point]:
+    """The ring with longitudes that never jump by 360; one that goes round a pole is closed along that pole."""
+    points = [ring[0]]
+    for longitude, latitude in ring[1:]:
+        turns = round((points[-1][0] - longitude) / 360.0)
+        points.append((longitude + 360.0 * turns, latitude))
+    if abs(points[-1][0] - points[0][0]) > 180.0:
+        pole = math.copysign(90.0, points[0][1])
+        points += [(points[-1][0], pole), (points[0][0], pole), points[0]]
+    return points
+
+
+def clip_ring(ring: list[Point], limit: float, side: int) -> list[Point]:
+    """What lies east (side 1) or west (side -1) of a meridian (Sutherland and Hodgman 1974, doi:10.1145/360767.360802)."""
+    inside: list[Point] = []
+    for start, end in zip(ring[-1:] + ring[:-1], ring, strict=True):
+        start_off, end_off = side * (start[0] - limit), side * (end[0] - limit)
+        if (start_off < 0.0) != (end_off < 0.0):
+            part = start_off / (start_off - end_off)
+            inside.append((limit, start[1] + part * (end[1] - start[1])))
+        if end_off >= 0.0:
+            inside.append(end)
+    return inside + inside[:1] if inside and inside[0] != inside[-1] else inside
+
+
+def cut_at_date_line(ring: list[Point]) -> list[list[Point]]:
+    """The pieces of a ring within -180..180 degrees."""
+    whole = unwrap_ring(ring)
+    if all(abs(longitude) <= 180.0 for longitude, _ in whole):
+        return [whole]
+    pieces = []
+    for turn in (-360.0, 0.0, 360.0):
+        piece = clip_ring(clip_ring(whole, turn - 180.0, 1), turn + 180.0, -1)
+        pieces.append([(longitude - turn, latitude) for longitude, latitude in piece])
+    return [piece for piece in pieces if piece]
+
+
+def distance_to_segment(point: Point, start: Point, end: Point) -> float:
+    """Degrees of arc; longitudes are shortened by the cosine of the point's latitude, of 75 at most."""
+    shrink = math.cos(math.radians(min(abs(point[1]), 75.0)))
+    along_x, along_y = shrink * (end[0] - start[0]), end[1] - start[1]
+    point_x, point_y = shrink * (point[0] - start[0]), point[1] - start[1]
+    square = along_x * along_x + along_y * along_y
+    part = 0.0
+    if square > 0.0:
+        part = (point_x * along_x + point_y * along_y) / square
+        part = min(1.0, max(0.0, part))
+    off_x, off_y = point_x - part * along_x, point_y - part * along_y
+    return (off_x * off_x + off_y * off_y) ** 0.5
+
+
+def simplify(line: list[Point], tolerance: float) -> list[Point]:
+    """The line without the points that lie within the tolerance of it; both ends stay."""
+    kept = {0, len(line) - 1}
+    spans = [(0, len(line) - 1)]
+    while spans:
+        first, last = spans.pop()
+        if last - first < 2:
+            continue
+        farthest = max(range(first + 1, last), key=lambda i: distance_to_segment(line[i], line[first], line[last]))
+        if distance_to_segment(line[farthest], line[first], line[last]) > tolerance:
+            kept.add(farthest)
+            spans += [(first, farthest), (farthest, last)]
+    return [line[i] for i in sorted(kept)]
+
+
+def round_ring(ring: list[Point]) -> list[list[float]]:
+    """Points on the grid, repeated ones left out; empty where less than a triangle is left."""
+    points: list[list[float]] = []
+    for longitude, latitude in ring:
+        point = [round(value * STEPS_PER_DEGREE) / STEPS_PER_DEGREE + 0.0 for value in (longitude, latitude)]
+        if not points or point != points[-1]:
+            points.append(point)
+    return points if len(points) >= 4 else []
+
+
+def build(topology: dict) -> str:
+    """The coastlines as JSON, whole degrees without a fraction."""
+    pieces = (piece for ring in land_rings(topology) for piece in cut_at_date_line(ring))
+    simple = (round_ring(simplify(piece, TOLERANCE_DEG)) for piece in pieces)
+    rings = [[[int(value) if value == int(value) else value for value in point] for point in ring] for ring in simple]
+    return json.dumps([ring for ring in rings if ring], separators=(",", ":")) + "\n"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, metavar="LAND_50M", help="land-50m.json of world-atlas 2.0.2")
+    parser.add_argument("out", type=Path, metavar="OUT", help="JSON file to write")
+    arguments = parser.parse_args()
+    body = arguments.source.read_bytes()
+    if (found := hashlib.sha256(body).hexdigest()) != SOURCE_SHA256:
+        sys.exit(f"{arguments.source}: sha256 is {found}, wanted {SOURCE_SHA256}; get it with: npm pack world-atlas@2.0.2")
+    text = build(json.loads(body))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(text, encoding="utf-8")
+    rings = json.loads(text)
+    print(f"{arguments.out}: {len(rings)} rings, {sum(map(len, rings)):,} points, {len(text):,} bytes")
