@@ -6,6 +6,7 @@ A local day is the civil day of a recipe's time zone: 23 to 25 hours long where 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -28,9 +29,7 @@ class TimeWindow:
         for name, value in (("start", self.start), ("end", self.end)):
             require_utc(value, name)
         if self.end <= self.start:
-            raise BadDate(
-                f"the window ends ({self.end:%Y-%m-%d %H:%M}Z) at or before its start ({self.start:%Y-%m-%d %H:%M}Z)"
-            )
+            raise BadDate(f"the window ends ({self.end:%Y-%m-%d %H:%M}Z) at or before its start ({self.start:%Y-%m-%d %H:%M}Z)")
 
 
 def require_utc(value: datetime, name: str) -> datetime:
@@ -47,8 +46,25 @@ def local_midnight(day: date, zone: ZoneInfo) -> datetime:
 
 def local_midnights_us(first_day: date, count: int, zone: ZoneInfo) -> np.ndarray:
     """int64 (count,): microseconds since the epoch of `count` local midnights from `first_day` on."""
-    days = (first_day + timedelta(days=i) for i in range(count))
-    return np.fromiter((to_us(local_midnight(day, zone)) for day in days), dtype=np.int64, count=count)
+    return local_times_us(first_day, count, zone, time(0))
+
+
+def local_times_us(first_day: date, count: int, zone: ZoneInfo, at: time) -> np.ndarray:
+    """int64 (count,): the instants of the local time `at` on `count` days from `first_day` on."""
+    if count <= 0:
+        return np.empty(0, dtype=np.int64)
+    last_year = (first_day + timedelta(days=count - 1)).year
+    line = np.concatenate([_year_of_times_us(year, zone, at) for year in range(first_day.year, last_year + 1)])
+    start = (first_day - date(first_day.year, 1, 1)).days
+    return line[start : start + count]
+
+
+@lru_cache(maxsize=4096)
+def _year_of_times_us(year: int, zone: ZoneInfo, at: time) -> np.ndarray:
+    days = days_between(date(year, 1, 1), date(year, 12, 31))
+    line = np.array([to_us(datetime.combine(day, at, tzinfo=zone).astimezone(UTC)) for day in days], dtype=np.int64)
+    line.flags.writeable = False
+    return line
 
 
 def target_window(day: date, zone: ZoneInfo, range_days: int = 1) -> TimeWindow:
@@ -101,9 +117,7 @@ def check_target_day(day: date, zone: ZoneInfo, now: datetime) -> date:
 
 def to_us(moment: datetime) -> int:
     """Microseconds since the epoch of an aware time, exactly."""
-    return (require_utc(moment.astimezone(UTC), "moment") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
-        microseconds=1
-    )
+    return (require_utc(moment.astimezone(UTC), "moment") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def from_us(value: int) -> datetime:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from forecaster.recipe import Recipe
-from forecaster.timewindow import issue_time, local_day, local_midnights_us, to_us
+from forecaster.timewindow import local_day, local_midnights_us, local_times_us, to_us
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,11 @@ def target_days(recipe: Recipe, first_day: date, count: int) -> TargetDays:
     window, reach = recipe.window_days, recipe.predict_range_days
     midnights = local_midnights_us(first_day - timedelta(days=window), window + count + reach, recipe.zone)
     lines = np.lib.stride_tricks.sliding_window_view(midnights[: window + count], window)
-    issues = (to_us(issue_time(first_day + timedelta(days=i), recipe.zone, recipe.issue_local_time)) for i in range(count))
     return TargetDays(
         local_days=np.datetime64(first_day, "D") + np.arange(count),
         target_starts_us=midnights[window : window + count],
         target_ends_us=midnights[window + reach : window + reach + count],
-        cut_us=np.fromiter(issues, dtype=np.int64, count=count),
+        cut_us=local_times_us(first_day - timedelta(days=1), count, recipe.zone, recipe.issue_local_time),
         day_starts_us=lines[:count],
     )
 

@@ -101,7 +101,7 @@ def forecasts_to_score(connection: Connection) -> pd.DataFrame:
     return connection.execute(
         "SELECT f.*, o.happened, o.status FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) "
         "LEFT JOIN score s USING (forecast_id) WHERE o.status <> 'preliminary' AND (f.official OR f.mode <> 'prospective') "
-        "AND (s.forecast_id IS NULL OR s.status <> o.status OR s.happened <> o.happened) ORDER BY f.recipe_id, f.target_start, f.forecast_id"
+        "AND (s.forecast_id IS NULL OR s.status <> o.status OR s.happened <> o.happened) ORDER BY ALL"
     ).df()
 
 
@@ -132,10 +132,9 @@ def latest_published(connection: Connection, now: datetime) -> pd.DataFrame:
     """Per recipe the last published forecast issued by `now`, with the details of its newest model, one row each."""
     frame = connection.execute(
         "SELECT f.*, m.details AS model_details, m.model_id AS fitted_model_id, m.decision FROM forecast f "
-        "LEFT JOIN (SELECT * FROM model QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY data_as_of DESC, created_at DESC) = 1) m "
-        "ON m.recipe_id = f.recipe_id AND m.recipe_hash = f.recipe_hash AND m.data_as_of <= f.as_of "
-        "WHERE f.published AND f.issue_time <= $now "
-        "QUALIFY row_number() OVER (PARTITION BY f.recipe_id ORDER BY f.issue_time DESC, f.created_at DESC) = 1 ORDER BY f.recipe_id",
+        "LEFT JOIN model m ON m.recipe_id = f.recipe_id AND m.recipe_hash = f.recipe_hash AND m.data_as_of <= f.as_of "
+        "WHERE f.published AND f.issue_time <= $now QUALIFY row_number() OVER (PARTITION BY f.recipe_id "
+        "ORDER BY f.issue_time DESC, f.created_at DESC, m.data_as_of DESC, m.created_at DESC) = 1 ORDER BY f.recipe_id",
         {"now": now},
     ).df()
     frame["model_details"] = [json.loads(text) if isinstance(text, str) else None for text in frame["model_details"]]
