@@ -1,5 +1,6 @@
 """The coastlines that the report draws: decoded, cut at the date line, and looking like the Earth."""
 
+import itertools
 import json
 from importlib import resources
 
@@ -10,7 +11,7 @@ def on_land(rings: list, longitude: float, latitude: float) -> bool:
     """Even-odd rule over all rings, as an SVG path is filled."""
     crossings = 0
     for ring in rings:
-        for (x1, y1), (x2, y2) in zip(ring, ring[1:], strict=False):
+        for (x1, y1), (x2, y2) in itertools.pairwise(ring):
             if (y1 > latitude) != (y2 > latitude):
                 crossings += longitude < x1 + (latitude - y1) / (y2 - y1) * (x2 - x1)
     return crossings % 2 == 1
@@ -48,7 +49,7 @@ def test_shape_of_the_file(rings):
     assert all(ring[0] == ring[-1] and len(ring) >= 4 for ring in rings)
     assert all(abs(x) <= 180 and abs(y) <= 90 for x, y in points)
     assert all(abs(value * 20 - round(value * 20)) < 1e-9 for point in points for value in point)
-    steps = [(a, b) for ring in rings for a, b in zip(ring, ring[1:], strict=False) if abs(a[0] - b[0]) > 90]
+    steps = [(a, b) for ring in rings for a, b in itertools.pairwise(ring) if abs(a[0] - b[0]) > 90]
     assert steps == [([180, -90], [-180, -90])]
 
 
