@@ -49,21 +49,24 @@ def parse_csv(body: bytes, observed_at: datetime, where: str = "csv") -> Parsed:
         CatalogTruncated: the last row has fewer fields than the header.
     """
     text = _decode(body, where)
-    header = next(csv.reader(text.splitlines()[:1]), [])
+    try:
+        header, *rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise CatalogMalformed(f"{where}: the csv cannot be read ({error}); nothing was taken from it, try again") from error
     missing = [name for name in _NEEDED if name not in header]
     if missing:
         raise CatalogMalformed(
             f"{where}: the csv header lacks {', '.join(missing)} (it starts {text[:60]!r}); nothing was taken from it, "
             "try again or look at the address in a browser"
         )
-    table, uneven = _csv_table(text, header)
-    if len(table) and bool(table[header[-1]].isna().iloc[-1]):
-        raise CatalogTruncated(f"{where}: the last of {len(table)} rows has fewer than {len(header)} fields: the body was cut; try again")
-    short = table[header[-1]].isna().to_numpy() | uneven
-    table = table.fillna("")
-    lines = text.splitlines()[1:]
-    if len(lines) != len(table):  # a line break inside quotes: the row is written anew
-        lines = [",".join(row) for row in table.itertuples(index=False, name=None)]
+    width = len(header)
+    if rows and len(rows[-1]) < width:
+        raise CatalogTruncated(f"{where}: the last of {len(rows)} rows has {len(rows[-1])} of {width} fields: the body was cut; try again")
+    uneven = np.array([len(row) != width for row in rows], dtype=bool)
+    table = pd.DataFrame([(row + [""] * width)[:width] for row in rows], columns=header, dtype="str")
+    lines = [line for line in text.splitlines()[1:] if line]
+    if len(lines) != len(rows):  # a line break inside quotes
+        lines = [",".join(row) for row in rows]
     ids = table["id"].str.strip().tolist()
     time_us, time_bad = _iso_us(table["time"])
     updated_us, updated_bad = _iso_us(table["updated"])
@@ -74,7 +77,7 @@ def parse_csv(body: bytes, observed_at: datetime, where: str = "csv") -> Parsed:
         **{name: table[name].tolist() for name in ("magType", "net", "place", "type", "status")},
     }
     times = (time_us, time_bad, updated_us, updated_bad)
-    return _judge(columns, times, short, "row has not as many fields as the header", lines, observed_at)
+    return _judge(columns, times, uneven, "row has not as many fields as the header", lines, observed_at)
 
 
 def parse_geojson(body: bytes, observed_at: datetime, where: str = "geojson") -> Parsed:
@@ -194,18 +197,6 @@ def _judge(
         [{"source": "usgs", "observed_at": observed_at, "reason": reason[i], "raw": _raw_text(raw[i])} for i in bad.tolist()]
     )
     return Parsed(frame[reason == ""].reset_index(drop=True), quarantined, len(reason))
-
-
-def _csv_table(text: str, header: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
-    """All fields as text, a missing field as NaN, and which rows have too many fields (those are cut to the header)."""
-    try:
-        table = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False, na_values=[], index_col=False)
-        return table, np.zeros(len(table), dtype=bool)
-    except pd.errors.ParserError:
-        rows = [row for row in csv.reader(io.StringIO(text)) if row][1:]
-        width = len(header)
-        table = pd.DataFrame([(row + [None] * width)[:width] for row in rows], columns=header, dtype="str")
-        return table, np.array([len(row) > width for row in rows], dtype=bool)
 
 
 def _decode(body: bytes, where: str) -> str:
