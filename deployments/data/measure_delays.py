@@ -76,8 +76,8 @@ def measure(folder: Path, start: str, end: str) -> pd.DataFrame:
     fetched = connection.execute(
         "SELECT epoch_us(fetched_at) FROM read_parquet(?) WHERE header_ok = 1 AND rows > 100 ORDER BY 1",
         [str(folder / "usgs_fetches_2022_2024.parquet")],
-    ).fetchnumpy()
-    unread = longest_unread_hours(events.origin_time_us.to_numpy(), next(iter(fetched.values())))
+    ).df()
+    unread = longest_unread_hours(events.origin_time_us.to_numpy(), fetched.iloc[:, 0].to_numpy())
     events = events[unread < 3].copy()
     events["zone"] = delay_zone(events.latitude.to_numpy(), events.longitude.to_numpy())
     events["class"] = magnitude_class(events.magnitude.to_numpy())
