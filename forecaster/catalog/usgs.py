@@ -10,7 +10,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
@@ -124,7 +124,9 @@ class UsgsClient:
             part = self._query(query, "geojson")
         except _TooManyEvents as refusal:
             log.info("reading in parts: %s", refusal)
-            return self.read(query, "geojson", on_progress)
+            whole = self.read(query, "geojson", on_progress)
+            entries = self.fetch_log[first:]
+            return replace(whole, requests=len(entries), fetch_log=entries)
         if part.counted is None:
             raise CatalogMalformed("geojson without metadata.count: the answer cannot be checked; try again")
         if part.counted != part.rows:

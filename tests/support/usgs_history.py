@@ -118,7 +118,7 @@ def slice_history(parquet: Path) -> History:
     known when `forecaster.catalog.delays` models it; so late reviews are replayed, magnitude revisions are not."""
     from forecaster.catalog.delays import modelled_known_at
 
-    table = pd.read_parquet(parquet)
+    table = duckdb.connect().execute("SELECT * FROM read_parquet($file)", {"file": str(parquet)}).df()
     time_us = pd.to_datetime(table["time"], utc=True).astype("datetime64[us, UTC]").astype("int64").to_numpy()
     named = table.rename(columns={"event_id": "id", "lat": "latitude", "lon": "longitude", "mag_type": "magType"})
     known_us = modelled_known_at(

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
@@ -261,6 +262,10 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.wfile.write(body)
             self.wfile.flush()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header tells the service's clock, not the machine's."""
+        return format_datetime(self.server_state.clock, usegmt=True)
 
     def _log(self, path: str, asked: dict[str, str], status: int) -> None:
         self.server_state.requests.append(Asked(path, asked, dict(self.headers.items()), status))
