@@ -1,0 +1,332 @@
+"""From a day's facts to what the templates show: rows, headline, counts. Pure; texts come out as Phrases, said by the renderer.
+
+Judgements made here, each from SCIENCE.md: a skill is claimed only where the 95 % interval of the information gain lies above zero;
+a recipe kept for comparison never makes the headline; a number that is not a probability is shown as unknown.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from forecaster.reports.charts import MapTarget
+from forecaster.reports.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
+from forecaster.reports.words import (
+    NOTABLE,
+    Phrase,
+    day_text,
+    known,
+    known_probability,
+    level_of,
+    local_text,
+    offset_text,
+    probability_phrase,
+    ratio_text,
+    ratio_to_usual,
+    signed,
+    utc_text,
+)
+
+LOUDEST_FIRST = ("replay", "hindcast", "late", "prospective")
+FEW_SETTLED_DAYS = 30
+FEW_HITS = 5
+LISTED_EVENTS = 15
+HEADLINES = 3
+STALE_HOURS = 36.0
+
+
+def report_context(data: ReportData, language: str) -> dict[str, Any]:
+    """Everything a template needs, by name. Rows are ordered by ratio to usual, unknown ones last, and numbered from 1.
+
+    Args:
+        data: any report: no recipe, 200 recipes, unknown values anywhere.
+        language: of display names and days; a name missing in it falls back to English, then to the recipe's id.
+    """
+    main = _ordered([recipe for recipe in data.recipes if not recipe.comparison_only])
+    comparison = _ordered([recipe for recipe in data.recipes if recipe.comparison_only])
+    rows = [_row(number, recipe, language) for number, recipe in enumerate(main, 1)]
+    extra = [_row(number, recipe, language) for number, recipe in enumerate(comparison, len(rows) + 1)]
+    modes = {recipe.mode for recipe in data.recipes}
+    mode = next((name for name in LOUDEST_FIRST if name in modes), None)
+    names = {row["id"]: row for row in rows + extra}
+    evaluated = [row for row in rows if row["evaluation"] is not None]
+    return {
+        "report_id": data.report_id,
+        "language": language,
+        "generated_at": utc_text(data.generated_at),
+        "mode": mode,
+        "modes_differ": len(modes) > 1,
+        "period": _period(data.recipes, language),
+        "headline": _headline(rows),
+        "also": [_above(row) for row in _notable(rows)[1:HEADLINES]],
+        "lede": _lede(rows),
+        "caution": _caution(rows),
+        "rows": rows,
+        "comparison_rows": extra,
+        "checks": [_check(check, names, language) for check in data.checks],
+        "checks_count": _count_checks(data.checks),
+        "evaluated": evaluated,
+        "evaluation_verdict": _evaluation_verdict(evaluated),
+        "published_networks": sum(row["model_kind"] == "convlstm" for row in rows),
+        "events": _events(data),
+        "events_total": len(data.events),
+        "events_days": data.events_days,
+        "events_min_magnitude": f"{data.events_min_magnitude:g}",
+        "operations": _operations(data),
+    }
+
+
+def map_targets(rows: Sequence[dict[str, Any]], numbered: bool) -> list[MapTarget]:
+    """The circles of `rows`; labels are name and ratio, or (for pictures that cannot count on a font) row number and ratio."""
+    targets = []
+    for row in rows:
+        first = f"{row['number']}" if numbered else row["name"]
+        lines = (f"{first}: ×{row['ratio']}",) if numbered else (first, f"×{row['ratio']}")
+        title = f"{row['name']}: M ≥ {row['magnitude']}, {row['radius']} km, ×{row['ratio']}"
+        targets.append(MapTarget(row["lat"], row["lng"], row["radius_km"], row["level"], lines, title))
+    return targets
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _name(recipe: RecipeForecast, language: str) -> str:
+    return recipe.display_name.get(language) or recipe.display_name.get("en") or recipe.recipe_id
+
+
+def _ordered(recipes: Sequence[RecipeForecast]) -> list[RecipeForecast]:
+    def key(recipe: RecipeForecast) -> tuple[float, float, str]:
+        ratio = ratio_to_usual(recipe.probability, recipe.reference_probability)
+        probability = known_probability(recipe.probability)
+        return (-1.0 if ratio is None else ratio, -1.0 if probability is None else probability, recipe.recipe_id)
+
+    return sorted(recipes, key=key, reverse=True)
+
+
+def _row(number: int, recipe: RecipeForecast, language: str) -> dict[str, Any]:
+    zone = _zone(recipe.time_zone)
+    ratio = ratio_to_usual(recipe.probability, recipe.reference_probability)
+    level = level_of(ratio)
+    first, last = _local_days(recipe)
+    flags = [Phrase("flag.degraded", {"reason": recipe.degraded_reason})] if recipe.degraded_reason else []
+    if recipe.not_scoreable_reason:
+        flags.append(Phrase("flag.not_scoreable", {"reason": recipe.not_scoreable_reason}))
+    if recipe.mode == "prospective" and not recipe.official:
+        flags.append(Phrase("flag.not_official"))
+    kind = recipe.model_kind if recipe.model_kind in ("climatology", "convlstm") else None
+    return {
+        "number": number,
+        "id": recipe.recipe_id,
+        "name": _name(recipe, language),
+        "lat": recipe.lat,
+        "lng": recipe.lng,
+        "radius_km": recipe.radius_km,
+        "radius": f"{recipe.radius_km:.0f}",
+        "magnitude": f"{recipe.threshold_mag:.1f}",
+        "day": day_text(first, language),
+        "last_day": day_text(last, language) if last > first else None,
+        "starts": local_text(recipe.target_start, zone),
+        "ends": local_text(recipe.target_end, zone),
+        "zone": zone.key,
+        "offset": offset_text(recipe.target_start, zone),
+        "probability": probability_phrase(recipe.probability),
+        "usual": probability_phrase(recipe.reference_probability),
+        "ratio_value": ratio,
+        "ratio": ratio_text(ratio),
+        "level": level,
+        "level_name": Phrase("level.none" if level is None else f"level.{level}"),
+        "model_kind": kind,
+        "model": Phrase(f"model.{kind}") if kind else Phrase("number.unknown"),
+        "model_id": recipe.model_id,
+        "mode": recipe.mode,
+        "issued": utc_text(recipe.issue_time),
+        "as_of": utc_text(recipe.as_of),
+        "flags": flags,
+        "comparison_only": recipe.comparison_only,
+        "track": _track(recipe),
+        "outcomes": recipe.recent_outcomes,
+        "outcomes_title": _outcomes_title(recipe.recent_outcomes),
+        "evaluation": _evaluation(recipe),
+    }
+
+
+def _local_days(recipe: RecipeForecast) -> tuple[date, date]:
+    """First and last local day of the target window."""
+    zone = _zone(recipe.time_zone)
+    last = recipe.target_end - timedelta(microseconds=1)
+    return recipe.target_start.astimezone(zone).date(), last.astimezone(zone).date()
+
+
+def _period(recipes: Sequence[RecipeForecast], language: str) -> Phrase | None:
+    """The local days that the forecasts speak about; zones may differ by one."""
+    if not recipes:
+        return None
+    days = [_local_days(recipe) for recipe in recipes]
+    first, last = min(start for start, _ in days), max(end for _, end in days)
+    if first == last:
+        return Phrase("period.day", {"day": day_text(first, language)})
+    return Phrase("period.days", {"first": day_text(first, language), "last": day_text(last, language)})
+
+
+def _notable(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["ratio_value"] is not None and row["ratio_value"] >= NOTABLE]
+
+
+def _above(row: dict[str, Any]) -> Phrase:
+    return Phrase("headline.above", {key: row[key] for key in ("name", "probability", "ratio", "usual")})
+
+
+def _headline(rows: Sequence[dict[str, Any]]) -> Phrase:
+    if not rows:
+        return Phrase("headline.none")
+    if all(row["ratio_value"] is None for row in rows):
+        return Phrase("headline.unknown")
+    notable = _notable(rows)
+    return _above(notable[0]) if notable else Phrase("headline.usual")
+
+
+def _lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
+    """What the headline's number means: magnitude, circle, window and zone of its place."""
+    notable = _notable(rows)
+    if notable:
+        keys = ("name", "magnitude", "radius", "starts", "ends", "zone", "offset")
+        return Phrase("lede.above", {key: notable[0][key] for key in keys})
+    return Phrase("lede.usual", {"count": len(rows)}) if any(row["ratio_value"] is not None for row in rows) else None
+
+
+def _caution(rows: Sequence[dict[str, Any]]) -> Phrase | None:
+    """Said beside the headline unless its model has shown skill: nobody should take an untested ratio for knowledge."""
+    notable = _notable(rows)
+    if not notable or notable[0]["model_kind"] != "convlstm":
+        return None
+    evaluation = notable[0]["evaluation"]
+    proven = evaluation is not None and evaluation["verdict"].key == "verdict.better"
+    return None if proven else Phrase("caution.unproven", {"name": notable[0]["name"]})
+
+
+def _track(recipe: RecipeForecast) -> dict[str, Any] | None:
+    track = recipe.track_record
+    if track is None or track.settled_days <= 0:
+        return None
+    few = track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS
+    return {
+        "days": track.settled_days,
+        "hits": track.hits,
+        "gain": signed(track.information_gain),
+        "low": signed(track.low),
+        "high": signed(track.high),
+        "few": few,
+        "verdict": Phrase("verdict.few") if few else _verdict(track.low, track.high),
+    }
+
+
+def _verdict(low: float | None, high: float | None) -> Phrase:
+    low, high = known(low), known(high)
+    if low is None or high is None:
+        return Phrase("verdict.unknown")
+    if low > 0:
+        return Phrase("verdict.better")
+    return Phrase("verdict.worse" if high < 0 else "verdict.no_difference")
+
+
+def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
+    found, before, after = recipe.evaluation, known(recipe.val_loss_before), known(recipe.val_loss_after)
+    if found is None and before is None and after is None:
+        return None
+    auc = known(found.auc) if found else None
+    return {
+        "gain": signed(found.information_gain) if found else None,
+        "low": signed(found.low) if found else None,
+        "high": signed(found.high) if found else None,
+        "auc": None if auc is None else f"{auc:.2f}",
+        "days": found.test_days if found else None,
+        "target_days": found.target_days if found else None,
+        "first_day": found.test_first_day if found else None,
+        "last_day": found.test_last_day if found else None,
+        "base_rate": probability_phrase(found.base_rate if found else None),
+        "before": None if before is None else f"{before:.4f}",
+        "after": None if after is None else f"{after:.4f}",
+        "epochs": recipe.epochs,
+        "verdict": _verdict(found.low, found.high) if found else Phrase("verdict.unknown"),
+    }
+
+
+def _evaluation_verdict(evaluated: Sequence[dict[str, Any]]) -> Phrase:
+    tested = [row for row in evaluated if row["evaluation"]["verdict"].key != "verdict.unknown"]
+    if not tested:
+        return Phrase("evaluation.untested")
+    better = sum(row["evaluation"]["verdict"].key == "verdict.better" for row in tested)
+    return Phrase("evaluation.some" if better else "evaluation.nothing", {"better": better, "count": len(tested)})
+
+
+def _outcomes_title(outcomes: Sequence[DayOutcome]) -> Phrase:
+    settled = [outcome for outcome in outcomes if outcome.happened is not None]
+    return Phrase("track.strip", {"days": len(settled), "hits": sum(bool(outcome.happened) for outcome in settled)})
+
+
+def _check(check: SettledCheck, names: dict[str, dict[str, Any]], language: str) -> dict[str, Any]:
+    outcome, row = check.outcome, names.get(check.recipe_id)
+    if outcome.happened is None:
+        result = Phrase("check.unknown")
+    elif outcome.happened and known(outcome.max_magnitude) is not None:
+        result = Phrase("check.yes_magnitude", {"magnitude": f"{outcome.max_magnitude:.1f}"})
+    else:
+        result = Phrase("check.yes" if outcome.happened else "check.no")
+    return {
+        "name": row["name"] if row else check.recipe_id,
+        "magnitude": row["magnitude"] if row else None,
+        "day": day_text(outcome.day, language),
+        "probability": probability_phrase(outcome.probability),
+        "usual": probability_phrase(outcome.reference_probability),
+        "happened": outcome.happened,
+        "result": result,
+        "status": Phrase(f"status.{outcome.status}"),
+    }
+
+
+def _count_checks(checks: Sequence[SettledCheck]) -> Phrase:
+    """Days with an earthquake beside the number that the forecasts expected: calibration in one sentence."""
+    told = [
+        (check.outcome.happened, p)
+        for check in checks
+        if check.outcome.happened is not None and (p := known_probability(check.outcome.probability)) is not None
+    ]
+    values = {"count": len(told), "hits": sum(bool(happened) for happened, _ in told), "expected": f"{sum(p for _, p in told):.1f}"}
+    return Phrase("checks.count", values) if told else Phrase("checks.none")
+
+
+def _events(data: ReportData) -> list[dict[str, Any]]:
+    largest = sorted(data.events, key=lambda event: (-event.magnitude, event.origin_time))[:LISTED_EVENTS]
+    return [
+        {
+            "time": utc_text(event.origin_time),
+            "magnitude": f"{event.magnitude:.1f}",
+            "depth": None if (depth := known(event.depth_km)) is None else f"{depth:.0f}",
+            "place": event.place,
+            "lat": f"{event.latitude_deg:.1f}",
+            "lng": f"{event.longitude_deg:.1f}",
+        }
+        for event in largest
+    ]
+
+
+def _operations(data: ReportData) -> dict[str, Any]:
+    age = known(data.data_age_hours)
+    return {
+        "data_age_hours": None if age is None else f"{age:.1f}" if age < 10 else f"{age:,.0f}",
+        "stale": age is None or age > STALE_HOURS,
+        "last_pull_at": utc_text(data.last_pull_at),
+        "quarantined": sum(data.quarantined.values()),
+        "quarantine_reasons": sorted(data.quarantined.items(), key=lambda item: (-item[1], item[0])),
+        "revisions": data.revisions_since_yesterday,
+        "outcomes_changed": data.outcomes_changed,
+        "degraded": data.degraded,
+        "sha256": data.forecasts_sha256,
+        "code_version": data.code_version,
+        "next_issue_at": utc_text(data.next_issue_at),
+        "generated_year": data.generated_at.astimezone(UTC).year,
+    }

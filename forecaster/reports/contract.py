@@ -1,0 +1,122 @@
+"""What a report is made from: plain frozen values, filled from the store by the pipeline. Anything that is not known is None.
+
+Units: probabilities 0..1 for the whole target window, times aware UTC, distances km, information gain nats per target day.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+Mode = Literal["prospective", "late", "hindcast", "replay"]
+OutcomeStatus = Literal["pending", "provisional", "final", "not_scoreable"]
+
+
+@dataclass(frozen=True)
+class TrackRecord:
+    """How the forecasts that were really issued did so far, against the usual rate."""
+
+    settled_days: int
+    hits: int  # settled days on which it happened
+    information_gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Skill of the evaluation fit on its test span, which the model never saw, against the usual rate."""
+
+    information_gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+    auc: float | None = None
+    test_days: int | None = None
+    target_days: int | None = None
+    base_rate: float | None = None
+    test_first_day: date | None = None
+    test_last_day: date | None = None
+
+
+@dataclass(frozen=True)
+class DayOutcome:
+    """One earlier forecast and what became of it; `happened` is None while that is not known."""
+
+    day: date
+    probability: float | None
+    happened: bool | None
+    status: OutcomeStatus
+    reference_probability: float | None = None
+    max_magnitude: float | None = None
+
+
+@dataclass(frozen=True)
+class SettledCheck:
+    """An outcome that was filled in by this run."""
+
+    recipe_id: str
+    outcome: DayOutcome
+
+
+@dataclass(frozen=True)
+class RecipeForecast:
+    """One recipe's forecast for one target window, with all that a reader needs to judge it."""
+
+    recipe_id: str
+    display_name: Mapping[str, str]  # {"en": ..., "ja": ...}
+    lat: float
+    lng: float
+    radius_km: float
+    threshold_mag: float
+    time_zone: str  # IANA name
+    target_start: datetime
+    target_end: datetime
+    probability: float | None
+    reference_probability: float | None
+    mode: Mode
+    issue_time: datetime | None = None
+    as_of: datetime | None = None
+    model_kind: str | None = None  # the published one: climatology | convlstm
+    model_id: str | None = None
+    official: bool = False
+    degraded_reason: str | None = None
+    comparison_only: str | None = None
+    not_scoreable_reason: str | None = None
+    track_record: TrackRecord | None = None
+    evaluation: Evaluation | None = None
+    val_loss_before: float | None = None  # validation log loss before the first epoch
+    val_loss_after: float | None = None  # and with the weights that were kept
+    epochs: int | None = None
+    recent_outcomes: tuple[DayOutcome, ...] = ()
+
+
+@dataclass(frozen=True)
+class RecentEvent:
+    origin_time: datetime
+    latitude_deg: float
+    longitude_deg: float
+    depth_km: float | None
+    magnitude: float
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """One day's report. `report_id` is the key of the report row: the same report has the same id when made again."""
+
+    report_id: str
+    generated_at: datetime
+    recipes: tuple[RecipeForecast, ...] = ()
+    events: tuple[RecentEvent, ...] = ()
+    events_days: int = 7
+    events_min_magnitude: float = 4.5
+    checks: tuple[SettledCheck, ...] = ()
+    data_age_hours: float | None = None
+    last_pull_at: datetime | None = None
+    quarantined: Mapping[str, int] = field(default_factory=dict)  # reason -> rows
+    revisions_since_yesterday: int | None = None
+    outcomes_changed: int | None = None  # earlier outcomes that these revisions changed
+    degraded: tuple[str, ...] = ()
+    forecasts_sha256: str | None = None
+    code_version: str | None = None
+    next_issue_at: datetime | None = None

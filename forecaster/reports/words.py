@@ -1,0 +1,112 @@
+"""Numbers as people read them. A probability is never shown as 0 or as certain; what is not known is shown as such.
+
+Texts that depend on the language are `Phrase`s: a key of templates/i18n/<language>.toml with its values; the renderer says them.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+SMALL = 0.01  # at or below this, "about 1 in N"
+RAREST = 1e-6
+LEVEL_BOUNDS = (0.8, 1.25, 2.0, 4.0)
+NOTABLE = LEVEL_BOUNDS[1]
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A text to be said in the report's language; values may be phrases themselves."""
+
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def known(value: float | None) -> float | None:
+    """`value`, or None where it is missing, NaN or infinite."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def known_probability(value: float | None) -> float | None:
+    """`value` where it is a probability (0..1), else None: a wrong number is worse than none."""
+    value = known(value)
+    return value if value is not None and 0.0 <= value <= 1.0 else None
+
+
+def one_significant(value: float) -> float:
+    """163 -> 200, 0.034 -> 0.03."""
+    scale = 10.0 ** math.floor(math.log10(value))
+    return round(value / scale) * scale
+
+
+def probability_phrase(probability: float | None) -> Phrase:
+    """Two significant figures with a blank before the sign ("3.1 %", "12 %"); at or below 1 % "about 1 in N"; at most 99.9 %."""
+    p = known_probability(probability)
+    if p is None:
+        return Phrase("number.unknown")
+    if p <= SMALL:
+        if p < RAREST:
+            return Phrase("number.rarer_than", {"n": f"{round(1 / RAREST):,}"})
+        return Phrase("number.one_in", {"n": f"{round(one_significant(1 / p)):,}"})
+    return Phrase("number.percent", {"percent": percent(p)})
+
+
+def percent(p: float) -> str:
+    """0.031 -> "3.1", 0.124 -> "12", 0.9999 -> "99.9": the number only."""
+    value = min(100.0 * p, 99.9)
+    return f"{value:.1f}" if value < 9.95 or value > 98.95 else f"{value:.0f}"
+
+
+def ratio_to_usual(probability: float | None, reference: float | None) -> float | None:
+    """How many times the usual rate, None where either is unknown or the usual rate is 0."""
+    p, usual = known_probability(probability), known_probability(reference)
+    return None if p is None or not usual else p / usual
+
+
+def ratio_text(ratio: float | None) -> str:
+    """Two significant figures from 1 on, one below 0.1: "3.1", "12", "0.8", "0.04"."""
+    if ratio is None:
+        return "–"
+    if ratio >= 9.95:
+        return f"{ratio:.0f}"
+    if ratio >= 0.095:
+        return f"{ratio:.1f}"
+    return f"{one_significant(max(ratio, 0.01)):.2f}"
+
+
+def level_of(ratio: float | None) -> int | None:
+    """0 below the usual rate, 1 about usual, 2 above, 3 well above (2 to 4 times), 4 far above."""
+    return None if ratio is None else sum(ratio >= bound for bound in LEVEL_BOUNDS)
+
+
+def signed(value: float | None, digits: int = 3) -> str | None:
+    """ "+0.041" or "−0.012" (with a true minus), None where unknown."""
+    value = known(value)
+    return None if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def utc_text(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def local_text(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def day_text(day: date, language: str) -> str:
+    """ "Wed 3 Jan 2024", or "2024年1月3日(水)"; ISO form in languages not listed here."""
+    if language == "ja":
+        return f"{day.year}年{day.month}月{day.day}日({'月火水木金土日'[day.weekday()]})"
+    if language == "en":
+        weekday = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[day.weekday()]
+        month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[day.month - 1]
+        return f"{weekday} {day.day} {month} {day.year}"
+    return day.isoformat()
+
+
+def offset_text(moment: datetime, zone: ZoneInfo) -> str:
+    """ "UTC+09:00"."""
+    offset = f"{moment.astimezone(zone):%z}"
+    return f"UTC{offset[:3]}:{offset[3:5]}"

@@ -1,0 +1,131 @@
+"""A day's report with plausible figures for the 29 recipes, or as many as asked: for the tests, and for looking at the pages.
+
+The figures are drawn, not measured: usual rates of the order of SCIENCE.md's base rates, ratios spread around 1.
+"""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from forecaster.recipe import Recipe, load_recipes
+from forecaster.reports.contract import (
+    DayOutcome,
+    Evaluation,
+    Mode,
+    RecentEvent,
+    RecipeForecast,
+    ReportData,
+    SettledCheck,
+    TrackRecord,
+)
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+ISSUED = datetime(2024, 1, 2, 12, 0, tzinfo=UTC)  # 21:00 in Japan, the day after the Noto earthquake
+RATIOS = {"niigata-m45": 4.6, "nagoya-m45": 3.1, "sendai-m45": 1.4, "tokyo-m45": 1.1, "taipei": 2.2, "lima": 0.6}
+NETWORKS = ("niigata-m45", "nagoya-m45", "sendai-m45", "tokyo-m45", "taipei", "lima", "santiago")
+
+
+def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "replay") -> RecipeForecast:
+    """One row; the recipes of NETWORKS publish a network with its test, the others the usual rate."""
+    day = ISSUED.astimezone(recipe.zone).date() + timedelta(days=1)
+    window = recipe.target_window(day)
+    usual = float(rng.uniform(0.004, 0.16))
+    network = recipe.id in NETWORKS
+    ratio = RATIOS.get(recipe.id, 1.0)
+    outcomes = tuple(
+        DayOutcome(
+            day - timedelta(days=9 - i),
+            usual * float(rng.uniform(0.7, 1.5)),
+            bool(rng.random() < usual) if i < 7 else None,
+            "provisional" if i < 7 else "pending",
+            usual,
+        )
+        for i in range(9)
+    )
+    gain = float(rng.normal(0.01, 0.04))
+    return RecipeForecast(
+        recipe_id=recipe.id,
+        display_name=recipe.display_name.model_dump(),
+        lat=recipe.predict_center_lat,
+        lng=recipe.predict_center_lng,
+        radius_km=recipe.radius_km,
+        threshold_mag=recipe.threshold_mag,
+        time_zone=recipe.time_zone,
+        target_start=window.start,
+        target_end=window.end,
+        probability=min(usual * ratio, 0.9),
+        reference_probability=usual,
+        mode=mode,
+        issue_time=ISSUED,
+        as_of=ISSUED,
+        model_kind="convlstm" if network else "climatology",
+        model_id=f"{recipe.id}-20240102T120000Z" if network else None,
+        official=mode == "prospective",
+        comparison_only=recipe.comparison_only,
+        not_scoreable_reason="catalogue starts at M 3.5" if recipe.threshold_mag < 3.5 else None,
+        track_record=TrackRecord(7, sum(bool(item.happened) for item in outcomes), gain, gain - 0.3, gain + 0.3),
+        evaluation=Evaluation(gain, gain - 0.07, gain + 0.07, 0.55, 2557, 258, usual, date(2016, 12, 31), date(2023, 12, 31))
+        if network
+        else None,
+        val_loss_before=0.3612 if network else None,
+        val_loss_after=0.2987 if network else None,
+        epochs=4 if network else None,
+        recent_outcomes=outcomes,
+    )
+
+
+def recent_events(rng: np.random.Generator, count: int = 70) -> tuple[RecentEvent, ...]:
+    """The Noto main shock, a swarm around it, and earthquakes around the Pacific's rim."""
+    events = [RecentEvent(datetime(2024, 1, 1, 7, 10, 9, tzinfo=UTC), 37.488, 137.271, 10.0, 7.5, "42 km NE of Anamizu, Japan")]
+    rim = ((-21, -175), (-5, 151), (51, -178), (13, -90), (-30, -71), (37.4, 137.2), (37.4, 137.2), (24, 121.7), (-7, 129), (39, 143))
+    for _ in range(count - 1):
+        lat, lng = rim[int(rng.integers(len(rim)))]
+        time = ISSUED - timedelta(hours=float(rng.uniform(0, 168)))
+        events.append(
+            RecentEvent(
+                time,
+                lat + float(rng.normal(0, 1.2)) * 0.5,
+                lng + float(rng.normal(0, 1.2)) * 0.5,
+                float(rng.uniform(5, 120)),
+                4.5 + float(rng.exponential(0.42)),
+                None,
+            )
+        )
+    return tuple(events)
+
+
+def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
+    """The 29 recipes of the checkout, a week of earthquakes, eight outcomes settled in this run."""
+    rng = np.random.default_rng(seed)
+    recipes = tuple(recipe_forecast(recipe, rng, mode) for recipe in load_recipes(RECIPES).values())
+    checks = tuple(
+        SettledCheck(
+            recipe.recipe_id, replace(recipe.recent_outcomes[6], max_magnitude=4.9 if recipe.recent_outcomes[6].happened else None)
+        )
+        for recipe in recipes
+        if not recipe.comparison_only
+    )
+    return ReportData(
+        report_id="2024-01-02T1200Z-replay",
+        generated_at=datetime(2024, 1, 2, 12, 4, tzinfo=UTC),
+        recipes=recipes,
+        events=recent_events(rng),
+        checks=checks[:8],
+        data_age_hours=0.4,
+        last_pull_at=datetime(2024, 1, 2, 11, 58, tzinfo=UTC),
+        quarantined={"latitude outside -90..90": 2, "no magnitude": 1},
+        revisions_since_yesterday=41,
+        outcomes_changed=1,
+        forecasts_sha256="9f2b6c1d" * 8,
+        code_version="0.1.0+4d15fd9",
+        next_issue_at=datetime(2024, 1, 3, 14, 30, tzinfo=UTC),
+    )
+
+
+def many_recipes(count: int) -> ReportData:
+    """`count` rows made from the 29 by numbering them."""
+    data = sample_report("prospective")
+    rows = tuple(replace(data.recipes[i % len(data.recipes)], recipe_id=f"recipe-{i}", comparison_only=None) for i in range(count))
+    return replace(data, recipes=rows)
