@@ -95,6 +95,8 @@ def history_from(versions: pd.DataFrame) -> History:
         before = ids[i - 1] if i and same[i - 1] else ","
         ids.append(before if f",{event_id}," in before else f"{before}{event_id},")
     table["known_us"], table["until_us"], table["ids"] = known, until, ids
+    numbers = ["time_us", "updated_us", "latitude", "longitude", "depth", "mag"]
+    table[numbers] = table[numbers].astype("float64")
     return History(table)
 
 
