@@ -13,12 +13,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-import forecaster
 from forecaster.errors import BadInput
 from forecaster.reports import charts
 from forecaster.reports.context import map_targets, report_context
 from forecaster.reports.contract import ReportData
 from forecaster.reports.words import Phrase
+from forecaster.settings import bundled_folder
 
 FALLBACK = "en"
 MAIL_ROWS = 40
@@ -28,13 +28,12 @@ def template_folder() -> Path:
     """templates/ of the checkout, or the copy that travels inside the wheel.
 
     Raises:
-        BadInput: neither is there.
+        BadInput: neither has them.
     """
-    package = Path(forecaster.__file__).resolve().parent
-    for folder in (package / "_bundled" / "templates", package.parent / "templates"):
-        if (folder / "i18n" / f"{FALLBACK}.toml").is_file():
-            return folder
-    raise BadInput(f"no templates beside {package}: install quakecast again")
+    folder = bundled_folder("templates")
+    if not (folder / "i18n" / f"{FALLBACK}.toml").is_file():
+        raise BadInput(f"no templates in {folder}: install quakecast again")
+    return folder
 
 
 def languages() -> list[str]:

@@ -1,0 +1,144 @@
+"""A small web server for the output folder: reports, their index and the JSON files, and nothing else.
+
+GET and HEAD only; no file outside the folder, no dotfile, no link that leads out, no listing, no type but those of TYPES. Meant for one's
+own machine: on another address than loopback it says so, and it is no substitute for a real web server there.
+"""
+
+import ipaddress
+import logging
+import re
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from forecaster.errors import BadInput
+from forecaster.reports.render import render_index
+
+logger = logging.getLogger(__name__)
+
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".png": "image/png",
+    ".css": "text/css; charset=utf-8",
+}
+SAFE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline' 'self'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+class ReportServer(ThreadingHTTPServer):
+    """The server; `folder` is resolved once. `serve_forever()` and `shutdown()` as in http.server."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.loopback = is_loopback(address[0])
+        super().__init__(address, _Requests)
+
+
+def make_server(folder: Path, host: str = "127.0.0.1", port: int = 8000) -> ReportServer:
+    """A server of `folder` that listens already (port 0: any free one, see `server_port`); call `serve_forever()`.
+
+    Raises:
+        BadInput: no such folder, or an address that cannot be listened on.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"nothing to serve: {folder} is not a folder; run `quakecast run` first")
+    try:
+        server = ReportServer((host, port), folder)
+    except (OSError, OverflowError) as error:
+        raise BadInput(f"cannot listen on {host}:{port}: {error}; choose another --host or --port") from None
+    if not server.loopback:
+        logger.warning("listening on %s: everyone who reaches this machine can read the reports; --host 127.0.0.1 keeps them here", host)
+    return server
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def find_file(folder: Path, target: str) -> Path | None:
+    """The file that a request's target names, None where it must not be served (and so is "not found").
+
+    Args:
+        folder: resolved.
+        target: as in the request line: percent-encoded path, perhaps with a query.
+    """
+    path = unquote(urlsplit(target).path, errors="replace")
+    parts = [part for part in path.split("/") if part]
+    if any(part.startswith(".") or re.search(r"[\x00-\x1f\\:]", part) for part in parts):
+        return None
+    if PurePosixPath(path).suffix.lower() not in TYPES:
+        return None
+    try:
+        found = folder.joinpath(*parts).resolve()
+        return found if found.is_relative_to(folder) and found.is_file() else None
+    except OSError:
+        return None
+
+
+def list_reports(folder: Path) -> list[dict[str, str]]:
+    """href and label of every page of the folder and of its reports/ folder, newest name first."""
+    pages = [*folder.glob("*.html"), *folder.glob("reports/*.html"), *folder.glob("reports/*/*.html")]
+    names = [page.relative_to(folder).as_posix() for page in pages if page.name != "index.html"]
+    return [{"href": name, "label": name.removesuffix(".html")} for name in sorted(names, reverse=True) if "/." not in f"/{name}"]
+
+
+class _Requests(BaseHTTPRequestHandler):
+    server: ReportServer
+    server_version = "quakecast"
+    sys_version = ""
+    timeout = 30
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def _answer(self, with_body: bool) -> None:
+        if self.server.loopback and not is_loopback((urlsplit(f"//{self.headers.get('Host', '')}").hostname) or ""):
+            return self._send(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", b"this server answers to localhost only\n", with_body)
+        if urlsplit(self.path).path in ("", "/"):
+            page = render_index(list_reports(self.server.folder)).encode()
+            return self._send(HTTPStatus.OK, TYPES[".html"], page, with_body)
+        file = find_file(self.server.folder, self.path)
+        if file is None:
+            return self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"not found\n", with_body)
+        try:
+            body, changed = file.read_bytes(), file.stat().st_mtime
+        except OSError:
+            return self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"not found\n", with_body)
+        self._send(HTTPStatus.OK, TYPES[file.suffix.lower()], body, with_body, changed)
+
+    def _send(self, status: HTTPStatus, kind: str, body: bytes, with_body: bool, changed: float | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        if changed is not None:
+            self.send_header("Last-Modified", formatdate(changed, usegmt=True))
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def end_headers(self) -> None:
+        for name, value in SAFE_HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        logger.debug("%s %s", self.address_string(), re.sub(r"[\x00-\x1f\x7f]", "?", format % args))
