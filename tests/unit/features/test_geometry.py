@@ -1,0 +1,76 @@
+"""Distances and circles. Sources: one degree of the mean sphere is 2 pi 6371.0088 / 360 = 111.19508 km; other cases are worked by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecaster.features.geometry import KM_PER_DEGREE, circle_box, great_circle_km, in_circle, wrap_longitude
+
+latitudes = st.floats(-90, 90)
+longitudes = st.floats(-180, 180)
+
+
+@pytest.mark.parametrize(
+    ("lat0", "lon0", "lat", "lon", "degrees"),
+    [
+        (0.0, 0.0, 1.0, 0.0, 1.0),
+        (0.0, 10.0, 0.0, 11.0, 1.0),
+        (60.0, 0.0, 60.0, 180.0, 60.0),  # over the pole, not along the parallel
+        (0.0, 179.5, 0.0, -179.5, 1.0),  # across the date line
+        (90.0, 0.0, -90.0, 77.0, 180.0),
+        (-20.0, -174.5, -20.0, 185.5, 0.0),  # the same meridian, written twice
+    ],
+)
+def test_distance_in_degrees_of_arc(lat0: float, lon0: float, lat: float, lon: float, degrees: float) -> None:
+    """Swapping latitude and longitude, or forgetting cos(lat), fails the third row: 60 N by 180 degrees is 60 degrees of arc."""
+    assert great_circle_km(lat0, lon0, lat, lon) == pytest.approx(degrees * 111.19508, abs=1e-3)
+
+
+@given(latitudes, longitudes, latitudes, longitudes)
+def test_distance_is_that_of_the_chord(lat0: float, lon0: float, lat: float, lon: float) -> None:
+    """An independent formula: the angle between two unit vectors, by half the chord."""
+
+    def unit(la: float, lo: float) -> np.ndarray:
+        la, lo = np.radians(la), np.radians(lo)
+        return np.array([np.cos(la) * np.cos(lo), np.cos(la) * np.sin(lo), np.sin(la)])
+
+    half_chord = np.linalg.norm(unit(lat0, lon0) - unit(lat, lon)) / 2
+    assert great_circle_km(lat0, lon0, lat, lon) == pytest.approx(2 * 6371.0088 * np.arcsin(min(half_chord, 1.0)), abs=1e-3)
+
+
+def test_circle_includes_its_rim_and_crosses_the_date_line(recipe) -> None:
+    """Radius 3 degrees about 0 N 179 W. A circle cut at the date line, or lat/lon swapped, fails."""
+    rim = recipe("tonga", predict_center_lat=0.0, predict_center_lng=-179.0, predict_radius_meters=3 * KM_PER_DEGREE * 1000 + 0.001)
+    lat = np.array([0.0, 0.0, 0.0, 3.0, 3.01, -3.0])
+    lon = np.array([178.0, 177.99, -176.0, -179.0, -179.0, 181.0])
+    assert in_circle(rim, lat, lon).tolist() == [True, False, True, True, False, True]
+
+
+def test_wrap_longitude() -> None:
+    assert wrap_longitude(np.array([0.0, 180.0, -180.0, 190.0, -190.0, 359.0, 720.0])).tolist() == [0, -180, -180, -170, 170, -1, 0]
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "radius_km", "box"),
+    [
+        (0.0, 10.0, KM_PER_DEGREE, (-1.0, 1.0, 9.0, 11.0)),
+        (0.0, -179.5, KM_PER_DEGREE, (-1.0, 1.0, -180.0, 180.0)),
+        (89.5, 20.0, KM_PER_DEGREE, (88.5, 90.0, -180.0, 180.0)),
+    ],
+)
+def test_box_by_hand(recipe, lat: float, lon: float, radius_km: float, box: tuple[float, ...]) -> None:
+    chosen = recipe("tokyo", predict_center_lat=lat, predict_center_lng=lon, predict_radius_meters=radius_km * 1000)
+    assert circle_box(chosen) == pytest.approx(box, abs=1e-6)
+
+
+@given(st.floats(-89, 89), longitudes, st.floats(1, 2000), st.floats(0, 2 * np.pi))
+def test_box_holds_the_circle(recipe, lat: float, lon: float, radius_km: float, bearing: float) -> None:
+    """Points on the rim lie in the box. A half width of r / cos(lat) instead of asin(sin r / cos lat) is too small and fails."""
+    chosen = recipe("tokyo", predict_center_lat=lat, predict_center_lng=lon, predict_radius_meters=radius_km * 1000)
+    reach, la, lo = radius_km / 6371.0088, np.radians(lat), np.radians(lon)
+    rim_lat = np.arcsin(np.clip(np.sin(la) * np.cos(reach) + np.cos(la) * np.sin(reach) * np.cos(bearing), -1, 1))
+    rim_lon = lo + np.arctan2(np.sin(bearing) * np.sin(reach) * np.cos(la), np.cos(reach) - np.sin(la) * np.sin(rim_lat))
+    min_lat, max_lat, min_lon, max_lon = circle_box(chosen)
+    assert min_lat - 1e-6 <= np.degrees(rim_lat) <= max_lat + 1e-6
+    assert min_lon - 1e-4 <= wrap_longitude(np.degrees(rim_lon)) <= max_lon + 1e-4
