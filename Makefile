@@ -6,6 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 PY := .venv/bin/python
+# requirements/gpu.txt for `make run` on a GPU.
 REQUIREMENTS ?= requirements/dev.txt
 WORKERS ?= 2
 

@@ -70,40 +70,56 @@ install_with_uv() {
     [ -t 2 ] || quiet=(--quiet)
     find_uv || return 1
     "$PYTHON" -m venv --without-pip "$VENV" || return 1
-    "$UV" pip install "${quiet[@]}" --python "$VENV/bin/python" --compile-bytecode --require-hashes -r "$1" || return 1
-    "$UV" pip install --python "$VENV/bin/python" --quiet --no-deps --no-build-isolation -e .
+    "$UV" pip install "${quiet[@]}" --python "$VENV/bin/python" --compile-bytecode --require-hashes -r "$1"
 }
 
+# The lock names everything, so pip need not look for dependencies; older pips stumble over extras in hash mode if they do.
 install_with_pip() {
     make_venv_with_pip "$VENV"
-    "$VENV/bin/python" -m pip install --progress-bar off --require-hashes -r "$1"
-    "$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation -e .
+    "$VENV/bin/python" -m pip install --progress-bar off --no-deps --require-hashes -r "$1"
+    "$VENV/bin/python" -m pip check
 }
 
 # --- commands ---------------------------------------------------------------------------------------------------
 
-# What the venv was made from: these files, this folder, this choice of interpreter.
-fingerprint() { { cat "$1" pyproject.toml deployments/bootstrap.sh; printf '%s\n' "$1" "$ROOT" "${PYTHON:-}"; } | cksum; }
+# What the venv was made from: the lock's name, then a sum over these files, this folder, this choice of interpreter.
+fingerprint() {
+    printf '%s ' "$1"
+    { cat "$1" pyproject.toml deployments/bootstrap.sh; printf '%s\n' "$ROOT" "${PYTHON:-}"; } | cksum
+}
+
+# A venv of another place, Python or lock is made anew: two builds of TensorFlow do not live in one.
+drop_unfit_venv() {
+    local lock='' version
+    version=$(fitting_version "$VENV/bin/python") || version=none
+    if [ -e "$STAMP" ]; then read -r lock _ <"$STAMP"; fi
+    if [ "$version" = "$PYTHON_VERSION" ] && grep -qsF "$ROOT/$VENV" "$VENV/pyvenv.cfg" && [ "${lock:-$1}" = "$1" ]; then return; fi
+    rm -rf "$VENV"
+}
+
+up_to_date() { [ "$(cat "$STAMP" 2>/dev/null)" = "$1" ] && fitting_version "$VENV/bin/python" >/dev/null; }
 
 install() {
-    local requirements=$1 wanted installed_version
+    local requirements=$1 wanted
     wanted=$(fingerprint "$requirements")
-    if [ "$(cat "$STAMP" 2>/dev/null)" = "$wanted" ] && fitting_version "$VENV/bin/python" >/dev/null; then return; fi
+    if up_to_date "$wanted"; then return; fi
 
     mkdir -p .cache
     if type -P flock >/dev/null; then
         exec 9>.cache/install.lock
         flock 9
-        if [ "$(cat "$STAMP" 2>/dev/null)" = "$wanted" ]; then return; fi
+        if up_to_date "$wanted"; then return; fi
     fi
     find_python
     say "installing $requirements for Python $PYTHON_VERSION ($PYTHON) into $VENV: about 2 GB"
+    drop_unfit_venv "$requirements"
     rm -f "$STAMP"
-    installed_version=$(fitting_version "$VENV/bin/python") || installed_version=none
-    if [ "$installed_version" != "$PYTHON_VERSION" ] || ! grep -qsF "$ROOT/$VENV" "$VENV/pyvenv.cfg"; then rm -rf "$VENV"; fi
-    if ! install_with_uv "$requirements"; then
+    if install_with_uv "$requirements"; then
+        "$UV" pip install --python "$VENV/bin/python" --quiet --no-deps --no-build-isolation -e .
+    else
         say "uv could not install; trying pip with the same hashes (some minutes)"
         install_with_pip "$requirements"
+        "$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation -e .
     fi
     printf '%s\n' "$wanted" >"$STAMP"
 }
@@ -123,8 +139,8 @@ lock() {
     mkdir -p requirements
     compile uv --group lock "$@"
     compile dev pyproject.toml --extra cpu --extra tensorboard --group dev "$@"
-    compile cpu pyproject.toml --extra cpu -c requirements/dev.txt "$@"
-    compile gpu pyproject.toml --extra gpu -c requirements/dev.txt "$@"
+    compile cpu pyproject.toml --extra cpu --group build -c requirements/dev.txt "$@"
+    compile gpu pyproject.toml --extra gpu --group build -c requirements/dev.txt "$@"
 }
 
 system_deps() {

@@ -74,7 +74,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(*command: str | Path, cwd: Path, path: Path | str, **env: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": str(path), "HOME": "/nonexistent", "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, **env}
+    environment = {"PATH": str(path), "HOME": "/dev/null/home", "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, **env}
     return subprocess.run([*map(str, command)], cwd=cwd, env=environment, text=True, capture_output=True, timeout=240)
 
 
@@ -153,7 +153,7 @@ def test_system_packages_without_root_or_sudo_are_named_in_one_line(checkout: Pa
     assert answer.stderr == "quakecast: not root and no sudo; ask for: apt-get install chromium fonts-ipafont-gothic\n"
 
 
-@pytest.mark.parametrize("home", ["/nonexistent", "{tmp}"])
+@pytest.mark.parametrize("home", ["/dev/null/home", "{tmp}"])
 def test_caches_move_into_the_project_only_where_home_cannot_be_written(home: str, tmp_path: Path) -> None:
     home = home.format(tmp=tmp_path)
     shown = run("make", "--eval", "show: ; @env", "show", cwd=ROOT, path=os.environ["PATH"], HOME=home)
@@ -161,7 +161,7 @@ def test_caches_move_into_the_project_only_where_home_cannot_be_written(home: st
     assert environment["PREFECT_HOME"] == str(ROOT / "var" / "prefect")
     assert environment["KERAS_HOME"] == str(ROOT / ".cache" / "keras")
     moved = {name for name in ("UV_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME") if str(ROOT) in environment.get(name, "")}
-    assert moved == ({"UV_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME"} if home == "/nonexistent" else set())
+    assert moved == ({"UV_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME"} if home == "/dev/null/home" else set())
 
 
 def test_make_alone_lists_every_target() -> None:
@@ -197,7 +197,8 @@ def test_the_vital_pins_hold_in_every_lock(name: str) -> None:
 def test_the_lock_holds_all_that_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
-    wanted = project["project"]["dependencies"] + extras["cpu"] + extras["tensorboard"] + project["dependency-groups"]["dev"]
+    groups = project["dependency-groups"]
+    wanted = project["project"]["dependencies"] + extras["cpu"] + extras["tensorboard"] + groups["build"] + groups["dev"][1:]
     names = {re.split(r"[<>=\[ ]", requirement)[0].lower() for requirement in wanted}
     assert names <= set(pins(ROOT / "requirements" / "dev.txt"))
 
