@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     recipes: Path | None = Field(default=None, description="folder of recipes; the bundled ones where not set")
     usgs_url: str = USGS_URL
     contact: str = Field(default="", description="an address for the service's operators, sent with every request")
+    recipe_streams: bool = Field(default=True, description="read the whole history for recipes below the common magnitudes")
     base_url: str = Field(default="", description="where the reports are reachable, for links in messages")
     language: str = Field(default="en", pattern="^(en|ja)$")
 

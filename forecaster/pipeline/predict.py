@@ -13,7 +13,7 @@ from forecaster import settings as config
 from forecaster.clock import Clock, forecast_mode
 from forecaster.errors import CorruptModel, NotScoreable
 from forecaster.features.windows import target_days
-from forecaster.models import climatology, registry
+from forecaster.models import climatology
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
@@ -124,6 +124,8 @@ def _issue(store: Store, recipe: Recipe, settings: config.Settings, known: Known
         model = ledger.serving_model(connection, recipe.id, recipe.recipe_hash, known.as_of)
     if model is not None:
         try:
+            from forecaster.models import registry
+
             fitted = registry.load_model(settings.models / model["directory"])
             probability = float(fitted.predict(recipe, known.inputs, days)[0])
             champion = bool(model["champion"])

@@ -28,7 +28,7 @@ MAGNITUDE_MARGIN = 0.5  # read this much below a stream's cut, so that an event 
 UPDATED_OVERLAP = timedelta(hours=48)
 RECONCILE_EVERY = timedelta(days=7)
 RECONCILE_SPAN = timedelta(days=60)
-MOST_SINGLE_LOOKUPS = 50
+MOST_SINGLE_LOOKUPS = 20
 FULL_READ = "usgs full read"
 CHANGES = "usgs changes"
 
@@ -75,14 +75,17 @@ def pull_catalog(
     recipes: list[Recipe],
     clock: Clock,
     run_id: str | None = None,
+    own_streams: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PullResult:
     """Read what the service has learnt since the last pull, and store it with the coverage it proves.
 
+    `own_streams`: also read the whole history for recipes whose targets the common streams do not hold.
+
     Raises:
         CatalogError: the service could not be read completely; nothing but the log of requests is stored.
     """
-    streams = streams_for(recipes)
+    streams = streams_for(recipes) if own_streams else list(STREAMS)
     now = clock.now()
     with store.transaction() as connection:
         coverage = catalogue.read_coverage(connection)

@@ -1,9 +1,10 @@
 """Settle what was said: outcomes from the catalogue as it is known now, and scores against them."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pandas as pd
 
 from forecaster.catalog.coverage import covered_span
@@ -15,7 +16,7 @@ from forecaster.pipeline.known import MATURITY, Known, load_known
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
 from forecaster.store.database import Store
-from forecaster.timewindow import local_day
+from forecaster.timewindow import local_day, to_us
 from forecaster.verification import scores
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
     with store.transaction() as connection:
         targets = ledger.unsettled_targets(connection, now)
         stored = {(row.recipe_id, row.target_hash, row.target_start): row for row in ledger.outcomes_of(connection).itertuples()}
+    known = _since(known, targets)
     for target in targets.itertuples():
         recipe = by_target.get((target.recipe_id, target.target_hash))
         row = _outcome(recipe, target, known) if recipe is not None else None
@@ -65,6 +67,14 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
     return result
+
+
+def _since(known: Known, targets: pd.DataFrame) -> Known:
+    """The same without the events before the first of these windows."""
+    if targets.empty:
+        return known
+    first = np.searchsorted(known.events.origin_time_us, to_us(targets["target_start"].min().to_pydatetime()))
+    return replace(known, events=known.events.take(slice(int(first), None)))
 
 
 def _outcome(recipe: Recipe, target, known: Known) -> dict | None:

@@ -130,11 +130,11 @@ def read_events(connection: Connection, as_of: datetime) -> pd.DataFrame:
 
 
 def stored_ids_between(connection: Connection, start: datetime, end: datetime, min_magnitude: float) -> pd.DataFrame:
-    """event_id, ids (all, known now), latitude_deg, longitude_deg of the events in [start, end) at or above a magnitude."""
+    """event_id, ids (all, known now), latitude_deg, longitude_deg of the events in [start, end) at or above a magnitude, largest first."""
     return connection.execute(
         "SELECT e.event_id, list(m.id) AS ids, any_value(e.latitude_deg) AS latitude_deg, any_value(e.longitude_deg) AS longitude_deg "
         "FROM event e JOIN event_id_map m USING (event_key) WHERE e.origin_time >= $start AND e.origin_time < $end AND e.magnitude >= $m "
-        "GROUP BY e.event_id ORDER BY e.event_id",
+        "GROUP BY e.event_id ORDER BY max(e.magnitude) DESC, e.event_id",
         {"start": start, "end": end, "m": min_magnitude},
     ).df()
 

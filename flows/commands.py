@@ -1,0 +1,58 @@
+"""Commands of the command line that need Prefect; registered by an entry point."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from forecaster.cli import PARTIAL, example, json_option, recipe_options
+from forecaster.settings import Settings
+from forecaster.timewindow import parse_day
+
+
+def prefect_defaults() -> None:
+    """Quiet, private defaults for a run without a Prefect server; what is set already is kept."""
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+
+
+@click.command(epilog=example("quakecast run --total-minutes 10"))
+@recipe_options
+@click.option("--target-date", "--target_date", help="Day to forecast, YYYY-MM-DD (default: the next local day of each recipe).")
+@click.option("--train", "train_mode", type=click.Choice(["due", "never"]), default="due", show_default=True)
+@click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Training time per recipe.")
+@click.option("--max-epochs", type=click.IntRange(min=1), help="Epochs of each fit.")
+@click.option("--total-minutes", type=click.FloatRange(min=0, min_open=True), default=20.0, show_default=True, help="Training time in all.")
+@click.option("--no-send", is_flag=True, help="Write everything, send nothing.")
+@json_option
+@click.pass_obj
+def run(settings: Settings, recipes, everything, target_date, train_mode, max_minutes, max_epochs, total_minutes, no_send, as_json) -> None:
+    """The whole daily job: pull, train what is due, predict, verify, report, export, notify."""
+    prefect_defaults()
+    os.environ["QUAKECAST_HOME"] = str(Path(settings.home).resolve())
+    day = parse_day(target_date) if target_date else None
+    from flows.daily import daily
+
+    done = daily(
+        target_date=day,
+        recipes=list(recipes) or None,
+        train_mode=train_mode,
+        max_minutes=max_minutes,
+        max_epochs=max_epochs,
+        total_minutes=total_minutes,
+        send=not no_send,
+    )
+    if as_json:
+        click.echo(json.dumps(done, ensure_ascii=False, indent=2, default=str))
+    else:
+        click.echo(f"{done['forecasts']} forecasts, state {done['state']}")
+        for page in done["pages"]:
+            click.echo(f"report: {page}")
+    for problem in done["problems"]:
+        click.echo(f"quakecast: {problem}", err=True)
+    if done["state"] != "success":
+        sys.exit(PARTIAL)

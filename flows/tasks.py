@@ -1,0 +1,86 @@
+"""The steps of the daily job as Prefect tasks: each calls one function of the pipeline, and is tried again where that can help."""
+
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.tasks import exponential_backoff
+
+from forecaster.console import progress
+from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, StoreBusy
+from forecaster.pipeline import export, job, messages, pages, predict, pull, train, verify
+
+HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy)
+
+
+def heals(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether trying again can help: the network and the lock heal, bad input and our own bugs do not."""
+    error = state.data if isinstance(state.data, BaseException) else getattr(state.data, "exception", None)
+    if error is None:
+        error = state.result(raise_on_failure=False)
+    return isinstance(error, HEALS)
+
+
+@task(
+    name="pull",
+    retries=2,
+    retry_delay_seconds=exponential_backoff(backoff_factor=15),
+    retry_jitter_factor=1,
+    retry_condition_fn=heals,
+    cache_policy=NO_CACHE,
+    timeout_seconds=3600,
+)
+def pull_task(work: job.Job) -> pull.PullResult:
+    with progress("reading USGS") as update:
+        return pull.pull_catalog(
+            work.store,
+            job.usgs_client(work),
+            work.recipes,
+            work.clock,
+            work.run_id,
+            work.settings.recipe_streams,
+            lambda done, total: update(done, total, ""),
+        )
+
+
+@task(name="train", cache_policy=NO_CACHE)
+def train_task(work: job.Job, options: train.TrainOptions, recipe_ids: list[str]) -> train.TrainResult:
+    chosen = [recipe for recipe in work.recipes if recipe.id in recipe_ids]
+    with progress("training", len(chosen)) as update:
+        return train.train_recipes(work.store, chosen, work.settings, work.clock, options, on_progress=update)
+
+
+@task(name="predict", retries=1, retry_delay_seconds=10, retry_condition_fn=heals, cache_policy=NO_CACHE)
+def predict_task(work: job.Job, target_day: Any, problem: str | None) -> predict.PredictResult:
+    with progress("forecasting", len(work.recipes)) as update:
+        done = iter(range(1, len(work.recipes) + 1))
+        return predict.predict(
+            work.store,
+            work.recipes,
+            work.settings,
+            work.clock,
+            target_day=target_day,
+            run_id=work.run_id,
+            problem=problem,
+            on_progress=lambda name: update(next(done), len(work.recipes), name),
+        )
+
+
+@task(name="verify", retries=1, retry_delay_seconds=10, retry_condition_fn=heals, cache_policy=NO_CACHE)
+def verify_task(work: job.Job) -> verify.VerifyResult:
+    return verify.verify(work.store, work.recipes, work.clock)
+
+
+@task(name="report", cache_policy=NO_CACHE)
+def report_task(work: job.Job, languages: tuple[str, ...]) -> pages.WrittenReport:
+    return pages.write_report(work, languages)
+
+
+@task(name="export", cache_policy=NO_CACHE)
+def export_task(work: job.Job) -> list:
+    return export.export(work, work.settings.output)
+
+
+@task(name="notify", cache_policy=NO_CACHE)
+def notify_task(work: job.Job) -> messages.NotifyResult:
+    return messages.notify(work)

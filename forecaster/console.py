@@ -1,0 +1,66 @@
+"""What a person at a terminal sees: progress bars and tables, on standard error and standard output."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from forecaster.reports import words
+from forecaster.reports.contract import ReportData
+
+
+@contextmanager
+def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar on standard error; yields update(done, total, text)."""
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), TextColumn("{task.fields[text]}"), console=console) as bar:
+        task = bar.add_task(title, total=total or 1, text="")
+
+        def update(done: int, total: int | None = None, text: str = "") -> None:
+            bar.update(task, completed=done, total=total, text=text)
+
+        yield update
+
+
+def chance(probability: float) -> str:
+    """As the reports say it: '3.1 %', and at or below 1 % 'about 1 in N'."""
+    return f"{words.percent(probability)} %" if probability > 0.01 else f"about 1 in {round(words.one_significant(1 / probability)):,}"
+
+
+def forecast_table(data: ReportData) -> Table:
+    """One row a recipe: what is published, the usual rate, the model, and the losses of its training."""
+    table = Table(title=f"Next-day forecasts, made {data.generated_at:%Y-%m-%d %H:%M} UTC", title_justify="left")
+    for name, justify in (
+        ("recipe", "left"),
+        ("target", "left"),
+        ("day (local)", "left"),
+        ("probability", "right"),
+        ("usual", "right"),
+        ("ratio", "right"),
+        ("published", "left"),
+        ("validation loss before > after (usual rate)", "left"),
+    ):
+        table.add_column(name, justify=justify, no_wrap=name != "published")
+    for row in data.recipes:
+        target = f"M{row.threshold_mag:.1f}+ {row.radius_km:.0f} km"
+        if row.probability is None or row.reference_probability is None:
+            table.add_row(row.recipe_id, target, "", "", "", "", row.not_scoreable_reason or "", "")
+            continue
+        losses = "no ConvLSTM fitted"
+        if row.val_loss_before is not None and row.val_loss_after is not None:
+            losses = f"{row.val_loss_before:.4f} > {row.val_loss_after:.4f} ({row.val_loss_reference:.4f}), {row.epochs} epochs"
+        ratio = f"{row.probability / row.reference_probability:.2f}"
+        day = row.target_start.astimezone(ZoneInfo(row.time_zone)).strftime("%Y-%m-%d")
+        kind = {"climatology": "usual rate", "convlstm": "ConvLSTM"}.get(row.model_kind or "", row.model_kind or "")
+        table.add_row(row.recipe_id, target, day, chance(row.probability), chance(row.reference_probability), ratio, kind, losses)
+    return table
+
+
+def print_table(table: Table) -> None:
+    """On standard output, as wide as the terminal, and at least wide enough to keep every figure whole."""
+    console = Console()
+    Console(width=max(console.width, 150)).print(table)

@@ -1,0 +1,69 @@
+"""What every step of a run is given: settings, the open store, the chosen recipes, the clock."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from forecaster.catalog.usgs import UsgsClient
+from forecaster.clock import Clock
+from forecaster.pipeline import pull
+from forecaster.recipe import Recipe, choose, load_recipes
+from forecaster.settings import Settings, code_version
+from forecaster.store import ledger
+from forecaster.store.database import Store, open_store
+from forecaster.store.publish import publish
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the daily job, or of one of its steps."""
+
+    settings: Settings
+    store: Store
+    recipes: list[Recipe]
+    clock: Clock
+    run_id: str
+
+
+def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), known_by: datetime | None = None) -> Job:
+    """Load the recipes, open the store, and load the bundled snapshot into it where it is empty.
+
+    `known_by`: load only what was known by then (a replay).
+
+    Raises:
+        BadInput: a recipe, a setting or the data folder; nothing is changed.
+    """
+    recipes = choose(load_recipes(settings.recipe_folder), list(recipe_ids))
+    store = open_store(settings.database)
+    pull.load_snapshot(store, known_by)
+    started = clock.now()
+    run_id = hashlib.sha256(f"{started.isoformat()}|{clock.simulated}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
+    return Job(settings, store, recipes, clock, run_id)
+
+
+def usgs_client(job: Job) -> UsgsClient:
+    """A client of the service that the settings name."""
+    jitter = np.random.default_rng(int(job.run_id, 16))
+    return UsgsClient(job.settings.usgs_url, job.settings.contact, clock=job.clock.now, rng=jitter)
+
+
+def start_run(job: Job, kind: str) -> None:
+    """Note in the store that a run began."""
+    row = {"run_id": job.run_id, "kind": kind, "started_at": job.clock.now(), "code_version": code_version()}
+    with job.store.transaction() as connection:
+        ledger.start_run(connection, row)
+
+
+def finish_run(job: Job, state: str, details: dict) -> None:
+    """Note how the run ended, and publish a copy of the database for readers."""
+    with job.store.transaction() as connection:
+        ledger.finish_run(connection, job.run_id, job.clock.now(), state, details)
+    publish_copy(job)
+
+
+def publish_copy(job: Job) -> None:
+    """Put a copy of the database where people read it."""
+    publish(job.store, job.settings.published)

@@ -1,0 +1,203 @@
+"""Gather from the store what a report says. Reads only; the pages are made in `reports`."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from forecaster import settings as config
+from forecaster.catalog.coverage import covered_span
+from forecaster.clock import Clock
+from forecaster.errors import NotScoreable
+from forecaster.pipeline.known import Known, load_known
+from forecaster.pipeline.predict import forecasts_sha256
+from forecaster.recipe import Recipe
+from forecaster.reports.contract import (
+    DayOutcome,
+    Evaluation,
+    RecentEvent,
+    RecipeForecast,
+    ReportData,
+    SettledCheck,
+    TrackRecord,
+)
+from forecaster.store import ledger
+from forecaster.store.database import Connection, Store
+from forecaster.timewindow import issue_time, local_day, next_local_day
+from forecaster.verification.intervals import DailyGain, information_gain_intervals
+from forecaster.verification.scores import log_likelihood
+
+EVENTS_DAYS = 7
+EVENTS_MIN_MAGNITUDE = 4.5
+HISTORY_DAYS = 90
+BOOTSTRAP_SEED = 20110311
+
+
+def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData:
+    """What is to be told now: the last published forecast of every recipe, what became of earlier ones, and the state of the data."""
+    now = clock.now()
+    known = load_known(store, now)
+    with store.transaction() as connection:
+        last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now).to_dict("records")}
+        rows = [_recipe_forecast(connection, recipe, last.get(recipe.id), known) for recipe in recipes]
+        changes = ledger.changes_between(connection, now - timedelta(days=1), now + timedelta(microseconds=1))
+        checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
+        said = [row["forecast_id"] for row in last.values() if row["recipe_id"] in {recipe.id for recipe in recipes}]
+        sha256 = forecasts_sha256(ledger.forecasts_of_issue(connection, said).to_dict("records"))
+    read_until = known.read_until
+    flags = sorted({row.degraded_reason for row in rows if row.degraded_reason})
+    return ReportData(
+        report_id=hashlib.sha256(f"{sha256}|{now.isoformat()}".encode()).hexdigest()[:24],
+        generated_at=now,
+        recipes=tuple(rows),
+        events=_recent_events(known),
+        events_days=EVENTS_DAYS,
+        events_min_magnitude=EVENTS_MIN_MAGNITUDE,
+        checks=checks,
+        data_age_hours=(now - read_until) / timedelta(hours=1) if read_until else None,
+        last_pull_at=_utc(changes["last_pull_at"]),
+        quarantined=changes["quarantined"],
+        revisions_since_yesterday=changes["revised_events"],
+        outcomes_changed=changes["turned_outcomes"],
+        degraded=tuple(flags),
+        forecasts_sha256=sha256,
+        code_version=config.code_version(),
+        next_issue_at=min((_next_issue(recipe, now) for recipe in recipes), default=None),
+    )
+
+
+def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, known: Known) -> RecipeForecast:
+    place = {
+        "recipe_id": recipe.id,
+        "display_name": recipe.display_name.model_dump(),
+        "lat": recipe.predict_center_lat,
+        "lng": recipe.predict_center_lng,
+        "radius_km": recipe.radius_km,
+        "threshold_mag": recipe.threshold_mag,
+        "time_zone": recipe.time_zone,
+        "comparison_only": recipe.comparison_only,
+    }
+    if row is None:
+        window = recipe.target_window(next_local_day(known.as_of, recipe.zone))
+        return RecipeForecast(
+            **place,
+            target_start=window.start,
+            target_end=window.end,
+            probability=None,
+            reference_probability=None,
+            mode="prospective",
+            not_scoreable_reason=_why_not(recipe, known),
+        )
+    details = row["model_details"] or {}
+    losses = details.get("losses", {})
+    return RecipeForecast(
+        **place,
+        target_start=_utc(row["target_start"]),
+        target_end=_utc(row["target_end"]),
+        probability=row["probability"],
+        reference_probability=row["reference_probability"],
+        mode=row["mode"],
+        issue_time=_utc(row["issue_time"]),
+        as_of=_utc(row["as_of"]),
+        model_kind=row["model_kind"],
+        model_id=row["model_id"],
+        official=row["official"],
+        degraded_reason=row["degraded_reason"] if isinstance(row["degraded_reason"], str) else None,
+        track_record=_track_record(connection, recipe, row["mode"]),
+        evaluation=Evaluation(**_with_days(details["evaluation"])) if details.get("evaluation") else None,
+        val_loss_before=losses.get("before"),
+        val_loss_after=losses.get("after"),
+        epochs=details.get("epochs"),
+        recent_outcomes=_recent_outcomes(connection, recipe, known.as_of),
+    )
+
+
+def _with_days(evaluation: dict) -> dict:
+    kept = {name: value for name, value in evaluation.items() if name in Evaluation.__dataclass_fields__}
+    for name in ("test_first_day", "test_last_day"):
+        if isinstance(kept.get(name), str):
+            kept[name] = datetime.fromisoformat(kept[name]).date()
+    return kept
+
+
+def _why_not(recipe: Recipe, known: Known) -> str:
+    try:
+        covered_span(recipe, known.coverage)
+    except NotScoreable as error:
+        return str(error)
+    return "no forecast has been issued yet; run `quakecast predict`"
+
+
+def _track_record(connection: Connection, recipe: Recipe, mode: str) -> TrackRecord | None:
+    """The record of the published forecasts in this mode; an interval once there are ten settled days with the target."""
+    settled = ledger.scored(connection, recipe.id, mode)
+    if settled.empty:
+        return None
+    happened = settled["happened"].to_numpy(dtype=bool)
+    if not happened.any():
+        return TrackRecord(settled_days=len(settled), hits=0)
+    local_days = np.array([local_day(_utc(start), recipe.zone) for start in settled["target_start"]], dtype="datetime64[D]")
+    said, reference = settled["probability"].to_numpy(), settled["reference_probability"].to_numpy()
+    gain = DailyGain(local_days, log_likelihood(happened, said) - log_likelihood(happened, reference), happened)
+    _, pooled = information_gain_intervals({recipe.id: gain}, np.random.default_rng(BOOTSTRAP_SEED))
+    enough = happened.sum() >= 10
+    return TrackRecord(
+        settled_days=len(settled),
+        hits=int(happened.sum()),
+        information_gain=pooled.estimate,
+        low=pooled.low if enough else None,
+        high=pooled.high if enough else None,
+    )
+
+
+def _recent_outcomes(connection: Connection, recipe: Recipe, until: datetime) -> tuple[DayOutcome, ...]:
+    frame = ledger.recent_published(connection, recipe.id, until, HISTORY_DAYS)
+    return tuple(_day_outcome(row, recipe) for row in frame.to_dict("records"))
+
+
+def _day_outcome(row: dict, recipe: Recipe) -> DayOutcome:
+    settled = not pd.isna(row["happened"])
+    return DayOutcome(
+        day=local_day(_utc(row["target_start"]), recipe.zone),
+        probability=row["probability"],
+        happened=bool(row["happened"]) if settled else None,
+        status=row["status"] if settled else "pending",
+        reference_probability=row["reference_probability"],
+        max_magnitude=None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
+    )
+
+
+def _checks(connection: Connection, recipes: dict[str, Recipe]) -> tuple[SettledCheck, ...]:
+    rows = ledger.last_settled(connection).to_dict("records")
+    return tuple(
+        SettledCheck(row["recipe_id"], _day_outcome(row, recipes[row["recipe_id"]])) for row in rows if row["recipe_id"] in recipes
+    )
+
+
+def _recent_events(known: Known) -> tuple[RecentEvent, ...]:
+    frame = known.frame
+    since = known.as_of - timedelta(days=EVENTS_DAYS)
+    recent = frame[(frame["origin_time"] >= since) & (frame["magnitude"] >= EVENTS_MIN_MAGNITUDE)]
+    return tuple(
+        RecentEvent(
+            origin_time=_utc(row["origin_time"]),
+            latitude_deg=row["latitude_deg"],
+            longitude_deg=row["longitude_deg"],
+            depth_km=None if pd.isna(row["depth_km"]) else row["depth_km"],
+            magnitude=row["magnitude"],
+            place=row["place"] if isinstance(row["place"], str) else None,
+        )
+        for row in recent.to_dict("records")
+    )
+
+
+def _next_issue(recipe: Recipe, now: datetime) -> datetime:
+    day = next_local_day(now, recipe.zone)
+    due = issue_time(day, recipe.zone, recipe.issue_local_time)
+    return due if due > now else issue_time(day + timedelta(days=1), recipe.zone, recipe.issue_local_time)
+
+
+def _utc(value):
+    """A stored time as an aware datetime; None stays None."""
+    return None if value is None or pd.isna(value) else pd.Timestamp(value).to_pydatetime()
