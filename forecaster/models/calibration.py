@@ -1,0 +1,67 @@
+"""Calibration of probabilities on a span of their own: two parameters, held back by priors.
+
+    logit P = centre + shift + slope x (logit p - centre),   slope >= 0
+
+Platt scaling (Platt 1999) about `centre`, the span's mean logit, with priors slope ~ Normal(1, 0.5) and shift ~ Normal(0, 1): the maximum
+of the posterior. With hundreds of target days the data decide; with a handful the result stays near "as it was". A slope of 0 means that
+the ranking was worth nothing on this span: then every day gets the span's rate. The order of days is never turned round.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from forecaster.models.base import logit, sigmoid
+
+SLOPE_SD = 0.5
+SHIFT_SD = 1.0
+FEWEST_TARGET_DAYS = 3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A monotone map of probabilities; `fitted` is False where it is the identity because it could not be fitted, `reason` says why."""
+
+    slope: float = 1.0
+    shift: float = 0.0
+    centre: float = 0.0
+    fitted: bool = False
+    reason: str = ""
+    days: int = 0
+    target_days: int = 0
+
+    def apply(self, probability: np.ndarray) -> np.ndarray:
+        """float64 (n,): calibrated probabilities."""
+        if not self.fitted:
+            return np.asarray(probability, dtype=np.float64)
+        return sigmoid(self.centre + self.shift + self.slope * (logit(probability) - self.centre))
+
+
+def fit_calibration(probability: np.ndarray, happened: np.ndarray) -> Calibration:
+    """The calibration of `probability` (n,) on outcomes `happened` (bool (n,)), from these days alone.
+
+    The identity where there are fewer than 3 target days or quiet days, or where the maximum is not found.
+    """
+    happened = np.asarray(happened, dtype=bool)
+    target_days = int(happened.sum())
+    days = len(happened)
+    if min(target_days, days - target_days) < FEWEST_TARGET_DAYS:
+        return Calibration(reason=f"only {target_days} target days among {days} days", days=days, target_days=target_days)
+    logits = logit(probability)
+    centre = float(logits.mean())
+    away = logits - centre
+    sign = np.where(happened, -1.0, 1.0)
+
+    def loss_and_gradient(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        slope, shift = parameters
+        score = sign * (centre + shift + slope * away)
+        pull = sign * sigmoid(score)
+        loss = np.logaddexp(0.0, score).sum() + 0.5 * ((slope - 1.0) / SLOPE_SD) ** 2 + 0.5 * (shift / SHIFT_SD) ** 2
+        gradient = np.array([pull @ away + (slope - 1.0) / SLOPE_SD**2, pull.sum() + shift / SHIFT_SD**2])
+        return float(loss), gradient
+
+    best = minimize(loss_and_gradient, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0.0, None), (None, None)])
+    if not (best.success and np.isfinite(best.x).all()):
+        return Calibration(reason=f"the maximum was not found: {best.message}", days=days, target_days=target_days)
+    return Calibration(float(best.x[0]), float(best.x[1]), centre, fitted=True, days=days, target_days=target_days)
