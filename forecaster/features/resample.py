@@ -141,7 +141,7 @@ def _select(sampler: Any, pool: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _nearest_to_centroids(sampler: Any, pool: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Indices of the real samples nearest to the k-means centroids of each class to be reduced, and of all others, by class."""
     from sklearn.cluster import KMeans
-    from sklearn.metrics import pairwise_distances_argmin
+    from sklearn.neighbors import NearestNeighbors
 
     wanted = sampler.fit(pool, labels.astype(np.int64)).sampling_strategy_
     kept = []
@@ -149,7 +149,8 @@ def _nearest_to_centroids(sampler: Any, pool: np.ndarray, labels: np.ndarray) ->
         members = np.flatnonzero(labels == bool(value))
         if value in wanted:
             means = KMeans(n_clusters=wanted[value], random_state=sampler.random_state).fit(pool[members])
-            members = members[pairwise_distances_argmin(means.cluster_centers_, pool[members])]
+            search = NearestNeighbors(n_neighbors=1).fit(pool[members])
+            members = members[search.kneighbors(means.cluster_centers_, return_distance=False)[:, 0]]
         kept.append(members)
     return np.concatenate(kept)
 

@@ -37,6 +37,9 @@ class Interval:
     undefined_share: float
 
 
+NOTHING = Interval(float("nan"), float("nan"), float("nan"), 0, 1.0)
+
+
 def information_gain_intervals(
     recipes: Mapping[str, DailyGain], rng: np.random.Generator, resamples: int = RESAMPLES, level: float = 0.95
 ) -> tuple[dict[str, Interval], Interval]:
@@ -47,7 +50,9 @@ def information_gain_intervals(
     """
     numbers = {name: _block_number(days.local_days) for name, days in recipes.items()}
     blocks = np.unique(np.concatenate([np.empty(0, np.int64), *numbers.values()]))
-    draws = rng.multinomial(len(blocks), np.full(len(blocks), 1 / max(len(blocks), 1)), size=resamples).astype(np.float64)
+    if not len(blocks):
+        return dict.fromkeys(recipes, NOTHING), NOTHING
+    draws = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=resamples).astype(np.float64)
     intervals: dict[str, Interval] = {}
     gains, targets = np.zeros(len(blocks)), np.zeros(len(blocks))
     for name, days in recipes.items():
@@ -66,7 +71,7 @@ def _block_number(local_days: np.ndarray) -> np.ndarray:
 def _interval(gain: np.ndarray, target: np.ndarray, draws: np.ndarray, level: float) -> Interval:
     """From gains and target days by block (b,), and how often each block was drawn (resamples, b)."""
     if not target.sum():
-        return Interval(float("nan"), float("nan"), float("nan"), 0, 1.0)
+        return NOTHING
     drawn_targets = draws @ target
     defined = drawn_targets > 0
     ratios = (draws @ gain)[defined] / drawn_targets[defined]

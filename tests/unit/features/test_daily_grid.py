@@ -188,7 +188,7 @@ def test_changing_the_future_changes_no_feature(recipe, seed: int, recipe_id: st
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_train_is_serve(recipe, seed: int) -> None:
-    """A day inside a shuffled training batch over the whole catalogue is, bit for bit, that day alone over the catalogue cut at its issue."""
+    """A day in a shuffled training batch over the whole catalogue is, bit for bit, that day alone over the catalogue cut at its issue."""
     rng, tokyo = np.random.default_rng(seed), recipe("tokyo")
     catalogue = random_events(rng, 2000, date(2023, 11, 1), 80)
     days = target_days(tokyo, date(2023, 12, 1), 30)
@@ -218,8 +218,8 @@ def test_cell_counts_add_up_to_the_events(recipe, seed: int, recipe_id: str) -> 
 
 
 def test_summary_by_hand(recipe, events) -> None:
-    """M 5 in the circle yesterday, M 6 far away five days before. Circle: M 5 and one event in all spans; grid: one event within 1 and 3 days,
-    two within 7 and 15, whose energies sum to M 6 + log10(1 + 10^-1.5) / 1.5 = 6.00902."""
+    """M 5 in the circle yesterday, M 6 far away five days before. Circle: M 5 and one event in all spans; grid: one event within 1 and
+    3 days, two within 7 and 15, whose energies sum to M 6 + log10(1 + 10^-1.5) / 1.5 = 6.00902."""
     catalogue = events((YESTERDAY, *TOKYO, 10.0, 5.0), ("2023-12-29T12:00+09:00", -20.0, -70.0, 10.0, 6.0))
     summary = day_summary(place_on_grid(catalogue, recipe("tokyo")), target_days(recipe("tokyo"), TARGET, 1))
     one, two = np.log10(2) / 2, np.log10(3) / 2

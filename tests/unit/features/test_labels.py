@@ -25,7 +25,21 @@ TARGET_DAYS = {
     "fukuoka-m45": 119,
 }
 TARGET_DAYS_ABROAD = 2265
-ABROAD = "santiago wellington jakarta los-angeles istanbul lima acapulco tonga taipei anchorage athens kermadec manila".split()
+ABROAD = [
+    "santiago",
+    "wellington",
+    "jakarta",
+    "los-angeles",
+    "istanbul",
+    "lima",
+    "acapulco",
+    "tonga",
+    "taipei",
+    "anchorage",
+    "athens",
+    "kermadec",
+    "manila",
+]
 
 
 def test_day_edges_are_local_and_half_open(recipe, events) -> None:
