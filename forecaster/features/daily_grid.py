@@ -59,6 +59,20 @@ def cell_of(recipe: Recipe, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     return np.where(inside, row * columns + column, -1).astype(np.int64)
 
 
+def cell_edges(recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    """(southern edges (rows,), western edges (columns,)) of the cells, degrees, evenly spaced.
+
+    Longitudes run on through the date line: on a grid about 179 E they may exceed 180.
+    """
+    rows, columns = recipe.lat_granularity, recipe.lng_granularity
+    if recipe.grid_cell_km is None:
+        return np.arange(rows) * (180.0 / rows) - 90.0, recipe.predict_center_lng - 180.0 + np.arange(columns) * (360.0 / columns)
+    height = recipe.grid_cell_km / KM_PER_DEGREE
+    width = height / np.cos(np.radians(recipe.predict_center_lat))
+    south, west = recipe.predict_center_lat - rows / 2 * height, recipe.predict_center_lng - columns / 2 * width
+    return south + np.arange(rows) * height, west + np.arange(columns) * width
+
+
 def place_on_grid(events: Events, recipe: Recipe) -> GridEvents:
     """`events` on the recipe's grid; done once for a catalogue, then used for any number of batches."""
     cell = cell_of(recipe, events.latitude_deg, events.longitude_deg)

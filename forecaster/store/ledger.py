@@ -188,3 +188,14 @@ def pending_deliveries(connection: Connection, now: datetime) -> pd.DataFrame:
         "SELECT * FROM delivery WHERE state = 'pending' OR (state = 'failed' AND next_try_at <= $now) ORDER BY created_at, delivery_id",
         {"now": now},
     ).df()
+
+
+def newest_report(connection: Connection) -> dict | None:
+    """The report written last."""
+    rows = connection.execute("SELECT * FROM report ORDER BY created_at DESC, report_id LIMIT 1").df().to_dict("records")
+    return rows[0] if rows else None
+
+
+def deliveries_of(connection: Connection, subject_id: str) -> pd.DataFrame:
+    """The outbox rows of one report or alert."""
+    return connection.execute("SELECT * FROM delivery WHERE subject_id = $id ORDER BY channel", {"id": subject_id}).df()

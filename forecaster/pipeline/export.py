@@ -1,0 +1,105 @@
+"""Write the map UI's JSON files from the store."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecaster.features.daily_grid import cell_edges, place_on_grid, window_tensor
+from forecaster.features.events import Events
+from forecaster.features.windows import target_days
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.known import Known, load_known
+from forecaster.pipeline.report import report_data
+from forecaster.recipe import Recipe
+from forecaster.reports import export as documents
+from forecaster.reports.contract import RecentEvent, RecipeForecast
+from forecaster.store import ledger
+from forecaster.timewindow import TimeWindow, from_us, local_day, to_us
+
+VALIDATIONS = 365
+
+
+def export(job: Job, folder: Path) -> list[Path]:
+    """predictions.json, and per recipe summary.json, validations.json and the detail file of the last forecast, all checked first.
+
+    Raises:
+        NotWritable: the folder cannot be written; files written before stay whole.
+    """
+    now = job.clock.now()
+    data = report_data(job.store, job.recipes, job.clock)
+    known = load_known(job.store, now)
+    recipes = {recipe.id: recipe for recipe in job.recipes}
+    made: dict[str, dict] = {}
+    predictions = []
+    with job.store.transaction() as connection:
+        last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now).to_dict("records")}
+        history = {name: ledger.recent_published(connection, name, now, VALIDATIONS) for name in recipes}
+    for forecast in data.recipes:
+        recipe = recipes[forecast.recipe_id]
+        details = (last[recipe.id]["model_details"] or {}) if recipe.id in last else {}
+        summary = _summary(details)
+        predictions.append((forecast, recipe.predict_range_days, summary))
+        if summary is not None:
+            made[f"{recipe.id}/summary.json"] = documents.summary_document(summary)
+        rows = [_validation(recipe, row) for row in history[recipe.id].to_dict("records")]
+        made[f"{recipe.id}/validations.json"] = documents.validations_document(rows, recipe.zone)
+        if forecast.as_of is not None:
+            name = documents.detail_name(TimeWindow(forecast.target_start, forecast.target_end), recipe.zone)
+            made[f"{recipe.id}/{name}"] = _detail(recipe, forecast, known)
+    made["predictions.json"] = documents.predictions_document(predictions)
+    return documents.write_export(folder, made)
+
+
+def _summary(details: dict) -> documents.Summary | None:
+    """The evaluation fit's scores and learning curves; None where no network has been fitted."""
+    if "summary" not in details:
+        return None
+    fields = dict(details["summary"])
+    for name in ("train_start_date", "train_end_date", "test_start_date", "test_end_date"):
+        fields[name] = date.fromisoformat(fields[name])
+    return documents.Summary(**fields)
+
+
+def _window_before(recipe: Recipe, target_start: datetime) -> TimeWindow:
+    first = local_day(target_start, recipe.zone)
+    starts = target_days(recipe, first, 1).day_starts_us[0]
+    return TimeWindow(from_us(starts[0]), target_start)
+
+
+def _validation(recipe: Recipe, row: dict) -> documents.Validation:
+    start = pd.Timestamp(row["target_start"]).to_pydatetime()
+    target = recipe.target_window(local_day(start, recipe.zone))
+    return documents.Validation(
+        window=_window_before(recipe, start),
+        target=target,
+        prediction=row["probability"],
+        fact=None if pd.isna(row["happened"]) else bool(row["happened"]),
+        max_magnitude=None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
+    )
+
+
+def _detail(recipe: Recipe, forecast: RecipeForecast, known: Known) -> dict:
+    """What the model of the last forecast saw: its window of heatmaps, cut at the forecast's as-of, and the events in it."""
+    assert forecast.as_of is not None
+    day = local_day(forecast.target_start, recipe.zone)
+    days = target_days(recipe, day, 1).issued_at(forecast.as_of)
+    window = _window_before(recipe, forecast.target_start)
+    seen = _between(known.inputs, window.start - timedelta(days=1), forecast.target_end)
+    tensor = window_tensor(place_on_grid(seen, recipe), days)[0]
+    latitudes_deg, longitudes_deg = cell_edges(recipe)
+    shown = _between(known.inputs, window.start, forecast.target_end)
+    strong = shown.take(shown.magnitude >= recipe.threshold_mag)
+    events = [
+        RecentEvent(from_us(us), float(lat), float(lon), None if np.isnan(depth) else float(depth), float(magnitude))
+        for us, lat, lon, depth, magnitude in zip(
+            strong.origin_time_us, strong.latitude_deg, strong.longitude_deg, strong.depth_km, strong.magnitude, strict=True
+        )
+    ]
+    return documents.detail_document(forecast, window, tensor, latitudes_deg, longitudes_deg, events)
+
+
+def _between(events: Events, start: datetime, end: datetime) -> Events:
+    first, last = np.searchsorted(events.origin_time_us, [to_us(start), to_us(end)])
+    return events.take(slice(int(first), int(last)))

@@ -1,0 +1,112 @@
+"""Send the report to the channels that are set up, through the outbox: each message once a channel, tried again where that can help."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from forecaster.errors import BadInput
+from forecaster.notify import channels, outbox
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.report import report_data
+from forecaster.reports import export, render
+from forecaster.reports.contract import ReportData
+from forecaster.settings import Settings
+from forecaster.store import ledger
+
+
+@dataclass
+class NotifyResult:
+    """The rows that were tried, the failures in words, and a text for people."""
+
+    rows: list[dict] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    text: str = "no channel is set up (QUAKECAST_SMTP_HOST and QUAKECAST_MAIL_TO, or QUAKECAST_WEBHOOK_URL)"
+
+
+def recipients(settings: Settings) -> dict[str, str]:
+    """Channel -> label of those that are set up; labels hold no secret."""
+    found = {}
+    if settings.smtp_host and settings.mail_to:
+        found["email"] = f"{len(settings.mail_to)} by {settings.smtp_host}"
+    if settings.webhook_url.get_secret_value():
+        found["webhook"] = channels.recipient_label(settings.webhook_url.get_secret_value())
+    return found
+
+
+def notify(job: Job, *, dry_run: bool = False) -> NotifyResult:
+    """Put the newest report into the outbox, then try every message that is due.
+
+    Messages are made from what the store holds now. A message is marked as sent after the receiver took it: where the process dies in
+    between it is sent again, under the same Message-ID or webhook id.
+
+    Raises:
+        BadInput: no report has been written yet.
+    """
+    now = job.clock.now()
+    to = recipients(job.settings)
+    if not to:
+        return NotifyResult()
+    with job.store.transaction() as connection:
+        report = ledger.newest_report(connection)
+        if report is None:
+            raise BadInput("there is no report to send yet; write one with `quakecast report`")
+        known = {row.delivery_id: row for row in _deliveries(ledger.deliveries_of(connection, report["report_id"]))}
+    planned = [known.get(row.delivery_id, row) for row in outbox.plan_deliveries(report["report_id"], to, now)]
+    if dry_run:
+        lines = [f"{row.channel} to {row.recipient}: {row.state}" + (", due" if outbox.is_due(row, now) else "") for row in planned]
+        return NotifyResult([asdict(row) for row in planned], text="\n".join(lines))
+    _store(job, planned)
+    with job.store.transaction() as connection:
+        due = _deliveries(ledger.pending_deliveries(connection, now))
+    data = report_data(job.store, job.recipes, job.clock)
+    link = f"{job.settings.base_url.rstrip('/')}/{report['path']}" if job.settings.base_url else None
+    senders = _senders(job.settings, data, link, now)
+    result = NotifyResult(text="nothing was due")
+    for row in due:
+        done = outbox.deliver([row], senders, now)
+        _store(job, done)
+        result.rows += [asdict(item) for item in done]
+        result.failed += [f"{item.channel} to {item.recipient}: {item.last_error}" for item in done if item.state in ("failed", "dead")]
+    if result.rows:
+        result.text = "\n".join(f"{row['channel']} to {row['recipient']}: {row['state']}" for row in result.rows)
+    return result
+
+
+def _senders(settings: Settings, data: ReportData, link: str | None, now: datetime) -> dict[str, Callable[[outbox.Delivery], Any]]:
+    """Channel -> function that sends one message; only the channels that are set up."""
+    mail = channels.MailSettings(
+        smtp_host=settings.smtp_host,
+        smtp_port=settings.smtp_port,
+        smtp_security=settings.smtp_security,  # type: ignore[arg-type]
+        smtp_username=settings.smtp_username,
+        smtp_password=settings.smtp_password,
+        mail_from=settings.mail_from or "quakecast@localhost",
+        mail_to=settings.mail_to,
+    )
+    hook = channels.WebhookSettings(settings.webhook_url, settings.webhook_secret, settings.webhook_allow_private)
+
+    def send_mail(row: outbox.Delivery) -> Any:
+        subject, text, html = render.render_email(data, settings.language, link)
+        pictures = render.email_pictures(data, settings.language)
+        return channels.send_email(channels.build_message(row.subject_id, subject, text, html, pictures, mail, now), mail)
+
+    def send_hook(row: outbox.Delivery) -> Any:
+        document = export.webhook_document(data, link)
+        export.check_document("webhook.json", document)
+        return channels.send_webhook(document, row.delivery_id, hook, now)
+
+    every = {"email": send_mail, "webhook": send_hook}
+    return {channel: send for channel, send in every.items() if channel in recipients(settings)}
+
+
+def _deliveries(frame: pd.DataFrame) -> list[outbox.Delivery]:
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [outbox.Delivery(**{name: row[name] for name in outbox.Delivery.__dataclass_fields__}) for row in rows]
+
+
+def _store(job: Job, rows: list[outbox.Delivery]) -> None:
+    with job.store.transaction() as connection:
+        ledger.insert(connection, "delivery", [asdict(row) for row in rows], replace=True)

@@ -1,0 +1,57 @@
+"""Write the report pages: one file a language, an index, and the row that says what was written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.report import report_data
+from forecaster.reports import export, render
+from forecaster.reports.contract import ReportData
+from forecaster.reports.serve import list_reports
+from forecaster.store import ledger
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report and its pages, the first in the first language asked for."""
+
+    report_id: str
+    pages: list[Path]
+    data: ReportData
+
+
+def page_name(data: ReportData, language: str) -> str:
+    """Below the output folder: reports/2024-01-02T1200Z.en.html, with -replay where the clock was simulated."""
+    modes = {row.mode for row in data.recipes if row.probability is not None}
+    mark = "-replay" if "replay" in modes else ""
+    return f"reports/{data.generated_at:%Y-%m-%dT%H%MZ}{mark}.{language}.html"
+
+
+def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
+    """Write the pages and the index below the output folder, each by rename, and note the report in the store.
+
+    Raises:
+        NotWritable: the output folder cannot be written.
+        BadInput: an unknown language.
+    """
+    data = report_data(job.store, job.recipes, job.clock)
+    names = {language: page_name(data, language) for language in languages}
+    pages = []
+    for language, name in names.items():
+        others = {other: Path(path).name for other, path in names.items() if other != language}
+        pages.append(export.write_atomic(job.settings.output / name, render.render_report(data, language, others)))
+    index = render.render_index(list_reports(job.settings.output), languages[0])
+    export.write_atomic(job.settings.output / "index.html", index)
+    row = {
+        "report_id": data.report_id,
+        "run_id": job.run_id,
+        "issue_time": data.generated_at,
+        "mode": "replay" if job.clock.simulated else "live",
+        "path": names[languages[0]],
+        "forecasts_sha256": data.forecasts_sha256,
+        "created_at": data.generated_at,
+    }
+    with job.store.transaction() as connection:
+        ledger.insert(connection, "report", [row], replace=True)
+    return WrittenReport(data.report_id, pages, data)
