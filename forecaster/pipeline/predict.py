@@ -12,8 +12,10 @@ import numpy as np
 from forecaster import settings as config
 from forecaster.clock import Clock, forecast_mode
 from forecaster.errors import CorruptModel, NotScoreable
+from forecaster.features.daily_grid import place_on_grid
 from forecaster.features.windows import target_days
-from forecaster.models import climatology
+from forecaster.models import climatology, registry
+from forecaster.models.spans import purge_days
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
@@ -124,10 +126,11 @@ def _issue(store: Store, recipe: Recipe, settings: config.Settings, known: Known
         model = ledger.serving_model(connection, recipe.id, recipe.recipe_hash, known.as_of)
     if model is not None:
         try:
-            from forecaster.models import registry
-
             fitted = registry.load_model(settings.models / model["directory"])
-            probability = float(fitted.predict(recipe, known.inputs, days)[0])
+            registry.check_recipe(fitted, recipe)
+            if day <= fitted.last_data_day + timedelta(days=purge_days(recipe)):
+                raise CorruptModel(f"{model['model_id']} has seen days up to {fitted.last_data_day}, too close to {day}; train again")
+            probability = float(fitted.forecast(place_on_grid(known.inputs, recipe), days).probability[0])
             champion = bool(model["champion"])
             said[0]["published"] = not champion
             said.append({"model_id": model["model_id"], "model_kind": model["kind"], "probability": probability, "published": champion})
