@@ -107,6 +107,7 @@ def test_neighbouring_windows_share_no_event_and_lose_none(client, fmt):
 def test_bounds_within_a_second_are_widened_and_cut_again(client):
     result = client.read(query(start=START + ms(milliseconds=1), end=END - ms(milliseconds=1)))
     assert ids_of(result) == ["us_middle", "us_noon"]
+    assert "us_last_999" in ids_of(client.read(query(end=END - ms(microseconds=500))))
 
 
 @pytest.mark.parametrize("fmt", FORMATS)

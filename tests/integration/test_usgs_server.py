@@ -291,6 +291,23 @@ def test_an_event_stays_known_when_it_ages_out_of_the_feed(recorded):
 
 
 @pytest.mark.shared
+def test_a_review_three_weeks_later_adds_what_was_never_shown(recorded):
+    """Shown within 24 h: 33 % of M4-4.5 (notes on the service), so at least twice as many are known in the end."""
+    at, start = recorded.arrays, datetime(2023, 10, 1, tzinfo=UTC)
+    weak = (at["mag"] >= 4) & (at["mag"] < 4.5) & (at["time_us"] >= microseconds(start))
+    weak &= at["time_us"] < microseconds(start + 20 * DAY)
+    early = (weak & recorded.current(microseconds(start + 21 * DAY))).sum()
+    assert (weak & recorded.current(microseconds(start + 80 * DAY))).sum() > 1.5 * early
+
+
+@pytest.mark.shared
+def test_deletions_are_rare(recorded):
+    """The notes count 9 true deletions of M >= 4 in 3.5 years; a row that ages out, or fades in an outage, is none."""
+    at = recorded.arrays
+    assert ((at["status"] == "deleted") & (at["mag"] >= 4)).sum() <= 5
+
+
+@pytest.mark.shared
 def test_a_row_missing_from_one_back_end_is_not_a_deletion(recorded):
     """2023-10-23: two back ends alternated; what the stale one lacked was there before and after."""
     day = datetime(2023, 10, 23, tzinfo=UTC)
