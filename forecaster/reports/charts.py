@@ -12,6 +12,7 @@ from html import escape
 from importlib import resources
 
 from forecaster.reports.contract import DayOutcome, RecentEvent
+from forecaster.reports.words import known_probability
 
 Polyline = Sequence[Sequence[float]]  # [[lon, lat], ...] in degrees
 Projection = Callable[[float, float], tuple[float, float]]  # (lon, lat) in degrees -> (x, y) in pixels
@@ -150,7 +151,7 @@ def outcome_strip(outcomes: Sequence[DayOutcome], title: str) -> str:
     shapes = []
     for index, outcome in enumerate(days):
         x = 2 + index * step
-        tall = 1 + 16 * math.sqrt(min(max(outcome.probability or 0.0, 0.0), 1.0))
+        tall = 1 + 16 * math.sqrt(known_probability(outcome.probability) or 0.0)
         shapes.append(
             f'<rect class="day" x="{x:.1f}" y="{height - 2 - tall:.1f}" width="{step - 1.5:.1f}" height="{tall:.1f}" fill="{FILLS[2]}"/>'
         )

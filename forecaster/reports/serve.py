@@ -86,8 +86,9 @@ def find_file(folder: Path, target: str) -> Path | None:
         return None
     try:
         found = folder.joinpath(*parts).resolve()
-        return found if found.is_relative_to(folder) and found.is_file() else None
-    except OSError:
+        hidden = any(part.startswith(".") for part in found.relative_to(folder).parts)
+        return found if not hidden and found.suffix.lower() in TYPES and found.is_file() else None
+    except (OSError, ValueError):
         return None
 
 

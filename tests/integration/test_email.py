@@ -1,0 +1,129 @@
+"""The day's mail through a real SMTP server: what arrives, and how refusals, greylisting and silence are told apart."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from forecaster.errors import DeliveryFailed, DeliveryRefused
+from forecaster.notify.channels import MailSettings, build_message, message_id, send_email
+from forecaster.reports.render import email_pictures, render_email
+from tests.support.sample_report import sample_report
+from tests.support.smtp_server import SmtpServer, free_port, make_certificate
+
+NOW = datetime(2024, 1, 2, 12, 5, tzinfo=UTC)
+PASSWORD = "correct horse"  # of the test server only
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+def settings_for(server: SmtpServer, **fields: object) -> MailSettings:
+    base = MailSettings("127.0.0.1", "Quakecast <quake@example.org>", ("a@example.org",), server.port, "none", timeout_s=5)
+    return replace(base, **fields)  # type: ignore[arg-type]
+
+
+def small_message(settings: MailSettings) -> EmailMessage:
+    return build_message("r", "s", "t", "<p>h</p>", {}, settings, NOW)
+
+
+def test_the_report_arrives_whole_small_and_with_its_pictures() -> None:
+    """Issue 5: HTML under 100 kB, the whole under 1 MB, for 29 recipes."""
+    data = sample_report()
+    with SmtpServer() as server:
+        settings = settings_for(server, mail_to=("a@example.org", "b@example.org"))
+        subject, text, html = render_email(data, "ja")
+        assert send_email(build_message(data.report_id, subject, text, html, email_pictures(data, "ja"), settings, NOW), settings) == ()
+    (mail,) = server.messages
+    assert server.sizes[0] < 1_000_000
+    assert mail["Subject"].startswith("[再現] 新潟") and mail["Message-ID"] == message_id(data.report_id, settings.mail_from)
+    parts = {part.get_content_type(): part for part in mail.walk()}
+    page = parts["text/html"].get_content()
+    assert len(page.encode()) < 100_000 and "模擬時計による再現" in page
+    assert "新潟" in parts["text/plain"].get_content() and "<" not in parts["text/plain"].get_content()
+    cids = [part["Content-ID"].strip("<>") for part in mail.walk() if part.get_content_type() == "image/png"]
+    assert cids == ["world-map", "japan-map"] and all(f"cid:{cid}" in page for cid in cids)
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_encrypted_with_login(certificate: tuple[Path, Path], security: str) -> None:
+    with SmtpServer(certificate_files=certificate, implicit_tls=security == "tls", login=("quake", PASSWORD)) as server:
+        settings = settings_for(
+            server, smtp_security=security, smtp_username="quake", smtp_password=SecretStr(PASSWORD), ca_file=str(certificate[0])
+        )
+        send_email(small_message(settings), settings)
+    assert server.encrypted == [True]
+
+
+def test_a_wrong_password_is_final_and_is_not_shown(certificate: tuple[Path, Path], caplog: pytest.LogCaptureFixture) -> None:
+    with SmtpServer(certificate_files=certificate, login=("quake", PASSWORD)) as server, caplog.at_level(logging.DEBUG):
+        settings = settings_for(
+            server, smtp_security="starttls", smtp_username="quake", smtp_password=SecretStr("wr0ng"), ca_file=str(certificate[0])
+        )
+        with pytest.raises(DeliveryRefused, match=r"refused the login \(535\)") as caught:
+            send_email(small_message(settings), settings)
+    assert "wr0ng" not in str(caught.value) + caplog.text.replace(repr(settings), "")
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: tuple[Path, Path], security: str) -> None:
+    with SmtpServer(certificate_files=certificate, implicit_tls=security == "tls") as server:
+        settings = settings_for(server, smtp_security=security)
+        with pytest.raises(DeliveryRefused, match="certificate cannot be trusted"):
+            send_email(small_message(settings), settings)
+    assert server.messages == []
+
+
+def test_no_starttls_on_offer_means_no_mail() -> None:
+    with SmtpServer() as server:
+        settings = settings_for(server, smtp_security="starttls")
+        with pytest.raises(DeliveryRefused, match="does not offer"):
+            send_email(small_message(settings), settings)
+    assert server.messages == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error"),
+    [
+        ({"answers": {"a@example.org": "550 no such user"}}, DeliveryRefused),
+        ({"answers": {"a@example.org": "451 greylisted, come back"}}, DeliveryFailed),
+        ({"data_answer": "554 spam"}, DeliveryRefused),
+        ({"data_answer": "452 disk full"}, DeliveryFailed),
+    ],
+)
+def test_refused_for_good_or_for_now(behaviour: dict[str, Any], error: type[Exception]) -> None:
+    with SmtpServer(**behaviour) as server:
+        settings = settings_for(server)
+        with pytest.raises(error) as caught:
+            send_email(small_message(settings), settings)
+    assert f"127.0.0.1:{server.port}" in str(caught.value) and server.messages == []
+
+
+def test_one_bad_address_does_not_keep_the_mail_from_the_others() -> None:
+    with SmtpServer(answers={"gone@example.org": "550 gone"}) as server:
+        settings = settings_for(server, mail_to=("gone@example.org", "a@example.org"))
+        assert send_email(small_message(settings), settings) == ("gone@example.org",)
+    assert len(server.messages) == 1
+
+
+def test_silence_and_absence_are_tried_again() -> None:
+    with SmtpServer(silence_s=1.0) as server:
+        settings = settings_for(server, timeout_s=0.3)
+        with pytest.raises(DeliveryFailed, match="could not be reached or broke off"):
+            send_email(small_message(settings), settings)
+    nobody = settings_for(server, smtp_port=free_port())
+    with pytest.raises(DeliveryFailed, match="could not be reached"):
+        send_email(small_message(nobody), nobody)
+
+
+def test_no_recipient_is_said_at_once() -> None:
+    settings = MailSettings("127.0.0.1", "q@example.org", ())
+    with pytest.raises(DeliveryRefused, match="mail_to"):
+        send_email(small_message(replace(settings, mail_to=("a@example.org",))), settings)

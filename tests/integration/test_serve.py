@@ -1,0 +1,90 @@
+"""The local server over real HTTP: methods, headers, hosts, raw paths that clients would tidy up."""
+
+import http.client
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from forecaster.reports.serve import SAFE_HEADERS, ReportServer, make_server
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ReportServer]:
+    folder = tmp_path / "out"
+    (folder / "reports").mkdir(parents=True)
+    (folder / "reports" / "2024-01-03.en.html").write_text("<!doctype html><title>r</title>", encoding="utf-8")
+    (folder / "predictions.json").write_text('{"predictions": []}', encoding="utf-8")
+    (folder / "model.keras").write_text("weights", encoding="utf-8")
+    (tmp_path / "secret.json").write_text("outside", encoding="utf-8")
+    server = make_server(folder, port=0)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def ask(server: ReportServer, path: str, method: str = "GET", host: str | None = None) -> tuple[int, dict[str, str], str]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)
+    connection.putrequest(method, path, skip_host=host is not None)
+    if host is not None:
+        connection.putheader("Host", host)
+    connection.endheaders()
+    answer = connection.getresponse()
+    result = answer.status, dict(answer.getheaders()), answer.read().decode()
+    connection.close()
+    return result
+
+
+def test_reports_and_json_are_served_with_safe_headers(server: ReportServer) -> None:
+    status, headers, body = ask(server, "/predictions.json")
+    assert (status, headers["Content-Type"], body) == (200, "application/json; charset=utf-8", '{"predictions": []}')
+    for name, value in SAFE_HEADERS.items():
+        assert headers[name] == value
+    assert headers["Server"].strip() == "quakecast"  # no version of Python
+    assert ask(server, "/reports/2024-01-03.en.html")[0] == 200
+
+
+def test_the_index_links_the_reports(server: ReportServer) -> None:
+    status, headers, body = ask(server, "/")
+    assert status == 200 and 'href="reports/2024-01-03.en.html"' in body and "model" not in body
+    assert headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    "path", ["/../secret.json", "/%2e%2e/secret.json", "/reports/..%2f..%2fsecret.json", "/model.keras", "/reports/", "/reports", "/x.html"]
+)
+def test_nothing_else_is_found_and_the_refusal_tells_nothing(server: ReportServer, path: str) -> None:
+    status, headers, body = ask(server, path)
+    assert (status, body) == (404, "not found\n") and headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_head_has_the_length_and_no_body(server: ReportServer) -> None:
+    status, headers, body = ask(server, "/predictions.json", "HEAD")
+    assert (status, headers["Content-Length"], body) == (200, "19", "")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_no_other_method(server: ReportServer, method: str) -> None:
+    assert ask(server, "/predictions.json", method)[0] == 501
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("localhost:8000", 200), ("127.0.0.1", 200), ("[::1]:8000", 200), ("evil.example", 403), ("", 403)]
+)
+def test_on_loopback_it_answers_to_local_names_only(server: ReportServer, host: str, status: int) -> None:
+    """A page elsewhere that points its own name at this machine (DNS rebinding) reads nothing."""
+    assert ask(server, "/predictions.json", host=host)[0] == status
+
+
+def test_an_open_address_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        make_server(tmp_path, "0.0.0.0", 0).server_close()
+        assert "everyone who reaches this machine" in caplog.text
+        caplog.clear()
+        make_server(tmp_path, port=0).server_close()
+        assert caplog.text == ""

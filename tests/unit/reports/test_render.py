@@ -1,0 +1,213 @@
+"""Pages and mails as text: self-contained, escaped, complete in both languages, honest about their mode, whatever is missing."""
+
+import re
+import string
+import tomllib
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+
+from forecaster.errors import BadInput
+from forecaster.reports import render
+from forecaster.reports.contract import RecipeForecast, ReportData
+from forecaster.reports.words import Phrase
+from tests.support.sample_report import many_recipes, sample_report
+
+LANGUAGES = ("en", "ja")
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Balance(HTMLParser):
+    """Collects tags that do not close in order, and addresses that a browser would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.loaded: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        loads = [values.get("src"), values.get("srcset"), values.get("data")] + (
+            [values.get("href")] if tag in ("link", "use", "image") else []
+        )
+        self.loaded += [value for value in loads if value and not value.startswith(("data:", "#", "cid:"))]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(tag)
+
+
+def parse(page: str) -> Balance:
+    parser = Balance()
+    parser.feed(page)
+    return parser
+
+
+def shown(page: str) -> str:
+    """The page's text without styles and tags."""
+    return " ".join(re.sub(r"<[^>]*>", " ", re.sub(r"<style.*?</style>", "", page, flags=re.S)).replace("\u00a0", " ").split())
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    return {language: render.render_report(sample_report(), language) for language in LANGUAGES}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_is_one_file_that_loads_nothing(pages: dict[str, str], language: str) -> None:
+    page = parse(pages[language])
+    assert (page.faults, page.open, page.loaded) == ([], [], [])
+    assert "<script" not in pages[language] and "@import" not in pages[language]
+    assert re.findall(r"url\((?!#)", pages[language]) == []
+
+
+def test_the_page_says_what_science_md_asks_for(pages: dict[str, str]) -> None:
+    text = shown(pages["en"])
+    assert "Niigata: 19 %, 4.6 times the usual 4.1 %" in text
+    assert "from 2024-01-03 00:00 to 2024-01-04 00:00 (Asia/Tokyo, UTC+09:00)" in text
+    assert "Nobody can predict the exact time and place of an earthquake" in text
+    assert "no official warning" in text and "JMA" in text and "USGS" in text
+    assert "9f2b6c1d" * 8 in text and "0.4 hours" in text and "2 × latitude outside -90..90" in text
+
+
+def test_no_word_promises_safety_and_no_traffic_lights(pages: dict[str, str]) -> None:
+    everything = "".join(pages.values()) + "".join("".join(render.render_email(sample_report(), language)) for language in LANGUAGES)
+    assert re.findall(r"\bsafe|安全|安心", everything, flags=re.I) == []
+    assert re.findall(r"(?<!-)\b(red|green|orange|yellow)\b", everything) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("mode", ["replay", "hindcast", "late"])
+def test_what_is_no_forecast_says_so_at_the_top_in_the_title_and_in_the_mail(language: str, mode: str) -> None:
+    data = sample_report(mode)  # type: ignore[arg-type]
+    badge, banner = render._speaker(language)(f"mode.{mode}"), render._speaker(language)(f"mode.{mode}_banner")
+    page, (subject, text, html) = render.render_report(data, language), render.render_email(data, language)
+    assert f"<title>[{badge}]" in page and page.index(banner) < page.index("<h1>")
+    assert subject.startswith(f"[{badge}]") and banner in text and banner in html
+    if mode == "replay" and language == "en":
+        assert banner == "Replay with a simulated clock"
+
+
+def test_a_prospective_page_has_no_banner() -> None:
+    page = render.render_report(sample_report("prospective"), "en")
+    assert 'class="banner"' not in page and "Prospective" in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_with_markup_are_shown_not_obeyed(language: str) -> None:
+    data = sample_report()
+    evil = "<img src=x onerror=alert(1)>\u202eabc"
+    rows = tuple(
+        replace(row, display_name={"en": evil, "ja": evil}, degraded_reason="<script>", comparison_only=None) for row in data.recipes[:3]
+    )
+    data = replace(
+        data, recipes=rows, degraded=("<b>",), quarantined={"<i>": 1}, events=tuple(replace(event, place=evil) for event in data.events[:2])
+    )
+    _, _, html = render.render_email(data, language)
+    for page in (render.render_report(data, language), html):
+        assert "<img src=x" not in page and "<script>" not in page and "<i>" not in page
+        assert "&lt;img src=x" in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_known_still_makes_a_page_and_a_mail(language: str) -> None:
+    moment = datetime(2024, 1, 2, 15, tzinfo=UTC)
+    bare = RecipeForecast("x", {}, 0.0, 0.0, 100.0, 4.5, "Not/AZone", moment, moment.replace(day=3), None, None, "late")
+    for recipes in ((), (bare,), (replace(bare, probability=float("nan"), reference_probability=0.0, val_loss_before=float("inf")),)):
+        data = ReportData("r", moment, recipes=recipes)
+        page, (subject, text, html) = render.render_report(data, language), render.render_email(data, language)
+        for made in (page, subject, text, html):
+            assert not re.search(r"\bnan\b|\binf\b|\bNone\b", shown(made))
+        assert parse(page).faults == []
+
+
+def test_two_hundred_recipes_make_a_page_and_a_mail_that_stays_small() -> None:
+    data = many_recipes(200)
+    assert render.render_report(data, "en").count('id="recipe-') == 200
+    _, _, html = render.render_email(data, "ja")
+    assert len(html.encode()) < 100_000 and "160" in shown(html)  # 200 less the 40 that are listed
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_mail_is_small_inlined_and_complete_in_text(language: str) -> None:
+    """Limits of issue 5: HTML under 100 kB for 29 recipes, pictures by CID."""
+    data = sample_report()
+    subject, text, html = render.render_email(data, language, report_url="https://example.org/r.html")
+    assert len(html.encode()) < 100_000
+    assert 'style="' in html and "cid:world-map" in html and "prefers-color-scheme" in html
+    assert "\n" not in subject and "4.6" in subject
+    for row in data.recipes:
+        assert (row.display_name[language] in text) == (
+            row.comparison_only is None
+            or row.display_name[language] in {r.display_name[language] for r in data.recipes if not r.comparison_only}
+        )
+    assert "https://example.org/r.html" in text and "example.org" in html
+    assert parse(html).loaded == []
+
+
+def test_the_pictures_of_the_mail_are_png_under_the_limit() -> None:
+    pictures = render.email_pictures(sample_report(), "ja")
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
+    assert sum(map(len, pictures.values())) * 4 / 3 < 900_000  # base64, beside 100 kB of HTML under 1 MB
+
+
+def test_every_language_has_the_same_keys_and_placeholders() -> None:
+    def placeholders(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    english = {key: placeholders(text) for key, text in render._texts("en").items()}
+    assert len(english) > 100
+    for language in render.languages():
+        assert {key: placeholders(text) for key, text in render._texts(language).items()} == english
+
+
+def test_every_text_is_used_and_every_used_text_exists() -> None:
+    """Keys named in templates and code, against those of en.toml; families (mode.*, level.*, ...) are put together at run time."""
+    folder, package = render.template_folder(), render.Path(render.__file__).parent
+    sources = "".join(file.read_text(encoding="utf-8") for file in [*folder.glob("*.j2"), *package.glob("*.py")])
+    families = ("mode.", "level.", "map.range_", "status.", "verdict.", "model.", "page.language_name")
+    unused = [
+        key for key in render._texts("en") if not key.startswith(families) and f'"{key}"' not in sources and f"'{key}'" not in sources
+    ]
+    assert unused == []
+    tables = set(tomllib.loads((folder / "i18n" / "en.toml").read_text(encoding="utf-8")))
+    used = {key for key in re.findall(r"""["']([a-z]+\.[a-z_0-9]+)["']""", sources) if key.split(".")[0] in tables}
+    assert {key for key in used if not key.endswith("_")} - set(render._texts("en")) - {"report.css", "index.html"} == set()
+
+
+def test_a_text_missing_in_a_language_is_said_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {"en": {"a.b": "{n} days", "a.c": "of {what}"}, "ja": {"a.b": "{n}日"}}
+    monkeypatch.setattr(render, "_texts", texts.__getitem__)
+    assert render._speaker("ja")("a.b", n=3) == "3日"
+    assert render._speaker("ja")(Phrase("a.c", {"what": Phrase("a.b", {"n": 2})})) == "of 2日"
+    with pytest.raises(KeyError):
+        render._speaker("ja")("a.unknown")
+
+
+def test_an_unknown_language_is_refused_with_those_there_are() -> None:
+    with pytest.raises(BadInput, match=r"'xx'; there are: en, ja"):
+        render.render_report(sample_report(), "xx")
+
+
+def test_pages_of_the_same_facts_are_the_same() -> None:
+    assert render.render_report(sample_report(), "en") == render.render_report(sample_report(), "en")
+
+
+def test_comparison_recipes_are_folded_away_after_the_table(pages: dict[str, str]) -> None:
+    page = pages["en"]
+    assert page.index('id="recipe-tokyo-m45"') < page.index("<details>") < page.index('id="recipe-tokyo"')
+    assert "<details open" not in page
+
+
+def test_the_other_language_is_linked() -> None:
+    assert '<a href="2024.ja.html" hreflang="ja" lang="ja">日本語</a>' in render.render_report(
+        sample_report(), "en", {"ja": "2024.ja.html"}
+    )

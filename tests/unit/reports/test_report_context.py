@@ -1,0 +1,137 @@
+"""What the page claims: order, headline, caution, skill. The rules are SCIENCE.md's (Models, Words)."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from forecaster.reports.context import map_targets, report_context
+from forecaster.reports.contract import DayOutcome, Evaluation, RecipeForecast, ReportData, SettledCheck, TrackRecord
+from tests.support.sample_report import sample_report
+
+START = datetime(2024, 1, 2, 15, tzinfo=UTC)  # midnight of 3 January in Japan
+EMPTY = ReportData("r", datetime(2024, 1, 2, 12, tzinfo=UTC))
+
+
+def forecast(recipe_id: str, probability: float | None, usual: float | None, **fields: object) -> RecipeForecast:
+    base = RecipeForecast(
+        recipe_id,
+        {"en": recipe_id.title(), "ja": "都市"},
+        35.0,
+        139.0,
+        150.0,
+        4.5,
+        "Asia/Tokyo",
+        START,
+        START + timedelta(days=1),
+        probability,
+        usual,
+        "prospective",
+    )
+    return replace(base, official=True, **fields)  # type: ignore[arg-type]
+
+
+def context_of(*recipes: RecipeForecast, language: str = "en", **fields: object) -> dict:
+    return report_context(replace(EMPTY, recipes=recipes, **fields), language)  # type: ignore[arg-type]
+
+
+def test_rows_go_by_ratio_and_unknown_ones_come_last() -> None:
+    context = context_of(forecast("low", 0.3, 0.3), forecast("none", None, 0.3), forecast("high", 0.06, 0.02), forecast("middle", 0.2, 0.1))
+    assert [row["id"] for row in context["rows"]] == ["high", "middle", "low", "none"]
+    assert [row["number"] for row in context["rows"]] == [1, 2, 3, 4]
+
+
+def test_the_headline_is_the_highest_ratio_not_the_highest_probability() -> None:
+    headline = context_of(forecast("big", 0.40, 0.38), forecast("raised", 0.12, 0.039))["headline"]
+    assert headline.key == "headline.above"
+    assert (headline.values["name"], headline.values["ratio"]) == ("Raised", "3.1")  # 0.12 / 0.039 = 3.08
+
+
+def test_a_recipe_kept_for_comparison_makes_no_headline() -> None:
+    context = context_of(forecast("old", 0.5, 0.01, comparison_only="as it was"), forecast("new", 0.02, 0.02))
+    assert context["headline"].key == "headline.usual"
+    assert [row["id"] for row in context["comparison_rows"]] == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("recipes", "key"), [((), "headline.none"), ((("a", None, 0.1),), "headline.unknown"), ((("a", 0.12, 0.1),), "headline.usual")]
+)
+def test_quiet_and_empty_days_say_so(recipes: tuple, key: str) -> None:
+    assert context_of(*[forecast(*item) for item in recipes])["headline"].key == key
+
+
+def test_the_window_is_the_recipes_local_day_with_zone_and_offset() -> None:
+    row = context_of(forecast("a", 0.1, 0.1))["rows"][0]
+    assert (row["day"], row["last_day"], row["starts"], row["ends"]) == ("Wed 3 Jan 2024", None, "2024-01-03 00:00", "2024-01-04 00:00")
+    assert (row["zone"], row["offset"]) == ("Asia/Tokyo", "UTC+09:00")
+
+
+def test_an_untested_or_unskilled_network_in_the_headline_is_said_to_be_so() -> None:
+    raised = {"model_kind": "convlstm"}
+    proven = Evaluation(information_gain=0.05, low=0.01, high=0.09)
+    assert context_of(forecast("a", 0.2, 0.1, **raised))["caution"].key == "caution.unproven"
+    assert context_of(forecast("a", 0.2, 0.1, **raised, evaluation=replace(proven, low=-0.01)))["caution"].key == "caution.unproven"
+    assert context_of(forecast("a", 0.2, 0.1, **raised, evaluation=proven))["caution"] is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.01, 0.2, "better"), (-0.01, 0.2, "no_difference"), (-0.2, -0.01, "worse"), (None, 0.2, "unknown"), (0.0, 0.2, "no_difference")],
+)
+def test_skill_is_claimed_only_with_the_whole_interval_above_zero(low: float | None, high: float, verdict: str) -> None:
+    row = context_of(forecast("a", 0.1, 0.1, evaluation=Evaluation(0.1, low, high)))["rows"][0]
+    assert row["evaluation"]["verdict"].key == f"verdict.{verdict}"
+
+
+def test_when_nothing_beats_the_usual_rate_the_page_says_it() -> None:
+    nothing, good = Evaluation(0.01, -0.1, 0.1), Evaluation(0.2, 0.1, 0.3)
+    assert context_of(forecast("a", 0.1, 0.1, evaluation=nothing))["evaluation_verdict"].key == "evaluation.nothing"
+    some = context_of(forecast("a", 0.1, 0.1, evaluation=nothing), forecast("b", 0.1, 0.1, evaluation=good))["evaluation_verdict"]
+    assert (some.key, some.values) == ("evaluation.some", {"better": 1, "count": 2})
+    assert context_of(forecast("a", 0.1, 0.1))["evaluation_verdict"].key == "evaluation.untested"
+
+
+def test_a_short_record_is_no_judgement() -> None:
+    """29 days are one too few, and so are 4 hits, however good the interval looks."""
+    for track in (TrackRecord(29, 20, 0.3, 0.1, 0.5), TrackRecord(300, 4, 0.3, 0.1, 0.5)):
+        assert context_of(forecast("a", 0.1, 0.1, track_record=track))["rows"][0]["track"]["verdict"].key == "verdict.few"
+    enough = context_of(forecast("a", 0.1, 0.1, track_record=TrackRecord(30, 5, 0.3, 0.1, 0.5)))["rows"][0]["track"]
+    assert enough["verdict"].key == "verdict.better"
+
+
+def test_the_loudest_mode_names_the_page() -> None:
+    modes = [forecast("a", 0.1, 0.1), forecast("b", 0.1, 0.1, mode="late"), forecast("c", 0.1, 0.1, mode="replay")]
+    assert (context_of(*modes)["mode"], context_of(*modes)["modes_differ"]) == ("replay", True)
+    assert context_of(*modes[:2])["mode"] == "late"
+    assert context_of(modes[0])["modes_differ"] is False
+
+
+def test_checks_count_hits_beside_what_was_expected() -> None:
+    """0.5 + 0.25 + 0.125 = 0.875 expected; the unknown one counts in neither."""
+    outcomes = [(0.5, True), (0.25, False), (0.125, False), (0.9, None)]
+    checks = tuple(SettledCheck("a", DayOutcome(START.date(), p, happened, "provisional")) for p, happened in outcomes)
+    counted = context_of(forecast("a", 0.1, 0.1), checks=checks)["checks_count"]
+    assert counted.values == {"count": 3, "hits": 1, "expected": "0.9"}
+
+
+def test_old_or_unknown_data_are_called_stale() -> None:
+    assert context_of(data_age_hours=36.5)["operations"]["stale"] is True
+    assert context_of(data_age_hours=None)["operations"]["stale"] is True
+    assert context_of(data_age_hours=3.0)["operations"]["stale"] is False
+
+
+def test_an_unofficial_prospective_forecast_is_flagged_a_replay_is_not() -> None:
+    flags = context_of(replace(forecast("a", 0.1, 0.1), official=False))["rows"][0]["flags"]
+    assert [flag.key for flag in flags] == ["flag.not_official"]
+    assert context_of(replace(forecast("a", 0.1, 0.1, mode="replay"), official=False))["rows"][0]["flags"] == []
+
+
+def test_names_fall_back_to_english_then_to_the_id() -> None:
+    assert context_of(replace(forecast("a", 0.1, 0.1), display_name={"en": "Apia"}), language="ja")["rows"][0]["name"] == "Apia"
+    assert context_of(replace(forecast("a", 0.1, 0.1), display_name={}), language="ja")["rows"][0]["name"] == "a"
+
+
+def test_map_labels_by_name_or_by_number() -> None:
+    rows = report_context(sample_report(), "ja")["rows"]
+    assert map_targets(rows, numbered=False)[0].lines == ("新潟", "×4.6")
+    assert map_targets(rows, numbered=True)[0].lines == ("1: ×4.6",)

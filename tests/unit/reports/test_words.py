@@ -1,0 +1,83 @@
+"""Numbers as people read them. Expected texts follow SCIENCE.md's wording: two figures, "about 1 in N" at or below 1 %, never 0."""
+
+import math
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecaster.reports import words
+
+
+@pytest.mark.parametrize(
+    ("probability", "key", "values"),
+    [
+        (0.031, "number.percent", {"percent": "3.1"}),
+        (0.124, "number.percent", {"percent": "12"}),
+        (0.0996, "number.percent", {"percent": "10"}),  # not "10.0" beside "9.9"
+        (0.0101, "number.percent", {"percent": "1.0"}),
+        (0.01, "number.one_in", {"n": "100"}),
+        (0.0061, "number.one_in", {"n": "200"}),  # 1 / 0.0061 = 164
+        (0.00003, "number.one_in", {"n": "30,000"}),  # 1 / 0.00003 = 33,333
+        (0.0, "number.rarer_than", {"n": "1,000,000"}),
+        (0.9995, "number.percent", {"percent": "99.9"}),
+        (1.0, "number.percent", {"percent": "99.9"}),
+        (None, "number.unknown", {}),
+        (math.nan, "number.unknown", {}),
+        (1.2, "number.unknown", {}),  # no probability: a wrong number is worse than none
+        (-0.1, "number.unknown", {}),
+    ],
+)
+def test_a_probability_in_words(probability: float | None, key: str, values: dict[str, str]) -> None:
+    phrase = words.probability_phrase(probability)
+    assert (phrase.key, phrase.values) == (key, values)
+
+
+@given(st.floats(0, 1))
+def test_no_probability_reads_as_impossible_or_certain(probability: float) -> None:
+    values = words.probability_phrase(probability).values
+    shown = float(values["percent"]) if "percent" in values else 100 / int(values["n"].replace(",", ""))
+    assert 0 < shown <= 99.9
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text", "level"),
+    [
+        (3.14, "3.1", 3),
+        (12.4, "12", 4),
+        (9.96, "10", 4),
+        (0.84, "0.8", 1),
+        (0.79, "0.8", 0),
+        (0.034, "0.03", 0),
+        (0.0, "0.01", 0),
+        (2.0, "2.0", 3),
+        (1.25, "1.2", 2),
+        (None, "–", None),
+    ],
+)
+def test_ratio_and_its_level(ratio: float | None, text: str, level: int | None) -> None:
+    assert (words.ratio_text(ratio), words.level_of(ratio)) == (text, level)
+
+
+def test_a_ratio_needs_two_probabilities_and_a_usual_rate_above_zero() -> None:
+    assert words.ratio_to_usual(0.12, 0.04) == pytest.approx(3.0)
+    assert words.ratio_to_usual(0.12, 0.0) is None
+    assert words.ratio_to_usual(None, 0.04) is None
+    assert words.ratio_to_usual(0.12, math.nan) is None
+
+
+def test_days_and_times_in_words() -> None:
+    assert words.day_text(date(2024, 1, 3), "en") == "Wed 3 Jan 2024"
+    assert words.day_text(date(2024, 1, 3), "ja") == "2024年1月3日(水)"
+    assert words.day_text(date(2024, 1, 3), "fr") == "2024-01-03"
+    moment = datetime(2024, 1, 2, 15, tzinfo=UTC)
+    assert words.local_text(moment, ZoneInfo("Asia/Tokyo")) == "2024-01-03 00:00"
+    assert words.offset_text(moment, ZoneInfo("America/Los_Angeles")) == "UTC-08:00"
+
+
+def test_a_gain_carries_its_sign() -> None:
+    assert words.signed(0.0412) == "+0.041"
+    assert words.signed(-0.0125, 2) == "−0.01"
+    assert words.signed(math.nan) is None
