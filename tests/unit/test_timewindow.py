@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.errors import BadDate
@@ -72,6 +72,7 @@ def test_issue_time_is_local_and_the_day_before() -> None:
     assert first_of_two == utc("2024-04-07T02:30")
 
 
+@settings(deadline=None)
 @given(moments, st.sampled_from([TOKYO, SANTIAGO, AUCKLAND, TONGA]))
 def test_every_moment_lies_in_the_window_of_its_local_day(moment: datetime, zone: ZoneInfo) -> None:
     window = target_window(local_day(moment, zone), zone)
@@ -79,6 +80,7 @@ def test_every_moment_lies_in_the_window_of_its_local_day(moment: datetime, zone
     assert next_local_day(moment, zone) == local_day(window.end, zone)
 
 
+@settings(deadline=None)
 @given(moments)
 def test_microseconds_are_exact_both_ways(moment: datetime) -> None:
     """Floating-point seconds lose microseconds."""

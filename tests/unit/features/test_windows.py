@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.features.windows import complete_days, first_complete_day, pairs_between, target_days
@@ -49,6 +49,7 @@ def test_days_where_clocks_change(recipe, recipe_id: str, short_or_long: date, h
     assert (days.cut_us > days.day_starts_us[:, -1]).all()
 
 
+@settings(deadline=None)
 @given(
     st.dates(date(1974, 1, 1), date(2026, 12, 31)), st.integers(0, 40), st.sampled_from(["santiago", "wellington", "tonga", "anchorage"])
 )
@@ -95,6 +96,7 @@ def test_partial_last_day_is_no_target_day(recipe) -> None:
     assert len(complete_days(tokyo, date(2024, 1, 9), midnight)) == 0
 
 
+@settings(deadline=None)
 @given(
     st.integers(at("1990-01-01T00:00Z"), at("2026-01-01T00:00Z")).map(from_us),
     st.integers(1, 5),
@@ -115,6 +117,7 @@ def test_first_complete_day_has_its_whole_window_covered(recipe) -> None:
     assert first_complete_day(tokyo, datetime(1973, 1, 1, 15, 0, 1, tzinfo=UTC)) == date(1973, 1, 18)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30)), st.lists(st.tuples(st.integers(-5, 35), st.integers(-5, 35)), max_size=8))
 def test_pairs_between_is_the_double_loop(times: list[int], spans: list[tuple[int, int]]) -> None:
     """Half-open: a time at a span's end belongs to the next one (fault 6: the last second of every chunk was lost)."""

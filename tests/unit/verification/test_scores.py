@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -33,6 +33,7 @@ def random_days(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return happened, probability
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_as_scikit_learn(seed: int) -> None:
     happened, probability = random_days(seed)
