@@ -112,7 +112,7 @@ class Predictor:
     def __init__(self, network: keras.Model) -> None:
         self.network = network
         shape = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
-        self._logits = tf.function(lambda x: network(x, training=False)[:, 0], input_signature=[shape])
+        self._logits = tf.function(lambda x: network(x, training=False)[:, 0], input_signature=[shape], autograph=False)
 
     def logits(self, grid: GridEvents, days: TargetDays) -> np.ndarray:
         """float64 (n,): the raw logit of each day; windows are gathered PREDICT_BATCH at a time."""

@@ -126,11 +126,10 @@ def fit(
         trainer, dataset, spans, deadline=deadline, max_epochs=max_epochs, clock=clock, tell=_listeners(on_epoch, tensorboard_dir)
     )
     trainer.network.set_weights(run.weights)
-    predictor = Predictor(trainer.network)
     logits = {"validation": run.validation_logits}
     for name, span in spans.named().items():
         if name in ("calibration", "test"):
-            logits[name] = predictor.logits(dataset.grid, dataset.days.take(span.slice))
+            logits[name] = trainer.predictor.logits(dataset.grid, dataset.days.take(span.slice))
     calibration = fit_calibration(training.correction.probability(logits["calibration"]), dataset.happened[spans.calibration.slice])
     predictions = _predictions(dataset, spans, logits, training.correction, calibration)
     return Fitted(
@@ -247,7 +246,8 @@ class _Trainer:
         self._optimizer = keras.optimizers.Adam(rate)
         self._optimizer.build(network.trainable_variables)
         one = tf.TensorSpec((None,), tf.float32)
-        self._step = tf.function(self._train_step, input_signature=[tf.TensorSpec((None, *network.input_shape[1:]), tf.float32), one, one])
+        windows = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
+        self._step = tf.function(self._train_step, input_signature=[windows, one, one], autograph=False)
 
     def train(self, steps: int, *, allowed_until: float, clock: Callable[[], float]) -> tuple[float, float] | None:
         """`steps` more batches: (mean loss, mean accuracy); None as soon as the first TIMED_STEPS show that they would end too late.
