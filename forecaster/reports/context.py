@@ -195,7 +195,8 @@ def _lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
     if notable:
         keys = ("name", "magnitude", "radius", "starts", "ends", "zone", "offset")
         return Phrase("lede.above", {key: notable[0][key] for key in keys})
-    return Phrase("lede.usual", {"count": len(rows)}) if any(row["ratio_value"] is not None for row in rows) else None
+    count = sum(row["ratio_value"] is not None for row in rows)
+    return Phrase("lede.usual", {"count": count, "bound": NOTABLE}) if count else None
 
 
 def _caution(rows: Sequence[dict[str, Any]]) -> Phrase | None:

@@ -115,6 +115,7 @@ def _speaker(language: str) -> Any:
     return say
 
 
+@functools.cache
 def _environment(language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(template_folder()),

@@ -57,7 +57,14 @@ def test_a_recipe_kept_for_comparison_makes_no_headline() -> None:
     ("recipes", "key"), [((), "headline.none"), ((("a", None, 0.1),), "headline.unknown"), ((("a", 0.12, 0.1),), "headline.usual")]
 )
 def test_quiet_and_empty_days_say_so(recipes: tuple, key: str) -> None:
-    assert context_of(*[forecast(*item) for item in recipes])["headline"].key == key
+    context = context_of(*[forecast(*item) for item in recipes])
+    assert context["headline"].key == key
+    assert (context["lede"] is not None) == (key == "headline.usual")
+
+
+def test_the_quiet_days_sentence_counts_only_regions_with_a_figure() -> None:
+    lede = context_of(forecast("a", 0.1, 0.1), forecast("b", None, 0.1))["lede"]
+    assert (lede.key, lede.values["count"]) == ("lede.usual", 1)
 
 
 def test_the_window_is_the_recipes_local_day_with_zone_and_offset() -> None:

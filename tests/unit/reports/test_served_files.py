@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
     (inside / "leak.json").symlink_to(tmp_path / "secret.json")
     (inside / "model.html").symlink_to(inside / "model.keras")
     (inside / "env.json").symlink_to(inside / ".env.json")
+    (inside / ".hidden.html").symlink_to(inside / "index.html")
     return inside.resolve()
 
 
@@ -50,6 +51,7 @@ def test_files_of_the_folder_are_found(folder: Path, target: str, name: str) -> 
         "/model.html",
         "/env.json",
         "/.env.json",
+        "/.hidden.html",
         "/.git/x.json",
         "/model.keras",
         "/tokyo",
