@@ -34,17 +34,12 @@ def chance(probability: float) -> str:
 def forecast_table(data: ReportData) -> Table:
     """One row a recipe: what is published, the usual rate, the model, and the losses of its training."""
     table = Table(title=f"Next-day forecasts, made {data.generated_at:%Y-%m-%d %H:%M} UTC", title_justify="left")
-    for name, justify in (
-        ("recipe", "left"),
-        ("target", "left"),
-        ("day (local)", "left"),
-        ("probability", "right"),
-        ("usual", "right"),
-        ("ratio", "right"),
-        ("published", "left"),
-        ("validation loss before > after (usual rate)", "left"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=name != "published")
+    for name in ("recipe", "target", "day (local)"):
+        table.add_column(name, no_wrap=True)
+    for name in ("probability", "usual", "ratio"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("published")
+    table.add_column("validation loss before > after (usual rate)", no_wrap=True)
     for row in data.recipes:
         target = f"M{row.threshold_mag:.1f}+ {row.radius_km:.0f} km"
         if row.probability is None or row.reference_probability is None:

@@ -196,7 +196,8 @@ def _reconcile(
         seen = {event_id for ids in answer.revisions["ids"] for event_id in ids}
         with store.transaction() as connection:
             stored = catalogue.stored_ids_between(connection, query.start, query.end, stream.min_magnitude)
-        missing = [row.event_id for row in stored.itertuples() if _in_region(row, stream.region) and seen.isdisjoint(row.ids)]
+        rows = stored.to_dict("records")
+        missing = [str(row["event_id"]) for row in rows if _in_region(row, stream.region) and seen.isdisjoint(row["ids"])]
         differences["missing"] += len(missing)
         differences["not asked"] += max(0, len(missing) - MOST_SINGLE_LOOKUPS)
         for event_id in missing[:MOST_SINGLE_LOOKUPS]:
@@ -210,8 +211,8 @@ def _reconcile(
     return frames
 
 
-def _in_region(row, region: Region) -> bool:
+def _in_region(row: dict, region: Region) -> bool:
     return (
-        region.min_latitude_deg <= row.latitude_deg <= region.max_latitude_deg
-        and region.min_longitude_deg <= row.longitude_deg <= region.max_longitude_deg
+        region.min_latitude_deg <= row["latitude_deg"] <= region.max_latitude_deg
+        and region.min_longitude_deg <= row["longitude_deg"] <= region.max_longitude_deg
     )

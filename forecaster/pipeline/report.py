@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
 
 
 def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, known: Known) -> RecipeForecast:
-    place = {
+    place: dict[str, Any] = {
         "recipe_id": recipe.id,
         "display_name": recipe.display_name.model_dump(),
         "lat": recipe.predict_center_lat,

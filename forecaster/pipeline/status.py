@@ -27,7 +27,7 @@ def status_document(settings: Settings, clock: Clock) -> dict:
     read = query(settings.published, _LAST_READ).iloc[0]
     runs = query(settings.published, _LAST_RUN).to_dict("records")
     forecasts = query(settings.published, _FORECASTS).iloc[0]
-    waiting = dict(query(settings.published, _WAITING).itertuples(index=False))
+    waiting = {row["state"]: row["messages"] for row in query(settings.published, _WAITING).to_dict("records")}
     age = now - read["read_until"].to_pydatetime() if not pd.isna(read["read_until"]) else None
     problems = []
     if age is None or age > STALE_AFTER:
