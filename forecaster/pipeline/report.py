@@ -109,6 +109,7 @@ def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, k
         evaluation=Evaluation(**_with_days(details["evaluation"])) if details.get("evaluation") else None,
         val_loss_before=losses.get("before"),
         val_loss_after=losses.get("after"),
+        val_loss_reference=losses.get("reference"),
         epochs=details.get("epochs"),
         recent_outcomes=_recent_outcomes(connection, recipe, known.as_of),
     )

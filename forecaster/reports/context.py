@@ -251,6 +251,7 @@ def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
         "base_rate": probability_phrase(found.base_rate if found else None),
         "before": None if before is None else f"{before:.4f}",
         "after": None if after is None else f"{after:.4f}",
+        "usual": None if (usual := known(recipe.val_loss_reference)) is None else f"{usual:.4f}",
         "epochs": recipe.epochs,
         "verdict": _verdict(found.low, found.high) if found else Phrase("verdict.unknown"),
     }

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 Mode = Literal["prospective", "late", "hindcast", "replay"]
-OutcomeStatus = Literal["pending", "provisional", "final", "not_scoreable"]
+OutcomeStatus = Literal["pending", "preliminary", "provisional", "final", "not_scoreable"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class RecipeForecast:
     evaluation: Evaluation | None = None
     val_loss_before: float | None = None  # validation log loss before the first epoch
     val_loss_after: float | None = None  # and with the weights that were kept
+    val_loss_reference: float | None = None  # of the usual rate, on the same days
     epochs: int | None = None
     recent_outcomes: tuple[DayOutcome, ...] = ()
 
