@@ -94,13 +94,14 @@ def test_calibration_finds_a_known_distortion():
 
 
 def test_few_target_days_do_not_run_away():
-    """Four target days on the four highest of 200 logits: without priors the slope is infinite."""
-    logits = np.linspace(-4, -1, 200)
-    happened = np.arange(200) >= 196
-    calibration = fit_calibration(sigmoid(logits), happened)
+    """Five target days above five others, four above 196: without priors the slope grows without bound, and the highest day is certain."""
+    logits = np.concatenate([np.linspace(-2.5, -2.1, 5), np.linspace(-1.9, -1.5, 5)])
+    calibration = fit_calibration(sigmoid(logits), np.arange(10) >= 5)
     assert calibration.fitted
-    assert 1.0 < calibration.slope < 3.0
-    assert calibration.apply(sigmoid(logits)).max() < 0.9
+    assert 1.0 < calibration.slope < 2.0
+    assert 0.0 < calibration.shift < 2.0
+    highest = np.linspace(-4, -1, 200)
+    assert fit_calibration(sigmoid(highest), np.arange(200) >= 196).apply(sigmoid(highest)).max() < 0.9
 
 
 def test_a_ranking_turned_round_ends_as_the_rate():

@@ -74,6 +74,27 @@ def test_kept_weights_are_those_of_the_best_epoch(fitted):
     np.testing.assert_allclose(sigmoid(logits), validation["raw"], atol=1e-5)
 
 
+def test_running_statistics_are_freed_of_their_start(tiny_dataset):
+    """With weights that stand still (learning rate 1e-12), by hand from the same batches: sum of 0.99^(t - k) 0.01 m_k over the steps k,
+    divided by 1 - 0.99^t. Keras alone would leave 0.99^17 = 84 % of the starting variance of 1 in it."""
+    dataset = tiny_dataset(learning_rate=1e-12)
+    seed = 5  # one by which the freed statistics alone are better than none, so that epoch 1 is kept
+    result = fit_evaluation(dataset, max_minutes=None, max_epochs=1, seed=seed)
+    assert result.best_epoch == 1
+    resampling, order = np.random.default_rng(seed).spawn(2)
+    training = training_days(dataset, result.spans.train, resampling)
+    stream, states = batches(training, order), result.network.get_layer("convlstm")
+    means, variances = [], []
+    for _ in range(result.steps):
+        out = np.asarray(states(training.gather(next(stream))[0]))
+        means.append(out.mean(axis=(0, 1, 2)))
+        variances.append(out.var(axis=(0, 1, 2)))
+    share = 0.01 * 0.99 ** np.arange(result.steps - 1, -1, -1)
+    layer = result.network.get_layer("normalisation")
+    np.testing.assert_allclose(layer.moving_mean, share @ np.array(means) / share.sum(), atol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance, share @ np.array(variances) / share.sum(), atol=1e-5)
+
+
 def test_correction_is_counted_from_the_training_span(fitted):
     """RandomUnderSampler 0.25 keeps every target day and four quiet days for each, where there are more."""
     dataset, result, _ = fitted
