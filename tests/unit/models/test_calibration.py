@@ -104,6 +104,14 @@ def test_few_target_days_do_not_run_away():
     assert fit_calibration(sigmoid(highest), np.arange(200) >= 196).apply(sigmoid(highest)).max() < 0.9
 
 
+def test_three_surprises_do_not_multiply_all_odds_by_a_thousand():
+    """Three target days on six that were said to have 1 in 1000 (logit -6.9). The shift of the data alone is 6.9; with its prior, by hand,
+    3 = 6 sigmoid(s - 6.9) + s gives s = 2.9."""
+    calibration = fit_calibration(np.full(6, 0.001), np.arange(6) < 3)
+    assert calibration.shift == pytest.approx(2.9, abs=0.05)
+    assert calibration.slope == pytest.approx(1.0)
+
+
 def test_a_ranking_turned_round_ends_as_the_rate():
     """Target days only at the lowest logits: the slope stops at 0, every day gets about the span's rate of 10 %."""
     logits = np.linspace(-4, 0, 400)
