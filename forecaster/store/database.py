@@ -4,8 +4,10 @@ DuckDB lets one process write, and while it does, no other process may open the 
 short, one transaction each, and wait for the lock with jittered retries; people read the published copy (`publish.py`).
 """
 
+import os
 import random
 import re
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ else:
     Connection = object
 
 LOCK_WAIT_S = 60.0
+_COPY_BYTES = 1 << 20
 _ONE_WRITER = threading.RLock()
 
 
@@ -61,6 +64,23 @@ class Store:
             finally:
                 connection.close()
 
+    def copy_file(self, target: Path) -> None:
+        """A complete copy of the database file, its log written in first, at `target`.
+
+        The file is opened before the connection and closed after it: POSIX drops a process's lock on a file as soon as the process
+        closes any handle of it, and another writer would slip in.
+
+        Raises:
+            StoreBusy: another process kept the file.
+        """
+        with _ONE_WRITER, self.path.open("rb") as source, self.transaction() as connection, target.open("wb") as copy:
+            connection.execute("COMMIT")
+            connection.execute("FORCE CHECKPOINT")
+            shutil.copyfileobj(source, copy, _COPY_BYTES)
+            copy.flush()
+            os.fsync(copy.fileno())
+            connection.execute("BEGIN TRANSACTION")
+
 
 def open_store(path: Path) -> Store:
     """The store at `path`, created and migrated where needed.
@@ -71,9 +91,9 @@ def open_store(path: Path) -> Store:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.parent / ".quakecast-write-probe"
+        probe = path.parent / f".quakecast-write-probe.{os.getpid()}"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise NotWritable(
             f"cannot write to the data folder {path.parent} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to"
@@ -81,8 +101,8 @@ def open_store(path: Path) -> Store:
     store = Store(path)
     with store.transaction() as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
-        row = connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchone()
-        have, known = row[0], migrations()
+        have = connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchall()[0][0]
+        known = migrations()
         if have > known[-1][0]:
             raise SchemaTooNew(
                 f"{path} has schema {have}, this quakecast knows up to {known[-1][0]}: it was written by a newer version; "
@@ -106,7 +126,7 @@ def _connect(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S
             return connection
         except duckdb.IOException as error:
             text = str(error)
-            if "lock" not in text.lower():
+            if "could not set lock" not in text.lower():
                 raise StoreError(f"cannot open {path}: {text.splitlines()[0]}; is it a quakecast database?") from None
             if time.monotonic() >= deadline:
                 raise StoreBusy(
@@ -127,6 +147,8 @@ def query(path: Path, sql: str, parameters: list | None = None) -> pd.DataFrame:
         raise BadInput(f"there is no published database at {path} yet; make one with `quakecast run` or `quakecast pull`")
     connection = _connect(path, read_only=True)
     try:
+        if not connection.extract_statements(sql):
+            raise BadInput('the query is empty; write one such as "SELECT count(*) FROM event"')
         return connection.execute(sql, parameters or []).df()
     except duckdb.Error as error:
         raise BadInput("the query failed: " + re.sub(r"\s+", " ", str(error))[:400]) from None

@@ -1,7 +1,6 @@
 """The published copy: what people, notebooks and reports read while a writer works."""
 
 import os
-import shutil
 from pathlib import Path
 
 from forecaster.store.database import Store
@@ -12,13 +11,7 @@ def publish(store: Store, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with store.transaction() as connection:
-            connection.execute("COMMIT")
-            connection.execute("FORCE CHECKPOINT")
-            shutil.copyfile(store.path, temporary)
-            connection.execute("BEGIN TRANSACTION")
-        with temporary.open("rb+") as copy:
-            os.fsync(copy.fileno())
+        store.copy_file(temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
