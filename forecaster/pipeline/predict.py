@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 
 from forecaster import settings as config
 from forecaster.clock import Clock, forecast_mode
@@ -102,8 +103,7 @@ def predict(
         rows += [_identified({**stamp, **row}) for row in made]
         if on_progress is not None:
             on_progress(recipe.id)
-    result.forecast_ids += [row["forecast_id"] for row in rows]
-    _write(store, rows)
+    result.forecast_ids += _write(store, rows)
     return result
 
 
@@ -155,22 +155,39 @@ def _official(store: Store, recipe: Recipe, window: TimeWindow) -> list[str]:
 
 
 def _identified(row: dict) -> dict:
-    key = f"{row['recipe_id']}|{row['target_start']:%FT%TZ}|{row['model_id']}|{row['issue_time'].isoformat()}"
+    times = f"{row['target_start']:%FT%TZ}|{row['issue_time'].isoformat()}"
+    key = f"{row['recipe_id']}|{row['recipe_hash']}|{row['model_id']}|{times}|{row['mode']}"
     return {**row, "forecast_id": hashlib.sha256(key.encode()).hexdigest()[:24]}
 
 
-def _write(store: Store, rows: list[dict]) -> None:
-    """Store the rows of one issue in one transaction; the same issue again is left as it was first written."""
+def _write(store: Store, rows: list[dict]) -> list[str]:
+    """Store the rows of one issue in one transaction; returns the ids of what stands.
+
+    The same issue again is left as it was first written; an official issue that another process wrote meanwhile stands instead of ours.
+    """
+    said: list[str] = []
     with store.transaction() as connection:
         fresh = []
         for row in rows:
             stored = ledger.forecasts_for(connection, row["recipe_id"], row["target_start"])
-            if row["forecast_id"] in set(stored["forecast_id"]):
+            stored = stored[stored["target_hash"] == row["target_hash"]]
+            official = stored.loc[stored["official"], "forecast_id"].tolist()
+            if row["official"] and official:
+                said += official
                 continue
-            earlier = stored[(stored["model_id"] == row["model_id"]) & (stored["mode"] == row["mode"])]
-            row["supersedes"] = earlier["forecast_id"].iloc[-1] if len(earlier) else None
-            fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
+            said.append(row["forecast_id"])
+            if row["forecast_id"] not in set(stored["forecast_id"]):
+                row["supersedes"] = _superseded(stored[stored["mode"] == row["mode"]], row)
+                fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
         ledger.insert(connection, "forecast", fresh)
+    return list(dict.fromkeys(said))
+
+
+def _superseded(earlier: pd.DataFrame, row: dict) -> str | None:
+    """The forecast that `row` takes the place of: the last of its kind of model, else the last published one."""
+    same = earlier[earlier["model_kind"] == row["model_kind"]]
+    found = same if len(same) else earlier[earlier["published"]]
+    return found["forecast_id"].iloc[-1] if len(found) else None
 
 
 def forecasts_sha256(rows: list[dict]) -> str:

@@ -38,7 +38,7 @@ CREATE TABLE forecast (
     data_age_hours        DOUBLE NOT NULL,
     run_id                VARCHAR,
     created_at            TIMESTAMPTZ NOT NULL,   -- by the machine's clock, or the simulated one of a replay
-    UNIQUE (recipe_id, target_start, model_id, issue_time)
+    UNIQUE (recipe_id, recipe_hash, target_start, model_id, issue_time, mode)
 );
 COMMENT ON TABLE forecast IS 'Every forecast of every model; one row of each issue is published';
 

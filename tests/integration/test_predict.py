@@ -1,0 +1,208 @@
+"""Forecasts: modes, the official one, as-of, no look-ahead. Rules are tested on toy catalogues, the rest on the bundled snapshot."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from forecaster.clock import Clock
+from forecaster.errors import BadDate
+from forecaster.pipeline.known import load_known
+from forecaster.pipeline.predict import forecasts_sha256, predict
+from forecaster.pipeline.verify import verify
+from tests.support.toys import cover, dump, quake, table, write
+
+NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)  # 21:00 in Tokyo
+DAY = date(2024, 1, 3)
+START, END = datetime(2024, 1, 2, 15, tzinfo=UTC), datetime(2024, 1, 3, 15, tzinfo=UTC)  # that day in Tokyo
+DUE = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)  # 23:30 in Tokyo
+
+
+def machine(moment: datetime) -> Clock:
+    return Clock(lambda: moment, simulated=False)
+
+
+@pytest.fixture
+def toy(store):
+    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", datetime(2023, 6, 1, tzinfo=UTC)))
+    cover(store, NOW)
+    return store
+
+
+@pytest.fixture
+def tokyo(recipes):
+    return recipes["tokyo-m45"]
+
+
+def one_row(store) -> pd.Series:
+    rows = table(store, "forecast")
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("written_at", "simulated", "mode", "issue_time", "as_of"),
+    [
+        (NOW, False, "prospective", NOW, NOW),
+        (DUE + timedelta(minutes=15), False, "prospective", DUE + timedelta(minutes=15), DUE),
+        (START - timedelta(microseconds=1), False, "prospective", START - timedelta(microseconds=1), DUE),
+        (START, False, "late", START, DUE),
+        (END - timedelta(microseconds=1), False, "late", END - timedelta(microseconds=1), DUE),
+        (END, False, "hindcast", DUE, DUE),
+        (NOW, True, "replay", NOW, NOW),
+        (END, True, "replay", END, DUE),
+    ],
+)
+def test_the_mode_is_told_by_the_clock_at_writing_and_inputs_end_by_the_issue_lead(
+    toy, tokyo, settings, written_at, simulated, mode, issue_time, as_of
+):
+    predict(toy, [tokyo], settings, Clock(lambda: written_at, simulated), target_day=DAY)
+    row = one_row(toy)
+    assert (row["mode"], row["issue_time"], row["as_of"], row["created_at"]) == (mode, issue_time, as_of, written_at)
+    assert row["official"] == (mode == "prospective")
+    assert (row["target_start"], row["target_end"]) == (START, END)
+    assert (row["recipe_hash"], row["target_hash"]) == (tokyo.recipe_hash, tokyo.target_hash)
+
+
+def test_the_reference_is_the_posterior_mean_worked_by_hand(toy, tokyo, settings):
+    """Coverage from 2021-01-01 UTC: the first local day whole is 01-02, and 15 days of inputs make 2021-01-17 the first target day.
+    Final by 2024-01-02 12:00Z are days that ended by 2023-11-18 12:00Z: local days to 2023-11-17. That is 1035 days with 2 target days.
+    q = 2.5 / 1036, P = (2 + 365.25 q) / (1035 + 365.25)."""
+    assert (date(2023, 11, 17) - date(2021, 1, 17)).days + 1 == 1035
+    predict(toy, [tokyo], settings, machine(NOW))
+    assert one_row(toy)["probability"] == pytest.approx((2 + 365.25 * 2.5 / 1036) / (1035 + 365.25), rel=1e-12)
+
+
+def test_the_first_prospective_issue_is_official_and_stays(toy, tokyo, settings):
+    first = predict(toy, [tokyo], settings, machine(NOW))
+    before = dump(toy, "event_revision", "event_id_map")
+    write(toy, *(quake(f"us9{day}", datetime(2023, 7, day, tzinfo=UTC)) for day in range(1, 20)))
+    again = predict(toy, [tokyo], settings, machine(NOW + timedelta(hours=1)))
+    assert again.forecast_ids == first.forecast_ids
+    assert dump(toy, "event_revision", "event_id_map") == before
+
+
+def test_a_reissue_is_a_new_row_and_only_the_official_one_is_scored(toy, tokyo, settings):
+    (first,) = predict(toy, [tokyo], settings, machine(NOW)).forecast_ids
+    write(toy, *(quake(f"us9{day}", datetime(2023, 7, day, tzinfo=UTC)) for day in range(1, 20)))
+    (second,) = predict(toy, [tokyo], settings, machine(NOW + timedelta(hours=1)), reissue=True).forecast_ids
+    rows = table(toy, "forecast").set_index("forecast_id")
+    assert rows["official"].to_dict() == {first: True, second: False}
+    assert rows.loc[second, "supersedes"] == first and pd.isna(rows.loc[first, "supersedes"])
+    assert rows.loc[second, "probability"] > rows.loc[first, "probability"]
+    assert predict(toy, [tokyo], settings, machine(NOW + timedelta(hours=2))).forecast_ids == [first]
+    cover(toy, END + timedelta(days=2))
+    verify(toy, [tokyo], machine(END + timedelta(days=2)))
+    assert table(toy, "score")["forecast_id"].tolist() == [first]
+
+
+def test_two_processes_at_once_make_one_official_forecast(toy, tokyo, settings):
+    """The other process writes after ours has looked for an official issue, and before ours writes."""
+    other: list[str] = []
+
+    def meanwhile(_recipe_id: str) -> None:
+        other.extend(predict(toy, [tokyo], settings, machine(NOW + timedelta(seconds=1))).forecast_ids)
+
+    ours = predict(toy, [tokyo], settings, machine(NOW), on_progress=meanwhile)
+    assert ours.forecast_ids == other
+    assert table(toy, "forecast")["official"].tolist() == [True]
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_predicting_twice_at_the_same_moment_changes_nothing(toy, tokyo, recipes, settings, simulated):
+    chosen, clock = [tokyo, recipes["athens"]], Clock(lambda: NOW, simulated)
+    first = predict(toy, chosen, settings, clock)
+    before = dump(toy)
+    assert predict(toy, chosen, settings, clock).forecast_ids == first.forecast_ids
+    assert dump(toy) == before
+
+
+@pytest.mark.parametrize("clock", [Clock.standing_at(NOW), machine(END), machine(NOW)])
+def test_a_changed_recipe_gets_a_forecast_of_its_own(toy, tokyo, settings, clock):
+    """Hindcasts and replays have the same issue time each time: the old recipe's row must not be handed out as the new one's."""
+    old = predict(toy, [tokyo], settings, clock, target_day=DAY).forecast_ids
+    wider = tokyo.model_copy(update={"predict_radius_meters": 300_000.0})
+    wider = type(tokyo).model_validate(wider.model_dump())
+    new = predict(toy, [wider], settings, clock, target_day=DAY).forecast_ids
+    rows = table(toy, "forecast").set_index("forecast_id")
+    assert set(old).isdisjoint(new) and len(rows) == 2
+    assert rows.loc[new, "target_hash"].tolist() == [wider.target_hash]
+    assert rows["supersedes"].isna().all(), "another target supersedes nothing"
+
+
+def test_a_simulated_clock_never_makes_an_official_forecast(toy, tokyo, settings):
+    predict(toy, [tokyo], settings, Clock.standing_at(NOW))
+    predict(toy, [tokyo], settings, machine(NOW + timedelta(minutes=1)))
+    assert table(toy, "forecast").set_index("mode")["official"].to_dict() == {"replay": False, "prospective": True}
+
+
+def test_old_data_and_a_failed_pull_mark_the_forecast(store, tokyo, settings):
+    cover(store, NOW - timedelta(hours=25))
+    result = predict(store, [tokyo], settings, machine(NOW), problem="USGS could not be read")
+    row = one_row(store)
+    assert row["degraded"] and row["data_age_hours"] == 25
+    assert row["degraded_reason"] == result.degraded["tokyo-m45"] == "USGS could not be read; the catalogue is 25 hours old"
+
+
+def test_data_of_today_are_not_degraded(toy, tokyo, settings):
+    assert predict(toy, [tokyo], settings, machine(NOW + timedelta(hours=2))).degraded == {}
+    assert not one_row(toy)["degraded"]
+
+
+@pytest.mark.parametrize("day", [date(1972, 12, 31), date(2024, 1, 10), date.max, date.min])
+def test_a_day_before_the_data_or_too_far_ahead_stores_nothing(toy, tokyo, recipes, settings, day):
+    before = dump(toy)
+    with pytest.raises(BadDate) as error:
+        predict(toy, [recipes["athens"], tokyo], settings, machine(NOW), target_day=day)
+    assert "\n" not in str(error.value) and str(day) in str(error.value)
+    assert dump(toy) == before
+
+
+def test_no_forecast_without_a_year_of_final_outcomes(store, tokyo, settings):
+    cover(store, NOW, start=NOW - timedelta(days=400))
+    result = predict(store, [tokyo], settings, machine(NOW))
+    assert result.forecast_ids == [] and "at least 365" in result.not_scoreable["tokyo-m45"]
+
+
+def test_the_checksum_changes_with_every_field_but_the_run(toy, tokyo, recipes, settings):
+    predict(toy, [tokyo, recipes["athens"]], settings, machine(NOW))
+    rows = table(toy, "forecast").to_dict("records")
+    told = forecasts_sha256(rows)
+    assert forecasts_sha256(rows[::-1]) == told, "the order in which they were read plays no part"
+    for name, value in rows[0].items():
+        if name == "run_id":
+            continue
+        other = value + timedelta(seconds=1) if isinstance(value, datetime) else not value if isinstance(value, bool) else f"{value}x"
+        other = value + 1e-15 if isinstance(value, float) and value == value else other
+        assert forecasts_sha256([{**rows[0], name: other}, *rows[1:]]) != told, name
+    assert forecasts_sha256(rows[:1]) != told
+
+
+def test_every_recipe_but_niigata_is_forecast_from_the_snapshot_without_seeing_the_future(snapshot_store, recipes, settings):
+    """The full snapshot holds rows to 2024-12-31. Without all rows of later origin, and without all rows that became known later, the
+    catalogue as known and the forecasts at 2024-01-02 12:00Z are the same to the last bit."""
+    chosen = list(recipes.values())
+    assert len(chosen) == 29
+    result = predict(snapshot_store, chosen, settings, Clock.standing_at(NOW))
+    assert result.not_scoreable == {"niigata": "not scoreable: catalogue starts at M 3.5"}
+    told = table(snapshot_store, "forecast").drop(columns="created_at")
+    assert sorted(told["recipe_id"]) == sorted(set(recipes) - {"niigata"})
+    assert set(told["mode"]) == {"replay"} and not told["official"].any() and not told["degraded"].any()
+    assert told["probability"].between(0.001, 0.5).all(), "rates of SCIENCE.md's circles: 25 to 1000 target days in seven years"
+    everything = load_known(snapshot_store, NOW)
+    assert everything.frame["origin_time"].max() > NOW - timedelta(hours=12), "new events known by then are in"
+    with snapshot_store.transaction() as connection:
+        connection.execute("DELETE FROM forecast")
+        for cut, least in (("origin_time >= $now", 7000), ("known_at > $now", 50)):
+            assert len(connection.execute(f"DELETE FROM event_revision WHERE {cut} RETURNING 1", {"now": NOW}).df()) > least
+    pd.testing.assert_frame_equal(load_known(snapshot_store, NOW).frame, everything.frame, check_exact=True)
+    some = ["niigata-m45", "sendai", "tokyo", "wellington"]
+    predict(snapshot_store, [recipes[recipe_id] for recipe_id in some], settings, Clock.standing_at(NOW))
+    again = table(snapshot_store, "forecast").drop(columns="created_at")
+    pd.testing.assert_frame_equal(again, told[told["recipe_id"].isin(some)].reset_index(drop=True), check_exact=True)
+
+
+def test_an_event_enters_when_it_became_known_not_when_it_happened(toy):
+    write(toy, quake("us3", NOW - timedelta(days=3), known=NOW + timedelta(days=20)), quake("us4", NOW - timedelta(days=3), known=NOW))
+    assert len(load_known(toy, NOW).events) == 3
+    assert len(load_known(toy, NOW + timedelta(days=20)).events) == 4
