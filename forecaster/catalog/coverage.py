@@ -69,31 +69,48 @@ def covered_span(recipe: Recipe, coverage: pd.DataFrame) -> TimeWindow:
     Raises:
         NotScoreable: nothing has been read at this place down to this magnitude; says where the catalogue starts.
     """
-    here = coverage[[_inside(circle_box(recipe), _region(row)) for row in coverage.itertuples()]] if len(coverage) else coverage
+    spans: list[TimeWindow] = []
+    for row in _rows_of(recipe, coverage).sort_values("span_start").to_dict("records"):
+        start, end = row["span_start"].to_pydatetime(), row["span_end"].to_pydatetime()
+        if spans and start <= spans[-1].end:
+            spans[-1] = TimeWindow(spans[-1].start, max(spans[-1].end, end))
+        else:
+            spans.append(TimeWindow(start, end))
+    return max(spans, key=lambda span: (span.end - span.start, span.end))
+
+
+def last_read(recipe: Recipe, coverage: pd.DataFrame) -> datetime:
+    """When the catalogue was last brought up to date for the recipe's target events; revisions since then are not known.
+
+    Raises:
+        NotScoreable: as `covered_span`.
+    """
+    return _rows_of(recipe, coverage)["read_at"].max().to_pydatetime()
+
+
+def _rows_of(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `coverage` that hold every target event of the recipe, at least one."""
+    here = _rows_at(recipe, coverage)
     deep = here[here["min_magnitude"] <= recipe.threshold_mag]
     if deep.empty:
         if here.empty:
             raise NotScoreable("not scoreable: no catalogue has been read for this place; run `quakecast pull`")
         raise NotScoreable(f"not scoreable: catalogue starts at M {here['min_magnitude'].min():.1f}")
-    spans: list[list[datetime]] = []
-    for row in deep.sort_values("span_start").itertuples():
-        start, end = row.span_start.to_pydatetime(), row.span_end.to_pydatetime()
-        if spans and start <= spans[-1][1]:
-            spans[-1][1] = max(spans[-1][1], end)
-        else:
-            spans.append([start, end])
-    start, end = max(spans, key=lambda span: (span[1] - span[0], span[1]))
-    return TimeWindow(start, end)
+    return deep
 
 
 def lowest_magnitude(recipe: Recipe, coverage: pd.DataFrame) -> float | None:
     """The magnitude from which the catalogue has been read at the recipe's place; None where it has not been read."""
-    here = [row.min_magnitude for row in coverage.itertuples() if _inside(circle_box(recipe), _region(row))]
-    return min(here) if here else None
+    here = _rows_at(recipe, coverage)
+    return None if here.empty else float(here["min_magnitude"].min())
 
 
-def _region(row) -> Region:
-    return Region(row.min_latitude_deg, row.max_latitude_deg, row.min_longitude_deg, row.max_longitude_deg)
+def _rows_at(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose region holds the recipe's whole circle."""
+    names = ("min_latitude_deg", "max_latitude_deg", "min_longitude_deg", "max_longitude_deg")
+    box = circle_box(recipe)
+    inside = [_inside(box, Region(*(row[name] for name in names))) for row in coverage.to_dict("records")]
+    return coverage[np.array(inside, dtype=bool)]
 
 
 def _inside(box: tuple[float, float, float, float], region: Region) -> bool:

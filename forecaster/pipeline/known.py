@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from forecaster.catalog.coverage import STREAMS, covered_span, in_streams
+from forecaster.catalog.coverage import STREAMS, covered_span, in_streams, last_read
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.labels import daily_labels
@@ -60,11 +60,13 @@ def load_known(store: Store, as_of: datetime) -> Known:
 def labelled_days(recipe: Recipe, known: Known, mature: timedelta = MATURITY) -> LabelledDays:
     """Every target day inside coverage that ended at least `mature` before `known.as_of`, with its outcome.
 
+    Where the catalogue was last read before `as_of`, days count as mature by that reading: later reviews are not known.
+
     Raises:
         NotScoreable: nothing has been read at this place down to this magnitude, or no whole day of it.
     """
     span = covered_span(recipe, known.coverage)
-    end = min(span.end, known.as_of - mature)
+    end = min(span.end, min(known.as_of, last_read(recipe, known.coverage)) - mature)
     first = first_complete_day(recipe, span.start)
     days = complete_days(recipe, first, end)
     if not len(days):

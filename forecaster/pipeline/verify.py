@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from forecaster.catalog.coverage import covered_span
+from forecaster.catalog.coverage import covered_span, last_read
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
 from forecaster.features.labels import daily_labels
@@ -22,6 +22,7 @@ from forecaster.verification import scores
 log = logging.getLogger(__name__)
 
 PROVISIONAL_AFTER = timedelta(days=1)
+_TOLD = ("status", "event_count", "max_magnitude")
 
 
 @dataclass
@@ -38,7 +39,8 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
     """Fill in the outcome of every ended window of these recipes that was forecast, and score the forecasts.
 
     An outcome is preliminary for a day, provisional until 45 days after the window, then final; it is made anew until then, because late
-    reviews change it. No outcome is made where the catalogue has not been read to the window's end. Running it again changes nothing.
+    reviews change it. Ages are counted to the last reading of the catalogue: without a pull nothing matures. No outcome is made where the
+    catalogue has not been read to the window's end. Running it again changes nothing.
     """
     now = clock.now()
     known = load_known(store, now)
@@ -46,20 +48,20 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
     result = VerifyResult()
     with store.transaction() as connection:
         targets = ledger.unsettled_targets(connection, now)
-        stored = {(row.recipe_id, row.target_hash, row.target_start): row for row in ledger.outcomes_of(connection).itertuples()}
+        stored = {_key(row): row for row in ledger.outcomes_of(connection).to_dict("records")}
     known = _since(known, targets)
-    for target in targets.itertuples():
-        recipe = by_target.get((target.recipe_id, target.target_hash))
+    for target in targets.to_dict("records"):
+        recipe = by_target.get((target["recipe_id"], target["target_hash"]))
         row = _outcome(recipe, target, known) if recipe is not None else None
         if row is None:
             result.waiting += 1
             continue
-        before = stored.get((target.recipe_id, target.target_hash, target.target_start))
-        turned = before is not None and before.happened != row["happened"]
-        row["changed"] = bool(turned or (before is not None and before.changed))
+        before = stored.get(_key(target))
+        turned = before is not None and before["happened"] != row["happened"]
+        row["changed"] = bool(turned or (before is not None and before["changed"]))
         if turned:
             result.turned.append(row)
-        if before is None or turned or before.status != row["status"] or before.event_count != row["event_count"]:
+        if before is None or turned or any(_differ(before[name], row[name]) for name in _TOLD):
             result.settled.append(row)
     with store.transaction() as connection:
         ledger.insert(connection, "outcome", result.settled, replace=True)
@@ -67,6 +69,15 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
     return result
+
+
+def _key(row: dict) -> tuple:
+    return row["recipe_id"], row["target_hash"], row["target_start"]
+
+
+def _differ(before, now) -> bool:
+    """Whether two values differ; two missing ones do not."""
+    return before != now and not (pd.isna(before) and pd.isna(now))
 
 
 def _since(known: Known, targets: pd.DataFrame) -> Known:
@@ -77,18 +88,18 @@ def _since(known: Known, targets: pd.DataFrame) -> Known:
     return replace(known, events=known.events.take(slice(int(first), None)))
 
 
-def _outcome(recipe: Recipe, target, known: Known) -> dict | None:
+def _outcome(recipe: Recipe, target: dict, known: Known) -> dict | None:
     """What happened in the window, as known now; None where the catalogue does not say."""
     try:
         span = covered_span(recipe, known.coverage)
     except NotScoreable:
         return None
-    start, end = target.target_start.to_pydatetime(), target.target_end.to_pydatetime()
+    start, end = target["target_start"].to_pydatetime(), target["target_end"].to_pydatetime()
     if start < span.start or end > span.end:
         return None
     days = target_days(recipe, local_day(start, recipe.zone), 1)
     happened, max_magnitude, count = daily_labels(known.events, recipe, days)
-    age = known.as_of - end
+    age = min(known.as_of, last_read(recipe, known.coverage)) - end
     status = "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary"
     return {
         "recipe_id": recipe.id,
