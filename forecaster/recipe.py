@@ -98,19 +98,9 @@ class Recipe(_Frozen):
         return value
 
     @model_validator(mode="after")
-    def _grid_is_whole(self) -> "Recipe":
-        if self.grid == "regional":
-            if self.grid_cell_km is None:
-                raise ValueError("grid_cell_km is missing: a regional grid needs the size of its cells (5 to 1000 km)")
-            if self.lat_granularity % 2 == 0 or self.lng_granularity % 2 == 0:
-                raise ValueError(
-                    f"lat_granularity {self.lat_granularity} and lng_granularity {self.lng_granularity} must be odd on a regional "
-                    "grid, so that the target lies in the middle of a cell and not on an edge"
-                )
-        elif self.grid_cell_km is not None:
-            raise ValueError(f"grid_cell_km {self.grid_cell_km} has no meaning on the world grid: leave it out")
-        if self.balanced_batch and self.use_class_weight:
-            raise ValueError("balanced_batch and use_class_weight both balance the classes: set one of them to false")
+    def _fields_agree(self) -> "Recipe":
+        if problems := _contradictions(self.model_dump()):
+            raise ValueError("; ".join(problems))
         return self
 
     @cached_property
@@ -152,21 +142,40 @@ _TARGET_FIELDS = {
 }
 
 
+def _contradictions(fields: dict[str, Any]) -> list[str]:
+    """What is wrong between fields of the right type, one line each; fields of a wrong type are left to their own checks."""
+    problems = []
+    cell_km = fields.get("grid_cell_km")
+    sizes = [(name, fields.get(name)) for name in ("lat_granularity", "lng_granularity")]
+    if fields.get("grid") == "regional":
+        if cell_km is None:
+            problems.append("grid_cell_km: is missing: a regional grid needs the size of its cells (5 to 1000 km)")
+        problems += [
+            f"{name} = {size}: must be odd on a regional grid, so that the target lies in the middle of a cell and not on an edge"
+            for name, size in sizes
+            if isinstance(size, int) and size % 2 == 0
+        ]
+    elif fields.get("grid") == "world" and cell_km is not None:
+        problems.append(f"grid_cell_km = {cell_km}: has no meaning on the world grid, leave it out")
+    if fields.get("balanced_batch") is True and fields.get("use_class_weight") is True:
+        problems.append("balanced_batch and use_class_weight = true: both balance the classes, set one of them to false")
+    return problems
+
+
 def _sha256(fields: dict[str, Any]) -> str:
     canonical = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _problem(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "recipe"
+    key = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if error["type"] == "missing":
         return f"{key}: is missing"
     if error["type"] == "extra_forbidden":
         return f"{key}: is not a field of a recipe (see `quakecast recipes show tokyo` for all of them)"
-    value = error["input"]
-    return message if key == "recipe" else f"{key} = {value!r}: {message}"
+    return f"{key} = {error['input']!r}: {message}"
 
 
 def parse_recipe(text: str, file: str) -> Recipe:
@@ -179,12 +188,15 @@ def parse_recipe(text: str, file: str) -> Recipe:
         fields = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadRecipe(file, [f"is not valid TOML: {error}"]) from None
+    problems = _contradictions(fields)
+    if isinstance(fields.get("id"), str) and fields["id"] != Path(file).stem:
+        problems.append(f"id = {fields['id']!r}: must be the file's name, {Path(file).stem!r}")
     try:
         recipe = Recipe.model_validate(fields)
     except ValidationError as error:
-        raise BadRecipe(file, [_problem(item) for item in error.errors()]) from None
-    if recipe.id != Path(file).stem:
-        raise BadRecipe(file, [f"id = {recipe.id!r}: must be the file's name, {Path(file).stem!r}"])
+        problems = [_problem(item) for item in error.errors() if item["loc"]] + problems
+    if problems:
+        raise BadRecipe(file, problems)
     return recipe
 
 
@@ -206,6 +218,8 @@ def load_recipes(folder: Path) -> dict[str, Recipe]:
             recipes[recipe.id] = recipe
         except UnicodeDecodeError:
             broken.append(BadRecipe(file.name, ["is not UTF-8 text"]))
+        except OSError as error:
+            broken.append(BadRecipe(file.name, [f"cannot be read ({error.strerror})"]))
         except BadRecipe as error:
             broken.append(error)
     if broken:

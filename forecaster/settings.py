@@ -15,7 +15,7 @@ USGS_URL = "https://earthquake.usgs.gov"
 class Settings(BaseSettings):
     """Settings of an installation. Secrets are never shown, logged or stored."""
 
-    model_config = SettingsConfigDict(env_prefix="QUAKECAST_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="QUAKECAST_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     home: Path = Field(default=Path("quakecast-data"), description="database, models, reports")
     recipes: Path | None = Field(default=None, description="folder of recipes; the bundled ones where not set")
