@@ -5,6 +5,7 @@ Exit codes: 0 success; 1 failure; 2 bad input; 3 partial (done, but degraded: th
 
 import json
 import logging
+import math
 import sys
 from datetime import UTC, date, datetime
 from importlib.metadata import entry_points
@@ -76,7 +77,20 @@ def json_option(command: Any) -> Any:
 
 def tell(as_json: bool, document: dict, text: str) -> None:
     """The result of a command, for a script or for a person."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str) if as_json else text)
+    click.echo(json.dumps(_plain(document), ensure_ascii=False, indent=2, default=str, allow_nan=False) if as_json else text)
+
+
+def _plain(value: Any) -> Any:
+    """The same in what JSON has: missing numbers and times are null, times are ISO 8601."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, date):
+        return value.isoformat() if value == value else None  # NaT equals nothing
+    return value
 
 
 def _job(settings: Settings, recipes: tuple[str, ...] = ()) -> Any:

@@ -74,6 +74,8 @@ class Recipe(_Frozen):
     decay: float = Field(default=0.0, ge=0, le=1)
     epochs: int = Field(ge=1, le=10_000)
     dropout: float = Field(ge=0, lt=1)
+    filters: int = Field(default=30, ge=1, le=256)
+    hidden_units: int = Field(default=100, ge=1, le=4096)
     recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid"
     resampling_methods: tuple[ResamplingMethod, ...] = ()
     balanced_batch: bool = False
@@ -207,7 +209,7 @@ def load_recipes(folder: Path) -> dict[str, Recipe]:
         BadInput: no such folder, or no recipe in it.
         BadRecipe: with the problems of all files together.
     """
-    files = sorted(folder.glob("*.toml"))
+    files = sorted(folder.glob("*.toml"), key=lambda file: file.stem)
     if not files:
         raise BadInput(f"no recipe (*.toml) in {folder}; set QUAKECAST_RECIPES to a folder that has some")
     recipes: dict[str, Recipe] = {}

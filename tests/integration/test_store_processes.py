@@ -40,6 +40,20 @@ while time.monotonic() < end or n < 3:
     n += 1
 print(n)
 """
+TRY = """
+try:
+    with store.transaction(wait_s=0):
+        print("came in")
+except Exception as error:
+    print(type(error).__name__)
+"""
+OPEN = """
+import sys
+from pathlib import Path
+from forecaster.store.database import open_store
+for n in range(6):
+    open_store(Path(sys.argv[1]))
+"""
 READ = """
 import sys, time
 from pathlib import Path
@@ -145,10 +159,7 @@ def test_a_busy_store_says_so_after_a_short_wait(store, copy):
 def test_nobody_writes_while_the_copy_is_made(store, copy, monkeypatch):
     """POSIX drops a process's lock when it closes any handle of the file: copying by name would let a second writer in."""
     tried: list[str] = []
-    other = (
-        WRITER
-        + "\ntry:\n    with store.transaction(wait_s=0):\n        print('came in')\nexcept Exception as error:\n    print(type(error).__name__)"
-    )
+    other = WRITER + TRY
     real = database.os.fsync
 
     def copied(handle: int) -> None:
@@ -178,8 +189,7 @@ def test_threads_of_one_process_take_turns(store):
 
 def test_opening_a_folder_at_the_same_time_is_no_error(tmp_path):
     """Each looks whether it can write there; none may trip over the other's trial file."""
-    code = "import sys\nfrom pathlib import Path\nfrom forecaster.store.database import open_store\nfor n in range(6): open_store(Path(sys.argv[1]))"
-    for process in [start(code, tmp_path / "quakecast.duckdb") for _ in range(2)]:
+    for process in [start(OPEN, tmp_path / "quakecast.duckdb") for _ in range(2)]:
         ended(process)
     assert [path.name for path in tmp_path.iterdir()] == ["quakecast.duckdb"]
 
@@ -188,7 +198,7 @@ def test_a_newer_schema_is_refused_and_the_file_is_not_touched(store):
     with store.transaction() as connection:
         connection.execute("INSERT INTO migration VALUES (999, '0999_later.sql')")
     before = hashlib.sha256(store.path.read_bytes()).hexdigest()
-    with pytest.raises(SchemaTooNew, match="schema 999.*upgrade quakecast") as error:
+    with pytest.raises(SchemaTooNew, match=r"schema 999.*upgrade quakecast") as error:
         open_store(store.path)
     assert "\n" not in str(error.value)
     assert hashlib.sha256(store.path.read_bytes()).hexdigest() == before
