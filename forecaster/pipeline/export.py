@@ -34,8 +34,11 @@ def export(job: Job, folder: Path) -> list[Path]:
     made: dict[str, dict] = {}
     predictions = []
     with job.store.transaction() as connection:
-        last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now).to_dict("records")}
-        history = {name: ledger.recent_published(connection, name, now, VALIDATIONS) for name in recipes}
+        last = {
+            row["recipe_id"]: row
+            for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in job.recipes]).to_dict("records")
+        }
+        history = {r.id: ledger.recent_published(connection, r.id, r.target_hash, now, VALIDATIONS) for r in job.recipes}
     for forecast in data.recipes:
         recipe = recipes[forecast.recipe_id]
         details = (last[recipe.id]["model_details"] or {}) if recipe.id in last else {}

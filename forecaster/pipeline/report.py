@@ -40,7 +40,10 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
     now = clock.now()
     known = load_known(store, now)
     with store.transaction() as connection:
-        last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now).to_dict("records")}
+        last = {
+            row["recipe_id"]: row
+            for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes]).to_dict("records")
+        }
         rows = [_recipe_forecast(connection, recipe, last.get(recipe.id), known) for recipe in recipes]
         changes = ledger.changes_between(connection, now - timedelta(days=1), now + timedelta(microseconds=1))
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
@@ -133,7 +136,7 @@ def _why_not(recipe: Recipe, known: Known) -> str:
 
 def _track_record(connection: Connection, recipe: Recipe, mode: str) -> TrackRecord | None:
     """The record of the published forecasts in this mode; an interval once there are ten settled days with the target."""
-    settled = ledger.scored(connection, recipe.id, mode)
+    settled = ledger.scored(connection, recipe.id, recipe.target_hash, mode)
     if settled.empty:
         return None
     happened = settled["happened"].to_numpy(dtype=bool)
@@ -154,7 +157,7 @@ def _track_record(connection: Connection, recipe: Recipe, mode: str) -> TrackRec
 
 
 def _recent_outcomes(connection: Connection, recipe: Recipe, until: datetime) -> tuple[DayOutcome, ...]:
-    frame = ledger.recent_published(connection, recipe.id, until, HISTORY_DAYS)
+    frame = ledger.recent_published(connection, recipe.id, recipe.target_hash, until, HISTORY_DAYS)
     return tuple(_day_outcome(row, recipe) for row in frame.to_dict("records"))
 
 

@@ -105,37 +105,39 @@ def forecasts_to_score(connection: Connection) -> pd.DataFrame:
     ).df()
 
 
-def scored(connection: Connection, recipe_id: str, mode: str) -> pd.DataFrame:
-    """Published, scored forecasts of one recipe and mode: target_start, probability, reference_probability, happened, status."""
+def scored(connection: Connection, recipe_id: str, target_hash: str, mode: str) -> pd.DataFrame:
+    """Published, scored forecasts of one target and mode: target_start, probability, reference_probability, happened, status."""
     return connection.execute(
         "SELECT s.target_start, f.probability, f.reference_probability, s.happened, s.status, f.issue_time "
-        "FROM score s JOIN forecast f USING (forecast_id) WHERE f.published AND s.recipe_id = $id AND s.mode = $mode "
+        "FROM score s JOIN forecast f USING (forecast_id) "
+        "WHERE f.published AND s.recipe_id = $id AND f.target_hash = $hash AND s.mode = $mode "
         "QUALIFY row_number() OVER (PARTITION BY s.target_start ORDER BY f.issue_time DESC, f.created_at DESC) = 1 ORDER BY 1",
-        {"id": recipe_id, "mode": mode},
+        {"id": recipe_id, "hash": target_hash, "mode": mode},
     ).df()
 
 
-def recent_published(connection: Connection, recipe_id: str, until: datetime, limit: int) -> pd.DataFrame:
-    """The last published forecasts whose window ended by `until`, with their outcome where there is one; oldest first."""
+def recent_published(connection: Connection, recipe_id: str, target_hash: str, until: datetime, limit: int) -> pd.DataFrame:
+    """The last published forecasts of one target whose window ended by `until`, with their outcome where there is one; oldest first."""
     frame = connection.execute(
         "SELECT f.target_start, f.probability, f.reference_probability, f.mode, o.happened, o.status, o.max_magnitude, o.changed "
         "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
-        "WHERE f.published AND f.recipe_id = $id AND f.target_end <= $until "
+        "WHERE f.published AND f.recipe_id = $id AND f.target_hash = $hash AND f.target_end <= $until "
         "QUALIFY row_number() OVER (PARTITION BY f.target_start ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 "
         "ORDER BY f.target_start DESC LIMIT $limit",
-        {"id": recipe_id, "until": until, "limit": limit},
+        {"id": recipe_id, "hash": target_hash, "until": until, "limit": limit},
     ).df()
     return frame.iloc[::-1].reset_index(drop=True)
 
 
-def latest_published(connection: Connection, now: datetime) -> pd.DataFrame:
-    """Per recipe the last published forecast issued by `now`, with the details of its newest model, one row each."""
+def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> pd.DataFrame:
+    """Per recipe the last published forecast of one of these targets issued by `now`, with its newest model's details, one row each."""
     frame = connection.execute(
         "SELECT f.*, m.details AS model_details, m.model_id AS fitted_model_id, m.decision FROM forecast f "
         "LEFT JOIN model m ON m.recipe_id = f.recipe_id AND m.recipe_hash = f.recipe_hash AND m.data_as_of <= f.as_of "
-        "WHERE f.published AND f.issue_time <= $now QUALIFY row_number() OVER (PARTITION BY f.recipe_id "
+        "WHERE f.published AND f.issue_time <= $now AND f.target_hash IN (SELECT unnest($hashes)) "
+        "QUALIFY row_number() OVER (PARTITION BY f.recipe_id "
         "ORDER BY f.issue_time DESC, f.created_at DESC, m.data_as_of DESC, m.created_at DESC) = 1 ORDER BY f.recipe_id",
-        {"now": now},
+        {"now": now, "hashes": target_hashes},
     ).df()
     frame["model_details"] = [json.loads(text) if isinstance(text, str) else None for text in frame["model_details"]]
     return frame

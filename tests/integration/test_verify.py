@@ -9,6 +9,7 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.pipeline.known import labelled_days, load_known
 from forecaster.pipeline.predict import predict
+from forecaster.pipeline.report import report_data
 from forecaster.pipeline.verify import verify
 from tests.support.toys import cover, dump, quake, table, write
 
@@ -186,3 +187,17 @@ def test_every_mode_is_scored_under_its_own_name(issued, tokyo, settings):
     predict(issued, [tokyo], settings, machine(END + timedelta(hours=1)), target_day=date(2024, 1, 3))
     read_and_verify(issued, [tokyo], END + 2 * DAY)
     assert sorted(table(issued, "score")["mode"]) == ["hindcast", "late", "prospective", "replay"]
+
+
+def test_the_report_of_another_target_shows_nothing_of_the_old_one(issued, tokyo, settings):
+    """The circle was widened: the old circle's probability, record and history are not the new one's."""
+    wider = type(tokyo).model_validate(tokyo.model_dump() | {"predict_radius_meters": 300_000.0})
+    read_and_verify(issued, [tokyo], END + 2 * DAY)
+    clock = machine(END + 2 * DAY)
+    (old,) = report_data(issued, [tokyo], clock).recipes
+    assert old.probability is not None and len(old.recent_outcomes) == 1 and old.track_record.settled_days == 1
+    (new,) = report_data(issued, [wider], clock).recipes
+    assert (new.probability, new.track_record, new.recent_outcomes) == (None, None, ())
+    predict(issued, [wider], settings, clock)
+    (new,) = report_data(issued, [wider], clock).recipes
+    assert new.probability is not None and new.track_record is None and new.recent_outcomes == ()
