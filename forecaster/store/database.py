@@ -50,7 +50,10 @@ class Store:
 
         Raises:
             StoreBusy: another process kept the file for `wait_s` seconds.
+            NotWritable: the disk is full, for instance; nothing of the transaction is kept.
         """
+        import duckdb
+
         with _ONE_WRITER:
             connection = _connect(self.path, wait_s=wait_s)
             try:
@@ -61,6 +64,10 @@ class Store:
                     connection.execute("ROLLBACK")
                     raise
                 connection.execute("COMMIT")
+            except duckdb.OperationalError as error:
+                if "could not write" not in str(error).lower():
+                    raise
+                raise NotWritable(f"cannot write to {self.path} ({_one_line(error)}); nothing was stored: free some space") from None
             finally:
                 connection.close()
 
@@ -73,13 +80,16 @@ class Store:
         Raises:
             StoreBusy: another process kept the file.
         """
-        with _ONE_WRITER, self.path.open("rb") as source, self.transaction() as connection, target.open("wb") as copy:
-            connection.execute("COMMIT")
-            connection.execute("FORCE CHECKPOINT")
-            shutil.copyfileobj(source, copy, _COPY_BYTES)
-            copy.flush()
-            os.fsync(copy.fileno())
-            connection.execute("BEGIN TRANSACTION")
+        with _ONE_WRITER, self.path.open("rb") as source:
+            connection = _connect(self.path)
+            try:
+                connection.execute("FORCE CHECKPOINT")
+                with target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, _COPY_BYTES)
+                    copy.flush()
+                    os.fsync(copy.fileno())
+            finally:
+                connection.close()
 
 
 def open_store(path: Path) -> Store:
@@ -151,9 +161,13 @@ def query(path: Path, sql: str, parameters: list | None = None) -> pd.DataFrame:
             raise BadInput('the query is empty; write one such as "SELECT count(*) FROM event"')
         return connection.execute(sql, parameters or []).df()
     except duckdb.Error as error:
-        raise BadInput("the query failed: " + re.sub(r"\s+", " ", str(error))[:400]) from None
+        raise BadInput(f"the query failed: {_one_line(error)}") from None
     finally:
         connection.close()
+
+
+def _one_line(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error))[:400]
 
 
 def read_parquet(path: Path) -> pd.DataFrame:

@@ -247,3 +247,38 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
         open_store(tmp_path / "file" / "home" / "quakecast.duckdb")
     assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
     assert (tmp_path / "file").read_text() == "a regular file"
+
+
+FULL = """
+import resource, signal
+from forecaster.errors import NotWritable
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (store.path.stat().st_size // 2, -1))
+for step in (lambda: publish(store, copy), lambda: fill()):
+    try:
+        step()
+    except NotWritable as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_one_line_and_leaves_store_and_copy_as_they_were(store, copy):
+    """A limit on the size of files stands for the disk: neither the copy nor a large transaction fits."""
+    publish(store, copy)
+    published, rows = copy.read_bytes(), len(table(store, "migration"))
+    fill = """
+def fill():
+    with store.transaction() as connection:
+        connection.execute("INSERT INTO fetch_log BY NAME SELECT now() AS requested_at, md5(i::VARCHAR) AS url FROM range(200000) t(i)")
+"""
+    lines = ended(start(WRITER + fill + FULL, store.path, copy)).splitlines()
+    assert len(lines) == 2 and lines[0].startswith("cannot publish the database as") and lines[1].startswith("cannot write to")
+    assert copy.read_bytes() == published and [path.name for path in copy.parent.iterdir()] == [copy.name]
+    assert table(store, "fetch_log").empty and len(table(store, "migration")) == rows
+
+
+def test_a_place_for_the_copy_that_cannot_be_written_is_one_line(store, tmp_path):
+    (tmp_path / "file").write_text("a regular file")
+    with pytest.raises(NotWritable, match="cannot publish") as error:
+        publish(store, tmp_path / "file" / "published" / "quakecast.duckdb")
+    assert "\n" not in str(error.value)
