@@ -17,6 +17,7 @@ from forecaster.catalog.coverage import STREAMS, WORLD, Stream, coverage_rows, i
 from forecaster.catalog.query import Query, ReadResult, Region
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
+from forecaster.errors import CatalogMalformed
 from forecaster.recipe import Recipe
 from forecaster.store import catalogue
 from forecaster.store.database import Store, read_parquet
@@ -201,7 +202,7 @@ def _reconcile(
         differences["missing"] += len(missing)
         differences["not asked"] += max(0, len(missing) - MOST_SINGLE_LOOKUPS)
         for event_id in missing[:MOST_SINGLE_LOOKUPS]:
-            found = client.event(event_id)
+            found = _asked_alone(client, event_id)
             if found is None:
                 differences["unexplained"] += 1
                 continue
@@ -209,6 +210,15 @@ def _reconcile(
             frames.append((found, answer.quarantined.head(0)))
     result.reconciled = differences
     return frames
+
+
+def _asked_alone(client: UsgsClient, event_id: str) -> pd.DataFrame | None:
+    """One event by its id; None where the service does not know it, or its row cannot be believed: neither says that it was deleted."""
+    try:
+        return client.event(event_id)
+    except CatalogMalformed as error:
+        log.warning("%s", error)
+        return None
 
 
 def _in_region(row: dict, region: Region) -> bool:

@@ -278,6 +278,19 @@ def test_a_stale_back_end_in_the_weekly_reading_deletes_nothing(seeded):
     assert known(seeded, FIRST + 7 * DAY) == {"us_far": 6.0, "us_new": 5.0}
 
 
+def test_an_event_that_cannot_be_read_alone_is_unexplained_and_does_not_stop_the_pull(seeded):
+    """The weekly reading lacks us_low (M2.0 now); asked for by its id, the service sends a row of 1970."""
+    rows = history(event("us_low", FIRST - HOUR, 5.0), event("us_low", FIRST - HOUR, 2.0, known_at=FIRST + HOUR))
+    with serve(rows, FIRST) as server:
+        pull(seeded, server, FIRST)
+        alone = [Fault("epoch_1970", method="query", skip=2), Fault("epoch_1970", method="query", skip=3)]
+        server.faults += alone  # the changes and the world pass, then the event; Japan passes, then the event again
+        week = pull(seeded, server, FIRST + 7 * DAY)
+        assert [asked.parameters["eventid"] for asked in server.requests if "eventid" in asked.parameters] == ["us_low", "us_low"]
+    assert week.reconciled == {"missing": 2, "deleted": 0, "changed": 0, "unexplained": 2, "not asked": 0}
+    assert known(seeded, FIRST + 7 * DAY)["us_low"] == 5.0 and read_until(seeded) == FIRST + 7 * DAY
+
+
 def test_a_recipe_below_the_common_cut_gets_a_stream_of_its_own(seeded, recipes):
     """Niigata is M >= 3.0, the common stream of Japan M >= 3.5."""
     niigata = recipes["niigata"]
