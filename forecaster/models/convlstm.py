@@ -18,8 +18,6 @@ from forecaster.features.daily_grid import CHANNELS, GridEvents, window_tensor
 from forecaster.features.windows import TargetDays
 from forecaster.recipe import Recipe
 
-FILTERS = 30
-HIDDEN_UNITS = 100
 KERNEL = 3
 PREDICT_BATCH = 128
 
@@ -94,12 +92,12 @@ def build_network(recipe: Recipe, seed: int) -> keras.Model:
     """An untrained network for `recipe`'s window and grid; the same `seed` gives the same weights and the same dropout."""
     drawn = iter(range(seed, seed + 10))
     inputs = keras.Input((recipe.window_days, recipe.lat_granularity, recipe.lng_granularity, CHANNELS))
-    x = OneConvolutionConvLSTM(FILTERS, recipe.recurrent_activation, seed=next(drawn), name="convlstm")(inputs)
+    x = OneConvolutionConvLSTM(recipe.filters, recipe.recurrent_activation, seed=next(drawn), name="convlstm")(inputs)
     next(drawn)
     x = keras.layers.BatchNormalization(name="normalisation")(x)
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(
-        HIDDEN_UNITS, activation="relu", kernel_initializer=keras.initializers.GlorotUniform(next(drawn)), name="hidden"
+        recipe.hidden_units, activation="relu", kernel_initializer=keras.initializers.GlorotUniform(next(drawn)), name="hidden"
     )(x)
     x = keras.layers.Dropout(recipe.dropout, seed=next(drawn))(x)
     logit = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(next(drawn)), name="logit")(x)

@@ -15,7 +15,7 @@ from pathlib import Path
 SNAPSHOT_KNOWN_BY = datetime(2023, 12, 25, tzinfo=UTC)
 FIRST_ISSUE = datetime(2023, 12, 25, 12, tzinfo=UTC)  # 21:00 in Japan
 LAST_ISSUE = datetime(2024, 1, 2, 12, tzinfo=UTC)
-TRAINED = ["niigata-m45", "istanbul", "los-angeles", "wellington", "anchorage"]
+TRAINED = ["niigata-m45", "istanbul", "los-angeles", "athens", "anchorage"]
 HISTORY_START = datetime(2023, 10, 15, tzinfo=UTC)
 HISTORY_END = datetime(2024, 1, 4, tzinfo=UTC)
 
