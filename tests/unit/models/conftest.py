@@ -28,6 +28,7 @@ def tiny_recipe(recipes: dict[str, Recipe]) -> Callable[..., Recipe]:
 
     def make(**changes: object) -> Recipe:
         small = {"window_days": 2, "lat_granularity": 3, "lng_granularity": 3, "batch_size": 16, "epochs": 2, "learning_rate": 1e-3}
+        small |= {"filters": 30, "hidden_units": 100}
         return Recipe.model_validate(recipes["athens"].model_dump() | small | changes)
 
     return make
