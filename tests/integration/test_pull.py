@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from forecaster.catalog.coverage import JAPAN, STREAMS, WORLD, Stream, covered_span
-from forecaster.catalog.query import Region
+from forecaster.catalog.coverage import covered_span
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.errors import CatalogError, CatalogMalformed, CatalogTruncated, CatalogUnreachable, QuakecastError
@@ -344,9 +343,3 @@ def test_the_snapshot_is_loaded_once_and_only_what_was_known_by_then(store, tmp_
     before = dump(store)
     assert load_snapshot(store, known_by) == load_snapshot(store) == 0
     assert dump(store) == before
-
-
-def test_streams_touch_the_whole_world_and_japan():
-    assert STREAMS == (WORLD, JAPAN)
-    assert Stream("world", Region(-90.0, 90.0, -180.0, 180.0), 4.5) == WORLD
-    assert Stream("japan", Region(24.0, 48.0, 122.0, 154.0), 3.5) == JAPAN

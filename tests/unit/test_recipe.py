@@ -205,6 +205,8 @@ def test_any_field_changes_the_recipe_and_only_the_target_changes_the_target(rec
         "epochs": 49,
         "dropout": 0.31,
         "recurrent_activation": "hard_sigmoid",
+        "filters": 29,
+        "hidden_units": 99,
         "resampling_methods": [{"name": "RandomUnderSampler", "args": {"sampling_strategy": 0.9}}],
         "balanced_batch": True,
         "use_class_weight": True,

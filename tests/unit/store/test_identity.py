@@ -18,7 +18,7 @@ from forecaster.store.database import migrations
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 ids = st.lists(st.sampled_from("abcd"), min_size=1, max_size=3, unique=True)
 step = st.tuples(ids, st.sampled_from(["reviewed", "reviewed", "reviewed", "deleted"]), st.integers(0, 9))
-histories = st.lists(step, min_size=1, max_size=7)
+histories = st.lists(step, min_size=1, max_size=6)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def as_stored(connection, moment: datetime) -> list[tuple[str, float]]:
     return sorted(zip(frame["event_id"], frame["magnitude"].round(2), strict=True))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(history=histories)
 def test_the_store_knows_at_every_moment_what_the_model_says(connection, history):
     rows = [row(minute, *drawn) for minute, drawn in enumerate(history)]
