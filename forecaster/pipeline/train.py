@@ -129,7 +129,7 @@ def train_recipe(
         on_epoch=lambda epoch: tell("served", epoch),
         tensorboard_dir=logs / "served" if logs else None,
     )
-    gain = _gain(served.predictions, "validation", recipe)
+    gain = _gain(served.predictions, "validation", recipe, probability="corrected")
     champion = bool(np.isfinite(gain.low) and gain.low > 0)
     decision = _decision(champion, gain)
     details = {
@@ -212,13 +212,14 @@ def _span(predictions: pd.DataFrame, name: str) -> pd.DataFrame:
     return predictions[(predictions["span"] == name) & predictions["reference"].notna()]
 
 
-def _columns(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return rows["happened"].to_numpy(dtype=bool), rows["probability"].to_numpy(), rows["reference"].to_numpy()
+def _columns(rows: pd.DataFrame, probability: str = "probability") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return rows["happened"].to_numpy(dtype=bool), rows[probability].to_numpy(), rows["reference"].to_numpy()
 
 
-def _gain(predictions: pd.DataFrame, name: str, recipe: Recipe) -> Interval:
+def _gain(predictions: pd.DataFrame, name: str, recipe: Recipe, probability: str = "probability") -> Interval:
+    """Information gain over climatology on a span. The calibration is fitted on a later span than validation: judge that by "corrected"."""
     rows = _span(predictions, name)
-    happened, said, reference = _columns(rows)
+    happened, said, reference = _columns(rows, probability)
     days = np.array([local_day(from_us(us), recipe.zone) for us in rows["target_start_us"]], dtype="datetime64[D]")
     daily = DailyGain(days, scores.log_likelihood(happened, said) - scores.log_likelihood(happened, reference), happened)
     return information_gain_intervals({recipe.id: daily}, np.random.default_rng(BOOTSTRAP_SEED))[1]

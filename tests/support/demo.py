@@ -23,7 +23,7 @@ HISTORY_END = datetime(2024, 1, 4, tzinfo=UTC)
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, epilog="Example: python -m tests.support.demo --max-minutes 0.5")
     parser.add_argument("--home", type=Path, default=Path("var") / "demo", help="where the demo works; emptied first")
-    parser.add_argument("--max-minutes", type=float, default=0.7, help="training time per recipe")
+    parser.add_argument("--max-minutes", type=float, default=0.8, help="training time per recipe")
     parser.add_argument("--max-epochs", type=int, help="epochs of each fit, instead of the time")
     parser.add_argument("--until", type=datetime.fromisoformat, default=LAST_ISSUE, help="last issue time (UTC)")
     options = parser.parse_args()
