@@ -1,13 +1,12 @@
 """Commands of the command line that need Prefect; registered by an entry point."""
 
-import json
 import os
 import sys
 from pathlib import Path
 
 import click
 
-from forecaster.cli import PARTIAL, example, json_option, recipe_options
+from forecaster.cli import PARTIAL, example, json_option, recipe_options, tell
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 
@@ -46,12 +45,8 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
         total_minutes=total_minutes,
         send=not no_send,
     )
-    if as_json:
-        click.echo(json.dumps(done, ensure_ascii=False, indent=2, default=str))
-    else:
-        click.echo(f"{done['forecasts']} forecasts, state {done['state']}")
-        for page in done["pages"]:
-            click.echo(f"report: {page}")
+    lines = [f"{done['forecasts']} forecasts, state {done['state']}", *(f"report: {page}" for page in done["pages"])]
+    tell(as_json, done, "\n".join(lines))
     for problem in done["problems"]:
         click.echo(f"quakecast: {problem}", err=True)
     if done["state"] != "success":

@@ -46,8 +46,9 @@ def forecast_table(data: ReportData) -> Table:
             table.add_row(row.recipe_id, target, "", "", "", "", row.not_scoreable_reason or "", "")
             continue
         losses = "no ConvLSTM fitted"
-        if row.val_loss_before is not None and row.val_loss_after is not None:
-            losses = f"{row.val_loss_before:.4f} > {row.val_loss_after:.4f} ({row.val_loss_reference:.4f}), {row.epochs} epoch{'' if row.epochs == 1 else 's'}"
+        if row.val_loss_before is not None and row.val_loss_after is not None and row.val_loss_reference is not None:
+            epochs = "1 epoch" if row.epochs == 1 else f"{row.epochs} epochs"
+            losses = f"{row.val_loss_before:.4f} > {row.val_loss_after:.4f} ({row.val_loss_reference:.4f}), {epochs}"
         ratio = f"{row.probability / row.reference_probability:.2f}"
         day = row.target_start.astimezone(ZoneInfo(row.time_zone)).strftime("%Y-%m-%d")
         kind = {"climatology": "usual rate", "convlstm": "ConvLSTM"}.get(row.model_kind or "", row.model_kind or "")

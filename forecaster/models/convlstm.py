@@ -19,6 +19,7 @@ from forecaster.features.windows import TargetDays
 from forecaster.recipe import Recipe
 
 KERNEL = 3
+tf.get_logger().setLevel("ERROR")  # each network has its own traced function; TensorFlow takes that for a mistake
 PREDICT_BATCH = 128
 
 

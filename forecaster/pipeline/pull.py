@@ -30,6 +30,7 @@ UPDATED_OVERLAP = timedelta(hours=48)
 RECONCILE_EVERY = timedelta(days=7)
 RECONCILE_SPAN = timedelta(days=60)
 MOST_SINGLE_LOOKUPS = 20
+QUARANTINE_BLOCKS = timedelta(days=7)  # a row that has been sent like this for longer no longer holds up everything else
 FULL_READ = "usgs full read"
 CHANGES = "usgs changes"
 
@@ -108,15 +109,18 @@ def pull_catalog(
             result.requests = len(client.fetch_log)
             client.fetch_log.clear()
     with store.transaction() as connection:
-        for frame, quarantined in frames:
+        for frame, _ in frames:
             count = catalogue.write_revisions(connection, frame)
             result.new_revisions += count.new
             result.merged_events += count.merged_events
-            catalogue.write_quarantine(connection, quarantined, run_id)
-        if not result.quarantined:
+        bad = pd.concat([quarantined for _, quarantined in frames]).drop_duplicates(["reason", "raw"])
+        result.quarantined = {str(reason): int(count) for reason, count in bad["reason"].value_counts().items()}
+        doubtful = catalogue.not_quarantined_before(connection, bad, now - QUARANTINE_BLOCKS)
+        catalogue.write_quarantine(connection, bad, run_id)
+        if not doubtful:
             catalogue.write_coverage(connection, _proved(streams, coverage, now))
-        if reconciling and not result.quarantined:
-            catalogue.write_coverage(connection, coverage_rows(streams, now - RECONCILE_SPAN, now, now, FULL_READ))
+            if reconciling:
+                catalogue.write_coverage(connection, coverage_rows(streams, now - RECONCILE_SPAN, now, now, FULL_READ))
     log.info("pulled %d rows in %d requests, %d new versions", result.rows_read, result.requests, result.new_revisions)
     return result
 
@@ -159,8 +163,6 @@ def _keep(answer: ReadResult, streams: list[Stream], known: set[str], result: Pu
     wanted |= np.fromiter((not known.isdisjoint(ids) for ids in frame["ids"]), dtype=bool, count=len(frame))
     result.rows_read += answer.counted
     result.below_cut += int((~wanted).sum())
-    for reason, count in answer.quarantined["reason"].value_counts().items():
-        result.quarantined[str(reason)] = result.quarantined.get(str(reason), 0) + int(count)
     return frame[wanted], answer.quarantined
 
 

@@ -234,9 +234,7 @@ def _finite(value: float) -> float | None:
 
 
 def _decision(champion: bool, gain: Interval) -> str:
-    measured = (
-        f"{gain.estimate:+.3f} nats per target day over climatology (95 % {gain.low:+.3f} to {gain.high:+.3f}, validation span)"
-    )
+    measured = f"{gain.estimate:+.3f} nats per target day over climatology (95 % {gain.low:+.3f} to {gain.high:+.3f}, validation span)"
     return f"ConvLSTM published: {measured}" if champion else f"climatology stays published: the ConvLSTM has {measured}"
 
 

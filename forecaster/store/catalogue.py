@@ -162,6 +162,20 @@ def write_fetch_log(connection: Connection, entries: list[dict], run_id: str | N
         _append(connection, "fetch_log", pd.DataFrame([{**entry, "run_id": run_id} for entry in entries], columns=columns))
 
 
+def not_quarantined_before(connection: Connection, rows: pd.DataFrame, moment: datetime) -> int:
+    """How many of these quarantined rows were not already there, with the same reason, at `moment`."""
+    if rows.empty:
+        return 0
+    connection.register("bad", rows)
+    found = connection.execute(
+        "SELECT count(*) FROM bad WHERE NOT EXISTS "
+        "(SELECT 1 FROM quarantine q WHERE q.raw = bad.raw AND q.reason = bad.reason AND q.observed_at <= $moment)",
+        {"moment": moment},
+    ).fetchall()[0][0]
+    connection.unregister("bad")
+    return found
+
+
 def write_quarantine(connection: Connection, rows: pd.DataFrame, run_id: str | None) -> None:
     """Append rows that could not be believed; the same row with the same reason is kept once."""
     if rows.empty:

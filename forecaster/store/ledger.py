@@ -130,13 +130,17 @@ def recent_published(connection: Connection, recipe_id: str, target_hash: str, u
 
 
 def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> pd.DataFrame:
-    """Per recipe the last published forecast of one of these targets issued by `now`, with its newest model's details, one row each."""
+    """Per recipe the published forecast to show at `now`, of one of these targets, with its newest model's details, one row each.
+
+    That is the next window that has not begun yet, else the last one; of several issues for it the newest.
+    """
     frame = connection.execute(
         "SELECT f.*, m.details AS model_details, m.model_id AS fitted_model_id, m.decision FROM forecast f "
         "LEFT JOIN model m ON m.recipe_id = f.recipe_id AND m.recipe_hash = f.recipe_hash AND m.data_as_of <= f.as_of "
         "WHERE f.published AND f.issue_time <= $now AND f.target_hash IN (SELECT unnest($hashes)) "
         "QUALIFY row_number() OVER (PARTITION BY f.recipe_id "
-        "ORDER BY f.issue_time DESC, f.created_at DESC, m.data_as_of DESC, m.created_at DESC) = 1 ORDER BY f.recipe_id",
+        "ORDER BY f.target_start <= $now, abs(epoch(f.target_start) - epoch($now)), f.issue_time DESC, f.created_at DESC, "
+        "m.data_as_of DESC, m.created_at DESC) = 1 ORDER BY f.recipe_id",
         {"now": now, "hashes": target_hashes},
     ).df()
     frame["model_details"] = [json.loads(text) if isinstance(text, str) else None for text in frame["model_details"]]

@@ -63,11 +63,9 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
                 languages=("en", "ja") if issue == options.until else ("en",),
             )
             pulled = done.get("pulled", {})
-            say(
-                started,
-                f"issue {issue:%Y-%m-%d %H:%M} UTC: {pulled.get('new_revisions', 0)} new versions of events in "
-                f"{pulled.get('requests', 0)} requests, {done['forecasts']} forecasts, {done.get('settled', 0)} outcomes settled, {done['state']}",
-            )
+            read = f"{pulled.get('new_revisions', 0)} new versions of events in {pulled.get('requests', 0)} requests"
+            told = f"{done['forecasts']} forecasts, {done.get('settled', 0)} outcomes written"
+            say(started, f"issue {issue:%Y-%m-%d %H:%M} UTC: {read}, {told}, {done['state']}")
             for problem in done["problems"]:
                 print(f"  {problem}")
             issue += timedelta(days=1)
