@@ -17,6 +17,7 @@ from forecaster.recipe import Recipe
 from forecaster.reports.contract import (
     DayOutcome,
     Evaluation,
+    Mode,
     RecentEvent,
     RecipeForecast,
     ReportData,
@@ -36,7 +37,10 @@ BOOTSTRAP_SEED = 20110311
 
 
 def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData:
-    """What is to be told now: the last published forecast of every recipe, what became of earlier ones, and the state of the data."""
+    """What is to be told now: the last published forecast of every recipe, what became of earlier ones, and the state of the data.
+
+    The report's id follows from the forecasts: told again, it is the same report, and is not sent twice.
+    """
     now = clock.now()
     known = load_known(store, now)
     with store.transaction() as connection:
@@ -44,7 +48,8 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
             row["recipe_id"]: row
             for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes]).to_dict("records")
         }
-        rows = [_recipe_forecast(connection, recipe, last.get(recipe.id), known) for recipe in recipes]
+        silent_mode: Mode = "replay" if clock.simulated else "prospective"
+        rows = [_recipe_forecast(connection, recipe, last.get(recipe.id), known, silent_mode) for recipe in recipes]
         changes = ledger.changes_between(connection, now - timedelta(days=1), now + timedelta(microseconds=1))
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
         said = [row["forecast_id"] for row in last.values() if row["recipe_id"] in {recipe.id for recipe in recipes}]
@@ -52,7 +57,7 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
     read_until = known.read_until
     flags = sorted({row.degraded_reason for row in rows if row.degraded_reason})
     return ReportData(
-        report_id=hashlib.sha256(f"{sha256}|{now.isoformat()}".encode()).hexdigest()[:24],
+        report_id=sha256[:24] if said else hashlib.sha256(f"nothing|{now:%Y-%m-%d}".encode()).hexdigest()[:24],
         generated_at=now,
         recipes=tuple(rows),
         events=_recent_events(known),
@@ -71,7 +76,8 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
     )
 
 
-def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, known: Known) -> RecipeForecast:
+def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, known: Known, silent_mode: Mode) -> RecipeForecast:
+    """The recipe's row of the report; `silent_mode` is that of a recipe without a forecast."""
     place: dict[str, Any] = {
         "recipe_id": recipe.id,
         "display_name": recipe.display_name.model_dump(),
@@ -90,7 +96,7 @@ def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, k
             target_end=window.end,
             probability=None,
             reference_probability=None,
-            mode="prospective",
+            mode=silent_mode,
             not_scoreable_reason=_why_not(recipe, known),
         )
     details = row["model_details"] or {}

@@ -22,6 +22,7 @@ FILLS = ("#e8ebf7", "#c5cdeb", "#93a1da", "#5a6bc0", "#2c378f")
 EDGE_WIDTHS = (0.8, 1.0, 1.4, 1.9, 2.5)
 INK, LAND, SEA, COAST, EDGE, PAPER = "#1c2333", "#e3e0d8", "#f4f6f8", "#a8a496", "#2c378f", "#ffffff"
 MOST_EVENTS = 400
+NAMED_MAGNITUDE = 6.5  # from here on an earthquake's magnitude is written beside it
 COARSENESS = 1.3  # pixels between neighbouring points of a coast
 
 WORLD_SIZE = (960.0, 440.0)
@@ -242,12 +243,24 @@ def _layers(
             f'<circle class="casing" {ring} stroke="{PAPER}" stroke-width="3"/>'
             f'<circle class="event" {ring} stroke="{INK}" stroke-width="1.2"/>'
         )
-    return "".join(shapes), _labels(named, boxes, font_size)
+    strong = [event for event in events if event.magnitude >= NAMED_MAGNITUDE]
+    rings = [(*project(near(event.longitude_deg), event.latitude_deg), event_radius(event.magnitude)) for event in strong]
+    magnitudes = [
+        _text((x, y - radius - 3), f"M{event.magnitude:.1f}", font_size - 1, "middle", True)
+        for event, (x, y, radius) in zip(strong, rings, strict=True)
+    ]
+    kept_free = [(x - radius - 12, y - radius - font_size - 2, x + radius + 12, y + radius) for x, y, radius in rings]
+    return "".join(shapes), _labels(named, boxes, kept_free, font_size) + "".join(magnitudes)
 
 
-def _labels(targets: Sequence[MapTarget], boxes: dict[int, tuple[float, float, float, float]], size: float) -> str:
+def _labels(
+    targets: Sequence[MapTarget],
+    boxes: dict[int, tuple[float, float, float, float]],
+    kept_free: Sequence[tuple[float, float, float, float]],
+    size: float,
+) -> str:
     """Each target's lines beside its circle, in the order given; one that finds no free place is left out (the table has it)."""
-    taken = [box for target in targets if (box := boxes[id(target)])[2] - box[0] < 40]
+    taken = [*kept_free, *(box for target in targets if (box := boxes[id(target)])[2] - box[0] < 40)]
     texts = []
     for target in targets:
         left, top, right, bottom = boxes[id(target)]

@@ -9,6 +9,7 @@ from datetime import UTC, date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from forecaster.reports.cautions import cautions, unheard_magnitude
 from forecaster.reports.charts import MapTarget
 from forecaster.reports.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
 from forecaster.reports.words import (
@@ -44,8 +45,8 @@ def report_context(data: ReportData, language: str) -> dict[str, Any]:
     """
     main = _ordered([recipe for recipe in data.recipes if not recipe.comparison_only])
     comparison = _ordered([recipe for recipe in data.recipes if recipe.comparison_only])
-    rows = [_row(number, recipe, language) for number, recipe in enumerate(main, 1)]
-    extra = [_row(number, recipe, language) for number, recipe in enumerate(comparison, len(rows) + 1)]
+    rows = [_row(number, recipe, data, language) for number, recipe in enumerate(main, 1)]
+    extra = [_row(number, recipe, data, language) for number, recipe in enumerate(comparison, len(rows) + 1)]
     modes = {recipe.mode for recipe in data.recipes}
     mode = next((name for name in LOUDEST_FIRST if name in modes), None)
     names = {row["id"]: row for row in rows + extra}
@@ -60,7 +61,7 @@ def report_context(data: ReportData, language: str) -> dict[str, Any]:
         "headline": _headline(rows),
         "also": [_above(row) for row in _notable(rows)[1:HEADLINES]],
         "lede": _lede(rows),
-        "caution": _caution(rows),
+        "cautions": cautions(rows, _notable(rows)),
         "rows": rows,
         "comparison_rows": extra,
         "checks": [_check(check, names, language) for check in data.checks],
@@ -107,7 +108,7 @@ def _ordered(recipes: Sequence[RecipeForecast]) -> list[RecipeForecast]:
     return sorted(recipes, key=key, reverse=True)
 
 
-def _row(number: int, recipe: RecipeForecast, language: str) -> dict[str, Any]:
+def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -> dict[str, Any]:
     zone = _zone(recipe.time_zone)
     ratio = ratio_to_usual(recipe.probability, recipe.reference_probability)
     level = level_of(ratio)
@@ -117,6 +118,9 @@ def _row(number: int, recipe: RecipeForecast, language: str) -> dict[str, Any]:
         flags.append(Phrase("flag.not_scoreable", {"reason": recipe.not_scoreable_reason}))
     if recipe.mode == "prospective" and not recipe.official:
         flags.append(Phrase("flag.not_official"))
+    unheard = unheard_magnitude(recipe, data.events)
+    if unheard is not None:
+        flags.append(Phrase("flag.unheard", {"magnitude": unheard}))
     kind = recipe.model_kind if recipe.model_kind in ("climatology", "convlstm") else None
     return {
         "number": number,
@@ -138,7 +142,7 @@ def _row(number: int, recipe: RecipeForecast, language: str) -> dict[str, Any]:
         "ratio_value": ratio,
         "ratio": ratio_text(ratio),
         "level": level,
-        "level_name": Phrase("level.none" if level is None else f"level.{level}"),
+        "level_name": Phrase("level.none" if level is None else "level.itself" if kind == "climatology" else f"level.{level}"),
         "model_kind": kind,
         "model": Phrase(f"model.{kind}") if kind else Phrase("number.unknown"),
         "model_id": recipe.model_id,
@@ -146,6 +150,7 @@ def _row(number: int, recipe: RecipeForecast, language: str) -> dict[str, Any]:
         "issued": utc_text(recipe.issue_time),
         "as_of": utc_text(recipe.as_of),
         "flags": flags,
+        "unheard": unheard,
         "comparison_only": recipe.comparison_only,
         "track": _track(recipe),
         "outcomes": recipe.recent_outcomes,
@@ -197,16 +202,6 @@ def _lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
         return Phrase("lede.above", {key: notable[0][key] for key in keys})
     count = sum(row["ratio_value"] is not None for row in rows)
     return Phrase("lede.usual", {"count": count, "bound": NOTABLE}) if count else None
-
-
-def _caution(rows: Sequence[dict[str, Any]]) -> Phrase | None:
-    """Said beside the headline unless its model has shown skill: nobody should take an untested ratio for knowledge."""
-    notable = _notable(rows)
-    if not notable or notable[0]["model_kind"] != "convlstm":
-        return None
-    evaluation = notable[0]["evaluation"]
-    proven = evaluation is not None and evaluation["verdict"].key == "verdict.better"
-    return None if proven else Phrase("caution.unproven", {"name": notable[0]["name"]})
 
 
 def _track(recipe: RecipeForecast) -> dict[str, Any] | None:

@@ -71,7 +71,7 @@ def test_a_page_is_one_file_that_loads_nothing(pages: dict[str, str], language: 
 
 def test_the_page_says_what_science_md_asks_for(pages: dict[str, str]) -> None:
     text = shown(pages["en"])
-    assert "Niigata: 19 %, 4.6 times the usual 4.1 %" in text
+    assert "Niigata: 21 %, 4.6 times the usual 4.6 %" in text
     assert "from 2024-01-03 00:00 to 2024-01-04 00:00 (Asia/Tokyo, UTC+09:00)" in text
     assert "Nobody can predict the exact time and place of an earthquake" in text
     assert "no official warning" in text and "JMA" in text and "USGS" in text

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from forecaster.reports.context import map_targets, report_context
-from forecaster.reports.contract import DayOutcome, Evaluation, RecipeForecast, ReportData, SettledCheck, TrackRecord
+from forecaster.reports.contract import DayOutcome, Evaluation, RecentEvent, RecipeForecast, ReportData, SettledCheck, TrackRecord
 from tests.support.sample_report import sample_report
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)  # midnight of 3 January in Japan
@@ -76,9 +76,9 @@ def test_the_window_is_the_recipes_local_day_with_zone_and_offset() -> None:
 def test_an_untested_or_unskilled_network_in_the_headline_is_said_to_be_so() -> None:
     raised = {"model_kind": "convlstm"}
     proven = Evaluation(information_gain=0.05, low=0.01, high=0.09)
-    assert context_of(forecast("a", 0.2, 0.1, **raised))["caution"].key == "caution.unproven"
-    assert context_of(forecast("a", 0.2, 0.1, **raised, evaluation=replace(proven, low=-0.01)))["caution"].key == "caution.unproven"
-    assert context_of(forecast("a", 0.2, 0.1, **raised, evaluation=proven))["caution"] is None
+    assert context_of(forecast("a", 0.2, 0.1, **raised))["cautions"][0].key == "caution.unproven"
+    assert context_of(forecast("a", 0.2, 0.1, **raised, evaluation=replace(proven, low=-0.01)))["cautions"][0].key == "caution.unproven"
+    assert context_of(forecast("a", 0.2, 0.1, **raised, evaluation=proven))["cautions"] == []
 
 
 @pytest.mark.parametrize(
@@ -142,3 +142,17 @@ def test_map_labels_by_name_or_by_number() -> None:
     rows = report_context(sample_report(), "ja")["rows"]
     assert map_targets(rows, numbered=False)[0].lines == ("新潟", "×4.6")
     assert map_targets(rows, numbered=True)[0].lines == ("1: ×4.6",)
+
+
+def test_a_usual_rate_near_a_recent_large_earthquake_says_that_it_does_not_know_of_it() -> None:
+    """Noto, 2024-01-01, M7.5 at 37.4976 N 137.2416 E (USGS): 1.6 degrees of longitude west of Niigata's centre, about 165 km away."""
+    noto = RecentEvent(datetime(2024, 1, 1, 7, 10, tzinfo=UTC), 37.4976, 137.2416, 10.0, 7.5)
+    niigata = replace(forecast("niigata", 0.0096, 0.0096), lat=37.900865, lng=139.023056, radius_km=150.0, threshold_mag=4.5)
+    told = [replace(niigata, model_kind="climatology"), replace(niigata, recipe_id="net", model_kind="convlstm")]
+    rows = context_of(*told, events=(noto,))
+    assert {row["id"]: row["unheard"] for row in rows["rows"]} == {"niigata": "7.5", "net": None}
+    assert [caution.key for caution in rows["cautions"]] == ["caution.unheard"]
+    far = replace(noto, latitude_deg=37.4976 - 5.0)
+    for other in (far, replace(noto, magnitude=5.9)):
+        quiet = context_of(*told, events=(other,))
+        assert quiet["cautions"] == []
