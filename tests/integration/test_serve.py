@@ -88,3 +88,10 @@ def test_an_open_address_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptu
         caplog.clear()
         make_server(tmp_path, port=0).server_close()
         assert caplog.text == ""
+
+
+def test_without_being_told_otherwise_only_this_machine_is_served(tmp_path: Path) -> None:
+    """Fault 13 of the first system: its server listened on every interface."""
+    (tmp_path / "index.html").write_text("<p>index</p>", encoding="utf-8")
+    with make_server(tmp_path, port=0) as server:
+        assert server.server_address[0] == "127.0.0.1"
