@@ -1,10 +1,16 @@
 """Fixtures that every test folder may use."""
 
 import os
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+from forecaster.pipeline.pull import load_snapshot
+from forecaster.recipe import Recipe, load_recipes
+from forecaster.settings import Settings, load_settings
+from forecaster.store.database import Store, open_store
 
 CI = os.environ.get("QUAKECAST_CI") == "1"
 
@@ -16,6 +22,54 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the recorded history is not here ({folder.name}/ beside the checkout)")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_settings(monkeypatch):
+    """Settings of whoever runs the tests play no part."""
+    for name in [name for name in os.environ if name.startswith("QUAKECAST_") and name != "QUAKECAST_CI"]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def recipes() -> dict[str, Recipe]:
+    return load_recipes(Path(__file__).resolve().parents[1] / "recipes")
+
+
+@pytest.fixture(scope="session")
+def snapshot_file(tmp_path_factory) -> Path:
+    """A database with the bundled snapshot, all of it: origins to the end of 2024. Copy it; never write to it."""
+    store = open_store(tmp_path_factory.mktemp("snapshot") / "quakecast.duckdb")
+    assert load_snapshot(store) > 290_000
+    return store.path
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    """Settings of a fresh home."""
+    return load_settings(home=tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory) -> Path:
+    """A database without rows; migrations run once."""
+    return open_store(tmp_path_factory.mktemp("empty") / "quakecast.duckdb").path
+
+
+@pytest.fixture
+def store(empty_file, settings) -> Store:
+    """An empty store."""
+    settings.home.mkdir()
+    shutil.copyfile(empty_file, settings.database)
+    return Store(settings.database)
+
+
+@pytest.fixture
+def snapshot_store(snapshot_file, settings) -> Store:
+    """A store of its own with the whole snapshot."""
+    settings.home.mkdir()
+    shutil.copyfile(snapshot_file, settings.database)
+    return Store(settings.database)
 
 
 @pytest.hookimpl(wrapper=True)
