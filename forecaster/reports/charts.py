@@ -102,7 +102,7 @@ def world_map(
     turned = [[(lon + turn, lat) for lon, lat in line] for line in coastlines for turn in (0, 360)]
     turned = [line for line in turned if any(edge <= lon <= edge + 360 for lon, _ in line) and max(lat for _, lat in line) > -62]
     outside = [target for target in targets if not _in_japan(target)]
-    body = _layers(targets, outside, events, turned, project, near, font_size)
+    body = _layers(targets, outside, events, turned, project, near, width, font_size)
     frame = f'<path class="sea" d="{_path(rim, True)}" fill="{SEA}" stroke="{COAST}" stroke-width="0.6"/>'
     clip = f'<clipPath id="clip-world"><path d="{_path(rim, True)}"/></clipPath>'
     return _svg(width, height, "world", title, clip, frame, body, box)
@@ -122,7 +122,7 @@ def japan_map(
 
     here = [target for target in targets if _in_japan(target)]
     inside = [event for event in events if west <= event.longitude_deg <= east and south <= event.latitude_deg <= north]
-    body = _layers(here, here, inside, [line for line in coastlines if _touches(line)], project, lambda lon: lon, font_size)
+    body = _layers(here, here, inside, [line for line in coastlines if _touches(line)], project, lambda lon: lon, JAPAN_WIDTH, font_size)
     rectangle = f'width="{JAPAN_WIDTH:.0f}" height="{height:.0f}"'
     frame = f'<rect class="sea" {rectangle} fill="{SEA}"/>'
     return _svg(JAPAN_WIDTH, height, "japan", title, f'<clipPath id="clip-japan"><rect {rectangle}/></clipPath>', frame, body, "")
@@ -221,6 +221,7 @@ def _layers(
     coastlines: Iterable[Polyline],
     project: Projection,
     near: Callable[[float], float],
+    width: float,
     font_size: float,
 ) -> tuple[str, str]:
     """(what is clipped: land, circles, coast, events; what is not: the labels). The highest ratio is drawn last, on top."""
@@ -246,7 +247,7 @@ def _layers(
     strong = [event for event in events if event.magnitude >= NAMED_MAGNITUDE]
     rings = [(*project(near(event.longitude_deg), event.latitude_deg), event_radius(event.magnitude)) for event in strong]
     magnitudes = [
-        _text((x, y - radius - 3), f"M{event.magnitude:.1f}", font_size - 1, "middle", True)
+        _text((x, y - radius - 3), f"M{event.magnitude:.1f}", font_size - 1, "end" if x > width - 20 else "middle", True)
         for event, (x, y, radius) in zip(strong, rings, strict=True)
     ]
     kept_free = [(x - radius - 12, y - radius - font_size - 2, x + radius + 12, y + radius) for x, y, radius in rings]

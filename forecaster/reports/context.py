@@ -191,7 +191,13 @@ def _headline(rows: Sequence[dict[str, Any]]) -> Phrase:
     if all(row["ratio_value"] is None for row in rows):
         return Phrase("headline.unknown")
     notable = _notable(rows)
-    return _above(notable[0]) if notable else Phrase("headline.usual")
+    if notable:
+        return _above(notable[0])
+    unheard = [row for row in rows if row["unheard"] is not None]
+    if unheard:
+        largest = max(unheard, key=lambda row: float(row["unheard"]))
+        return Phrase("headline.unheard", {"magnitude": largest["unheard"], "name": largest["name"]})
+    return Phrase("headline.usual")
 
 
 def _lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
