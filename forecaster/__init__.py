@@ -1,0 +1,38 @@
+"""quakecast's library: daily earthquake probabilities that can be checked. It knows neither Prefect nor the flows.
+
+    from forecaster import Clock, load_settings, open_job, predict
+    job = open_job(load_settings(), Clock(lambda: datetime.now(UTC), simulated=False), ["tokyo-m45"])
+    predict(job.store, job.recipes, job.settings, job.clock)
+
+The names below are the public ones; each is imported when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Clock": "forecaster.clock",
+    "QuakecastError": "forecaster.errors",
+    "Recipe": "forecaster.recipe",
+    "load_recipes": "forecaster.recipe",
+    "Settings": "forecaster.settings",
+    "load_settings": "forecaster.settings",
+    "open_job": "forecaster.pipeline.job",
+    "pull_catalog": "forecaster.pipeline.pull",
+    "train_recipes": "forecaster.pipeline.train",
+    "predict": "forecaster.pipeline.predict",
+    "verify": "forecaster.pipeline.verify",
+    "report_data": "forecaster.pipeline.report",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'forecaster' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
