@@ -1,5 +1,6 @@
 """The steps of the daily job as Prefect tasks: each calls one function of the pipeline, and is tried again where that can help."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import task
@@ -83,4 +84,4 @@ def export_task(work: job.Job) -> list:
 
 @task(name="notify", cache_policy=NO_CACHE)
 def notify_task(work: job.Job) -> messages.NotifyResult:
-    return messages.notify(work)
+    return messages.notify(work, sent_at=datetime.now(UTC))

@@ -1,12 +1,13 @@
 """Send the report to the channels that are set up, through the outbox: each message once a channel, tried again where that can help."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
+from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.notify import channels, outbox
 from forecaster.pipeline.job import Job
@@ -36,11 +37,12 @@ def recipients(settings: Settings) -> dict[str, str]:
     return found
 
 
-def notify(job: Job, *, dry_run: bool = False) -> NotifyResult:
+def notify(job: Job, *, dry_run: bool = False, sent_at: datetime | None = None) -> NotifyResult:
     """Put the newest report into the outbox, then try every message that is due.
 
-    Messages are made from what the store holds now. A message is marked as sent after the receiver took it: where the process dies in
-    between it is sent again, under the same Message-ID or webhook id.
+    A message says what its report said, whenever it is sent; one of an older report is given up, for the newer one takes its place.
+    A message is marked as sent after the receiver took it: where the process dies in between it is sent again, under the same
+    Message-ID or webhook id. `sent_at` is the machine's time, where the job's clock is simulated: receivers refuse an old webhook.
 
     Raises:
         BadInput: no report has been written yet.
@@ -60,10 +62,14 @@ def notify(job: Job, *, dry_run: bool = False) -> NotifyResult:
         return NotifyResult([asdict(row) for row in planned], text="\n".join(lines))
     _store(job, planned)
     with job.store.transaction() as connection:
-        due = _deliveries(ledger.pending_deliveries(connection, now))
-    data = report_data(job.store, job.recipes, job.clock)
+        waiting = _deliveries(ledger.pending_deliveries(connection, now))
+    due = [row for row in waiting if row.subject_id == report["report_id"]]
+    _store(job, [_overtaken(row) for row in waiting if row.subject_id != report["report_id"]])
+    written_at = pd.Timestamp(report["issue_time"]).to_pydatetime()
+    data = report_data(job.store, job.recipes, Clock(lambda: written_at, job.clock.simulated))
+    data = replace(data, report_id=report["report_id"])
     link = f"{job.settings.base_url.rstrip('/')}/{report['path']}" if job.settings.base_url else None
-    senders = _senders(job.settings, data, link, now)
+    senders = _senders(job.settings, data, link, sent_at or now)
     result = NotifyResult(text="nothing was due")
     for row in due:
         done = outbox.deliver([row], senders, now)
@@ -100,6 +106,13 @@ def _senders(settings: Settings, data: ReportData, link: str | None, now: dateti
 
     every = {"email": send_mail, "webhook": send_hook}
     return {channel: send for channel, send in every.items() if channel in recipients(settings)}
+
+
+def _overtaken(row: outbox.Delivery) -> outbox.Delivery:
+    """A message that nobody needs any more."""
+    return replace(
+        row, state="dead", next_try_at=None, last_error=f"a newer report took its place; before that: {row.last_error or 'not tried'}"
+    )
 
 
 def _deliveries(frame: pd.DataFrame) -> list[outbox.Delivery]:

@@ -1,0 +1,206 @@
+"""The daily flow under Prefect, with a USGS server, an SMTP server and a webhook receiver of its own: good days and bad ones."""
+
+import json
+import logging
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows import tasks
+from flows.daily import daily
+from forecaster.errors import BadInput, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NotWritable, StoreBusy
+from forecaster.recipe import load_recipes
+from forecaster.store import ledger
+from tests.flows.conftest import NOW, PASSWORD, RECIPES, WEBHOOK_PATH, WEBHOOK_SECRET
+from tests.support.toys import dump, table
+from tests.support.usgs_server import Fault
+
+RUNS = ("fetch_log", "run")  # every run is noted, also one that has nothing to do
+
+
+def run_daily(**options):
+    return daily(**({"train_mode": "never", "simulated_now": NOW, "languages": ("en",)} | options))
+
+
+def last_run(world):
+    row = table(world.store, "run").sort_values("started_at").iloc[-1]
+    return row["state"], json.loads(row["details"])
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Waits between tries are cut; how often and for what it is tried again stays."""
+    monkeypatch.setattr("forecaster.catalog.politeness.CAP_S", 0.01)
+    for name in ("pull_task", "predict_task", "verify_task"):
+        monkeypatch.setattr(tasks, name, getattr(tasks, name).with_options(retry_delay_seconds=0))
+
+
+def test_a_good_day_is_stored_written_and_told_once(world, impatient):
+    """The service is away for the first seven requests: five tries of the client, then the task's second try."""
+    world.usgs.faults.append(Fault("status", times=7, status=503))
+    done = run_daily(train_mode="due", max_epochs=1, recipes=["athens", "tokyo-m45"])
+    assert (done["state"], done["problems"], done["not_scoreable"]) == ("success", [], {})
+    assert done["pulled"]["new_revisions"] == 1
+    assert [asked.status for asked in world.usgs.requests[:8]] == [503] * 7 + [200]
+    assert set(done["trained"]) == {"athens"} and set(done["not_trained"]) == {"tokyo-m45"}
+    assert last_run(world) == ("success", json.loads(json.dumps(done)))
+    rows = table(world.store, "forecast")
+    assert sorted(rows["model_kind"]) == ["climatology", "climatology", "convlstm"]
+    assert rows.groupby("recipe_id")["published"].sum().to_dict() == {"athens": 1, "tokyo-m45": 1}
+    assert set(rows["mode"]) == {"replay"} and not rows["degraded"].any() and set(rows["run_id"]) == {done["run_id"]}
+    out = world.settings.output
+    assert done["pages"] == [str(out / "reports" / "2024-01-02T1200Z-replay.en.html")]
+    assert "Tokyo" in (out / "reports" / "2024-01-02T1200Z-replay.en.html").read_text(encoding="utf-8")
+    assert len(json.loads((out / "predictions.json").read_text(encoding="utf-8"))["predictions"]) == 2
+    (mail,), (document,) = world.smtp.messages, world.hook.received
+    (report,) = table(world.store, "report").to_dict("records")
+    assert document["report_id"] == report["report_id"] and world.hook.paths == [WEBHOOK_PATH]
+    assert mail["To"] == "a@example.org, b@example.org" and world.smtp.encrypted == [True]
+    assert table(world.store, "delivery")["state"].tolist() == ["sent", "sent"]
+    assert world.settings.published.is_file()
+
+
+def test_the_same_moment_again_changes_nothing_and_sends_nothing(world):
+    run_daily()
+    before, pages = dump(world.store, *RUNS), {path: path.read_bytes() for path in world.settings.output.rglob("*") if path.is_file()}
+    assert run_daily()["state"] == "success"
+    assert dump(world.store, *RUNS) == before
+    assert {path: path.read_bytes() for path in world.settings.output.rglob("*") if path.is_file()} == pages
+    assert len(table(world.store, "run")) == 1
+    assert len(world.smtp.messages) == len(world.hook.received) == 1
+
+
+def test_a_failing_service_is_tried_again_and_the_day_goes_on_with_what_is_stored(world, impatient):
+    world.usgs.faults.append(Fault("status", times=1000, status=500))
+    done = run_daily(recipes=list(RECIPES))
+    assert done["state"] == "partial" == last_run(world)[0]
+    assert len(world.usgs.requests) == 3 * 5  # three tries of the task, five of the client in each
+    rows = table(world.store, "forecast")
+    assert len(rows) == 2 and rows["degraded"].all()
+    assert rows["degraded_reason"].str.startswith("USGS could not be read (").all()
+    assert rows["degraded_reason"].str.contains("answers HTTP 500, 5 tries; check the network or run again later").all()
+    assert rows["degraded_reason"].str.endswith("; forecast made from what was stored").all()
+    assert any(problem.startswith("pull: ") for problem in done["problems"])
+    assert len(world.smtp.messages) == 1 and "HTTP 500" in Path(done["pages"][0]).read_text(encoding="utf-8")
+
+
+def test_without_a_network_the_day_goes_on(world, impatient, monkeypatch):
+    monkeypatch.setenv("QUAKECAST_USGS_URL", "http://127.0.0.1:9")  # nobody listens there
+    done = run_daily(recipes=list(RECIPES))
+    assert done["state"] == "partial"
+    rows = table(world.store, "forecast")
+    assert rows["degraded_reason"].str.contains("cannot be reached").all() and len(rows) == 2
+    assert table(world.store, "fetch_log")["note"].str.startswith("no connection").sum() == 15
+    assert table(world.store, "delivery")["state"].tolist() == ["sent", "sent"]
+
+
+def test_a_corrupt_model_folder_gives_way_to_the_usual_rate(world, caplog):
+    recipe_hash = load_recipes(world.settings.recipe_folder)["athens"].recipe_hash
+    folder = world.settings.models / "athens" / "broken"
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text('{"format": 1}')
+    row = {
+        "model_id": "broken",
+        "recipe_id": "athens",
+        "kind": "convlstm",
+        "recipe_hash": recipe_hash,
+        "directory": "athens/broken",
+        "data_as_of": NOW - timedelta(days=1),
+        "champion": True,
+        "decision": "",
+        "details": {},
+        "created_at": NOW - timedelta(days=1),
+        "code_version": "0",
+    }
+    with world.store.transaction() as connection:
+        ledger.add_model(connection, row)
+    with caplog.at_level(logging.ERROR, "forecaster"):
+        done = run_daily(recipes=["athens"])
+    assert done["state"] == "partial"
+    (said,) = table(world.store, "forecast").to_dict("records")
+    assert said["model_kind"] == "climatology" and said["published"] and said["degraded"]
+    assert said["degraded_reason"].startswith("the model could not be loaded (") and "train again" in said["degraded_reason"]
+    assert "\n" not in said["degraded_reason"]
+    assert len([record for record in caplog.records if record.name.startswith("forecaster") and record.levelno >= logging.ERROR]) == 1
+    assert done["problems"] == [said["degraded_reason"]]
+
+
+def test_an_output_folder_that_cannot_be_written_leaves_the_forecasts_stored(world):
+    world.settings.output.write_text("a file in the way")
+    done = run_daily(recipes=list(RECIPES))
+    assert done["state"] == "partial" == last_run(world)[0]
+    assert [problem.split(":")[0] for problem in done["problems"]] == ["report", "export"]
+    assert all("cannot write" in problem for problem in done["problems"])
+    assert len(table(world.store, "forecast")) == 2 and done["pages"] == []
+    assert not world.smtp.messages and world.settings.published.is_file()
+
+
+def test_our_own_bug_fails_the_run_at_once_and_says_so(world, impatient, monkeypatch):
+    calls = []
+
+    def broken(*_arguments, **_options):
+        calls.append(1)
+        raise KeyError("our own bug")
+
+    monkeypatch.setattr("forecaster.pipeline.predict.predict", broken)
+    with pytest.raises(KeyError, match="our own bug"):
+        run_daily(recipes=["istanbul"])
+    state, details = last_run(world)
+    assert len(calls) == 1 and state == "failed" and "our own bug" in details["problems"][-1]
+    assert table(world.store, "forecast").empty and not world.smtp.messages
+    assert table(world.store, "run").iloc[0]["finished_at"] == NOW
+
+
+def test_bad_input_starts_no_run(world):
+    with pytest.raises(BadInput, match="unknown recipe 'atlantis'"):
+        run_daily(recipes=["atlantis"])
+    assert table(world.store, "run").empty
+
+
+def test_on_the_machine_s_clock_the_first_forecast_is_official(world):
+    done = daily(train_mode="never", recipes=["istanbul"], languages=("en",), send=False)
+    (said,) = table(world.store, "forecast").to_dict("records")
+    assert (said["mode"], said["official"]) == ("prospective", True)
+    assert done["state"] == "success" and not world.smtp.messages
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        *((kind("x"), True) for kind in (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy)),
+        *((kind("x"), False) for kind in (CatalogRefused, BadInput, NotWritable, KeyError)),
+    ],
+)
+def test_only_what_heals_is_tried_again(error, expected):
+    from prefect.states import Failed
+
+    assert tasks.heals(None, None, Failed(data=error)) is expected
+
+
+def test_no_secret_is_written_anywhere(world, prefect_home, caplog, capfd):
+    """A refused login and a failing webhook say where and what, never a password, a secret or the path of an address."""
+    world.smtp.login = ("quake", "another password")
+    world.hook.statuses[:] = [500]
+    with caplog.at_level(logging.DEBUG, "forecaster"):
+        done = run_daily(recipes=["istanbul"])
+    assert done["state"] == "partial" and "email to 2 by 127.0.0.1: " in done["problems"][0] and "(535)" in done["problems"][0]
+    assert done["problems"][1].startswith("webhook to http://127.0.0.1:") and "answered 500" in done["problems"][1]
+    assert table(world.store, "delivery").set_index("channel")["state"].to_dict() == {"email": "dead", "webhook": "failed"}
+    printed = capfd.readouterr()
+    told = {"log": caplog.text, "printed": printed.out + printed.err, "rows": str(dump(world.store)), "result": str(done)}
+    texts = {name: text.encode() for name, text in told.items()} | prefect_files(prefect_home, f"daily run {done['run_id']}: 1 forecasts")
+    texts |= {str(path): path.read_bytes() for path in world.home.rglob("*") if path.is_file()}
+    for secret in (PASSWORD, WEBHOOK_SECRET, WEBHOOK_SECRET.removeprefix("whsec_"), WEBHOOK_PATH.rpartition("/")[2]):
+        assert [name for name, text in texts.items() if secret.encode() in text] == [], secret
+
+
+def prefect_files(folder, last_line):
+    """What Prefect has written, once its log has reached its database."""
+    for _ in range(100):
+        found = {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        if any(last_line.encode() in text for text in found.values()):
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{last_line!r} did not reach Prefect's database")

@@ -1,0 +1,182 @@
+"""The outbox over real SMTP and HTTP: each message once, refusals final, failures tried again later, under the same id."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from forecaster.clock import Clock
+from forecaster.errors import BadInput
+from forecaster.notify.channels import message_id
+from forecaster.notify.outbox import delivery_id
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.messages import notify
+from forecaster.pipeline.pages import write_report
+from forecaster.pipeline.predict import predict
+from forecaster.settings import load_settings
+from tests.support.smtp_server import SmtpServer
+from tests.support.toys import cover, dump, quake, table, write
+from tests.support.webhook_server import WebhookServer
+
+FIRST_WAIT = timedelta(minutes=5)
+SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
+MAIL_FROM = "Quakecast <quake@example.org>"
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The machine's minute: the receiver of a webhook compares its timestamp with its own clock."""
+    return datetime.now(UTC).replace(second=0, microsecond=0)
+
+
+@pytest.fixture
+def servers():
+    with SmtpServer() as smtp, WebhookServer(SECRET) as hook:
+        yield smtp, hook
+
+
+@pytest.fixture
+def job(store, settings, recipes, servers, now):
+    """make(moment): the job as of a moment, with both channels set up, for a toy catalogue read until `now`."""
+    smtp, hook = servers
+    write(store, quake("us1", now - timedelta(days=700)), quake("us2", now - timedelta(days=300)))
+    cover(store, now)
+    both = {
+        "smtp_host": "127.0.0.1",
+        "smtp_port": smtp.port,
+        "smtp_security": "none",
+        "mail_from": MAIL_FROM,
+        "mail_to": "a@example.org",
+        "webhook_url": f"http://127.0.0.1:{hook.port}/hook",
+        "webhook_secret": SECRET,
+        "webhook_allow_private": True,
+    }
+
+    def make(moment=now, **changes) -> Job:
+        made = load_settings(home=settings.home, **(both | changes))
+        return Job(made, store, [recipes["tokyo-m45"]], Clock(lambda: moment, simulated=False), "run")
+
+    return make
+
+
+@pytest.fixture
+def report(job, store, settings, recipes, now) -> str:
+    """A report of `now`; its id."""
+    predict(store, [recipes["tokyo-m45"]], settings, job().clock)
+    return write_report(job(), ["en"]).report_id
+
+
+def outbox_row(store, channel):
+    return table(store, "delivery").set_index("channel").loc[channel]
+
+
+def test_each_channel_gets_the_report_once_under_an_id_that_follows_from_it(job, report, store, servers, now):
+    smtp, hook = servers
+    assert [row["state"] for row in notify(job()).rows] == ["sent", "sent"]
+    assert notify(job()).rows == [] and notify(job(now + timedelta(days=3))).text == "nothing was due"
+    (mail,), (document,) = smtp.messages, hook.received
+    assert mail["Message-ID"] == message_id(report, MAIL_FROM)
+    assert hook.ids == [delivery_id(report, "webhook")] and document["report_id"] == report
+    assert set(table(store, "delivery")["attempts"]) == {1}
+
+
+def test_a_dry_run_sends_and_stores_nothing(job, report, store, servers):
+    smtp, hook = servers
+    before = dump(store)
+    told = notify(job(), dry_run=True)
+    assert told.text.splitlines() == [
+        "email to 1 by 127.0.0.1: pending, due",
+        f"webhook to http://127.0.0.1:{hook.port}: pending, due",
+    ]
+    assert dump(store) == before and not smtp.messages and not hook.paths
+    notify(job())
+    assert "email to 1 by 127.0.0.1: sent" in notify(job(), dry_run=True).text.splitlines()
+
+
+def test_a_mail_that_is_refused_for_good_is_not_tried_again(job, report, store, servers, now):
+    smtp, hook = servers
+    smtp.answers["a@example.org"] = "550 no such mailbox"
+    result = notify(job())
+    assert len(result.failed) == 1 and "refused all 1 recipients (550)" in result.failed[0]
+    assert len(hook.received) == 1
+    smtp.answers.clear()
+    notify(job(now + timedelta(days=2)))
+    assert outbox_row(store, "email")["state"] == "dead" and not smtp.messages
+
+
+def test_a_greylisted_mail_is_sent_later_once_as_it_was_first_meant(job, report, store, servers, now):
+    smtp, _ = servers
+    smtp.answers["a@example.org"] = "451 try again later"
+    notify(job())
+    row = outbox_row(store, "email")
+    assert (row["state"], row["next_try_at"]) == ("failed", now + FIRST_WAIT) and "451" in row["last_error"]
+    smtp.answers.clear()
+    later = job(now + timedelta(minutes=2))
+    predict(store, later.recipes, later.settings, later.clock, reissue=True, problem="the sky fell")
+    assert notify(job(now + FIRST_WAIT - timedelta(seconds=1))).rows == []
+    for minutes in (5, 6, 600):
+        notify(job(now + timedelta(minutes=minutes)))
+    (mail,) = smtp.messages
+    assert mail["Message-ID"] == message_id(report, MAIL_FROM)
+    assert "the sky fell" not in mail.get_body(("plain",)).get_content()
+    row = outbox_row(store, "email")
+    assert (row["state"], row["attempts"], row["last_error"], row["sent_at"]) == ("sent", 2, None, now + FIRST_WAIT)
+
+
+@pytest.mark.parametrize(("status", "state"), [(410, "dead"), (500, "failed")])
+def test_a_webhook_is_given_up_or_tried_again_as_the_receiver_says(job, report, store, servers, now, status, state):
+    _, hook = servers
+    hook.statuses[:] = [status, 204]
+    assert f"answered {status}" in notify(job()).failed[0]
+    row = outbox_row(store, "webhook")
+    assert row["state"] == state and (row["next_try_at"] == now + FIRST_WAIT) is (state == "failed")
+    later = now + FIRST_WAIT - timedelta(seconds=30)
+    assert notify(job(later)).rows == []
+    notify(job(now + FIRST_WAIT), sent_at=now)
+    told = [delivery_id(report, "webhook")]
+    assert hook.ids == told * (2 if state == "failed" else 1)
+    assert [document["report_id"] for document in hook.received] == [report] * len(hook.ids)
+    assert outbox_row(store, "webhook")["state"] == ("sent" if state == "failed" else "dead")
+
+
+def test_a_newer_report_takes_the_place_of_one_that_could_not_be_sent(job, report, store, servers, now):
+    """After a day without a mail server people get today's mail, and not yesterday's beside it."""
+    smtp, _ = servers
+    smtp.answers["a@example.org"] = "451 try again later"
+    notify(job())
+    smtp.answers.clear()
+    later = job(now + timedelta(minutes=30))
+    predict(store, later.recipes, later.settings, later.clock, reissue=True, problem="the sky fell")
+    newer = write_report(later, ["en"]).report_id
+    result = notify(later, sent_at=now)
+    assert newer != report and not result.failed and "the sky fell" in smtp.messages[0].get_body(("plain",)).get_content()
+    assert [mail["Message-ID"] for mail in smtp.messages] == [message_id(newer, MAIL_FROM)]
+    row = table(store, "delivery").set_index(["subject_id", "channel"]).loc[(report, "email")]
+    assert row["state"] == "dead" and row["last_error"].startswith("a newer report took its place; before that: SMTP server")
+
+
+@pytest.mark.parametrize("address", ["http://169.254.169.254/latest", "http://[fe80::1]/hook", "http://127.0.0.1:9/hook"])
+def test_a_webhook_to_an_inner_address_is_refused_before_it_is_sent(job, report, store, address):
+    result = notify(job(webhook_url=address, webhook_allow_private=not address.startswith("http://127")))
+    assert "leads to an address that webhooks must not reach" in result.failed[0]
+    assert outbox_row(store, "webhook")["state"] == "dead" and outbox_row(store, "email")["state"] == "sent"
+
+
+def test_a_replay_tells_the_receivers_the_machine_s_time(job, report, store, servers, now):
+    """The webhook's receiver refuses a timestamp that is five minutes old; a replayed job's clock may be years behind."""
+    smtp, hook = servers
+    then = now - timedelta(days=200)
+    write_report(job(then), ["en"])
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM report WHERE report_id = $id", {"id": report})
+    assert not notify(job(then), sent_at=now).failed
+    assert hook.rejected == 0 and len(hook.received) == 1
+    assert smtp.messages[0]["Date"].datetime == now
+    assert set(table(store, "delivery")["sent_at"]) == {then}
+
+
+def test_without_a_report_or_a_channel_there_is_nothing_to_send(job, store, settings):
+    with pytest.raises(BadInput, match="no report to send yet"):
+        notify(job())
+    assert notify(job(smtp_host="", webhook_url="")).text.startswith("no channel is set up")
+    assert table(store, "delivery").empty
