@@ -1,0 +1,94 @@
+"""The report's pages and its index: written whole, listed, noted; and what happens where they cannot be written."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from forecaster.clock import Clock
+from forecaster.errors import BadInput, NotWritable
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.pages import write_report
+from forecaster.pipeline.predict import predict
+from tests.support.toys import cover, dump, quake, table, write
+
+NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def job(store, settings, recipes):
+    """make(moment, simulated): a job for one recipe that was forecast at NOW from a toy catalogue."""
+    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", datetime(2023, 6, 1, tzinfo=UTC)))
+    cover(store, NOW)
+
+    def make(moment=NOW, simulated=False) -> Job:
+        return Job(settings, store, [recipes["tokyo-m45"]], Clock(lambda: moment, simulated), "run-1")
+
+    return make
+
+
+def said(job: Job) -> Job:
+    predict(job.store, job.recipes, job.settings, job.clock, target_day=date(2024, 1, 3))
+    return job
+
+
+def names(folder) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_page_a_language_an_index_and_a_row(job, store, settings):
+    written = write_report(said(job()), ["en", "ja"])
+    assert names(settings.output) == ["index.html", "reports/2024-01-02T1200Z.en.html", "reports/2024-01-02T1200Z.ja.html"]
+    assert [page.relative_to(settings.output).as_posix() for page in written.pages] == names(settings.output)[1:]
+    english, japanese = (page.read_text(encoding="utf-8") for page in written.pages)
+    assert 'lang="en"' in english and "2024-01-02T1200Z.ja.html" in english
+    assert 'lang="ja"' in japanese and "2024-01-02T1200Z.en.html" in japanese and "東京" in japanese
+    (row,) = table(store, "report").to_dict("records")
+    assert (row["report_id"], row["run_id"], row["mode"]) == (written.report_id, "run-1", "live")
+    assert (row["path"], row["issue_time"]) == ("reports/2024-01-02T1200Z.en.html", NOW)
+    assert row["forecasts_sha256"] == written.data.forecasts_sha256 and row["forecasts_sha256"] in english
+
+
+def test_the_index_lists_the_newest_first_and_keeps_the_older(job, settings):
+    write_report(said(job()), ["en"])
+    write_report(job(NOW + timedelta(hours=1)), ["en"])
+    index = (settings.output / "index.html").read_text(encoding="utf-8")
+    first, second = index.find("reports/2024-01-02T1300Z.en.html"), index.find("reports/2024-01-02T1200Z.en.html")
+    assert 0 < first < second
+
+
+def test_a_replay_is_marked_in_the_name_and_on_the_page(job, store, settings):
+    written = write_report(said(job(simulated=True)), ["en"])
+    assert written.pages[0].name == "2024-01-02T1200Z-replay.en.html"
+    assert "eplay" in written.pages[0].read_text(encoding="utf-8")
+    assert table(store, "report")["mode"].tolist() == ["replay"]
+
+
+def test_the_same_moment_writes_the_same_bytes_and_one_row(job, store, settings):
+    write_report(said(job()), ["en"])
+    pages, rows = {name: (settings.output / name).read_bytes() for name in names(settings.output)}, dump(store)
+    write_report(job(), ["en"])
+    assert {name: (settings.output / name).read_bytes() for name in names(settings.output)} == pages and dump(store) == rows
+
+
+def test_a_page_is_replaced_by_a_rename(job, settings):
+    """Who has the old page open goes on reading it whole: the new one is another file under the same name."""
+    page = write_report(said(job()), ["en"]).pages[0]
+    whole = page.read_text(encoding="utf-8")
+    page.write_text("an older page")
+    with page.open(encoding="utf-8") as reader:
+        write_report(job(), ["en"])
+        assert reader.read() == "an older page"
+    assert page.read_text(encoding="utf-8") == whole
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_no_report_is_noted(job, store, settings):
+    settings.output.write_text("a file in the way")
+    with pytest.raises(NotWritable, match=r"cannot write .*choose a folder that can be written") as caught:
+        write_report(said(job()), ["en"])
+    assert "\n" not in str(caught.value) and table(store, "report").empty
+
+
+def test_an_unknown_language_is_told_before_anything_is_written(job, store, settings):
+    with pytest.raises(BadInput, match="tlh"):
+        write_report(said(job()), ["tlh"])
+    assert table(store, "report").empty and not settings.output.exists()
