@@ -15,6 +15,7 @@ from forecaster.clock import Clock
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.models import climatology
 from forecaster.models.base import Dataset, dataset_from_events
+from forecaster.models.spans import evaluation_spans
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version
@@ -170,7 +171,12 @@ def train_recipe(
 
 
 def training_set(recipe: Recipe, known: Known) -> Dataset:
-    """All target days whose outcome was final at `known.as_of`, with the reference that each could have had at its own issue time."""
+    """All target days whose outcome was final at `known.as_of`, with the reference that each could have had at its own issue time.
+
+    Raises:
+        NotScoreable: the catalogue has not been read for this recipe, or for less than the year that a reference needs.
+        NotTrainable: what is fitted could not be judged: a span has no target day with a reference.
+    """
     labelled = labelled_days(recipe, known)
     days = labelled.days
     reference = np.full(len(days), np.nan)
@@ -178,7 +184,15 @@ def training_set(recipe: Recipe, known: Known) -> Dataset:
     reference[first:] = climatology.daily_probability(
         labelled.happened, days.target_starts_us, days.target_ends_us, days.cut_us[int(first) :]
     )
-    return dataset_from_events(recipe, known.inputs, days, labelled.happened, reference)
+    dataset = dataset_from_events(recipe, known.inputs, days, labelled.happened, reference)
+    spans = evaluation_spans(dataset.happened, recipe)
+    for name, span in (("validation", spans.validation), ("test", spans.test)):
+        if span is None or not (dataset.happened & np.isfinite(reference))[span.slice].any():
+            raise NotTrainable(
+                f"{recipe.id}: no target day of the {name} span has a usual rate to be judged against, which needs a year of settled days "
+                f"before it; {len(days)} settled days are too few, read an earlier start of the catalogue"
+            )
+    return dataset
 
 
 def evaluate(fitted: "Fitted", recipe: Recipe) -> dict:

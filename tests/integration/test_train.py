@@ -115,7 +115,7 @@ def test_without_a_sign_climatology_stays_published(worlds, settings):
 
 
 def test_no_day_of_any_span_is_later_than_45_days_before_as_of(home):
-    store, settings, recipe, row = home
+    _, settings, recipe, row = home
     record = json.loads((settings.models / row["directory"] / "model.json").read_text())
     last = [date.fromisoformat(span["last_day"]) for span in record["spans"].values()]
     assert max(last) == LAST_LABEL
@@ -186,6 +186,21 @@ def test_one_that_cannot_be_trained_does_not_stop_the_others(fresh):
     assert list(result.trained) == [recipe.id]
     assert "not scoreable: catalogue starts at M 4.5" in result.skipped["unread"]
     assert "every span needs days with and without the target" in result.skipped["never"]
+
+
+@pytest.mark.parametrize(
+    ("days", "reason"),
+    [
+        (300, "no reference rate: the catalogue covers 251 target days, at least 365 are needed"),
+        (440, "no target day of the validation span has a usual rate to be judged against"),
+    ],
+)
+def test_a_catalogue_too_short_for_a_usual_rate_trains_nothing_and_says_so(store, settings, days, reason):
+    """The usual rate of a day needs 365 days that were settled, 45 days after their end, when it was issued."""
+    tiny.fill(store, NOW, sign=True, start=(NOW - timedelta(days=days)).replace(hour=0))
+    recipe = tiny_recipe(settings.home / "recipes")
+    result = train_recipes(store, [recipe], settings, CLOCK, ONE_EPOCH)
+    assert not result.trained and reason in result.skipped[recipe.id] and "\n" not in result.skipped[recipe.id]
 
 
 def test_a_failed_fit_leaves_the_old_model_in_place(home):

@@ -43,17 +43,18 @@ def write_tiny_recipe(folder: Path, **changes: object) -> Path:
     return write_recipe(folder, **(SMALL | changes))
 
 
-def fill(store: Store, end: datetime, *, sign: bool, seed: int = 1) -> None:
-    """Three years to `end`: on 30 % of the days an M5.5 in the next cell (the sign) and on 30 % an M5 at the centre (the target).
+def fill(store: Store, end: datetime, *, sign: bool, start: datetime = READ_FROM, seed: int = 1) -> None:
+    """All that was read from `start` to `end`: an M5.5 in the next cell (the sign) on 30 % of the days, an M5 at the centre (the target)
+    on 30 %.
 
     With `sign` the target comes on the day after each sign and on no other; without, the two are drawn apart.
     """
     rng = np.random.default_rng(seed)
-    days = (end - READ_FROM).days - 1
+    days = (end - start).days - 1
     signs = rng.random(days) < 0.3
     targets = np.roll(signs, 1) if sign else rng.random(days) < 0.3
-    noon = READ_FROM.astimezone(UTC).replace(hour=12)
+    noon = start.astimezone(UTC).replace(hour=12)
     rows = [quake(f"sign{day}", noon + timedelta(days=day), 5.5, place=NEXT_CELL) for day in np.flatnonzero(signs).tolist()]
     rows += [quake(f"hit{day}", noon + timedelta(days=day), 5.0, place=CENTRE) for day in np.flatnonzero(targets).tolist()]
     write(store, *rows)
-    cover(store, end)
+    cover(store, end, start=start)
