@@ -66,7 +66,7 @@ def _pull(work: job.Job, done: dict) -> str | None:
         pulled = tasks.pull_task(work)
     except CatalogError as error:
         done["problems"].append(f"pull: {error}")
-        return f"USGS could not be read ({error}); forecast made from what was stored"
+        return "USGS could not be read; the forecast is made from what was stored before"
     done["pulled"] = vars(pulled)
     return f"rows of the catalogue could not be believed: {pulled.quarantined}" if pulled.quarantined else None
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.tasks import exponential_backoff
 
 from forecaster.console import progress
 from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, StoreBusy
@@ -24,8 +23,8 @@ def heals(_task: Any, _run: Any, state: Any) -> bool:
 
 @task(
     name="pull",
-    retries=2,
-    retry_delay_seconds=exponential_backoff(backoff_factor=15),
+    retries=1,
+    retry_delay_seconds=30,
     retry_jitter_factor=1,
     retry_condition_fn=heals,
     cache_policy=NO_CACHE,

@@ -62,7 +62,10 @@ def example(text: str) -> str:
 @click.pass_context
 def main(ctx: click.Context, home: Path | None, verbose: bool) -> None:
     """Daily earthquake probabilities that can be checked. No official warning; nobody can predict time and place of an earthquake."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    console = logging.StreamHandler()
+    console.addFilter(lambda record: verbose or not record.name.startswith("prefect"))  # it tells failures that we tell in one line
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[console])
     ctx.obj = load_settings(**({"home": home} if home else {}))
 
 
