@@ -13,7 +13,9 @@ from forecaster.pipeline.export import export
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import predict
 from forecaster.pipeline.verify import verify
+from forecaster.settings import load_settings
 from forecaster.store import ledger
+from forecaster.store.database import open_store
 from tests.support.toys import cover, quake, table, write
 
 NOW = datetime(2024, 1, 3, 22, tzinfo=UTC)  # 4 January in Tokyo and in Istanbul: the next day of both is the 5th
@@ -28,9 +30,11 @@ DATES = {
 }
 
 
-@pytest.fixture
-def job(store, settings, recipes) -> Job:
-    """Forecasts of 1 to 5 January for a toy catalogue read until NOW, where one recipe has a fitted model on record."""
+@pytest.fixture(scope="module")
+def job(tmp_path_factory, recipes) -> Job:
+    """Forecasts of 1 to 5 January for a toy catalogue read until NOW, where one recipe has a fitted model on record. Not written to."""
+    settings = load_settings(home=tmp_path_factory.mktemp("exported"))
+    store = open_store(settings.database)
     write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", HIT, 5.6), quake("us3", HIT + timedelta(hours=1), 4.4))
     cover(store, NOW)
     chosen = [recipes["tokyo-m45"], recipes["istanbul"]]

@@ -1,7 +1,9 @@
 """The outbox over real SMTP and HTTP: each message once, refusals final, failures tried again later, under the same id."""
 
 import base64
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from forecaster.pipeline.messages import notify
 from forecaster.pipeline.pages import write_report
 from forecaster.pipeline.predict import predict
 from forecaster.settings import load_settings
+from forecaster.store.database import open_store
 from tests.support.smtp_server import SmtpServer
 from tests.support.toys import cover, dump, quake, table, write
 from tests.support.webhook_server import WebhookServer
@@ -23,7 +26,7 @@ SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode
 MAIL_FROM = "Quakecast <quake@example.org>"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def now() -> datetime:
     """The machine's minute: the receiver of a webhook compares its timestamp with its own clock."""
     return datetime.now(UTC).replace(second=0, microsecond=0)
@@ -35,12 +38,22 @@ def servers():
         yield smtp, hook
 
 
-@pytest.fixture
-def job(store, settings, recipes, servers, now):
-    """make(moment): the job as of a moment, with both channels set up, for a toy catalogue read until `now`."""
-    smtp, hook = servers
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory, recipes, now) -> tuple[Path, str]:
+    """A database with a toy catalogue read until `now`, a forecast and its report; and the report's id."""
+    settings = load_settings(home=tmp_path_factory.mktemp("reported"))
+    store = open_store(settings.database)
     write(store, quake("us1", now - timedelta(days=700)), quake("us2", now - timedelta(days=300)))
     cover(store, now)
+    work = Job(settings, store, [recipes["tokyo-m45"]], Clock(lambda: now, simulated=False), "run")
+    predict(store, work.recipes, settings, work.clock)
+    return store.path, write_report(work, ["en"]).report_id
+
+
+@pytest.fixture
+def job(store, settings, recipes, servers, now):
+    """make(moment): the job as of a moment, with both channels set up."""
+    smtp, hook = servers
     both = {
         "smtp_host": "127.0.0.1",
         "smtp_port": smtp.port,
@@ -60,10 +73,10 @@ def job(store, settings, recipes, servers, now):
 
 
 @pytest.fixture
-def report(job, store, settings, recipes, now) -> str:
-    """A report of `now`; its id."""
-    predict(store, [recipes["tokyo-m45"]], settings, job().clock)
-    return write_report(job(), ["en"]).report_id
+def report(reported, store) -> str:
+    """The store is one with a report of `now`; its id."""
+    shutil.copyfile(reported[0], store.path)
+    return reported[1]
 
 
 def outbox_row(store, channel):
