@@ -12,7 +12,7 @@ from forecaster.pipeline import job, train
 from forecaster.settings import load_settings
 
 
-@flow(name="daily", flow_run_name="daily-{target_date}", log_prints=False)
+@flow(name="daily", log_prints=False)
 def daily(
     target_date: date | None = None,
     recipes: list[str] | None = None,

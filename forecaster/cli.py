@@ -132,7 +132,7 @@ def pull(settings: Settings, as_json: bool) -> None:
 @main.command(epilog=example("quakecast train --recipe niigata-m45 --max-minutes 2"))
 @recipe_options
 @click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Training time per recipe (default: the recipe's own).")
-@click.option("--max-epochs", type=click.IntRange(min=1), help="Epochs of each fit; repeats a fit that a budget had cut.")
+@click.option("--max-epochs", type=click.IntRange(min=0), help="Epochs of each fit; repeats a fit that a budget had cut.")
 @click.option("--evaluate-only", is_flag=True, help="Fit and score on the test span, but leave the served model as it is.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for TensorBoard logs.")
 @json_option

@@ -34,6 +34,7 @@ RETRAIN_AFTER = timedelta(days=7)
 BOOTSTRAP_SEED = 20110311
 EVALUATION_SHARE = 0.5  # of a recipe's minutes; the served fit has the rest
 FEWEST_MINUTES = 0.1
+MOST_UNDEFINED = 0.05  # share of resamples without a target day, above which an interval rests on too few events to publish by
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -131,7 +132,7 @@ def train_recipe(
         tensorboard_dir=logs / "served" if logs else None,
     )
     gain = _gain(served.predictions, "validation", recipe, probability="corrected")
-    champion = bool(np.isfinite(gain.low) and gain.low > 0)
+    champion = bool(gain.undefined_share <= MOST_UNDEFINED and np.isfinite(gain.low) and gain.low > 0)
     decision = _decision(champion, gain)
     details = {
         "evaluation": evaluation,
