@@ -25,18 +25,20 @@ def cautions(rows: Sequence[dict[str, Any]], notable: Sequence[dict[str, Any]]) 
             said.append(Phrase("caution.unproven", {"name": notable[0]["name"]}))
     unheard = [row for row in rows if row["unheard"] is not None]
     if unheard:
-        names = ", ".join(f"{row['name']} (M {row['unheard']})" for row in unheard[:NAMED_PLACES])
+        names = ", ".join(f"{row['name']} (M {row['unheard'][0]:.1f})" for row in unheard[:NAMED_PLACES])
         said.append(Phrase("caution.unheard", {"names": names, "more": "" if len(unheard) <= NAMED_PLACES else ", …"}))
     return said
 
 
-def unheard_magnitude(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> str | None:
-    """The magnitude of the largest recent earthquake that matters here and that the published figure, a usual rate, knows nothing of."""
+def unheard_event(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> tuple[float, float] | None:
+    """(magnitude, distance in km) of the largest recent earthquake that matters here and that the published usual rate knows nothing of."""
     if recipe.model_kind != "climatology":
         return None
     large = [event for event in events if event.magnitude >= max(LARGE_MAGNITUDE, recipe.threshold_mag + 1.0)]
-    reach_km = recipe.radius_km + AFTERSHOCK_REACH_KM
+    distances_km = [float(great_circle_km(recipe.lat, recipe.lng, event.latitude_deg, event.longitude_deg)) for event in large]
     near = [
-        event.magnitude for event in large if great_circle_km(recipe.lat, recipe.lng, event.latitude_deg, event.longitude_deg) <= reach_km
+        (event.magnitude, distance_km)
+        for event, distance_km in zip(large, distances_km, strict=True)
+        if distance_km <= recipe.radius_km + AFTERSHOCK_REACH_KM
     ]
-    return f"{max(near):.1f}" if near else None
+    return max(near, key=lambda found: (found[0], -found[1])) if near else None

@@ -9,7 +9,7 @@ from datetime import UTC, date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from forecaster.reports.cautions import cautions, unheard_magnitude
+from forecaster.reports.cautions import cautions, unheard_event
 from forecaster.reports.charts import MapTarget
 from forecaster.reports.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
 from forecaster.reports.words import (
@@ -118,9 +118,9 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -
         flags.append(Phrase("flag.not_scoreable", {"reason": recipe.not_scoreable_reason}))
     if recipe.mode == "prospective" and not recipe.official:
         flags.append(Phrase("flag.not_official"))
-    unheard = unheard_magnitude(recipe, data.events)
+    unheard = unheard_event(recipe, data.events)
     if unheard is not None:
-        flags.append(Phrase("flag.unheard", {"magnitude": unheard}))
+        flags.append(Phrase("flag.unheard", {"magnitude": f"{unheard[0]:.1f}"}))
     kind = recipe.model_kind if recipe.model_kind in ("climatology", "convlstm") else None
     return {
         "number": number,
@@ -195,8 +195,8 @@ def _headline(rows: Sequence[dict[str, Any]]) -> Phrase:
         return _above(notable[0])
     unheard = [row for row in rows if row["unheard"] is not None]
     if unheard:
-        largest = max(unheard, key=lambda row: float(row["unheard"]))
-        return Phrase("headline.unheard", {"magnitude": largest["unheard"], "name": largest["name"]})
+        nearest = min(unheard, key=lambda row: (-row["unheard"][0], row["unheard"][1]))
+        return Phrase("headline.unheard", {"magnitude": f"{nearest['unheard'][0]:.1f}", "name": nearest["name"]})
     return Phrase("headline.usual")
 
 

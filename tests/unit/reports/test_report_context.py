@@ -150,8 +150,9 @@ def test_a_usual_rate_near_a_recent_large_earthquake_says_that_it_does_not_know_
     niigata = replace(forecast("niigata", 0.0096, 0.0096), lat=37.900865, lng=139.023056, radius_km=150.0, threshold_mag=4.5)
     told = [replace(niigata, model_kind="climatology"), replace(niigata, recipe_id="net", model_kind="convlstm")]
     rows = context_of(*told, events=(noto,))
-    assert {row["id"]: row["unheard"] for row in rows["rows"]} == {"niigata": "7.5", "net": None}
+    assert {row["id"]: row["unheard"] for row in rows["rows"]} == {"niigata": (7.5, pytest.approx(163, abs=2)), "net": None}
     assert [caution.key for caution in rows["cautions"]] == ["caution.unheard"]
+    assert (rows["headline"].key, rows["headline"].values["name"]) == ("headline.unheard", "Niigata")
     far = replace(noto, latitude_deg=37.4976 - 5.0)
     for other in (far, replace(noto, magnitude=5.9)):
         quiet = context_of(*told, events=(other,))
