@@ -131,7 +131,9 @@ def pull(settings: Settings, as_json: bool) -> None:
 
 @main.command(epilog=example("quakecast train --recipe niigata-m45 --max-minutes 2"))
 @recipe_options
-@click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Training time per recipe (default: the recipe's own).")
+@click.option(
+    "--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Minutes per recipe, to an epoch's end (default: its own)."
+)
 @click.option("--max-epochs", type=click.IntRange(min=0), help="Epochs of each fit; repeats a fit that a budget had cut.")
 @click.option("--evaluate-only", is_flag=True, help="Fit and score on the test span, but leave the served model as it is.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for TensorBoard logs.")
@@ -157,7 +159,7 @@ def train(settings: Settings, recipes, everything, max_minutes, max_epochs, eval
 @main.command(epilog=example("quakecast predict --recipe tokyo --target-date 2024-01-03"))
 @recipe_options
 @click.option("--target-date", "--target_date", help="Day to forecast, YYYY-MM-DD (default: the next local day of each recipe).")
-@click.option("--tz", help="Time zone in which 'the next day' is meant (default: each recipe's own).")
+@click.option("--tz", help="Time zone in which 'the next day' is meant; without a --target-date (default: each recipe's own).")
 @click.option("--reissue", is_flag=True, help="Issue once more: a new row supersedes the old one; the first is still the one scored.")
 @json_option
 @click.pass_obj

@@ -211,7 +211,7 @@ class UsgsClient:
                 raise CatalogUnreachable(f"{problem}, and asks to wait {wish:.0f} s (more than {LONGEST_WAIT_S:.0f} s); run again then")
             pause = backoff_s(tries, self._rng) if wish is None else wish
             self.fetch_log[-1]["note"] += f"; waited {pause:.1f} s"
-            log.warning("%s; waiting %.1f s, then try %d of %d", problem, pause, tries + 1, self._max_tries)
+            log.info("%s; waiting %.1f s, then try %d of %d", problem, pause, tries + 1, self._max_tries)
             self._sleep(pause)
         raise CatalogUnreachable(f"{problem}, {self._max_tries} tries; check the network or run again later")
 

@@ -72,8 +72,10 @@ def predict(
         mode = forecast_mode(clock, window)
         if mode == "prospective" and not reissue:
             kept = _official(store, recipe, window)
-            if kept:
-                result.forecast_ids += kept
+            if len(kept):
+                result.forecast_ids += kept["forecast_id"].tolist()
+                if kept["degraded"].any():
+                    result.degraded[recipe.id] = str(kept["degraded_reason"].iloc[0])
                 continue
         due = issue_time(days[recipe.id], recipe.zone, recipe.issue_local_time)
         as_of = min(now, due)
@@ -91,7 +93,7 @@ def predict(
             "issue_time": due if mode == "hindcast" else now,
             "as_of": as_of,
             "mode": mode,
-            "official": mode == "prospective" and not _official(store, recipe, window),
+            "official": mode == "prospective" and _official(store, recipe, window).empty,
             "recipe_hash": recipe.recipe_hash,
             "target_hash": recipe.target_hash,
             "code_version": config.code_version(),
@@ -146,12 +148,11 @@ def _issue(store: Store, recipe: Recipe, settings: config.Settings, known: Known
     return [{**row, **flags} for row in said]
 
 
-def _official(store: Store, recipe: Recipe, window: TimeWindow) -> list[str]:
-    """The ids of the official issue for this recipe and window, all its models; empty where there is none."""
+def _official(store: Store, recipe: Recipe, window: TimeWindow) -> pd.DataFrame:
+    """The rows of the official issue for this recipe and window, all its models; empty where there is none."""
     with store.transaction() as connection:
         stored = ledger.forecasts_for(connection, recipe.id, window.start)
-    official = stored[stored["official"] & (stored["target_hash"] == recipe.target_hash)]
-    return official["forecast_id"].tolist()
+    return stored[stored["official"] & (stored["target_hash"] == recipe.target_hash)]
 
 
 def _identified(row: dict) -> dict:

@@ -50,7 +50,7 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
         }
         silent_mode: Mode = "replay" if clock.simulated else "prospective"
         rows = [_recipe_forecast(connection, recipe, last.get(recipe.id), known, silent_mode) for recipe in recipes]
-        changes = ledger.changes_between(connection, now - timedelta(days=1), now + timedelta(microseconds=1))
+        changes = ledger.changes_between(connection, now - timedelta(days=1), now)
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
         said = [row["forecast_id"] for row in last.values() if row["recipe_id"] in {recipe.id for recipe in recipes}]
         sha256 = forecasts_sha256(ledger.forecasts_of_issue(connection, said).to_dict("records"))

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from forecaster.models.spans import evaluation_spans
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version
-from forecaster.store import ledger
+from forecaster.store import catalogue, ledger
 from forecaster.store.database import Store
 from forecaster.timewindow import from_us, local_day
 from forecaster.verification import scores
@@ -60,11 +60,18 @@ class TrainResult:
 
 def due(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
     """Ids of the recipes without a model of their present recipe, or with one older than a week; those meant to be relied on first."""
-    now = clock.now()
+    until = data_until(store, clock)
     with store.transaction() as connection:
-        models = {recipe.id: ledger.serving_model(connection, recipe.id, recipe.recipe_hash, now) for recipe in recipes}
-    wanted = [recipe for recipe in recipes if (model := models[recipe.id]) is None or now - model["data_as_of"] >= RETRAIN_AFTER]
+        models = {recipe.id: ledger.serving_model(connection, recipe.id, recipe.recipe_hash, until) for recipe in recipes}
+    wanted = [recipe for recipe in recipes if (model := models[recipe.id]) is None or until - model["data_as_of"] >= RETRAIN_AFTER]
     return [recipe.id for recipe in sorted(wanted, key=lambda recipe: recipe.comparison_only is not None)]
+
+
+def data_until(store: Store, clock: Clock) -> datetime:
+    """What a model trained now may claim to know: the clock's time, or where the last reading ended if that is earlier."""
+    with store.transaction() as connection:
+        coverage = catalogue.read_coverage(connection)
+    return clock.now() if coverage.empty else min(clock.now(), coverage["span_end"].max().to_pydatetime())
 
 
 def train_recipes(
@@ -74,8 +81,7 @@ def train_recipes(
 
     Each model is stored with its evaluation and the decision whether it is published. A failed fit leaves the old model in place.
     """
-    as_of = clock.now()
-    known = load_known(store, as_of)
+    known = load_known(store, data_until(store, clock))
     started = time.monotonic()
     result = TrainResult()
     for done, recipe in enumerate(recipes):

@@ -115,8 +115,8 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -
     first, last = _local_days(recipe)
     flags = [Phrase("flag.degraded", {"reason": recipe.degraded_reason})] if recipe.degraded_reason else []
     if recipe.not_scoreable_reason:
-        flags.append(Phrase("flag.not_scoreable", {"reason": recipe.not_scoreable_reason}))
-    if recipe.mode == "prospective" and not recipe.official:
+        flags.append(Phrase("flag.not_scoreable", {"reason": recipe.not_scoreable_reason.removeprefix("not scoreable: ")}))
+    if recipe.mode == "prospective" and not recipe.official and recipe.probability is not None:
         flags.append(Phrase("flag.not_official"))
     unheard = unheard_event(recipe, data.events)
     if unheard is not None:

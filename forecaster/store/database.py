@@ -157,8 +157,11 @@ def query(path: Path, sql: str, parameters: list | None = None) -> pd.DataFrame:
         raise BadInput(f"there is no published database at {path} yet; make one with `quakecast run` or `quakecast pull`")
     connection = _connect(path, read_only=True)
     try:
-        if not connection.extract_statements(sql):
-            raise BadInput('the query is empty; write one such as "SELECT count(*) FROM event"')
+        connection.execute("SET enable_external_access = false")
+        statements = connection.extract_statements(sql)
+        if len(statements) != 1:
+            wrong = "is empty" if not statements else f"has {len(statements)} statements"
+            raise BadInput(f'the query {wrong}; write one such as "SELECT count(*) FROM event"')
         return connection.execute(sql, parameters or []).df()
     except duckdb.Error as error:
         raise BadInput(f"the query failed: {_one_line(error)}") from None

@@ -148,18 +148,18 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
 
 
 def changes_between(connection: Connection, start: datetime, end: datetime) -> dict:
-    """What [start, end) brought: revised events, outcomes that turned round, quarantined rows by reason, the last pull."""
+    """What (start, end] brought: events revised after an earlier pull, outcomes turned round, quarantined rows by reason, the last pull."""
     span = {"start": start, "end": end}
     revised = connection.execute(
-        "SELECT count(DISTINCT event_key) FROM event_revision r WHERE observed_at >= $start AND observed_at < $end AND source = 'usgs' "
-        "AND EXISTS (SELECT 1 FROM event_revision o WHERE o.event_key = r.event_key AND o.known_at < $start)",
+        "SELECT count(DISTINCT event_key) FROM event_revision r WHERE observed_at > $start AND observed_at <= $end AND source = 'usgs' "
+        "AND EXISTS (SELECT 1 FROM event_revision o WHERE o.event_key = r.event_key AND o.source = 'usgs' AND o.known_at <= $start)",
         span,
     ).fetchone()
-    turned = connection.execute("SELECT count(*) FROM outcome WHERE changed AND as_of >= $start AND as_of < $end", span).fetchone()
+    turned = connection.execute("SELECT count(*) FROM outcome WHERE changed AND as_of > $start AND as_of <= $end", span).fetchone()
     bad = connection.execute(
-        "SELECT reason, count(*) FROM quarantine WHERE observed_at >= $start AND observed_at < $end GROUP BY reason ORDER BY reason", span
+        "SELECT reason, count(*) FROM quarantine WHERE observed_at > $start AND observed_at <= $end GROUP BY reason ORDER BY reason", span
     ).fetchall()
-    pull = connection.execute("SELECT max(read_at) FROM coverage WHERE read_at < $end", {"end": end}).fetchone()
+    pull = connection.execute("SELECT max(read_at) FROM coverage WHERE read_at <= $end", {"end": end}).fetchone()
     assert revised is not None and turned is not None and pull is not None
     return {"revised_events": revised[0], "turned_outcomes": turned[0], "quarantined": dict(bad), "last_pull_at": pull[0]}
 

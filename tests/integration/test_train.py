@@ -218,9 +218,13 @@ def test_a_failed_fit_leaves_the_old_model_in_place(home):
 
 
 def test_a_model_trained_later_is_not_used_for_an_earlier_day(home):
-    """A model of 4 January must not make the hindcast of the 3rd; before the first model there is none at all."""
+    """A model of 4 January must not make the hindcast of the 3rd; before the first model there is none at all.
+
+    What a model claims to know ends where the last reading did, so the later days are read first.
+    """
     store, settings, recipe, row = home
     later = NOW + timedelta(days=2)
+    cover(store, later, start=NOW)
     newer = train_recipes(store, [recipe], settings, Clock.standing_at(later), ONE_EPOCH).trained[recipe.id]
     assert newer["model_id"] != row["model_id"]
     machine = Clock(lambda: later, simulated=False)
@@ -235,6 +239,8 @@ def test_due_are_the_untrained_the_changed_and_those_a_week_old(home):
     store, _, recipe, _ = home
     assert due(store, [recipe], CLOCK) == []
     week = timedelta(days=7)
+    assert due(store, [recipe], Clock.standing_at(NOW + week)) == [], "nothing has been read since: there is nothing to learn"
+    cover(store, NOW + week, start=NOW)
     assert due(store, [recipe], Clock.standing_at(NOW + week - timedelta(microseconds=1))) == []
     assert due(store, [recipe], Clock.standing_at(NOW + week)) == [recipe.id]
     assert due(store, [changed(recipe, dropout=0.2)], CLOCK) == [recipe.id]
