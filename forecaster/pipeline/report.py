@@ -4,13 +4,13 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecaster import settings as config
 from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
+from forecaster.pipeline.gain import gain_over_reference
 from forecaster.pipeline.known import Known, load_known
 from forecaster.pipeline.predict import forecasts_sha256
 from forecaster.recipe import Recipe
@@ -27,13 +27,10 @@ from forecaster.reports.contract import (
 from forecaster.store import ledger
 from forecaster.store.database import Connection, Store
 from forecaster.timewindow import issue_time, local_day, next_local_day
-from forecaster.verification.intervals import DailyGain, information_gain_intervals
-from forecaster.verification.scores import log_likelihood
 
 EVENTS_DAYS = 7
 EVENTS_MIN_MAGNITUDE = 4.5
 HISTORY_DAYS = 90
-BOOTSTRAP_SEED = 20110311
 
 
 def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData:
@@ -148,10 +145,8 @@ def _track_record(connection: Connection, recipe: Recipe, mode: str) -> TrackRec
     happened = settled["happened"].to_numpy(dtype=bool)
     if not happened.any():
         return TrackRecord(settled_days=len(settled), hits=0)
-    local_days = np.array([local_day(_utc(start), recipe.zone) for start in settled["target_start"]], dtype="datetime64[D]")
     said, reference = settled["probability"].to_numpy(), settled["reference_probability"].to_numpy()
-    gain = DailyGain(local_days, log_likelihood(happened, said) - log_likelihood(happened, reference), happened)
-    _, pooled = information_gain_intervals({recipe.id: gain}, np.random.default_rng(BOOTSTRAP_SEED))
+    pooled = gain_over_reference(recipe, map(_utc, settled["target_start"]), happened, said, reference)
     enough = happened.sum() >= 10
     return TrackRecord(
         settled_days=len(settled),

@@ -16,6 +16,7 @@ from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.models import climatology
 from forecaster.models.base import Dataset, dataset_from_events
 from forecaster.models.spans import evaluation_spans
+from forecaster.pipeline.gain import gain_over_reference
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version
@@ -23,7 +24,7 @@ from forecaster.store import catalogue, ledger
 from forecaster.store.database import Store
 from forecaster.timewindow import from_us, local_day
 from forecaster.verification import scores
-from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
+from forecaster.verification.intervals import Interval
 
 if TYPE_CHECKING:
     from forecaster.models.convlstm_training import Epoch, Fitted
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRAIN_AFTER = timedelta(days=7)
-BOOTSTRAP_SEED = 20110311
 EVALUATION_SHARE = 0.5  # of a recipe's minutes; the served fit has the rest
 FEWEST_MINUTES = 0.1
 MOST_UNDEFINED = 0.05  # share of resamples without a target day, above which an interval rests on too few events to publish by
@@ -241,9 +241,7 @@ def _gain(predictions: pd.DataFrame, name: str, recipe: Recipe, probability: str
     """Information gain over climatology on a span. The calibration is fitted on a later span than validation: judge that by "corrected"."""
     rows = _span(predictions, name)
     happened, said, reference = _columns(rows, probability)
-    days = np.array([local_day(from_us(us), recipe.zone) for us in rows["target_start_us"]], dtype="datetime64[D]")
-    daily = DailyGain(days, scores.log_likelihood(happened, said) - scores.log_likelihood(happened, reference), happened)
-    return information_gain_intervals({recipe.id: daily}, np.random.default_rng(BOOTSTRAP_SEED))[1]
+    return gain_over_reference(recipe, map(from_us, rows["target_start_us"]), happened, said, reference)
 
 
 def _numbers(gain: Interval) -> dict:

@@ -12,8 +12,19 @@ _STORED = (
     "place, updated_at, observed_at, known_at, known_at_source, source, content_md5"
 )
 _CONTENT = (
-    "event_id, array_to_string(list_sort(ids), ','), epoch_us(origin_time), latitude_deg, longitude_deg, depth_km, magnitude, "
-    "magnitude_type, event_type, status, net, place, epoch_us(updated_at)"
+    "event_id",
+    "array_to_string(list_sort(ids), ',')",
+    "epoch_us(origin_time)",
+    "latitude_deg",
+    "longitude_deg",
+    "depth_km",
+    "magnitude",
+    "magnitude_type",
+    "event_type",
+    "status",
+    "net",
+    "place",
+    "epoch_us(updated_at)",
 )
 
 
@@ -36,7 +47,7 @@ def write_revisions(connection: Connection, frame: pd.DataFrame) -> WriteCount:
     keys, merges = _resolve_keys(connection, frame)
     incoming = frame.assign(event_key=keys)
     connection.register("incoming", incoming)
-    content = ", ".join(f"coalesce(({part.strip()})::VARCHAR, '')" for part in _split(_CONTENT))
+    content = ", ".join(f"coalesce(({part})::VARCHAR, '')" for part in _CONTENT)
     connection.execute(
         f"CREATE TEMP TABLE fresh AS SELECT * REPLACE (ids::VARCHAR[] AS ids, magnitude_type::VARCHAR AS magnitude_type, "
         f"event_type::VARCHAR AS event_type, net::VARCHAR AS net, place::VARCHAR AS place), md5(concat_ws('|', {content})) AS content_md5 "
@@ -58,16 +69,6 @@ def write_revisions(connection: Connection, frame: pd.DataFrame) -> WriteCount:
     connection.execute("DROP TABLE fresh")
     new = _count(connection) - before
     return WriteCount(new, len(frame) - new, len(merges))
-
-
-def _split(columns: str) -> list[str]:
-    parts, depth, start = [], 0, 0
-    for index, char in enumerate(columns):
-        depth += (char == "(") - (char == ")")
-        if char == "," and depth == 0:
-            parts.append(columns[start:index])
-            start = index + 1
-    return [*parts, columns[start:]]
 
 
 def _count(connection: Connection) -> int:

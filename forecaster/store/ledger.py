@@ -135,7 +135,7 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
     That is the next window that has not begun yet, else the last one; of several issues for it the newest.
     """
     frame = connection.execute(
-        "SELECT f.*, m.details AS model_details, m.model_id AS fitted_model_id, m.decision FROM forecast f "
+        "SELECT f.*, m.details AS model_details FROM forecast f "
         "LEFT JOIN model m ON m.recipe_id = f.recipe_id AND m.recipe_hash = f.recipe_hash AND m.data_as_of <= f.as_of "
         "WHERE f.published AND f.issue_time <= $now AND f.target_hash IN (SELECT unnest($hashes)) "
         "QUALIFY row_number() OVER (PARTITION BY f.recipe_id "
