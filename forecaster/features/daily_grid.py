@@ -34,6 +34,7 @@ class GridEvents:
 
     origin_time_us: np.ndarray
     known_at_us: np.ndarray
+    known_until_us: np.ndarray
     cell: np.ndarray
     energy_j: np.ndarray
     depth_km: np.ndarray
@@ -81,6 +82,7 @@ def place_on_grid(events: Events, recipe: Recipe) -> GridEvents:
     return GridEvents(
         origin_time_us=inside.origin_time_us,
         known_at_us=inside.known_at_us,
+        known_until_us=inside.known_until_us,
         cell=cell[cell >= 0],
         energy_j=10.0 ** (4.8 + 1.5 * np.minimum(inside.magnitude, MAX_MAGNITUDE)),
         depth_km=np.where(has_depth, inside.depth_km, 0.0),
@@ -135,7 +137,8 @@ def day_summary(grid: GridEvents, days: TargetDays) -> np.ndarray:
 def _inputs(grid: GridEvents, days: TargetDays) -> tuple[np.ndarray, np.ndarray]:
     """(sample x window_days + day, event index) of every input: happened before the cut and known at the cut."""
     slot, event = pairs_between(grid.origin_time_us, days.day_starts_us, days.day_ends_us)
-    known = grid.known_at_us[event] <= days.cut_us[slot // days.window_days]
+    cut_us = days.cut_us[slot // days.window_days]
+    known = (grid.known_at_us[event] <= cut_us) & (cut_us < grid.known_until_us[event])
     return slot[known], event[known]
 
 

@@ -1,16 +1,19 @@
 """The catalogue as arrays: the one input of features, labels and references."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
+NEVER = np.iinfo(np.int64).max
+
 
 @dataclass(frozen=True)
 class Events:
-    """Earthquakes sorted by origin time; six arrays of shape (n,).
+    """Versions of earthquakes sorted by origin time; arrays of shape (n,).
 
-    `known_at_us` says when an event became known; what is not known at an issue time is not an input of that issue.
+    A version is an input of an issue time t if known_at_us <= t < known_until_us: from when it became known until a later version of
+    the same earthquake took its place, or the earthquake was deleted. `known_until_us` is NEVER where nothing did (the default).
     Magnitudes are never missing; a missing depth is NaN. Times are microseconds since the epoch, UTC.
     """
 
@@ -20,8 +23,11 @@ class Events:
     longitude_deg: np.ndarray
     depth_km: np.ndarray
     magnitude: np.ndarray
+    known_until_us: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
+        if not len(self.known_until_us):
+            object.__setattr__(self, "known_until_us", np.full(len(self.origin_time_us), NEVER))
         if np.any(np.diff(self.origin_time_us) < 0):
             raise ValueError("events must be sorted by origin time")
         if np.isnan(self.magnitude).any():
@@ -34,8 +40,16 @@ class Events:
         """The events at these indices, or where this mask is true."""
         return Events(*(getattr(self, name)[selection] for name in _FIELDS))
 
+    def known_at_once(self) -> "Events":
+        """The same versions, as if each had been known at its origin and for ever: what a final catalogue says in hindsight."""
+        return replace(self, known_at_us=self.origin_time_us, known_until_us=np.full(len(self), NEVER))
 
-_FIELDS = ("origin_time_us", "known_at_us", "latitude_deg", "longitude_deg", "depth_km", "magnitude")
+    def visible(self, moment_us: int) -> "Events":
+        """The versions that are an input of this issue time."""
+        return self.take((self.origin_time_us < moment_us) & (self.known_at_us <= moment_us) & (moment_us < self.known_until_us))
+
+
+_FIELDS = ("origin_time_us", "known_at_us", "latitude_deg", "longitude_deg", "depth_km", "magnitude", "known_until_us")
 
 
 def events_from_frame(frame: pd.DataFrame) -> Events:
@@ -45,4 +59,4 @@ def events_from_frame(frame: pd.DataFrame) -> Events:
     """
     frame = frame[frame["magnitude"].notna()].sort_values(["origin_time", "latitude_deg", "longitude_deg"], kind="stable")
     times = [frame[name].astype("datetime64[us, UTC]").astype("int64").to_numpy() for name in ("origin_time", "known_at")]
-    return Events(*times, *(frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in _FIELDS[2:]))
+    return Events(*times, *(frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in _FIELDS[2:6]))

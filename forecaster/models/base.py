@@ -1,6 +1,9 @@
 """What every fitted model is given and what it gives back; plain arrays, no library of any one model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,6 +14,47 @@ from forecaster.features.windows import TargetDays
 from forecaster.recipe import Recipe
 
 TINY = 1e-7
+
+
+@dataclass(frozen=True)
+class History:
+    """What a model of one recipe is fitted on: consecutive target days with final outcomes; arrays of shape (n,).
+
+    inputs: versions of events in the common streams, as they were known at each issue (or in hindsight: `Events.known_at_once`).
+    catalogue: events as outcomes are judged by. happened: bool. reference: the climatology's probability at each day's own issue, NaN
+    where there was none.
+    """
+
+    recipe: Recipe
+    inputs: Events
+    catalogue: Events
+    days: TargetDays
+    happened: np.ndarray
+    reference: np.ndarray
+
+    def until(self, last_day: np.datetime64) -> "History":
+        """The days up to `last_day`, included. Events are not cut: a model reads none after the issue of its last day."""
+        return self.take(self.days.local_days <= last_day)
+
+    def take(self, selection: np.ndarray | slice) -> "History":
+        """The days at these indices, or where this mask is true."""
+        return replace(self, days=self.days.take(selection), happened=self.happened[selection], reference=self.reference[selection])
+
+
+class FittedModel(Protocol):
+    """A model fitted for one recipe. `kind` names it ("etas"); `last_data_day` is the last local day of which anything, also of a
+    pre-training, a prior or a calibration, has entered it."""
+
+    kind: str
+    last_data_day: date
+
+    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): probability of the target on each day, from what was known at its cut. reference (n,): the climatology's."""
+        ...
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write weights, if there are any, into the existing `folder`; returns the JSON-able record that `load` of its module needs."""
+        ...
 
 
 @dataclass(frozen=True)
