@@ -1,0 +1,81 @@
+"""Circles around the world as targets: what a pooled model is trained on.
+
+Each is a recipe like any other, made in code: days in UTC, issued at 23:30 of the day before, one day ahead.
+"""
+
+import numpy as np
+
+from forecaster.errors import NotTrainable
+from forecaster.features.events import Events
+from forecaster.features.geometry import great_circle_km
+from forecaster.recipe import DisplayName, Recipe
+
+RADII_KM = (150.0, 400.0)
+THRESHOLDS = (4.5, 5.0)
+SHARE_OF_LOWER_THRESHOLD = 0.75
+TARGETS_A_YEAR = (2.0, 150.0)
+WINDOW_DAYS = 15
+YEAR_US = 365.25 * 86_400_000_000
+CELL_DEGREES = 2.0
+TRIES_A_CIRCLE = 40
+
+
+def circle_recipe(number: int, latitude_deg: float, longitude_deg: float, radius_km: float, threshold_mag: float) -> Recipe:
+    """The target "M >= threshold within the circle on a UTC day" as a recipe; fields that only networks read have plain values."""
+    return Recipe(
+        id=f"circle-{number:04d}",
+        displayName=DisplayName(en=f"Circle {number}", ja=f"円 {number}"),
+        time_zone="UTC",
+        predict_center_lat=latitude_deg,
+        predict_center_lng=longitude_deg,
+        predict_radius_meters=radius_km * 1000.0,
+        threshold_mag=threshold_mag,
+        window_days=WINDOW_DAYS,
+        predict_range_days=1,
+        grid="regional",
+        grid_cell_km=radius_km / 2,
+        lat_granularity=11,
+        lng_granularity=11,
+        test_ratio=0.25,
+        learning_rate=1e-3,
+        epochs=1,
+        dropout=0.0,
+    )
+
+
+def world_circles(events: Events, count: int, rng: np.random.Generator) -> list[Recipe]:
+    """`count` circles about epicentres drawn from `events`, the catalogue up to where training ends.
+
+    An epicentre is drawn with a weight of 1 / sqrt(events in its cell of 2 by 2 degrees), so that the busiest arcs do not take all.
+    Radii are log-uniform over 150-400 km; three in four have threshold 4.5, the others 5.0. A circle is kept if it saw 2 to 150 target
+    events a year: too few teach nothing, with more every day is one.
+
+    Raises:
+        NotTrainable: after 40 draws a circle there are still fewer.
+    """
+    strong = events.take(events.magnitude >= THRESHOLDS[0])
+    years = (strong.origin_time_us[-1] - strong.origin_time_us[0]) / YEAR_US if len(strong) > 1 else 0.0
+    circles: list[Recipe] = []
+    for draw in _draws(strong, count * TRIES_A_CIRCLE, rng) if years > 0 else ():
+        latitude, longitude = round(float(strong.latitude_deg[draw]), 2), round(float(strong.longitude_deg[draw]), 2)
+        radius_km = round(float(np.exp(rng.uniform(*np.log(RADII_KM)))), 1)
+        threshold = THRESHOLDS[0] if rng.random() < SHARE_OF_LOWER_THRESHOLD else THRESHOLDS[1]
+        inside = great_circle_km(latitude, longitude, strong.latitude_deg, strong.longitude_deg) <= radius_km
+        a_year = np.count_nonzero(inside & (strong.magnitude >= threshold)) / years
+        if TARGETS_A_YEAR[0] <= a_year <= TARGETS_A_YEAR[1]:
+            circles.append(circle_recipe(len(circles), latitude, longitude, radius_km, threshold))
+        if len(circles) == count:
+            return circles
+    raise NotTrainable(
+        f"only {len(circles)} of {count} circles with {TARGETS_A_YEAR[0]:g} to {TARGETS_A_YEAR[1]:g} target events a year were found "
+        f"among {len(strong)} events of M {THRESHOLDS[0]:g} and more; ask for fewer, or load more of the catalogue"
+    )
+
+
+def _draws(events: Events, count: int, rng: np.random.Generator) -> np.ndarray:
+    """int64 (count,): numbers of events, drawn with their weights."""
+    row = np.floor((events.latitude_deg + 90.0) / CELL_DEGREES)
+    column = np.floor((events.longitude_deg + 180.0) / CELL_DEGREES)
+    _, cell, in_cell = np.unique(row * 1000 + column, return_inverse=True, return_counts=True)
+    weight = 1.0 / np.sqrt(in_cell[cell])
+    return rng.choice(len(events), size=count, p=weight / weight.sum())
