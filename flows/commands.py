@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from forecaster.cli import PARTIAL, example, json_option, recipe_options, tell
+from forecaster.cli.common import PARTIAL, example, json_option, recipe_options, tell
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 

@@ -24,7 +24,7 @@ def home(store, settings, monkeypatch) -> Store:
     write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", datetime(2023, 6, 1, tzinfo=UTC), depth_km=None))
     cover(store, NOW - timedelta(minutes=1))
     publish(store, settings.published)
-    monkeypatch.setattr(cli, "machine_clock", lambda: Clock(lambda: NOW, simulated=False))
+    monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW, simulated=False))
     return store
 
 
@@ -79,7 +79,7 @@ def test_a_bad_target_date_leaves_the_store_as_it_was(home, run, day, said):
 
 
 def test_partial_success_is_exit_code_3(home, run, monkeypatch):
-    monkeypatch.setattr(cli, "machine_clock", lambda: Clock(lambda: NOW + timedelta(hours=30), simulated=False))
+    monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW + timedelta(hours=30), simulated=False))
     old = run("predict", "--recipe", "tokyo-m45")
     assert old.exit_code == 3 and "tokyo-m45" in old.stdout and "the catalogue is 30 hours old" in old.stderr
     nothing = run("predict", "--recipe", "niigata")
@@ -112,7 +112,7 @@ def test_verify_and_status(home, run, settings):
 
 
 def test_status_of_old_data_is_exit_code_3(home, run, monkeypatch):
-    monkeypatch.setattr(cli, "machine_clock", lambda: Clock(lambda: NOW + timedelta(days=3), simulated=False))
+    monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW + timedelta(days=3), simulated=False))
     result = run("status")
     assert result.exit_code == 3 and "the catalogue is 72 hours old" in result.stdout
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from forecaster.cli import main, tell
+from forecaster.cli import main
+from forecaster.cli.common import tell
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {"pull", "train", "predict", "verify", "report", "notify", "export", "serve", "sql", "status", "recipes"}

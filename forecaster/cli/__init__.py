@@ -1,0 +1,57 @@
+"""The command line: `quakecast COMMAND`. Each command is one step of the daily job; `run` is the whole.
+
+Exit codes: 0 success; 1 failure; 2 bad input; 3 partial (done, but degraded: the table or --json says what is missing).
+A module of this package names its commands in `COMMANDS`; what is heavy is imported inside them.
+"""
+
+import logging
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+
+from forecaster.cli import daily, data, models, recipes
+from forecaster.errors import QuakecastError
+from forecaster.settings import code_version, load_settings
+
+
+class _Group(click.Group):
+    """Shows our own errors as one line each, with their exit code, and finds commands that other packages register."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *(entry.name for entry in entry_points(group="quakecast.commands"))})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        found = super().get_command(ctx, name)
+        for entry in entry_points(group="quakecast.commands") if found is None else ():
+            if entry.name == name:
+                return entry.load()
+        return found
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **extra)
+        except QuakecastError as error:
+            for line in str(error).splitlines():
+                click.echo(f"quakecast: {line}", err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(code_version(), prog_name="quakecast")
+@click.option("--home", type=click.Path(path_type=Path), help="Data folder (QUAKECAST_HOME; default ./quakecast-data).")
+@click.option("-v", "--verbose", is_flag=True, help="Say what is done.")
+@click.pass_context
+def main(ctx: click.Context, home: Path | None, verbose: bool) -> None:
+    """Daily earthquake probabilities that can be checked. No official warning; nobody can predict time and place of an earthquake."""
+    console = logging.StreamHandler()
+    console.addFilter(lambda record: verbose or not record.name.startswith("prefect"))  # it tells failures that we tell in one line
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[console])
+    ctx.obj = load_settings(**({"home": home} if home else {}))
+
+
+for command in (*daily.COMMANDS, *models.COMMANDS, *recipes.COMMANDS, *data.COMMANDS):
+    main.add_command(command)

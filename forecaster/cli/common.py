@@ -1,0 +1,60 @@
+"""What the commands share: options, the job they work on, how they tell what came of it."""
+
+import json
+import math
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecaster.clock import Clock
+from forecaster.settings import Settings
+
+if TYPE_CHECKING:
+    from forecaster.pipeline.job import Job
+
+PARTIAL = 3
+
+
+def machine_clock() -> Clock:
+    """The machine's own clock."""
+    return Clock(lambda: datetime.now(UTC), simulated=False)
+
+
+def open_job(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":
+    """The job of these recipes (all, where none is named), on the machine's clock."""
+    from forecaster.pipeline import job
+
+    return job.open_job(settings, machine_clock(), recipes)
+
+
+def example(text: str) -> str:
+    """The epilog of a command's help."""
+    return f"\b\nExample:\n  {text}"
+
+
+def recipe_options(command: Any) -> Any:
+    command = click.option("--all", "everything", is_flag=True, help="All recipes (the default where none is named).")(command)
+    return click.option("--recipe", "--recipe_id", "recipes", multiple=True, metavar="ID", help="A recipe; may be repeated.")(command)
+
+
+def json_option(command: Any) -> Any:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")(command)
+
+
+def tell(as_json: bool, document: dict, text: str) -> None:
+    """The result of a command, for a script or for a person."""
+    click.echo(json.dumps(_plain(document), ensure_ascii=False, indent=2, default=str, allow_nan=False) if as_json else text)
+
+
+def _plain(value: Any) -> Any:
+    """The same in what JSON has: missing numbers and times are null, times are ISO 8601."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, date):
+        return value.isoformat() if value == value else None  # NaT equals nothing
+    return value

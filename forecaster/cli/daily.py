@@ -1,0 +1,128 @@
+"""The steps of the daily job, one command each."""
+
+import sys
+from datetime import date
+from zoneinfo import ZoneInfo, available_timezones
+
+import click
+
+from forecaster.cli.common import PARTIAL, example, json_option, open_job, recipe_options, tell
+from forecaster.errors import BadInput
+from forecaster.settings import Settings
+from forecaster.timewindow import next_local_day, parse_day
+
+
+@click.command(epilog=example("quakecast pull"))
+@json_option
+@click.pass_obj
+def pull(settings: Settings, as_json: bool) -> None:
+    """Read what USGS has learnt since the last pull into the database."""
+    from forecaster.console import progress
+    from forecaster.pipeline.job import publish_copy, usgs_client
+    from forecaster.pipeline.pull import pull_catalog
+
+    job = open_job(settings)
+    with progress("reading USGS") as update:
+        result = pull_catalog(
+            job.store,
+            usgs_client(job),
+            job.recipes,
+            job.clock,
+            job.run_id,
+            settings.recipe_streams,
+            lambda done, total: update(done, total, ""),
+        )
+    publish_copy(job)
+    tell(as_json, vars(result), f"{result.rows_read} rows in {result.requests} requests, {result.new_revisions} new versions of events")
+    if result.quarantined:
+        click.echo(f"quakecast: rows that could not be believed: {result.quarantined}; see the table quarantine", err=True)
+        sys.exit(PARTIAL)
+
+
+@click.command(epilog=example("quakecast predict --recipe tokyo --target-date 2024-01-03"))
+@recipe_options
+@click.option("--target-date", "--target_date", help="Day to forecast, YYYY-MM-DD (default: the next local day of each recipe).")
+@click.option("--tz", help="Time zone in which 'the next day' is meant; without a --target-date (default: each recipe's own).")
+@click.option("--reissue", is_flag=True, help="Issue once more: a new row supersedes the old one; the first is still the one scored.")
+@json_option
+@click.pass_obj
+def predict(settings: Settings, recipes, everything, target_date, tz, reissue, as_json) -> None:
+    """Forecast a day with every model of every recipe, and store it."""
+    from forecaster.pipeline import predict as step
+    from forecaster.pipeline.job import publish_copy
+    from forecaster.store import ledger
+
+    day: date | None = parse_day(target_date) if target_date else None
+    if tz and tz not in available_timezones():
+        raise BadInput(f"--tz {tz!r} is no IANA time zone; write it like Asia/Tokyo")
+    job = open_job(settings, recipes)
+    if tz and day is None:
+        day = next_local_day(job.clock.now(), ZoneInfo(tz))
+    result = step.predict(job.store, job.recipes, settings, job.clock, target_day=day, run_id=job.run_id, reissue=reissue)
+    publish_copy(job)
+    with job.store.transaction() as connection:
+        rows = ledger.forecasts_of_issue(connection, result.forecast_ids)
+    shown = rows.to_dict("records")
+    tell(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown))
+    for recipe_id, reason in {**result.not_scoreable, **result.degraded}.items():
+        click.echo(f"quakecast: {recipe_id}: {reason}", err=True)
+    if result.degraded or not shown:
+        sys.exit(PARTIAL)
+
+
+def _forecast_lines(rows: list[dict]) -> str:
+    from forecaster.console import chance
+
+    said = [row for row in rows if row["published"]]
+    return "\n".join(
+        f"{row['recipe_id']:16} {row['target_start']:%Y-%m-%d %H:%M}Z to {row['target_end']:%Y-%m-%d %H:%M}Z  "
+        f"{chance(row['probability'])} (usual {chance(row['reference_probability'])}), {row['model_kind']}, {row['mode']}"
+        for row in said
+    )
+
+
+@click.command(epilog=example("quakecast verify"))
+@recipe_options
+@json_option
+@click.pass_obj
+def verify(settings: Settings, recipes, everything, as_json) -> None:
+    """Settle the outcomes of ended forecasts and score them."""
+    from forecaster.pipeline import verify as step
+    from forecaster.pipeline.job import publish_copy
+
+    job = open_job(settings, recipes)
+    result = step.verify(job.store, job.recipes, job.clock)
+    publish_copy(job)
+    text = f"{len(result.settled)} outcomes written, {len(result.turned)} turned round, {result.waiting} waiting, {result.scored} scored"
+    tell(as_json, vars(result), text)
+
+
+@click.command(epilog=example("quakecast report --language ja"))
+@click.option("--language", type=click.Choice(["en", "ja"]), multiple=True, help="Language of the page (default: both).")
+@json_option
+@click.pass_obj
+def report(settings: Settings, language, as_json) -> None:
+    """Write the report page from what the database holds now."""
+    from forecaster.pipeline import pages
+
+    job = open_job(settings)
+    written = pages.write_report(job, language or ("en", "ja"))
+    tell(as_json, {"report_id": written.report_id, "pages": [str(page) for page in written.pages]}, "\n".join(map(str, written.pages)))
+
+
+@click.command(epilog=example("quakecast notify --dry-run"))
+@click.option("--dry-run", is_flag=True, help="Show what would be sent.")
+@json_option
+@click.pass_obj
+def notify(settings: Settings, dry_run, as_json) -> None:
+    """Send the newest report to every channel that is set up; each message once."""
+    from forecaster.pipeline import messages
+
+    job = open_job(settings)
+    result = messages.notify(job, dry_run=dry_run)
+    tell(as_json, {"deliveries": result.rows}, result.text)
+    if result.failed:
+        sys.exit(PARTIAL)
+
+
+COMMANDS = (pull, predict, verify, report, notify)
