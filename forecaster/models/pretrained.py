@@ -1,0 +1,139 @@
+"""Pre-trained, pooled artefacts that come with the package: `data/<kind>-<data_until>/` with `pretrained.json` and its files.
+
+`data_until` is the last UTC day of which anything, input or outcome, went into the training. `pretrained.json` names every file with its
+SHA-256, and what the training was: circles, seed, code, settings. Nothing is read that does not match it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from forecaster.errors import CorruptModel, NotWritable
+
+FORMAT = 1
+RECORD_FILE = "pretrained.json"
+RECORD_KEYS = ("format", "kind", "data_until", "files", "circles", "seed", "code")
+PURGE_DAYS = 16
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """One artefact, its files checked against `record` (the whole of pretrained.json)."""
+
+    kind: str
+    data_until: date
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def first_day(self) -> date:
+        """The first target day it may forecast: 16 whole days lie between it and `data_until`."""
+        return first_day_after(self.data_until)
+
+    @property
+    def sha256(self) -> str:
+        """Of the files' own hashes, by name: another training has another one."""
+        return _digest(json.dumps(self.record["files"], sort_keys=True).encode())
+
+
+def packaged() -> Path:
+    """Where the artefacts of the package lie."""
+    return Path(str(resources.files("forecaster.models").joinpath("data")))
+
+
+def first_day_after(last_data_day: date) -> date:
+    """The first target day that may be forecast with data that end with `last_data_day`: a purge of 16 days lies between."""
+    return last_data_day + timedelta(days=PURGE_DAYS + 1)
+
+
+def newest_before(kind: str, day: date, folder: Path | None = None) -> Pretrained | None:
+    """The newest artefact of `kind` that may forecast the target `day`; None where all of them have seen too much, or there is none.
+
+    Raises:
+        CorruptModel: the one found is not what its pretrained.json says.
+    """
+    fitting = [(until, path) for until, path in _dated(kind, folder or packaged()) if first_day_after(until) <= day]
+    return load_pretrained(max(fitting)[1]) if fitting else None
+
+
+def of_data_until(kind: str, data_until: date, folder: Path | None = None) -> Pretrained:
+    """The artefact of `kind` whose data end with this very day.
+
+    Raises:
+        CorruptModel: there is none, or it is not what its pretrained.json says.
+    """
+    return load_pretrained((folder or packaged()) / f"{kind}-{data_until}")
+
+
+def load_pretrained(folder: Path) -> Pretrained:
+    """The artefact of this folder, every file checked.
+
+    Raises:
+        CorruptModel: a file is missing, the record is no record of ours or of another folder, or a file is not the one it names.
+    """
+    path = folder / RECORD_FILE
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CorruptModel(f"{path} cannot be read ({error}); install quakecast again") from error
+    missing = [key for key in RECORD_KEYS if key not in record] if isinstance(record, dict) else list(RECORD_KEYS)
+    if missing:
+        raise CorruptModel(f"{path} lacks {', '.join(missing)}; install quakecast again")
+    if record["format"] != FORMAT or folder.name != f"{record['kind']}-{record['data_until']}":
+        raise CorruptModel(
+            f"{path} says {record['kind']!r} to {record['data_until']}, format {record['format']!r}, and does not belong in {folder.name} "
+            f"(format {FORMAT}); install quakecast again"
+        )
+    for name, expected in record["files"].items():
+        try:
+            found = _digest((folder / name).read_bytes())
+        except OSError as error:
+            raise CorruptModel(f"{folder / name} cannot be read ({error.strerror}); install quakecast again") from error
+        if found != expected:
+            raise CorruptModel(f"{folder / name} is not the file of the training: its SHA-256 is {found[:12]}…, not {expected[:12]}…")
+    return Pretrained(record["kind"], date.fromisoformat(record["data_until"]), folder, record)
+
+
+def write_pretrained(folder: Path, kind: str, data_until: date, files: Mapping[str, bytes], record: Mapping[str, Any]) -> Pretrained:
+    """Write `files` and pretrained.json into `folder/<kind>-<data_until>` (made if need be) and give it back, loaded.
+
+    record: JSON-able; must hold circles, seed and code (ValueError otherwise: our own bug).
+
+    Raises:
+        NotWritable: the folder cannot be written.
+    """
+    whole = {
+        "format": FORMAT,
+        "kind": kind,
+        "data_until": data_until.isoformat(),
+        "files": {name: _digest(content) for name, content in sorted(files.items())},
+    } | dict(record)
+    if missing := [key for key in RECORD_KEYS if key not in whole]:
+        raise ValueError(f"the record of an artefact needs {', '.join(missing)}")
+    target = folder / f"{kind}-{data_until}"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (target / name).write_bytes(content)
+        text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+        (target / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise NotWritable(f"cannot write {target}: {error.strerror or error}; choose a folder that can be written") from error
+    return load_pretrained(target)
+
+
+def _dated(kind: str, folder: Path) -> Iterator[tuple[date, Path]]:
+    for path in folder.glob(f"{kind}-*"):
+        try:
+            yield date.fromisoformat(path.name.removeprefix(f"{kind}-")), path
+        except ValueError:
+            continue
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
