@@ -1,0 +1,45 @@
+"""What is known of ETAS parameters before a region is looked at. Scales are those of `etas_kernels.NAMES`; K is for M >= 4.5.
+
+PUBLISHED: aftershocks of the world's sequences of M >= 5 above M 4.5 have a = -2.43 +- 0.65 (mean and spread over sequences, subduction
+zones and active crust alike), p = 0.97 and c = 0.018 days in rate = 10^(a + b (M - m)) (t + c)^-p (Page et al. 2016,
+doi:10.1785/0120160073), so an M 6 has 10^(-2.43 + 1.5) = 0.12 of M >= 4.5 a day at t + c = 1 day, all generations, hence K about 0.1.
+p is 1.1 with a spread of 0.2 in the review of Utsu et al. (1995, doi:10.4294/jpe1952.43.1). alpha from 0.8 to 1.0 and D growing as
+10^(0.5 M), with q from 1.5 to 2 (Ogata & Zhuang 2006, doi:10.1016/j.tecto.2005.10.016; Helmstetter et al. 2006,
+doi:10.1785/0120050067). Background: about half of the earthquakes are independent; nothing is known of the split between rates.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from forecaster.models.base import History
+from forecaster.models.etas_detection import B_VALUE
+from forecaster.models.etas_intensity import PARENT_MAG
+from forecaster.models.etas_kernels import LN10
+
+PUBLISHED = np.array([np.log(0.6), np.log(0.1), np.log(0.1), 0.9, np.log(0.018), 1.0, np.log(10.0), 1.0, np.log(0.6)])
+PUBLISHED_SD = np.array([0.7, 1.0, 1.0, 0.2, 0.7, 0.12, 0.7, 0.3, 0.4])
+POOLED = np.array([-1.193, -1.246, -1.941, 0.706, -3.974, 1.044, 2.261, 0.932, -0.502])
+POOLED_UNTIL = date(2010, 12, 15)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Independent normal densities. until: the last day of data in them, None where they are published figures."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    until: date | None = None
+
+    def penalty(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
+        """(-log density up to a constant, gradient)."""
+        z = (vector - self.mean) / self.sd
+        return 0.5 * float(z @ z), z / self.sd
+
+
+def prior_for(history: History) -> Prior:
+    """The prior of a recipe: K for its threshold by Gutenberg-Richter."""
+    mean = PUBLISHED.copy()
+    mean[2] -= LN10 * B_VALUE * (history.recipe.threshold_mag - PARENT_MAG)
+    return Prior(mean, PUBLISHED_SD)
