@@ -1,0 +1,94 @@
+"""Tests of one model against another on the days on which the target came. Rhoades et al. (2011), doi:10.2478/s11600-011-0013-5.
+
+`happened` is bool (n,); probabilities are float (n,) in 0..1, kept within 1e-6 .. 1 - 1e-6; anything else raises ValueError. Days of
+several recipes may be pooled by concatenation. Both tests take the target days as independent of each other; in sequences and between
+overlapping circles they are not, so their p-values are too small there and the block bootstrap (`intervals`) decides.
+
+In binary form a probability p stands for the expected count -ln(1 - p). The log likelihood of a day is then logit(p) [if it happened]
+minus that count, so that, exactly,
+    sum of log-likelihood differences = sum over target days of (logit p - logit q) - (N_p - N_q),
+where N is the sum of the expected counts of all days: the terms and the rate correction of Rhoades et al., and the information gain of
+`scores.information_gain`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecaster.verification.scores import log_likelihood
+
+
+@dataclass(frozen=True)
+class PairedTTest:
+    """Information gain in nats per target day with its Student interval; the null is a gain of 0, p_value is two-sided.
+
+    Below two target days all but `target_days` is NaN; where the gain is the same on every target day, t_statistic is infinite, or NaN
+    and p_value 1 where that gain is 0.
+    """
+
+    information_gain: float
+    low: float
+    high: float
+    t_statistic: float
+    p_value: float
+    target_days: int
+
+
+@dataclass(frozen=True)
+class SignedRankTest:
+    """Wilcoxon's W test: is the median gain of a target day, less the rate correction, 0? p_value is two-sided.
+
+    median_gain: nats, the median of the target days' logit differences minus the rate correction; its sign says who is ahead.
+    statistic: the smaller of the two rank sums. target_days: those ranked; days on which the difference is exactly 0 are left out.
+    NaN where no day is left.
+    """
+
+    median_gain: float
+    statistic: float
+    p_value: float
+    target_days: int
+
+
+def paired_t_test(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray, level: float = 0.95) -> PairedTTest:
+    """T test of `probability` against `reference`: equations 17 and 18 of Rhoades et al. (2011), in binary form; level of the interval."""
+    from scipy.stats import t
+
+    differences, correction = gain_terms(happened, probability, reference)
+    count = len(differences)
+    if count < 2:
+        nan = float("nan")
+        return PairedTTest(nan, nan, nan, nan, nan, count)
+    gain = float(differences.mean() - correction)
+    error = float(differences.std(ddof=1) / np.sqrt(count))
+    reach = error * float(t.ppf((1 + level) / 2, count - 1))
+    if error > 0:
+        statistic = gain / error
+        p_value = float(2 * t.sf(abs(statistic), count - 1))
+    else:
+        statistic, p_value = (float(np.copysign(np.inf, gain)), 0.0) if gain else (float("nan"), 1.0)
+    return PairedTTest(gain, gain - reach, gain + reach, statistic, p_value, count)
+
+
+def signed_rank_test(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray) -> SignedRankTest:
+    """W test of `probability` against `reference`, Rhoades et al. (2011).
+
+    p is exact up to 50 target days without ties, else of the normal approximation, with ties corrected and without continuity correction.
+    """
+    from scipy.stats import wilcoxon
+
+    differences, correction = gain_terms(happened, probability, reference)
+    gains = differences - correction
+    ranked = gains[gains != 0]
+    if not len(ranked):
+        return SignedRankTest(float("nan"), float("nan"), float("nan"), 0)
+    result = wilcoxon(ranked)
+    return SignedRankTest(float(np.median(gains)), float(result.statistic), float(result.pvalue), len(ranked))
+
+
+def gain_terms(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, float]:
+    """(logit differences of the target days in nats, (target days,); rate correction (N_p - N_q) / target days, NaN where none came)."""
+    happened = np.asarray(happened)
+    quiet = log_likelihood(np.zeros_like(happened), probability), log_likelihood(np.zeros_like(happened), reference)
+    came = log_likelihood(np.ones_like(happened), probability), log_likelihood(np.ones_like(happened), reference)
+    differences = ((came[0] - quiet[0]) - (came[1] - quiet[1]))[happened]
+    return differences, float((quiet[1] - quiet[0]).sum() / len(differences)) if len(differences) else float("nan")
