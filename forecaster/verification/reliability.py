@@ -1,0 +1,157 @@
+"""Does 3 % mean 3 %: CORP reliability, its decomposition, calibration error, slope and intercept.
+
+`happened` is bool (n,); probabilities are float (n,) in 0..1; anything else raises ValueError. CORP: Dimitriadis, Gneiting and Jordan
+(2021), doi:10.1073/pnas.2016191118: the recalibrated probability is the isotonic regression (pool adjacent violators) of the outcomes.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from forecaster.verification.scores import SMALLEST_PROBABILITY, log_likelihood, log_score
+from forecaster.verification.scores import brier as brier_score
+
+RESAMPLES = 500
+NEWTON_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A reliability diagram; arrays of shape (k,), one entry for each value that was said, ascending.
+
+    probability: what was said; days: how often (int); recalibrated: CORP's probability of the outcome, never falling.
+    low, high: the consistency band: where `recalibrated` would lie if what was said were true and days were independent.
+    """
+
+    probability: np.ndarray
+    days: np.ndarray
+    recalibrated: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def share_outside(self) -> float:
+        """Share of the days whose recalibrated probability lies outside the band; some is normal, as the band holds point by point."""
+        outside = (self.recalibrated < self.low) | (self.recalibrated > self.high)
+        return float(self.days[outside].sum() / self.days.sum())
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """score = miscalibration - discrimination + uncertainty; a mean over days, lower is better.
+
+    miscalibration (MCB >= 0): what recalibrating would save. discrimination (DSC >= 0): what the recalibrated forecast saves over
+    the base rate. uncertainty (UNC): the score of the base rate. Both parts are fitted on these days and so never negative.
+    """
+
+    score: float
+    miscalibration: float
+    discrimination: float
+    uncertainty: float
+
+
+@dataclass(frozen=True)
+class CalibrationLine:
+    """logit P(happened) = intercept + slope x logit(probability), by maximum likelihood, with standard errors.
+
+    Slope 1 and intercept 0 are calibrated; a slope below 1 says too much, above 1 too little. NaN where the days cannot give a line
+    (one outcome only, one probability only, outcomes told apart perfectly).
+    """
+
+    slope: float
+    slope_error: float
+    intercept: float
+    intercept_error: float
+
+
+NO_LINE = CalibrationLine(float("nan"), float("nan"), float("nan"), float("nan"))
+
+
+def corp_reliability(
+    happened: np.ndarray, probability: np.ndarray, rng: np.random.Generator, resamples: int = RESAMPLES, level: float = 0.9
+) -> Reliability:
+    """CORP's reliability curve with its consistency band at `level`.
+
+    The band: the forecasts are kept, outcomes are drawn from them `resamples` times, and each draw is recalibrated.
+    """
+    values, days, came = _by_value(happened, probability)
+    drawn = np.stack([_isotonic(rng.binomial(days, values) / days, days) for _ in range(resamples)])
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return Reliability(values, days, _isotonic(came / days, days), low, high)
+
+
+def recalibrate(happened: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """(n,): the isotonic regression of these outcomes on these probabilities, day by day; fitted on the days it is given."""
+    values, days, came = _by_value(happened, probability)
+    return _isotonic(came / days, days)[np.searchsorted(values, np.asarray(probability, dtype=np.float64))]
+
+
+def decompose(happened: np.ndarray, probability: np.ndarray, score: Literal["brier", "log"] = "brier") -> Decomposition:
+    """CORP's decomposition of the Brier score or of the log score (nats a day)."""
+    measure = brier_score if score == "brier" else log_score
+    said = measure(happened, probability)
+    recalibrated = measure(happened, recalibrate(happened, probability))
+    base = measure(happened, np.full(len(happened), np.mean(happened)))
+    return Decomposition(said, said - recalibrated, base - recalibrated, base)
+
+
+def expected_calibration_error(happened: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
+    """Mean of |share of days it came - mean probability| over `bins` quantile bins, weighted by their days; equal values share a bin.
+
+    Never negative, so also a calibrated forecast has some: compare models on the same days only.
+    """
+    log_likelihood(happened, probability)
+    probability = np.asarray(probability, dtype=np.float64)
+    edges = np.unique(np.quantile(probability, np.arange(1, bins) / bins))
+    at = np.searchsorted(edges, probability)
+    gaps = np.bincount(at, weights=probability - happened, minlength=bins)
+    return float(np.abs(gaps).sum() / len(probability))
+
+
+def calibration_line(happened: np.ndarray, probability: np.ndarray, groups: np.ndarray | None = None) -> CalibrationLine:
+    """Slope and intercept on the logit scale, Cox (1958), doi:10.1093/biomet/45.3-4.562; probabilities kept within 1e-6 .. 1 - 1e-6.
+
+    groups: int (n,), what belongs together (a 30-day block, say, of all recipes): standard errors then hold for dependent days of a group
+    (Liang and Zeger 1986, doi:10.1093/biomet/73.1.13); without, days are taken as independent.
+    """
+    log_likelihood(happened, probability)
+    kept = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    rows = np.stack([np.ones(len(kept)), np.log(kept) - np.log1p(-kept)], axis=1)
+    happened = np.asarray(happened)
+    if np.ptp(rows[:, 1]) == 0 or happened.all() or not happened.any():
+        return NO_LINE
+    rate = happened.mean()
+    line = np.array([np.log(rate / (1 - rate)), 0.0])
+    for _ in range(NEWTON_STEPS):
+        fitted = 0.5 * (1 + np.tanh(0.5 * (rows @ line)))
+        information = (rows.T * (fitted * (1 - fitted))) @ rows
+        if not np.linalg.cond(information) < 1e12:
+            return NO_LINE
+        residuals = rows * (happened - fitted)[:, None]
+        step = np.linalg.solve(information, residuals.sum(axis=0))
+        line = line + step
+        if np.abs(step).max() < 1e-9:
+            break
+    else:
+        return NO_LINE
+    covariance = np.linalg.inv(information)
+    if groups is not None:
+        _, members = np.unique(groups, return_inverse=True)
+        sums = np.stack([np.bincount(members, weights=column) for column in residuals.T], axis=1)
+        covariance = covariance @ (sums.T @ sums) @ covariance
+    errors = np.sqrt(np.diag(covariance))
+    return CalibrationLine(float(line[1]), float(errors[1]), float(line[0]), float(errors[0]))
+
+
+def _by_value(happened: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(the values that were said, ascending; days with each; target days with each), all (k,)."""
+    log_likelihood(happened, probability)
+    values, at, days = np.unique(np.asarray(probability, dtype=np.float64), return_inverse=True, return_counts=True)
+    return values, days, np.bincount(at, weights=happened, minlength=len(values))
+
+
+def _isotonic(shares: np.ndarray, days: np.ndarray) -> np.ndarray:
+    from sklearn.isotonic import isotonic_regression
+
+    return isotonic_regression(shares, sample_weight=days.astype(np.float64), y_min=0.0, y_max=1.0)
