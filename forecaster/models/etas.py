@@ -12,13 +12,16 @@ from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.base import History, log_loss
+from forecaster.models.etas_branching import solve, triggered_sums
 from forecaster.models.etas_detection import B_VALUE, detected_share
-from forecaster.models.etas_intensity import PARENT_MAG, Parents, direct_count, select_parents
-from forecaster.models.etas_kernels import LN10, NAMES, Parameters, branching_ratio, parameters_of
+from forecaster.models.etas_intensity import PARENT_MAG, Parents, daily_stream, select_parents
+from forecaster.models.etas_kernels import LN10, NAMES, Parameters, branching_ratio, omori_weights, parameters_of
 from forecaster.models.etas_likelihood import DailyLikelihood, Maximum, Objective, PointLikelihood, maximise
 from forecaster.models.etas_priors import POOLED, POOLED_UNTIL, prior_for
+from forecaster.models.etas_simulation import Law, simulated_counts
 from forecaster.models.spans import purge_days
 from forecaster.recipe import Recipe
+from forecaster.timewindow import DAY_US
 
 KIND = "etas"
 DAILY, POINT = "daily", "point process"
@@ -51,25 +54,67 @@ class EtasModel:
         return branching_ratio(self.parameters, self.recipe.threshold_mag, PARENT_MAG, B_VALUE)
 
     def direct_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): expected background and directly triggered targets of each window that the catalogue will hold."""
-        return self._rates(_parents(inputs, self.recipe, days), days, reference)
+        """float64 (n,): expected targets of each window, in the catalogue, that are background or triggered by what its cut saw."""
+        parents = parents_on(inputs, self.recipe, days)
+        order = np.argsort(days.target_starts_us, kind="stable")
+        weights = parents.productivity(self.parameters) * parents.shares(self.parameters, self.recipe.radius_km)
+        triggered = np.empty(len(days))
+        v = omori_weights(self.parameters.c, self.parameters.p)[0]
+        triggered[order] = v @ daily_stream(parents, days.take(order)).states(weights)
+        return detected_share(parents, days) * (self._background(reference) + triggered)
 
     def log_rate(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): log of `direct_count`, finite wherever there is a reference; days in any order, each once."""
+        """float64 (n,): log of `direct_count`, NaN where there is no reference; days in any order, each once."""
         return np.log(np.maximum(self.direct_count(inputs, days, reference), 1e-12))
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): 1 - P(no target in the window); NaN where there is no reference."""
-        return -np.expm1(-self.direct_count(inputs, days, reference))
+        """float64 (n,): 1 - P(no target in the window), triggering inside the window included; NaN where there is no reference."""
+        return -np.expm1(-self._counts(inputs, days, reference)[0])
 
-    def _rates(self, parents: Parents, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+    def expected_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): expected number of targets in each window, all generations; NaN where there is no reference."""
+        return self._counts(inputs, days, reference)[1]
+
+    def count_range(
+        self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator, level: float = 0.95, runs: int = 2000
+    ) -> np.ndarray:
+        """int64 (n, 2): central interval of the number of targets in each window, from `runs` simulations of each.
+
+        A reference that is NaN is an error of the caller (ValueError).
+        """
+        parents = parents_on(inputs, self.recipe, days)
+        background, share = self._background(reference), detected_share(parents, days)
+        if np.isnan(background).any():
+            raise ValueError("the number of events cannot be simulated without a reference rate")
+        law = Law(self.parameters, self.recipe.threshold_mag)
+        out = np.empty((len(days), 2), dtype=np.int64)
+        for j in range(len(days)):
+            known = parents.visible(int(days.cut_us[j]))
+            length = int(days.target_ends_us[j] - days.target_starts_us[j]) / DAY_US
+            counts = simulated_counts(known, law, int(days.target_starts_us[j]), length, float(background[j]), runs, rng)
+            seen = rng.binomial(counts, share[j])
+            out[j] = np.quantile(seen, [0.5 - level / 2, 0.5 + level / 2], method="inverted_cdf")
+        return out
+
+    def _counts(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(-log P(no target), expected number), each (n,)."""
+        parents = parents_on(inputs, self.recipe, days)
+        order = np.argsort(days.target_starts_us, kind="stable")
+        sums = np.empty((2, len(days)))
+        if len(days):
+            window = float(np.median(days.target_ends_us - days.target_starts_us)) / DAY_US
+            rings = solve(self.parameters, self.recipe.threshold_mag, self.recipe.radius_km, window)
+            stream = daily_stream(parents, days.take(order))
+            sums[:, order] = triggered_sums(parents, stream, self.parameters, rings, [rings.hit, rings.number])
+            steady = np.array([rings.background_hit, rings.background_number]) @ rings.area_ratio * rings.per_target
+            sums = detected_share(parents, days) * (sums + np.outer(steady, self._background(reference)))
+        return sums[0], sums[1]
+
+    def _background(self, reference: np.ndarray) -> np.ndarray:
+        """(n,): expected background targets of each window; outside the circle they are taken to be as dense as inside."""
         rate = -np.log1p(-np.asarray(reference, dtype=np.float64))
         slow = rate if self.long_term_rate is None else self.long_term_rate
-        order = np.argsort(days.target_starts_us, kind="stable")
-        triggered = np.empty(len(days))
-        triggered[order] = direct_count(parents, days.take(order), self.parameters)
-        background = self.parameters.background * rate + self.parameters.long_term * slow
-        return detected_share(parents, days) * (background + triggered)
+        return self.parameters.background * rate + self.parameters.long_term * slow
 
     def save(self, folder: Path) -> dict[str, Any]:
         """The whole model as a record; nothing is written."""
@@ -132,7 +177,7 @@ def fit(history: History, *, seed: int | None = None, max_minutes: float | None 
     days = len(history.days)
     cut = round(days * (1.0 - VALIDATION_SHARE))
     training, validation = history.take(slice(0, cut)), slice(cut + purge_days(history.recipe), days)
-    everything = DailyLikelihood(history, _parents(history.inputs, history.recipe, history.days))
+    everything = DailyLikelihood(history, parents_on(history.inputs, history.recipe, history.days))
     losses: dict[str, float] = {}
     found: dict[str, Maximum] = {}
     for name in (DAILY, POINT):
@@ -176,13 +221,13 @@ def _usable(history: History) -> History:
 def _likelihood(name: str, history: History) -> tuple[Objective, float]:
     likelihood: DailyLikelihood | PointLikelihood
     if name == DAILY:
-        likelihood = DailyLikelihood(history, _parents(history.inputs, history.recipe, history.days))
+        likelihood = DailyLikelihood(history, parents_on(history.inputs, history.recipe, history.days))
     else:
-        likelihood = PointLikelihood(history, _parents(history.catalogue.known_at_once(), history.recipe, history.days))
+        likelihood = PointLikelihood(history, parents_on(history.catalogue.known_at_once(), history.recipe, history.days))
     return likelihood, likelihood.long_term
 
 
-def _parents(events: Events, recipe: Recipe, days: TargetDays) -> Parents:
+def parents_on(events: Events, recipe: Recipe, days: TargetDays) -> Parents:
     """Those that may be seen or counted on these days."""
     last = int(days.target_ends_us.max()) if len(days) else 0
     return select_parents(events.take(slice(0, int(np.searchsorted(events.origin_time_us, last)))), recipe)

@@ -15,14 +15,14 @@ from scipy.sparse import csr_array
 from forecaster.features.events import Events
 from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import TargetDays
-from forecaster.models.etas_kernels import LN10, NODES, REFERENCE_MAG, Parameters, circle_share, kernel_width_km, omori_weights
+from forecaster.models.etas_kernels import LN10, NODES, REFERENCE_MAG, Parameters, circle_share, kernel_width_km
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
 PARENT_MAG = 4.5
 REACH_KM = ((PARENT_MAG, 500.0), (6.5, 1000.0), (7.5, 2000.0))
 MAG_NODES = np.arange(PARENT_MAG, 9.76, 0.25)
-SLOWEST_DECAYS = np.exp(-NODES)
+DAILY_DECAY = np.exp(-NODES)
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,16 @@ class Parents:
         shape = (len(self), len(self.distance_nodes) * len(MAG_NODES))
         return csr_array((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
 
-    def shares(self, parameters: Parameters, radius_km: float | None = None) -> np.ndarray:
-        """F of each event, (n,), for the recipe's circle or another about the same centre."""
-        radius = self.recipe.radius_km if radius_km is None else radius_km
+    def shares(self, parameters: Parameters, radius: float) -> np.ndarray:
+        """F of each event, (n,), for a circle of `radius` km about the recipe's centre; most exact for the recipe's own radius."""
         widths = kernel_width_km(MAG_NODES, parameters.d, parameters.gamma)
-        return self.interpolation @ circle_share(self.distance_nodes, widths, parameters.q, radius)[0].ravel()
+        return self.interpolation @ circle_share(self.distance_nodes, widths, parameters.q, radius).ravel()
+
+    def visible(self, moment_us: int) -> "Parents":
+        """The versions that are an input of this issue time."""
+        events = self.events
+        seen = (events.origin_time_us < moment_us) & (events.known_at_us <= moment_us) & (moment_us < events.known_until_us)
+        return Parents(self.recipe, events.take(seen), self.distance_km[seen])
 
     def productivity(self, parameters: Parameters) -> np.ndarray:
         """K 10^(alpha (M - 6)) of each event, (n,)."""
@@ -98,11 +103,11 @@ class Stream:
     read: np.ndarray
 
     def states(self, weights: np.ndarray) -> np.ndarray:
-        """(nodes, reads): read_k S_k of parents with these weights (parents,)."""
+        """(nodes, reads): read_k S_k of parents with these weights, (parents,) or one for each node, (nodes, parents)."""
         out = np.empty_like(self.read)
-        entering = weights[self.entry_parent]
-        for k, decay in enumerate(SLOWEST_DECAYS):
-            fed = np.bincount(self.entry_slot, entering * self.entry[k], self.slots)
+        entering = np.broadcast_to(weights[..., self.entry_parent], self.entry.shape)
+        for k, decay in enumerate(DAILY_DECAY):
+            fed = np.bincount(self.entry_slot, entering[k] * self.entry[k], self.slots)
             out[k] = lfilter([1.0], [1.0, -decay], fed)[self.read_slot]
         out *= self.read
         return out
@@ -110,7 +115,7 @@ class Stream:
     def back(self, node_weights: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """(parents,): derivative by the parents' weights of sum over reads of gradient x value, at node weights v."""
         total = np.zeros(len(self.entry_parent))
-        for k, decay in enumerate(SLOWEST_DECAYS):
+        for k, decay in enumerate(DAILY_DECAY):
             given = np.bincount(self.read_slot, gradient * self.read[k] * node_weights[k], self.slots)
             carried = lfilter([1.0], [1.0, -decay], given[::-1])[::-1]
             total += carried[self.entry_slot] * self.entry[k]
@@ -146,12 +151,6 @@ def make_stream(
     parent, at, sign = entries
     age = (zero_us + at * DAY_US - parents.events.origin_time_us[parent]) / DAY_US
     return Stream(len(parents), slots, parent, at, np.exp(-np.outer(NODES, age)) * sign, read_slot, read)
-
-
-def direct_count(parents: Parents, days: TargetDays, parameters: Parameters) -> np.ndarray:
-    """float64 (n,): expected number of targets in each window that are triggered directly by what was known at its cut."""
-    weights = parents.productivity(parameters) * parents.shares(parameters)
-    return omori_weights(parameters.c, parameters.p)[0] @ daily_stream(parents, days).states(weights)
 
 
 def _bracket(nodes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

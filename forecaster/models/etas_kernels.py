@@ -80,30 +80,32 @@ def kernel_width_km(magnitude: np.ndarray, d: float, gamma: float) -> np.ndarray
     return np.asarray(d * 10.0 ** (0.5 * gamma * (np.asarray(magnitude) - REFERENCE_MAG)))
 
 
-def radial_share(r: np.ndarray, width: np.ndarray, q: float) -> np.ndarray:
-    """Mass of f within r km of the epicentre: 1 - (1 + r^2 / D^2)^(1 - q)."""
-    return -np.expm1((1.0 - q) * np.log1p((r / width) ** 2))
-
-
-def circle_share(x: np.ndarray, width: np.ndarray, q: float, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(F, dF/d ln D, dF/dq), each (distances, widths): the mass of f inside a circle of `radius` km whose centre is x km away.
+def circle_share(x: np.ndarray, width: np.ndarray, q: float, radius: float) -> np.ndarray:
+    """F, (distances, widths): the mass of f inside a circle of `radius` km whose centre is x km from the epicentre.
 
     In the plane, by directions from the epicentre: inside the circle F is the mean over all directions of the mass up to the rim, outside
     the mean of the mass between both rims. Gauss-Legendre in the angle at which the square root of the rim's equation has no cusp.
     """
-    x = np.asarray(x, dtype=np.float64)
-    far, near, weight = _rims(x, radius)
-    scaled = 1.0 / np.asarray(width, dtype=np.float64)[None, :, None] ** 2
-    values = [np.zeros((len(x), scaled.shape[1])) for _ in range(3)]
+    far, near, weight = _rims(np.asarray(x, dtype=np.float64), radius)
+    squared = np.asarray(width, dtype=np.float64)[None, :, None] ** 2
+    within_near = np.exp((1.0 - q) * np.log1p(near[:, None, :] ** 2 / squared))
+    within_near -= np.exp((1.0 - q) * np.log1p(far[:, None, :] ** 2 / squared))
+    return np.einsum("xma,xa->xm", within_near, weight)
+
+
+def circle_share_slopes(x: np.ndarray, width: np.ndarray, q: float, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(F, dF/d ln D, dF/dq), each (distances, widths); see `circle_share`."""
+    far, near, weight = _rims(np.asarray(x, dtype=np.float64), radius)
+    squared = np.asarray(width, dtype=np.float64)[None, :, None] ** 2
+    share, by_width, by_q = np.zeros((3, len(far), squared.shape[1]))
     for rim, sign in ((far, 1.0), (near, -1.0)):
-        z = rim[:, None, :] ** 2 * scaled
+        z = rim[:, None, :] ** 2 / squared
         log = np.log1p(z)
         power = np.exp((1.0 - q) * log)
-        directions = sign * weight
-        values[0] += np.einsum("xma,xa->xm", 1.0 - power, directions)
-        values[1] += np.einsum("xma,xa->xm", 2.0 * (1.0 - q) * power * z / (1.0 + z), directions)
-        values[2] += np.einsum("xma,xa->xm", power * log, directions)
-    return values[0], values[1], values[2]
+        share += np.einsum("xma,xa->xm", 1.0 - power, sign * weight)
+        by_width += np.einsum("xma,xa->xm", 2.0 * (1.0 - q) * power * z / (1.0 + z), sign * weight)
+        by_q += np.einsum("xma,xa->xm", power * log, sign * weight)
+    return share, by_width, by_q
 
 
 def _rims(x: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ from forecaster.models.etas_kernels import (
     NAMES,
     NODES,
     REFERENCE_MAG,
-    circle_share,
+    circle_share_slopes,
     kernel_width_km,
     omori_integral,
     omori_weights,
@@ -46,7 +46,7 @@ class Weights:
         """(weights (n,), function from a gradient (n,) to one (9,))."""
         parameters = parameters_of(self.vector)
         widths = kernel_width_km(MAG_NODES, parameters.d, parameters.gamma)
-        share, by_width, by_q = circle_share(self.parents.distance_nodes, widths, parameters.q, self.parents.recipe.radius_km)
+        share, by_width, by_q = circle_share_slopes(self.parents.distance_nodes, widths, parameters.q, self.parents.recipe.radius_km)
         productivity = self.parents.productivity(parameters)
         weights = productivity * (self.parents.interpolation @ share.ravel())
 
