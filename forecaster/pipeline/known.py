@@ -1,6 +1,6 @@
 """What is known at a moment: events, coverage, and the target days whose outcome is settled by then."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 
 from forecaster.catalog.coverage import STREAMS, covered_span, in_streams, last_read
 from forecaster.errors import NotScoreable
-from forecaster.features.events import Events, events_from_frame
+from forecaster.features.events import NEVER, Events, events_from_frame
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day
 from forecaster.models.climatology import FINAL_AFTER_DAYS
@@ -21,8 +21,13 @@ MATURITY = timedelta(days=FINAL_AFTER_DAYS)
 
 @dataclass(frozen=True)
 class Known:
-    """The catalogue as known at `as_of`. `inputs` is cut to the common streams, so that training and serving see the same world;
-    `events` also holds what was read for single recipes, and is what outcomes are judged by."""
+    """The catalogue as known at `as_of`.
+
+    inputs: every version that was believed at some moment up to `as_of`, cut to the common streams, so that training and serving see
+        the same world: at any t <= as_of, `inputs.visible(t)` is the catalogue as it was known at t.
+    events: the last known version of each event, with when the event was first known. It also holds what was read for single recipes,
+        and is what outcomes are judged by. `frame` is the same, with ids and places.
+    """
 
     as_of: datetime
     events: Events
@@ -51,10 +56,18 @@ def load_known(store: Store, as_of: datetime) -> Known:
     """Events and coverage as known at `as_of` (aware UTC)."""
     with store.transaction() as connection:
         frame = catalogue.read_events(connection, as_of)
+        versions = catalogue.read_versions(connection, as_of)
         coverage = catalogue.read_coverage(connection)
-    events = events_from_frame(frame)
-    inside = in_streams(STREAMS, events.latitude_deg, events.longitude_deg, events.magnitude)
-    return Known(as_of, events, events.take(inside), frame, coverage)
+    inputs = _versions(versions)
+    inside = in_streams(STREAMS, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude)
+    return Known(as_of, events_from_frame(frame), inputs.take(inside), frame, coverage)
+
+
+def _versions(frame: pd.DataFrame) -> Events:
+    """The rows of `catalogue.read_versions`, which come in the order of `events_from_frame`."""
+    until = frame["known_until"].astype("datetime64[us, UTC]")
+    ends = np.where(until.isna(), NEVER, until.astype("int64"))
+    return replace(events_from_frame(frame), known_until_us=ends)
 
 
 def labelled_days(recipe: Recipe, known: Known, mature: timedelta = MATURITY) -> LabelledDays:

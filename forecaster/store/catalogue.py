@@ -110,7 +110,7 @@ def _store_merges(connection: Connection, merges: pd.DataFrame) -> None:
     connection.register("merge", merges)
     connection.execute(
         "INSERT INTO event_merge SELECT from_key, to_key, known_at FROM merge UNION ALL "
-        "SELECT DISTINCT e.from_key, m.to_key, m.known_at FROM event_merge e JOIN merge m ON m.from_key = e.to_key"
+        "SELECT DISTINCT e.from_key, m.to_key, greatest(e.known_at, m.known_at) FROM event_merge e JOIN merge m ON m.from_key = e.to_key"
     )
     connection.execute("UPDATE event_id_map SET event_key = merge.to_key FROM merge WHERE event_id_map.event_key = merge.from_key")
     connection.unregister("merge")
@@ -126,6 +126,20 @@ def read_events(connection: Connection, as_of: datetime) -> pd.DataFrame:
     return connection.execute(
         "SELECT event_id, origin_time, first_known_at AS known_at, latitude_deg, longitude_deg, depth_km, magnitude, place "
         "FROM event_as_of($as_of) WHERE event_type = 'earthquake' AND magnitude IS NOT NULL ORDER BY origin_time, event_id",
+        {"as_of": as_of},
+    ).df()
+
+
+def read_versions(connection: Connection, as_of: datetime) -> pd.DataFrame:
+    """Every version of an earthquake that was believed at some moment up to `as_of`, with the span in which it was.
+
+    Columns: event_id, origin_time, known_at (believed from then), known_until (NaT: still believed at `as_of`), position, depth_km,
+    magnitude. At any t <= as_of the rows with known_at <= t < known_until are those of `read_events` at t.
+    """
+    return connection.execute(
+        "SELECT event_id, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg, depth_km, "
+        "magnitude FROM event_versions($as_of) WHERE event_type = 'earthquake' AND magnitude IS NOT NULL "
+        "ORDER BY origin_time, latitude_deg, longitude_deg, believed_from",
         {"as_of": as_of},
     ).df()
 

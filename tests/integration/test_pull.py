@@ -14,6 +14,7 @@ from forecaster.pipeline.known import load_known
 from forecaster.pipeline.pull import PullResult, load_snapshot, pull_catalog
 from forecaster.store import catalogue
 from forecaster.store.database import Store
+from forecaster.timewindow import to_us
 from tests.support.toys import TOKYO, cover, dump, quake, table, write
 from tests.support.usgs_history import History, history_of, slice_history
 from tests.support.usgs_server import SLICE, Fault, UsgsServer, serve
@@ -160,7 +161,7 @@ def test_an_event_revised_below_the_cut_is_no_target_any_more(seeded, recipes):
         second = pull(seeded, server, SECOND)
     assert known(seeded, SECOND) == {"us_far": 6.0, "us_rev": 4.3}, "what was never above the cut is not stored"
     assert second.below_cut == 1
-    assert len(load_known(seeded, SECOND).inputs) == 3, "the two old ones and us_far"
+    assert len(load_known(seeded, SECOND).inputs.visible(to_us(SECOND))) == 3, "the two old ones and us_far"
 
 
 def test_an_event_revised_above_the_cut_becomes_known_then(seeded):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.catalog.revisions import revision_frame
-from forecaster.store.catalogue import read_events, write_revisions
+from forecaster.store.catalogue import read_events, read_versions, write_revisions
 from forecaster.store.database import migrations
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -74,6 +74,12 @@ def as_stored(connection, moment: datetime) -> list[tuple[str, float]]:
     return sorted(zip(frame["event_id"], frame["magnitude"].round(2), strict=True))
 
 
+def as_believed(connection, as_of: datetime, moment: datetime) -> list[tuple[str, float]]:
+    frame = read_versions(connection, as_of)
+    frame = frame[(frame["known_at"] <= moment) & (frame["known_until"].isna() | (moment < frame["known_until"]))]
+    return sorted(zip(frame["event_id"], frame["magnitude"].round(2), strict=True))
+
+
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(history=histories)
 def test_the_store_knows_at_every_moment_what_the_model_says(connection, history):
@@ -87,5 +93,7 @@ def test_the_store_knows_at_every_moment_what_the_model_says(connection, history
         for minute in range(-1, len(rows)):
             moment = T0 + timedelta(minutes=minute)
             assert as_stored(connection, moment) == as_meant(rows, moment), minute
+            for until in {moment, T0 + timedelta(minutes=len(rows))}:
+                assert as_believed(connection, until, moment) == as_meant(rows, moment), (until, minute)
     finally:
         connection.execute("ROLLBACK")
