@@ -1,0 +1,88 @@
+"""Is what came consistent with what was said: N and L tests of Zechar et al. (2010), doi:10.1785/0120090192, in binary form.
+
+`happened` is bool (n,); probabilities are float (n,) in 0..1; anything else raises ValueError. Each day is a Bernoulli trial of its own
+probability, given the forecast. Days of one recipe may depend on each other through what was known at issue; overlapping circles or
+windows depend beyond it, and a pool of them has wider distributions than the ones used here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecaster.verification.scores import SMALLEST_PROBABILITY, log_likelihood
+
+SIMULATIONS = 2000
+
+
+@dataclass(frozen=True)
+class NumberTest:
+    """Number of target days: observed, expected, and the bounds of the forecast's distribution (at least `level` of it lies within).
+
+    delta1 = P(N >= observed): small says too few were expected. delta2 = P(N <= observed): small says too many were.
+    The test is passed at 5 % if both are above .025.
+    """
+
+    observed: int
+    expected: float
+    low: int
+    high: int
+    delta1: float
+    delta2: float
+
+
+@dataclass(frozen=True)
+class LikelihoodTest:
+    """Joint log likelihood in nats: observed, expected, and the bounds of the forecast's own distribution.
+
+    gamma: share of simulated records that are as likely as what came, or less; one-sided: below .05 the forecast is rejected at 5 %.
+    """
+
+    observed: float
+    expected: float
+    low: float
+    high: float
+    gamma: float
+
+
+def number_test(happened: np.ndarray, probability: np.ndarray, level: float = 0.95) -> NumberTest:
+    """Binary N test from the exact distribution of the number of target days."""
+    log_likelihood(happened, probability)
+    chances = target_day_distribution(probability)
+    observed = int(np.count_nonzero(happened))
+    below = np.cumsum(chances)
+    low, high = np.searchsorted(below, [(1 - level) / 2, (1 + level) / 2])
+    delta1 = min(1.0, float(chances[observed:].sum()))
+    return NumberTest(observed, float(np.sum(probability)), int(low), int(high), delta1, min(1.0, float(below[observed])))
+
+
+def likelihood_test(
+    happened: np.ndarray, probability: np.ndarray, rng: np.random.Generator, simulations: int = SIMULATIONS, level: float = 0.95
+) -> LikelihoodTest:
+    """Binary L test: gamma and the bounds from `simulations` records drawn from the forecast; the expected value is exact.
+
+    Probabilities are kept within 1e-6 .. 1 - 1e-6, also where records are drawn from them.
+    """
+    observed = float(log_likelihood(happened, probability).sum())
+    kept = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    silent, odds = np.log1p(-kept).sum(), np.log(kept) - np.log1p(-kept)
+    drawn = np.array([silent + odds[rng.random(len(kept)) < kept].sum() for _ in range(simulations)])
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    gamma = float(np.mean(drawn <= observed + 1e-9))
+    return LikelihoodTest(observed, float(silent + kept @ odds), float(low), float(high), gamma)
+
+
+def target_day_distribution(probability: np.ndarray) -> np.ndarray:
+    """(n + 1,): chance of 0 .. n target days, the Poisson-binomial distribution, to about 1e-15 absolute.
+
+    The generating polynomials (1 - p + p z) of the days are multiplied in pairs: n (log n)^2 steps, where scipy.stats.poisson_binom
+    takes n^2.
+    """
+    from scipy.signal import fftconvolve
+
+    probability = np.asarray(probability, dtype=np.float64)
+    days = np.stack([1 - probability, probability], axis=1)
+    while len(days) > 1:
+        if len(days) % 2:
+            days = np.concatenate([days, np.eye(1, days.shape[1])])
+        days = fftconvolve(days[0::2], days[1::2], axes=1)
+    return np.clip(days[0, : len(probability) + 1], 0, 1)

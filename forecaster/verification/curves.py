@@ -1,0 +1,98 @@
+"""Curves of a forecast for plots: ROC, precision and recall, Molchan, sharpness.
+
+`happened` is bool (n,) and holds both outcomes (ValueError otherwise: one class has no curve); probabilities are float (n,) in 0..1.
+Days with equal values enter together.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecaster.verification.scores import log_likelihood
+
+SHARPNESS_EDGES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points (k,) in drawing order."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True)
+class Molchan:
+    """Molchan diagram: x the fraction of space-time alarmed, y the fraction of target days missed, from (0, 1) to (1, 0).
+
+    area_skill: 1 - the area below the curve: 1 is perfect, .5 what the reference has; error: its standard deviation under the
+    reference, sqrt(1 / (12 target days)).
+    """
+
+    curve: Curve
+    area_skill: float
+    error: float
+
+
+def roc_curve(happened: np.ndarray, probability: np.ndarray) -> Curve:
+    """x: share of the other days alarmed, y: share of the target days alarmed, from (0, 0) to (1, 1)."""
+    from sklearn import metrics
+
+    _require_both(happened, probability)
+    false_alarms, hits, _ = metrics.roc_curve(happened, probability)
+    return Curve(false_alarms, hits)
+
+
+def precision_recall_curve(happened: np.ndarray, probability: np.ndarray) -> Curve:
+    """x: recall, y: precision, from (0, 1) to (1, base rate); by chance precision is the base rate."""
+    from sklearn import metrics
+
+    _require_both(happened, probability)
+    precision, recall, _ = metrics.precision_recall_curve(happened, probability)
+    return Curve(recall[::-1], precision[::-1])
+
+
+def molchan_diagram(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray | None = None) -> Molchan:
+    """Zechar and Jordan (2008), doi:10.1111/j.1365-246X.2008.03676.x.
+
+    Alarms are raised on the days of the highest ratio probability / reference first, and cost what the reference gives them: the alarmed
+    fraction is the sum of their reference / the sum of all. Without a reference every day costs the same and alarms go by probability.
+    """
+    _require_both(happened, probability)
+    happened, probability = np.asarray(happened), np.asarray(probability, dtype=np.float64)
+    cost = np.ones(len(happened)) if reference is None else np.asarray(reference, dtype=np.float64)
+    if reference is not None:
+        log_likelihood(happened, cost)
+        if not (cost > 0).all():
+            raise ValueError("the reference of a Molchan diagram must be above 0 on every day")
+    _, at = np.unique(-probability / cost, return_inverse=True)
+    alarmed = np.concatenate([[0.0], np.cumsum(np.bincount(at, weights=cost))])
+    caught = np.concatenate([[0.0], np.cumsum(np.bincount(at, weights=happened))])
+    x, missed = alarmed / alarmed[-1], 1 - caught / caught[-1]
+    return Molchan(Curve(x, missed), 1 - float(np.trapezoid(missed, x)), math.sqrt(1 / (12 * np.count_nonzero(happened))))
+
+
+def sharpness_histogram(probability: np.ndarray, edges: tuple[float, ...] = SHARPNESS_EDGES) -> tuple[np.ndarray, np.ndarray]:
+    """(edges (k + 1,); days in each bin, int (k,)): how often what was said. A bin holds its lower edge, the last one both."""
+    counts, bounds = np.histogram(probability, edges)
+    return bounds, counts
+
+
+def thin(curve: Curve, most: int = 200) -> Curve:
+    """At most `most` points of a curve, its ends included, evenly spaced along it.
+
+    Every point that is left out lies within length / (most - 1) of one that is kept: .01 for a curve of length 2 and 200 points.
+    """
+    if len(curve.x) <= most:
+        return curve
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(curve.x), np.diff(curve.y)))])
+    wanted = np.linspace(0, length[-1], most)
+    kept = np.unique(np.concatenate([[0], np.searchsorted(length, wanted[1:-1]), [len(length) - 1]]))
+    return Curve(curve.x[kept], curve.y[kept])
+
+
+def _require_both(happened: np.ndarray, probability: np.ndarray) -> None:
+    log_likelihood(happened, probability)
+    if np.all(happened) or not np.any(happened):
+        raise ValueError(f"a curve needs both outcomes, got {np.count_nonzero(happened)} target days of {len(happened)}")
