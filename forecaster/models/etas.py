@@ -152,8 +152,15 @@ def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> EtasModel:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptModel(f"{folder}: the ETAS record cannot be read ({error!r}); delete it and train again") from error
-    if not np.isfinite(parameters.vector()).all():
-        raise CorruptModel(f"{folder}: ETAS parameters must be finite and positive, got {numbers}; delete the model and train again")
+    if (
+        not all(np.isfinite(list(numbers.values())))
+        or min(parameters.background, parameters.long_term, parameters.k, parameters.c) <= 0
+        or parameters.d <= 0
+        or parameters.q <= 1
+    ):
+        raise CorruptModel(
+            f"{folder}: ETAS parameters must be finite and positive, q above 1, got {numbers}; delete the model and train again"
+        )
     return model
 
 
