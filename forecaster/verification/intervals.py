@@ -1,11 +1,11 @@
-"""Intervals of information gain by a block bootstrap in calendar time.
+"""Intervals of scores by a block bootstrap in calendar time.
 
 Days are dependent (sequences), and so are recipes (circles and thresholds overlap): whole 30-day blocks are drawn, the same ones for all
-recipes. Künsch (1989), doi:10.1214/aos/1176347265.
+recipes, models and scores that share a `BlockDraws`. Künsch (1989), doi:10.1214/aos/1176347265.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,80 @@ class Interval:
 NOTHING = Interval(float("nan"), float("nan"), float("nan"), 0, 1.0)
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """A score with its bounds; NaN where it is not defined. `undefined_share`: as in `Interval`."""
+
+    estimate: float
+    low: float
+    high: float
+    undefined_share: float
+
+
+UNDEFINED = Bounds(float("nan"), float("nan"), float("nan"), 1.0)
+
+
+@dataclass(frozen=True)
+class BlockDraws:
+    """Draws of calendar blocks. blocks: int64 (b,), ascending, spans of 30 days counted from 1970-01-01; times (resamples, b): how often
+    each was drawn, as many in all as there are blocks."""
+
+    blocks: np.ndarray
+    times: np.ndarray
+
+    def place(self, local_days: np.ndarray) -> np.ndarray:
+        """int64 (n,): the column of each day's block; ValueError for a day outside of all blocks."""
+        number = block_number(local_days)
+        if not np.isin(number, self.blocks).all():
+            raise ValueError("a day lies in none of the blocks that were drawn: draw them from all days that are to be scored")
+        return np.searchsorted(self.blocks, number)
+
+    def sums(self, local_days: np.ndarray, values: np.ndarray) -> tuple[float, np.ndarray]:
+        """(sum of the daily values (n,), its resamples (resamples,))."""
+        by_block = np.bincount(self.place(local_days), weights=values, minlength=len(self.blocks))
+        return float(by_block.sum()), self.times @ by_block
+
+
+def block_number(local_days: np.ndarray) -> np.ndarray:
+    """int64 (n,): number of the 30-day block of each local day; `groups` of days that belong together."""
+    return np.asarray(local_days, dtype="datetime64[D]").astype(np.int64) // BLOCK_DAYS
+
+
+def draw_blocks(local_days: Iterable[np.ndarray], rng: np.random.Generator, resamples: int = RESAMPLES) -> BlockDraws:
+    """Draws of the blocks in which any of these days (arrays of datetime64[D], one a recipe) lie, with replacement."""
+    blocks = np.unique(np.concatenate([np.empty(0, np.int64), *(block_number(days) for days in local_days)]))
+    if not len(blocks):
+        return BlockDraws(blocks, np.zeros((resamples, 0)))
+    times = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=resamples)
+    return BlockDraws(blocks, times.astype(np.float64))
+
+
+def ratio_bounds(draws: BlockDraws, local_days: np.ndarray, numerator: np.ndarray, denominator: np.ndarray, level: float = 0.95) -> Bounds:
+    """Bounds of sum of numerator / sum of denominator, both by day, (n,); denominators must not be negative.
+
+    Days of several recipes are pooled by concatenation. Two sums on the same draws vary together.
+    """
+    above, above_drawn = draws.sums(local_days, numerator)
+    below, below_drawn = draws.sums(local_days, denominator)
+    if not below > 0:
+        return UNDEFINED
+    defined = below_drawn > 0
+    return bounds(above / below, above_drawn[defined] / below_drawn[defined], float(1 - defined.mean()), level)
+
+
+def bounds(estimate: float, drawn: np.ndarray, undefined_share: float = 0.0, level: float = 0.95) -> Bounds:
+    """Quantiles of resampled scores (resamples,) at both sides of `level`."""
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Bounds(float(estimate), float(low), float(high), undefined_share)
+
+
+def gain_difference(model: DailyGain, other: DailyGain) -> DailyGain:
+    """`model`'s gain less `other`'s, day by day: its information gain over `other`. The days must be the same (ValueError)."""
+    if not np.array_equal(model.local_days, other.local_days) or not np.array_equal(model.happened, other.happened):
+        raise ValueError("two models can be compared on the same days and outcomes only")
+    return replace(model, gain=model.gain - other.gain)
+
+
 def information_gain_intervals(
     recipes: Mapping[str, DailyGain], rng: np.random.Generator, resamples: int = RESAMPLES, level: float = 0.95
 ) -> tuple[dict[str, Interval], Interval]:
@@ -48,32 +122,21 @@ def information_gain_intervals(
     Blocks are fixed spans of 30 days counted from 1970-01-01; as many are drawn, with replacement, as any recipe has days in. Pooled:
     sum of all gains / sum of all target days.
     """
-    numbers = {name: _block_number(days.local_days) for name, days in recipes.items()}
-    blocks = np.unique(np.concatenate([np.empty(0, np.int64), *numbers.values()]))
-    if not len(blocks):
-        return dict.fromkeys(recipes, NOTHING), NOTHING
-    draws = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=resamples).astype(np.float64)
-    intervals: dict[str, Interval] = {}
-    gains, targets = np.zeros(len(blocks)), np.zeros(len(blocks))
-    for name, days in recipes.items():
-        at = np.searchsorted(blocks, numbers[name])
-        gain = np.bincount(at, weights=days.gain, minlength=len(blocks))
-        target = np.bincount(at, weights=days.happened, minlength=len(blocks))
-        intervals[name] = _interval(gain, target, draws, level)
-        gains, targets = gains + gain, targets + target
-    return intervals, _interval(gains, targets, draws, level)
+    return gain_intervals(recipes, draw_blocks((days.local_days for days in recipes.values()), rng, resamples), level)
 
 
-def _block_number(local_days: np.ndarray) -> np.ndarray:
-    return np.asarray(local_days, dtype="datetime64[D]").astype(np.int64) // BLOCK_DAYS
+def gain_intervals(recipes: Mapping[str, DailyGain], draws: BlockDraws, level: float = 0.95) -> tuple[dict[str, Interval], Interval]:
+    """The same from blocks drawn before: for several models, pools or arms on the same draws."""
+    intervals = {name: gain_interval([days], draws, level) for name, days in recipes.items()}
+    return intervals, gain_interval(recipes.values(), draws, level)
 
 
-def _interval(gain: np.ndarray, target: np.ndarray, draws: np.ndarray, level: float) -> Interval:
-    """From gains and target days by block (b,), and how often each block was drawn (resamples, b)."""
-    if not target.sum():
+def gain_interval(recipes: Iterable[DailyGain], draws: BlockDraws, level: float = 0.95) -> Interval:
+    """Information gain of these recipes pooled."""
+    recipes = list(recipes)
+    targets = int(sum(np.count_nonzero(days.happened) for days in recipes))
+    if not targets:
         return NOTHING
-    drawn_targets = draws @ target
-    defined = drawn_targets > 0
-    ratios = (draws @ gain)[defined] / drawn_targets[defined]
-    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(gain.sum() / target.sum()), float(low), float(high), int(target.sum()), float(1 - defined.mean()))
+    local_days, gain, happened = (np.concatenate([getattr(days, name) for days in recipes]) for name in ("local_days", "gain", "happened"))
+    found = ratio_bounds(draws, local_days, gain, happened, level)
+    return Interval(found.estimate, found.low, found.high, targets, found.undefined_share)
