@@ -1,7 +1,7 @@
 """Block-bootstrap intervals of the scores of `scores`: Brier skill, calibration ratio, ROC AUC.
 
-local_days: datetime64[D] (n,); happened: bool (n,); probabilities: float (n,) in 0..1; anything else raises ValueError. Days of several recipes are pooled by concatenation, and
-all that share a `BlockDraws` are drawn jointly.
+local_days: datetime64[D] (n,); happened: bool (n,); probabilities: float (n,) in 0..1; anything else raises ValueError. Days of several
+recipes are pooled by concatenation, and all that share a `BlockDraws` are drawn jointly.
 """
 
 import numpy as np
