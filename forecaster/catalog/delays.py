@@ -73,6 +73,26 @@ def _uniforms(event_ids: Sequence[str] | NDArray[np.object_]) -> NDArray[np.floa
     return ((whole >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
 
 
+def review_known_at(event_ids: Sequence[str] | NDArray[np.object_], origin_time_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """When each event had been reviewed, (n,) UTC microseconds since 1970: the time at which one that was not quick became known.
+
+    Lognormal delays (Box and Muller 1958, doi:10.1214/aoms/1177706645), drawn from the id as everything here, rounded up to seconds.
+    """
+    if len(event_ids) == 0:
+        return np.empty(0, dtype=np.int64)
+    return origin_time_us + _whole_seconds_us(_review_delay_s(_uniforms(event_ids)))
+
+
+def _review_delay_s(uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, position, angle = uniforms.T
+    normal = np.sqrt(-2.0 * np.log(position)) * np.cos(2.0 * np.pi * angle)
+    return REVIEW_MEDIAN_DAYS * 86_400.0 * np.exp(REVIEW_SIGMA * normal)
+
+
+def _whole_seconds_us(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.ceil(seconds).astype(np.int64) * _SECOND_US
+
+
 def modelled_known_at(
     event_ids: Sequence[str] | NDArray[np.object_],
     origin_time_us: NDArray[np.int64],
@@ -83,20 +103,17 @@ def modelled_known_at(
     """When each event became known, (n,) UTC microseconds since 1970: its origin plus a whole number of seconds.
 
     Args: all (n,); origin_time_us in UTC microseconds; the magnitude may be NaN. A row's answer depends on that row
-    alone. Quick delays are the measured quantile curve, log-linear between its levels; review delays are lognormal
-    (Box and Muller 1958, doi:10.1214/aoms/1177706645).
+    alone. Quick delays are the measured quantile curve, log-linear between its levels; the others are those of `review_known_at`.
     """
     if len(event_ids) == 0:
         return np.empty(0, dtype=np.int64)
-    is_quick, position, angle = _uniforms(event_ids).T
+    uniforms = _uniforms(event_ids)
+    is_quick, position, _ = uniforms.T
     _, quantiles = _measured()
     minutes = np.empty(len(position))
     classes = magnitude_class(magnitude)
     for index, curve in enumerate(np.log(quantiles)):
         chosen = classes == index
         minutes[chosen] = np.exp(np.interp(position[chosen], QUANTILE_LEVELS, curve))
-    normal = np.sqrt(-2.0 * np.log(position)) * np.cos(2.0 * np.pi * angle)
-    review_s = REVIEW_MEDIAN_DAYS * 86_400.0 * np.exp(REVIEW_SIGMA * normal)
     quick = is_quick < quick_share(magnitude, latitude_deg, longitude_deg)
-    delay_s = np.where(quick, minutes * 60.0, review_s)
-    return origin_time_us + np.ceil(delay_s).astype(np.int64) * _SECOND_US
+    return origin_time_us + _whole_seconds_us(np.where(quick, minutes * 60.0, _review_delay_s(uniforms)))
