@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -69,11 +69,11 @@ class EtasModel:
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): 1 - P(no target in the window), triggering inside the window included; NaN where there is no reference."""
-        return -np.expm1(-self._counts(inputs, days, reference)[0])
+        return -np.expm1(-self._sum(inputs, days, reference, "hit"))
 
     def expected_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): expected number of targets in each window, all generations; NaN where there is no reference."""
-        return self._counts(inputs, days, reference)[1]
+        return self._sum(inputs, days, reference, "number")
 
     def count_range(
         self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator, level: float = 0.95, runs: int = 2000
@@ -96,19 +96,20 @@ class EtasModel:
             out[j] = np.quantile(seen, [0.5 - level / 2, 0.5 + level / 2], method="inverted_cdf")
         return out
 
-    def _counts(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(-log P(no target), expected number), each (n,)."""
+    def _sum(self, inputs: Events, days: TargetDays, reference: np.ndarray, mean: Literal["hit", "number"]) -> np.ndarray:
+        """(n,): -log P(no target) from the rings' `hit`, the expected number from their `number`."""
         parents = parents_on(inputs, self.recipe, days)
         order = np.argsort(days.target_starts_us, kind="stable")
-        sums = np.empty((2, len(days)))
-        if len(days):
-            window = float(np.median(days.target_ends_us - days.target_starts_us)) / DAY_US
-            rings = solve(self.parameters, self.recipe.threshold_mag, self.recipe.radius_km, window)
-            stream = daily_stream(parents, days.take(order))
-            sums[:, order] = triggered_sums(parents, stream, self.parameters, rings, [rings.hit, rings.number])
-            steady = np.array([rings.background_hit, rings.background_number]) @ rings.area_ratio * rings.per_target
-            sums = detected_share(parents, days) * (sums + np.outer(steady, self._background(reference)))
-        return sums[0], sums[1]
+        triggered = np.empty(len(days))
+        if not len(days):
+            return triggered
+        window = float(np.median(days.target_ends_us - days.target_starts_us)) / DAY_US
+        rings = solve(self.parameters, self.recipe.threshold_mag, self.recipe.radius_km, window)
+        stream = daily_stream(parents, days.take(order))
+        triggered[order] = triggered_sums(parents, stream, self.parameters, rings, rings.hit if mean == "hit" else rings.number)
+        steady = rings.background_hit if mean == "hit" else rings.background_number
+        background = self._background(reference) * float(steady @ rings.area_ratio) * rings.per_target
+        return detected_share(parents, days) * (triggered + background)
 
     def _background(self, reference: np.ndarray) -> np.ndarray:
         """(n,): expected background targets of each window; outside the circle they are taken to be as dense as inside."""

@@ -21,8 +21,8 @@ from forecaster.models.etas_intensity import PARENT_MAG, Parents, Stream
 from forecaster.models.etas_kernels import LN10, NODES, Parameters, circle_share, kernel_width_km, omori_integral, omori_weights
 from forecaster.models.etas_simulation import LARGEST_MAG, Law
 
-INNER = (0.0, 0.7, 0.92, 1.0)
-OUTER_KM = (5.0, 20.0, 60.0, 160.0)
+INNER = (0.0, 0.85, 1.0)
+OUTER_KM = (6.0, 30.0, 130.0)
 _CELLS = 12
 _BIN = 0.25
 _ROUNDS = 4
@@ -78,12 +78,11 @@ def solve(parameters: Parameters, threshold_mag: float, radius_km: float, window
     return Rings(edges, inside, hits[:-1], numbers[:-1], hits[-1], numbers[-1], per_target)
 
 
-def triggered_sums(parents: Parents, stream: Stream, parameters: Parameters, rings: Rings, means: list[np.ndarray]) -> list[np.ndarray]:
-    """(n,) for each of `means` (nodes, rings): integral over each window, sum over rings, of the known triggered rate times the mean."""
+def triggered_sums(parents: Parents, stream: Stream, parameters: Parameters, rings: Rings, mean: np.ndarray) -> np.ndarray:
+    """(n,): integral over each window, sum over rings, of the known triggered rate times `mean` (nodes, rings): `hit` or `number`."""
     edges = [parents.shares(parameters, edge) if edge > 0 else np.zeros(len(parents)) for edge in rings.edges_km]
     mass = np.diff(np.stack(edges), axis=0) * parents.productivity(parameters)
-    v = omori_weights(parameters.c, parameters.p)[0]
-    return [v @ stream.states(mean @ mass) * rings.per_target for mean in means]
+    return omori_weights(parameters.c, parameters.p)[0] @ stream.states(mean @ mass) * rings.per_target
 
 
 def _magnitude_bins(lowest: float, threshold: float) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,7 @@ LN10 = float(np.log(10.0))
 NAMES = ("ln_background", "ln_long_term", "ln_k", "alpha", "ln_c", "p", "ln_d", "gamma", "ln_q1")
 _STEP = 0.8
 NODES = np.exp(np.arange(np.log(1e-7), np.log(1.5e3), _STEP))
-_ANGLES = 28
-_UNIT, _WEIGHT = np.polynomial.legendre.leggauss(_ANGLES)
+_UNIT, _WEIGHT = np.polynomial.legendre.leggauss(16)
 
 
 @dataclass(frozen=True)
@@ -86,42 +85,40 @@ def circle_share(x: np.ndarray, width: np.ndarray, q: float, radius: float) -> n
     In the plane, by directions from the epicentre: inside the circle F is the mean over all directions of the mass up to the rim, outside
     the mean of the mass between both rims. Gauss-Legendre in the angle at which the square root of the rim's equation has no cusp.
     """
-    far, near, weight = _rims(np.asarray(x, dtype=np.float64), radius)
     squared = np.asarray(width, dtype=np.float64)[None, :, None] ** 2
-    within_near = np.exp((1.0 - q) * np.log1p(near[:, None, :] ** 2 / squared))
-    within_near -= np.exp((1.0 - q) * np.log1p(far[:, None, :] ** 2 / squared))
-    return np.einsum("xma,xa->xm", within_near, weight)
+    share = np.zeros((len(x), squared.shape[1]))
+    for rim, weight in _rims(np.asarray(x, dtype=np.float64), radius):
+        share -= np.einsum("xma,xa->xm", np.expm1((1.0 - q) * np.log1p(rim[:, None, :] ** 2 / squared)), weight)
+    return share
 
 
 def circle_share_slopes(x: np.ndarray, width: np.ndarray, q: float, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(F, dF/d ln D, dF/dq), each (distances, widths); see `circle_share`."""
-    far, near, weight = _rims(np.asarray(x, dtype=np.float64), radius)
     squared = np.asarray(width, dtype=np.float64)[None, :, None] ** 2
-    share, by_width, by_q = np.zeros((3, len(far), squared.shape[1]))
-    for rim, sign in ((far, 1.0), (near, -1.0)):
+    share, by_width, by_q = np.zeros((3, len(x), squared.shape[1]))
+    for rim, weight in _rims(np.asarray(x, dtype=np.float64), radius):
         z = rim[:, None, :] ** 2 / squared
         log = np.log1p(z)
         power = np.exp((1.0 - q) * log)
-        share += np.einsum("xma,xa->xm", 1.0 - power, sign * weight)
-        by_width += np.einsum("xma,xa->xm", 2.0 * (1.0 - q) * power * z / (1.0 + z), sign * weight)
-        by_q += np.einsum("xma,xa->xm", power * log, sign * weight)
+        share += np.einsum("xma,xa->xm", 1.0 - power, weight)
+        by_width += np.einsum("xma,xa->xm", 2.0 * (1.0 - q) * power * z / (1.0 + z), weight)
+        by_q += np.einsum("xma,xa->xm", power * log, weight)
     return share, by_width, by_q
 
 
-def _rims(x: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances to the far and the near rim and the weight of each direction, each (distances, 2 x angles); near is 0 inside."""
+def _rims(x: np.ndarray, radius: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Two pairs (distance to the rim, weight), each (distances, angles): inside the circle forward and backward, outside far and near.
+
+    The near rim counts negative. Outside, with sin(direction) = radius / x sin(angle), the weight holds d direction / d angle.
+    """
     angle = 0.25 * np.pi * (_UNIT + 1.0)
-    weight = np.broadcast_to(0.25 * _WEIGHT, (len(x), _ANGLES))
-    cos, sin = np.cos(angle), np.sin(angle)
-    inside = (x <= radius)[:, None]
-    column = x[:, None]
-    chord = np.sqrt(np.maximum(radius**2 - np.minimum(column, radius) ** 2 * sin**2, 0.0))
+    cos, sin, column, inside = np.cos(angle), np.sin(angle), x[:, None], (x <= radius)[:, None]
+    half_chord = np.sqrt(np.maximum(radius**2 - np.minimum(column, radius) ** 2 * sin**2, 0.0))
     reach = np.sqrt(np.maximum(column**2 - radius**2 * sin**2, 1e-12))
-    outward, inward = chord - column * cos, chord + column * cos
-    far = np.concatenate([np.where(inside, inward, reach + radius * cos), np.where(inside, outward, 0.0)], axis=1)
-    near = np.concatenate([np.where(inside, 0.0, reach - radius * cos), np.zeros_like(outward)], axis=1)
-    outside_weight = weight * radius * cos / reach
-    return far, near, np.concatenate([np.where(inside, weight, outside_weight), np.where(inside, weight, 0.0)], axis=1)
+    weight = 0.25 * _WEIGHT * np.where(inside, 1.0, radius * cos / reach)
+    first = np.where(inside, half_chord + column * cos, reach + radius * cos)
+    second = np.where(inside, half_chord - column * cos, reach - radius * cos)
+    return [(first, weight), (second, np.where(inside, weight, -weight))]
 
 
 def branching_ratio(
