@@ -27,7 +27,7 @@ SHARE_IN_INPUTS = 0.9  # of the target days, below which the inputs do not hold 
 CUTS_AT_ONCE = 4096
 
 
-@dataclass(frozen=True)
+@dataclass
 class Climatology:
     """The reference itself, handed back."""
 
@@ -41,7 +41,7 @@ class Climatology:
         return {"kind": self.kind, "last_data_day": self.last_data_day.isoformat()}
 
 
-@dataclass(frozen=True)
+@dataclass
 class BestRate:
     """The rate of the trailing `years` (None: since `first_day`); `losses`: of each span, nats a day on the days it was chosen by."""
 
@@ -65,7 +65,7 @@ class BestRate:
         }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Persistence:
     """Probability after a day without (`quiet`) and with (`active`) a target event."""
 

@@ -88,6 +88,11 @@ def render_index(reports: Sequence[Mapping[str, str]], language: str = FALLBACK)
     return _environment(language).get_template("index.html.j2").render(reports=reports, language=language)
 
 
+def render_skill(context: Mapping[str, Any]) -> str:
+    """The page of skill on past days, from `skill.skill_context`: one HTML file that loads nothing."""
+    return _environment(FALLBACK).get_template("skill.html.j2").render(**context)
+
+
 @functools.cache
 def _coastlines() -> list[charts.Polyline]:
     return charts.load_coastlines()

@@ -1,0 +1,119 @@
+"""`quakecast evaluate`: judge models on past days, and write the tables of their skill."""
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecaster.cli.common import PARTIAL, example, json_option, open_job, recipe_options, tell
+from forecaster.errors import BadInput
+from forecaster.settings import Settings
+from forecaster.timewindow import parse_day
+
+if TYPE_CHECKING:
+    from forecaster.pipeline.evaluate_plan import Arm
+
+_DETAILS = """
+Arms: A inputs of the final catalogue, one fit on days to 2014-12-31; B inputs as known at issue, the same fit; C as B, references refitted
+each year. Without --arm: --inputs, --fit-until and --refit say it. Every (arm, recipe, year, model) is stored under --out: the same
+command again does only what is missing, and writes the tables anew (skill.json, SKILL.md, skill.html, scores.parquet, daily.parquet).
+"""
+
+
+@click.command(
+    "evaluate",
+    help=f"Judge models on past days, against the usual rate and ETAS.\n{_DETAILS}",
+    epilog=example("quakecast evaluate --all --arm A --out skill"),
+)
+@recipe_options
+@click.option("--model", "models", multiple=True, metavar="KIND", help="A kind of model; may be repeated (default: all kinds).")
+@click.option("--models", "model_list", metavar="KIND,KIND", help="The same, as one list.")
+@click.option("--from", "first", default="2018-01-01", show_default=True, help="First target day, YYYY-MM-DD.")
+@click.option("--to", "last", default="2024-12-31", show_default=True, help="Last target day, included.")
+@click.option("--arm", "arms", multiple=True, type=click.Choice(["A", "B", "C"]), help="Shorthand for inputs and fits; may be repeated.")
+@click.option("--inputs", type=click.Choice(["final", "known"]), help="Forecast from the final catalogue, or from what was known at issue.")
+@click.option("--fit-inputs", type=click.Choice(["final", "known"]), help="The same for what is fitted on (default: as --inputs).")
+@click.option("--fit-until", metavar="DAY", help="Last day that a fit may use.")
+@click.option("--refit", type=click.Choice(["yearly"]), help="Fit again for each year: references, or all models without --fit-until.")
+@click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, help="Minutes of each fit.")
+@click.option("--seed", type=click.IntRange(min=0), default=20110311, show_default=True, help="Seed of every fit.")
+@click.option("--preface", type=click.Path(path_type=Path), help="Markdown file that SKILL.md begins with.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results (default: HOME/evaluation).")
+@json_option
+@click.pass_obj
+def evaluate(
+    settings: Settings,
+    recipes: tuple[str, ...],
+    everything: bool,
+    models: tuple[str, ...],
+    model_list: str | None,
+    first: str,
+    last: str,
+    max_minutes: float,
+    seed: int,
+    preface: Path | None,
+    out: Path | None,
+    as_json: bool,
+    **how: Any,
+) -> None:
+    from forecaster.console import progress
+    from forecaster.models.kinds import KINDS
+    from forecaster.pipeline import evaluate as step
+    from forecaster.pipeline.evaluate_plan import EvaluateOptions
+    from forecaster.pipeline.evaluate_results import ResultFolder
+    from forecaster.pipeline.evaluate_tables import write_tables
+    from forecaster.pipeline.known import load_known
+
+    named = [*models, *(name.strip() for name in (model_list or "").split(",") if name.strip())] or list(KINDS)
+    options = EvaluateOptions(_arms(**how), tuple(dict.fromkeys(named)), _day("--from", first), _day("--to", last), max_minutes, seed)
+    opening = _text(preface)
+    folder = ResultFolder(out or settings.home / "evaluation")
+    job = open_job(settings, recipes)
+    with progress("evaluating") as update:
+        result = step.evaluate(load_known(job.store, job.clock.now()), job.recipes, options, folder, update)
+    written = write_tables(folder, settings.recipe_folder, opening)
+    failed = [{"arm": arm, "recipe_id": recipe, "model": model, "reason": reason} for (arm, recipe, model), reason in result.failed.items()]
+    text = "\n".join([f"{result.written} parts made, {result.reused} were there", *map(str, written)])
+    tell(as_json, {"written": result.written, "reused": result.reused, "failed": failed, "files": [str(path) for path in written]}, text)
+    for row in failed:
+        click.echo(f"quakecast: arm {row['arm']}, {row['recipe_id']}, {row['model']}: {row['reason']}", err=True)
+    if failed:
+        sys.exit(PARTIAL)
+
+
+def _arms(arms: tuple[str, ...], inputs: str | None, fit_inputs: str | None, fit_until: str | None, refit: str | None) -> tuple["Arm", ...]:
+    from forecaster.pipeline.evaluate_plan import ARMS, Arm
+
+    if arms:
+        said = {"--inputs": inputs, "--fit-inputs": fit_inputs, "--fit-until": fit_until, "--refit": refit}
+        if given := [name for name, value in said.items() if value]:
+            raise BadInput(f"--arm {arms[0]} already says what {', '.join(given)} would; give one or the other")
+        return tuple(ARMS[name] for name in dict.fromkeys(arms))
+    if not (fit_until or refit):
+        raise BadInput("what may be fitted on? Give --arm A, B or C, or --fit-until DAY, or --refit yearly")
+    until = _day("--fit-until", fit_until) if fit_until else None
+    chosen = inputs or "final"
+    fitted = fit_inputs or chosen
+    name = "-".join(
+        [chosen, *([f"fit-{fitted}"] if fitted != chosen else []), *([f"{until:%Y%m%d}"] if until else []), *([refit] if refit else [])]
+    )
+    return (Arm(name, chosen, fitted, until, refit is not None),)
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return parse_day(text)
+    except BadInput:
+        raise BadInput(f"{option} {text!r} is not a day; write it as YYYY-MM-DD, for example 2018-01-01") from None
+
+
+def _text(path: Path | None) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"--preface {path} cannot be read ({error}); give a UTF-8 Markdown file") from None
+
+
+COMMANDS = (evaluate,)

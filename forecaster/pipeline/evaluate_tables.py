@@ -1,0 +1,167 @@
+"""From the stored results of an evaluation to its tables: daily.parquet, scores.parquet, skill.json, SKILL.md and skill.html."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.errors import NotScoreable
+from forecaster.pipeline.evaluate_results import DAILY_ORDER, ResultFolder
+from forecaster.pipeline.evaluate_scores import BASELINES, POOLS, pool_of, score_table, with_mean
+from forecaster.pipeline.gain import BOOTSTRAP_SEED
+from forecaster.recipe import load_recipes
+from forecaster.reports.export import check_document, write_atomic
+from forecaster.reports.render import render_skill
+from forecaster.reports.skill import Plots, skill_context, skill_markdown
+from forecaster.reports.skill_charts import Line, ReliabilityPlot
+from forecaster.settings import code_version
+from forecaster.store.parquet import write_parquet
+from forecaster.verification import curves, reliability
+from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES
+
+DRAWN = ("climatology", "best_rate", "etas", "pooled", "convlstm", "hybrid")
+ODDS_STEP = 0.05  # probabilities are grouped to 5 % of their odds for reliability curves
+PLAIN = (
+    "arm", "level", "name", "pool", "model", "days_of", "recipes", "first_day", "last_day", "days", "target_days", "base_rate", "auc",
+    "pr_auc", "molchan_skill", "brier", "brier_skill", "calibration_ratio", "calibration_slope", "calibration_slope_error",
+    "calibration_error", "sharpness",
+)  # fmt: skip
+N_TEST = ("observed", "expected", "low", "high", "delta1", "delta2")
+L_TEST = ("observed", "low", "high", "gamma")
+COUNTS = ("recipes", "days", "target_days", "observed", "low", "high")
+
+
+def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -> list[Path]:
+    """Score everything stored in `folder` and write the tables beside it; returns their paths. The same results give the same bytes.
+
+    Raises:
+        NotScoreable: there is no result yet; names the first failure, if there are any.
+        CorruptModel: a result file cannot be read.
+    """
+    daily, failures = folder.daily(), _failures(folder.failures())
+    if daily is None:
+        why = f": {failures[0]['model']} for {failures[0]['recipe_id']}: {failures[0]['reason']}" if failures else ""
+        raise NotScoreable(f"no result in {folder.folder}{why}")
+    daily = with_mean(daily).sort_values(DAILY_ORDER.split(", "), kind="stable", ignore_index=True)
+    pools = {recipe.id: pool_of(recipe) for recipe in load_recipes(recipe_folder).values()}
+    scores = score_table(daily, pools)
+    document = skill_document(daily, scores, failures)
+    check_document("skill.json", document)
+    page = render_skill(skill_context(document, plots_of(daily, pools)))
+    return [
+        write_parquet(folder.folder / "daily.parquet", daily),
+        write_parquet(folder.folder / "scores.parquet", scores),
+        write_atomic(folder.folder / "skill.json", json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"),
+        write_atomic(folder.folder / "SKILL.md", skill_markdown(document, preface)),
+        write_atomic(folder.folder / "skill.html", page),
+    ]
+
+
+def skill_document(daily: pd.DataFrame, scores: pd.DataFrame, failures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """skill.json (schemas/skill.schema.json): single recipes on all days, pools also on quiet days, in sequences and outside 2011."""
+    arms = [
+        {
+            "arm": str(arm),
+            "inputs": str(rows["inputs"].iloc[0]),
+            "first_day": f"{rows['local_day'].min():%Y-%m-%d}",
+            "last_day": f"{rows['local_day'].max():%Y-%m-%d}",
+            "recipes": int(rows["recipe_id"].nunique()),
+            "models": sorted(rows["model"].unique().tolist()),
+        }
+        for arm, rows in daily.groupby("arm", sort=True)
+    ]
+    kept = scores[(scores["level"] == "pool") | (scores["days_of"] == "all")]
+    return {
+        "version": 1,
+        "code_version": code_version(),
+        "unit": "nats per target day",
+        "interval": {"level": 0.95, "block_days": BLOCK_DAYS, "resamples": RESAMPLES},
+        "arms": arms,
+        "scores": [_score(row) for row in kept.to_dict("records")],
+        "failures": list(failures),
+    }
+
+
+def plots_of(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[Plots]:
+    """Reliability, ROC and Molchan curves of every arm and pool."""
+    found = []
+    pool = daily["recipe_id"].map(pools)
+    for arm in sorted(daily["arm"].unique()):
+        for name in POOLS:
+            rows = daily[(daily["arm"] == arm) & (pool == name)]
+            said = {model: part for model in DRAWN if len(part := rows[rows["model"] == model])}
+            said = {model: part for model, part in said.items() if part["happened"].any() and not part["happened"].all()}
+            if not said:
+                continue
+            plots = [_reliability(model, part) for model, part in said.items()]
+            ranked = {model: part for model, part in said.items() if model != "climatology"}
+            roc = [_line(model, curves.roc_curve(*_columns(part)[:2])) for model, part in said.items()]
+            molchan = [_line(model, curves.molchan_diagram(*_columns(part)).curve) for model, part in ranked.items()]
+            found.append(Plots(arm, name, plots, roc, molchan))
+    return found
+
+
+def _columns(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return part["happened"].to_numpy(dtype=bool), part["probability"].to_numpy(), part["reference"].to_numpy()
+
+
+def _reliability(model: str, part: pd.DataFrame) -> ReliabilityPlot:
+    happened, said, _ = _columns(part)
+    odds = np.log(np.clip(said, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(said, 1e-6, 1 - 1e-6))
+    grouped = 1 / (1 + np.exp(-np.round(odds / ODDS_STEP) * ODDS_STEP))
+    found = reliability.corp_reliability(happened, grouped, np.random.default_rng(BOOTSTRAP_SEED))
+    return ReliabilityPlot(model, *(getattr(found, name).tolist() for name in ("probability", "recalibrated", "low", "high")))
+
+
+def _line(model: str, curve: curves.Curve) -> Line:
+    thinned = curves.thin(curve, 120)
+    return Line(model, list(zip(thinned.x.tolist(), thinned.y.tolist(), strict=True)), model)
+
+
+def _score(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """One entry of `scores`, with null where there is no figure."""
+    gains: dict[str, dict[str, Any] | None] = {}
+    for name in BASELINES:
+        start = f"gain_over_{name}"
+        gains[name] = None
+        if row[f"{start}_target_days"] and math.isfinite(row[f"{start}_low"]):
+            gains[name] = {
+                "estimate": _figure(row[start]),
+                "low": _figure(row[f"{start}_low"]),
+                "high": _figure(row[f"{start}_high"]),
+                "target_days": int(row[f"{start}_target_days"]),
+                "t_test_p": _figure(row[f"t_p_over_{name}"]),
+                "w_test_p": _figure(row[f"w_p_over_{name}"]),
+            }
+    entry = {name: _figure(row[name], name) for name in PLAIN}
+    return entry | {
+        "information_gain": gains,
+        "n_test": None if _missing(row["n_observed"]) else {name: _figure(row[f"n_{name}"], name) for name in N_TEST},
+        "l_test": None if _missing(row["l_gamma"]) else {name: _figure(row[f"l_{name}"]) for name in L_TEST},
+    }
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _figure(value: Any, name: str = "") -> Any:
+    """As JSON has it: counts whole, other numbers to six significant figures, what is missing null."""
+    if _missing(value) or isinstance(value, str):
+        return None if _missing(value) else value
+    return int(value) if name in COUNTS else float(f"{float(value):.6g}")
+
+
+def _failures(failures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Failures of single years told as one where arm, recipe, model and reason are the same."""
+    years: dict[tuple[str, str, str, str], list[int]] = {}
+    for row in failures:
+        years.setdefault((row["arm"], row["recipe_id"], row["model"], row["reason"]), []).append(row["year"])
+    return [
+        {"arm": arm, "recipe_id": recipe_id, "model": model, "years": sorted(found), "reason": reason}
+        for (arm, recipe_id, model, reason), found in sorted(years.items())
+    ]

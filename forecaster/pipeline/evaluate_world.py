@@ -1,0 +1,88 @@
+"""One recipe as an evaluation sees it: days, outcomes, references, the two kinds of inputs, and what a fit may be given of them."""
+
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+
+from forecaster.errors import NotScoreable, NotTrainable
+from forecaster.features.events import NEVER, Events
+from forecaster.models import climatology
+from forecaster.models.base import History
+from forecaster.pipeline.evaluate_plan import EvaluateOptions
+from forecaster.pipeline.evaluate_results import events_sha256
+from forecaster.pipeline.known import Known, labelled_days
+from forecaster.recipe import Recipe
+from forecaster.timewindow import to_us
+from forecaster.verification.sequences import in_sequence
+
+
+def known_before(events: Events, moment_us: int) -> Events:
+    """The versions of earthquakes before `moment_us` that were known by then, none of them ended by what came later."""
+    kept = events.take((events.origin_time_us < moment_us) & (events.known_at_us <= moment_us))
+    ends = np.where(kept.known_until_us > moment_us, NEVER, kept.known_until_us)
+    return replace(kept, known_until_us=ends)
+
+
+class World:
+    """One recipe's days with outcomes and references, and its two kinds of inputs."""
+
+    def __init__(self, recipe: Recipe, known: Known, options: EvaluateOptions) -> None:
+        """Raises NotScoreable where the catalogue does not cover the days, or gives no reference for them."""
+        labelled = labelled_days(recipe, known)
+        days = labelled.days
+        reference = np.full(len(days), np.nan)
+        first = int(np.searchsorted(days.cut_us, climatology.earliest_issue_us(days.target_ends_us)))
+        reference[first:] = climatology.daily_probability(
+            labelled.happened, days.target_starts_us, days.target_ends_us, days.cut_us[first:]
+        )
+        self.recipe, self.known = recipe, known
+        self.history = History(recipe, known.inputs, known.events, days, labelled.happened, reference)
+        local = days.local_days
+        self.chosen = (local >= np.datetime64(options.first_day)) & (local <= np.datetime64(options.last_day))
+        if not self.chosen.any() or np.isnan(reference[self.chosen]).any():
+            usable = local[np.isfinite(reference)]
+            raise NotScoreable(
+                f"{recipe.id}: days {options.first_day} to {options.last_day} cannot all be judged, outcomes with a usual rate lie between "
+                f"{usable[0] if len(usable) else 'no day'} and {local[-1]}; choose --from and --to between them"
+            )
+        self.years = local.astype("datetime64[Y]").astype(int) + 1970
+        self._sha256: dict[tuple[str, int], str] = {}
+
+    @cached_property
+    def final_inputs(self) -> Events:
+        """The final catalogue, as if it had been known at once."""
+        return self.known.inputs.visible(to_us(self.known.as_of)).known_at_once()
+
+    def inputs(self, name: str) -> Events:
+        """The events of "final" or "known" inputs."""
+        return self.final_inputs if name == "final" else self.known.inputs
+
+    def inputs_sha256(self, name: str, moment_us: int) -> str:
+        """Of what these inputs hold at this moment; worked out once."""
+        if (name, moment_us) not in self._sha256:
+            self._sha256[name, moment_us] = events_sha256(known_before(self.inputs(name), moment_us))
+        return self._sha256[name, moment_us]
+
+    @cached_property
+    def status(self) -> np.ndarray:
+        """(n,) "sequence" or "quiet" for every day of the history, by the final catalogue up to its issue: the same in every arm."""
+        return np.where(in_sequence(self.recipe, self.final_inputs, self.history.days.cut_us), "sequence", "quiet")
+
+    def training(self, inputs: str, until: date) -> History:
+        """What a model may be fitted on: the days up to `until`, the events before the last one's issue, outcomes to its end.
+
+        Raises:
+            NotTrainable: there is no such day.
+        """
+        days = self.history.until(np.datetime64(until))
+        if not len(days.days):
+            raise NotTrainable(f"{self.recipe.id}: no day up to {until} to fit on, outcomes begin on {self.history.days.first_day}")
+        inputs_then = known_before(self.inputs(inputs), int(days.days.cut_us[-1]))
+        return replace(days, inputs=inputs_then, catalogue=self.training_catalogue(days))
+
+    def training_catalogue(self, history: History) -> Events:
+        """The events by which the outcomes of these days are judged, up to the end of the last; none where there is no day."""
+        ends = history.days.target_ends_us
+        return self.known.events.take(self.known.events.origin_time_us < (ends[-1] if len(ends) else 0))
