@@ -152,6 +152,6 @@ def _by_value(happened: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray
 
 
 def _isotonic(shares: np.ndarray, days: np.ndarray) -> np.ndarray:
-    from sklearn.isotonic import isotonic_regression
+    from scipy.optimize import isotonic_regression
 
-    return isotonic_regression(shares, sample_weight=days.astype(np.float64), y_min=0.0, y_max=1.0)
+    return isotonic_regression(shares, weights=days).x

@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from forecaster.verification.intervals import DailyGain, information_gain_intervals
+from forecaster.verification.intervals import (
+    DailyGain,
+    draw_blocks,
+    gain_difference,
+    gain_interval,
+    gain_intervals,
+    information_gain_intervals,
+)
 
 FIRST = np.datetime64("2018-01-08", "D")  # 17539 = 584 x 30 + 19 days after 1970-01-01: 11 days into the record a new block starts
 
@@ -98,3 +105,23 @@ def test_same_generator_same_bounds() -> None:
     record = drawn(np.random.default_rng(8))
     bounds = [information_gain_intervals({"a": record}, np.random.default_rng(seed))[0]["a"] for seed in (1, 1, 2)]
     assert bounds[0] == bounds[1] != bounds[2]
+
+
+def test_models_on_the_same_draws() -> None:
+    """A model .3 nats ahead of another on every target day and level on the others: each varies, their difference does not."""
+    other = drawn(np.random.default_rng(9))
+    model = DailyGain(other.local_days, other.gain + 0.3 * other.happened, other.happened)
+    draws = draw_blocks([other.local_days], np.random.default_rng(0))
+    difference = gain_interval([gain_difference(model, other)], draws)
+    assert (difference.estimate, difference.low, difference.high) == pytest.approx((0.3, 0.3, 0.3))
+    single = gain_intervals({"a": model}, draws)[0]["a"]
+    assert single.high - single.low > 0.1
+    assert single == information_gain_intervals({"a": model}, np.random.default_rng(0))[0]["a"]
+
+
+def test_models_of_other_days_are_not_compared() -> None:
+    record = drawn(np.random.default_rng(9))
+    with pytest.raises(ValueError, match="same days"):
+        gain_difference(record, DailyGain(record.local_days + 1, record.gain, record.happened))
+    with pytest.raises(ValueError, match="same days"):
+        gain_difference(record, DailyGain(record.local_days, record.gain, ~record.happened))

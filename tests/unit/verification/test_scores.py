@@ -33,7 +33,7 @@ def random_days(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return happened, probability
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_as_scikit_learn(seed: int) -> None:
     happened, probability = random_days(seed)
