@@ -67,6 +67,6 @@ def test_what_is_not_defined() -> None:
     assert math.isnan(calibration_ratio_bounds(draws, DAYS, never, probability).estimate)
     assert math.isnan(brier_skill_bounds(draws, DAYS, never, probability, np.zeros(len(DAYS))).estimate)
     with pytest.raises(ValueError, match="NaN"):
-        brier_skill_bounds(draws, DAYS, never, np.where(DAYS == DAYS[5], np.nan, probability), reference)
+        brier_skill_bounds(draws, DAYS, never, np.where(DAYS[5] == DAYS, np.nan, probability), reference)
     with pytest.raises(ValueError, match="none of the blocks"):
         calibration_ratio_bounds(draws, DAYS + 365, ~never, probability)
