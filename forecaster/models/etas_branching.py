@@ -12,6 +12,7 @@ sum is the direct count. Kernels are symmetric about the epicentre and the circl
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -49,6 +50,7 @@ class Rings:
         return np.diff(self.edges_km**2) / self.edges_km[len(INNER) - 1] ** 2
 
 
+@lru_cache(maxsize=64)
 def solve(parameters: Parameters, threshold_mag: float, radius_km: float, window_days: float) -> Rings:
     """h and n of every ring, on a grid of times before the window's end."""
     law = Law(parameters, threshold_mag)

@@ -6,7 +6,7 @@ whose issue does not, so each day's sum is what was known at its cut, exactly.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.signal import lfilter
@@ -36,14 +36,10 @@ class Parents:
     def __len__(self) -> int:
         return len(self.events)
 
-    @cached_property
+    @property
     def distance_nodes(self) -> np.ndarray:
-        """Where F is tabulated: dense near the rim, where it falls over the width of the kernel."""
-        radius = self.recipe.radius_km
-        farthest = max(float(self.distance_km.max(initial=0.0)), radius + 1.0)
-        steps = 2.0 * np.sinh(np.linspace(0.0, np.arcsinh((farthest - radius) / 2.0), 48))
-        inner = 2.0 * np.sinh(np.linspace(0.0, np.arcsinh(radius / 2.0), 32))
-        return np.unique(np.concatenate([radius - inner, radius + steps]))
+        """Where F is tabulated."""
+        return _distance_nodes(self.recipe.radius_km)
 
     @cached_property
     def interpolation(self) -> csr_array:
@@ -61,8 +57,7 @@ class Parents:
 
     def shares(self, parameters: Parameters, radius: float) -> np.ndarray:
         """F of each event, (n,), for a circle of `radius` km about the recipe's centre; most exact for the recipe's own radius."""
-        widths = kernel_width_km(MAG_NODES, parameters.d, parameters.gamma)
-        return self.interpolation @ circle_share(self.distance_nodes, widths, parameters.q, radius).ravel()
+        return self.interpolation @ _share_table(self.recipe.radius_km, parameters.d, parameters.gamma, parameters.q, radius)
 
     def visible(self, moment_us: int) -> "Parents":
         """The versions that are an input of this issue time."""
@@ -151,6 +146,24 @@ def make_stream(
     parent, at, sign = entries
     age = (zero_us + at * DAY_US - parents.events.origin_time_us[parent]) / DAY_US
     return Stream(len(parents), slots, parent, at, np.exp(-np.outer(NODES, age)) * sign, read_slot, read)
+
+
+@lru_cache(maxsize=32)
+def _distance_nodes(circle_km: float) -> np.ndarray:
+    """Distances from the centre, km: dense near the rim, where F falls over the width of the kernel."""
+    outward = 2.0 * np.sinh(np.linspace(0.0, np.arcsinh(REACH_KM[-1][1] / 2.0), 48))
+    inward = 2.0 * np.sinh(np.linspace(0.0, np.arcsinh(circle_km / 2.0), 32))
+    nodes = np.concatenate([circle_km - inward[::-1], circle_km + outward[1:]])
+    nodes.flags.writeable = False
+    return nodes
+
+
+@lru_cache(maxsize=64)
+def _share_table(circle_km: float, d: float, gamma: float, q: float, radius: float) -> np.ndarray:
+    """F at the distance nodes of a circle and MAG_NODES, flat, for a circle of `radius` km."""
+    table = circle_share(_distance_nodes(circle_km), kernel_width_km(MAG_NODES, d, gamma), q, radius).ravel()
+    table.flags.writeable = False
+    return table
 
 
 def _bracket(nodes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
