@@ -1,10 +1,11 @@
 """Decayed counts: what has happened about a target, near and far, lately and long ago, in a few dozen numbers a day.
 
-    S(day) = sum over the visible events of one ring:  10^(a (M - 4.5)) exp(-(cut - origin) / tau)
+    S(day) = sum over the visible events of one ring from the target's threshold on:  10^(a (M - threshold)) exp(-(cut - origin) / tau)
 
 for every ring about the centre (in units of the target's radius), magnitude exponent a (0 counts events, 1 weighs them by about their
 number of aftershocks) and time constant tau. Sums of exponentials stand in for the Omori-Utsu decay (Utsu 1961; Ogata 1988,
 doi:10.1080/01621459.1988.10478560), and each goes from one issue to the next by a single product, so the cost is events + days.
+With distances in radii and magnitudes above the threshold, targets of all sizes are described alike.
 """
 
 from dataclasses import dataclass
@@ -23,13 +24,11 @@ SMALLEST_SUM = 1e-6
 @dataclass(frozen=True)
 class CountSettings:
     """ring_edges: outer edges in radii of the target circle, rising; the first ring starts at the centre, rims belong to the inner ring.
-    exponents: of the weight 10^(a (M - min_magnitude)). taus_days: time constants. min_magnitude: events below it play no part; that of
-    the world stream, so that a place with a finer catalogue is described as every other."""
+    exponents: of the weight 10^(a (M - threshold)). taus_days: time constants."""
 
     ring_edges: tuple[float, ...] = (1.0, 2.0, 4.0)
     exponents: tuple[float, ...] = (0.0, 0.5, 1.0)
     taus_days: tuple[float, ...] = (0.3, 2.0, 10.0, 50.0, 300.0, 2000.0)
-    min_magnitude: float = 4.5
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,7 +62,7 @@ def decayed_counts(inputs: Events, recipe: Recipe, days: TargetDays, settings: C
 
 def _changes(inputs: Events, recipe: Recipe, cuts_us: np.ndarray, settings: CountSettings) -> np.ndarray:
     """float64 (n, taus, rings, exponents): what enters the sums at each of the rising cuts, less what leaves them."""
-    strong = inputs.take(inputs.magnitude >= settings.min_magnitude)
+    strong = inputs.take(inputs.magnitude >= recipe.threshold_mag)
     radii = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, strong.latitude_deg, strong.longitude_deg)
     radii = radii / recipe.radius_km
     near = radii <= settings.ring_edges[-1]
@@ -76,7 +75,7 @@ def _changes(inputs: Events, recipe: Recipe, cuts_us: np.ndarray, settings: Coun
     day = np.concatenate([entry[enters], leave[leaves]])
     sign = np.repeat([1.0, -1.0], [len(enters), len(leaves)])
     age_days = (cuts_us[day] - events.origin_time_us[event]) / DAY_US
-    above = events.magnitude[event] - settings.min_magnitude
+    above = events.magnitude[event] - recipe.threshold_mag
     rings = len(settings.ring_edges)
     changes = np.empty((len(cuts_us), len(settings.taus_days), rings, len(settings.exponents)))
     for column, exponent in enumerate(settings.exponents):

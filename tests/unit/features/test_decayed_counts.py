@@ -29,13 +29,13 @@ def crowd(recipe, days, count: int, seed: int) -> Events:
 def direct(inputs: Events, recipe, cut_us: int, settings: CountSettings) -> np.ndarray:
     """The definition, event by event, for one cut."""
     seen = inputs.visible(cut_us)
-    seen = seen.take(seen.magnitude >= settings.min_magnitude)
+    seen = seen.take(seen.magnitude >= recipe.threshold_mag)
     radii = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, seen.latitude_deg, seen.longitude_deg) / recipe.radius_km
     ages = (cut_us - seen.origin_time_us) / DAY_US
     inner = (-1.0, *settings.ring_edges[:-1])
     return np.array(
         [
-            (10.0 ** (a * (seen.magnitude - settings.min_magnitude)) * np.exp(-ages / tau))[(radii > low) & (radii <= high)].sum()
+            (10.0 ** (a * (seen.magnitude - recipe.threshold_mag)) * np.exp(-ages / tau))[(radii > low) & (radii <= high)].sum()
             for tau in settings.taus_days
             for low, high in zip(inner, settings.ring_edges, strict=True)
             for a in settings.exponents

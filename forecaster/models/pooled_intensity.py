@@ -1,0 +1,70 @@
+"""The trunk of the pooled model: an intensity that is linear in the decayed counts, the same for every circle on Earth.
+
+    P = 1 - exp(-mu),    mu = b x lambda + sum over k of c_k S_k,    b and all c_k >= 0
+
+lambda = -log(1 - reference) is the rate of the circle's own ten years, S_k the decayed counts. It is an ETAS model (Ogata 1988,
+doi:10.1080/01621459.1988.10478560) whose kernel of time, distance and magnitude is a table instead of a formula; in radii and magnitudes
+above the threshold one table does for all targets. The likelihood of yes or no on days is maximised over the pool.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from forecaster.errors import NotTrainable
+from forecaster.models.base import TINY
+
+ITERATIONS = 150
+SPARSITY = 1e-5
+LEAST_BACKGROUND = 0.01
+START_BACKGROUND = 0.7
+START_SHARE = 1e-4
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """background: b. coefficients: c, float64 (counts,), positive target days a day per unit of each decayed count."""
+
+    background: float
+    coefficients: np.ndarray
+
+    def probability(self, counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): of the target on days with these `counts` (n, counts) and reference probabilities (n,); NaN stays NaN."""
+        mu = self.background * rate_of(reference) + counts.astype(np.float64) @ self.coefficients
+        return -np.expm1(-np.maximum(mu, TINY))
+
+
+def rate_of(probability: np.ndarray) -> np.ndarray:
+    """-log(1 - p), with p kept within [1e-7, 1 - 1e-7]: the rate of a Poisson process that is at least once with probability p."""
+    return -np.log1p(-np.clip(np.asarray(probability, dtype=np.float64), TINY, 1.0 - TINY))
+
+
+def fit_intensity(counts: np.ndarray, reference: np.ndarray, happened: np.ndarray, weight: np.ndarray) -> Intensity:
+    """The intensity of greatest weighted likelihood on days (n,) with `counts` (n, counts), less 1e-5 x the sum of the scaled
+    coefficients a day, which keeps those that nothing speaks for at 0.
+
+    Raises:
+        NotTrainable: no day with, or none without the target.
+    """
+    if not 0 < happened.sum() < len(happened):
+        raise NotTrainable(f"the pool has {int(happened.sum())} target days among {len(happened)}; both kinds are needed")
+    rate = rate_of(reference)
+    scale = np.maximum(counts.std(axis=0, dtype=np.float64), TINY)
+    scaled = (counts / scale).astype(np.float32)
+    share = weight / weight.sum(dtype=np.float64)
+    of_target, of_quiet = share * happened, share * ~happened
+
+    def loss_and_gradient(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        mu = np.maximum(parameters[0] * rate + scaled @ parameters[1:].astype(np.float32), TINY)
+        quiet = np.exp(-mu)
+        loss = -(of_target @ np.log1p(-quiet)) + of_quiet @ mu + SPARSITY * parameters[1:].sum()
+        slope = of_quiet - of_target * quiet / (1.0 - quiet)
+        pull = (slope.astype(np.float32) @ scaled).astype(np.float64)
+        return float(loss), np.concatenate([[slope @ rate], pull + SPARSITY])
+
+    columns = counts.shape[1]
+    start = np.concatenate([[START_BACKGROUND], np.full(columns, START_SHARE)])
+    bounds = [(LEAST_BACKGROUND, None)] + [(0.0, None)] * columns
+    best = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS})
+    return Intensity(float(best.x[0]), best.x[1:] / scale)
