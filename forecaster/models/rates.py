@@ -18,7 +18,7 @@ from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels, target_events
 from forecaster.features.windows import TargetDays, pairs_between, target_days
 from forecaster.models.base import FittedModel, History, log_loss
-from forecaster.models.climatology import FEWEST_DAYS, FINAL_AFTER_DAYS, PRIOR_DAYS, YEAR_DAYS
+from forecaster.models.climatology import FEWEST_DAYS, FINAL_AFTER_DAYS, PRIOR_DAYS, YEAR_DAYS, earliest_issue_us
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
@@ -95,7 +95,8 @@ def fit_best_rate(history: History, *, seed: int | None = None, max_minutes: flo
     """
     _check_inputs(history)
     first_day = history.days.first_day
-    later = history.days.cut_us >= history.days.target_ends_us[0] + (FEWEST_DAYS + FINAL_AFTER_DAYS) * DAY_US
+    ends = history.days.target_ends_us
+    later = history.days.cut_us >= (earliest_issue_us(ends) if len(ends) >= FEWEST_DAYS else NEVER)
     if not later.any():
         raise NotTrainable(
             f"{history.recipe.id}: no trailing rate can be chosen on {len(history.days)} days, of which the first "

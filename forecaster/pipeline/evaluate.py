@@ -51,8 +51,8 @@ def evaluate(
         BadInput: the days are in the wrong order, too close to the fit, or outside what the catalogue covers; nothing is done then.
         NotWritable: the folder cannot be written; what was stored before is whole.
     """
-    kinds = [kind_named(name) for name in options.models]
     check_plan(known, recipes, options)
+    kinds = [kind_named(name) for name in options.models]
     years = range(options.first_day.year, options.last_day.year + 1)
     total = len(recipes) * len(options.arms) * len(kinds) * len(years)
     result = EvaluateResult()
