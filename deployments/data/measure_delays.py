@@ -2,102 +2,113 @@
 
     python deployments/data/measure_delays.py FOLDER > forecaster/catalog/data/delays.toml
 
-FOLDER holds comcat_m35_1973_2024.parquet (the final catalogue), usgs_revisions_2022_2024.parquet (every row version
-that the `all_day` feed showed) and usgs_fetches_2022_2024.parquet (when the feed was read). The recording is not public.
+FOLDER holds what recorded_history.py names; the recording is not public. An event of the final catalogue counts as *quick* when the feed
+showed it, under its own id or an earlier name, within 24 h of its origin. Events are used only where the feed was read at least every 3 h
+of those 24 h. Magnitudes are those of the final catalogue. The fit takes origins from 2022-04-09 to 2023-12-31; docs/AS_OF.md checks 2024.
 
-An event of the final catalogue counts as *quick* when the feed showed it, under its own id or another (within 40 s,
-150 km and not smaller by more than 1.2), while it was less than 24 h old. Events are used only where the feed was read
-at least every 3 h of those 24 h. Magnitudes are those of the final catalogue; the fit takes 2022-04-09 to 2023-12-31.
+The share of quick events follows logit(share) = a + b (M - 4.5) + c max(M - 4.5, 0) + u(cell), a maximum of the likelihood with
+u ~ N(0, 2^2): u says how densely a cell of 10 by 10 degrees is watched. A cell without events has u = 0.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import expit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from forecaster.catalog.delays import CLASS_EDGES, QUANTILE_LEVELS, ZONES, delay_zone, magnitude_class
+import recorded_history
 
-JAPAN = (ZONES.index("tokyo"), ZONES.index("japan"))
+from forecaster.catalog.delays import CLASS_EDGES, DENSITIES, DENSITY_EDGES, QUANTILE_LEVELS, cell_number, magnitude_class
+
+PRIOR_SIGMA = 2.0
+FEWEST_DELAYS = 100
+SMALLEST_MAGNITUDE = 4.0
 HEADER = """\
 # Measured by deployments/data/measure_delays.py on the recorded USGS feed, origins 2022-04-09 to 2023-12-31.
-# share: of the events that the final catalogue holds, those the feed showed within 24 h ((quick + 1/2) / (events + 1)).
-#   From M5.5 on all zones are taken together, below M4 the two zones of Japan: their own cells hold 4 to 54 events.
-# quick_delay: minutes from origin to the first showing at the quantiles 0, .05, .25, .5, .75, .9, .95, .99 and 1.
-#   Below M4 it is that of M4-4.5: M3.5-4 near Japan are too few (15), those abroad come from American networks.
+# Share of the events of the final catalogue that the feed showed within 24 h:
+#   logit(share) = intercept + slope (M - 4.5) + extra_slope max(M - 4.5, 0) + u(cell); below M 4.0 as at 4.0.
+# cells: [number, events, u] of cells of 10 x 10 degrees, 36 to a row from 90 S and 180 W on; u = 0 in all others. Cell 648 is the circle
+#   of 500 km around Tokyo, which the grid's cells leave out.
+# within: share known at an age of 1, 6 and 24 hours, for reading; density is told from the cell's share at M 4.5 (below .6, to .85, above).
+# quick_delay: minutes from origin to the first showing at the quantiles 0, .05, .25, .5, .75, .9, .95, .99 and 1 of the quick.
+#   Where a density has fewer than 100 of them, all densities are taken together; below M4 it is that of M4-4.5.
 """
-_MATCHED = """
-    WITH final AS (
-        SELECT event_id, origin_time, latitude, longitude, magnitude, first_seen FROM read_parquet($catalog)
-        WHERE origin_time >= $start AND origin_time < $end),
-    fed AS (
-        SELECT id, min(time) AS origin_time, median(latitude) AS latitude, median(longitude) AS longitude,
-               max(mag) AS magnitude, min(first_seen) AS first_seen
-        FROM read_parquet($revisions) WHERE time >= $start - INTERVAL 1 DAY AND type = 'earthquake' GROUP BY id),
-    alias AS (
-        SELECT final.event_id, min(fed.first_seen) AS first_seen
-        FROM final JOIN fed ON fed.origin_time BETWEEN final.origin_time - INTERVAL 40 SECOND
-                                                   AND final.origin_time + INTERVAL 40 SECOND
-        WHERE fed.magnitude >= final.magnitude - 1.2 AND 111.2 * sqrt(
-            (fed.latitude - final.latitude) ** 2
-            + (((fed.longitude - final.longitude + 540) % 360 - 180) * cos(radians(final.latitude))) ** 2) < 150
-        GROUP BY final.event_id)
-    SELECT epoch_us(origin_time) AS origin_time_us, latitude, longitude, magnitude,
-           (epoch_us(least(final.first_seen, alias.first_seen)) - epoch_us(origin_time)) / 6e7 AS delay_min
-    FROM final LEFT JOIN alias USING (event_id)
-"""
-
-
-def longest_unread_hours(origin_time_us: np.ndarray, fetched_us: np.ndarray) -> np.ndarray:
-    """(n,) the longest time without a reading of the feed within 24 h after each origin."""
-    day = 24 * 3_600_000_000
-    longest = np.empty(len(origin_time_us))
-    for row, start in enumerate(origin_time_us):
-        inside = fetched_us[np.searchsorted(fetched_us, start) : np.searchsorted(fetched_us, start + day)]
-        longest[row] = np.diff(np.concatenate([[start], inside, [start + day]])).max()
-    return longest / 3.6e9
 
 
 def measure(folder: Path, start: str, end: str) -> pd.DataFrame:
-    """Events with origin in [start, end): zone, class (indices) and delay_min (NaN: not shown within 24 h)."""
-    connection = duckdb.connect()
-    events = connection.execute(
-        _MATCHED,
+    """Events of M >= 3.5 with origin in [start, end): event_id, origin_time_us, latitude, longitude, magnitude, class (an index) and
+    delay_min (NaN: not shown within 24 h)."""
+    first, last = pd.Timestamp(start, tz="UTC"), pd.Timestamp(end, tz="UTC")
+    final = recorded_history.final_events(folder, first, last)
+    ids = recorded_history.fed_ids(recorded_history.fed_versions(folder, first, last, everywhere=True))
+    chain = recorded_history.chains(ids, recorded_history.final_names(ids, final))
+    shown = ids.set_index("event_id")["first_seen"]
+    seen = pd.Series({name: min(shown[other] for other in names) for name, names in chain.items()})
+    delay = (final["event_id"].map(seen) - final["origin_time"]) / pd.Timedelta(minutes=1)
+    origin_us = final["origin_time"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    events = pd.DataFrame(
         {
-            "catalog": str(folder / "comcat_m35_1973_2024.parquet"),
-            "revisions": str(folder / "usgs_revisions_2022_2024.parquet"),
-            "start": pd.Timestamp(start, tz="UTC").to_pydatetime(),
-            "end": pd.Timestamp(end, tz="UTC").to_pydatetime(),
-        },
-    ).df()
-    fetched = connection.execute(
-        "SELECT epoch_us(fetched_at) FROM read_parquet(?) WHERE header_ok = 1 AND rows > 100 ORDER BY 1",
-        [str(folder / "usgs_fetches_2022_2024.parquet")],
-    ).df()
-    unread = longest_unread_hours(events.origin_time_us.to_numpy(), fetched.iloc[:, 0].to_numpy())
-    events = events[unread < 3].copy()
-    events["zone"] = delay_zone(events.latitude.to_numpy(), events.longitude.to_numpy())
-    events["class"] = magnitude_class(events.magnitude.to_numpy())
-    return events
+            "event_id": final["event_id"],
+            "origin_time_us": origin_us,
+            "latitude": final["latitude_deg"],
+            "longitude": final["longitude_deg"],
+            "magnitude": final["magnitude"],
+            "class": magnitude_class(final["magnitude"].to_numpy()),
+            "delay_min": delay.where(delay < 24 * 60),
+        }
+    )
+    return events[recorded_history.longest_unread_hours(origin_us, recorded_history.fetched_us(folder)) < recorded_history.LONGEST_UNREAD_H]
+
+
+def fit_shares(events: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """(intercept, slope, extra_slope) and the cells: number, events, u."""
+    used = events[events["magnitude"] >= SMALLEST_MAGNITUDE]
+    above = used["magnitude"].to_numpy() - 4.5
+    design = np.column_stack([np.ones(len(used)), above, np.maximum(above, 0)])
+    quick = used["delay_min"].notna().to_numpy(dtype=float)
+    numbers, cell = np.unique(cell_number(used["latitude"].to_numpy(), used["longitude"].to_numpy()), return_inverse=True)
+
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        line, offset = values[:3], values[3:]
+        logit = design @ line + offset[cell]
+        excess = expit(logit) - quick
+        slope = np.concatenate([design.T @ excess, np.bincount(cell, excess, len(numbers)) + offset / PRIOR_SIGMA**2])
+        return float(np.logaddexp(0, logit).sum() - quick @ logit + offset @ offset / (2 * PRIOR_SIGMA**2)), slope
+
+    found = minimize(loss, np.zeros(3 + len(numbers)), jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-12})
+    return found.x[:3], pd.DataFrame({"number": numbers, "events": np.bincount(cell), "u": found.x[3:]})
+
+
+def density_of(events: pd.DataFrame, line: np.ndarray, cells: pd.DataFrame) -> np.ndarray:
+    """(n,) indices into DENSITIES."""
+    number = cell_number(events["latitude"].to_numpy(), events["longitude"].to_numpy())
+    offset = cells.set_index("number")["u"].reindex(number).fillna(0).to_numpy()
+    return np.searchsorted(DENSITY_EDGES, expit(line[0] + offset), side="right")
 
 
 def table(events: pd.DataFrame) -> str:
     """The measured numbers as TOML."""
-    lines = [HEADER]
-    for zone, name in enumerate(ZONES):
-        for index, edge in enumerate(CLASS_EDGES):
-            zones = range(len(ZONES)) if edge >= 5.5 else JAPAN if edge < 4.0 and zone in JAPAN else [zone]
-            cell = events[(events["class"] == index) & events.zone.isin(zones)]
-            quick, count = int(cell.delay_min.notna().sum()), len(cell)
-            share = (quick + 0.5) / (count + 1)
-            lines.append(f'[[share]]\nzone = "{name}"\nfrom_magnitude = {edge}\nevents = {count}\nquick = {share:.3f}\n')
+    line, cells = fit_shares(events)
+    density = density_of(events, line, cells)
+    rows = ",\n".join(f"  [{row.number}, {row.events}, {row.u:.2f}]" for row in cells.itertuples())
+    lines = [HEADER, f"intercept = {line[0]:.3f}\nslope = {line[1]:.3f}\nextra_slope = {line[2]:.3f}\ncells = [\n{rows},\n]\n"]
     for index, edge in enumerate(CLASS_EDGES):
-        delays = events[events["class"] == max(index, CLASS_EDGES.index(4.0))].delay_min.dropna().clip(lower=1.0)
-        values = ", ".join(f"{value:.1f}" for value in np.quantile(delays, QUANTILE_LEVELS))
-        lines.append(f"[[quick_delay]]\nfrom_magnitude = {edge}\nevents = {len(delays)}\nminutes = [{values}]\n")
+        for number, name in enumerate(DENSITIES):
+            ages = events["delay_min"].fillna(np.inf)[(events["class"] == index) & (density == number)]
+            if len(ages):
+                shares = ", ".join(f"{(ages <= 60 * hours).mean():.3f}" for hours in (1, 6, 24))
+                lines.append(f'[[within]]\ndensity = "{name}"\nfrom_magnitude = {edge}\nevents = {len(ages)}\nshares = [{shares}]\n')
+    for index, edge in enumerate(CLASS_EDGES):
+        for number, name in enumerate(DENSITIES):
+            of_class = (events["class"] == max(index, CLASS_EDGES.index(4.0))) & events["delay_min"].notna()
+            chosen = of_class & (density == number)
+            delays = events["delay_min"][chosen if chosen.sum() >= FEWEST_DELAYS else of_class].clip(lower=1.0)
+            values = ", ".join(f"{value:.1f}" for value in np.quantile(delays, QUANTILE_LEVELS))
+            lines.append(f'[[quick_delay]]\ndensity = "{name}"\nfrom_magnitude = {edge}\nevents = {len(delays)}\nminutes = [{values}]\n')
     return "\n".join(lines).rstrip()
 
 

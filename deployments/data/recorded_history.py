@@ -40,9 +40,12 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def fed_versions(folder: Path, start: pd.Timestamp = RECORDED_FROM, end: pd.Timestamp = RECORDED_UNTIL) -> pd.DataFrame:
+def fed_versions(
+    folder: Path, start: pd.Timestamp = RECORDED_FROM, end: pd.Timestamp = RECORDED_UNTIL, *, everywhere: bool = False
+) -> pd.DataFrame:
     """Row versions of the feed with origins in [start, end) that can be believed, of ids that one version puts into a common stream.
 
+    `everywhere`: of all ids that reached M 3.5, wherever they are.
     Left out: rows without a time (the incident of 2024-10-07 put 1970 there), or with one that was not within 25 h before it was seen.
     """
     frame = (
@@ -57,6 +60,8 @@ def fed_versions(folder: Path, start: pd.Timestamp = RECORDED_FROM, end: pd.Time
         )
         .df()
     )
+    if everywhere:
+        return frame
     inside = in_streams(STREAMS, *(frame[name].to_numpy() for name in ("latitude_deg", "longitude_deg", "magnitude")))
     return frame[frame["event_id"].isin(frame["event_id"][inside])].reset_index(drop=True)
 
