@@ -40,11 +40,12 @@ def daily(
         options = train.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes)
         _train(work, train_mode, options, done)
         said = tasks.predict_task(work, target_date, problem)
-        done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded}
+        done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded, "silent": said.silent}
         done["problems"] += sorted(set(said.degraded.values()))
+        done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in said.silent.items() for kind, why in kinds.items()]
         checked = _alone("verify", lambda: tasks.verify_task(work), done)
         if checked is not None:
-            done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting}
+            done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting, "expired": checked.expired}
         written = _alone("report", lambda: tasks.report_task(work, languages), done)
         done["pages"] = [str(page) for page in written.pages] if written else []
         _alone("export", lambda: tasks.export_task(work), done)
@@ -76,6 +77,7 @@ def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, do
     trained = _alone("train", lambda: tasks.train_task(work, options, list(due)), done) if due else None
     if trained is not None:
         done |= {"trained": {name: row["decision"] for name, row in trained.trained.items()}, "not_trained": trained.skipped}
+        done["not_fitted"] = trained.failed
 
 
 def _alone(name: str, step, done: dict):

@@ -9,7 +9,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from forecaster.reports import words
-from forecaster.reports.contract import ReportData
+from forecaster.reports.contract import ModelForecast, RecipeForecast, ReportData
+
+KIND_NAMES = {
+    "climatology": "usual rate",
+    "best_rate": "best rate",
+    "persistence": "yesterday",
+    "etas": "ETAS",
+    "pooled": "trees",
+    "hybrid": "hybrid",
+    "convlstm": "ConvLSTM",
+}
 
 
 @contextmanager
@@ -32,28 +42,38 @@ def chance(probability: float) -> str:
 
 
 def forecast_table(data: ReportData) -> Table:
-    """One row a recipe: what is published, the usual rate, the model, and the losses of its training."""
+    """One row a recipe: what is published, the usual rate, the model, and how it did on days that it never saw."""
     table = Table(title=f"Next-day forecasts, made {data.generated_at:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for name in ("recipe", "target", "day (local)"):
         table.add_column(name, no_wrap=True)
     for name in ("probability", "usual", "ratio"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("published")
-    table.add_column("validation loss before > after (usual rate)", no_wrap=True)
+    table.add_column("gain on validation days, nats per target day", no_wrap=True)
     for row in data.recipes:
         target = f"M{row.threshold_mag:.1f}+ {row.radius_km:.0f} km"
         if row.probability is None or row.reference_probability is None:
             table.add_row(row.recipe_id, target, "", "", "", "", row.not_scoreable_reason or "", "")
             continue
-        losses = "no ConvLSTM fitted"
-        if row.val_loss_before is not None and row.val_loss_after is not None and row.val_loss_reference is not None:
-            epochs = "1 epoch" if row.epochs == 1 else f"{row.epochs} epochs"
-            losses = f"{row.val_loss_before:.4f} > {row.val_loss_after:.4f} ({row.val_loss_reference:.4f}), {epochs}"
         ratio = f"{row.probability / row.reference_probability:.2f}"
         day = row.target_start.astimezone(ZoneInfo(row.time_zone)).strftime("%Y-%m-%d")
-        kind = {"climatology": "usual rate", "convlstm": "ConvLSTM"}.get(row.model_kind or "", row.model_kind or "")
-        table.add_row(row.recipe_id, target, day, chance(row.probability), chance(row.reference_probability), ratio, kind, losses)
+        kind = KIND_NAMES.get(row.model_kind or "", row.model_kind or "")
+        table.add_row(row.recipe_id, target, day, chance(row.probability), chance(row.reference_probability), ratio, kind, _gain(row))
     return table
+
+
+def _gain(row: RecipeForecast) -> str:
+    """The gain over the usual rate of the published model, or where that is the usual rate of the one that came nearest."""
+    tested = [(model.published, gain, model.kind, model.evaluation) for model in row.models if (gain := _known_gain(model)) is not None]
+    if not tested:
+        return "no model judged"
+    _, gain, kind, found = max(tested, key=lambda item: item[:2])
+    bounds = "" if found is None or found.low is None or found.high is None else f" ({found.low:+.3f} to {found.high:+.3f})"
+    return f"{KIND_NAMES.get(kind, kind)} {gain:+.3f}{bounds}"
+
+
+def _known_gain(model: ModelForecast) -> float | None:
+    return None if model.evaluation is None else words.known(model.evaluation.information_gain)
 
 
 def print_table(table: Table) -> None:

@@ -29,6 +29,9 @@ ResamplerName = Literal[
     "NeighbourhoodCleaningRule",
 ]
 
+ModelKind = Literal["best_rate", "persistence", "etas", "pooled", "hybrid", "convlstm"]
+"""Every kind that can be fitted (`models.kinds`); the climatology is there without being asked for."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -69,6 +72,8 @@ class Recipe(_Frozen):
     lng_granularity: int = Field(ge=3, le=360)
     grid_cell_km: float | None = Field(default=None, ge=5, le=1000)
 
+    models: tuple[ModelKind, ...] = Field(default=("etas", "pooled", "hybrid"), description="kinds that are fitted and forecast with")
+
     test_ratio: float = Field(gt=0, lt=0.9)
     learning_rate: float = Field(gt=0, le=1)
     decay: float = Field(default=0.0, ge=0, le=1)
@@ -99,6 +104,13 @@ class Recipe(_Frozen):
             raise ValueError("must be a local time such as 23:30, without an offset")
         return value
 
+    @field_validator("models")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("must name each kind once")
+        return value
+
     @model_validator(mode="after")
     def _fields_agree(self) -> "Recipe":
         if problems := _contradictions(self.model_dump()):
@@ -115,8 +127,9 @@ class Recipe(_Frozen):
 
     @cached_property
     def recipe_hash(self) -> str:
-        """SHA-256 (hex) of the canonical JSON of all fields: a changed recipe is another recipe."""
-        return _sha256(self.model_dump(mode="json"))
+        """SHA-256 (hex) of the canonical JSON of all fields but `models`: a changed recipe is another recipe, and its fits are void. Which
+        kinds are fitted changes nothing in the fit of any of them."""
+        return _sha256(self.model_dump(mode="json", exclude={"models"}))
 
     @cached_property
     def target_hash(self) -> str:

@@ -44,15 +44,15 @@ def json_option(command: Any) -> Any:
 
 def tell(as_json: bool, document: dict, text: str) -> None:
     """The result of a command, for a script or for a person."""
-    click.echo(json.dumps(_plain(document), ensure_ascii=False, indent=2, default=str, allow_nan=False) if as_json else text)
+    click.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, default=str, allow_nan=False) if as_json else text)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The same in what JSON has: missing numbers and times are null, times are ISO 8601."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, date):

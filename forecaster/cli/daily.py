@@ -64,9 +64,10 @@ def predict(settings: Settings, recipes, everything, target_date, tz, reissue, a
         rows = ledger.forecasts_of_issue(connection, result.forecast_ids)
     shown = rows.to_dict("records")
     tell(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown))
-    for recipe_id, reason in {**result.not_scoreable, **result.degraded}.items():
-        click.echo(f"quakecast: {recipe_id}: {reason}", err=True)
-    if result.degraded or not shown:
+    silent = [f"{recipe_id}, {kind}: {reason}" for recipe_id, kinds in result.silent.items() for kind, reason in kinds.items()]
+    for line in [*(f"{recipe_id}: {reason}" for recipe_id, reason in {**result.not_scoreable, **result.degraded}.items()), *silent]:
+        click.echo(f"quakecast: {line}", err=True)
+    if result.degraded or silent or not shown:
         sys.exit(PARTIAL)
 
 
@@ -94,7 +95,7 @@ def verify(settings: Settings, recipes, everything, as_json) -> None:
     result = step.verify(job.store, job.recipes, job.clock)
     publish_copy(job)
     text = f"{len(result.settled)} outcomes written, {len(result.turned)} turned round, {result.waiting} waiting, {result.scored} scored"
-    tell(as_json, vars(result), text)
+    tell(as_json, vars(result), "\n".join([text, *(f"{recipe_id}: {reason}" for recipe_id, reason in result.expired.items())]))
 
 
 @click.command(epilog=example("quakecast report --language ja"))

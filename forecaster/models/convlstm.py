@@ -134,8 +134,3 @@ def load_network(path: Path) -> keras.Model:
         ValueError, OSError, KeyError, TypeError: what Keras raises for a file that is none of ours (`registry` makes one line of it).
     """
     return keras.saving.load_model(path, compile=False, safe_mode=True)
-
-
-def library_versions() -> dict[str, str]:
-    """The versions that a model's bits depend on."""
-    return {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}

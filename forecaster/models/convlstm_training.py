@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -27,7 +26,7 @@ from forecaster.models.calibration import Calibration, fit_calibration
 from forecaster.models.convlstm import Predictor, build_network
 from forecaster.models.convlstm_batches import TrainingDays, batches, training_days
 from forecaster.models.priors import PriorCorrection
-from forecaster.models.spans import Spans, evaluation_spans, served_spans
+from forecaster.models.spans import Spans, fit_spans
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class Fitted:
     epochs, steps: trained, `best_epoch` of them kept. reason: "early stopping", "epochs" (the recipe's), "budget" or "max_epochs".
     loss_before, loss_after: validation log loss (prior-corrected) of epoch 0 and of the kept weights.
     training_samples: (quiet days, target days) after resampling.
-    predictions: one row a day of the spans validation, calibration and test (not train), columns span, target_start_us, happened, raw,
+    predictions: one row a day of the spans validation and calibration (not train), columns span, target_start_us, happened, raw,
     corrected, probability, reference. losses: span -> {days, raw, corrected, probability, reference} log losses over the days that have
     a reference.
     """
@@ -78,19 +77,9 @@ class Fitted:
     seconds: float
 
 
-def fit_evaluation(dataset: Dataset, *, max_minutes: float | None, **options: Any) -> Fitted:
-    """The fit that is judged: its test span is the last `test_ratio` of the days. `options` as for `fit`."""
-    return fit(dataset, evaluation_spans(dataset.happened, dataset.recipe), max_minutes=max_minutes, **options)
-
-
-def fit_served(dataset: Dataset, *, max_minutes: float | None, **options: Any) -> Fitted:
-    """The fit that forecasts: no test span, all of `dataset`, which ends 45 days before as-of. `options` as for `fit`."""
-    return fit(dataset, served_spans(dataset.happened, dataset.recipe), max_minutes=max_minutes, **options)
-
-
 def fit(
     dataset: Dataset,
-    spans: Spans,
+    spans: Spans | None = None,
     *,
     max_minutes: float | None,
     max_epochs: int | None = None,
@@ -102,6 +91,7 @@ def fit(
     """Train on spans.train, stop early on spans.validation, calibrate on spans.calibration, forecast all but spans.train.
 
     Args:
+        spans: default those of all days of `dataset` (`spans.fit_spans`).
         max_minutes: budget of the whole call, predictions included; None for no limit. Training ends before the first epoch that is not
             expected to fit; where not even the first fits, the untrained network is kept.
         max_epochs: stop after so many; with the `epochs` of an earlier fit and max_minutes=None, its weights come back bit for bit.
@@ -116,6 +106,7 @@ def fit(
     """
     started = clock()
     recipe = dataset.recipe
+    spans = fit_spans(dataset.happened, recipe) if spans is None else spans
     seed = recipe.seed if seed is None else seed
     tf.config.experimental.enable_op_determinism()
     resampling_rng, order_rng = np.random.default_rng(seed).spawn(2)
@@ -126,10 +117,8 @@ def fit(
         trainer, dataset, spans, deadline=deadline, max_epochs=max_epochs, clock=clock, tell=_listeners(on_epoch, tensorboard_dir)
     )
     trainer.network.set_weights(run.weights)
-    logits = {"validation": run.validation_logits}
-    for name, span in spans.named().items():
-        if name in ("calibration", "test"):
-            logits[name] = trainer.predictor.logits(dataset.grid, dataset.days.take(span.slice))
+    calibration_days = dataset.days.take(spans.calibration.slice)
+    logits = {"validation": run.validation_logits, "calibration": trainer.predictor.logits(dataset.grid, calibration_days)}
     calibration = fit_calibration(training.correction.probability(logits["calibration"]), dataset.happened[spans.calibration.slice])
     predictions = _predictions(dataset, spans, logits, training.correction, calibration)
     return Fitted(
@@ -202,8 +191,7 @@ def _run_epochs(
     entry, weights, logits = judge(0, float("nan"), float("nan"))
     judging_seconds = clock() - judging_started
     run = _Run([entry], entry, weights, logits)
-    unseen = sum(len(span) for name, span in spans.named().items() if name in ("calibration", "test"))
-    deadline -= judging_seconds * unseen / len(days)
+    deadline -= judging_seconds * len(spans.calibration) / len(days)
     epoch_steps = min(trainer.training.steps_per_pass, EPOCH_STEPS)
     last_epoch = -(-recipe.epochs * trainer.training.steps_per_pass // epoch_steps)
     epoch_seconds = 0.0

@@ -1,170 +1,105 @@
-"""Model directories: `<models>/<recipe_id>/<model_id>/` with `weights.keras` and `model.json`.
+"""Model directories: `<models>/<recipe_id>/<model_id>/` with `model.json` and whatever weights its kind writes, never as a pickle.
 
-A directory is written under a temporary name and renamed, so that it is there whole or not at all. `model.json` says what the weights
-are and carries their SHA-256; nothing is loaded that does not match it. Keras is imported only to write or read weights.
+A directory is written under a temporary name and renamed, so that it is there whole or not at all. `model.json` says what was fitted on
+what, and carries the SHA-256 of every other file; nothing is loaded that does not match it.
 """
 
 import hashlib
 import json
 import math
 import tempfile
-import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from forecaster.errors import CorruptModel, NotWritable
-from forecaster.features.daily_grid import GridEvents
-from forecaster.features.windows import TargetDays
-from forecaster.models.base import sigmoid
-from forecaster.models.calibration import Calibration
-from forecaster.models.priors import PriorCorrection
+from forecaster.errors import BadInput, CorruptModel, NotWritable
+from forecaster.models.base import FittedModel
+from forecaster.models.kinds import kind_named
 from forecaster.recipe import Recipe
 from forecaster.timewindow import require_utc
 
-if TYPE_CHECKING:
-    from forecaster.models.convlstm_training import Fitted
-
-KIND = "convlstm"
-FORMAT = 1
+FORMAT = 2
 RECORD_FILE = "model.json"
-WEIGHTS_FILE = "weights.keras"
-RECORD_KEYS = (
-    "format",
-    "kind",
-    "model_id",
-    "recipe_id",
-    "recipe_hash",
-    "data_as_of",
-    "spans",
-    "correction",
-    "calibration",
-    "weights_sha256",
-)
+RECORD_KEYS = {
+    "kind": str,
+    "model_id": str,
+    "recipe_id": str,
+    "recipe_hash": str,
+    "data_as_of": str,
+    "last_data_day": str,
+    "files": dict,
+    "record": dict,
+}
+LIBRARIES = ("numpy", "scipy", "lightgbm", "keras", "tensorflow", "tensorflow-cpu")
 
 
 @dataclass(frozen=True)
-class Forecasts:
-    """Probabilities of `n` days, each float64 (n,): the network's own, prior-corrected, and calibrated (the one to publish)."""
-
-    raw: np.ndarray
-    corrected: np.ndarray
-    probability: np.ndarray
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model directory, checked; `record` is the whole of its model.json."""
+class StoredModel:
+    """A model directory, checked, and the model in it; `record` is the whole of its model.json."""
 
     directory: Path
     record: dict[str, Any]
-    correction: PriorCorrection
-    calibration: Calibration
+    model: FittedModel
 
     @property
     def model_id(self) -> str:
         return str(self.record["model_id"])
 
-    @property
-    def last_data_day(self) -> date:
-        """The last local day whose outcome this model has seen: it may forecast only days more than a purge after it."""
-        return max(date.fromisoformat(span["last_day"]) for span in self.record["spans"].values())
-
-    @cached_property
-    def _predictor(self) -> Any:
-        from forecaster.models.convlstm import Predictor, load_network
-
-        path = self.directory / WEIGHTS_FILE
-        try:
-            return Predictor(load_network(path))
-        except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CorruptModel(f"{path} cannot be read as a Keras model ({reason}); delete {self.directory} and train again") from error
-
-    def forecast(self, grid: GridEvents, days: TargetDays) -> Forecasts:
-        """Forecasts of `days` from the events of `grid` (`daily_grid.place_on_grid`). The network is loaded at the first call.
-
-        Raises:
-            CorruptModel: the weights are not a network of ours, or one for another window or grid.
-        """
-        wanted = (days.window_days, *grid.shape)
-        has = self._predictor.network.input_shape[1:4]
-        if wanted != has:
-            raise CorruptModel(f"{self.directory}: weights are for (day, lat, lon) = {has}, the recipe gives {wanted}; train again")
-        logits = self._predictor.logits(grid, days)
-        corrected = self.correction.probability(logits)
-        return Forecasts(sigmoid(logits), corrected, self.calibration.apply(corrected))
-
-
-def model_id(recipe: Recipe, data_as_of: datetime, spans: Mapping[str, Any], seed: int, epochs: int) -> str:
-    """`<recipe id>-<day of data_as_of>-<8 hex>`; the hash is of recipe hash, data_as_of, spans, seed and epochs: what fixes the weights."""
-    fixed = [recipe.recipe_hash, require_utc(data_as_of, "data_as_of").isoformat(), dict(spans), seed, epochs]
-    digest = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
-    return f"{recipe.id}-{data_as_of:%Y%m%d}-{digest[:8]}"
-
 
 def save_model(
     models: Path,
     recipe: Recipe,
-    fitted: "Fitted",
+    fitted: FittedModel,
     *,
     data_as_of: datetime,
-    local_days: np.ndarray,
+    seed: int,
     code_version: str,
     scores: Mapping[str, Any] | None = None,
-) -> LoadedModel:
+) -> StoredModel:
     """Write the directory of `fitted` under `models` and give it back, loaded; one that is there under the same id is replaced.
+
+    The id is `<recipe>-<kind>-<day of data_as_of>-<8 hex>`, the hash being of all that fixes the model: recipe, data, seed, and the record
+    that its kind gave, but for what it tells under "training" of how it came about.
 
     Args:
         data_as_of: aware UTC; what was known then is what the fit was given.
-        local_days: datetime64[D] (n,), the days of its data set, to date the spans.
         code_version: quakecast's own, for the record.
-        scores: what the caller measured, the evaluation fit's skill for instance; values that are not finite become null.
+        scores: what the caller measured; values that are not finite become null.
 
     Raises:
         NotWritable: the folder cannot be written.
     """
-    from forecaster.models.convlstm import library_versions, save_network
-
-    spans = fitted.spans.dated(local_days)
-    name = model_id(recipe, data_as_of, spans, fitted.seed, fitted.epochs)
-    record = {
-        "format": FORMAT,
-        "kind": KIND,
-        "model_id": name,
-        "recipe_id": recipe.id,
-        "recipe_hash": recipe.recipe_hash,
-        "data_as_of": data_as_of.isoformat(),
-        "spans": spans,
-        "seed": fitted.seed,
-        "epochs": fitted.epochs,
-        "best_epoch": fitted.best_epoch,
-        "steps": fitted.steps,
-        "reason": fitted.reason,
-        "validation_loss_before": fitted.loss_before,
-        "validation_loss_after": fitted.loss_after,
-        "losses": fitted.losses,
-        "history": [asdict(epoch) for epoch in fitted.history],
-        "training_samples": dict(zip(("quiet_days", "target_days"), fitted.training_samples, strict=True)),
-        "correction": asdict(fitted.correction),
-        "calibration": asdict(fitted.calibration),
-        "scores": dict(scores or {}),
-        "versions": {"quakecast": code_version, **library_versions()},
-    }
     folder = models / recipe.id
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder, ignore_cleanup_errors=True) as temporary:
-            made = Path(temporary) / name
+            made = Path(temporary) / "made"
             made.mkdir()
-            save_network(fitted.network, made / WEIGHTS_FILE)
-            record["weights_sha256"] = _sha256(made / WEIGHTS_FILE)
-            text = json.dumps(_finite(record), indent=2, ensure_ascii=False, allow_nan=False)
+            record = {
+                "format": FORMAT,
+                "kind": fitted.kind,
+                "recipe_id": recipe.id,
+                "recipe_hash": recipe.recipe_hash,
+                "data_as_of": require_utc(data_as_of, "data_as_of").isoformat(),
+                "last_data_day": fitted.last_data_day.isoformat(),
+                "seed": seed,
+                "record": _finite(fitted.save(made)),
+            }
+            fixed = record | {"record": {key: value for key, value in record["record"].items() if key != "training"}}
+            digest = hashlib.sha256(json.dumps(fixed, sort_keys=True, allow_nan=False).encode()).hexdigest()
+            name = f"{recipe.id}-{fitted.kind}-{data_as_of:%Y%m%d}-{digest[:8]}"
+            record |= {
+                "model_id": name,
+                "files": _file_hashes(made),
+                "scores": _finite(scores or {}),
+                "versions": {"quakecast": code_version, **_library_versions()},
+            }
+            text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
             (made / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
             target = folder / name
             if target.exists():
@@ -172,47 +107,40 @@ def save_model(
             made.rename(target)
     except OSError as error:
         raise NotWritable(
-            f"cannot write the model {name} under {folder}: {error.strerror or error}; choose a folder that can be written"
+            f"cannot write a model of kind {fitted.kind} under {folder}: {error.strerror or error}; choose a folder that can be written"
         ) from error
-    return load_model(target)
+    return load_model(target, recipe)
 
 
-def load_model(directory: Path) -> LoadedModel:
-    """The model of `directory`, its weights checked against the record (they are read into Keras at the first forecast).
+def load_model(directory: Path, recipe: Recipe) -> StoredModel:
+    """The model of `directory`, for the very recipe it was fitted for.
 
     Raises:
-        CorruptModel: a file is missing, the record is no record of ours, or the weights are not those it names.
+        CorruptModel: a file is missing, was changed or added, the record is no record of ours, its kind is not installed, or the recipe
+            is another one or has changed since.
     """
     record = _read_record(directory)
-    weights = directory / WEIGHTS_FILE
-    if not weights.is_file():
-        raise CorruptModel(f"{directory} has no {WEIGHTS_FILE}; delete the folder and train again")
-    found = _sha256(weights)
-    if found != record["weights_sha256"]:
-        said = str(record["weights_sha256"])[:12]
-        raise CorruptModel(f"{weights} has SHA-256 {found[:12]}, {RECORD_FILE} says {said}; delete the folder and train again")
-    try:
-        return LoadedModel(directory, record, PriorCorrection(**record["correction"]), Calibration(**record["calibration"]))
-    except TypeError as error:
-        raise CorruptModel(f"{directory / RECORD_FILE}: correction or calibration is not one of ours ({error}); train again") from error
-
-
-def list_models(models: Path, recipe_id: str) -> list[Path]:
-    """Model directories of a recipe, oldest data first, unchecked; none where there is no such folder."""
-    return sorted(path.parent for path in (models / recipe_id).glob(f"{recipe_id}-*/{RECORD_FILE}"))
-
-
-def check_recipe(model: LoadedModel, recipe: Recipe) -> None:
-    """A model forecasts for the very recipe it was fitted for.
-
-    Raises:
-        CorruptModel: it was fitted for another recipe, or an older version of this one.
-    """
-    if model.record["recipe_id"] != recipe.id or model.record["recipe_hash"] != recipe.recipe_hash:
+    if record["recipe_id"] != recipe.id or record["recipe_hash"] != recipe.recipe_hash:
         raise CorruptModel(
-            f"{model.directory} was fitted for {model.record['recipe_id']} {str(model.record['recipe_hash'])[:12]}, the recipe is now "
-            f"{recipe.id} {recipe.recipe_hash[:12]}; train again"
+            f"{directory} was fitted for {record['recipe_id']} {record['recipe_hash'][:12]}, the recipe is now {recipe.id} "
+            f"{recipe.recipe_hash[:12]}; train again"
         )
+    found = _file_hashes(directory)
+    for name in sorted({*found, *record["files"]}):
+        if found.get(name) != record["files"].get(name):
+            what = "is missing" if name not in found else "is none of its files" if name not in record["files"] else "was changed"
+            raise CorruptModel(f"{directory / name} {what}, says the SHA-256 in {RECORD_FILE}; delete the folder and train again")
+    try:
+        model = kind_named(record["kind"]).load(directory, record["record"], recipe)
+        last = date.fromisoformat(record["last_data_day"])
+    except (BadInput, ValueError) as error:
+        raise CorruptModel(f"{directory}: {error}") from error
+    if (model.kind, model.last_data_day) != (record["kind"], last):
+        raise CorruptModel(
+            f"{directory} holds a model of kind {model.kind} with data to {model.last_data_day}, {RECORD_FILE} says {record['kind']} to "
+            f"{last}; delete the folder and train again"
+        )
+    return StoredModel(directory, record, model)
 
 
 def _read_record(directory: Path) -> dict[str, Any]:
@@ -223,19 +151,34 @@ def _read_record(directory: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise CorruptModel(f"{path} is not readable JSON ({error}); delete the folder and train again") from error
-    if not isinstance(record, dict) or (missing := [key for key in RECORD_KEYS if key not in record]):
-        what = f"lacks {', '.join(missing)}" if isinstance(record, dict) else "is not an object"
-        raise CorruptModel(f"{path} {what}; delete the folder and train again")
-    if record["format"] != FORMAT or record["kind"] != KIND:
-        raise CorruptModel(
-            f"{path} is of kind {record['kind']!r}, format {record['format']!r}; this version reads {KIND!r}, format {FORMAT}; train again"
-        )
+    if not isinstance(record, dict):
+        raise CorruptModel(f"{path} is not an object; delete the folder and train again")
+    if record.get("format") != FORMAT:
+        raise CorruptModel(f"{path} is of format {record.get('format')!r}, this version reads format {FORMAT}; train again")
+    if wrong := [key for key, form in RECORD_KEYS.items() if not isinstance(record.get(key), form)]:
+        raise CorruptModel(f"{path} lacks {', '.join(wrong)}; delete the folder and train again")
     return record
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _file_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below `folder` but the record, by its path there."""
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / RECORD_FILE:
+            with path.open("rb") as file:
+                hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
+
+
+def _library_versions() -> dict[str, str]:
+    """The versions that a model's bits may depend on, of those that are installed."""
+    installed = {}
+    for name in LIBRARIES:
+        try:
+            installed[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return installed
 
 
 def _finite(value: Any) -> Any:
@@ -244,6 +187,8 @@ def _finite(value: Any) -> Any:
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
+    if isinstance(value, np.generic):
+        return _finite(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value
+    return value

@@ -1,8 +1,7 @@
-"""Chronological spans of a series of days: train | purge | validation | purge | calibration | purge | test.
+"""Chronological spans of the days that one fit is given: train | purge | validation | purge | calibration.
 
-`test_ratio` of the usable days, the last ones, are the test span of the evaluation fit; of the days before them 75 % are for training,
-15 % for validation (early stopping and choice of weights) and 10 % for calibration. The served fit has no test span: its spans end with
-the last labelled day. A purge is window_days + predict_range_days long, so that no input or outcome of a span touches the one before.
+75 % of the days are for training, 15 % for validation (early stopping and choice of weights), the last 10 % for calibration. A purge is
+window_days + predict_range_days long, so that no input or outcome of a span touches the one before.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from forecaster.recipe import Recipe
 
 TRAIN_SHARE = 0.75
 VALIDATION_SHARE = 0.15
-SPAN_NAMES = ("train", "validation", "calibration", "test")
+SPAN_NAMES = ("train", "validation", "calibration")
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,15 @@ class Span:
 
 @dataclass(frozen=True)
 class Spans:
-    """The spans of one fit, in the order of time; `test` is None for the served fit."""
+    """The spans of one fit, in the order of time."""
 
     train: Span
     validation: Span
     calibration: Span
-    test: Span | None = None
 
     def named(self) -> dict[str, Span]:
-        """The spans there are, by name, oldest first."""
-        return {name: span for name in SPAN_NAMES if (span := getattr(self, name)) is not None}
+        """The spans by name, oldest first."""
+        return {name: getattr(self, name) for name in SPAN_NAMES}
 
     def dated(self, local_days: np.ndarray) -> dict[str, dict[str, Any]]:
         """For records: name -> {first_day, last_day (ISO dates, both included), days}, from the data set's `local_days` (n,)."""
@@ -59,22 +57,18 @@ class Spans:
         }
 
 
-def evaluation_spans(happened: np.ndarray, recipe: Recipe) -> Spans:
-    """Spans of the fit that is judged on the last `test_ratio` of the days of `happened` (bool (n,), consecutive days).
+def fit_spans(happened: np.ndarray, recipe: Recipe) -> Spans:
+    """Spans of a fit on all days of `happened` (bool (n,), consecutive days with final outcomes).
 
     Raises:
         NotTrainable: a span would lack days, target days or quiet days.
     """
-    return _checked(_cut(len(happened), purge_days(recipe), recipe.test_ratio, recipe.id), happened, recipe.id)
-
-
-def served_spans(happened: np.ndarray, recipe: Recipe) -> Spans:
-    """Spans of the fit that is served: all days of `happened` (the caller ends them 45 days before as-of, when outcomes are final).
-
-    Raises:
-        NotTrainable: a span would lack days, target days or quiet days.
-    """
-    return _checked(_cut(len(happened), purge_days(recipe), 0.0, recipe.id), happened, recipe.id)
+    spans = _cut(len(happened), purge_days(recipe), recipe.id)
+    counts = {name: count_classes(happened[span.slice]) for name, span in spans.named().items()}
+    if any(min(pair) == 0 for pair in counts.values()):
+        found = ", ".join(f"{name} {positives} of {negatives + positives}" for name, (negatives, positives) in counts.items())
+        raise NotTrainable(f"{recipe.id}: every span needs days with and without the target, but target days are: {found}")
+    return spans
 
 
 def purge_days(recipe: Recipe) -> int:
@@ -82,14 +76,10 @@ def purge_days(recipe: Recipe) -> int:
     return recipe.window_days + recipe.predict_range_days
 
 
-def _cut(days: int, purge: int, test_ratio: float, recipe_id: str) -> Spans:
-    usable = days - purge * (3 if test_ratio > 0 else 2)
-    test = round(max(usable, 0) * test_ratio)
-    rest = usable - test
-    lengths = [round(rest * TRAIN_SHARE), round(rest * VALIDATION_SHARE)]
-    lengths.append(rest - sum(lengths))
-    if test_ratio > 0:
-        lengths.append(test)
+def _cut(days: int, purge: int, recipe_id: str) -> Spans:
+    usable = days - purge * (len(SPAN_NAMES) - 1)
+    lengths = [round(usable * TRAIN_SHARE), round(usable * VALIDATION_SHARE)]
+    lengths.append(usable - sum(lengths))
     if usable <= 0 or min(lengths) < 1:
         raise NotTrainable(
             f"{recipe_id}: {days} labelled days are too few for {len(lengths)} spans with purges of {purge} days between them"
@@ -99,11 +89,3 @@ def _cut(days: int, purge: int, test_ratio: float, recipe_id: str) -> Spans:
         spans.append(Span(start, start + length))
         start += length + purge
     return Spans(*spans)
-
-
-def _checked(spans: Spans, happened: np.ndarray, recipe_id: str) -> Spans:
-    counts = {name: count_classes(happened[span.slice]) for name, span in spans.named().items()}
-    if any(min(pair) == 0 for pair in counts.values()):
-        found = ", ".join(f"{name} {positives} of {negatives + positives}" for name, (negatives, positives) in counts.items())
-        raise NotTrainable(f"{recipe_id}: every span needs days with and without the target, but target days are: {found}")
-    return spans

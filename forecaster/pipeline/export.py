@@ -38,11 +38,11 @@ def export(job: Job, folder: Path) -> list[Path]:
             row["recipe_id"]: row
             for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in job.recipes]).to_dict("records")
         }
+        spoken = {recipe_id: ledger.models_of_issue(connection, row["forecast_id"]) for recipe_id, row in last.items()}
         history = {r.id: ledger.recent_published(connection, r.id, r.target_hash, now, VALIDATIONS) for r in job.recipes}
     for forecast in data.recipes:
         recipe = recipes[forecast.recipe_id]
-        details = (last[recipe.id]["model_details"] or {}) if recipe.id in last else {}
-        summary = _summary(details)
+        summary = _summary(spoken.get(recipe.id, []))
         predictions.append((forecast, recipe.predict_range_days, summary))
         if summary is not None:
             made[f"{recipe.id}/summary.json"] = documents.summary_document(summary)
@@ -55,11 +55,14 @@ def export(job: Job, folder: Path) -> list[Path]:
     return documents.write_export(folder, made)
 
 
-def _summary(details: dict) -> documents.Summary | None:
-    """The evaluation fit's scores and learning curves; None where no network has been fitted."""
-    if "summary" not in details:
+def _summary(spoken: list[dict]) -> documents.Summary | None:
+    """Scores on the validation span, and learning curves where there are any, of the published model; where that is the usual rate, of the
+    one that gained most over it. None where no model has been judged."""
+    judged = [row for row in spoken if "summary" in (row["model_details"] or {})]
+    if not judged:
         return None
-    fields = dict(details["summary"])
+    chosen = max(judged, key=lambda row: (row["published"], row["model_details"]["evaluation"]["information_gain"]))
+    fields = dict(chosen["model_details"]["summary"])
     for name in ("train_start_date", "train_end_date", "test_start_date", "test_end_date"):
         fields[name] = date.fromisoformat(fields[name])
     return documents.Summary(**fields)

@@ -1,7 +1,8 @@
-"""Information gain of one recipe's forecasts over the reference, with its interval: the same for a track record and for a fit."""
+"""Information gain of one recipe's forecasts over others, with its interval: the same for a track record and for a fit."""
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,27 @@ from forecaster.verification.scores import log_likelihood
 BOOTSTRAP_SEED = 20110311
 
 
-def gain_over_reference(
-    recipe: Recipe, target_starts: Iterable[datetime], happened: np.ndarray, said: np.ndarray, reference: np.ndarray
-) -> Interval:
-    """Nats per target day of `said` over `reference`; `happened` bool, all (n,), one for each target start (aware UTC)."""
-    days = np.array([local_day(start, recipe.zone) for start in target_starts], dtype="datetime64[D]")
-    daily = DailyGain(days, log_likelihood(happened, said) - log_likelihood(happened, reference), happened)
+def gain_over(recipe: Recipe, local_days: np.ndarray, happened: np.ndarray, said: np.ndarray, other: np.ndarray) -> Interval:
+    """Nats per target day of the probabilities `said` over `other`; local_days datetime64[D], happened bool, all (n,)."""
+    daily = DailyGain(local_days, log_likelihood(happened, said) - log_likelihood(happened, other), happened)
     return information_gain_intervals({recipe.id: daily}, np.random.default_rng(BOOTSTRAP_SEED))[1]
+
+
+def gain_at(recipe: Recipe, target_starts: Iterable[datetime], happened: np.ndarray, said: np.ndarray, reference: np.ndarray) -> Interval:
+    """The same for days told by their target starts (aware UTC)."""
+    days = np.array([local_day(start, recipe.zone) for start in target_starts], dtype="datetime64[D]")
+    return gain_over(recipe, days, happened, said, reference)
+
+
+def gain_numbers(gain: Interval) -> dict[str, Any]:
+    """For records: information_gain, low, high (None where there is no figure), target_days, undefined_share."""
+    bounds = {"information_gain": gain.estimate, "low": gain.low, "high": gain.high}
+    kept = {name: float(value) if np.isfinite(value) else None for name, value in bounds.items()}
+    return {**kept, "target_days": gain.target_days, "undefined_share": gain.undefined_share}
+
+
+def gain_words(gain: Interval) -> str:
+    """ "+0.052 nats per target day (95 % +0.010 to +0.094)"."""
+    if not np.isfinite(gain.estimate):
+        return "no figure: no target day"
+    return f"{gain.estimate:+.3f} nats per target day (95 % {gain.low:+.3f} to {gain.high:+.3f})"

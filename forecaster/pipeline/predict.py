@@ -6,36 +6,39 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecaster import settings as config
 from forecaster.clock import Clock, forecast_mode
-from forecaster.errors import CorruptModel, NotScoreable
-from forecaster.features.daily_grid import place_on_grid
-from forecaster.features.windows import target_days
+from forecaster.errors import CorruptModel, ModelError, NotScoreable
+from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import climatology, registry
-from forecaster.models.spans import purge_days
+from forecaster.pipeline import champion
+from forecaster.pipeline.history import check_admissible
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.recipe import Recipe
-from forecaster.store import ledger
+from forecaster.store import champions, ledger
 from forecaster.store.database import Store
 from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next_local_day, to_us
 
 log = logging.getLogger(__name__)
 
 STALE_AFTER = timedelta(hours=24)
-REFERENCE = "climatology"
+REFERENCE = champion.CLIMATOLOGY
 
 
 @dataclass
 class PredictResult:
-    """The forecast ids of this issue, and the recipes for which nothing could be said, with the reason."""
+    """The forecast ids of this issue, and by recipe why nothing could be said, what its forecast lacks, and which kinds of model that are
+    not published are silent (kind: reason)."""
 
     forecast_ids: list[str] = field(default_factory=list)
     not_scoreable: dict[str, str] = field(default_factory=dict)
     degraded: dict[str, str] = field(default_factory=dict)
+    silent: dict[str, dict[str, str]] = field(default_factory=dict)
     targets: dict[str, date] = field(default_factory=dict)
 
 
@@ -82,7 +85,7 @@ def predict(
         if as_of not in known_at:
             known_at[as_of] = load_known(store, as_of)
         try:
-            made = _issue(store, recipe, settings, known_at[as_of], days[recipe.id], problem)
+            made, silent = _issue(store, recipe, settings, known_at[as_of], days[recipe.id], problem)
         except NotScoreable as error:
             result.not_scoreable[recipe.id] = str(error)
             continue
@@ -102,6 +105,8 @@ def predict(
         }
         if made[0]["degraded_reason"]:
             result.degraded[recipe.id] = made[0]["degraded_reason"]
+        if silent:
+            result.silent[recipe.id] = silent
         rows += [_identified({**stamp, **row}) for row in made]
         if on_progress is not None:
             on_progress(recipe.id)
@@ -109,43 +114,73 @@ def predict(
     return result
 
 
-def _issue(store: Store, recipe: Recipe, settings: config.Settings, known: Known, day: date, problem: str | None) -> list[dict]:
-    """One row a model: probability, reference and flags. The last model that is fit to be published is."""
+def _issue(
+    store: Store, recipe: Recipe, settings: config.Settings, known: Known, day: date, problem: str | None
+) -> tuple[list[dict], dict[str, str]]:
+    """(one row a model: probability, reference and flags; {kind: why it says nothing}). The champion's row is published, where it can
+    be made; else the climatology's is, flagged."""
     labelled = labelled_days(recipe, known)
     days = target_days(recipe, day, 1).issued_at(known.as_of)
-    reference = float(
-        climatology.daily_probability(
-            labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(known.as_of)])
-        )[0]
+    reference = climatology.daily_probability(
+        labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(known.as_of)])
     )
     read_until = known.read_until
     age = known.as_of - read_until if read_until else timedelta(days=9999)
     reasons = [problem] if problem else []
     if age > STALE_AFTER:
         reasons.append(f"the catalogue is {age / timedelta(hours=1):.0f} hours old")
-    said = [{"model_id": f"{recipe.id}-{REFERENCE}", "model_kind": REFERENCE, "probability": reference, "published": True}]
     with store.transaction() as connection:
-        model = ledger.serving_model(connection, recipe.id, recipe.recipe_hash, known.as_of)
-    if model is not None:
+        published, expired = champion.standing(connection, recipe, known.as_of)
+        chosen = champions.newest_models(connection, recipe.id, recipe.recipe_hash, known.as_of)
+        chosen = {kind: row for kind, row in chosen.items() if kind in recipe.models}
+        if published.model_id is not None:
+            chosen[published.kind] = champions.model_named(connection, published.model_id) or {"model_id": published.model_id}
+    if expired is not None:
+        reasons.append(f"{expired}; the usual rate is published instead")
+    said = [{"model_id": f"{recipe.id}-{REFERENCE}", "model_kind": REFERENCE, "probability": float(reference[0]), "details": None}]
+    silent: dict[str, str] = {}
+    for kind, model in chosen.items():
         try:
-            fitted = registry.load_model(settings.models / model["directory"])
-            registry.check_recipe(fitted, recipe)
-            if day <= fitted.last_data_day + timedelta(days=purge_days(recipe)):
-                raise CorruptModel(f"{model['model_id']} has seen days up to {fitted.last_data_day}, too close to {day}; train again")
-            probability = float(fitted.forecast(place_on_grid(known.inputs, recipe), days).probability[0])
-            champion = bool(model["champion"])
-            said[0]["published"] = not champion
-            said.append({"model_id": model["model_id"], "model_kind": model["kind"], "probability": probability, "published": champion})
-        except CorruptModel as error:
+            said.append({"model_id": model["model_id"], "model_kind": kind, **_said(recipe, settings, known, days, reference, model)})
+        except ModelError as error:
             log.error("%s", error)
-            reasons.append(f"the model could not be loaded ({error}); the usual rate is published instead")
+            silent[kind] = str(error)
+    if published.kind in silent:
+        reasons.append(f"the model could not be loaded ({silent.pop(published.kind)}); the usual rate is published instead")
+        published = champion.Champion(REFERENCE, None)
     flags = {
-        "reference_probability": reference,
+        "reference_probability": float(reference[0]),
         "degraded": bool(reasons),
         "degraded_reason": "; ".join(reasons) or None,
         "data_age_hours": age / timedelta(hours=1),
     }
-    return [{**row, **flags} for row in said]
+    return [{**row, "published": row["model_kind"] == published.kind, **flags} for row in said], silent
+
+
+def _said(recipe: Recipe, settings: config.Settings, known: Known, days: TargetDays, reference: np.ndarray, row: dict) -> dict:
+    """{probability, details} of one model for the one day.
+
+    Raises:
+        ModelError: it cannot be loaded, has seen too much, or gives no probability.
+    """
+    if "directory" not in row:
+        raise CorruptModel(f"{row['model_id']} is not in the table of models; choose another (quakecast models promote) or train again")
+    model = registry.load_model(settings.models / row["directory"], recipe).model
+    check_admissible(model, recipe, days.local_days[0])
+    probability = float(model.probability(known.inputs, days, reference)[0])
+    if not 0 < probability < 1:
+        raise CorruptModel(f"{row['model_id']} says {probability} for {days.local_days[0]}, which is no probability; train again")
+    return {"probability": probability, "details": _counts(model, known, days, reference)}
+
+
+def _counts(model: Any, known: Known, days: TargetDays, reference: np.ndarray) -> str | None:
+    """Expected number of target earthquakes and its 95 % range as JSON, from a model that counts."""
+    if not hasattr(model, "count_range"):
+        return None
+    rng = np.random.default_rng(int(days.target_starts_us[0]) // 1_000_000)
+    low, high = model.count_range(known.inputs, days, reference, rng)[0]
+    expected = float(model.expected_count(known.inputs, days, reference)[0])
+    return json.dumps({"expected_count": expected, "count_low": int(low), "count_high": int(high)})
 
 
 def _official(store: Store, recipe: Recipe, window: TimeWindow) -> pd.DataFrame:
@@ -164,7 +199,8 @@ def _identified(row: dict) -> dict:
 def _write(store: Store, rows: list[dict]) -> list[str]:
     """Store the rows of one issue in one transaction; returns the ids of what stands.
 
-    The same issue again is left as it was first written; an official issue that another process wrote meanwhile stands instead of ours.
+    The same issue again is left as it was first written, and what it published stays published; an official issue that another process
+    wrote meanwhile stands instead of ours.
     """
     said: list[str] = []
     with store.transaction() as connection:
@@ -177,7 +213,11 @@ def _write(store: Store, rows: list[dict]) -> list[str]:
                 said += official
                 continue
             said.append(row["forecast_id"])
+            issue = stored[(stored["mode"] == row["mode"]) & (stored["issue_time"] == row["issue_time"])]
+            first = issue.loc[issue["published"] & (issue["recipe_hash"] == row["recipe_hash"]), "forecast_id"].tolist()
+            said += first
             if row["forecast_id"] not in set(stored["forecast_id"]):
+                row["published"] = row["published"] and not first
                 row["supersedes"] = _superseded(stored[stored["mode"] == row["mode"]], row)
                 fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
         ledger.insert(connection, "forecast", fresh)
@@ -194,7 +234,11 @@ def _superseded(earlier: pd.DataFrame, row: dict) -> str | None:
 def forecasts_sha256(rows: list[dict]) -> str:
     """SHA-256 (hex) of forecast rows as canonical JSON, in the order of their ids: what was said, and when, cannot be changed unseen."""
     canonical = [
-        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in sorted(row.items()) if name != "run_id"}
+        {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in sorted(row.items())
+            if name != "run_id" and (name, value) != ("details", None)
+        }
         for row in sorted(rows, key=lambda row: row["forecast_id"])
     ]
     return hashlib.sha256(json.dumps(canonical, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Gather from the store what a report says. Reads only; the pages are made in `reports`."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ from forecaster import settings as config
 from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
-from forecaster.pipeline.gain import gain_over_reference
+from forecaster.pipeline.gain import gain_at
 from forecaster.pipeline.known import Known, load_known
 from forecaster.pipeline.predict import forecasts_sha256
 from forecaster.recipe import Recipe
@@ -18,13 +18,14 @@ from forecaster.reports.contract import (
     DayOutcome,
     Evaluation,
     Mode,
+    ModelForecast,
     RecentEvent,
     RecipeForecast,
     ReportData,
     SettledCheck,
     TrackRecord,
 )
-from forecaster.store import ledger
+from forecaster.store import champions, ledger
 from forecaster.store.database import Connection, Store
 from forecaster.timewindow import issue_time, local_day, next_local_day
 
@@ -96,8 +97,7 @@ def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, k
             mode=silent_mode,
             not_scoreable_reason=_why_not(recipe, known),
         )
-    details = row["model_details"] or {}
-    losses = details.get("losses", {})
+    changes = champions.champions_of(connection, recipe.id, recipe.target_hash, _utc(row["as_of"]))
     return RecipeForecast(
         **place,
         target_start=_utc(row["target_start"]),
@@ -112,21 +112,30 @@ def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, k
         official=row["official"],
         degraded_reason=row["degraded_reason"] if isinstance(row["degraded_reason"], str) else None,
         track_record=_track_record(connection, recipe, row["mode"]),
-        evaluation=Evaluation(**_with_days(details["evaluation"])) if details.get("evaluation") else None,
-        val_loss_before=losses.get("before"),
-        val_loss_after=losses.get("after"),
-        val_loss_reference=losses.get("reference"),
-        epochs=details.get("epochs"),
+        models=tuple(_model_forecast(model) for model in ledger.models_of_issue(connection, row["forecast_id"])),
+        published_reason=changes[-1]["reason"] if changes else None,
         recent_outcomes=_recent_outcomes(connection, recipe, known.as_of),
     )
 
 
-def _with_days(evaluation: dict) -> dict:
-    kept = {name: value for name, value in evaluation.items() if name in Evaluation.__dataclass_fields__}
+def _model_forecast(row: dict) -> ModelForecast:
+    evaluation = (row["model_details"] or {}).get("evaluation")
+    return ModelForecast(
+        kind=row["model_kind"],
+        probability=row["probability"],
+        published=row["published"],
+        model_id=row["model_id"],
+        evaluation=_evaluation(evaluation) if evaluation else None,
+        **(row["details"] or {}),
+    )
+
+
+def _evaluation(found: dict) -> Evaluation:
+    kept = {name: value for name, value in found.items() if name in Evaluation.__dataclass_fields__}
     for name in ("test_first_day", "test_last_day"):
         if isinstance(kept.get(name), str):
-            kept[name] = datetime.fromisoformat(kept[name]).date()
-    return kept
+            kept[name] = date.fromisoformat(kept[name])
+    return Evaluation(**kept)
 
 
 def _why_not(recipe: Recipe, known: Known) -> str:
@@ -146,7 +155,7 @@ def _track_record(connection: Connection, recipe: Recipe, mode: str) -> TrackRec
     if not happened.any():
         return TrackRecord(settled_days=len(settled), hits=0)
     said, reference = settled["probability"].to_numpy(), settled["reference_probability"].to_numpy()
-    pooled = gain_over_reference(recipe, map(_utc, settled["target_start"]), happened, said, reference)
+    pooled = gain_at(recipe, map(_utc, settled["target_start"]), happened, said, reference)
     enough = happened.sum() >= 10
     return TrackRecord(
         settled_days=len(settled),

@@ -1,47 +1,47 @@
-"""Fit the ConvLSTM of each recipe: once to be judged on days it never saw, once to serve; then decide what is published."""
+"""Fit every kind of model of each recipe: once to be judged on days it never saw, once to serve; then decide what is published."""
 
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from forecaster.clock import Clock
-from forecaster.errors import NotScoreable, NotTrainable
-from forecaster.models import climatology
-from forecaster.models.base import Dataset, dataset_from_events
-from forecaster.models.spans import evaluation_spans
-from forecaster.pipeline.gain import gain_over_reference
-from forecaster.pipeline.known import Known, labelled_days, load_known
+from forecaster.errors import BadInput, ModelError, NotScoreable, NotTrainable
+from forecaster.models import registry
+from forecaster.models.base import FittedModel, History
+from forecaster.models.kinds import kind_named
+from forecaster.pipeline import champion
+from forecaster.pipeline.history import check_admissible, history_of, split_for_validation
+from forecaster.pipeline.judge import judge
+from forecaster.pipeline.known import Known, load_known
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version
-from forecaster.store import catalogue, ledger
+from forecaster.store import catalogue, champions
 from forecaster.store.database import Store
-from forecaster.timewindow import from_us, local_day
-from forecaster.verification import scores
-from forecaster.verification.intervals import Interval
-
-if TYPE_CHECKING:
-    from forecaster.models.convlstm_training import Epoch, Fitted
 
 log = logging.getLogger(__name__)
 
 RETRAIN_AFTER = timedelta(days=7)
-EVALUATION_SHARE = 0.5  # of a recipe's minutes; the served fit has the rest
 FEWEST_MINUTES = 0.1
-MOST_UNDEFINED = 0.05  # share of resamples without a target day, above which an interval rests on too few events to publish by
+NEURAL = "convlstm"
 
 Progress = Callable[[int, int | None, str], None]
+Teller = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Limits of a training run. `max_minutes` and `max_epochs` are per recipe, `total_minutes` for all of them together."""
+    """Limits of a training run. `max_minutes` is per recipe, `total_minutes` for all of them together.
+
+    max_epochs, tensorboard: of the ConvLSTM alone; without `max_minutes`, `max_epochs` lifts the recipe's limit of time.
+    """
 
     max_minutes: float | None = None
     max_epochs: int | None = None
@@ -52,19 +52,37 @@ class TrainOptions:
 
 @dataclass
 class TrainResult:
-    """Per recipe what came of it: the model and the decision, or why there is none."""
+    """Per recipe what came of it: `champion`, `decision`, `models` (rows of the table) by kind; or why there is nothing.
+
+    failed: by recipe and kind, why a kind is missing while others are there.
+    """
 
     trained: dict[str, dict] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass
+class _Fits:
+    """What the fits of one recipe gave, by kind."""
+
+    said: dict[str, np.ndarray] = field(default_factory=dict)
+    details: dict[str, dict] = field(default_factory=dict)
+    served: dict[str, FittedModel] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def due(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
-    """Ids of the recipes without a model of their present recipe, or with one older than a week; those meant to be relied on first."""
+    """Ids of the recipes that lack a model of one of their kinds, or whose models are older than a week; those to be relied on first."""
     until = data_until(store, clock)
     with store.transaction() as connection:
-        models = {recipe.id: ledger.serving_model(connection, recipe.id, recipe.recipe_hash, until) for recipe in recipes}
-    wanted = [recipe for recipe in recipes if (model := models[recipe.id]) is None or until - model["data_as_of"] >= RETRAIN_AFTER]
-    return [recipe.id for recipe in sorted(wanted, key=lambda recipe: recipe.comparison_only is not None)]
+        models = {recipe.id: champions.newest_models(connection, recipe.id, recipe.recipe_hash, until) for recipe in recipes}
+
+    def lacks(recipe: Recipe) -> bool:
+        found = [models[recipe.id].get(kind) for kind in recipe.models]
+        return any(model is None or until - model["data_as_of"] >= RETRAIN_AFTER for model in found)
+
+    return [recipe.id for recipe in sorted(filter(lacks, recipes), key=lambda recipe: recipe.comparison_only is not None)]
 
 
 def data_until(store: Store, clock: Clock) -> datetime:
@@ -77,9 +95,9 @@ def data_until(store: Store, clock: Clock) -> datetime:
 def train_recipes(
     store: Store, recipes: list[Recipe], settings: Settings, clock: Clock, options: TrainOptions, on_progress: Progress | None = None
 ) -> TrainResult:
-    """Train these recipes one after the other; one that cannot be trained does not stop the others.
+    """Train these recipes one after the other; one that cannot be trained does not stop the others, nor a kind the other kinds.
 
-    Each model is stored with its evaluation and the decision whether it is published. A failed fit leaves the old model in place.
+    Each model is stored with its evaluation and with how it did against the champion. A failed fit leaves the old model in place.
     """
     known = load_known(store, data_until(store, clock))
     started = time.monotonic()
@@ -89,136 +107,156 @@ def train_recipes(
         if minutes is not None and minutes < FEWEST_MINUTES:
             result.skipped[recipe.id] = f"not trained: the {options.total_minutes:g} minutes of this run were used up; train it by itself"
             continue
-        tell = _teller(on_progress, done, len(recipes), recipe.id)
         try:
-            result.trained[recipe.id] = train_recipe(store, recipe, settings, known, options, minutes, tell)
+            made, failed = train_recipe(
+                store, recipe, settings, known, options, minutes, _teller(on_progress, done, len(recipes), recipe.id)
+            )
         except (NotScoreable, NotTrainable) as error:
             result.skipped[recipe.id] = str(error)
+        else:
+            result.trained[recipe.id] = made
+            if failed:
+                result.failed[recipe.id] = failed
         if on_progress is not None:
             on_progress(done + 1, len(recipes), recipe.id)
     return result
 
 
 def train_recipe(
-    store: Store,
-    recipe: Recipe,
-    settings: Settings,
-    known: Known,
-    options: TrainOptions,
-    minutes: float | None,
-    tell: Callable[[str, "Epoch"], None],
-) -> dict:
-    """Fit, judge, store and decide for one recipe; returns the row of table `model` (or the evaluation alone, with `evaluate_only`).
+    store: Store, recipe: Recipe, settings: Settings, known: Known, options: TrainOptions, minutes: float | None, tell: Teller
+) -> tuple[dict, dict[str, str]]:
+    """Fit, judge, store and decide for one recipe: ({champion, decision, models}, {kind: why it failed}).
 
     Raises:
         NotScoreable: the catalogue has not been read for this recipe.
-        NotTrainable: too few target days.
+        NotTrainable: too few target days to judge by, or every kind failed.
     """
-    from forecaster.models import convlstm_training, registry
-
-    dataset = training_set(recipe, known)
-    logs = options.tensorboard / recipe.id if options.tensorboard else None
-    share = None if minutes is None else minutes * (1.0 if options.evaluate_only else EVALUATION_SHARE)
-    judged = convlstm_training.fit_evaluation(
-        dataset,
-        max_minutes=share,
-        max_epochs=options.max_epochs,
-        on_epoch=lambda epoch: tell("evaluation", epoch),
-        tensorboard_dir=logs / "evaluation" if logs else None,
-    )
-    evaluation = evaluate(judged, recipe)
-    if options.evaluate_only:
-        return {"evaluation": evaluation, "losses": judged.losses, "epochs": judged.epochs, "decision": _words(evaluation)}
-    cut = judged.reason in ("budget", "max_epochs")
-    served = convlstm_training.fit_served(
-        dataset,
-        max_minutes=None if share is None or minutes is None else minutes - share,
-        max_epochs=judged.epochs if cut else options.max_epochs,
-        on_epoch=lambda epoch: tell("served", epoch),
-        tensorboard_dir=logs / "served" if logs else None,
-    )
-    gain = _gain(served.predictions, "validation", recipe, probability="corrected")
-    champion = bool(gain.undefined_share <= MOST_UNDEFINED and np.isfinite(gain.low) and gain.low > 0)
-    decision = _decision(champion, gain)
-    details = {
-        "evaluation": evaluation,
-        "summary": _summary(judged, dataset),
-        "losses": {"before": served.loss_before, "after": served.loss_after, "reference": served.losses["validation"]["reference"]},
-        "epochs": served.epochs,
-        "reason": served.reason,
-        "evaluation_epochs": judged.epochs,
-        "evaluation_reason": judged.reason,
-        "validation_gain": _numbers(gain),
-    }
-    model = registry.save_model(
-        settings.models,
+    history = history_of(recipe, known)
+    fitting, validation = split_for_validation(history)
+    fits = _fit_all(fitting, validation, history, options, minutes, tell)
+    if recipe.models and not (fits.said or fits.served):
+        raise NotTrainable("; ".join(f"{kind}: {reason}" for kind, reason in fits.failed.items()))
+    with store.transaction() as connection:
+        incumbent = champion.champion_at(connection, recipe, known.as_of)
+        aside = champion.barred(connection, recipe, set(fits.served))
+        aside |= {kind for kind in fits.served if champion.fails(champion.record(connection, recipe, kind, known.as_of))}
+    kind = incumbent.kind if incumbent.kind in set(recipe.models) - aside else champion.CLIMATOLOGY
+    eligible = set(fits.served) - aside
+    usable = np.isfinite(validation.reference)
+    decision = champion.compare(
         recipe,
-        served,
-        data_as_of=known.as_of,
-        local_days=dataset.days.local_days,
-        code_version=code_version(),
-        scores=details,
+        kind,
+        validation.days.local_days[usable],
+        validation.happened[usable],
+        validation.reference[usable],
+        {name: said[usable] for name, said in fits.said.items()},
+        eligible,
     )
-    row = {
-        "model_id": model.model_id,
+    if options.evaluate_only:
+        return {"champion": incumbent.kind, "decision": decision.reason, "models": fits.details}, fits.failed
+    rows = {name: _stored(recipe, settings, known, model, fits, decision) for name, model in fits.served.items()}
+    with store.transaction() as connection:
+        for row in rows.values():
+            champions.add_model(connection, row)
+        _appoint(connection, recipe, incumbent, decision, rows, known.as_of)
+        published = champion.champion_at(connection, recipe, known.as_of)
+    return {"champion": published.kind, "decision": decision.reason, "models": rows}, fits.failed
+
+
+def _fit_all(fitting: History, validation: History, history: History, options: TrainOptions, minutes: float | None, tell: Teller) -> _Fits:
+    """Both fits of every kind of the recipe; each fit has its share of what is left of the minutes."""
+    recipe, fits = history.recipe, _Fits()
+    for kind in recipe.models:
+        with suppress(BadInput):  # told when it is to be fitted
+            import_module(kind_named(kind).module)  # seconds that are no training
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    turns = 1 if options.evaluate_only else 2
+    for done, kind in enumerate(recipe.models):
+        if deadline is not None and time.monotonic() >= deadline:
+            fits.failed[kind] = f"not fitted: the {minutes:g} minutes of {recipe.id} were used up; allow more (--max-minutes)"
+            continue
+        turns_left = turns * (len(recipe.models) - done)
+        judged: FittedModel | None = None
+        try:
+            judged = _fit(kind, fitting, _share(deadline, turns_left), options, tell, None)
+            check_admissible(judged, recipe, validation.days.local_days[0])
+            fits.said[kind], fits.details[kind] = judge(judged, history.inputs, validation, fitting.days.first_day)
+        except (ModelError, NotScoreable, BadInput) as error:
+            fits.failed[kind] = str(error)
+        if options.evaluate_only:
+            continue
+        try:
+            fits.served[kind] = _fit(kind, history, _share(deadline, turns_left - 1), options, tell, judged)
+        except (ModelError, NotScoreable, BadInput) as error:
+            fits.failed[kind] = str(error)
+    return fits
+
+
+def _fit(
+    kind: str, history: History, minutes: float | None, options: TrainOptions, tell: Teller, judged: FittedModel | None
+) -> FittedModel:
+    """One fit; `judged` is the evaluation fit of the same kind where this is the one that serves."""
+    name = f"{kind}, evaluation fit" if judged is None else f"{kind}, served fit"
+    tell(name)
+    if kind != NEURAL:
+        return kind_named(kind).fit(history, max_minutes=minutes)
+    logs = options.tensorboard / history.recipe.id / name.split()[1] if options.tensorboard else None
+    return import_module(kind_named(kind).module).fit(
+        history,
+        max_minutes=minutes,
+        max_epochs=_epochs(options, judged),
+        on_epoch=lambda epoch: tell(f"{name}, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
+        tensorboard_dir=logs,
+    )
+
+
+def _epochs(options: TrainOptions, judged: Any) -> int | None:
+    """The network that serves is trained for no more epochs than the one that was judged, where a limit had cut that."""
+    cut = judged is not None and judged.training["reason"] in ("budget", "max_epochs")
+    return judged.training["epochs"] if cut else options.max_epochs
+
+
+def _share(deadline: float | None, turns_left: int) -> float | None:
+    return None if deadline is None else max((deadline - time.monotonic()) / 60 / turns_left, FEWEST_MINUTES)
+
+
+def _stored(recipe: Recipe, settings: Settings, known: Known, fitted: FittedModel, fits: _Fits, decision: champion.Decision) -> dict:
+    """Write the directory of a served fit; returns its row of the table `model`."""
+    details = {**fits.details.get(fitted.kind, {}), "compared": decision.numbers.get("gains", {}).get(fitted.kind)}
+    stored = registry.save_model(
+        settings.models, recipe, fitted, data_as_of=known.as_of, seed=recipe.seed, code_version=code_version(), scores=details
+    )
+    said = decision.said.get(fitted.kind)
+    return {
+        "model_id": stored.model_id,
         "recipe_id": recipe.id,
-        "kind": registry.KIND,
+        "kind": fitted.kind,
         "recipe_hash": recipe.recipe_hash,
-        "directory": model.directory.relative_to(settings.models).as_posix(),
+        "directory": stored.directory.relative_to(settings.models).as_posix(),
         "data_as_of": known.as_of,
-        "champion": champion,
-        "decision": decision,
-        "details": model.record["scores"],
+        "decision": said or ("the champion's kind" if fitted.kind in fits.said else f"not judged: {fits.failed.get(fitted.kind)}"),
+        "details": stored.record["scores"],
         "created_at": known.as_of,
         "code_version": code_version(),
     }
-    with store.transaction() as connection:
-        ledger.add_model(connection, row)
-    return row
 
 
-def training_set(recipe: Recipe, known: Known) -> Dataset:
-    """All target days whose outcome was final at `known.as_of`, with the reference that each could have had at its own issue time.
-
-    Raises:
-        NotScoreable: the catalogue has not been read for this recipe, or for less than the year that a reference needs.
-        NotTrainable: what is fitted could not be judged: a span has no target day with a reference.
-    """
-    labelled = labelled_days(recipe, known)
-    days = labelled.days
-    reference = np.full(len(days), np.nan)
-    first = np.searchsorted(days.cut_us, climatology.earliest_issue_us(days.target_ends_us))
-    reference[first:] = climatology.daily_probability(
-        labelled.happened, days.target_starts_us, days.target_ends_us, days.cut_us[int(first) :]
-    )
-    dataset = dataset_from_events(recipe, known.inputs, days, labelled.happened, reference)
-    spans = evaluation_spans(dataset.happened, recipe)
-    for name, span in (("validation", spans.validation), ("test", spans.test)):
-        if span is None or not (dataset.happened & np.isfinite(reference))[span.slice].any():
-            raise NotTrainable(
-                f"{recipe.id}: no target day of the {name} span has a usual rate to be judged against, which needs a year of settled days "
-                f"before it; {len(days)} settled days are too few, read an earlier start of the catalogue"
-            )
-    return dataset
-
-
-def evaluate(fitted: "Fitted", recipe: Recipe) -> dict:
-    """Skill on the test span, against climatology, on the days that have a reference."""
-    rows = _span(fitted.predictions, "test")
-    happened, said, reference = _columns(rows)
-    gain = _gain(fitted.predictions, "test", recipe)
-    return {
-        **_numbers(gain),
-        "auc": _finite(scores.roc_auc(happened, said)),
-        "auc_reference": _finite(scores.roc_auc(happened, reference)),
-        "brier_skill": _finite(scores.brier_skill(happened, said, reference)),
-        "calibration_ratio": _finite(scores.calibration_ratio(happened, said)),
-        "test_days": len(rows),
-        "target_days": int(happened.sum()),
-        "base_rate": float(happened.mean()),
-        "test_first_day": local_day(from_us(rows["target_start_us"].iloc[0]), recipe.zone).isoformat(),
-        "test_last_day": local_day(from_us(rows["target_start_us"].iloc[-1]), recipe.zone).isoformat(),
-    }
+def _appoint(
+    connection: Any, recipe: Recipe, incumbent: champion.Champion, decision: champion.Decision, rows: dict[str, dict], as_of: datetime
+) -> None:
+    """Put the decision in force: a new kind, a fresh fit of the old one, or the climatology where the champion has expired."""
+    if decision.kind in rows:
+        chosen = champion.Champion(decision.kind, rows[decision.kind]["model_id"])
+    elif decision.kind == champion.CLIMATOLOGY:
+        chosen = champion.Champion(champion.CLIMATOLOGY, None)
+    else:
+        chosen, expired = champion.standing(connection, recipe, as_of)
+        if expired is not None:
+            champion.appoint(connection, recipe, chosen, as_of, "rule", expired, {})
+        return
+    fresh = decision.kind == incumbent.kind and chosen != incumbent
+    reason = f"fresh fit of the champion's kind; {decision.reason}" if fresh else decision.reason
+    champion.appoint(connection, recipe, chosen, as_of, "rule", reason, decision.numbers)
 
 
 def _minutes(recipe: Recipe, options: TrainOptions, used: float) -> float | None:
@@ -229,67 +267,10 @@ def _minutes(recipe: Recipe, options: TrainOptions, used: float) -> float | None
     return own if options.total_minutes is None else min(own, options.total_minutes - used)
 
 
-def _span(predictions: pd.DataFrame, name: str) -> pd.DataFrame:
-    return predictions[(predictions["span"] == name) & predictions["reference"].notna()]
-
-
-def _columns(rows: pd.DataFrame, probability: str = "probability") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return rows["happened"].to_numpy(dtype=bool), rows[probability].to_numpy(), rows["reference"].to_numpy()
-
-
-def _gain(predictions: pd.DataFrame, name: str, recipe: Recipe, probability: str = "probability") -> Interval:
-    """Information gain over climatology on a span. The calibration is fitted on a later span than validation: judge that by "corrected"."""
-    rows = _span(predictions, name)
-    happened, said, reference = _columns(rows, probability)
-    return gain_over_reference(recipe, map(from_us, rows["target_start_us"]), happened, said, reference)
-
-
-def _numbers(gain: Interval) -> dict:
-    return {"information_gain": _finite(gain.estimate), "low": _finite(gain.low), "high": _finite(gain.high)}
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _decision(champion: bool, gain: Interval) -> str:
-    measured = f"{gain.estimate:+.3f} nats per target day over climatology (95 % {gain.low:+.3f} to {gain.high:+.3f}, validation span)"
-    return f"ConvLSTM published: {measured}" if champion else f"climatology stays published: the ConvLSTM has {measured}"
-
-
-def _words(evaluation: dict) -> str:
-    if evaluation["information_gain"] is None:
-        return "test span without a target day"
-    gain, low, high = (evaluation[name] for name in ("information_gain", "low", "high"))
-    auc = evaluation["auc"]
-    return f"test span: {gain:+.3f} nats per target day over climatology (95 % {low:+.3f} to {high:+.3f}), AUC {auc:.3f}"
-
-
-def _summary(fitted: "Fitted", dataset: Dataset) -> dict:
-    """Fields of the first system's summary.json, from the evaluation fit."""
-    rows = fitted.predictions[fitted.predictions["span"] == "test"]
-    counted = scores.threshold_scores(rows["happened"].to_numpy(dtype=bool), rows["probability"].to_numpy())
-    spans = fitted.spans.dated(dataset.days.local_days)
-    later = [epoch for epoch in fitted.history if epoch.epoch > 0]
-    return {
-        **{name: getattr(counted, name) for name in ("acc", "f1", "precision", "recall", "tp", "fn", "fp", "tn")},
-        "auc": _finite(scores.roc_auc(rows["happened"].to_numpy(dtype=bool), rows["probability"].to_numpy())),
-        "train_acc": [epoch.train_accuracy for epoch in later],
-        "train_val_acc": [epoch.validation_accuracy for epoch in later],
-        "loss": [epoch.train_loss for epoch in later],
-        "val_loss": [epoch.validation_loss for epoch in later],
-        "train_start_date": spans["train"]["first_day"],
-        "train_end_date": spans["train"]["last_day"],
-        "test_start_date": spans["test"]["first_day"],
-        "test_end_date": spans["test"]["last_day"],
-    }
-
-
-def _teller(on_progress: Progress | None, done: int, total: int, recipe_id: str) -> Callable[[str, "Epoch"], None]:
-    def tell(fit: str, epoch: "Epoch") -> None:
-        text = f"{recipe_id}, {fit} fit, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"
-        log.info("%s", text)
+def _teller(on_progress: Progress | None, done: int, total: int, recipe_id: str) -> Teller:
+    def tell(what: str) -> None:
+        log.info("%s, %s", recipe_id, what)
         if on_progress is not None:
-            on_progress(done, total, text)
+            on_progress(done, total, f"{recipe_id}, {what}")
 
     return tell

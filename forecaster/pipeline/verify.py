@@ -12,6 +12,7 @@ from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
+from forecaster.pipeline import champion
 from forecaster.pipeline.known import MATURITY, Known, load_known
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
@@ -27,12 +28,14 @@ _TOLD = ("status", "event_count", "max_magnitude")
 
 @dataclass
 class VerifyResult:
-    """Outcomes written by this run, those that a revision turned round, and how many windows had to wait."""
+    """Outcomes written by this run, those that a revision turned round, how many windows had to wait, and which champions have expired by
+    their record (recipe: reason)."""
 
     settled: list[dict] = field(default_factory=list)
     turned: list[dict] = field(default_factory=list)
     waiting: int = 0
     scored: int = 0
+    expired: dict[str, str] = field(default_factory=dict)
 
 
 def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
@@ -68,6 +71,9 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         rows = _scores(ledger.forecasts_to_score(connection), now)
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
+        for recipe in recipes:
+            if reason := champion.review(connection, recipe, now):
+                result.expired[recipe.id] = reason
     return result
 
 

@@ -19,7 +19,7 @@ def cautions(rows: Sequence[dict[str, Any]], notable: Sequence[dict[str, Any]]) 
         rows: of the report's table; `notable` those above their usual rate, the highest first.
     """
     said = []
-    if notable and notable[0]["model_kind"] == "convlstm":
+    if notable and notable[0]["model_kind"] != "climatology":
         evaluation = notable[0]["evaluation"]
         if evaluation is None or evaluation["verdict"].key != "verdict.better":
             said.append(Phrase("caution.unproven", {"name": notable[0]["name"]}))

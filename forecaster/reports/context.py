@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from forecaster.reports.cautions import cautions, unheard_event
 from forecaster.reports.charts import MapTarget
-from forecaster.reports.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
+from forecaster.reports.contract import DayOutcome, Evaluation, ModelForecast, RecipeForecast, ReportData, SettledCheck
 from forecaster.reports.words import (
     NOTABLE,
     Phrase,
@@ -20,6 +20,7 @@ from forecaster.reports.words import (
     known_probability,
     level_of,
     local_text,
+    model_name,
     offset_text,
     probability_phrase,
     ratio_text,
@@ -68,7 +69,7 @@ def report_context(data: ReportData, language: str) -> dict[str, Any]:
         "checks_count": _count_checks(data.checks),
         "evaluated": evaluated,
         "evaluation_verdict": _evaluation_verdict(evaluated),
-        "published_networks": sum(row["model_kind"] == "convlstm" for row in rows),
+        "published_models": sum(row["model_kind"] not in (None, "climatology") for row in rows),
         "events": _events(data),
         "events_total": len(data.events),
         "events_days": data.events_days,
@@ -121,7 +122,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -
     unheard = unheard_event(recipe, data.events)
     if unheard is not None:
         flags.append(Phrase("flag.unheard", {"magnitude": f"{unheard[0]:.1f}"}))
-    kind = recipe.model_kind if recipe.model_kind in ("climatology", "convlstm") else None
+    kind = recipe.model_kind
     return {
         "number": number,
         "id": recipe.recipe_id,
@@ -144,7 +145,9 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -
         "level": level,
         "level_name": Phrase("level.none" if level is None else "level.itself" if kind == "climatology" else f"level.{level}"),
         "model_kind": kind,
-        "model": Phrase(f"model.{kind}") if kind else Phrase("number.unknown"),
+        "model": model_name(kind),
+        "models": [_model(model) for model in recipe.models],
+        "published_reason": recipe.published_reason,
         "model_id": recipe.model_id,
         "mode": recipe.mode,
         "issued": utc_text(recipe.issue_time),
@@ -235,26 +238,50 @@ def _verdict(low: float | None, high: float | None) -> Phrase:
     return Phrase("verdict.worse" if high < 0 else "verdict.no_difference")
 
 
-def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
-    found, before, after = recipe.evaluation, known(recipe.val_loss_before), known(recipe.val_loss_after)
-    if found is None and before is None and after is None:
-        return None
-    auc = known(found.auc) if found else None
+def _model(model: ModelForecast) -> dict[str, Any]:
+    """One line of a recipe's details: what this model says, and how it did on days that it never saw."""
+    counted = known(model.expected_count)
     return {
-        "gain": signed(found.information_gain) if found else None,
-        "low": signed(found.low) if found else None,
-        "high": signed(found.high) if found else None,
+        "kind": model.kind,
+        "name": model_name(model.kind),
+        "probability": probability_phrase(model.probability),
+        "published": model.published,
+        "model_id": model.model_id,
+        "count": None if counted is None else f"{counted:.2g}",
+        "count_low": model.count_low,
+        "count_high": model.count_high,
+        "evaluation": None if model.evaluation is None else _figures(model.evaluation),
+    }
+
+
+def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
+    """The test of the published model; where that is the usual rate, of the model that came nearest to taking its place."""
+    tested = [
+        (model.published, gain, model, model.evaluation)
+        for model in recipe.models
+        if model.evaluation is not None and (gain := known(model.evaluation.information_gain)) is not None
+    ]
+    if not tested:
+        return None
+    _, _, chosen, figures = max(tested, key=lambda found: found[:2])
+    return {"kind": chosen.kind, "model": model_name(chosen.kind), "published": chosen.published, **_figures(figures)}
+
+
+def _figures(found: Evaluation) -> dict[str, Any]:
+    auc, loss, usual = known(found.auc), known(found.log_loss), known(found.reference_log_loss)
+    return {
+        "gain": signed(found.information_gain),
+        "low": signed(found.low),
+        "high": signed(found.high),
         "auc": None if auc is None else f"{auc:.2f}",
-        "days": found.test_days if found else None,
-        "target_days": found.target_days if found else None,
-        "first_day": found.test_first_day if found else None,
-        "last_day": found.test_last_day if found else None,
-        "base_rate": probability_phrase(found.base_rate if found else None),
-        "before": None if before is None else f"{before:.4f}",
-        "after": None if after is None else f"{after:.4f}",
-        "usual": None if (usual := known(recipe.val_loss_reference)) is None else f"{usual:.4f}",
-        "epochs": recipe.epochs,
-        "verdict": _verdict(found.low, found.high) if found else Phrase("verdict.unknown"),
+        "days": found.test_days,
+        "target_days": found.target_days,
+        "first_day": found.test_first_day,
+        "last_day": found.test_last_day,
+        "base_rate": probability_phrase(found.base_rate),
+        "loss": None if loss is None else f"{loss:.4f}",
+        "usual_loss": None if usual is None else f"{usual:.4f}",
+        "verdict": _verdict(found.low, found.high),
     }
 
 

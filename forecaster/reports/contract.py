@@ -25,7 +25,7 @@ class TrackRecord:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Skill of the evaluation fit on its test span, which the model never saw, against the usual rate."""
+    """Skill of a model's evaluation fit on days that it never saw, against the usual rate; losses in nats a day."""
 
     information_gain: float | None = None
     low: float | None = None
@@ -36,6 +36,22 @@ class Evaluation:
     base_rate: float | None = None
     test_first_day: date | None = None
     test_last_day: date | None = None
+    log_loss: float | None = None
+    reference_log_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelForecast:
+    """What one model says for the same window, published or not; `expected_count` and its 95 % range where the model counts."""
+
+    kind: str
+    probability: float | None
+    published: bool = False
+    model_id: str | None = None
+    evaluation: Evaluation | None = None
+    expected_count: float | None = None
+    count_low: int | None = None
+    count_high: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,18 +92,15 @@ class RecipeForecast:
     mode: Mode
     issue_time: datetime | None = None
     as_of: datetime | None = None
-    model_kind: str | None = None  # the published one: climatology | convlstm
+    model_kind: str | None = None  # the published one: climatology | etas | pooled | hybrid | convlstm | ...
     model_id: str | None = None
     official: bool = False
     degraded_reason: str | None = None
     comparison_only: str | None = None
     not_scoreable_reason: str | None = None
     track_record: TrackRecord | None = None
-    evaluation: Evaluation | None = None
-    val_loss_before: float | None = None  # validation log loss before the first epoch
-    val_loss_after: float | None = None  # and with the weights that were kept
-    val_loss_reference: float | None = None  # of the usual rate, on the same days
-    epochs: int | None = None
+    models: tuple[ModelForecast, ...] = ()  # every model that spoke, the published one and the climatology included
+    published_reason: str | None = None  # why this model is the one that is published
     recent_outcomes: tuple[DayOutcome, ...] = ()
 
 

@@ -14,6 +14,7 @@ SMALL = 0.01  # at or below this, "about 1 in N"
 RAREST = 1e-6
 LEVEL_BOUNDS = (0.8, 1.25, 2.0, 4.0)
 NOTABLE = LEVEL_BOUNDS[1]
+NAMED_KINDS = ("climatology", "best_rate", "persistence", "etas", "pooled", "hybrid", "convlstm")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,13 @@ def probability_phrase(probability: float | None) -> Phrase:
             return Phrase("number.rarer_than", {"n": f"{round(1 / RAREST):,}"})
         return Phrase("number.one_in", {"n": f"{round(one_significant(1 / p)):,}"})
     return Phrase("number.percent", {"percent": percent(p)})
+
+
+def model_name(kind: str | None) -> Phrase:
+    """What a kind of model is called; its own name where it is none of ours."""
+    if kind is None:
+        return Phrase("number.unknown")
+    return Phrase(f"model.{kind}") if kind in NAMED_KINDS else Phrase("model.other", {"kind": kind})
 
 
 def percent(p: float) -> str:

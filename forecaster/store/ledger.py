@@ -1,4 +1,4 @@
-"""What was said and how it turned out: models, forecasts, outcomes, scores, runs, reports, deliveries."""
+"""What was said and how it turned out: forecasts, outcomes, scores, runs, reports, deliveries."""
 
 import json
 from datetime import datetime
@@ -30,6 +30,7 @@ FORECAST_COLUMNS = (
     "data_age_hours",
     "run_id",
     "created_at",
+    "details",
 )
 
 
@@ -40,24 +41,6 @@ def insert(connection: Connection, table: str, rows: list[dict], *, replace: boo
     connection.register("inserted", pd.DataFrame(rows))
     connection.execute(f"INSERT {'OR REPLACE ' if replace else ''}INTO {table} BY NAME SELECT * FROM inserted")
     connection.unregister("inserted")
-
-
-def add_model(connection: Connection, row: dict) -> None:
-    """Register a fitted model (`details` is a dict); the same model id is replaced."""
-    insert(connection, "model", [{**row, "details": json.dumps(row["details"], ensure_ascii=False)}], replace=True)
-
-
-def serving_model(connection: Connection, recipe_id: str, recipe_hash: str, as_of: datetime) -> dict | None:
-    """The newest model of this very recipe whose data end by `as_of`; `details` is parsed."""
-    frame = connection.execute(
-        "SELECT * FROM model WHERE recipe_id = $id AND recipe_hash = $hash AND data_as_of <= $as_of "
-        "ORDER BY data_as_of DESC, created_at DESC LIMIT 1",
-        {"id": recipe_id, "hash": recipe_hash, "as_of": as_of},
-    ).df()
-    if frame.empty:
-        return None
-    row = frame.iloc[0].to_dict()
-    return {**row, "details": json.loads(row["details"])}
 
 
 def forecasts_for(connection: Connection, recipe_id: str, target_start: datetime) -> pd.DataFrame:
@@ -130,21 +113,36 @@ def recent_published(connection: Connection, recipe_id: str, target_hash: str, u
 
 
 def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> pd.DataFrame:
-    """Per recipe the published forecast to show at `now`, of one of these targets, with its newest model's details, one row each.
+    """Per recipe the published forecast to show at `now`, of one of these targets, one row each.
 
     That is the next window that has not begun yet, else the last one; of several issues for it the newest.
     """
-    frame = connection.execute(
-        "SELECT f.*, m.details AS model_details FROM forecast f "
-        "LEFT JOIN model m ON m.recipe_id = f.recipe_id AND m.recipe_hash = f.recipe_hash AND m.data_as_of <= f.as_of "
-        "WHERE f.published AND f.issue_time <= $now AND f.target_hash IN (SELECT unnest($hashes)) "
-        "QUALIFY row_number() OVER (PARTITION BY f.recipe_id "
-        "ORDER BY f.target_start <= $now, abs(epoch(f.target_start) - epoch($now)), f.issue_time DESC, f.created_at DESC, "
-        "m.data_as_of DESC, m.created_at DESC) = 1 ORDER BY f.recipe_id",
+    return connection.execute(
+        "SELECT * FROM forecast WHERE published AND issue_time <= $now AND target_hash IN (SELECT unnest($hashes)) "
+        "QUALIFY row_number() OVER (PARTITION BY recipe_id "
+        "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), issue_time DESC, created_at DESC) = 1 ORDER BY recipe_id",
         {"now": now, "hashes": target_hashes},
     ).df()
-    frame["model_details"] = [json.loads(text) if isinstance(text, str) else None for text in frame["model_details"]]
-    return frame
+
+
+def models_of_issue(connection: Connection, forecast_id: str) -> list[dict]:
+    """Every model's forecast of the issue that this forecast is of, itself included, by kind, each with its model's `model_details`.
+
+    Of two rows of a kind the newest; details of the forecast and of the model are parsed, None where there are none.
+    """
+    frame = connection.execute(
+        "SELECT f.*, m.details AS model_details FROM forecast g "
+        "JOIN forecast f USING (recipe_id, target_hash, target_start, mode, issue_time) "
+        "LEFT JOIN model m ON m.model_id = f.model_id WHERE g.forecast_id = $id "
+        "QUALIFY row_number() OVER (PARTITION BY f.model_kind ORDER BY f.created_at DESC) = 1 ORDER BY f.model_kind",
+        {"id": forecast_id},
+    ).df()
+    rows = frame.to_dict("records")
+    return [{str(key): _parsed(value) if key in ("details", "model_details") else value for key, value in row.items()} for row in rows]
+
+
+def _parsed(text: object) -> dict | None:
+    return json.loads(text) if isinstance(text, str) else None
 
 
 def changes_between(connection: Connection, start: datetime, end: datetime) -> dict:

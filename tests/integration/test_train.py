@@ -1,32 +1,43 @@
-"""Training in a world of 3 x 3 cells (tests/support/tiny.py): what is written, what is published, and what stays as it was."""
+"""Training in a small world (tests/support/tiny.py) with toy models: what is fitted on what, what is published, what stays as it was."""
 
 import json
 import shutil
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import NotWritable
+from forecaster.models.spans import purge_days
+from forecaster.pipeline.history import history_of, split_for_validation
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.predict import predict
-from forecaster.pipeline.train import TrainOptions, due, train_recipes, training_set
+from forecaster.pipeline.train import TrainOptions, due, train_recipes
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store
-from tests.support import tiny
+from tests.support import tiny, toy_models
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 CLOCK = Clock.standing_at(NOW)
 DAY = date(2024, 1, 3)
 LAST_LABEL = date(2023, 11, 17)  # ends 2023-11-17 22:00 UTC, the last local day of Athens 45 days before NOW
-ONE_EPOCH = TrainOptions(max_epochs=1)
+QUICK = TrainOptions(max_minutes=5)
+TOYS = ("etas", "pooled")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def toys():
+    with pytest.MonkeyPatch.context() as patch:
+        toy_models.put_in_place(patch)
+        yield
 
 
 def tiny_recipe(folder, **changes):
     tiny.write_tiny_recipe(folder)
-    return changed(load_recipes(folder)[tiny.RECIPE_ID], **changes)
+    return changed(load_recipes(folder)[tiny.RECIPE_ID], **({"models": TOYS} | changes))
 
 
 def changed(recipe, **changes):
@@ -42,179 +53,193 @@ def worlds(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def trained(worlds, tmp_path_factory):
-    """A home trained on the world with a sign, as long as the recipe says; never written to afterwards."""
-    settings = load_settings(home=tmp_path_factory.mktemp("trained"))
-    shutil.copyfile(worlds / "sign.duckdb", settings.database)
-    recipe = tiny_recipe(settings.home / "recipes")
-    result = train_recipes(Store(settings.database), [recipe], settings, CLOCK, TrainOptions(max_minutes=5))
-    assert list(result.trained) == [recipe.id] and not result.skipped
-    return settings, recipe, result.trained[recipe.id]
-
-
 @pytest.fixture
-def home(trained, settings):
-    """A copy of the trained home: (store, settings, recipe, row)."""
-    shutil.copytree(trained[0].home, settings.home)
-    return Store(settings.database), settings, trained[1], trained[2]
-
-
-@pytest.fixture
-def fresh(worlds, settings):
-    """A home without a model, in the world with a sign: (store, settings, recipe)."""
+def world(worlds, settings, request):
+    """A home without a model: (store, settings, recipe); in the world with a sign unless the test asks for "chance"."""
     settings.home.mkdir()
-    shutil.copyfile(worlds / "sign.duckdb", settings.database)
+    shutil.copyfile(worlds / f"{getattr(request, 'param', 'sign')}.duckdb", settings.database)
     return Store(settings.database), settings, tiny_recipe(settings.home / "recipes")
+
+
+@pytest.fixture
+def home(world):
+    """The same after training: (store, settings, recipe, what came of it)."""
+    store, settings, recipe = world
+    result = train_recipes(store, [recipe], settings, CLOCK, QUICK)
+    assert list(result.trained) == [recipe.id] and not result.skipped and not result.failed
+    return store, settings, recipe, result.trained[recipe.id]
 
 
 def files(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_directory_and_the_row_say_the_same(home):
-    store, settings, recipe, row = home
-    record = json.loads((settings.models / row["directory"] / "model.json").read_text())
-    stored = table(store, "model").iloc[0]
-    assert len(table(store, "model")) == 1
-    assert (stored["model_id"], stored["recipe_hash"]) == (record["model_id"], recipe.recipe_hash)
-    assert stored["directory"] == f"{recipe.id}/{record['model_id']}"
-    assert stored["data_as_of"] == NOW == datetime.fromisoformat(record["data_as_of"])
-    assert json.loads(stored["details"]) == record["scores"] == row["details"]
-    assert record["scores"]["epochs"] == record["epochs"] > 0
+def test_directories_and_rows_say_the_same(home):
+    store, settings, recipe, made = home
+    stored = table(store, "model").set_index("kind")
+    assert sorted(stored.index) == sorted(TOYS) == sorted(made["models"])
+    for kind, row in made["models"].items():
+        record = json.loads((settings.models / row["directory"] / "model.json").read_text())
+        assert record["kind"] == kind and record["last_data_day"] == LAST_LABEL.isoformat()
+        assert (stored.loc[kind, "model_id"], stored.loc[kind, "recipe_hash"]) == (record["model_id"], recipe.recipe_hash)
+        assert stored.loc[kind, "directory"] == f"{recipe.id}/{record['model_id']}"
+        assert stored.loc[kind, "data_as_of"] == NOW == datetime.fromisoformat(record["data_as_of"])
+        assert json.loads(stored.loc[kind, "details"]) == record["scores"] == row["details"]
 
 
 def test_a_sign_that_never_fails_is_published_and_forecast_with(home):
-    """A forecaster that knows gains all that climatology lacks: its log loss a day over the share of target days, about 0.61 / 0.3."""
-    store, settings, recipe, row = home
-    losses = row["details"]["losses"]
-    assert row["champion"] and row["decision"].startswith("ConvLSTM published: +")
-    assert losses["after"] < 0.05 < losses["reference"]
-    assert row["details"]["validation_gain"]["low"] > 1.5
-    evaluation = row["details"]["evaluation"]
-    assert evaluation["auc"] > 0.99 and evaluation["low"] > 1.5
-    assert evaluation["test_last_day"] == LAST_LABEL.isoformat()
+    """0.98 and 0.02 against a rate of 0.3: (ln .98 - .3 ln .3 - .7 ln .7) / .3 = 1.97 nats per target day."""
+    store, settings, recipe, made = home
+    evaluation = made["models"]["etas"]["details"]["evaluation"]
+    assert evaluation["information_gain"] == pytest.approx(1.97, abs=0.1) and evaluation["low"] > 1.5
+    assert evaluation["auc"] == 1 and evaluation["test_last_day"] == LAST_LABEL.isoformat()
+    assert evaluation["log_loss"] == pytest.approx(-np.log(0.98)) and evaluation["reference_log_loss"] == pytest.approx(0.61, abs=0.03)
+    assert made["decision"].startswith("etas is published: +") and made["champion"] == "etas"
+    (office,) = table(store, "champion").to_dict("records")
+    assert (office["kind"], office["model_id"], office["decided_by"]) == ("etas", made["models"]["etas"]["model_id"], "rule")
+    assert office["since"] == NOW and json.loads(office["numbers"])["gains"]["etas"]["low"] > 1.5
     write(store, quake("now", NOW - timedelta(hours=2), 5.5, place=tiny.NEXT_CELL))
     predict(store, [recipe], settings, CLOCK, target_day=DAY)
     said = table(store, "forecast").set_index("model_kind")
-    assert said.loc["convlstm", "published"] and not said.loc["climatology", "published"]
-    assert said.loc["convlstm", "probability"] > 0.95 > 0.5 > said.loc["climatology", "probability"]
+    assert sorted(said.index) == ["climatology", "etas", "pooled"]
+    assert said["published"].to_dict() == {"climatology": False, "etas": True, "pooled": False}
+    assert said.loc["etas", "probability"] == 0.98 and said.loc["climatology", "probability"] < 0.5
+    assert json.loads(said.loc["etas", "details"]) == {"expected_count": 0.5, "count_low": 0, "count_high": 3}
     assert not said["degraded"].any()
 
 
-def test_without_a_sign_climatology_stays_published(worlds, settings):
-    settings.home.mkdir()
-    shutil.copyfile(worlds / "chance.duckdb", settings.database)
-    store, recipe = Store(settings.database), tiny_recipe(settings.home / "recipes")
-    row = train_recipes(store, [recipe], settings, CLOCK, TrainOptions(max_minutes=5)).trained[recipe.id]
-    assert not row["champion"] and row["decision"].startswith("climatology stays published: the ConvLSTM has ")
+@pytest.mark.parametrize("world", ["chance"], indirect=True)
+def test_where_nothing_beats_the_climatology_it_stays_published(home):
+    store, settings, recipe, made = home
+    assert made["champion"] == "climatology" and table(store, "champion").empty
+    assert made["decision"].startswith("climatology stays published: etas has -")
+    assert "over climatology on the validation span" in made["models"]["pooled"]["decision"]
     predict(store, [recipe], settings, CLOCK, target_day=DAY)
     said = table(store, "forecast").set_index("model_kind")
-    assert said.loc["climatology", "published"] and not said.loc["convlstm", "published"]
-    assert said.loc["climatology", "degraded_reason"] is None
+    assert said["published"].to_dict() == {"climatology": True, "etas": False, "pooled": False}
+    assert said["degraded_reason"].isna().all()
 
 
-def test_no_day_of_any_span_is_later_than_45_days_before_as_of(home):
-    _, settings, recipe, row = home
-    record = json.loads((settings.models / row["directory"] / "model.json").read_text())
-    last = [date.fromisoformat(span["last_day"]) for span in record["spans"].values()]
-    assert max(last) == LAST_LABEL
+def test_the_evaluation_fit_sees_nothing_of_the_validation_span(world):
+    """Its last day lies a purge before the first judged one; no event, version or end of a version is later than that day's issue."""
+    store, settings, recipe = world
+    toy_models.fitted_on.clear()
+    train_recipes(store, [recipe], settings, CLOCK, QUICK)
+    judged, served = toy_models.fitted_on[:2]
+    _, validation = split_for_validation(history_of(recipe, load_known(store, NOW)))
+    first = validation.days.local_days[0]
+    assert first - judged.days.local_days[-1] == purge_days(recipe) + 1
+    issued, ended = judged.days.cut_us[-1], judged.days.target_ends_us[-1]
+    assert judged.inputs.origin_time_us.max() < issued and judged.inputs.known_at_us.max() <= issued
+    assert set(judged.inputs.known_until_us[judged.inputs.known_until_us > issued].tolist()) <= {np.iinfo(np.int64).max}
+    assert judged.catalogue.origin_time_us.max() < ended
+    assert served.days.local_days[-1].item() == LAST_LABEL == validation.days.local_days[-1].item()
+    assert len(validation.days) == round(recipe.test_ratio * len(served.days))
     ends = recipe.target_window(LAST_LABEL).end
     assert ends <= NOW - timedelta(days=45) < ends + timedelta(days=1)
-    assert row["details"]["summary"]["test_end_date"] == LAST_LABEL.isoformat()
 
 
-def test_what_became_known_after_as_of_changes_no_day_of_the_training_set(worlds, settings, tmp_path):
+def test_what_became_known_after_as_of_changes_no_day_to_learn_from(world):
     """Neither new events nor a later reading of the catalogue move what was to be learnt at NOW."""
-    settings.home.mkdir()
-    shutil.copyfile(worlds / "sign.duckdb", settings.database)
-    store, recipe = Store(settings.database), tiny_recipe(tmp_path)
-    before = training_set(recipe, load_known(store, NOW))
+    store, _, recipe = world
+    before = history_of(recipe, load_known(store, NOW))
     later = NOW + timedelta(hours=1)
     write(store, quake("late", datetime(2023, 10, 10, 9, tzinfo=UTC), 6.0, place=tiny.CENTRE, known=later))
     cover(store, later, start=NOW)
-    after = training_set(recipe, load_known(store, NOW))
+    after = history_of(recipe, load_known(store, NOW))
     assert after.days.local_days.tolist() == before.days.local_days.tolist()
     assert after.happened.tolist() == before.happened.tolist()
-    assert len(after.grid.origin_time_us) == len(before.grid.origin_time_us)
+    assert len(after.inputs) == len(before.inputs)
 
 
-def test_an_evaluation_alone_leaves_the_served_model_as_it_is(home):
+def test_an_evaluation_alone_leaves_the_served_models_as_they_are(home):
     store, settings, recipe, _ = home
     rows, models = dump(store), files(settings.models)
-    result = train_recipes(store, [recipe], settings, CLOCK, TrainOptions(max_epochs=1, evaluate_only=True))
-    assert result.trained[recipe.id]["decision"].startswith("test span: ")
-    assert result.trained[recipe.id]["epochs"] == 1
+    made = train_recipes(store, [recipe], settings, CLOCK, TrainOptions(max_minutes=5, evaluate_only=True)).trained[recipe.id]
+    assert made["champion"] == "etas" and made["models"]["pooled"]["evaluation"]["test_days"] > 200
     assert dump(store) == rows and files(settings.models) == models
 
 
-def test_a_budget_ends_training_and_its_epochs_repeat_the_forecast(fresh, tmp_path):
-    """Time is cut in the middle of the training; with the recorded number of epochs instead of the time the forecast comes back."""
-    store, settings, _ = fresh
-    recipe = tiny_recipe(tmp_path / "long", epochs=10_000, patience=1000)
-    row = train_recipes(store, [recipe], settings, CLOCK, TrainOptions(max_minutes=0.12)).trained[recipe.id]
-    assert "budget" in (row["details"]["reason"], row["details"]["evaluation_reason"])
-    predict(store, [recipe], settings, CLOCK, target_day=DAY)
-    again = load_settings(home=tmp_path / "again")
-    shutil.copytree(settings.home, again.home)
-    shutil.rmtree(again.models)
-    with Store(again.database).transaction() as connection:
-        connection.execute("DELETE FROM model")
-        connection.execute("DELETE FROM forecast")
-    options = TrainOptions(max_epochs=row["details"]["epochs"])
-    assert train_recipes(Store(again.database), [recipe], again, CLOCK, options).trained[recipe.id]["model_id"] == row["model_id"]
-    predict(Store(again.database), [recipe], again, CLOCK, target_day=DAY)
-    assert len(table(store, "forecast")) == 2
-    assert table(Store(again.database), "forecast").equals(table(store, "forecast"))
+def test_a_kind_that_fails_does_not_stop_the_others(world):
+    store, settings, recipe = world
+    recipe = changed(recipe, models=("hybrid", "etas"))
+    result = train_recipes(store, [recipe], settings, CLOCK, QUICK)
+    assert result.failed == {recipe.id: {"hybrid": f"{recipe.id}: the hybrid is not in the mood"}}
+    assert list(result.trained[recipe.id]["models"]) == ["etas"]
+    alone = train_recipes(store, [changed(recipe, models=("hybrid",))], settings, CLOCK, QUICK)
+    assert alone.skipped == {recipe.id: f"hybrid: {recipe.id}: the hybrid is not in the mood"} and not alone.trained
 
 
-def test_when_the_minutes_of_the_run_are_used_up_the_others_are_told_so(fresh):
-    store, settings, recipe = fresh
+def test_a_fresh_fit_takes_the_champions_place_untested(home):
+    """A week later the champion's kind is fitted on a week more; its place is not put to the test against its own past."""
+    store, settings, recipe, made = home
+    later = NOW + timedelta(days=7)
+    cover(store, later, start=NOW)
+    again = train_recipes(store, [recipe], settings, Clock.standing_at(later), QUICK).trained[recipe.id]
+    assert again["champion"] == "etas" and again["decision"].startswith("etas stays published: ")
+    rows = table(store, "champion").sort_values("number")
+    assert rows["model_id"].tolist() == [made["models"]["etas"]["model_id"], again["models"]["etas"]["model_id"]]
+    assert rows["reason"].iloc[1].startswith("fresh fit of the champion's kind; etas stays published: ")
+
+
+def test_the_same_training_again_changes_no_model_and_no_champion(home):
+    """Only what is told of the comparison is new: the champion is another one now."""
+    store, settings, recipe, made = home
+    before, models = dump(store, "model"), table(store, "model")["model_id"].tolist()
+    assert train_recipes(store, [recipe], settings, CLOCK, QUICK).trained[recipe.id]["models"].keys() == made["models"].keys()
+    assert dump(store, "model") == before and table(store, "model")["model_id"].tolist() == models
+
+
+def test_when_the_minutes_of_the_run_are_used_up_the_others_are_told_so(world):
+    store, settings, recipe = world
     others = [recipe, changed(recipe, id="athens-again")]
-    result = train_recipes(store, others, settings, CLOCK, TrainOptions(max_epochs=1, max_minutes=5, total_minutes=0.11))
+    result = train_recipes(store, others, settings, CLOCK, TrainOptions(max_minutes=5, total_minutes=0.1001))
     assert list(result.trained) == [recipe.id]
-    assert result.skipped == {"athens-again": "not trained: the 0.11 minutes of this run were used up; train it by itself"}
-    assert len(table(store, "model")) == 1
+    assert result.skipped == {"athens-again": "not trained: the 0.1001 minutes of this run were used up; train it by itself"}
 
 
-def test_one_that_cannot_be_trained_does_not_stop_the_others(fresh):
+def test_one_that_cannot_be_trained_does_not_stop_the_others(world):
     """Nothing has been read at M3; at M9 nothing has ever happened."""
-    store, settings, recipe = fresh
+    store, settings, recipe = world
     unread = changed(recipe, id="unread", threshold_mag=3.0)
     never = changed(recipe, id="never", threshold_mag=9.0)
-    result = train_recipes(store, [unread, never, recipe], settings, CLOCK, ONE_EPOCH)
+    result = train_recipes(store, [unread, never, recipe], settings, CLOCK, QUICK)
     assert list(result.trained) == [recipe.id]
     assert "not scoreable: catalogue starts at M 4.5" in result.skipped["unread"]
-    assert "every span needs days with and without the target" in result.skipped["never"]
+    assert "the target (M >= 9.0 within 300 km) came on none of the 262 validation days and 0 of all 1047" in result.skipped["never"]
 
 
 @pytest.mark.parametrize(
     ("days", "reason"),
     [
         (300, "no reference rate: the catalogue covers 251 target days, at least 365 are needed"),
-        (440, "no target day of the validation span has a usual rate to be judged against"),
+        (440, "no target day of the 98 validation days has a usual rate to be judged against"),
     ],
 )
 def test_a_catalogue_too_short_for_a_usual_rate_trains_nothing_and_says_so(store, settings, days, reason):
     """The usual rate of a day needs 365 days that were settled, 45 days after their end, when it was issued."""
     tiny.fill(store, NOW, sign=True, start=(NOW - timedelta(days=days)).replace(hour=0))
     recipe = tiny_recipe(settings.home / "recipes")
-    result = train_recipes(store, [recipe], settings, CLOCK, ONE_EPOCH)
+    result = train_recipes(store, [recipe], settings, CLOCK, QUICK)
     assert not result.trained and reason in result.skipped[recipe.id] and "\n" not in result.skipped[recipe.id]
 
 
-def test_a_failed_fit_leaves_the_old_model_in_place(home):
-    store, settings, recipe, row = home
+def test_a_failed_write_leaves_the_old_models_in_place(home):
+    store, settings, recipe, made = home
     folder = settings.models / recipe.id
     folder.rename(settings.home / "kept")
     folder.write_text("in the way")
-    with pytest.raises(NotWritable, match="cannot write the model"):
-        train_recipes(store, [recipe], settings, Clock.standing_at(NOW + timedelta(days=1)), ONE_EPOCH)
+    before = dump(store)
+    cover(store, NOW + timedelta(days=1), start=NOW)
+    with pytest.raises(NotWritable, match="cannot write a model of kind etas"):
+        train_recipes(store, [recipe], settings, Clock.standing_at(NOW + timedelta(days=1)), QUICK)
     folder.unlink()
     (settings.home / "kept").rename(folder)
-    assert table(store, "model")["model_id"].tolist() == [row["model_id"]]
+    assert {name: text for name, text in dump(store).items() if name in ("model", "champion")} == {
+        name: before[name] for name in ("model", "champion")
+    }
     predict(store, [recipe], settings, CLOCK, target_day=DAY)
-    assert row["model_id"] in set(table(store, "forecast")["model_id"])
+    assert made["models"]["etas"]["model_id"] in set(table(store, "forecast")["model_id"])
 
 
 def test_a_model_trained_later_is_not_used_for_an_earlier_day(home):
@@ -222,17 +247,17 @@ def test_a_model_trained_later_is_not_used_for_an_earlier_day(home):
 
     What a model claims to know ends where the last reading did, so the later days are read first.
     """
-    store, settings, recipe, row = home
+    store, settings, recipe, made = home
     later = NOW + timedelta(days=2)
     cover(store, later, start=NOW)
-    newer = train_recipes(store, [recipe], settings, Clock.standing_at(later), ONE_EPOCH).trained[recipe.id]
-    assert newer["model_id"] != row["model_id"]
+    newer = train_recipes(store, [recipe], settings, Clock.standing_at(later), QUICK).trained[recipe.id]
+    old, new = (each["models"]["etas"]["model_id"] for each in (made, newer))
     machine = Clock(lambda: later, simulated=False)
-    for day, expected in [(date(2024, 1, 2), set()), (DAY, {row["model_id"]}), (date(2024, 1, 5), {newer["model_id"]})]:
+    for day, expected in [(date(2024, 1, 2), None), (DAY, old), (date(2024, 1, 5), new)]:
         said = set(predict(store, [recipe], settings, machine, target_day=day).forecast_ids)
         rows = table(store, "forecast")
-        used = rows[rows["forecast_id"].isin(said) & (rows["model_kind"] == "convlstm")]
-        assert set(used["model_id"]) == expected, day
+        used = rows[rows["forecast_id"].isin(said) & rows["published"]]
+        assert used["model_id"].tolist() == [expected or f"{recipe.id}-climatology"], day
 
 
 def test_due_are_the_untrained_the_changed_and_those_a_week_old(home):
@@ -244,6 +269,30 @@ def test_due_are_the_untrained_the_changed_and_those_a_week_old(home):
     assert due(store, [recipe], Clock.standing_at(NOW + week - timedelta(microseconds=1))) == []
     assert due(store, [recipe], Clock.standing_at(NOW + week)) == [recipe.id]
     assert due(store, [changed(recipe, dropout=0.2)], CLOCK) == [recipe.id]
+    assert due(store, [changed(recipe, models=("etas",))], CLOCK) == [], "fewer kinds change no fit"
+    assert due(store, [changed(recipe, models=(*TOYS, "best_rate"))], CLOCK) == [recipe.id], "a kind is missing"
     compared = changed(recipe, id="compared", comparison_only="kept for comparison")
     fresh = changed(recipe, id="fresh")
     assert due(store, [compared, recipe, fresh], CLOCK) == ["fresh", "compared"]
+
+
+def test_a_budget_ends_the_networks_training_and_its_epochs_repeat_the_forecast(world, tmp_path):
+    """Time is cut in the middle of the training; with the recorded number of epochs instead of the time the forecast comes back."""
+    store, settings, _ = world
+    recipe = tiny_recipe(tmp_path / "long", epochs=10_000, patience=1000, models=("convlstm",))
+    row = train_recipes(store, [recipe], settings, CLOCK, TrainOptions(max_minutes=0.12)).trained[recipe.id]["models"]["convlstm"]
+    training = json.loads((settings.models / row["directory"] / "model.json").read_text())["record"]["training"]
+    assert training["reason"] in ("budget", "max_epochs")
+    predict(store, [recipe], settings, CLOCK, target_day=DAY)
+    again = load_settings(home=tmp_path / "again")
+    shutil.copytree(settings.home, again.home)
+    shutil.rmtree(again.models)
+    with Store(again.database).transaction() as connection:
+        for name in ("model", "champion", "forecast"):
+            connection.execute(f"DELETE FROM {name}")
+    options = TrainOptions(max_epochs=training["epochs"])
+    repeated = train_recipes(Store(again.database), [recipe], again, CLOCK, options).trained[recipe.id]["models"]["convlstm"]
+    assert repeated["model_id"] == row["model_id"]
+    predict(Store(again.database), [recipe], again, CLOCK, target_day=DAY)
+    kept = [table(each, "forecast").drop(columns="published") for each in (store, Store(again.database))]
+    assert len(kept[0]) == 2 and kept[0].equals(kept[1])

@@ -2,78 +2,69 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from importlib import metadata
 
 import numpy as np
 import pytest
 
 from forecaster.errors import CorruptModel, NotWritable
 from forecaster.models import registry
-from forecaster.models.convlstm_training import fit_served
+from forecaster.models.rates import Persistence
+from tests.support import toy_models
 
 AS_OF = datetime(2001, 7, 10, 12, tzinfo=UTC)
+LAST = date(2001, 5, 23)
 
 
-@pytest.fixture(scope="module")
-def fitted(tiny_dataset):
-    dataset = tiny_dataset(epochs=1)
-    return dataset, fit_served(dataset, max_minutes=None)
+@pytest.fixture(autouse=True)
+def toys(monkeypatch):
+    toy_models.put_in_place(monkeypatch)
+
+
+def save(folder, recipe, model=None, **options):
+    model = model or toy_models.Toy("etas", 0.9, 0.1, LAST)
+    return registry.save_model(folder, recipe, model, **({"data_as_of": AS_OF, "seed": 7, "code_version": "1.2.3"} | options))
 
 
 @pytest.fixture
-def saved(fitted, tmp_path):
-    dataset, result = fitted
-    scores = {"auc": 0.6, "nothing": float("nan")}
-    return registry.save_model(
-        tmp_path, dataset.recipe, result, data_as_of=AS_OF, local_days=dataset.days.local_days, code_version="1.2.3", scores=scores
-    )
+def recipe(recipes):
+    return recipes["athens"]
 
 
-def test_what_is_loaded_forecasts_as_what_was_fitted(fitted, saved):
-    dataset, result = fitted
-    loaded = registry.load_model(saved.directory)
-    span = result.spans.calibration
-    forecasts = loaded.forecast(dataset.grid, dataset.days.take(span.slice))
-    expected = result.predictions[result.predictions["span"] == "calibration"]
-    for column in ("raw", "corrected", "probability"):
-        np.testing.assert_array_equal(getattr(forecasts, column), expected[column], err_msg=column)
+@pytest.fixture
+def saved(recipe, tmp_path):
+    return save(tmp_path, recipe, scores={"auc": 0.6, "nothing": float("nan"), "array": [np.float64(1.5), np.float64("inf")]})
 
 
-def test_the_record_says_it_all(fitted, saved, tmp_path):
-    dataset, result = fitted
+def test_what_is_loaded_is_what_was_fitted(recipe, saved):
+    assert registry.load_model(saved.directory, recipe).model == toy_models.Toy("etas", 0.9, 0.1, LAST) == saved.model
+
+
+def test_the_record_says_it_all(recipe, saved, tmp_path):
     record = json.loads((saved.directory / "model.json").read_text(encoding="utf-8"))
     assert saved.directory == tmp_path / "athens" / record["model_id"]
-    assert record["model_id"].startswith("athens-20010710-")
-    assert record["recipe_hash"] == dataset.recipe.recipe_hash
-    assert record["data_as_of"] == "2001-07-10T12:00:00+00:00"
-    assert (record["epochs"], record["reason"], record["seed"]) == (1, "epochs", dataset.recipe.seed)
-    assert record["scores"] == {"auc": 0.6, "nothing": None}
-    assert record["history"][0]["train_loss"] is None
-    assert record["versions"]["quakecast"] == "1.2.3"
-    assert {"keras", "tensorflow", "numpy"} <= set(record["versions"])
-    assert record["spans"]["train"]["first_day"] == "2000-01-10"
-    assert saved.last_data_day == date(2001, 5, 23)  # 500 days from 2000-01-10 on
-    assert record["validation_loss_before"] == pytest.approx(result.loss_before)
-    assert [path.name for path in (tmp_path / "athens").iterdir()] == [saved.model_id]
-    assert registry.list_models(tmp_path, "athens") == [saved.directory]
-    assert registry.list_models(tmp_path, "tokyo") == []
+    assert record["model_id"].startswith("athens-etas-20010710-") and record["format"] == 2
+    assert (record["recipe_id"], record["recipe_hash"], record["seed"]) == ("athens", recipe.recipe_hash, 7)
+    assert (record["data_as_of"], record["last_data_day"]) == ("2001-07-10T12:00:00+00:00", "2001-05-23")
+    assert record["scores"] == {"auc": 0.6, "nothing": None, "array": [1.5, None]}
+    assert record["versions"]["quakecast"] == "1.2.3" and record["versions"]["numpy"] == metadata.version("numpy")
+    weights = (saved.directory / toy_models.FILE).read_bytes()
+    assert record["files"] == {toy_models.FILE: hashlib.sha256(weights).hexdigest()}
+    assert [path.name for path in (tmp_path / "athens").iterdir()] == [saved.model_id], "no temporary folder is left"
 
 
-def test_the_same_fit_has_the_same_id_and_replaces_itself(fitted, saved, tmp_path):
-    dataset, result = fitted
-    again = registry.save_model(
-        tmp_path, dataset.recipe, result, data_as_of=AS_OF, local_days=dataset.days.local_days, code_version="1.2.3"
-    )
-    assert again.model_id == saved.model_id
-    assert again.record["scores"] == {}
-    spans = result.spans.dated(dataset.days.local_days)
-    ids = {registry.model_id(dataset.recipe, AS_OF, spans, seed, epochs) for seed, epochs in ((1, 1), (2, 1), (1, 2))}
-    assert len(ids) == 3
-
-
-def spoil_weights(folder):
-    path = folder / "weights.keras"
-    path.write_bytes(path.read_bytes()[:-10])
+def test_the_same_fit_has_the_same_id_and_replaces_itself(recipe, saved, tmp_path):
+    again = save(tmp_path, recipe)
+    assert again.model_id == saved.model_id and again.record["scores"] == {}
+    others = [
+        save(tmp_path, recipe, seed=8),
+        save(tmp_path, recipe, data_as_of=AS_OF.replace(hour=13)),
+        save(tmp_path, recipe, toy_models.Toy("etas", 0.9, 0.1, date(2001, 5, 22))),
+        save(tmp_path, recipe, Persistence(recipe, 0.1, 0.2, LAST)),
+    ]
+    assert len({saved.model_id, *(other.model_id for other in others)}) == 5
 
 
 def spoil_record(folder, **changes):
@@ -90,48 +81,45 @@ def spoil_record(folder, **changes):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_weights, r"weights\.keras has SHA-256 [0-9a-f]{12}, model\.json says [0-9a-f]{12}; delete the folder and train again"),
-        (lambda folder: (folder / "weights.keras").unlink(), r"has no weights\.keras"),
+        (lambda folder: (folder / toy_models.FILE).write_text("[1, 0]"), r"numbers\.json was changed, says the SHA-256 in model\.json"),
+        (lambda folder: (folder / toy_models.FILE).unlink(), r"numbers\.json is missing"),
+        (lambda folder: (folder / "more.py").write_text("1"), r"more\.py is none of its files"),
         (lambda folder: (folder / "model.json").unlink(), r"has no model\.json"),
         (lambda folder: (folder / "model.json").write_text("{"), r"model\.json is not readable JSON"),
         (lambda folder: (folder / "model.json").write_bytes(b"\xff\xfe"), r"model\.json is not readable JSON"),
         (lambda folder: (folder / "model.json").write_text("[]"), r"model\.json is not an object"),
-        (lambda folder: spoil_record(folder, calibration=None), r"model\.json lacks calibration"),
-        (lambda folder: spoil_record(folder, calibration={"slant": 1}), r"correction or calibration is not one of ours"),
-        (lambda folder: spoil_record(folder, format=99), r"format 99; this version reads 'convlstm', format 1"),
+        (lambda folder: spoil_record(folder, record=None), r"model\.json lacks record"),
+        (lambda folder: spoil_record(folder, files=[]), r"model\.json lacks files"),
+        (lambda folder: spoil_record(folder, record={}), r"not a toy"),
+        (lambda folder: spoil_record(folder, kind="oracle"), r"no kind of model is called 'oracle'"),
+        (lambda folder: spoil_record(folder, last_data_day="2001-05-22"), r"data to 2001-05-23, model\.json says etas to 2001-05-22"),
+        (lambda folder: spoil_record(folder, last_data_day="May"), r"'May'"),
+        (lambda folder: spoil_record(folder, format=1), r"is of format 1, this version reads format 2; train again"),
     ],
 )
-def test_a_spoilt_directory_is_refused_in_one_line(saved, spoil, message):
+def test_a_spoilt_directory_is_refused_in_one_line(recipe, saved, spoil, message):
     spoil(saved.directory)
     with pytest.raises(CorruptModel, match=message) as caught:
-        registry.load_model(saved.directory)
+        registry.load_model(saved.directory, recipe)
     assert "\n" not in str(caught.value)
 
 
-def test_weights_that_are_no_network(fitted, saved):
-    """A file with the right hash that Keras cannot read."""
-    dataset, _ = fitted
-    (saved.directory / "weights.keras").write_bytes(b"not a network")
-    spoil_record(saved.directory, weights_sha256=hashlib.sha256(b"not a network").hexdigest())
-    model = registry.load_model(saved.directory)
-    with pytest.raises(CorruptModel, match="cannot be read as a Keras model") as caught:
-        model.forecast(dataset.grid, dataset.days)
-    assert "\n" not in str(caught.value)
+def test_another_recipe_is_refused_but_not_for_other_kinds_beside_it(saved, recipe):
+    registry.load_model(saved.directory, recipe.model_copy(update={"models": ("etas",)}))
+    for changed in (type(recipe).model_validate(recipe.model_dump() | {"dropout": 0.1}), recipe.model_copy(update={"id": "athens-again"})):
+        with pytest.raises(CorruptModel, match=r"was fitted for athens .* train again"):
+            registry.load_model(saved.directory, changed)
 
 
-def test_another_recipe_is_refused(saved, fitted, tiny_recipe, tiny_dataset):
-    dataset, _ = fitted
-    registry.check_recipe(saved, dataset.recipe)
-    with pytest.raises(CorruptModel, match="train again"):
-        registry.check_recipe(saved, tiny_recipe(epochs=1, dropout=0.1))
-    wider = tiny_dataset(window_days=3)
-    with pytest.raises(CorruptModel, match=r"\(2, 3, 3\), the recipe gives \(3, 3, 3\)"):
-        saved.forecast(wider.grid, wider.days)
-
-
-def test_a_folder_that_cannot_be_written(fitted, tmp_path):
-    dataset, result = fitted
+def test_a_folder_that_cannot_be_written_keeps_nothing(recipe, tmp_path, saved):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    with pytest.raises(NotWritable, match="cannot write the model athens-20010710-"):
-        registry.save_model(blocked, dataset.recipe, result, data_as_of=AS_OF, local_days=dataset.days.local_days, code_version="1")
+    with pytest.raises(NotWritable, match="cannot write a model of kind etas under"):
+        save(blocked, recipe)
+    model = replace(saved.model, last_data_day=LAST)
+    assert registry.load_model(saved.directory, recipe).model == model
+
+
+def test_rates_are_models_like_any_other(recipe, tmp_path):
+    kept = save(tmp_path, recipe, Persistence(recipe, 0.1, 0.2, LAST))
+    assert kept.model == Persistence(recipe, 0.1, 0.2, LAST) and kept.record["files"] == {}

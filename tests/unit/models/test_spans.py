@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.errors import NotTrainable
-from forecaster.models.spans import evaluation_spans, purge_days, served_spans
+from forecaster.models.spans import fit_spans, purge_days
 
 
 def alternating(days: int) -> np.ndarray:
@@ -16,16 +16,16 @@ def alternating(days: int) -> np.ndarray:
 
 
 @settings(deadline=None)
-@given(days=st.integers(150, 20_000), window=st.integers(1, 20), reach=st.integers(1, 5), ratio=st.floats(0.05, 0.5), served=st.booleans())
-def test_order_purge_and_no_overlap(recipes, days, window, reach, ratio, served):
-    recipe = recipes["tokyo"].model_copy(update={"window_days": window, "predict_range_days": reach, "test_ratio": ratio})
+@given(days=st.integers(100, 20_000), window=st.integers(1, 20), reach=st.integers(1, 5))
+def test_order_purge_and_no_overlap(recipes, days, window, reach):
+    recipe = recipes["tokyo"].model_copy(update={"window_days": window, "predict_range_days": reach})
     try:
-        spans = (served_spans if served else evaluation_spans)(alternating(days), recipe)
+        spans = fit_spans(alternating(days), recipe)
     except NotTrainable:
-        assert days < 350  # 3 purges of 25 days and a test span of 5 % that needs two days leave enough from here on
+        assert days < 75  # 2 purges of 25 days leave 25: the last of the spans, a tenth, has two of them
         return
     ordered = list(spans.named().values())
-    assert len(ordered) == (3 if served else 4)
+    assert len(ordered) == 3
     assert ordered[0].start == 0
     assert ordered[-1].stop == days
     for earlier, later in itertools.pairwise(ordered):
@@ -35,26 +35,25 @@ def test_order_purge_and_no_overlap(recipes, days, window, reach, ratio, served)
 
 
 def test_shares_by_hand(recipes):
-    """1048 days with 3 purges of 16 days leave 1000: a quarter for the test; 750 before it: 75 % = 562, 15 % = 112, the rest 76."""
-    spans = evaluation_spans(alternating(1048), recipes["tokyo"])
-    assert recipes["tokyo"].test_ratio == 0.25
-    assert {name: len(span) for name, span in spans.named().items()} == {"train": 562, "validation": 112, "calibration": 76, "test": 250}
+    """782 days with 2 purges of 16 days leave 750: 75 % = 562, 15 % = 112, the rest 76."""
+    spans = fit_spans(alternating(782), recipes["tokyo"])
+    assert {name: len(span) for name, span in spans.named().items()} == {"train": 562, "validation": 112, "calibration": 76}
 
 
 def test_a_span_without_target_days_is_refused_with_counts(recipes):
-    happened = alternating(1048)
+    happened = alternating(782)
     happened[562 + 16 : 562 + 16 + 112] = False
-    with pytest.raises(NotTrainable, match=r"tokyo: .*train 281 of 562, validation 0 of 112, calibration 38 of 76, test 125 of 250"):
-        evaluation_spans(happened, recipes["tokyo"])
+    with pytest.raises(NotTrainable, match=r"tokyo: .*train 281 of 562, validation 0 of 112, calibration 38 of 76"):
+        fit_spans(happened, recipes["tokyo"])
 
 
 def test_too_few_days_are_refused(recipes):
-    with pytest.raises(NotTrainable, match="45 labelled days are too few for 4 spans with purges of 16 days"):
-        evaluation_spans(alternating(45), recipes["tokyo"])
+    with pytest.raises(NotTrainable, match="32 labelled days are too few for 3 spans with purges of 16 days"):
+        fit_spans(alternating(32), recipes["tokyo"])
 
 
 def test_dated(recipes):
-    spans = served_spans(alternating(1032), recipes["tokyo"])
+    spans = fit_spans(alternating(1032), recipes["tokyo"])
     dated = spans.dated(np.datetime64("2001-01-01") + np.arange(1032))
     assert list(dated) == ["train", "validation", "calibration"]
     assert dated["train"] == {"first_day": "2001-01-01", "last_day": "2003-01-20", "days": 750}

@@ -10,7 +10,7 @@ from forecaster.errors import NotTrainable
 from forecaster.features.daily_grid import day_summary, window_tensor
 from forecaster.models.base import log_loss, sigmoid
 from forecaster.models.convlstm_batches import batches, training_days
-from forecaster.models.convlstm_training import fit, fit_evaluation, fit_served
+from forecaster.models.convlstm_training import fit
 from forecaster.models.spans import Span
 
 
@@ -30,16 +30,16 @@ def fitted(tiny_dataset):
     """The tiny world with undersampling, trained for twelve passes."""
     epochs = []
     dataset = tiny_dataset(epochs=12, patience=12)
-    return dataset, fit_evaluation(dataset, max_minutes=None, on_epoch=epochs.append), epochs
+    return dataset, fit(dataset, max_minutes=None, on_epoch=epochs.append), epochs
 
 
 def test_learns_what_is_there(fitted):
     """The target follows busy days (60 % against 5 %): a log loss of 0.36 is the best there is, 0.54 that of the mean rate of 23 %."""
     dataset, result, _ = fitted
     assert result.loss_after < result.loss_before
-    test = result.predictions[result.predictions["span"] == "test"]
-    assert result.losses["test"]["probability"] < result.losses["test"]["reference"]
-    assert test["probability"].corr(test["happened"].astype(float)) > 0.4
+    later = result.predictions[result.predictions["span"] == "calibration"]
+    assert result.losses["calibration"]["corrected"] < result.losses["calibration"]["reference"]
+    assert later["corrected"].corr(later["happened"].astype(float)) > 0.4
     assert dataset.happened.mean() == pytest.approx(0.23, abs=0.04)
 
 
@@ -54,7 +54,7 @@ def test_history_and_predictions_tell_what_happened(fitted):
     assert (result.reason, result.epochs) == ("epochs", 12)
     assert result.steps == epochs[-1].steps == 12 * epochs[1].steps
     rows = result.predictions
-    assert list(rows["span"].unique()) == ["validation", "calibration", "test"]
+    assert list(rows["span"].unique()) == ["validation", "calibration"]
     for name, group in rows.groupby("span"):
         span = result.spans.named()[name].slice
         np.testing.assert_array_equal(group["target_start_us"], dataset.days.target_starts_us[span])
@@ -79,7 +79,7 @@ def test_running_statistics_are_freed_of_their_start(tiny_dataset):
     divided by 1 - 0.99^t. Keras alone would leave 0.99^17 = 84 % of the starting variance of 1 in it."""
     dataset = tiny_dataset(learning_rate=1e-12)
     seed = 5  # one by which the freed statistics alone are better than none, so that epoch 1 is kept
-    result = fit_evaluation(dataset, max_minutes=None, max_epochs=1, seed=seed)
+    result = fit(dataset, max_minutes=None, max_epochs=1, seed=seed)
     assert result.best_epoch == 1
     resampling, order = np.random.default_rng(seed).spawn(2)
     training = training_days(dataset, result.spans.train, resampling)
@@ -109,24 +109,24 @@ def test_correction_is_counted_from_the_training_span(fitted):
 def test_two_fits_are_identical_and_max_epochs_gives_the_same_bits(tiny_dataset):
     """One fit stops by its budget, the other by its number of epochs: every probability is the same, bit for bit."""
     dataset = tiny_dataset(epochs=50, patience=50)
-    budget = fit_evaluation(dataset, max_minutes=20 / 60, clock=Clock(1.0))
+    budget = fit(dataset, max_minutes=20 / 60, clock=Clock(1.0))
     assert budget.reason == "budget"
     assert 1 <= budget.epochs < 15
-    again = fit_evaluation(dataset, max_minutes=None, max_epochs=budget.epochs)
+    again = fit(dataset, max_minutes=None, max_epochs=budget.epochs)
     assert (again.epochs, again.reason) == (budget.epochs, "max_epochs")
     assert again.predictions.equals(budget.predictions)
     assert again.history[1:] == budget.history[1:]
-    assert fit_evaluation(dataset, max_minutes=None, max_epochs=1, seed=8).history[1] != again.history[1]
+    assert fit(dataset, max_minutes=None, max_epochs=1, seed=8).history[1] != again.history[1]
 
 
 @pytest.fixture(scope="module")
 def untrained(tiny_dataset):
-    return fit_evaluation(tiny_dataset(), max_minutes=None, max_epochs=0)
+    return fit(tiny_dataset(), max_minutes=None, max_epochs=0)
 
 
 def test_no_epoch_fits_the_budget(tiny_dataset, untrained):
     """Every reading of the clock costs 10 s and there are 6: the untrained network stays, and it says why."""
-    result = fit_evaluation(tiny_dataset(), max_minutes=0.1, clock=Clock(10.0))
+    result = fit(tiny_dataset(), max_minutes=0.1, clock=Clock(10.0))
     assert (result.reason, result.epochs, result.steps, result.best_epoch) == ("budget", 0, 0, 0)
     assert result.loss_after == result.loss_before
     assert result.predictions.equals(untrained.predictions)
@@ -136,14 +136,14 @@ def test_first_epoch_that_would_overshoot_is_broken_off(tiny_dataset, untrained)
     """Five steps take 300 s by this clock (after seven readings at 0), the epoch's other 11 of 17 would take 660 s more: too long for 10
     minutes. The steps that were done leave no trace."""
     readings = itertools.chain([0.0] * 7, itertools.repeat(300.0))
-    result = fit_evaluation(tiny_dataset(), max_minutes=10, clock=lambda: next(readings))
+    result = fit(tiny_dataset(), max_minutes=10, clock=lambda: next(readings))
     assert (result.reason, result.epochs, result.steps) == ("budget", 0, 0)
     assert result.predictions.equals(untrained.predictions)
 
 
 def test_early_stopping_after_patience(tiny_dataset):
     """With a learning rate of 1 the network soon gets worse: it stops two epochs after its best."""
-    result = fit_evaluation(tiny_dataset(epochs=50, patience=2, learning_rate=1.0), max_minutes=None)
+    result = fit(tiny_dataset(epochs=50, patience=2, learning_rate=1.0), max_minutes=None)
     assert result.reason == "early stopping"
     assert result.epochs == result.best_epoch + 2
 
@@ -159,11 +159,9 @@ def test_later_days_change_nothing_in_training(fitted):
     assert result.calibration != other.calibration
 
 
-def test_served_fit_uses_all_days(tiny_dataset):
-    result = fit_served(tiny_dataset(epochs=1), max_minutes=None)
-    assert result.spans.test is None
-    assert result.spans.calibration.stop == 500
-    assert set(result.predictions["span"]) == {"validation", "calibration"}
+def test_a_fit_uses_all_days(tiny_dataset):
+    result = fit(tiny_dataset(epochs=1), max_minutes=None)
+    assert (result.spans.train.start, result.spans.calibration.stop) == (0, 500)
 
 
 def test_blended_samples_are_gathered_as_said(tiny_dataset):

@@ -1,0 +1,69 @@
+"""How an evaluation fit did on days that it never saw: the figures that are stored with a model and shown in reports."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from forecaster.errors import NotTrainable
+from forecaster.features.events import Events
+from forecaster.models.base import FittedModel, History
+from forecaster.pipeline.gain import gain_numbers, gain_over
+from forecaster.verification import scores
+
+
+def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: date) -> tuple[np.ndarray, dict[str, Any]]:
+    """(probabilities (n,) of all validation days, {evaluation, summary}), judged on the days that have a reference.
+
+    fitted_from: the first day that the model was fitted on.
+
+    Raises:
+        NotTrainable: the model gives something else than a probability on one of those days.
+    """
+    usable = np.isfinite(validation.reference)
+    said = model.probability(inputs, validation.days, validation.reference)
+    wrong = usable & ~((said > 0) & (said < 1))
+    if wrong.any():
+        day, value = validation.days.local_days[wrong][0], said[wrong][0]
+        raise NotTrainable(f"{validation.recipe.id}: {model.kind} says {value} on {day} of the validation span, which is no probability")
+    judged = validation.take(usable)
+    happened, reference, days = judged.happened, judged.reference, judged.days.local_days
+    kept = said[usable]
+    gain = gain_over(validation.recipe, days, happened, kept, reference)
+    evaluation = {
+        **gain_numbers(gain),
+        "auc": _finite(scores.roc_auc(happened, kept)),
+        "auc_reference": _finite(scores.roc_auc(happened, reference)),
+        "brier_skill": _finite(scores.brier_skill(happened, kept, reference)),
+        "calibration_ratio": _finite(scores.calibration_ratio(happened, kept)),
+        "log_loss": scores.log_score(happened, kept),
+        "reference_log_loss": scores.log_score(happened, reference),
+        "test_days": len(days),
+        "base_rate": float(happened.mean()),
+        "test_first_day": str(days[0]),
+        "test_last_day": str(days[-1]),
+    }
+    return said, {
+        "evaluation": evaluation,
+        "summary": _summary(model, happened, kept, evaluation) | {"train_start_date": fitted_from.isoformat()},
+    }
+
+
+def _summary(model: FittedModel, happened: np.ndarray, said: np.ndarray, evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Fields of the first system's summary.json; its learning curves where the model has them."""
+    counted = scores.threshold_scores(happened, said)
+    training = getattr(model, "training", {})
+    epochs = [epoch for epoch in training.get("history", []) if epoch["epoch"] > 0]
+    curves = {"train_acc": "train_accuracy", "train_val_acc": "validation_accuracy", "loss": "train_loss", "val_loss": "validation_loss"}
+    return {
+        **{name: getattr(counted, name) for name in ("acc", "f1", "precision", "recall", "tp", "fn", "fp", "tn")},
+        "auc": evaluation["auc"],
+        **{name: [epoch[key] for epoch in epochs] for name, key in curves.items()},
+        "train_end_date": model.last_data_day.isoformat(),
+        "test_start_date": evaluation["test_first_day"],
+        "test_end_date": evaluation["test_last_day"],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

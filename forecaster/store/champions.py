@@ -1,0 +1,75 @@
+"""Fitted models and which of them is published: the tables `model` and `champion`."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from forecaster.store.database import Connection
+from forecaster.store.ledger import insert
+
+
+def add_model(connection: Connection, row: dict) -> None:
+    """Register a fitted model (`details` is a dict); the same model id is replaced."""
+    insert(connection, "model", [{**row, "details": json.dumps(row["details"], ensure_ascii=False)}], replace=True)
+
+
+def newest_models(connection: Connection, recipe_id: str, recipe_hash: str, as_of: datetime) -> dict[str, dict]:
+    """By kind, the newest model of this very recipe whose data end by `as_of`; `details` is parsed."""
+    frame = connection.execute(
+        "SELECT * FROM model WHERE recipe_id = $id AND recipe_hash = $hash AND data_as_of <= $as_of "
+        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY data_as_of DESC, created_at DESC) = 1 ORDER BY kind",
+        {"id": recipe_id, "hash": recipe_hash, "as_of": as_of},
+    ).df()
+    return {row["kind"]: row for row in _rows(frame, "details")}
+
+
+def models_of(connection: Connection, recipe_ids: list[str]) -> list[dict]:
+    """Every model of these recipes, by recipe and kind, newest first; `details` is parsed."""
+    frame = connection.execute(
+        "SELECT * FROM model WHERE recipe_id IN (SELECT unnest($ids)) ORDER BY recipe_id, kind, data_as_of DESC, created_at DESC",
+        {"ids": recipe_ids},
+    ).df()
+    return _rows(frame, "details")
+
+
+def model_named(connection: Connection, model_id: str) -> dict | None:
+    """The model of this id; `details` is parsed."""
+    rows = _rows(connection.execute("SELECT * FROM model WHERE model_id = $id", {"id": model_id}).df(), "details")
+    return rows[0] if rows else None
+
+
+def champions_of(connection: Connection, recipe_id: str, target_hash: str, as_of: datetime | None = None) -> list[dict]:
+    """The champions of one target up to `as_of`, oldest first, with `numbers` parsed; model_id None is the climatology."""
+    frame = connection.execute(
+        "SELECT * FROM champion WHERE recipe_id = $id AND target_hash = $hash AND ($as_of IS NULL OR since <= $as_of) "
+        "ORDER BY since, number",
+        {"id": recipe_id, "hash": target_hash, "as_of": as_of},
+    ).df()
+    return [{**row, "model_id": row["model_id"] if isinstance(row["model_id"], str) else None} for row in _rows(frame, "numbers")]
+
+
+def add_champion(connection: Connection, row: dict) -> None:
+    """Append a change of champion; its number is the next one of the target."""
+    key = {"id": row["recipe_id"], "hash": row["target_hash"]}
+    counted = connection.execute("SELECT count(*) FROM champion WHERE recipe_id = $id AND target_hash = $hash", key).fetchall()
+    numbered = {**row, "number": counted[0][0] + 1, "numbers": json.dumps(row["numbers"], ensure_ascii=False)}
+    insert(connection, "champion", [numbered])
+
+
+def scored_of_kind(connection: Connection, recipe_id: str, target_hash: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+    """Official, scored forecasts of one kind for target days that began in [start, end), published or not, oldest first.
+
+    Columns: target_start, probability, reference_probability, happened.
+    """
+    return connection.execute(
+        "SELECT s.target_start, f.probability, f.reference_probability, s.happened FROM score s JOIN forecast f USING (forecast_id) "
+        "WHERE f.official AND f.recipe_id = $id AND f.target_hash = $hash AND f.model_kind = $kind "
+        "AND s.target_start >= $start AND s.target_start < $end ORDER BY s.target_start",
+        {"id": recipe_id, "hash": target_hash, "kind": kind, "start": start, "end": end},
+    ).df()
+
+
+def _rows(frame: pd.DataFrame, parsed: str) -> list[dict[str, Any]]:
+    return [{str(name): json.loads(value) if name == parsed else value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -1,0 +1,82 @@
+"""Models that need no time to fit, in the places of real kinds: `etas` follows the sign of `tests.support.tiny`, `pooled` says one rate."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecaster.errors import CorruptModel, NotTrainable
+from forecaster.features.events import Events
+from forecaster.features.windows import TargetDays, pairs_between
+from forecaster.models import kinds
+from forecaster.models.base import History
+from forecaster.recipe import Recipe
+from forecaster.timewindow import DAY_US
+
+SIGN = 5.5
+FILE = "numbers.json"
+fitted_on: list[History] = []
+
+
+@dataclass(frozen=True)
+class Toy:
+    """Says `high` where an earthquake of M >= 5.5 was known of the 24 hours before the issue, else `low`."""
+
+    kind: str
+    high: float
+    low: float
+    last_data_day: date
+
+    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        signs = inputs.take(inputs.magnitude >= SIGN)
+        span, index = pairs_between(signs.origin_time_us, days.cut_us - DAY_US, days.cut_us)
+        span = span[(signs.known_at_us[index] <= days.cut_us[span]) & (days.cut_us[span] < signs.known_until_us[index])]
+        return np.where(np.bincount(span, minlength=len(days)) > 0, self.high, self.low)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        (folder / FILE).write_text(json.dumps([self.high, self.low]), encoding="utf-8")
+        return {"kind": self.kind, "last_data_day": self.last_data_day.isoformat()}
+
+    def count_range(self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return np.tile([0, 3], (len(days), 1))
+
+    def expected_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        return np.full(len(days), 0.5)
+
+
+def fit_follower(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> Toy:
+    return _fit("etas", history, 0.98, 0.02)
+
+
+def fit_rate(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> Toy:
+    rate = float(history.happened.mean())
+    return _fit("pooled", history, rate, rate)
+
+
+def fit_nothing(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> Toy:
+    raise NotTrainable(f"{history.recipe.id}: the hybrid is not in the mood")
+
+
+def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> Toy:
+    try:
+        high, low = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return Toy(record["kind"], high, low, date.fromisoformat(record["last_data_day"]))
+    except (KeyError, ValueError) as error:
+        raise CorruptModel(f"{folder}: not a toy ({error})") from error
+
+
+def put_in_place(patch: pytest.MonkeyPatch) -> None:
+    """Let `etas`, `pooled` and `hybrid` (which never fits) be toys as long as the patch lasts."""
+    for name, fitter in {"etas": "fit_follower", "pooled": "fit_rate", "hybrid": "fit_nothing"}.items():
+        patch.setitem(kinds.KINDS, name, kinds.Kind(name, "tests.support.toy_models", fitter))
+
+
+def _fit(kind: str, history: History, high: float, low: float) -> Toy:
+    if not history.happened.any():
+        raise NotTrainable(f"{history.recipe.id}: no target day among {len(history.days)} days")
+    fitted_on.append(history)
+    return Toy(kind, high, low, history.days.local_days[-1].astype("datetime64[D]").item())
