@@ -5,7 +5,7 @@ generation first, magnitudes of offspring below the threshold counted as targets
 """
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from forecaster.features.windows import target_days
 from forecaster.models import etas
 from forecaster.models.base import History
 from forecaster.models.etas_kernels import Parameters, omori_integral
+from forecaster.models.etas_pooling import world_histories
 from forecaster.models.etas_simulation import Law, draw_magnitudes, grow, simulated_counts, to_events, uniform_background
 from forecaster.timewindow import DAY_US
 
@@ -178,3 +179,23 @@ def test_generic_needs_no_fit(history):
     strong = history.recipe.model_copy(update={"threshold_mag": 5.5})
     assert etas.generic(strong).parameters.k == pytest.approx(0.1 * etas.generic(history.recipe).parameters.k)
     assert np.isfinite(etas.generic(history.recipe).log_rate(history.inputs, history.days, history.reference)).all()
+
+
+def test_world_histories_end_with_their_last_day(history):
+    """What comes after the last day plays no part in them."""
+    last = date(1996, 12, 31)
+    made = [
+        world_histories(events, date(1990, 1, 1), last, 2, np.random.default_rng(1))
+        for events in (history.inputs, cut_off(history.inputs, last))
+    ]
+    for one, other in zip(*made, strict=True):
+        assert one.recipe == other.recipe
+        assert one.days.local_days[-1] == np.datetime64(last)
+        np.testing.assert_array_equal(one.happened, other.happened)
+        np.testing.assert_array_equal(one.reference, other.reference)
+        assert np.isfinite(one.reference).all()
+        assert len(one.inputs) == len(other.inputs)
+
+
+def cut_off(events, day):
+    return events.take(events.origin_time_us < np.datetime64(day + timedelta(days=1), "us").astype(np.int64))

@@ -18,7 +18,8 @@ from forecaster.models.etas_detection import share_after
 from forecaster.models.etas_intensity import daily_stream, select_parents
 from forecaster.models.etas_kernels import Parameters, circle_share, kernel_width_km, omori_integral, omori_weights
 from forecaster.models.etas_likelihood import DailyLikelihood, PointLikelihood, maximise
-from forecaster.models.etas_priors import Prior
+from forecaster.models.etas_pooling import WIDER, pooled_maximum
+from forecaster.models.etas_priors import POOLED_UNTIL, PUBLISHED, PUBLISHED_SD, Prior, prior_for
 from forecaster.models.etas_simulation import Law, grow, to_events, uniform_background
 from forecaster.timewindow import DAY_US
 
@@ -53,19 +54,13 @@ def small(history, count=400):
     return replace(cut, inputs=events, catalogue=events)
 
 
-def rate_by_hand(parents, moment_us, one):
-    """Triggered rate a day inside the circle, term by term."""
-    lag = (moment_us - parents.events.origin_time_us) / DAY_US
-    past = lag > 0
+def weights_by_hand(parents, one):
+    """Productivity times share of the circle, parent by parent."""
     width = kernel_width_km(parents.events.magnitude, one.d, one.gamma)
-    share = np.array(
-        [
-            circle_share(np.array([x]), np.array([w]), one.q, parents.recipe.radius_km)[0, 0]
-            for x, w in zip(parents.distance_km, width, strict=True)
-        ]
-    )
-    productivity = one.k * 10 ** (one.alpha * (parents.events.magnitude - 6.0))
-    return float((productivity * share)[past] @ (lag[past] + one.c) ** -one.p)
+    radius = parents.recipe.radius_km
+    pairs = zip(parents.distance_km, width, strict=True)
+    share = [circle_share(np.array([x]), np.array([w]), one.q, radius)[0, 0] for x, w in pairs]
+    return one.k * 10 ** (one.alpha * (parents.events.magnitude - 6.0)) * np.array(share)
 
 
 def test_days_are_sums_over_what_their_cuts_saw(world):
@@ -136,12 +131,12 @@ def test_point_process_likelihood_term_by_term(world):
     )
     background = (TRUTH.background + TRUTH.long_term) * -np.log1p(-REFERENCE)
     moments = target_events(targets, history.recipe).origin_time_us
-    logs = sum(np.log(background + rate_by_hand(parents, moment, TRUTH)) for moment in moments)
-    width = kernel_width_km(parents.events.magnitude, TRUTH.d, TRUTH.gamma)
-    share = circle_share(parents.distance_km, np.unique(width), TRUTH.q, history.recipe.radius_km)
-    share = share[np.arange(len(parents)), np.searchsorted(np.unique(width), width)]
+    weights, logs = weights_by_hand(parents, TRUTH), 0.0
+    for moment in moments:
+        lag = (moment - parents.events.origin_time_us) / DAY_US
+        logs += np.log(background + weights[lag > 0] @ (lag[lag > 0] + TRUTH.c) ** -TRUTH.p)
     begin, close = (np.maximum(moment - parents.events.origin_time_us, 0) / DAY_US for moment in (start, end))
-    whole = TRUTH.k * 10 ** (TRUTH.alpha * (parents.events.magnitude - 6.0)) * share * omori_integral(begin, close, TRUTH.c, TRUTH.p)
+    whole = weights * omori_integral(begin, close, TRUTH.c, TRUTH.p)
     expected = background * (end - start) / DAY_US + whole.sum() - logs
     likelihood = PointLikelihood(history, parents)
     assert len(moments) > 10
@@ -181,3 +176,24 @@ def test_hours_after_a_great_earthquake_are_half_blind(world):
     hidden = 10.0 ** -np.maximum(8.8 - 4.5 - 0.75 * np.log10(after) - 4.5, 0.0)
     assert likelihood.share[100] == pytest.approx(hidden.mean(), rel=2e-3)
     assert likelihood.share[100] < 0.95
+
+
+def test_pooled_maximum_of_one_circle_is_its_own(world):
+    """Source: the maximum of that circle's likelihood under the same prior; the same circle twice says more."""
+    history = small(world, 900)
+    prior = Prior(PUBLISHED, WIDER * PUBLISHED_SD)
+    alone = maximise(DailyLikelihood(history, select_parents(history.inputs, history.recipe)), prior, PUBLISHED, errors=True)
+    pooled = pooled_maximum([history])
+    np.testing.assert_allclose(pooled.vector, alone.vector, atol=0.02)
+    twice = pooled_maximum([history, history], start=pooled.vector)
+    assert twice.standard_errors[3] < 0.97 * alone.standard_errors[3]
+
+
+def test_prior_is_pooled_only_after_its_data_end(world):
+    """Histories that end by 2010-12-15 get the published figures; K is a tenth for a threshold higher by one."""
+    early, last = world.take(slice(0, 10)), target_days(world.recipe, POOLED_UNTIL, 2)
+    late = replace(world.take(slice(0, 2)), days=last)
+    assert prior_for(early).until is None
+    assert prior_for(late).until == POOLED_UNTIL
+    strong = replace(late, recipe=world.recipe.model_copy(update={"threshold_mag": 5.5}))
+    np.testing.assert_allclose((prior_for(late).mean - prior_for(strong).mean)[2], np.log(10.0))
