@@ -1,4 +1,8 @@
-"""How small an earthquake can be and still be in the catalogue: completeness magnitude and b-value of a set of magnitudes."""
+"""How small an earthquake can be and still be in the catalogue: completeness magnitude and b-value of a set of magnitudes.
+
+Two estimates of Mc are made, since each fails in its own way: maximum curvature finds the fullest bin and overlooks a slow loss above it;
+stability of b sees the slow loss, and takes a kink of the true distribution for one. The higher one is the one to rely on.
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,6 +12,7 @@ import numpy as np
 BIN = 0.1
 CORRECTION = 0.2
 FEWEST_EVENTS = 50
+STABLE_BINS = 5  # half a magnitude unit
 
 
 @dataclass(frozen=True)
@@ -49,20 +54,73 @@ def estimate_completeness(magnitude: np.ndarray, cut: float) -> Completeness | N
     return Completeness(round((lowest + fullest) * BIN + CORRECTION, 1), False, len(tenths))
 
 
+def estimate_stable_completeness(magnitude: np.ndarray, cut: float) -> Completeness | None:
+    """Mc by stability of b, from magnitudes (n,) that the catalogue covers from `cut` on; None where no cutoff with 50 events is stable.
+
+    Mc is the lowest cutoff whose b differs from the mean b of the five cutoffs from it on (half a magnitude unit) by no more than its own
+    standard error. Where that is the cut, the catalogue cannot tell how far below it is complete: Mc is at most the cut.
+    Cao and Gao (2002), doi:10.1029/2001GL013775; with the standard error as bound: Woessner and Wiemer (2005), doi:10.1785/0120040007.
+    """
+    tenths = _tenths(magnitude)
+    lowest = round(cut / BIN)
+    tenths = tenths[tenths >= lowest]
+    if len(tenths) < FEWEST_EVENTS:
+        return None
+    slopes = [_slope(tenths, start) for start in range(lowest, int(tenths.max()) + 1)]
+    for rank, own in enumerate(slopes):
+        ahead = [slope.b_value for slope in slopes[rank : rank + STABLE_BINS] if slope is not None]
+        if own is None or len(ahead) < STABLE_BINS:
+            return None
+        if abs(sum(ahead) / STABLE_BINS - own.b_value) <= own.sigma:
+            return Completeness(round((lowest + rank) * BIN, 1), rank == 0, len(tenths))
+    return None
+
+
+def higher(one: Completeness | None, other: Completeness | None) -> Completeness | None:
+    """The more cautious of two estimates; None only where both are."""
+    known = [found for found in (one, other) if found is not None]
+    return max(known, key=lambda found: (found.mc, not found.at_most)) if known else None
+
+
 def estimate_b_value(magnitude: np.ndarray, mc: float) -> BValue | None:
     """b = log10(e) / (mean M - (Mc - 0.05)) of the events in bins from Mc on, and its standard error; None with fewer than 50 events.
 
     Aki (1965), Bull. Earthq. Res. Inst. 43, 237; half a bin's correction: Utsu (1966), J. Fac. Sci. Hokkaido Univ. 7, 2, 309;
     sigma = ln(10) b^2 sqrt(sum (M - mean)^2 / (n (n - 1))): Shi and Bolt (1982), doi:10.1785/BSSA0720051677.
     """
+    return _slope(_tenths(magnitude), round(mc / BIN))
+
+
+def estimate_b_positive(magnitude: np.ndarray, mc: float) -> BValue | None:
+    """b of the positive differences between magnitudes (n,) in order of origin time, from Mc on; None with fewer than 50 of them.
+
+    An event larger than the one before it is not hidden by it, so losses after large shocks do not bias b. With differences of at least one
+    bin, beta = acoth((mean difference - 0.1 + delta) / delta) / delta, delta = 0.05, b = beta / ln(10): van der Elst (2021),
+    doi:10.1029/2020JB021027, eq. 6. Under the law, differences have the distribution of magnitudes, and sigma is that of Shi and Bolt
+    (1982) as for `estimate_b_value`: the scatter of simulated catalogues, though neighbouring differences share an event.
+    """
     tenths = _tenths(magnitude)
-    binned = tenths[tenths >= round(mc / BIN)] * BIN
+    differences = np.diff(tenths[tenths >= round(mc / BIN)])
+    positive = differences[differences > 0] * BIN
+    n = len(positive)
+    if n < FEWEST_EVENTS or positive.max() == positive.min():
+        return None
+    half = BIN / 2
+    b_value = math.atanh(half / float(positive.mean() - BIN + half)) / half / math.log(10)
+    return BValue(b_value, _shi_bolt(b_value, positive), n)
+
+
+def _slope(tenths: np.ndarray, lowest: int) -> BValue | None:
+    binned = tenths[tenths >= lowest] * BIN
     n = len(binned)
     if n < FEWEST_EVENTS or binned.max() == binned.min():
         return None
-    b_value = math.log10(math.e) / float(binned.mean() - (mc - BIN / 2))
-    sigma = math.log(10) * b_value**2 * math.sqrt(float(binned.var()) / (n - 1))
-    return BValue(b_value, sigma, n)
+    b_value = math.log10(math.e) / float(binned.mean() - (lowest * BIN - BIN / 2))
+    return BValue(b_value, _shi_bolt(b_value, binned), n)
+
+
+def _shi_bolt(b_value: float, values: np.ndarray) -> float:
+    return math.log(10) * b_value**2 * math.sqrt(float(values.var()) / (len(values) - 1))
 
 
 def _tenths(magnitude: np.ndarray) -> np.ndarray:

@@ -80,8 +80,8 @@ def test_the_share_is_the_measured_line_and_the_cell():
 
 
 def test_a_dense_network_tells_more_and_sooner():
-    """California 35 N 118 W, Tokyo, the mid-Atlantic 0 N 25 W: shares of M 4.5 fall, so do the densities."""
-    latitude, longitude = np.array([35.0, 35.7, 0.0]), np.array([-118.0, 139.8, -25.0])
+    """California 35 N 118 W, Chile 33 S 70 W, the mid-Atlantic 0 N 25 W: shares of M 4.5 fall, so do the densities."""
+    latitude, longitude = np.array([35.0, -33.0, 0.0]), np.array([-118.0, -70.0, -25.0])
     assert network_density(latitude, longitude).tolist() == [2, 1, 0]
     share = quick_share(np.full(3, 4.5), latitude, longitude)
     assert (np.diff(share) < 0).all()
