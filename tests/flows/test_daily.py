@@ -12,8 +12,9 @@ from flows import tasks
 from flows.daily import daily
 from forecaster.errors import BadInput, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NotWritable, StoreBusy
 from forecaster.recipe import load_recipes
-from forecaster.store import ledger
+from forecaster.store import champions
 from tests.flows.conftest import NOW, PASSWORD, RECIPES, WEBHOOK_PATH, WEBHOOK_SECRET
+from tests.support import toy_models
 from tests.support.toys import dump, table
 from tests.support.usgs_server import Fault
 
@@ -30,6 +31,11 @@ def last_run(world):
 
 
 @pytest.fixture
+def toys(monkeypatch):
+    toy_models.put_in_place(monkeypatch)
+
+
+@pytest.fixture
 def impatient(monkeypatch):
     """Waits between tries are cut; how often and for what it is tried again stays."""
     monkeypatch.setattr("forecaster.catalog.politeness.CAP_S", 0.01)
@@ -37,17 +43,17 @@ def impatient(monkeypatch):
         monkeypatch.setattr(tasks, name, getattr(tasks, name).with_options(retry_delay_seconds=0))
 
 
-def test_a_good_day_is_stored_written_and_told_once(world, impatient):
+def test_a_good_day_is_stored_written_and_told_once(world, impatient, toys):
     """The service is away for the first seven requests: five tries of the client, then the task's second try."""
     world.usgs.faults.append(Fault("status", times=7, status=503))
-    done = run_daily(train_mode="due", max_epochs=1, recipes=["athens", "tokyo-m45"])
+    done = run_daily(train_mode="due", max_minutes=1, recipes=["athens", "tokyo-m45"])
     assert (done["state"], done["problems"], done["not_scoreable"]) == ("success", [], {})
     assert done["pulled"]["new_revisions"] == 1
     assert [asked.status for asked in world.usgs.requests[:8]] == [503] * 7 + [200]
-    assert set(done["trained"]) == {"athens"} and set(done["not_trained"]) == {"tokyo-m45"}
+    assert set(done["trained"]) == {"athens"} and set(done["not_trained"]) == {"tokyo-m45"} and done["not_fitted"] == {}
     assert last_run(world) == ("success", json.loads(json.dumps(done)))
     rows = table(world.store, "forecast")
-    assert sorted(rows["model_kind"]) == ["climatology", "climatology", "convlstm"]
+    assert sorted(rows["model_kind"]) == ["climatology", "climatology", "etas", "pooled"]
     assert rows.groupby("recipe_id")["published"].sum().to_dict() == {"athens": 1, "tokyo-m45": 1}
     assert set(rows["mode"]) == {"replay"} and not rows["degraded"].any() and set(rows["run_id"]) == {done["run_id"]}
     out = world.settings.output
@@ -97,25 +103,26 @@ def test_without_a_network_the_day_goes_on(world, impatient, monkeypatch):
 
 
 def test_a_corrupt_model_folder_gives_way_to_the_usual_rate(world, caplog):
-    recipe_hash = load_recipes(world.settings.recipe_folder)["athens"].recipe_hash
+    recipe = load_recipes(world.settings.recipe_folder)["athens"]
     folder = world.settings.models / "athens" / "broken"
     folder.mkdir(parents=True)
     (folder / "model.json").write_text('{"format": 1}')
     row = {
         "model_id": "broken",
         "recipe_id": "athens",
-        "kind": "convlstm",
-        "recipe_hash": recipe_hash,
+        "kind": "etas",
+        "recipe_hash": recipe.recipe_hash,
         "directory": "athens/broken",
         "data_as_of": NOW - timedelta(days=1),
-        "champion": True,
         "decision": "",
         "details": {},
         "created_at": NOW - timedelta(days=1),
         "code_version": "0",
     }
     with world.store.transaction() as connection:
-        ledger.add_model(connection, row)
+        champions.add_model(connection, row)
+        office = {"recipe_id": "athens", "target_hash": recipe.target_hash, "kind": "etas", "model_id": "broken", "decided_by": "person"}
+        champions.add_champion(connection, office | {"since": row["data_as_of"], "reason": "a test", "numbers": {}, "code_version": "0"})
     with caplog.at_level(logging.ERROR, "forecaster"):
         done = run_daily(recipes=["athens"])
     assert done["state"] == "partial"

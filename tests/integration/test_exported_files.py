@@ -1,6 +1,7 @@
 """The map UI's files from a store with a fitted model: all there, as their schemas say, with the day's own figures."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 
@@ -9,13 +10,15 @@ from jsonschema import Draft202012Validator
 
 from forecaster.clock import Clock
 from forecaster.errors import NotWritable
+from forecaster.models import registry
 from forecaster.pipeline.export import export
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import predict
 from forecaster.pipeline.verify import verify
 from forecaster.settings import load_settings
-from forecaster.store import ledger
+from forecaster.store import champions
 from forecaster.store.database import open_store
+from tests.support import toy_models
 from tests.support.toys import cover, quake, table, write
 
 NOW = datetime(2024, 1, 3, 22, tzinfo=UTC)  # 4 January in Tokyo and in Istanbul: the next day of both is the 5th
@@ -31,28 +34,25 @@ DATES = {
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory, recipes) -> Job:
+def job(tmp_path_factory, recipes) -> Iterator[Job]:
     """Forecasts of 1 to 5 January for a toy catalogue read until NOW, where one recipe has a fitted model on record. Not written to."""
-    settings = load_settings(home=tmp_path_factory.mktemp("exported"))
+    with pytest.MonkeyPatch.context() as patch:
+        toy_models.put_in_place(patch)
+        yield made_job(load_settings(home=tmp_path_factory.mktemp("exported")), recipes)
+
+
+def made_job(settings, recipes) -> Job:
     store = open_store(settings.database)
     write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", HIT, 5.6), quake("us3", HIT + timedelta(hours=1), 4.4))
     cover(store, NOW)
     chosen = [recipes["tokyo-m45"], recipes["istanbul"]]
-    row = {
-        "model_id": "m",
-        "recipe_id": "tokyo-m45",
-        "kind": "convlstm",
-        "recipe_hash": recipes["tokyo-m45"].recipe_hash,
-        "directory": "none",
-        "data_as_of": datetime(2023, 12, 1, tzinfo=UTC),
-        "champion": False,
-        "decision": "",
-        "details": {"summary": SCORES | CURVES | DATES},
-        "created_at": datetime(2023, 12, 1, tzinfo=UTC),
-        "code_version": "0",
-    }
+    toy, known = toy_models.Toy("etas", 0.2, 0.1, date(2023, 10, 1)), datetime(2023, 12, 1, tzinfo=UTC)
+    details = {"summary": SCORES | CURVES | DATES, "evaluation": {"information_gain": 0.1}}
+    saved = registry.save_model(settings.models, recipes["tokyo-m45"], toy, data_as_of=known, seed=1, code_version="0", scores=details)
+    row = {"model_id": saved.model_id, "recipe_id": "tokyo-m45", "kind": "etas", "recipe_hash": recipes["tokyo-m45"].recipe_hash}
+    row |= {"directory": f"tokyo-m45/{saved.model_id}", "data_as_of": known, "decision": "", "details": details, "created_at": known}
     with store.transaction() as connection:
-        ledger.add_model(connection, row)
+        champions.add_model(connection, row | {"code_version": "0"})
     for day in range(1, 6):
         clock = Clock.standing_at(datetime(2024, 1, day, 22, tzinfo=UTC) - timedelta(days=2))
         predict(store, chosen, settings, clock, target_day=date(2024, 1, day))

@@ -14,6 +14,7 @@ from forecaster.reports.contract import (
     DayOutcome,
     Evaluation,
     Mode,
+    ModelForecast,
     RecentEvent,
     RecipeForecast,
     ReportData,
@@ -24,15 +25,15 @@ from forecaster.reports.contract import (
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 ISSUED = datetime(2024, 1, 2, 12, 0, tzinfo=UTC)  # 21:00 in Japan, the day after the Noto earthquake
 RATIOS = {"niigata-m45": 4.6, "nagoya-m45": 3.1, "sendai-m45": 1.4, "tokyo-m45": 1.1, "taipei": 2.2, "lima": 0.6}
-NETWORKS = ("niigata-m45", "nagoya-m45", "sendai-m45", "tokyo-m45", "taipei", "lima", "santiago")
+FITTED = ("niigata-m45", "nagoya-m45", "sendai-m45", "tokyo-m45", "taipei", "lima", "santiago")
 
 
 def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "replay") -> RecipeForecast:
-    """One row; the recipes of NETWORKS publish a network with its test, the others the usual rate."""
+    """One row; the recipes of FITTED publish ETAS with its test, the others the usual rate; all tell what each model says."""
     day = ISSUED.astimezone(recipe.zone).date() + timedelta(days=1)
     window = recipe.target_window(day)
     usual = float(rng.uniform(0.004, 0.16))
-    network = recipe.id in NETWORKS
+    fitted = recipe.id in FITTED
     ratio = RATIOS.get(recipe.id, 1.0)
     outcomes = tuple(
         DayOutcome(
@@ -45,6 +46,14 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         for i in range(9)
     )
     gain = float(rng.normal(0.01, 0.04))
+    ratio_said = min(usual * ratio, 0.9)
+    days = date(2016, 12, 31), date(2023, 12, 31)
+    tested = Evaluation(gain, gain - 0.07, gain + 0.07, 0.55, 2557, 258, usual, *days, 0.2987, 0.3012)
+    models = (
+        ModelForecast("climatology", usual, not fitted),
+        ModelForecast("etas", ratio_said, fitted, f"{recipe.id}-etas-20240102-0123abcd", tested, 0.12, 0, 2),
+        ModelForecast("pooled", usual * 1.1, False, f"{recipe.id}-pooled-20240102-4567cdef", replace(tested, information_gain=gain - 0.01)),
+    )
     return RecipeForecast(
         recipe_id=recipe.id,
         display_name=recipe.display_name.model_dump(),
@@ -55,23 +64,19 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         time_zone=recipe.time_zone,
         target_start=window.start,
         target_end=window.end,
-        probability=min(usual * ratio, 0.9),
+        probability=ratio_said if fitted else usual,
         reference_probability=usual,
         mode=mode,
         issue_time=ISSUED,
         as_of=ISSUED,
-        model_kind="convlstm" if network else "climatology",
-        model_id=f"{recipe.id}-20240102T120000Z" if network else None,
+        model_kind="etas" if fitted else "climatology",
+        model_id=f"{recipe.id}-etas-20240102-0123abcd" if fitted else None,
         official=mode == "prospective",
         comparison_only=recipe.comparison_only,
         not_scoreable_reason="catalogue starts at M 3.5" if recipe.threshold_mag < 3.5 else None,
         track_record=TrackRecord(7, sum(bool(item.happened) for item in outcomes), gain, gain - 0.3, gain + 0.3),
-        evaluation=Evaluation(gain, gain - 0.07, gain + 0.07, 0.55, 2557, 258, usual, date(2016, 12, 31), date(2023, 12, 31))
-        if network
-        else None,
-        val_loss_before=0.3612 if network else None,
-        val_loss_after=0.2987 if network else None,
-        epochs=4 if network else None,
+        models=models,
+        published_reason="etas is published: +0.050 nats per target day" if fitted else "climatology stays published: etas has -0.010",
         recent_outcomes=outcomes,
     )
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from forecaster.console import chance, forecast_table, print_table, progress
-from forecaster.reports.contract import RecipeForecast, ReportData
+from forecaster.reports.contract import Evaluation, ModelForecast, RecipeForecast, ReportData
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)  # midnight in Tokyo: the local 3 January
 END = datetime(2024, 1, 3, 15, tzinfo=UTC)
@@ -23,9 +23,17 @@ SAID = RecipeForecast(
     0.124,
     0.031,
     "replay",
-    model_kind="convlstm",
+    model_kind="etas",
 )
-FITTED = replace(SAID, val_loss_before=0.69314, val_loss_after=0.25, val_loss_reference=0.3, epochs=3)
+GAIN = "gain on validation days, nats per target day"
+FITTED = replace(
+    SAID,
+    models=(
+        ModelForecast("climatology", 0.031),
+        ModelForecast("etas", 0.124, True, evaluation=Evaluation(0.0521, 0.0104, 0.0943)),
+        ModelForecast("hybrid", 0.13, evaluation=Evaluation(0.06, -0.01, 0.1)),
+    ),
+)
 
 
 def cells(row: RecipeForecast) -> dict[str, str]:
@@ -50,7 +58,7 @@ def test_a_chance_is_said_as_in_the_reports(probability, said):
     assert chance(probability) == said
 
 
-def test_a_row_says_target_local_day_chances_ratio_model_and_losses():
+def test_a_row_says_target_local_day_chances_ratio_model_and_gain():
     assert cells(FITTED) == {
         "recipe": "tokyo-m45",
         "target": "M4.5+ 150 km",
@@ -58,15 +66,16 @@ def test_a_row_says_target_local_day_chances_ratio_model_and_losses():
         "probability": "12 %",
         "usual": "3.1 %",
         "ratio": "4.00",
-        "published": "ConvLSTM",
-        "validation loss before > after (usual rate)": "0.6931 > 0.2500 (0.3000), 3 epochs",
+        "published": "ETAS",
+        GAIN: "ETAS +0.052 (+0.010 to +0.094)",
     }
 
 
-def test_the_model_and_its_training_are_named():
-    assert cells(replace(FITTED, epochs=1))["validation loss before > after (usual rate)"].endswith(", 1 epoch")
+def test_where_the_usual_rate_is_published_the_best_of_the_others_is_named():
     unfitted = cells(replace(SAID, model_kind="climatology"))
-    assert (unfitted["published"], unfitted["validation loss before > after (usual rate)"]) == ("usual rate", "no ConvLSTM fitted")
+    assert (unfitted["published"], unfitted[GAIN]) == ("usual rate", "no model judged")
+    beaten = replace(FITTED, model_kind="climatology", models=tuple(replace(model, published=False) for model in FITTED.models))
+    assert (cells(beaten)["published"], cells(beaten)[GAIN]) == ("usual rate", "hybrid +0.060 (-0.010 to +0.100)")
 
 
 def test_what_cannot_be_forecast_says_why_and_no_figure():
@@ -80,7 +89,7 @@ def test_the_table_says_when_and_keeps_every_figure_whole_on_a_narrow_terminal(c
     print_table(forecast_table(ReportData("id", START, (FITTED,))))
     printed = capsys.readouterr().out
     assert "Next-day forecasts, made 2024-01-02 15:00 UTC" in printed
-    assert "0.6931 > 0.2500 (0.3000), 3 epochs" in printed and "2024-01-03" in printed
+    assert "ETAS +0.052 (+0.010 to +0.094)" in printed and "2024-01-03" in printed
 
 
 def test_the_bar_goes_to_standard_error_and_shows_the_last_text(capsys):

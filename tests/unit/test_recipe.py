@@ -5,12 +5,14 @@ the circles abroad are those of the measured figures the project aims at.
 """
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
 from forecaster.errors import BadInput, BadRecipe
-from forecaster.recipe import Recipe, choose, load_recipes, parse_recipe
+from forecaster.models.kinds import KINDS
+from forecaster.recipe import ModelKind, Recipe, choose, load_recipes, parse_recipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -222,7 +224,7 @@ def test_any_field_changes_the_recipe_and_only_the_target_changes_the_target(rec
             {"grid": "regional", "grid_cell_km": 30.0, "lat_granularity": 21, "lng_granularity": 31},
         ),
     }
-    assert set(other) == set(Recipe.model_fields), "a new field must change the hash, too"
+    assert set(other) | {"models"} == set(Recipe.model_fields), "a new field must change the hash, too"
     hashes = {tokyo.recipe_hash}
     for name, value in other.items():
         fields = {name: value} if not isinstance(value, tuple) else {**({name: value[0]} if name == "grid" else {}), **value[1]}
@@ -232,6 +234,22 @@ def test_any_field_changes_the_recipe_and_only_the_target_changes_the_target(rec
         assert (recipe.target_hash != tokyo.target_hash) == target, name
     assert len(hashes) == len(other) + 1
     assert len({recipe.recipe_hash for recipe in recipes.values()}) == 29
+
+
+def test_which_kinds_are_fitted_voids_no_fit(recipes):
+    """A kind more or less must not make the other kinds' models those of another recipe."""
+    fewer = Recipe.model_validate(recipes["tokyo"].model_dump() | {"models": ["etas"]})
+    assert fewer.models == ("etas",) and fewer.recipe_hash == recipes["tokyo"].recipe_hash
+
+
+def test_the_kinds_that_can_be_named_are_those_that_can_be_fitted(recipes, tokyo_text):
+    assert set(get_args(ModelKind)) == set(KINDS) - {"climatology"}
+    assert all(recipe.models == ("etas", "pooled", "hybrid", *(("convlstm",) if name in SEED else ())) for name, recipe in recipes.items())
+    (problem,) = problems(changed(tokyo_text, models='["etas", "oracle"]'))
+    assert problem.startswith("models.1 = 'oracle': input should be 'best_rate', 'persistence', 'etas'")
+    (problem,) = problems(changed(tokyo_text, models='["etas", "etas"]'))
+    assert "must name each kind once" in problem
+    assert parse_recipe(changed(tokyo_text, models="[]"), "tokyo.toml").models == ()
 
 
 def test_how_a_number_is_written_plays_no_part(tokyo_text):

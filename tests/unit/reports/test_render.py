@@ -121,7 +121,7 @@ def test_names_with_markup_are_shown_not_obeyed(language: str) -> None:
 def test_nothing_known_still_makes_a_page_and_a_mail(language: str) -> None:
     moment = datetime(2024, 1, 2, 15, tzinfo=UTC)
     bare = RecipeForecast("x", {}, 0.0, 0.0, 100.0, 4.5, "Not/AZone", moment, moment.replace(day=3), None, None, "late")
-    for recipes in ((), (bare,), (replace(bare, probability=float("nan"), reference_probability=0.0, val_loss_before=float("inf")),)):
+    for recipes in ((), (bare,), (replace(bare, probability=float("nan"), reference_probability=0.0),)):
         data = ReportData("r", moment, recipes=recipes)
         page, (subject, text, html) = render.render_report(data, language), render.render_email(data, language)
         for made in (page, subject, text, html):

@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from forecaster.reports.context import map_targets, report_context
-from forecaster.reports.contract import DayOutcome, Evaluation, RecentEvent, RecipeForecast, ReportData, SettledCheck, TrackRecord
+from forecaster.reports.contract import (
+    DayOutcome,
+    Evaluation,
+    ModelForecast,
+    RecentEvent,
+    RecipeForecast,
+    ReportData,
+    SettledCheck,
+    TrackRecord,
+)
 from tests.support.sample_report import sample_report
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)  # midnight of 3 January in Japan
@@ -73,12 +82,34 @@ def test_the_window_is_the_recipes_local_day_with_zone_and_offset() -> None:
     assert (row["zone"], row["offset"]) == ("Asia/Tokyo", "UTC+09:00")
 
 
-def test_an_untested_or_unskilled_network_in_the_headline_is_said_to_be_so() -> None:
-    raised = {"model_kind": "convlstm"}
+def judged(evaluation: Evaluation | None, kind: str = "etas", published: bool = True) -> dict:
+    """Fields of a forecast that one judged model publishes, or does not."""
+    return {"model_kind": kind if published else "climatology", "models": (ModelForecast(kind, 0.1, published, evaluation=evaluation),)}
+
+
+def test_an_untested_or_unskilled_model_in_the_headline_is_said_to_be_so() -> None:
     proven = Evaluation(information_gain=0.05, low=0.01, high=0.09)
-    assert context_of(forecast("a", 0.2, 0.1, **raised))["cautions"][0].key == "caution.unproven"
-    assert context_of(forecast("a", 0.2, 0.1, **raised, evaluation=replace(proven, low=-0.01)))["cautions"][0].key == "caution.unproven"
-    assert context_of(forecast("a", 0.2, 0.1, **raised, evaluation=proven))["cautions"] == []
+    assert context_of(forecast("a", 0.2, 0.1, model_kind="hybrid"))["cautions"][0].key == "caution.unproven"
+    assert context_of(forecast("a", 0.2, 0.1, **judged(replace(proven, low=-0.01))))["cautions"][0].key == "caution.unproven"
+    assert context_of(forecast("a", 0.2, 0.1, **judged(proven)))["cautions"] == []
+
+
+def test_every_model_is_listed_with_what_it_says_and_the_published_one_is_judged_first() -> None:
+    """Where the usual rate is shown, the model that came nearest to it stands in the table of tests."""
+    models = (
+        ModelForecast("climatology", 0.1, True),
+        ModelForecast("etas", 0.12, evaluation=Evaluation(0.05, -0.01, 0.1), expected_count=0.131, count_low=0, count_high=2),
+        ModelForecast("hybrid", 0.15, evaluation=Evaluation(0.03, -0.01, 0.1)),
+        ModelForecast("oracle", None),
+    )
+    row = context_of(forecast("a", 0.1, 0.1, model_kind="climatology", models=models))["rows"][0]
+    assert [model["name"].key for model in row["models"]] == ["model.climatology", "model.etas", "model.hybrid", "model.other"]
+    assert [model["published"] for model in row["models"]] == [True, False, False, False]
+    assert (row["models"][1]["count"], row["models"][1]["count_high"]) == ("0.13", 2)
+    assert (row["evaluation"]["kind"], row["evaluation"]["published"]) == ("etas", False)
+    shown = tuple(replace(model, published=model.kind == "hybrid") for model in models)
+    row = context_of(forecast("a", 0.15, 0.1, model_kind="hybrid", models=shown))["rows"][0]
+    assert (row["evaluation"]["kind"], row["evaluation"]["published"], row["model"].key) == ("hybrid", True, "model.hybrid")
 
 
 @pytest.mark.parametrize(
@@ -86,14 +117,16 @@ def test_an_untested_or_unskilled_network_in_the_headline_is_said_to_be_so() -> 
     [(0.01, 0.2, "better"), (-0.01, 0.2, "no_difference"), (-0.2, -0.01, "worse"), (None, 0.2, "unknown"), (0.0, 0.2, "no_difference")],
 )
 def test_skill_is_claimed_only_with_the_whole_interval_above_zero(low: float | None, high: float, verdict: str) -> None:
-    row = context_of(forecast("a", 0.1, 0.1, evaluation=Evaluation(0.1, low, high)))["rows"][0]
+    row = context_of(forecast("a", 0.1, 0.1, **judged(Evaluation(0.1, low, high))))["rows"][0]
     assert row["evaluation"]["verdict"].key == f"verdict.{verdict}"
 
 
 def test_when_nothing_beats_the_usual_rate_the_page_says_it() -> None:
     nothing, good = Evaluation(0.01, -0.1, 0.1), Evaluation(0.2, 0.1, 0.3)
-    assert context_of(forecast("a", 0.1, 0.1, evaluation=nothing))["evaluation_verdict"].key == "evaluation.nothing"
-    some = context_of(forecast("a", 0.1, 0.1, evaluation=nothing), forecast("b", 0.1, 0.1, evaluation=good))["evaluation_verdict"]
+    assert context_of(forecast("a", 0.1, 0.1, **judged(nothing, published=False)))["evaluation_verdict"].key == "evaluation.nothing"
+    some = context_of(forecast("a", 0.1, 0.1, **judged(nothing, published=False)), forecast("b", 0.1, 0.1, **judged(good)))[
+        "evaluation_verdict"
+    ]
     assert (some.key, some.values) == ("evaluation.some", {"better": 1, "count": 2})
     assert context_of(forecast("a", 0.1, 0.1))["evaluation_verdict"].key == "evaluation.untested"
 
@@ -148,7 +181,7 @@ def test_a_usual_rate_near_a_recent_large_earthquake_says_that_it_does_not_know_
     """Noto, 2024-01-01, M7.5 at 37.4976 N 137.2416 E (USGS): 1.6 degrees of longitude west of Niigata's centre, about 165 km away."""
     noto = RecentEvent(datetime(2024, 1, 1, 7, 10, tzinfo=UTC), 37.4976, 137.2416, 10.0, 7.5)
     niigata = replace(forecast("niigata", 0.0096, 0.0096), lat=37.900865, lng=139.023056, radius_km=150.0, threshold_mag=4.5)
-    told = [replace(niigata, model_kind="climatology"), replace(niigata, recipe_id="net", model_kind="convlstm")]
+    told = [replace(niigata, model_kind="climatology"), replace(niigata, recipe_id="net", model_kind="etas")]
     rows = context_of(*told, events=(noto,))
     assert {row["id"]: row["unheard"] for row in rows["rows"]} == {"niigata": (7.5, pytest.approx(163, abs=2)), "net": None}
     assert [caution.key for caution in rows["cautions"]] == ["caution.unheard"]
