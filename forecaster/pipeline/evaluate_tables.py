@@ -16,8 +16,9 @@ from forecaster.pipeline.gain import BOOTSTRAP_SEED
 from forecaster.recipe import load_recipes
 from forecaster.reports.export import check_document, write_atomic
 from forecaster.reports.render import render_skill
-from forecaster.reports.skill import Plots, skill_context, skill_markdown
+from forecaster.reports.skill import Plots, skill_context
 from forecaster.reports.skill_charts import Line, ReliabilityPlot
+from forecaster.reports.skill_tables import skill_markdown
 from forecaster.settings import code_version
 from forecaster.store.parquet import write_parquet
 from forecaster.verification import curves, reliability
@@ -28,7 +29,7 @@ ODDS_STEP = 0.05  # probabilities are grouped to 5 % of their odds for reliabili
 PLAIN = (
     "arm", "level", "name", "pool", "model", "days_of", "recipes", "first_day", "last_day", "days", "target_days", "base_rate", "auc",
     "pr_auc", "molchan_skill", "brier", "brier_skill", "calibration_ratio", "calibration_slope", "calibration_slope_error",
-    "calibration_error", "sharpness",
+    "calibration_error", "sharpness", "log_score", "log_miscalibration", "log_discrimination", "log_uncertainty",
 )  # fmt: skip
 N_TEST = ("observed", "expected", "low", "high", "delta1", "delta2")
 L_TEST = ("observed", "low", "high", "gamma")
@@ -87,7 +88,7 @@ def skill_document(daily: pd.DataFrame, scores: pd.DataFrame, failures: Sequence
 
 
 def plots_of(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[Plots]:
-    """Reliability, ROC and Molchan curves of every arm and pool."""
+    """Reliability, ROC, precision-recall and Molchan curves of every arm and pool."""
     found = []
     pool = daily["recipe_id"].map(pools)
     for arm in sorted(daily["arm"].unique()):
@@ -101,7 +102,9 @@ def plots_of(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[Plots
             ranked = {model: part for model, part in said.items() if model != "climatology"}
             roc = [_line(model, curves.roc_curve(*_columns(part)[:2])) for model, part in said.items()]
             molchan = [_line(model, curves.molchan_diagram(*_columns(part)).curve) for model, part in ranked.items()]
-            found.append(Plots(arm, name, plots, roc, molchan))
+            precision = [_line(model, curves.precision_recall_curve(*_columns(part)[:2])) for model, part in said.items()]
+            base_rate = float(rows.drop_duplicates(["recipe_id", "local_day"])["happened"].mean())
+            found.append(Plots(arm, name, plots, base_rate, roc, precision, molchan))
     return found
 
 

@@ -113,14 +113,16 @@ def reliability_chart(plot: ReliabilityPlot, title: str) -> str:
     diagonal = f'<path class="zero" d="{_path([place(0, 0), place(most, most)])}"/>'
     body = _frame(place, ticks, lambda value: f"{value * 100:g}") + diagonal + band
     body += f'<path class="line m-{_name(plot.model)}" d="{curve}"/>' + _text(SMALL / 2, 16, title, "middle", "strong")
-    return _svg(SMALL, SMALL, title, body + _text(SMALL - 6, SMALL - 6, "said, %", "end"))
+    return _svg(SMALL, SMALL, title, body + _text(SMALL - 6, SMALL - 3, "said, %", "end"))
 
 
-def curve_chart(lines: Sequence[Line], title: str, falling: bool) -> str:
-    """Curves in the unit square. `falling`: chance runs from the upper left to the lower right (Molchan), else it rises (ROC)."""
+def curve_chart(lines: Sequence[Line], title: str, chance: Sequence[tuple[float, float]]) -> str:
+    """Curves in the unit square, over the line of a forecast that knows nothing."""
     place = _square(lambda value: value)
-    chance = [place(0, 1), place(1, 0)] if falling else [place(0, 0), place(1, 1)]
-    body = _frame(place, [0.0, 0.25, 0.5, 0.75, 1.0], lambda value: f"{value:g}") + f'<path class="zero" d="{_path(chance)}"/>'
+    body = (
+        _frame(place, [0.0, 0.25, 0.5, 0.75, 1.0], lambda value: f"{value:g}")
+        + f'<path class="zero" d="{_path([place(x, y) for x, y in chance])}"/>'
+    )
     for line in lines:
         dash = f' stroke-dasharray="{DASHES[line.model]}"' if line.model in DASHES else ""
         body += (
@@ -165,7 +167,7 @@ def _square(scale):
     inner = SMALL - MARGIN - 10
 
     def place(x: float, y: float) -> tuple[float, float]:
-        return MARGIN + scale(x) * inner, SMALL - MARGIN + 8 - scale(y) * (inner - 16)
+        return MARGIN + scale(x) * inner, SMALL - MARGIN + 4 - scale(y) * (inner - 20)
 
     return place
 
