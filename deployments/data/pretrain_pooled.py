@@ -22,21 +22,26 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums in one order: the same bytes each time
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import pandas as pd
+import duckdb
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from forecaster.catalog.snapshot import SNAPSHOT_END, snapshot_path, snapshot_revisions
+from forecaster.catalog.snapshot import SNAPSHOT_END, snapshot_path
 from forecaster.errors import QuakecastError
 from forecaster.features.events import Events, events_from_frame
 from forecaster.models.pooled import KIND
 from forecaster.models.pooled_training import PoolSettings, pretrain
 from forecaster.models.pretrained import packaged, write_pretrained
 
+QUERY = """
+    SELECT make_timestamp(origin_time_ms * 1000) AT TIME ZONE 'UTC' AS origin_time, origin_time AS known_at, latitude_deg, longitude_deg,
+           depth_km, magnitude
+    FROM read_parquet(?) WHERE magnitude >= 4.5 ORDER BY origin_time_ms, event_id
+"""
+
 
 def snapshot_events() -> Events:
-    """The earthquakes of the snapshot from M 4.5 on."""
-    rows = pd.read_parquet(snapshot_path())
-    return events_from_frame(snapshot_revisions(rows[rows["magnitude"] >= 4.5]))
+    """The earthquakes of the snapshot from M 4.5 on, known at once: training learns from the final catalogue."""
+    return events_from_frame(duckdb.execute(QUERY, [str(snapshot_path())]).df())
 
 
 def main() -> int:
@@ -54,7 +59,7 @@ def main() -> int:
     with Progress(*columns) as progress:
         for until in arguments.until:
             task = progress.add_task(f"circles to {until}, then the trees", total=arguments.circles)
-            files, record = pretrain(events.known_at_once(), events, until, settings, lambda number, task=task: progress.advance(task))
+            files, record = pretrain(events, events, until, settings, lambda number, task=task: progress.advance(task))
             made = write_pretrained(arguments.to, KIND, until, files, record | {"code": version("quakecast")})
             progress.console.print(f"{made.folder}: {sum(map(len, files.values())):,} bytes, files {made.sha256[:12]}")
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from forecaster.errors import CorruptModel, NotWritable
-from forecaster.models.pretrained import first_day_after, load_pretrained, newest_before, of_data_until, write_pretrained
+from forecaster.models.pretrained import first_day_after, load_pretrained, newest_before, of_data_until, packaged, write_pretrained
 
 RECORD = {"circles": 2, "seed": 1, "code": "0.1.0"}
 
@@ -82,6 +82,15 @@ def test_a_folder_that_cannot_be_written(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotWritable):
         write_pretrained(tmp_path / "file", "trees", date(2014, 12, 31), {}, RECORD)
+
+
+def test_what_the_package_ships() -> None:
+    """Every artefact is whole, and all of them together are small (at most 5 MB); the older one serves 2018-2024, the newer one 2025."""
+    folders = [path for path in packaged().iterdir() if path.is_dir()]
+    assert {load_pretrained(path).kind for path in folders} >= {"pooled"}
+    assert sum(file.stat().st_size for path in folders for file in path.iterdir()) <= 5_000_000
+    assert newest_before("pooled", date(2018, 1, 1)).data_until == date(2014, 12, 31)
+    assert newest_before("pooled", date(2025, 1, 1)).data_until == date(2024, 11, 16)
 
 
 def test_the_first_day_leaves_sixteen_between() -> None:
