@@ -26,8 +26,8 @@ def prefect_defaults() -> None:
 @recipe_options
 @click.option("--target-date", "--target_date", help="Day to forecast, YYYY-MM-DD (default: the next local day of each recipe).")
 @click.option("--train", "train_mode", type=click.Choice(["due", "never"]), default="due", show_default=True)
-@click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Training time per recipe.")
-@click.option("--max-epochs", type=click.IntRange(min=0), help="Epochs of each fit.")
+@click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Training time per recipe, shared by its kinds of models.")
+@click.option("--max-epochs", type=click.IntRange(min=0), help="Epochs of each ConvLSTM.")
 @click.option("--total-minutes", type=click.FloatRange(min=0, min_open=True), default=20.0, show_default=True, help="Training time in all.")
 @click.option("--no-send", is_flag=True, help="Write everything, send nothing.")
 @json_option

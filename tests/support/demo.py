@@ -2,7 +2,7 @@
 
 The bundled snapshot is loaded as it was known on 2023-12-25. Then the daily Prefect flow runs with a simulated clock at 21:00 Japan time
 of every day to 2024-01-02; each run pulls over HTTP from a local event service that answers as USGS could have answered at that moment.
-The first run trains the ConvLSTM of five recipes. Every forecast is marked as a replay.
+The first run trains the models of five recipes. Every forecast is marked as a replay.
 """
 
 import argparse
@@ -23,8 +23,8 @@ HISTORY_END = datetime(2024, 1, 4, tzinfo=UTC)
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, epilog="Example: python -m tests.support.demo --max-minutes 0.5")
     parser.add_argument("--home", type=Path, default=Path("var") / "demo", help="where the demo works; emptied first")
-    parser.add_argument("--max-minutes", type=float, default=0.8, help="training time per recipe")
-    parser.add_argument("--max-epochs", type=int, help="epochs of each fit, instead of the time")
+    parser.add_argument("--max-minutes", type=float, default=0.8, help="training time per recipe, shared by its kinds of models")
+    parser.add_argument("--max-epochs", type=int, help="epochs of each ConvLSTM, instead of the time")
     parser.add_argument("--until", type=datetime.fromisoformat, default=LAST_ISSUE, help="last issue time (UTC)")
     options = parser.parse_args()
     started = time.monotonic()
