@@ -10,6 +10,7 @@ from forecaster import settings as config
 from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
+from forecaster.pipeline.check import circle_completeness
 from forecaster.pipeline.gain import gain_at
 from forecaster.pipeline.known import Known, load_known
 from forecaster.pipeline.predict import forecasts_sha256
@@ -85,6 +86,7 @@ def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, k
         "threshold_mag": recipe.threshold_mag,
         "time_zone": recipe.time_zone,
         "comparison_only": recipe.comparison_only,
+        "incomplete_below": circle_completeness(recipe, known).missing_below(recipe.threshold_mag),
     }
     if row is None:
         window = recipe.target_window(next_local_day(known.as_of, recipe.zone))

@@ -117,6 +117,8 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -
     flags = [Phrase("flag.degraded", {"reason": recipe.degraded_reason})] if recipe.degraded_reason else []
     if recipe.not_scoreable_reason:
         flags.append(Phrase("flag.not_scoreable", {"reason": recipe.not_scoreable_reason.removeprefix("not scoreable: ")}))
+    if recipe.incomplete_below is not None:
+        flags.append(Phrase("flag.incomplete", {"magnitude": f"{recipe.incomplete_below:.1f}"}))
     if recipe.mode == "prospective" and not recipe.official and recipe.probability is not None:
         flags.append(Phrase("flag.not_official"))
     unheard = unheard_event(recipe, data.events)

@@ -98,6 +98,7 @@ class RecipeForecast:
     degraded_reason: str | None = None
     comparison_only: str | None = None
     not_scoreable_reason: str | None = None
+    incomplete_below: float | None = None  # completeness magnitude, where the threshold lies below it
     track_record: TrackRecord | None = None
     models: tuple[ModelForecast, ...] = ()  # every model that spoke, the published one and the climatology included
     published_reason: str | None = None  # why this model is the one that is published

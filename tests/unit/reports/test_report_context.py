@@ -190,3 +190,9 @@ def test_a_usual_rate_near_a_recent_large_earthquake_says_that_it_does_not_know_
     for other in (far, replace(noto, magnitude=5.9)):
         quiet = context_of(*told, events=(other,))
         assert quiet["cautions"] == []
+
+
+def test_a_threshold_below_completeness_is_flagged_with_the_magnitude() -> None:
+    rows = context_of(forecast("a", 0.1, 0.1, incomplete_below=4.64), forecast("b", 0.1, 0.1))["rows"]
+    flags = {row["id"]: [(flag.key, flag.values) for flag in row["flags"]] for row in rows}
+    assert flags == {"a": [("flag.incomplete", {"magnitude": "4.6"})], "b": []}
