@@ -14,6 +14,10 @@ _LAST_READ = "SELECT max(span_end) AS read_until, max(read_at) AS read_at FROM c
 _FORECASTS = (
     "SELECT count(*) AS forecasts, max(issue_time) AS last_issue, count(DISTINCT recipe_id) AS recipes FROM forecast WHERE published"
 )
+_PUBLISHED = (
+    "SELECT model_kind, count(*) AS recipes FROM (SELECT * FROM forecast WHERE published "
+    "QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY issue_time DESC, created_at DESC) = 1) GROUP BY 1 ORDER BY 1"
+)
 _WAITING = "SELECT state, count(*) AS messages FROM delivery WHERE state IN ('pending', 'failed', 'dead') GROUP BY state ORDER BY state"
 
 
@@ -27,6 +31,7 @@ def status_document(settings: Settings, clock: Clock) -> dict:
     read = query(settings.published, _LAST_READ).iloc[0]
     runs = query(settings.published, _LAST_RUN).to_dict("records")
     forecasts = query(settings.published, _FORECASTS).iloc[0]
+    published = {row["model_kind"]: row["recipes"] for row in query(settings.published, _PUBLISHED).to_dict("records")}
     waiting = {row["state"]: row["messages"] for row in query(settings.published, _WAITING).to_dict("records")}
     age = now - read["read_until"].to_pydatetime() if not pd.isna(read["read_until"]) else None
     problems = []
@@ -44,6 +49,7 @@ def status_document(settings: Settings, clock: Clock) -> dict:
         "recipes_forecast": int(forecasts["recipes"]),
         "forecasts": int(forecasts["forecasts"]),
         "last_issue": _text(forecasts["last_issue"]),
+        "published": published,
         "messages_waiting": waiting,
     }
 
@@ -51,12 +57,14 @@ def status_document(settings: Settings, clock: Clock) -> dict:
 def status_text(document: dict) -> str:
     """The same for a person, a line each."""
     run = document["last_run"]
+    kinds = ", ".join(f"{kind} for {count}" for kind, count in document["published"].items()) or "nothing yet"
     return "\n".join(
         [
             f"state      {document['state']}",
             f"catalogue  read until {document['read_until']}, {document['data_age_hours']} hours ago",
             f"last run   {run['state']} at {run['finished_at'] or run['started_at']}" if run else "last run   none yet",
             f"forecasts  {document['forecasts']} published for {document['recipes_forecast']} recipes, last at {document['last_issue']}",
+            f"published  {kinds}",
         ]
     )
 

@@ -109,7 +109,8 @@ def test_verify_and_status(home, run, settings):
     document = strict(status.stdout)
     assert status.exit_code == 0 and (document["state"], document["forecasts"], document["last_run"]) == ("ok", 1, None)
     assert document["read_until"] == "2024-01-02T11:59:00+00:00" and document["data_age_hours"] == 0.02
-    assert "last run   none yet" in run("status").stdout
+    assert document["published"] == {"climatology": 1}
+    assert "last run   none yet" in run("status").stdout and "published  climatology for 1" in run("status").stdout
 
 
 def test_status_of_old_data_is_exit_code_3(home, run, monkeypatch):
