@@ -77,7 +77,7 @@ def circle_completeness(recipe: Recipe, known: Known) -> CircleCompleteness:
     here = events.take(in_circle(recipe, events.latitude_deg, events.longitude_deg) & (events.magnitude >= cut))
     start = known.coverage["span_start"].min().to_pydatetime()
     ends = [min(known.as_of, known.coverage["span_end"].max().to_pydatetime())]
-    while ends[-1] - COMPLETENESS_YEARS * _YEAR >= start:
+    while ends[-1] - COMPLETENESS_YEARS * _YEAR > start:
         ends.append(ends[-1] - COMPLETENESS_YEARS * _YEAR)
     spans = []
     for end in reversed(ends):
