@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,10 @@ import pandas as pd
 from forecaster.errors import ModelError, NotScoreable, NotTrainable
 from forecaster.models.base import FittedModel
 from forecaster.models.kinds import Kind, kind_named
-from forecaster.models.spans import purge_days
 from forecaster.pipeline.evaluate_plan import Arm, EvaluateOptions, FitPlan, check_plan, plan_fits
 from forecaster.pipeline.evaluate_results import Part, ResultFolder, arrays_sha256, events_sha256, sha256_of
 from forecaster.pipeline.evaluate_world import World, known_before
+from forecaster.pipeline.history import check_admissible
 from forecaster.pipeline.known import Known
 from forecaster.recipe import Recipe
 
@@ -92,7 +91,7 @@ def _evaluate_model(world: World, arm: Arm, kind: Kind, options: EvaluateOptions
         served = world.chosen & np.isin(world.years, fit.years)
         try:
             model = _model(world, kind, fit, keys, options, folder)
-            check_admissible(model, world.recipe, world.history.days.local_days[served][0].item())
+            _require_admissible(model, world.recipe, world.history.days.local_days[served][0])
             probability = _probability(world, arm, model, served)
         except (NotTrainable, NotScoreable, ModelError) as error:
             _note_failure(folder, [parts[year] for year in missing], str(error), result)
@@ -102,19 +101,16 @@ def _evaluate_model(world: World, arm: Arm, kind: Kind, options: EvaluateOptions
             result.written += 1
 
 
-def check_admissible(model: FittedModel, recipe: Recipe, first_day: date) -> None:
+def _require_admissible(model: FittedModel, recipe: Recipe, first_day: np.datetime64) -> None:
     """Refuse a model that has seen too much to forecast `first_day`.
 
     Raises:
-        ModelError: with the model, its last day of data, the last admissible one, and what to do.
+        ModelError: with the model, its last day of data, the first day that it may forecast, and what to do.
     """
-    last = first_day - timedelta(days=purge_days(recipe) + 1)
-    if model.last_data_day > last:
-        begin = model.last_data_day + timedelta(days=purge_days(recipe) + 1)
-        raise ModelError(
-            f"refused: {model.kind} for {recipe.id} holds data up to {model.last_data_day}, but {first_day} may be forecast only from data "
-            f"up to {last} ({purge_days(recipe)} days of purge); evaluate from {begin} on (--from), or fit on earlier days (--fit-until)"
-        )
+    try:
+        check_admissible(model, recipe, first_day)
+    except NotTrainable as error:
+        raise ModelError(f"refused: {error}; begin later (--from), or fit on earlier days (--fit-until)") from None
 
 
 def _fit_keys(world: World, kind: Kind, fit: FitPlan, options: EvaluateOptions) -> dict[str, Any]:

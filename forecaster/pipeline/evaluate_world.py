@@ -8,14 +8,16 @@ import numpy as np
 
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.features.events import NEVER, Events
-from forecaster.models import climatology
 from forecaster.models.base import History
 from forecaster.pipeline.evaluate_plan import EvaluateOptions
 from forecaster.pipeline.evaluate_results import events_sha256
-from forecaster.pipeline.known import Known, labelled_days
+from forecaster.pipeline.history import history_of
+from forecaster.pipeline.known import Known
 from forecaster.recipe import Recipe
 from forecaster.timewindow import to_us
 from forecaster.verification.sequences import in_sequence
+
+ZONES_DIFFER = 1  # days by which the local days of a place may end before the catalogue's last UTC day
 
 
 def known_before(events: Events, moment_us: int) -> Events:
@@ -30,22 +32,18 @@ class World:
 
     def __init__(self, recipe: Recipe, known: Known, options: EvaluateOptions) -> None:
         """Raises NotScoreable where the catalogue does not cover the days, or gives no reference for them."""
-        labelled = labelled_days(recipe, known)
-        days = labelled.days
-        reference = np.full(len(days), np.nan)
-        first = int(np.searchsorted(days.cut_us, climatology.earliest_issue_us(days.target_ends_us)))
-        reference[first:] = climatology.daily_probability(
-            labelled.happened, days.target_starts_us, days.target_ends_us, days.cut_us[first:]
-        )
         self.recipe, self.known = recipe, known
-        self.history = History(recipe, known.inputs, known.events, days, labelled.happened, reference)
-        local = days.local_days
+        self.history = history_of(recipe, known)
+        local, reference = self.history.days.local_days, self.history.reference
         self.chosen = (local >= np.datetime64(options.first_day)) & (local <= np.datetime64(options.last_day))
-        if not self.chosen.any() or np.isnan(reference[self.chosen]).any():
+        beyond = (
+            np.datetime64(options.first_day) < local[0] or np.datetime64(options.last_day) > local[-1] + 1
+        )  # a day's difference of zones
+        if beyond or not self.chosen.any() or np.isnan(reference[self.chosen]).any():
             usable = local[np.isfinite(reference)]
             raise NotScoreable(
-                f"{recipe.id}: days {options.first_day} to {options.last_day} cannot all be judged, outcomes with a usual rate lie between "
-                f"{usable[0] if len(usable) else 'no day'} and {local[-1]}; choose --from and --to between them"
+                f"{recipe.id}: days {options.first_day} to {options.last_day} cannot all be judged, final outcomes with a usual rate lie "
+                f"between {usable[0] if len(usable) else 'no day'} and {local[-1]}; choose --from and --to between them"
             )
         self.years = local.astype("datetime64[Y]").astype(int) + 1970
         self._sha256: dict[tuple[str, int], str] = {}

@@ -117,7 +117,7 @@ def test_rows_say_what_was_said_and_what_came(world, tmp_path):
     assert set(tokyo.index[tokyo["happened"]]) == set(tens[(tens >= "2020-03-01") & (tens <= "2021-12-30")])
     first = tokyo.loc["2020-03-01"]
     assert first["target_start"] == pd.Timestamp("2020-02-29 15:00", tz="UTC") and first["mode"] == "hindcast"
-    share = (71 + 1) / (714 + 10)  # 714 days from 2018-01-16, the first with a whole window, to 2019-12-31
+    share = (71 + 1) / (714 + 10)  # 714 days from 2018-01-17, the first with a whole window, to 2019-12-31
     after = tokyo.index[tokyo["probability"] > 1.5 * share]
     assert tokyo["probability"].min() == pytest.approx(share) and {day - timedelta(days=1) for day in after} < set(tens)
     base = daily[daily["model"] == "climatology"]
@@ -255,6 +255,16 @@ def test_tables_of_a_region_without_events_and_of_one_that_fails(world, tmp_path
     text, page = written[3].read_text(), written[4].read_text()
     assert text.startswith("# Preface\n\nBy hand.\n") and "| niigata | usual rate, toy | A | 2020 to 2021 |" in text
     assert "Arm A" in page and "<script" not in page and "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_days_that_are_not_settled_yet_are_not_left_out_unseen(world, tmp_path):
+    """45 days before 2022-01-20 is 2021-12-06. The first day with a whole window is 2018-01-17; 365 days, 45 days and the day of the issue
+    later, on 2019-03-04, there is a usual rate."""
+    early = load_known(world, datetime(2022, 1, 20, tzinfo=UTC))
+    result = evaluate(early, [TOKYO], OPTIONS, ResultFolder(tmp_path))
+    assert "2021-12-05" in result.failed["A", "tokyo-m45", "toy"] and not list(tmp_path.glob("results/*.parquet"))
+    first_days = changed(OPTIONS, first_day=date(2018, 1, 20), arms=(Arm("x", "final", "final", date(2018, 1, 1)),))
+    assert "2019-03-04" in run(world, tmp_path, first_days, (TOKYO,)).failed["x", "tokyo-m45", "toy"]
 
 
 def test_pools_are_the_twins_and_the_rest():
