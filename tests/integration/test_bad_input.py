@@ -104,7 +104,7 @@ def test_a_corrupted_model_is_flagged_and_the_usual_rate_is_published(home, run,
 def test_verify_and_status(home, run, settings):
     assert run("predict", "--recipe", "tokyo-m45").exit_code == 0
     assert run("verify").stdout == "0 outcomes written, 0 turned round, 0 waiting, 0 scored\n"
-    assert strict(run("verify", "--json").stdout) == {"settled": [], "turned": [], "waiting": 0, "scored": 0}
+    assert strict(run("verify", "--json").stdout) == {"settled": [], "turned": [], "waiting": 0, "scored": 0, "expired": {}}
     status = run("status", "--json")
     document = strict(status.stdout)
     assert status.exit_code == 0 and (document["state"], document["forecasts"], document["last_run"]) == ("ok", 1, None)
