@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 RETRAIN_AFTER = timedelta(days=7)
 FEWEST_MINUTES = 0.1
+NEVER_TRAINED = datetime.min.replace(tzinfo=UTC)
 NEURAL = "convlstm"
 
 Progress = Callable[[int, int | None, str], None]
@@ -73,16 +74,15 @@ class _Fits:
 
 
 def due(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
-    """Ids of the recipes that lack a model of one of their kinds, or whose models are older than a week; those to be relied on first."""
+    """Ids of the recipes without a model of their present recipe, or whose newest is a week old; those to be relied on first, of them the
+    one that has waited longest. A kind that could not be fitted waits for the next week with the others."""
     until = data_until(store, clock)
     with store.transaction() as connection:
         models = {recipe.id: champions.newest_models(connection, recipe.id, recipe.recipe_hash, until) for recipe in recipes}
-
-    def lacks(recipe: Recipe) -> bool:
-        found = [models[recipe.id].get(kind) for kind in recipe.models]
-        return any(model is None or until - model["data_as_of"] >= RETRAIN_AFTER for model in found)
-
-    return [recipe.id for recipe in sorted(filter(lacks, recipes), key=lambda recipe: recipe.comparison_only is not None)]
+    newest = {name: max((row["data_as_of"] for row in rows.values()), default=None) for name, rows in models.items()}
+    wanted = [recipe for recipe in recipes if recipe.models and ((last := newest[recipe.id]) is None or until - last >= RETRAIN_AFTER)]
+    wanted.sort(key=lambda recipe: (recipe.comparison_only is not None, newest[recipe.id] or NEVER_TRAINED))
+    return [recipe.id for recipe in wanted]
 
 
 def data_until(store: Store, clock: Clock) -> datetime:

@@ -270,10 +270,12 @@ def test_due_are_the_untrained_the_changed_and_those_a_week_old(home):
     assert due(store, [recipe], Clock.standing_at(NOW + week)) == [recipe.id]
     assert due(store, [changed(recipe, dropout=0.2)], CLOCK) == [recipe.id]
     assert due(store, [changed(recipe, models=("etas",))], CLOCK) == [], "fewer kinds change no fit"
-    assert due(store, [changed(recipe, models=(*TOYS, "best_rate"))], CLOCK) == [recipe.id], "a kind is missing"
+    assert due(store, [changed(recipe, models=("etas", "hybrid"))], CLOCK) == [], "a kind that fails is tried again in a week"
+    assert due(store, [changed(recipe, id="none", models=())], CLOCK) == []
     compared = changed(recipe, id="compared", comparison_only="kept for comparison")
     fresh = changed(recipe, id="fresh")
     assert due(store, [compared, recipe, fresh], CLOCK) == ["fresh", "compared"]
+    assert due(store, [recipe, fresh], Clock.standing_at(NOW + week)) == ["fresh", recipe.id], "who has waited longest comes first"
 
 
 def test_a_budget_ends_the_networks_training_and_its_epochs_repeat_the_forecast(world, tmp_path):
