@@ -62,7 +62,7 @@ def world(tmp_path, catalogue_file, certificate, monkeypatch) -> Iterator[Simple
     home.mkdir()
     (home / "quakecast.duckdb").write_bytes(catalogue_file.read_bytes())
     for recipe_id in RECIPES:
-        tiny.write_recipe(home / "recipes", recipe_id)
+        tiny.write_recipe(home / "recipes", recipe_id, models='["hybrid"]')
     tiny.write_tiny_recipe(home / "recipes", models='["etas", "pooled"]')
     history = history_of(
         [
