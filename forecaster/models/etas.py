@@ -17,7 +17,7 @@ from forecaster.models.etas_detection import B_VALUE, detected_share
 from forecaster.models.etas_intensity import PARENT_MAG, Parents, daily_stream, select_parents
 from forecaster.models.etas_kernels import LN10, NAMES, Parameters, branching_ratio, omori_weights, parameters_of
 from forecaster.models.etas_likelihood import DailyLikelihood, Maximum, Objective, PointLikelihood, maximise
-from forecaster.models.etas_priors import POOLED, POOLED_UNTIL, prior_for
+from forecaster.models.etas_priors import POOLED, POOLED_UNTIL, Prior, prior_for
 from forecaster.models.etas_simulation import Law, simulated_counts
 from forecaster.models.spans import purge_days
 from forecaster.recipe import Recipe
@@ -190,12 +190,12 @@ def fit(history: History, *, seed: int | None = None, max_minutes: float | None 
     found: dict[str, Maximum] = {}
     for name in (DAILY, POINT):
         likelihood, long_term = _likelihood(name, training)
-        found[name] = maximise(_within(likelihood, deadline, history.recipe), prior, prior.mean)
-        counts = everything.counts(found[name].vector, long_term)[validation]
-        losses[name] = log_loss(-np.expm1(-counts), history.happened[validation])
+        found[name] = _maximum(likelihood, prior, prior.mean, deadline, errors=False)
+        counts = everything.counts(found[name].vector, long_term) * _inner_factor(everything, found[name].vector)
+        losses[name] = log_loss(-np.expm1(-counts[validation]), history.happened[validation])
     kept = min(losses, key=lambda name: losses[name])
     likelihood, long_term = (everything, everything.long_term) if kept == DAILY else _likelihood(kept, history)
-    best = maximise(_within(likelihood, deadline, history.recipe), prior, found[kept].vector, errors=True)
+    best = _maximum(likelihood, prior, found[kept].vector, deadline, errors=True)
     if not best.converged:
         raise NotTrainable(
             f"{history.recipe.id}: the {kept} likelihood of ETAS has no maximum after {best.evaluations} evaluations "
@@ -226,13 +226,37 @@ def _usable(history: History) -> History:
     return kept
 
 
-def _likelihood(name: str, history: History) -> tuple[Objective, float]:
+def _likelihood(name: str, history: History) -> tuple[DailyLikelihood | PointLikelihood, float]:
     likelihood: DailyLikelihood | PointLikelihood
     if name == DAILY:
         likelihood = DailyLikelihood(history, parents_on(history.inputs, history.recipe, history.days))
     else:
         likelihood = PointLikelihood(history, parents_on(history.catalogue.known_at_once(), history.recipe, history.days))
     return likelihood, likelihood.long_term
+
+
+def _maximum(
+    likelihood: DailyLikelihood | PointLikelihood, prior: Prior, start: np.ndarray, deadline: float | None, *, errors: bool
+) -> Maximum:
+    """The maximum; that of the daily likelihood with triggering inside the windows, by a second search at the first one's factor."""
+    objective = _within(likelihood, deadline, likelihood.parents.recipe)
+    if isinstance(likelihood, PointLikelihood):
+        return maximise(objective, prior, start, errors=errors)
+    first = maximise(objective, prior, start)
+    whole = likelihood.scaled(_inner_factor(likelihood, first.vector))
+    return maximise(_within(whole, deadline, likelihood.parents.recipe), prior, first.vector, errors=errors)
+
+
+def _inner_factor(likelihood: DailyLikelihood, vector: np.ndarray) -> float:
+    """-log P(no target) with triggering inside the windows over that without it, over all days together."""
+    parameters, recipe, days = parameters_of(vector), likelihood.parents.recipe, likelihood.days
+    window = float(np.median(days.target_ends_us - days.target_starts_us)) / DAY_US
+    rings = solve(parameters, recipe.threshold_mag, recipe.radius_km, window)
+    background = float(np.sum(parameters.background * likelihood.rate + parameters.long_term * likelihood.long_term))
+    direct = triggered_sums(likelihood.parents, likelihood.stream, parameters, rings, np.outer(np.ones(len(rings.hit)), rings.inside))
+    hit = triggered_sums(likelihood.parents, likelihood.stream, parameters, rings, rings.hit)
+    steady = float(rings.background_hit @ rings.area_ratio) * rings.per_target
+    return (float(hit.sum()) + steady * background) / (float(direct.sum()) / rings.per_target + background)
 
 
 def parents_on(events: Events, recipe: Recipe, days: TargetDays) -> Parents:

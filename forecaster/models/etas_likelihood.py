@@ -6,6 +6,7 @@ intensity over the circle and the span, given all earthquakes around (Ogata 1998
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,11 +71,18 @@ class DailyLikelihood:
 
     def __init__(self, history: History, parents: Parents) -> None:
         self.parents = parents
+        self.days = history.days
         self.happened = history.happened
         self.rate = -np.log1p(-history.reference)
         self.long_term = float(self.rate.mean())
         self.stream = daily_stream(parents, history.days)
         self.share = detected_share(parents, history.days)
+
+    def scaled(self, factor: float) -> "DailyLikelihood":
+        """The same with all counts times `factor`."""
+        other = copy(self)
+        other.share = self.share * factor
+        return other
 
     def counts(self, vector: np.ndarray, long_term: float) -> np.ndarray:
         """float64 (n,): N of each day, with this long-term rate, a window."""
