@@ -45,6 +45,12 @@ class ConvLstmModel:
         logits = self.predictor.logits(place_on_grid(inputs, self.recipe), days)
         return self.calibration.apply(self.correction.probability(logits))
 
+    def learning_curves(self) -> dict[str, list[float]]:
+        """One number an epoch of training: train_acc, train_val_acc, loss, val_loss."""
+        epochs = [epoch for epoch in self.training["history"] if epoch["epoch"] > 0]
+        names = {"train_acc": "train_accuracy", "train_val_acc": "validation_accuracy", "loss": "train_loss", "val_loss": "validation_loss"}
+        return {name: [epoch[key] for epoch in epochs] for name, key in names.items()}
+
     def save(self, folder: Path) -> dict[str, Any]:
         save_network(self.predictor.network, folder / WEIGHTS_FILE)
         return {

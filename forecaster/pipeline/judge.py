@@ -52,13 +52,11 @@ def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: 
 def _summary(model: FittedModel, happened: np.ndarray, said: np.ndarray, evaluation: dict[str, Any]) -> dict[str, Any]:
     """Fields of the first system's summary.json; its learning curves where the model has them."""
     counted = scores.threshold_scores(happened, said)
-    training = getattr(model, "training", {})
-    epochs = [epoch for epoch in training.get("history", []) if epoch["epoch"] > 0]
-    curves = {"train_acc": "train_accuracy", "train_val_acc": "validation_accuracy", "loss": "train_loss", "val_loss": "validation_loss"}
+    curves = model.learning_curves() if hasattr(model, "learning_curves") else {}
     return {
         **{name: getattr(counted, name) for name in ("acc", "f1", "precision", "recall", "tp", "fn", "fp", "tn")},
         "auc": evaluation["auc"],
-        **{name: [epoch[key] for epoch in epochs] for name, key in curves.items()},
+        **{name: list(curves.get(name, [])) for name in ("train_acc", "train_val_acc", "loss", "val_loss")},
         "train_end_date": model.last_data_day.isoformat(),
         "test_start_date": evaluation["test_first_day"],
         "test_end_date": evaluation["test_last_day"],

@@ -178,42 +178,41 @@ def _fit_all(fitting: History, validation: History, history: History, options: T
         turns_left = turns * (len(recipe.models) - done)
         judged: FittedModel | None = None
         try:
-            judged = _fit(kind, fitting, _share(deadline, turns_left), options, tell, None)
+            judged = _fit(kind, "evaluation", fitting, _share(deadline, turns_left), options, tell, options.max_epochs)
             check_admissible(judged, recipe, validation.days.local_days[0])
             fits.said[kind], fits.details[kind] = judge(judged, history.inputs, validation, fitting.days.first_day)
         except (ModelError, NotScoreable, BadInput) as error:
-            fits.failed[kind] = str(error)
+            fits.failed[kind] = f"not judged: {error}"
         if options.evaluate_only:
             continue
         try:
-            fits.served[kind] = _fit(kind, history, _share(deadline, turns_left - 1), options, tell, judged)
+            fits.served[kind] = _fit(kind, "served", history, _share(deadline, turns_left - 1), options, tell, _epochs(options, judged))
         except (ModelError, NotScoreable, BadInput) as error:
-            fits.failed[kind] = str(error)
+            fits.failed[kind] = f"not fitted: {error}"
     return fits
 
 
 def _fit(
-    kind: str, history: History, minutes: float | None, options: TrainOptions, tell: Teller, judged: FittedModel | None
+    kind: str, name: str, history: History, minutes: float | None, options: TrainOptions, tell: Teller, max_epochs: int | None
 ) -> FittedModel:
-    """One fit; `judged` is the evaluation fit of the same kind where this is the one that serves."""
-    name = f"{kind}, evaluation fit" if judged is None else f"{kind}, served fit"
-    tell(name)
+    """One fit, the "evaluation" or the "served" one."""
+    tell(f"{kind}, {name} fit")
     if kind != NEURAL:
         return kind_named(kind).fit(history, max_minutes=minutes)
-    logs = options.tensorboard / history.recipe.id / name.split()[1] if options.tensorboard else None
     return import_module(kind_named(kind).module).fit(
         history,
         max_minutes=minutes,
-        max_epochs=_epochs(options, judged),
-        on_epoch=lambda epoch: tell(f"{name}, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
-        tensorboard_dir=logs,
+        max_epochs=max_epochs,
+        on_epoch=lambda epoch: tell(f"{kind}, {name} fit, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
+        tensorboard_dir=options.tensorboard / history.recipe.id / name if options.tensorboard else None,
     )
 
 
 def _epochs(options: TrainOptions, judged: Any) -> int | None:
     """The network that serves is trained for no more epochs than the one that was judged, where a limit had cut that."""
-    cut = judged is not None and judged.training["reason"] in ("budget", "max_epochs")
-    return judged.training["epochs"] if cut else options.max_epochs
+    if judged is None or judged.kind != NEURAL:
+        return options.max_epochs
+    return judged.training["epochs"] if judged.training["reason"] in ("budget", "max_epochs") else options.max_epochs
 
 
 def _share(deadline: float | None, turns_left: int) -> float | None:
@@ -234,7 +233,7 @@ def _stored(recipe: Recipe, settings: Settings, known: Known, fitted: FittedMode
         "recipe_hash": recipe.recipe_hash,
         "directory": stored.directory.relative_to(settings.models).as_posix(),
         "data_as_of": known.as_of,
-        "decision": said or ("the champion's kind" if fitted.kind in fits.said else f"not judged: {fits.failed.get(fitted.kind)}"),
+        "decision": said or fits.failed.get(fitted.kind, "the champion's kind"),
         "details": stored.record["scores"],
         "created_at": known.as_of,
         "code_version": code_version(),

@@ -164,10 +164,10 @@ def test_a_kind_that_fails_does_not_stop_the_others(world):
     store, settings, recipe = world
     recipe = changed(recipe, models=("hybrid", "etas"))
     result = train_recipes(store, [recipe], settings, CLOCK, QUICK)
-    assert result.failed == {recipe.id: {"hybrid": f"{recipe.id}: the hybrid is not in the mood"}}
+    assert result.failed == {recipe.id: {"hybrid": f"not fitted: {recipe.id}: the hybrid is not in the mood"}}
     assert list(result.trained[recipe.id]["models"]) == ["etas"]
     alone = train_recipes(store, [changed(recipe, models=("hybrid",))], settings, CLOCK, QUICK)
-    assert alone.skipped == {recipe.id: f"hybrid: {recipe.id}: the hybrid is not in the mood"} and not alone.trained
+    assert alone.skipped == {recipe.id: f"hybrid: not fitted: {recipe.id}: the hybrid is not in the mood"} and not alone.trained
 
 
 def test_a_fresh_fit_takes_the_champions_place_untested(home):

@@ -39,6 +39,8 @@ def test_loaded_it_forecasts_as_fitted(history, fitted, saved):
     folder, record = saved
     assert fitted.last_data_day == date(2001, 5, 23) and record["last_data_day"] == "2001-05-23"  # 500 days from 2000-01-10 on
     assert record["training"]["epochs"] == 1 and record["training"]["spans"]["train"]["first_day"] == "2000-01-10"
+    curves = fitted.learning_curves()
+    assert set(curves) == {"train_acc", "train_val_acc", "loss", "val_loss"} and {len(curve) for curve in curves.values()} == {1}
     days = history.days.take(slice(450, 500))
     loaded = convlstm_model.load(folder, record, history.recipe)
     said = fitted.probability(history.inputs, days, history.reference[450:])
