@@ -77,8 +77,11 @@ def evaluate(
     failed = [{"arm": arm, "recipe_id": recipe, "model": model, "reason": reason} for (arm, recipe, model), reason in result.failed.items()]
     text = "\n".join([f"{result.written} parts made, {result.reused} were there", *map(str, written)])
     tell(as_json, {"written": result.written, "reused": result.reused, "failed": failed, "files": [str(path) for path in written]}, text)
+    told: dict[tuple[str, str], list[str]] = {}
     for row in failed:
-        click.echo(f"quakecast: arm {row['arm']}, {row['recipe_id']}, {row['model']}: {row['reason']}", err=True)
+        told.setdefault((row["recipe_id"], row["reason"]), []).append(f"{row['arm']} {row['model']}")
+    for (recipe_id, reason), which in told.items():
+        click.echo(f"quakecast: {recipe_id} ({', '.join(which)}): {reason}", err=True)
     if failed:
         sys.exit(PARTIAL)
 

@@ -201,4 +201,4 @@ def _note_failure(folder: ResultFolder, parts: Sequence[Part], reason: str, resu
             folder.write_failure(part, reason)
             result.written += 1
         result.failed[part.arm, part.recipe_id, part.model] = reason
-    log.warning("%s", reason)
+    log.info("%s", reason)
