@@ -1,6 +1,7 @@
 """`recipes check` on drawn catalogues whose completeness is known."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -17,11 +18,11 @@ END = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def fill(store: Store, recipe: Recipe, lowest: float, later_lowest: float) -> None:
-    """20 years of b = 1 at the recipe's centre: 600 events from `lowest` on, complete from `later_lowest` on in the second ten years."""
-    rng = np.random.default_rng(3)
+    """20 years of b = 1 at the recipe's centre: 4,000 events from `lowest` on, complete from `later_lowest` on in the second ten years."""
+    rng = np.random.default_rng(4)
     start = END - timedelta(days=7305)
-    magnitudes = np.round(lowest - 0.05 + rng.exponential(np.log10(np.e), 1200), 1)
-    ages = np.sort(rng.uniform(0, 7305, 1200))
+    magnitudes = np.round(lowest - 0.05 + rng.exponential(np.log10(np.e), 4000), 1)
+    ages = np.sort(rng.uniform(0, 7305, 4000))
     kept = (ages < 3652) | (magnitudes >= later_lowest)
     place = (recipe.predict_center_lat, recipe.predict_center_lng)
     rows = zip(ages[kept].tolist(), magnitudes[kept].tolist(), strict=True)
@@ -36,7 +37,9 @@ def test_spans_of_years_find_when_the_network_changed(store, recipes):
     found = circle_completeness(recipe, load_known(store, END))
     assert [(span.first_year, span.last_year, str(span.found)) for span in found.spans] == [(2005, 2014, "<= 3.5"), (2015, 2024, "4.5")]
     assert (str(found.curvature), str(found.stable)) == ("4.5", "4.3")
-    assert found.missing_below(4.0) is None, "fewer than 100 events are too few to warn by"
+    assert found.missing_below(4.0) == 4.5 and found.missing_below(4.3) is None, "both estimates must lie above the threshold"
+    few = replace(found, curvature=replace(found.curvature, n=99), stable=replace(found.stable, n=99))
+    assert few.missing_below(4.0) is None, "99 events are too few to warn by"
 
 
 def test_a_threshold_below_both_estimates_is_a_warning_in_text_and_json(store, recipes, settings):

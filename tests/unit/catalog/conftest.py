@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def load_script() -> Iterator[Callable[[str], ModuleType]]:
     """Imports a script by its name, with its folder on the path as when it is run."""
     folder = str(Path(__file__).resolve().parents[3] / "deployments" / "data")

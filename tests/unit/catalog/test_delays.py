@@ -186,7 +186,7 @@ def test_no_rows():
 
 @pytest.mark.shared
 def test_shares_hold_in_the_year_after_the_fit(shared_data, load_script):
-    """Fitted on 2022-2023; over 2024 the mean of the modelled shares of each magnitude class and density lies within .06 of the measured
+    """Fitted on 2022-2023; over 2024 the mean of the modelled shares of each magnitude class and density lies within .08 of the measured
     share where there are 100 events or more. (Measured over all of 2024: docs/AS_OF.md.)
     """
     events = load_script("measure_delays").measure(shared_data, "2024-05-01", "2024-09-01")
@@ -198,4 +198,4 @@ def test_shares_hold_in_the_year_after_the_fit(shared_data, load_script):
     )
     cells = cells[cells["count"] >= 100]
     assert len(cells) >= 6
-    assert (cells["meant"] - cells["shown"]).abs().max() < 0.06
+    assert (cells["meant"] - cells["shown"]).abs().max() < 0.08
