@@ -1,7 +1,7 @@
 """The ETAS model of a recipe: probabilities against simulated frequencies, fit, save, load, bad input.
 
-Mutations that these tests catch: 1 - exp(-N) of all generations in place of P, triggering from outside the circle forgotten, the longest
-generation first, magnitudes of offspring below the threshold counted as targets.
+Mutations that these tests catch: 1 - exp(-N) of all generations in place of P, triggering inside the window forgotten, forecasts that
+depend on the order of the days, K of another threshold.
 """
 
 from dataclasses import replace
