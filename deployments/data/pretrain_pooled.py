@@ -4,7 +4,7 @@
 
 writes forecaster/models/data/pooled-<until>/ for each date: pretrained.json, intensity.json and trees.ubj. Nothing after the date is
 looked at. The first date serves the evaluation of 2018-2024 and replays; by 2024-12-31, the end of the snapshot, the outcomes of days to
-2024-11-16 were 45 days old. It takes about five minutes of one core and 1 GB of memory for each date.
+2024-11-16 were 45 days old. It takes about two minutes of one core and 1 GB of memory for each date.
 
 To try it out in a minute, elsewhere:
 
