@@ -1,0 +1,55 @@
+"""Target days as they were known at each issue: how often it happened lately, on several time scales.
+
+A day on which a target event was seen is made an event of its own, known from the moment when the first version of a target event of
+that day was, until the last one was withdrawn: then `decayed_counts` counts target days as it counts events, exactly as of each cut. In
+a sequence ten events on one day are one target day.
+"""
+
+import numpy as np
+import pandas as pd
+
+from forecaster.features.decayed_counts import CountSettings, decayed_counts
+from forecaster.features.events import Events
+from forecaster.features.labels import target_events
+from forecaster.features.windows import TargetDays
+from forecaster.recipe import Recipe
+from forecaster.timewindow import DAY_US
+
+TAUS_DAYS = (30.0, 100.0, 365.0, 1100.0, 3650.0, 20_000.0)
+PRIOR_DAYS = np.array([60.0, 100.0, 200.0, 365.0, 365.0, 0.0])
+CATALOGUE_START_US = int(np.datetime64("1973-01-01", "us").astype(np.int64))
+
+
+def target_day_rates(inputs: Events, recipe: Recipe, days: TargetDays) -> np.ndarray:
+    """float32 (n, len(TAUS_DAYS)): log of target days a day at each cut, days weighted by exp(-age / tau), none from before 1973.
+
+    The slowest rate is (s + 1/2) / (n + 1) with s target days among n (both weighted); the others are shrunk towards it by PRIOR_DAYS, as
+    the climatology is.
+    """
+    seen = decayed_counts(days_with_targets(inputs, recipe), recipe, days, CountSettings((1.0,), (0.0,), TAUS_DAYS))
+    taus = np.array(TAUS_DAYS)
+    elapsed = np.maximum((days.cut_us - CATALOGUE_START_US) / DAY_US, 1.0)
+    among = taus * -np.expm1(-elapsed[:, None] / taus)
+    long_term = (seen[:, -1:] + 0.5) / (among[:, -1:] + 1.0)
+    rates = np.column_stack([(seen + PRIOR_DAYS * long_term)[:, :-1] / (among + PRIOR_DAYS)[:, :-1], long_term])
+    return np.log(rates).astype(np.float32)
+
+
+def days_with_targets(inputs: Events, recipe: Recipe) -> Events:
+    """One event for each span of time in which a target event of a UTC day was known: origin at the start of that day, at the centre."""
+    targets = target_events(inputs, recipe)
+    start = np.maximum(targets.origin_time_us + 1, targets.known_at_us)
+    spans = pd.DataFrame({"day": targets.origin_time_us // DAY_US, "start": start, "end": targets.known_until_us})
+    spans = spans[spans["start"] < spans["end"]].sort_values(["day", "start"], kind="stable")
+    until_now = spans.groupby("day")["end"].cummax()
+    gap = spans["start"] > until_now.groupby(spans["day"]).shift(fill_value=np.iinfo(np.int64).min)
+    joined = spans.groupby([spans["day"], gap.cumsum()]).agg(day=("day", "first"), start=("start", "min"), end=("end", "max"))
+    count = len(joined)
+    place = (np.full(count, recipe.predict_center_lat), np.full(count, recipe.predict_center_lng), np.full(count, np.nan))
+    return Events(
+        joined["day"].to_numpy() * DAY_US,
+        joined["start"].to_numpy(),
+        *place,
+        np.full(count, recipe.threshold_mag),
+        joined["end"].to_numpy(),
+    )

@@ -1,0 +1,89 @@
+"""What the hybrid's networks see of a day, made by one function for training and serving. Plain numpy.
+
+The same decayed counts as the pooled trees', each against what the usual rate alone would give, how much the trunk's logit lies above
+the reference's, days since the last large shocks, rates of target days on several time scales against the reference, and the pictures
+of `features.patches`. No place and no absolute rate: nothing to
+know a circle by.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecaster.features.decayed_counts import decayed_counts
+from forecaster.features.events import Events
+from forecaster.features.geometry import great_circle_km
+from forecaster.features.patches import circle_patches, place
+from forecaster.features.seen_days import TAUS_DAYS, target_day_rates
+from forecaster.features.windows import TargetDays
+from forecaster.models.base import logit
+from forecaster.models.pooled import COUNTS
+from forecaster.models.pooled_intensity import rate_of
+from forecaster.recipe import Recipe
+from forecaster.timewindow import DAY_US
+
+HALF_COUNT = 0.5
+LARGE_SHOCKS = ((6.0, 2.0), (7.0, 3.0))
+LONGEST_DAYS = 20_000.0
+SIDE_COLUMNS = (
+    *COUNTS.names,
+    "excess",
+    *(f"since_m{magnitude:g}" for magnitude, _ in LARGE_SHOCKS),
+    *(f"target_days_tau{tau:g}" for tau in TAUS_DAYS),
+)
+_TAUS = np.repeat(COUNTS.taus_days, len(COUNTS.ring_edges) * len(COUNTS.exponents))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Days as observed at their cuts; arrays of shape (n, ...).
+
+    patches: float16. counts: float32, columns COUNTS.names. since: float32, log(days + 0.1) since the last M >= 6 within two radii and
+    M >= 7 within three. rates: float32, columns TAUS_DAYS, log rates of target days. reference: float64, the climatology's probability.
+    """
+
+    patches: np.ndarray
+    counts: np.ndarray
+    since: np.ndarray
+    rates: np.ndarray
+    reference: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.reference)
+
+    @property
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """All arrays, in the order of the fields."""
+        return self.patches, self.counts, self.since, self.rates, self.reference
+
+    def take(self, selection: np.ndarray | slice) -> "Observed":
+        """The days at these indices, or where this mask is true."""
+        return Observed(*(column[selection] for column in self.columns))
+
+    def side(self, trunk: np.ndarray) -> np.ndarray:
+        """float32 (n, SIDE_COLUMNS), what the networks are told besides pictures, where the trunk gives the probabilities `trunk` (n,)."""
+        rate = rate_of(self.reference)[:, None]
+        relative = np.log((self.counts + HALF_COUNT) / (rate * _TAUS + HALF_COUNT))
+        excess = logit(trunk) - logit(self.reference)
+        return np.column_stack([relative, excess, self.since, self.rates - np.log(self.reference)[:, None]]).astype(np.float32)
+
+
+def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, counts: np.ndarray | None = None) -> Observed:
+    """These days, whose `reference` (n,) must be finite, at their cuts. `counts`: their decayed counts, where they are at hand."""
+    if counts is None:
+        counts = decayed_counts(inputs, recipe, days, COUNTS)
+    since = np.column_stack([np.log(_days_since(inputs, recipe, days.cut_us, *shock) + 0.1) for shock in LARGE_SHOCKS])
+    patches = circle_patches(place(inputs, recipe), days.cut_us, rate_of(reference))
+    rates = target_day_rates(inputs, recipe, days)
+    return Observed(patches, counts, since.astype(np.float32), rates, np.asarray(reference, dtype=np.float64))
+
+
+def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: float, radii: float) -> np.ndarray:
+    """float64 (n,): days from the last such visible event's origin to each cut, at most 20,000."""
+    large = inputs.take(inputs.magnitude >= magnitude)
+    distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, large.latitude_deg, large.longitude_deg)
+    large = large.take(distance <= radii * recipe.radius_km)
+    latest = np.full(len(cut_us), -np.inf)
+    for origin, known, until in zip(large.origin_time_us, large.known_at_us, large.known_until_us, strict=True):
+        latest[(cut_us > origin) & (cut_us >= known) & (cut_us < until)] = origin
+    return np.minimum((cut_us - latest) / DAY_US, LONGEST_DAYS)

@@ -1,0 +1,98 @@
+"""Days of many circles side by side: what the hybrid's networks are pre-trained on. Plain numpy."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from forecaster.features.decayed_counts import decayed_counts
+from forecaster.features.events import Events
+from forecaster.features.geometry import KM_PER_DEGREE
+from forecaster.features.labels import daily_labels
+from forecaster.features.windows import target_days
+from forecaster.models import climatology
+from forecaster.models.hybrid_inputs import Observed, observe
+from forecaster.models.pooled import COUNTS
+from forecaster.models.pooled_training import FIRST_LABEL, events_until
+from forecaster.recipe import Recipe
+
+WIDEST_RADII = 4.5
+ACTIVE_COLUMNS = [COUNTS.names.index("tau10_ring1_a1"), COUNTS.names.index("tau10_ring2_a1")]
+ACTIVE_COUNT = 3.0
+
+
+@dataclass(frozen=True)
+class Thinning:
+    """Which days of a circle are kept: from `first_day` on, of target days at most about `targets_a_circle`, of days without the target
+    `active_share` after recent activity (more than 3 weighted events, decaying within 10 days, in two radii), of others `quiet_share`."""
+
+    first_day: date = date(1980, 1, 1)
+    targets_a_circle: int = 600
+    active_share: float = 0.2
+    quiet_share: float = 0.04
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Days of many circles; arrays of shape (n,). weight: 1 / the chance with which the day was kept, so that weighted sums estimate
+    sums over all days without bias. circle: its number."""
+
+    observed: Observed
+    happened: np.ndarray
+    weight: np.ndarray
+    local_days: np.ndarray
+    circle: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.happened)
+
+    def take(self, selection: np.ndarray | slice) -> "Pool":
+        """The days at these indices, or where this mask is true."""
+        observed = self.observed.take(selection)
+        return Pool(observed, self.happened[selection], self.weight[selection], self.local_days[selection], self.circle[selection])
+
+
+def build_pool(
+    inputs: Events,
+    catalogue: Events,
+    circles: Sequence[Recipe],
+    data_until: date,
+    thinning: Thinning,
+    rng: np.random.Generator,
+    on_circle: Callable[[int], None] = lambda number: None,
+) -> Pool:
+    """Days first_day..data_until of `circles` (all of one time zone); nothing later is looked at. `on_circle` is told of each that is
+    done."""
+    days = target_days(circles[0], FIRST_LABEL, (data_until - FIRST_LABEL).days + 1)
+    inputs, catalogue = events_until(inputs, data_until), events_until(catalogue, data_until)
+    from_first = days.local_days >= np.datetime64(thinning.first_day)
+    parts: list[tuple[np.ndarray, ...]] = []
+    for number, circle in enumerate(circles):
+        near = _near(inputs, circle)
+        happened, _, _ = daily_labels(_near(catalogue, circle), circle, days)
+        counts = decayed_counts(near, circle, days, COUNTS)
+        share = _kept_share(counts, happened, thinning)
+        kept = np.flatnonzero((rng.random(len(days)) < share) & from_first)
+        reference = climatology.daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[kept])
+        seen = observe(near, circle, days.take(kept), reference, counts[kept])
+        weight = (1.0 / share[kept]).astype(np.float32)
+        numbers = np.full(len(kept), number)
+        parts.append((*seen.columns, happened[kept], weight, days.local_days[kept], numbers))
+        on_circle(number)
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    inside = len(columns) - 4
+    return Pool(Observed(*columns[:inside]), *columns[inside:])
+
+
+def _near(events: Events, circle: Recipe) -> Events:
+    """The events that can play a part, and some more: a band of latitudes, so that fewer distances are measured."""
+    reach = WIDEST_RADII * circle.radius_km / KM_PER_DEGREE
+    return events.take((events.magnitude >= circle.threshold_mag) & (np.abs(events.latitude_deg - circle.predict_center_lat) <= reach))
+
+
+def _kept_share(counts: np.ndarray, happened: np.ndarray, thinning: Thinning) -> np.ndarray:
+    """float64 (n,): the chance with which each day of a circle enters the pool."""
+    crowd = min(1.0, thinning.targets_a_circle / max(1, int(happened.sum())))
+    quiet = np.where(counts[:, ACTIVE_COLUMNS].sum(axis=1) > ACTIVE_COUNT, thinning.active_share, thinning.quiet_share)
+    return np.where(happened, crowd, quiet * np.sqrt(crowd))

@@ -1,0 +1,179 @@
+"""Pre-training of the hybrid's networks: circles around the world, the trunk's logit, and Adam on the exactly weighted log loss of the
+trunk plus the residual.
+
+Seismicity has no preferred direction, so every batch is turned and mirrored at random (8 ways). The learning rate warms up and falls to
+a hundredth along a cosine. Reproducible: circles, days, weights, order and turns follow from the seed; another number of cores may
+round differently. A GPU is used if TensorFlow finds one.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from forecaster.features.circles import world_circles
+from forecaster.features.events import Events
+from forecaster.models.base import logit
+from forecaster.models.hybrid import TRUNK_FILE
+from forecaster.models.hybrid_inputs import SIDE_COLUMNS
+from forecaster.models.hybrid_network import build_network, network_bytes
+from forecaster.models.hybrid_pool import Pool, Thinning, build_pool
+from forecaster.models.pooled import COUNTS
+from forecaster.models.pooled_intensity import fit_intensity
+from forecaster.models.pooled_training import events_until
+
+WARM_SHARE = 0.05
+LAST_RATE = 0.01
+LONGEST_GRADIENT = 1.0
+SYMMETRIES = 8
+SMALLEST_SD = 1e-3
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What fixes a pre-training besides its data.
+
+    networks: trained one after the other from seeds of their own; their residuals are averaged. filters, hidden, joined: units of the
+    ConvLSTM, of the dense layer on counts, and of the layer that joins both. rows: days of the pool drawn for one network.
+    """
+
+    circles: int = 300
+    seed: int = 20191026
+    thinning: Thinning = field(default_factory=Thinning)
+    networks: int = 2
+    filters: int = 6
+    hidden: int = 64
+    joined: int = 32
+    rows: int = 200_000
+    epochs: int = 3
+    batch: int = 256
+    learning_rate: float = 3e-3
+
+
+def network_file(number: int) -> str:
+    """The name of a network's file in the artefact."""
+    return f"network-{number}.keras"
+
+
+def pretrain(
+    inputs: Events,
+    catalogue: Events,
+    data_until: date,
+    settings: TrainingSettings,
+    on_circle: Callable[[int], None] = lambda number: None,
+    on_step: Callable[[int, int], None] = lambda done, steps: None,
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Circles, pool, trunk and networks from `inputs` and `catalogue` to `data_until`: (files, record) for
+    `pretrained.write_pretrained`, which also wants the version of the code. `on_step` hears (batches done, batches) over all networks.
+
+    Raises:
+        NotTrainable: too little data.
+    """
+    return train(draw_pool(inputs, catalogue, data_until, settings, on_circle), settings, on_step)
+
+
+def draw_pool(
+    inputs: Events, catalogue: Events, data_until: date, settings: TrainingSettings, on_circle: Callable[[int], None] = lambda number: None
+) -> Pool:
+    """The circles of `settings` and their days to `data_until`; nothing later is looked at.
+
+    Raises:
+        NotTrainable: too few circles with enough target events.
+    """
+    rng = np.random.default_rng(settings.seed)
+    circles = world_circles(events_until(catalogue, data_until), settings.circles, rng)
+    return build_pool(inputs, catalogue, circles, data_until, settings.thinning, rng, on_circle)
+
+
+def train(
+    pool: Pool, settings: TrainingSettings, on_step: Callable[[int, int], None] = lambda done, steps: None
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Trunk and networks of a pool: (files, record) as of `pretrain`."""
+    intensity = fit_intensity(pool.observed.counts, pool.observed.reference, pool.happened, pool.weight)
+    trunk = intensity.probability(pool.observed.counts, pool.observed.reference)
+    numbers = {"background": intensity.background, "columns": list(COUNTS.names), "coefficients": intensity.coefficients.tolist()}
+    files, losses = {TRUNK_FILE: (json.dumps(numbers, indent=1) + "\n").encode()}, []
+    for number in range(settings.networks):
+
+        def told(done: int, steps: int, loss: float, number: int = number) -> None:
+            on_step(number * steps + done, settings.networks * steps)
+
+        network, loss = train_network(pool, trunk, settings.seed + 1000 * number, settings, told)
+        losses.append(loss)
+        files[network_file(number)] = network_bytes(network)
+    described = asdict(settings)
+    described["thinning"]["first_day"] = settings.thinning.first_day.isoformat()
+    return files, {
+        "circles": settings.circles,
+        "seed": settings.seed,
+        "settings": described,
+        "days": len(pool),
+        "target_days": int(pool.happened.sum()),
+        "mean_losses": losses,
+    }
+
+
+def train_network(
+    pool: Pool, trunk: np.ndarray, seed: int, settings: TrainingSettings, tell: Callable[[int, int, float], None] | None = None
+) -> tuple[keras.Model, float]:
+    """(network, mean weighted loss of its last pass): its residual, added to the logits of the probabilities `trunk` (n,), fits the
+    pool. `tell` hears (batch, batches, its loss)."""
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.choice(len(pool), min(settings.rows, len(pool)), replace=False))
+    pool, trunk = pool.take(chosen), trunk[chosen]
+    side, offset = pool.observed.side(trunk), logit(trunk).astype(np.float32)
+    weight = (pool.weight / pool.weight.mean()).astype(np.float32)
+    network = build_network(seed, len(SIDE_COLUMNS), filters=settings.filters, hidden=settings.hidden, joined=settings.joined)
+    network.get_layer("standardise").set_weights([side.mean(axis=0), side.std(axis=0) + SMALLEST_SD])
+    size = min(settings.batch, len(pool))
+    per_pass = len(pool) // size
+    step = descent(network, _falling_rate(settings.learning_rate, settings.epochs * per_pass))
+    losses = np.zeros(settings.epochs * per_pass)
+    done = 0
+    for _ in range(settings.epochs):
+        order = rng.permutation(len(pool))
+        for at in range(0, per_pass * size, size):
+            rows = np.sort(order[at : at + size])
+            patches = turned(pool.observed.patches[rows].astype(np.float32), int(rng.integers(SYMMETRIES)))
+            losses[done] = float(step(patches, side[rows], pool.happened[rows].astype(np.float32), weight[rows], offset[rows]))
+            done += 1
+            if tell:
+                tell(done, len(losses), losses[done - 1])
+    return network, float(losses[-per_pass:].mean())
+
+
+def descent(network: keras.Model, rate: keras.optimizers.schedules.LearningRateSchedule | float) -> Callable[..., tf.Tensor]:
+    """One traced step of Adam: (patches, side, happened, weight, offset) of a batch -> its weighted log loss before the step."""
+    optimiser = keras.optimizers.Adam(rate, clipnorm=LONGEST_GRADIENT)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def step(patches: tf.Tensor, side: tf.Tensor, happened: tf.Tensor, weight: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            logits = network([patches, side], training=True)[:, 0] + offset
+            loss = tf.reduce_mean(weight * tf.nn.sigmoid_cross_entropy_with_logits(happened, logits))
+        variables = network.trainable_variables
+        optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return loss
+
+    return step
+
+
+def turned(patches: np.ndarray, symmetry: int) -> np.ndarray:
+    """The pictures (batch, step, n, n, channel) under one of the square's 8 symmetries."""
+    if symmetry & 1:
+        patches = patches[:, :, ::-1]
+    if symmetry & 2:
+        patches = patches[:, :, :, ::-1]
+    if symmetry & 4:
+        patches = np.swapaxes(patches, 2, 3)
+    return np.ascontiguousarray(patches)
+
+
+def _falling_rate(highest: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    warm = max(1, round(WARM_SHARE * steps))
+    return keras.optimizers.schedules.CosineDecay(0.0, max(steps - warm, 1), alpha=LAST_RATE, warmup_target=highest, warmup_steps=warm)

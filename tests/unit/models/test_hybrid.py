@@ -1,0 +1,264 @@
+"""The hybrid: where it starts, what its training may see, that serving computes what training did. Toys of three circles."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from forecaster.errors import CorruptModel, NotTrainable
+from forecaster.features.circles import circle_recipe
+from forecaster.features.events import NEVER, Events
+from forecaster.features.labels import daily_labels
+from forecaster.features.windows import target_days
+from forecaster.models import climatology, hybrid, pooled, pretrained
+from forecaster.models.base import History, logit, sigmoid
+from forecaster.models.hybrid_inputs import SIDE_COLUMNS, observe
+from forecaster.models.hybrid_network import GridConvLSTM, Predictor, build_network, network_bytes, read_network, ring_shares
+from forecaster.models.hybrid_pool import Thinning, build_pool
+from forecaster.models.hybrid_training import TrainingSettings, pretrain, train_network, turned
+from forecaster.models.pooled_training import PoolSettings, events_until
+from forecaster.models.pooled_training import pretrain as pretrain_pooled
+from forecaster.timewindow import DAY_US
+
+UNTIL = date(1984, 12, 31)
+START = date(1973, 1, 16)
+PLACES = ((10.0, 20.0), (-30.0, 100.0))
+THIN = Thinning(first_day=date(1980, 1, 1), active_share=0.5, quiet_share=0.3)
+SMALL = TrainingSettings(circles=2, thinning=THIN, networks=2, filters=2, hidden=8, joined=8, rows=600, epochs=2, batch=64)
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Events:
+    """Twelve years from 1976 of mainshocks at two places, 30 a year each, every third with five aftershocks within two days."""
+    rng = np.random.default_rng(12)
+    first = 6 * 365 * DAY_US
+    rows = []
+    for latitude, longitude in PLACES:
+        for main in rng.integers(first, first + 12 * 365 * DAY_US, 360):
+            times = [main, *(main + rng.integers(1, 2 * DAY_US, 5) if rng.random() < 1 / 3 else [])]
+            rows += [(time, latitude + rng.normal(0, 0.3), longitude + rng.normal(0, 0.3), 4.5 + rng.exponential(0.4)) for time in times]
+    time, latitude, longitude, magnitude = np.array(sorted(rows)).T
+    origin = time.astype(np.int64)
+    known = origin + rng.integers(0, DAY_US // 2, len(origin))
+    until = np.where(rng.random(len(origin)) < 0.1, known + 10 * DAY_US, NEVER)
+    return Events(origin, known, latitude, longitude, np.full(len(origin), 10.0), magnitude, until)
+
+
+@pytest.fixture(scope="module")
+def circles() -> list:
+    return [circle_recipe(number, *place, 200.0, 4.5) for number, place in enumerate(PLACES)]
+
+
+@pytest.fixture(scope="module")
+def shelf(catalogue, tmp_path_factory) -> Path:
+    """A folder with artefacts of both kinds, trained on the toy to 1984."""
+    folder = tmp_path_factory.mktemp("shelf")
+    files, record = pretrain_pooled(catalogue, catalogue, UNTIL, PoolSettings(circles=2, first_day=THIN.first_day, rounds=5))
+    pretrained.write_pretrained(folder, pooled.KIND, UNTIL, files, record | {"code": "0"})
+    files, record = pretrain(catalogue, catalogue, UNTIL, SMALL)
+    pretrained.write_pretrained(folder, hybrid.KIND, UNTIL, files, record | {"code": "0"})
+    return folder
+
+
+@pytest.fixture
+def on_shelf(shelf, monkeypatch) -> Path:
+    """The package holds these artefacts only."""
+    monkeypatch.setattr(pretrained, "packaged", lambda: shelf)
+    return shelf
+
+
+@pytest.fixture(scope="module")
+def history(catalogue, circles) -> History:
+    days = target_days(circles[0], START, (date(1987, 11, 30) - START).days + 1)
+    happened, _, _ = daily_labels(catalogue, circles[0], days)
+    reference = np.full(len(days), np.nan)
+    first = int(np.searchsorted(days.cut_us, climatology.earliest_issue_us(days.target_ends_us)))
+    reference[first:] = climatology.daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[first:])
+    return History(circles[0], catalogue, catalogue, days, happened, reference)
+
+
+def random_inputs(count: int, seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 1, (count, 9, 5, 5, 4)).astype(np.float32), rng.normal(0, 1, (count, len(SIDE_COLUMNS))).astype(np.float32)
+
+
+def test_an_untrained_network_changes_nothing() -> None:
+    """Its residual is 0 to the last bit, so the blend is the trunk plus the trees' share; a last layer that is drawn fails."""
+    network = build_network(1, len(SIDE_COLUMNS), filters=3, hidden=8, joined=8)
+    residual = Predictor(network).residual(*random_inputs(50))
+    assert np.array_equal(residual, np.zeros(50))
+    start = np.linspace(-6, 3, 50)
+    assert np.array_equal(hybrid.blend(start, start, residual), sigmoid(start))
+
+
+def test_the_matrix_is_a_convolution() -> None:
+    """The same weights in keras.layers.ConvLSTM2D, whose bias is one for all steps, give the same state to 1e-5."""
+    layer = GridConvLSTM(3, seed=2)
+    pictures = random_inputs(6)[0]
+    layer(pictures)
+    other = keras.layers.ConvLSTM2D(3, 3, padding="same")
+    other.build(pictures.shape)
+    kernel, recurrent, bias = layer.get_weights()
+    other.set_weights([kernel, recurrent, bias[0]])
+    assert (bias == bias[0]).all()
+    np.testing.assert_allclose(layer(pictures), other(pictures), atol=1e-5)
+
+
+def test_rings_by_hand() -> None:
+    """Cells of half a radius: centre and its four neighbours lie within .6 (5 cells), the diagonal ones (.707) and those a radius away
+    within 1 (8), the other 12 beyond."""
+    shares = ring_shares(5)
+    assert [np.count_nonzero(shares[..., ring]) for ring in range(3)] == [5, 8, 12]
+    assert shares.sum(axis=(0, 1)) == pytest.approx([1, 1, 1])
+    assert shares[2, 2, 0] == pytest.approx(0.2) and shares[0, 0, 2] == pytest.approx(1 / 12)
+
+
+def test_eight_symmetries_are_all_different() -> None:
+    pictures = np.arange(25, dtype=np.float32).reshape(1, 1, 5, 5, 1)
+    assert len({turned(pictures, symmetry).tobytes() for symmetry in range(8)}) == 8
+    assert np.array_equal(turned(pictures, 0), pictures)
+
+
+def test_weights_undo_the_thinning(catalogue, circles) -> None:
+    """Weights add up to all 2 x 1827 days (1980 to 1984) within three standard errors of the quiet ones, 3 sqrt(3000 x .7 / .3) = 250."""
+    pool = build_pool(catalogue, catalogue, circles, UNTIL, THIN, np.random.default_rng(5))
+    assert pool.weight.sum() == pytest.approx(2 * 1827, abs=250)
+    assert (pool.weight[pool.happened] == 1).all() and len(pool) < 2 * 1827
+
+
+def test_training_sees_what_serving_computes(catalogue, circles, history) -> None:
+    """Every day of a pool that keeps all days, against `observe` on the days of the first circle, all at once and one alone."""
+    keep_all = Thinning(THIN.first_day, 10**9, 1.0, 1.0)
+    pool = build_pool(catalogue, catalogue, circles[:1], UNTIL, keep_all, np.random.default_rng(5)).observed
+    served = (history.days.local_days >= np.datetime64(THIN.first_day)) & (history.days.local_days <= np.datetime64(UNTIL))
+    days, reference = history.days.take(served), history.reference[served]
+    assert np.array_equal(pool.reference, reference)
+    for some in (slice(None), slice(1000, 1001)):
+        seen = observe(catalogue, circles[0], days.take(some), reference[some])
+        np.testing.assert_allclose(pool.counts[some], seen.counts, rtol=1e-6, atol=2e-6)
+        assert np.array_equal(pool.patches[some], seen.patches) and np.array_equal(pool.since[some], seen.since)
+
+
+def test_training_sees_nothing_after_its_last_day_and_is_reproducible(catalogue, shelf) -> None:
+    """With everything from 1985 on taken away, a second training of the same seed gives the same artefact, byte for byte."""
+    past = events_until(catalogue, UNTIL)
+    assert len(past) < len(catalogue)
+    files, record = pretrain(past, past, UNTIL, SMALL)
+    kept = pretrained.load_pretrained(shelf / f"hybrid-{UNTIL}")
+    assert {name: (kept.folder / name).read_bytes() for name in kept.record["files"]} == files
+    assert kept.record | json.loads(json.dumps(record)) == kept.record
+    assert files["network-0.keras"] != files["network-1.keras"]
+
+
+def test_training_lowers_the_loss(catalogue, circles) -> None:
+    """On its own pool, from a trunk that is the climatology alone: the clusters of the toy can be learned."""
+    pool = build_pool(catalogue, catalogue, circles, UNTIL, THIN, np.random.default_rng(5))
+    trunk = pool.observed.reference
+
+    def loss(probability: np.ndarray) -> float:
+        return float(np.average(np.logaddexp(0, np.where(pool.happened, -1, 1) * logit(probability)), weights=pool.weight))
+
+    network, _ = train_network(pool, trunk, 3, replace(SMALL, epochs=6))
+    residual = Predictor(network).residual(pool.observed.patches, pool.observed.side(trunk))
+    assert loss(sigmoid(logit(trunk) + residual)) < loss(trunk) - 0.005
+
+
+def test_the_future_changes_no_forecast(on_shelf, history) -> None:
+    """Events that happen, become known or are withdrawn after the last cut play no part."""
+    model = hybrid.fit(history)
+    days, reference = history.days.take(slice(5000, 5040)), history.reference[5000:5040]
+    cut = days.cut_us[-1]
+    past = history.inputs.take((history.inputs.origin_time_us < cut) & (history.inputs.known_at_us <= cut))
+    past = replace(past, known_until_us=np.where(past.known_until_us > cut, NEVER, past.known_until_us))
+    whole = model.probability(history.inputs, days, reference)
+    assert np.array_equal(whole, model.probability(past, days, reference))
+    assert whole.std() > 0.01
+
+
+def test_one_day_alone_is_forecast_as_among_others(on_shelf, history) -> None:
+    model = hybrid.fit(history)
+    days, reference = history.days.take(slice(5000, 5010)), history.reference[5000:5010]
+    whole = model.probability(history.inputs, days, reference)
+    alone = [model.probability(history.inputs, days.take(slice(day, day + 1)), reference[day : day + 1])[0] for day in range(10)]
+    assert whole == pytest.approx(alone, rel=1e-4)
+
+
+def test_the_blend_is_what_the_parts_say(on_shelf, history) -> None:
+    """With the parts' own functions: trunk, trees and both networks; dropping one of the networks or a share fails."""
+    model = hybrid.fit(history)
+    days, reference = history.days.take(slice(5000, 5040)), history.reference[5000:5040]
+    trunk, networks = hybrid._content(model.pretrained.folder, model.pretrained.sha256)
+    seen = observe(history.inputs, history.recipe, days, reference)
+    start = trunk.probability(seen.counts, reference)
+    residuals = [network.residual(seen.patches, seen.side(start)) for network in networks]
+    assert len(residuals) == 2 and np.abs(residuals[0] - residuals[1]).max() > 1e-4
+    trees = logit(pooled.fit(history).probability(history.inputs, days, reference))
+    expected = (
+        (1 - hybrid.TREES_SHARE) * logit(start) + hybrid.TREES_SHARE * trees + hybrid.NETWORKS_SHARE * (residuals[0] + residuals[1]) / 2
+    )
+    assert logit(model.probability(history.inputs, days, reference)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_no_reference_no_forecast(on_shelf, history) -> None:
+    days = history.days.take(slice(5000, 5002))
+    found = hybrid.fit(history).probability(history.inputs, days, np.array([np.nan, 0.1]))
+    assert np.isnan(found[0]) and 0 < found[1] < 1
+    assert np.isnan(hybrid.fit(history).probability(history.inputs, days, np.full(2, np.nan))).all()
+
+
+def test_networks_that_have_seen_later_days_are_refused(on_shelf, history) -> None:
+    assert hybrid.fit(history.until(np.datetime64("1984-12-31"))).last_data_day == UNTIL
+    with pytest.raises(NotTrainable, match="ends by 1984-12-30"):
+        hybrid.fit(history.until(np.datetime64("1984-12-30")))
+
+
+def test_windows_of_several_days_are_refused(on_shelf, history) -> None:
+    week = history.recipe.model_copy(update={"predict_range_days": 7})
+    with pytest.raises(NotTrainable, match="predict_range_days = 7"):
+        hybrid.fit(replace(history, recipe=week))
+
+
+def test_saved_and_loaded(on_shelf, history, tmp_path) -> None:
+    model = hybrid.fit(history)
+    record = json.loads(json.dumps(model.save(tmp_path)))
+    assert hybrid.load(tmp_path, record, history.recipe) == model
+
+
+@pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"pooled_sha256": "0" * 64}, {"data_until": "1979-12-31"}, {"data_until": None}])
+def test_a_record_that_cannot_be_trusted(on_shelf, history, tmp_path, change) -> None:
+    """Other networks, other trees, an artefact that is not there, no date."""
+    with pytest.raises(CorruptModel):
+        hybrid.load(tmp_path, hybrid.fit(history).save(tmp_path) | change, history.recipe)
+
+
+@pytest.mark.parametrize("name", ["network-0.keras", "trunk.json"])
+def test_files_that_are_no_hybrid(shelf, tmp_path, history, name) -> None:
+    """Hashes fit, content does not: another kind's files under our names."""
+    source = shelf / f"hybrid-{UNTIL}"
+    files = {file: (source / file).read_bytes() for file in ("network-0.keras", "network-1.keras", "trunk.json")}
+    made = pretrained.write_pretrained(tmp_path, hybrid.KIND, UNTIL, files | {name: b"{}"}, {"circles": 1, "seed": 1, "code": "0"})
+    model = hybrid.HybridModel(history.recipe, made, made)
+    with pytest.raises(CorruptModel, match="holds no hybrid"):
+        model.probability(history.inputs, history.days.take(slice(5000, 5001)), np.array([0.1]))
+
+
+def test_a_file_that_carries_code_is_refused(tmp_path) -> None:
+    """Keras's safe mode: a Lambda layer is code."""
+    inputs = keras.Input((3,))
+    keras.Model(inputs, keras.layers.Lambda(lambda x: x * 2)(inputs)).save(tmp_path / "network-0.keras")
+    with pytest.raises(ValueError, match=r"[Ll]ambda"):
+        read_network(tmp_path / "network-0.keras")
+
+
+def test_a_network_survives_its_file(tmp_path) -> None:
+    network = build_network(5, len(SIDE_COLUMNS), filters=2, hidden=4, joined=4)
+    network.get_layer("residual").set_weights([np.ones((4, 1), np.float32), np.ones(1, np.float32)])
+    path = tmp_path / "network-0.keras"
+    path.write_bytes(network_bytes(network))
+    inputs = random_inputs(20)
+    assert np.array_equal(Predictor(read_network(path)).residual(*inputs), Predictor(network).residual(*inputs))
+    assert network_bytes(network) == path.read_bytes()
