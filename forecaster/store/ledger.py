@@ -126,7 +126,7 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
 
 
 def models_of_issue(connection: Connection, forecast_id: str) -> list[dict]:
-    """Every model's forecast of the issue that this forecast is of, itself included, by kind, each with its model's `model_details`.
+    """Every model's forecast of the issue that this forecast is of, itself included, the published one first, each with `model_details`.
 
     Of two rows of a kind the newest; details of the forecast and of the model are parsed, None where there are none.
     """
@@ -134,7 +134,7 @@ def models_of_issue(connection: Connection, forecast_id: str) -> list[dict]:
         "SELECT f.*, m.details AS model_details FROM forecast g "
         "JOIN forecast f USING (recipe_id, target_hash, target_start, mode, issue_time) "
         "LEFT JOIN model m ON m.model_id = f.model_id WHERE g.forecast_id = $id "
-        "QUALIFY row_number() OVER (PARTITION BY f.model_kind ORDER BY f.created_at DESC) = 1 ORDER BY f.model_kind",
+        "QUALIFY row_number() OVER (PARTITION BY f.model_kind ORDER BY f.created_at DESC) = 1 ORDER BY f.published DESC, f.model_kind",
         {"id": forecast_id},
     ).df()
     rows = frame.to_dict("records")
