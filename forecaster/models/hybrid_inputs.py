@@ -2,8 +2,7 @@
 
 The same decayed counts as the pooled trees', each against what the usual rate alone would give, how much the trunk's logit lies above
 the reference's, days since the last large shocks, rates of target days on several time scales against the reference, and the pictures
-of `features.patches`. No place and no absolute rate: nothing to
-know a circle by.
+of `features.patches`. No place.
 """
 
 from dataclasses import dataclass
@@ -62,10 +61,18 @@ class Observed:
 
     def side(self, trunk: np.ndarray) -> np.ndarray:
         """float32 (n, SIDE_COLUMNS), what the networks are told besides pictures, where the trunk gives the probabilities `trunk` (n,)."""
-        rate = rate_of(self.reference)[:, None]
-        relative = np.log((self.counts + HALF_COUNT) / (rate * _TAUS + HALF_COUNT))
+        counts, rates = self._relative()
         excess = logit(trunk) - logit(self.reference)
-        return np.column_stack([relative, excess, self.since, self.rates - np.log(self.reference)[:, None]]).astype(np.float32)
+        return np.column_stack([counts, excess, self.since, rates]).astype(np.float32)
+
+    def table(self) -> np.ndarray:
+        """float32 (n, columns), what the trees see: counts and rates against the reference, and as they are; the reference's logit."""
+        counts, rates = self._relative()
+        return np.column_stack([counts, self.since, rates, self.counts, self.rates, logit(self.reference)]).astype(np.float32)
+
+    def _relative(self) -> tuple[np.ndarray, np.ndarray]:
+        rate = rate_of(self.reference)[:, None]
+        return np.log((self.counts + HALF_COUNT) / (rate * _TAUS + HALF_COUNT)), self.rates - np.log(self.reference)[:, None]
 
 
 def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, counts: np.ndarray | None = None) -> Observed:

@@ -39,7 +39,7 @@ class GridConvLSTM(keras.layers.Layer):
         self.filters = filters
         self.seed = seed
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         steps, size, channels = input_shape[1], input_shape[2], input_shape[-1]
         seeds = (None, None) if self.seed is None else (self.seed, self.seed + 1)
         gates = 4 * self.filters
@@ -95,7 +95,7 @@ class RingMeans(keras.layers.Layer):
         means = keras.ops.einsum("brcf,rcm->bmf", inputs, ring_shares(size))
         return keras.ops.reshape(means, (-1, (len(RINGS) + 1) * filters))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], (len(RINGS) + 1) * input_shape[-1])
 
 

@@ -19,10 +19,11 @@ import tensorflow as tf
 from forecaster.features.circles import world_circles
 from forecaster.features.events import Events
 from forecaster.models.base import logit
-from forecaster.models.hybrid import TRUNK_FILE
+from forecaster.models.hybrid import TREES_FILE, TRUNK_FILE
 from forecaster.models.hybrid_inputs import SIDE_COLUMNS
 from forecaster.models.hybrid_network import build_network, network_bytes
 from forecaster.models.hybrid_pool import Pool, Thinning, build_pool
+from forecaster.models.hybrid_trees import TreeSettings, train_trees
 from forecaster.models.pooled import COUNTS
 from forecaster.models.pooled_intensity import fit_intensity
 from forecaster.models.pooled_training import events_until
@@ -45,14 +46,15 @@ class TrainingSettings:
     circles: int = 300
     seed: int = 20191026
     thinning: Thinning = field(default_factory=Thinning)
-    networks: int = 2
-    filters: int = 6
+    trees: TreeSettings = field(default_factory=TreeSettings)
+    networks: int = 1
+    filters: int = 4
     hidden: int = 64
     joined: int = 32
-    rows: int = 200_000
+    rows: int = 150_000
     epochs: int = 3
-    batch: int = 256
-    learning_rate: float = 3e-3
+    batch: int = 512
+    learning_rate: float = 4e-3
 
 
 def network_file(number: int) -> str:
@@ -68,7 +70,7 @@ def pretrain(
     on_circle: Callable[[int], None] = lambda number: None,
     on_step: Callable[[int, int], None] = lambda done, steps: None,
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Circles, pool, trunk and networks from `inputs` and `catalogue` to `data_until`: (files, record) for
+    """Circles, pool, trunk, trees and networks from `inputs` and `catalogue` to `data_until`: (files, record) for
     `pretrained.write_pretrained`, which also wants the version of the code. `on_step` hears (batches done, batches) over all networks.
 
     Raises:
@@ -93,11 +95,13 @@ def draw_pool(
 def train(
     pool: Pool, settings: TrainingSettings, on_step: Callable[[int, int], None] = lambda done, steps: None
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Trunk and networks of a pool: (files, record) as of `pretrain`."""
+    """Trunk, trees and networks of a pool: (files, record) as of `pretrain`."""
     intensity = fit_intensity(pool.observed.counts, pool.observed.reference, pool.happened, pool.weight)
     trunk = intensity.probability(pool.observed.counts, pool.observed.reference)
     numbers = {"background": intensity.background, "columns": list(COUNTS.names), "coefficients": intensity.coefficients.tolist()}
-    files, losses = {TRUNK_FILE: (json.dumps(numbers, indent=1) + "\n").encode()}, []
+    trees = train_trees(pool.observed, pool.happened, pool.weight, settings.seed, settings.trees)
+    files = {TRUNK_FILE: (json.dumps(numbers, indent=1) + "\n").encode(), TREES_FILE: trees}
+    losses = []
     for number in range(settings.networks):
 
         def told(done: int, steps: int, loss: float, number: int = number) -> None:

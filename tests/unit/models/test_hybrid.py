@@ -14,21 +14,22 @@ from forecaster.features.circles import circle_recipe
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models import climatology, hybrid, pooled, pretrained
+from forecaster.models import climatology, hybrid, pretrained
 from forecaster.models.base import History, logit, sigmoid
 from forecaster.models.hybrid_inputs import SIDE_COLUMNS, observe
 from forecaster.models.hybrid_network import GridConvLSTM, Predictor, build_network, network_bytes, read_network, ring_shares
 from forecaster.models.hybrid_pool import Thinning, build_pool
 from forecaster.models.hybrid_training import TrainingSettings, pretrain, train_network, turned
-from forecaster.models.pooled_training import PoolSettings, events_until
-from forecaster.models.pooled_training import pretrain as pretrain_pooled
+from forecaster.models.hybrid_trees import TreeSettings, tree_logits
+from forecaster.models.pooled_training import events_until
 from forecaster.timewindow import DAY_US
 
 UNTIL = date(1984, 12, 31)
 START = date(1973, 1, 16)
 PLACES = ((10.0, 20.0), (-30.0, 100.0))
 THIN = Thinning(first_day=date(1980, 1, 1), active_share=0.5, quiet_share=0.3)
-SMALL = TrainingSettings(circles=2, thinning=THIN, networks=2, filters=2, hidden=8, joined=8, rows=600, epochs=2, batch=64)
+TREES = TreeSettings(5, TreeSettings().parameters | {"min_child_weight": 20})
+SMALL = TrainingSettings(circles=2, thinning=THIN, trees=TREES, networks=2, filters=2, hidden=8, joined=8, rows=600, epochs=2, batch=64)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +56,8 @@ def circles() -> list:
 
 @pytest.fixture(scope="module")
 def shelf(catalogue, tmp_path_factory) -> Path:
-    """A folder with artefacts of both kinds, trained on the toy to 1984."""
+    """A folder with an artefact trained on the toy to 1984."""
     folder = tmp_path_factory.mktemp("shelf")
-    files, record = pretrain_pooled(catalogue, catalogue, UNTIL, PoolSettings(circles=2, first_day=THIN.first_day, rounds=5))
-    pretrained.write_pretrained(folder, pooled.KIND, UNTIL, files, record | {"code": "0"})
     files, record = pretrain(catalogue, catalogue, UNTIL, SMALL)
     pretrained.write_pretrained(folder, hybrid.KIND, UNTIL, files, record | {"code": "0"})
     return folder
@@ -66,7 +65,7 @@ def shelf(catalogue, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def on_shelf(shelf, monkeypatch) -> Path:
-    """The package holds these artefacts only."""
+    """The package holds this artefact only."""
     monkeypatch.setattr(pretrained, "packaged", lambda: shelf)
     return shelf
 
@@ -140,6 +139,7 @@ def test_training_sees_what_serving_computes(catalogue, circles, history) -> Non
     for some in (slice(None), slice(1000, 1001)):
         seen = observe(catalogue, circles[0], days.take(some), reference[some])
         np.testing.assert_allclose(pool.counts[some], seen.counts, rtol=1e-6, atol=2e-6)
+        np.testing.assert_allclose(pool.rates[some], seen.rates, atol=1e-5)
         assert np.array_equal(pool.patches[some], seen.patches) and np.array_equal(pool.since[some], seen.since)
 
 
@@ -191,14 +191,15 @@ def test_the_blend_is_what_the_parts_say(on_shelf, history) -> None:
     """With the parts' own functions: trunk, trees and both networks; dropping one of the networks or a share fails."""
     model = hybrid.fit(history)
     days, reference = history.days.take(slice(5000, 5040)), history.reference[5000:5040]
-    trunk, networks = hybrid._content(model.pretrained.folder, model.pretrained.sha256)
+    trunk, trees, networks = hybrid._content(model.pretrained.folder, model.pretrained.sha256)
     seen = observe(history.inputs, history.recipe, days, reference)
     start = trunk.probability(seen.counts, reference)
     residuals = [network.residual(seen.patches, seen.side(start)) for network in networks]
     assert len(residuals) == 2 and np.abs(residuals[0] - residuals[1]).max() > 1e-4
-    trees = logit(pooled.fit(history).probability(history.inputs, days, reference))
+    corrected = tree_logits(trees, seen)
+    assert np.abs(corrected - logit(reference)).max() > 1e-4
     expected = (
-        (1 - hybrid.TREES_SHARE) * logit(start) + hybrid.TREES_SHARE * trees + hybrid.NETWORKS_SHARE * (residuals[0] + residuals[1]) / 2
+        (1 - hybrid.TREES_SHARE) * logit(start) + hybrid.TREES_SHARE * corrected + hybrid.NETWORKS_SHARE * (residuals[0] + residuals[1]) / 2
     )
     assert logit(model.probability(history.inputs, days, reference)) == pytest.approx(expected, abs=1e-6)
 
@@ -228,20 +229,20 @@ def test_saved_and_loaded(on_shelf, history, tmp_path) -> None:
     assert hybrid.load(tmp_path, record, history.recipe) == model
 
 
-@pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"pooled_sha256": "0" * 64}, {"data_until": "1979-12-31"}, {"data_until": None}])
+@pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"data_until": "1979-12-31"}, {"data_until": None}])
 def test_a_record_that_cannot_be_trusted(on_shelf, history, tmp_path, change) -> None:
-    """Other networks, other trees, an artefact that is not there, no date."""
+    """Another training, an artefact that is not there, no date."""
     with pytest.raises(CorruptModel):
         hybrid.load(tmp_path, hybrid.fit(history).save(tmp_path) | change, history.recipe)
 
 
-@pytest.mark.parametrize("name", ["network-0.keras", "trunk.json"])
+@pytest.mark.parametrize("name", ["network-0.keras", "trees.ubj", "trunk.json"])
 def test_files_that_are_no_hybrid(shelf, tmp_path, history, name) -> None:
     """Hashes fit, content does not: another kind's files under our names."""
     source = shelf / f"hybrid-{UNTIL}"
-    files = {file: (source / file).read_bytes() for file in ("network-0.keras", "network-1.keras", "trunk.json")}
+    files = {file: (source / file).read_bytes() for file in ("network-0.keras", "network-1.keras", "trees.ubj", "trunk.json")}
     made = pretrained.write_pretrained(tmp_path, hybrid.KIND, UNTIL, files | {name: b"{}"}, {"circles": 1, "seed": 1, "code": "0"})
-    model = hybrid.HybridModel(history.recipe, made, made)
+    model = hybrid.HybridModel(history.recipe, made)
     with pytest.raises(CorruptModel, match="holds no hybrid"):
         model.probability(history.inputs, history.days.take(slice(5000, 5001)), np.array([0.1]))
 
