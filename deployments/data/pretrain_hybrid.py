@@ -2,10 +2,10 @@
 
     python deployments/data/pretrain_hybrid.py --until 2014-12-31 --until 2024-11-16
 
-writes forecaster/models/data/hybrid-<until>/ for each date: pretrained.json, trunk.json and one .keras file for each network. Nothing
-after the date is looked at. The first date serves the evaluation of 2018-2024 and replays; by 2024-12-31, the end of the snapshot, the
-outcomes of days to 2024-11-16 were 45 days old. The pooled trees of the same dates (pretrain_pooled.py) are the hybrid's other half. It
-takes about ten minutes of one core and 2 GB of memory for each date; a GPU is used if there is one.
+writes forecaster/models/data/hybrid-<until>/ for each date: pretrained.json, trunk.json, trees.ubj and network-0.keras. Nothing after the
+date is looked at. The first date serves the evaluation of 2018-2024 and replays; by 2024-12-31, the end of the snapshot, the outcomes of
+days to 2024-11-16 were 45 days old. It takes about seven minutes of one core and 3 GB of memory for each date; a GPU is used if there is
+one (then the last bits of the weights differ).
 
 To try it out in two minutes, elsewhere:
 
@@ -64,7 +64,7 @@ def main() -> int:
     with Progress(*columns) as progress:
         for until in arguments.until:
             circles = progress.add_task(f"circles to {until}", total=arguments.circles)
-            batches = progress.add_task(f"networks to {until}", total=None)
+            batches = progress.add_task(f"trees, then networks to {until}", total=None)
             files, record = pretrain(
                 events,
                 events,

@@ -111,8 +111,8 @@ def test_the_matrix_is_a_convolution() -> None:
 
 
 def test_days_since_a_large_shock_as_known(circles) -> None:
-    """M 6.5 at the centre 100 days before the first cut, known from the second on, withdrawn at the fourth: log(101.1) and log(102.1) on the
-    second and third day, the longest, log(20000.1), on the others. Ignoring `known_at` or `known_until` fails. It is no M 7."""
+    """M 6.5 at the centre 100 days before the first cut, known from the second on, withdrawn at the fourth: log(101.1) and log(102.1) on
+    the second and third day, the longest, log(20000.1), on the others. Ignoring `known_at` or `known_until` fails. It is no M 7."""
     days = target_days(circles[0], date(1980, 1, 1), 4)
     origin = days.cut_us[0] - 100 * DAY_US
     times = (np.array([value]) for value in (origin, days.cut_us[1]))
