@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from forecaster.reports.cautions import cautions, unheard_event
 from forecaster.reports.charts import MapTarget
-from forecaster.reports.contract import DayOutcome, Evaluation, ModelForecast, RecipeForecast, ReportData, SettledCheck
+from forecaster.reports.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
+from forecaster.reports.track_record import evaluation_of, evaluation_verdict, model_line, track_of
 from forecaster.reports.words import (
     NOTABLE,
     Phrase,
@@ -25,13 +26,10 @@ from forecaster.reports.words import (
     probability_phrase,
     ratio_text,
     ratio_to_usual,
-    signed,
     utc_text,
 )
 
 LOUDEST_FIRST = ("replay", "hindcast", "late", "prospective")
-FEW_SETTLED_DAYS = 30
-FEW_HITS = 5
 LISTED_EVENTS = 15
 HEADLINES = 3
 STALE_HOURS = 36.0
@@ -68,7 +66,7 @@ def report_context(data: ReportData, language: str) -> dict[str, Any]:
         "checks": [_check(check, names, language) for check in data.checks],
         "checks_count": _count_checks(data.checks),
         "evaluated": evaluated,
-        "evaluation_verdict": _evaluation_verdict(evaluated),
+        "evaluation_verdict": evaluation_verdict(evaluated),
         "published_models": sum(row["model_kind"] not in (None, "climatology") for row in rows),
         "events": _events(data),
         "events_total": len(data.events),
@@ -148,7 +146,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -
         "level_name": Phrase("level.none" if level is None else "level.itself" if kind == "climatology" else f"level.{level}"),
         "model_kind": kind,
         "model": model_name(kind),
-        "models": [_model(model) for model in recipe.models],
+        "models": [model_line(model) for model in recipe.models],
         "published_reason": recipe.published_reason,
         "model_id": recipe.model_id,
         "mode": recipe.mode,
@@ -157,10 +155,10 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -
         "flags": flags,
         "unheard": unheard,
         "comparison_only": recipe.comparison_only,
-        "track": _track(recipe),
+        "track": track_of(recipe),
         "outcomes": recipe.recent_outcomes,
         "outcomes_title": _outcomes_title(recipe.recent_outcomes),
-        "evaluation": _evaluation(recipe),
+        "evaluation": evaluation_of(recipe),
     }
 
 
@@ -213,86 +211,6 @@ def _lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
         return Phrase("lede.above", {key: notable[0][key] for key in keys})
     count = sum(row["ratio_value"] is not None for row in rows)
     return Phrase("lede.usual", {"count": count, "bound": NOTABLE}) if count else None
-
-
-def _track(recipe: RecipeForecast) -> dict[str, Any] | None:
-    track = recipe.track_record
-    if track is None or track.settled_days <= 0:
-        return None
-    few = track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS
-    return {
-        "days": track.settled_days,
-        "hits": track.hits,
-        "gain": signed(track.information_gain),
-        "low": signed(track.low),
-        "high": signed(track.high),
-        "few": few,
-        "verdict": Phrase("verdict.few") if few else _verdict(track.low, track.high),
-    }
-
-
-def _verdict(low: float | None, high: float | None) -> Phrase:
-    low, high = known(low), known(high)
-    if low is None or high is None:
-        return Phrase("verdict.unknown")
-    if low > 0:
-        return Phrase("verdict.better")
-    return Phrase("verdict.worse" if high < 0 else "verdict.no_difference")
-
-
-def _model(model: ModelForecast) -> dict[str, Any]:
-    """One line of a recipe's details: what this model says, and how it did on days that it never saw."""
-    counted = known(model.expected_count)
-    return {
-        "kind": model.kind,
-        "name": model_name(model.kind),
-        "probability": probability_phrase(model.probability),
-        "published": model.published,
-        "model_id": model.model_id,
-        "count": None if counted is None else f"{counted:.2g}",
-        "count_low": model.count_low,
-        "count_high": model.count_high,
-        "evaluation": None if model.evaluation is None else _figures(model.evaluation),
-    }
-
-
-def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
-    """The test of the published model; where that is the usual rate, of the model that came nearest to taking its place."""
-    tested = [
-        (model.published, gain, model, model.evaluation)
-        for model in recipe.models
-        if model.evaluation is not None and (gain := known(model.evaluation.information_gain)) is not None
-    ]
-    if not tested:
-        return None
-    _, _, chosen, figures = max(tested, key=lambda found: found[:2])
-    return {"kind": chosen.kind, "model": model_name(chosen.kind), "published": chosen.published, **_figures(figures)}
-
-
-def _figures(found: Evaluation) -> dict[str, Any]:
-    auc, loss, usual = known(found.auc), known(found.log_loss), known(found.reference_log_loss)
-    return {
-        "gain": signed(found.information_gain),
-        "low": signed(found.low),
-        "high": signed(found.high),
-        "auc": None if auc is None else f"{auc:.2f}",
-        "days": found.test_days,
-        "target_days": found.target_days,
-        "first_day": found.test_first_day,
-        "last_day": found.test_last_day,
-        "base_rate": probability_phrase(found.base_rate),
-        "loss": None if loss is None else f"{loss:.4f}",
-        "usual_loss": None if usual is None else f"{usual:.4f}",
-        "verdict": _verdict(found.low, found.high),
-    }
-
-
-def _evaluation_verdict(evaluated: Sequence[dict[str, Any]]) -> Phrase:
-    tested = [row for row in evaluated if row["evaluation"]["verdict"].key != "verdict.unknown"]
-    if not tested:
-        return Phrase("evaluation.untested")
-    better = sum(row["evaluation"]["verdict"].key == "verdict.better" for row in tested)
-    return Phrase("evaluation.some" if better else "evaluation.nothing", {"better": better, "count": len(tested)})
 
 
 def _outcomes_title(outcomes: Sequence[DayOutcome]) -> Phrase:

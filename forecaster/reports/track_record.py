@@ -1,0 +1,92 @@
+"""What a report says of a model's record: its settled days, its test on days that it never saw, and the verdict in words. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from forecaster.reports.contract import Evaluation, ModelForecast, RecipeForecast
+from forecaster.reports.words import Phrase, known, model_name, probability_phrase, signed
+
+FEW_SETTLED_DAYS = 30
+FEW_HITS = 5
+
+
+def track_of(recipe: RecipeForecast) -> dict[str, Any] | None:
+    """The record of the published forecasts on settled days; None where none is settled."""
+    track = recipe.track_record
+    if track is None or track.settled_days <= 0:
+        return None
+    few = track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS
+    return {
+        "days": track.settled_days,
+        "hits": track.hits,
+        "gain": signed(track.information_gain),
+        "low": signed(track.low),
+        "high": signed(track.high),
+        "few": few,
+        "verdict": Phrase("verdict.few") if few else _verdict(track.low, track.high),
+    }
+
+
+def _verdict(low: float | None, high: float | None) -> Phrase:
+    low, high = known(low), known(high)
+    if low is None or high is None:
+        return Phrase("verdict.unknown")
+    if low > 0:
+        return Phrase("verdict.better")
+    return Phrase("verdict.worse" if high < 0 else "verdict.no_difference")
+
+
+def model_line(model: ModelForecast) -> dict[str, Any]:
+    """One line of a recipe's details: what this model says, and how it did on days that it never saw."""
+    counted = known(model.expected_count)
+    return {
+        "kind": model.kind,
+        "name": model_name(model.kind),
+        "probability": probability_phrase(model.probability),
+        "published": model.published,
+        "model_id": model.model_id,
+        "count": None if counted is None else f"{counted:.2g}",
+        "count_low": model.count_low,
+        "count_high": model.count_high,
+        "evaluation": None if model.evaluation is None else _figures(model.evaluation),
+    }
+
+
+def evaluation_of(recipe: RecipeForecast) -> dict[str, Any] | None:
+    """The test of the published model; where that is the usual rate, of the model that came nearest to taking its place."""
+    tested = [
+        (model.published, gain, model, model.evaluation)
+        for model in recipe.models
+        if model.evaluation is not None and (gain := known(model.evaluation.information_gain)) is not None
+    ]
+    if not tested:
+        return None
+    _, _, chosen, figures = max(tested, key=lambda found: found[:2])
+    return {"kind": chosen.kind, "model": model_name(chosen.kind), "published": chosen.published, **_figures(figures)}
+
+
+def _figures(found: Evaluation) -> dict[str, Any]:
+    auc, loss, usual = known(found.auc), known(found.log_loss), known(found.reference_log_loss)
+    return {
+        "gain": signed(found.information_gain),
+        "low": signed(found.low),
+        "high": signed(found.high),
+        "auc": None if auc is None else f"{auc:.2f}",
+        "days": found.test_days,
+        "target_days": found.target_days,
+        "first_day": found.test_first_day,
+        "last_day": found.test_last_day,
+        "base_rate": probability_phrase(found.base_rate),
+        "loss": None if loss is None else f"{loss:.4f}",
+        "usual_loss": None if usual is None else f"{usual:.4f}",
+        "verdict": _verdict(found.low, found.high),
+    }
+
+
+def evaluation_verdict(evaluated: Sequence[dict[str, Any]]) -> Phrase:
+    """How many of the tested recipes did better than the usual rate."""
+    tested = [row for row in evaluated if row["evaluation"]["verdict"].key != "verdict.unknown"]
+    if not tested:
+        return Phrase("evaluation.untested")
+    better = sum(row["evaluation"]["verdict"].key == "verdict.better" for row in tested)
+    return Phrase("evaluation.some" if better else "evaluation.nothing", {"better": better, "count": len(tested)})
