@@ -78,7 +78,7 @@ def blend(start: np.ndarray, corrected: np.ndarray, residual: np.ndarray) -> np.
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> HybridModel:
     """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
-    `max_minutes` play no part (on 2011-2017 fine-tuning by region lost).
+    `max_minutes` play no part: there is no fine-tuning by region.
 
     Raises:
         NotTrainable: every artefact has seen later days, or the targets are windows of several days, which the pool has none of.
