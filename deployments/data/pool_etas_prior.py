@@ -7,15 +7,10 @@ To see it work in a minute: --circles 10.
 """
 
 import argparse
-import sys
 from datetime import date
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from pretrain_pooled import snapshot_events
+from pretraining import snapshot_events
 
 from forecaster.models.etas_kernels import NAMES
 from forecaster.models.etas_pooling import pooled_maximum, world_histories

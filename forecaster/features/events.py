@@ -44,6 +44,11 @@ class Events:
         """The same versions, as if each had been known at its origin and for ever: what a final catalogue says in hindsight."""
         return replace(self, known_at_us=self.origin_time_us, known_until_us=np.full(len(self), NEVER))
 
+    def known_before(self, moment_us: int) -> "Events":
+        """The versions of earthquakes before this moment that were known by then, none of them ended by what came later."""
+        kept = self.take((self.origin_time_us < moment_us) & (self.known_at_us <= moment_us))
+        return replace(kept, known_until_us=np.where(kept.known_until_us > moment_us, NEVER, kept.known_until_us))
+
     def visible(self, moment_us: int) -> "Events":
         """The versions that are an input of this issue time."""
         return self.take((self.origin_time_us < moment_us) & (self.known_at_us <= moment_us) & (moment_us < self.known_until_us))

@@ -6,6 +6,7 @@ Every forecast carries it, every skill is measured against it.
 import numpy as np
 
 from forecaster.errors import NotScoreable
+from forecaster.features.windows import TargetDays
 from forecaster.timewindow import DAY_US, from_us
 
 TRAILING_YEARS = 10
@@ -49,6 +50,18 @@ def daily_probability(
     trailing_us = issue - round(TRAILING_YEARS * YEAR_DAYS * DAY_US)
     oldest = np.minimum(np.searchsorted(target_starts_us, trailing_us, side="left"), final)
     return (total[final] - total[oldest] + PRIOR_DAYS * long_term) / (final - oldest + PRIOR_DAYS)
+
+
+def daily_references(happened: np.ndarray, days: TargetDays) -> np.ndarray:
+    """float64 (n,): what `daily_probability` said of each of these consecutive days at its own issue, NaN where that was too early.
+
+    Raises:
+        NotScoreable: it was for every day.
+    """
+    reference = np.full(len(days), np.nan)
+    first = int(np.searchsorted(days.cut_us, earliest_issue_us(days.target_ends_us)))
+    reference[first:] = daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[first:])
+    return reference
 
 
 def earliest_issue_us(target_ends_us: np.ndarray) -> int:

@@ -29,9 +29,8 @@ def world_histories(catalogue: Events, first_day: date, last_day: date, count: i
     for recipe in world_circles(events, count, rng):
         days = target_days(recipe, first_day, (last_day - first_day).days + 1)
         happened = daily_labels(events, recipe, days)[0]
-        first = int(np.searchsorted(days.cut_us, climatology.earliest_issue_us(days.target_ends_us)))
-        reference = climatology.daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[first:])
-        histories.append(History(recipe, events, events, days.take(slice(first, None)), happened[first:], reference))
+        reference = climatology.daily_references(happened, days)
+        histories.append(History(recipe, events, events, days, happened, reference).take(np.isfinite(reference)))
     return histories
 
 

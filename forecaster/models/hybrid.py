@@ -8,7 +8,6 @@ doi:10.1145/2939672.2939785) start from the climatology and never saw the trunk,
 were chosen on 2011-2017. TensorFlow and XGBoost are imported at the first forecast.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -17,15 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.errors import CorruptModel, NotTrainable
+from forecaster.errors import CorruptModel
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.base import History, logit, sigmoid
+from forecaster.models.boosting import load_trees
 from forecaster.models.hybrid_inputs import SIDE_COLUMNS, observe
-from forecaster.models.hybrid_trees import load_trees, tree_logits
+from forecaster.models.hybrid_trees import tree_logits
 from forecaster.models.pooled import COUNTS
-from forecaster.models.pooled_intensity import Intensity
-from forecaster.models.pretrained import Pretrained, first_day_after, newest_before, of_data_until
+from forecaster.models.pooled_intensity import Intensity, read_intensity
+from forecaster.models.pretrained import Pretrained, newest_for, of_identity
 from forecaster.recipe import Recipe
 
 KIND = "hybrid"
@@ -64,11 +64,7 @@ class HybridModel:
 
     def save(self, folder: Path) -> dict[str, Any]:
         """The record that `load` needs; the weights stay in the package, nothing is written."""
-        return {
-            "kind": self.kind,
-            "data_until": self.pretrained.data_until.isoformat(),
-            "sha256": self.pretrained.sha256,
-        }
+        return self.pretrained.identity()
 
 
 def blend(start: np.ndarray, corrected: np.ndarray, residual: np.ndarray) -> np.ndarray:
@@ -78,37 +74,13 @@ def blend(start: np.ndarray, corrected: np.ndarray, residual: np.ndarray) -> np.
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> HybridModel:
     """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
-    `max_minutes` play no part: there is no fine-tuning by region.
-
-    Raises:
-        NotTrainable: every artefact has seen later days, or the targets are windows of several days, which the pool has none of.
-    """
-    recipe, last_day = history.recipe, history.days.local_days[-1].item()
-    if recipe.predict_range_days != 1:
-        raise NotTrainable(f"{recipe.id}: predict_range_days = {recipe.predict_range_days}, the hybrid forecasts single days; use etas")
-    pretrained = newest_before(KIND, first_day_after(last_day))
-    if pretrained is None:
-        raise NotTrainable(
-            f"{recipe.id}: no pre-trained hybrid ends by {last_day}; fit on a later history, or train one "
-            "(deployments/data/pretrain_hybrid.py)"
-        )
-    return HybridModel(recipe, pretrained)
+    `max_minutes` play no part: there is no fine-tuning by region. Raises as `pretrained.newest_for`."""
+    return HybridModel(history.recipe, newest_for(KIND, history))
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> HybridModel:
-    """The model of a record that `save` gave.
-
-    Raises:
-        CorruptModel: the record is none of ours, or its artefacts are not in this installation.
-    """
-    try:
-        until, sha256 = date.fromisoformat(record["data_until"]), record["sha256"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptModel(f"{folder}: no record of a hybrid model ({error!r}); train again") from error
-    pretrained = of_data_until(KIND, until)
-    if pretrained.sha256 != sha256:
-        raise CorruptModel(f"{folder}: made from other weights than the {KIND}-{until} of this installation; train again")
-    return HybridModel(recipe, pretrained)
+    """The model of a record that `save` gave. Raises as `pretrained.of_identity`."""
+    return HybridModel(recipe, of_identity(KIND, folder, record))
 
 
 @lru_cache(maxsize=2)
@@ -117,13 +89,12 @@ def _content(folder: Path, sha256: str) -> tuple[Intensity, Any, tuple[Any, ...]
     from forecaster.models.hybrid_network import Predictor, read_network
 
     try:
-        numbers = json.loads((folder / TRUNK_FILE).read_text(encoding="utf-8"))
-        trunk = Intensity(float(numbers["background"]), np.array(numbers["coefficients"], dtype=np.float64))
+        trunk = read_intensity((folder / TRUNK_FILE).read_bytes(), COUNTS.names)
         trees = load_trees((folder / TREES_FILE).read_bytes())
         networks = [read_network(path) for path in sorted(folder.glob("network-*.keras"))]
         told = {network.input_shape[1][-1] for network in networks}
-    except (ValueError, OSError, KeyError, TypeError) as error:
+    except (ValueError, OSError) as error:
         raise CorruptModel(f"{folder} holds no hybrid of ours ({' '.join(str(error).split())[:200]}); install quakecast again") from error
-    if numbers.get("columns") != list(COUNTS.names) or told != {len(SIDE_COLUMNS)}:
+    if told != {len(SIDE_COLUMNS)}:
         raise CorruptModel(f"{folder}: its inputs are not those of this version ({len(SIDE_COLUMNS)} numbers); install quakecast again")
     return trunk, trees, tuple(Predictor(network) for network in networks)

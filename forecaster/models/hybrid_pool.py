@@ -14,12 +14,10 @@ from forecaster.features.windows import target_days
 from forecaster.models import climatology
 from forecaster.models.hybrid_inputs import Observed, observe
 from forecaster.models.pooled import COUNTS
-from forecaster.models.pooled_training import FIRST_LABEL, events_until
+from forecaster.models.pooled_training import FIRST_LABEL, events_until, kept_share
 from forecaster.recipe import Recipe
 
 WIDEST_RADII = 4.5
-ACTIVE_COLUMNS = [COUNTS.names.index("tau10_ring1_a1"), COUNTS.names.index("tau10_ring2_a1")]
-ACTIVE_COUNT = 3.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def build_pool(
         near = _near(inputs, circle)
         happened, _, _ = daily_labels(_near(catalogue, circle), circle, days)
         counts = decayed_counts(near, circle, days, COUNTS)
-        share = _kept_share(counts, happened, thinning)
+        share = kept_share(counts, happened, thinning)
         kept = np.flatnonzero((rng.random(len(days)) < share) & from_first)
         reference = climatology.daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[kept])
         seen = observe(near, circle, days.take(kept), reference, counts[kept])
@@ -89,10 +87,3 @@ def _near(events: Events, circle: Recipe) -> Events:
     """The events that can play a part, and some more: a band of latitudes, so that fewer distances are measured."""
     reach = WIDEST_RADII * circle.radius_km / KM_PER_DEGREE
     return events.take((events.magnitude >= circle.threshold_mag) & (np.abs(events.latitude_deg - circle.predict_center_lat) <= reach))
-
-
-def _kept_share(counts: np.ndarray, happened: np.ndarray, thinning: Thinning) -> np.ndarray:
-    """float64 (n,): the chance with which each day of a circle enters the pool."""
-    crowd = min(1.0, thinning.targets_a_circle / max(1, int(happened.sum())))
-    quiet = np.where(counts[:, ACTIVE_COLUMNS].sum(axis=1) > ACTIVE_COUNT, thinning.active_share, thinning.quiet_share)
-    return np.where(happened, crowd, quiet * np.sqrt(crowd))

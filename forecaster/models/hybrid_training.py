@@ -6,7 +6,6 @@ a hundredth along a cosine. Reproducible: circles, days, weights, order and turn
 round differently. A GPU is used if TensorFlow finds one.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -23,7 +22,7 @@ from forecaster.models.hybrid import TREES_FILE, TRUNK_FILE
 from forecaster.models.hybrid_inputs import SIDE_COLUMNS
 from forecaster.models.hybrid_network import build_network, network_bytes
 from forecaster.models.hybrid_pool import Pool, Thinning, build_pool
-from forecaster.models.hybrid_trees import TreeSettings, train_trees
+from forecaster.models.hybrid_trees import TreeSettings, fit_trees
 from forecaster.models.pooled import COUNTS
 from forecaster.models.pooled_intensity import fit_intensity
 from forecaster.models.pooled_training import events_until
@@ -98,9 +97,8 @@ def train(
     """Trunk, trees and networks of a pool: (files, record) as of `pretrain`."""
     intensity = fit_intensity(pool.observed.counts, pool.observed.reference, pool.happened, pool.weight)
     trunk = intensity.probability(pool.observed.counts, pool.observed.reference)
-    numbers = {"background": intensity.background, "columns": list(COUNTS.names), "coefficients": intensity.coefficients.tolist()}
-    trees = train_trees(pool.observed, pool.happened, pool.weight, settings.seed, settings.trees)
-    files = {TRUNK_FILE: (json.dumps(numbers, indent=1) + "\n").encode(), TREES_FILE: trees}
+    trees = fit_trees(pool.observed, pool.happened, pool.weight, settings.seed, settings.trees)
+    files = {TRUNK_FILE: intensity.to_json(COUNTS.names), TREES_FILE: trees}
     losses = []
     for number in range(settings.networks):
 

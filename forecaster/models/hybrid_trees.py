@@ -1,7 +1,4 @@
-"""The hybrid's trees: XGBoost from the climatology's logit, without the trunk, so that they err in other places than the networks do.
-
-XGBoost is imported where it is used.
-"""
+"""The hybrid's trees: from the climatology's logit, without the trunk, so that they err in other places than the networks do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from forecaster.models.base import logit
+from forecaster.models.boosting import predict, train_trees
 from forecaster.models.hybrid_inputs import Observed
-
-THREADS = 1
 
 
 @dataclass(frozen=True)
@@ -33,43 +29,12 @@ class TreeSettings:
     )
 
 
-def train_trees(observed: Observed, happened: np.ndarray, weight: np.ndarray, seed: int, settings: TreeSettings) -> bytes:
-    """Trees that start from the reference's logit, as a file's content; the same input gives the same bytes on one machine."""
-    import xgboost
-
-    fixed = {"objective": "binary:logistic", "tree_method": "hist", "base_score": 0.5, "nthread": THREADS, "seed": seed}
-    matrix = xgboost.QuantileDMatrix(
-        observed.table(),
-        happened,
-        weight=weight,
-        base_margin=logit(observed.reference),
-        max_bin=settings.parameters["max_bin"],
-        nthread=THREADS,
-    )
-    trees = xgboost.train(dict(settings.parameters) | fixed, matrix, settings.rounds)
-    return bytes(trees.save_raw("ubj"))
-
-
-def load_trees(content: bytes) -> Any:
-    """The trees (an XGBoost `Booster`) of a file's content.
-
-    Raises:
-        ValueError: it is none.
-    """
-    import xgboost
-
-    trees = xgboost.Booster()
-    try:
-        trees.load_model(bytearray(content))
-    except xgboost.core.XGBoostError as error:
-        raise ValueError(f"no trees: {' '.join(str(error).split())[:150]}") from error
-    trees.set_param({"nthread": THREADS})
-    return trees
+def fit_trees(observed: Observed, happened: np.ndarray, weight: np.ndarray, seed: int, settings: TreeSettings) -> bytes:
+    """Trees that start from the reference's logit, as a file's content."""
+    start = logit(observed.reference)
+    return train_trees(observed.table(), happened, weight, start, rounds=settings.rounds, seed=seed, parameters=settings.parameters)
 
 
 def tree_logits(trees: Any, observed: Observed) -> np.ndarray:
     """float64 (n,): the reference's logit, corrected by the trees."""
-    import xgboost
-
-    matrix = xgboost.DMatrix(observed.table(), base_margin=logit(observed.reference), nthread=THREADS)
-    return np.asarray(trees.predict(matrix, output_margin=True), dtype=np.float64)
+    return predict(trees, observed.table(), logit(observed.reference), as_logit=True)

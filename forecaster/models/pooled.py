@@ -5,7 +5,6 @@ doi:10.1145/2939672.2939785) start from its logit and add what it misses. Both c
 is trained or calibrated: on 2011-2017 a calibration by region lost. XGBoost is imported at the first forecast.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -14,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.errors import CorruptModel, NotTrainable
+from forecaster.errors import CorruptModel
 from forecaster.features.decayed_counts import CountSettings, decayed_counts
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.base import History, logit
-from forecaster.models.pooled_intensity import Intensity, rate_of
-from forecaster.models.pretrained import Pretrained, first_day_after, newest_before, of_data_until
+from forecaster.models.boosting import load_trees, predict
+from forecaster.models.pooled_intensity import Intensity, rate_of, read_intensity
+from forecaster.models.pretrained import Pretrained, newest_for, of_identity
 from forecaster.recipe import Recipe
 
 KIND = "pooled"
@@ -50,44 +50,18 @@ class PooledModel:
 
     def save(self, folder: Path) -> dict[str, Any]:
         """The record that `load` needs; the trees stay in the package, nothing is written."""
-        return {"kind": self.kind, "data_until": self.last_data_day.isoformat(), "sha256": self.pretrained.sha256}
+        return self.pretrained.identity()
 
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> PooledModel:
     """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
-    `max_minutes` play no part.
-
-    Raises:
-        NotTrainable: every artefact has seen later days, or the targets are windows of several days, which the pool has none of.
-    """
-    last_day = history.days.local_days[-1].item()
-    if history.recipe.predict_range_days != 1:
-        raise NotTrainable(
-            f"{history.recipe.id}: predict_range_days = {history.recipe.predict_range_days}: the pooled model knows single days; use etas"
-        )
-    pretrained = newest_before(KIND, first_day_after(last_day))
-    if pretrained is None:
-        raise NotTrainable(
-            f"{history.recipe.id}: no pre-trained pooled model ends by {last_day}; fit on a later history, or train one "
-            "(deployments/data/pretrain_pooled.py)"
-        )
-    return PooledModel(history.recipe, pretrained)
+    `max_minutes` play no part. Raises as `pretrained.newest_for`."""
+    return PooledModel(history.recipe, newest_for(KIND, history))
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> PooledModel:
-    """The model of a record that `save` gave.
-
-    Raises:
-        CorruptModel: the record is none of ours, or its artefact is not in this installation.
-    """
-    try:
-        until, sha256 = date.fromisoformat(record["data_until"]), record["sha256"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptModel(f"{folder}: no record of a pooled model ({error!r}); train again") from error
-    pretrained = of_data_until(KIND, until)
-    if pretrained.sha256 != sha256:
-        raise CorruptModel(f"{folder}: made from other trees than the {KIND}-{until} of this installation; train again")
-    return PooledModel(recipe, pretrained)
+    """The model of a record that `save` gave. Raises as `pretrained.of_identity`."""
+    return PooledModel(recipe, of_identity(KIND, folder, record))
 
 
 def pooled_probability(pretrained: Pretrained, inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray) -> np.ndarray:
@@ -107,11 +81,8 @@ def pooled_probability(pretrained: Pretrained, inputs: Events, recipe: Recipe, d
 
 def boosted(trees: Any, intensity: Intensity, counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """float64 (n,): the probability of the intensity, corrected by the trees (an XGBoost `Booster`)."""
-    import xgboost
-
     trunk = intensity.probability(counts, reference)
-    matrix = xgboost.DMatrix(tree_features(counts, reference, trunk), base_margin=logit(trunk), nthread=1)
-    return np.asarray(trees.predict(matrix), dtype=np.float64)
+    return predict(trees, tree_features(counts, reference, trunk), logit(trunk))
 
 
 def tree_features(counts: np.ndarray, reference: np.ndarray, trunk: np.ndarray) -> np.ndarray:
@@ -132,17 +103,9 @@ def tree_features(counts: np.ndarray, reference: np.ndarray, trunk: np.ndarray) 
 @lru_cache(maxsize=4)
 def _content(folder: Path, sha256: str) -> tuple[Intensity, Any]:
     """Intensity and trees of an artefact whose files were checked; `sha256` makes another training another entry."""
-    import xgboost
-
     try:
-        numbers = json.loads((folder / INTENSITY_FILE).read_text(encoding="utf-8"))
-        intensity = Intensity(float(numbers["background"]), np.array(numbers["coefficients"], dtype=np.float64))
-        trees = xgboost.Booster()
-        trees.load_model(bytearray((folder / TREES_FILE).read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, xgboost.core.XGBoostError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CorruptModel(f"{folder} holds no pooled trees ({reason}); install quakecast again") from error
-    if intensity.coefficients.shape != (len(COUNTS.names),) or numbers.get("columns") != list(COUNTS.names):
-        raise CorruptModel(f"{folder}: its counts are not those of this version ({len(COUNTS.names)}); install quakecast again")
-    trees.set_param({"nthread": 1})
+        intensity = read_intensity((folder / INTENSITY_FILE).read_bytes(), COUNTS.names)
+        trees = load_trees((folder / TREES_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise CorruptModel(f"{folder} holds no pooled trees ({' '.join(str(error).split())[:200]}); install quakecast again") from error
     return intensity, trees

@@ -7,6 +7,8 @@ doi:10.1080/01621459.1988.10478560) whose kernel of time, distance and magnitude
 above the threshold one table does for all targets. The likelihood of yes or no on days is maximised over the pool.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +35,28 @@ class Intensity:
         """float64 (n,): of the target on days with these `counts` (n, counts) and reference probabilities (n,); NaN stays NaN."""
         mu = self.background * rate_of(reference) + counts.astype(np.float64) @ self.coefficients
         return -np.expm1(-np.maximum(mu, TINY))
+
+    def to_json(self, columns: Sequence[str]) -> bytes:
+        """A file's content, which names the `columns` of the counts; `read_intensity` reads it."""
+        numbers = {"background": self.background, "columns": list(columns), "coefficients": self.coefficients.tolist()}
+        return (json.dumps(numbers, indent=1) + "\n").encode()
+
+
+def read_intensity(content: bytes, columns: Sequence[str]) -> Intensity:
+    """The intensity of a file's content.
+
+    Raises:
+        ValueError: it is none, or one of other columns than `columns`.
+    """
+    try:
+        numbers = json.loads(content)
+        intensity = Intensity(float(numbers["background"]), np.array(numbers["coefficients"], dtype=np.float64))
+        named = list(numbers["columns"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no intensity: {error!r}") from error
+    if named != list(columns) or intensity.coefficients.shape != (len(columns),):
+        raise ValueError(f"its counts are not the {len(columns)} of this version")
+    return intensity
 
 
 def rate_of(probability: np.ndarray) -> np.ndarray:

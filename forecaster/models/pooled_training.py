@@ -1,10 +1,9 @@
 """Training of the pooled trees: circles around the world, their days thinned with weights, the intensity, the trees."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
 from forecaster.models import climatology
 from forecaster.models.base import logit
+from forecaster.models.boosting import train_trees
 from forecaster.models.pooled import COUNTS, INTENSITY_FILE, TREES_FILE, tree_features
 from forecaster.models.pooled_intensity import Intensity, fit_intensity
 from forecaster.recipe import Recipe
@@ -24,6 +24,19 @@ from forecaster.timewindow import DAY_US
 FIRST_LABEL = date(1973, 1, 16)
 ACTIVE_COLUMNS = [COUNTS.names.index("tau10_ring1_a1"), COUNTS.names.index("tau10_ring2_a1")]
 ACTIVE_COUNT = 3.0
+
+
+class Thinning(Protocol):
+    """Which days of a circle a pool keeps, as said in `PoolSettings`."""
+
+    @property
+    def targets_a_circle(self) -> int: ...
+
+    @property
+    def active_share(self) -> float: ...
+
+    @property
+    def quiet_share(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,7 @@ def build_pool(
     for number, circle in enumerate(circles):
         happened, _, _ = daily_labels(catalogue, circle, days)
         counts = decayed_counts(inputs, circle, days, COUNTS)
-        share = _kept_share(counts, happened, settings)
+        share = kept_share(counts, happened, settings)
         kept = np.flatnonzero((rng.random(len(days)) < share) & from_first)
         reference = climatology.daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[kept])
         parts.append((counts[kept], reference, happened[kept], (1.0 / share[kept]).astype(np.float32), np.full(len(kept), number)))
@@ -116,23 +129,13 @@ def train(pool: Pool, settings: PoolSettings) -> tuple[Intensity, dict[str, byte
     Raises:
         NotTrainable: the pool lacks days with or without the target.
     """
-    import xgboost
-
     intensity = fit_intensity(pool.counts, pool.reference, pool.happened, pool.weight)
     trunk = intensity.probability(pool.counts, pool.reference)
-    matrix = xgboost.QuantileDMatrix(
-        tree_features(pool.counts, pool.reference, trunk),
-        pool.happened,
-        weight=pool.weight,
-        base_margin=logit(trunk),
-        max_bin=settings.trees["max_bin"],
-        nthread=1,
+    features = tree_features(pool.counts, pool.reference, trunk)
+    trees = train_trees(
+        features, pool.happened, pool.weight, logit(trunk), rounds=settings.rounds, seed=settings.seed, parameters=settings.trees
     )
-    fixed = {"objective": "binary:logistic", "tree_method": "hist", "base_score": 0.5, "nthread": 1, "seed": settings.seed}
-    trees = xgboost.train(dict(settings.trees) | fixed, matrix, settings.rounds)
-    numbers = {"background": intensity.background, "columns": list(COUNTS.names), "coefficients": intensity.coefficients.tolist()}
-    text = json.dumps(numbers, indent=1) + "\n"
-    return intensity, {INTENSITY_FILE: text.encode(), TREES_FILE: bytes(trees.save_raw("ubj"))}
+    return intensity, {INTENSITY_FILE: intensity.to_json(COUNTS.names), TREES_FILE: trees}
 
 
 def pretrain(
@@ -158,8 +161,8 @@ def pretrain(
     }
 
 
-def _kept_share(counts: np.ndarray, happened: np.ndarray, settings: PoolSettings) -> np.ndarray:
-    """float64 (n,): the probability with which each day of a circle enters the pool."""
-    crowd = min(1.0, settings.targets_a_circle / max(1, int(happened.sum())))
-    quiet = np.where(counts[:, ACTIVE_COLUMNS].sum(axis=1) > ACTIVE_COUNT, settings.active_share, settings.quiet_share)
+def kept_share(counts: np.ndarray, happened: np.ndarray, thinning: Thinning) -> np.ndarray:
+    """float64 (n,): the probability with which each day of a circle, with `counts` (n, 72), enters a pool."""
+    crowd = min(1.0, thinning.targets_a_circle / max(1, int(happened.sum())))
+    quiet = np.where(counts[:, ACTIVE_COLUMNS].sum(axis=1) > ACTIVE_COUNT, thinning.active_share, thinning.quiet_share)
     return np.where(happened, crowd, quiet * np.sqrt(crowd))

@@ -13,7 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from forecaster.errors import CorruptModel, NotWritable
+from forecaster.errors import CorruptModel, NotTrainable, NotWritable
+from forecaster.models.base import History
 
 FORMAT = 1
 RECORD_FILE = "pretrained.json"
@@ -40,6 +41,10 @@ class Pretrained:
         """Of the files' own hashes, by name: another training has another one."""
         return _digest(json.dumps(self.record["files"], sort_keys=True).encode())
 
+    def identity(self) -> dict[str, Any]:
+        """What a model directory keeps of it, JSON-able: `of_identity` finds it again. The weights stay in the package."""
+        return {"kind": self.kind, "data_until": self.data_until.isoformat(), "sha256": self.sha256}
+
 
 def packaged() -> Path:
     """Where the artefacts of the package lie."""
@@ -59,6 +64,40 @@ def newest_before(kind: str, day: date, folder: Path | None = None) -> Pretraine
     """
     fitting = [(until, path) for until, path in _dated(kind, folder or packaged()) if first_day_after(until) <= day]
     return load_pretrained(max(fitting)[1]) if fitting else None
+
+
+def newest_for(kind: str, history: History) -> Pretrained:
+    """The newest artefact of `kind` that has seen nothing after the last day of `history`.
+
+    Raises:
+        NotTrainable: every artefact has seen later days, or the targets are windows of several days, which the pools have none of.
+    """
+    recipe, last_day = history.recipe, history.days.local_days[-1].item()
+    if recipe.predict_range_days != 1:
+        raise NotTrainable(f"{recipe.id}: predict_range_days = {recipe.predict_range_days}, {kind} forecasts single days; use etas")
+    found = newest_before(kind, first_day_after(last_day))
+    if found is None:
+        raise NotTrainable(
+            f"{recipe.id}: no pre-trained {kind} ends by {last_day}; fit on a later history, or train one "
+            f"(deployments/data/pretrain_{kind}.py)"
+        )
+    return found
+
+
+def of_identity(kind: str, folder: Path, record: Mapping[str, Any]) -> Pretrained:
+    """The artefact that the model directory `folder` was made with, by its `record`.
+
+    Raises:
+        CorruptModel: the record is none of ours, or its artefact is not in this installation.
+    """
+    try:
+        until, sha256 = date.fromisoformat(record["data_until"]), record["sha256"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptModel(f"{folder}: no record of a {kind} model ({error!r}); train again") from error
+    found = of_data_until(kind, until)
+    if found.sha256 != sha256:
+        raise CorruptModel(f"{folder}: made from another {kind}-{until} than that of this installation; train again")
+    return found
 
 
 def of_data_until(kind: str, data_until: date, folder: Path | None = None) -> Pretrained:

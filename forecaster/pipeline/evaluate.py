@@ -19,7 +19,7 @@ from forecaster.models.base import FittedModel
 from forecaster.models.kinds import Kind, kind_named
 from forecaster.pipeline.evaluate_plan import Arm, EvaluateOptions, FitPlan, check_plan, plan_fits
 from forecaster.pipeline.evaluate_results import Part, ResultFolder, arrays_sha256, events_sha256, sha256_of
-from forecaster.pipeline.evaluate_world import World, known_before
+from forecaster.pipeline.evaluate_world import World
 from forecaster.pipeline.history import check_admissible
 from forecaster.pipeline.known import Known
 from forecaster.recipe import Recipe
@@ -164,7 +164,7 @@ def _model(world: World, kind: Kind, fit: FitPlan, keys: dict[str, Any], options
 def _probability(world: World, arm: Arm, model: FittedModel, served: np.ndarray) -> np.ndarray:
     """float64 (days served,), checked: a model that says what is no probability is a bug, not a failure to be noted."""
     days = world.history.take(served)
-    inputs = known_before(world.inputs(arm.inputs), int(days.days.cut_us[-1]))
+    inputs = world.inputs(arm.inputs).known_before(int(days.days.cut_us[-1]))
     probability = np.asarray(model.probability(inputs, days.days, days.reference), dtype=np.float64)
     if probability.shape != (len(days.days),) or not ((probability >= 0) & (probability <= 1)).all():
         raise ValueError(

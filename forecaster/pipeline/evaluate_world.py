@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from forecaster.errors import NotScoreable, NotTrainable
-from forecaster.features.events import NEVER, Events
+from forecaster.features.events import Events
 from forecaster.models.base import History
 from forecaster.pipeline.evaluate_plan import EvaluateOptions
 from forecaster.pipeline.evaluate_results import events_sha256
@@ -18,13 +18,6 @@ from forecaster.timewindow import to_us
 from forecaster.verification.sequences import in_sequence
 
 ZONES_DIFFER = 1  # days by which the local days of a place may end before the catalogue's last UTC day
-
-
-def known_before(events: Events, moment_us: int) -> Events:
-    """The versions of earthquakes before `moment_us` that were known by then, none of them ended by what came later."""
-    kept = events.take((events.origin_time_us < moment_us) & (events.known_at_us <= moment_us))
-    ends = np.where(kept.known_until_us > moment_us, NEVER, kept.known_until_us)
-    return replace(kept, known_until_us=ends)
 
 
 class World:
@@ -60,7 +53,7 @@ class World:
     def inputs_sha256(self, name: str, moment_us: int) -> str:
         """Of what these inputs hold at this moment; worked out once."""
         if (name, moment_us) not in self._sha256:
-            self._sha256[name, moment_us] = events_sha256(known_before(self.inputs(name), moment_us))
+            self._sha256[name, moment_us] = events_sha256(self.inputs(name).known_before(moment_us))
         return self._sha256[name, moment_us]
 
     @cached_property
@@ -77,7 +70,7 @@ class World:
         days = self.history.until(np.datetime64(until))
         if not len(days.days):
             raise NotTrainable(f"{self.recipe.id}: no day up to {until} to fit on, outcomes begin on {self.history.days.first_day}")
-        inputs_then = known_before(self.inputs(inputs), int(days.days.cut_us[-1]))
+        inputs_then = self.inputs(inputs).known_before(int(days.days.cut_us[-1]))
         return replace(days, inputs=inputs_then, catalogue=self.training_catalogue(days))
 
     def training_catalogue(self, history: History) -> Events:

@@ -6,7 +6,6 @@ from datetime import timedelta
 import numpy as np
 
 from forecaster.errors import NotTrainable
-from forecaster.features.events import NEVER
 from forecaster.models import climatology
 from forecaster.models.base import FittedModel, History
 from forecaster.models.spans import purge_days
@@ -26,9 +25,7 @@ def history_of(recipe: Recipe, known: Known) -> History:
     """
     labelled = labelled_days(recipe, known)
     days = labelled.days
-    reference = np.full(len(days), np.nan)
-    first = int(np.searchsorted(days.cut_us, climatology.earliest_issue_us(days.target_ends_us)))
-    reference[first:] = climatology.daily_probability(labelled.happened, days.target_starts_us, days.target_ends_us, days.cut_us[first:])
+    reference = climatology.daily_references(labelled.happened, days)
     return History(recipe, known.inputs, known.events, days, labelled.happened, reference)
 
 
@@ -63,10 +60,9 @@ def split_for_validation(history: History) -> tuple[History, History]:
 
 
 def _cut(history: History) -> History:
-    issued_us, ended_us = int(history.days.cut_us[-1]), int(history.days.target_ends_us[-1])
-    inputs = history.inputs.take((history.inputs.origin_time_us < issued_us) & (history.inputs.known_at_us <= issued_us))
-    inputs = replace(inputs, known_until_us=np.where(inputs.known_until_us > issued_us, NEVER, inputs.known_until_us))
-    return replace(history, inputs=inputs, catalogue=history.catalogue.take(history.catalogue.origin_time_us < ended_us))
+    inputs = history.inputs.known_before(int(history.days.cut_us[-1]))
+    judged = history.catalogue.origin_time_us < history.days.target_ends_us[-1]
+    return replace(history, inputs=inputs, catalogue=history.catalogue.take(judged))
 
 
 def check_admissible(model: FittedModel, recipe: Recipe, first_day: np.datetime64) -> None:

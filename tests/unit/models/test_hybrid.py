@@ -14,10 +14,9 @@ import pytest
 
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.circles import circle_recipe
-from forecaster.features.events import NEVER, Events
-from forecaster.features.labels import daily_labels
+from forecaster.features.events import Events
 from forecaster.features.windows import target_days
-from forecaster.models import climatology, hybrid, pretrained
+from forecaster.models import hybrid, pretrained
 from forecaster.models.base import History, logit, sigmoid
 from forecaster.models.hybrid_inputs import SIDE_COLUMNS, observe
 from forecaster.models.hybrid_network import GridConvLSTM, Predictor, build_network, network_bytes, read_network, ring_shares
@@ -26,9 +25,9 @@ from forecaster.models.hybrid_training import TrainingSettings, pretrain, train_
 from forecaster.models.hybrid_trees import TreeSettings, tree_logits
 from forecaster.models.pooled_training import events_until
 from forecaster.timewindow import DAY_US
+from tests.support.clustered_world import clustered_events, history_until
 
 UNTIL = date(1984, 12, 31)
-START = date(1973, 1, 16)
 PLACES = ((10.0, 20.0), (-30.0, 100.0))
 THIN = Thinning(first_day=date(1980, 1, 1), active_share=0.5, quiet_share=0.3)
 TREES = TreeSettings(5, TreeSettings().parameters | {"min_child_weight": 20})
@@ -38,18 +37,17 @@ SMALL = TrainingSettings(circles=2, thinning=THIN, trees=TREES, networks=2, filt
 @pytest.fixture(scope="module")
 def catalogue() -> Events:
     """Twelve years from 1976 of mainshocks at two places, 30 a year each, every third with five aftershocks within two days."""
-    rng = np.random.default_rng(12)
-    first = 6 * 365 * DAY_US
-    rows = []
-    for latitude, longitude in PLACES:
-        for main in rng.integers(first, first + 12 * 365 * DAY_US, 360):
-            times = [main, *(main + rng.integers(1, 2 * DAY_US, 5) if rng.random() < 1 / 3 else [])]
-            rows += [(time, latitude + rng.normal(0, 0.3), longitude + rng.normal(0, 0.3), 4.5 + rng.exponential(0.4)) for time in times]
-    time, latitude, longitude, magnitude = np.array(sorted(rows)).T
-    origin = time.astype(np.int64)
-    known = origin + rng.integers(0, DAY_US // 2, len(origin))
-    until = np.where(rng.random(len(origin)) < 0.1, known + 10 * DAY_US, NEVER)
-    return Events(origin, known, latitude, longitude, np.full(len(origin), 10.0), magnitude, until)
+    return clustered_events(
+        PLACES,
+        np.random.default_rng(12),
+        first_year=6,
+        years=12,
+        mainshocks=360,
+        clustered_share=1 / 3,
+        aftershocks=5,
+        within_days=2,
+        known_within_us=DAY_US // 2,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +73,7 @@ def on_shelf(shelf, monkeypatch) -> Path:
 
 @pytest.fixture(scope="module")
 def history(catalogue, circles) -> History:
-    days = target_days(circles[0], START, (date(1987, 11, 30) - START).days + 1)
-    happened, _, _ = daily_labels(catalogue, circles[0], days)
-    reference = np.full(len(days), np.nan)
-    first = int(np.searchsorted(days.cut_us, climatology.earliest_issue_us(days.target_ends_us)))
-    reference[first:] = climatology.daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[first:])
-    return History(circles[0], catalogue, catalogue, days, happened, reference)
+    return history_until(catalogue, circles[0], date(1987, 11, 30))
 
 
 def random_inputs(count: int, seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -188,8 +181,7 @@ def test_the_future_changes_no_forecast(on_shelf, history) -> None:
     model = hybrid.fit(history)
     days, reference = history.days.take(slice(5000, 5040)), history.reference[5000:5040]
     cut = days.cut_us[-1]
-    past = history.inputs.take((history.inputs.origin_time_us < cut) & (history.inputs.known_at_us <= cut))
-    past = replace(past, known_until_us=np.where(past.known_until_us > cut, NEVER, past.known_until_us))
+    past = history.inputs.known_before(cut)
     whole = model.probability(history.inputs, days, reference)
     assert np.array_equal(whole, model.probability(past, days, reference))
     assert whole.std() > 0.01

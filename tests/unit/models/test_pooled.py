@@ -11,17 +11,17 @@ import pytest
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.circles import circle_recipe
 from forecaster.features.decayed_counts import decayed_counts
-from forecaster.features.events import NEVER, Events
+from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models import climatology, pooled, pretrained
+from forecaster.models import pooled, pretrained
 from forecaster.models.base import History
 from forecaster.models.pooled_intensity import Intensity, fit_intensity, rate_of
 from forecaster.models.pooled_training import Pool, PoolSettings, build_pool, events_until, pretrain, train
 from forecaster.timewindow import DAY_US
+from tests.support.clustered_world import clustered_events, history_until
 
 UNTIL = date(1990, 12, 31)
-START = date(1973, 1, 16)
 SMALL = PoolSettings(circles=3, first_day=date(1980, 1, 1), rounds=5)
 PLACES = ((10.0, 20.0), (-30.0, 100.0), (50.0, -150.0))
 
@@ -29,18 +29,17 @@ PLACES = ((10.0, 20.0), (-30.0, 100.0), (50.0, -150.0))
 @pytest.fixture(scope="module")
 def catalogue() -> Events:
     """Twenty years to 1993 of mainshocks at three places, 25 a year each, every fourth with four aftershocks within three days."""
-    rng = np.random.default_rng(11)
-    first = 3 * 365 * DAY_US
-    rows = []
-    for latitude, longitude in PLACES:
-        for main in rng.integers(first, first + 20 * 365 * DAY_US, 500):
-            times = [main, *(main + rng.integers(1, 3 * DAY_US, 4) if rng.random() < 0.25 else [])]
-            rows += [(time, latitude + rng.normal(0, 0.3), longitude + rng.normal(0, 0.3), 4.5 + rng.exponential(0.4)) for time in times]
-    time, latitude, longitude, magnitude = np.array(sorted(rows)).T
-    origin = time.astype(np.int64)
-    known = origin + rng.integers(0, 5 * DAY_US, len(origin))
-    until = np.where(rng.random(len(origin)) < 0.1, known + 10 * DAY_US, NEVER)
-    return Events(origin, known, latitude, longitude, np.full(len(origin), 10.0), magnitude, until)
+    return clustered_events(
+        PLACES,
+        np.random.default_rng(11),
+        first_year=3,
+        years=20,
+        mainshocks=500,
+        clustered_share=0.25,
+        aftershocks=4,
+        within_days=3,
+        known_within_us=5 * DAY_US,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +65,7 @@ def on_shelf(shelf, monkeypatch) -> Path:
 
 @pytest.fixture(scope="module")
 def history(catalogue, circles) -> History:
-    days = target_days(circles[0], START, (date(1992, 11, 30) - START).days + 1)
-    happened, _, _ = daily_labels(catalogue, circles[0], days)
-    reference = np.full(len(days), np.nan)
-    first = int(np.searchsorted(days.cut_us, climatology.earliest_issue_us(days.target_ends_us)))
-    reference[first:] = climatology.daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[first:])
-    return History(circles[0], catalogue, catalogue, days, happened, reference)
+    return history_until(catalogue, circles[0], date(1992, 11, 30))
 
 
 def test_intensity_by_hand() -> None:
@@ -144,8 +138,7 @@ def test_the_future_changes_no_forecast(on_shelf, history) -> None:
     model = pooled.fit(history)
     days, reference = history.days.take(slice(6900, 6950)), history.reference[6900:6950]
     cut = days.cut_us[-1]
-    past = history.inputs.take((history.inputs.origin_time_us < cut) & (history.inputs.known_at_us <= cut))
-    past = replace(past, known_until_us=np.where(past.known_until_us > cut, NEVER, past.known_until_us))
+    past = history.inputs.known_before(cut)
     assert np.array_equal(model.probability(history.inputs, days, reference), model.probability(past, days, reference))
 
 
