@@ -138,7 +138,7 @@ lock() {
     find_uv || die "uv is needed to compile the requirements, and could not be installed"
     mkdir -p requirements
     compile uv --group lock "$@"
-    compile dev pyproject.toml --extra cpu --extra tensorboard --group dev "$@"
+    compile dev pyproject.toml --extra cpu --extra tensorboard --extra dask --group dev "$@"
     compile cpu pyproject.toml --extra cpu --group build -c requirements/dev.txt "$@"
     compile gpu pyproject.toml --extra gpu --group build -c requirements/dev.txt "$@"
 }
