@@ -1,0 +1,208 @@
+"""A real Prefect server on a real PostgreSQL of the system: schedules yield runs, a process worker does one, a dump restores.
+
+PostgreSQL refuses to run as root and reads nothing below pytest's private folder, so it has a short folder of its own, a Unix socket and
+no TCP port. The server speaks on loopback. sqlalchemy 2.1 would silently yield no Scheduled runs (both were tried).
+"""
+
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+PREFECT = Path(sys.executable).with_name("prefect")
+TOKYO_MORNING = "50 6 * * *"
+FLOW = """
+from prefect import flow
+
+@flow
+def hello(name: str = "nobody"):
+    print(f"hello {name}")
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_home() -> None:
+    """Takes the place of the folder's own test server: these tests start another."""
+
+
+def pg_tool(name: str) -> str:
+    """A program of PostgreSQL: from Debian's versioned folder or the PATH."""
+    versioned = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]))
+    found = str(versioned[-1]) if versioned else shutil.which(name)
+    if found is None:
+        pytest.skip(f"PostgreSQL's {name} is not installed (make system-deps)")
+    return found
+
+
+def pg_user() -> str | None:
+    """Whom the database runs as: ourselves, or postgres or nobody where we are root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in ("postgres", "nobody") if name in names)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[SimpleNamespace]:
+    """A PostgreSQL of its own: folder (with the socket), url for Prefect, run(tool, *arguments)."""
+    initdb, user = pg_tool("initdb"), pg_user()
+    folder = Path(tempfile.mkdtemp(prefix="quakecast-pg-", dir="/tmp"))
+    folder.chmod(0o755)
+    data, who = folder / "data", {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+    if user:
+        shutil.chown(folder, user)
+
+    def run(tool: str, *arguments: object) -> str:
+        command = [pg_tool(tool), *map(str, arguments)]
+        done = subprocess.run(
+            command, cwd=folder, text=True, capture_output=True, timeout=60, env={"PGHOST": str(folder), "LC_ALL": "C"}, **who
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("initdb", "-D", data, "-U", "quakecast", "--auth=trust", "--encoding=UTF8", "--no-sync")
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+    start = [pg_tool("pg_ctl"), "-D", str(data), "-w", "-o", options, "-l", str(folder / "log"), "start"]
+    subprocess.run(start, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60, **who)
+    try:
+        run("createdb", "-U", "quakecast", "prefect")
+        yield SimpleNamespace(folder=folder, url=f"postgresql+asyncpg://quakecast@/prefect?host={folder}", run=run, initdb=initdb)
+    finally:
+        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def environment(database, tmp_path_factory) -> dict[str, str]:
+    """Of every process of Prefect here: its own home, its own database, no telemetry."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = tmp_path_factory.mktemp("prefect-on-postgres")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "QUAKECAST_"))}
+    return kept | {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_API_DATABASE_CONNECTION_URL": database.url,
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+@pytest.fixture(scope="module")
+def api(environment) -> Iterator[Callable[..., Any]]:
+    """A running server: api(method, path, document) -> the answer's document."""
+    port = environment["PREFECT_API_URL"].rpartition(":")[2].partition("/")[0]
+    with started([PREFECT, "server", "start", "--host", "127.0.0.1", "--port", port], environment, "server") as log:
+        wait_for(lambda: ask(environment, "GET", "/health"), 60, log)
+        yield lambda *request: ask(environment, *request)
+
+
+class started:
+    """A process of Prefect with its log, ended with its children at the end of the block."""
+
+    def __init__(self, command: list[Any], environment: dict[str, str], name: str) -> None:
+        self.command, self.environment = [str(part) for part in command], environment
+        self.log = Path(environment["PREFECT_HOME"]) / f"{name}.log"
+
+    def __enter__(self) -> Path:
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self.command, cwd=self.log.parent, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        return self.log
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, 9)
+            self.process.wait(15)
+
+
+def ask(environment: dict[str, str], method: str, path: str, document: object = None) -> Any:
+    """One request to the server's API."""
+    body = None if document is None else json.dumps(document).encode()
+    request = urllib.request.Request(environment["PREFECT_API_URL"] + path, body, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def wait_for(told: Callable[[], Any], seconds: float, log: Path) -> Any:
+    """The first true answer of `told`; the end of the log where none comes."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            if answer := told():
+                return answer
+        time.sleep(0.3)
+    raise AssertionError(f"nothing within {seconds} s\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def test_cron_yields_scheduled_runs_a_worker_does_one_and_a_dump_restores(api, environment, database, tmp_path):
+    (tmp_path / "hello.py").write_text(FLOW)
+    log = Path(environment["PREFECT_HOME"]) / "server.log"
+    flow_id = api("POST", "/flows/", {"name": "hello"})["id"]
+    api("POST", "/work_pools/", {"name": "quakecast", "type": "process", "base_job_template": process_template()})
+    deployment = {
+        "name": "daily",
+        "flow_id": flow_id,
+        "work_pool_name": "quakecast",
+        "entrypoint": "hello.py:hello",
+        "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(tmp_path)}}],
+        "schedules": [{"active": True, "schedule": {"cron": TOKYO_MORNING, "timezone": "Asia/Tokyo"}}],
+    }
+    deployment_id = api("POST", "/deployments/", deployment)["id"]
+    scheduled = {"deployments": {"id": {"any_": [deployment_id]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    runs = wait_for(lambda: api("POST", "/flow_runs/filter", scheduled), 20, log)
+    assert {run["expected_start_time"][11:19] for run in runs} == {"21:50:00"}  # 06:50 of Tokyo, nine hours ahead of UTC all year
+    assert len({run["expected_start_time"] for run in runs}) == len(runs) >= 3
+
+    made = api("POST", f"/deployments/{deployment_id}/create_flow_run", {"parameters": {"name": "quake"}, "state": {"type": "SCHEDULED"}})
+    with started([PREFECT, "worker", "start", "--pool", "quakecast", "--name", "one"], environment, "worker") as worker_log:
+        ended = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+        done = wait_for(lambda: (run := api("GET", f"/flow_runs/{made['id']}"))["state_type"] in ended and run, 60, worker_log)
+    assert done["state_type"] == "COMPLETED", worker_log.read_text(errors="replace")[-3000:]
+
+    count = (
+        "psql",
+        "-U",
+        "quakecast",
+        "-At",
+        "-c",
+        "SELECT count(*), count(*) FILTER (WHERE state_type = 'COMPLETED') FROM flow_run",
+        "-d",
+    )
+    dump = database.folder / "prefect.dump"
+    database.run("pg_dump", "-U", "quakecast", "-Fc", "-f", dump, "prefect")
+    database.run("createdb", "-U", "quakecast", "restored")
+    database.run("pg_restore", "-U", "quakecast", "--exit-on-error", "-d", "restored", dump)
+    restored = database.run(*count, "restored").strip().split("|")
+    assert int(restored[0]) >= 4 and restored[1] == "1"
+
+
+def process_template() -> dict[str, Any]:
+    """The job template of a process pool, as `prefect work-pool create --type process` would send it."""
+    from prefect.workers.process import ProcessWorker
+
+    return ProcessWorker.get_default_base_job_template()
