@@ -57,7 +57,7 @@ types: install ## mypy
 imports: install ## which module may import which
 	@"$(PY)" .venv/bin/lint-imports --no-logo
 
-system-deps: ## Chromium and a Japanese font, by apt-get (root or sudo)
+system-deps: ## Chromium, a Japanese font and PostgreSQL, by apt-get (root or sudo)
 	@deployments/bootstrap.sh system-deps
 
 live-check: install ## the USGS client against the real service (never in CI)

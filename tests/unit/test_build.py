@@ -150,7 +150,7 @@ def test_system_packages_without_root_or_sudo_are_named_in_one_line(checkout: Pa
     script(tools / "id", "echo 1000")
     answer = bootstrap(checkout, tools, "system-deps")
     assert answer.returncode == 1
-    assert answer.stderr == "quakecast: not root and no sudo; ask for: apt-get install chromium fonts-ipafont-gothic\n"
+    assert answer.stderr == "quakecast: not root and no sudo; ask for: apt-get install chromium fonts-ipafont-gothic postgresql\n"
 
 
 @pytest.mark.parametrize("home", ["/dev/null/home", "{tmp}"])
