@@ -16,6 +16,7 @@ QuakecastError
 +-- ModelError
 |   +-- CorruptModel          a model directory that cannot be trusted
 |   +-- NotTrainable          too few target days, or no coverage
+|   +-- RecipeChanged         a fit of a recipe that has changed or gone meanwhile
 +-- NotScoreable              the catalogue has not been read for this recipe
 +-- DeliveryError
     +-- DeliveryRefused       permanent: do not retry
@@ -91,6 +92,10 @@ class CorruptModel(ModelError):
 
 
 class NotTrainable(ModelError):
+    pass
+
+
+class RecipeChanged(ModelError):
     pass
 
 

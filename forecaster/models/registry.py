@@ -1,7 +1,8 @@
 """Model directories: `<models>/<recipe_id>/<model_id>/` with `model.json` and whatever weights its kind writes, never as a pickle.
 
-A directory is written under a temporary name and renamed, so that it is there whole or not at all. `model.json` says what was fitted on
-what, and carries the SHA-256 of every other file; nothing is loaded that does not match it.
+Where a model is fitted need not be where it is kept: `pack_model` gives a directory's content, `place_model` writes it under a temporary
+name and renames it, so that it is there whole or not at all. `model.json` says what was fitted on what, and carries the SHA-256 of every
+other file; nothing is loaded that does not match it.
 """
 
 import hashlib
@@ -51,8 +52,7 @@ class StoredModel:
         return str(self.record["model_id"])
 
 
-def save_model(
-    models: Path,
+def pack_model(
     recipe: Recipe,
     fitted: FittedModel,
     *,
@@ -60,8 +60,10 @@ def save_model(
     seed: int,
     code_version: str,
     scores: Mapping[str, Any] | None = None,
-) -> StoredModel:
-    """Write the directory of `fitted` under `models` and give it back, loaded; one that is there under the same id is replaced.
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """(record, files): the directory of `fitted` as it travels, content by path, with the record that its model.json holds.
+
+    It is loaded once, to see that it can be; nothing is kept here.
 
     The id is `<recipe>-<kind>-<day of data_as_of>-<8 hex>`, the hash being of all that fixes the model: recipe, data, seed, and the record
     that its kind gave, but for what it tells under "training" of how it came about.
@@ -72,14 +74,12 @@ def save_model(
         scores: what the caller measured; values that are not finite become null.
 
     Raises:
-        NotWritable: the folder cannot be written.
+        NotWritable: the folder for temporary files cannot be written.
+        CorruptModel: what the model wrote cannot be loaded.
     """
-    folder = models / recipe.id
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder, ignore_cleanup_errors=True) as temporary:
-            made = Path(temporary) / "made"
-            made.mkdir()
+        with tempfile.TemporaryDirectory(prefix="quakecast-model-", ignore_cleanup_errors=True) as temporary:
+            made = Path(temporary)
             record = {
                 "format": FORMAT,
                 "kind": fitted.kind,
@@ -92,24 +92,52 @@ def save_model(
             }
             fixed = record | {"record": {key: value for key, value in record["record"].items() if key != "training"}}
             digest = hashlib.sha256(json.dumps(fixed, sort_keys=True, allow_nan=False).encode()).hexdigest()
-            name = f"{recipe.id}-{fitted.kind}-{data_as_of:%Y%m%d}-{digest[:8]}"
             record |= {
-                "model_id": name,
+                "model_id": f"{recipe.id}-{fitted.kind}-{data_as_of:%Y%m%d}-{digest[:8]}",
                 "files": _file_hashes(made),
                 "scores": _finite(scores or {}),
                 "versions": {"quakecast": code_version, **_library_versions()},
             }
             text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
             (made / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
-            target = folder / name
+            load_model(made, recipe)
+            return record, {name: (made / name).read_bytes() for name in [*record["files"], RECORD_FILE]}
+    except OSError as error:
+        raise NotWritable(
+            f"cannot write a model of kind {fitted.kind} under {tempfile.gettempdir()}: {error.strerror or error}; free some space "
+            "there, or set TMPDIR to a folder that can be written"
+        ) from error
+
+
+def place_model(models: Path, files: Mapping[str, bytes]) -> Path:
+    """Put a packed directory in its place under `models`, whole or not at all; one that is there under the same id is replaced.
+
+    Raises:
+        CorruptModel: a file is not what the record says, or would lie outside the directory; nothing is written.
+        NotWritable: the folder cannot be written.
+    """
+    record = _parsed_record(files.get(RECORD_FILE, b""), "a model that arrived", "train it again")
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name != RECORD_FILE}
+    parts = [record["recipe_id"], record["model_id"], *(part for name in files for part in name.split("/"))]
+    if found != record["files"] or any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts):
+        raise CorruptModel(f"{record['model_id']} did not arrive as it was sent: its files are not those of its record; train it again")
+    folder = models / record["recipe_id"]
+    target = folder / record["model_id"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder, ignore_cleanup_errors=True) as temporary:
+            made = Path(temporary) / "made"
+            for name, content in files.items():
+                (made / name).parent.mkdir(parents=True, exist_ok=True)
+                (made / name).write_bytes(content)
             if target.exists():
                 target.rename(Path(temporary) / "replaced")
             made.rename(target)
     except OSError as error:
         raise NotWritable(
-            f"cannot write a model of kind {fitted.kind} under {folder}: {error.strerror or error}; choose a folder that can be written"
+            f"cannot write a model of kind {record['kind']} under {folder}: {error.strerror or error}; choose a folder that can be written"
         ) from error
-    return load_model(target, recipe)
+    return target
 
 
 def load_model(directory: Path, recipe: Recipe) -> StoredModel:
@@ -148,15 +176,23 @@ def _read_record(directory: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CorruptModel(f"{directory} has no {RECORD_FILE}; delete the folder and train again")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise CorruptModel(f"{path} is not readable JSON ({error}); delete the folder and train again") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise CorruptModel(f"{path} cannot be read ({error.strerror}); delete the folder and train again") from error
+    return _parsed_record(content, str(path), "delete the folder and train again")
+
+
+def _parsed_record(content: bytes, where: str, remedy: str) -> dict[str, Any]:
+    try:
+        record = json.loads(content.decode("utf-8"))
+    except ValueError as error:
+        raise CorruptModel(f"{where} is not readable JSON ({error}); {remedy}") from error
     if not isinstance(record, dict):
-        raise CorruptModel(f"{path} is not an object; delete the folder and train again")
+        raise CorruptModel(f"{where} is not an object; {remedy}")
     if record.get("format") != FORMAT:
-        raise CorruptModel(f"{path} is of format {record.get('format')!r}, this version reads format {FORMAT}; train again")
+        raise CorruptModel(f"{where} is of format {record.get('format')!r}, this version reads format {FORMAT}; train again")
     if wrong := [key for key, form in RECORD_KEYS.items() if not isinstance(record.get(key), form)]:
-        raise CorruptModel(f"{path} lacks {', '.join(wrong)}; delete the folder and train again")
+        raise CorruptModel(f"{where} lacks {', '.join(wrong)}; {remedy}")
     return record
 
 

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.models import registry
 from forecaster.pipeline import champion
 from forecaster.pipeline.predict import predict
 from forecaster.pipeline.train import TrainOptions, train_recipes
@@ -221,7 +220,7 @@ def test_a_model_that_has_seen_the_day_is_refused(home):
     store, settings, recipe, _ = home
     for moment, last, allowed in ((NOW, date(2023, 12, 29), True), (NOW + timedelta(hours=1), date(2023, 12, 30), False)):
         toy = toy_models.Toy("etas", 0.9, 0.1, last)
-        saved = registry.save_model(settings.models, recipe, toy, data_as_of=NOW, seed=1, code_version="0")
+        saved = toy_models.save(settings.models, recipe, toy, data_as_of=NOW)
         row = {"model_id": saved.model_id, "recipe_id": recipe.id, "kind": "etas", "recipe_hash": recipe.recipe_hash, "decision": ""}
         row |= {"directory": f"{recipe.id}/{saved.model_id}", "data_as_of": NOW, "created_at": NOW, "details": {}, "code_version": "0"}
         with store.transaction() as connection:

@@ -10,7 +10,6 @@ from jsonschema import Draft202012Validator
 
 from forecaster.clock import Clock
 from forecaster.errors import NotWritable
-from forecaster.models import registry
 from forecaster.pipeline.export import export
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import predict
@@ -48,7 +47,7 @@ def made_job(settings, recipes) -> Job:
     chosen = [recipes["tokyo-m45"], recipes["istanbul"]]
     toy, known = toy_models.Toy("etas", 0.2, 0.1, date(2023, 10, 1)), datetime(2023, 12, 1, tzinfo=UTC)
     details = {"summary": SCORES | CURVES | DATES, "evaluation": {"information_gain": 0.1}}
-    saved = registry.save_model(settings.models, recipes["tokyo-m45"], toy, data_as_of=known, seed=1, code_version="0", scores=details)
+    saved = toy_models.save(settings.models, recipes["tokyo-m45"], toy, data_as_of=known, scores=details)
     row = {"model_id": saved.model_id, "recipe_id": "tokyo-m45", "kind": "etas", "recipe_hash": recipes["tokyo-m45"].recipe_hash}
     row |= {"directory": f"tokyo-m45/{saved.model_id}", "data_as_of": known, "decision": "", "details": details, "created_at": known}
     with store.transaction() as connection:

@@ -12,8 +12,8 @@ import pytest
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, pairs_between
-from forecaster.models import kinds
-from forecaster.models.base import History
+from forecaster.models import kinds, registry
+from forecaster.models.base import FittedModel, History
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
@@ -73,6 +73,12 @@ def put_in_place(patch: pytest.MonkeyPatch) -> None:
     """Let `etas`, `pooled` and `hybrid` (which never fits) be toys as long as the patch lasts."""
     for name, fitter in {"etas": "fit_follower", "pooled": "fit_rate", "hybrid": "fit_nothing"}.items():
         patch.setitem(kinds.KINDS, name, kinds.Kind(name, "tests.support.toy_models", fitter))
+
+
+def save(models: Path, recipe: Recipe, model: FittedModel, **options: Any) -> registry.StoredModel:
+    """Pack a model, put it in its place under `models`, and load it from there."""
+    _, files = registry.pack_model(recipe, model, **({"seed": 1, "code_version": "0"} | options))
+    return registry.load_model(registry.place_model(models, files), recipe)
 
 
 def _fit(kind: str, history: History, high: float, low: float) -> Toy:

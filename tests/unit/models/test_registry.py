@@ -25,7 +25,7 @@ def toys(monkeypatch):
 
 def save(folder, recipe, model=None, **options):
     model = model or toy_models.Toy("etas", 0.9, 0.1, LAST)
-    return registry.save_model(folder, recipe, model, **({"data_as_of": AS_OF, "seed": 7, "code_version": "1.2.3"} | options))
+    return toy_models.save(folder, recipe, model, **({"data_as_of": AS_OF, "seed": 7, "code_version": "1.2.3"} | options))
 
 
 @pytest.fixture

@@ -1,0 +1,264 @@
+"""One region's training in two halves: a fit, which only reads and may run anywhere, and what the one writer makes of it."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecaster.errors import BadInput, ModelError, NotScoreable, NotTrainable, RecipeChanged
+from forecaster.models import registry
+from forecaster.models.base import FittedModel, History
+from forecaster.models.kinds import kind_named
+from forecaster.pipeline import champion
+from forecaster.pipeline.history import check_admissible, history_of, split_for_validation
+from forecaster.pipeline.judge import judge
+from forecaster.pipeline.known import Known, load_known
+from forecaster.recipe import Recipe
+from forecaster.settings import Settings, code_version
+from forecaster.store import champions
+from forecaster.store.database import Connection, Store
+
+FEWEST_MINUTES = 0.1
+NEURAL = "convlstm"
+
+Teller = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Limits of a training run. `max_minutes` is per recipe, `total_minutes` for all of them together.
+
+    max_epochs, tensorboard: of the ConvLSTM alone; without `max_minutes`, `max_epochs` lifts the recipe's limit of time.
+    """
+
+    max_minutes: float | None = None
+    max_epochs: int | None = None
+    evaluate_only: bool = False
+    tensorboard: Path | None = None
+    total_minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A fitted model as it travels: its row of the table `model`, and its directory as {path there: content}."""
+
+    row: dict[str, Any]
+    files: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class RegionFit:
+    """What the fits of one recipe gave, nothing of it stored yet; plain values, which can be sent to another process.
+
+    incumbent, decision: the champion that the kinds were compared with, and what the rule makes of it.
+    models: by kind, those that serve. failed: by kind, why one is missing. evaluated: by kind, how its evaluation fit did.
+    """
+
+    recipe_id: str
+    recipe_hash: str
+    as_of: datetime
+    incumbent: champion.Champion
+    decision: champion.Decision
+    models: dict[str, PackedModel]
+    failed: dict[str, str]
+    evaluated: dict[str, dict]
+
+
+@dataclass
+class _Fits:
+    """What the fits of one recipe gave, by kind."""
+
+    said: dict[str, np.ndarray] = field(default_factory=dict)
+    details: dict[str, dict] = field(default_factory=dict)
+    served: dict[str, FittedModel] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def fit_region(
+    source: Store,
+    recipe: Recipe,
+    as_of: datetime,
+    options: TrainOptions,
+    minutes: float | None,
+    tell: Teller = lambda what: None,
+    *,
+    incumbent: champion.Champion | None = None,
+    known: Known | None = None,
+) -> RegionFit:
+    """Fit every kind of the recipe on what was known at `as_of`, judge each, compare them; nothing is written but temporary files.
+
+    Args:
+        source: where to read from; it need not be the store that is written.
+        minutes: for all fits together; None for no limit.
+        tell: called with a line when a fit begins.
+        incumbent: the champion to compare with. Where it is given, nothing that a store holds of champions and track records plays a part.
+        known: the catalogue as known at `as_of`, where the caller has it already.
+
+    Raises:
+        NotScoreable: the catalogue has not been read for this recipe.
+        NotTrainable: too few target days to judge by, or every kind failed.
+    """
+    history = history_of(recipe, load_known(source, as_of) if known is None else known)
+    fitting, validation = split_for_validation(history)
+    fits = _fit_all(fitting, validation, history, options, minutes, tell)
+    if recipe.models and not (fits.said or fits.served):
+        raise NotTrainable("; ".join(f"{kind}: {reason}" for kind, reason in fits.failed.items()))
+    aside: set[str] = set()
+    if incumbent is None:
+        with source.transaction() as connection:
+            incumbent = champion.champion_at(connection, recipe, as_of)
+            aside = champion.barred(connection, recipe, set(fits.served))
+            aside |= {kind for kind in fits.served if champion.fails(champion.record(connection, recipe, kind, as_of))}
+    decision = _compare(recipe, incumbent, validation, fits, aside)
+    packed = {kind: _packed(recipe, as_of, model, fits, decision) for kind, model in fits.served.items()}
+    return RegionFit(recipe.id, recipe.recipe_hash, as_of, incumbent, decision, packed, fits.failed, fits.details)
+
+
+def store_region(store: Store, settings: Settings, recipe: Recipe, fit: RegionFit) -> dict[str, Any]:
+    """Put the models of a fit in their places and the decision in force; returns {champion, decision, models: rows by kind}.
+
+    Directories come first, then the rows in one transaction: killed between, at most a directory is left that no row names. The same fit
+    again changes nothing. Where the champion has changed since the fit compared with it, the kind that is champion now stays.
+
+    Raises:
+        RecipeChanged: the fit is of another recipe than this one is now; nothing is stored.
+        CorruptModel: a model did not arrive whole. NotWritable: the models folder cannot be written.
+    """
+    if (fit.recipe_id, fit.recipe_hash) != (recipe.id, recipe.recipe_hash):
+        raise RecipeChanged(
+            f"{recipe.id}: the recipe changed while it was trained ({fit.recipe_id} {fit.recipe_hash[:12]} was fitted, it is now "
+            f"{recipe.recipe_hash[:12]}); nothing of that fit is stored, it will be trained again"
+        )
+    rows = {kind: packed.row for kind, packed in fit.models.items()}
+    for packed in fit.models.values():
+        registry.place_model(settings.models, packed.files)
+    with store.transaction() as connection:
+        for row in rows.values():
+            champions.add_model(connection, row)
+        reason = _appoint(connection, recipe, fit, rows)
+        published = champion.champion_at(connection, recipe, fit.as_of)
+    return {"champion": published.kind, "decision": reason, "models": rows}
+
+
+def _compare(recipe: Recipe, incumbent: champion.Champion, validation: History, fits: _Fits, aside: set[str]) -> champion.Decision:
+    """What the rule says of the judged kinds; those `aside` neither stay nor come into office."""
+    kind = incumbent.kind if incumbent.kind in set(recipe.models) - aside else champion.CLIMATOLOGY
+    usable = np.isfinite(validation.reference)
+    return champion.compare(
+        recipe,
+        kind,
+        validation.days.local_days[usable],
+        validation.happened[usable],
+        validation.reference[usable],
+        {name: said[usable] for name, said in fits.said.items()},
+        set(fits.served) - aside,
+    )
+
+
+def _appoint(connection: Connection, recipe: Recipe, fit: RegionFit, rows: dict[str, dict]) -> str:
+    """Put the decision in force: a new kind, a fresh fit of the old one, or the climatology where the champion has expired; says why."""
+    decided, reason, numbers = fit.decision.kind, fit.decision.reason, fit.decision.numbers
+    present = champion.champion_at(connection, recipe, fit.as_of)
+    if decided in rows and present.model_id == rows[decided]["model_id"]:
+        return reason
+    if present != fit.incumbent or champion.barred(connection, recipe, {decided}):
+        decided, numbers = present.kind, {}
+        reason = f"{decided} stays published: the others were compared with {fit.incumbent.kind}, and that was changed meanwhile"
+    if decided in rows:
+        chosen = champion.Champion(decided, rows[decided]["model_id"])
+    elif decided == champion.CLIMATOLOGY:
+        chosen = champion.Champion(champion.CLIMATOLOGY, None)
+    else:
+        chosen, expired = champion.standing(connection, recipe, fit.as_of)
+        if expired is not None:
+            champion.appoint(connection, recipe, chosen, fit.as_of, "rule", expired, {})
+        return reason
+    fresh = f"fresh fit of the champion's kind; {reason}" if decided == present.kind and chosen != present else reason
+    champion.appoint(connection, recipe, chosen, fit.as_of, "rule", fresh, numbers)
+    return reason
+
+
+def _packed(recipe: Recipe, as_of: datetime, fitted: FittedModel, fits: _Fits, decision: champion.Decision) -> PackedModel:
+    """A served fit, with its row of the table `model`."""
+    details = {**fits.details.get(fitted.kind, {}), "compared": decision.numbers.get("gains", {}).get(fitted.kind)}
+    record, files = registry.pack_model(recipe, fitted, data_as_of=as_of, seed=recipe.seed, code_version=code_version(), scores=details)
+    row = {
+        "model_id": record["model_id"],
+        "recipe_id": recipe.id,
+        "kind": fitted.kind,
+        "recipe_hash": recipe.recipe_hash,
+        "directory": f"{recipe.id}/{record['model_id']}",
+        "data_as_of": as_of,
+        "decision": decision.said.get(fitted.kind) or fits.failed.get(fitted.kind, "the champion's kind"),
+        "details": record["scores"],
+        "created_at": as_of,
+        "code_version": code_version(),
+    }
+    return PackedModel(row, files)
+
+
+def _fit_all(fitting: History, validation: History, history: History, options: TrainOptions, minutes: float | None, tell: Teller) -> _Fits:
+    """Both fits of every kind of the recipe, in its order; each has its share of what is left of the minutes."""
+    recipe, fits = history.recipe, _Fits()
+    for kind in recipe.models:
+        with suppress(BadInput):  # told when it is to be fitted
+            import_module(kind_named(kind).module)  # seconds that are no training
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    turns = 1 if options.evaluate_only else 2
+    for done, kind in enumerate(recipe.models):
+        if deadline is not None and time.monotonic() >= deadline:
+            fits.failed[kind] = f"not fitted: the {minutes:g} minutes of {recipe.id} were used up; allow more (--max-minutes)"
+            continue
+        turns_left = turns * (len(recipe.models) - done)
+        judged: FittedModel | None = None
+        try:
+            judged = _fit(kind, "evaluation", fitting, _share(deadline, turns_left), options, tell, options.max_epochs)
+            check_admissible(judged, recipe, validation.days.local_days[0])
+            fits.said[kind], fits.details[kind] = judge(judged, history.inputs, validation, fitting.days.first_day)
+        except (ModelError, NotScoreable, BadInput) as error:
+            fits.failed[kind] = f"not judged: {error}"
+        if options.evaluate_only:
+            continue
+        try:
+            fits.served[kind] = _fit(kind, "served", history, _share(deadline, turns_left - 1), options, tell, _epochs(options, judged))
+        except (ModelError, NotScoreable, BadInput) as error:
+            fits.failed[kind] = f"not fitted: {error}"
+    return fits
+
+
+def _fit(
+    kind: str, name: str, history: History, minutes: float | None, options: TrainOptions, tell: Teller, max_epochs: int | None
+) -> FittedModel:
+    """One fit, the "evaluation" or the "served" one."""
+    tell(f"{kind}, {name} fit")
+    if kind != NEURAL:
+        return kind_named(kind).fit(history, max_minutes=minutes)
+    return import_module(kind_named(kind).module).fit(
+        history,
+        max_minutes=minutes,
+        max_epochs=max_epochs,
+        on_epoch=lambda epoch: tell(f"{kind}, {name} fit, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
+        tensorboard_dir=options.tensorboard / history.recipe.id / name if options.tensorboard else None,
+    )
+
+
+def _epochs(options: TrainOptions, judged: Any) -> int | None:
+    """The network that serves is trained for no more epochs than the one that was judged, where a limit had cut that."""
+    if judged is None or judged.kind != NEURAL:
+        return options.max_epochs
+    return judged.training["epochs"] if judged.training["reason"] in ("budget", "max_epochs") else options.max_epochs
+
+
+def _share(deadline: float | None, turns_left: int) -> float | None:
+    """Minutes for the next of `turns_left` fits: about twice an equal part of what is left, since most fits take less than theirs; the last
+    kind shares evenly between its two. None where there is no limit."""
+    if deadline is None:
+        return None
+    part = 1 / turns_left if turns_left <= 2 else 2 / (turns_left + 1)
+    return max((deadline - time.monotonic()) / 60 * part, FEWEST_MINUTES)
