@@ -141,6 +141,7 @@ lock() {
     compile dev pyproject.toml --extra cpu --extra tensorboard --extra dask --group dev "$@"
     compile cpu pyproject.toml --extra cpu --group build -c requirements/dev.txt "$@"
     compile gpu pyproject.toml --extra gpu --group build -c requirements/dev.txt "$@"
+    compile dask pyproject.toml --extra cpu --extra dask --group build -c requirements/dev.txt "$@"
 }
 
 system_deps() {
