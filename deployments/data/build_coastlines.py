@@ -4,8 +4,9 @@
     python deployments/data/build_coastlines.py package/land-50m.json forecaster/reports/data/coastlines.json
 
 The result is a JSON list of closed rings, each a list of [longitude, latitude] in degrees, -180..180 and -90..90: the
-outlines of land (and of the Caspian Sea). Points lie on a grid of 0.05 degrees; lines are simplified by Douglas and
-Peucker (1973, doi:10.3138/FM57-6770-U75U-7727) with a tolerance of 0.075 degrees; rings that come to nothing are left out.
+outlines of land (and of the Caspian Sea), fine in the recipes' regions and coarse elsewhere. Lines are simplified by
+Douglas and Peucker (1973, doi:10.3138/FM57-6770-U75U-7727): with a tolerance of 0.02 degrees on a grid of 0.01 within 2.5 radii
+of a recipe's centre, and of 0.12 on a grid of 0.1 elsewhere. Rings that come to nothing are left out.
 """
 
 import argparse
@@ -13,13 +14,34 @@ import hashlib
 import json
 import math
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from forecaster.recipe import Recipe, load_recipes
+from forecaster.settings import bundled_folder
+
 SOURCE_SHA256 = "619477ff690c086885e45cb91707d783805561bd75ae8e437b7d4694b0204e0f"
-STEPS_PER_DEGREE = 20
-TOLERANCE_DEG = 0.075
+FINE_DEG, FINE_STEPS = 0.02, 100  # tolerance, grid steps per degree
+COARSE_DEG, COARSE_STEPS = 0.12, 10
+REACH_RADII = 2.5
+KM_PER_DEGREE = 111.2
 
 Point = tuple[float, float]
+Region = tuple[float, float, float]  # longitude and latitude of the centre, half a side in degrees of latitude
+
+
+def recipe_regions(recipes: Sequence[Recipe]) -> list[Region]:
+    """A square about each recipe's circle."""
+    return [(recipe.predict_center_lng, recipe.predict_center_lat, REACH_RADII * recipe.radius_km / KM_PER_DEGREE) for recipe in recipes]
+
+
+def is_near(point: Point, regions: Sequence[Region]) -> bool:
+    """Whether the point lies in one of the regions; longitudes may be turned by 360."""
+    for longitude, latitude, half in regions:
+        away = abs((point[0] - longitude + 180.0) % 360.0 - 180.0) * math.cos(math.radians(latitude))
+        if abs(point[1] - latitude) <= half and away <= half:
+            return True
+    return False
 
 
 def decode_arcs(topology: dict) -> list[list[Point]]:
@@ -106,35 +128,42 @@ def distance_to_segment(point: Point, start: Point, end: Point) -> float:
     return (off_x * off_x + off_y * off_y) ** 0.5
 
 
-def simplify(line: list[Point], tolerance: float) -> list[Point]:
-    """The line without the points that lie within the tolerance of it; both ends stay."""
+def simplify(line: list[Point], tolerance: Callable[[Point], float]) -> list[Point]:
+    """The line without the points that lie within their own tolerance of it; both ends stay."""
+    limits = [tolerance(point) for point in line]
     kept = {0, len(line) - 1}
     spans = [(0, len(line) - 1)]
     while spans:
         first, last = spans.pop()
         if last - first < 2:
             continue
-        farthest = max(range(first + 1, last), key=lambda i: distance_to_segment(line[i], line[first], line[last]))
-        if distance_to_segment(line[farthest], line[first], line[last]) > tolerance:
+        off = {i: distance_to_segment(line[i], line[first], line[last]) / limits[i] for i in range(first + 1, last)}
+        farthest = max(off, key=lambda i: off[i])
+        if off[farthest] > 1.0:
             kept.add(farthest)
             spans += [(first, farthest), (farthest, last)]
     return [line[i] for i in sorted(kept)]
 
 
-def round_ring(ring: list[Point]) -> list[list[float]]:
+def round_ring(ring: list[Point], regions: Sequence[Region]) -> list[list[float]]:
     """Points on the grid, repeated ones left out; empty where less than a triangle is left."""
     points: list[list[float]] = []
-    for longitude, latitude in ring:
-        point = [round(value * STEPS_PER_DEGREE) / STEPS_PER_DEGREE + 0.0 for value in (longitude, latitude)]
-        if not points or point != points[-1]:
-            points.append(point)
+    for point in ring:
+        steps = FINE_STEPS if is_near(point, regions) else COARSE_STEPS
+        rounded = [round(value * steps) / steps + 0.0 for value in point]
+        if not points or rounded != points[-1]:
+            points.append(rounded)
     return points if len(points) >= 4 else []
 
 
-def build(topology: dict) -> str:
+def build(topology: dict, regions: Sequence[Region]) -> str:
     """The coastlines as JSON, whole degrees without a fraction."""
+
+    def tolerance(point: Point) -> float:
+        return FINE_DEG if is_near(point, regions) else COARSE_DEG
+
     pieces = (piece for ring in land_rings(topology) for piece in cut_at_date_line(ring))
-    simple = (round_ring(simplify(piece, TOLERANCE_DEG)) for piece in pieces)
+    simple = (round_ring(simplify(piece, tolerance), regions) for piece in pieces)
     rings = [[[int(value) if value == int(value) else value for value in point] for point in ring] for ring in simple]
     return json.dumps([ring for ring in rings if ring], separators=(",", ":")) + "\n"
 
@@ -147,7 +176,7 @@ if __name__ == "__main__":
     body = arguments.source.read_bytes()
     if (found := hashlib.sha256(body).hexdigest()) != SOURCE_SHA256:
         sys.exit(f"{arguments.source}: sha256 is {found}, wanted {SOURCE_SHA256}; get it with: npm pack world-atlas@2.0.2")
-    text = build(json.loads(body))
+    text = build(json.loads(body), recipe_regions(list(load_recipes(bundled_folder("recipes")).values())))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text, encoding="utf-8")
     rings = json.loads(text)
