@@ -14,6 +14,7 @@ import pandas as pd
 from forecaster import settings as config
 from forecaster.clock import Clock, forecast_mode
 from forecaster.errors import CorruptModel, ModelError, NotScoreable
+from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import climatology, registry
 from forecaster.pipeline import champion
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 STALE_AFTER = timedelta(hours=24)
 REFERENCE = champion.CLIMATOLOGY
+DAILY = "daily"
 
 
 @dataclass
@@ -102,12 +104,14 @@ def predict(
             "code_version": config.code_version(),
             "run_id": run_id,
             "created_at": now,
+            "method": DAILY,
+            "in_sample": False,
         }
         if made[0]["degraded_reason"]:
             result.degraded[recipe.id] = made[0]["degraded_reason"]
         if silent:
             result.silent[recipe.id] = silent
-        rows += [_identified({**stamp, **row}) for row in made]
+        rows += [identified({**stamp, **row}) for row in made]
         if on_progress is not None:
             on_progress(recipe.id)
     result.forecast_ids += _write(store, rows)
@@ -124,11 +128,8 @@ def _issue(
     reference = climatology.daily_probability(
         labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(known.as_of)])
     )
-    read_until = known.read_until
-    age = known.as_of - read_until if read_until else timedelta(days=9999)
-    reasons = [problem] if problem else []
-    if age > STALE_AFTER:
-        reasons.append(f"the catalogue is {age / timedelta(hours=1):.0f} hours old")
+    age, stale = data_age(known.as_of, known.read_until)
+    reasons = [reason for reason in (problem, stale) if reason]
     with store.transaction() as connection:
         published, expired = champion.standing(connection, recipe, known.as_of)
         chosen = champions.newest_models(connection, recipe.id, recipe.recipe_hash, known.as_of)
@@ -137,7 +138,7 @@ def _issue(
             chosen[published.kind] = champions.model_named(connection, published.model_id) or {"model_id": published.model_id}
     if expired is not None:
         reasons.append(f"{expired}; the usual rate is published instead")
-    said = [{"model_id": f"{recipe.id}-{REFERENCE}", "model_kind": REFERENCE, "probability": float(reference[0]), "details": None}]
+    said = [reference_row(recipe, float(reference[0]))]
     silent: dict[str, str] = {}
     for kind, model in chosen.items():
         try:
@@ -152,7 +153,7 @@ def _issue(
         "reference_probability": float(reference[0]),
         "degraded": bool(reasons),
         "degraded_reason": "; ".join(reasons) or None,
-        "data_age_hours": age / timedelta(hours=1),
+        "data_age_hours": age,
     }
     return [{**row, "published": row["model_kind"] == published.kind, **flags} for row in said], silent
 
@@ -169,18 +170,38 @@ def _said(recipe: Recipe, settings: config.Settings, known: Known, days: TargetD
     check_admissible(model, recipe, days.local_days[0])
     probability = float(model.probability(known.inputs, days, reference)[0])
     if not 0 < probability < 1:
-        raise CorruptModel(f"{row['model_id']} says {probability} for {days.local_days[0]}, which is no probability; train again")
-    return {"probability": probability, "details": _counts(model, known, days, reference)}
+        raise CorruptModel(no_probability(row["model_id"], probability, days.local_days[0]))
+    return {"probability": probability, "details": counts(model, known.inputs, days, reference)[0]}
 
 
-def _counts(model: Any, known: Known, days: TargetDays, reference: np.ndarray) -> str | None:
-    """Expected number of target earthquakes and its 95 % range as JSON, from a model that counts."""
+def no_probability(model_id: str, said: float, day: np.datetime64) -> str:
+    """What is told of a model that gives anything but a number between 0 and 1."""
+    return f"{model_id} says {said} for {day}, which is no probability; train again"
+
+
+def reference_row(recipe: Recipe, probability: float) -> dict:
+    """What the climatology says: model_id, model_kind, probability, details."""
+    return {"model_id": f"{recipe.id}-{REFERENCE}", "model_kind": REFERENCE, "probability": probability, "details": None}
+
+
+def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, str | None]:
+    """(hours since the catalogue was read, why that makes a forecast degraded or None); `read_until` is no later than `as_of`."""
+    age = as_of - read_until if read_until else timedelta(days=9999)
+    hours = age / timedelta(hours=1)
+    return hours, f"the catalogue is {hours:.0f} hours old" if age > STALE_AFTER else None
+
+
+def counts(model: Any, inputs: Events, days: TargetDays, reference: np.ndarray) -> list[str | None]:
+    """For each day, the expected number of target earthquakes and its 95 % range as JSON, from a model that counts; None from others."""
     if not hasattr(model, "count_range"):
-        return None
-    rng = np.random.default_rng(int(days.target_starts_us[0]) // 1_000_000)
-    low, high = model.count_range(known.inputs, days, reference, rng)[0]
-    expected = float(model.expected_count(known.inputs, days, reference)[0])
-    return json.dumps({"expected_count": expected, "count_low": int(low), "count_high": int(high)})
+        return [None] * len(days)
+    expected = model.expected_count(inputs, days, reference)
+    told: list[str | None] = []
+    for j in range(len(days)):
+        rng = np.random.default_rng(int(days.target_starts_us[j]) // 1_000_000)
+        low, high = model.count_range(inputs, days.take(slice(j, j + 1)), reference[j : j + 1], rng)[0]
+        told.append(json.dumps({"expected_count": float(expected[j]), "count_low": int(low), "count_high": int(high)}))
+    return told
 
 
 def _official(store: Store, recipe: Recipe, window: TimeWindow) -> pd.DataFrame:
@@ -190,9 +211,11 @@ def _official(store: Store, recipe: Recipe, window: TimeWindow) -> pd.DataFrame:
     return stored[stored["official"] & (stored["target_hash"] == recipe.target_hash)]
 
 
-def _identified(row: dict) -> dict:
+def identified(row: dict) -> dict:
+    """The row with its forecast_id, which follows from what makes it this forecast and no other."""
     times = f"{row['target_start']:%FT%TZ}|{row['issue_time'].isoformat()}"
     key = f"{row['recipe_id']}|{row['recipe_hash']}|{row['model_id']}|{times}|{row['mode']}"
+    key += "" if row["method"] == DAILY else f"|{row['method']}"
     return {**row, "forecast_id": hashlib.sha256(key.encode()).hexdigest()[:24]}
 
 
@@ -207,7 +230,7 @@ def _write(store: Store, rows: list[dict]) -> list[str]:
         fresh = []
         for row in rows:
             stored = ledger.forecasts_for(connection, row["recipe_id"], row["target_start"])
-            stored = stored[stored["target_hash"] == row["target_hash"]]
+            stored = stored[(stored["target_hash"] == row["target_hash"]) & (stored["method"] == DAILY)]
             official = stored.loc[stored["official"], "forecast_id"].tolist()
             if row["official"] and official:
                 said += official
@@ -231,13 +254,16 @@ def _superseded(earlier: pd.DataFrame, row: dict) -> str | None:
     return found["forecast_id"].iloc[-1] if len(found) else None
 
 
+_AS_BEFORE = (("details", None), ("method", DAILY), ("in_sample", False))  # columns that older rows had not, as they stand there
+
+
 def forecasts_sha256(rows: list[dict]) -> str:
     """SHA-256 (hex) of forecast rows as canonical JSON, in the order of their ids: what was said, and when, cannot be changed unseen."""
     canonical = [
         {
             name: value.isoformat() if isinstance(value, datetime) else value
             for name, value in sorted(row.items())
-            if name != "run_id" and (name, value) != ("details", None)
+            if name != "run_id" and (name, value) not in _AS_BEFORE
         }
         for row in sorted(rows, key=lambda row: row["forecast_id"])
     ]

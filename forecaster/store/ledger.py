@@ -1,7 +1,7 @@
 """What was said and how it turned out: forecasts, outcomes, scores, runs, reports, deliveries."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pandas as pd
 
@@ -31,6 +31,8 @@ FORECAST_COLUMNS = (
     "run_id",
     "created_at",
     "details",
+    "method",
+    "in_sample",
 )
 
 
@@ -59,6 +61,26 @@ def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> pd.Da
     ).df()
 
 
+def forecast_days(connection: Connection, target_hashes: list[str], since: datetime, *, replay: bool) -> set[tuple[str, str, datetime]]:
+    """(recipe_id, target_hash, target_start) of every day from `since` on that has a forecast; with `replay` a replayed one."""
+    rows = connection.execute(
+        "SELECT DISTINCT recipe_id, target_hash, target_start FROM forecast "
+        "WHERE target_hash IN (SELECT unnest($hashes)) AND target_start >= $since AND (mode = 'replay') = $replay",
+        {"hashes": target_hashes, "since": since, "replay": replay},
+    ).fetchall()
+    return {(recipe_id, target_hash, start.astimezone(UTC)) for recipe_id, target_hash, start in rows}
+
+
+def first_forecasts(connection: Connection, target_hashes: list[str], *, replay: bool) -> dict[tuple[str, str], datetime]:
+    """By (recipe_id, target_hash), the first day that was forecast in its time (prospective or late); with `replay`, in a replay."""
+    rows = connection.execute(
+        "SELECT recipe_id, target_hash, min(target_start) FROM forecast WHERE target_hash IN (SELECT unnest($hashes)) "
+        "AND (mode = 'replay') = $replay AND mode <> 'hindcast' GROUP BY 1, 2",
+        {"hashes": target_hashes, "replay": replay},
+    ).fetchall()
+    return {(recipe_id, target_hash): start.astimezone(UTC) for recipe_id, target_hash, start in rows}
+
+
 def unsettled_targets(connection: Connection, now: datetime) -> pd.DataFrame:
     """recipe_id, target_hash, target_start, target_end of every ended window with a forecast whose outcome is not final."""
     return connection.execute(
@@ -79,23 +101,41 @@ def outcomes_of(connection: Connection, recipe_id: str | None = None) -> pd.Data
 def forecasts_to_score(connection: Connection) -> pd.DataFrame:
     """Forecasts with a settled outcome whose score is missing, not final, or was made for another outcome; with happened and status.
 
-    Of prospective forecasts only the official ones are scored; late, hindcast and replayed ones are, under their own mode.
+    Of prospective forecasts only the official ones are scored; late, hindcast and replayed ones are, under their own mode. What a model
+    says of days that it has seen never is: scores, and all that rests on them, are out of sample.
     """
     return connection.execute(
         "SELECT f.*, o.happened, o.status FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) "
         "LEFT JOIN score s USING (forecast_id) WHERE o.status <> 'preliminary' AND (f.official OR f.mode <> 'prospective') "
+        "AND NOT f.in_sample "
         "AND (s.forecast_id IS NULL OR s.status <> o.status OR s.happened <> o.happened) ORDER BY ALL"
     ).df()
 
 
 def scored(connection: Connection, recipe_id: str, target_hash: str, mode: str) -> pd.DataFrame:
-    """Published, scored forecasts of one target and mode: target_start, probability, reference_probability, happened, status."""
+    """Published, scored forecasts of one target and mode: target_start, probability, reference_probability, happened, status.
+
+    Of a day that was forecast in several ways, the walk-forward row stands for it, then the daily one: what was hardest to say comes first.
+    """
     return connection.execute(
         "SELECT s.target_start, f.probability, f.reference_probability, s.happened, s.status, f.issue_time "
         "FROM score s JOIN forecast f USING (forecast_id) "
         "WHERE f.published AND s.recipe_id = $id AND f.target_hash = $hash AND s.mode = $mode "
-        "QUALIFY row_number() OVER (PARTITION BY s.target_start ORDER BY f.issue_time DESC, f.created_at DESC) = 1 ORDER BY 1",
+        "AND NOT f.in_sample "
+        "QUALIFY row_number() OVER (PARTITION BY s.target_start "
+        "ORDER BY f.method DESC, f.issue_time DESC, f.created_at DESC) = 1 ORDER BY 1",
         {"id": recipe_id, "hash": target_hash, "mode": mode},
+    ).df()
+
+
+def skill_by_mode(connection: Connection, target_hashes: list[str]) -> pd.DataFrame:
+    """recipe_id, mode, days, target_days, gain (nats per target day over the usual rate, NaN without one) of published, scored forecasts."""
+    return connection.execute(
+        "SELECT f.recipe_id, f.mode, count(*) AS days, count(*) FILTER (s.happened) AS target_days, "
+        "sum(s.log_score - s.reference_log_score) / nullif(count(*) FILTER (s.happened), 0) AS gain "
+        "FROM score s JOIN forecast f USING (forecast_id) WHERE f.published AND f.target_hash IN (SELECT unnest($hashes)) "
+        "GROUP BY ALL ORDER BY ALL",
+        {"hashes": target_hashes},
     ).df()
 
 
@@ -104,8 +144,9 @@ def recent_published(connection: Connection, recipe_id: str, target_hash: str, u
     frame = connection.execute(
         "SELECT f.target_start, f.probability, f.reference_probability, f.mode, o.happened, o.status, o.max_magnitude, o.changed "
         "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
-        "WHERE f.published AND f.recipe_id = $id AND f.target_hash = $hash AND f.target_end <= $until "
-        "QUALIFY row_number() OVER (PARTITION BY f.target_start ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 "
+        "WHERE f.published AND NOT f.in_sample AND f.recipe_id = $id AND f.target_hash = $hash AND f.target_end <= $until "
+        "QUALIFY row_number() OVER (PARTITION BY f.target_start "
+        "ORDER BY f.official DESC, f.method = 'daily' DESC, f.method DESC, f.issue_time DESC, f.created_at DESC) = 1 "
         "ORDER BY f.target_start DESC LIMIT $limit",
         {"id": recipe_id, "hash": target_hash, "until": until, "limit": limit},
     ).df()
@@ -115,10 +156,10 @@ def recent_published(connection: Connection, recipe_id: str, target_hash: str, u
 def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> pd.DataFrame:
     """Per recipe the published forecast to show at `now`, of one of these targets, one row each.
 
-    That is the next window that has not begun yet, else the last one; of several issues for it the newest.
+    That is the next window that has not begun yet, else the last one; of several issues for it the newest. Rows of a backfill are no news.
     """
     return connection.execute(
-        "SELECT * FROM forecast WHERE published AND issue_time <= $now AND target_hash IN (SELECT unnest($hashes)) "
+        "SELECT * FROM forecast WHERE published AND method = 'daily' AND issue_time <= $now AND target_hash IN (SELECT unnest($hashes)) "
         "QUALIFY row_number() OVER (PARTITION BY recipe_id "
         "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), issue_time DESC, created_at DESC) = 1 ORDER BY recipe_id",
         {"now": now, "hashes": target_hashes},
@@ -132,7 +173,7 @@ def models_of_issue(connection: Connection, forecast_id: str) -> list[dict]:
     """
     frame = connection.execute(
         "SELECT f.*, m.details AS model_details FROM forecast g "
-        "JOIN forecast f USING (recipe_id, target_hash, target_start, mode, issue_time) "
+        "JOIN forecast f USING (recipe_id, target_hash, target_start, mode, method, issue_time) "
         "LEFT JOIN model m ON m.model_id = f.model_id WHERE g.forecast_id = $id "
         "QUALIFY row_number() OVER (PARTITION BY f.model_kind ORDER BY f.created_at DESC) = 1 ORDER BY f.published DESC, f.model_kind",
         {"id": forecast_id},
@@ -163,11 +204,11 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
 
 
 def last_settled(connection: Connection) -> pd.DataFrame:
-    """The outcomes that the last verification wrote, each with its published forecast."""
+    """The outcomes that the last verification wrote, each with its published forecast; a backfill's days are no news."""
     return connection.execute(
         "SELECT o.*, f.probability, f.reference_probability FROM outcome o "
         "JOIN forecast f USING (recipe_id, target_start, target_hash) "
-        "WHERE f.published AND o.as_of = (SELECT max(as_of) FROM outcome) "
+        "WHERE f.published AND f.method = 'daily' AND o.as_of = (SELECT max(as_of) FROM outcome) "
         "QUALIFY row_number() OVER (PARTITION BY o.recipe_id, o.target_start "
         "ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 ORDER BY o.target_start, o.recipe_id"
     ).df()
@@ -184,6 +225,17 @@ def finish_run(connection: Connection, run_id: str, finished_at: datetime, state
         "UPDATE run SET finished_at = $at, state = $state, details = $details WHERE run_id = $id",
         {"id": run_id, "at": finished_at, "state": state, "details": json.dumps(details, ensure_ascii=False)},
     )
+
+
+def close_abandoned(connection: Connection, kind: str, but: str, now: datetime) -> list[str]:
+    """Mark runs of this kind that are still running, but for `but`, as failed: they died without a word. Returns their ids."""
+    told = json.dumps({"problems": ["the run ended without a word: its process was killed or the machine went down"]})
+    rows = connection.execute(
+        "UPDATE run SET state = 'failed', finished_at = $now, details = $told WHERE kind = $kind AND state = 'running' AND run_id <> $but "
+        "RETURNING run_id",
+        {"now": now, "told": told, "kind": kind, "but": but},
+    ).fetchall()
+    return sorted(row[0] for row in rows)
 
 
 def pending_deliveries(connection: Connection, now: datetime) -> pd.DataFrame:
