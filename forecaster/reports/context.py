@@ -4,7 +4,7 @@ Judgements made here, each from SCIENCE.md: a skill is claimed only where the 95
 a recipe kept for comparison never makes the headline; a number that is not a probability is shown as unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,7 +16,6 @@ from forecaster.reports.track_record import evaluation_of, evaluation_verdict, m
 from forecaster.reports.words import (
     NOTABLE,
     Phrase,
-    day_text,
     known,
     known_probability,
     level_of,
@@ -34,18 +33,21 @@ LISTED_EVENTS = 15
 HEADLINES = 3
 STALE_HOURS = 36.0
 
+DayWriter = Callable[[date], str]
 
-def report_context(data: ReportData, language: str) -> dict[str, Any]:
+
+def report_context(data: ReportData, language: str, write_day: DayWriter = date.isoformat) -> dict[str, Any]:
     """Everything a template needs, by name. Rows are ordered by ratio to usual, unknown ones last, and numbered from 1.
 
     Args:
         data: any report: no recipe, 200 recipes, unknown values anywhere.
-        language: of display names and days; a name missing in it falls back to English, then to the recipe's id.
+        language: of display names; a name missing in it falls back to English, then to the recipe's id.
+        write_day: how the language writes a day.
     """
     main = _ordered([recipe for recipe in data.recipes if not recipe.comparison_only])
     comparison = _ordered([recipe for recipe in data.recipes if recipe.comparison_only])
-    rows = [_row(number, recipe, data, language) for number, recipe in enumerate(main, 1)]
-    extra = [_row(number, recipe, data, language) for number, recipe in enumerate(comparison, len(rows) + 1)]
+    rows = [_row(number, recipe, data, language, write_day) for number, recipe in enumerate(main, 1)]
+    extra = [_row(number, recipe, data, language, write_day) for number, recipe in enumerate(comparison, len(rows) + 1)]
     modes = {recipe.mode for recipe in data.recipes}
     mode = next((name for name in LOUDEST_FIRST if name in modes), None)
     names = {row["id"]: row for row in rows + extra}
@@ -56,14 +58,14 @@ def report_context(data: ReportData, language: str) -> dict[str, Any]:
         "generated_at": utc_text(data.generated_at),
         "mode": mode,
         "modes_differ": len(modes) > 1,
-        "period": _period(data.recipes, language),
+        "period": _period(data.recipes, write_day),
         "headline": _headline(rows),
         "also": [_above(row) for row in _notable(rows)[1:HEADLINES]],
         "lede": _lede(rows),
         "cautions": cautions(rows, _notable(rows)),
         "rows": rows,
         "comparison_rows": extra,
-        "checks": [_check(check, names, language) for check in data.checks],
+        "checks": [_check(check, names, write_day) for check in data.checks],
         "checks_count": _count_checks(data.checks),
         "evaluated": evaluated,
         "evaluation_verdict": evaluation_verdict(evaluated),
@@ -107,7 +109,7 @@ def _ordered(recipes: Sequence[RecipeForecast]) -> list[RecipeForecast]:
     return sorted(recipes, key=key, reverse=True)
 
 
-def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -> dict[str, Any]:
+def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, write_day: DayWriter) -> dict[str, Any]:
     zone = _zone(recipe.time_zone)
     ratio = ratio_to_usual(recipe.probability, recipe.reference_probability)
     level = level_of(ratio)
@@ -132,8 +134,8 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str) -
         "radius_km": recipe.radius_km,
         "radius": f"{recipe.radius_km:.0f}",
         "magnitude": f"{recipe.threshold_mag:.1f}",
-        "day": day_text(first, language),
-        "last_day": day_text(last, language) if last > first else None,
+        "day": write_day(first),
+        "last_day": write_day(last) if last > first else None,
         "starts": local_text(recipe.target_start, zone),
         "ends": local_text(recipe.target_end, zone),
         "zone": zone.key,
@@ -169,15 +171,15 @@ def _local_days(recipe: RecipeForecast) -> tuple[date, date]:
     return recipe.target_start.astimezone(zone).date(), last.astimezone(zone).date()
 
 
-def _period(recipes: Sequence[RecipeForecast], language: str) -> Phrase | None:
+def _period(recipes: Sequence[RecipeForecast], write_day: DayWriter) -> Phrase | None:
     """The local days that the forecasts speak about; zones may differ by one."""
     if not recipes:
         return None
     days = [_local_days(recipe) for recipe in recipes]
     first, last = min(start for start, _ in days), max(end for _, end in days)
     if first == last:
-        return Phrase("period.day", {"day": day_text(first, language)})
-    return Phrase("period.days", {"first": day_text(first, language), "last": day_text(last, language)})
+        return Phrase("period.day", {"day": write_day(first)})
+    return Phrase("period.days", {"first": write_day(first), "last": write_day(last)})
 
 
 def _notable(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -218,7 +220,7 @@ def _outcomes_title(outcomes: Sequence[DayOutcome]) -> Phrase:
     return Phrase("track.strip", {"days": len(settled), "hits": sum(bool(outcome.happened) for outcome in settled)})
 
 
-def _check(check: SettledCheck, names: dict[str, dict[str, Any]], language: str) -> dict[str, Any]:
+def _check(check: SettledCheck, names: dict[str, dict[str, Any]], write_day: DayWriter) -> dict[str, Any]:
     outcome, row = check.outcome, names.get(check.recipe_id)
     if outcome.happened is None:
         result = Phrase("check.unknown")
@@ -229,7 +231,7 @@ def _check(check: SettledCheck, names: dict[str, dict[str, Any]], language: str)
     return {
         "name": row["name"] if row else check.recipe_id,
         "magnitude": row["magnitude"] if row else None,
-        "day": day_text(outcome.day, language),
+        "day": write_day(outcome.day),
         "probability": probability_phrase(outcome.probability),
         "usual": probability_phrase(outcome.reference_probability),
         "happened": outcome.happened,

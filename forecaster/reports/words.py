@@ -6,7 +6,7 @@ Texts that depend on the language are `Phrase`s: a key of templates/i18n/<langua
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -101,17 +101,6 @@ def utc_text(moment: datetime | None) -> str | None:
 
 def local_text(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def day_text(day: date, language: str) -> str:
-    """ "Wed 3 Jan 2024", or "2024年1月3日(水)"; ISO form in languages not listed here."""
-    if language == "ja":
-        return f"{day.year}年{day.month}月{day.day}日({'月火水木金土日'[day.weekday()]})"
-    if language == "en":
-        weekday = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[day.weekday()]
-        month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[day.month - 1]
-        return f"{weekday} {day.day} {month} {day.year}"
-    return day.isoformat()
 
 
 def offset_text(moment: datetime, zone: ZoneInfo) -> str:

@@ -1,18 +1,17 @@
 """Pages and mails as text: self-contained, escaped, complete in both languages, honest about their mode, whatever is missing."""
 
 import re
-import string
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from forecaster.errors import BadInput
 from forecaster.reports import render
 from forecaster.reports.contract import RecipeForecast, ReportData
-from forecaster.reports.words import Phrase
+from forecaster.reports.texts import read_texts
 from tests.support.sample_report import many_recipes, sample_report
 
 LANGUAGES = ("en", "ja")
@@ -88,7 +87,7 @@ def test_no_word_promises_safety_and_no_traffic_lights(pages: dict[str, str]) ->
 @pytest.mark.parametrize("mode", ["replay", "hindcast", "late"])
 def test_what_is_no_forecast_says_so_at_the_top_in_the_title_and_in_the_mail(language: str, mode: str) -> None:
     data = sample_report(mode)  # type: ignore[arg-type]
-    badge, banner = render._speaker(language)(f"mode.{mode}"), render._speaker(language)(f"mode.{mode}_banner")
+    badge, banner = render.speaker(language)(f"mode.{mode}"), render.speaker(language)(f"mode.{mode}_banner")
     page, (subject, text, html) = render.render_report(data, language), render.render_email(data, language)
     assert f"<title>[{badge}]" in page and page.index(banner) < page.index("<h1>")
     assert subject.startswith(f"[{badge}]") and banner in text and banner in html
@@ -159,42 +158,18 @@ def test_the_pictures_of_the_mail_are_png_under_the_limit() -> None:
     assert sum(map(len, pictures.values())) * 4 / 3 < 900_000  # base64, beside 100 kB of HTML under 1 MB
 
 
-def test_every_language_has_the_same_keys_and_placeholders() -> None:
-    def placeholders(text: str) -> set[str]:
-        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-    english = {key: placeholders(text) for key, text in render._texts("en").items()}
-    assert len(english) > 100
-    for language in render.languages():
-        assert {key: placeholders(text) for key, text in render._texts(language).items()} == english
-
-
 def test_every_text_is_used_and_every_used_text_exists() -> None:
     """Keys named in templates and code, against those of en.toml; families (mode.*, level.*, ...) are put together at run time."""
-    folder, package = render.template_folder(), render.Path(render.__file__).parent
+    folder, package = render.template_folder(), Path(render.__file__).parent
     sources = "".join(file.read_text(encoding="utf-8") for file in [*folder.glob("*.j2"), *package.glob("*.py")])
-    families = ("mode.", "level.", "map.range_", "status.", "verdict.", "model.", "page.language_name")
+    families = ("message.", "mode.", "level.", "map.range_", "status.", "verdict.", "model.", "page.language_name")
     unused = [
-        key for key in render._texts("en") if not key.startswith(families) and f'"{key}"' not in sources and f"'{key}'" not in sources
+        key for key in read_texts("en") if not key.startswith(families) and f'"{key}"' not in sources and f"'{key}'" not in sources
     ]
     assert unused == []
     tables = set(tomllib.loads((folder / "i18n" / "en.toml").read_text(encoding="utf-8")))
     used = {key for key in re.findall(r"""["']([a-z]+\.[a-z_0-9]+)["']""", sources) if key.split(".")[0] in tables}
-    assert {key for key in used if not key.endswith("_")} - set(render._texts("en")) - {"report.css", "index.html"} == set()
-
-
-def test_a_text_missing_in_a_language_is_said_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = {"en": {"a.b": "{n} days", "a.c": "of {what}"}, "ja": {"a.b": "{n}日"}}
-    monkeypatch.setattr(render, "_texts", texts.__getitem__)
-    assert render._speaker("ja")("a.b", n=3) == "3日"
-    assert render._speaker("ja")(Phrase("a.c", {"what": Phrase("a.b", {"n": 2})})) == "of 2日"
-    with pytest.raises(KeyError):
-        render._speaker("ja")("a.unknown")
-
-
-def test_an_unknown_language_is_refused_with_those_there_are() -> None:
-    with pytest.raises(BadInput, match=r"'xx'; there are: en, ja"):
-        render.render_report(sample_report(), "xx")
+    assert {key for key in used if not key.endswith("_")} - set(read_texts("en")) - {"report.css", "index.html"} == set()
 
 
 def test_pages_of_the_same_facts_are_the_same() -> None:

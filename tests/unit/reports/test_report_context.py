@@ -16,6 +16,7 @@ from forecaster.reports.contract import (
     SettledCheck,
     TrackRecord,
 )
+from forecaster.reports.texts import day_writer
 from tests.support.sample_report import sample_report
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)  # midnight of 3 January in Japan
@@ -41,7 +42,7 @@ def forecast(recipe_id: str, probability: float | None, usual: float | None, **f
 
 
 def context_of(*recipes: RecipeForecast, language: str = "en", **fields: object) -> dict:
-    return report_context(replace(EMPTY, recipes=recipes, **fields), language)  # type: ignore[arg-type]
+    return report_context(replace(EMPTY, recipes=recipes, **fields), language, day_writer(language))  # type: ignore[arg-type]
 
 
 def test_rows_go_by_ratio_and_unknown_ones_come_last() -> None:

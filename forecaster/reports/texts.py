@@ -1,0 +1,125 @@
+"""What a report says in each language: templates/i18n/<language>.toml. A further language is one more file, here or in a user's folder.
+
+A text that a language lacks is said in English, and told: in the log, and at the foot of the page (`missing_texts`).
+"""
+
+import functools
+import logging
+import re
+import tomllib
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from forecaster.errors import BadInput
+from forecaster.reports.words import Phrase
+from forecaster.settings import bundled_folder
+
+logger = logging.getLogger(__name__)
+
+FALLBACK = "en"
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+def template_folder() -> Path:
+    """templates/ of the checkout, or the copy that travels inside the wheel.
+
+    Raises:
+        BadInput: neither has them.
+    """
+    folder = bundled_folder("templates")
+    if not (folder / "i18n" / f"{FALLBACK}.toml").is_file():
+        raise BadInput(f"no templates in {folder}: install quakecast again")
+    return folder
+
+
+def languages(user_folder: Path | None = None) -> list[str]:
+    """The languages there is an i18n file for, English first."""
+    found = {file.stem for folder in _folders(user_folder) for file in folder.glob("*.toml") if LANGUAGE.fullmatch(file.stem)}
+    return sorted(found, key=lambda language: (language != FALLBACK, language))
+
+
+def read_texts(language: str, user_folder: Path | None = None) -> dict[str, str]:
+    """Dotted key -> text of the language's file; a user's file may replace single texts of a built-in one.
+
+    Raises:
+        BadInput: there is no such file, or it is none of ours, with its name and what is wrong.
+    """
+    files = [folder / f"{language}.toml" for folder in _folders(user_folder)] if LANGUAGE.fullmatch(language) else []
+    found = [file for file in files if file.is_file()]
+    if not found:
+        there = ", ".join(languages(user_folder))
+        raise BadInput(f"no reports in language {language!r}; there are: {there} (add i18n/<language>.toml for another)")
+    return {key: text for file in found for key, text in _read(file, file.stat().st_mtime_ns).items()}
+
+
+def missing_texts(language: str, user_folder: Path | None = None) -> list[str]:
+    """The keys that this language's file lacks, so that a page says them in English."""
+    return sorted(read_texts(FALLBACK).keys() - read_texts(language, user_folder).keys())
+
+
+def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str]:
+    """The function that says phrases and keys in `language`.
+
+    A text that the language lacks, or whose placeholders do not fit, is said in English; an unknown key raises KeyError.
+    """
+    texts, fallback = read_texts(language, user_folder), read_texts(FALLBACK)
+
+    def say(phrase: Phrase | str, **values: Any) -> str:
+        key, filled = (phrase.key, {**phrase.values, **values}) if isinstance(phrase, Phrase) else (phrase, values)
+        spoken = {name: say(value) if isinstance(value, Phrase) else value for name, value in filled.items()}
+        if key in texts:
+            try:
+                return texts[key].format_map(spoken)
+            except (KeyError, ValueError, IndexError, AttributeError) as error:
+                if key not in fallback:
+                    raise
+                logger.warning("i18n/%s.toml: the text %s cannot be filled (%r); English is used", language, key, error)
+        return fallback[key].format_map(spoken)
+
+    return say
+
+
+def day_writer(language: str, user_folder: Path | None = None) -> Callable[[date], str]:
+    """The function that writes a day as the language's [date] table says; where that does not fit, in ISO form."""
+    say = speaker(language, user_folder)
+    weekdays, months = say("date.weekdays").split(), say("date.months").split()
+
+    def write(day: date) -> str:
+        if (len(weekdays), len(months)) != (7, 12):
+            return day.isoformat()
+        return say("date.day", weekday=weekdays[day.weekday()], day=day.day, month=months[day.month - 1], year=day.year)
+
+    return write
+
+
+def tell_missing(language: str, user_folder: Path | None = None) -> int:
+    """How many texts the language lacks; they are named in the log, once a process."""
+    missing = missing_texts(language, user_folder)
+    if missing:
+        _warn(language, tuple(missing))
+    return len(missing)
+
+
+@functools.cache
+def _warn(language: str, missing: tuple[str, ...]) -> None:
+    named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+    logger.warning("i18n/%s.toml lacks %d texts, which are said in English: %s", language, len(missing), named)
+
+
+def _folders(user_folder: Path | None) -> list[Path]:
+    return [folder / "i18n" for folder in (template_folder(), user_folder) if folder is not None]
+
+
+@functools.lru_cache(maxsize=32)
+def _read(file: Path, changed: int) -> dict[str, str]:
+    """The texts of a file; `changed` makes an edited file another entry."""
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        found = {f"{table}.{key}": text for table, entries in tables.items() for key, text in entries.items()}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
+        raise BadInput(f"{file} cannot be read as texts of a language ({error}); mend or remove it") from None
+    if wrong := [key for key, text in found.items() if not isinstance(text, str)]:
+        raise BadInput(f"{file}: {wrong[0]} is no text; write it in quotes")
+    return found

@@ -1,0 +1,122 @@
+"""Languages: a third is one file, a missing text is said in English and told, a broken file is one clear line."""
+
+import logging
+import shutil
+import string
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from forecaster.errors import BadInput
+from forecaster.reports import texts
+from forecaster.reports.render import render_email, render_report
+from forecaster.reports.words import Phrase
+from tests.support.sample_report import sample_report
+
+GERMAN = """
+[page]
+language_name = "Deutsch"
+for_period = "Vorhersage für {period}"
+[date]
+day = "{weekday}, {day}. {month} {year}"
+weekdays = "Mo Di Mi Do Fr Sa So"
+months = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
+[table]
+usual = "Üblich"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A user's folder with one i18n file."""
+    (tmp_path / "i18n").mkdir()
+    (tmp_path / "i18n" / "de.toml").write_text(GERMAN, encoding="utf-8")
+    texts._warn.cache_clear()
+    return tmp_path
+
+
+def test_every_language_has_the_same_keys_and_placeholders() -> None:
+    def placeholders(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    english = {key: placeholders(text) for key, text in texts.read_texts("en").items()}
+    assert len(english) > 100
+    for language in texts.languages():
+        assert {key: placeholders(text) for key, text in texts.read_texts(language).items()} == english
+
+
+def test_a_third_language_is_one_file(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert texts.languages(folder) == ["en", "de", "ja"]
+    with caplog.at_level(logging.WARNING):
+        page = render_report(sample_report(), "de", {"en": "2024.en.html"}, user_folder=folder)
+        render_report(sample_report(), "de", user_folder=folder)
+    assert '<html lang="de">' in page and "Üblich" in page
+    assert "Vorhersage für Mi, 3. Januar 2024" in page
+    assert 'hreflang="en" lang="en">English</a>' in page
+    missing = len(texts.missing_texts("de", folder))
+    assert missing > 100 and f"{missing} texts of this page are not translated" in page  # said in English, at its foot
+    assert [record.levelname for record in caplog.records] == ["WARNING"] and f"de.toml lacks {missing} texts" in caplog.text
+
+
+def test_the_built_in_folder_takes_a_third_language_as_well(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "templates"
+    shutil.copytree(texts.template_folder(), copy)
+    shutil.copyfile(folder / "i18n" / "de.toml", copy / "i18n" / "de.toml")
+    monkeypatch.setattr(texts, "bundled_folder", lambda name: copy)
+    assert texts.languages() == ["en", "de", "ja"]
+    assert texts.speaker("de")("table.usual") == "Üblich"
+
+
+def test_nothing_is_missing_in_the_languages_that_come_along() -> None:
+    assert {language: texts.missing_texts(language) for language in texts.languages()} == {"en": [], "ja": []}
+    assert "not translated" not in render_report(sample_report(), "ja")
+
+
+def test_a_users_text_replaces_a_built_in_one_and_the_rest_stays(folder: Path) -> None:
+    (folder / "i18n" / "en.toml").write_text('[table]\nusual = "Base rate"\n', encoding="utf-8")
+    say = texts.speaker("en", folder)
+    assert (say("table.usual"), say("table.ratio")) == ("Base rate", "Times usual")
+
+
+def test_phrases_are_said_within_phrases_and_an_unknown_key_is_our_own_bug() -> None:
+    inner = Phrase("flag.incomplete", {"magnitude": Phrase("number.one_in", {"n": "2"})})
+    assert "from about M about 1 in 2 here" in texts.speaker("en")(inner)
+    with pytest.raises(KeyError):
+        texts.speaker("ja")("a.unknown")
+
+
+def test_a_text_with_a_placeholder_that_is_not_filled_is_said_in_english(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "i18n" / "de.toml").write_text('[number]\npercent = "{prozent} %"\none_in = "1 zu {n"\n', encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        assert texts.speaker("de", folder)("number.percent", percent="3") == "3 %"
+        assert texts.speaker("de", folder)("number.one_in", n="30") == "about 1 in 30"
+    assert "number.percent cannot be filled" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("[page", "cannot be read as texts"), ("[page]\ntitle = 3\n", "page.title is no text"), ("page = 3\n", "cannot be read as texts")],
+)
+def test_a_broken_file_is_one_clear_line(folder: Path, content: str, said: str) -> None:
+    (folder / "i18n" / "de.toml").write_text(content, encoding="utf-8")
+    with pytest.raises(BadInput, match=said) as caught:
+        render_report(sample_report(), "de", user_folder=folder)
+    assert "de.toml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("language", ["xx", "../en", "EN", "en/../ja", ""])
+def test_an_unknown_language_is_refused_with_those_there_are(language: str) -> None:
+    with pytest.raises(BadInput, match="there are: en, ja"):
+        render_report(sample_report(), language)
+    with pytest.raises(BadInput, match="there are: en, ja"):
+        render_email(sample_report(), language)
+
+
+def test_days_as_each_language_writes_them(folder: Path) -> None:
+    day = date(2024, 1, 3)  # a Wednesday
+    assert texts.day_writer("en")(day) == "Wed 3 Jan 2024"
+    assert texts.day_writer("ja")(day) == "2024年1月3日(水)"
+    assert texts.day_writer("de", folder)(day) == "Mi, 3. Januar 2024"
+    (folder / "i18n" / "de.toml").write_text('[date]\nmonths = "Januar"\n', encoding="utf-8")
+    assert texts.day_writer("de", folder)(day) == "2024-01-03"
