@@ -16,6 +16,7 @@ from forecaster.models import registry
 from forecaster.models.base import FittedModel, History
 from forecaster.models.kinds import kind_named
 from forecaster.pipeline import champion
+from forecaster.pipeline.due import settled_target_days
 from forecaster.pipeline.history import check_admissible, history_of, split_for_validation
 from forecaster.pipeline.judge import judge
 from forecaster.pipeline.known import Known, load_known
@@ -104,7 +105,8 @@ def fit_region(
         NotScoreable: the catalogue has not been read for this recipe.
         NotTrainable: too few target days to judge by, or every kind failed.
     """
-    history = history_of(recipe, load_known(source, as_of) if known is None else known)
+    known = load_known(source, as_of) if known is None else known
+    history = history_of(recipe, known)
     fitting, validation = split_for_validation(history)
     fits = _fit_all(fitting, validation, history, options, minutes, tell)
     if recipe.models and not (fits.said or fits.served):
@@ -116,7 +118,7 @@ def fit_region(
             aside = champion.barred(connection, recipe, set(fits.served))
             aside |= {kind for kind in fits.served if champion.fails(champion.record(connection, recipe, kind, as_of))}
     decision = _compare(recipe, incumbent, validation, fits, aside)
-    packed = {kind: _packed(recipe, as_of, model, fits, decision) for kind, model in fits.served.items()}
+    packed = {kind: _packed(recipe, known, model, fits, decision) for kind, model in fits.served.items()}
     return RegionFit(recipe.id, recipe.recipe_hash, as_of, incumbent, decision, packed, fits.failed, fits.details)
 
 
@@ -184,9 +186,14 @@ def _appoint(connection: Connection, recipe: Recipe, fit: RegionFit, rows: dict[
     return reason
 
 
-def _packed(recipe: Recipe, as_of: datetime, fitted: FittedModel, fits: _Fits, decision: champion.Decision) -> PackedModel:
+def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits, decision: champion.Decision) -> PackedModel:
     """A served fit, with its row of the table `model`."""
-    details = {**fits.details.get(fitted.kind, {}), "compared": decision.numbers.get("gains", {}).get(fitted.kind)}
+    as_of = known.as_of
+    details = {
+        **fits.details.get(fitted.kind, {}),
+        "compared": decision.numbers.get("gains", {}).get(fitted.kind),
+        "known_target_days": settled_target_days(known.events, recipe, as_of),
+    }
     record, files = registry.pack_model(recipe, fitted, data_as_of=as_of, seed=recipe.seed, code_version=code_version(), scores=details)
     row = {
         "model_id": record["model_id"],

@@ -4,21 +4,17 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from forecaster.clock import Clock
 from forecaster.errors import ModelError, NotScoreable
+from forecaster.pipeline.due import data_until, due_reasons
 from forecaster.pipeline.fit_region import FEWEST_MINUTES, Teller, TrainOptions, fit_region, store_region
 from forecaster.pipeline.known import Known, load_known
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
-from forecaster.store import catalogue, champions
 from forecaster.store.database import Store
 
 log = logging.getLogger(__name__)
-
-RETRAIN_AFTER = timedelta(days=7)
-NEVER_TRAINED = datetime.min.replace(tzinfo=UTC)
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -36,22 +32,8 @@ class TrainResult:
 
 
 def due(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
-    """Ids of the recipes without a model of their present recipe, or whose newest is a week old; those to be relied on first, of them the
-    one that has waited longest. A kind that could not be fitted waits for the next week with the others."""
-    until = data_until(store, clock)
-    with store.transaction() as connection:
-        models = {recipe.id: champions.newest_models(connection, recipe.id, recipe.recipe_hash, until) for recipe in recipes}
-    newest = {name: max((row["data_as_of"] for row in rows.values()), default=None) for name, rows in models.items()}
-    wanted = [recipe for recipe in recipes if recipe.models and ((last := newest[recipe.id]) is None or until - last >= RETRAIN_AFTER)]
-    wanted.sort(key=lambda recipe: (recipe.comparison_only is not None, newest[recipe.id] or NEVER_TRAINED))
-    return [recipe.id for recipe in wanted]
-
-
-def data_until(store: Store, clock: Clock) -> datetime:
-    """What a model trained now may claim to know: the clock's time, or where the last reading ended if that is earlier."""
-    with store.transaction() as connection:
-        coverage = catalogue.read_coverage(connection)
-    return clock.now() if coverage.empty else min(clock.now(), coverage["span_end"].max().to_pydatetime())
+    """Ids of the recipes that are due, in the order of `due_reasons`."""
+    return list(due_reasons(store, recipes, clock))
 
 
 def train_recipes(

@@ -1,0 +1,123 @@
+"""Which recipes are due for training, and why: no model, a changed recipe, age, growth of the data, drift of the calibration."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from forecaster.clock import Clock
+from forecaster.features.events import Events, events_from_frame
+from forecaster.features.labels import target_events
+from forecaster.pipeline import champion
+from forecaster.pipeline.gain import BOOTSTRAP_SEED
+from forecaster.pipeline.known import MATURITY
+from forecaster.recipe import Recipe
+from forecaster.store import catalogue, champions
+from forecaster.store.database import Connection, Store
+from forecaster.timewindow import DAY_US, local_day, to_us
+from forecaster.verification.intervals import draw_blocks, ratio_bounds
+
+RETRAIN_AFTER = timedelta(days=7)
+GROWTH_SHARE = 0.10  # new target days against those that the newest model knew
+FEWEST_NEW_DAYS = 5
+DRIFT_SPAN = timedelta(days=180)
+DRIFT_PAUSE = timedelta(days=2)  # a refit may not mend a drift
+FEWEST_DRIFT_DAYS = 5  # target days that came or were expected; fewer show no drift
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class _Newest:
+    """When the newest model of the present recipe was fitted, and what it knew; None where there is none, or where it does not say."""
+
+    data_as_of: datetime | None
+    target_days: int | None
+    other_hash: str | None
+
+
+def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, list[str]]:
+    """By recipe that is due, why, in words; recipes to be relied on first, of them the one that has waited longest.
+
+    A kind that could not be fitted waits for the next week with the others.
+    """
+    until = data_until(store, clock)
+    trained = [recipe for recipe in recipes if recipe.models]
+    with store.transaction() as connection:
+        newest = {recipe.id: _newest(connection, recipe, until) for recipe in trained}
+        known = any(found.target_days is not None for found in newest.values())
+        events = events_from_frame(catalogue.read_events(connection, until)) if known else None
+        reasons = {recipe.id: _reasons(connection, recipe, newest[recipe.id], events, until) for recipe in trained}
+    trained.sort(key=lambda recipe: (recipe.comparison_only is not None, newest[recipe.id].data_as_of or NEVER))
+    return {recipe.id: reasons[recipe.id] for recipe in trained if reasons[recipe.id]}
+
+
+def changed_recipes(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
+    """Ids of the recipes without a model of their present content: new ones, and those that have changed since their last fit."""
+    until = data_until(store, clock)
+    with store.transaction() as connection:
+        return [recipe.id for recipe in recipes if recipe.models and _newest(connection, recipe, until).data_as_of is None]
+
+
+def data_until(store: Store, clock: Clock) -> datetime:
+    """What a model trained now may claim to know: the clock's time, or where the last reading ended if that is earlier."""
+    with store.transaction() as connection:
+        coverage = catalogue.read_coverage(connection)
+    return clock.now() if coverage.empty else min(clock.now(), coverage["span_end"].max().to_pydatetime())
+
+
+def settled_target_days(events: Events, recipe: Recipe, as_of: datetime) -> int:
+    """Days (UTC) with a target event whose outcome was final at `as_of`: what a fit has to learn from.
+
+    Later ones are inputs of a forecast, but no fit learns from them yet.
+    """
+    days = target_events(events, recipe).origin_time_us // DAY_US
+    return len(np.unique(days[days < to_us(as_of - MATURITY) // DAY_US]))
+
+
+def _newest(connection: Connection, recipe: Recipe, until: datetime) -> _Newest:
+    rows = champions.newest_models(connection, recipe.id, recipe.recipe_hash, until).values()
+    if not rows:
+        others = [row for row in champions.models_of(connection, [recipe.id]) if row["recipe_hash"] != recipe.recipe_hash]
+        return _Newest(None, None, max(others, key=lambda row: row["data_as_of"])["recipe_hash"] if others else None)
+    last = max(rows, key=lambda row: row["data_as_of"])
+    return _Newest(last["data_as_of"].to_pydatetime(), last["details"].get("known_target_days"), None)
+
+
+def _reasons(connection: Connection, recipe: Recipe, newest: _Newest, events: Events | None, until: datetime) -> list[str]:
+    if newest.data_as_of is None:
+        if newest.other_hash is None:
+            return ["it has no model yet"]
+        return [f"its recipe has changed since its newest model was fitted ({newest.other_hash[:12]}, now {recipe.recipe_hash[:12]})"]
+    reasons = []
+    age = until - newest.data_as_of
+    if age >= RETRAIN_AFTER:
+        reasons.append(f"its newest model is {age.days} days old, {RETRAIN_AFTER.days} are the limit")
+    if newest.target_days is not None and events is not None:
+        new = settled_target_days(events, recipe, until) - newest.target_days
+        if new >= max(FEWEST_NEW_DAYS, GROWTH_SHARE * newest.target_days):
+            reasons.append(
+                f"{new} days with a target event were settled since its newest model was fitted, which knew {newest.target_days}"
+            )
+    if age >= DRIFT_PAUSE and (drift := _drift(connection, recipe, until)):
+        reasons.append(drift)
+    return reasons
+
+
+def _drift(connection: Connection, recipe: Recipe, until: datetime) -> str | None:
+    """How the official forecasts of the champion's kind miss what came, where the 95 % interval of came / expected excludes 1."""
+    kind = champion.champion_at(connection, recipe, until).kind
+    if kind == champion.CLIMATOLOGY:
+        return None
+    rows = champions.scored_of_kind(connection, recipe.id, recipe.target_hash, kind, until - DRIFT_SPAN, until)
+    said, came = rows["probability"].to_numpy(float), rows["happened"].to_numpy(float)
+    if max(said.sum(), came.sum()) < FEWEST_DRIFT_DAYS:
+        return None
+    days = np.array([local_day(pd.Timestamp(start).to_pydatetime(), recipe.zone) for start in rows["target_start"]], dtype="datetime64[D]")
+    ratio = ratio_bounds(draw_blocks([days], np.random.default_rng(BOOTSTRAP_SEED)), days, came, said)
+    if ratio.low <= 1 <= ratio.high:
+        return None
+    return (
+        f"its {kind} expected {said.sum():.1f} target days of the last {DRIFT_SPAN.days} days and {came.sum():.0f} came: "
+        f"{ratio.estimate:.2f} times as many (95 % {ratio.low:.2f} to {ratio.high:.2f})"
+    )
