@@ -112,4 +112,8 @@ class DeliveryRefused(DeliveryError):
 
 
 class DeliveryFailed(DeliveryError):
-    pass
+    """`retry_after_s`: the wait that the receiver asked for, where it did."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)

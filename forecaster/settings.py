@@ -1,8 +1,10 @@
 """Where things lie and whom to talk to: the one place that reads environment variables (QUAKECAST_*)."""
 
+from datetime import time
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -25,6 +27,14 @@ class Settings(BaseSettings):
     base_url: str = Field(default="", description="where the reports are reachable, for links in messages")
     language: str = Field(default="en", pattern="^(en|ja)$")
 
+    task_runner: Literal["threads", "processes", "dask"] = Field(
+        default="threads", description="who fits the regions and makes a backfill's days"
+    )
+    workers: int = Field(default=1, ge=1, le=1024, description="how many of them at once")
+    dask_address: str = Field(default="", description="a Dask scheduler, such as tcp://127.0.0.1:8786; a local cluster where it is not set")
+    send_local_time: time = Field(default=time(7, 30), description="when the morning's messages are sent")
+    send_time_zone: str = Field(default="", description="of that time; the zone of most recipes where it is not set")
+
     smtp_host: str = ""
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_security: str = Field(default="starttls", pattern="^(none|starttls|tls)$")
@@ -35,12 +45,32 @@ class Settings(BaseSettings):
 
     webhook_url: SecretStr = SecretStr("")
     webhook_secret: SecretStr = SecretStr("")
-    webhook_allow_private: bool = False
+    webhook_allow_private: bool = Field(
+        default=False, description="messages and heartbeat may go to this machine and private nets"
+    )
+
+    heartbeat_url: SecretStr = Field(default=SecretStr(""), description="asked for after each run (healthchecks.io and its like)")
+    heartbeat_fail: bool = Field(default=False, description="a failed run asks for heartbeat_url/fail; else it stays silent")
+    templates: Path | None = Field(default=None, description="folder of templates that replace the bundled ones of the same name")
 
     @field_validator("mail_to", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("send_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value and value not in available_timezones():
+            raise ValueError("must be an IANA time zone such as Asia/Tokyo")
+        return value
+
+    @field_validator("send_local_time")
+    @classmethod
+    def _naive_time(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("must be a local time such as 07:30, without an offset")
+        return value
 
     @property
     def database(self) -> Path:

@@ -9,9 +9,10 @@ import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
-from forecaster.notify import channels, outbox
+from forecaster.notify import email, outbox, webhook
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.report import report_data
+from forecaster.pipeline.senders import mail_settings, recipients, webhook_settings
 from forecaster.reports import export, render
 from forecaster.reports.contract import ReportData
 from forecaster.settings import Settings
@@ -25,16 +26,6 @@ class NotifyResult:
     rows: list[dict] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     text: str = "no channel is set up (QUAKECAST_SMTP_HOST and QUAKECAST_MAIL_TO, or QUAKECAST_WEBHOOK_URL)"
-
-
-def recipients(settings: Settings) -> dict[str, str]:
-    """Channel -> label of those that are set up; labels hold no secret."""
-    found = {}
-    if settings.smtp_host and settings.mail_to:
-        found["email"] = f"{len(settings.mail_to)} by {settings.smtp_host}"
-    if settings.webhook_url.get_secret_value():
-        found["webhook"] = channels.recipient_label(settings.webhook_url.get_secret_value())
-    return found
 
 
 def notify(job: Job, *, dry_run: bool = False, sent_at: datetime | None = None) -> NotifyResult:
@@ -83,26 +74,17 @@ def notify(job: Job, *, dry_run: bool = False, sent_at: datetime | None = None) 
 
 def _senders(settings: Settings, data: ReportData, link: str | None, now: datetime) -> dict[str, Callable[[outbox.Delivery], Any]]:
     """Channel -> function that sends one message; only the channels that are set up."""
-    mail = channels.MailSettings(
-        smtp_host=settings.smtp_host,
-        smtp_port=settings.smtp_port,
-        smtp_security=settings.smtp_security,  # type: ignore[arg-type]
-        smtp_username=settings.smtp_username,
-        smtp_password=settings.smtp_password,
-        mail_from=settings.mail_from or "quakecast@localhost",
-        mail_to=settings.mail_to,
-    )
-    hook = channels.WebhookSettings(settings.webhook_url, settings.webhook_secret, settings.webhook_allow_private)
+    mail, hook = mail_settings(settings), webhook_settings(settings)
 
     def send_mail(row: outbox.Delivery) -> Any:
         subject, text, html = render.render_email(data, settings.language, link)
         pictures = render.email_pictures(data, settings.language)
-        return channels.send_email(channels.build_message(row.subject_id, subject, text, html, pictures, mail, now), mail)
+        return email.send_email(email.build_message(row.subject_id, subject, text, html, pictures, mail, now), mail)
 
     def send_hook(row: outbox.Delivery) -> Any:
         document = export.webhook_document(data, link)
         export.check_document("webhook.json", document)
-        return channels.send_webhook(document, row.delivery_id, hook, now)
+        return webhook.send_webhook(document, row.delivery_id, hook, now)
 
     every = {"email": send_mail, "webhook": send_hook}
     return {channel: send for channel, send in every.items() if channel in recipients(settings)}

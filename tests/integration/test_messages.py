@@ -9,7 +9,7 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
-from forecaster.notify.channels import message_id
+from forecaster.notify.email import message_id
 from forecaster.notify.outbox import delivery_id
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.messages import notify
@@ -171,7 +171,7 @@ def test_a_newer_report_takes_the_place_of_one_that_could_not_be_sent(job, repor
 @pytest.mark.parametrize("address", ["http://169.254.169.254/latest", "http://[fe80::1]/hook", "http://127.0.0.1:9/hook"])
 def test_a_webhook_to_an_inner_address_is_refused_before_it_is_sent(job, report, store, address):
     result = notify(job(webhook_url=address, webhook_allow_private=not address.startswith("http://127")))
-    assert "leads to an address that webhooks must not reach" in result.failed[0]
+    assert "leads to an address that messages must not reach" in result.failed[0]
     assert outbox_row(store, "webhook")["state"] == "dead" and outbox_row(store, "email")["state"] == "sent"
 
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify import outbox
-from forecaster.notify.channels import WebhookSettings, send_webhook
+from forecaster.notify.webhook import WebhookSettings, send_webhook
 from forecaster.reports.export import webhook_document
 from tests.support.sample_report import sample_report
 from tests.support.webhook_server import WebhookServer

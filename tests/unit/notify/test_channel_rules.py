@@ -7,10 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryRefused
-from forecaster.notify import channels
+from forecaster.notify import addresses, email, webhook
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
-MAIL = channels.MailSettings("mail.example.org", "Quakecast <quake@example.org>", ("a@example.org", "b@example.org"))
+MAIL = email.MailSettings("mail.example.org", "Quakecast <quake@example.org>", ("a@example.org", "b@example.org"))
 
 
 @pytest.mark.parametrize(
@@ -33,47 +33,47 @@ MAIL = channels.MailSettings("mail.example.org", "Quakecast <quake@example.org>"
     ],
 )
 def test_never_there_even_with_permission(address: str) -> None:
-    assert channels.is_forbidden(address, allow_private=True)
-    assert channels.is_forbidden(address, allow_private=False)
+    assert addresses.is_forbidden(address, allow_private=True)
+    assert addresses.is_forbidden(address, allow_private=False)
 
 
 @pytest.mark.parametrize(
     "address", ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.9", "172.16.0.1", "fd12::1", "::ffff:127.0.0.1", "100.64.0.1"]
 )
 def test_there_with_permission_only(address: str) -> None:
-    assert channels.is_forbidden(address, allow_private=False)
-    assert not channels.is_forbidden(address, allow_private=True)
+    assert addresses.is_forbidden(address, allow_private=False)
+    assert not addresses.is_forbidden(address, allow_private=True)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888"])
 def test_public_addresses_are_free(address: str) -> None:
-    assert not channels.is_forbidden(address, allow_private=False)
+    assert not addresses.is_forbidden(address, allow_private=False)
 
 
 @pytest.mark.parametrize(
     "url", ["", "ftp://example.org/x", "file:///etc/passwd", "//example.org", "https://", "http://[::1", "http://host:99999/"]
 )
 def test_a_url_that_is_no_web_address_is_refused_and_not_repeated(url: str) -> None:
-    settings = channels.WebhookSettings(SecretStr(url), SecretStr("whsec_c2VjcmV0"))
+    settings = webhook.WebhookSettings(SecretStr(url), SecretStr("whsec_c2VjcmV0"))
     with pytest.raises(DeliveryRefused, match="not an http") as caught:
-        channels.send_webhook({}, "id", settings, NOW)
+        webhook.send_webhook({}, "id", settings, NOW)
     assert len(url) < 9 or url not in str(caught.value)
 
 
 def test_a_label_keeps_the_secret_parts_of_a_url() -> None:
-    assert channels.recipient_label("https://user:pw@hooks.example.org:8443/T0KEN?key=1") == "https://hooks.example.org:8443"
-    assert channels.recipient_label("http://[bad") == "(not a URL)"
+    assert addresses.recipient_label("https://user:pw@hooks.example.org:8443/T0KEN?key=1") == "https://hooks.example.org:8443"
+    assert addresses.recipient_label("http://[bad") == "(not a URL)"
 
 
 def test_settings_do_not_show_their_secrets() -> None:
-    shown = repr(channels.WebhookSettings(SecretStr("https://x/T0KEN"), SecretStr("whsec_abc")))
-    shown += repr(channels.MailSettings("h", "f", (), smtp_password=SecretStr("hunter2")))
+    shown = repr(webhook.WebhookSettings(SecretStr("https://x/T0KEN"), SecretStr("whsec_abc")))
+    shown += repr(email.MailSettings("h", "f", (), smtp_password=SecretStr("hunter2")))
     assert "T0KEN" not in shown and "whsec_abc" not in shown and "hunter2" not in shown
 
 
 def test_a_mail_has_text_html_pictures_and_a_deterministic_id() -> None:
     def build() -> bytes:
-        return channels.build_message("r-1", "新潟: 19 %", "text €", '<img src="cid:map">', {"map": b"\x89PNG"}, MAIL, NOW).as_bytes()
+        return email.build_message("r-1", "新潟: 19 %", "text €", '<img src="cid:map">', {"map": b"\x89PNG"}, MAIL, NOW).as_bytes()
 
     mail = message_from_bytes(build(), policy=policy.default)
     assert [part.get_content_type() for part in mail.walk()] == [
@@ -83,17 +83,17 @@ def test_a_mail_has_text_html_pictures_and_a_deterministic_id() -> None:
     assert [part["Content-ID"] for part in mail.walk() if part["Content-ID"]] == ["<map>"]
     assert mail["Message-ID"] == message_from_bytes(build(), policy=policy.default)["Message-ID"]
     assert mail["Message-ID"].endswith("@example.org>")
-    assert channels.message_id("r-2", MAIL.mail_from) != mail["Message-ID"]
+    assert email.message_id("r-2", MAIL.mail_from) != mail["Message-ID"]
 
 
 def test_a_subject_with_a_line_break_cannot_add_headers() -> None:
     with pytest.raises(DeliveryRefused, match="cannot be a mail header"):
-        channels.build_message("r", "a\nBcc: x@example.org", "t", "h", {}, MAIL, NOW)
+        email.build_message("r", "a\nBcc: x@example.org", "t", "h", {}, MAIL, NOW)
 
 
 def test_a_password_never_travels_unencrypted_to_another_machine() -> None:
-    settings = channels.MailSettings(
+    settings = email.MailSettings(
         "mail.example.org", "a@b.c", ("d@e.f",), smtp_security="none", smtp_username="u", smtp_password=SecretStr("p")
     )
     with pytest.raises(DeliveryRefused, match="unencrypted"):
-        channels.send_email(channels.build_message("r", "s", "t", "h", {}, settings, NOW), settings)
+        email.send_email(email.build_message("r", "s", "t", "h", {}, settings, NOW), settings)

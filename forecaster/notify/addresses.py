@@ -1,0 +1,72 @@
+"""Where messages may go: which IP addresses are refused, and how a URL is called without telling its secret."""
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from forecaster.errors import DeliveryFailed, DeliveryRefused
+
+PERMIT = "webhook_allow_private"
+METADATA_ADDRESSES = frozenset({"100.100.100.200", "168.63.129.16", "fd00:ec2::254", "192.0.0.192"})  # cloud services' own
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def recipient_label(url: str) -> str:
+    """Scheme, host and port of a URL: the rest may hold a secret and is never stored or logged."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "(not a URL)"
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "(not a URL)"
+
+
+def is_forbidden(address: str, allow_private: bool) -> bool:
+    """Whether a message must not go to this IP address: link-local, metadata, multicast; unless allowed, loopback and private."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return is_forbidden(str(ip.ipv4_mapped), allow_private)
+        if ip in NAT64:
+            return is_forbidden(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)), allow_private)
+        if ip.sixtofour is not None or ip.teredo is not None:
+            return True
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or str(ip) in METADATA_ADDRESSES:
+        return True
+    return not (ip.is_global or allow_private)
+
+
+def check_address(url: str, where: str, setting: str, allow_private: bool) -> None:
+    """Look at a URL before anything is connected; what its name resolves to later is checked again on the open connection.
+
+    Args:
+        where: what messages call the receiver; `setting` the name of the setting that holds the URL.
+
+    Raises:
+        DeliveryRefused: no http(s) address, or one that leads where messages must not go.
+        DeliveryFailed: the name does not resolve.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        host, port = None, 0
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not host:
+        raise DeliveryRefused(f"{setting} is not an http(s) address; write it as https://host/path")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise DeliveryFailed(f"{where}: the name does not resolve; will be tried again") from None
+    if any(is_forbidden(str(item[4][0]), allow_private) for item in found):
+        raise DeliveryRefused(
+            f"{where} leads to an address that messages must not reach (link-local, metadata, or private without {PERMIT})"
+        )
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether `host` is this machine by its name or number."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,51 @@
+"""The generic webhook: a JSON document, signed by the Standard Webhooks scheme (standardwebhooks.com)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import SecretStr
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
+
+from forecaster.errors import DeliveryRefused
+from forecaster.notify import web
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """Where the webhook goes and the secret (whsec_... or base64) that signs it. Loopback and private addresses need the permission."""
+
+    webhook_url: SecretStr
+    webhook_secret: SecretStr
+    webhook_allow_private: bool = False
+    timeout_s: float = web.TIMEOUT_S
+
+
+def send_webhook(document: Mapping[str, Any], delivery_id: str, settings: WebhookSettings, now: datetime) -> int:
+    """POST `document` as JSON, signed; the status (2xx) is returned.
+
+    Headers webhook-id (= `delivery_id`: the receiver may drop what it has seen), webhook-timestamp (`now`), webhook-signature.
+
+    Raises:
+        DeliveryRefused: 410 and other 4xx, a redirect, a forbidden address, a bad URL or secret.
+        DeliveryFailed: 408, 425, 429, 5xx, time-out, no connection.
+    """
+    address = web.WebAddress(settings.webhook_url, "webhook", "webhook_url", settings.webhook_allow_private, settings.timeout_s)
+    body = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": delivery_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": _sign(body, delivery_id, settings, now, address.where),
+    }
+    return web.expect_success(web.request("POST", address, body.encode(), headers), address, now)
+
+
+def _sign(body: str, delivery_id: str, settings: WebhookSettings, now: datetime, where: str) -> str:
+    try:
+        return Webhook(settings.webhook_secret.get_secret_value()).sign(delivery_id, now.astimezone(UTC), body)
+    except (ValueError, EmptyWebhookSecretError):
+        raise DeliveryRefused(f"{where}: webhook_secret cannot sign; it must be whsec_ and base64, and not empty") from None

@@ -1,0 +1,50 @@
+"""Templates of one's own: a file in the user's folder goes before the built-in one of the same name, unless it is broken."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, TemplateSyntaxError
+
+logger = logging.getLogger(__name__)
+
+
+def fill(
+    builtin: Environment, name: str, context: Mapping[str, Any], user_folder: Path | None = None, problems: list[str] | None = None
+) -> str:
+    """The text of template `name`. A user's template that cannot be filled is reported, with file and line, and the built-in one is used.
+
+    Args:
+        builtin: environment of the built-in templates; the user's get its functions and rules.
+        user_folder: where the user's templates lie; they may include and import built-in ones, and replace what those import.
+        problems: what was reported is added here; it is logged as well.
+    """
+    if user_folder is not None and user_folder.is_dir():
+        environment = builtin.overlay(loader=ChoiceLoader([FileSystemLoader(user_folder), builtin.loader]))  # type: ignore[list-item]
+        try:
+            return environment.get_template(name).render(**context)
+        except Exception as error:  # noqa: BLE001  whatever a user's template does
+            problem = _problem(error, name, user_folder)
+            if problem is not None:
+                logger.warning(problem)
+                if problems is not None and problem not in problems:
+                    problems.append(problem)
+    return builtin.get_template(name).render(**context)
+
+
+def _problem(error: Exception, name: str, user_folder: Path) -> str | None:
+    """What is wrong with which line of the user's template; None where none of the user's files plays a part: the fault is ours."""
+    places = []
+    if isinstance(error, TemplateSyntaxError) and error.filename:
+        places.append((error.filename, error.lineno))
+    trace = error.__traceback__
+    while trace is not None:
+        places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    mine = [f"{file}, line {line}" for file, line in places if Path(file).is_relative_to(user_folder)]
+    if not mine and not (user_folder / name).exists():
+        return None
+    place = str(user_folder / name) if not mine else mine[0] if isinstance(error, TemplateSyntaxError) else mine[-1]
+    said = " ".join(str(error).split())[:200]
+    return f"template {place}: {said} ({type(error).__name__}); the built-in {name} is used, mend or remove yours"
