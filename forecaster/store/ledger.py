@@ -194,13 +194,26 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
         "AND EXISTS (SELECT 1 FROM event_revision o WHERE o.event_key = r.event_key AND o.source = 'usgs' AND o.known_at <= $start)",
         span,
     ).fetchone()
-    turned = connection.execute("SELECT count(*) FROM outcome WHERE changed AND as_of > $start AND as_of <= $end", span).fetchone()
+    turned = connection.execute("SELECT count(*) FROM outcome WHERE turned_at > $start AND turned_at <= $end", span).fetchone()
     bad = connection.execute(
         "SELECT reason, count(*) FROM quarantine WHERE observed_at > $start AND observed_at <= $end GROUP BY reason ORDER BY reason", span
     ).fetchall()
     pull = connection.execute("SELECT max(read_at) FROM coverage WHERE read_at <= $end", {"end": end}).fetchone()
     assert revised is not None and turned is not None and pull is not None
     return {"revised_events": revised[0], "turned_outcomes": turned[0], "quarantined": dict(bad), "last_pull_at": pull[0]}
+
+
+def turned_between(connection: Connection, start: datetime, end: datetime) -> list[dict]:
+    """recipe_id, target_hash, target_start, happened (as it is now), max_magnitude of the outcomes that revisions of (start, end] turned."""
+    return (
+        connection.execute(
+            "SELECT recipe_id, target_hash, target_start, happened, max_magnitude FROM outcome "
+            "WHERE turned_at > $start AND turned_at <= $end ORDER BY target_start, recipe_id",
+            {"start": start, "end": end},
+        )
+        .df()
+        .to_dict("records")
+    )
 
 
 def last_settled(connection: Connection) -> pd.DataFrame:

@@ -117,6 +117,7 @@ def test_a_late_review_turns_the_outcome_and_the_score(issued, tokyo):
     assert second["happened"] and second["log_score"] == pytest.approx(math.log(said)) and second["brier"] == pytest.approx((1 - said) ** 2)
     read_and_verify(issued, [tokyo], END + 45 * DAY)
     assert (outcome(issued)["status"], outcome(issued)["changed"]) == ("final", True)
+    assert outcome(issued)["turned_at"] == END + 22 * DAY, "told on the day of the review, not again when the outcome is final"
     assert table(issued, "score")["status"].tolist() == ["final"]
 
 

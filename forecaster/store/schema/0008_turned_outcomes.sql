@@ -1,0 +1,5 @@
+-- When a revision turned an outcome round, so that a report tells it on that day and not again when the outcome matures.
+
+ALTER TABLE outcome ADD COLUMN turned_at TIMESTAMPTZ;
+UPDATE outcome SET turned_at = as_of WHERE changed;
+COMMENT ON COLUMN outcome.turned_at IS 'When the last revision that turned yes into no or no into yes became known to us; NULL: none did';
