@@ -12,6 +12,7 @@ QuakecastError
 |   +-- CatalogMalformed      the body is not what was asked for (HTML, wrong header)
 +-- StoreError
 |   +-- StoreBusy             another process writes
+|   +-- StoreUnreachable      what is read from afar, or its files, cannot be read now
 |   +-- SchemaTooNew          database written by a newer quakecast
 +-- ModelError
 |   +-- CorruptModel          a model directory that cannot be trusted
@@ -76,6 +77,10 @@ class StoreError(QuakecastError):
 
 
 class StoreBusy(StoreError):
+    pass
+
+
+class StoreUnreachable(StoreError):
     pass
 
 

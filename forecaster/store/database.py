@@ -55,7 +55,7 @@ class Store:
         import duckdb
 
         with _ONE_WRITER:
-            connection = _connect(self.path, wait_s=wait_s)
+            connection = open_connection(self.path, wait_s=wait_s)
             try:
                 connection.execute("BEGIN TRANSACTION")
                 try:
@@ -67,7 +67,7 @@ class Store:
             except duckdb.OperationalError as error:
                 if "could not write" not in str(error).lower():
                     raise
-                raise NotWritable(f"cannot write to {self.path} ({_one_line(error)}); nothing was stored: free some space") from None
+                raise NotWritable(f"cannot write to {self.path} ({one_line(error)}); nothing was stored: free some space") from None
             finally:
                 connection.close()
 
@@ -81,7 +81,7 @@ class Store:
             StoreBusy: another process kept the file.
         """
         with _ONE_WRITER, self.path.open("rb") as source:
-            connection = _connect(self.path)
+            connection = open_connection(self.path)
             try:
                 connection.execute("FORCE CHECKPOINT")
                 with target.open("wb") as copy:
@@ -125,7 +125,12 @@ def open_store(path: Path) -> Store:
     return store
 
 
-def _connect(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S) -> "Connection":
+def open_connection(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S) -> "Connection":
+    """A connection to the database file at `path`; the caller closes it.
+
+    Raises:
+        StoreBusy: another process kept the file for `wait_s` seconds. StoreError: it is no DuckDB database.
+    """
     import duckdb
 
     deadline = time.monotonic() + wait_s
@@ -151,25 +156,49 @@ def query(path: Path, sql: str, parameters: list | None = None) -> pd.DataFrame:
     Raises:
         BadInput: the file is absent, or DuckDB refuses the query; with DuckDB's own first lines.
     """
+    with _asked(path, sql, parameters) as answer:
+        return answer.df()
+
+
+def query_rows(path: Path, sql: str, parameters: list | None = None) -> tuple[list[str], list[tuple]]:
+    """The names of the columns and the rows of the same: values as they are stored, None where there is none, times aware UTC.
+
+    Raises:
+        BadInput: as `query`.
+    """
+    with _asked(path, sql, parameters) as answer:
+        return [column[0] for column in answer.description], answer.fetchall()
+
+
+@contextmanager
+def _asked(path: Path, sql: str, parameters: list | None) -> Iterator["Connection"]:
     import duckdb
 
     if not path.exists():
-        raise BadInput(f"there is no published database at {path} yet; make one with `quakecast run` or `quakecast pull`")
-    connection = _connect(path, read_only=True)
+        raise not_published(path)
+    connection = open_connection(path, read_only=True)
     try:
         connection.execute("SET enable_external_access = false")
         statements = connection.extract_statements(sql)
         if len(statements) != 1:
             wrong = "is empty" if not statements else f"has {len(statements)} statements"
             raise BadInput(f'the query {wrong}; write one such as "SELECT count(*) FROM event"')
-        return connection.execute(sql, parameters or []).df()
+        yield connection.execute(sql, parameters or [])
     except duckdb.Error as error:
-        raise BadInput(f"the query failed: {_one_line(error)}") from None
+        names = isinstance(error, (duckdb.CatalogException, duckdb.BinderException))
+        hint = "; `quakecast sql --describe` lists what there is" if names else ""
+        raise BadInput(f"the query failed: {one_line(str(error).split('LINE 1:')[0]).strip()}{hint}") from None
     finally:
         connection.close()
 
 
-def _one_line(error: Exception) -> str:
+def not_published(path: Path) -> BadInput:
+    """The error of a published copy that is not there."""
+    return BadInput(f"there is no published database at {path} yet; make one with `quakecast run` or `quakecast pull`")
+
+
+def one_line(error: object) -> str:
+    """What DuckDB says, as one line of at most 400 characters."""
     return re.sub(r"\s+", " ", str(error))[:400]
 
 

@@ -1,11 +1,109 @@
 """Parquet files beside the database: written whole by rename, read back in one order. The same rows give the same bytes."""
 
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from forecaster.errors import CorruptModel, NotWritable
+from forecaster.store.database import Store, one_line
+
+MANIFEST = "quakecast.json"
+_VERSION = re.compile(r"[0-9a-f]{16}")
+_NEW = ".new-"
+_KEPT_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A complete export: the folder that was asked for, the name of the version in it, rows by table."""
+
+    folder: Path
+    version: str
+    tables: dict[str, int]
+
+
+def is_version(name: object) -> bool:
+    """Whether this is the name of a version's folder."""
+    return isinstance(name, str) and _VERSION.fullmatch(name) is not None
+
+
+def export_tables(store: Store, folder: Path) -> Exported:
+    """All tables of one moment as `folder`/<version>/<table>.parquet; `folder`/quakecast.json, written last, says which version it is.
+
+    A version's name is the SHA-256 of its files, so that exporting the same store again changes nothing. The version before is kept for
+    those who read it, and so is every other one for a day. Copied to object storage, quakecast.json must come last there, too.
+
+    Raises:
+        NotWritable: the folder cannot be written or the disk is full; the export that was there stays.
+    """
+    import duckdb
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_NEW, dir=folder, ignore_cleanup_errors=True) as temporary:
+            made = Path(temporary) / "made"
+            made.mkdir()
+            schema, tables = _write_tables(store, made)
+            version = _digest(made)
+            if not (folder / version).is_dir():
+                made.rename(folder / version)
+            _write_manifest(folder, version, schema, tables)
+    except (OSError, duckdb.IOException) as error:
+        reason = error.strerror or error if isinstance(error, OSError) else one_line(error)
+        raise NotWritable(f"cannot export to {folder}: {reason}; choose a folder that can be written") from None
+    return Exported(folder, version, tables)
+
+
+def _write_tables(store: Store, made: Path) -> tuple[int, dict[str, int]]:
+    """(number of the schema, rows by table); in the order in which the rows were stored, which the schema's macros go by."""
+    with store.transaction() as connection:
+        connection.execute("SET preserve_insertion_order = true; SET threads = 1")
+        schema = connection.execute("SELECT max(number) FROM migration").fetchall()[0][0]
+        names = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY 1").fetchall()
+        tables = {}
+        for (table,) in names:
+            target = str(made / f"{table}.parquet").replace("'", "''")
+            counted = connection.execute(f"COPY {table} TO '{target}' (FORMAT parquet, COMPRESSION zstd)").fetchall()
+            tables[table] = counted[0][0]
+    return schema, tables
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            digest.update(f"{path.name}\0".encode() + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _write_manifest(folder: Path, version: str, schema: int, tables: dict[str, int]) -> None:
+    """Point to `version`, then remove what nobody reads any more."""
+    manifest = folder / MANIFEST
+    try:
+        before = json.loads(manifest.read_text(encoding="utf-8"))
+        previous = before["version"] if before["version"] != version else before["previous"]
+    except (OSError, ValueError, KeyError, TypeError):
+        previous = None
+    text = json.dumps({"version": version, "previous": previous, "schema": schema, "tables": tables}, indent=2)
+    part = folder / f".{MANIFEST}.{os.getpid()}.part"
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(manifest)
+    newest = manifest.stat().st_mtime
+    for entry in folder.iterdir():
+        ours = is_version(entry.name) or entry.name.startswith(_NEW)
+        if ours and entry.name not in (version, previous) and newest - entry.stat().st_mtime > _KEPT_S:
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> Path:

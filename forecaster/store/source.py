@@ -1,0 +1,193 @@
+"""Where workers read: the published copy, or exported Parquet files in a folder or on object storage. Neither needs the right to write.
+
+A transaction of either sees one state of the store from its beginning to its end, also while a writer publishes the next.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from forecaster.errors import BadInput, SchemaTooNew, StoreError, StoreUnreachable
+from forecaster.settings import Settings
+from forecaster.store.database import LOCK_WAIT_S, Connection, Store, migrations, not_published, one_line, open_connection
+from forecaster.store.parquet import MANIFEST, is_version
+
+REMOTE = ("http", "https", "s3", "s3a", "s3n", "gs", "gcs", "r2")
+HTTPFS = "duckdb_extension_httpfs"
+NOT_FOUND = 404
+ROWS_IN_ORDER = ("event_merge", "event_revision")  # whose rowid the schema's macros go by
+
+
+def open_source(settings: Settings) -> Store:
+    """What QUAKECAST_READ_FROM names, to read from; the published copy where it names nothing.
+
+    Raises:
+        BadInput: there is nothing at that place, it is nothing of ours, or what is needed to reach it is not installed.
+        SchemaTooNew: a newer quakecast wrote it. StoreUnreachable: it cannot be reached now.
+    """
+    address = settings.read_from.rstrip("/")
+    scheme = urlsplit(address).scheme.lower()
+    source: Store
+    if scheme in REMOTE:
+        if "@" in urlsplit(address).netloc:
+            raise BadInput(
+                "QUAKECAST_READ_FROM holds a user or a password; leave it out, keys are read from AWS_ACCESS_KEY_ID and its like"
+            )
+        source = ParquetExport(Path(MANIFEST), address)
+    elif "://" in address:
+        raise BadInput(f"QUAKECAST_READ_FROM = {address}: {scheme} is none of {', '.join(REMOTE)}, a folder, or a published copy")
+    elif not address or address.endswith(".duckdb"):
+        source = PublishedCopy(Path(address) if address else settings.published)
+    else:
+        source = ParquetExport(Path(address) / MANIFEST, address)
+    with source.transaction():
+        return source
+
+
+@dataclass(frozen=True)
+class PublishedCopy(Store):
+    """A copy of the database, opened for reading only; any number of threads and processes may."""
+
+    @contextmanager
+    def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator[Connection]:
+        """A connection for reading inside one transaction.
+
+        Raises:
+            BadInput: there is no copy, or an older quakecast wrote it. SchemaTooNew: a newer one did. StoreError: it is no database.
+        """
+        if not self.path.is_file():
+            raise not_published(self.path)
+        connection = open_connection(self.path, read_only=True, wait_s=wait_s)
+        try:
+            ours = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migration'").fetchall()[0][0]
+            if not ours:
+                raise BadInput(f"{self.path} is a database, but none of quakecast; QUAKECAST_READ_FROM must name a published copy")
+            _check_schema(connection.execute("SELECT max(number) FROM migration").fetchall()[0][0], str(self.path))
+            connection.execute("BEGIN TRANSACTION READ ONLY")
+            yield connection
+        finally:
+            connection.close()
+
+    def copy_file(self, target: Path) -> None:
+        """Refused: a copy is made of the store, not of a copy."""
+        raise StoreError(f"{self.path} is for reading; publish from the database itself")
+
+
+@dataclass(frozen=True)
+class ParquetExport(Store):
+    """What `parquet.export_tables` wrote, at `address`: a folder or a URL. `path` is the manifest, where that is local.
+
+    Each transaction is a DuckDB in memory with the present schema, whose tables are views of the files; so macros and views of the schema
+    work as in the store itself.
+    """
+
+    address: str
+
+    @contextmanager
+    def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator[Connection]:
+        """A connection for reading inside one transaction. `wait_s` is for a lock, which there is none of.
+
+        Raises:
+            BadInput: there is no export at the address, or DuckDB lacks what it needs to reach it.
+            SchemaTooNew: a newer quakecast wrote it. StoreUnreachable: it cannot be read now.
+        """
+        import duckdb
+
+        connection = duckdb.connect()
+        try:
+            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false; SET autoinstall_known_extensions = false")
+            if urlsplit(self.address).scheme in REMOTE:
+                _load_httpfs(connection, self.address)
+            manifest = self._manifest(connection)
+            for _, _, sql in migrations():
+                connection.execute(sql)
+            _replace_tables(connection, f"{self.address}/{manifest['version']}", set(manifest["tables"]))
+            connection.execute("BEGIN TRANSACTION READ ONLY")
+            yield connection
+        except duckdb.IOException as error:
+            raise StoreUnreachable(f"cannot read {self.address} ({one_line(error)}); try again") from None
+        finally:
+            connection.close()
+
+    def copy_file(self, target: Path) -> None:
+        """Refused: a copy is made of the store, not of an export."""
+        raise StoreError(f"{self.address} is for reading; publish from the database itself")
+
+    def _manifest(self, connection: Connection) -> dict[str, Any]:
+        """The manifest of the export that is there now."""
+        import duckdb
+
+        missing = BadInput(f"there is no export of quakecast at {self.address} (no {MANIFEST}); make one with `quakecast export --parquet`")
+        address = f"{self.address}/{MANIFEST}"
+        if urlsplit(self.address).scheme not in REMOTE and not Path(address).is_file():
+            raise missing
+        try:
+            text = connection.execute("SELECT content FROM read_text(?)", [address]).fetchall()[0][0]
+        except duckdb.HTTPException as error:
+            if getattr(error, "status_code", None) == NOT_FOUND:
+                raise missing from None
+            raise
+        try:
+            manifest = json.loads(text)
+            whole = is_version(manifest["version"]) and isinstance(manifest["tables"], dict)
+            schema = int(manifest["schema"])
+        except (ValueError, TypeError, KeyError):
+            whole, schema = False, 0
+        if not whole:
+            raise BadInput(f"{address} is no manifest of quakecast; QUAKECAST_READ_FROM must name an export or a published copy")
+        _check_schema(schema, self.address)
+        return manifest
+
+
+def _check_schema(schema: int | None, where: str) -> None:
+    known = migrations()[-1][0]
+    found = f"{where} has schema {schema or 0}, this quakecast reads {known}"
+    if schema is None or schema < known:
+        raise BadInput(f"{found}: an older version wrote it; run `quakecast run`, or export it again, with this version")
+    if schema > known:
+        raise SchemaTooNew(f"{found}: a newer version wrote it; upgrade quakecast here")
+
+
+def _replace_tables(connection: Connection, folder: str, exported: set[str]) -> None:
+    """Views of the Parquet files in the place of all tables, with the columns and types of these.
+
+    A view has no rowid. Where the schema goes by it, the row's place in the file stands for it: the order in which the rows were stored.
+    """
+    columns = connection.execute(
+        "SELECT table_name, string_agg(format('CAST(\"{0}\" AS {1}) AS \"{0}\"', column_name, data_type), ', ' ORDER BY column_index) "
+        "FROM duckdb_columns() WHERE table_name IN (SELECT table_name FROM duckdb_tables()) GROUP BY 1"
+    ).fetchall()
+    if lacking := sorted({table for table, _ in columns} - exported):
+        raise BadInput(f"the export in {folder} lacks {', '.join(lacking)}; export again")
+    quoted = folder.replace("'", "''")
+    for table, cast in columns:
+        place = ", file_row_number AS rowid" if table in ROWS_IN_ORDER else ""
+        file = f"read_parquet('{quoted}/{table}.parquet', file_row_number = true)"
+        connection.execute(f"DROP TABLE {table}; CREATE VIEW {table} AS SELECT {cast}{place} FROM {file}")
+
+
+def _load_httpfs(connection: Connection, address: str) -> None:
+    """Load DuckDB's extension for remote files: installed by DuckDB, or from the wheel of the very same version. Nothing is downloaded."""
+    import duckdb
+
+    wheel = util.find_spec(HTTPFS)
+    shipped = [Path(folder) / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension" for folder in _folders(wheel)]
+    for name in ["httpfs", *(f"'{path}'" for path in shipped if path.is_file())]:
+        try:
+            connection.execute(f"LOAD {name}")
+            return
+        except duckdb.Error:
+            continue
+    raise BadInput(
+        f"reading {address} needs DuckDB's extension httpfs {duckdb.__version__}, which is not installed here; install the package "
+        f"duckdb-extension-httpfs=={duckdb.__version__}, or run INSTALL httpfs in DuckDB once, or set QUAKECAST_READ_FROM to a folder"
+    )
+
+
+def _folders(spec: Any) -> list[str]:
+    return list(spec.submodule_search_locations or []) if spec is not None else []
