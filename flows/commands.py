@@ -54,3 +54,34 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
         click.echo(f"quakecast: {problem}", err=True)
     if done["state"] != "success":
         sys.exit(PARTIAL)
+
+
+@click.command(epilog=example("PREFECT_API_URL=http://127.0.0.1:4200/api quakecast deploy"))
+@click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    help="Folder in which runs work (default: this one).",
+)
+@json_option
+@click.pass_obj
+def deploy(settings: Settings, project: Path, as_json: bool) -> None:
+    """Put the flows and their schedules onto the Prefect server that PREFECT_API_URL names."""
+    prefect_defaults()
+    from flows.deploying import deploy as step
+    from forecaster.recipe import load_recipes
+
+    recipes = list(load_recipes(settings.recipe_folder).values())
+    names = step(settings, recipes, project.resolve())
+    tell(as_json, {"deployments": names}, "\n".join([*(f"deployed {name}" for name in names), "now start a worker: quakecast worker"]))
+
+
+@click.command(epilog=example("quakecast worker --limit 4"))
+@click.option("--limit", type=click.IntRange(min=1), help="Runs at once (default: no limit; a deployment never overlaps itself).")
+@click.pass_obj
+def worker(settings: Settings, limit: int | None) -> None:
+    """Do the runs of the Prefect server on this machine, until it is ended (Ctrl-C)."""
+    prefect_defaults()
+    from flows.deploying import start_worker
+
+    sys.exit(start_worker(settings, limit))

@@ -1,89 +1,130 @@
-"""The daily job as a Prefect flow: pull, train what is due, predict, verify, report, export, notify."""
+"""The daily job as a Prefect flow: pull, train what is due, predict, verify, report, export, notify.
 
-from datetime import UTC, date, datetime
-from typing import Literal
+On a schedule (`issue="due"`) a run makes every forecast whose issue time has come and that is not there yet, oldest day first. So an alarm
+of any time zone, a late run and a run after a downtime all do the same, and one that finds nothing to do says so.
+"""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger
+from pydantic import Field
 
-from flows import tasks
-from forecaster.clock import Clock
-from forecaster.errors import CatalogError, QuakecastError
+from flows import artifacts, steps, tasks
+from flows.ending import ended
+from flows.hooks import send_heartbeat, tell_failure
+from flows.late_runs import cancel_overtaken
+from flows.names import dated_name
+from flows.retraining import request_retraining
 from forecaster.pipeline import job, train
-from forecaster.settings import load_settings
+from forecaster.pipeline.agenda import Issue, missing_issues
+from forecaster.pipeline.predict import PredictResult
+from forecaster.timewindow import require_utc
 
 
-@flow(name="daily", log_prints=False)
+@flow(
+    name="daily",
+    flow_run_name=dated_name,
+    description=__doc__,
+    timeout_seconds=6 * 3600,
+    on_completion=[send_heartbeat],
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+    log_prints=False,
+)
 def daily(
     target_date: date | None = None,
-    recipes: list[str] | None = None,
+    recipes: Annotated[list[str], Field(min_length=1)] | None = None,
+    issue: Literal["next", "due"] = "next",
     train_mode: Literal["due", "never"] | list[str] = "due",
-    max_minutes: float | None = None,
-    max_epochs: int | None = None,
-    total_minutes: float | None = None,
+    max_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
+    max_epochs: Annotated[int, Field(ge=0)] | None = None,
+    total_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
     simulated_now: datetime | None = None,
-    languages: tuple[str, ...] = ("en", "ja"),
+    languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "ja"),
     send: bool = True,
-) -> dict:
-    """Run the whole job once for the next local day of every recipe (or `target_date`).
+) -> Any:
+    """Run the whole job once; settings and secrets come from the environment.
 
-    train_mode: train the recipes that are due, none, or just these. max_minutes, max_epochs: limits of each recipe's training;
-    total_minutes: of all of it. simulated_now: replay with a clock that stands still there; such forecasts are never official.
-    Returns the run's state ('success', 'partial' or 'failed') and what each step did. Settings and secrets come from the environment.
+    Args:
+        target_date: Day to forecast, of every recipe in its own time zone. Empty: as `issue` says.
+        recipes: Recipes by id, for example ["tokyo-m45"]. Empty: all of them.
+        issue: next: the next local day of every recipe, now. due: all that is due by its issue time and not made yet, oldest day first.
+        train_mode: Before forecasting, train the recipes that are due, none (never), or just the listed ones.
+        max_minutes: Training time of one recipe, in minutes.
+        max_epochs: Epochs of each ConvLSTM.
+        total_minutes: Training time of all recipes together, in minutes.
+        simulated_now: Replay with a clock that stands still there, for example 2024-01-02T12:00:00Z; such forecasts are never official.
+        languages: Languages of the report's pages.
+        send: Send the report when it is written. On a schedule the flow `send` does so in the morning.
+
+    Returns:
+        The run's state ('success' or 'partial'; a failure raises) and what each step did.
     """
     log = get_run_logger()
-    clock = Clock.standing_at(simulated_now) if simulated_now else Clock(lambda: datetime.now(UTC), simulated=False)
-    work = job.open_job(load_settings(), clock, recipes or (), known_by=simulated_now)
-    job.start_run(work, "daily")
-    done: dict = {"run_id": work.run_id, "problems": []}
-    try:
-        problem = _pull(work, done)
-        options = train.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes)
-        _train(work, train_mode, options, done)
-        said = tasks.predict_task(work, target_date, problem)
-        done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded, "silent": said.silent}
-        done["problems"] += sorted(set(said.degraded.values()))
-        done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in said.silent.items() for kind, why in kinds.items()]
-        checked = _alone("verify", lambda: tasks.verify_task(work), done)
-        if checked is not None:
-            done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting, "expired": checked.expired}
-        written = _alone("report", lambda: tasks.report_task(work, languages), done)
+    if overtaken := cancel_overtaken():
+        log.info("%d waiting runs are overtaken by this one", overtaken)
+    work = steps.open_work(recipes, require_utc(simulated_now, "simulated_now") if simulated_now else None)
+    agenda = _agenda(work, target_date, issue)
+    if agenda is not None and not agenda:
+        done = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "pages": []}
+        return ended(done, "nothing is due: every forecast whose issue time has come is made")
+    with steps.noted_run(work, "daily") as done:
+        problem = steps.pull(work, done)
+        _train(work, train_mode, train.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)
+        said = _predict(work, agenda, target_date, problem, done)
+        steps.verify(work, done)
+        written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
         done["pages"] = [str(page) for page in written.pages] if written else []
-        _alone("export", lambda: tasks.export_task(work), done)
+        steps.alone("export", lambda: tasks.export_task(work), done)
         if send and written:
-            sent = _alone("notify", lambda: tasks.notify_task(work), done)
+            sent = steps.alone("notify", lambda: tasks.notify_task(work), done)
             done["problems"] += sent.failed if sent else []
-        done["state"] = "partial" if done["problems"] else "success"
-    except BaseException as error:
-        job.finish_run(work, "failed", {**done, "problems": [*done["problems"], str(error)]})
-        raise
-    job.finish_run(work, done["state"], done)
+    _show(work, said, done["pages"])
+    if issue == "due" and not work.clock.simulated:
+        done["retraining"] = request_retraining(work)
     log.info("daily run %s: %d forecasts, state %s", work.run_id, done["forecasts"], done["state"])
-    return done
+    return ended(done, f"{done['forecasts']} forecasts")
 
 
-def _pull(work: job.Job, done: dict) -> str | None:
-    """Pull; where that fails the run goes on with what is stored, and every forecast says so."""
-    try:
-        pulled = tasks.pull_task(work)
-    except CatalogError as error:
-        done["problems"].append(f"pull: {error}")
-        return "USGS could not be read; the forecast is made from what was stored before"
-    done["pulled"] = vars(pulled)
-    return f"rows of the catalogue could not be believed: {pulled.quarantined}" if pulled.quarantined else None
+def _agenda(work: job.Job, target_date: date | None, issue: str) -> list[Issue] | None:
+    """The days to make, oldest first; None: one day, that which was asked for or each recipe's next."""
+    if target_date is not None or issue == "next":
+        return None
+    return missing_issues(work.store, work.recipes, work.clock.now(), replay=work.clock.simulated)
 
 
-def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, done: dict) -> None:
+def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, done: dict[str, Any]) -> None:
     due = [] if mode == "never" else mode if isinstance(mode, list) else train.due(work.store, work.recipes, work.clock)
-    trained = _alone("train", lambda: tasks.train_task(work, options, list(due)), done) if due else None
+    trained = steps.alone("train", lambda: tasks.train_task(work, options, list(due)), done) if due else None
     if trained is not None:
         done |= {"trained": {name: row["decision"] for name, row in trained.trained.items()}, "not_trained": trained.skipped}
         done["not_fitted"] = trained.failed
 
 
-def _alone(name: str, step, done: dict):
-    """A step that may fail without stopping the others; its failure makes the run partial."""
-    try:
-        return step()
-    except QuakecastError as error:
-        done["problems"].append(f"{name}: {error}")
-        return None
+def _predict(work: job.Job, agenda: list[Issue] | None, day: date | None, problem: str | None, done: dict[str, Any]) -> list[str]:
+    """Make the forecasts, one day after the other; returns their ids."""
+    made = [
+        tasks.predict_task(work, list(recipes), target_day, problem)
+        for target_day, recipes in ([(day, work.recipes)] if agenda is None else [(item.day, item.recipes) for item in agenda])
+    ]
+    said = PredictResult()
+    for part in made:
+        said.forecast_ids += part.forecast_ids
+        said.not_scoreable |= part.not_scoreable
+        said.degraded |= part.degraded
+        said.silent |= part.silent
+    done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded, "silent": said.silent}
+    if agenda is not None:
+        done["days"] = {str(item.day): [recipe.id for recipe in item.recipes] for item in agenda}
+    done["problems"] += sorted(set(said.degraded.values()))
+    done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in said.silent.items() for kind, why in kinds.items()]
+    return said.forecast_ids
+
+
+def _show(work: job.Job, forecast_ids: list[str], pages: list[str]) -> None:
+    artifacts.show_forecasts(work, forecast_ids)
+    artifacts.show_skill(work)
+    if pages:
+        artifacts.show_report(work, Path(pages[0]))

@@ -1,14 +1,19 @@
-"""The steps of the daily job as Prefect tasks: each calls one function of the pipeline, and is tried again where that can help."""
+"""The steps of the daily job as Prefect tasks: each calls one function of the pipeline, and is tried again where that can help.
 
-from datetime import UTC, datetime
+What writes takes its turn as the one writer.
+"""
+
+from datetime import UTC, date, datetime
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows.writer import one_writer
 from forecaster.console import progress
 from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, StoreBusy
 from forecaster.pipeline import export, job, messages, pages, predict, pull, train, verify
+from forecaster.recipe import Recipe
 
 HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy)
 
@@ -31,7 +36,7 @@ def heals(_task: Any, _run: Any, state: Any) -> bool:
     timeout_seconds=3600,
 )
 def pull_task(work: job.Job) -> pull.PullResult:
-    with progress("reading USGS") as update:
+    with one_writer(), progress("reading USGS") as update:
         return pull.pull_catalog(
             work.store,
             job.usgs_client(work),
@@ -50,37 +55,63 @@ def train_task(work: job.Job, options: train.TrainOptions, recipe_ids: list[str]
         return train.train_recipes(work.store, chosen, work.settings, work.clock, options, on_progress=update)
 
 
-@task(name="predict", retries=1, retry_delay_seconds=10, retry_condition_fn=heals, cache_policy=NO_CACHE)
-def predict_task(work: job.Job, target_day: Any, problem: str | None) -> predict.PredictResult:
-    with progress("forecasting", len(work.recipes)) as update:
-        done = iter(range(1, len(work.recipes) + 1))
+@task(
+    name="predict",
+    task_run_name="predict {target_day}",
+    retries=1,
+    retry_delay_seconds=10,
+    retry_jitter_factor=1,
+    retry_condition_fn=heals,
+    cache_policy=NO_CACHE,
+    timeout_seconds=3600,
+)
+def predict_task(work: job.Job, recipes: list[Recipe], target_day: date | None, problem: str | None) -> predict.PredictResult:
+    with one_writer(), progress("forecasting", len(recipes)) as update:
+        done = iter(range(1, len(recipes) + 1))
         return predict.predict(
             work.store,
-            work.recipes,
+            recipes,
             work.settings,
             work.clock,
             target_day=target_day,
             run_id=work.run_id,
             problem=problem,
-            on_progress=lambda name: update(next(done), len(work.recipes), name),
+            on_progress=lambda name: update(next(done), len(recipes), name),
         )
 
 
-@task(name="verify", retries=1, retry_delay_seconds=10, retry_condition_fn=heals, cache_policy=NO_CACHE)
+@task(
+    name="verify",
+    retries=1,
+    retry_delay_seconds=10,
+    retry_jitter_factor=1,
+    retry_condition_fn=heals,
+    cache_policy=NO_CACHE,
+    timeout_seconds=3600,
+)
 def verify_task(work: job.Job) -> verify.VerifyResult:
-    return verify.verify(work.store, work.recipes, work.clock)
+    with one_writer():
+        return verify.verify(work.store, work.recipes, work.clock)
 
 
-@task(name="report", cache_policy=NO_CACHE)
+@task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)
 def report_task(work: job.Job, languages: tuple[str, ...]) -> pages.WrittenReport:
-    return pages.write_report(work, languages)
+    with one_writer():
+        return pages.write_report(work, languages)
 
 
-@task(name="export", cache_policy=NO_CACHE)
+@task(name="export", cache_policy=NO_CACHE, timeout_seconds=1800)
 def export_task(work: job.Job) -> list:
     return export.export(work, work.settings.output)
 
 
-@task(name="notify", cache_policy=NO_CACHE)
+@task(name="notify", cache_policy=NO_CACHE, timeout_seconds=1800)
 def notify_task(work: job.Job) -> messages.NotifyResult:
     return messages.notify(work, sent_at=datetime.now(UTC))
+
+
+@task(name="publish", retries=2, retry_delay_seconds=5, retry_jitter_factor=1, retry_condition_fn=heals, cache_policy=NO_CACHE)
+def publish_task(work: job.Job) -> None:
+    """Put a fresh copy of the database where readers and workers find it."""
+    with one_writer():
+        job.publish_copy(work)

@@ -15,6 +15,7 @@ from forecaster.settings import Settings, code_version
 from forecaster.store import ledger
 from forecaster.store.database import Store, open_store
 from forecaster.store.publish import publish
+from forecaster.store.source import open_source
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,27 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
     return Job(settings, store, recipes, clock, run_id)
 
 
+def open_reader(settings: Settings) -> Store:
+    """What a worker reads: the published copy, or what QUAKECAST_READ_FROM names. It writes nothing.
+
+    Raises:
+        BadInput: there is nothing to read. SchemaTooNew: it was written by a newer quakecast.
+    """
+    return open_source(settings)
+
+
 def usgs_client(job: Job) -> UsgsClient:
     """A client of the service that the settings name."""
     jitter = np.random.default_rng(int(job.run_id, 16))
     return UsgsClient(job.settings.usgs_url, job.settings.contact, clock=job.clock.now, rng=jitter)
 
 
-def start_run(job: Job, kind: str) -> None:
-    """Note in the store that a run began."""
+def start_run(job: Job, kind: str) -> list[str]:
+    """Note in the store that a run began; returns the ids of runs of this kind that died without a word, now marked as failed."""
     row = {"run_id": job.run_id, "kind": kind, "started_at": job.clock.now(), "code_version": code_version()}
     with job.store.transaction() as connection:
         ledger.start_run(connection, row)
+        return [] if job.clock.simulated else ledger.close_abandoned(connection, kind, job.run_id, job.clock.now())
 
 
 def finish_run(job: Job, state: str, details: dict) -> None:

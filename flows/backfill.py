@@ -1,0 +1,95 @@
+"""Backfill as a Prefect flow: forecast past days in the order of their dates, on as many workers as the settings allow.
+
+Each step is stored before the next begins, so a run that is killed is resumed by asking for the same again. Official forecasts stay.
+"""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from pydantic import Field
+
+from flows import artifacts, steps, workers
+from flows.ending import ended
+from flows.hooks import tell_failure
+from flows.names import dated_name
+from flows.tasks import publish_task
+from flows.writer import one_writer
+from forecaster.pipeline import backfill as past
+from forecaster.pipeline.job import Job, open_reader
+from forecaster.recipe import Recipe
+from forecaster.settings import load_settings
+
+
+@task(name="forecast", task_run_name="forecast {recipe.id}", cache_policy=NO_CACHE, persist_result=False, timeout_seconds=24 * 3600)
+def forecast_task(recipe: Recipe, chunk: past.Chunk, options: past.BackfillOptions) -> past.ChunkRows:
+    """Forecast some days of one region on a worker: it reads what its own settings name, and writes nothing."""
+    settings = load_settings()
+    return past.forecast_chunk(open_reader(settings), settings, recipe, chunk, options)
+
+
+@flow(
+    name="backfill",
+    flow_run_name=dated_name,
+    description=__doc__,
+    timeout_seconds=7 * 24 * 3600,
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+)
+def backfill(
+    from_date: date,
+    to_date: date,
+    recipes: Annotated[list[str], Field(min_length=1)] | None = None,
+    mode: Literal["walk-forward", "current-model"] = "walk-forward",
+    retrain_every: Annotated[int, Field(ge=1, le=366)] = 30,
+    overwrite: bool = False,
+    max_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
+) -> Any:
+    """Forecast the days from `from_date` to `to_date`. What is there already is left alone, so the same again does only what is missing.
+
+    Args:
+        from_date: First day to forecast, in each recipe's own time zone.
+        to_date: Last day, included; it must have ended.
+        recipes: Recipes by id, for example ["tokyo-m45"]. Empty: all of them.
+        mode: walk-forward: each day by a model that was trained only on what was known before. current-model: by today's models; days
+            that a model has seen are marked in-sample and never scored.
+        retrain_every: Days between two trainings of a walk-forward.
+        overwrite: Make anew what an earlier backfill of this mode made. Official forecasts are never changed.
+        max_minutes: Training time of one region and training, in minutes. Empty: what its recipe says.
+    """
+    log = get_run_logger()
+    work = steps.open_work(recipes)
+    options = past.BackfillOptions(from_date, to_date, mode, retrain_every, overwrite, max_minutes)
+    plan = past.plan_backfill(work.store, work.settings, work.recipes, options, work.clock)
+    log.info("%s", plan.text)
+    if not plan.steps:
+        return ended({"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0}, plan.text)
+    with past.only_backfill(work.settings, work.clock.now()), steps.noted_run(work, "backfill") as done:
+        done |= {"forecasts": 0, "plan": plan.text}
+        _make(work, plan, options, done)
+        steps.verify(work, done)
+    artifacts.show_skill(work)
+    return ended(done, f"{done['forecasts']} forecasts of {from_date} to {to_date}, {mode}")
+
+
+def _make(work: Job, plan: past.BackfillPlan, options: past.BackfillOptions, done: dict[str, Any]) -> None:
+    """Every step of the plan, one after the other; a region that fails is left out of the later ones."""
+    recipes = {recipe.id: recipe for recipe in work.recipes}
+    show = artifacts.show_progress("backfill", "Backfill")
+    failed: set[str] = set()
+    with workers.pool(work.settings) as run:
+        for count, step in enumerate(plan.steps, start=1):
+            chunks = {chunk.recipe_id: chunk for chunk in step if chunk.recipe_id not in failed}
+            publish_task(work)  # workers read it, and this step may build on the last
+            calls = {name: {"recipe": recipes[name], "chunk": chunk, "options": options} for name, chunk in chunks.items()}
+            for name, rows, error in run(forecast_task, calls):
+                try:
+                    if error is not None:
+                        raise error
+                    with one_writer():
+                        done["forecasts"] += past.store_chunk(work, recipes[name], rows, options)
+                except Exception as problem:  # noqa: BLE001 - told as this region's failure; the others go on
+                    failed.add(name)
+                    done["problems"].append(f"{name}: {workers.words(problem)}")
+            show(count, len(plan.steps), f"to {max(chunk.days[-1] for chunk in step)}")

@@ -1,0 +1,113 @@
+"""Deploying what `deployments/prefect.yaml` says, with the schedules of this installation's recipes, onto a Prefect server."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import prefect
+import yaml
+from packaging.version import Version
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+from flows.writer import ensure_writer_limit
+from flows.zombies import HEARTBEAT_SECONDS, ensure_zombie_watch
+from forecaster.errors import QuakecastError
+from forecaster.pipeline.agenda import issue_alarms
+from forecaster.recipe import Recipe
+from forecaster.settings import Settings, bundled_folder
+
+POOL = "quakecast"
+OLDEST_SERVER = Version("3.8.0")
+
+
+class ServerUnusable(QuakecastError):
+    """The Prefect server is down, too old, or none is named."""
+
+
+def deployment_file() -> dict[str, Any]:
+    """The contents of `deployments/prefect.yaml`."""
+    return yaml.safe_load((bundled_folder("deployments") / "prefect.yaml").read_text(encoding="utf-8"))
+
+
+def with_schedules(document: dict[str, Any], recipes: Sequence[Recipe], settings: Settings) -> dict[str, Any]:
+    """The same with one alarm of `daily` for each time zone and issue time of these recipes, and with the time of sending that is set."""
+    zone = settings.send_time_zone or Counter(recipe.time_zone for recipe in recipes).most_common(1)[0][0]
+    at = settings.send_local_time
+    alarms = [{"cron": alarm.cron, "timezone": alarm.time_zone, "slug": alarm.slug} for alarm in issue_alarms(recipes)]
+    schedules = {"daily": alarms, "send": [{"cron": f"{at.minute} {at.hour} * * *", "timezone": zone, "slug": "morning"}]}
+    deployments = [
+        {**row, **({"schedules": schedules[row["name"]]} if row["name"] in schedules else {})} for row in document["deployments"]
+    ]
+    return {**document, "deployments": deployments}
+
+
+def check_server(client: SyncPrefectClient) -> None:
+    """Raises:
+    ServerUnusable: no server answers, or one that is too old for these deployments.
+    """
+    url = str(prefect.settings.get_current_settings().api.url or "")
+    if not url:
+        raise ServerUnusable("no Prefect server is named; set PREFECT_API_URL, for example http://127.0.0.1:4200/api (see the runbook)")
+    try:
+        found = Version(client.api_version())
+    except (httpx.HTTPError, PrefectHTTPStatusError, ValueError) as error:
+        raise ServerUnusable(
+            f"the Prefect server at {url} does not answer ({type(error).__name__}); start it, or set PREFECT_API_URL"
+        ) from None
+    if found < OLDEST_SERVER:
+        raise ServerUnusable(f"the Prefect server at {url} is version {found}, {OLDEST_SERVER} is the oldest that will do; upgrade it")
+
+
+def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path) -> list[str]:
+    """Make the work pool, the writer's limit and the watch for dead runs where they are missing, and deploy everything.
+
+    project: the folder in which runs work. Deploying again replaces what was deployed. Returns the names of the deployments.
+
+    Raises:
+        ServerUnusable: down, or too old; nothing is changed. QuakecastError: the server refused, with what it said.
+    """
+    with get_client(sync_client=True) as client:
+        check_server(client)
+        try:
+            client.read_work_pool(POOL)
+        except ObjectNotFound:
+            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    ensure_writer_limit()
+    ensure_zombie_watch()
+    document = with_schedules(deployment_file(), recipes, settings)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "prefect.yaml"
+        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
+        ran = subprocess.run(command, cwd=project, env={**os.environ, "PWD": str(project)}, text=True, capture_output=True, check=False)
+    if ran.returncode != 0:
+        last = [line for line in (ran.stderr + ran.stdout).splitlines() if line.strip()][-1:]
+        raise QuakecastError(
+            f"the deployment failed: {' '.join(last) or 'Prefect said nothing'}; run it again with PREFECT_LOGGING_LEVEL=DEBUG"
+        )
+    return [f"{row['name']}/{row['name']}" for row in document["deployments"]]
+
+
+def start_worker(settings: Settings, limit: int | None) -> int:
+    """Run a process worker of the pool until it is ended; its runs work on the data folder that the settings name. Returns its exit code.
+
+    Raises:
+        ServerUnusable: down, or too old.
+    """
+    with get_client(sync_client=True) as client:
+        check_server(client)
+    environment = {
+        **os.environ,
+        "QUAKECAST_HOME": str(settings.home.resolve()),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+    }
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    return subprocess.run([*command, *(["--limit", str(limit)] if limit else [])], env=environment, check=False).returncode

@@ -1,0 +1,47 @@
+"""What happens after a run whatever it did: a failure or crash is told to the operator, a success to the heartbeat's address."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from forecaster.errors import BadInput
+from forecaster.pipeline import operations
+from forecaster.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+
+def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
+    """Hook for on_failure and on_crashed: one message to every channel; a replay tells nobody."""
+    if _is_replay(flow_run) or (settings := _settings()) is None:
+        return
+    subject = f"{flow.name} {state.name.lower()}: {flow_run.name}"
+    text = "\n".join(
+        [
+            f"The run {flow_run.name!r} of the flow {flow.name!r} ended as {state.name} ({state.timestamp:%Y-%m-%d %H:%M} UTC).",
+            f"It says: {state.message or 'nothing'}",
+            "What to do: deployments/RUNBOOK.md, What each alarm means.",
+        ]
+    )
+    for failure in operations.tell_operator(settings, subject, text, f"{flow_run.id}|{state.name}", datetime.now(UTC)):
+        log.error("the operator could not be told: %s", failure)
+
+
+def send_heartbeat(_flow: Any, flow_run: Any, state: Any) -> None:
+    """Hook for on_completion: say that the day was done, so that silence can be noticed."""
+    if _is_replay(flow_run) or (settings := _settings()) is None:
+        return
+    if failure := operations.send_heartbeat(settings, state.name.lower()):
+        log.warning("no heartbeat: %s", failure)
+
+
+def _is_replay(flow_run: Any) -> bool:
+    return (flow_run.parameters or {}).get("simulated_now") is not None
+
+
+def _settings() -> Settings | None:
+    try:
+        return load_settings()
+    except BadInput as error:
+        log.error("nobody is told of this run: %s", error)
+        return None

@@ -1,0 +1,40 @@
+"""After a downtime scheduled runs wait in a line. The first that begins does the work of all, so the others are taken out of it."""
+
+from datetime import UTC, datetime
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.runtime import deployment, flow_run
+from prefect.states import Cancelled
+
+PAGE = 200
+
+
+def cancel_overtaken() -> int:
+    """Cancel the scheduled runs of this deployment that should have begun by now; returns how many. Runs that a person asked for stay."""
+    own_deployment, own_run = deployment.id, flow_run.id
+    if own_deployment is None:
+        return 0
+    now, cancelled = datetime.now(UTC), 0
+    with get_client(sync_client=True) as client:
+        for run in _overdue(client, own_deployment, now):
+            if str(run.id) != str(own_run) and run.auto_scheduled:
+                reason = Cancelled(message=f"overtaken: {flow_run.name} does what was due until {now:%Y-%m-%d %H:%M} UTC")
+                client.set_flow_run_state(run.id, reason, force=True)
+                cancelled += 1
+    return cancelled
+
+
+def _overdue(client: SyncPrefectClient, deployment_id: str, now: datetime) -> list[FlowRun]:
+    wanted = FlowRunFilter.model_validate(
+        {
+            "deployment_id": {"any_": [deployment_id]},
+            "state": {"type": {"any_": [StateType.SCHEDULED]}},
+            "expected_start_time": {"before_": now},
+        }
+    )
+    found: list[FlowRun] = []
+    while page := client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=len(found)):
+        found += page
+    return found

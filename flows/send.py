@@ -1,0 +1,35 @@
+"""The morning's messages as a Prefect flow: a report on the forecasts that stand, sent to every channel. It forecasts nothing."""
+
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from flows import steps, tasks
+from flows.ending import ended
+from flows.hooks import tell_failure
+from flows.names import dated_name
+
+
+@flow(
+    name="send",
+    flow_run_name=dated_name,
+    description=__doc__,
+    timeout_seconds=3600,
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+)
+def send(languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "ja")) -> Any:
+    """Write the report of what was said last for every recipe, and send it with all other messages that are due.
+
+    Args:
+        languages: Languages of the report's pages.
+    """
+    work = steps.open_work(None)
+    with steps.noted_run(work, "send") as done:
+        written = tasks.report_task(work, languages)
+        done["pages"] = [str(page) for page in written.pages]
+        sent = tasks.notify_task(work)
+        done["problems"] += sent.failed
+        done["sent"] = [f"{row['channel']}: {row['state']}" for row in sent.rows]
+    return ended(done, "; ".join(done["sent"]) or sent.text)

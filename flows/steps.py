@@ -1,0 +1,72 @@
+"""What flows share around their steps: opening the job, noting the run in the store, going on where one step fails."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from flows import tasks
+from flows.writer import ensure_writer_limit
+from forecaster.clock import Clock
+from forecaster.errors import CatalogError, QuakecastError
+from forecaster.pipeline import job
+from forecaster.settings import load_settings
+
+Result = TypeVar("Result")
+
+
+def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = None) -> job.Job:
+    """The job of these recipes (all, where none is named) on the machine's clock, or on one that stands still.
+
+    Raises:
+        BadInput: a recipe, a setting or the data folder; nothing is changed.
+    """
+    clock = Clock.standing_at(simulated_now) if simulated_now else Clock(lambda: datetime.now(UTC), simulated=False)
+    work = job.open_job(load_settings(), clock, recipes or (), known_by=simulated_now)
+    ensure_writer_limit()
+    return work
+
+
+@contextmanager
+def noted_run(work: job.Job, kind: str) -> Iterator[dict[str, Any]]:
+    """Note in the store that a run of this kind begins and how it ends; yields what it did, for its steps to fill in.
+
+    Runs of this kind that died without a word are marked as failed. An error is noted, and raised on.
+    """
+    done: dict[str, Any] = {"run_id": work.run_id, "problems": []}
+    abandoned = job.start_run(work, kind)
+    done["abandoned"] = abandoned
+    try:
+        yield done
+        done["state"] = "partial" if done["problems"] else "success"
+    except BaseException as error:
+        job.finish_run(work, "failed", {**done, "problems": [*done["problems"], str(error)]})
+        raise
+    job.finish_run(work, done["state"], done)
+
+
+def pull(work: job.Job, done: dict[str, Any]) -> str | None:
+    """Pull; where that fails the run goes on with what is stored, and every forecast says so."""
+    try:
+        pulled = tasks.pull_task(work)
+    except CatalogError as error:
+        done["problems"].append(f"pull: {error}")
+        return "USGS could not be read; the forecast is made from what was stored before"
+    done["pulled"] = vars(pulled)
+    return f"rows of the catalogue could not be believed: {pulled.quarantined}" if pulled.quarantined else None
+
+
+def verify(work: job.Job, done: dict[str, Any]) -> None:
+    """Settle what has ended; alone."""
+    checked = alone("verify", lambda: tasks.verify_task(work), done)
+    if checked is not None:
+        done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting, "expired": checked.expired}
+
+
+def alone(name: str, step: Callable[[], Result], done: dict[str, Any]) -> Result | None:
+    """A step that may fail without stopping the others; its failure makes the run partial."""
+    try:
+        return step()
+    except QuakecastError as error:
+        done["problems"].append(f"{name}: {error}")
+        return None

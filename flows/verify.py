@@ -1,0 +1,36 @@
+"""Verification as a Prefect flow: read what USGS has learnt, settle every window that has ended, score what was said of it."""
+
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from flows import artifacts, steps
+from flows.ending import ended
+from flows.hooks import tell_failure
+from flows.names import dated_name
+
+
+@flow(
+    name="verify",
+    flow_run_name=dated_name,
+    description=__doc__,
+    timeout_seconds=2 * 3600,
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+)
+def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pull: bool = True) -> Any:
+    """Settle outcomes until they are final, 45 days after their window: late reviews change them until then.
+
+    Args:
+        recipes: Recipes by id, for example ["tokyo-m45"]. Empty: all of them.
+        pull: Read USGS first: without it no outcome matures.
+    """
+    work = steps.open_work(recipes)
+    with steps.noted_run(work, "verify") as done:
+        if pull and (problem := steps.pull(work, done)):
+            done["problems"].append(problem)
+        steps.verify(work, done)
+    artifacts.show_skill(work)
+    told = f"{done.get('settled', 0)} outcomes written, {done.get('turned', 0)} turned round, {done.get('waiting', 0)} waiting"
+    return ended(done, told)

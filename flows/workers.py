@@ -1,0 +1,70 @@
+"""Who does a run's independent parts: threads, processes, or a Dask cluster, as the settings say.
+
+Workers only read (the published copy, or what QUAKECAST_READ_FROM names) and return rows; the flow stores them, one after the other.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from prefect import Task
+from prefect.futures import as_completed
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+
+from forecaster.errors import BadInput, QuakecastError
+from forecaster.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Done = tuple[str, Any, Exception | None]
+
+
+def task_runner(settings: Settings) -> TaskRunner[Any]:
+    """The task runner that the settings name.
+
+    Raises:
+        BadInput: Dask is asked for and not installed.
+    """
+    if settings.task_runner == "threads":
+        return ThreadPoolTaskRunner(max_workers=settings.workers)
+    if settings.task_runner == "processes":
+        return ProcessPoolTaskRunner(max_workers=settings.workers)
+    try:
+        from prefect_dask import DaskTaskRunner
+    except ImportError:
+        raise BadInput("QUAKECAST_TASK_RUNNER is dask, and Dask is not installed; install quakecast[dask], or choose threads") from None
+    if settings.dask_address:
+        return DaskTaskRunner(address=settings.dask_address)
+    cluster = {"n_workers": settings.workers, "threads_per_worker": 1, "dashboard_address": None}
+    return DaskTaskRunner(cluster_kwargs=cluster)
+
+
+@contextmanager
+def pool(settings: Settings) -> Iterator[Callable[[Task[..., Any], Mapping[str, Mapping[str, Any]]], Iterator[Done]]]:
+    """The workers, for as long as the block lasts: yields run(task, calls), which runs `task` once for every call (name -> arguments).
+
+    It gives (name, result, None) as each is done, or (name, None, its error): one that fails does not stop the others.
+
+    Raises:
+        BadInput: Dask is asked for and not installed.
+    """
+    with task_runner(settings) as runner:
+
+        def run(task: Task[..., Any], calls: Mapping[str, Mapping[str, Any]]) -> Iterator[Done]:
+            names = {runner.submit(task, dict(arguments)): name for name, arguments in calls.items()}
+            for future in as_completed(list(names)):
+                try:
+                    yield names[future], future.result(), None
+                except QuakecastError as error:
+                    yield names[future], None, error
+                except Exception as error:
+                    log.exception("%s failed", names[future])
+                    yield names[future], None, error
+
+        yield run
+
+
+def words(error: Exception) -> str:
+    """What an error says; one that is not our own with its class."""
+    return str(error) if isinstance(error, QuakecastError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,38 @@
+"""Small tables of what the store holds, for people who look at a run."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from forecaster.pipeline.job import Job
+from forecaster.store import ledger
+
+
+def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The published forecasts among these ids, each with `local_day` (ISO) in the recipe's zone."""
+    zones = {recipe.id: recipe.time_zone for recipe in job.recipes}
+    with job.store.transaction() as connection:
+        rows = ledger.forecasts_of_issue(connection, list(forecast_ids)).to_dict("records")
+    return [
+        {**row, "local_day": f"{row['target_start'].astimezone(ZoneInfo(zones[row['recipe_id']])):%Y-%m-%d}"}
+        for row in rows
+        if row["published"]
+    ]
+
+
+def skill_rows(job: Job) -> list[dict[str, Any]]:
+    """One row for each recipe and mode that has settled published forecasts: days, target days, nats per target day over the usual rate."""
+    hashes = [recipe.target_hash for recipe in job.recipes]
+    with job.store.transaction() as connection:
+        rows = ledger.skill_by_mode(connection, hashes).to_dict("records")
+    return [
+        {
+            "recipe": row["recipe_id"],
+            "mode": row["mode"],
+            "days": int(row["days"]),
+            "target days": int(row["target_days"]),
+            "gain": f"{row['gain']:+.3f}" if math.isfinite(row["gain"]) else "not known: no target day yet",
+        }
+        for row in rows
+    ]
