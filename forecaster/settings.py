@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     base_url: str = Field(default="", description="where the reports are reachable, for links in messages")
     language: str = Field(default="en", pattern="^(en|ja)$")
 
+    read_from: str = Field(default="", description="where workers read: a published copy, or an export (a folder, https://, s3://)")
     task_runner: Literal["threads", "processes", "dask"] = Field(
         default="threads", description="who fits the regions and makes a backfill's days"
     )
