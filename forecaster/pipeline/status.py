@@ -1,15 +1,24 @@
-"""The state of an installation, from the published copy alone."""
+"""The state of an installation, read from the published copy (or what QUAKECAST_READ_FROM names): it can be asked while a run writes."""
 
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 
 from forecaster.clock import Clock
+from forecaster.errors import BadInput
+from forecaster.pipeline.due import due_reasons
 from forecaster.pipeline.predict import STALE_AFTER
+from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, code_version
-from forecaster.store.database import query
+from forecaster.store.database import Store
+from forecaster.store.source import open_source
 
-_LAST_RUN = "SELECT run_id, kind, state, started_at, finished_at FROM run ORDER BY started_at DESC LIMIT 1"
+RUN_KINDS = ("daily", "retrain", "backfill", "verify")
+_RUNS = (
+    "SELECT run_id, kind, state, started_at, finished_at FROM run "
+    "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY started_at DESC, run_id) = 1 ORDER BY started_at DESC, run_id"
+)
 _LAST_READ = "SELECT max(span_end) AS read_until, max(read_at) AS read_at FROM coverage WHERE stream = 'world'"
 _FORECASTS = (
     "SELECT count(*) AS forecasts, max(issue_time) AS last_issue, count(DISTINCT recipe_id) AS recipes FROM forecast WHERE published"
@@ -24,52 +33,82 @@ _WAITING = "SELECT state, count(*) AS messages FROM delivery WHERE state IN ('pe
 def status_document(settings: Settings, clock: Clock) -> dict:
     """state ('ok' or what is wrong), and the figures it comes from; times as ISO text.
 
+    last_run: the newest of all; runs: of each kind the newest. due: by region that is due for training, why.
+
     Raises:
         BadInput: nothing has been published yet.
     """
     now = clock.now()
-    read = query(settings.published, _LAST_READ).iloc[0]
-    runs = query(settings.published, _LAST_RUN).to_dict("records")
-    forecasts = query(settings.published, _FORECASTS).iloc[0]
-    published = {row["model_kind"]: row["recipes"] for row in query(settings.published, _PUBLISHED).to_dict("records")}
-    waiting = {row["state"]: row["messages"] for row in query(settings.published, _WAITING).to_dict("records")}
+    store = open_source(settings)
+    read = _rows(store, _LAST_READ)[0]
+    runs = [{str(name): _text(value) for name, value in row.items()} for row in _rows(store, _RUNS)]
+    forecasts = _rows(store, _FORECASTS)[0]
+    published = {row["model_kind"]: row["recipes"] for row in _rows(store, _PUBLISHED)}
+    waiting = {row["state"]: row["messages"] for row in _rows(store, _WAITING)}
+    recipes, problems = _recipes(settings)
     age = now - read["read_until"].to_pydatetime() if not pd.isna(read["read_until"]) else None
-    problems = []
     if age is None or age > STALE_AFTER:
         problems.append("the catalogue has not been read" if age is None else f"the catalogue is {age / timedelta(hours=1):.0f} hours old")
-    if runs and runs[0]["state"] in ("failed", "partial"):
-        problems.append(f"the last run was {runs[0]['state']}")
+    problems += [f"the last {run['kind']} run was {run['state']}" for run in runs if run["state"] in ("failed", "partial")]
     problems += [f"{count} messages {state}" for state, count in waiting.items()]
     return {
         "state": "; ".join(problems) or "ok",
         "code_version": code_version(),
         "data_age_hours": None if age is None else round(age / timedelta(hours=1), 2),
         "read_until": _text(read["read_until"]),
-        "last_run": {name: _text(value) for name, value in runs[0].items()} if runs else None,
+        "last_run": runs[0] if runs else None,
+        "runs": {run["kind"]: run for run in runs},
         "recipes_forecast": int(forecasts["recipes"]),
         "forecasts": int(forecasts["forecasts"]),
         "last_issue": _text(forecasts["last_issue"]),
         "published": published,
         "messages_waiting": waiting,
+        "due": due_reasons(store, recipes, clock),
     }
 
 
 def status_text(document: dict) -> str:
-    """The same for a person, a line each."""
-    run = document["last_run"]
+    """The same for a person, a line each; a line for every region that is due."""
+    run, due = document["last_run"], document["due"]
     kinds = ", ".join(f"{kind} for {count}" for kind, count in document["published"].items()) or "nothing yet"
+    runs = [document["runs"].get(kind, {"kind": kind, "state": None}) for kind in dict.fromkeys([*RUN_KINDS, *document["runs"]])]
+    width = max(map(len, due), default=0)
     return "\n".join(
         [
             f"state      {document['state']}",
             f"catalogue  read until {document['read_until']}, {document['data_age_hours']} hours ago",
-            f"last run   {run['state']} at {run['finished_at'] or run['started_at']}" if run else "last run   none yet",
+            f"last run   {run['kind']}, {_run_words(run)}" if run else "last run   none yet",
+            "runs       " + "; ".join(f"{each['kind']} {_run_words(each)}" for each in runs),
             f"forecasts  {document['forecasts']} published for {document['recipes_forecast']} recipes, last at {document['last_issue']}",
             f"published  {kinds}",
+            f"due        {len(due)} regions for training" if due else "due        no region for training",
+            *(f"  {recipe_id:{width}}  {'; '.join(reasons)}" for recipe_id, reasons in due.items()),
         ]
     )
 
 
-def _text(value) -> str | None:
+def _run_words(run: dict[str, Any]) -> str:
+    if run["state"] is None:
+        return "none yet"
+    if run["state"] == "running":
+        return f"running since {run['started_at']}"
+    return f"{run['state']} at {run['finished_at'] or run['started_at']}"
+
+
+def _recipes(settings: Settings) -> tuple[list[Recipe], list[str]]:
+    """(the recipes, what is wrong with them)."""
+    try:
+        return list(load_recipes(settings.recipe_folder).values()), []
+    except BadInput as error:
+        return [], [f"the recipes cannot be read: {'; '.join(str(error).splitlines())}"]
+
+
+def _rows(store: Store, sql: str) -> list[dict]:
+    with store.transaction() as connection:
+        return connection.execute(sql).df().to_dict("records")
+
+
+def _text(value: Any) -> str | None:
     if value is None or pd.isna(value):
         return None
     return value if isinstance(value, str) else value.isoformat()
