@@ -32,6 +32,9 @@ ResamplerName = Literal[
 ModelKind = Literal["best_rate", "persistence", "etas", "pooled", "hybrid", "convlstm"]
 """Every kind that can be fitted (`models.kinds`); the climatology is there without being asked for."""
 
+Severity = Literal["info", "warning", "critical"]
+"""How loudly a channel shows a message; it says nothing of the ground."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -49,6 +52,58 @@ class ResamplingMethod(_Frozen):
 
     name: ResamplerName
     args: dict[str, Any] = Field(default_factory=dict)
+
+
+class QuietHours(_Frozen):
+    """Local hours [from, until) in which an alert waits; across midnight where `from` is the later one."""
+
+    begins: time = Field(alias="from")
+    ends: time = Field(alias="until")
+
+    @field_validator("begins", "ends")
+    @classmethod
+    def _naive(cls, value: time) -> time:
+        return _local_time(value)
+
+    @model_validator(mode="after")
+    def _not_all_day(self) -> "QuietHours":
+        if self.begins == self.ends:
+            raise ValueError("from and until must differ, or no alert would ever be sent")
+        return self
+
+
+class AlertRule(_Frozen):
+    """When people are told of a forecast: its probability AND its ratio to the usual rate must reach a bound.
+
+    An alert stands until one of them falls below its `_off` bound (the bound itself where there is none). What each field does:
+    docs/ALERTS.md.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    probability: float = Field(gt=0, lt=1)
+    ratio: float = Field(ge=1, le=10_000)
+    probability_off: float | None = Field(default=None, gt=0, lt=1)
+    ratio_off: float | None = Field(default=None, gt=0, le=10_000)
+    cooldown_days: int = Field(default=0, ge=0, le=366, description="at most one alert of the rule in so many days")
+    quiet_hours: QuietHours | None = None
+    min_gain: float = Field(default=0.0, ge=-5, le=5, description="nats per target day: the low end of the model's gain must lie above it")
+    channels: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...] = Field(default=(), description="all where empty")
+    severity: Severity = "info"
+
+    @field_validator("channels")
+    @classmethod
+    def _each_channel_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("must name each channel once")
+        return value
+
+    @model_validator(mode="after")
+    def _off_below_on(self) -> "AlertRule":
+        for name in ("probability", "ratio"):
+            on, off = getattr(self, name), getattr(self, f"{name}_off")
+            if off is not None and off > on:
+                raise ValueError(f"{name}_off = {off:g}: must not lie above {name} = {on:g}, or an alert would end as it is raised")
+        return self
 
 
 class Recipe(_Frozen):
@@ -72,6 +127,7 @@ class Recipe(_Frozen):
     lng_granularity: int = Field(ge=3, le=360)
     grid_cell_km: float | None = Field(default=None, ge=5, le=1000)
 
+    alerts: tuple[AlertRule, ...] = Field(default=(), description="when people are told between the daily reports")
     models: tuple[ModelKind, ...] = Field(default=("etas", "pooled", "hybrid"), description="kinds that are fitted and forecast with")
 
     test_ratio: float = Field(gt=0, lt=0.9)
@@ -100,9 +156,7 @@ class Recipe(_Frozen):
     @field_validator("issue_local_time")
     @classmethod
     def _naive_time(cls, value: time) -> time:
-        if value.tzinfo is not None:
-            raise ValueError("must be a local time such as 23:30, without an offset")
-        return value
+        return _local_time(value)
 
     @field_validator("models")
     @classmethod
@@ -127,9 +181,9 @@ class Recipe(_Frozen):
 
     @cached_property
     def recipe_hash(self) -> str:
-        """SHA-256 (hex) of the canonical JSON of all fields but `models`: a changed recipe is another recipe, and its fits are void. Which
-        kinds are fitted changes nothing in the fit of any of them."""
-        return _sha256(self.model_dump(mode="json", exclude={"models"}))
+        """SHA-256 (hex) of the canonical JSON of all fields but `models` and `alerts`: a changed recipe is another recipe, and its fits are
+        void. Which kinds are fitted, and when people are told, changes nothing in the fit of any of them."""
+        return _sha256(self.model_dump(mode="json", exclude={"models", "alerts"}))
 
     @cached_property
     def target_hash(self) -> str:
@@ -174,7 +228,26 @@ def _contradictions(fields: dict[str, Any]) -> list[str]:
         problems.append(f"grid_cell_km = {cell_km}: has no meaning on the world grid, leave it out")
     if fields.get("balanced_batch") is True and fields.get("use_class_weight") is True:
         problems.append("balanced_batch and use_class_weight = true: both balance the classes, set one of them to false")
+    return problems + _contradicting_alerts(fields)
+
+
+def _contradicting_alerts(fields: dict[str, Any]) -> list[str]:
+    rules = fields.get("alerts") or ()
+    names = [rule.get("name") for rule in rules if isinstance(rule, dict)] if isinstance(rules, (list, tuple)) else []
+    problems = [f"alerts: {names.count(name)} rules are called {name!r}; give each its own name" for name in _repeated(names)]
+    if names and fields.get("comparison_only") is not None:
+        problems.append("alerts: a recipe that is kept for comparison_only is not to be relied on and sends no alerts; leave them out")
     return problems
+
+
+def _repeated(names: list[Any]) -> list[str]:
+    return sorted({name for name in names if isinstance(name, str) and names.count(name) > 1})
+
+
+def _local_time(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError("must be a local time such as 23:30, without an offset")
+    return value
 
 
 def _sha256(fields: dict[str, Any]) -> str:
@@ -189,7 +262,10 @@ def _problem(error: Any) -> str:
     if error["type"] == "missing":
         return f"{key}: is missing"
     if error["type"] == "extra_forbidden":
-        return f"{key}: is not a field of a recipe (see `quakecast recipes show tokyo` for all of them)"
+        whole = "an alert rule (see docs/ALERTS.md" if key.startswith("alerts.") else "a recipe (see `quakecast recipes show tokyo`"
+        return f"{key}: is not a field of {whole} for all of them)"
+    if isinstance(error["input"], dict):
+        return f"{key}: {message}"
     return f"{key} = {error['input']!r}: {message}"
 
 

@@ -4,6 +4,7 @@ The table of the first system's eight is copied from its published recipes (ids,
 the circles abroad are those of the measured figures the project aims at.
 """
 
+from datetime import time
 from pathlib import Path
 from typing import get_args
 
@@ -224,7 +225,7 @@ def test_any_field_changes_the_recipe_and_only_the_target_changes_the_target(rec
             {"grid": "regional", "grid_cell_km": 30.0, "lat_granularity": 21, "lng_granularity": 31},
         ),
     }
-    assert set(other) | {"models"} == set(Recipe.model_fields), "a new field must change the hash, too"
+    assert set(other) | {"models", "alerts"} == set(Recipe.model_fields), "a new field must change the hash, too"
     hashes = {tokyo.recipe_hash}
     for name, value in other.items():
         fields = {name: value} if not isinstance(value, tuple) else {**({name: value[0]} if name == "grid" else {}), **value[1]}
@@ -240,6 +241,73 @@ def test_which_kinds_are_fitted_voids_no_fit(recipes):
     """A kind more or less must not make the other kinds' models those of another recipe."""
     fewer = Recipe.model_validate(recipes["tokyo"].model_dump() | {"models": ["etas"]})
     assert fewer.models == ("etas",) and fewer.recipe_hash == recipes["tokyo"].recipe_hash
+
+
+RULE = """
+[[alerts]]
+name = "raised"
+probability = 0.05
+ratio = 3
+quiet_hours = { from = 22:00:00, until = "07:00" }
+"""
+
+
+@pytest.fixture(scope="module")
+def athens_text() -> str:
+    return (FOLDER / "athens.toml").read_text(encoding="utf-8")
+
+
+def test_an_alert_rule_changes_neither_the_recipe_nor_the_target(recipes, athens_text):
+    """Adding a rule must void no fit and orphan no forecast."""
+    athens = parse_recipe(athens_text + RULE, "athens.toml")
+    (rule,) = athens.alerts
+    assert (rule.name, rule.probability, rule.ratio, rule.min_gain, rule.channels, rule.severity) == ("raised", 0.05, 3.0, 0.0, (), "info")
+    assert rule.quiet_hours is not None and (rule.quiet_hours.begins, rule.quiet_hours.ends) == (time(22), time(7))
+    assert (athens.recipe_hash, athens.target_hash) == (recipes["athens"].recipe_hash, recipes["athens"].target_hash)
+
+
+def test_no_bundled_recipe_sends_alerts(recipes):
+    assert {recipe.alerts for recipe in recipes.values()} == {()}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("probability = 0", ["alerts.0.probability = 0"]),
+        ("probability = 1.0", ["alerts.0.probability = 1.0"]),
+        ("probability = nan", ["alerts.0.probability = nan"]),
+        ("ratio = 0.9", ["alerts.0.ratio = 0.9"]),
+        ('ratio = "high"', ["alerts.0.ratio = 'high'"]),
+        ("ratio_off = 0", ["alerts.0.ratio_off = 0"]),
+        ("probability_off = 0.06", ["alerts.0: probability_off = 0.06: must not lie above probability = 0.05"]),
+        ("ratio_off = 3.1", ["alerts.0: ratio_off = 3.1: must not lie above ratio = 3"]),
+        ("cooldown_days = -1", ["alerts.0.cooldown_days = -1"]),
+        ("cooldown_days = 1.5", ["alerts.0.cooldown_days = 1.5"]),
+        ("quiet_hours = { from = 22:00:00 }", ["alerts.0.quiet_hours.until: is missing"]),
+        ("quiet_hours = { from = 22:00:00, until = 22:00:00 }", ["alerts.0.quiet_hours: from and until must differ"]),
+        ('quiet_hours = { from = "22:00+09:00", until = 07:00:00 }', ["alerts.0.quiet_hours.from = '22:00+09:00': must be a local time"]),
+        ("min_gain = inf", ["alerts.0.min_gain = inf"]),
+        ('channels = ["e mail"]', ["alerts.0.channels.0 = 'e mail'"]),
+        ('channels = ["email", "email"]', ["alerts.0.channels = ['email', 'email']: must name each channel once"]),
+        ('severity = "red"', ["alerts.0.severity = 'red'"]),
+        ('name = "Big One"', ["alerts.0.name = 'Big One'"]),
+        ('colour = "red"', ["alerts.0.colour: is not a field of an alert rule (see docs/ALERTS.md"]),
+        ("probability = 2\nratio = 0", ["alerts.0.probability = 2", "alerts.0.ratio = 0"]),
+    ],
+)
+def test_every_problem_of_a_rule_is_told(athens_text, more, said):
+    fields = dict(line.split(" = ", 1) for line in RULE.strip().splitlines()[1:]) | dict(line.split(" = ", 1) for line in more.splitlines())
+    told = problems(athens_text + "\n[[alerts]]\n" + "\n".join(f"{key} = {value}" for key, value in fields.items()), "athens.toml")
+    assert len(told) == len(said) and all(line.startswith(start) for line, start in zip(told, said, strict=True)), told
+
+
+def test_rules_need_names_of_their_own_and_a_recipe_to_rely_on(athens_text, tokyo_text):
+    assert problems(athens_text + RULE + RULE, "athens.toml") == ["alerts: 2 rules are called 'raised'; give each its own name"]
+    (problem,) = problems(tokyo_text + RULE)
+    assert problem.startswith("alerts: a recipe that is kept for comparison_only is not to be relied on")
+    assert "valid tuple" in problems(changed(athens_text, alerts="3"), "athens.toml")[0]
+    (problem,) = problems(athens_text + '[[alerts]]\nname = "raised"\n' + RULE, "athens.toml")[:1]
+    assert problem == "alerts.0.probability: is missing"
 
 
 def test_the_kinds_that_can_be_named_are_those_that_can_be_fitted(recipes, tokyo_text):

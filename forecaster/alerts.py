@@ -1,0 +1,139 @@
+"""When an alert is raised, held and cleared: values in, values out; no store, no clock.
+
+    quiet --both bounds reached--> raised --both off bounds kept--> held ... --one off bound lost, or no forecast--> cleared
+
+A rule looks at the published forecasts of one target, one window after the other. Its alert stands from the window it was raised for to the
+last one it was held for. Within `cooldown_days` of the window it was last raised for, it is not raised anew.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from forecaster.recipe import AlertRule, QuietHours
+from forecaster.timewindow import local_day, require_utc
+
+Action = Literal["quiet", "raised", "held", "cleared", "suppressed"]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a published forecast says of the window [target_start, target_end)."""
+
+    target_start: datetime
+    target_end: datetime
+    probability: float
+    reference_probability: float
+
+    @property
+    def ratio(self) -> float:
+        return self.probability / self.reference_probability
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a rule stands: the start of the window that it was last raised for, and the last window for which its alert stands.
+
+    `start` and `end` are None where no alert stands.
+    """
+
+    raised_for: datetime | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def stands(self) -> bool:
+        return self.start is not None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a rule makes of one forecast. `lapsed`: an alert that stood ended before it, for want of a forecast for the next window."""
+
+    action: Action
+    reason: str
+    lapsed: bool = False
+
+    @property
+    def stands(self) -> bool:
+        return self.action in ("raised", "held")
+
+
+def reaches(rule: AlertRule, said: Said) -> bool:
+    """Whether probability and ratio both reach the bounds at which an alert is raised."""
+    return said.probability >= rule.probability and said.ratio >= rule.ratio
+
+
+def keeps(rule: AlertRule, said: Said) -> bool:
+    """Whether probability and ratio both keep to the bounds below which an alert ends."""
+    lowest = rule.probability if rule.probability_off is None else rule.probability_off
+    least = rule.ratio if rule.ratio_off is None else rule.ratio_off
+    return said.probability >= lowest and said.ratio >= least
+
+
+def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: Said, barred: str | None = None) -> Decision:
+    """What the rule makes of the forecast that follows upon `standing`.
+
+    An alert lapses where its last window ended before this one begins: it does not stand without a forecast. `barred`: why the rule may
+    raise nothing now (its model has shown too little skill); an alert that stands is held or cleared all the same.
+    """
+    lapsed = standing.end is not None and standing.end < said.target_start
+    if standing.stands and not lapsed:
+        if keeps(rule, said):
+            return Decision("held", "still at or above the bounds at which an alert ends")
+        return Decision("cleared", "below the bounds at which an alert ends")
+    if not reaches(rule, said):
+        return Decision("quiet", "below the bounds of the rule", lapsed)
+    if standing.raised_for is not None and rule.cooldown_days:
+        since = (local_day(said.target_start, zone) - local_day(standing.raised_for, zone)).days
+        if since < rule.cooldown_days:
+            return Decision("suppressed", f"raised {since} days before, at most once in {rule.cooldown_days} days", lapsed)
+    if barred is not None:
+        return Decision("suppressed", barred, lapsed)
+    return Decision("raised", "reaches both bounds of the rule", lapsed)
+
+
+def after(standing: Standing, said: Said, decision: Decision) -> Standing:
+    """Where the rule stands once the decision is taken."""
+    if decision.action == "raised":
+        return Standing(said.target_start, said.target_start, said.target_end)
+    if decision.action == "held":
+        return replace(standing, start=said.target_start, end=said.target_end)
+    return Standing(standing.raised_for)
+
+
+def walk(rule: AlertRule, zone: ZoneInfo, forecasts: Iterable[Said]) -> list[Decision]:
+    """The rule's decision on each of these forecasts, which are in the order of their windows."""
+    standing, decisions = Standing(), []
+    for said in forecasts:
+        decisions.append(decide(rule, zone, standing, said))
+        standing = after(standing, said, decisions[-1])
+    return decisions
+
+
+def held_until(quiet: QuietHours | None, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """When the quiet hours that hold `now` end (aware UTC); None outside of them.
+
+    They begin where the wall clock first shows `begins` and end where it last shows `ends`: an hour that comes twice is quiet twice. A
+    time that a change of clocks leaves out is read as if the clocks had not been changed yet.
+    """
+    if quiet is None:
+        return None
+    require_utc(now, "now")
+    today = local_day(now, zone)
+    for day in (today - timedelta(days=1), today):
+        last = day if quiet.begins < quiet.ends else day + timedelta(days=1)
+        begin, end = _first(day, quiet.begins, zone), _last(last, quiet.ends, zone)
+        if begin <= now < end:
+            return end
+    return None
+
+
+def _first(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+
+
+def _last(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return max(_first(day, at, zone), datetime.combine(day, at.replace(fold=1), tzinfo=zone).astimezone(UTC))

@@ -1,0 +1,103 @@
+"""Alerts, the forecasts they look at, and the evidence for how often they are false: the tables `alert` and `alert_correction`."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from forecaster.store.database import Connection
+from forecaster.store.ledger import insert
+
+JSON_COLUMNS = ("channels", "bounds", "expected", "outcomes")
+
+
+def live_forecasts(connection: Connection, target_hashes: list[str], now: datetime, *, replay: bool) -> pd.DataFrame:
+    """The published forecasts of windows that have not ended at `now`, of several issues for a window the newest; oldest window first.
+
+    Those of the daily job only, never of a backfill; with `replay`, replayed ones and no others.
+    """
+    return connection.execute(
+        "SELECT * FROM forecast WHERE published AND method = 'daily' AND issue_time <= $now AND target_end > $now "
+        "AND target_hash IN (SELECT unnest($hashes)) AND CASE WHEN $replay THEN mode = 'replay' ELSE mode IN ('prospective', 'late') END "
+        "QUALIFY row_number() OVER (PARTITION BY recipe_id, target_hash, target_start ORDER BY issue_time DESC, created_at DESC) = 1 "
+        "ORDER BY recipe_id, target_start",
+        {"hashes": target_hashes, "now": now, "replay": replay},
+    ).df()
+
+
+def out_of_sample(connection: Connection, recipe_id: str, target_hash: str, now: datetime) -> pd.DataFrame:
+    """What would have been published for every past window, from models that had not seen it, with what came of it as settled at `now`.
+
+    That is the official forecast, else the one of a walk-forward backfill; a replay is none, nor is an outcome that was learnt after `now`
+    or is preliminary (NULL). Columns: target_start, target_end, probability, reference_probability, method, happened; oldest first.
+    """
+    return connection.execute(
+        "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, f.method, o.happened "
+        "FROM forecast f LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start "
+        "AND o.target_hash = f.target_hash AND o.status <> 'preliminary' AND o.as_of <= $now "
+        "WHERE f.published AND NOT f.in_sample AND f.recipe_id = $id AND f.target_hash = $hash AND f.target_end <= $now "
+        "AND (f.official OR (f.method = 'walk-forward' AND f.mode = 'hindcast')) "
+        "QUALIFY row_number() OVER (PARTITION BY f.target_start ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 "
+        "ORDER BY f.target_start",
+        {"id": recipe_id, "hash": target_hash, "now": now},
+    ).df()
+
+
+def read_alerts(connection: Connection, *, replay: bool) -> list[dict[str, Any]]:
+    """Every alert, oldest first, of replays or of the live days; JSON is parsed, what is missing is None."""
+    frame = connection.execute(
+        "SELECT * FROM alert WHERE (mode = 'replay') = $replay ORDER BY raised_at, alert_id", {"replay": replay}
+    ).df()
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): _value(name, value) for name, value in row.items()} for row in rows]
+
+
+def _value(name: object, value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    return json.loads(value) if name in JSON_COLUMNS and isinstance(value, str) else value
+
+
+def write_alerts(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Store these alerts as they are now; one with the same id is replaced."""
+    packed = [
+        {name: json.dumps(value) if name in JSON_COLUMNS and value is not None else value for name, value in row.items()} for row in rows
+    ]
+    insert(connection, "alert", packed, replace=True)
+
+
+def write_corrections(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Store these corrections; one with the same id is replaced."""
+    insert(connection, "alert_correction", rows, replace=True)
+
+
+def settled_outcomes(connection: Connection, recipe_id: str, target_hash: str, start: datetime, end: datetime) -> dict[datetime, bool]:
+    """Whether the target came, by target_start in [start, end], of the windows whose outcome is settled (provisional or final)."""
+    frame = connection.execute(
+        "SELECT target_start, happened FROM outcome WHERE recipe_id = $id AND target_hash = $hash AND status <> 'preliminary' "
+        "AND target_start BETWEEN $start AND $end ORDER BY target_start",
+        {"id": recipe_id, "hash": target_hash, "start": start, "end": end},
+    ).df()
+    return {row.target_start.to_pydatetime(): bool(row.happened) for row in frame.itertuples()}
+
+
+def events_then_and_now(connection: Connection, then: datetime, now: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(the events that were known at `then`, as they were known; the same events as they are known at `now`).
+
+    An event that was deleted since is missing in the second; two that turned out to be one are one there. Columns as of
+    `catalogue.read_events`; known_at in both is when the event was first known, so that it is an input of `then`.
+    """
+    columns = "event_id, origin_time, first_known_at AS known_at, latitude_deg, longitude_deg, depth_km, magnitude"
+    earthquakes = "event_type = 'earthquake' AND magnitude IS NOT NULL ORDER BY origin_time, event_id"
+    before = connection.execute(f"SELECT {columns} FROM event_as_of($then) WHERE {earthquakes}", {"then": then}).df()
+    after = connection.execute(
+        "WITH moved AS (SELECT from_key, last(to_key ORDER BY known_at, rowid) AS to_key FROM event_merge WHERE known_at <= $now "
+        "GROUP BY from_key), kept AS (SELECT coalesce(m.to_key, e.event_key) AS event_key, min(e.first_known_at) AS known_at "
+        "FROM event_as_of($then) e LEFT JOIN moved m ON m.from_key = e.event_key WHERE e.event_type = 'earthquake' AND "
+        "e.magnitude IS NOT NULL GROUP BY 1) "
+        "SELECT n.event_id, n.origin_time, kept.known_at, n.latitude_deg, n.longitude_deg, n.depth_km, n.magnitude "
+        f"FROM kept JOIN event_as_of($now) n USING (event_key) WHERE {earthquakes}",
+        {"then": then, "now": now},
+    ).df()
+    return before, after

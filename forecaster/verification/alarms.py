@@ -1,0 +1,74 @@
+"""What a rule's alerts were worth on past days: how many were false, how often they came, how many target days they covered.
+
+Days are dependent, so shares have the interval of `proportions` and the rate that of the block bootstrap of `intervals`.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from forecaster.verification.intervals import UNDEFINED, Bounds, draw_blocks, ratio_bounds
+from forecaster.verification.proportions import Share, share_of_days
+
+DAYS_A_YEAR = 365.25
+FEWEST_DAYS = 10
+FEWEST_BLOCKS = 5
+
+
+@dataclass(frozen=True)
+class AlarmRates:
+    """Figures of one rule on `days` judged days from `first_day` to `last_day` (None where there is none).
+
+    Attributes:
+        target_days: days with the target, with or without an alert.
+        false_alarms: of the days for which an alert stood, the share without the target.
+        hits: of the days with the target, the share for which an alert stood.
+        alerts: how often it was raised; alerts_in_vain: those on none of whose days the target came.
+        alerts_a_year: alerts / judged days x 365.25, with its bounds.
+    """
+
+    first_day: date | None
+    last_day: date | None
+    days: int
+    target_days: int
+    false_alarms: Share
+    hits: Share
+    alerts: int
+    alerts_in_vain: int
+    alerts_a_year: Bounds
+
+    @property
+    def known(self) -> bool:
+        """Whether the alert days are enough to state a share of false alarms: FEWEST_DAYS in FEWEST_BLOCKS blocks of 30 days."""
+        return self.false_alarms.days >= FEWEST_DAYS and self.false_alarms.blocks >= FEWEST_BLOCKS
+
+
+def alarm_rates(
+    local_days: np.ndarray, raised: np.ndarray, stands: np.ndarray, happened: np.ndarray, rng: np.random.Generator
+) -> AlarmRates:
+    """The figures of judged days: datetime64[D] (n,), ascending; bool (n,) each, `raised` within `stands`. ValueError otherwise."""
+    for name, values in (("raised", raised), ("stands", stands), ("happened", happened)):
+        if values.dtype != np.bool_ or values.shape != local_days.shape:
+            raise ValueError(f"{name} must be bool {local_days.shape}, got {values.dtype} {values.shape}")
+    if np.any(np.diff(local_days.astype(np.int64)) <= 0) or np.any(raised & ~stands):
+        raise ValueError("days must ascend, and an alert stands for the day that it is raised for")
+    false_alarms = share_of_days(local_days[stands], ~happened[stands])
+    hits = share_of_days(local_days[happened], stands[happened])
+    if not len(local_days):
+        return AlarmRates(None, None, 0, 0, false_alarms, hits, 0, 0, UNDEFINED)
+    episode = np.cumsum(raised)
+    met = np.unique(episode[stands & happened & (episode > 0)])
+    count = int(raised.sum())
+    years = np.full(len(local_days), 1 / DAYS_A_YEAR)
+    return AlarmRates(
+        first_day=local_days[0].item(),
+        last_day=local_days[-1].item(),
+        days=len(local_days),
+        target_days=int(happened.sum()),
+        false_alarms=false_alarms,
+        hits=hits,
+        alerts=count,
+        alerts_in_vain=count - len(met),
+        alerts_a_year=ratio_bounds(draw_blocks([local_days], rng), local_days, raised.astype(np.float64), years),
+    )
