@@ -13,7 +13,7 @@ from forecaster.notify import email, outbox, webhook
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.report import report_data
 from forecaster.pipeline.senders import mail_settings, recipients, webhook_settings
-from forecaster.reports import export, render
+from forecaster.reports import export, mails
 from forecaster.reports.contract import ReportData
 from forecaster.settings import Settings
 from forecaster.store import ledger
@@ -77,8 +77,8 @@ def _senders(settings: Settings, data: ReportData, link: str | None, now: dateti
     mail, hook = mail_settings(settings), webhook_settings(settings)
 
     def send_mail(row: outbox.Delivery) -> Any:
-        subject, text, html = render.render_email(data, settings.language, link)
-        pictures = render.email_pictures(data, settings.language)
+        subject, text, html = mails.render_email(data, settings.language, link)
+        pictures = mails.email_pictures(data, settings.language)
         return email.send_email(email.build_message(row.subject_id, subject, text, html, pictures, mail, now), mail)
 
     def send_hook(row: outbox.Delivery) -> Any:

@@ -1,19 +1,66 @@
-"""Messages as mails: subject, text and HTML with its styles inlined, by the templates."""
+"""Reports and short messages as mails: subject, text and HTML with its styles inlined, by the templates; pictures by CID."""
 
+from collections.abc import Collection, Mapping
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
-from forecaster.reports import templates
+from forecaster.reports import charts, templates
+from forecaster.reports.context import map_targets
+from forecaster.reports.contract import ReportData
 from forecaster.reports.message import Message
-from forecaster.reports.render import environment
+from forecaster.reports.render import coastlines, environment, told_in
+from forecaster.reports.texts import FALLBACK, speaker
 from forecaster.settings import code_version
+
+MAIL_ROWS = 40
+MOST_HTML_BYTES = 100_000  # mail programs cut off what is longer
+PICTURES = ("world-map", "japan-map")
+
+
+def render_email(
+    data: ReportData,
+    language: str,
+    report_url: str | None = None,
+    user_templates: Path | None = None,
+    problems: list[str] | None = None,
+    pictures: Collection[str] = PICTURES,
+) -> tuple[str, str, str]:
+    """(subject, text, HTML) of the day's report. The HTML shows `pictures` by their CID.
+
+    The rows with the highest ratios are listed, MAIL_ROWS at most, fewer where the HTML would be too long; of the others their number.
+    """
+    context = told_in(data, language, user_templates) | {"report_url": report_url, "pictures": pictures}
+    count = MAIL_ROWS
+    while True:
+        listed = {"listed": context["rows"][:count], "unlisted": len(context["rows"][count:])}
+        subject, text, page = _parts("email", context | listed, language, user_templates, problems)
+        if len(page.encode()) < MOST_HTML_BYTES or count == 0:
+            return subject, text, page
+        count //= 2
+
+
+def email_pictures(data: ReportData, language: str) -> dict[str, bytes]:
+    """CID -> PNG: the world map and the inset, circles numbered as the rows of the mail's table."""
+    context, say = told_in(data, language), speaker(FALLBACK)
+    targets, coasts = map_targets(context["rows"], numbered=True), coastlines()
+    world = charts.world_map(targets, data.events, coasts, "", say("map.japan"), font_size=17.0)
+    return {
+        "world-map": charts.svg_to_png(world, scale=1.25),
+        "japan-map": charts.svg_to_png(charts.japan_map(targets, data.events, coasts, "", font_size=16.0), scale=1.5),
+    }
 
 
 def render_message(
     message: Message, language: str, user_templates: Path | None = None, problems: list[str] | None = None
 ) -> tuple[str, str, str]:
     """(subject, text, HTML) of a short message. Broken templates of the user are added to `problems`, the built-in ones used."""
-    context = {
+    return _parts("message", message_context(message, language), language, user_templates, problems)
+
+
+def message_context(message: Message, language: str) -> dict[str, Any]:
+    """What the templates of a short message are given."""
+    return {
         "language": language,
         "kind": message.kind,
         "severity": message.severity,
@@ -24,14 +71,19 @@ def render_message(
         "subject_id": message.subject_id,
         "version": code_version(),
     }
+
+
+def _parts(
+    stem: str, context: Mapping[str, Any], language: str, user_templates: Path | None, problems: list[str] | None
+) -> tuple[str, str, str]:
     builtin = environment(language, user_templates)
     subject, text, page = (
-        templates.fill(builtin, f"message.{part}.j2", context, user_templates, problems) for part in ("subject", "txt", "html")
+        templates.fill(builtin, f"{stem}.{part}.j2", context, user_templates, problems) for part in ("subject", "txt", "html")
     )
-    return " ".join(subject.split()), text.strip() + "\n", inline_styles(page)
+    return " ".join(subject.split()), text.strip() + "\n", _inline_styles(page)
 
 
-def inline_styles(page: str) -> str:
+def _inline_styles(page: str) -> str:
     """The page with its styles as attributes, as mail programs want it; what is marked to be kept (dark mode) stays a style sheet."""
     import css_inline
 

@@ -1,6 +1,6 @@
-"""The only home of Jinja: a report's facts become pages and mails by the templates of templates/.
+"""The only home of Jinja: a report's facts become pages by the templates of templates/ (mails.py makes the mails).
 
-A page is one self-contained file; a mail is subject, text and HTML with its styles inlined. A third language is one more i18n file.
+A page is one self-contained file. A third language is one more i18n file.
 """
 
 import functools
@@ -18,8 +18,6 @@ from forecaster.reports.contract import ReportData
 from forecaster.reports.templates import fill
 from forecaster.reports.texts import FALLBACK, day_writer, read_texts, speaker, tell_missing, template_folder
 
-MAIL_ROWS = 40
-
 
 def told_in(data: ReportData, language: str, user_folder: Path | None = None) -> dict[str, Any]:
     """What every template is given: `report_context` with the language's days, and how many of its texts are missing."""
@@ -29,9 +27,7 @@ def told_in(data: ReportData, language: str, user_folder: Path | None = None) ->
     }
 
 
-def render_report(
-    data: ReportData, language: str, alternates: Mapping[str, str] | None = None, user_folder: Path | None = None
-) -> str:
+def render_report(data: ReportData, language: str, alternates: Mapping[str, str] | None = None, user_folder: Path | None = None) -> str:
     """The day's page: one HTML file that loads nothing.
 
     Args:
@@ -39,39 +35,14 @@ def render_report(
         user_folder: where the user's own templates and i18n files lie.
     """
     context = told_in(data, language, user_folder)
-    coastlines, say = _coastlines(), speaker(language, user_folder)
+    coasts, say = coastlines(), speaker(language, user_folder)
     targets = map_targets(context["rows"], numbered=False)
     maps = {
-        "world_map": Markup(charts.world_map(targets, data.events, coastlines, say("map.world_title"), say("map.japan"))),
-        "japan_map": Markup(charts.japan_map(targets, data.events, coastlines, say("map.japan_title"))),
+        "world_map": Markup(charts.world_map(targets, data.events, coasts, say("map.world_title"), say("map.japan"))),
+        "japan_map": Markup(charts.japan_map(targets, data.events, coasts, say("map.japan_title"))),
     }
     page = {**context, **maps, "alternates": dict(alternates or {})}
     return fill(environment(language, user_folder), "report.html.j2", page, user_folder)
-
-
-def render_email(data: ReportData, language: str, report_url: str | None = None) -> tuple[str, str, str]:
-    """(subject, text, HTML). The HTML shows the picture of `email_pictures` by its CID; at most MAIL_ROWS rows are listed."""
-    import css_inline
-
-    context = told_in(data, language)
-    context |= {"listed": context["rows"][:MAIL_ROWS], "unlisted": len(context["rows"][MAIL_ROWS:]), "report_url": report_url}
-    templates = environment(language)
-    subject = " ".join(templates.get_template("email.subject.j2").render(**context).split())
-    text = templates.get_template("email.txt.j2").render(**context)
-    page = templates.get_template("email.html.j2").render(**context)
-    inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
-    return subject, text.strip() + "\n", inliner.inline(page)
-
-
-def email_pictures(data: ReportData, language: str) -> dict[str, bytes]:
-    """CID -> PNG: the world map and the inset, circles numbered as the rows of the mail's table."""
-    context, say = told_in(data, language), speaker(FALLBACK)
-    targets, coastlines = map_targets(context["rows"], numbered=True), _coastlines()
-    world = charts.world_map(targets, data.events, coastlines, "", say("map.japan"), font_size=17.0)
-    return {
-        "world-map": charts.svg_to_png(world, scale=1.25),
-        "japan-map": charts.svg_to_png(charts.japan_map(targets, data.events, coastlines, "", font_size=16.0), scale=1.5),
-    }
 
 
 def render_index(reports: Sequence[Mapping[str, str]], language: str = FALLBACK) -> str:
@@ -85,7 +56,8 @@ def render_skill(context: Mapping[str, Any]) -> str:
 
 
 @functools.cache
-def _coastlines() -> list[charts.Polyline]:
+def coastlines() -> list[charts.Polyline]:
+    """The coasts of the maps."""
     return charts.load_coastlines()
 
 

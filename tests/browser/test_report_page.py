@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from forecaster.reports.render import render_email, render_report
+from forecaster.reports.mails import render_email
+from forecaster.reports.render import render_report
 from tests.support.sample_report import many_recipes, sample_report
 
 pytestmark = pytest.mark.system

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.email import MailSettings, build_message, message_id, send_email
-from forecaster.reports.render import email_pictures, render_email
+from forecaster.reports.mails import email_pictures, render_email
 from tests.support.sample_report import sample_report
 from tests.support.smtp_server import SmtpServer, free_port, make_certificate
 

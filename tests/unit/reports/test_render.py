@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.reports import render
+from forecaster.reports import mails, render
 from forecaster.reports.contract import RecipeForecast, ReportData
 from forecaster.reports.texts import read_texts
 from tests.support.sample_report import many_recipes, sample_report
@@ -78,7 +78,7 @@ def test_the_page_says_what_science_md_asks_for(pages: dict[str, str]) -> None:
 
 
 def test_no_word_promises_safety_and_no_traffic_lights(pages: dict[str, str]) -> None:
-    everything = "".join(pages.values()) + "".join("".join(render.render_email(sample_report(), language)) for language in LANGUAGES)
+    everything = "".join(pages.values()) + "".join("".join(mails.render_email(sample_report(), language)) for language in LANGUAGES)
     assert re.findall(r"\bsafe|安全|安心", everything, flags=re.I) == []
     assert re.findall(r"(?<!-)\b(red|green|orange|yellow)\b", everything) == []
 
@@ -88,7 +88,7 @@ def test_no_word_promises_safety_and_no_traffic_lights(pages: dict[str, str]) ->
 def test_what_is_no_forecast_says_so_at_the_top_in_the_title_and_in_the_mail(language: str, mode: str) -> None:
     data = sample_report(mode)  # type: ignore[arg-type]
     badge, banner = render.speaker(language)(f"mode.{mode}"), render.speaker(language)(f"mode.{mode}_banner")
-    page, (subject, text, html) = render.render_report(data, language), render.render_email(data, language)
+    page, (subject, text, html) = render.render_report(data, language), mails.render_email(data, language)
     assert f"<title>[{badge}]" in page and page.index(banner) < page.index("<h1>")
     assert subject.startswith(f"[{badge}]") and banner in text and banner in html
     if mode == "replay" and language == "en":
@@ -110,7 +110,7 @@ def test_names_with_markup_are_shown_not_obeyed(language: str) -> None:
     data = replace(
         data, recipes=rows, degraded=("<b>",), quarantined={"<i>": 1}, events=tuple(replace(event, place=evil) for event in data.events[:2])
     )
-    _, _, html = render.render_email(data, language)
+    _, _, html = mails.render_email(data, language)
     for page in (render.render_report(data, language), html):
         assert "<img src=x" not in page and "<script>" not in page and "<i>" not in page
         assert "&lt;img src=x" in page
@@ -122,7 +122,7 @@ def test_nothing_known_still_makes_a_page_and_a_mail(language: str) -> None:
     bare = RecipeForecast("x", {}, 0.0, 0.0, 100.0, 4.5, "Not/AZone", moment, moment.replace(day=3), None, None, "late")
     for recipes in ((), (bare,), (replace(bare, probability=float("nan"), reference_probability=0.0),)):
         data = ReportData("r", moment, recipes=recipes)
-        page, (subject, text, html) = render.render_report(data, language), render.render_email(data, language)
+        page, (subject, text, html) = render.render_report(data, language), mails.render_email(data, language)
         for made in (page, subject, text, html):
             assert not re.search(r"\bnan\b|\binf\b|\bNone\b", shown(made))
         assert parse(page).faults == []
@@ -131,7 +131,7 @@ def test_nothing_known_still_makes_a_page_and_a_mail(language: str) -> None:
 def test_two_hundred_recipes_make_a_page_and_a_mail_that_stays_small() -> None:
     data = many_recipes(200)
     assert render.render_report(data, "en").count('id="recipe-') == 200
-    _, _, html = render.render_email(data, "ja")
+    _, _, html = mails.render_email(data, "ja")
     assert len(html.encode()) < 100_000 and "160" in shown(html)  # 200 less the 40 that are listed
 
 
@@ -139,7 +139,7 @@ def test_two_hundred_recipes_make_a_page_and_a_mail_that_stays_small() -> None:
 def test_the_mail_is_small_inlined_and_complete_in_text(language: str) -> None:
     """Limits of issue 5: HTML under 100 kB for 29 recipes, pictures by CID."""
     data = sample_report()
-    subject, text, html = render.render_email(data, language, report_url="https://example.org/r.html")
+    subject, text, html = mails.render_email(data, language, report_url="https://example.org/r.html")
     assert len(html.encode()) < 100_000
     assert 'style="' in html and "cid:world-map" in html and "prefers-color-scheme" in html
     assert "\n" not in subject and "4.6" in subject
@@ -153,7 +153,7 @@ def test_the_mail_is_small_inlined_and_complete_in_text(language: str) -> None:
 
 
 def test_the_pictures_of_the_mail_are_png_under_the_limit() -> None:
-    pictures = render.email_pictures(sample_report(), "ja")
+    pictures = mails.email_pictures(sample_report(), "ja")
     assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
     assert sum(map(len, pictures.values())) * 4 / 3 < 900_000  # base64, beside 100 kB of HTML under 1 MB
 
@@ -163,9 +163,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     folder, package = render.template_folder(), Path(render.__file__).parent
     sources = "".join(file.read_text(encoding="utf-8") for file in [*folder.glob("*.j2"), *package.glob("*.py")])
     families = ("message.", "mode.", "level.", "map.range_", "status.", "verdict.", "model.", "page.language_name")
-    unused = [
-        key for key in read_texts("en") if not key.startswith(families) and f'"{key}"' not in sources and f"'{key}'" not in sources
-    ]
+    unused = [key for key in read_texts("en") if not key.startswith(families) and f'"{key}"' not in sources and f"'{key}'" not in sources]
     assert unused == []
     tables = set(tomllib.loads((folder / "i18n" / "en.toml").read_text(encoding="utf-8")))
     used = {key for key in re.findall(r"""["']([a-z]+\.[a-z_0-9]+)["']""", sources) if key.split(".")[0] in tables}
