@@ -4,28 +4,22 @@ PostgreSQL refuses to run as root and reads nothing below pytest's private folde
 no TCP port. The server speaks on loopback. sqlalchemy 2.1 would silently yield no Scheduled runs (both were tried).
 """
 
-import json
 import os
 import pwd
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.support.prefect_server import ENDED, PREFECT, ask, server_environment, start_server, started, wait_for
+
 pytestmark = pytest.mark.system
 
-PREFECT = Path(sys.executable).with_name("prefect")
 TOKYO_MORNING = "50 6 * * *"
 FLOW = """
 from prefect import flow
@@ -91,72 +85,15 @@ def database() -> Iterator[SimpleNamespace]:
 @pytest.fixture(scope="module")
 def environment(database, tmp_path_factory) -> dict[str, str]:
     """Of every process of Prefect here: its own home, its own database, no telemetry."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    home = tmp_path_factory.mktemp("prefect-on-postgres")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "QUAKECAST_"))}
-    return kept | {
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_API_DATABASE_CONNECTION_URL": database.url,
-        "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "DO_NOT_TRACK": "1",
-    }
+    return server_environment(tmp_path_factory.mktemp("prefect-on-postgres"), PREFECT_API_DATABASE_CONNECTION_URL=database.url)
 
 
 @pytest.fixture(scope="module")
 def api(environment) -> Iterator[Callable[..., Any]]:
     """A running server: api(method, path, document) -> the answer's document."""
-    port = environment["PREFECT_API_URL"].rpartition(":")[2].partition("/")[0]
-    with started([PREFECT, "server", "start", "--host", "127.0.0.1", "--port", port], environment, "server") as log:
+    with start_server(environment) as log:
         wait_for(lambda: ask(environment, "GET", "/health"), 60, log)
         yield lambda *request: ask(environment, *request)
-
-
-class started:
-    """A process of Prefect with its log, ended with its children at the end of the block."""
-
-    def __init__(self, command: list[Any], environment: dict[str, str], name: str) -> None:
-        self.command, self.environment = [str(part) for part in command], environment
-        self.log = Path(environment["PREFECT_HOME"]) / f"{name}.log"
-
-    def __enter__(self) -> Path:
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                self.command, cwd=self.log.parent, env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
-        return self.log
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, 9)
-            self.process.wait(15)
-
-
-def ask(environment: dict[str, str], method: str, path: str, document: object = None) -> Any:
-    """One request to the server's API."""
-    body = None if document is None else json.dumps(document).encode()
-    request = urllib.request.Request(environment["PREFECT_API_URL"] + path, body, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.loads(answer.read() or b"null")
-
-
-def wait_for(told: Callable[[], Any], seconds: float, log: Path) -> Any:
-    """The first true answer of `told`; the end of the log where none comes."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            if answer := told():
-                return answer
-        time.sleep(0.3)
-    raise AssertionError(f"nothing within {seconds} s\n{log.read_text(errors='replace')[-3000:]}")
 
 
 def test_cron_yields_scheduled_runs_a_worker_does_one_and_a_dump_restores(api, environment, database, tmp_path):
@@ -180,8 +117,7 @@ def test_cron_yields_scheduled_runs_a_worker_does_one_and_a_dump_restores(api, e
 
     made = api("POST", f"/deployments/{deployment_id}/create_flow_run", {"parameters": {"name": "quake"}, "state": {"type": "SCHEDULED"}})
     with started([PREFECT, "worker", "start", "--pool", "quakecast", "--name", "one"], environment, "worker") as worker_log:
-        ended = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-        done = wait_for(lambda: (run := api("GET", f"/flow_runs/{made['id']}"))["state_type"] in ended and run, 60, worker_log)
+        done = wait_for(lambda: (run := api("GET", f"/flow_runs/{made['id']}"))["state_type"] in ENDED and run, 60, worker_log)
     assert done["state_type"] == "COMPLETED", worker_log.read_text(errors="replace")[-3000:]
 
     count = (
