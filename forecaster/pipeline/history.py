@@ -1,7 +1,7 @@
 """What a recipe's models are fitted on, and the days that they are judged by."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -71,8 +71,13 @@ def check_admissible(model: FittedModel, recipe: Recipe, first_day: np.datetime6
     Raises:
         NotTrainable: with the model, its last day and the first one that it may forecast.
     """
-    begin = model.last_data_day + timedelta(days=purge_days(recipe) + 1)
+    begin = first_admissible_day(model, recipe)
     if first_day.astype("datetime64[D]").item() < begin:
         raise NotTrainable(
             f"{model.kind} of {recipe.id} has seen days up to {model.last_data_day} and may forecast from {begin} on, not {first_day}"
         )
+
+
+def first_admissible_day(model: FittedModel, recipe: Recipe) -> date:
+    """The first local day that a model may forecast: a purge lies between it and the last day of which anything entered the model."""
+    return model.last_data_day + timedelta(days=purge_days(recipe) + 1)

@@ -58,12 +58,12 @@ def load_known(store: Store, as_of: datetime) -> Known:
         frame = catalogue.read_events(connection, as_of)
         versions = catalogue.read_versions(connection, as_of)
         coverage = catalogue.read_coverage(connection)
-    inputs = _versions(versions)
+    inputs = versions_of(versions)
     inside = in_streams(STREAMS, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude)
     return Known(as_of, events_from_frame(frame), inputs.take(inside), frame, coverage)
 
 
-def _versions(frame: pd.DataFrame) -> Events:
+def versions_of(frame: pd.DataFrame) -> Events:
     """The rows of `catalogue.read_versions`, which come in the order of `events_from_frame`."""
     until = frame["known_until"].astype("datetime64[us, UTC]")
     ends = np.where(until.isna(), NEVER, until.astype("int64"))

@@ -18,6 +18,7 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import climatology, registry
 from forecaster.pipeline import champion
+from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.history import check_admissible
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.recipe import Recipe
@@ -87,7 +88,7 @@ def predict(
         if as_of not in known_at:
             known_at[as_of] = load_known(store, as_of)
         try:
-            made, silent = _issue(store, recipe, settings, known_at[as_of], days[recipe.id], problem)
+            made, silent = _issue(store, recipe, settings, known_at[as_of], days[recipe.id], problem, explain=mode != "hindcast")
         except NotScoreable as error:
             result.not_scoreable[recipe.id] = str(error)
             continue
@@ -119,10 +120,10 @@ def predict(
 
 
 def _issue(
-    store: Store, recipe: Recipe, settings: config.Settings, known: Known, day: date, problem: str | None
+    store: Store, recipe: Recipe, settings: config.Settings, known: Known, day: date, problem: str | None, *, explain: bool
 ) -> tuple[list[dict], dict[str, str]]:
     """(one row a model: probability, reference and flags; {kind: why it says nothing}). The champion's row is published, where it can
-    be made; else the climatology's is, flagged."""
+    be made; else the climatology's is, flagged. With `explain` the champion's row also says which earthquakes drive it."""
     labelled = labelled_days(recipe, known)
     days = target_days(recipe, day, 1).issued_at(known.as_of)
     reference = climatology.daily_probability(
@@ -142,7 +143,8 @@ def _issue(
     silent: dict[str, str] = {}
     for kind, model in chosen.items():
         try:
-            said.append({"model_id": model["model_id"], "model_kind": kind, **_said(recipe, settings, known, days, reference, model)})
+            told = _said(recipe, settings, known, days, reference, model, explain=explain and kind == published.kind)
+            said.append({"model_id": model["model_id"], "model_kind": kind, **told})
         except ModelError as error:
             log.error("%s", error)
             silent[kind] = str(error)
@@ -158,7 +160,9 @@ def _issue(
     return [{**row, "published": row["model_kind"] == published.kind, **flags} for row in said], silent
 
 
-def _said(recipe: Recipe, settings: config.Settings, known: Known, days: TargetDays, reference: np.ndarray, row: dict) -> dict:
+def _said(
+    recipe: Recipe, settings: config.Settings, known: Known, days: TargetDays, reference: np.ndarray, row: dict, *, explain: bool
+) -> dict:
     """{probability, details} of one model for the one day.
 
     Raises:
@@ -171,7 +175,10 @@ def _said(recipe: Recipe, settings: config.Settings, known: Known, days: TargetD
     probability = float(model.probability(known.inputs, days, reference)[0])
     if not 0 < probability < 1:
         raise CorruptModel(no_probability(row["model_id"], probability, days.local_days[0]))
-    return {"probability": probability, "details": counts(model, known.inputs, days, reference)[0]}
+    details = counts(model, known.inputs, days, reference)[0]
+    if explain and (told := drivers_of(model, recipe, known, days, reference, probability)):
+        details = json.dumps({**json.loads(details or "{}"), **told}, ensure_ascii=False)
+    return {"probability": probability, "details": details}
 
 
 def no_probability(model_id: str, said: float, day: np.datetime64) -> str:

@@ -170,6 +170,14 @@ def read_coverage(connection: Connection) -> pd.DataFrame:
     return connection.execute("SELECT * FROM coverage ORDER BY stream, span_start, read_at").df()
 
 
+def reading(connection: Connection) -> tuple[int, int, int]:
+    """How many versions, merges and rows of coverage there are. All three only grow: the same numbers mean the same catalogue."""
+    counted = connection.execute(
+        "SELECT (SELECT count(*) FROM event_revision), (SELECT count(*) FROM event_merge), (SELECT count(*) FROM coverage)"
+    ).fetchall()
+    return counted[0]
+
+
 def write_fetch_log(connection: Connection, entries: list[dict], run_id: str | None) -> None:
     """Append the requests of a client to `fetch_log`."""
     if entries:

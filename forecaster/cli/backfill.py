@@ -1,0 +1,83 @@
+"""`quakecast backfill`: forecast past days in bulk."""
+
+import sys
+from datetime import date
+
+import click
+
+from forecaster.cli.common import PARTIAL, example, json_option, open_job, recipe_options, tell
+from forecaster.errors import BadInput
+from forecaster.settings import Settings
+from forecaster.timewindow import parse_day
+
+_DETAILS = """
+walk-forward: each block of days by models that are fitted on nothing but what was known before it, with a champion of its own that begins
+with the usual rate; what is published tomorrow is not touched. current-model: all days by the models of today; days that a model has seen
+are marked in-sample and never scored. Both are marked as hindcasts, and no other forecast is ever replaced. The same command again does
+only what is missing; it may be stopped at any moment.
+"""
+
+
+@click.command(
+    "backfill",
+    help=f"Forecast past days in bulk.\n{_DETAILS}",
+    epilog=example("quakecast backfill --from 2024-01-01 --to 2024-03-31 --mode walk-forward --dry-run"),
+)
+@recipe_options
+@click.option("--from", "first", required=True, metavar="DAY", help="First local day, YYYY-MM-DD.")
+@click.option("--to", "last", required=True, metavar="DAY", help="Last local day, included; it must be over.")
+@click.option("--mode", required=True, type=click.Choice(["walk-forward", "current-model"]), help="By which models.")
+@click.option(
+    "--retrain-every", type=click.IntRange(min=1), default=30, show_default=True, metavar="DAYS", help="Days of a walk-forward block."
+)
+@click.option(
+    "--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Minutes of the fits of one recipe and block (default: its own)."
+)
+@click.option("--overwrite", is_flag=True, help="Make days anew that this mode has made before.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done and what it would cost.")
+@click.option("--yes", is_flag=True, help="Do not ask before a training that takes more than ten minutes.")
+@json_option
+@click.pass_obj
+def backfill(
+    settings: Settings, recipes, everything, first, last, mode, retrain_every, max_minutes, overwrite, dry_run, yes, as_json
+) -> None:
+    from forecaster.console import progress
+    from forecaster.pipeline import backfill as step
+    from forecaster.pipeline.job import publish_copy
+
+    options = step.BackfillOptions(_day("--from", first), _day("--to", last), mode, retrain_every, overwrite, max_minutes)
+    job = open_job(settings, recipes)
+    plan = step.plan_backfill(job.store, settings, job.recipes, options, job.clock)
+    figures = {"missing": plan.missing, "there": plan.there, "fits": plan.fits, "estimated_minutes": plan.estimated_minutes}
+    click.echo(plan.text, err=as_json)
+    if dry_run:
+        if as_json:
+            tell(True, {**figures, "left_out": plan.left_out}, "")
+        return
+    if plan.fits and plan.estimated_minutes > ASK_ABOVE_MINUTES and not yes and sys.stdin.isatty():
+        click.confirm("Begin?", abort=True, err=True)
+    with progress("backfill", plan.missing) as update:
+        result = step.backfill(job, options, update, plan)
+    publish_copy(job)
+    tell(as_json, {**figures, "state": result.state, **vars(result)}, result.text)
+    for line in [*(f"{name}: {reason}" for name, reason in result.failed.items()), *_silent(result.silent)]:
+        click.echo(f"quakecast: {line}", err=True)
+    if result.state != "success":
+        sys.exit(1 if result.state == "failed" else PARTIAL)
+
+
+ASK_ABOVE_MINUTES = 10
+
+
+def _silent(silent: dict[str, dict[str, str]]) -> list[str]:
+    return [f"{name}, {kind}: {reason}" for name, kinds in silent.items() for kind, reason in kinds.items()]
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return parse_day(text)
+    except BadInput:
+        raise BadInput(f"{option} {text!r} is not a day; write it as YYYY-MM-DD, for example 2024-01-31") from None
+
+
+COMMANDS = (backfill,)

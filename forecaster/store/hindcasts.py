@@ -1,0 +1,94 @@
+"""What backfills made: their rows of the table `forecast`, and the fits of walk-forward ones."""
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+
+from forecaster.store.database import Connection
+from forecaster.store.ledger import FORECAST_COLUMNS, insert
+
+_PARSED = ("numbers", "models", "failed")
+
+
+def days_there(connection: Connection, recipe_id: str, recipe_hash: str, method: str, mode: str) -> set[datetime]:
+    """The target_start of every day that this method has forecast for the recipe as it is now."""
+    rows = connection.execute(
+        "SELECT DISTINCT target_start FROM forecast "
+        "WHERE recipe_id = $id AND recipe_hash = $hash AND method = $method AND mode = $mode AND published",
+        {"id": recipe_id, "hash": recipe_hash, "method": method, "mode": mode},
+    ).fetchall()
+    return {row[0].astimezone(UTC) for row in rows}
+
+
+def drop_days(connection: Connection, recipe_id: str, target_hash: str, method: str, mode: str, starts: list[datetime]) -> None:
+    """Take a backfill's rows of these days away, with their scores; no row of another method or mode is touched."""
+    key = {"id": recipe_id, "hash": target_hash, "method": method, "mode": mode, "starts": starts}
+    these = (
+        "SELECT forecast_id FROM forecast WHERE recipe_id = $id AND target_hash = $hash AND method = $method AND mode = $mode "
+        "AND method <> 'daily' AND NOT official AND target_start IN (SELECT unnest($starts))"
+    )
+    connection.execute(f"DELETE FROM score WHERE forecast_id IN ({these})", key)
+    connection.execute(f"DELETE FROM forecast WHERE forecast_id IN ({these})", key)
+
+
+def add_missing(connection: Connection, rows: list[dict]) -> int:
+    """Append the rows whose forecast_id is not there yet; returns how many."""
+    ids = [row["forecast_id"] for row in rows]
+    stored = connection.execute("SELECT forecast_id FROM forecast WHERE forecast_id IN (SELECT unnest($ids))", {"ids": ids}).fetchall()
+    there = {row[0] for row in stored}
+    fresh = [{column: row.get(column) for column in FORECAST_COLUMNS} for row in rows if row["forecast_id"] not in there]
+    insert(connection, "forecast", fresh)
+    return len(fresh)
+
+
+def add_fit(connection: Connection, row: dict) -> None:
+    """Register the fits of a block; the same block again is replaced. `numbers`, `models` and `failed` are dicts."""
+    texts = {name: json.dumps(row[name], ensure_ascii=False, default=_text) for name in _PARSED}
+    insert(connection, "walk_forward_fit", [{**row, **texts}], replace=True)
+
+
+def fit_of_block(connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date) -> dict | None:
+    """The fits of this very block; None where there are none."""
+    return _fit(connection, recipe_id, recipe_hash, retrain_every_days, first_day, "=")
+
+
+def fit_before_block(connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date) -> dict | None:
+    """The fits of the last block before this one; None where it is the first."""
+    return _fit(connection, recipe_id, recipe_hash, retrain_every_days, first_day, "<")
+
+
+def blocks_fitted(connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int) -> set[date]:
+    """The first days of the blocks that have been fitted."""
+    rows = connection.execute(
+        "SELECT first_day FROM walk_forward_fit WHERE recipe_id = $id AND recipe_hash = $hash AND retrain_every_days = $days",
+        {"id": recipe_id, "hash": recipe_hash, "days": retrain_every_days},
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def mean_fit_seconds(connection: Connection, recipe_hashes: dict[str, str]) -> dict[str, float]:
+    """By recipe, the mean of the seconds that the fits of a block took; recipes that had none are absent."""
+    rows = connection.execute(
+        "SELECT recipe_id, avg(seconds) FROM walk_forward_fit WHERE recipe_hash IN (SELECT unnest($hashes)) GROUP BY 1",
+        {"hashes": list(recipe_hashes.values())},
+    ).fetchall()
+    return {recipe_id: seconds for recipe_id, seconds in rows if recipe_id in recipe_hashes}
+
+
+def _fit(connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date, relation: str) -> dict | None:
+    frame = connection.execute(
+        "SELECT * FROM walk_forward_fit WHERE recipe_id = $id AND recipe_hash = $hash AND retrain_every_days = $days "
+        f"AND first_day {relation} $first ORDER BY first_day DESC LIMIT 1",
+        {"id": recipe_id, "hash": recipe_hash, "days": retrain_every_days, "first": first_day},
+    ).df()
+    rows: list[dict[str, Any]] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    return {**rows[0], **{name: json.loads(rows[0][name]) for name in _PARSED}} if rows else None
+
+
+def _text(value: object) -> str:
+    """A time as ISO text, for JSON."""
+    if isinstance(value, datetime | pd.Timestamp):
+        return value.isoformat()
+    raise TypeError(f"{value!r} has no place in a record")
