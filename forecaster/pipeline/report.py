@@ -1,6 +1,7 @@
 """Gather from the store what a report says. Reads only; the pages are made in `reports`."""
 
 import hashlib
+import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,10 @@ from forecaster import settings as config
 from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
+from forecaster.pipeline import records
 from forecaster.pipeline.check import circle_completeness
-from forecaster.pipeline.gain import gain_at
 from forecaster.pipeline.known import Known, load_known
+from forecaster.pipeline.nearby import drivers_said, largest_near
 from forecaster.pipeline.predict import forecasts_sha256
 from forecaster.recipe import Recipe
 from forecaster.reports.contract import (
@@ -24,7 +26,7 @@ from forecaster.reports.contract import (
     RecipeForecast,
     ReportData,
     SettledCheck,
-    TrackRecord,
+    TurnedOutcome,
 )
 from forecaster.store import champions, ledger
 from forecaster.store.database import Connection, Store
@@ -48,9 +50,11 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
             for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes]).to_dict("records")
         }
         silent_mode: Mode = "replay" if clock.simulated else "prospective"
-        rows = [_recipe_forecast(connection, recipe, last.get(recipe.id), known, silent_mode) for recipe in recipes]
+        scored = {recipe.id: records.scored_days(connection, recipe) for recipe in recipes}
+        rows = [_recipe_forecast(connection, recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id]) for recipe in recipes]
         changes = ledger.changes_between(connection, now - timedelta(days=1), now)
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
+        turned = _turned(connection, {recipe.target_hash: recipe for recipe in recipes}, now)
         said = [row["forecast_id"] for row in last.values() if row["recipe_id"] in {recipe.id for recipe in recipes}]
         sha256 = forecasts_sha256(ledger.forecasts_of_issue(connection, said).to_dict("records"))
     read_until = known.read_until
@@ -68,6 +72,8 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
         quarantined=changes["quarantined"],
         revisions_since_yesterday=changes["revised_events"],
         outcomes_changed=changes["turned_outcomes"],
+        turned=turned,
+        pooled_records=records.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),
         degraded=tuple(flags),
         forecasts_sha256=sha256,
         code_version=config.code_version(),
@@ -75,8 +81,11 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
     )
 
 
-def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, known: Known, silent_mode: Mode) -> RecipeForecast:
-    """The recipe's row of the report; `silent_mode` is that of a recipe without a forecast."""
+def _recipe_forecast(
+    connection: Connection, recipe: Recipe, row: dict | None, known: Known, silent_mode: Mode, scored: dict[Mode, pd.DataFrame]
+) -> RecipeForecast:
+    """The recipe's row of the report; `silent_mode` is that of a recipe without a forecast, `scored` its settled days by mode."""
+    kept = tuple(records.record_of(mode, {recipe.id: days}) for mode, days in scored.items())
     place: dict[str, Any] = {
         "recipe_id": recipe.id,
         "display_name": recipe.display_name.model_dump(),
@@ -98,7 +107,9 @@ def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, k
             reference_probability=None,
             mode=silent_mode,
             not_scoreable_reason=_why_not(recipe, known),
+            drivers=largest_near(known.frame, recipe, known.as_of),
         )
+    details = json.loads(row["details"]) if isinstance(row["details"], str) else {}
     changes = champions.champions_of(connection, recipe.id, recipe.target_hash, _utc(row["as_of"]))
     return RecipeForecast(
         **place,
@@ -113,7 +124,10 @@ def _recipe_forecast(connection: Connection, recipe: Recipe, row: dict | None, k
         model_id=row["model_id"],
         official=row["official"],
         degraded_reason=row["degraded_reason"] if isinstance(row["degraded_reason"], str) else None,
-        track_record=_track_record(connection, recipe, row["mode"]),
+        track_record=records.of_mode(kept, row["mode"]),
+        records=kept,
+        drivers=drivers_said(details) if "drivers" in details else largest_near(known.frame, recipe, known.as_of),
+        without_recent=details.get("without_recent"),
         models=tuple(_model_forecast(model) for model in ledger.models_of_issue(connection, row["forecast_id"])),
         published_reason=changes[-1]["reason"] if changes else None,
         recent_outcomes=_recent_outcomes(connection, recipe, known.as_of),
@@ -128,7 +142,7 @@ def _model_forecast(row: dict) -> ModelForecast:
         published=row["published"],
         model_id=row["model_id"],
         evaluation=_evaluation(evaluation) if evaluation else None,
-        **(row["details"] or {}),
+        **{name: value for name, value in (row["details"] or {}).items() if name in ModelForecast.__dataclass_fields__},
     )
 
 
@@ -148,26 +162,6 @@ def _why_not(recipe: Recipe, known: Known) -> str:
     return "no forecast has been issued yet; run `quakecast predict`"
 
 
-def _track_record(connection: Connection, recipe: Recipe, mode: str) -> TrackRecord | None:
-    """The record of the published forecasts in this mode; an interval once there are ten settled days with the target."""
-    settled = ledger.scored(connection, recipe.id, recipe.target_hash, mode)
-    if settled.empty:
-        return None
-    happened = settled["happened"].to_numpy(dtype=bool)
-    if not happened.any():
-        return TrackRecord(settled_days=len(settled), hits=0)
-    said, reference = settled["probability"].to_numpy(), settled["reference_probability"].to_numpy()
-    pooled = gain_at(recipe, map(_utc, settled["target_start"]), happened, said, reference)
-    enough = happened.sum() >= 10
-    return TrackRecord(
-        settled_days=len(settled),
-        hits=int(happened.sum()),
-        information_gain=pooled.estimate,
-        low=pooled.low if enough else None,
-        high=pooled.high if enough else None,
-    )
-
-
 def _recent_outcomes(connection: Connection, recipe: Recipe, until: datetime) -> tuple[DayOutcome, ...]:
     frame = ledger.recent_published(connection, recipe.id, recipe.target_hash, until, HISTORY_DAYS)
     return tuple(_day_outcome(row, recipe) for row in frame.to_dict("records"))
@@ -182,6 +176,21 @@ def _day_outcome(row: dict, recipe: Recipe) -> DayOutcome:
         status=row["status"] if settled else "pending",
         reference_probability=row["reference_probability"],
         max_magnitude=None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
+        mode=row.get("mode"),
+    )
+
+
+def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -> tuple[TurnedOutcome, ...]:
+    """The outcomes of these recipes (by target hash) that the last day's revisions turned round."""
+    rows = [row for row in ledger.turned_between(connection, now - timedelta(days=1), now) if row["target_hash"] in recipes]
+    return tuple(
+        TurnedOutcome(
+            row["recipe_id"],
+            local_day(_utc(row["target_start"]), recipes[row["target_hash"]].zone),
+            bool(row["happened"]),
+            None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
+        )
+        for row in rows
     )
 
 

@@ -13,14 +13,45 @@ OutcomeStatus = Literal["pending", "preliminary", "provisional", "final", "not_s
 
 
 @dataclass(frozen=True)
+class ReliabilityCurve:
+    """Does 3 % mean 3 %: CORP's reliability with its 90 % consistency bars; tuples of one length, by what was said, rising."""
+
+    said: tuple[float, ...]
+    days: tuple[int, ...]
+    came: tuple[float, ...]  # the recalibrated probability
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class TrackRecord:
-    """How the forecasts that were really issued did so far, against the usual rate."""
+    """How the forecasts of one mode did so far on settled days, against the usual rate; days that a model had seen are in none."""
 
     settled_days: int
     hits: int  # settled days on which it happened
     information_gain: float | None = None
     low: float | None = None
     high: float | None = None
+    mode: Mode | None = None
+    expected: float | None = None  # the sum of the probabilities of these days
+    final_days: int | None = None  # those whose outcome is final
+    first_day: date | None = None
+    last_day: date | None = None
+    reliability: ReliabilityCurve | None = None  # None where the days are too few
+
+
+@dataclass(frozen=True)
+class DriverEvent:
+    """An earthquake near a recipe; `without`: what the published model would say had it not been, None where the model looks at none."""
+
+    origin_time: datetime
+    magnitude: float
+    latitude_deg: float
+    longitude_deg: float
+    distance_km: float  # from the centre of the circle
+    depth_km: float | None = None
+    place: str | None = None
+    without: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +95,17 @@ class DayOutcome:
     status: OutcomeStatus
     reference_probability: float | None = None
     max_magnitude: float | None = None
+    mode: Mode | None = None
+
+
+@dataclass(frozen=True)
+class TurnedOutcome:
+    """An outcome that a revision of the catalogue turned round since yesterday; `happened` as it is now."""
+
+    recipe_id: str
+    day: date
+    happened: bool
+    max_magnitude: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +141,10 @@ class RecipeForecast:
     comparison_only: str | None = None
     not_scoreable_reason: str | None = None
     incomplete_below: float | None = None  # completeness magnitude, where the threshold lies below it
-    track_record: TrackRecord | None = None
+    track_record: TrackRecord | None = None  # in this forecast's own mode
+    records: tuple[TrackRecord, ...] = ()  # one a mode: prospective first, hindcasts apart
+    drivers: tuple[DriverEvent, ...] = ()  # with `without`: what drives the forecast; else the largest near by, which is another thing
+    without_recent: float | None = None  # what the model would say without any earthquake of the last 30 days
     models: tuple[ModelForecast, ...] = ()  # every model that spoke, the published one and the climatology included
     published_reason: str | None = None  # why this model is the one that is published
     recent_outcomes: tuple[DayOutcome, ...] = ()
@@ -131,6 +176,8 @@ class ReportData:
     quarantined: Mapping[str, int] = field(default_factory=dict)  # reason -> rows
     revisions_since_yesterday: int | None = None
     outcomes_changed: int | None = None  # earlier outcomes that these revisions changed
+    turned: tuple[TurnedOutcome, ...] = ()  # those of these recipes
+    pooled_records: tuple[TrackRecord, ...] = ()  # of all recipes that are not for comparison only, one a mode
     degraded: tuple[str, ...] = ()
     forecasts_sha256: str | None = None
     code_version: str | None = None

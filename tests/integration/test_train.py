@@ -104,7 +104,11 @@ def test_a_sign_that_never_fails_is_published_and_forecast_with(home):
     assert sorted(said.index) == ["climatology", "etas", "pooled"]
     assert said["published"].to_dict() == {"climatology": False, "etas": True, "pooled": False}
     assert said.loc["etas", "probability"] == 0.98 and said.loc["climatology", "probability"] < 0.5
-    assert json.loads(said.loc["etas", "details"]) == {"expected_count": 0.5, "count_low": 0, "count_high": 3}
+    details = json.loads(said.loc["etas", "details"])
+    (driver,) = details.pop("drivers")  # the sign: without it the toy says 0.02, and so it does without the last 30 days
+    assert (driver["event_id"], driver["magnitude"], driver["without"]) == ("now", 5.5, 0.02)
+    assert details == {"expected_count": 0.5, "count_low": 0, "count_high": 3, "without_recent": 0.02}
+    assert said.loc["pooled", "details"] is None or "drivers" not in said.loc["pooled", "details"]
     assert not said["degraded"].any()
 
 
