@@ -99,12 +99,12 @@ def _reasons(connection: Connection, recipe: Recipe, newest: _Newest, events: Ev
             reasons.append(
                 f"{new} days with a target event were settled since its newest model was fitted, which knew {newest.target_days}"
             )
-    if age >= DRIFT_PAUSE and (drift := _drift(connection, recipe, until)):
-        reasons.append(drift)
+    if age >= DRIFT_PAUSE and (drifted := drift(connection, recipe, until)):
+        reasons.append(drifted)
     return reasons
 
 
-def _drift(connection: Connection, recipe: Recipe, until: datetime) -> str | None:
+def drift(connection: Connection, recipe: Recipe, until: datetime) -> str | None:
     """How the official forecasts of the champion's kind miss what came, where the 95 % interval of came / expected excludes 1."""
     kind = champion.champion_at(connection, recipe, until).kind
     if kind == champion.CLIMATOLOGY:
