@@ -158,6 +158,8 @@ def _replace_tables(connection: Connection, folder: str, exported: set[str]) -> 
 
     A view has no rowid. Where the schema goes by it, the row's place in the file stands for it: the order in which the rows were stored.
     """
+    import duckdb
+
     columns = connection.execute(
         "SELECT table_name, string_agg(format('CAST(\"{0}\" AS {1}) AS \"{0}\"', column_name, data_type), ', ' ORDER BY column_index) "
         "FROM duckdb_columns() WHERE table_name IN (SELECT table_name FROM duckdb_tables()) GROUP BY 1"
@@ -168,7 +170,10 @@ def _replace_tables(connection: Connection, folder: str, exported: set[str]) -> 
     for table, cast in columns:
         place = ", file_row_number AS rowid" if table in ROWS_IN_ORDER else ""
         file = f"read_parquet('{quoted}/{table}.parquet', file_row_number = true)"
-        connection.execute(f"DROP TABLE {table}; CREATE VIEW {table} AS SELECT {cast}{place} FROM {file}")
+        try:
+            connection.execute(f"DROP TABLE {table}; CREATE VIEW {table} AS SELECT {cast}{place} FROM {file}")
+        except duckdb.InvalidInputException as error:
+            raise StoreUnreachable(f"{folder}/{table}.parquet is no whole Parquet file ({one_line(error)}); export again") from None
 
 
 def _load_httpfs(connection: Connection, address: str) -> None:
