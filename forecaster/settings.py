@@ -43,18 +43,26 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = SecretStr("")
     mail_from: str = ""
     mail_to: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="comma-separated")
+    mail_unsubscribe: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="mailto: and https: addresses, comma-separated; {recipient} in one is the reader's address"
+    )
 
     webhook_url: SecretStr = SecretStr("")
     webhook_secret: SecretStr = SecretStr("")
-    webhook_allow_private: bool = Field(
-        default=False, description="messages and heartbeat may go to this machine and private nets"
-    )
+    webhook_allow_private: bool = Field(default=False, description="messages and heartbeat may go to this machine and private nets")
 
     heartbeat_url: SecretStr = Field(default=SecretStr(""), description="asked for after each run (healthchecks.io and its like)")
     heartbeat_fail: bool = Field(default=False, description="a failed run asks for heartbeat_url/fail; else it stays silent")
     templates: Path | None = Field(default=None, description="folder of templates that replace the bundled ones of the same name")
 
-    @field_validator("mail_to", mode="before")
+    @field_validator("mail_unsubscribe")
+    @classmethod
+    def _ways_out(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not way.startswith(("mailto:", "https://")) or set(way) & set("<> ") for way in value):
+            raise ValueError("must be mailto: or https:// addresses, comma-separated")
+        return value
+
+    @field_validator("mail_to", "mail_unsubscribe", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -5,98 +5,126 @@ logs name the server, never a password or an address.
 """
 
 import hashlib
-import logging
 import smtplib
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email import policy
+from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.addresses import is_loopback_name
 
-logger = logging.getLogger(__name__)
-
 TIMEOUT_S = 15.0
 
 
 @dataclass(frozen=True)
 class MailSettings:
-    """Where mail goes out. `ca_file` names further trusted certificates, for a server of one's own."""
+    """Where mail goes out. `mail_unsubscribe`: mailto: and https addresses; `ca_file` names further trusted certificates."""
 
     smtp_host: str
     mail_from: str
-    mail_to: tuple[str, ...]
     smtp_port: int = 587
     smtp_security: Literal["none", "starttls", "tls"] = "starttls"
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
+    mail_unsubscribe: tuple[str, ...] = ()
     ca_file: str | None = None
     timeout_s: float = TIMEOUT_S
 
 
-def message_id(report_id: str, mail_from: str) -> str:
-    """The same report has the same Message-ID whenever it is sent: mail programs then show it once."""
-    domain = parseaddr(mail_from)[1].rpartition("@")[2] or "quakecast.invalid"
-    return f"<{hashlib.sha256(report_id.encode()).hexdigest()[:32]}@{domain}>"
+@dataclass(frozen=True)
+class Mail:
+    """What a mail says. `pictures`: CID -> PNG; `thread_id`: `subject_id` of the mail that this one answers."""
+
+    subject_id: str
+    subject: str
+    text: str
+    html: str
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    thread_id: str | None = None
 
 
-def build_message(
-    report_id: str, subject: str, text: str, html: str, pictures: Mapping[str, bytes], settings: MailSettings, now: datetime
-) -> EmailMessage:
-    """A mail with a text part and an HTML part whose PNG pictures (CID -> bytes) travel with it.
+def message_id(subject_id: str, mail_from: str) -> str:
+    """The same report or message has the same Message-ID whenever it is sent: mail programs then show it once."""
+    return f"<{hashlib.sha256(subject_id.encode()).hexdigest()[:32]}@{_domain(mail_from)}>"
+
+
+def build_message(mail: Mail, to: str, settings: MailSettings, now: datetime) -> EmailMessage:
+    """A mail to one recipient: a text part, and an HTML part with the pictures that travel with it.
+
+    A follow-up names the mail that it answers in References, under the subject of its own. List-Unsubscribe is always there
+    (RFC 2369); with an https address also the one-click form (RFC 8058). `{recipient}` in an address is the recipient's.
 
     Raises:
-        DeliveryRefused: an address or the subject that cannot be a mail header.
+        DeliveryRefused: an address or the subject cannot be a mail header.
     """
-    message = EmailMessage()
+    message = EmailMessage(policy=_POLICY)
     try:
-        message["Subject"] = subject
+        message["Subject"] = mail.subject
         message["From"] = settings.mail_from
-        message["To"] = ", ".join(settings.mail_to)
+        message["To"] = to
+        ways = [way.replace("{recipient}", quote(parseaddr(to)[1], safe="")) for way in _unsubscribe(settings)]
+        message["List-Unsubscribe"] = ", ".join(f"<{way}>" for way in ways)
+        message["List-Id"] = f"quakecast <quakecast.{_domain(settings.mail_from)}>"
     except ValueError as error:
-        raise DeliveryRefused(f"subject, mail_from or mail_to cannot be a mail header: {error}; check these settings") from None
+        raise DeliveryRefused(
+            f"subject, mail_from, mail_to or mail_unsubscribe cannot be a mail header: {error}; check these settings"
+        ) from None
+    if any(way.startswith("https://") for way in ways):
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["Date"] = format_datetime(now.astimezone(UTC))
-    message["Message-ID"] = message_id(report_id, settings.mail_from)
+    message["Message-ID"] = message_id(mail.subject_id, settings.mail_from)
+    if mail.thread_id:
+        message["In-Reply-To"] = message["References"] = message_id(mail.thread_id, settings.mail_from)
     message["Auto-Submitted"] = "auto-generated"
-    message["X-Quakecast-Report"] = hashlib.sha256(report_id.encode()).hexdigest()
-    message.set_content(text)
-    message.add_alternative(html, subtype="html")
+    message["X-Quakecast-Id"] = hashlib.sha256(mail.subject_id.encode()).hexdigest()
+    message.set_content(mail.text)
+    message.add_alternative(mail.html, subtype="html")
     page = message.get_payload()[1]  # type: ignore[index]
-    for cid, picture in pictures.items():
+    for cid, picture in mail.pictures.items():
         page.add_related(picture, "image", "png", cid=f"<{cid}>", filename=f"{cid}.png", disposition="inline")  # type: ignore[union-attr]
     return message
 
 
-def send_email(message: EmailMessage, settings: MailSettings) -> tuple[str, ...]:
-    """Hand `message` to the server; the recipients that it refused while it took others are returned (and logged by number).
+def _domain(mail_from: str) -> str:
+    return parseaddr(mail_from)[1].rpartition("@")[2] or "quakecast.invalid"
+
+
+def _unsubscribe(settings: MailSettings) -> tuple[str, ...]:
+    return settings.mail_unsubscribe or (f"mailto:{parseaddr(settings.mail_from)[1]}?subject=unsubscribe",)
+
+
+def send_email(message: EmailMessage, settings: MailSettings) -> None:
+    """Hand `message` to the server, for the recipient in its To.
 
     Raises:
         DeliveryRefused: the server says no for good (5xx), does not offer STARTTLS, or a password would travel unencrypted.
         DeliveryFailed: greylisting and other 4xx, no connection, time-out.
     """
     where = f"SMTP server {settings.smtp_host}:{settings.smtp_port}"
-    if not settings.mail_to or not settings.mail_from:
-        raise DeliveryRefused("no mail sent: mail_from and mail_to must both be set")
     if settings.smtp_security == "none" and settings.smtp_username and not is_loopback_name(settings.smtp_host):
         raise DeliveryRefused(f"{where}: the password would travel unencrypted; set smtp_security to starttls or tls")
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
-        with _connect(settings, context) as server:
+        with _connected(settings, context) as server:
             if settings.smtp_security == "starttls":
                 server.starttls(context=context)
             if settings.smtp_username:
                 password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
                 server.login(settings.smtp_username, password)
-            refused = server.send_message(message, settings.mail_from, list(settings.mail_to))
+            server.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
         codes = sorted({code for code, _ in error.recipients.values()})
-        raise _mail_error(max(codes), f"{where} refused all {len(error.recipients)} recipients ({', '.join(map(str, codes))})") from None
+        raise _mail_error(max(codes), f"{where} refused the recipient ({', '.join(map(str, codes))})") from None
     except smtplib.SMTPAuthenticationError as error:
         raise _mail_error(error.smtp_code, f"{where} refused the login ({error.smtp_code}); check user name and password") from None
     except smtplib.SMTPResponseException as error:
@@ -107,15 +135,21 @@ def send_email(message: EmailMessage, settings: MailSettings) -> tuple[str, ...]
         raise DeliveryRefused(f"{where}: its certificate cannot be trusted ({error.verify_message}); check smtp_host") from None
     except (OSError, smtplib.SMTPException) as error:
         raise DeliveryFailed(f"{where} could not be reached or broke off ({type(error).__name__}); will be tried again") from None
-    if refused:
-        logger.warning("%s refused %d of %d recipients", where, len(refused), len(settings.mail_to))
-    return tuple(refused)
 
 
-def _connect(settings: MailSettings, context: ssl.SSLContext) -> smtplib.SMTP:
+@contextmanager
+def _connected(settings: MailSettings, context: ssl.SSLContext) -> Iterator[smtplib.SMTP]:
+    """An open connection. How the server says goodbye plays no part: by then it has taken the mail."""
     if settings.smtp_security == "tls":
-        return smtplib.SMTP_SSL(settings.smtp_host, settings.smtp_port, timeout=settings.timeout_s, context=context)
-    return smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=settings.timeout_s)
+        server: smtplib.SMTP = smtplib.SMTP_SSL(settings.smtp_host, settings.smtp_port, timeout=settings.timeout_s, context=context)
+    else:
+        server = smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=settings.timeout_s)
+    try:
+        yield server
+    finally:
+        with suppress(OSError, smtplib.SMTPException):
+            server.quit()
+        server.close()
 
 
 def _mail_error(code: int, message: str) -> DeliveryRefused | DeliveryFailed:
@@ -123,5 +157,18 @@ def _mail_error(code: int, message: str) -> DeliveryRefused | DeliveryFailed:
 
 
 def _line(answer: bytes | str) -> str:
+    """What the server said, without anybody's address."""
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    return " ".join(text.split())[:200]
+    return " ".join("(address)" if "@" in word else word for word in text.split())[:200]
+
+
+class _Verbatim(UnstructuredHeader):
+    """A header whose long words stay as they are: the library would encode an address of more than a line."""
+
+    def fold(self, *, policy: Any) -> str:
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _Verbatim)  # type: ignore[arg-type]
+_POLICY = policy.default.clone(header_factory=_HEADERS)

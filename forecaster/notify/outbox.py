@@ -1,39 +1,56 @@
-"""The outbox: which message goes to which channel, how often it was tried and when it is tried again. Rows in, rows out; no SQL, no clock.
+"""The outbox: which message goes to whom, how often it was tried and when it is tried again. Rows in, rows out; no SQL, no clock.
 
-    pending --sent--> sent            (final)
-       |  ^
-       |  +--- failed, until next_try_at   (DeliveryFailed: again with backoff)
-       +-----> dead                   (DeliveryRefused, or MOST_ATTEMPTS failures: final until a person asks for it)
+    pending --claim--> sending --taken--> sent        (final)
+       |    (again)      |  |
+       |  +--------------+  +--DeliveryFailed--> failed, until next_try_at
+       |  |                 +--DeliveryRefused, or the last of MOST_ATTEMPTS--> dead   (final until a person asks for it)
+       +--+--- a newer report took its place, its recipient is gone, too late --> closed
 
-Ids are deterministic, so planning twice plans once. A process that dies between sending and marking sends again (at least once); the
-mail's Message-ID and the webhook's id let the receiver see that it is the same.
+A row is claimed before its message goes out, so that two processes do not send it both. A process that dies between sending and marking
+leaves it `sending`: after LEASE the claim has lapsed and it is sent again (at least once). Ids are deterministic: the mail's Message-ID and
+the webhook's id let the receiver see that it is the same; where the protocol has no such id, the message says that it may be a repeat.
 """
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
+
+from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 
 logger = logging.getLogger(__name__)
 
-DeliveryState = Literal["pending", "sent", "failed", "dead"]
-OPEN_STATES: tuple[DeliveryState, ...] = ("pending", "failed")
+DeliveryState = Literal["pending", "sending", "sent", "failed", "dead", "closed"]
+SubjectKind = Literal["report", "alert", "correction", "operations"]
+OPEN_STATES: tuple[DeliveryState, ...] = ("pending", "sending", "failed")
 FIRST_WAIT = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=6)
+LONGEST_ASKED = timedelta(hours=24)  # of what a receiver may ask for by Retry-After
+LEASE = timedelta(minutes=10)  # longer than any attempt takes
 MOST_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
+class Recipient:
+    """Who gets messages over a channel. `label` is for people and holds no secret; `address` tells one recipient from another."""
+
+    channel: str  # email | webhook | slack | apprise
+    label: str
+    address: SecretStr
+
+
+@dataclass(frozen=True)
 class Delivery:
-    """A row of the outbox; `recipient` is a label for people and holds no secret."""
+    """A row of the outbox; `recipient` is the label."""
 
     delivery_id: str
-    subject_id: str  # id of the report or alert
-    channel: str  # email | webhook | ...
+    subject_id: str
+    subject_kind: SubjectKind
+    channel: str
     recipient: str
     state: DeliveryState
     attempts: int
@@ -42,17 +59,22 @@ class Delivery:
     sent_at: datetime | None
     next_try_at: datetime | None
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether an attempt was begun and nobody noted how it ended."""
+        return self.state == "sending"
 
-def delivery_id(subject_id: str, channel: str) -> str:
-    """SHA-256 (hex) of `subject_id|channel`."""
-    return hashlib.sha256(f"{subject_id}|{channel}".encode()).hexdigest()
+
+def delivery_id(subject_id: str, recipient: Recipient) -> str:
+    """SHA-256 (hex) of `subject_id|channel|address`: another address is another delivery, and nothing leads back to the address."""
+    return hashlib.sha256(f"{subject_id}|{recipient.channel}|{recipient.address.get_secret_value()}".encode()).hexdigest()
 
 
-def plan_deliveries(subject_id: str, recipients: Mapping[str, str], now: datetime) -> list[Delivery]:
-    """One pending row for each channel of `recipients` (channel -> label). The store keeps what it has under the same id."""
+def plan(subject_id: str, kind: SubjectKind, recipients: Iterable[Recipient], now: datetime, due: datetime | None = None) -> list[Delivery]:
+    """One pending row for each recipient, to be sent from `due` on. Rows that the store has under the same id are to be kept."""
     return [
-        Delivery(delivery_id(subject_id, channel), subject_id, channel, label, "pending", 0, None, now, None, now)
-        for channel, label in sorted(recipients.items())
+        Delivery(delivery_id(subject_id, to), subject_id, kind, to.channel, to.label, "pending", 0, None, now, None, due or now)
+        for to in sorted(recipients, key=lambda to: (to.channel, to.label))
     ]
 
 
@@ -60,40 +82,44 @@ def is_due(row: Delivery, now: datetime) -> bool:
     return row.state in OPEN_STATES and (row.next_try_at is None or row.next_try_at <= now)
 
 
+def claim(row: Delivery, now: datetime) -> Delivery:
+    """The row while it is being sent: nobody else takes it before the lease ends. Store it before sending."""
+    return replace(row, state="sending", attempts=row.attempts + 1, next_try_at=now + LEASE)
+
+
 def wait_after(attempts: int) -> timedelta:
     """5, 15, 45 minutes, ... three times as long each time, at most six hours: ten attempts take a day and a half."""
     return min(FIRST_WAIT * 3 ** (min(attempts, 20) - 1), LONGEST_WAIT)
 
 
-def deliver(rows: Iterable[Delivery], send: Mapping[str, Callable[[Delivery], object]], now: datetime) -> list[Delivery]:
-    """Try every row that is due and return these rows as they are now; the others are left out.
+def attempt(row: Delivery, send: Callable[[], object], now: datetime) -> Delivery:
+    """Send a claimed row's message and return the row as it is then.
 
     Args:
-        send: channel -> function that sends one row's message, or raises DeliveryRefused or DeliveryFailed. A row whose channel is
-            missing here waits like a failed one: the channel may be configured again. Any other error is our own bug and raises.
+        send: sends, or raises DeliveryRefused or DeliveryFailed. Any other error is our own bug and raises.
     """
-    return [_try(row, send.get(row.channel), now) for row in rows if is_due(row, now)]
+    try:
+        send()
+    except DeliveryRefused as error:
+        logger.error("%s to %s given up: %s", row.channel, row.recipient, error)
+        return replace(row, state="dead", last_error=str(error), next_try_at=None)
+    except DeliveryFailed as error:
+        if row.attempts >= MOST_ATTEMPTS:
+            logger.error("%s to %s given up after %d attempts: %s", row.channel, row.recipient, row.attempts, error)
+            return replace(row, state="dead", last_error=str(error), next_try_at=None)
+        asked = min(timedelta(seconds=error.retry_after_s or 0.0), LONGEST_ASKED)
+        again = now + max(wait_after(row.attempts), asked)
+        logger.warning("%s to %s failed, again from %s: %s", row.channel, row.recipient, again.isoformat(timespec="minutes"), error)
+        return replace(row, state="failed", last_error=str(error), next_try_at=again)
+    return replace(row, state="sent", last_error=None, sent_at=now, next_try_at=None)
+
+
+def close(row: Delivery, reason: str) -> Delivery:
+    """A message that nobody needs any more."""
+    before = f"; before that: {row.last_error}" if row.last_error else ""
+    return replace(row, state="closed", next_try_at=None, last_error=f"{reason}{before}")
 
 
 def revive(row: Delivery, now: datetime) -> Delivery:
-    """A dead or sent row that a person wants sent (again): pending, its count of attempts begun anew."""
+    """A row that a person wants sent (again): pending, its count of attempts begun anew."""
     return replace(row, state="pending", attempts=0, sent_at=None, next_try_at=now)
-
-
-def _try(row: Delivery, send: Callable[[Delivery], object] | None, now: datetime) -> Delivery:
-    attempts = row.attempts + 1
-    try:
-        if send is None:
-            raise DeliveryFailed(f"channel {row.channel!r} is not configured; set it up or drop the delivery")
-        send(row)
-    except DeliveryRefused as error:
-        logger.error("%s to %s given up: %s", row.channel, row.recipient, error)
-        return replace(row, state="dead", attempts=attempts, last_error=str(error), next_try_at=None)
-    except DeliveryFailed as error:
-        if attempts >= MOST_ATTEMPTS:
-            logger.error("%s to %s given up after %d attempts: %s", row.channel, row.recipient, attempts, error)
-            return replace(row, state="dead", attempts=attempts, last_error=str(error), next_try_at=None)
-        again = now + wait_after(attempts)
-        logger.warning("%s to %s failed, again from %s: %s", row.channel, row.recipient, again.isoformat(timespec="minutes"), error)
-        return replace(row, state="failed", attempts=attempts, last_error=str(error), next_try_at=again)
-    return replace(row, state="sent", attempts=attempts, last_error=None, sent_at=now, next_try_at=None)

@@ -1,107 +1,285 @@
-"""Send the report to the channels that are set up, through the outbox: each message once a channel, tried again where that can help."""
+"""The outbox at work: reports and messages to everybody who is set up, once each, tried again where that can help.
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
-from typing import Any
+messages.enqueue(job, [Message(...)])     an alert, a correction, a word about the operation: kept, and planned for its recipients
+messages.notify(job)                      plan the newest report, then send everything that is due
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from functools import partial
 
 import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
-from forecaster.notify import email, outbox, webhook
+from forecaster.notify import outbox
+from forecaster.notify.outbox import Delivery, Recipient
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.report import report_data
-from forecaster.pipeline.senders import mail_settings, recipients, webhook_settings
-from forecaster.reports import export, mails
-from forecaster.reports.contract import ReportData
-from forecaster.settings import Settings
-from forecaster.store import ledger
+from forecaster.pipeline.senders import CHANNELS, HOW_TO, preview, recipients, send
+from forecaster.reports.letters import Letter, MessageLetter, ReportLetter
+from forecaster.reports.message import Message
+from forecaster.store import deliveries
+from forecaster.store.database import Connection
+
+__all__ = ["Message", "NotifyResult", "enqueue", "list_deliveries", "notify", "resend"]
+
+logger = logging.getLogger(__name__)
+
+LATE_RECIPIENTS = timedelta(hours=36)  # somebody who is set up anew gets the newest report and the messages of this long
+TOO_OLD = timedelta(hours=48)  # a report that has not been sent by then speaks of days that are over
 
 
 @dataclass
 class NotifyResult:
-    """The rows that were tried, the failures in words, and a text for people."""
+    """The rows that were tried, what failed in words (broken templates of the user included), and a text for people."""
 
     rows: list[dict] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    text: str = "no channel is set up (QUAKECAST_SMTP_HOST and QUAKECAST_MAIL_TO, or QUAKECAST_WEBHOOK_URL)"
+    text: str = "nothing was due"
 
 
-def notify(job: Job, *, dry_run: bool = False, sent_at: datetime | None = None) -> NotifyResult:
-    """Put the newest report into the outbox, then try every message that is due.
+def enqueue(job: Job, messages: Iterable[Message], connection: Connection | None = None) -> list[str]:
+    """Keep messages and plan one delivery for each of their recipients; `notify` sends them. Returns the ids that are new.
 
-    A message says what its report said, whenever it is sent; one of an older report is given up, for the newer one takes its place.
-    A message is marked as sent after the receiver took it: where the process dies in between it is sent again, under the same
-    Message-ID or webhook id. `sent_at` is the machine's time, where the job's clock is simulated: receivers refuse an old webhook.
+    Enqueuing again changes nothing: a message whose `subject_id` is known stays as it was, and nobody gets it twice. All is stored in one
+    transaction: in the caller's, where `connection` is given, so that an alert and its message are kept together or not at all.
+
+    A follow-up (`thread_id`) without `channels` goes to the channels that its thread went to; it is sent after what it answers.
 
     Raises:
-        BadInput: no report has been written yet.
+        BadInput: a channel that does not exist, with the message's title.
     """
-    now = job.clock.now()
-    to = recipients(job.settings)
+    told = list(messages)
+    for message in told:
+        if unknown := set(message.channels or ()) - set(CHANNELS):
+            raise BadInput(f"message {message.title!r}: there is no channel {sorted(unknown)[0]!r}; there are {', '.join(CHANNELS)}")
+    to, now = recipients(job.settings), job.clock.now()
+    with nullcontext(connection) if connection is not None else job.store.transaction() as open_connection:
+        known = {row["subject_id"] for row in deliveries.messages(open_connection, [message.subject_id for message in told])}
+        new = [message for message in told if message.subject_id not in known]
+        deliveries.write_messages(open_connection, [_message_row(message) for message in new])
+        for message in new:
+            rows = _plan_message(open_connection, message, to, now)
+            deliveries.write(open_connection, [asdict(row) for row in rows])
+            if to and not rows:
+                logger.warning("message %r goes nowhere: none of %s is set up", message.title, ", ".join(message.channels or ()))
+    return [message.subject_id for message in new]
+
+
+def notify(job: Job, *, report: bool = True, dry_run: bool = False, sent_at: datetime | None = None) -> NotifyResult:
+    """Send everything that is due; with `report`, the newest report is put into the outbox before.
+
+    A message says what its report or alert said, whenever it is sent. What nobody needs any more is closed: an older report, a
+    recipient that is gone, a message that has expired. Somebody who is set up anew gets the newest report and the messages of the last
+    day and a half. A row is marked `sending` before and `sent` after the receiver took it: where the process dies in between, it is sent
+    again when its claim has lapsed, under the same Message-ID or webhook id.
+
+    Args:
+        dry_run: tell what would be sent, and make each message; nothing is sent or stored.
+        sent_at: the machine's time, where the job's clock is simulated: receivers refuse an old webhook.
+
+    Raises:
+        BadInput: no report has been written yet, and nothing else waits.
+    """
+    to, now = recipients(job.settings), job.clock.now()
     if not to:
-        return NotifyResult()
+        return NotifyResult(text=f"no channel is set up ({HOW_TO})")
     with job.store.transaction() as connection:
-        report = ledger.newest_report(connection)
-        if report is None:
-            raise BadInput("there is no report to send yet; write one with `quakecast report`")
-        known = {row.delivery_id: row for row in _deliveries(ledger.deliveries_of(connection, report["report_id"]))}
-    planned = [known.get(row.delivery_id, row) for row in outbox.plan_deliveries(report["report_id"], to, now)]
-    if dry_run:
-        lines = [f"{row.channel} to {row.recipient}: {row.state}" + (", due" if outbox.is_due(row, now) else "") for row in planned]
-        return NotifyResult([asdict(row) for row in planned], text="\n".join(lines))
-    _store(job, planned)
+        rows = _plan(connection, to, now, report)
+        if not dry_run:
+            deliveries.write(connection, [asdict(row) for row in rows])
+    return _dry_run(job, rows, to) if dry_run else _send_rows(job, rows, to, sent_at)
+
+
+def resend(job: Job, wanted: str | None = None, *, sent_at: datetime | None = None) -> NotifyResult:
+    """Send again what a person asks for, whatever became of it.
+
+    Args:
+        wanted: a report's or message's id, or the beginning of a delivery's id; None: the dead letters that are not out of date.
+
+    Raises:
+        BadInput: there is no such row.
+    """
+    to, now = recipients(job.settings), job.clock.now()
     with job.store.transaction() as connection:
-        waiting = _deliveries(ledger.pending_deliveries(connection, now))
-    due = [row for row in waiting if row.subject_id == report["report_id"]]
-    _store(job, [_overtaken(row) for row in waiting if row.subject_id != report["report_id"]])
-    written_at = pd.Timestamp(report["issue_time"]).to_pydatetime()
-    data = report_data(job.store, job.recipes, Clock(lambda: written_at, job.clock.simulated))
-    data = replace(data, report_id=report["report_id"])
-    link = f"{job.settings.base_url.rstrip('/')}/{report['path']}" if job.settings.base_url else None
-    senders = _senders(job.settings, data, link, sent_at or now)
-    result = NotifyResult(text="nothing was due")
-    for row in due:
-        done = outbox.deliver([row], senders, now)
-        _store(job, done)
-        result.rows += [asdict(item) for item in done]
-        result.failed += [f"{item.channel} to {item.recipient}: {item.last_error}" for item in done if item.state in ("failed", "dead")]
-    if result.rows:
-        result.text = "\n".join(f"{row['channel']} to {row['recipient']}: {row['state']}" for row in result.rows)
+        if wanted:
+            rows = _deliveries(deliveries.matching(connection, wanted))
+        else:
+            newest = deliveries.newest_report(connection)
+            current = [newest["report_id"]] if newest else []
+            current += deliveries.recent_message_ids(connection, now - LATE_RECIPIENTS)
+            rows = [row for row in _deliveries(deliveries.of_subjects(connection, current)) if row.state == "dead"]
+        if not rows:
+            what = f"no delivery, report or message {wanted!r}" if wanted else "no dead letter of the newest report or a recent message"
+            raise BadInput(f"{what}; see `quakecast notify --list`")
+        revived = [outbox.revive(row, now) for row in rows]
+        deliveries.write(connection, [asdict(row) for row in revived])
+    return _send_rows(job, revived, to, sent_at)
+
+
+def list_deliveries(job: Job, limit: int = 30) -> list[dict]:
+    """The newest rows of the outbox, newest first."""
+    with job.store.transaction() as connection:
+        return [asdict(row) for row in _deliveries(deliveries.latest_rows(connection, limit))]
+
+
+def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_report: bool) -> list[Delivery]:
+    """The open rows as they are to be: those that are stored, closed where nobody needs them any more, and new ones."""
+    newest = deliveries.newest_report(connection)
+    rows = {row.delivery_id: row for row in _deliveries(deliveries.open_rows(connection))}
+    if with_report and newest is None and not rows:
+        raise BadInput("there is no report to send yet; write one with `quakecast report`")
+    subjects = [row.subject_id for row in rows.values()] + deliveries.recent_message_ids(connection, now - LATE_RECIPIENTS)
+    messages = {row["subject_id"]: _message(row) for row in deliveries.messages(connection, subjects)}
+    planned = [row for message in messages.values() for row in _plan_message(connection, message, to, now)]
+    if with_report and newest is not None and now - newest["created_at"] <= TOO_OLD:
+        planned += outbox.plan(newest["report_id"], "report", to, now)
+    known = {row.delivery_id: row for row in _deliveries(deliveries.of_subjects(connection, [row.subject_id for row in planned]))}
+    for row in planned:
+        before = known.get(row.delivery_id, row)
+        if before.state == "closed":  # its recipient was gone for a while
+            before = replace(before, state="pending", next_try_at=row.next_try_at)
+        if before.state in outbox.OPEN_STATES:
+            rows[row.delivery_id] = before
+    kept = []
+    for row in sorted(rows.values(), key=lambda row: (row.subject_kind == "report", row.created_at, row.channel, row.recipient)):
+        reason = _no_need(row, to, newest, messages.get(row.subject_id), now)
+        kept.append(outbox.close(row, reason) if reason else row)
+    return kept
+
+
+def _plan_message(connection: Connection, message: Message, to: Sequence[Recipient], now: datetime) -> list[Delivery]:
+    channels = set(CHANNELS if message.channels is None else message.channels)
+    if message.channels is None and message.thread_id:
+        thread = deliveries.of_subjects(connection, [message.thread_id])
+        channels = set(thread["channel"]) or channels
+    chosen = [recipient for recipient in to if recipient.channel in channels]
+    return outbox.plan(message.subject_id, message.kind, chosen, now, message.not_before)
+
+
+def _no_need(row: Delivery, to: Sequence[Recipient], newest: dict | None, message: Message | None, now: datetime) -> str | None:
+    """Why nobody needs this row any more; None where it is to be sent."""
+    if _recipient_of(row, to) is None:
+        return f"{row.channel} to {row.recipient} is no longer set up"
+    if row.subject_kind != "report":
+        expired = message is not None and message.expires_at is not None and message.expires_at <= now
+        return "it had expired before it could be sent" if expired else None
+    if newest is None or row.subject_id != newest["report_id"]:
+        return "a newer report took its place"
+    return "the report had become too old before it could be sent" if now - newest["created_at"] > TOO_OLD else None
+
+
+def _dry_run(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient]) -> NotifyResult:
+    now, letters, result, lines = job.clock.now(), _Letters(job), NotifyResult(), []
+    for row in rows:
+        line, recipient = f"{row.channel} to {row.recipient}: {row.subject_kind}, {row.state}", _recipient_of(row, to)
+        if outbox.is_due(row, now) and recipient is not None:
+            line += f", due; {preview(letters.of(row), recipient)}"
+        lines.append(line if row.state != "closed" else f"{line} ({row.last_error})")
+    result.rows, result.failed, result.text = [asdict(row) for row in rows], letters.problems, "\n".join(lines) or result.text
     return result
 
 
-def _senders(settings: Settings, data: ReportData, link: str | None, now: datetime) -> dict[str, Callable[[outbox.Delivery], Any]]:
-    """Channel -> function that sends one message; only the channels that are set up."""
-    mail, hook = mail_settings(settings), webhook_settings(settings)
+def _send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent_at: datetime | None) -> NotifyResult:
+    """Claim, send and mark one row after the other; one row's trouble, our own bugs included, does not keep the others."""
+    now, letters, result, bug = job.clock.now(), _Letters(job), NotifyResult(), None
+    states = {(row.subject_id, row.channel, row.recipient): row.state for row in rows}
+    for planned in rows:
+        if not outbox.is_due(planned, now):
+            continue
+        try:
+            letter, recipient = letters.of(planned), _recipient_of(planned, to)
+        except Exception as error:  # noqa: BLE001  raised again below, when the others have been tried
+            bug = bug or error
+            continue
+        if letter.thread_id and states.get((letter.thread_id, planned.channel, planned.recipient)) in outbox.OPEN_STATES:
+            continue  # what it answers has not been sent yet
+        row, repeat = _claim(job, planned.delivery_id, now)
+        if row is None:
+            continue
+        try:
+            if recipient is None:
+                done = outbox.close(row, f"{row.channel} to {row.recipient} is no longer set up")
+            else:
+                done = outbox.attempt(row, partial(send, letter, recipient, job.settings, sent_at or now, repeat=repeat), now)
+        except Exception as error:  # noqa: BLE001
+            bug = bug or error
+            done = replace(row, state="failed", last_error=f"our own fault: {type(error).__name__}", next_try_at=now + outbox.LEASE)
+        with job.store.transaction() as connection:
+            deliveries.write(connection, [asdict(done)])
+        states[(done.subject_id, done.channel, done.recipient)] = done.state
+        result.rows.append(asdict(done))
+        if done.state != "sent":
+            result.failed.append(f"{done.channel} to {done.recipient}: {done.last_error}")
+    result.failed += letters.problems
+    if bug is not None:
+        raise bug
+    if result.rows:
+        result.text = "\n".join(f"{row['channel']} to {row['recipient']}: {row['subject_kind']}, {row['state']}" for row in result.rows)
+    return result
 
-    def send_mail(row: outbox.Delivery) -> Any:
-        subject, text, html = mails.render_email(data, settings.language, link)
-        pictures = mails.email_pictures(data, settings.language)
-        return email.send_email(email.build_message(row.subject_id, subject, text, html, pictures, mail, now), mail)
 
-    def send_hook(row: outbox.Delivery) -> Any:
-        document = export.webhook_document(data, link)
-        export.check_document("webhook.json", document)
-        return webhook.send_webhook(document, row.delivery_id, hook, now)
-
-    every = {"email": send_mail, "webhook": send_hook}
-    return {channel: send for channel, send in every.items() if channel in recipients(settings)}
+def _recipient_of(row: Delivery, to: Sequence[Recipient]) -> Recipient | None:
+    return next((each for each in to if outbox.delivery_id(row.subject_id, each) == row.delivery_id), None)
 
 
-def _overtaken(row: outbox.Delivery) -> outbox.Delivery:
-    """A message that nobody needs any more."""
-    return replace(
-        row, state="dead", next_try_at=None, last_error=f"a newer report took its place; before that: {row.last_error or 'not tried'}"
-    )
-
-
-def _deliveries(frame: pd.DataFrame) -> list[outbox.Delivery]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [outbox.Delivery(**{name: row[name] for name in outbox.Delivery.__dataclass_fields__}) for row in rows]
-
-
-def _store(job: Job, rows: list[outbox.Delivery]) -> None:
+def _claim(job: Job, delivery_id: str, now: datetime) -> tuple[Delivery | None, bool]:
+    """The row, claimed, and whether it may have been sent before; None where another process has it or has sent it."""
     with job.store.transaction() as connection:
-        ledger.insert(connection, "delivery", [asdict(row) for row in rows], replace=True)
+        (row,) = _deliveries(deliveries.by_id(connection, delivery_id))
+        if not outbox.is_due(row, now):
+            return None, False
+        claimed = outbox.claim(row, now)
+        deliveries.write(connection, [asdict(claimed)])
+    return claimed, row.interrupted
+
+
+class _Letters:
+    """Reports and messages as letters, each made once however many recipients it has."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._made: dict[str, Letter] = {}
+
+    def of(self, row: Delivery) -> Letter:
+        if row.subject_id not in self._made:
+            self._made[row.subject_id] = self._report(row.subject_id) if row.subject_kind == "report" else self._message(row.subject_id)
+        return self._made[row.subject_id]
+
+    @property
+    def problems(self) -> list[str]:
+        return list(dict.fromkeys(problem for letter in self._made.values() for problem in letter.problems))
+
+    def _report(self, report_id: str) -> Letter:
+        job = self._job
+        with job.store.transaction() as connection:
+            row = deliveries.report(connection, report_id)
+        assert row is not None, f"report {report_id} is in the outbox and not in the table report"
+        written_at = pd.Timestamp(row["issue_time"]).to_pydatetime()
+        data = report_data(job.store, job.recipes, Clock(lambda: written_at, job.clock.simulated))
+        link = f"{job.settings.base_url.rstrip('/')}/{row['path']}" if job.settings.base_url else None
+        return ReportLetter(replace(data, report_id=report_id), job.settings.language, link, job.settings.templates)
+
+    def _message(self, subject_id: str) -> Letter:
+        with self._job.store.transaction() as connection:
+            (row,) = deliveries.messages(connection, [subject_id])
+        return MessageLetter(_message(row), self._job.settings.language, self._job.settings.templates)
+
+
+def _deliveries(frame: pd.DataFrame) -> list[Delivery]:
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [Delivery(**{each.name: row[each.name] for each in fields(Delivery)}) for row in rows]
+
+
+def _message_row(message: Message) -> dict:
+    channels = None if message.channels is None else list(message.channels)
+    return {**asdict(message), "lines": list(message.lines), "facts": dict(message.facts), "channels": channels}
+
+
+def _message(row: dict) -> Message:
+    channels = None if row["channels"] is None else tuple(row["channels"])
+    return Message(**{**row, "lines": tuple(row["lines"]), "channels": channels})

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from forecaster.errors import QuakecastError
 from forecaster.notify.heartbeat import beat
-from forecaster.pipeline.senders import message_senders
+from forecaster.pipeline.senders import recipients, send
+from forecaster.reports.letters import MessageLetter
 from forecaster.reports.message import Message
 from forecaster.settings import Settings
 
@@ -31,15 +32,15 @@ def tell_operator(settings: Settings, subject: str, text: str, key: str, now: da
     try:
         lines = tuple(part.strip() for part in text.split("\n\n") if part.strip())
         message = Message(f"operations|{key}", "operations", subject, lines, now, severity="critical")
-        senders = message_senders(settings, now)
+        letter, to = MessageLetter(message, settings.language, settings.templates), recipients(settings)
     except Exception as error:  # noqa: BLE001  a failing run must not fail a second time for telling
         return [_failure("the message could not be made", error)]
     failures = []
-    for channel, send in senders.items():
+    for recipient in to:
         try:
-            send(message)
+            send(letter, recipient, settings, now)
         except Exception as error:  # noqa: BLE001
-            failures.append(_failure(f"{channel} to the operator", error))
+            failures.append(_failure(f"{recipient.channel} to {recipient.label}", error))
     return failures
 
 

@@ -1,55 +1,85 @@
-"""From settings to the channels that are set up: what they are called, and the functions that send a message over each."""
+"""From settings to the channels that are set up: who gets messages, and how one is sent."""
 
-from collections.abc import Callable
+import json
 from datetime import datetime
+from email.utils import parseaddr
 
-from forecaster.notify import email, outbox, webhook
+from pydantic import SecretStr
+
+from forecaster.errors import DeliveryRefused
+from forecaster.notify import email, webhook
 from forecaster.notify.addresses import recipient_label
-from forecaster.reports import export, mails
-from forecaster.reports.message import Message, message_document
-from forecaster.settings import Settings, code_version
+from forecaster.notify.outbox import Recipient, delivery_id
+from forecaster.reports.letters import Letter
+from forecaster.settings import Settings
+
+CHANNELS = ("email", "webhook")
+HOW_TO = "QUAKECAST_SMTP_HOST and QUAKECAST_MAIL_TO, or QUAKECAST_WEBHOOK_URL"
 
 
-def recipients(settings: Settings) -> dict[str, str]:
-    """Channel -> label of those that are set up; labels hold no secret."""
-    found = {}
-    if settings.smtp_host and settings.mail_to:
-        found["email"] = f"{len(settings.mail_to)} by {settings.smtp_host}"
-    if settings.webhook_url.get_secret_value():
-        found["webhook"] = recipient_label(settings.webhook_url.get_secret_value())
-    return found
+def recipients(settings: Settings) -> list[Recipient]:
+    """Everybody who is set up, each once; labels hold no secret and no whole address."""
+    found = []
+    if settings.smtp_host:
+        found += [Recipient("email", f"{_masked(to)} by {settings.smtp_host}", _address(to)) for to in settings.mail_to]
+    if url := settings.webhook_url.get_secret_value():
+        found.append(Recipient("webhook", recipient_label(url), settings.webhook_url))
+    return list({(to.channel, to.address.get_secret_value()): to for to in found}.values())
 
 
-def mail_settings(settings: Settings) -> email.MailSettings:
-    """Where mail goes out."""
+def send(letter: Letter, to: Recipient, settings: Settings, now: datetime, *, repeat: bool = False) -> None:
+    """Send one report or message to one recipient.
+
+    Args:
+        now: the machine's time (receivers refuse a webhook with an old timestamp).
+        repeat: it may have been sent before; said where the receiver cannot see it by an id.
+
+    Raises:
+        DeliveryRefused: for good. DeliveryFailed: for now.
+    """
+    if to.channel == "email":
+        said = letter.mail()
+        mail = email.Mail(letter.subject_id, said.subject, said.text, said.html, said.pictures, letter.thread_id)
+        email.send_email(email.build_message(mail, to.address.get_secret_value(), _mail_settings(settings), now), _mail_settings(settings))
+    elif to.channel == "webhook":
+        hook = webhook.WebhookSettings(settings.webhook_url, settings.webhook_secret, settings.webhook_allow_private)
+        webhook.send_webhook(letter.document(), delivery_id(letter.subject_id, to), hook, now)
+    else:
+        raise DeliveryRefused(f"there is no channel {to.channel!r}; there are {', '.join(CHANNELS)}")
+
+
+def preview(letter: Letter, to: Recipient) -> str:
+    """What would be sent, in a line; it is made as if it were."""
+    if to.channel == "email":
+        said = letter.mail()
+        pictures = sum(map(len, said.pictures.values()))
+        return f"{said.subject!r}, text {_kb(said.text)}, HTML {_kb(said.html)}, pictures {pictures / 1000:.0f} kB"
+    document = letter.document()
+    return f"{document['version']}, {_kb(json.dumps(document, ensure_ascii=False))}"
+
+
+def _kb(text: str) -> str:
+    return f"{len(text.encode()) / 1000:.1f} kB"
+
+
+def _mail_settings(settings: Settings) -> email.MailSettings:
     return email.MailSettings(
         smtp_host=settings.smtp_host,
+        mail_from=settings.mail_from or "quakecast@localhost",
         smtp_port=settings.smtp_port,
         smtp_security=settings.smtp_security,  # type: ignore[arg-type]
         smtp_username=settings.smtp_username,
         smtp_password=settings.smtp_password,
-        mail_from=settings.mail_from or "quakecast@localhost",
-        mail_to=settings.mail_to,
+        mail_unsubscribe=settings.mail_unsubscribe,
     )
 
 
-def webhook_settings(settings: Settings) -> webhook.WebhookSettings:
-    """Where the webhook goes."""
-    return webhook.WebhookSettings(settings.webhook_url, settings.webhook_secret, settings.webhook_allow_private)
+def _address(to: str) -> SecretStr:
+    """The bare address: that a name was added to it makes no other recipient."""
+    return SecretStr(parseaddr(to)[1] or to)
 
 
-def message_senders(settings: Settings, now: datetime) -> dict[str, Callable[[Message], object]]:
-    """Channel -> function that sends one short message, or raises DeliveryRefused or DeliveryFailed; only channels that are set up."""
-
-    def send_mail(message: Message) -> object:
-        mail = mail_settings(settings)
-        subject, text, html = mails.render_message(message, settings.language, settings.templates)
-        return email.send_email(email.build_message(message.subject_id, subject, text, html, {}, mail, now), mail)
-
-    def send_hook(message: Message) -> object:
-        document = message_document(message, code_version())
-        export.check_document("webhook.json", document)
-        return webhook.send_webhook(document, outbox.delivery_id(message.subject_id, "webhook"), webhook_settings(settings), now)
-
-    every: dict[str, Callable[[Message], object]] = {"email": send_mail, "webhook": send_hook}
-    return {channel: send for channel, send in every.items() if channel in recipients(settings)}
+def _masked(to: str) -> str:
+    """ "a...@example.org": enough for who knows the list."""
+    name, at, domain = (parseaddr(to)[1] or to).rpartition("@")
+    return f"{name[:1]}...{at}{domain}"

@@ -19,10 +19,14 @@ class Message:
         title: one line; it is the subject of a mail and the heading elsewhere.
         lines: paragraphs of plain text, the most important first; no markup, it would be shown as it is.
         created_at: when it was decided, aware UTC.
-        thread_id: `subject_id` of the message that this one answers, for mail programs and chats that show threads.
-        channels: where it goes; None is every channel that is set up, a name that is not set up is left out.
+        thread_id: `subject_id` of the message (or id of the report) that this one answers: a follow-up goes to the same channels, and in
+            mail programs into the same thread. It waits for what it answers.
+        channels: where it goes, of email, webhook, slack and apprise; None is every channel that is set up, or those of its thread. A
+            channel that is not set up is left out.
         facts: figures for machines (the webhook carries them as they are): JSON values only.
         link: address of a page with more, or None.
+        not_before: it is held back until then (quiet hours); None: at once.
+        expires_at: what has not been sent by then is closed unsent, as the end of the window that an alert speaks of; None: never.
     """
 
     subject_id: str
@@ -35,6 +39,8 @@ class Message:
     channels: tuple[str, ...] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     link: str | None = None
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
 
 
 def message_document(message: Message, code_version: str) -> dict[str, Any]:

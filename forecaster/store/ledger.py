@@ -1,4 +1,4 @@
-"""What was said and how it turned out: forecasts, outcomes, scores, runs, reports, deliveries."""
+"""What was said and how it turned out: forecasts, outcomes, scores, runs."""
 
 import json
 from datetime import UTC, datetime
@@ -249,22 +249,3 @@ def close_abandoned(connection: Connection, kind: str, but: str, now: datetime) 
         {"now": now, "told": told, "kind": kind, "but": but},
     ).fetchall()
     return sorted(row[0] for row in rows)
-
-
-def pending_deliveries(connection: Connection, now: datetime) -> pd.DataFrame:
-    """Messages that are due: pending, or failed with their next try reached."""
-    return connection.execute(
-        "SELECT * FROM delivery WHERE state = 'pending' OR (state = 'failed' AND next_try_at <= $now) ORDER BY created_at, delivery_id",
-        {"now": now},
-    ).df()
-
-
-def newest_report(connection: Connection) -> dict | None:
-    """The report written last."""
-    rows = connection.execute("SELECT * FROM report ORDER BY created_at DESC, report_id LIMIT 1").df().to_dict("records")
-    return rows[0] if rows else None
-
-
-def deliveries_of(connection: Connection, subject_id: str) -> pd.DataFrame:
-    """The outbox rows of one report or alert."""
-    return connection.execute("SELECT * FROM delivery WHERE subject_id = $id ORDER BY channel", {"id": subject_id}).df()

@@ -10,6 +10,7 @@ import pytest
 from forecaster.notify.email import message_id
 from forecaster.notify.outbox import delivery_id
 from forecaster.pipeline.operations import send_heartbeat, tell_operator
+from forecaster.pipeline.senders import recipients
 from forecaster.reports.export import check_document
 from forecaster.settings import load_settings
 from tests.support.smtp_server import SmtpServer
@@ -48,7 +49,8 @@ def test_the_operator_is_told_by_mail_and_webhook_under_ids_that_follow_from_the
             assert tell_operator(settings, "run failed", TEXT, "failed|0123", now) == []
     first, again = smtp.messages
     assert first["Message-ID"] == again["Message-ID"] == message_id("operations|failed|0123", "q@example.org")
-    assert hook.ids == [delivery_id("operations|failed|0123", "webhook")] * 2
+    (to,) = [to for to in recipients(settings) if to.channel == "webhook"]
+    assert hook.ids == [delivery_id("operations|failed|0123", to)] * 2
     assert first["Subject"] == "quakecast operations: run failed"
     parts = parts_of(first)
     assert TEXT in parts["text/plain"] and "not about earthquakes" in parts["text/plain"]
@@ -71,7 +73,7 @@ def test_nothing_raises_whatever_is_wrong() -> None:
     now = datetime.now(UTC)
     assert tell_operator(load_settings(), "no channel", "", "k", now) == []
     assert len(tell_operator(settings_for(9, 9, webhook_secret=""), "a\nBcc: x@example.org", "t", "k", now)) == 2
-    assert tell_operator(settings_for(9, 9), "naive", "t", "k", None)[0].startswith("email to the operator: ")  # type: ignore[arg-type]
+    assert tell_operator(settings_for(9, 9), "naive", "t", "k", None)[0].endswith("by 127.0.0.1: AttributeError")  # type: ignore[arg-type]
 
 
 def test_the_heartbeat_tells_life_and_by_wish_failure() -> None:

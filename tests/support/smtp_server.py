@@ -52,13 +52,14 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 @dataclass
 class SmtpServer:
-    """`answers` maps a recipient to its reply (550 ..., 451 ...); `data_answer` is the reply to DATA, after `silence_s`."""
+    """`answers` maps a recipient to its reply (550 ..., 451 ...); `data_answer` is the reply to DATA, after `silence_s`; `quit_answer` that to QUIT."""
 
     certificate_files: tuple[Path, Path] | None = None
     implicit_tls: bool = False
     login: tuple[str, str] | None = None
     answers: dict[str, str] = field(default_factory=dict)
     data_answer: str = "250 OK"
+    quit_answer: str = "221 Bye"
     silence_s: float = 0.0
     messages: list[EmailMessage] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -93,6 +94,9 @@ class SmtpServer:
             return self.answers[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        return self.quit_answer
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         time.sleep(self.silence_s)
