@@ -33,7 +33,8 @@ _WAITING = "SELECT state, count(*) AS messages FROM delivery WHERE state IN ('pe
 def status_document(settings: Settings, clock: Clock) -> dict:
     """state ('ok' or what is wrong), and the figures it comes from; times as ISO text.
 
-    last_run: the newest of all; runs: of each kind the newest. due: by region that is due for training, why.
+    last_run: the newest of all; runs: of each kind the newest. due: by region that is due for training, why; None
+    where the recipes cannot be read.
 
     Raises:
         BadInput: nothing has been published yet.
@@ -63,13 +64,14 @@ def status_document(settings: Settings, clock: Clock) -> dict:
         "last_issue": _text(forecasts["last_issue"]),
         "published": published,
         "messages_waiting": waiting,
-        "due": due_reasons(store, recipes, clock),
+        "due": None if recipes is None else due_reasons(store, recipes, clock),
     }
 
 
 def status_text(document: dict) -> str:
     """The same for a person, a line each; a line for every region that is due."""
-    run, due = document["last_run"], document["due"]
+    run, due = document["last_run"], document["due"] or {}
+    waiting = f"{len(due)} for training" if due else "not known" if document["due"] is None else "none for training"
     kinds = ", ".join(f"{kind} for {count}" for kind, count in document["published"].items()) or "nothing yet"
     runs = [document["runs"].get(kind, {"kind": kind, "state": None}) for kind in dict.fromkeys([*RUN_KINDS, *document["runs"]])]
     width = max(map(len, due), default=0)
@@ -81,7 +83,7 @@ def status_text(document: dict) -> str:
             "runs       " + "; ".join(f"{each['kind']} {_run_words(each)}" for each in runs),
             f"forecasts  {document['forecasts']} published for {document['recipes_forecast']} recipes, last at {document['last_issue']}",
             f"published  {kinds}",
-            f"due        {len(due)} regions for training" if due else "due        no region for training",
+            f"due        {waiting}",
             *(f"  {recipe_id:{width}}  {'; '.join(reasons)}" for recipe_id, reasons in due.items()),
         ]
     )
@@ -95,12 +97,12 @@ def _run_words(run: dict[str, Any]) -> str:
     return f"{run['state']} at {run['finished_at'] or run['started_at']}"
 
 
-def _recipes(settings: Settings) -> tuple[list[Recipe], list[str]]:
-    """(the recipes, what is wrong with them)."""
+def _recipes(settings: Settings) -> tuple[list[Recipe] | None, list[str]]:
+    """(the recipes, nothing) or (None, what is wrong with them)."""
     try:
         return list(load_recipes(settings.recipe_folder).values()), []
     except BadInput as error:
-        return [], [f"the recipes cannot be read: {'; '.join(str(error).splitlines())}"]
+        return None, [f"the recipes cannot be read: {'; '.join(str(error).splitlines())}"]
 
 
 def _rows(store: Store, sql: str) -> list[dict]:
