@@ -35,6 +35,9 @@ ModelKind = Literal["best_rate", "persistence", "etas", "pooled", "hybrid", "con
 Severity = Literal["info", "warning", "critical"]
 """How loudly a channel shows a message; it says nothing of the ground."""
 
+Channel = Literal["email", "webhook", "slack", "apprise"]
+"""Where messages can go (`pipeline.senders`)."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -87,7 +90,7 @@ class AlertRule(_Frozen):
     cooldown_days: int = Field(default=0, ge=0, le=366, description="at most one alert of the rule in so many days")
     quiet_hours: QuietHours | None = None
     min_gain: float = Field(default=0.0, ge=-5, le=5, description="nats per target day: the low end of the model's gain must lie above it")
-    channels: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...] = Field(default=(), description="all where empty")
+    channels: tuple[Channel, ...] = Field(default=(), description="all that are set up where empty")
     severity: Severity = "info"
 
     @field_validator("channels")

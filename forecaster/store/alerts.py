@@ -9,21 +9,61 @@ import pandas as pd
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
 
+ALERT_COLUMNS = (
+    "alert_id",
+    "kind",
+    "rule",
+    "recipe_id",
+    "target_hash",
+    "mode",
+    "severity",
+    "state",
+    "message",
+    "reason",
+    "raised_at",
+    "held_until",
+    "forecast_id",
+    "target_start",
+    "target_end",
+    "probability",
+    "reference_probability",
+    "ratio",
+    "last_forecast_id",
+    "last_target_start",
+    "last_target_end",
+    "cleared_at",
+    "cleared_for",
+    "cleared_reason",
+    "thread_id",
+    "channels",
+    "bounds",
+    "expected",
+    "outcomes",
+)
 JSON_COLUMNS = ("channels", "bounds", "expected", "outcomes")
 
 
-def live_forecasts(connection: Connection, target_hashes: list[str], now: datetime, *, replay: bool) -> pd.DataFrame:
+def live_forecasts(connection: Connection, target_hashes: list[str], now: datetime, *, replay: bool) -> list[dict[str, Any]]:
     """The published forecasts of windows that have not ended at `now`, of several issues for a window the newest; oldest window first.
 
     Those of the daily job only, never of a backfill; with `replay`, replayed ones and no others.
     """
-    return connection.execute(
+    frame = connection.execute(
         "SELECT * FROM forecast WHERE published AND method = 'daily' AND issue_time <= $now AND target_end > $now "
         "AND target_hash IN (SELECT unnest($hashes)) AND CASE WHEN $replay THEN mode = 'replay' ELSE mode IN ('prospective', 'late') END "
         "QUALIFY row_number() OVER (PARTITION BY recipe_id, target_hash, target_start ORDER BY issue_time DESC, created_at DESC) = 1 "
         "ORDER BY recipe_id, target_start",
         {"hashes": target_hashes, "now": now, "replay": replay},
     ).df()
+    return _plain_rows(frame)
+
+
+def forecast_named(connection: Connection, forecast_id: str) -> dict[str, Any]:
+    """The forecast of this id, which an alert names; KeyError where there is none."""
+    rows = _plain_rows(connection.execute("SELECT * FROM forecast WHERE forecast_id = $id", {"id": forecast_id}).df())
+    if not rows:
+        raise KeyError(f"forecast {forecast_id} is not stored")
+    return rows[0]
 
 
 def out_of_sample(connection: Connection, recipe_id: str, target_hash: str, now: datetime) -> pd.DataFrame:
@@ -49,6 +89,10 @@ def read_alerts(connection: Connection, *, replay: bool) -> list[dict[str, Any]]
     frame = connection.execute(
         "SELECT * FROM alert WHERE (mode = 'replay') = $replay ORDER BY raised_at, alert_id", {"replay": replay}
     ).df()
+    return _plain_rows(frame)
+
+
+def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [{str(name): _value(name, value) for name, value in row.items()} for row in rows]
 
@@ -72,14 +116,25 @@ def write_corrections(connection: Connection, rows: list[dict[str, Any]]) -> Non
     insert(connection, "alert_correction", rows, replace=True)
 
 
-def settled_outcomes(connection: Connection, recipe_id: str, target_hash: str, start: datetime, end: datetime) -> dict[datetime, bool]:
-    """Whether the target came, by target_start in [start, end], of the windows whose outcome is settled (provisional or final)."""
+def told_windows(connection: Connection, alert: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every window from the one that an alert was raised for on, with what was published for it and what came; oldest first.
+
+    target_start, target_end, probability, reference_probability of the newest daily issue, happened (None until it is settled).
+    """
     frame = connection.execute(
-        "SELECT target_start, happened FROM outcome WHERE recipe_id = $id AND target_hash = $hash AND status <> 'preliminary' "
-        "AND target_start BETWEEN $start AND $end ORDER BY target_start",
-        {"id": recipe_id, "hash": target_hash, "start": start, "end": end},
+        "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, o.happened FROM forecast f "
+        "LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start AND o.target_hash = f.target_hash "
+        "AND o.status <> 'preliminary' WHERE f.published AND f.method = 'daily' AND f.recipe_id = $id AND f.target_hash = $hash "
+        "AND f.target_start >= $first AND (f.mode = 'replay') = $replay AND f.mode <> 'hindcast' "
+        "QUALIFY row_number() OVER (PARTITION BY f.target_start ORDER BY f.issue_time DESC, f.created_at DESC) = 1 ORDER BY f.target_start",
+        {
+            "id": alert["recipe_id"],
+            "hash": alert["target_hash"],
+            "first": alert["target_start"],
+            "replay": alert["mode"] == "replay",
+        },
     ).df()
-    return {row.target_start.to_pydatetime(): bool(row.happened) for row in frame.itertuples()}
+    return _plain_rows(frame)
 
 
 def events_then_and_now(connection: Connection, then: datetime, now: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -101,3 +156,28 @@ def events_then_and_now(connection: Connection, then: datetime, now: datetime) -
         {"then": then, "now": now},
     ).df()
     return before, after
+
+
+def last_ended_runs(connection: Connection) -> list[dict[str, Any]]:
+    """Of each kind of run the one that ended last: run_id, kind, state, started_at, finished_at, and `problem`, its last one in words."""
+    frame = connection.execute(
+        "SELECT run_id, kind, state, started_at, finished_at, details ->> '$.problems[#-1]' AS problem FROM run "
+        "WHERE finished_at IS NOT NULL "
+        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1 ORDER BY kind"
+    ).df()
+    return _plain_rows(frame)
+
+
+def is_running(connection: Connection, run_id: str) -> bool:
+    """Whether this run is noted as running."""
+    return connection.execute("SELECT 1 FROM run WHERE run_id = $id AND state = 'running'", {"id": run_id}).fetchone() is not None
+
+
+def dead_letters(connection: Connection, since: datetime) -> list[dict[str, Any]]:
+    """By channel: how many messages made since then were given up (`count`), and the last error."""
+    frame = connection.execute(
+        "SELECT channel, count(*) AS count, arg_max(last_error, created_at) AS error FROM delivery "
+        "WHERE state = 'dead' AND created_at >= $since GROUP BY channel ORDER BY channel",
+        {"since": since},
+    ).df()
+    return _plain_rows(frame)

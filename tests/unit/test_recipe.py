@@ -287,7 +287,7 @@ def test_no_bundled_recipe_sends_alerts(recipes):
         ("quiet_hours = { from = 22:00:00, until = 22:00:00 }", ["alerts.0.quiet_hours: from and until must differ"]),
         ('quiet_hours = { from = "22:00+09:00", until = 07:00:00 }', ["alerts.0.quiet_hours.from = '22:00+09:00': must be a local time"]),
         ("min_gain = inf", ["alerts.0.min_gain = inf"]),
-        ('channels = ["e mail"]', ["alerts.0.channels.0 = 'e mail'"]),
+        ('channels = ["pager"]', ["alerts.0.channels.0 = 'pager': input should be 'email', 'webhook', 'slack' or 'apprise'"]),
         ('channels = ["email", "email"]', ["alerts.0.channels = ['email', 'email']: must name each channel once"]),
         ('severity = "red"', ["alerts.0.severity = 'red'"]),
         ('name = "Big One"', ["alerts.0.name = 'Big One'"]),

@@ -1,0 +1,137 @@
+"""What an alert had said, and what is known now: outcomes that a revision turned, and alerts whose reason is gone.
+
+- A settled outcome (not a preliminary one) of a window that an alert stood for is noted when it is first seen; each later turn is told.
+- An alert whose window has not ended is withdrawn where its forecast was issued anew below the rule, or where the same model, asked again
+  for the same window and moment, falls below the rule: with the events that were known at the issue as they are known now. What became
+  known only later plays no part, and neither does a model that does not repeat its own figure with the events as they were.
+"Below the rule" is below the bounds at which the alert ends: small revisions withdraw nothing.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.alerts import Said, keeps
+from forecaster.catalog.coverage import STREAMS, in_streams
+from forecaster.errors import ModelError
+from forecaster.features.events import Events, events_from_frame
+from forecaster.features.windows import target_days
+from forecaster.models import registry
+from forecaster.pipeline import alerts_messages
+from forecaster.pipeline.alerts_evidence import said_in
+from forecaster.pipeline.alerts_messages import Row, identity
+from forecaster.pipeline.alerts_rules import Changes
+from forecaster.recipe import AlertRule, Recipe
+from forecaster.reports.alert_text import AlertTexts
+from forecaster.settings import Settings
+from forecaster.timewindow import local_day
+
+log = logging.getLogger(__name__)
+
+REPEATS_WITHIN = 1e-3  # of the probability: the figure that a model must give again before it is asked about revised events
+
+Again = Callable[[], float | None]
+
+
+def correct_outcomes(recipe: Recipe, alert: Row, windows: Sequence[Row], texts: AlertTexts, now: datetime, changes: Changes) -> None:
+    """Note the outcomes of the alert's windows that are settled for the first time, and tell of those that have turned."""
+    noted: dict[str, dict[str, Any]] = dict(alert["outcomes"] or {})
+    for window in windows:
+        if window["happened"] is None:
+            continue
+        happened, key = bool(window["happened"]), f"{window['target_start']:%FT%TZ}"
+        before = noted.get(key)
+        if before is not None and before["happened"] == happened:
+            continue
+        turns = 0 if before is None else before["turns"] + 1
+        noted[key] = {"happened": happened, "turns": turns}
+        if before is not None:
+            correction = _correction(alert, "outcome", window["target_start"], turns, now) | {"happened": happened, "reason": "revised"}
+            changes.corrections.append(correction)
+            changes.messages.append(alerts_messages.outcome_turned(texts, recipe, alert, window, correction))
+    if noted != (alert["outcomes"] or {}):
+        alert["outcomes"] = noted
+        changes.alerts[alert["alert_id"]] = alert
+
+
+def withdraw(
+    recipe: Recipe,
+    rule: AlertRule,
+    alert: Row,
+    stood_on: Row,
+    newest: Row,
+    again: Again,
+    texts: AlertTexts,
+    now: datetime,
+    changes: Changes,
+) -> None:
+    """Withdraw an alert that stands, where what it stands on no longer keeps to the rule.
+
+    Args:
+        stood_on, newest: the forecast that the alert was last raised or held for, and the newest published one of the same window.
+        again: the probability with revised events, None where nothing was revised or it cannot be told.
+    """
+    if newest["forecast_id"] != stood_on["forecast_id"]:
+        said, why = said_in(newest), "reissued"
+    else:
+        probability = again()
+        if probability is None:
+            return
+        first = said_in(stood_on)
+        said, why = Said(first.target_start, first.target_end, probability, first.reference_probability), "revised"
+    if keeps(rule, said):
+        return
+    alert |= {"state": "withdrawn", "cleared_at": now, "cleared_for": said.target_start, "cleared_reason": why}
+    figures = {"probability": said.probability, "ratio": said.ratio, "reason": why}
+    correction = _correction(alert, "forecast", said.target_start, 0, now) | figures
+    changes.alerts[alert["alert_id"]] = alert
+    changes.withdrawn.append(alert["alert_id"])
+    changes.corrections.append(correction)
+    changes.messages.append(alerts_messages.withdrawn(texts, recipe, alert, stood_on, correction))
+
+
+def ask_again(
+    recipe: Recipe, settings: Settings, forecast: Row, model: Mapping[str, Any] | None, before: pd.DataFrame, after: pd.DataFrame
+) -> float | None:
+    """What the model behind `forecast` says of the same window and moment with the events of `after` instead of `before`.
+
+    Both as of `store.alerts.events_then_and_now`. None where they are the same, the model cannot be loaded any more, or it does not repeat
+    its own figure with those of `before` (which is logged).
+    """
+    if model is None or before.equals(after):
+        return None
+    day = local_day(forecast["target_start"], recipe.zone)
+    days = target_days(recipe, day, 1).issued_at(forecast["as_of"])
+    usual = np.array([forecast["reference_probability"]])
+    try:
+        fitted = registry.load_model(settings.models / model["directory"], recipe).model
+    except ModelError as error:
+        log.warning("%s: the alert for %s cannot be looked at again: %s", recipe.id, day, error)
+        return None
+    said, repeated = forecast["probability"], float(fitted.probability(_inputs(before), days, usual)[0])
+    if not abs(repeated - said) <= REPEATS_WITHIN * said:
+        log.warning("%s: the alert for %s cannot be looked at again: %g was said, the model says %g", recipe.id, day, said, repeated)
+        return None
+    return float(fitted.probability(_inputs(after), days, usual)[0])
+
+
+def _inputs(frame: pd.DataFrame) -> Events:
+    events = events_from_frame(frame)
+    return events.take(in_streams(STREAMS, events.latitude_deg, events.longitude_deg, events.magnitude))
+
+
+def _correction(alert: Row, kind: str, target_start: datetime, turns: int, now: datetime) -> Row:
+    return {
+        "correction_id": identity(alert["alert_id"], kind, f"{target_start:%FT%TZ}", turns),
+        "alert_id": alert["alert_id"],
+        "kind": kind,
+        "target_start": target_start,
+        "happened": None,
+        "probability": None,
+        "ratio": None,
+        "corrected_at": now,
+    }

@@ -1,0 +1,127 @@
+"""What a rule would have sent on past days, and whether its model has earned the right to send anything: out of sample, as known now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from forecaster.alerts import Decision, Said, walk
+from forecaster.pipeline import champion
+from forecaster.pipeline.gain import BOOTSTRAP_SEED, gain_words
+from forecaster.recipe import AlertRule, Recipe
+from forecaster.store import champions
+from forecaster.store.database import Connection
+from forecaster.timewindow import local_day
+from forecaster.verification.alarms import AlarmRates, alarm_rates
+from forecaster.verification.intervals import Interval
+from forecaster.verification.proportions import Share
+
+FEWEST_RECORD_DAYS = 10
+
+
+@dataclass(frozen=True)
+class RehearsedDay:
+    """One past window: what was, or would have been, published for it, what the rule makes of that, what came (None: not settled)."""
+
+    said: Said
+    method: str
+    decision: Decision
+    happened: bool | None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A rule on past windows, oldest first, and its rates on those of them that are settled."""
+
+    days: tuple[RehearsedDay, ...]
+    rates: AlarmRates
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Gain of the model behind a forecast over the usual rate, and where the figure comes from; gain None: it was never judged.
+
+    source: `record` (official forecasts of the last year) or `evaluation` (days that the fit had not seen).
+    """
+
+    gain: Interval | None
+    source: Literal["record", "evaluation"]
+
+
+def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame) -> Rehearsal:
+    """The rule on these rows of `store.alerts.out_of_sample`. Whether the model has the rule's `min_gain` plays no part here."""
+    forecasts = [said_in(row) for row in rows.to_dict("records")]
+    decisions = walk(rule, recipe.zone, forecasts)
+    came = [None if pd.isna(value) else bool(value) for value in rows["happened"]]
+    settled = np.array([value is not None for value in came], dtype=bool)
+    local_days = np.array([local_day(said.target_start, recipe.zone) for said in forecasts], dtype="datetime64[D]")
+    raised = np.array([decision.action == "raised" for decision in decisions], dtype=bool)
+    stands = np.array([decision.stands for decision in decisions], dtype=bool)
+    happened = np.array([value is True for value in came], dtype=bool)
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    rates = alarm_rates(local_days[settled], raised[settled], stands[settled], happened[settled], rng)
+    return Rehearsal(tuple(map(RehearsedDay, forecasts, rows["method"], decisions, came)), rates)
+
+
+def said_in(row: dict[Any, Any]) -> Said:
+    """What a row of the table `forecast` says."""
+    start, end = (pd.Timestamp(row[name]).to_pydatetime() for name in ("target_start", "target_end"))
+    return Said(start, end, float(row["probability"]), float(row["reference_probability"]))
+
+
+def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: str, now: datetime) -> Skill:
+    """How the model behind a forecast has done against the usual rate.
+
+    By the official forecasts of its kind over the last year, once the target came on FEWEST_RECORD_DAYS of their days; else by the
+    evaluation of the very fit, on days that it was not fitted on.
+    """
+    record = champion.record(connection, recipe, model_kind, now)
+    if record is not None and record.target_days >= FEWEST_RECORD_DAYS:
+        return Skill(record, "record")
+    model = champions.model_named(connection, model_id)
+    found = (model["details"].get("evaluation") if model else None) or {}
+    if found.get("information_gain") is None or found.get("low") is None:
+        return Skill(None, "evaluation")
+    gain = Interval(found["information_gain"], found["low"], found["high"], found["target_days"], found.get("undefined_share", 0.0))
+    return Skill(gain, "evaluation")
+
+
+def barred(rule: AlertRule, skill: Skill) -> str | None:
+    """Why the rule may not speak from this model; None where the low end of its gain lies above `min_gain`, on enough events."""
+    if skill.gain is None:
+        return "the model has never been judged against the usual rate"
+    if skill.gain.undefined_share <= champion.MOST_UNDEFINED and skill.gain.low > rule.min_gain:
+        return None
+    return f"the model's gain over the usual rate is {gain_words(skill.gain)}: its low end must lie above {rule.min_gain:+g} (min_gain)"
+
+
+def rates_document(rates: AlarmRates) -> dict[str, Any]:
+    """The rates as JSON: what an alert states of its rule, and keeps. Shares that are not known are null."""
+    return {
+        "first_day": rates.first_day.isoformat() if rates.first_day else None,
+        "last_day": rates.last_day.isoformat() if rates.last_day else None,
+        "days": rates.days,
+        "target_days": rates.target_days,
+        "alert_days": rates.false_alarms.days,
+        "alert_blocks": rates.false_alarms.blocks,
+        "false_alarm_days": rates.false_alarms.hits,
+        "false_alarm_share": _share(rates.false_alarms) if rates.known else None,
+        "days_without_target_share": 1 - rates.target_days / rates.days if rates.days else None,
+        "hit_days": rates.hits.hits,
+        "hit_share": _share(rates.hits) if rates.hits.blocks > 1 else None,
+        "alerts": rates.alerts,
+        "alerts_in_vain": rates.alerts_in_vain,
+        "alerts_a_year": _bounds(rates) if rates.days else None,
+        "method": "shares: Korn-Graubard on 30-day blocks; alerts a year: bootstrap of 30-day blocks; 95 %; out-of-sample forecasts only",
+    }
+
+
+def _share(share: Share) -> dict[str, float]:
+    return {"estimate": share.share, "low": share.low, "high": share.high}
+
+
+def _bounds(rates: AlarmRates) -> dict[str, float]:
+    found = rates.alerts_a_year
+    return {"estimate": found.estimate, "low": found.low, "high": found.high}

@@ -1,0 +1,159 @@
+"""Alerts of the operation: a stale catalogue, a failed run, forecasts that drift from what comes or are missing, messages given up.
+
+Each is told once when it begins and once when it is mended, not in every run. A run that fails tells so itself, at once (`operations`);
+here are told the runs that ended without a word, and outside of a run every failure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from forecaster.pipeline import alerts_messages
+from forecaster.pipeline.agenda import due_day
+from forecaster.pipeline.alerts_messages import Row, identity
+from forecaster.pipeline.alerts_rules import Changes
+from forecaster.pipeline.due import drift
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.predict import STALE_AFTER
+from forecaster.recipe import Recipe, Severity
+from forecaster.reports.alert_text import AlertTexts
+from forecaster.reports.words import local_text, utc_text
+from forecaster.store import alerts as stored
+from forecaster.store import catalogue, ledger
+from forecaster.store.database import Connection
+from forecaster.timewindow import issue_time, require_utc
+
+LATE_AFTER = timedelta(hours=1)  # a run takes a while
+DEAD_SPAN = timedelta(days=7)
+CHECKS = ("stale_catalogue", "run_failed", "calibration_drift", "no_forecast", "dead_letters")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong: which check says so, of which recipe or what else (`about`), and what fills its texts."""
+
+    check: str
+    recipe_id: str
+    severity: Severity
+    told: Mapping[str, str]
+    about: str = ""
+
+    @property
+    def rule(self) -> str:
+        return f"{self.check}:{self.about}" if self.about else self.check
+
+
+def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts) -> list[Finding]:
+    """Everything that is wrong with the operation at `now`, for the recipes of the job."""
+    found = [*_stale_catalogue(connection, now), *_failed_runs(connection, job.run_id), *_dead_letters(connection, now)]
+    for recipe in job.recipes:
+        drifted = drift(connection, recipe, now) if recipe.models else None
+        if drifted is not None:
+            found.append(Finding("calibration_drift", recipe.id, "warning", {"recipe": recipe.id, "drift": drifted}))
+    return found + _missing_forecasts(connection, job, now, texts)
+
+
+def apply_findings(
+    found: list[Finding], alerts: list[Row], in_scope: set[str], texts: AlertTexts, now: datetime, changes: Changes
+) -> tuple[list[str], list[str]]:
+    """(rules raised, rules mended): what is found for the first time, and what stood and is found no more.
+
+    alerts: those of the operation, oldest first. in_scope: the recipes that were looked at; alerts of others are left alone.
+    """
+    standing = {(alert["rule"], alert["recipe_id"]): alert for alert in alerts if alert["state"] == "raised"}
+    current = {(finding.rule, finding.recipe_id): finding for finding in found}
+    raised, mended = [], []
+    for key, finding in current.items():
+        if key not in standing:
+            alert = _raised(finding, sum((alert["rule"], alert["recipe_id"]) == key for alert in alerts), now)
+            _tell(texts, alert, finding.check, finding.told, changes)
+            raised.append(finding.rule)
+    for key, alert in standing.items():
+        if key not in current and alert["recipe_id"] in in_scope | {""}:
+            alert |= {"state": "cleared", "cleared_at": now, "cleared_reason": "mended"}
+            _tell(texts, alert, alert["rule"].partition(":")[0], alert["bounds"], changes)
+            mended.append(alert["rule"])
+    return raised, mended
+
+
+def _stale_catalogue(connection: Connection, now: datetime) -> list[Finding]:
+    coverage = catalogue.read_coverage(connection)
+    world = coverage[coverage["stream"] == "world"]
+    if world.empty:
+        return []
+    read_until = world["span_end"].max().to_pydatetime()
+    age = now - read_until
+    if age <= STALE_AFTER:
+        return []
+    told = {"hours": f"{age / timedelta(hours=1):.0f}", "read_until": utc_text(read_until) or ""}
+    return [Finding("stale_catalogue", "", "critical", told)]
+
+
+def _failed_runs(connection: Connection, run_id: str) -> list[Finding]:
+    inside = stored.is_running(connection, run_id)
+    found = []
+    for run in stored.last_ended_runs(connection):
+        silent = "without a word" in (run["problem"] or "")
+        if run["state"] == "failed" and (silent or not inside):
+            told = {"kind": run["kind"], "started": utc_text(run["started_at"]) or "", "problem": (run["problem"] or "")[:300]}
+            found.append(Finding("run_failed", "", "critical", told, about=run["kind"]))
+    return found
+
+
+def _dead_letters(connection: Connection, now: datetime) -> list[Finding]:
+    return [
+        Finding(
+            "dead_letters",
+            "",
+            "warning",
+            {"channel": row["channel"], "count": str(row["count"]), "error": row["error"] or ""},
+            about=row["channel"],
+        )
+        for row in stored.dead_letters(connection, now - DEAD_SPAN)
+    ]
+
+
+def _missing_forecasts(connection: Connection, job: Job, now: datetime, texts: AlertTexts) -> list[Finding]:
+    """Recipes whose last forecast that was due is not there LATE_AFTER its issue time; one that never had any is left to the report."""
+    hashes = [recipe.target_hash for recipe in job.recipes]
+    there = ledger.forecast_days(connection, hashes, now - timedelta(days=3), replay=False)
+    began = ledger.first_forecasts(connection, hashes, replay=False)
+    found = []
+    for recipe in job.recipes:
+        day, due = _last_due(recipe, now)
+        start, key = recipe.target_window(day).start, (recipe.id, recipe.target_hash)
+        if key in began and require_utc(began[key], "the first forecast") <= start and (*key, start) not in there:
+            told = {"recipe": recipe.id, "day": texts.day(day), "due": f"{local_text(due, recipe.zone)} ({recipe.time_zone})"}
+            found.append(Finding("no_forecast", recipe.id, "critical", told))
+    return found
+
+
+def _last_due(recipe: Recipe, now: datetime) -> tuple[date, datetime]:
+    """(the last day whose forecast should be there at `now`, when it was due)."""
+    day = due_day(recipe, now - LATE_AFTER)
+    return day, issue_time(day, recipe.zone, recipe.issue_local_time)
+
+
+def _raised(finding: Finding, earlier: int, now: datetime) -> Row:
+    alert_id = identity("operations", finding.rule, finding.recipe_id, earlier)
+    return dict.fromkeys(stored.ALERT_COLUMNS) | {
+        "alert_id": alert_id,
+        "kind": "operations",
+        "rule": finding.rule,
+        "recipe_id": finding.recipe_id,
+        "mode": "prospective",
+        "severity": finding.severity,
+        "state": "raised",
+        "reason": finding.check,
+        "raised_at": now,
+        "thread_id": alert_id,
+        "bounds": dict(finding.told),
+    }
+
+
+def _tell(texts: AlertTexts, alert: Row, check: str, told: Mapping[str, str], changes: Changes) -> None:
+    message = alerts_messages.operation(texts, alert, check, told)
+    if alert["state"] == "raised":
+        alert["message"] = message.title
+    changes.alerts[alert["alert_id"]] = alert
+    changes.messages.append(message)

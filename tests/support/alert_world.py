@@ -1,0 +1,147 @@
+"""Forecasts, outcomes and a judged model put straight into a store, so that alert rules can be tested day by day."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from forecaster.clock import Clock
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.predict import identified
+from forecaster.recipe import Recipe, parse_recipe
+from forecaster.settings import Settings
+from forecaster.store import champions, ledger
+from forecaster.store.database import Store
+from forecaster.timewindow import issue_time
+
+RECIPE_FILE = Path(__file__).resolve().parents[2] / "recipes" / "athens.toml"
+RULE = {"name": "raised", "probability": 0.05, "ratio": 3.0, "probability_off": 0.03, "ratio_off": 2.0}
+MODEL = "athens-etas-20240101-0123abcd"
+USUAL = 0.01
+
+
+def toml_value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + " }"
+    return f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
+
+
+def athens(*rules: dict) -> Recipe:
+    """The bundled recipe athens with these alert rules (RULE where there are none)."""
+    tables = ["\n[[alerts]]\n" + "\n".join(f"{key} = {toml_value(value)}" for key, value in rule.items()) for rule in rules or (RULE,)]
+    return parse_recipe(RECIPE_FILE.read_text(encoding="utf-8") + "\n".join(tables), "athens.toml")
+
+
+def job(store: Store, settings: Settings, recipe: Recipe, now: datetime, *, simulated: bool = False) -> Job:
+    return Job(settings, store, [recipe], Clock(lambda: now, simulated), "run")
+
+
+def issued(recipe: Recipe, day: date) -> datetime:
+    """A minute after the recipe's issue time for the local `day`."""
+    return issue_time(day, recipe.zone, recipe.issue_local_time) + timedelta(minutes=1)
+
+
+def say(store: Store, recipe: Recipe, day: date, probability: float, usual: float = USUAL, **changes) -> str:
+    """Store the published forecast of `day` (official, prospective, by MODEL unless told otherwise); returns its id."""
+    window, at = recipe.target_window(day), changes.get("issue_time", issued(recipe, day))
+    row = {
+        "recipe_id": recipe.id,
+        "target_start": window.start,
+        "target_end": window.end,
+        "model_id": MODEL,
+        "model_kind": "etas",
+        "issue_time": at,
+        "as_of": issue_time(day, recipe.zone, recipe.issue_local_time),
+        "mode": "prospective",
+        "official": changes.get("mode", "prospective") == "prospective",
+        "published": True,
+        "probability": probability,
+        "reference_probability": usual,
+        "recipe_hash": recipe.recipe_hash,
+        "target_hash": recipe.target_hash,
+        "code_version": "0",
+        "degraded": False,
+        "data_age_hours": 1.0,
+        "created_at": at,
+        "method": "daily",
+        "in_sample": False,
+    } | changes
+    row = identified(row)
+    with store.transaction() as connection:
+        ledger.insert(connection, "forecast", [{name: row.get(name) for name in ledger.FORECAST_COLUMNS}])
+    return row["forecast_id"]
+
+
+def walked(store: Store, recipe: Recipe, first_day: date, line: list[tuple[float, bool | None]], usual: float = USUAL, **changes) -> None:
+    """Walk-forward forecasts of consecutive days with their final outcomes (None: not settled), written in one go."""
+    rows, came = [], []
+    for number, (probability, happened) in enumerate(line):
+        day = first_day + timedelta(days=number)
+        window, at = recipe.target_window(day), issue_time(day, recipe.zone, recipe.issue_local_time)
+        stamp = {
+            "recipe_id": recipe.id,
+            "target_start": window.start,
+            "target_end": window.end,
+            "model_id": MODEL,
+            "model_kind": "etas",
+            "issue_time": at,
+            "as_of": at,
+            "mode": "hindcast",
+            "official": False,
+            "published": True,
+            "probability": probability,
+            "reference_probability": usual,
+            "recipe_hash": recipe.recipe_hash,
+            "target_hash": recipe.target_hash,
+            "code_version": "0",
+            "degraded": False,
+            "data_age_hours": 1.0,
+            "created_at": at,
+            "method": "walk-forward",
+            "in_sample": False,
+        } | changes
+        rows.append({name: identified(stamp).get(name) for name in ledger.FORECAST_COLUMNS})
+        if happened is not None:
+            came.append(outcome(recipe, day, happened, window.end + timedelta(days=45)))
+    with store.transaction() as connection:
+        ledger.insert(connection, "forecast", rows)
+        ledger.insert(connection, "outcome", came, replace=True)
+
+
+def outcome(recipe: Recipe, day: date, happened: bool, as_of: datetime, status: str = "final") -> dict:
+    window = recipe.target_window(day)
+    return {
+        "recipe_id": recipe.id,
+        "target_start": window.start,
+        "target_end": window.end,
+        "target_hash": recipe.target_hash,
+        "happened": happened,
+        "event_count": int(happened),
+        "max_magnitude": 5.0 if happened else None,
+        "status": status,
+        "as_of": as_of,
+        "changed": False,
+    }
+
+
+def settle(store: Store, recipe: Recipe, day: date, happened: bool, as_of: datetime, status: str = "provisional") -> None:
+    """Store the outcome of a day in the place of the one before."""
+    with store.transaction() as connection:
+        ledger.insert(connection, "outcome", [outcome(recipe, day, happened, as_of, status)], replace=True)
+
+
+def judge(store: Store, recipe: Recipe, low: float = 0.02, **evaluation) -> None:
+    """Register MODEL with its evaluation: a gain of 0.1 nats a target day with this low end."""
+    found = {"information_gain": 0.1, "low": low, "high": 0.2, "target_days": 80, "undefined_share": 0.0, "test_last_day": "2023-12-31"}
+    row = {
+        "model_id": MODEL,
+        "recipe_id": recipe.id,
+        "kind": "etas",
+        "recipe_hash": recipe.recipe_hash,
+        "directory": "athens/" + MODEL,
+        "data_as_of": datetime(2024, 1, 1, tzinfo=UTC),
+        "decision": "first",
+        "details": {"evaluation": found | evaluation},
+        "created_at": datetime(2024, 1, 1, tzinfo=UTC),
+        "code_version": "0",
+    }
+    with store.transaction() as connection:
+        champions.add_model(connection, row)
