@@ -1,6 +1,7 @@
 """Space-time ETAS of one recipe: fitted by penalised maximum likelihood, both likelihoods tried, the better on validation kept."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -76,11 +77,17 @@ class EtasModel:
         return self._sum(inputs, days, reference, "number")
 
     def count_range(
-        self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator, level: float = 0.95, runs: int = 2000
+        self,
+        inputs: Events,
+        days: TargetDays,
+        reference: np.ndarray,
+        rng: np.random.Generator | Sequence[np.random.Generator],
+        level: float = 0.95,
+        runs: int = 2000,
     ) -> np.ndarray:
         """int64 (n, 2): central interval of the number of targets in each window, from `runs` simulations of each.
 
-        A reference that is NaN is an error of the caller (ValueError).
+        rng: one for all days, in their order, or one for each day, so that a day's figures do not depend on the others. A reference that is NaN is an error of the caller (ValueError).
         """
         parents = parents_on(inputs, self.recipe, days)
         background, share = self._background(reference), detected_share(parents, days)
@@ -90,9 +97,10 @@ class EtasModel:
         out = np.empty((len(days), 2), dtype=np.int64)
         for j in range(len(days)):
             known = parents.visible(int(days.cut_us[j]))
+            drawn = rng if isinstance(rng, np.random.Generator) else rng[j]
             length = int(days.target_ends_us[j] - days.target_starts_us[j]) / DAY_US
-            counts = simulated_counts(known, law, int(days.target_starts_us[j]), length, float(background[j]), runs, rng)
-            seen = rng.binomial(counts, share[j])
+            counts = simulated_counts(known, law, int(days.target_starts_us[j]), length, float(background[j]), runs, drawn)
+            seen = drawn.binomial(counts, share[j])
             out[j] = np.quantile(seen, [0.5 - level / 2, 0.5 + level / 2], method="inverted_cdf")
         return out
 

@@ -163,6 +163,8 @@ def _said(
     asked = np.ones(len(days), dtype=bool) if allow_in_sample else ~in_sample
     if not asked.all():
         silent[speaker.kind] = f"{speaker.model_id} has seen some of these days and may forecast from {speaker.unseen_from} on"
+    if not asked.any():
+        return Said(speaker, probability, details, asked, in_sample)
     try:
         probability[asked] = speaker.model.probability(known.inputs, days.take(asked), reference[asked])
         spoke = asked & (probability > 0) & (probability < 1)

@@ -25,17 +25,18 @@ class KnownThrough:
     """Every version of every event that was believed at some moment up to `until`: what a row of days needs that were issued by then.
 
     versions: of all that was read, also for single recipes: what outcomes are judged by. inputs: those of the common streams.
+    world_until: until when the world stream has been read.
     """
 
     until: datetime
     versions: Events
     inputs: Events
     coverage: pd.DataFrame
+    world_until: datetime | None
 
     def read_until(self, as_of: datetime) -> datetime | None:
         """As `Known.read_until` at that moment."""
-        world = self.coverage[self.coverage["stream"] == STREAMS[0].name]
-        return None if world.empty else min(world["span_end"].max().to_pydatetime(), as_of)
+        return None if self.world_until is None else min(self.world_until, as_of)
 
 
 def known_through(store: Store, until: datetime) -> KnownThrough:
@@ -64,7 +65,9 @@ def _known_through(store: Store, until: datetime, reading: tuple[int, int, int])
         versions = versions_of(catalogue.read_versions(connection, until))
         coverage = catalogue.read_coverage(connection)
     inside = in_streams(STREAMS, versions.latitude_deg, versions.longitude_deg, versions.magnitude)
-    return KnownThrough(until, versions, versions.take(inside), coverage)
+    world = coverage[coverage["stream"] == STREAMS[0].name]
+    world_until = None if world.empty else world["span_end"].max().to_pydatetime()
+    return KnownThrough(until, versions, versions.take(inside), coverage, world_until)
 
 
 def references_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray) -> np.ndarray:

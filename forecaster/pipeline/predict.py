@@ -200,15 +200,13 @@ def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, str |
 
 def counts(model: Any, inputs: Events, days: TargetDays, reference: np.ndarray) -> list[str | None]:
     """For each day, the expected number of target earthquakes and its 95 % range as JSON, from a model that counts; None from others."""
-    if not hasattr(model, "count_range"):
+    if not len(days) or not hasattr(model, "count_range"):
         return [None] * len(days)
+    drawn = [np.random.default_rng(int(start) // 1_000_000) for start in days.target_starts_us]
+    ranges = model.count_range(inputs, days, reference, drawn)
     expected = model.expected_count(inputs, days, reference)
-    told: list[str | None] = []
-    for j in range(len(days)):
-        rng = np.random.default_rng(int(days.target_starts_us[j]) // 1_000_000)
-        low, high = model.count_range(inputs, days.take(slice(j, j + 1)), reference[j : j + 1], rng)[0]
-        told.append(json.dumps({"expected_count": float(expected[j]), "count_low": int(low), "count_high": int(high)}))
-    return told
+    told = zip(expected.tolist(), ranges.tolist(), strict=True)
+    return [json.dumps({"expected_count": count, "count_low": int(low), "count_high": int(high)}) for count, (low, high) in told]
 
 
 def _official(store: Store, recipe: Recipe, window: TimeWindow) -> pd.DataFrame:
