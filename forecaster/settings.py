@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr = SecretStr("")
     webhook_allow_private: bool = Field(default=False, description="messages and heartbeat may go to this machine and private nets")
 
+    slack_webhook_url: SecretStr = Field(default=SecretStr(""), description="an incoming webhook of Slack")
+    apprise_urls: SecretStr = Field(default=SecretStr(""), description="apprise's addresses (Teams, Discord, ntfy ...), comma-separated")
+
     heartbeat_url: SecretStr = Field(default=SecretStr(""), description="asked for after each run (healthchecks.io and its like)")
     heartbeat_fail: bool = Field(default=False, description="a failed run asks for heartbeat_url/fail; else it stays silent")
     templates: Path | None = Field(default=None, description="folder of templates that replace the bundled ones of the same name")

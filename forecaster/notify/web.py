@@ -108,10 +108,15 @@ def expect_success(answer: Answer, address: WebAddress, now: datetime) -> int:
 
 
 @contextmanager
-def unlogged(*names: str) -> Iterator[None]:
-    """While inside, nothing is logged below these loggers: libraries that speak HTTP log the whole address, and it may hold a secret."""
+def unlogged(*names: str) -> Iterator[list[str]]:
+    """While inside, nothing is logged below these loggers: libraries that speak HTTP log the whole address, and it may hold a secret.
+
+    Yields what they would have logged; it may hold secrets and must not be passed on as it is.
+    """
+    kept: list[str] = []
 
     def silent(record: logging.LogRecord) -> bool:
+        kept.append(record.getMessage())
         return False
 
     known = [
@@ -120,7 +125,7 @@ def unlogged(*names: str) -> Iterator[None]:
     for logger in known:
         logger.addFilter(silent)
     try:
-        yield
+        yield kept
     finally:
         for logger in known:
             logger.removeFilter(silent)

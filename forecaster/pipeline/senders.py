@@ -7,14 +7,14 @@ from email.utils import parseaddr
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryRefused
-from forecaster.notify import email, webhook
+from forecaster.notify import apprise_channel, email, slack, webhook
 from forecaster.notify.addresses import recipient_label
 from forecaster.notify.outbox import Recipient, delivery_id
 from forecaster.reports.letters import Letter
 from forecaster.settings import Settings
 
-CHANNELS = ("email", "webhook")
-HOW_TO = "QUAKECAST_SMTP_HOST and QUAKECAST_MAIL_TO, or QUAKECAST_WEBHOOK_URL"
+CHANNELS = ("email", "webhook", "slack", "apprise")
+HOW_TO = "QUAKECAST_SMTP_HOST and QUAKECAST_MAIL_TO, or QUAKECAST_WEBHOOK_URL, QUAKECAST_SLACK_WEBHOOK_URL or QUAKECAST_APPRISE_URLS"
 
 
 def recipients(settings: Settings) -> list[Recipient]:
@@ -24,6 +24,10 @@ def recipients(settings: Settings) -> list[Recipient]:
         found += [Recipient("email", f"{_masked(to)} by {settings.smtp_host}", _address(to)) for to in settings.mail_to]
     if url := settings.webhook_url.get_secret_value():
         found.append(Recipient("webhook", recipient_label(url), settings.webhook_url))
+    if url := settings.slack_webhook_url.get_secret_value():
+        found.append(Recipient("slack", recipient_label(url), settings.slack_webhook_url))
+    for url in apprise_channel.split_addresses(settings.apprise_urls.get_secret_value()):
+        found.append(Recipient("apprise", apprise_channel.service_label(url), SecretStr(url)))
     return list({(to.channel, to.address.get_secret_value()): to for to in found}.values())
 
 
@@ -44,6 +48,10 @@ def send(letter: Letter, to: Recipient, settings: Settings, now: datetime, *, re
     elif to.channel == "webhook":
         hook = webhook.WebhookSettings(settings.webhook_url, settings.webhook_secret, settings.webhook_allow_private)
         webhook.send_webhook(letter.document(), delivery_id(letter.subject_id, to), hook, now)
+    elif to.channel == "slack":
+        slack.send_slack(letter.slack(repeat), slack.SlackSettings(to.address, settings.webhook_allow_private), now)
+    elif to.channel == "apprise":
+        apprise_channel.send_apprise(*letter.chat(repeat), to.address, allow_private=settings.webhook_allow_private)
     else:
         raise DeliveryRefused(f"there is no channel {to.channel!r}; there are {', '.join(CHANNELS)}")
 
@@ -54,8 +62,14 @@ def preview(letter: Letter, to: Recipient) -> str:
         said = letter.mail()
         pictures = sum(map(len, said.pictures.values()))
         return f"{said.subject!r}, text {_kb(said.text)}, HTML {_kb(said.html)}, pictures {pictures / 1000:.0f} kB"
+    if to.channel == "slack":
+        payload = letter.slack(False)
+        return f"{payload['text']!r}, {len(payload.get('blocks', []))} blocks"
+    if to.channel == "apprise":
+        title, text = letter.chat(False)
+        return f"{title!r}, text {_kb(text)}"
     document = letter.document()
-    return f"{document['version']}, {_kb(json.dumps(document, ensure_ascii=False))}"
+    return f"{document.get('version', 'a shape of your own')}, {_kb(json.dumps(document, ensure_ascii=False))}"
 
 
 def _kb(text: str) -> str:

@@ -1,14 +1,16 @@
 """A report or a short message in the shape of each channel: what is sent, ready to be handed over."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from forecaster.reports import export, mails
+from forecaster.reports import chat, export, mails, slack, templates
 from forecaster.reports.contract import ReportData
 from forecaster.reports.message import Message, message_document
+from forecaster.reports.render import environment
 from forecaster.settings import code_version
 
 MOST_PICTURE_BYTES = 600_000  # a mail of 1 MB with its pictures in base64 and the HTML
@@ -25,7 +27,11 @@ class MailText:
 
 
 class Letter(Protocol):
-    """What a channel asks of a report or message. `problems`: what was wrong with the user's templates; the built-in ones were used."""
+    """What the channels ask of a report or message.
+
+    `repeat`: it may have been sent before, and the receiver has no id to see that by: the text says so. `problems`: what was wrong with
+    the user's templates; the built-in ones were used.
+    """
 
     problems: list[str]
 
@@ -37,7 +43,14 @@ class Letter(Protocol):
 
     def mail(self) -> MailText: ...
 
-    def document(self) -> dict[str, Any]: ...
+    def document(self) -> dict[str, Any]:
+        """The webhook's body."""
+
+    def slack(self, repeat: bool) -> dict[str, Any]:
+        """The payload."""
+
+    def chat(self, repeat: bool) -> tuple[str, str]:
+        """Title and text."""
 
 
 @dataclass
@@ -70,7 +83,13 @@ class ReportLetter:
         return self._mail
 
     def document(self) -> dict[str, Any]:
-        return _checked(export.webhook_document(self.data, self.link))
+        return _document(export.webhook_document(self.data, self.link), self)
+
+    def slack(self, repeat: bool) -> dict[str, Any]:
+        return slack.render_slack(self.data, self.language, self.link, self.user_templates, self.problems, repeat=repeat)
+
+    def chat(self, repeat: bool) -> tuple[str, str]:
+        return chat.render_chat(self.data, self.language, self.link, self.user_templates, self.problems, repeat=repeat)
 
 
 @dataclass
@@ -94,9 +113,25 @@ class MessageLetter:
         return MailText(*mails.render_message(self.message, self.language, self.user_templates, self.problems))
 
     def document(self) -> dict[str, Any]:
-        return _checked(message_document(self.message, code_version()))
+        return _document(message_document(self.message, code_version()), self)
+
+    def slack(self, repeat: bool) -> dict[str, Any]:
+        return slack.render_slack_message(self.message, self.language, self.user_templates, self.problems, repeat=repeat)
+
+    def chat(self, repeat: bool) -> tuple[str, str]:
+        return chat.render_chat_message(self.message, self.language, self.user_templates, self.problems, repeat=repeat)
 
 
-def _checked(document: dict[str, Any]) -> dict[str, Any]:
+def _document(document: dict[str, Any], letter: "ReportLetter | MessageLetter") -> dict[str, Any]:
+    """The document, checked by its schema, in the shape of the webhook's template; a user's own may have any shape of a JSON object."""
     export.check_document("webhook.json", document)
-    return document
+    builtin = environment(letter.language, letter.user_templates)
+    text = templates.fill(builtin, "webhook.json.j2", {"document": document}, letter.user_templates, letter.problems, _json_object)
+    return _json_object(text)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("a webhook's body is a JSON object")
+    return found

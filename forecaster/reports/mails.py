@@ -9,12 +9,15 @@ from forecaster.reports import charts, templates
 from forecaster.reports.context import map_targets
 from forecaster.reports.contract import ReportData
 from forecaster.reports.message import Message
+from forecaster.reports.plain import for_messages, one_line, wrapped
 from forecaster.reports.render import coastlines, environment, told_in
 from forecaster.reports.texts import FALLBACK, speaker
 from forecaster.settings import code_version
 
 MAIL_ROWS = 40
 MOST_HTML_BYTES = 100_000  # mail programs cut off what is longer
+LONGEST_TITLE = 140
+LONGEST_LINE = 2000
 PICTURES = ("world-map", "japan-map")
 
 
@@ -30,7 +33,7 @@ def render_email(
 
     The rows with the highest ratios are listed, MAIL_ROWS at most, fewer where the HTML would be too long; of the others their number.
     """
-    context = told_in(data, language, user_templates) | {"report_url": report_url, "pictures": pictures}
+    context = told_in(for_messages(data), language, user_templates) | {"report_url": report_url, "pictures": pictures, "wrapped": wrapped}
     count = MAIL_ROWS
     while True:
         listed = {"listed": context["rows"][:count], "unlisted": len(context["rows"][count:])}
@@ -64,13 +67,19 @@ def message_context(message: Message, language: str) -> dict[str, Any]:
         "language": language,
         "kind": message.kind,
         "severity": message.severity,
-        "title": " ".join(message.title.split()),
-        "lines": message.lines,
+        "title": one_line(message.title, LONGEST_TITLE),
+        "lines": [_paragraph(line) for line in message.lines],
         "link": message.link,
         "created": f"{message.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "subject_id": message.subject_id,
         "version": code_version(),
+        "wrapped": wrapped,
     }
+
+
+def _paragraph(text: str) -> str:
+    """A paragraph may have several lines; nothing else in it is obeyed."""
+    return "\n".join(one_line(line, LONGEST_LINE) for line in text.splitlines())
 
 
 def _parts(

@@ -1,7 +1,7 @@
 """Templates of one's own: a file in the user's folder goes before the built-in one of the same name, unless it is broken."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,12 @@ logger = logging.getLogger(__name__)
 
 
 def fill(
-    builtin: Environment, name: str, context: Mapping[str, Any], user_folder: Path | None = None, problems: list[str] | None = None
+    builtin: Environment,
+    name: str,
+    context: Mapping[str, Any],
+    user_folder: Path | None = None,
+    problems: list[str] | None = None,
+    check: Callable[[str], object] | None = None,
 ) -> str:
     """The text of template `name`. A user's template that cannot be filled is reported, with file and line, and the built-in one is used.
 
@@ -19,11 +24,15 @@ def fill(
         builtin: environment of the built-in templates; the user's get its functions and rules.
         user_folder: where the user's templates lie; they may include and import built-in ones, and replace what those import.
         problems: what was reported is added here; it is logged as well.
+        check: raises ValueError where a text cannot be used, such as one that is no JSON.
     """
     if user_folder is not None and user_folder.is_dir():
         environment = builtin.overlay(loader=ChoiceLoader([FileSystemLoader(user_folder), builtin.loader]))  # type: ignore[list-item]
         try:
-            return environment.get_template(name).render(**context)
+            text = environment.get_template(name).render(**context)
+            if check is not None:
+                check(text)
+            return text
         except Exception as error:  # noqa: BLE001  whatever a user's template does
             problem = _problem(error, name, user_folder)
             if problem is not None:

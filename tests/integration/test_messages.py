@@ -13,7 +13,7 @@ from forecaster.errors import BadInput
 from forecaster.notify.email import message_id
 from forecaster.notify.outbox import Recipient, delivery_id
 from forecaster.pipeline.job import Job
-from forecaster.pipeline.messages import notify, resend
+from forecaster.pipeline.messages import notify
 from forecaster.pipeline.pages import write_report
 from forecaster.pipeline.predict import predict
 from forecaster.settings import load_settings

@@ -52,7 +52,10 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 @dataclass
 class SmtpServer:
-    """`answers` maps a recipient to its reply (550 ..., 451 ...); `data_answer` is the reply to DATA, after `silence_s`; `quit_answer` that to QUIT."""
+    """`answers` maps a recipient to its reply (550 ..., 451 ...).
+
+    `data_answer` is the reply to DATA, after `silence_s`; `quit_answer` that to QUIT.
+    """
 
     certificate_files: tuple[Path, Path] | None = None
     implicit_tls: bool = False

@@ -1,0 +1,59 @@
+"""Slack, over an incoming webhook: a JSON payload to an address that is itself the secret."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from forecaster.errors import DeliveryRefused
+from forecaster.notify import web
+
+logger = logging.getLogger(__name__)
+
+# What the webhook answers where it will never take a message again (api.slack.com, Sending messages using incoming webhooks)
+GONE = frozenset({"no_service", "no_service_id", "no_team", "team_disabled", "channel_is_archived", "channel_not_found", "invalid_token"})
+
+
+@dataclass(frozen=True)
+class SlackSettings:
+    """Where the message goes."""
+
+    slack_webhook_url: SecretStr
+    allow_private: bool = False
+    timeout_s: float = web.TIMEOUT_S
+
+
+def send_slack(payload: Mapping[str, Any], settings: SlackSettings, now: datetime) -> int:
+    """POST the payload; the status (200) is returned. Where Slack refuses its blocks, its text alone is sent: better plain than nothing.
+
+    An incoming webhook knows no idempotency key and returns no message id: a message that is sent again comes twice, and there are no
+    threads.
+
+    Raises:
+        DeliveryRefused: 404, 410 and other 4xx: the webhook, its channel or its team is gone, or the payload is none.
+        DeliveryFailed: 429 (with the wait that Slack asks for), 5xx, time-out, no connection.
+    """
+    address = web.WebAddress(settings.slack_webhook_url, "Slack", "slack_webhook_url", settings.allow_private, settings.timeout_s)
+    answer = _post(payload, address)
+    if answer.status == 400 and answer.text.startswith("invalid_blocks") and "blocks" in payload:
+        logger.error("%s refused the blocks of a message (%s); its text is sent alone", address.where, _code(answer))
+        answer = _post({name: value for name, value in payload.items() if name != "blocks"}, address)
+    if 400 <= answer.status < 500 and answer.status not in web.RETRYABLE:
+        todo = "make a new webhook and set slack_webhook_url" if _code(answer) in GONE else "check slack_webhook_url"
+        raise DeliveryRefused(f"{address.where} answered {answer.status} {_code(answer)}; {todo}")
+    return web.expect_success(answer, address, now)
+
+
+def _post(payload: Mapping[str, Any], address: web.WebAddress) -> web.Answer:
+    body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+    return web.request("POST", address, body, {"Content-Type": "application/json; charset=utf-8"})
+
+
+def _code(answer: web.Answer) -> str:
+    """Slack's error is one word; anything else is not repeated."""
+    word = answer.text.strip()
+    return word if word.replace("_", "").isalnum() and word.isascii() and len(word) < 60 else "(no reason that can be told)"

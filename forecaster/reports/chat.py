@@ -1,0 +1,69 @@
+"""Reports and short messages as a title and a short text, for every service that apprise knows (Teams, Discord, Telegram, ntfy ...)."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from forecaster.reports import templates
+from forecaster.reports.contract import ReportData
+from forecaster.reports.mails import message_context
+from forecaster.reports.message import Message
+from forecaster.reports.plain import for_messages
+from forecaster.reports.render import environment, told_in
+
+ROWS = 5
+MOST_TITLE = 140
+MOST_TEXT = 1900  # Discord takes 2000
+
+
+def render_chat(
+    data: ReportData,
+    language: str,
+    report_url: str | None = None,
+    user_templates: Path | None = None,
+    problems: list[str] | None = None,
+    *,
+    repeat: bool = False,
+) -> tuple[str, str]:
+    """(title, text) of the day's report: what the headline means, cautions, and the ROWS rows with the highest ratio."""
+    context = told_in(for_messages(data), language, user_templates)
+    context |= {"report_url": report_url, "repeat": repeat}
+    shorter = ({"listed": context["rows"][:count], "unlisted": len(context["rows"][count:])} for count in range(ROWS, -1, -1))
+    return _chat("email.subject.j2", "apprise.txt.j2", context, shorter, language, user_templates, problems)
+
+
+def render_chat_message(
+    message: Message, language: str, user_templates: Path | None = None, problems: list[str] | None = None, *, repeat: bool = False
+) -> tuple[str, str]:
+    """(title, text) of a short message."""
+    context = message_context(message, language) | {"repeat": repeat}
+    shorter = ({"lines": context["lines"][:count]} for count in range(len(context["lines"]), 0, -1))
+    return _chat("message.subject.j2", "apprise_message.txt.j2", context, shorter, language, user_templates, problems)
+
+
+def _chat(
+    subject: str,
+    body: str,
+    context: Mapping[str, Any],
+    shorter: Iterable[Mapping[str, Any]],
+    language: str,
+    user_templates: Path | None,
+    problems: list[str] | None,
+) -> tuple[str, str]:
+    """The first of the `shorter` and shorter texts that is short enough; the last one is cut."""
+    builtin, text = environment(language, user_templates), ""
+    title = _harmless(templates.fill(builtin, subject, context, user_templates, problems))
+    for listed in shorter:
+        text = _harmless(templates.fill(builtin, body, {**context, **listed}, user_templates, problems)).strip()
+        if len(text) <= MOST_TEXT:
+            break
+    return _cut(" ".join(title.split()), MOST_TITLE), _cut(text, MOST_TEXT)
+
+
+def _harmless(text: str) -> str:
+    """Without the sign that calls people: a place name must not ring everybody's telephone."""
+    return text.replace("@", "＠")
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
