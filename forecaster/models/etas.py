@@ -87,7 +87,8 @@ class EtasModel:
     ) -> np.ndarray:
         """int64 (n, 2): central interval of the number of targets in each window, from `runs` simulations of each.
 
-        rng: one for all days, in their order, or one for each day, so that a day's figures do not depend on the others. A reference that is NaN is an error of the caller (ValueError).
+        rng: one for all days, in their order, or one for each day, so that a day's figures do not depend on the others. A reference
+        that is NaN is an error of the caller (ValueError).
         """
         parents = parents_on(inputs, self.recipe, days)
         background, share = self._background(reference), detected_share(parents, days)

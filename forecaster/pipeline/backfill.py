@@ -48,6 +48,7 @@ __all__ = [
     "Mode",
     "backfill",
     "forecast_chunk",
+    "note",
     "only_backfill",
     "plan_backfill",
     "store_chunk",

@@ -163,17 +163,22 @@ def _said(
     asked = np.ones(len(days), dtype=bool) if allow_in_sample else ~in_sample
     if not asked.all():
         silent[speaker.kind] = f"{speaker.model_id} has seen some of these days and may forecast from {speaker.unseen_from} on"
-    if not asked.any():
-        return Said(speaker, probability, details, asked, in_sample)
+    spoke = np.zeros(len(days), dtype=bool)
+    lengths_us = days.target_ends_us - days.target_starts_us
     try:
-        probability[asked] = speaker.model.probability(known.inputs, days.take(asked), reference[asked])
-        spoke = asked & (probability > 0) & (probability < 1)
-        for wrong in np.flatnonzero(asked & ~spoke)[:1]:
-            silent[speaker.kind] = no_probability(speaker.model_id, float(probability[wrong]), days.local_days[wrong])
-        told = counts(speaker.model, known.inputs, days.take(spoke), reference[spoke])
+        for length_us in np.unique(lengths_us[asked]):  # apart where clocks change: some models take one length for all that they are given
+            part = asked & (lengths_us == length_us)
+            probability[part] = speaker.model.probability(known.inputs, days.take(part), reference[part])
+            good = part & (probability > 0) & (probability < 1)
+            for place, text in zip(
+                np.flatnonzero(good).tolist(), counts(speaker.model, known.inputs, days.take(good), reference[good]), strict=True
+            ):
+                details[place] = text
+            spoke |= good
     except ModelError as error:
         silent[speaker.kind] = str(error)
-        return Said(speaker, probability, details, np.zeros(len(days), dtype=bool), in_sample)
-    for place, text in zip(np.flatnonzero(spoke).tolist(), told, strict=True):
-        details[place] = text
+        spoke[:] = False
+    else:
+        for wrong in np.flatnonzero(asked & ~spoke)[:1]:
+            silent[speaker.kind] = no_probability(speaker.model_id, float(probability[wrong]), days.local_days[wrong])
     return Said(speaker, probability, details, spoke, in_sample)

@@ -1,0 +1,95 @@
+"""Backfills with real models on real earthquakes: the bundled snapshot, and a recipe below its magnitudes."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from forecaster.catalog.coverage import streams_for
+from forecaster.clock import Clock
+from forecaster.models import etas
+from forecaster.models.pooled import PooledModel
+from forecaster.models.pretrained import newest_before
+from forecaster.pipeline.backfill import BackfillOptions, forecast_chunk, plan_backfill, store_chunk
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.known import labelled_days, load_known
+from forecaster.pipeline.known_days import known_through, references_as_known
+from forecaster.pipeline.predict import predict
+from forecaster.store import champions
+from forecaster.timewindow import issue_time, to_us
+from tests.support import toy_models
+from tests.support.toys import cover, quake, table, write
+
+NOW = datetime(2019, 6, 1, tzinfo=UTC)
+FIRST, LAST = date(2019, 3, 8), date(2019, 3, 22)
+CHECKED = (date(2019, 3, 10), date(2019, 3, 22))
+OPTIONS = BackfillOptions(FIRST, LAST, "current-model")
+
+
+@pytest.fixture
+def job(snapshot_store, settings, recipes):
+    """Los Angeles, where clocks change on 2019-03-10, with ETAS as pooled over circles and the trees to 2014."""
+    recipe = recipes["los-angeles"]
+    for model in (etas.generic(recipe), PooledModel(recipe, newest_before("pooled", date(2018, 1, 1)))):
+        placed = toy_models.save(settings.models, recipe, model, data_as_of=datetime(2018, 1, 1, tzinfo=UTC))
+        row = {"model_id": placed.model_id, "recipe_id": recipe.id, "kind": model.kind, "recipe_hash": recipe.recipe_hash, "decision": ""}
+        row |= {"directory": f"{recipe.id}/{placed.model_id}", "data_as_of": datetime(2018, 1, 1, tzinfo=UTC), "details": {}}
+        with snapshot_store.transaction() as connection:
+            champions.add_model(connection, row | {"created_at": datetime(2018, 1, 1, tzinfo=UTC), "code_version": "0"})
+    return Job(settings, snapshot_store, [recipe], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
+
+
+def test_real_models_say_of_many_days_what_they_say_of_each(job):
+    (recipe,) = job.recipes
+    plan = plan_backfill(job.store, job.settings, job.recipes, OPTIONS, job.clock)
+    for step in plan.steps:
+        for chunk in step:
+            store_chunk(job, recipe, forecast_chunk(job.store, job.settings, recipe, chunk, OPTIONS), OPTIONS)
+    for day in CHECKED:
+        predict(job.store, [recipe], job.settings, job.clock, target_day=day)
+    rows = table(job.store, "forecast").sort_values(["target_start", "model_kind"])
+    daily = rows[rows["method"] == "daily"].reset_index(drop=True)
+    ours = rows[(rows["method"] == "current-model") & rows["target_start"].isin(daily["target_start"])].reset_index(drop=True)
+    assert len(ours) == len(daily) == 3 * len(CHECKED)
+    assert sorted((daily["target_end"] - daily["target_start"]).unique()) == [timedelta(hours=23), timedelta(hours=24)]
+    assert ours["reference_probability"].tolist() == daily["reference_probability"].tolist()
+    assert ours[["issue_time", "as_of", "published", "degraded"]].equals(daily[["issue_time", "as_of", "published", "degraded"]])
+    tolerance = np.where(ours["model_kind"] == "pooled", 1e-6, 1e-10)  # the trees' counts are float32, summed from each batch's first day
+    assert (np.abs(ours["probability"] / daily["probability"] - 1) <= tolerance).all()
+    for mine, theirs in zip(
+        ours.loc[ours["model_kind"] == "etas", "details"], daily.loc[daily["model_kind"] == "etas", "details"], strict=True
+    ):
+        assert mine[mine.index("count_low") :] == theirs[theirs.index("count_low") :], "a day's simulation is its own"
+        assert len(mine) > 40
+
+
+def test_the_usual_rate_of_a_recipe_below_the_common_magnitudes_is_of_its_own_stream(store, recipes):
+    """niigata asks for M3. Its events become known 0 to 400 days after their origin, some are revised below the threshold or withdrawn."""
+    recipe = recipes["niigata"]
+    rng = np.random.default_rng(3)
+    start, end = datetime(2015, 1, 1, tzinfo=UTC), datetime(2019, 1, 1, tzinfo=UTC)
+    place = (recipe.predict_center_lat, recipe.predict_center_lng)
+    rows, later = [], []
+    for number, day in enumerate(rng.choice(1461, 400).tolist()):
+        time = start + timedelta(days=day, hours=float(rng.uniform(0, 24)))
+        known = time + timedelta(days=float(rng.choice([0.1, 20.0, 90.0, 400.0])))
+        rows.append(quake(f"n{number}", time, 3.2, place=place, known=known))
+        told = {"known_at": known + timedelta(days=60), "observed_at": known + timedelta(days=60), "updated_at": known + timedelta(days=60)}
+        if number % 5 == 0:
+            later.append(rows[-1] | told | {"magnitude": 2.8})
+        elif number % 5 == 1:
+            later.append(rows[-1] | told | {"status": "deleted"})
+    write(store, *rows)
+    write(store, *later)
+    cover(store, end, start=start, streams=streams_for([recipe]))
+    days = [date(2017, 3, 1) + timedelta(days=97 * step) for step in range(6)]
+    issues = [issue_time(day, recipe.zone, recipe.issue_local_time) for day in days]
+    found = references_as_known(recipe, known_through(store, issues[-1]), np.array([to_us(issue) for issue in issues]))
+    expected = []
+    for issue in issues:
+        labelled = labelled_days(recipe, load_known(store, issue))
+        hits, count = int(labelled.happened.sum()), len(labelled.happened)
+        long_term = (hits + 0.5) / (count + 1)
+        expected.append((hits + 365.25 * long_term) / (count + 365.25))  # less than ten years of days: s = S, n = N
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert len(set(found)) == len(days)
