@@ -50,18 +50,24 @@ class Skill:
     source: Literal["record", "evaluation"]
 
 
-def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame) -> Rehearsal:
-    """The rule on these rows of `store.alerts.out_of_sample`. Whether the model has the rule's `min_gain` plays no part here."""
+def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetime | None = None) -> Rehearsal:
+    """The rule on these rows of `store.alerts.out_of_sample`, all of them in turn; rates are counted on the windows from `since` on.
+
+    Whether the model has the rule's `min_gain` plays no part here.
+    """
     forecasts = [said_in(row) for row in rows.to_dict("records")]
     decisions = walk(rule, recipe.zone, forecasts)
     came = [None if pd.isna(value) else bool(value) for value in rows["happened"]]
-    settled = np.array([value is not None for value in came], dtype=bool)
+    judged = np.array(
+        [value is not None and (since is None or said.target_start >= since) for said, value in zip(forecasts, came, strict=True)],
+        dtype=bool,
+    )
     local_days = np.array([local_day(said.target_start, recipe.zone) for said in forecasts], dtype="datetime64[D]")
     raised = np.array([decision.action == "raised" for decision in decisions], dtype=bool)
     stands = np.array([decision.stands for decision in decisions], dtype=bool)
     happened = np.array([value is True for value in came], dtype=bool)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
-    rates = alarm_rates(local_days[settled], raised[settled], stands[settled], happened[settled], rng)
+    rates = alarm_rates(local_days[judged], raised[judged], stands[judged], happened[judged], rng)
     return Rehearsal(tuple(map(RehearsedDay, forecasts, rows["method"], decisions, came)), rates)
 
 

@@ -1,7 +1,7 @@
 """Alerts, the forecasts they look at, and the evidence for how often they are false: the tables `alert` and `alert_correction`."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -48,19 +48,19 @@ def live_forecasts(connection: Connection, target_hashes: list[str], now: dateti
 
     Those of the daily job only, never of a backfill; with `replay`, replayed ones and no others.
     """
-    frame = connection.execute(
+    return _rows(
+        connection,
         "SELECT * FROM forecast WHERE published AND method = 'daily' AND issue_time <= $now AND target_end > $now "
         "AND target_hash IN (SELECT unnest($hashes)) AND CASE WHEN $replay THEN mode = 'replay' ELSE mode IN ('prospective', 'late') END "
         "QUALIFY row_number() OVER (PARTITION BY recipe_id, target_hash, target_start ORDER BY issue_time DESC, created_at DESC) = 1 "
         "ORDER BY recipe_id, target_start",
         {"hashes": target_hashes, "now": now, "replay": replay},
-    ).df()
-    return _plain_rows(frame)
+    )
 
 
 def forecast_named(connection: Connection, forecast_id: str) -> dict[str, Any]:
     """The forecast of this id, which an alert names; KeyError where there is none."""
-    rows = _plain_rows(connection.execute("SELECT * FROM forecast WHERE forecast_id = $id", {"id": forecast_id}).df())
+    rows = _rows(connection, "SELECT * FROM forecast WHERE forecast_id = $id", {"id": forecast_id})
     if not rows:
         raise KeyError(f"forecast {forecast_id} is not stored")
     return rows[0]
@@ -86,20 +86,19 @@ def out_of_sample(connection: Connection, recipe_id: str, target_hash: str, now:
 
 def read_alerts(connection: Connection, *, replay: bool) -> list[dict[str, Any]]:
     """Every alert, oldest first, of replays or of the live days; JSON is parsed, what is missing is None."""
-    frame = connection.execute(
-        "SELECT * FROM alert WHERE (mode = 'replay') = $replay ORDER BY raised_at, alert_id", {"replay": replay}
-    ).df()
-    return _plain_rows(frame)
+    return _rows(connection, "SELECT * FROM alert WHERE (mode = 'replay') = $replay ORDER BY raised_at, alert_id", {"replay": replay})
 
 
-def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(name): _value(name, value) for name, value in row.items()} for row in rows]
+def _rows(connection: Connection, sql: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The answer as dicts: times in UTC, JSON parsed, what is missing None."""
+    answer = connection.execute(sql, parameters or {})
+    names = [str(column[0]) for column in answer.description or ()]
+    return [{name: _value(name, value) for name, value in zip(names, row, strict=True)} for row in answer.fetchall()]
 
 
-def _value(name: object, value: Any) -> Any:
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime()
+def _value(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
     return json.loads(value) if name in JSON_COLUMNS and isinstance(value, str) else value
 
 
@@ -121,7 +120,8 @@ def told_windows(connection: Connection, alert: dict[str, Any]) -> list[dict[str
 
     target_start, target_end, probability, reference_probability of the newest daily issue, happened (None until it is settled).
     """
-    frame = connection.execute(
+    return _rows(
+        connection,
         "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, o.happened FROM forecast f "
         "LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start AND o.target_hash = f.target_hash "
         "AND o.status <> 'preliminary' WHERE f.published AND f.method = 'daily' AND f.recipe_id = $id AND f.target_hash = $hash "
@@ -133,8 +133,7 @@ def told_windows(connection: Connection, alert: dict[str, Any]) -> list[dict[str
             "first": alert["target_start"],
             "replay": alert["mode"] == "replay",
         },
-    ).df()
-    return _plain_rows(frame)
+    )
 
 
 def events_then_and_now(connection: Connection, then: datetime, now: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -160,12 +159,12 @@ def events_then_and_now(connection: Connection, then: datetime, now: datetime) -
 
 def last_ended_runs(connection: Connection) -> list[dict[str, Any]]:
     """Of each kind of run the one that ended last: run_id, kind, state, started_at, finished_at, and `problem`, its last one in words."""
-    frame = connection.execute(
+    return _rows(
+        connection,
         "SELECT run_id, kind, state, started_at, finished_at, details ->> '$.problems[#-1]' AS problem FROM run "
         "WHERE finished_at IS NOT NULL "
-        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1 ORDER BY kind"
-    ).df()
-    return _plain_rows(frame)
+        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1 ORDER BY kind",
+    )
 
 
 def is_running(connection: Connection, run_id: str) -> bool:
@@ -175,9 +174,9 @@ def is_running(connection: Connection, run_id: str) -> bool:
 
 def dead_letters(connection: Connection, since: datetime) -> list[dict[str, Any]]:
     """By channel: how many messages made since then were given up (`count`), and the last error."""
-    frame = connection.execute(
+    return _rows(
+        connection,
         "SELECT channel, count(*) AS count, arg_max(last_error, created_at) AS error FROM delivery "
         "WHERE state = 'dead' AND created_at >= $since GROUP BY channel ORDER BY channel",
         {"since": since},
-    ).df()
-    return _plain_rows(frame)
+    )

@@ -1,0 +1,107 @@
+"""`quakecast alerts`: what rules would have sent, what they sent, whether they could, and the step of the day by hand."""
+
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from forecaster.cli.common import example, json_option, open_job, recipe_options, tell
+from forecaster.errors import BadInput
+from forecaster.settings import Settings
+
+
+@click.group()
+def alerts() -> None:
+    """Try, check, list and raise alerts."""
+
+
+@alerts.command("test", epilog=example("quakecast alerts test --recipe tokyo-m45 --probability 0.2 --ratio 2 --years 5"))
+@recipe_options
+@click.option("--rule", "name", metavar="NAME", help="A rule of the recipe (default: all of them).")
+@click.option("--probability", type=float, help="Try this bound instead, which no recipe needs to have; with --ratio.")
+@click.option("--ratio", type=float, help="Times the usual rate.")
+@click.option("--probability-off", type=float, help="Below this the alert ends (default: --probability).")
+@click.option("--ratio-off", type=float, help="Below this the alert ends (default: --ratio).")
+@click.option("--cooldown-days", type=int, help="At most one alert in so many days.")
+@click.option("--years", type=click.FloatRange(min=0, min_open=True, max=100), default=5.0, show_default=True, help="Of stored forecasts.")
+@json_option
+@click.pass_obj
+def alerts_test(settings: Settings, recipes, everything, name, years, as_json, **bounds) -> None:
+    """What a rule would have sent over the last years, and how often it would have been false.
+
+    Counted on forecasts that their models had not seen: official ones, and those of `quakecast backfill --mode walk-forward`. Nothing is
+    sent, stored or switched on.
+    """
+    from forecaster.pipeline.alerts_rehearsal import chosen_rules, rehearse_rules
+
+    inline = _inline(name, bounds)
+    job = open_job(settings, recipes)
+    documents = rehearse_rules(job, chosen_rules(job.recipes, name, inline), years)
+    tell(as_json, {"rules": documents}, "\n\n".join(row["text"] for row in documents))
+
+
+@alerts.command("check", epilog=example("quakecast alerts check"))
+@recipe_options
+@json_option
+@click.pass_obj
+def alerts_check(settings: Settings, recipes, everything, as_json) -> None:
+    """Every rule that is switched on: its false alarms, and what would keep it from speaking."""
+    from forecaster.pipeline.alerts_rehearsal import check_rules
+
+    documents = check_rules(open_job(settings, recipes))
+    tell(as_json, {"rules": documents}, "\n".join(row["text"] for row in documents) or "no recipe has an alert rule (docs/ALERTS.md)")
+
+
+@alerts.command("list", epilog=example("quakecast alerts list --limit 5"))
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@json_option
+@click.pass_obj
+def alerts_list(settings: Settings, limit, as_json) -> None:
+    """The alerts that were raised, newest first."""
+    from forecaster.pipeline.alerts_rehearsal import list_alerts
+
+    rows = list_alerts(open_job(settings), limit)
+    lines = [f"{row['raised_at']:%Y-%m-%d %H:%M}Z  {row['state']:9}  {row['rule']:20}  {row['message']}" for row in rows]
+    tell(as_json, {"alerts": rows}, "\n".join(lines) or "no alert has been raised")
+
+
+@alerts.command("run", epilog=example("quakecast alerts run"))
+@recipe_options
+@json_option
+@click.pass_obj
+def alerts_run(settings: Settings, recipes, everything, as_json) -> None:
+    """Decide on every rule now and put what is to be told into the outbox, as the daily job does; `quakecast notify` sends it."""
+    from forecaster.pipeline.alerts import raise_alerts
+    from forecaster.pipeline.job import publish_copy
+
+    job = open_job(settings, recipes)
+    result = raise_alerts(job)
+    publish_copy(job)
+    counts = ", ".join(f"{len(getattr(result, name))} {name}" for name in ("raised", "held", "cleared", "withdrawn", "corrected"))
+    operations = f"operation: {len(result.operations_raised)} told, {len(result.operations_mended)} mended"
+    silent = [f"{rule} was not raised: {reason}" for rule, reason in result.suppressed.items()]
+    tell(as_json, vars(result), "\n".join([f"{counts}; {operations}; {len(result.messages)} messages in the outbox", *silent]))
+
+
+def _inline(name: str | None, bounds: dict[str, Any]) -> Any:
+    """The rule that the options make, None where there is none of them."""
+    from forecaster.recipe import AlertRule
+
+    given = {key: value for key, value in bounds.items() if value is not None}
+    if not given:
+        return None
+    if name is not None:
+        raise BadInput("--rule names a rule of the recipe, --probability and --ratio make a new one: give one or the other")
+    if missing := {"probability", "ratio"} - set(given):
+        raise BadInput(f"--{sorted(missing)[0]} is missing: a rule has a bound of the probability and one of its ratio to the usual rate")
+    try:
+        return AlertRule.model_validate({"name": "tried", **given})
+    except ValidationError as error:
+        problems = [
+            f"--{'-'.join(map(str, item['loc'])).replace('_', '-')} {item['input']!r}: {item['msg']}" if item["loc"] else item["msg"]
+            for item in error.errors()
+        ]
+        raise BadInput("\n".join(problem.replace("Value error, ", "") for problem in problems)) from None
+
+
+COMMANDS = (alerts,)
