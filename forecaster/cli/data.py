@@ -7,20 +7,28 @@ import click
 
 from forecaster.cli import common
 from forecaster.cli.common import PARTIAL, example, json_option, open_job, recipe_options, tell
+from forecaster.errors import BadInput
 from forecaster.settings import Settings
 
 
-@click.command(epilog=example("quakecast export --out public"))
+@click.command(epilog=example("quakecast export --out public\n  quakecast export --parquet /mnt/shared/quakecast"))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to (default: HOME/out).")
+@click.option("--parquet", type=click.Path(path_type=Path), help="Folder for all tables of the published copy as Parquet, for workers.")
 @recipe_options
 @click.pass_obj
-def export(settings: Settings, out, recipes, everything) -> None:
-    """Write the map UI's JSON files: predictions, summary, validations, details."""
-    from forecaster.pipeline.export import export as step
+def export(settings: Settings, out, parquet, recipes, everything) -> None:
+    """Write the map UI's JSON files: predictions, summary, validations, details; or, with --parquet, all tables for workers to read."""
+    if parquet is not None:
+        from forecaster.store.parquet import export_tables
+        from forecaster.store.source import PublishedCopy
 
-    job = open_job(settings, recipes)
-    for path in step(job, out or settings.output):
-        click.echo(path)
+        made = export_tables(PublishedCopy(settings.published), parquet)
+        click.echo(f"{made.folder / made.version}: {len(made.tables)} tables, {sum(made.tables.values())} rows")
+    if parquet is None or out is not None:
+        from forecaster.pipeline.export import export as step
+
+        for path in step(open_job(settings, recipes), out or settings.output):
+            click.echo(path)
 
 
 @click.command(epilog=example("quakecast serve --port 8000"))
@@ -39,16 +47,32 @@ def serve(settings: Settings, host, port) -> None:
             click.echo("ended")
 
 
-@click.command(epilog=example('quakecast sql "SELECT count(*) FROM event WHERE magnitude >= 7"'))
-@click.argument("statement")
+@click.command(epilog=example('quakecast sql "SELECT * FROM v_skill"\n  quakecast sql --describe\n  quakecast sql --describe v_skill'))
+@click.argument("statement", required=False)
+@click.option("--describe", is_flag=True, help="List views and tables, or the columns of the one that is named, and what they mean.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: all rows, all of every value.")
 @json_option
 @click.pass_obj
-def sql(settings: Settings, statement, as_json) -> None:
-    """Ask the published copy of the database; also while a run writes."""
-    from forecaster.store.database import query
+def sql(settings: Settings, statement, describe, as_csv, as_json) -> None:
+    """Ask the published copy of the database; also while a run writes. Times are UTC. See docs/QUERIES.md."""
+    from forecaster.cli import answers
 
-    frame = query(settings.published, statement)
-    click.echo(frame.to_json(orient="records", date_format="iso") if as_json else frame.to_string(index=False))
+    if not describe and statement is None:
+        raise BadInput('no query; write one such as "SELECT * FROM v_skill", or --describe to see what there is')
+    answer = answers.describe(settings.published, statement) if describe else answers.ask(settings.published, statement)
+    width = answers.terminal_width(sys.stdout)
+    left_out = 0
+    if as_json:
+        text = answers.json_text(answer)
+    elif as_csv:
+        text = answers.csv_text(answer).rstrip("\n")
+    elif describe:
+        text = answers.listing_text(answer, width)
+    else:
+        text, left_out = answers.table_text(answer, width)
+    click.echo(text)
+    if left_out:
+        click.echo(f"... {left_out:,} more rows: --csv prints all of them, LIMIT asks for fewer", err=True)
 
 
 @click.command(epilog=example("quakecast status --json"))

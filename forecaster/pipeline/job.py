@@ -16,6 +16,7 @@ from forecaster.store import ledger
 from forecaster.store.database import Store, open_store
 from forecaster.store.publish import publish
 from forecaster.store.source import open_source
+from forecaster.store.targets import note_targets
 
 
 @dataclass(frozen=True)
@@ -76,5 +77,7 @@ def finish_run(job: Job, state: str, details: dict) -> None:
 
 
 def publish_copy(job: Job) -> None:
-    """Put a copy of the database where people read it."""
+    """Put a copy of the database where people read it, with what the job's recipes ask."""
+    with job.store.transaction() as connection:
+        note_targets(connection, job.recipes)
     publish(job.store, job.settings.published)

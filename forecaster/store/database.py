@@ -187,7 +187,7 @@ def _asked(path: Path, sql: str, parameters: list | None) -> Iterator["Connectio
     except duckdb.Error as error:
         names = isinstance(error, (duckdb.CatalogException, duckdb.BinderException))
         hint = "; `quakecast sql --describe` lists what there is" if names else ""
-        raise BadInput(f"the query failed: {one_line(str(error).split('LINE 1:')[0]).strip()}{hint}") from None
+        raise BadInput(f"the query failed: {one_line(str(error).split('LINE 1:')[0]).strip(' .')}{hint}") from None
     finally:
         connection.close()
 
