@@ -111,19 +111,4 @@ def report(settings: Settings, language, as_json) -> None:
     tell(as_json, {"report_id": written.report_id, "pages": [str(page) for page in written.pages]}, "\n".join(map(str, written.pages)))
 
 
-@click.command(epilog=example("quakecast notify --dry-run"))
-@click.option("--dry-run", is_flag=True, help="Show what would be sent.")
-@json_option
-@click.pass_obj
-def notify(settings: Settings, dry_run, as_json) -> None:
-    """Send the newest report to every channel that is set up; each message once."""
-    from forecaster.pipeline import messages
-
-    job = open_job(settings)
-    result = messages.notify(job, dry_run=dry_run)
-    tell(as_json, {"deliveries": result.rows}, result.text)
-    if result.failed:
-        sys.exit(PARTIAL)
-
-
-COMMANDS = (pull, predict, verify, report, notify)
+COMMANDS = (pull, predict, verify, report)

@@ -53,7 +53,7 @@ def enqueue(job: Job, messages: Iterable[Message], connection: Connection | None
     Raises:
         BadInput: a channel that does not exist, with the message's title.
     """
-    told = list(messages)
+    told = list({message.subject_id: message for message in reversed(list(messages))}.values())[::-1]
     for message in told:
         if unknown := set(message.channels or ()) - set(CHANNELS):
             raise BadInput(f"message {message.title!r}: there is no channel {sorted(unknown)[0]!r}; there are {', '.join(CHANNELS)}")
@@ -131,9 +131,9 @@ def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_r
     """The open rows as they are to be: those that are stored, closed where nobody needs them any more, and new ones."""
     newest = deliveries.newest_report(connection)
     rows = {row.delivery_id: row for row in _deliveries(deliveries.open_rows(connection))}
-    if with_report and newest is None and not rows:
-        raise BadInput("there is no report to send yet; write one with `quakecast report`")
     subjects = [row.subject_id for row in rows.values()] + deliveries.recent_message_ids(connection, now - LATE_RECIPIENTS)
+    if with_report and newest is None and not subjects:
+        raise BadInput("there is no report to send yet; write one with `quakecast report`")
     messages = {row["subject_id"]: _message(row) for row in deliveries.messages(connection, subjects)}
     planned = [row for message in messages.values() for row in _plan_message(connection, message, to, now)]
     if with_report and newest is not None and now - newest["created_at"] <= TOO_OLD:
@@ -141,8 +141,8 @@ def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_r
     known = {row.delivery_id: row for row in _deliveries(deliveries.of_subjects(connection, [row.subject_id for row in planned]))}
     for row in planned:
         before = known.get(row.delivery_id, row)
-        if before.state == "closed":  # its recipient was gone for a while
-            before = replace(before, state="pending", next_try_at=row.next_try_at)
+        if before.state == "closed" and not _no_need(row, to, newest, messages.get(row.subject_id), now):
+            before = replace(before, state="pending", next_try_at=row.next_try_at)  # its recipient was gone for a while
         if before.state in outbox.OPEN_STATES:
             rows[row.delivery_id] = before
     kept = []

@@ -1,17 +1,22 @@
 """A report or a short message in the shape of each channel: what is sent, ready to be handed over."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from forecaster.errors import BadInput
 from forecaster.reports import chat, export, mails, slack, templates
 from forecaster.reports.contract import ReportData
 from forecaster.reports.message import Message, message_document
 from forecaster.reports.render import environment
+from forecaster.reports.texts import FALLBACK, languages, read_texts
 from forecaster.settings import code_version
+
+logger = logging.getLogger(__name__)
 
 MOST_PICTURE_BYTES = 600_000  # a mail of 1 MB with its pictures in base64 and the HTML
 
@@ -63,6 +68,9 @@ class ReportLetter:
     user_templates: Path | None = None
     problems: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.language, self.user_templates = _usable(self.language, self.user_templates, self.problems)
+
     @property
     def subject_id(self) -> str:
         return self.data.report_id
@@ -101,6 +109,9 @@ class MessageLetter:
     user_templates: Path | None = None
     problems: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.language, self.user_templates = _usable(self.language, self.user_templates, self.problems)
+
     @property
     def subject_id(self) -> str:
         return self.message.subject_id
@@ -120,6 +131,17 @@ class MessageLetter:
 
     def chat(self, repeat: bool) -> tuple[str, str]:
         return chat.render_chat_message(self.message, self.language, self.user_templates, self.problems, repeat=repeat)
+
+
+def _usable(language: str, user_templates: Path | None, problems: list[str]) -> tuple[str, Path | None]:
+    """Language and folder as they are; where the folder's texts cannot be read, that is told and the folder is left aside."""
+    try:
+        read_texts(language, user_templates)
+    except BadInput as error:
+        problems.append(f"{error}; none of the templates in {user_templates} is used")
+        logger.warning(problems[-1])
+        return (language if language in languages() else FALLBACK), None
+    return language, user_templates
 
 
 def _document(document: dict[str, Any], letter: "ReportLetter | MessageLetter") -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""A process that is killed between sending a message and noting that it was sent: a real process, and real servers that kill it."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forecaster.clock import Clock
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.messages import Message, enqueue, notify
+from forecaster.settings import load_settings
+from tests.support.slack_server import SlackServer
+from tests.support.smtp_server import SmtpServer
+from tests.support.toys import table
+from tests.support.web_server import Asked, Reply, WebServer
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
+CHILD = """
+import json, sys
+from datetime import datetime
+from forecaster.clock import Clock
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.messages import notify
+from forecaster.settings import load_settings
+from forecaster.store.database import open_store
+settings = load_settings(**json.loads(sys.argv[1]))
+moment = datetime.fromisoformat(sys.argv[2])
+notify(Job(settings, open_store(settings.database), [], Clock(lambda: moment, simulated=False), "run"))
+"""
+
+
+@dataclass
+class Killer:
+    """Kills the process that sends, once; from then on it lets live."""
+
+    child: list[subprocess.Popen] = field(default_factory=list)
+
+    def strike(self) -> None:
+        if self.child:
+            child = self.child.pop()
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait(20)
+
+
+class KillingHook(WebServer):
+    killer: Killer
+
+    def judge(self, asked: Asked) -> Reply:
+        self.killer.strike()
+        return 204
+
+
+class KillingSlack(SlackServer):
+    killer: Killer
+
+    def judge(self, asked: Asked) -> Reply:
+        reply = super().judge(asked)
+        self.killer.strike()
+        return reply
+
+
+class KillingSmtp(SmtpServer):
+    killer: Killer
+
+    async def handle_DATA(self, *arguments: Any) -> str:
+        answer = await super().handle_DATA(*arguments)
+        self.killer.strike()
+        return answer
+
+
+@pytest.mark.parametrize("channel", ["email", "webhook", "slack"])
+def test_it_is_sent_again_when_the_claim_has_lapsed_under_the_same_id_or_with_a_word(channel: str, store, settings) -> None:
+    """At least once, and never silently twice: by the Message-ID, the webhook-id, or (Slack has none) by what the message says."""
+    now, killer = datetime.now(UTC).replace(microsecond=0), Killer()
+    with KillingHook() as hook, KillingSlack() as slack, KillingSmtp() as smtp:
+        hook.killer = slack.killer = smtp.killer = killer
+        told: dict[str, Any] = {
+            "home": str(settings.home),
+            "smtp_host": "127.0.0.1",
+            "smtp_port": smtp.port,
+            "smtp_security": "none",
+            "mail_to": "a@example.org",
+            "webhook_url": f"http://127.0.0.1:{hook.port}/hook",
+            "webhook_secret": SECRET,
+            "webhook_allow_private": True,
+            "slack_webhook_url": slack.url,
+        }
+
+        def job(moment: datetime) -> Job:
+            return Job(load_settings(**told), store, [], Clock(lambda: moment, simulated=False), "run")
+
+        enqueue(job(now), [Message("alert-1", "alert", "title", ("line",), now, channels=(channel,))])
+        child = subprocess.Popen([sys.executable, "-c", CHILD, json.dumps(told), now.isoformat()], cwd=ROOT)
+        killer.child.append(child)
+        assert child.wait(60) == -signal.SIGKILL
+        row = table(store, "delivery").iloc[0]
+        assert (row["state"], row["attempts"]) == ("sending", 1)
+        assert notify(job(now + timedelta(minutes=9))).rows == []  # the claim of the dead still stands
+        assert [done["state"] for done in notify(job(now + timedelta(minutes=10))).rows] == ["sent"]
+        assert notify(job(now + timedelta(hours=2))).rows == []
+    assert table(store, "delivery").iloc[0]["attempts"] == 2
+    if channel == "email":
+        first, again = smtp.messages
+        assert first["Message-ID"] == again["Message-ID"]
+    elif channel == "webhook":
+        first_asked, again_asked = hook.asked
+        assert first_asked.headers["webhook-id"] == again_asked.headers["webhook-id"] and first_asked.body == again_asked.body
+    else:
+        said = [json.dumps(payload) for payload in slack.posted]
+        assert ["may be a repeat" in text for text in said] == [False, True]

@@ -1,0 +1,109 @@
+"""Templates of one's own: they go first, and where they are broken the built-in one is used and file and line are told."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from forecaster.pipeline.operations import tell_operator
+from forecaster.reports.letters import MessageLetter, ReportLetter
+from forecaster.reports.message import Message
+from forecaster.settings import load_settings
+from tests.support.sample_report import sample_report
+from tests.support.smtp_server import SmtpServer
+
+NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
+MESSAGE = Message("m", "alert", "Niigata: 21 %", ("line",), NOW)
+
+
+def letter(folder: Path) -> MessageLetter:
+    return MessageLetter(MESSAGE, "en", folder)
+
+
+def test_a_user_s_template_goes_first_with_the_same_words_and_escaping(tmp_path: Path) -> None:
+    (tmp_path / "message.html.j2").write_text('{% extends "_mail.html.j2" %}{% block sheet %}<b>{{ title }} {{ "<i>" }}</b>{% endblock %}')
+    (tmp_path / "message.subject.j2").write_text("{{ t('message.kind_' ~ kind) }}!")
+    mine = letter(tmp_path)
+    said = mine.mail()
+    assert said.subject == "Alert by a rule!" and "<b>Niigata: 21 % &lt;i&gt;</b>" in said.html
+    assert said.text == letter(Path("nowhere")).mail().text and mine.problems == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("a\nb {{ title", 2, "TemplateSyntaxError"),
+        ("a\n\n{{ titel }}", 3, "'titel' is undefined"),
+        ("{{ title.x.y }}", 1, "UndefinedError"),
+        ("a\n{{ 1 / 0 }}", 2, "division by zero"),
+        ('a\n{% include "nothing.j2" %}', 2, "nothing.j2"),
+        ("a\n{{ t('no.such.text') }}", 2, "no.such.text"),
+        ("\n{% for x in range(3) %}{{ x }}{% endfr %}", 2, "endfr"),
+    ],
+)
+def test_a_broken_one_is_told_with_file_and_line_and_the_built_in_one_is_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, line: int, said: str
+) -> None:
+    file = tmp_path / "message.txt.j2"
+    file.write_text(text)
+    broken = letter(tmp_path)
+    assert broken.mail().text == letter(Path("nowhere")).mail().text
+    (problem,) = broken.problems
+    assert problem.startswith(f"template {file}, line {line}: ") and said in problem and "\n" not in problem
+    assert problem.endswith("the built-in message.txt.j2 is used, mend or remove yours") and problem in caplog.text
+
+
+def test_a_broken_part_that_a_built_in_template_takes_in_is_told_too(tmp_path: Path) -> None:
+    (tmp_path / "_mail.html.j2").write_text("<html>\n{{ nothing }}\n{% block sheet %}{% endblock %}")
+    broken = letter(tmp_path)
+    assert broken.mail().html == letter(Path("nowhere")).mail().html
+    assert f"template {tmp_path / '_mail.html.j2'}, line 2: 'nothing' is undefined" in broken.problems[0]
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "message.txt.j2").write_bytes(b"\xff\xfe\x00")
+    broken = letter(tmp_path)
+    assert "line" in broken.mail().text and f"template {tmp_path / 'message.txt.j2'}: " in broken.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("slack.json.j2", '{"text": "a",}', "JSONDecodeError"),
+        (
+            "slack.json.j2",
+            '{"text": "a", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": ""}}]}',
+            "Slack takes 1 to 3000",
+        ),
+        ("webhook.json.j2", "[1]", "a JSON object"),
+        ("webhook.json.j2", "{{ document }}", "JSONDecodeError"),
+    ],
+)
+def test_what_the_channel_would_not_take_gives_way_to_the_built_in_one(tmp_path: Path, name: str, text: str, said: str) -> None:
+    (tmp_path / name).write_text(text)
+    mine, built_in = (ReportLetter(sample_report(), "en", None, folder) for folder in (tmp_path, None))
+    assert (mine.slack(False), mine.document()) == (built_in.slack(False), built_in.document())
+    assert said in mine.problems[0] and str(tmp_path / name) in mine.problems[0]
+
+
+def test_a_webhook_may_have_any_shape_of_one_s_own(tmp_path: Path) -> None:
+    (tmp_path / "webhook.json.j2").write_text('{"summary": {{ document.title | tojson }}, "n": 1}')
+    assert letter(tmp_path).document() == {"summary": "Niigata: 21 %", "n": 1}
+
+
+def test_every_template_of_a_report_mail_may_be_replaced(tmp_path: Path) -> None:
+    for part in ("subject", "txt", "html"):
+        (tmp_path / f"email.{part}.j2").write_text(f"mine {part} {{{{ rows | length }}}}")
+    said = ReportLetter(sample_report(), "en", None, tmp_path).mail()
+    assert (said.subject, said.text) == ("mine subject 21", "mine txt 21\n") and "mine html 21" in said.html
+
+
+def test_the_operator_is_told_even_where_templates_and_texts_are_broken(tmp_path: Path, caplog) -> None:
+    (tmp_path / "message.txt.j2").write_text("{{")
+    (tmp_path / "i18n").mkdir()
+    (tmp_path / "i18n" / "en.toml").write_text("not toml")
+    with SmtpServer() as smtp, caplog.at_level(logging.WARNING):
+        mail = {"smtp_host": "127.0.0.1", "smtp_port": smtp.port, "smtp_security": "none", "mail_to": "a@example.org"}
+        assert tell_operator(load_settings(**mail, templates=tmp_path), "run failed", "why", "k", NOW) == []
+    assert len(smtp.messages) == 1 and "none of the templates in" in caplog.text
