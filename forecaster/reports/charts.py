@@ -1,7 +1,8 @@
 """Inline SVG: the world map, the Japan inset and the small strips of the tables. Values in, text out; nothing is read or drawn elsewhere.
 
 Every shape carries its light-mode colours as attributes (so the picture stands alone and becomes a PNG) and a class that a page's
-style may override (dark mode). Ratio to usual is told three times: by one hue from pale to dark, by the width of the edge and in figures.
+style may override (dark mode). Ratio to usual is told four times: by one hue from pale to dark, by hatching, by the width of the edge
+and in figures.
 """
 
 import json
@@ -12,6 +13,7 @@ from html import escape
 from importlib import resources
 
 from forecaster.reports.contract import DayOutcome, RecentEvent
+from forecaster.reports.shapes import EDGE, HATCHES, PAPER, hatch_patterns, path_data
 from forecaster.reports.words import known_probability
 
 Polyline = Sequence[Sequence[float]]  # [[lon, lat], ...] in degrees
@@ -20,7 +22,7 @@ Projection = Callable[[float, float], tuple[float, float]]  # (lon, lat) in degr
 EARTH_RADIUS_KM = 6371.0088
 FILLS = ("#e8ebf7", "#c5cdeb", "#93a1da", "#5a6bc0", "#2c378f")
 EDGE_WIDTHS = (0.8, 1.0, 1.4, 1.9, 2.5)
-INK, LAND, SEA, COAST, EDGE, PAPER = "#1c2333", "#e3e0d8", "#f4f6f8", "#a8a496", "#2c378f", "#ffffff"
+INK, LAND, SEA, COAST = "#1c2333", "#e3e0d8", "#f4f6f8", "#a8a496"
 MOST_EVENTS = 400
 NAMED_MAGNITUDE = 6.5  # from here on an earthquake's magnitude is written beside it
 COARSENESS = 1.3  # pixels between neighbouring points of a coast
@@ -95,16 +97,16 @@ def world_map(
     rim += [project(WORLD_MIDDLE_LON + 180, lat) for lat in range(80, -81, -4)]
     west, south, east, north = JAPAN_BOX
     corners = [project(lon, lat) for lon, lat in ((west, south), (east, south), (east, north), (west, north))]
-    box = f'<path class="inset-box" d="{_path(corners, True)}" fill="none" stroke="{INK}" stroke-width="1"/>'
+    box = f'<path class="inset-box" d="{path_data(corners, True)}" fill="none" stroke="{INK}" stroke-width="1"/>'
     label_at = ((corners[2][0] + corners[3][0]) / 2, corners[3][1] - 5)
     box += _text(label_at, inset_label, font_size, "middle")
     edge = WORLD_MIDDLE_LON - 180
     turned = [[(lon + turn, lat) for lon, lat in line] for line in coastlines for turn in (0, 360)]
     turned = [line for line in turned if any(edge <= lon <= edge + 360 for lon, _ in line) and max(lat for _, lat in line) > -62]
     outside = [target for target in targets if not _in_japan(target)]
-    body = _layers(targets, outside, events, turned, project, near, width, font_size)
-    frame = f'<path class="sea" d="{_path(rim, True)}" fill="{SEA}" stroke="{COAST}" stroke-width="0.6"/>'
-    clip = f'<clipPath id="clip-world"><path d="{_path(rim, True)}"/></clipPath>'
+    body = _layers(targets, outside, events, turned, project, near, width, font_size, "world")
+    frame = f'<path class="sea" d="{path_data(rim, True)}" fill="{SEA}" stroke="{COAST}" stroke-width="0.6"/>'
+    clip = f'<clipPath id="clip-world"><path d="{path_data(rim, True)}"/></clipPath>'
     return _svg(width, height, "world", title, clip, frame, body, box)
 
 
@@ -122,7 +124,9 @@ def japan_map(
 
     here = [target for target in targets if _in_japan(target)]
     inside = [event for event in events if west <= event.longitude_deg <= east and south <= event.latitude_deg <= north]
-    body = _layers(here, here, inside, [line for line in coastlines if _touches(line)], project, lambda lon: lon, JAPAN_WIDTH, font_size)
+    body = _layers(
+        here, here, inside, [line for line in coastlines if _touches(line)], project, lambda lon: lon, JAPAN_WIDTH, font_size, "japan"
+    )
     rectangle = f'width="{JAPAN_WIDTH:.0f}" height="{height:.0f}"'
     frame = f'<rect class="sea" {rectangle} fill="{SEA}"/>'
     return _svg(JAPAN_WIDTH, height, "japan", title, f'<clipPath id="clip-japan"><rect {rectangle}/></clipPath>', frame, body, "")
@@ -149,18 +153,17 @@ def outcome_strip(outcomes: Sequence[DayOutcome], title: str) -> str:
     """One bar a day, oldest first, as high as the square root of its probability; a dot where it happened, a ring where not yet known."""
     days = outcomes[-90:]
     step, height = (8.0, 28.0) if len(days) <= 20 else (4.0, 28.0)
-    shapes = []
+    bars, shapes = [], []
     for index, outcome in enumerate(days):
         x = 2 + index * step
         tall = 1 + 16 * math.sqrt(known_probability(outcome.probability) or 0.0)
-        shapes.append(
-            f'<rect class="day" x="{x:.1f}" y="{height - 2 - tall:.1f}" width="{step - 1.5:.1f}" height="{tall:.1f}" fill="{FILLS[2]}"/>'
-        )
+        bars.append(f"M{x:.0f} {height - 2:.0f}v-{tall:.1f}h{step - 1.5:.1f}v{tall:.1f}Z")
         middle = x + (step - 1.5) / 2
         if outcome.happened:
             shapes.append(f'<circle class="hit" cx="{middle:.1f}" cy="5" r="{min(3, step / 2):.1f}" fill="{INK}"/>')
         elif outcome.happened is None:
             shapes.append(f'<circle class="open" cx="{middle:.1f}" cy="5" r="{min(2.4, step / 2):.1f}" fill="none" stroke="{INK}"/>')
+    shapes.insert(0, f'<path class="days" d="{"".join(bars)}" fill="{FILLS[2]}"/>')
     width = 4 + step * max(len(days), 1)
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     return f'<svg class="strip" {size} role="img" aria-label="{escape(title)}">{"".join(shapes)}</svg>'
@@ -189,28 +192,19 @@ def _touches(line: Polyline) -> bool:
     return min(lons) <= east and max(lons) >= west and min(lats) <= north and max(lats) >= south
 
 
-def _path(points: Sequence[tuple[float, float]], closed: bool, apart: float = 0.1) -> str:
-    """SVG path data with one decimal. Points nearer than `apart` pixels to the one before are dropped; nothing is left of a mere speck."""
-    kept: list[tuple[float, float]] = []
-    for x, y in points:
-        if not kept or abs(x - kept[-1][0]) + abs(y - kept[-1][1]) >= apart:
-            kept.append((x, y))
-    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in kept) + ("Z" if closed else "") if len(kept) > 1 + closed else ""
-
-
-def _land_and_coast(coastlines: Iterable[Polyline], project: Projection) -> tuple[str, str]:
+def land_and_coast(coastlines: Iterable[Polyline], project: Projection) -> tuple[str, str]:
     """(path to fill, path to stroke). Where land was cut at the date line it is filled across, but no coast is drawn there."""
     land, coast = [], []
     for line in coastlines:
         points = [project(point[0], point[1]) for point in line]
         if len(line) > 2 and tuple(line[0]) == tuple(line[-1]):
-            land.append(_path(points, True, COARSENESS))
+            land.append(path_data(points, True, COARSENESS))
         start = 0
         for index in range(1, len(line)):
             if line[index][0] == line[index - 1][0] and line[index][0] % 360 == 180:
-                coast.append(_path(points[start:index], False, COARSENESS))
+                coast.append(path_data(points[start:index], False, COARSENESS))
                 start = index
-        coast.append(_path(points[start:], False, COARSENESS))
+        coast.append(path_data(points[start:], False, COARSENESS))
     return "".join(land), "".join(coast)
 
 
@@ -223,9 +217,10 @@ def _layers(
     near: Callable[[float], float],
     width: float,
     font_size: float,
+    name: str,
 ) -> tuple[str, str]:
     """(what is clipped: land, circles, coast, events; what is not: the labels). The highest ratio is drawn last, on top."""
-    land, coast = _land_and_coast(coastlines, project)
+    land, coast = land_and_coast(coastlines, project)
     shapes = [f'<path class="land" d="{land}" fill="{LAND}" fill-rule="evenodd"/>']
     boxes: dict[int, tuple[float, float, float, float]] = {}
     for target in sorted(targets, key=lambda item: -1 if item.level is None else item.level):
@@ -235,7 +230,10 @@ def _layers(
         look = f'fill="{PAPER}" stroke="{EDGE}" stroke-width="1" stroke-dasharray="3 2" class="level-none"'
         if target.level is not None:
             look = f'fill="{FILLS[target.level]}" stroke="{EDGE}" stroke-width="{EDGE_WIDTHS[target.level]}" class="level-{target.level}"'
-        shapes.append(f'<path d="{_path(points, True)}" {look}><title>{escape(target.title)}</title></path>')
+        outline = path_data(points, True)
+        shapes.append(f'<path d="{outline}" {look}><title>{escape(target.title)}</title></path>')
+        if target.level in HATCHES:
+            shapes.append(f'<path class="hatch" d="{outline}" fill="url(#hatch-{name}-{target.level})"/>')
     shapes.append(f'<path class="coast" d="{coast}" fill="none" stroke="{COAST}" stroke-width="0.7"/>')
     for event in sorted(events, key=lambda item: -item.magnitude)[:MOST_EVENTS]:
         x, y = project(near(event.longitude_deg), event.latitude_deg)
@@ -247,7 +245,7 @@ def _layers(
     strong = [event for event in events if event.magnitude >= NAMED_MAGNITUDE]
     rings = [(*project(near(event.longitude_deg), event.latitude_deg), event_radius(event.magnitude)) for event in strong]
     magnitudes = [
-        _text((x, y - radius - 3), f"M{event.magnitude:.1f}", font_size - 1, "end" if x > width - 20 else "middle", True)
+        _plate(min(x, width - 18), y - radius - 3, f"M{event.magnitude:.1f}", font_size - 1)
         for event, (x, y, radius) in zip(strong, rings, strict=True)
     ]
     kept_free = [(x - radius - 12, y - radius - font_size - 2, x + radius + 12, y + radius) for x, y, radius in rings]
@@ -292,6 +290,13 @@ def _labels(
     return "".join(texts)
 
 
+def _plate(x: float, y: float, text: str, size: float) -> str:
+    """A strong word on a plate of its own, so that it is read on any ground."""
+    wide = 0.62 * size * len(text)
+    plate = f'x="{x - wide / 2:.1f}" y="{y - size:.1f}" width="{wide:.1f}" height="{size + 3:.1f}" rx="3"'
+    return f'<rect class="plate-back" {plate} fill="{SEA}" fill-opacity="0.86"/>{_text((x, y), text, size, "middle", True)}'
+
+
 def _overlap(one: tuple[float, float, float, float], two: tuple[float, float, float, float]) -> bool:
     return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
 
@@ -305,6 +310,6 @@ def _text(at: tuple[float, float], text: str, size: float, anchor: str, strong: 
 def _svg(width: float, height: float, name: str, title: str, clip: str, frame: str, body: tuple[str, str], over: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="map map-{name}" viewBox="0 0 {width:g} {height:g}" role="img" '
-        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif"><defs>{clip}</defs>{frame}'
+        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif"><defs>{clip}{hatch_patterns(name)}</defs>{frame}'
         f'<g clip-path="url(#clip-{name})">{body[0]}</g>{over}{body[1]}</svg>'
     )

@@ -4,17 +4,19 @@ Judgements made here, each from SCIENCE.md: a skill is claimed only where the 95
 a recipe kept for comparison never makes the headline; a number that is not a probability is shown as unknown.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from forecaster.reports.cautions import cautions, unheard_event
 from forecaster.reports.charts import MapTarget
 from forecaster.reports.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
+from forecaster.reports.footer import operations
+from forecaster.reports.headline import above, headline, lede, notable
+from forecaster.reports.region import DayWriter, result_of
 from forecaster.reports.track_record import evaluation_of, evaluation_verdict, model_line, track_of
 from forecaster.reports.words import (
-    NOTABLE,
     Phrase,
     known,
     known_probability,
@@ -22,6 +24,7 @@ from forecaster.reports.words import (
     local_text,
     model_name,
     offset_text,
+    plain,
     probability_phrase,
     ratio_text,
     ratio_to_usual,
@@ -31,9 +34,6 @@ from forecaster.reports.words import (
 LOUDEST_FIRST = ("replay", "hindcast", "late", "prospective")
 LISTED_EVENTS = 15
 HEADLINES = 3
-STALE_HOURS = 36.0
-
-DayWriter = Callable[[date], str]
 
 
 def report_context(data: ReportData, language: str, write_day: DayWriter = date.isoformat) -> dict[str, Any]:
@@ -59,10 +59,10 @@ def report_context(data: ReportData, language: str, write_day: DayWriter = date.
         "mode": mode,
         "modes_differ": len(modes) > 1,
         "period": _period(data.recipes, write_day),
-        "headline": _headline(rows),
-        "also": [_above(row) for row in _notable(rows)[1:HEADLINES]],
-        "lede": _lede(rows),
-        "cautions": cautions(rows, _notable(rows)),
+        "headline": headline(rows),
+        "also": [above(row) for row in notable(rows)[1:HEADLINES]],
+        "lede": lede(rows),
+        "cautions": cautions(rows, notable(rows)),
         "rows": rows,
         "comparison_rows": extra,
         "checks": [_check(check, names, write_day) for check in data.checks],
@@ -74,7 +74,7 @@ def report_context(data: ReportData, language: str, write_day: DayWriter = date.
         "events_total": len(data.events),
         "events_days": data.events_days,
         "events_min_magnitude": f"{data.events_min_magnitude:g}",
-        "operations": _operations(data),
+        "operations": operations(data, names, write_day),
     }
 
 
@@ -97,7 +97,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _name(recipe: RecipeForecast, language: str) -> str:
-    return recipe.display_name.get(language) or recipe.display_name.get("en") or recipe.recipe_id
+    return plain(recipe.display_name.get(language) or recipe.display_name.get("en") or recipe.recipe_id)
 
 
 def _ordered(recipes: Sequence[RecipeForecast]) -> list[RecipeForecast]:
@@ -143,6 +143,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "probability": probability_phrase(recipe.probability),
         "usual": probability_phrase(recipe.reference_probability),
         "ratio_value": ratio,
+        "said": _said(recipe, ratio),
         "ratio": ratio_text(ratio),
         "level": level,
         "level_name": Phrase("level.none" if level is None else "level.itself" if kind == "climatology" else f"level.{level}"),
@@ -151,6 +152,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "models": [model_line(model) for model in recipe.models],
         "published_reason": recipe.published_reason,
         "model_id": recipe.model_id,
+        "degraded": recipe.degraded_reason,
         "mode": recipe.mode,
         "issued": utc_text(recipe.issue_time),
         "as_of": utc_text(recipe.as_of),
@@ -162,6 +164,15 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "outcomes_title": _outcomes_title(recipe.recent_outcomes),
         "evaluation": evaluation_of(recipe),
     }
+
+
+def _said(recipe: RecipeForecast, ratio: float | None) -> Phrase:
+    """ "3.1 %, 2.4 times the usual 1.3 %." as one sentence."""
+    values = {"probability": probability_phrase(recipe.probability), "usual": probability_phrase(recipe.reference_probability)}
+    if ratio is None:
+        return Phrase("region.said_alone", values)
+    rare = "" if values["usual"].key == "number.percent" else "_rare"
+    return Phrase(f"region.said{rare}", {**values, "ratio": ratio_text(ratio)})
 
 
 def _local_days(recipe: RecipeForecast) -> tuple[date, date]:
@@ -182,39 +193,6 @@ def _period(recipes: Sequence[RecipeForecast], write_day: DayWriter) -> Phrase |
     return Phrase("period.days", {"first": write_day(first), "last": write_day(last)})
 
 
-def _notable(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row for row in rows if row["ratio_value"] is not None and row["ratio_value"] >= NOTABLE]
-
-
-def _above(row: dict[str, Any]) -> Phrase:
-    return Phrase("headline.above", {key: row[key] for key in ("name", "probability", "ratio", "usual")})
-
-
-def _headline(rows: Sequence[dict[str, Any]]) -> Phrase:
-    if not rows:
-        return Phrase("headline.none")
-    if all(row["ratio_value"] is None for row in rows):
-        return Phrase("headline.unknown")
-    notable = _notable(rows)
-    if notable:
-        return _above(notable[0])
-    unheard = [row for row in rows if row["unheard"] is not None]
-    if unheard:
-        nearest = min(unheard, key=lambda row: (-row["unheard"][0], row["unheard"][1]))
-        return Phrase("headline.unheard", {"magnitude": f"{nearest['unheard'][0]:.1f}", "name": nearest["name"]})
-    return Phrase("headline.usual")
-
-
-def _lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
-    """What the headline's number means: magnitude, circle, window and zone of its place."""
-    notable = _notable(rows)
-    if notable:
-        keys = ("name", "magnitude", "radius", "starts", "ends", "zone", "offset")
-        return Phrase("lede.above", {key: notable[0][key] for key in keys})
-    count = sum(row["ratio_value"] is not None for row in rows)
-    return Phrase("lede.usual", {"count": count, "bound": NOTABLE}) if count else None
-
-
 def _outcomes_title(outcomes: Sequence[DayOutcome]) -> Phrase:
     settled = [outcome for outcome in outcomes if outcome.happened is not None]
     return Phrase("track.strip", {"days": len(settled), "hits": sum(bool(outcome.happened) for outcome in settled)})
@@ -222,12 +200,6 @@ def _outcomes_title(outcomes: Sequence[DayOutcome]) -> Phrase:
 
 def _check(check: SettledCheck, names: dict[str, dict[str, Any]], write_day: DayWriter) -> dict[str, Any]:
     outcome, row = check.outcome, names.get(check.recipe_id)
-    if outcome.happened is None:
-        result = Phrase("check.unknown")
-    elif outcome.happened and known(outcome.max_magnitude) is not None:
-        result = Phrase("check.yes_magnitude", {"magnitude": f"{outcome.max_magnitude:.1f}"})
-    else:
-        result = Phrase("check.yes" if outcome.happened else "check.no")
     return {
         "name": row["name"] if row else check.recipe_id,
         "magnitude": row["magnitude"] if row else None,
@@ -235,7 +207,7 @@ def _check(check: SettledCheck, names: dict[str, dict[str, Any]], write_day: Day
         "probability": probability_phrase(outcome.probability),
         "usual": probability_phrase(outcome.reference_probability),
         "happened": outcome.happened,
-        "result": result,
+        "result": result_of(outcome),
         "status": Phrase(f"status.{outcome.status}"),
     }
 
@@ -258,27 +230,9 @@ def _events(data: ReportData) -> list[dict[str, Any]]:
             "time": utc_text(event.origin_time),
             "magnitude": f"{event.magnitude:.1f}",
             "depth": None if (depth := known(event.depth_km)) is None else f"{depth:.0f}",
-            "place": event.place,
+            "place": None if event.place is None else plain(event.place),
             "lat": f"{event.latitude_deg:.1f}",
             "lng": f"{event.longitude_deg:.1f}",
         }
         for event in largest
     ]
-
-
-def _operations(data: ReportData) -> dict[str, Any]:
-    age = known(data.data_age_hours)
-    return {
-        "data_age_hours": None if age is None else f"{age:.1f}" if age < 10 else f"{age:,.0f}",
-        "stale": age is None or age > STALE_HOURS,
-        "last_pull_at": utc_text(data.last_pull_at),
-        "quarantined": sum(data.quarantined.values()),
-        "quarantine_reasons": sorted(data.quarantined.items(), key=lambda item: (-item[1], item[0])),
-        "revisions": data.revisions_since_yesterday,
-        "outcomes_changed": data.outcomes_changed,
-        "degraded": data.degraded,
-        "sha256": data.forecasts_sha256,
-        "code_version": data.code_version,
-        "next_issue_at": utc_text(data.next_issue_at),
-        "generated_year": data.generated_at.astimezone(UTC).year,
-    }

@@ -13,8 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from forecaster.reports import charts
-from forecaster.reports.context import map_targets, report_context
+from forecaster.reports.context import report_context
 from forecaster.reports.contract import ReportData
+from forecaster.reports.page import page_parts
 from forecaster.reports.templates import fill
 from forecaster.reports.texts import FALLBACK, day_writer, read_texts, speaker, tell_missing, template_folder
 
@@ -35,13 +36,9 @@ def render_report(data: ReportData, language: str, alternates: Mapping[str, str]
         user_folder: where the user's own templates and i18n files lie.
     """
     context = told_in(data, language, user_folder)
-    coasts, say = coastlines(), speaker(language, user_folder)
-    targets = map_targets(context["rows"], numbered=False)
-    maps = {
-        "world_map": Markup(charts.world_map(targets, data.events, coasts, say("map.world_title"), say("map.japan"))),
-        "japan_map": Markup(charts.japan_map(targets, data.events, coasts, say("map.japan_title"))),
-    }
-    page = {**context, **maps, "alternates": dict(alternates or {})}
+    say, write_day = speaker(language, user_folder), day_writer(language, user_folder)
+    parts = page_parts(data, context, say, write_day, coastlines(), (template_folder() / "report.js").read_text(encoding="utf-8"))
+    page = {**context, **parts, "alternates": dict(alternates or {})}
     return fill(environment(language, user_folder), "report.html.j2", page, user_folder)
 
 

@@ -23,11 +23,12 @@ def track_of(recipe: RecipeForecast) -> dict[str, Any] | None:
         "low": signed(track.low),
         "high": signed(track.high),
         "few": few,
-        "verdict": Phrase("verdict.few") if few else _verdict(track.low, track.high),
+        "verdict": Phrase("verdict.few") if few else verdict_of(track.low, track.high),
     }
 
 
-def _verdict(low: float | None, high: float | None) -> Phrase:
+def verdict_of(low: float | None, high: float | None) -> Phrase:
+    """Better or worse than the usual rate only where the whole 95 % interval says so."""
     low, high = known(low), known(high)
     if low is None or high is None:
         return Phrase("verdict.unknown")
@@ -79,7 +80,7 @@ def _figures(found: Evaluation) -> dict[str, Any]:
         "base_rate": probability_phrase(found.base_rate),
         "loss": None if loss is None else f"{loss:.4f}",
         "usual_loss": None if usual is None else f"{usual:.4f}",
-        "verdict": _verdict(found.low, found.high),
+        "verdict": verdict_of(found.low, found.high),
     }
 
 

@@ -4,6 +4,7 @@ Texts that depend on the language are `Phrase`s: a key of templates/i18n/<langua
 """
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 SMALL = 0.01  # at or below this, "about 1 in N"
 RAREST = 1e-6
+JOINERS = "\u200c\u200d"  # they shape letters and turn nothing
 LEVEL_BOUNDS = (0.8, 1.25, 2.0, 4.0)
 NOTABLE = LEVEL_BOUNDS[1]
 NAMED_KINDS = ("climatology", "best_rate", "persistence", "etas", "pooled", "hybrid", "convlstm")
@@ -23,6 +25,15 @@ class Phrase:
 
     key: str
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plain(text: str) -> str:
+    """A name from outside on one line: without control characters and those that turn the direction of the text around them.
+
+    What is written from right to left is put between isolates, so that figures beside it keep their places.
+    """
+    kept = "".join(char for char in " ".join(text.split()) if unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char in JOINERS)
+    return f"\u2068{kept}\u2069" if any(unicodedata.bidirectional(char) in ("R", "AL") for char in kept) else kept
 
 
 def known(value: float | None) -> float | None:

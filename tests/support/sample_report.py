@@ -12,14 +12,17 @@ import numpy as np
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.reports.contract import (
     DayOutcome,
+    DriverEvent,
     Evaluation,
     Mode,
     ModelForecast,
     RecentEvent,
     RecipeForecast,
+    ReliabilityCurve,
     ReportData,
     SettledCheck,
     TrackRecord,
+    TurnedOutcome,
 )
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -35,16 +38,7 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
     usual = float(rng.uniform(0.004, 0.16))
     fitted = recipe.id in FITTED
     ratio = RATIOS.get(recipe.id, 1.0)
-    outcomes = tuple(
-        DayOutcome(
-            day - timedelta(days=9 - i),
-            usual * float(rng.uniform(0.7, 1.5)),
-            bool(rng.random() < usual) if i < 7 else None,
-            "provisional" if i < 7 else "pending",
-            usual,
-        )
-        for i in range(9)
-    )
+    outcomes = tuple(_outcome(day - timedelta(days=90 - i), i, usual, ratio, rng, mode) for i in range(90))
     gain = float(rng.normal(0.01, 0.04))
     ratio_said = min(usual * ratio, 0.9)
     days = date(2016, 12, 31), date(2023, 12, 31)
@@ -54,6 +48,7 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         ModelForecast("etas", ratio_said, fitted, f"{recipe.id}-etas-20240102-0123abcd", tested, 0.12, 0, 2),
         ModelForecast("pooled", usual * 1.1, False, f"{recipe.id}-pooled-20240102-4567cdef", replace(tested, information_gain=gain - 0.01)),
     )
+    records = _records(outcomes, gain, mode)
     return RecipeForecast(
         recipe_id=recipe.id,
         display_name=recipe.display_name.model_dump(),
@@ -74,10 +69,59 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         official=mode == "prospective",
         comparison_only=recipe.comparison_only,
         not_scoreable_reason="catalogue starts at M 3.5" if recipe.threshold_mag < 3.5 else None,
-        track_record=TrackRecord(7, sum(bool(item.happened) for item in outcomes), gain, gain - 0.3, gain + 0.3),
+        track_record=records[0],
+        records=records,
+        drivers=_drivers(recipe, ratio_said, fitted),
+        without_recent=usual * 0.9 if fitted else None,
         models=models,
         published_reason="etas is published: +0.050 nats per target day" if fitted else "climatology stays published: etas has -0.010",
         recent_outcomes=outcomes,
+    )
+
+
+def _outcome(day: date, index: int, usual: float, ratio: float, rng: np.random.Generator, mode: Mode) -> DayOutcome:
+    """Day `index` of 90: hindcasts up to the last nine, two not settled yet; the last day has the forecast's own ratio."""
+    said = min(usual * (ratio if index == 89 else float(rng.uniform(0.7, 1.5))), 0.9)
+    happened = bool(rng.random() < usual) if index < 88 else None
+    status = "pending" if happened is None else "provisional" if index > 45 else "final"
+    return DayOutcome(day, said, happened, status, usual, 4.8 if happened else None, "hindcast" if index < 81 else mode)  # type: ignore[arg-type]
+
+
+def _records(outcomes: tuple[DayOutcome, ...], gain: float, mode: Mode) -> tuple[TrackRecord, ...]:
+    """The report's own mode, seven days, and two years of hindcasts with a curve."""
+    said = (0.01, 0.02, 0.04, 0.06, 0.09, 0.14)
+    curve = ReliabilityCurve(
+        said,
+        (40, 120, 230, 210, 90, 40),
+        (0.0, 0.025, 0.025, 0.07, 0.07, 0.21),
+        (0.0, 0.004, 0.02, 0.03, 0.05, 0.07),
+        (0.03, 0.05, 0.06, 0.09, 0.15, 0.2),
+    )
+    settled = [item for item in outcomes if item.mode == mode and item.happened is not None]
+    hits, expected = sum(bool(item.happened) for item in settled), sum(item.probability or 0.0 for item in settled)
+    days = (settled[0].day, settled[-1].day)
+    own = TrackRecord(len(settled), hits, gain, None, None, mode, expected, 0, *days)
+    past = TrackRecord(730, 31, gain, gain - 0.02, gain + 0.05, "hindcast", 33.4, 700, date(2022, 1, 1), date(2023, 12, 31), curve)
+    return (own, past)
+
+
+def _drivers(recipe: Recipe, said: float, fitted: bool) -> tuple[DriverEvent, ...]:
+    """Two earthquakes beside the centre, one far away; a fitted model says what it would say without them."""
+    lat, lng = recipe.predict_center_lat, recipe.predict_center_lng
+    time = datetime(2024, 1, 1, 7, 10, 9, tzinfo=UTC)
+    rows = ((7.5, 0.3, -0.4, 0.5), (5.6, 0.5, 0.3, 0.8), (4.9, -3.5, 3.0, 0.95))
+    return tuple(
+        DriverEvent(
+            time + timedelta(hours=number),
+            magnitude,
+            lat + north,
+            lng + east,
+            60.0 * (number + 1),
+            10.0,
+            f"{10 * (number + 1)} km NE of a place" if number < 2 else None,
+            said * share if fitted else None,
+        )
+        for number, (magnitude, north, east, share) in enumerate(rows)
     )
 
 
@@ -107,7 +151,7 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
     recipes = tuple(recipe_forecast(recipe, rng, mode) for recipe in load_recipes(RECIPES).values())
     checks = tuple(
         SettledCheck(
-            recipe.recipe_id, replace(recipe.recent_outcomes[6], max_magnitude=4.9 if recipe.recent_outcomes[6].happened else None)
+            recipe.recipe_id, replace(recipe.recent_outcomes[87], max_magnitude=4.9 if recipe.recent_outcomes[87].happened else None)
         )
         for recipe in recipes
         if not recipe.comparison_only
@@ -123,6 +167,8 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
         quarantined={"latitude outside -90..90": 2, "no magnitude": 1},
         revisions_since_yesterday=41,
         outcomes_changed=1,
+        turned=(TurnedOutcome("taipei", date(2023, 12, 30), True, 4.6),),
+        pooled_records=recipes[0].records,
         forecasts_sha256="9f2b6c1d" * 8,
         code_version="0.1.0+4d15fd9",
         next_issue_at=datetime(2024, 1, 3, 14, 30, tzinfo=UTC),

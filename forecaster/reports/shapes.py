@@ -1,0 +1,43 @@
+"""Small parts of the pictures: path data in as few letters as it takes, and the hatching that tells levels without colour."""
+
+import itertools
+from collections.abc import Sequence
+from html import escape
+
+EDGE, PAPER = "#2c378f", "#ffffff"
+HATCHES = {
+    0: '<circle cx="3.5" cy="3.5" r="0.9" class="hatch-dot" fill="{ink}"/>',
+    2: '<path d="M-1 8L8 -1" class="hatch-line" stroke="{ink}" stroke-width="0.8"/>',
+    3: '<path d="M-1 4.5L4.5 -1M-1 8L8 -1M2.5 8L8 2.5" class="hatch-line strong" stroke="{paper}" stroke-width="0.9"/>',
+    4: '<path d="M0 0L7 7M0 7L7 0" class="hatch-line strong" stroke="{paper}" stroke-width="0.9"/>',
+}
+
+
+def hatch_patterns(name: str) -> str:
+    """SVG patterns for the levels of HATCHES, with ids of their own: hatch-NAME-LEVEL. Below usual: dots; above: lines, ever denser."""
+    box = 'width="7" height="7" patternUnits="userSpaceOnUse"'
+    return "".join(
+        f'<pattern id="hatch-{escape(name)}-{level}" {box}>{lines.format(ink=EDGE, paper=PAPER)}</pattern>'
+        for level, lines in HATCHES.items()
+    )
+
+
+def path_data(points: Sequence[tuple[float, float]], closed: bool, apart: float = 0.1) -> str:
+    """SVG path data in tenths of a pixel, each point relative to the one before, which takes half the room.
+
+    Points nearer than `apart` pixels to the one before are dropped; nothing is left of a mere speck.
+    """
+    kept: list[tuple[int, int]] = []
+    for x, y in points:
+        if not kept or abs(10 * x - kept[-1][0]) + abs(10 * y - kept[-1][1]) >= 10 * apart:
+            kept.append((round(10 * x), round(10 * y)))
+    if len(kept) <= 1 + closed:
+        return ""
+    steps = [_tenths(end[axis] - start[axis]) for start, end in itertools.pairwise(kept) for axis in (0, 1)]
+    line = "".join(step if step.startswith("-") or not index else f" {step}" for index, step in enumerate(steps))
+    return f"M{_tenths(kept[0][0])} {_tenths(kept[0][1])}l{line}" + ("Z" if closed else "")
+
+
+def _tenths(value: int) -> str:
+    """ "1.3", "-.5", "12", "0"."""
+    return f"{value / 10:.1f}".removesuffix(".0").replace("0.", ".", 1) if abs(value) < 10 else f"{value / 10:.1f}".removesuffix(".0")

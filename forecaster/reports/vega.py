@@ -1,0 +1,175 @@
+"""Interactive charts: Vega-Lite specifications made with altair, the library that draws them, and the policy that lets only these run.
+
+A specification has no data: the page's script fills the data set `rows` from the CSV that stands beside each chart, when the chart comes
+into view. Colours are the page's own CSS variables, so that dark mode and print need nothing more. The library (Vega, Vega-Lite and
+Vega-Embed, as vl-convert brings them) is in the page once. Expressions are interpreted, not compiled: no policy must allow `eval`.
+"""
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+Say = Callable[..., str]
+ROW_PIXELS = 22  # of the chart of gains, times its rows (in the script)
+POLICY = "default-src 'none'; {scripts}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+@functools.cache
+def library() -> str:
+    """JavaScript that defines `quakecastEmbed` (vegaEmbed) with all it needs; about 900 kB."""
+    import vl_convert  # slow to load
+
+    bundle = vl_convert.javascript_bundle("window.quakecastEmbed = vegaEmbed;")
+    if "</script" in bundle.lower():
+        raise ValueError("the charts' library cannot stand in a page: it holds the end of a script element")
+    return bundle
+
+
+def content_policy(*scripts: str) -> str:
+    """The page's Content-Security-Policy: nothing is loaded, and of scripts only these run, told by their SHA-256."""
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return POLICY.format(scripts=f"script-src {allowed}; " if allowed else "")
+
+
+def specifications(say: Say) -> str:
+    """The charts' specifications as JSON, by name, in the language of `say`; it may stand in a script element."""
+    made = {"history": _history(say), "reliability": _reliability(say), "gain": _gain(say)}
+    return json.dumps(made, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _history(say: Say) -> dict[str, Any]:
+    """A bar a day for what was said, a dashed line for the usual rate, a diamond where an earthquake came."""
+    import altair as alt
+
+    yes, no, unknown = (_quoted(say(f"check.{answer}")) for answer in ("yes", "no", "unknown"))
+    size = "(datum.max_magnitude ? ', M ' + format(datum.max_magnitude, '.1f') : '')"
+    told = {
+        "said": _chance("probability", say),
+        "base": _chance("usual", say),
+        "times": "datum.usual ? '×' + format(datum.probability / datum.usual, '.2~r') : '–'",
+        "came": f"datum.happened == null ? {unknown} : datum.happened ? {yes} + {size} : {no}",
+        "day_text": "utcFormat(toDate(datum.day), '%Y-%m-%d')",
+    }
+    base = alt.Chart()
+    x = alt.X(
+        "utcyearmonthdate(day):T",
+        title=None,
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(format=say("history.day_format"), labelOverlap=True, grid=False, tickCount=7),
+    )
+    y = alt.Y("probability:Q", title=None, axis=_percent_axis(), scale=alt.Scale(zero=True, nice=4))
+    tooltip = [
+        alt.Tooltip("day_text:N", title=say("checks.day")),
+        alt.Tooltip("said:N", title=say("history.said")),
+        alt.Tooltip("base:N", title=say("table.usual")),
+        alt.Tooltip("times:N", title=say("table.ratio")),
+        alt.Tooltip("came:N", title=say("history.came")),
+        alt.Tooltip("mode:N", title=say("history.mode")),
+    ]
+    over = alt.selection_point(on="pointerover", nearest=True, encodings=["x"], empty=False, clear="pointerout")
+    afterwards = "datum.mode === 'hindcast'"
+    bars = base.mark_bar(stroke="var(--edge)", strokeWidth=0.7).encode(
+        x=x,
+        y=y,
+        tooltip=tooltip,
+        fill=alt.condition(afterwards, alt.value("var(--card)"), alt.value("var(--l2)")),
+        strokeWidth=alt.condition(over, alt.value(2), alt.value(0.7)),
+    )
+    usual = base.mark_line(interpolate="step", strokeDash=[4, 3], stroke="var(--mark)", strokeWidth=1.5).encode(x=x, y="usual:Q")
+    hits = base.transform_filter("datum.happened == 1").mark_point(shape="diamond", size=90, filled=True, fill="var(--mark)")
+    open_days = base.transform_filter("datum.happened == null").mark_point(size=22, stroke="var(--mark)", strokeWidth=1)
+    layers = [bars.add_params(over), usual, hits.encode(x=x, y=alt.value(6), tooltip=tooltip), open_days.encode(x=x, y=alt.value(6))]
+    chart = alt.layer(*layers, data=alt.NamedData("rows")).transform_calculate(**told)
+    return _finished(chart.properties(width="container", height=170))
+
+
+def _reliability(say: Say) -> dict[str, Any]:
+    """What was said (across), what came (up), the consistency bars and the diagonal (data set `diagonal`)."""
+    import altair as alt
+
+    base = alt.Chart(alt.NamedData("rows"))
+    x = alt.X("said:Q", title=say("reliability.across"), axis=_percent_axis(), scale=alt.Scale(zero=True, nice=4))
+    line = (
+        alt.Chart(alt.NamedData("diagonal"))
+        .mark_line(stroke="var(--coast)")
+        .encode(x=alt.X("v:Q", title=say("reliability.across")), y="v:Q")
+    )
+    outside = "datum.came < datum.low || datum.came > datum.high"
+    tooltip = [
+        alt.Tooltip("said_text:N", title=say("reliability.across")),
+        alt.Tooltip("came:Q", title=say("reliability.up"), format=".1%"),
+        alt.Tooltip("low:Q", title=say("reliability.low"), format=".1%"),
+        alt.Tooltip("high:Q", title=say("reliability.high"), format=".1%"),
+        alt.Tooltip("days:Q", title=say("reliability.days"), format=","),
+    ]
+    base = base.transform_calculate(said_text=_chance("said", say))
+    bars = base.mark_rule(stroke="var(--l1)", strokeWidth=7).encode(
+        x=x, y=alt.Y("low:Q", title=say("reliability.up"), axis=_percent_axis()), y2="high:Q"
+    )
+    curve = base.mark_line(stroke="var(--edge)", strokeWidth=1.6).encode(x=x, y="came:Q")
+    dots = base.mark_point(size=60, filled=True, stroke="var(--edge)", strokeWidth=1.6, opacity=1).encode(
+        x=x, y="came:Q", tooltip=tooltip, fill=alt.condition(outside, alt.value("var(--card)"), alt.value("var(--edge)"))
+    )
+    return _finished(alt.layer(line, bars, curve, dots).properties(width="container", height=230))
+
+
+def _gain(say: Say) -> dict[str, Any]:
+    """Information gain of each place's tested model with its interval, the best on top."""
+    import altair as alt
+
+    base = alt.Chart(alt.NamedData("rows"))
+    y = alt.Y("place:N", title=None, sort=None, axis=alt.Axis(labelLimit=150, grid=False))
+    x = alt.X("low:Q", title=say("evaluation.gain_axis"), axis=alt.Axis(format="+.2f"))
+    tooltip = [
+        alt.Tooltip("place:N", title=say("table.place")),
+        alt.Tooltip("model:N", title=say("evaluation.model")),
+        alt.Tooltip("gain:Q", title=say("evaluation.gain"), format="+.3f"),
+        alt.Tooltip("low:Q", title=say("reliability.low"), format="+.3f"),
+        alt.Tooltip("high:Q", title=say("reliability.high"), format="+.3f"),
+        alt.Tooltip("target_days:Q", title=say("evaluation.target_days")),
+    ]
+    zero = (
+        alt.Chart(alt.NamedData("zero"))
+        .mark_rule(stroke="var(--mark)", strokeDash=[4, 3])
+        .encode(x=alt.X("v:Q", title=say("evaluation.gain_axis")))
+    )
+    spans = base.mark_rule(stroke="var(--edge)", strokeWidth=1.6).encode(x=x, x2="high:Q", y=y, tooltip=tooltip)
+    dots = base.mark_point(size=70, filled=True, stroke="var(--edge)", strokeWidth=1.6, opacity=1).encode(
+        x="gain:Q", y=y, tooltip=tooltip, fill=alt.condition("datum.low > 0", alt.value("var(--edge)"), alt.value("var(--card)"))
+    )
+    return _finished(alt.layer(zero, spans, dots).properties(width="container", height=ROW_PIXELS))
+
+
+def _percent_axis() -> Any:
+    import altair as alt
+
+    return alt.Axis(labelExpr="format(100 * datum.value, '.3~r') + ' %'", tickCount=4)
+
+
+def _chance(field: str, say: Say) -> str:
+    """A Vega expression that says a probability as `words.probability_phrase` does."""
+    percent = f"replace({_quoted(say('number.percent', percent='#'))}, '#', format(100 * datum.{field}, '.2r'))"
+    one_in = f"replace({_quoted(say('number.one_in', n='#'))}, '#', format(1 / datum.{field}, ',.1r'))"
+    return f"datum.{field} == null ? {_quoted(say('number.unknown'))} : datum.{field} > 0.01 ? {percent} : {one_in}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _finished(chart: Any) -> dict[str, Any]:
+    """The chart's JSON with the page's colours; without data, and without the roles that a picture's label makes needless."""
+    axis = {"labelColor": "var(--soft)", "titleColor": "var(--soft)", "domainColor": "var(--line)", "tickColor": "var(--line)"}
+    config = {
+        "aria": False,
+        "background": "transparent",
+        "font": "system-ui, sans-serif",
+        "axis": {**axis, "gridColor": "var(--line)", "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"},
+        "view": {"stroke": "transparent"},
+    }
+    made = chart.properties(autosize={"type": "fit-x", "contains": "padding"}).to_dict(validate=False)  # a test compiles them all
+    return {key: value for key, value in {**made, "config": config}.items() if key != "$schema"}

@@ -1,0 +1,59 @@
+(() => {
+  "use strict";
+  const element = document.getElementById("chart-specs");
+  if (!element || !window.quakecastEmbed || !("IntersectionObserver" in window)) return;
+  const specs = JSON.parse(element.textContent);
+
+  /* RFC 4180, with a first line of names; an empty field is null, what looks like a number is one. */
+  const parse = text => {
+    const lines = [[""]];
+    let quoted = false;
+    for (let i = 0; i < text.length; i++) {
+      const line = lines[lines.length - 1], char = text[i];
+      if (quoted && char === '"' && text[i + 1] === '"') { line[line.length - 1] += '"'; i++; }
+      else if (char === '"') quoted = !quoted;
+      else if (char === "," && !quoted) line.push("");
+      else if (char === "\n" && !quoted) lines.push([""]);
+      else line[line.length - 1] += char;
+    }
+    const value = field => field === "" ? null : /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(field) ? Number(field) : field;
+    const [names, ...rows] = lines.filter(line => line.length > 1);
+    return rows.map(row => Object.fromEntries(names.map((name, i) => [name, value(row[i])])));
+  };
+
+  const extra = {
+    history: () => ({}),
+    reliability: rows => ({ diagonal: [{ v: 0 }, { v: Math.max(...rows.flatMap(row => [row.said, row.came, row.high])) }] }),
+    gain: () => ({ zero: [{ v: 0 }] }),
+  };
+
+  const draw = async figure => {
+    const picture = figure.querySelector(".static"), link = figure.querySelector("a[download]");
+    const name = figure.dataset.chart, uri = link.getAttribute("href");
+    const rows = parse(decodeURIComponent(uri.slice(uri.indexOf(",") + 1)));
+    const place = document.createElement("div");
+    place.className = "live";
+    place.setAttribute("role", "img");
+    place.setAttribute("aria-label", picture.firstElementChild.getAttribute("aria-label"));
+    picture.after(place);
+    try {
+      const spec = { ...specs[name], datasets: { rows, ...extra[name](rows) } };
+      if (name === "gain") spec.height *= rows.length;
+      await window.quakecastEmbed(place, spec, { mode: "vega-lite", renderer: "svg", ast: true, actions: false });
+      picture.hidden = true;
+      figure.dataset.drawn = "";
+    } catch (error) {
+      place.remove();
+      console.warn("chart not drawn, its picture stays:", error);
+    }
+  };
+
+  const seen = new IntersectionObserver(entries => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      seen.unobserve(entry.target);
+      draw(entry.target);
+    }
+  }, { rootMargin: "150px" });
+  for (const figure of document.querySelectorAll("figure[data-chart]")) seen.observe(figure);
+})();
