@@ -124,8 +124,8 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, years: float, now: da
         return [f"{head} not known: there is no out-of-sample forecast of its past days; make them with `{make}`"]
     alerts, rates = document["alerts"], document["rates"]
     lines = [
-        f"{head} {len(alerts)} alerts stood in {document['days']} days ({document['official']} official forecasts, the others walk-forward; "
-        f"{document['missing']} days of the span have none)"
+        f"{head} {len(alerts)} alerts stood in {document['days']} days ({document['official']} official forecasts, "
+        f"the others walk-forward; {document['missing']} days of the span have none)"
     ]
     say = speaker("en")
     if alerts:

@@ -24,10 +24,15 @@ def toml_value(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
 
 
+def text(*rules: dict) -> str:
+    """The bundled recipe athens with these alert rules, as TOML."""
+    tables = ["\n[[alerts]]\n" + "\n".join(f"{key} = {toml_value(value)}" for key, value in rule.items()) for rule in rules]
+    return RECIPE_FILE.read_text(encoding="utf-8") + "\n".join(tables)
+
+
 def athens(*rules: dict) -> Recipe:
-    """The bundled recipe athens with these alert rules (RULE where there are none)."""
-    tables = ["\n[[alerts]]\n" + "\n".join(f"{key} = {toml_value(value)}" for key, value in rule.items()) for rule in rules or (RULE,)]
-    return parse_recipe(RECIPE_FILE.read_text(encoding="utf-8") + "\n".join(tables), "athens.toml")
+    """The same as a recipe, with RULE where no rule is given."""
+    return parse_recipe(text(*(rules or (RULE,))), "athens.toml")
 
 
 def job(store: Store, settings: Settings, recipe: Recipe, now: datetime, *, simulated: bool = False) -> Job:
@@ -128,15 +133,15 @@ def settle(store: Store, recipe: Recipe, day: date, happened: bool, as_of: datet
         ledger.insert(connection, "outcome", [outcome(recipe, day, happened, as_of, status)], replace=True)
 
 
-def judge(store: Store, recipe: Recipe, low: float = 0.02, **evaluation) -> None:
-    """Register MODEL with its evaluation: a gain of 0.1 nats a target day with this low end."""
+def judge(store: Store, recipe: Recipe, low: float = 0.02, model_id: str = MODEL, directory: str = "athens/" + MODEL, **evaluation) -> None:
+    """Register a model with its evaluation: a gain of 0.1 nats a target day with this low end."""
     found = {"information_gain": 0.1, "low": low, "high": 0.2, "target_days": 80, "undefined_share": 0.0, "test_last_day": "2023-12-31"}
     row = {
-        "model_id": MODEL,
+        "model_id": model_id,
         "recipe_id": recipe.id,
         "kind": "etas",
         "recipe_hash": recipe.recipe_hash,
-        "directory": "athens/" + MODEL,
+        "directory": directory,
         "data_as_of": datetime(2024, 1, 1, tzinfo=UTC),
         "decision": "first",
         "details": {"evaluation": found | evaluation},
