@@ -64,32 +64,34 @@ def backfill(
     plan = past.plan_backfill(work.store, work.settings, work.recipes, options, work.clock)
     log.info("%s", plan.text)
     if not plan.steps:
-        return ended({"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0}, plan.text)
+        done = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "there": plan.there}
+        return ended(done, plan.text)
+    result = past.BackfillResult(there=plan.there, left_out=dict(plan.left_out))
     with past.only_backfill(work.settings, work.clock.now()), steps.noted_run(work, "backfill") as done:
-        done |= {"forecasts": 0, "plan": plan.text}
-        _make(work, plan, options, done)
+        _make(work, plan, options, result)
+        done |= {"days": result.days, "forecasts": result.rows, "trainings": result.fits, "there": result.there}
+        done["problems"] += [f"{name}: {reason}" for name, reason in (result.left_out | result.failed).items()]
+        done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in result.silent.items() for kind, why in kinds.items()]
         steps.verify(work, done)
     artifacts.show_skill(work)
-    return ended(done, f"{done['forecasts']} forecasts of {from_date} to {to_date}, {mode}")
+    return ended(done, f"{from_date} to {to_date}, {mode}: {result.text}")
 
 
-def _make(work: Job, plan: past.BackfillPlan, options: past.BackfillOptions, done: dict[str, Any]) -> None:
+def _make(work: Job, plan: past.BackfillPlan, options: past.BackfillOptions, result: past.BackfillResult) -> None:
     """Every step of the plan, one after the other; a region that fails is left out of the later ones."""
     recipes = {recipe.id: recipe for recipe in work.recipes}
-    show = artifacts.show_progress("backfill", "Backfill")
-    failed: set[str] = set()
+    show = artifacts.show_progress("backfill", "Backfill, steps")
     with workers.pool(work.settings) as run:
         for count, step in enumerate(plan.steps, start=1):
-            chunks = {chunk.recipe_id: chunk for chunk in step if chunk.recipe_id not in failed}
-            publish_task(work)  # workers read it, and this step may build on the last
+            publish_task(work)  # workers read it, and a walk-forward builds on the step before
+            chunks = {chunk.recipe_id: chunk for chunk in step if chunk.recipe_id not in result.failed}
             calls = {name: {"recipe": recipes[name], "chunk": chunk, "options": options} for name, chunk in chunks.items()}
             for name, rows, error in run(forecast_task, calls):
                 try:
                     if error is not None:
                         raise error
                     with one_writer():
-                        done["forecasts"] += past.store_chunk(work, recipes[name], rows, options)
+                        past.note(result, rows, past.store_chunk(work, recipes[name], rows, options))
                 except Exception as problem:  # noqa: BLE001 - told as this region's failure; the others go on
-                    failed.add(name)
-                    done["problems"].append(f"{name}: {workers.words(problem)}")
+                    result.failed[name] = workers.words(problem)
             show(count, len(plan.steps), f"to {max(chunk.days[-1] for chunk in step)}")

@@ -89,10 +89,8 @@ def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path) -> list
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
         ran = subprocess.run(command, cwd=project, env={**os.environ, "PWD": str(project)}, text=True, capture_output=True, check=False)
     if ran.returncode != 0:
-        last = [line for line in (ran.stderr + ran.stdout).splitlines() if line.strip()][-1:]
-        raise QuakecastError(
-            f"the deployment failed: {' '.join(last) or 'Prefect said nothing'}; run it again with PREFECT_LOGGING_LEVEL=DEBUG"
-        )
+        told = [line.strip() for line in (ran.stdout + ran.stderr).splitlines() if line.strip() and "An exception occurred" not in line]
+        raise QuakecastError(f"the deployment failed: {told[-1] if told else 'Prefect said nothing'}"[:500])
     return [f"{row['name']}/{row['name']}" for row in document["deployments"]]
 
 

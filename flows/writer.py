@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 
 WRITER_LIMIT = "quakecast-writer"
+LEASE_SECONDS = 60  # renewed while the writer lives; the shortest that a server grants
 
 
 def ensure_writer_limit() -> None:
@@ -20,6 +21,6 @@ def ensure_writer_limit() -> None:
 
 @contextmanager
 def one_writer() -> Iterator[None]:
-    """Hold the one place of a writer; a process that dies gives it back when its lease ends."""
-    with concurrency(WRITER_LIMIT, occupy=1):
+    """Hold the one place of a writer; a process that dies gives it back when its lease ends, a minute later at most."""
+    with concurrency(WRITER_LIMIT, occupy=1, lease_duration=LEASE_SECONDS):
         yield

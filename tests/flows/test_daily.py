@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,16 @@ import pytest
 from flows import tasks
 from flows.daily import daily
 from forecaster.errors import BadInput, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NotWritable, StoreBusy
+from forecaster.pipeline.operations import send_heartbeat, tell_operator
 from forecaster.recipe import load_recipes
+from forecaster.settings import load_settings
 from forecaster.store import champions
 from tests.flows.conftest import NOW, PASSWORD, RECIPES, WEBHOOK_PATH, WEBHOOK_SECRET
 from tests.support import toy_models
+from tests.support.slack_server import SlackServer, said
 from tests.support.toys import dump, table
 from tests.support.usgs_server import Fault
+from tests.support.web_server import WebServer
 
 RUNS = ("fetch_log", "run")  # every run is noted, also one that has nothing to do
 
@@ -75,7 +79,7 @@ def test_the_same_moment_again_changes_nothing_and_sends_nothing(world):
     assert dump(world.store, *RUNS) == before
     assert {path: path.read_bytes() for path in world.settings.output.rglob("*") if path.is_file()} == pages
     assert len(table(world.store, "run")) == 1
-    assert len(world.smtp.messages) == len(world.hook.received) == 1
+    assert (len(world.smtp.messages), len(world.hook.received)) == (2, 1)
 
 
 def test_a_failing_service_is_tried_again_and_the_day_goes_on_with_what_is_stored(world, impatient):
@@ -88,7 +92,7 @@ def test_a_failing_service_is_tried_again_and_the_day_goes_on_with_what_is_store
     assert (rows["degraded_reason"] == "USGS could not be read; the forecast is made from what was stored before").all()
     (told,) = [problem for problem in done["problems"] if problem.startswith("pull: ")]
     assert told.endswith("answers HTTP 500, 5 tries; check the network or run again later")
-    assert len(world.smtp.messages) == 1 and "USGS could not be read" in Path(done["pages"][0]).read_text(encoding="utf-8")
+    assert len(world.smtp.messages) == 2 and "USGS could not be read" in Path(done["pages"][0]).read_text(encoding="utf-8")
 
 
 def test_without_a_network_the_day_goes_on(world, impatient, monkeypatch):
@@ -99,7 +103,7 @@ def test_without_a_network_the_day_goes_on(world, impatient, monkeypatch):
     assert rows["degraded_reason"].str.startswith("USGS could not be read").all() and len(rows) == 2
     assert "cannot be reached" in done["problems"][0]
     assert table(world.store, "fetch_log")["note"].str.startswith("no connection").sum() == 10
-    assert table(world.store, "delivery")["state"].tolist() == ["sent", "sent"]
+    assert table(world.store, "delivery")["state"].tolist() == ["sent"] * 3
 
 
 def test_a_corrupt_model_folder_gives_way_to_the_usual_rate(world, caplog):
@@ -186,21 +190,39 @@ def test_only_what_heals_is_tried_again(error, expected):
     assert tasks.heals(None, None, Failed(data=error)) is expected
 
 
-def test_no_secret_is_written_anywhere(world, prefect_home, caplog, capfd):
-    """A refused login and a failing webhook say where and what, never a password, a secret or the path of an address."""
+def test_no_secret_is_written_anywhere(world, prefect_home, caplog, capfd, monkeypatch):
+    """Channels that refuse and fail say where and what, never a password, a secret or the path of an address."""
     world.smtp.login = ("quake", "another password")
     world.hook.statuses[:] = [500]
-    with caplog.at_level(logging.DEBUG, "forecaster"):
+    slack_path, chat, beat = "/services/T000/B000/Purple-Onion-99", "Silver-Spoon-11", "Copper-Kettle-22"
+    with (
+        SlackServer(path=slack_path, answers=[said(404, "no_service")]) as slack,
+        WebServer([500]) as others,
+        caplog.at_level(logging.DEBUG),
+    ):
+        monkeypatch.setenv("QUAKECAST_SLACK_WEBHOOK_URL", slack.url)
+        monkeypatch.setenv("QUAKECAST_APPRISE_URLS", f"json://user:{chat}@127.0.0.1:{others.port}/{chat}")
+        monkeypatch.setenv("QUAKECAST_HEARTBEAT_URL", f"http://127.0.0.1:{others.port}/{beat}")
         done = run_daily(recipes=["istanbul"])
-    assert done["state"] == "partial" and "email to 2 by 127.0.0.1: " in done["problems"][0] and "(535)" in done["problems"][0]
-    assert done["problems"][1].startswith("webhook to http://127.0.0.1:") and "answered 500" in done["problems"][1]
-    assert table(world.store, "delivery").set_index("channel")["state"].to_dict() == {"email": "dead", "webhook": "failed"}
+        failures = tell_operator(load_settings(), "a failure", "of this test", "key", datetime.now(UTC))
+        failures.append(send_heartbeat(load_settings(), "success"))
+    assert len(others.asked) == 3 and len(slack.asked) == 2 and len(failures) == 6
+    assert done["state"] == "partial"
+    told = dict(problem.split(": ", 1) for problem in done["problems"])
+    assert "(535)" in told["email to a...@example.org by 127.0.0.1"] and "(535)" in told["email to b...@example.org by 127.0.0.1"]
+    assert "answered 500" in told[f"webhook to http://127.0.0.1:{world.hook.port}"]
+    assert "answered 404 no_service" in told[f"slack to http://127.0.0.1:{slack.port}"]
+    assert "answered 500" in told[f"apprise to JSON 127.0.0.1:{others.port}"]
+    states = {(row["channel"], row["state"]) for row in table(world.store, "delivery").to_dict("records")}
+    assert states == {("email", "dead"), ("webhook", "failed"), ("slack", "dead"), ("apprise", "failed")}
     printed = capfd.readouterr()
-    told = {"log": caplog.text, "printed": printed.out + printed.err, "rows": str(dump(world.store)), "result": str(done)}
-    texts = {name: text.encode() for name, text in told.items()} | prefect_files(prefect_home, f"daily run {done['run_id']}: 1 forecasts")
-    texts |= {str(path): path.read_bytes() for path in world.home.rglob("*") if path.is_file()}
-    for secret in (PASSWORD, WEBHOOK_SECRET, WEBHOOK_SECRET.removeprefix("whsec_"), WEBHOOK_PATH.rpartition("/")[2]):
-        assert [name for name, text in texts.items() if secret.encode() in text] == [], secret
+    ours = "".join(record.getMessage() for record in caplog.records if not record.name.startswith(("aiosmtpd", "mail.log")))
+    texts = {"log": ours, "printed": printed.out + printed.err, "rows": str(dump(world.store)), "result": f"{done}{failures}"}
+    found = {name: text.encode() for name, text in texts.items()} | prefect_files(prefect_home, f"daily run {done['run_id']}: 1 forecasts")
+    found |= {str(path): path.read_bytes() for path in world.home.rglob("*") if path.is_file()}
+    hook_path = WEBHOOK_PATH.rpartition("/")[2]
+    for secret in (PASSWORD, WEBHOOK_SECRET, WEBHOOK_SECRET.removeprefix("whsec_"), hook_path, slack_path.rpartition("/")[2], chat, beat):
+        assert [name for name, text in found.items() if secret.encode() in text] == [], secret
 
 
 def prefect_files(folder, last_line):

@@ -1,0 +1,254 @@
+"""Deployed for real: `quakecast deploy` onto a Prefect server of its own, a process worker, runs by API as the UI makes them.
+
+The catalogue is a toy one up to the machine's present; USGS and the webhook's receiver are servers on loopback.
+"""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from forecaster.settings import load_settings
+from forecaster.store.database import open_store, query
+from tests.support import tiny
+from tests.support.prefect_server import ENDED, ask, server_environment, start_server, started, wait_for
+from tests.support.toys import quake, write
+from tests.support.usgs_history import history_of
+from tests.support.usgs_server import serve
+from tests.support.webhook_server import WebhookServer
+
+ROOT = Path(__file__).resolve().parents[2]
+QUAKECAST = Path(sys.executable).with_name("quakecast")
+SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
+RECIPES = {"athens": '["best_rate", "persistence"]', "tokyo-m45": '["best_rate"]', "istanbul": '["best_rate"]'}
+START = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_home() -> None:
+    """Takes the place of the folder's own test server: these tests start another."""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """An installation on its own server, deployed, with a worker at work: settings, environment, api, deployments, hook, usgs, logs."""
+    folder = tmp_path_factory.mktemp("deployed")
+    home = folder / "home"
+    store = open_store(home / "quakecast.duckdb")
+    tiny.fill(store, START - timedelta(hours=20), sign=True, start=START - timedelta(days=1100))
+    write(store, *(quake(f"tk{days}", START - timedelta(days=days), 5.0) for days in range(70, 1000, 9)))
+    for recipe_id, models in RECIPES.items():
+        tiny.write_recipe(home / "recipes", recipe_id, models=models)
+    near = {"mag": 5.1, "latitude": 35.7, "longitude": 139.7}
+    history = history_of([{"id": "us9a", "time": START - timedelta(hours=3), "known_at": START - timedelta(hours=2), **near}])
+    with serve(history, clock=START) as usgs, WebhookServer(SECRET) as hook:
+        environment = server_environment(
+            folder / "prefect",
+            QUAKECAST_HOME=str(home),
+            QUAKECAST_RECIPES=str(home / "recipes"),
+            QUAKECAST_USGS_URL=usgs.url,
+            QUAKECAST_WEBHOOK_URL=f"http://127.0.0.1:{hook.port}/hook",
+            QUAKECAST_WEBHOOK_SECRET=SECRET,
+            QUAKECAST_WEBHOOK_ALLOW_PRIVATE="true",
+            TF_CPP_MIN_LOG_LEVEL="2",
+        )
+        (folder / "prefect").mkdir()
+        settings = load_settings(home=home, recipes=home / "recipes")
+
+        def api(*request):
+            return ask(environment, *request)
+
+        with start_server(environment) as log:
+            wait_for(lambda: api("GET", "/health"), 90, log)
+            deployed = quakecast(environment, "deploy", "--project", str(ROOT))
+            assert deployed.returncode == 0, deployed.stderr
+            pages = SimpleNamespace(
+                home=home, store=store, settings=settings, environment=environment, api=api, hook=hook, usgs=usgs, log=log
+            )
+            pages.deployments = {row["name"]: row for row in api("POST", "/deployments/filter", {})}
+            with started([QUAKECAST, "worker"], environment, "worker") as pages.worker_log:
+                yield pages
+
+
+def quakecast(environment, *arguments, **more):
+    command = [str(QUAKECAST), *arguments]
+    return subprocess.run(command, env=environment | more, cwd=ROOT, text=True, capture_output=True, timeout=120, check=False)
+
+
+def trigger(house, name, **parameters):
+    """A run, as a click on "Run" makes it; the parameters of the deployment are its defaults."""
+    body = {"parameters": house.deployments[name]["parameters"] | parameters, "state": {"type": "SCHEDULED"}}
+    asked = ("POST", f"/deployments/{house.deployments[name]['id']}/create_flow_run", body)
+    for _ in range(20):
+        try:
+            return house.api(*asked)["id"]
+        except urllib.error.HTTPError as error:
+            if error.code != 503:  # SQLite is busy: try again
+                raise
+            time.sleep(0.5)
+    raise AssertionError("the server stayed busy")
+
+
+def end_of(house, run_id):
+    return wait_for(lambda: (run := house.api("GET", f"/flow_runs/{run_id}"))["state_type"] in ENDED and run, 120, house.worker_log)
+
+
+def artifacts_of(house, run_id):
+    rows = house.api("POST", "/artifacts/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
+    return {row["key"]: row for row in rows if row["key"]}
+
+
+def told_to_operator(house):
+    """The operations messages received so far, as text; they are taken out of the book."""
+    found = [document for document in house.hook.received if document.get("kind") == "operations"]
+    house.hook.received[:] = [document for document in house.hook.received if document not in found]
+    return [json.dumps(document) for document in found]
+
+
+def published(house, sql):
+    return query(house.settings.published, sql)
+
+
+def test_every_zone_has_an_alarm_that_yields_runs_and_the_forms_explain_themselves(house):
+    daily = house.deployments["daily"]
+    assert {row["slug"]: row["schedule"]["timezone"] for row in daily["schedules"]} == {
+        "asia-tokyo-2330": "Asia/Tokyo",
+        "europe-athens-2330": "Europe/Athens",
+        "europe-istanbul-2330": "Europe/Istanbul",
+    }
+    wanted = {"deployments": {"id": {"any_": [daily["id"]]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    runs = wait_for(lambda: house.api("POST", "/flow_runs/filter", wanted), 30, house.log)
+    assert {run["expected_start_time"][11:16] for run in runs} >= {"14:30", "20:30"}  # Tokyo is 9, Istanbul 3 hours ahead all year
+    assert set(house.deployments) == {"daily", "send", "verify", "retrain", "backfill"}
+    form = house.deployments["backfill"]["parameter_openapi_schema"]
+    assert form["required"] == ["from_date", "to_date"] and form["properties"]["mode"]["enum"] == ["walk-forward", "current-model"]
+    assert all(
+        field["description"] for row in house.deployments.values() for field in row["parameter_openapi_schema"]["properties"].values()
+    )
+    assert house.api("GET", "/v2/concurrency_limits/quakecast-writer")["limit"] == 1
+    (watch,) = house.api("POST", "/automations/filter", {})
+    assert watch["enabled"] and watch["actions"][0]["state"] == "CRASHED"
+
+
+def test_two_runs_of_a_day_do_not_overlap_and_the_second_finds_nothing_to_do(house):
+    runs = [end_of(house, run_id) for run_id in [trigger(house, "daily"), trigger(house, "daily")]]
+    first, second = sorted(runs, key=lambda run: run["start_time"])
+    assert [run["state_name"] for run in (first, second)] == ["Completed", "Completed"], house.worker_log.read_text()[-3000:]
+    assert first["end_time"] <= second["start_time"]
+    assert first["state"]["message"].startswith("3 forecasts") and second["state"]["message"].startswith("nothing is due")
+    rows = published(house, "SELECT recipe_id, mode, published, run_id FROM forecast ORDER BY 1")
+    assert rows["recipe_id"].tolist() == sorted(RECIPES) and set(rows["mode"]) <= {"late", "prospective"}
+    shown = artifacts_of(house, first["id"])
+    table = json.loads(shown["forecasts"]["data"])
+    assert {row["recipe"] for row in table} == set(RECIPES) and all(row["usual"] for row in table)
+    assert shown["report"]["data"].startswith("[") and json.loads(shown["skill"]["data"]) == []
+    assert house.usgs.requests and not house.hook.received  # sending has its own hour
+
+
+def test_the_morning_sends_what_the_evening_said(house):
+    said = published(house, "SELECT forecast_id FROM forecast WHERE published ORDER BY 1")["forecast_id"].tolist()
+    run = end_of(house, trigger(house, "send"))
+    assert run["state_name"] == "Completed" and run["state"]["message"] == "webhook: sent"
+    (document,) = house.hook.received
+    assert {row["recipe_id"] for row in document["forecasts"]} == set(RECIPES)
+    assert published(house, "SELECT forecast_id FROM forecast WHERE published ORDER BY 1")["forecast_id"].tolist() == said
+    house.hook.received.clear()
+
+
+def test_bad_values_are_refused_before_anything_runs(house):
+    before = len(published(house, "SELECT * FROM run"))
+    for parameters in ({"issue": "sometimes"}, {"recipes": []}, {"max_minutes": -1}):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            trigger(house, "daily", **parameters)
+        assert refused.value.code in (409, 422)
+    told = {
+        "valid date": trigger(house, "backfill", from_date="yesterday", to_date="2024-01-01"),  # the server takes any text for a date
+        "unknown recipe 'atlantis'": trigger(house, "verify", recipes=["atlantis"]),
+        "2020-01-05": trigger(house, "backfill", from_date="2020-01-05", to_date="2020-01-01"),
+    }
+    for words, run_id in told.items():
+        run = end_of(house, run_id)
+        assert run["state_name"] == "Failed" and words in run["state"]["message"], run["state"]["message"]
+    assert len(published(house, "SELECT * FROM run")) == before
+    assert len(told_to_operator(house)) == 3
+
+
+def test_what_was_never_trained_is_trained_at_once_and_a_region_that_fails_leaves_the_others_trained(house):
+    """The day's run has asked for it; in the toy catalogue istanbul has no target day to learn from."""
+    asked = {"deployments": {"id": {"any_": [house.deployments["retrain"]["id"]]}}, "flow_runs": {"state": {"type": {"any_": list(ENDED)}}}}
+    (run,) = wait_for(lambda: house.api("POST", "/flow_runs/filter", asked), 60, house.worker_log)
+    assert run["parameters"]["recipes"] == sorted(RECIPES) and run["state_name"] == "Completed"
+    assert run["state"]["message"] == "2 of 3 regions trained"
+    models = published(house, "SELECT DISTINCT recipe_id FROM model ORDER BY 1")
+    assert models["recipe_id"].tolist() == ["athens", "tokyo-m45"]
+    shutil.rmtree(house.settings.models / "tokyo-m45")
+    (house.settings.models / "tokyo-m45").write_text("a file in the way of a folder")
+    run = end_of(house, trigger(house, "retrain", force=True))
+    assert run["state_name"] == "Partial" and "tokyo-m45: cannot write" in run["state"]["message"]
+    details = json.loads(published(house, "SELECT details FROM run WHERE kind = 'retrain' ORDER BY started_at DESC")["details"].iloc[0])
+    assert set(details["trained"]) == {"athens"} and set(details["not_trained"]) == {"tokyo-m45", "istanbul"}
+    assert artifacts_of(house, run["id"])["retraining"]["data"] == 100.0
+
+
+def test_a_backfill_whose_process_is_killed_is_told_and_finishes_when_asked_again(house):
+    first, last = (START - timedelta(days=200)).date(), (START - timedelta(days=60)).date()
+    asked = {"from_date": str(first), "to_date": str(last), "mode": "walk-forward", "retrain_every": 7, "recipes": ["athens"]}
+    run_id = trigger(house, "backfill", **asked)
+    rows = "SELECT count(*) AS n FROM forecast WHERE method = 'walk-forward'"
+    wait_for(lambda: int(published(house, rows)["n"].iloc[0]) > 0, 120, house.worker_log)
+    os.kill(flow_process(house, run_id), signal.SIGKILL)
+    killed = end_of(house, run_id)
+    assert killed["state_type"] == "CRASHED"
+    house.api("PATCH", "/v2/concurrency_limits/quakecast-writer", {"active_slots": 0})  # its lease ends by itself, in a minute
+    (told,) = wait_for(lambda: told_to_operator(house), 30, house.worker_log)
+    assert "backfill" in told and "Crashed" in told
+    half = int(published(house, rows)["n"].iloc[0])
+    done = end_of(house, trigger(house, "backfill", **asked))
+    assert done["state_name"] == "Completed", done["state"]["message"]
+    days = published(house, "SELECT count(DISTINCT target_start) AS n FROM forecast WHERE method = 'walk-forward' AND published")
+    assert int(days["n"].iloc[0]) == (last - first).days + 1 and half < int(published(house, rows)["n"].iloc[0])
+    runs = published(house, "SELECT state, details FROM run WHERE kind = 'backfill' ORDER BY started_at")
+    assert runs["state"].tolist() == ["failed", "success"] and "its process was killed" in runs["details"].iloc[0]
+    assert "nothing to do" in end_of(house, trigger(house, "backfill", **asked))["state"]["message"]
+
+
+def flow_process(house, run_id):
+    """The process id of a run, as the worker keeps it."""
+    return int(house.api("GET", f"/flow_runs/{run_id}")["infrastructure_pid"].rpartition(":")[2])
+
+
+def test_a_server_that_is_down_or_older_is_one_line(house):
+    nobody = quakecast(house.environment, "deploy", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert (nobody.returncode, nobody.stderr.count("\n")) == (1, 1) and "does not answer" in nobody.stderr
+
+    class Old(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = b'"3.4.1"'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Old)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        old = quakecast(house.environment, "deploy", PREFECT_API_URL=f"http://127.0.0.1:{server.server_port}/api")
+    finally:
+        server.shutdown()
+    assert (old.returncode, old.stderr.count("\n")) == (1, 1) and "is version 3.4.1, 3.8.0 is the oldest" in old.stderr

@@ -1,0 +1,84 @@
+"""Workers of three kinds do the same: threads, processes, and a real Dask cluster of two worker processes."""
+
+import os
+import signal
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import workers
+from flows.backfill import backfill
+from flows.retrain import retrain
+from forecaster.errors import BadInput, NotTrainable
+from forecaster.settings import load_settings
+from tests.support import tiny
+from tests.support.toys import quake, table, write
+
+KINDS = ["threads", "processes", "dask"]
+
+
+@task(cache_policy=NO_CACHE)
+def part(name: str) -> tuple[str, int]:
+    if name == "ours":
+        raise NotTrainable("ours: too few target days")
+    if name == "bug":
+        raise KeyError("a bug")
+    if name == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return name, os.getpid()
+
+
+@flow
+def parts(names: list[str], runner: str) -> dict:
+    with workers.pool(load_settings(task_runner=runner, workers=2)) as run:
+        return {
+            name: result if error is None else workers.words(error) for name, result, error in run(part, {n: {"name": n} for n in names})
+        }
+
+
+@pytest.mark.parametrize("runner", KINDS)
+def test_every_part_is_done_and_a_failing_one_stops_no_other(runner):
+    done = parts(["a", "ours", "b", "bug", "c"], runner)
+    assert {name: done[name][0] for name in "abc"} == {"a": "a", "b": "b", "c": "c"}
+    assert done["ours"] == "ours: too few target days" and done["bug"].startswith("KeyError")
+    assert (os.getpid() in {done[name][1] for name in "abc"}) is (runner == "threads")
+
+
+def test_a_killed_dask_worker_is_one_part_s_failure():
+    done = parts(["killed", "a"], "dask")
+    assert done["a"][0] == "a" and isinstance(done["killed"], str)
+
+
+def test_an_unknown_runner_and_a_missing_dask_are_bad_input(monkeypatch):
+    with pytest.raises(BadInput, match="QUAKECAST_TASK_RUNNER"):
+        load_settings(task_runner="ray")
+    monkeypatch.setitem(__import__("sys").modules, "prefect_dask", None)
+    with pytest.raises(BadInput, match=r"install quakecast\[dask\]"):
+        workers.task_runner(load_settings(task_runner="dask"))
+
+
+@pytest.fixture
+def regions(world):
+    """Three regions to train, two of them with something to learn from."""
+    for recipe_id in ("tokyo-m45", "istanbul", "athens"):
+        tiny.write_recipe(world.home / "recipes", recipe_id, models='["best_rate", "persistence"]')
+    write(world.store, *(quake(f"t{number}", datetime(2021, 2, 1, tzinfo=UTC) + timedelta(days=11 * number)) for number in range(90)))
+    return world
+
+
+@pytest.mark.parametrize("runner", ["threads", "dask"])
+def test_regions_are_trained_and_past_days_made_by_workers_that_only_read(regions, runner, monkeypatch):
+    monkeypatch.setenv("QUAKECAST_TASK_RUNNER", runner)
+    monkeypatch.setenv("QUAKECAST_WORKERS", "2")
+    done = retrain()
+    assert (done["state"], sorted(done["trained"]), sorted(done["not_trained"])) == ("success", ["athens", "tokyo-m45"], ["istanbul"])
+    assert set(table(regions.store, "model")["recipe_id"]) == {"athens", "tokyo-m45"}
+    assert retrain(recipes=["athens", "tokyo-m45"])["trained"] == {}  # nothing is due any more
+    span = {"from_date": date(2023, 12, 1), "to_date": date(2023, 12, 20), "mode": "current-model", "recipes": ["athens", "tokyo-m45"]}
+    filled = backfill(**span)
+    rows = table(regions.store, "forecast")
+    assert (filled["state"], filled.get("days")) == ("success", 40), filled
+    assert set(rows["method"]) == {"current-model"} and set(rows["mode"]) == {"hindcast"} and rows["in_sample"].any()
+    assert backfill(**span)["forecasts"] == 0 and len(table(regions.store, "forecast")) == len(rows)
