@@ -53,9 +53,10 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         targets = ledger.unsettled_targets(connection, now)
         stored = {_key(row): row for row in ledger.outcomes_of(connection).to_dict("records")}
     known = _since(known, targets)
+    judged = _judged(by_target, targets, known)
+    turns: list[dict] = []
     for target in targets.to_dict("records"):
-        recipe = by_target.get((target["recipe_id"], target["target_hash"]))
-        row = _outcome(recipe, target, known) if recipe is not None else None
+        row = judged.get(_key(target))
         if row is None:
             result.waiting += 1
             continue
@@ -65,10 +66,12 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         row["turned_at"] = now if turned else None if before is None or pd.isna(before["turned_at"]) else before["turned_at"]
         if turned:
             result.turned.append(row)
+            turns.append(_turn(before, row))
         if before is None or turned or any(_differ(before[name], row[name]) for name in _TOLD):
             result.settled.append(row)
     with store.transaction() as connection:
         ledger.insert(connection, "outcome", result.settled, replace=True)
+        ledger.insert(connection, "outcome_turn", turns, replace=True)
         rows = _scores(ledger.forecasts_to_score(connection), now)
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
@@ -87,6 +90,12 @@ def _differ(before, now) -> bool:
     return before != now and not (pd.isna(before) and pd.isna(now))
 
 
+def _turn(before: dict, row: dict) -> dict:
+    """What is kept of a turned outcome: what was known by `as_of_before` said the opposite."""
+    kept = {name: row[name] for name in ("recipe_id", "target_start", "target_hash", "happened", "status", "as_of")}
+    return {**kept, "status_before": before["status"], "as_of_before": before["as_of"]}
+
+
 def _since(known: Known, targets: pd.DataFrame) -> Known:
     """The same without the events before the first of these windows."""
     if targets.empty:
@@ -95,30 +104,44 @@ def _since(known: Known, targets: pd.DataFrame) -> Known:
     return replace(known, events=known.events.take(slice(int(first), None)))
 
 
-def _outcome(recipe: Recipe, target: dict, known: Known) -> dict | None:
-    """What happened in the window, as known now; None where the catalogue does not say."""
+def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known: Known) -> dict[tuple, dict]:
+    """By key, what happened in each window, as known now; those of which the catalogue does not say are absent."""
+    found: dict[tuple, dict] = {}
+    for key, recipe in recipes.items():
+        windows = targets[(targets["recipe_id"] == key[0]) & (targets["target_hash"] == key[1])]
+        found |= {_key(row): row for row in _outcomes(recipe, windows, known)}
+    return found
+
+
+def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[dict]:
+    """The rows of one recipe's windows, all at once."""
     try:
         span = covered_span(recipe, known.coverage)
     except NotScoreable:
-        return None
-    start, end = target["target_start"].to_pydatetime(), target["target_end"].to_pydatetime()
-    if start < span.start or end > span.end:
-        return None
-    days = target_days(recipe, local_day(start, recipe.zone), 1)
+        return []
+    inside = windows[(windows["target_start"] >= span.start) & (windows["target_end"] <= span.end)]
+    if inside.empty:
+        return []
+    local = np.array([local_day(start.to_pydatetime(), recipe.zone) for start in inside["target_start"]], dtype="datetime64[D]")
+    since_first = (local - local.min()).astype(np.int64)
+    days = target_days(recipe, local.min().item(), int(since_first.max()) + 1).take(since_first)
     happened, max_magnitude, count = daily_labels(known.events, recipe, days)
-    age = min(known.as_of, last_read(recipe, known.coverage)) - end
-    status = "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary"
-    return {
-        "recipe_id": recipe.id,
-        "target_start": start,
-        "target_end": end,
-        "target_hash": recipe.target_hash,
-        "happened": bool(happened[0]),
-        "event_count": int(count[0]),
-        "max_magnitude": float(max_magnitude[0]) if count[0] else None,
-        "status": status,
-        "as_of": known.as_of,
-    }
+    read = min(known.as_of, last_read(recipe, known.coverage))
+    ages = [read - end.to_pydatetime() for end in inside["target_end"]]
+    return [
+        {
+            "recipe_id": recipe.id,
+            "target_start": start,
+            "target_end": end,
+            "target_hash": recipe.target_hash,
+            "happened": bool(happened[j]),
+            "event_count": int(count[j]),
+            "max_magnitude": float(max_magnitude[j]) if count[j] else None,
+            "status": "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary",
+            "as_of": known.as_of,
+        }
+        for j, (start, end, age) in enumerate(zip(inside["target_start"], inside["target_end"], ages, strict=True))
+    ]
 
 
 def _scores(due: pd.DataFrame, now: datetime) -> list[dict]:
