@@ -125,16 +125,23 @@ def test_the_same_export_again_changes_nothing(filled, tmp_path):
     assert export_tables(filled, tmp_path / "out") == made and content(tmp_path / "out") == before
 
 
-def test_an_export_that_is_cut_off_leaves_the_one_before(filled, settings, tmp_path, monkeypatch):
-    export_tables(filled, tmp_path)
+@pytest.mark.parametrize(("where", "name"), [(parquet, "_digest"), (Path, "rename"), (parquet, "_write_manifest")])
+def test_an_export_that_is_cut_off_leaves_the_one_before(filled, settings, tmp_path, monkeypatch, where, name):
+    """Cut as its files are written, as they are put in their place, and as the manifest is to point to them."""
+    out = tmp_path / "out"
+    export_tables(filled, out)
     write(filled, quake("us6", NOW, 5.0))
+
+    def cut(*_):
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
-        patch.setattr(parquet, "_write_manifest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(where, name, cut)
         with pytest.raises(KeyboardInterrupt):
-            export_tables(filled, tmp_path)
-    assert len(answer(reader(settings, tmp_path), "SELECT * FROM event")) == 2
-    export_tables(filled, tmp_path)
-    assert len(answer(reader(settings, tmp_path), "SELECT * FROM event")) == 3
+            export_tables(filled, out)
+    assert len(answer(reader(settings, out), "SELECT * FROM event")) == 2
+    export_tables(filled, out)
+    assert len(answer(reader(settings, out), "SELECT * FROM event")) == 3
 
 
 def test_versions_that_nobody_reads_any_more_go_after_a_day(filled, tmp_path):
