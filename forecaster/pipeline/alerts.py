@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+import pandas as pd
+
 from forecaster.alerts import reaches
 from forecaster.pipeline import alerts_operations, messages
 from forecaster.pipeline.alerts_corrections import ask_again, correct_outcomes, withdraw
@@ -28,6 +30,7 @@ from forecaster.store.database import Connection
 log = logging.getLogger(__name__)
 
 Correct = Callable[[AlertTexts, datetime, Changes], None]
+EventsByIssue = dict[datetime, tuple[pd.DataFrame, pd.DataFrame]]
 CORRECTED_FOR = timedelta(days=120)  # outcomes are final after 45 days; later ones come of a long silence
 
 
@@ -62,7 +65,8 @@ def raise_alerts(job: Job) -> AlertsResult:
         every = stored.read_alerts(connection, replay=replay)
         by_recipe = _forecasts(connection, job.recipes, now, replay)
         inputs = [_inputs(connection, recipe, every, by_recipe.get(recipe.id, []), now) for recipe in job.recipes]
-        corrections = [_corrections(connection, job, given, now) for given in inputs]
+        events: EventsByIssue = {}
+        corrections = [_corrections(connection, job, given, now, events) for given in inputs]
         found = [] if replay else alerts_operations.find(connection, job, now, texts)
     changes, result = Changes(), AlertsResult()
     for given, correct in zip(inputs, corrections, strict=True):
@@ -108,11 +112,9 @@ def _inputs(connection: Connection, recipe: Recipe, every: Sequence[Row], foreca
     return RuleInputs(recipe, mine, forecasts, evidence, skills, windows)
 
 
-def _corrections(
-    connection: Connection, job: Job, given: RuleInputs, now: datetime
-) -> list[Callable[[AlertTexts, datetime, Changes], None]]:
-    """What is to be corrected of the recipe's alerts, ready to be done; reads what it needs."""
-    steps: list[Callable[[AlertTexts, datetime, Changes], None]] = []
+def _corrections(connection: Connection, job: Job, given: RuleInputs, now: datetime, events: EventsByIssue) -> list[Correct]:
+    """What is to be corrected of the recipe's alerts, ready to be done; reads what it needs, each issue's `events` once."""
+    steps: list[Correct] = []
     rules = {rule.name: rule for rule in given.recipe.alerts}
     for alert in given.alerts:
         if alert["alert_id"] not in given.windows or alert["target_hash"] != given.recipe.target_hash:
@@ -120,13 +122,11 @@ def _corrections(
         steps.append(partial(correct_outcomes, given.recipe, alert, stood_for(alert, given.windows[alert["alert_id"]])))
         newest = next((row for row in given.forecasts if row["target_start"] == alert["last_target_start"]), None)
         if alert["state"] == "raised" and newest is not None and alert["rule"] in rules:
+            as_of = newest["as_of"]
+            if as_of not in events:
+                events[as_of] = stored.events_then_and_now(connection, as_of, now)
+            model = champions.model_named(connection, newest["model_id"])
+            again = partial(ask_again, given.recipe, job.settings, newest, model, *events[as_of])
             stood_on = stored.forecast_named(connection, alert["last_forecast_id"])
-            again = _asked_again(connection, job, given.recipe, newest, now)
             steps.append(partial(withdraw, given.recipe, rules[alert["rule"]], alert, stood_on, newest, again))
     return steps
-
-
-def _asked_again(connection: Connection, job: Job, recipe: Recipe, forecast: Row, now: datetime) -> Callable[[], float | None]:
-    before, after = stored.events_then_and_now(connection, forecast["as_of"], now)
-    model = champions.model_named(connection, forecast["model_id"])
-    return partial(ask_again, recipe, job.settings, forecast, model, before, after)

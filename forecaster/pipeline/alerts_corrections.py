@@ -9,6 +9,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from forecaster.alerts import Said, keeps
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.errors import ModelError
 from forecaster.features.events import Events, events_from_frame
+from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import target_days
 from forecaster.models import registry
 from forecaster.pipeline import alerts_messages
@@ -34,7 +36,20 @@ log = logging.getLogger(__name__)
 
 REPEATS_WITHIN = 1e-3  # of the probability: the figure that a model must give again before it is asked about revised events
 
-Again = Callable[[], float | None]
+NAMED_EVENTS = 3
+NAMED_WITHIN_KM = 1000.0
+
+
+@dataclass(frozen=True)
+class Revised:
+    """What the model says with the events as they are known now, and the largest near events that were revised: origin_time, magnitude as
+    it was known, magnitude_now (None: deleted), distance_km."""
+
+    probability: float
+    events: list[Row]
+
+
+Again = Callable[[], Revised | None]
 
 
 def correct_outcomes(recipe: Recipe, alert: Row, windows: Sequence[Row], texts: AlertTexts, now: datetime, changes: Changes) -> None:
@@ -73,16 +88,17 @@ def withdraw(
 
     Args:
         stood_on, newest: the forecast that the alert was last raised or held for, and the newest published one of the same window.
-        again: the probability with revised events, None where nothing was revised or it cannot be told.
+        again: what the model says with revised events, None where nothing was revised or it cannot be told.
     """
+    events: list[Row] = []
     if newest["forecast_id"] != stood_on["forecast_id"]:
         said, why = said_in(newest), "reissued"
     else:
-        probability = again()
-        if probability is None:
+        revised = again()
+        if revised is None:
             return
-        first = said_in(stood_on)
-        said, why = Said(first.target_start, first.target_end, probability, first.reference_probability), "revised"
+        first, events = said_in(stood_on), revised.events
+        said, why = Said(first.target_start, first.target_end, revised.probability, first.reference_probability), "revised"
     if keeps(rule, said):
         return
     alert |= {"state": "withdrawn", "cleared_at": now, "cleared_for": said.target_start, "cleared_reason": why}
@@ -91,12 +107,12 @@ def withdraw(
     changes.alerts[alert["alert_id"]] = alert
     changes.withdrawn.append(alert["alert_id"])
     changes.corrections.append(correction)
-    changes.messages.append(alerts_messages.withdrawn(texts, recipe, alert, stood_on, correction))
+    changes.messages.append(alerts_messages.withdrawn(texts, recipe, alert, stood_on, correction, events))
 
 
 def ask_again(
     recipe: Recipe, settings: Settings, forecast: Row, model: Mapping[str, Any] | None, before: pd.DataFrame, after: pd.DataFrame
-) -> float | None:
+) -> Revised | None:
     """What the model behind `forecast` says of the same window and moment with the events of `after` instead of `before`.
 
     Both as of `store.alerts.events_then_and_now`. None where they are the same, the model cannot be loaded any more, or it does not repeat
@@ -116,7 +132,29 @@ def ask_again(
     if not abs(repeated - said) <= REPEATS_WITHIN * said:
         log.warning("%s: the alert for %s cannot be looked at again: %g was said, the model says %g", recipe.id, day, said, repeated)
         return None
-    return float(fitted.probability(_inputs(after), days, usual)[0])
+    return Revised(float(fitted.probability(_inputs(after), days, usual)[0]), _named(recipe, before, after))
+
+
+def _named(recipe: Recipe, before: pd.DataFrame, after: pd.DataFrame) -> list[Row]:
+    """The largest events near the recipe's centre that are not what they were, at most NAMED_EVENTS."""
+    both = before.merge(after, on="event_key", how="left", suffixes=("", "_now"))
+    same = np.logical_and.reduce(
+        [both[name] == both[f"{name}_now"] for name in ("origin_time", "magnitude", "latitude_deg", "longitude_deg")]
+    )
+    changed = both[~same]
+    distance_km = great_circle_km(
+        recipe.predict_center_lat, recipe.predict_center_lng, changed["latitude_deg"].to_numpy(), changed["longitude_deg"].to_numpy()
+    )
+    near = changed.assign(distance_km=distance_km)[distance_km <= NAMED_WITHIN_KM].sort_values("magnitude", ascending=False)
+    return [
+        {
+            "origin_time": row["origin_time"].to_pydatetime(),
+            "magnitude": float(row["magnitude"]),
+            "magnitude_now": None if pd.isna(row["magnitude_now"]) else float(row["magnitude_now"]),
+            "distance_km": float(row["distance_km"]),
+        }
+        for row in near.head(NAMED_EVENTS).to_dict("records")
+    ]
 
 
 def _inputs(frame: pd.DataFrame) -> Events:

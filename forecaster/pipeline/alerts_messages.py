@@ -13,7 +13,7 @@ from forecaster.recipe import AlertRule, Recipe
 from forecaster.reports import alert_text
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.message import Message, MessageKind
-from forecaster.reports.words import local_text, probability_phrase, ratio_text, utc_text
+from forecaster.reports.words import Phrase, local_text, probability_phrase, ratio_text, utc_text
 
 Row = dict[str, Any]
 
@@ -79,18 +79,20 @@ def outcome_turned(texts: AlertTexts, recipe: Recipe, alert: Row, window: Row, c
     return _after_quiet_hours(_message(texts, "alert_outcome", "correction", alert, subject_id, at, context, facts), recipe, alert)
 
 
-def withdrawn(texts: AlertTexts, recipe: Recipe, alert: Row, forecast: Row, correction: Row) -> Message:
-    """What an alert stands on no longer holds; `forecast` is the one that it stood on."""
+def withdrawn(texts: AlertTexts, recipe: Recipe, alert: Row, forecast: Row, correction: Row, events: Sequence[Row]) -> Message:
+    """What an alert stands on no longer holds; `forecast` is the one that it stood on, `events` those that were revised since."""
     context = {
         **_place(texts, recipe),
         **alert_text.window_words(texts, forecast["target_start"], forecast["target_end"], recipe.zone),
         **alert_text.figure_words(correction["probability"], correction["probability"] / correction["ratio"]),
         "mode": alert["mode"],
         "why": correction["reason"],
+        "events": [_revised_event(event) for event in events],
         "before": probability_phrase(forecast["probability"]),
         "before_ratio": ratio_text(forecast["probability"] / forecast["reference_probability"]),
     }
     facts = {**_facts(alert), "corrected": "forecast", "probability_now": correction["probability"], "ratio_now": correction["ratio"]}
+    facts["revised_events"] = [{**event, "origin_time": _iso(event["origin_time"])} for event in events]
     at, subject_id = correction["corrected_at"], correction["correction_id"]
     return _after_quiet_hours(_message(texts, "alert_withdrawn", "correction", alert, subject_id, at, context, facts), recipe, alert)
 
@@ -126,6 +128,13 @@ def _message(
         channels=tuple(alert["channels"]) if alert["channels"] else None,
         facts=facts,
     )
+
+
+def _revised_event(event: Row) -> Phrase:
+    said = {"magnitude": f"{event['magnitude']:.1f}", "time": utc_text(event["origin_time"]), "distance": f"{event['distance_km']:.0f}"}
+    if event["magnitude_now"] is None:
+        return Phrase("alert.event_deleted", said)
+    return Phrase("alert.event_revised", {**said, "now": f"{event['magnitude_now']:.1f}"})
 
 
 def _place(texts: AlertTexts, recipe: Recipe) -> Row:

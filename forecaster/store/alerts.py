@@ -139,19 +139,25 @@ def told_windows(connection: Connection, alert: dict[str, Any]) -> list[dict[str
 def events_then_and_now(connection: Connection, then: datetime, now: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(the events that were known at `then`, as they were known; the same events as they are known at `now`).
 
-    An event that was deleted since is missing in the second; two that turned out to be one are one there. Columns as of
-    `catalogue.read_events`; known_at in both is when the event was first known, so that it is an input of `then`.
+    An event that was deleted since is missing in the second; two that turned out to be one are one there, and share its event_key in the
+    first. Other columns: known_at (in both when the event was first known, so that it is an input of `then`), origin_time, position,
+    depth_km, magnitude.
     """
-    columns = "event_id, origin_time, first_known_at AS known_at, latitude_deg, longitude_deg, depth_km, magnitude"
-    earthquakes = "event_type = 'earthquake' AND magnitude IS NOT NULL ORDER BY origin_time, event_id"
-    before = connection.execute(f"SELECT {columns} FROM event_as_of($then) WHERE {earthquakes}", {"then": then}).df()
-    after = connection.execute(
+    moved = (
         "WITH moved AS (SELECT from_key, last(to_key ORDER BY known_at, rowid) AS to_key FROM event_merge WHERE known_at <= $now "
-        "GROUP BY from_key), kept AS (SELECT coalesce(m.to_key, e.event_key) AS event_key, min(e.first_known_at) AS known_at "
-        "FROM event_as_of($then) e LEFT JOIN moved m ON m.from_key = e.event_key WHERE e.event_type = 'earthquake' AND "
-        "e.magnitude IS NOT NULL GROUP BY 1) "
-        "SELECT n.event_id, n.origin_time, kept.known_at, n.latitude_deg, n.longitude_deg, n.depth_km, n.magnitude "
-        f"FROM kept JOIN event_as_of($now) n USING (event_key) WHERE {earthquakes}",
+        "GROUP BY from_key), kept AS (SELECT coalesce(m.to_key, e.event_key) AS event_key, e.* EXCLUDE event_key "
+        "FROM event_as_of($then) e LEFT JOIN moved m ON m.from_key = e.event_key "
+        "WHERE e.event_type = 'earthquake' AND e.magnitude IS NOT NULL) "
+    )
+    columns = "origin_time, latitude_deg, longitude_deg, depth_km, magnitude"
+    before = connection.execute(
+        f"{moved} SELECT event_key, first_known_at AS known_at, {columns} FROM kept ORDER BY origin_time, event_key",
+        {"then": then, "now": now},
+    ).df()
+    after = connection.execute(
+        f"{moved}, known AS (SELECT event_key, min(first_known_at) AS known_at FROM kept GROUP BY event_key) "
+        f"SELECT event_key, known.known_at, {columns} FROM known JOIN event_as_of($now) n USING (event_key) "
+        "WHERE event_type = 'earthquake' AND magnitude IS NOT NULL ORDER BY origin_time, event_key",
         {"then": then, "now": now},
     ).df()
     return before, after

@@ -135,6 +135,9 @@ def test_an_alert_whose_earthquake_is_deleted_or_made_small_is_withdrawn(store, 
     )
     assert "revised or deleted since" in message["text"] and "2.0 %, 2.0 times the usual about 1 in 100" in message["text"]
     assert "no all-clear" in message["text"]
+    told = "is deleted." if deleted else "is M 4.9 now."
+    assert f"The M 5.8 of 2024-01-09 16:31 UTC, 400 km from the centre, {told}" in message["text"]
+    assert [event["magnitude"] for event in message["facts"]["revised_events"]] == [5.8]
     forecast = table(store, "forecast").iloc[0]
     assert (forecast["probability"], forecast["official"]) == (0.98, True), "what was said stays as it was said"
 
