@@ -99,15 +99,16 @@ def verify(settings: Settings, recipes, everything, as_json) -> None:
 
 
 @click.command(epilog=example("quakecast report --language ja"))
-@click.option("--language", type=click.Choice(["en", "ja"]), multiple=True, help="Language of the page (default: both).")
+@click.option("--language", multiple=True, help="Language of the page, such as en or ja (default: all that there is an i18n file for).")
 @json_option
 @click.pass_obj
 def report(settings: Settings, language, as_json) -> None:
     """Write the report page from what the database holds now."""
     from forecaster.pipeline import pages
+    from forecaster.reports.texts import languages
 
     job = open_job(settings)
-    written = pages.write_report(job, language or ("en", "ja"))
+    written = pages.write_report(job, language or languages(settings.templates))
     tell(as_json, {"report_id": written.report_id, "pages": [str(page) for page in written.pages]}, "\n".join(map(str, written.pages)))
 
 

@@ -39,7 +39,7 @@ def serve(settings: Settings, host, port) -> None:
     """Show the output folder (reports, JSON files) in a browser; on this machine only unless --host says otherwise."""
     from forecaster.reports.serve import make_server
 
-    with make_server(settings.output, host, port) as server:
+    with make_server(settings.output, host, port, settings.language, settings.templates) as server:
         click.echo(f"http://{host}:{server.server_address[1]}/ (Ctrl-C ends it)")
         try:
             server.serve_forever()

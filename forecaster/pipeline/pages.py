@@ -6,9 +6,9 @@ from pathlib import Path
 
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.report import report_data
-from forecaster.reports import export, render
+from forecaster.reports import export, render, texts
 from forecaster.reports.contract import ReportData
-from forecaster.reports.serve import list_reports
+from forecaster.reports.index import list_reports
 from forecaster.store import ledger
 
 
@@ -31,17 +31,23 @@ def page_name(data: ReportData, language: str) -> str:
 def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
     """Write the pages and the index below the output folder, each by rename, and note the report in the store.
 
+    Besides the languages asked for, there is a page in each that the user's own folder of templates adds.
+
     Raises:
         NotWritable: the output folder cannot be written.
         BadInput: an unknown language.
     """
+    added = set(texts.languages(job.settings.templates)) - set(texts.languages())
+    languages = list(dict.fromkeys([*languages, *sorted(added)]))
+    for language in languages:
+        texts.read_texts(language, job.settings.templates)
     data = report_data(job.store, job.recipes, job.clock)
     names = {language: page_name(data, language) for language in languages}
     pages = []
     for language, name in names.items():
         others = {other: Path(path).name for other, path in names.items() if other != language}
-        pages.append(export.write_atomic(job.settings.output / name, render.render_report(data, language, others)))
-    index = render.render_index(list_reports(job.settings.output), languages[0])
+        pages.append(export.write_atomic(job.settings.output / name, render.render_report(data, language, others, job.settings.templates)))
+    index = render.render_index(list_reports(job.settings.output), languages[0], job.settings.templates)
     export.write_atomic(job.settings.output / "index.html", index)
     row = {
         "report_id": data.report_id,

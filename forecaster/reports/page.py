@@ -25,9 +25,16 @@ CHECK_COLUMNS = ("recipe", "place", "day", "probability", "usual", "happened", "
 
 
 def page_parts(
-    data: ReportData, context: dict[str, Any], say: Say, write_day: DayWriter, coastlines: Sequence[charts.Polyline], script: str
+    data: ReportData,
+    context: dict[str, Any],
+    say: Say,
+    write_day: DayWriter,
+    coastlines: Sequence[charts.Polyline],
+    script: str,
+    chart_specs: str,
 ) -> dict[str, Any]:
-    """Names for the page's template. context: `report_context` of the same data; `script` draws the charts and is in the page as it is."""
+    """Names for the page's template. context: `report_context` of the same data. `script` draws the charts by
+    `chart_specs`; both are in the page as they are, with the library; a page without charts has none of them."""
     rows = {row["id"]: row for row in (*context["rows"], *context["comparison_rows"])}
     targets = map_targets(context["rows"], numbered=False)
     lines = boxed(coastlines)
@@ -54,7 +61,7 @@ def page_parts(
         "file_day": f"{data.generated_at:%Y-%m-%d}",
         "content_policy": vega.content_policy(*scripts),
         "scripts": [Markup(text) for text in scripts],
-        "chart_specs": Markup(vega.specifications(say)) if charted else None,
+        "chart_specs": Markup(chart_specs) if charted else None,
     }
 
 

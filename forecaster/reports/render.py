@@ -6,18 +6,20 @@ A page is one self-contained file. A third language is one more i18n file.
 import functools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from forecaster.reports import charts
+from forecaster.reports import charts, vega
 from forecaster.reports.context import report_context
 from forecaster.reports.contract import ReportData
+from forecaster.reports.index import PastReport
 from forecaster.reports.page import page_parts
 from forecaster.reports.templates import fill
-from forecaster.reports.texts import FALLBACK, day_writer, read_texts, speaker, tell_missing, template_folder
+from forecaster.reports.texts import FALLBACK, day_writer, language_name, speaker, tell_missing, template_folder
 
 
 def told_in(data: ReportData, language: str, user_folder: Path | None = None) -> dict[str, Any]:
@@ -37,19 +39,36 @@ def render_report(data: ReportData, language: str, alternates: Mapping[str, str]
     """
     context = told_in(data, language, user_folder)
     say, write_day = speaker(language, user_folder), day_writer(language, user_folder)
-    parts = page_parts(data, context, say, write_day, coastlines(), (template_folder() / "report.js").read_text(encoding="utf-8"))
+    script = (template_folder() / "report.js").read_text(encoding="utf-8")
+    parts = page_parts(data, context, say, write_day, coastlines(), script, _chart_specs(language, user_folder))
     page = {**context, **parts, "alternates": dict(alternates or {})}
     return fill(environment(language, user_folder), "report.html.j2", page, user_folder)
 
 
-def render_index(reports: Sequence[Mapping[str, str]], language: str = FALLBACK) -> str:
-    """The index page: `reports` newest first, each with `href` and `label`."""
-    return environment(language).get_template("index.html.j2").render(reports=reports, language=language)
+def render_index(reports: Sequence[PastReport], language: str = FALLBACK, user_folder: Path | None = None) -> str:
+    """The index page of these reports, in their order, by month. A headline is told in `language` where the report has that page."""
+
+    def told(report: PastReport, said: Mapping[str, str]) -> tuple[str, str]:
+        """(language, text): this page's own language, else English, else any."""
+        return next(((other, said[other]) for other in (language, FALLBACK, *said) if other in said), (language, ""))
+
+    months: dict[str, list[dict[str, Any]]] = {}
+    for report in reports:
+        spoken, headline = told(report, report.headlines)
+        row = {**asdict(report), "headline": headline, "spoken": spoken, "period": told(report, report.periods)[1]}
+        months.setdefault(report.made[:7], []).append({**row, "href": told(report, report.hrefs)[1]})
+    context = {"months": months, "count": sum(bool(report.made) for report in reports), "language": language}
+    return fill(environment(language, user_folder), "index.html.j2", context, user_folder)
 
 
 def render_skill(context: Mapping[str, Any]) -> str:
     """The page of skill on past days, from `skill.skill_context`: one HTML file that loads nothing."""
     return environment(FALLBACK).get_template("skill.html.j2").render(**context)
+
+
+@functools.cache
+def _chart_specs(language: str, user_folder: Path | None) -> str:
+    return vega.specifications(speaker(language, user_folder))
 
 
 @functools.cache
@@ -77,6 +96,6 @@ def environment(language: str, user_folder: Path | None = None) -> Environment:
         "level_fills": charts.FILLS,
         "tied": lambda text: re.sub(r"(?<=\d) (?=\S)", "\u00a0", text),
         "event_radius": charts.event_radius,
-        "language_names": lambda other: read_texts(other, user_folder).get("page.language_name", other),
+        "language_names": lambda other: language_name(other, user_folder),
     }
     return made

@@ -1,12 +1,14 @@
 """A small web server for the output folder: reports, their index and the JSON files, and nothing else.
 
-GET and HEAD only; no file outside the folder, no dotfile, no link that leads out, no listing, no type but those of TYPES. Meant for one's
-own machine: on another address than loopback it says so, and it is no substitute for a real web server there.
+GET and HEAD only; no file outside the folder, no dotfile, no link that leads out, no listing, no type but those of TYPES. Of scripts only
+those may run that a report page itself names in its head, by their SHA-256. Meant for one's own machine: on another address than loopback
+it says so, and it is no substitute for a real web server there.
 """
 
 import ipaddress
 import logging
 import re
+from collections.abc import Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +16,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from forecaster.errors import BadInput
+from forecaster.reports.index import list_reports, read_head
 from forecaster.reports.render import render_index
+from forecaster.reports.texts import FALLBACK
 
 logger = logging.getLogger(__name__)
 
@@ -24,16 +28,25 @@ TYPES = {
     ".png": "image/png",
     ".css": "text/css; charset=utf-8",
 }
+POLICY = (
+    "default-src 'none'; {scripts}style-src 'unsafe-inline' 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 SAFE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline' 'self'; img-src 'self' data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Permitted-Cross-Domain-Policies": "none",
     "Cache-Control": "no-cache",
 }
+
+
+def content_policy(script_hashes: Sequence[str] = ()) -> str:
+    """The Content-Security-Policy of an answer: no script but those of a report page, told by their SHA-256."""
+    return POLICY.format(scripts=f"script-src {' '.join(script_hashes)}; " if script_hashes else "")
 
 
 class ReportServer(ThreadingHTTPServer):
@@ -41,14 +54,20 @@ class ReportServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], folder: Path) -> None:
+    def __init__(self, address: tuple[str, int], folder: Path, language: str, user_folder: Path | None) -> None:
         self.folder = folder.resolve()
+        self.language, self.user_folder = language, user_folder
         self.loopback = is_loopback(address[0])
         super().__init__(address, _Requests)
 
 
-def make_server(folder: Path, host: str = "127.0.0.1", port: int = 8000) -> ReportServer:
+def make_server(
+    folder: Path, host: str = "127.0.0.1", port: int = 8000, language: str = FALLBACK, user_folder: Path | None = None
+) -> ReportServer:
     """A server of `folder` that listens already (port 0: any free one, see `server_port`); call `serve_forever()`.
+
+    Args:
+        language: of its index. `user_folder`: where the user's own templates and i18n files lie.
 
     Raises:
         BadInput: no such folder, or an address that cannot be listened on.
@@ -56,7 +75,7 @@ def make_server(folder: Path, host: str = "127.0.0.1", port: int = 8000) -> Repo
     if not folder.is_dir():
         raise BadInput(f"nothing to serve: {folder} is not a folder; run `quakecast run` first")
     try:
-        server = ReportServer((host, port), folder)
+        server = ReportServer((host, port), folder, language, user_folder)
     except (OSError, OverflowError) as error:
         raise BadInput(f"cannot listen on {host}:{port}: {error}; choose another --host or --port") from None
     if not server.loopback:
@@ -92,13 +111,6 @@ def find_file(folder: Path, target: str) -> Path | None:
         return None
 
 
-def list_reports(folder: Path) -> list[dict[str, str]]:
-    """href and label of every page of the folder and of its reports/ folder, newest name first."""
-    pages = [*folder.glob("*.html"), *folder.glob("reports/*.html"), *folder.glob("reports/*/*.html")]
-    names = [page.relative_to(folder).as_posix() for page in pages if page.name != "index.html"]
-    return [{"href": name, "label": name.removesuffix(".html")} for name in sorted(names, reverse=True) if "/." not in f"/{name}"]
-
-
 class _Requests(BaseHTTPRequestHandler):
     server: ReportServer
     server_version = "quakecast"
@@ -115,7 +127,7 @@ class _Requests(BaseHTTPRequestHandler):
         if self.server.loopback and not is_loopback((urlsplit(f"//{self.headers.get('Host', '')}").hostname) or ""):
             return self._send(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", b"this server answers to localhost only\n", with_body)
         if urlsplit(self.path).path in ("", "/"):
-            page = render_index(list_reports(self.server.folder)).encode()
+            page = render_index(list_reports(self.server.folder), self.server.language, self.server.user_folder).encode()
             return self._send(HTTPStatus.OK, TYPES[".html"], page, with_body)
         file = find_file(self.server.folder, self.path)
         if file is None:
@@ -124,10 +136,14 @@ class _Requests(BaseHTTPRequestHandler):
             body, changed = file.read_bytes(), file.stat().st_mtime
         except OSError:
             return self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"not found\n", with_body)
-        self._send(HTTPStatus.OK, TYPES[file.suffix.lower()], body, with_body, changed)
+        scripts = read_head(file).script_hashes if file.suffix.lower() == ".html" else ()
+        self._send(HTTPStatus.OK, TYPES[file.suffix.lower()], body, with_body, changed, scripts)
 
-    def _send(self, status: HTTPStatus, kind: str, body: bytes, with_body: bool, changed: float | None = None) -> None:
+    def _send(
+        self, status: HTTPStatus, kind: str, body: bytes, with_body: bool, changed: float | None = None, scripts: Sequence[str] = ()
+    ) -> None:
         self.send_response(status)
+        self.send_header("Content-Security-Policy", content_policy(scripts))
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         if changed is not None:

@@ -54,6 +54,14 @@ def read_texts(language: str, user_folder: Path | None = None) -> dict[str, str]
     return {key: text for file in found for key, text in _read(file, file.stat().st_mtime_ns).items()}
 
 
+def language_name(language: str, user_folder: Path | None = None) -> str:
+    """What the language calls itself; its code where it has no file any more."""
+    try:
+        return read_texts(language, user_folder).get("page.language_name", language)
+    except BadInput:
+        return language
+
+
 def missing_texts(language: str, user_folder: Path | None = None) -> list[str]:
     """The keys that this language's file lacks, so that a page says them in English."""
     return sorted(read_texts(FALLBACK).keys() - read_texts(language, user_folder).keys())

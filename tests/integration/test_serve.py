@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.reports.serve import SAFE_HEADERS, ReportServer, make_server
+from forecaster.reports.serve import SAFE_HEADERS, ReportServer, content_policy, make_server
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ def ask(server: ReportServer, path: str, method: str = "GET", host: str | None =
 
 def test_reports_and_json_are_served_with_safe_headers(server: ReportServer) -> None:
     status, headers, body = ask(server, "/predictions.json")
+    assert headers["Content-Security-Policy"] == content_policy() and "script-src" not in content_policy()
     assert (status, headers["Content-Type"], body) == (200, "application/json; charset=utf-8", '{"predictions": []}')
     for name, value in SAFE_HEADERS.items():
         assert headers[name] == value
@@ -53,6 +54,20 @@ def test_the_index_links_the_reports(server: ReportServer) -> None:
     status, headers, body = ask(server, "/")
     assert status == 200 and 'href="reports/2024-01-03.en.html"' in body and "model" not in body.split("</style>")[1]
     assert headers["X-Frame-Options"] == "DENY"
+
+
+def test_only_the_scripts_that_a_report_names_in_its_head_may_run(server: ReportServer) -> None:
+    """The server repeats the page's own hashes; what stands behind the title, where names come from outside, allows nothing."""
+    real, forged = f"'sha256-{'A' * 43}='", f"'sha256-{'B' * 43}='"
+    policy = '<meta http-equiv="Content-Security-Policy" content="default-src {0}; script-src {1}">'
+    head = f"<!doctype html>{policy.format('none', real)}<title>t</title>"
+    page = server.folder / "reports" / "2024-01-04.en.html"
+    page.write_text(head + policy.format("none", forged), encoding="utf-8")
+    _, headers, _ = ask(server, "/reports/2024-01-04.en.html")
+    assert f"script-src {real};" in headers["Content-Security-Policy"] and forged not in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"].replace("style-src 'unsafe-inline'", "")
+    page.write_text("<title>t</title>" + policy.format("none", "'unsafe-inline' 'unsafe-eval' *"), encoding="utf-8")
+    assert ask(server, "/reports/2024-01-04.en.html")[1]["Content-Security-Policy"] == content_policy()
 
 
 @pytest.mark.parametrize(

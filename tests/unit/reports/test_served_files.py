@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from forecaster.errors import BadInput
-from forecaster.reports.serve import find_file, is_loopback, list_reports, make_server
+from forecaster.reports.index import list_reports
+from forecaster.reports.serve import find_file, is_loopback, make_server
 
 
 @pytest.fixture
@@ -67,9 +68,9 @@ def test_nothing_else_is(folder: Path, target: str) -> None:
     assert find_file(folder, target) is None
 
 
-def test_the_index_lists_pages_newest_first_and_no_models(folder: Path) -> None:
-    labels = [entry["label"] for entry in list_reports(folder)]
-    assert labels == ["reports/2024-01-03.en", "reports/2024-01-02.en", "model", "a b"]
+def test_pages_of_others_are_listed_by_name_and_models_are_not(folder: Path) -> None:
+    names = [report.name for report in list_reports(folder)]
+    assert names == ["reports/2024-01-03.en", "reports/2024-01-02.en", "model", "a b"]
 
 
 @pytest.mark.parametrize(
