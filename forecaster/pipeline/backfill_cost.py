@@ -9,11 +9,12 @@ from forecaster.recipe import Recipe
 if TYPE_CHECKING:
     from forecaster.pipeline.backfill_plan import Chunk
 
-# Seconds of both fits of a kind with their judging, and of one day's forecast, on one core of a 2024 server
-SECONDS_A_FIT = {"best_rate": 1.0, "persistence": 1.0, "etas": 20.0, "pooled": 2.0, "hybrid": 15.0, "convlstm": 1800.0}
-SECONDS_A_DAY = {"etas": 0.03, "hybrid": 0.02, "convlstm": 0.02}
-SECONDS_A_RECIPE_DAY = 0.005
-SECONDS_TO_READ = 5.0
+# Seconds on one core of a 2024 server with nothing else to do: of both fits of a kind with its judging, and of a day's forecast. Measured on
+# tokyo-m45 and wellington, and over 10,038 recipe days of 2024; a ConvLSTM takes the minutes that its recipe allows.
+SECONDS_A_FIT = {"best_rate": 1.0, "persistence": 1.0, "etas": 6.0, "pooled": 2.0, "hybrid": 4.0, "convlstm": 1800.0}
+SECONDS_A_DAY = {"etas": 0.008, "hybrid": 0.006, "convlstm": 0.006}
+SECONDS_A_RECIPE_DAY = 0.006
+SECONDS_TO_READ = 10.0
 
 
 def estimated_minutes(

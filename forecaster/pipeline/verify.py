@@ -64,7 +64,7 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         turned = before is not None and before["happened"] != row["happened"]
         row["changed"] = bool(turned or (before is not None and before["changed"]))
         row["turned_at"] = now if turned else None if before is None or pd.isna(before["turned_at"]) else before["turned_at"]
-        if turned:
+        if before is not None and turned:
             result.turned.append(row)
             turns.append(_turn(before, row))
         if before is None or turned or any(_differ(before[name], row[name]) for name in _TOLD):
