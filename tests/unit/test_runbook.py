@@ -3,6 +3,7 @@
 import inspect
 import re
 import shlex
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from forecaster.cli import main
+from forecaster.pipeline.alerts_operations import CHECKS
 from forecaster.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,7 +129,8 @@ def alarms() -> list[str]:
     return [told for line in table.splitlines() if line.startswith("| ") for told in re.findall(r"`([^`]+)`", line.split(" | ")[0])]
 
 
-SAID = "\n".join(SOURCES.values())
+TEXTS = tomllib.loads((ROOT / "templates" / "i18n" / "en.toml").read_text(encoding="utf-8"))["alert"]
+SAID = "\n".join([*SOURCES.values(), *TEXTS.values()])
 
 
 @pytest.mark.parametrize("told", alarms())
@@ -150,6 +153,15 @@ def test_every_problem_of_the_status_is_explained():
         plain = re.findall(r"[a-z]{4,}", re.sub(r"\{[^}]*\}", " ", text))
         missing = [word for word in plain if word not in words]
         assert len(missing) <= len(plain) / 2, (text, missing)
+
+
+def test_every_alarm_of_the_operation_is_explained():
+    """Each title that an alarm of the operation can have, what varies cut out of it, stands in the table."""
+    explained = re.sub(r"\s*\.\.\.\s*", " ", " ".join(alarms()))
+    for check in CHECKS:
+        pieces = [piece.strip(" :") for piece in re.split(r"\{[^}]*\}", TEXTS[f"ops_{check}_title"])]
+        for piece in filter(None, pieces):
+            assert piece in explained, (check, piece)
 
 
 def test_what_the_hooks_point_to_is_there():
