@@ -1,6 +1,7 @@
 """The grid of blocks, and what a backfill is said to cost."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -16,7 +17,7 @@ def test_every_day_lies_in_one_block_and_blocks_join_without_gaps(length):
     days = [date(2023, 12, 1) + timedelta(days=step) for step in range(400)]
     blocks = [block_of(day, length) for day in days]
     assert all(block <= day < block + timedelta(days=length) for block, day in zip(blocks, days, strict=True))
-    assert {(later - block).days for block, later in zip(blocks, blocks[1:], strict=False)} <= {0, length}
+    assert {(later - block).days for block, later in pairwise(blocks)} <= {0, length}
 
 
 def test_blocks_of_thirty_days_counted_by_hand():
