@@ -1,6 +1,7 @@
 """The day's mail through a real SMTP server: what arrives, and how refusals, greylisting and silence are told apart."""
 
 import logging
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.email import Mail, MailSettings, build_message, message_id, send_email
 from forecaster.reports.letters import ReportLetter
+from tests.support.evil_names import evil_report
 from tests.support.sample_report import many_recipes, sample_report
 from tests.support.smtp_server import SmtpServer, free_port, make_certificate
 
@@ -55,6 +57,37 @@ def test_the_report_arrives_whole_small_and_with_its_pictures(count: int) -> Non
         assert "ほか160地域" in text and "https://example.org/r.html" in text
     cids = [part["Content-ID"].strip("<>") for part in mail.walk() if part.get_content_type() == "image/png"]
     assert cids == ["world-map", "japan-map"] and all(f"cid:{cid}" in page for cid in cids)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_names_that_would_be_more_than_names_stay_names(language: str) -> None:
+    """Line breaks, markup, turned directions, no end: no header is added, nothing is obeyed, and the mail stays small."""
+    letter = ReportLetter(evil_report(), language)
+    with SmtpServer() as server:
+        settings, said = settings_for(server), letter.mail()
+        mail_out = Mail(letter.subject_id, said.subject, said.text, said.html, said.pictures)
+        send_email(build_message(mail_out, "a@example.org", settings, NOW), settings)
+    (mail,) = server.messages
+    assert mail["Bcc"] is None and mail["Subject"].startswith("\u2068القدس\u2069")
+    page, text = (mail.get_body((kind,)).get_content() for kind in ("html", "plain"))
+    assert "<img src=x" not in page and "&lt;img src=x onerror=alert(1)&gt;" in page and "\u202e" not in page + text + mail["Subject"]
+    assert "xxxx…" in text and "x" * 300 not in page + text and "{{ 7 * 7 }} {% raw %}" in text
+    assert len(page.encode()) < 100_000
+
+
+def test_every_model_degraded_and_no_earthquake_is_said() -> None:
+    data = sample_report("prospective")
+    rows = tuple(replace(row, degraded_reason=f"no model of {row.recipe_id}: the usual rate is published") for row in data.recipes)
+    said = ReportLetter(replace(data, recipes=rows, events=(), degraded=tuple(row.degraded_reason or "" for row in rows)), "en").mail()
+    assert said.text.count("! Degraded: ") == 21 + 6 and "… (+24)" in said.text and len(said.html.encode()) < 100_000
+
+
+def test_texts_for_a_text_client_keep_to_its_columns() -> None:
+    """76 columns, an East Asian letter counted twice; only what has no blank may be longer."""
+    for language in ("en", "ja"):
+        for line in ReportLetter(sample_report(), language, "https://example.org/r.html").mail().text.splitlines():
+            columns = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+            assert columns <= 78 or " " not in line.strip(), line
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])

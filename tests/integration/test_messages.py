@@ -179,6 +179,54 @@ def test_a_webhook_to_an_inner_address_is_refused_before_it_is_sent(job, report,
     assert outbox_row(store, "webhook")["state"] == "dead" and outbox_row(store, "email")["state"] == "sent"
 
 
+def test_a_webhook_that_died_at_one_address_gets_the_report_at_the_next(job, report, store, servers, now):
+    """410 at the old address; a person sets the new one, and today's report goes there, once."""
+    _, hook = servers
+    hook.statuses[:] = [410, 204]
+    assert "answered 410" in notify(job()).failed[0]
+    new = {"webhook_url": f"http://127.0.0.1:{hook.port}/new"}
+    assert [(row["channel"], row["state"]) for row in notify(job(now + timedelta(minutes=1), **new), sent_at=now).rows] == [
+        ("webhook", "sent")
+    ]
+    assert notify(job(now + timedelta(minutes=2), **new)).rows == []
+    assert hook.paths == ["/hook", "/new"] and hook.ids == [webhook_id(report, hook), webhook_id(report, hook, "new")]
+    assert sorted(table(store, "delivery").query("channel == 'webhook'")["state"]) == ["dead", "sent"]
+
+
+def test_one_reader_s_trouble_is_nobody_else_s_and_a_new_reader_gets_the_newest_report(job, report, store, servers, now):
+    """Greylisted for a, gone for b, taken for c; d is added later and gets it, too, and nobody twice."""
+    smtp, _ = servers
+    smtp.answers |= {"a@example.org": "451 come back", "b@example.org": "550 gone"}
+    three = "a@example.org, b@example.org, C <c@example.org>"
+    notify(job(mail_to=three))
+    smtp.answers.clear()
+    notify(job(now + FIRST_WAIT, mail_to=f"{three}, d@example.org"), sent_at=now)
+    notify(job(now + timedelta(hours=1), mail_to="c@example.org, a@example.org, d@example.org, b@example.org"))
+    assert [mail["To"] for mail in smtp.messages] == ["c@example.org", "a@example.org", "d@example.org"]
+    assert len({mail["Message-ID"] for mail in smtp.messages}) == 1
+
+
+def test_a_report_that_could_not_be_sent_for_two_days_is_not_sent_any_more(job, report, store, servers, now):
+    smtp, _ = servers
+    smtp.answers["a@example.org"] = "451 come back"
+    notify(job())
+    smtp.answers.clear()
+    assert notify(job(now + timedelta(hours=48, minutes=1))).rows == [] and not smtp.messages
+    row = outbox_row(store, "email")
+    assert row["state"] == "closed" and row["last_error"].startswith(
+        "the report had become too old before it could be sent; before that: SMTP"
+    )
+    assert notify(job(now + timedelta(hours=49), mail_to="z@example.org")).rows == []
+
+
+def test_a_broken_template_of_the_user_is_told_and_the_mail_goes_out(job, report, servers, tmp_path):
+    (tmp_path / "email.txt.j2").write_text("fine so far\n{{ no_such_thing }}")
+    dry = notify(job(templates=tmp_path), dry_run=True)
+    assert [problem.partition(":")[0] for problem in dry.failed] == [f"template {tmp_path / 'email.txt.j2'}, line 2"]
+    assert notify(job(templates=tmp_path)).failed == dry.failed
+    assert "fine so far" not in servers[0].messages[0].get_body(("plain",)).get_content()
+
+
 def test_a_replay_tells_the_receivers_the_machine_s_time(job, report, store, servers, now):
     """The webhook's receiver refuses a timestamp that is five minutes old; a replayed job's clock may be years behind."""
     smtp, hook = servers
