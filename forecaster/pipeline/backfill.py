@@ -92,10 +92,10 @@ class BackfillResult:
 
     @property
     def state(self) -> str:
-        """success, partial (something could not be done), or failed (nothing could)."""
+        """success, partial (something planned could not be done), or failed (nothing could). What was left out is told by the plan."""
         if self.failed and not self.days and not self.there:
             return "failed"
-        return "partial" if self.failed or self.silent or self.left_out else "success"
+        return "partial" if self.failed or self.silent else "success"
 
     @property
     def text(self) -> str:
