@@ -14,7 +14,7 @@ from forecaster.errors import BadInput, CatalogMalformed, CatalogRefused, Catalo
 from forecaster.pipeline.operations import send_heartbeat, tell_operator
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
-from forecaster.store import champions
+from forecaster.store import champions, ledger
 from tests.flows.conftest import NOW, PASSWORD, RECIPES, WEBHOOK_PATH, WEBHOOK_SECRET
 from tests.support import toy_models
 from tests.support.slack_server import SlackServer, said
@@ -171,7 +171,7 @@ def test_bad_input_starts_no_run(world):
 
 
 def test_on_the_machine_s_clock_the_first_forecast_is_official(world):
-    done = daily(train_mode="never", recipes=["istanbul"], languages=("en",), send=False)
+    done = daily(train_mode="never", recipes=["istanbul"], languages=("en",), send="nothing")
     (said,) = table(world.store, "forecast").to_dict("records")
     assert (said["mode"], said["official"]) == ("prospective", True)
     assert done["state"] == "success" and not world.smtp.messages
@@ -206,7 +206,7 @@ def test_no_secret_is_written_anywhere(world, prefect_home, caplog, capfd, monke
         done = run_daily(recipes=["istanbul"])
         failures = tell_operator(load_settings(), "a failure", "of this test", "key", datetime.now(UTC))
         failures.append(send_heartbeat(load_settings(), "success"))
-    assert len(others.asked) == 3 and len(slack.asked) == 2 and len(failures) == 6
+    assert len(others.asked) == 3 and len(slack.asked) == 2 and len(failures) == 5
     assert done["state"] == "partial"
     told = dict(problem.split(": ", 1) for problem in done["problems"])
     assert "(535)" in told["email to a...@example.org by 127.0.0.1"] and "(535)" in told["email to b...@example.org by 127.0.0.1"]
@@ -233,3 +233,35 @@ def prefect_files(folder, last_line):
             return found
         time.sleep(0.2)
     raise AssertionError(f"{last_line!r} did not reach Prefect's database")
+
+
+def test_after_a_downtime_the_missed_days_come_in_order_and_once(world):
+    """Run as on a schedule, three days apart: each recipe's due day first, then what was missed since, then nothing."""
+    first = run_daily(issue="due", simulated_now=NOW - timedelta(days=3))
+    assert first["days"] == {"2023-12-30": ["athens", "istanbul", "tokyo-m45"]}  # 21:00 in Japan, 14:00 in Greece: that day's was due
+    later = run_daily(issue="due", send="alerts")
+    assert list(later["days"]) == ["2023-12-31", "2024-01-01", "2024-01-02"] and later["forecasts"] == 9
+    made = table(world.store, "forecast")
+    assert len(made) == 12 and made.groupby(["recipe_id", "target_start"]).size().eq(1).all()
+    again = run_daily(issue="due")
+    assert (again["forecasts"], again["state"]) == (0, "success")
+    assert len(table(world.store, "forecast")) == len(made)
+    assert len(world.smtp.messages) == 1  # the report of the first run; the second sends alerts alone, and there are none
+
+
+def test_a_forecast_made_days_ahead_is_no_official_one(world):
+    ahead = datetime.now(UTC).date() + timedelta(days=4)
+    daily(target_date=ahead, train_mode="never", recipes=["istanbul"], languages=("en",), send="nothing")
+    (said,) = table(world.store, "forecast").to_dict("records")
+    assert (said["mode"], said["official"]) == ("prospective", False)
+
+
+def test_runs_that_died_without_a_word_are_marked_by_the_next(world):
+    with world.store.transaction() as connection:
+        row = {"run_id": "dead", "kind": "daily", "started_at": NOW, "code_version": "0"}
+        ledger.start_run(connection, row)
+        ledger.start_run(connection, row | {"run_id": "other", "kind": "retrain"})
+    done = daily(train_mode="never", recipes=["istanbul"], languages=("en",), send="nothing")
+    assert done["abandoned"] == ["dead"]
+    states = table(world.store, "run").set_index("run_id")["state"].to_dict()
+    assert (states["dead"], states["other"]) == ("failed", "running")
