@@ -18,7 +18,7 @@ def csv_link(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_field(value) for value in row] for row in rows)
-    return "data:text/csv;charset=utf-8," + quote(text.getvalue(), safe=UNCHANGED)
+    return "data:text/csv;charset=utf-8," + quote(text.getvalue(), safe=UNCHANGED, errors="replace")
 
 
 def _field(value: object) -> object:
