@@ -201,6 +201,8 @@ def test_backfilled_days_raise_nothing(store, athens, run):
     world.walked(store, athens, DAY, [(ON, None)], issue_time=world.issued(athens, DAY))
     world.say(store, athens, DAY, ON, mode="hindcast")
     assert not run(athens, world.issued(athens, DAY)).raised
+    world.walked(store, athens, DAY, [(ON, None)], issue_time=world.issued(athens, DAY), mode="replay")
+    assert not run(athens, world.issued(athens, DAY), simulated=True).raised, "nor a backfill's in a replay"
 
 
 def test_an_alert_lapses_where_no_forecast_follows(store, athens, run):
