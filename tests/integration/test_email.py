@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.email import Mail, MailSettings, build_message, message_id, send_email
+from forecaster.reports import letters, mails
 from forecaster.reports.letters import ReportLetter
 from tests.support.evil_names import evil_report
 from tests.support.sample_report import many_recipes, sample_report
@@ -73,6 +74,15 @@ def test_names_that_would_be_more_than_names_stay_names(language: str) -> None:
     assert "<img src=x" not in page and "&lt;img src=x onerror=alert(1)&gt;" in page and "\u202e" not in page + text + mail["Subject"]
     assert "xxxx…" in text and "x" * 300 not in page + text and "{{ 7 * 7 }} {% raw %}" in text
     assert len(page.encode()) < 100_000
+
+
+def test_a_mail_that_would_be_too_long_lists_fewer_rows_and_leaves_pictures_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By design: with limits so low that 40 rows of 200 and the second picture do not fit."""
+    monkeypatch.setattr(mails, "MOST_HTML_BYTES", 20_000)
+    monkeypatch.setattr(letters, "MOST_PICTURE_BYTES", 300_000)
+    said = ReportLetter(many_recipes(200), "en", "https://example.org/r.html").mail()
+    assert len(said.html.encode()) < 20_000 and "… and 190 more in the full report." in said.text and "and 190 more" in said.html
+    assert list(said.pictures) == ["world-map"] and "cid:world-map" in said.html and "cid:japan-map" not in said.html
 
 
 def test_every_model_degraded_and_no_earthquake_is_said() -> None:
