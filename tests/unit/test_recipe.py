@@ -13,7 +13,9 @@ from pydantic import ValidationError
 
 from forecaster.errors import BadInput, BadRecipe
 from forecaster.models.kinds import KINDS
-from forecaster.recipe import ModelKind, Recipe, choose, load_recipes, parse_recipe
+from forecaster.pipeline import senders
+from forecaster.recipe import Channel, ModelKind, Recipe, Severity, choose, load_recipes, parse_recipe
+from forecaster.reports import message
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -264,6 +266,10 @@ def test_an_alert_rule_changes_neither_the_recipe_nor_the_target(recipes, athens
     assert (rule.name, rule.probability, rule.ratio, rule.min_gain, rule.channels, rule.severity) == ("raised", 0.05, 3.0, 0.0, (), "info")
     assert rule.quiet_hours is not None and (rule.quiet_hours.begins, rule.quiet_hours.ends) == (time(22), time(7))
     assert (athens.recipe_hash, athens.target_hash) == (recipes["athens"].recipe_hash, recipes["athens"].target_hash)
+
+
+def test_channels_and_severities_are_those_that_messages_know():
+    assert get_args(Channel) == senders.CHANNELS and get_args(Severity) == get_args(message.Severity)
 
 
 def test_no_bundled_recipe_sends_alerts(recipes):
