@@ -10,6 +10,7 @@ import yaml
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
+from flows.zombies import HEARTBEAT_SECONDS
 from forecaster.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +18,7 @@ FOLDER = ROOT / "deployments"
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SETTINGS = {f"QUAKECAST_{name.upper()}": field for name, field in Settings.model_fields.items()}
-FORMERLY_SECRET = r"(?i)(password|secret|token|api_key)"
+SECRET_NAME = r"(?i)(password|secret|token|api_key)"
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -66,7 +67,7 @@ def test_the_image_installs_the_lock_by_hash_and_no_address_or_secret_is_written
     for path in (FOLDER / "Dockerfile", FOLDER / "compose.yaml"):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"https?://(?!127\.0\.0\.1|server:)", text), path
-        assert not re.search(rf"{FORMERLY_SECRET}\w*\s*[:=]\s*[^\s$]", text), path
+        assert not re.search(rf"{SECRET_NAME}\w*\s*[:=]\s*[^\s$]", text), path
     assert not any(re.match(r"TZ\b|.*\sTZ=", line) for line in said("ENV"))
 
 
@@ -78,6 +79,10 @@ def test_nothing_is_told_to_anybody_and_no_time_zone_is_set():
         if service["image"].startswith("quakecast"):
             said_here = service["environment"].get("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
             assert said_here == "false", name
+
+
+def test_runs_of_the_image_s_worker_give_the_sign_of_life_that_the_server_waits_for():
+    assert f"PREFECT_FLOWS_HEARTBEAT_FREQUENCY={HEARTBEAT_SECONDS}" in " ".join(said("ENV")).split()
 
 
 def test_only_loopback_reaches_the_services():
@@ -142,7 +147,7 @@ def test_the_example_names_every_setting_once_each_with_a_line_of_its_own():
     assert sorted(named) == sorted(SETTINGS), "deployments/.env.example and forecaster/settings.py"
     for number, line in enumerate(lines):
         if re.match(r"#?QUAKECAST_", line):
-            assert re.match(r"# [A-Z\d].*\.$", lines[number - 1]) or re.match(r"# [a-z, ]+.*\.$", lines[number - 1]), line
+            assert re.match(r"# \S.*\.$", lines[number - 1]), line
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
