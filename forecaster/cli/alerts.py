@@ -30,7 +30,7 @@ def alerts_test(settings: Settings, recipes, everything, name, years, as_json, *
     """What a rule would have sent over the last years, and how often it would have been false.
 
     Counted on forecasts that their models had not seen: official ones, and those of `quakecast backfill --mode walk-forward`. Nothing is
-    sent, stored or switched on.
+    sent, stored or switched on. Who tries many bounds and keeps the best will see it do worse than told here.
     """
     from forecaster.pipeline.alerts_rehearsal import chosen_rules, rehearse_rules
 

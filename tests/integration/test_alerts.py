@@ -86,7 +86,7 @@ def test_raised_held_and_ended_each_once_in_one_thread(store, athens, run):
     assert row["last_target_start"] == athens.target_window(after(1)).start and row["cleared_for"] == athens.target_window(after(2)).start
     opening, closing = told(store)
     assert (opening["subject_id"], opening["thread_id"]) == (alert_id, None) and closing["thread_id"] == alert_id
-    assert opening["title"] == "Athens, Wed 10 Jan 2024: 8.0 %, 8.0 times the usual about 1 in 100"
+    assert opening["title"] == "Athens, Wed 10 Jan 2024: 8.0 % for M 4.5 or more, 8.0 times the usual about 1 in 100"
     assert opening["expires_at"] == athens.target_window(DAY).end
     assert "from 2024-01-10 00:00 to 2024-01-11 00:00 (Europe/Athens, UTC+02:00)" in opening["lines"][0]
     assert opening["facts"]["ratio"] == pytest.approx(8.0) and opening["facts"]["rule"] == "raised"
