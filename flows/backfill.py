@@ -7,14 +7,13 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger, task
-from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from flows import artifacts, steps, workers
 from flows.ending import ended
 from flows.hooks import tell_failure
 from flows.names import dated_name
-from flows.tasks import publish_task
+from flows.tasks import ON_A_WORKER, publish_task
 from flows.writer import one_writer
 from forecaster.pipeline import backfill as past
 from forecaster.pipeline.job import Job, open_reader
@@ -22,7 +21,7 @@ from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
 
 
-@task(name="forecast", task_run_name="forecast {recipe.id}", cache_policy=NO_CACHE, persist_result=False, timeout_seconds=24 * 3600)
+@task(name="forecast", task_run_name="forecast {recipe.id}", **ON_A_WORKER)
 def forecast_task(recipe: Recipe, chunk: past.Chunk, options: past.BackfillOptions) -> past.ChunkRows:
     """Forecast some days of one region on a worker: it reads what its own settings name, and writes nothing."""
     settings = load_settings()

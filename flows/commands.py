@@ -46,7 +46,7 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
         max_minutes=max_minutes,
         max_epochs=max_epochs,
         total_minutes=total_minutes,
-        send=not no_send,
+        send="nothing" if no_send else "everything",
     )
     lines = [f"{done['forecasts']} forecasts, state {done['state']}", *(f"report: {page}" for page in done["pages"])]
     tell(as_json, done, "\n".join(lines))

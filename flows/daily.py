@@ -43,7 +43,7 @@ def daily(
     total_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
     simulated_now: datetime | None = None,
     languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "ja"),
-    send: bool = True,
+    send: Literal["everything", "alerts", "nothing"] = "everything",
 ) -> Any:
     """Run the whole job once; settings and secrets come from the environment.
 
@@ -57,7 +57,8 @@ def daily(
         total_minutes: Training time of all recipes together, in minutes.
         simulated_now: Replay with a clock that stands still there, for example 2024-01-02T12:00:00Z; such forecasts are never official.
         languages: Languages of the report's pages.
-        send: Send the report when it is written. On a schedule the flow `send` does so in the morning.
+        send: everything: the report and all that is due. alerts: all but the report, which on a schedule the flow `send` sends in the
+            morning.
 
     Returns:
         The run's state ('success' or 'partial'; a failure raises) and what each step did.
@@ -75,12 +76,12 @@ def daily(
         _train(work, train_mode, train.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)
         said = _predict(work, agenda, target_date, problem, done)
         steps.verify(work, done)
+        steps.raise_alerts(work, done)
         written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
         done["pages"] = [str(page) for page in written.pages] if written else []
         steps.alone("export", lambda: tasks.export_task(work), done)
-        if send and written:
-            sent = steps.alone("notify", lambda: tasks.notify_task(work), done)
-            done["problems"] += sent.failed if sent else []
+        if send != "nothing":
+            steps.notify(work, done, report=send == "everything" and written is not None)
     _show(work, said, done["pages"])
     if issue == "due" and not work.clock.simulated:
         done["retraining"] = request_retraining(work)

@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
-from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from flows import artifacts, steps, workers
 from flows.ending import ended
 from flows.hooks import tell_failure
 from flows.names import dated_name
-from flows.tasks import publish_task
+from flows.tasks import ON_A_WORKER, publish_task
 from flows.writer import one_writer
 from forecaster.errors import NotScoreable, NotTrainable, RecipeChanged
 from forecaster.pipeline import due, fit_region, train
@@ -21,7 +20,7 @@ from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 
 
-@task(name="fit", task_run_name="fit {recipe.id}", cache_policy=NO_CACHE, persist_result=False, timeout_seconds=24 * 3600)
+@task(name="fit", task_run_name="fit {recipe.id}", **ON_A_WORKER)
 def fit_task(recipe: Recipe, as_of: datetime, minutes: float) -> fit_region.RegionFit:
     """Fit one region on a worker: it reads what its own settings name, and writes nothing."""
     tell = get_run_logger().info

@@ -29,7 +29,5 @@ def send(languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "ja
     with steps.noted_run(work, "send") as done:
         written = tasks.report_task(work, languages)
         done["pages"] = [str(page) for page in written.pages]
-        sent = tasks.notify_task(work)
-        done["problems"] += sent.failed
-        done["sent"] = [f"{row['channel']}: {row['state']}" for row in sent.rows]
-    return ended(done, "; ".join(done["sent"]) or sent.text)
+        steps.notify(work, done, report=True)
+    return ended(done, "; ".join(done.get("sent", [])) or "nothing was due")

@@ -63,6 +63,21 @@ def verify(work: job.Job, done: dict[str, Any]) -> None:
         done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting, "expired": checked.expired}
 
 
+def raise_alerts(work: job.Job, done: dict[str, Any]) -> None:
+    """Decide on alerts and corrections; alone. What is to be told lies in the outbox then."""
+    raised = alone("alerts", lambda: tasks.alerts_task(work), done)
+    if raised is not None:
+        done["alerts"] = {name: value for name, value in vars(raised).items() if value}
+
+
+def notify(work: job.Job, done: dict[str, Any], *, report: bool) -> None:
+    """Send what is due, with the newest report or without it; alone. A message that could not be sent makes the run partial."""
+    sent = alone("notify", lambda: tasks.notify_task(work, report), done)
+    if sent is not None:
+        done["problems"] += sent.failed
+        done["sent"] = [f"{row['channel']}: {row['state']}" for row in sent.rows]
+
+
 def alone(name: str, step: Callable[[], Result], done: dict[str, Any]) -> Result | None:
     """A step that may fail without stopping the others; its failure makes the run partial."""
     try:

@@ -11,11 +11,11 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.writer import one_writer
 from forecaster.console import progress
-from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, StoreBusy
-from forecaster.pipeline import export, job, messages, pages, predict, pull, train, verify
+from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, StoreBusy, StoreUnreachable
+from forecaster.pipeline import alerts, export, job, messages, pages, predict, pull, train, verify
 from forecaster.recipe import Recipe
 
-HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy)
+HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, StoreUnreachable)
 
 
 def heals(_task: Any, _run: Any, state: Any) -> bool:
@@ -24,6 +24,18 @@ def heals(_task: Any, _run: Any, state: Any) -> bool:
     if error is None:
         error = state.result(raise_on_failure=False)
     return isinstance(error, HEALS)
+
+
+# Of a part that a worker does: it only reads, so what heals is tried again.
+ON_A_WORKER: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay_seconds": 10,
+    "retry_jitter_factor": 1,
+    "retry_condition_fn": heals,
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+    "timeout_seconds": 24 * 3600,
+}
 
 
 @task(
@@ -105,9 +117,15 @@ def export_task(work: job.Job) -> list:
     return export.export(work, work.settings.output)
 
 
+@task(name="alerts", retries=1, retry_delay_seconds=10, retry_jitter_factor=1, retry_condition_fn=heals, cache_policy=NO_CACHE)
+def alerts_task(work: job.Job) -> alerts.AlertsResult:
+    with one_writer():
+        return alerts.raise_alerts(work)
+
+
 @task(name="notify", cache_policy=NO_CACHE, timeout_seconds=1800)
-def notify_task(work: job.Job) -> messages.NotifyResult:
-    return messages.notify(work, sent_at=datetime.now(UTC))
+def notify_task(work: job.Job, report: bool) -> messages.NotifyResult:
+    return messages.notify(work, report=report, sent_at=datetime.now(UTC))
 
 
 @task(name="publish", retries=2, retry_delay_seconds=5, retry_jitter_factor=1, retry_condition_fn=heals, cache_policy=NO_CACHE)

@@ -1,4 +1,4 @@
-"""Verification as a Prefect flow: read what USGS has learnt, settle every window that has ended, score what was said of it."""
+"""Verification as a Prefect flow: read what USGS has learnt, settle every window that has ended, score and correct what was said."""
 
 from typing import Annotated, Any
 
@@ -31,6 +31,8 @@ def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pul
         if pull and (problem := steps.pull(work, done)):
             done["problems"].append(problem)
         steps.verify(work, done)
+        steps.raise_alerts(work, done)
+        steps.notify(work, done, report=False)
     artifacts.show_skill(work)
     told = f"{done.get('settled', 0)} outcomes written, {done.get('turned', 0)} turned round, {done.get('waiting', 0)} waiting"
     return ended(done, told)

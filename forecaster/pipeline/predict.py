@@ -60,7 +60,8 @@ def predict(
     """Forecast `target_day` (by default each recipe's next local day) with every model of every recipe, and store it.
 
     Inputs are what was known at the issue time, and never later than the recipe's issue lead before the target. A first prospective
-    issue is official and stays: predicting again returns it, unless `reissue` asks for a new one, which supersedes it.
+    issue for the next local day is official (one made days ahead is a look ahead, no more) and stays: predicting again returns it, unless
+    `reissue` asks for a new one, which supersedes it.
     `problem` marks every row as degraded (a pull that failed, for instance).
 
     Raises:
@@ -99,7 +100,7 @@ def predict(
             "issue_time": due if mode == "hindcast" else now,
             "as_of": as_of,
             "mode": mode,
-            "official": mode == "prospective" and _official(store, recipe, window).empty,
+            "official": _in_its_time(mode, days[recipe.id], recipe, now) and _official(store, recipe, window).empty,
             "recipe_hash": recipe.recipe_hash,
             "target_hash": recipe.target_hash,
             "code_version": config.code_version(),
@@ -207,6 +208,11 @@ def counts(model: Any, inputs: Events, days: TargetDays, reference: np.ndarray) 
     expected = model.expected_count(inputs, days, reference)
     told = zip(expected.tolist(), ranges.tolist(), strict=True)
     return [json.dumps({"expected_count": count, "count_low": int(low), "count_high": int(high)}) for count, (low, high) in told]
+
+
+def _in_its_time(mode: str, day: date, recipe: Recipe, now: datetime) -> bool:
+    """Whether a forecast may be the official one: made before its day, for the next local day. One made days ahead is a look ahead."""
+    return mode == "prospective" and day == next_local_day(now, recipe.zone)
 
 
 def _official(store: Store, recipe: Recipe, window: TimeWindow) -> pd.DataFrame:

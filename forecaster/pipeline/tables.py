@@ -22,7 +22,7 @@ def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]
 
 
 def skill_rows(job: Job) -> list[dict[str, Any]]:
-    """One row for each recipe and mode that has settled published forecasts: days, target days, nats per target day over the usual rate."""
+    """For each recipe, mode and method with settled published forecasts: days, target days, nats per target day over the usual rate."""
     hashes = [recipe.target_hash for recipe in job.recipes]
     with job.store.transaction() as connection:
         rows = ledger.skill_by_mode(connection, hashes).to_dict("records")
@@ -30,6 +30,7 @@ def skill_rows(job: Job) -> list[dict[str, Any]]:
         {
             "recipe": row["recipe_id"],
             "mode": row["mode"],
+            "method": row["method"],
             "days": int(row["days"]),
             "target days": int(row["target_days"]),
             "gain": f"{row['gain']:+.3f}" if math.isfinite(row["gain"]) else "not known: no target day yet",

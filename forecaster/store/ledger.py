@@ -129,9 +129,9 @@ def scored(connection: Connection, recipe_id: str, target_hash: str, mode: str) 
 
 
 def skill_by_mode(connection: Connection, target_hashes: list[str]) -> pd.DataFrame:
-    """recipe_id, mode, days, target_days, gain (nats per target day over the usual rate, NaN without one) of published, scored forecasts."""
+    """Published, scored forecasts by recipe_id, mode and method: days, target_days, gain (nats per target day over the usual rate, or NaN)."""
     return connection.execute(
-        "SELECT f.recipe_id, f.mode, count(*) AS days, count(*) FILTER (s.happened) AS target_days, "
+        "SELECT f.recipe_id, f.mode, f.method, count(*) AS days, count(*) FILTER (s.happened) AS target_days, "
         "sum(s.log_score - s.reference_log_score) / nullif(count(*) FILTER (s.happened), 0) AS gain "
         "FROM score s JOIN forecast f USING (forecast_id) WHERE f.published AND f.target_hash IN (SELECT unnest($hashes)) "
         "GROUP BY ALL ORDER BY ALL",
@@ -142,7 +142,7 @@ def skill_by_mode(connection: Connection, target_hashes: list[str]) -> pd.DataFr
 def recent_published(connection: Connection, recipe_id: str, target_hash: str, until: datetime, limit: int) -> pd.DataFrame:
     """The last published forecasts of one target whose window ended by `until`, with their outcome where there is one; oldest first."""
     frame = connection.execute(
-        "SELECT f.target_start, f.probability, f.reference_probability, f.mode, o.happened, o.status, o.max_magnitude, o.changed "
+        "SELECT f.target_start, f.probability, f.reference_probability, f.mode, f.method, o.happened, o.status, o.max_magnitude, o.changed "
         "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
         "WHERE f.published AND NOT f.in_sample AND f.recipe_id = $id AND f.target_hash = $hash AND f.target_end <= $until "
         "QUALIFY row_number() OVER (PARTITION BY f.target_start "
@@ -204,7 +204,7 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
 
 
 def turned_between(connection: Connection, start: datetime, end: datetime) -> list[dict]:
-    """recipe_id, target_hash, target_start, happened (as it is now), max_magnitude of the outcomes that revisions of (start, end] turned."""
+    """recipe_id, target_hash, target_start, happened (as it is now), max_magnitude of outcomes that revisions of (start, end] turned."""
     return (
         connection.execute(
             "SELECT recipe_id, target_hash, target_start, happened, max_magnitude FROM outcome "

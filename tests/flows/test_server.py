@@ -13,8 +13,9 @@ import sys
 import threading
 import time
 import urllib.error
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,7 +54,7 @@ def house(tmp_path_factory):
         tiny.write_recipe(home / "recipes", recipe_id, models=models)
     near = {"mag": 5.1, "latitude": 35.7, "longitude": 139.7}
     history = history_of([{"id": "us9a", "time": START - timedelta(hours=3), "known_at": START - timedelta(hours=2), **near}])
-    with serve(history, clock=START) as usgs, WebhookServer(SECRET) as hook:
+    with serve(history, clock=START) as usgs, WebhookServer(SECRET) as hook, answering(b"ok") as pulse:
         environment = server_environment(
             folder / "prefect",
             QUAKECAST_HOME=str(home),
@@ -62,6 +63,7 @@ def house(tmp_path_factory):
             QUAKECAST_WEBHOOK_URL=f"http://127.0.0.1:{hook.port}/hook",
             QUAKECAST_WEBHOOK_SECRET=SECRET,
             QUAKECAST_WEBHOOK_ALLOW_PRIVATE="true",
+            QUAKECAST_HEARTBEAT_URL=f"http://127.0.0.1:{pulse.server_port}/pulse",
             TF_CPP_MIN_LOG_LEVEL="2",
         )
         (folder / "prefect").mkdir()
@@ -80,6 +82,31 @@ def house(tmp_path_factory):
             pages.deployments = {row["name"]: row for row in api("POST", "/deployments/filter", {})}
             with started([QUAKECAST, "worker"], environment, "worker") as pages.worker_log:
                 yield pages
+
+
+@contextmanager
+def answering(body):
+    """A server that answers every GET with this JSON; `asked` holds the paths."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            server.asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.asked = []
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
 
 
 def quakecast(environment, *arguments, **more):
@@ -155,6 +182,25 @@ def test_two_runs_of_a_day_do_not_overlap_and_the_second_finds_nothing_to_do(hou
     assert {row["recipe"] for row in table} == set(RECIPES) and all(row["usual"] for row in table)
     assert shown["report"]["data"].startswith("[") and json.loads(shown["skill"]["data"]) == []
     assert house.usgs.requests and not house.hook.received  # sending has its own hour
+    assert house.pulse.asked == ["/pulse"] * 2
+
+
+def test_runs_that_waited_through_a_downtime_are_overtaken_by_the_first(house):
+    """Scheduled runs of the last days, as the server makes them while no worker is there."""
+    daily = house.deployments["daily"]["id"]
+    span = {"start_time": (START - timedelta(days=3)).isoformat(), "end_time": (START - timedelta(hours=1)).isoformat(), "min_runs": 1}
+    house.api("POST", f"/deployments/{daily}/schedule", span)
+    late = {"deployments": {"id": {"any_": [daily]}}, "flow_runs": {"expected_start_time": {"before_": START.isoformat()}}}
+
+    def ended():
+        runs = house.api("POST", "/flow_runs/filter", late)
+        return len(runs) >= 6 and all(run["state_type"] in ENDED for run in runs) and runs
+
+    runs = wait_for(ended, 120, house.worker_log)
+    done = [run for run in runs if run["state_type"] == "COMPLETED"]
+    overtaken = [run for run in runs if run["state_type"] == "CANCELLED"]
+    assert len(done) + len(overtaken) == len(runs) and len(done) <= 2
+    assert all(run["state"]["message"].startswith("overtaken: daily ") for run in overtaken)
 
 
 def test_the_morning_sends_what_the_evening_said(house):
@@ -233,22 +279,6 @@ def test_a_server_that_is_down_or_older_is_one_line(house):
     nobody = quakecast(house.environment, "deploy", PREFECT_API_URL="http://127.0.0.1:9/api")
     assert (nobody.returncode, nobody.stderr.count("\n")) == (1, 1) and "does not answer" in nobody.stderr
 
-    class Old(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = b'"3.4.1"'
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Old)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with answering(b'"3.4.1"') as server:
         old = quakecast(house.environment, "deploy", PREFECT_API_URL=f"http://127.0.0.1:{server.server_port}/api")
-    finally:
-        server.shutdown()
     assert (old.returncode, old.stderr.count("\n")) == (1, 1) and "is version 3.4.1, 3.8.0 is the oldest" in old.stderr
