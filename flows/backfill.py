@@ -63,8 +63,8 @@ def backfill(
     plan = past.plan_backfill(work.store, work.settings, work.recipes, options, work.clock)
     log.info("%s", plan.text)
     if not plan.steps:
-        done = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "there": plan.there}
-        return ended(done, plan.text)
+        idle = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "there": plan.there}
+        return ended(idle, plan.text)
     result = past.BackfillResult(there=plan.there, left_out=dict(plan.left_out))
     with past.only_backfill(work.settings, work.clock.now()), steps.noted_run(work, "backfill") as done:
         _make(work, plan, options, result)

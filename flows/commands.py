@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,7 +40,7 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
     day = parse_day(target_date) if target_date else None
     from flows.daily import daily
 
-    done = daily(
+    done: Any = daily(
         target_date=day,
         recipes=list(recipes) or None,
         train_mode=train_mode,

@@ -69,8 +69,8 @@ def daily(
     work = steps.open_work(recipes, require_utc(simulated_now, "simulated_now") if simulated_now else None)
     agenda = _agenda(work, target_date, issue)
     if agenda is not None and not agenda:
-        done = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "pages": []}
-        return ended(done, "nothing is due: every forecast whose issue time has come is made")
+        idle = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "pages": []}
+        return ended(idle, "nothing is due: every forecast whose issue time has come is made")
     with steps.noted_run(work, "daily") as done:
         problem = steps.pull(work, done)
         _train(work, train_mode, train.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)

@@ -4,8 +4,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+import forecaster.pipeline.operations as operations
 from forecaster.errors import BadInput
-from forecaster.pipeline import operations
 from forecaster.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
         log.error("the operator could not be told: %s", failure)
 
 
-def send_heartbeat(_flow: Any, flow_run: Any, state: Any) -> None:
+def send_heartbeat(flow: Any, flow_run: Any, state: Any) -> None:
     """Hook for on_completion: say that the day was done, so that silence can be noticed."""
     if _is_replay(flow_run) or (settings := _settings()) is None:
         return

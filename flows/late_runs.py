@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 
@@ -20,7 +20,7 @@ def cancel_overtaken() -> int:
     with get_client(sync_client=True) as client:
         for run in _overdue(client, own_deployment, now):
             if str(run.id) != str(own_run) and run.auto_scheduled:
-                reason = Cancelled(message=f"overtaken: {flow_run.name} does what was due until {now:%Y-%m-%d %H:%M} UTC")
+                reason: State = Cancelled(message=f"overtaken: {flow_run.name} does what was due until {now:%Y-%m-%d %H:%M} UTC")
                 client.set_flow_run_state(run.id, reason, force=True)
                 cancelled += 1
     return cancelled

@@ -40,7 +40,10 @@ def _watch() -> AutomationCore:
         ),
         actions=[
             ChangeFlowRunState(
-                state=StateType.CRASHED, message=f"no sign of life for {SILENCE.seconds} seconds: its process or machine died"
+                name=None,
+                state=StateType.CRASHED,
+                force=False,
+                message=f"no sign of life for {SILENCE.seconds} seconds: its process or machine died",
             )
         ],
     )

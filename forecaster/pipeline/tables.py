@@ -13,7 +13,7 @@ def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]
     """The published forecasts among these ids, each with `local_day` (ISO) in the recipe's zone."""
     zones = {recipe.id: recipe.time_zone for recipe in job.recipes}
     with job.store.transaction() as connection:
-        rows = ledger.forecasts_of_issue(connection, list(forecast_ids)).to_dict("records")
+        rows: list[Any] = ledger.forecasts_of_issue(connection, list(forecast_ids)).to_dict("records")
     return [
         {**row, "local_day": f"{row['target_start'].astimezone(ZoneInfo(zones[row['recipe_id']])):%Y-%m-%d}"}
         for row in rows
