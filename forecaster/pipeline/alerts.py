@@ -8,7 +8,7 @@ from what it is about, so that running it again raises and tells nothing twice.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -79,10 +79,11 @@ def raise_alerts(job: Job) -> AlertsResult:
         result.operations_raised, result.operations_mended = alerts_operations.apply_findings(
             found, operations, in_scope, texts, now, changes
         )
+    link = f"{job.settings.base_url.rstrip('/')}/index.html" if job.settings.base_url else None
     with job.store.transaction() as connection:
         stored.write_alerts(connection, list(changes.alerts.values()))
         stored.write_corrections(connection, changes.corrections)
-        result.messages = messages.enqueue(job, changes.messages, connection)
+        result.messages = messages.enqueue(job, [replace(message, link=link) for message in changes.messages], connection)
     for name in ("raised", "held", "cleared", "withdrawn", "suppressed"):
         setattr(result, name, getattr(changes, name))
     result.corrected = [row["correction_id"] for row in changes.corrections]

@@ -50,7 +50,10 @@ class RuleInputs:
 
 
 def apply_rules(given: RuleInputs, texts: AlertTexts, now: datetime, changes: Changes) -> None:
-    """Take every forecast that no alert of a rule has looked at yet, window after window, and note what comes of it in `changes`."""
+    """Take every forecast that no alert of a rule has looked at yet, window after window, and note what comes of it in `changes`.
+
+    An alert that stands is held or ended by each; raised is one by the newest alone: the window before it is as good as over.
+    """
     rules = {rule.name: rule for rule in given.recipe.alerts}
     for alert in given.alerts:
         if alert["state"] == "raised" and (alert["rule"] not in rules or alert["target_hash"] != given.recipe.target_hash):
@@ -85,7 +88,8 @@ def stood_for(alert: Row, windows: Sequence[Row]) -> list[Row]:
 
 def _apply(given: RuleInputs, rule: AlertRule, mine: list[Row], forecast: Row, texts: AlertTexts, now: datetime, changes: Changes) -> None:
     standing, stands, seen = standing_of(mine)
-    if seen is not None and forecast["target_start"] <= seen:
+    overtaken = stands is None and forecast is not given.forecasts[-1]
+    if overtaken or (seen is not None and forecast["target_start"] <= seen):
         return
     skill = given.skills.get(forecast["forecast_id"], Skill(None, "evaluation"))
     decision = decide(rule, given.recipe.zone, standing, said_in(forecast), barred(rule, skill))

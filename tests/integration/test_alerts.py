@@ -1,13 +1,16 @@
 """The alerts of the day on a real store: raised once, held, ended, held back; never by a replay, a backfill or an unproven model."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from forecaster.errors import StoreBusy
 from forecaster.pipeline import messages
 from forecaster.pipeline.alerts import raise_alerts
+from forecaster.pipeline.alerts_evidence import rehearse
 from forecaster.recipe import parse_recipe
 from forecaster.settings import load_settings
 from forecaster.store import alerts as stored
@@ -22,7 +25,12 @@ ON, BETWEEN, OFF = 0.08, 0.04, 0.02  # of a usual 1 %: above the rule's 5 % and 
 def settings(settings):
     """Both channels are set up; nothing is sent in these tests."""
     return load_settings(
-        home=settings.home, smtp_host="127.0.0.1", mail_to="a@example.org", webhook_url="http://127.0.0.1:9/", webhook_secret="whsec_AAAA"
+        home=settings.home,
+        smtp_host="127.0.0.1",
+        mail_to="a@example.org",
+        webhook_url="http://127.0.0.1:9/",
+        webhook_secret="whsec_AAAA",
+        base_url="https://quakes.example.org/",
     )
 
 
@@ -87,7 +95,7 @@ def test_raised_held_and_ended_each_once_in_one_thread(store, athens, run):
     opening, closing = told(store)
     assert (opening["subject_id"], opening["thread_id"]) == (alert_id, None) and closing["thread_id"] == alert_id
     assert opening["title"] == "Athens, Wed 10 Jan 2024: 8.0 % for M 4.5 or more, 8.0 times the usual about 1 in 100"
-    assert opening["expires_at"] == athens.target_window(DAY).end
+    assert opening["expires_at"] == athens.target_window(DAY).end and opening["link"] == "https://quakes.example.org/index.html"
     assert "from 2024-01-10 00:00 to 2024-01-11 00:00 (Europe/Athens, UTC+02:00)" in opening["lines"][0]
     assert opening["facts"]["ratio"] == pytest.approx(8.0) and opening["facts"]["rule"] == "raised"
     assert "not known: there is no past forecast" in " ".join(opening["lines"])
@@ -100,6 +108,37 @@ def test_no_alert_without_a_crossing(store, athens, run, line):
     assert not any(result.raised or result.messages for result in results) and table(store, "alert").empty
 
 
+def test_what_is_sent_from_day_to_day_is_what_a_rehearsal_of_these_days_says(store, run):
+    """Sixteen days of probabilities drawn around the bounds, three of them without a forecast: the alerts of the day, one after the other,
+    and `rehearse` on the whole line decide the same: q r h c s r, two days missing, s q r c, one missing, q r h."""
+    athens = world.athens({**world.RULE, "cooldown_days": 4})
+    world.judge(store, athens)
+    rng = np.random.default_rng(79)
+    line = [float(p) for p in rng.choice([0.02, 0.035, 0.045, 0.06, 0.09], 16)]
+    live = {}
+    for number, probability in enumerate(line):
+        if number in (6, 7, 12):
+            continue
+        world.say(store, athens, after(number), probability)
+        result = run(athens, world.issued(athens, after(number)))
+        live[after(number)] = (len(result.raised), len(result.held), bool(result.suppressed))
+    with store.transaction() as connection:
+        rows = stored.out_of_sample(connection, athens.id, athens.target_hash, world.issued(athens, after(40)))
+    rehearsed = {
+        day.said.target_start.astimezone(athens.zone).date(): tuple(
+            int(day.decision.action == action) for action in ("raised", "held", "suppressed")
+        )
+        for day in rehearse(athens, athens.alerts[0], rows).days
+    }
+    assert live == rehearsed
+    assert [sum(found[k] for found in live.values()) for k in range(3)] == [4, 2, 2], "the line must try everything"
+
+
+def test_no_recipe_at_all(store, settings):
+    empty = world.job(store, settings, world.athens(), world.issued(world.athens(), DAY))
+    assert not raise_alerts(replace(empty, recipes=[])).messages
+
+
 def test_a_late_forecast_raises_and_one_whose_window_is_over_does_not(store, athens, run):
     noon = datetime(2024, 1, 10, 12, tzinfo=UTC)
     world.say(store, athens, DAY, ON, mode="late", issue_time=noon)
@@ -108,6 +147,28 @@ def test_a_late_forecast_raises_and_one_whose_window_is_over_does_not(store, ath
     row = table(store, "alert").set_index("alert_id").loc[alert_id]
     assert (row["mode"], row["target_start"]) == ("late", athens.target_window(DAY).start)
     assert any(line.startswith("Late:") for line in told(store)[0]["lines"])
+
+
+def test_an_overtaken_window_raises_nothing_but_keeps_an_alert_going(store, athens, run):
+    """After a downtime two forecasts are made in one run. Alone, that of today raises nothing a few minutes before it is over; between an
+    alert of yesterday and a high tomorrow, it bridges the two."""
+    for number, probability in enumerate([ON, OFF]):
+        world.say(
+            store,
+            athens,
+            after(number),
+            probability,
+            issue_time=world.issued(athens, after(1)),
+            mode="late" if number == 0 else "prospective",
+        )
+    result = run(athens, world.issued(athens, after(1)))
+    assert not result.raised and not result.suppressed
+    for number, probability in enumerate([ON, ON, ON]):
+        day = after(9 + number)
+        world.say(store, athens, day, probability)
+        if number != 1:
+            result = run(athens, world.issued(athens, day))
+    assert result.held and not result.raised and alerts(store)[0]["last_target_start"] == athens.target_window(after(11)).start
 
 
 def test_only_the_channels_of_the_rule_and_its_follow_ups_go_there_too(store, run):
