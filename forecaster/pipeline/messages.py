@@ -266,8 +266,10 @@ class _Letters:
 
     def _message(self, subject_id: str) -> Letter:
         with self._job.store.transaction() as connection:
-            (row,) = deliveries.messages(connection, [subject_id])
-        return MessageLetter(_message(row), self._job.settings.language, self._job.settings.templates)
+            (message,) = map(_message, deliveries.messages(connection, [subject_id]))
+            thread = deliveries.messages(connection, [message.thread_id]) if message.thread_id else []
+        answered = _message(thread[0]) if thread else None
+        return MessageLetter(message, self._job.settings.language, self._job.settings.templates, answered)
 
 
 def _deliveries(frame: pd.DataFrame) -> list[Delivery]:

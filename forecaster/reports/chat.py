@@ -33,10 +33,16 @@ def render_chat(
 
 
 def render_chat_message(
-    message: Message, language: str, user_templates: Path | None = None, problems: list[str] | None = None, *, repeat: bool = False
+    message: Message,
+    language: str,
+    user_templates: Path | None = None,
+    problems: list[str] | None = None,
+    answered: Message | None = None,
+    *,
+    repeat: bool = False,
 ) -> tuple[str, str]:
     """(title, text) of a short message."""
-    context = message_context(message, language) | {"repeat": repeat}
+    context = message_context(message, language, answered) | {"repeat": repeat}
     shorter = ({"lines": context["lines"][:count]} for count in range(len(context["lines"]), 0, -1))
     return _chat("message.subject.j2", "apprise_message.txt.j2", context, shorter, language, user_templates, problems)
 

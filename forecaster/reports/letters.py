@@ -102,11 +102,12 @@ class ReportLetter:
 
 @dataclass
 class MessageLetter:
-    """A short message."""
+    """A short message. `answered`: the one that it follows up on: chats without threads are told by name which."""
 
     message: Message
     language: str
     user_templates: Path | None = None
+    answered: Message | None = None
     problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -121,16 +122,16 @@ class MessageLetter:
         return self.message.thread_id
 
     def mail(self) -> MailText:
-        return MailText(*mails.render_message(self.message, self.language, self.user_templates, self.problems))
+        return MailText(*mails.render_message(self.message, self.language, self.user_templates, self.problems, self.answered))
 
     def document(self) -> dict[str, Any]:
         return _document(message_document(self.message, code_version()), self)
 
     def slack(self, repeat: bool) -> dict[str, Any]:
-        return slack.render_slack_message(self.message, self.language, self.user_templates, self.problems, repeat=repeat)
+        return slack.render_slack_message(self.message, self.language, self.user_templates, self.problems, self.answered, repeat=repeat)
 
     def chat(self, repeat: bool) -> tuple[str, str]:
-        return chat.render_chat_message(self.message, self.language, self.user_templates, self.problems, repeat=repeat)
+        return chat.render_chat_message(self.message, self.language, self.user_templates, self.problems, self.answered, repeat=repeat)
 
 
 def _usable(language: str, user_templates: Path | None, problems: list[str]) -> tuple[str, Path | None]:

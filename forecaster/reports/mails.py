@@ -55,13 +55,20 @@ def email_pictures(data: ReportData, language: str) -> dict[str, bytes]:
 
 
 def render_message(
-    message: Message, language: str, user_templates: Path | None = None, problems: list[str] | None = None
+    message: Message,
+    language: str,
+    user_templates: Path | None = None,
+    problems: list[str] | None = None,
+    answered: Message | None = None,
 ) -> tuple[str, str, str]:
-    """(subject, text, HTML) of a short message. Broken templates of the user are added to `problems`, the built-in ones used."""
-    return _parts("message", message_context(message, language), language, user_templates, problems)
+    """(subject, text, HTML) of a short message. Broken templates of the user are added to `problems`, the built-in ones used.
+
+    `answered`: the message that this one follows up on.
+    """
+    return _parts("message", message_context(message, language, answered), language, user_templates, problems)
 
 
-def message_context(message: Message, language: str) -> dict[str, Any]:
+def message_context(message: Message, language: str, answered: Message | None = None) -> dict[str, Any]:
     """What the templates of a short message are given."""
     return {
         "language": language,
@@ -70,11 +77,16 @@ def message_context(message: Message, language: str) -> dict[str, Any]:
         "title": one_line(message.title, LONGEST_TITLE),
         "lines": [_paragraph(line) for line in message.lines],
         "link": message.link,
-        "created": f"{message.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "created": _utc(message),
+        "answered": f"{one_line(answered.title, LONGEST_TITLE)} ({_utc(answered)})" if answered else None,
         "subject_id": message.subject_id,
         "version": code_version(),
         "wrapped": wrapped,
     }
+
+
+def _utc(message: Message) -> str:
+    return f"{message.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _paragraph(text: str) -> str:

@@ -49,10 +49,16 @@ def render_slack(
 
 
 def render_slack_message(
-    message: Message, language: str, user_templates: Path | None = None, problems: list[str] | None = None, *, repeat: bool = False
+    message: Message,
+    language: str,
+    user_templates: Path | None = None,
+    problems: list[str] | None = None,
+    answered: Message | None = None,
+    *,
+    repeat: bool = False,
 ) -> dict[str, Any]:
     """The payload of a short message."""
-    context = message_context(message, language) | {"repeat": repeat}
+    context = message_context(message, language, answered) | {"repeat": repeat}
     context |= {"lines": context["lines"][:MOST_LINES], "unlisted": len(context["lines"][MOST_LINES:])}
     return _payload("slack_message.json.j2", context, language, user_templates, problems)
 

@@ -12,8 +12,8 @@ from forecaster.notify.apprise_channel import send_apprise, service_label, split
 from forecaster.reports.chat import MOST_TEXT, MOST_TITLE
 from forecaster.reports.letters import MessageLetter, ReportLetter
 from forecaster.reports.message import Message
-from tests.support.evil_names import EVIL, evil_report
-from tests.support.sample_report import many_recipes, sample_report
+from tests.support.sample_report import many_recipes
+from tests.support.told_reports import EVIL, evil_report, niigata_report
 from tests.support.web_server import WebServer
 
 
@@ -22,7 +22,7 @@ def address(server: WebServer, scheme: str = "json") -> SecretStr:
 
 
 def test_title_and_text_arrive_through_json_and_ntfy() -> None:
-    title, text = ReportLetter(sample_report(), "en", "https://example.org/r").chat(False)
+    title, text = ReportLetter(niigata_report(), "en", "https://example.org/r").chat(False)
     with WebServer() as server:
         for scheme in ("json", "ntfy"):
             send_apprise(title, text, address(server, scheme), allow_private=True)

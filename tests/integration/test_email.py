@@ -15,9 +15,9 @@ from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.email import Mail, MailSettings, build_message, message_id, send_email
 from forecaster.reports import letters, mails
 from forecaster.reports.letters import ReportLetter
-from tests.support.evil_names import evil_report
 from tests.support.sample_report import many_recipes, sample_report
 from tests.support.smtp_server import SmtpServer, free_port, make_certificate
+from tests.support.told_reports import evil_report
 
 NOW = datetime(2024, 1, 2, 12, 5, tzinfo=UTC)
 PASSWORD = "correct horse"  # of the test server only

@@ -129,6 +129,9 @@ def test_a_correction_follows_in_the_same_channels_and_thread_and_never_before(j
         "Correction: It was M 4.4",
     )
     assert not hook.received and slack.posted[1]["text"] == "Correction: It was M 4.4"
+    follows = f"This follows up on: {alert.title} ({now:%Y-%m-%d %H:%M} UTC)"
+    assert follows in str(slack.posted[1]["blocks"]) and follows in " ".join(answer.get_body(("plain",)).get_content().split())
+    assert "follows up" not in str(slack.posted[0])
 
 
 def test_quiet_hours_hold_a_message_back_and_its_end_closes_it(job, alert, store, servers, now):
@@ -181,6 +184,21 @@ def test_a_dead_letter_waits_for_a_person_and_is_sent_again_when_asked(job, aler
     assert [each["state"] for each in resend(job(), "alert-1").rows] == ["sent"] and len(slack.posted) == 3
     with pytest.raises(BadInput, match="no delivery, report or message 'nonsense'"):
         resend(job(), "nonsense")
+
+
+def test_two_that_send_at_once_send_once(job, alert, store, now):
+    """While one process waits for the receiver's answer, another looks for what is due."""
+
+    class Meddler(WebServer):
+        def judge(self, asked):
+            self.found = notify(job(slack_webhook_url="", apprise_urls=self.address)).rows
+            return 200
+
+    with Meddler() as server:
+        server.address = f"json://127.0.0.1:{server.port}/T0KEN"
+        enqueue(job(apprise_urls=server.address), [replace(alert, channels=("apprise",))])
+        assert [row["state"] for row in notify(job(apprise_urls=server.address)).rows] == ["sent"]
+    assert server.found == [] and len(server.asked) == 1
 
 
 def test_one_message_that_cannot_be_made_does_not_keep_the_others(job, alert, store, monkeypatch):

@@ -13,9 +13,9 @@ from forecaster.notify.slack import SlackSettings, send_slack
 from forecaster.reports.letters import MessageLetter, ReportLetter
 from forecaster.reports.message import Message
 from forecaster.reports.slack import check_limits
-from tests.support.evil_names import EVIL, evil_report
 from tests.support.sample_report import many_recipes, sample_report
 from tests.support.slack_server import SlackServer, obeyed, said, styled
+from tests.support.told_reports import EVIL, evil_report, niigata_report
 
 NOW = datetime(2024, 1, 2, 12, 5, tzinfo=UTC)
 TEXT = {"text": "a"}
@@ -47,8 +47,8 @@ def test_a_report_of_any_size_is_taken(count: int, language: str) -> None:
 
 
 def test_ten_seconds_are_enough() -> None:
-    """What the sample report says first, by the figures that were drawn for it: Niigata at 4.6 times its usual 4.6 %."""
-    payload = ReportLetter(sample_report(), "en", "https://example.org/r?a=1&b=2").slack(False)
+    """The headline is the header and the notification; what it means, and that it is no warning, follow."""
+    payload = ReportLetter(niigata_report(), "en", "https://example.org/r?a=1&b=2").slack(False)
     first = payload["blocks"][0]
     assert (first["type"], first["text"]["text"]) == ("header", "[Replay] Niigata: 21 %, 4.6 times the usual 4.6 %")
     assert payload["text"] == first["text"]["text"] and payload["mrkdwn"] is False

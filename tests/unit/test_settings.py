@@ -49,6 +49,18 @@ def _defaults(monkeypatch):
     return load_settings()
 
 
+def test_the_ways_to_unsubscribe_are_addresses(monkeypatch):
+    monkeypatch.setenv("QUAKECAST_MAIL_UNSUBSCRIBE", "mailto:out@example.org, https://example.org/out?{recipient}")
+    assert load_settings().mail_unsubscribe == ("mailto:out@example.org", "https://example.org/out?{recipient}")
+
+
+@pytest.mark.parametrize("value", ["http://example.org/out", "out@example.org", "mailto:a@example.org>\nBcc: x", "https://example.org/a b"])
+def test_a_way_out_that_is_none_is_refused(monkeypatch, value):
+    monkeypatch.setenv("QUAKECAST_MAIL_UNSUBSCRIBE", value)
+    with pytest.raises(BadInput, match="QUAKECAST_MAIL_UNSUBSCRIBE"):
+        load_settings()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("SMTP_PORT", "0"), ("SMTP_PORT", "seventeen"), ("SMTP_SECURITY", "ssl3"), ("LANGUAGE", "fr"), ("RECIPE_STREAMS", "perhaps")],
@@ -61,9 +73,9 @@ def test_a_bad_value_names_its_variable_in_one_line(monkeypatch, name, value):
 
 
 def test_secrets_are_not_shown(monkeypatch):
-    monkeypatch.setenv("QUAKECAST_SMTP_PASSWORD", "tell-nobody")
-    monkeypatch.setenv("QUAKECAST_WEBHOOK_URL", "https://example.org/tell-nobody")
-    monkeypatch.setenv("QUAKECAST_WEBHOOK_SECRET", "tell-nobody")
+    secrets = ("SMTP_PASSWORD", "WEBHOOK_SECRET", "WEBHOOK_URL", "SLACK_WEBHOOK_URL", "APPRISE_URLS", "HEARTBEAT_URL")
+    for name in secrets:
+        monkeypatch.setenv(f"QUAKECAST_{name}", "https://example.org/tell-nobody" if "URL" in name else "tell-nobody")
     settings = load_settings()
     assert settings.smtp_password.get_secret_value() == "tell-nobody"
     assert "tell-nobody" not in f"{settings!r}{settings}{settings.model_dump()}{settings.model_dump_json()}"

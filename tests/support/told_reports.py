@@ -1,4 +1,7 @@
-"""Names that try to be more than names: markup of every channel, directions turned round, calls to everybody, no end."""
+"""Reports for the tests of messages: one whose headline is known, and one with names that try to be more than names.
+
+Those hold markup of every channel, directions turned round, calls to everybody, and have no end.
+"""
 
 from dataclasses import replace
 
@@ -16,6 +19,15 @@ EVIL = (
     "x" * 500,
     "",
 )
+
+
+def niigata_report() -> ReportData:
+    """The sample with Niigata at 21 %, 4.6 times the usual 4.6 % (0.21 / 0.046 = 4.57): nothing is further above its usual rate."""
+    data = sample_report()
+    rows = tuple(
+        replace(row, probability=0.21, reference_probability=0.046) if row.recipe_id == "niigata-m45" else row for row in data.recipes
+    )
+    return replace(data, recipes=rows)
 
 
 def evil_report() -> ReportData:
