@@ -15,6 +15,8 @@ from forecaster.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+DONE = ("success", "partial", "completed")  # states of a run, and of a flow that ended as one
+
 
 def tell_operator(settings: Settings, subject: str, text: str, key: str, now: datetime) -> list[str]:
     """Send a short message about the operation (failed run, crash, stale data) to every channel that is set up.
@@ -45,12 +47,12 @@ def tell_operator(settings: Settings, subject: str, text: str, key: str, now: da
 
 
 def send_heartbeat(settings: Settings, state: str) -> str | None:
-    """GET `heartbeat_url` after a run that ended 'success' or 'partial', so that its absence is noticed; what failed, in words, or None.
+    """GET `heartbeat_url` after a run whose state is one of DONE, so that its absence is noticed; what failed, in words, or None.
 
     After any other state nothing is sent (silence is the sign), or `heartbeat_url`/fail is asked for, where `heartbeat_fail` is set.
     Never raises.
     """
-    failed = state not in ("success", "partial")
+    failed = state.lower() not in DONE
     if not settings.heartbeat_url.get_secret_value() or (failed and not settings.heartbeat_fail):
         return None
     try:

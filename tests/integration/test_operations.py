@@ -80,11 +80,11 @@ def test_the_heartbeat_tells_life_and_by_wish_failure() -> None:
     with WebServer() as server:
         url = f"http://127.0.0.1:{server.port}/ping/T0KEN?rid=7"
         settings = load_settings(heartbeat_url=url, webhook_allow_private=True)
-        assert [send_heartbeat(settings, state) for state in ("success", "partial", "failed")] == [None] * 3
+        assert [send_heartbeat(settings, state) for state in ("success", "partial", "Completed", "failed", "Crashed")] == [None] * 5
         loud = load_settings(heartbeat_url=url, webhook_allow_private=True, heartbeat_fail=True)
         assert send_heartbeat(loud, "failed") is None
     assert [(asked.method, asked.path) for asked in server.asked] == [
-        *[("GET", "/ping/T0KEN?rid=7")] * 2,
+        *[("GET", "/ping/T0KEN?rid=7")] * 3,
         ("GET", "/ping/T0KEN/fail?rid=7"),
     ]
     assert send_heartbeat(load_settings(), "success") is None
