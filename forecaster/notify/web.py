@@ -13,6 +13,7 @@ import requests
 from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.addresses import PERMIT, check_address, is_forbidden, recipient_label
@@ -82,14 +83,22 @@ def request(
                 allow_redirects=False,
                 stream=True,
             ) as answer:
-                said = answer.raw.read(LONGEST_ANSWER, decode_content=True) if answer.status_code >= 400 else b""
-                return Answer(answer.status_code, answer.headers.get("Retry-After"), said.decode("utf-8", "replace"))
+                said = _beginning(answer) if answer.status_code >= 400 else ""
+                return Answer(answer.status_code, answer.headers.get("Retry-After"), said)
         except requests.exceptions.SSLError:
             raise DeliveryRefused(f"{address.where}: its certificate cannot be trusted; check {address.setting}") from None
         except (requests.exceptions.RequestException, OSError) as error:
             raise DeliveryFailed(
                 f"{address.where} could not be reached or broke off ({type(error).__name__}); will be tried again"
             ) from None
+
+
+def _beginning(answer: requests.Response) -> str:
+    """The first bytes of a body; nothing, where it cannot be read: the status has been told by then."""
+    try:
+        return bytes(answer.raw.read(LONGEST_ANSWER, decode_content=True)).decode("utf-8", "replace")
+    except (HTTPError, OSError):
+        return ""
 
 
 def expect_success(answer: Answer, address: WebAddress, now: datetime) -> int:

@@ -116,7 +116,9 @@ def resend(job: Job, wanted: str | None = None, *, sent_at: datetime | None = No
         if not rows:
             what = f"no delivery, report or message {wanted!r}" if wanted else "no dead letter of the newest report or a recent message"
             raise BadInput(f"{what}; see `quakecast notify --list`")
-        revived = [outbox.revive(row, now) for row in rows]
+        revived = [outbox.revive(row, now) for row in rows if not row.interrupted or outbox.is_due(row, now)]
+        if not revived:
+            raise BadInput(f"{wanted!r} is being sent at this moment; look again with `quakecast notify --list`")
         deliveries.write(connection, [asdict(row) for row in revived])
     return _send_rows(job, revived, to, sent_at)
 

@@ -192,6 +192,8 @@ def test_two_that_send_at_once_send_once(job, alert, store, now):
     class Meddler(WebServer):
         def judge(self, asked):
             self.found = notify(job(slack_webhook_url="", apprise_urls=self.address)).rows
+            with pytest.raises(BadInput, match="'alert-1' is being sent at this moment"):
+                resend(job(apprise_urls=self.address), "alert-1")
             return 200
 
     with Meddler() as server:

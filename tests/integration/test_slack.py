@@ -100,6 +100,13 @@ def test_a_webhook_that_is_gone_is_said_with_what_to_do(status: int, word: str) 
     )
 
 
+def test_a_refusal_whose_reason_cannot_be_read_is_a_refusal() -> None:
+    """A body that claims to be packed and is not: the status stands."""
+    answer = said(410, "channel_is_archived", **{"Content-Encoding": "gzip"})
+    with SlackServer(answers=[answer]) as server, pytest.raises(DeliveryRefused, match=r"410 \(no reason that can be told\)"):
+        send_slack(TEXT, settings_for(server), NOW)
+
+
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_slack_that_is_down_is_tried_again(status: int) -> None:
     with SlackServer(answers=[said(status, "rollup_error")]) as server, pytest.raises(DeliveryFailed):

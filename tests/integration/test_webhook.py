@@ -9,9 +9,11 @@ from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify import outbox
+from forecaster.notify.addresses import recipient_label
 from forecaster.notify.webhook import WebhookSettings, send_webhook
 from forecaster.reports.export import webhook_document
 from tests.support.sample_report import sample_report
+from tests.support.web_server import WebServer
 from tests.support.webhook_server import WebhookServer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # the example of the Standard Webhooks specification
@@ -114,13 +116,16 @@ def test_a_secret_that_cannot_sign_is_said_and_not_shown(secret: str) -> None:
 
 def test_through_the_outbox_a_busy_receiver_gets_it_once_and_no_log_shows_the_address(caplog: pytest.LogCaptureFixture) -> None:
     start = datetime(2024, 1, 3, tzinfo=UTC)
-    with WebhookServer(SECRET, [503, 204]) as server, caplog.at_level(logging.INFO):
-        settings = settings_for(server)
-        send = {"webhook": lambda row: send_webhook({"a": 1}, row.delivery_id, settings, now())}
-        rows = outbox.plan_deliveries("report-1", {"webhook": f"http://127.0.0.1:{server.port}"}, start)
-        rows = outbox.deliver(rows, send, start)
-        assert (rows[0].state, rows[0].next_try_at) == ("failed", start + timedelta(minutes=5))
-        rows = outbox.deliver(rows, send, start + timedelta(minutes=5))
-        assert (rows[0].state, rows[0].attempts) == ("sent", 2)
-    assert server.ids == [rows[0].delivery_id] * 2  # the same id: the receiver can tell
-    assert "T0KEN" not in caplog.text and "T0KEN" not in repr(rows)
+    busy = (503, {"Retry-After": "Wed, 03 Jan 2024 00:20:00 GMT"}, b"")
+    caplog.set_level(logging.DEBUG)
+    with WebServer([busy, 204]) as server:
+        url = SecretStr(f"http://127.0.0.1:{server.port}/T0KEN")
+        settings = WebhookSettings(url, SecretStr(SECRET), webhook_allow_private=True)
+        (row,) = outbox.plan("report-1", "report", [outbox.Recipient("webhook", recipient_label(url.get_secret_value()), url)], start)
+        row = outbox.attempt(outbox.claim(row, start), lambda: send_webhook({"a": 1}, row.delivery_id, settings, start), start)
+        assert (row.state, row.next_try_at) == ("failed", start + timedelta(minutes=20))
+        later = start + timedelta(minutes=20)
+        row = outbox.attempt(outbox.claim(row, later), lambda: send_webhook({"a": 1}, row.delivery_id, settings, later), later)
+        assert (row.state, row.attempts) == ("sent", 2)
+    assert [asked.headers["webhook-id"] for asked in server.asked] == [row.delivery_id] * 2  # the same id: the receiver can tell
+    assert "T0KEN" not in caplog.text and "T0KEN" not in repr(row)
