@@ -51,7 +51,8 @@ restore() {
     trap 'rm -rf "$STAGE"' EXIT
     tar -xzf "$source" -C "$STAGE" --no-same-owner || die "$source cannot be unpacked; nothing was restored"
     for part in models out recipes; do
-        [ ! -d "$STAGE/$part" ] || [ ! -e "$DATA/$part" ] || die "$DATA/$part is there already; move it away first"
+        [ ! -d "$STAGE/$part" ] || [ ! -e "$DATA/$part" ] || rmdir "$DATA/$part" 2>/dev/null ||
+            die "$DATA/$part is there already; move it away first"
     done
     mkdir -p "$DATA/published"
     for part in models out recipes; do

@@ -92,7 +92,7 @@ def environment(database, tmp_path_factory) -> dict[str, str]:
 def api(environment) -> Iterator[Callable[..., Any]]:
     """A running server: api(method, path, document) -> the answer's document."""
     with start_server(environment) as log:
-        wait_for(lambda: ask(environment, "GET", "/health"), 60, log)
+        wait_for(lambda: ask(environment, "GET", "/health"), 90, log)
         yield lambda *request: ask(environment, *request)
 
 
@@ -111,13 +111,13 @@ def test_cron_yields_scheduled_runs_a_worker_does_one_and_a_dump_restores(api, e
     }
     deployment_id = api("POST", "/deployments/", deployment)["id"]
     scheduled = {"deployments": {"id": {"any_": [deployment_id]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
-    runs = wait_for(lambda: api("POST", "/flow_runs/filter", scheduled), 20, log)
+    runs = wait_for(lambda: api("POST", "/flow_runs/filter", scheduled), 45, log)
     assert {run["expected_start_time"][11:19] for run in runs} == {"21:50:00"}  # 06:50 of Tokyo, nine hours ahead of UTC all year
     assert len({run["expected_start_time"] for run in runs}) == len(runs) >= 3
 
     made = api("POST", f"/deployments/{deployment_id}/create_flow_run", {"parameters": {"name": "quake"}, "state": {"type": "SCHEDULED"}})
     with started([PREFECT, "worker", "start", "--pool", "quakecast", "--name", "one"], environment, "worker") as worker_log:
-        done = wait_for(lambda: (run := api("GET", f"/flow_runs/{made['id']}"))["state_type"] in ENDED and run, 60, worker_log)
+        done = wait_for(lambda: (run := api("GET", f"/flow_runs/{made['id']}"))["state_type"] in ENDED and run, 100, worker_log)
     assert done["state_type"] == "COMPLETED", worker_log.read_text(errors="replace")[-3000:]
 
     count = (

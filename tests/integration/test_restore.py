@@ -82,6 +82,7 @@ def test_saved_destroyed_restored_and_the_next_day_goes_on(lived, tmp_path):
     assert any(name.startswith("models/") for name in before) and any(name.endswith(".html") for name in before)
 
     shutil.rmtree(lived.home)
+    lived.output.mkdir(parents=True)  # as a fresh container has it
     done = backup(lived, "restore", kept)
     assert done.returncode == 0 and "set QUAKECAST_RECIPES" in done.stderr, done.stderr
     assert dump(open_store(lived.database)) == rows
@@ -105,8 +106,13 @@ def test_nothing_is_overwritten_and_a_damaged_backup_is_refused(lived, tmp_path)
     assert again.returncode == 1 and "has a database already" in again.stderr and again.stderr.count("\n") == 1
     assert dump(open_store(lived.database)) == rows
 
-    kept.write_bytes(kept.read_bytes()[:-100])
     elsewhere = lived.model_copy(update={"home": tmp_path / "other"})
+    (elsewhere.models / "mine").mkdir(parents=True)
+    other = backup(elsewhere, "restore", kept)
+    assert other.returncode == 1 and f"{elsewhere.models} is there already" in other.stderr and not elsewhere.database.exists()
+    shutil.rmtree(elsewhere.models)
+
+    kept.write_bytes(kept.read_bytes()[:-100])
     damaged = backup(elsewhere, "restore", kept)
     assert damaged.returncode == 1 and "is not what was saved" in damaged.stderr
     Path(f"{kept}.sha256").unlink()
