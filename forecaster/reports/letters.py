@@ -135,13 +135,15 @@ class MessageLetter:
 
 
 def _usable(language: str, user_templates: Path | None, problems: list[str]) -> tuple[str, Path | None]:
-    """Language and folder as they are; where the folder's texts cannot be read, that is told and the folder is left aside."""
+    """Language and folder as they are; where their texts cannot be read, that is told, the folder left aside, and at worst English used."""
     try:
         read_texts(language, user_templates)
     except BadInput as error:
-        problems.append(f"{error}; none of the templates in {user_templates} is used")
+        spoken = language if language in languages() else FALLBACK
+        aside = f", and no template of {user_templates}" if user_templates else ""
+        problems.append(f"{error}; messages use {spoken}{aside}")
         logger.warning(problems[-1])
-        return (language if language in languages() else FALLBACK), None
+        return spoken, None
     return language, user_templates
 
 

@@ -99,6 +99,19 @@ def test_every_template_of_a_report_mail_may_be_replaced(tmp_path: Path) -> None
     assert (said.subject, said.text) == ("mine subject 21", "mine txt 21\n") and "mine html 21" in said.html
 
 
+def test_a_language_that_nobody_has_written_is_told_and_english_is_used() -> None:
+    mine = MessageLetter(MESSAGE, "xx")
+    assert mine.mail().text == MessageLetter(MESSAGE, "en").mail().text
+    assert mine.problems[0].startswith("no reports in language 'xx'") and mine.problems[0].endswith("; messages use en")
+
+
+def test_a_user_may_write_a_language_and_what_it_lacks_is_said_in_english(tmp_path: Path) -> None:
+    (tmp_path / "i18n").mkdir()
+    (tmp_path / "i18n" / "xx.toml").write_text('[message]\nkind_alert = "ALERTO"\n')
+    said = MessageLetter(MESSAGE, "xx", tmp_path).mail()
+    assert "ALERTO · for information" in said.text and "Nobody can predict" in said.text
+
+
 def test_the_operator_is_told_even_where_templates_and_texts_are_broken(tmp_path: Path, caplog) -> None:
     (tmp_path / "message.txt.j2").write_text("{{")
     (tmp_path / "i18n").mkdir()
@@ -106,4 +119,4 @@ def test_the_operator_is_told_even_where_templates_and_texts_are_broken(tmp_path
     with SmtpServer() as smtp, caplog.at_level(logging.WARNING):
         mail = {"smtp_host": "127.0.0.1", "smtp_port": smtp.port, "smtp_security": "none", "mail_to": "a@example.org"}
         assert tell_operator(load_settings(**mail, templates=tmp_path), "run failed", "why", "k", NOW) == []
-    assert len(smtp.messages) == 1 and "none of the templates in" in caplog.text
+    assert len(smtp.messages) == 1 and f"messages use en, and no template of {tmp_path}" in caplog.text

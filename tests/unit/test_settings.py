@@ -63,7 +63,7 @@ def test_a_way_out_that_is_none_is_refused(monkeypatch, value):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("SMTP_PORT", "0"), ("SMTP_PORT", "seventeen"), ("SMTP_SECURITY", "ssl3"), ("LANGUAGE", "fr"), ("RECIPE_STREAMS", "perhaps")],
+    [("SMTP_PORT", "0"), ("SMTP_PORT", "seventeen"), ("SMTP_SECURITY", "ssl3"), ("LANGUAGE", "French!"), ("RECIPE_STREAMS", "perhaps")],
 )
 def test_a_bad_value_names_its_variable_in_one_line(monkeypatch, name, value):
     monkeypatch.setenv(f"QUAKECAST_{name}", value)
