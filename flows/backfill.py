@@ -55,7 +55,7 @@ def backfill(
             that a model has seen are marked in-sample and never scored.
         retrain_every: Days between two trainings of a walk-forward.
         overwrite: Make anew what an earlier backfill of this mode made. Official forecasts are never changed.
-        max_minutes: Training time of one region and training, in minutes. Empty: what its recipe says.
+        max_minutes: Training time of one region at each training, in minutes. Empty: what its recipe says.
     """
     log = get_run_logger()
     work = steps.open_work(recipes)
