@@ -1,13 +1,16 @@
 """`quakecast alerts`: what rules would have sent, what they sent, whether they could, and the step of the day by hand."""
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 from pydantic import ValidationError
 
 from forecaster.cli.common import example, json_option, open_job, recipe_options, tell
 from forecaster.errors import BadInput
+from forecaster.recipe import AlertRule, ModelKind
 from forecaster.settings import Settings
+
+MODELS = ("present", "published", "climatology", *get_args(ModelKind))
 
 
 @click.group()
@@ -23,10 +26,17 @@ def alerts() -> None:
 @click.option("--probability-off", type=float, help="Below this the alert ends (default: --probability).")
 @click.option("--ratio-off", type=float, help="Below this the alert ends (default: --ratio).")
 @click.option("--cooldown-days", type=int, help="At most one alert in so many days.")
+@click.option(
+    "--model",
+    type=click.Choice(MODELS),
+    default=MODELS[0],
+    show_default=True,
+    help="Whose forecasts: of the kind that is published at present, what was or would have been published then, or of one kind.",
+)
 @click.option("--years", type=click.FloatRange(min=0, min_open=True, max=100), default=5.0, show_default=True, help="Of stored forecasts.")
 @json_option
 @click.pass_obj
-def alerts_test(settings: Settings, recipes, everything, name, years, as_json, **bounds) -> None:
+def alerts_test(settings: Settings, recipes, everything, name, model, years, as_json, **bounds) -> None:
     """What a rule would have sent over the last years, and how often it would have been false.
 
     Counted on forecasts that their models had not seen: official ones, and those of `quakecast backfill --mode walk-forward`. Nothing is
@@ -36,7 +46,7 @@ def alerts_test(settings: Settings, recipes, everything, name, years, as_json, *
 
     inline = _inline(name, bounds)
     job = open_job(settings, recipes)
-    documents = rehearse_rules(job, chosen_rules(job.recipes, name, inline), years)
+    documents = rehearse_rules(job, chosen_rules(job.recipes, name, inline), years, model)
     tell(as_json, {"rules": documents}, "\n\n".join(row["text"] for row in documents))
 
 
@@ -83,10 +93,8 @@ def alerts_run(settings: Settings, recipes, everything, as_json) -> None:
     tell(as_json, vars(result), "\n".join([f"{counts}; {operations}; {len(result.messages)} messages in the outbox", *silent]))
 
 
-def _inline(name: str | None, bounds: dict[str, Any]) -> Any:
+def _inline(name: str | None, bounds: dict[str, Any]) -> AlertRule | None:
     """The rule that the options make, None where there is none of them."""
-    from forecaster.recipe import AlertRule
-
     given = {key: value for key, value in bounds.items() if value is not None}
     if not given:
         return None

@@ -108,7 +108,8 @@ def _inputs(connection: Connection, recipe: Recipe, every: Sequence[Row], foreca
     skills: dict[str, Skill] = {
         row["forecast_id"]: skill_of(connection, recipe, row["model_kind"], row["model_id"], now) for row in telling
     }
-    evidence = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now) if telling else None
+    kinds = {row["model_kind"] for row in telling}
+    evidence = {kind: stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind) for kind in kinds}
     windows = {alert["alert_id"]: stored.told_windows(connection, alert) for alert in fresh}
     return RuleInputs(recipe, mine, forecasts, evidence, skills, windows)
 

@@ -21,6 +21,8 @@ from forecaster.reports.words import probability_phrase
 from forecaster.store import alerts as stored
 from forecaster.timewindow import local_day
 
+PRESENT, PUBLISHED = "present", "published"
+
 
 def chosen_rules(recipes: Sequence[Recipe], name: str | None, inline: AlertRule | None) -> list[tuple[Recipe, AlertRule]]:
     """Each recipe with each of its rules, or those called `name`, or with the rule `inline`.
@@ -41,27 +43,31 @@ def chosen_rules(recipes: Sequence[Recipe], name: str | None, inline: AlertRule 
     return found
 
 
-def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: float) -> list[Row]:
+def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: float, model: str = PRESENT) -> list[Row]:
     """What each rule would have sent over the last `years` of stored out-of-sample forecasts, and how it would have turned out.
 
-    Each: recipe_id, rule (its fields), days (forecasts), missing (days of the span without one), official (of the days), alerts, rates
-    (as an alert states them), skill, barred (why it would be silent now, or None), text for people. Alerts: day, last_day, probability,
-    usual, ratio, stood_days, days_with_target, unsettled_days, and suppressed ones by their reason.
+    Args:
+        model: a kind of model, PRESENT for the kind that is published now, or PUBLISHED for what was, or would have been, published then.
+
+    Each: recipe_id, model, rule (its fields), days (forecasts), missing (days of the span without one), official (of the days), alerts,
+    rates (as an alert states them), skill, barred (why it would be silent now, or None), suppressed (days and why), text for people.
+    Alerts: day, last_day, probability, usual, ratio, stood_days, days_with_target, unsettled_days.
     """
     now = job.clock.now()
     found = []
     for recipe, rule in rules:
         with job.store.transaction() as connection:
-            rows = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now)
             office, _ = champion.standing(connection, recipe, now)
+            kind = {PRESENT: office.kind, PUBLISHED: None}.get(model, model)
+            rows = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind)
             skill = skill_of(connection, recipe, office.kind, office.model_id or "", now)
         silent = _USUAL_RATE if office.kind == champion.CLIMATOLOGY else barred(rule, skill)
-        found.append(_rehearsed(recipe, rule, rows, years) | {"skill": _skill(skill), "barred": silent})
+        found.append(_rehearsed(recipe, rule, rows, years) | {"model": kind or PUBLISHED, "skill": _skill(skill), "barred": silent})
         found[-1]["text"] = "\n".join(_lines(recipe, rule, found[-1], years, now))
     return found
 
 
-_USUAL_RATE = "the usual rate is what is published now, and its ratio to itself is always 1"
+_USUAL_RATE = "the usual rate is what is published now, and its ratio to itself is always 1 (--model tries another kind)"
 
 
 def _rehearsed(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, years: float) -> Row:
@@ -116,7 +122,8 @@ def _day(recipe: Recipe, day: RehearsedDay) -> str:
 
 
 def _lines(recipe: Recipe, rule: AlertRule, document: Row, years: float, now: datetime) -> list[str]:
-    bounds = f"probability >= {rule.probability:.3g} and >= {rule.ratio:g} times usual"
+    whose = "what was published" if document["model"] == PUBLISHED else document["model"]
+    bounds = f"{whose}, probability >= {rule.probability:.3g} and >= {rule.ratio:g} times usual"
     head = f"{recipe.id}, rule {rule.name} ({bounds}):"
     if not document["days"]:
         first = (now - timedelta(days=round(365.25 * years))).date()
@@ -135,7 +142,10 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, years: float, now: da
         lines.append(f"  {row['day']:12}{row['last_day']:12}{chance:18}{usual:18}{row['ratio']:5.1f}  {_came(row)}")
     if document["suppressed"]:
         lines.append(f"  {len(document['suppressed'])} more days reached the bounds within the cooldown of {rule.cooldown_days} days")
-    lines += [f"  {say(phrase)}" for phrase in alert_text.rates_phrases(AlertTexts("en"), rates)]
+    lines += [
+        f"  {say(phrase)}"
+        for phrase in alert_text.rates_phrases(AlertTexts("en"), rates, "published" if document["model"] == PUBLISHED else "kind")
+    ]
     if document["barred"]:
         lines.append(f"  As things are, it would send nothing: {document['barred']}")
     return lines

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+
+import pandas as pd
 
 from forecaster.alerts import Decision, Standing, decide, held_until
 from forecaster.pipeline import alerts_messages
@@ -37,14 +38,14 @@ class RuleInputs:
     """What the rules of one recipe are given.
 
     alerts: its alerts of this target and of this kind of mode, oldest first, changes of this run in them.
-    forecasts: published for windows that have not ended, oldest first. evidence: rows of `store.alerts.out_of_sample`, None where no
-    forecast reaches a rule. skills: by forecast_id. windows: by alert_id, those from the one that it was raised for on.
+    forecasts: published for windows that have not ended, oldest first. evidence: by kind of model, rows of `store.alerts.out_of_sample`, of
+    those kinds whose forecasts reach a rule. skills: by forecast_id. windows: by alert_id, those from the one that it was raised for on.
     """
 
     recipe: Recipe
     alerts: Sequence[Row]
     forecasts: Sequence[Row]
-    evidence: Any
+    evidence: Mapping[str, pd.DataFrame]
     skills: Mapping[str, Skill]
     windows: Mapping[str, Sequence[Row]]
 
@@ -146,7 +147,7 @@ def _raised(given: RuleInputs, rule: AlertRule, forecast: Row, decision: Decisio
         "thread_id": alert_id,
         "channels": list(rule.channels) or None,
         "bounds": rule.model_dump(mode="json", by_alias=True),
-        "expected": rates_document(rehearse(recipe, rule, given.evidence).rates),
+        "expected": rates_document(rehearse(recipe, rule, given.evidence[forecast["model_kind"]]).rates),
     }
 
 

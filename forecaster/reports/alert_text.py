@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from forecaster.reports import templates
@@ -78,18 +78,22 @@ def skill_phrase(kind: str, gain: Mapping[str, Any] | None, source: str) -> Phra
     )
 
 
-def rates_phrases(texts: AlertTexts, rates: Mapping[str, Any]) -> list[Phrase]:
-    """What is to be expected of the rule: false alarms with their interval and count, how often it speaks, what it misses."""
+def rates_phrases(texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["kind", "published"] = "kind") -> list[Phrase]:
+    """What is to be expected of the rule: false alarms with their interval and count, how often it speaks, what it misses.
+
+    whose: forecasts of the kind of model that spoke, or what was and would have been published.
+    """
+    said_by = {"whose": Phrase(f"alert.whose_{whose}")}
     if not rates["days"]:
-        return [Phrase("alert.rates_none")]
+        return [Phrase("alert.rates_none", said_by)]
     span = {name: texts.day(date.fromisoformat(rates[name])) for name in ("first_day", "last_day")}
     counts = {name: rates[name] for name in ("days", "alert_days", "alert_blocks", "false_alarm_days", "hit_days", "target_days", "alerts")}
     share, yearly = rates["false_alarm_share"], rates["alerts_a_year"]
     if share is None:
-        said = [Phrase("alert.rates_few", {**counts, **span})]
+        said = [Phrase("alert.rates_few", {**counts, **span, **said_by})]
     else:
         bounds = {name: whole_percent(share[name]) for name in ("estimate", "low", "high")}
-        said = [Phrase("alert.rates", {**counts, **span, **bounds, "base": whole_percent(rates["days_without_target_share"])})]
+        said = [Phrase("alert.rates", {**counts, **span, **said_by, **bounds, "base": whole_percent(rates["days_without_target_share"])})]
     often = {name: f"{yearly[name]:.2g}" if yearly[name] < 10 else f"{yearly[name]:.0f}" for name in ("estimate", "low", "high")}
     said.append(Phrase("alert.rates_yearly", {**counts, **often}))
     return said

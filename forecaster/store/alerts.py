@@ -66,8 +66,11 @@ def forecast_named(connection: Connection, forecast_id: str) -> dict[str, Any]:
     return rows[0]
 
 
-def out_of_sample(connection: Connection, recipe_id: str, target_hash: str, now: datetime) -> pd.DataFrame:
-    """What would have been published for every past window, from models that had not seen it, with what came of it as settled at `now`.
+def out_of_sample(connection: Connection, recipe_id: str, target_hash: str, now: datetime, kind: str | None) -> pd.DataFrame:
+    """What models that had not seen it said of every past window, with what came of it as settled at `now`.
+
+    Args:
+        kind: of model; None: what was, or would have been, published.
 
     That is the official forecast, else the one of a walk-forward backfill; a replay is none, nor is an outcome that was learnt after `now`
     or is preliminary (NULL). Columns: target_start, target_end, probability, reference_probability, method, happened; oldest first.
@@ -76,11 +79,12 @@ def out_of_sample(connection: Connection, recipe_id: str, target_hash: str, now:
         "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, f.method, o.happened "
         "FROM forecast f LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start "
         "AND o.target_hash = f.target_hash AND o.status <> 'preliminary' AND o.as_of <= $now "
-        "WHERE f.published AND NOT f.in_sample AND f.recipe_id = $id AND f.target_hash = $hash AND f.target_end <= $now "
+        "WHERE CASE WHEN $kind IS NULL THEN f.published ELSE f.model_kind = $kind END AND NOT f.in_sample "
+        "AND f.recipe_id = $id AND f.target_hash = $hash AND f.target_end <= $now "
         "AND (f.official OR (f.method = 'walk-forward' AND f.mode = 'hindcast')) "
         "QUALIFY row_number() OVER (PARTITION BY f.target_start ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 "
         "ORDER BY f.target_start",
-        {"id": recipe_id, "hash": target_hash, "now": now},
+        {"id": recipe_id, "hash": target_hash, "now": now, "kind": kind},
     ).df()
 
 

@@ -239,7 +239,7 @@ def test_a_rule_is_tried_before_it_is_switched_on(store, quakecast):
     line = [*quiet, (0.08, True), (0.04, False), (0.04, True), *quiet, (0.3, False), *quiet, (0.08, None)]
     world.walked(store, athens, date(2022, 1, 1), line)
     before = dump(store)
-    result = quakecast("alerts", "test", "--recipe", "athens", "--json")
+    result = quakecast("alerts", "test", "--recipe", "athens", "--model", "etas", "--json")
     assert result.exit_code == 0, result.output
     (found,) = json.loads(result.output)["rules"]
     assert [(a["day"], a["last_day"], a["days_with_target"], a["unsettled_days"]) for a in found["alerts"]] == [
@@ -249,10 +249,14 @@ def test_a_rule_is_tried_before_it_is_switched_on(store, quakecast):
     ]
     assert (found["days"], found["missing"], found["official"], found["rates"]["alerts"]) == (125, 0, 0, 2)
     assert (found["rates"]["false_alarm_days"], found["rates"]["alert_days"], found["rates"]["false_alarm_share"]) == (2, 4, None)
-    lines = quakecast("alerts", "test", "--recipe", "athens", "--probability", "0.2", "--ratio", "3").output.splitlines()
+    lines = quakecast(
+        "alerts", "test", "--model", "published", "--recipe", "athens", "--probability", "0.2", "--ratio", "3"
+    ).output.splitlines()
     assert lines[2].split() == ["2022-03-25", "2022-03-25", "30", "%", "about", "1", "in", "100", "30.0", "none"]
     assert any("is not known: it stood for only 1 past days" in line for line in lines)
-    assert "the usual rate is what is published now" in lines[-1]
+    assert "the usual rate is what is published now" in lines[-1] and "by what was or would have been published" in lines[3]
+    present = quakecast("alerts", "test", "--recipe", "athens").output
+    assert "climatology, probability" in present and "no out-of-sample forecast" in present
     assert dump(store) == before
 
 
@@ -267,6 +271,7 @@ def test_a_rule_is_tried_before_it_is_switched_on(store, quakecast):
         (["--probability", "0.1", "--ratio", "2", "--ratio-off", "3"], "ratio_off = 3: must not lie above ratio = 2"),
         (["--rule", "raised", "--ratio", "2"], "give one or the other"),
         (["--years", "0"], "0.0 is not in the range"),
+        (["--model", "oracle"], "'oracle' is not one of 'present', 'published'"),
     ],
 )
 def test_bad_trials_are_one_line_each(quakecast, arguments, said):

@@ -123,7 +123,7 @@ def test_what_is_sent_from_day_to_day_is_what_a_rehearsal_of_these_days_says(sto
         result = run(athens, world.issued(athens, after(number)))
         live[after(number)] = (len(result.raised), len(result.held), bool(result.suppressed))
     with store.transaction() as connection:
-        rows = stored.out_of_sample(connection, athens.id, athens.target_hash, world.issued(athens, after(40)))
+        rows = stored.out_of_sample(connection, athens.id, athens.target_hash, world.issued(athens, after(40)), "etas")
     rehearsed = {
         day.said.target_start.astimezone(athens.zone).date(): tuple(
             int(day.decision.action == action) for action in ("raised", "held", "suppressed")
@@ -305,8 +305,8 @@ def test_an_alert_and_its_message_are_stored_together_or_not_at_all(store, athen
 def test_the_stated_false_alarms_are_those_of_what_was_known(store, athens, run):
     """50 alerts of one day, each in a block of its own, 10 with the target: false on 40 of 50. Then the same store with a future.
 
-    Days of 2024-01-10 on, outcomes that were learnt later, days that the model had seen, replays and hindcasts by today's models would all
-    change the figure; none may.
+    Days of 2024-01-10 on, outcomes that were learnt later, days that the model had seen, replays, hindcasts by today's models and what
+    other kinds of model said would all change the figure; none may.
     """
     line = []
     for block in range(50):
@@ -316,14 +316,20 @@ def test_the_stated_false_alarms_are_those_of_what_was_known(store, athens, run)
     world.say(store, athens, DAY, ON)
     now = world.issued(athens, DAY)
     with store.transaction() as connection:
-        plain = stored.out_of_sample(connection, athens.id, athens.target_hash, now)
+        plain = stored.out_of_sample(connection, athens.id, athens.target_hash, now, "etas")
     world.walked(store, athens, DAY + timedelta(days=1), [(ON, True)] * 40)
     world.walked(store, athens, first - timedelta(days=100), [(ON, True)] * 90, method="current-model", in_sample=True)
     world.walked(store, athens, first - timedelta(days=200), [(ON, True)] * 90, method="current-model")
     world.walked(store, athens, first - timedelta(days=300), [(ON, True)] * 90, mode="replay", method="daily")
+    with store.transaction() as connection:
+        connection.execute("UPDATE forecast SET published = false WHERE method = 'walk-forward' AND target_start < $now", {"now": now})
+    other = {"model_kind": "pooled", "model_id": "athens-pooled-20240101-4567cdef"}
+    world.walked(store, athens, first, [(0.9, None)] * 1500, **other)
     world.settle(store, athens, DAY - timedelta(days=61), True, now + timedelta(minutes=1), "final")
     with store.transaction() as connection:
-        assert stored.out_of_sample(connection, athens.id, athens.target_hash, now)["target_start"].equals(plain["target_start"])
+        assert stored.out_of_sample(connection, athens.id, athens.target_hash, now, "etas")["target_start"].equals(plain["target_start"])
+        published = stored.out_of_sample(connection, athens.id, athens.target_hash, now, None)
+    assert set(published["probability"].tail(10)) == {0.9}, "what was published then is another model's"
     (alert_id,) = run(athens, now).raised
     expected = json.loads(table(store, "alert").set_index("alert_id").loc[alert_id, "expected"])
     assert (expected["alert_days"], expected["false_alarm_days"], expected["alerts"]) == (50, 40, 50)
