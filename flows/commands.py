@@ -12,13 +12,14 @@ from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 
 
-def prefect_defaults() -> None:
-    """Quiet, private defaults for a run without a Prefect server; what is set already is kept."""
+def prefect_defaults(*, quiet: bool = True) -> None:
+    """Private defaults for Prefect, and `quiet` ones for a run without a server; what is set already is kept."""
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    if quiet:
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     if "PREFECT_HOME" in os.environ:  # Prefect makes the folder, but not the one above it
         Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
 
@@ -82,7 +83,7 @@ def deploy(settings: Settings, project: Path, as_json: bool) -> None:
 @click.pass_obj
 def worker(settings: Settings, limit: int | None) -> None:
     """Do the runs of the Prefect server on this machine, until it is ended (Ctrl-C)."""
-    prefect_defaults()
-    from flows.deploying import start_worker
+    prefect_defaults(quiet=False)
+    from flows.deploying import become_worker
 
-    sys.exit(start_worker(settings, limit))
+    become_worker(settings, limit)

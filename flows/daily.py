@@ -107,7 +107,7 @@ def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, do
 def _predict(work: job.Job, agenda: list[Issue] | None, day: date | None, problem: str | None, done: dict[str, Any]) -> list[str]:
     """Make the forecasts, one day after the other; returns their ids."""
     made = [
-        tasks.predict_task(work, list(recipes), target_day, problem)
+        tasks.predict_task.with_options(task_run_name=f"predict {target_day or 'the next day'}")(work, list(recipes), target_day, problem)
         for target_day, recipes in ([(day, work.recipes)] if agenda is None else [(item.day, item.recipes) for item in agenda])
     ]
     said = PredictResult()

@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import prefect
 import yaml
@@ -93,18 +93,14 @@ def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path) -> list
     return [f"{row['name']}/{row['name']}" for row in document["deployments"]]
 
 
-def start_worker(settings: Settings, limit: int | None) -> int:
-    """Run a process worker of the pool until it is ended; its runs work on the data folder that the settings name. Returns its exit code.
+def become_worker(settings: Settings, limit: int | None) -> NoReturn:
+    """Turn this process into a process worker of the pool; its runs work on the data folder that the settings name.
 
     Raises:
         ServerUnusable: down, or too old.
     """
     with get_client(sync_client=True) as client:
         check_server(client)
-    environment = {
-        **os.environ,
-        "QUAKECAST_HOME": str(settings.home.resolve()),
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
-    }
+    own = {"QUAKECAST_HOME": str(settings.home.resolve()), "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-    return subprocess.run([*command, *(["--limit", str(limit)] if limit else [])], env=environment, check=False).returncode
+    os.execve(sys.executable, [*command, *(["--limit", str(limit)] if limit else [])], {**os.environ, **own})

@@ -26,7 +26,8 @@ def heals(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(error, HEALS)
 
 
-# Of a part that a worker does: it only reads, so what heals is tried again.
+# Of a part that a worker does: it only reads, so what heals is tried again. Its time is bounded by the minutes that it is given: Prefect cannot
+# end a task that computes in a thread.
 ON_A_WORKER: dict[str, Any] = {
     "retries": 2,
     "retry_delay_seconds": 10,
@@ -34,7 +35,6 @@ ON_A_WORKER: dict[str, Any] = {
     "retry_condition_fn": heals,
     "cache_policy": NO_CACHE,
     "persist_result": False,
-    "timeout_seconds": 24 * 3600,
 }
 
 
@@ -69,7 +69,6 @@ def train_task(work: job.Job, options: train.TrainOptions, recipe_ids: list[str]
 
 @task(
     name="predict",
-    task_run_name="predict {target_day}",
     retries=1,
     retry_delay_seconds=10,
     retry_jitter_factor=1,

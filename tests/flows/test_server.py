@@ -260,6 +260,8 @@ def test_a_backfill_whose_process_is_killed_is_told_and_finishes_when_asked_agai
     house.api("PATCH", "/v2/concurrency_limits/quakecast-writer", {"active_slots": 0})  # its lease ends by itself, in a minute
     (told,) = wait_for(lambda: told_to_operator(house), 30, house.worker_log)
     assert "backfill" in told and "Crashed" in told
+    said = house.api("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}})
+    assert any("trainings, about" in row["message"] for row in said)  # the plan, with its cost, comes first
     half = int(published(house, rows)["n"].iloc[0])
     done = end_of(house, trigger(house, "backfill", **asked))
     assert done["state_name"] == "Completed", done["state"]["message"]
