@@ -26,7 +26,7 @@ def heals(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(error, HEALS)
 
 
-# Of a part that a worker does: it only reads, so what heals is tried again. Its time is bounded by the minutes that it is given: Prefect cannot
+# Of a part that a worker does: it only reads, so what heals is tried again. Its time is bounded by the minutes it is given: Prefect cannot
 # end a task that computes in a thread.
 ON_A_WORKER: dict[str, Any] = {
     "retries": 2,
