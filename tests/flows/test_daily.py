@@ -237,13 +237,14 @@ def prefect_files(folder, last_line):
 
 def test_after_a_downtime_the_missed_days_come_in_order_and_once(world):
     """Run as on a schedule, three days apart: each recipe's due day first, then what was missed since, then nothing."""
-    first = run_daily(issue="due", simulated_now=NOW - timedelta(days=3))
-    assert first["days"] == {"2023-12-30": ["athens", "istanbul", "tokyo-m45"]}  # 21:00 in Japan, 14:00 in Greece: that day's was due
-    later = run_daily(issue="due", send="alerts")
-    assert list(later["days"]) == ["2023-12-31", "2024-01-01", "2024-01-02"] and later["forecasts"] == 9
+    first = run_daily(issue="due")
+    assert first["days"] == {"2024-01-02": ["athens", "istanbul", "tokyo-m45"]}  # 21:00 in Japan, 14:00 in Greece: the 3rd is not due yet
+    world.usgs.clock = NOW + timedelta(days=3)
+    later = run_daily(issue="due", send="alerts", simulated_now=world.usgs.clock)
+    assert list(later["days"]) == ["2024-01-03", "2024-01-04", "2024-01-05"] and later["forecasts"] == 9
     made = table(world.store, "forecast")
     assert len(made) == 12 and made.groupby(["recipe_id", "target_start"]).size().eq(1).all()
-    again = run_daily(issue="due")
+    again = run_daily(issue="due", simulated_now=world.usgs.clock)
     assert (again["forecasts"], again["state"]) == (0, "success")
     assert len(table(world.store, "forecast")) == len(made)
     assert len(world.smtp.messages) == 1  # the report of the first run; the second sends alerts alone, and there are none
