@@ -1,6 +1,8 @@
 """The alerts of the day on a real store: raised once, held, ended, held back; never by a replay, a backfill or an unproven model."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from forecaster.errors import StoreBusy
+from forecaster.pipeline import alerts as step
 from forecaster.pipeline import messages
 from forecaster.pipeline.alerts import raise_alerts
 from forecaster.pipeline.alerts_evidence import rehearse
@@ -300,6 +303,22 @@ def test_an_alert_and_its_message_are_stored_together_or_not_at_all(store, athen
     assert dump(store) == before
     monkeypatch.undo()
     assert len(run(athens, now).raised) == 1 and len(told(store)) == 1
+
+
+def test_two_at_once_raise_one(store, athens, run, monkeypatch):
+    """Both have read the store before either writes: the same alert, message and deliveries come of it."""
+    both_have_read, decide = threading.Barrier(2), step.apply_rules
+
+    def wait_and_decide(*given):
+        both_have_read.wait(30)
+        decide(*given)
+
+    monkeypatch.setattr(step, "apply_rules", wait_and_decide)
+    world.say(store, athens, DAY, ON)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: run(athens, world.issued(athens, DAY)), range(2))
+    assert first.raised == second.raised and sorted([len(first.messages), len(second.messages)]) == [0, 1]
+    assert (len(alerts(store)), len(told(store)), len(table(store, "delivery"))) == (1, 1, 2)
 
 
 def test_the_stated_false_alarms_are_those_of_what_was_known(store, athens, run):
