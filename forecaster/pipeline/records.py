@@ -19,6 +19,7 @@ MODES: tuple[Mode, ...] = ("prospective", "late", "replay", "hindcast")
 ENOUGH_HITS = 10  # for an interval
 CURVE_DAYS, CURVE_HITS = 60, 5  # for a reliability curve
 CURVE_POINTS = 12
+CURVE_GAP = 0.04  # of the largest value that was said, between two points
 CURVE_RESAMPLES = 200
 
 
@@ -65,6 +66,7 @@ def reliability_curve(happened: np.ndarray, said: np.ndarray) -> ReliabilityCurv
     whole = corp_reliability(happened, _three_figures(said), np.random.default_rng(BOOTSTRAP_SEED), CURVE_RESAMPLES)
     share = np.cumsum(whole.days) / whole.days.sum()
     at = np.unique(np.searchsorted(share, np.linspace(0.0, 1.0, CURVE_POINTS)).clip(0, len(share) - 1))
+    at = _apart(at, whole.probability)
     up_to = np.cumsum(whole.days)[at]
     counted = np.diff(up_to, prepend=0)
     return ReliabilityCurve(
@@ -74,6 +76,15 @@ def reliability_curve(happened: np.ndarray, said: np.ndarray) -> ReliabilityCurv
         tuple(whole.low[at].tolist()),
         tuple(whole.high[at].tolist()),
     )
+
+
+def _apart(at: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Those of the indices `at` (rising) whose values lie far enough apart to be told from each other; the last one stays."""
+    kept = [int(at[-1])]
+    for index in at[-2::-1]:
+        if said[kept[-1]] - said[index] >= CURVE_GAP * said[at[-1]]:
+            kept.append(int(index))
+    return np.array(kept[::-1])
 
 
 def pooled_records(days: Mapping[str, Mapping[Mode, pd.DataFrame]]) -> tuple[TrackRecord, ...]:

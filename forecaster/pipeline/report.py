@@ -177,6 +177,7 @@ def _day_outcome(row: dict, recipe: Recipe) -> DayOutcome:
         reference_probability=row["reference_probability"],
         max_magnitude=None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
         mode=row.get("mode"),
+        afterwards=row.get("mode") == "hindcast" or row.get("method", "daily") != "daily",
     )
 
 

@@ -152,15 +152,15 @@ def ratio_strip(ratio: float | None, level: int | None) -> str:
 def outcome_strip(outcomes: Sequence[DayOutcome], title: str) -> str:
     """One bar a day, oldest first, as high as the square root of its probability; a dot where it happened, a ring where not yet known."""
     days = outcomes[-90:]
-    step, height = (8.0, 28.0) if len(days) <= 20 else (4.0, 28.0)
+    step, height = 8.0 if len(days) <= 20 else 4.0 if len(days) <= 45 else 2.2, 28.0
     bars, shapes = [], []
     for index, outcome in enumerate(days):
         x = 2 + index * step
         tall = 1 + 16 * math.sqrt(known_probability(outcome.probability) or 0.0)
-        bars.append(f"M{x:.0f} {height - 2:.0f}v-{tall:.1f}h{step - 1.5:.1f}v{tall:.1f}Z")
-        middle = x + (step - 1.5) / 2
+        bars.append(f"M{x:.1f} {height - 2:.0f}v-{tall:.1f}h{0.65 * step:.1f}v{tall:.1f}Z")
+        middle = x + 0.33 * step
         if outcome.happened:
-            shapes.append(f'<circle class="hit" cx="{middle:.1f}" cy="5" r="{min(3, step / 2):.1f}" fill="{INK}"/>')
+            shapes.append(f'<circle class="hit" cx="{middle:.1f}" cy="5" r="{max(1.7, min(3, step / 2)):.1f}" fill="{INK}"/>')
         elif outcome.happened is None:
             shapes.append(f'<circle class="open" cx="{middle:.1f}" cy="5" r="{min(2.4, step / 2):.1f}" fill="none" stroke="{INK}"/>')
     shapes.insert(0, f'<path class="days" d="{"".join(bars)}" fill="{FILLS[2]}"/>')

@@ -171,6 +171,8 @@ def _said(recipe: RecipeForecast, ratio: float | None) -> Phrase:
     values = {"probability": probability_phrase(recipe.probability), "usual": probability_phrase(recipe.reference_probability)}
     if ratio is None:
         return Phrase("region.said_alone", values)
+    if recipe.model_kind == "climatology":
+        return Phrase("region.said_usual", values)
     rare = "" if values["usual"].key == "number.percent" else "_rare"
     return Phrase(f"region.said{rare}", {**values, "ratio": ratio_text(ratio)})
 

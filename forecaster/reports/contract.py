@@ -96,6 +96,7 @@ class DayOutcome:
     reference_probability: float | None = None
     max_magnitude: float | None = None
     mode: Mode | None = None
+    afterwards: bool = False  # worked out after the day: a hindcast, or a row of a backfill
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ def operations(data: ReportData, names: Mapping[str, dict[str, Any]], write_day:
         "sha256": data.forecasts_sha256,
         "code_version": data.code_version,
         "models": [{"name": model_name(kind), "count": count} for kind, count in published.most_common()],
+        "model_ids": sorted(recipe.model_id for recipe in data.recipes if recipe.model_id and recipe.model_kind != "climatology"),
         "next_issue_at": utc_text(data.next_issue_at),
     }
 

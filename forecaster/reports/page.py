@@ -77,7 +77,7 @@ def _region(
         picture = pictures.history_picture(recipe.recent_outcomes, title, lambda outcome: f"{outcome.day:%m-%d}")
         told["history"]["picture"] = Markup(picture)
     if told["reliability"]:
-        _with_picture(told["reliability"], say, say("reliability.title", name=row["name"]))
+        _with_picture(told["reliability"], say, say("reliability.title", name=f"{row['name']}, M ≥ {row['magnitude']}"))
     return told
 
 

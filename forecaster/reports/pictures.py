@@ -16,7 +16,6 @@ from forecaster.reports.words import known_probability
 SIZE, SMALL_SIZE = (680.0, 190.0), (300.0, 270.0)
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 10.0, 22.0, 26.0
 STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
-AFTERWARDS = ("hindcast",)
 
 
 def history_picture(outcomes: Sequence[DayOutcome], title: str, day_label: Callable[[DayOutcome], str]) -> str:
@@ -41,8 +40,8 @@ def history_picture(outcomes: Sequence[DayOutcome], title: str, day_label: Calla
         path = "".join(
             f"M{across(i + 0.14):.1f} {up(0):.1f}V{up(said[i]):.1f}h{max(step * 0.72, 0.8):.1f}V{up(0):.1f}Z" for i in kept if said[i] > 0
         )
-        fill = FILLS[2] if look == "said" else PAPER
-        shapes.append(f'<path class="bar-{look}" d="{path}" fill="{fill}" stroke="{EDGE}" stroke-width="0.7"/>' if path else "")
+        ink = f'fill="{FILLS[2]}"' if look == "said" else f'fill="{PAPER}" stroke="{EDGE}" stroke-width="0.7"'
+        shapes.append(f'<path class="bar-{look}" d="{path}" {ink}/>' if path else "")
     shapes.append(_usual_line(usual, across, up))
     for index, outcome in enumerate(outcomes):
         x = across(index + 0.5)
@@ -59,7 +58,7 @@ def history_picture(outcomes: Sequence[DayOutcome], title: str, day_label: Calla
 def reliability_picture(curve: ReliabilityCurve, title: str, across_label: str, up_label: str) -> str:
     """What was said (across), what came (up): a dot a value, a bar for where 90 % of calibrated forecasts would lie, the diagonal."""
     width, height = SMALL_SIZE
-    top, ticks = scale_of([*curve.said, *curve.came, *curve.high])
+    top, ticks = scale_of([*curve.said, *curve.came])  # a bar of a single day may reach far above
 
     def across(value: float) -> float:
         return LEFT + (width - LEFT - RIGHT) * min(value / top, 1.0)
@@ -102,7 +101,7 @@ def percent_label(value: float) -> str:
 
 
 def _where(outcomes: Sequence[DayOutcome], *, afterwards: bool) -> list[int]:
-    return [index for index, outcome in enumerate(outcomes) if (outcome.mode in AFTERWARDS) is afterwards]
+    return [index for index, outcome in enumerate(outcomes) if outcome.afterwards is afterwards]
 
 
 def _usual_line(usual: Sequence[float | None], across: Callable[[float], float], up: Callable[[float], float]) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 
 from forecaster.reports.contract import DayOutcome, DriverEvent, RecipeForecast, TrackRecord
 from forecaster.reports.csv_link import csv_link
-from forecaster.reports.track_record import FEW_HITS, FEW_SETTLED_DAYS, verdict_of
+from forecaster.reports.track_record import is_few, verdict_of
 from forecaster.reports.words import Phrase, known, known_probability, probability_phrase, signed, utc_text
 
 DayWriter = Callable[[date], str]
 NEAR_KM, NEAR_DAYS, RECENT_DAYS = 100, 90, 30  # as the pipeline gathers them
-HISTORY_COLUMNS = ("day", "probability", "usual", "happened", "max_magnitude", "status", "mode")
+HISTORY_COLUMNS = ("day", "probability", "usual", "happened", "max_magnitude", "status", "mode", "afterwards")
 RELIABILITY_COLUMNS = ("said", "days", "came", "low", "high")
 DRIVER_COLUMNS = ("number", "origin_time", "magnitude", "latitude", "longitude", "depth_km", "distance_km", "place", "probability_without")
 
@@ -56,6 +56,7 @@ def history_of(outcomes: Sequence[DayOutcome], write_day: DayWriter) -> dict[str
             known(outcome.max_magnitude),
             outcome.status,
             outcome.mode,
+            outcome.afterwards,
         )
         for outcome in outcomes
     ]
@@ -65,6 +66,7 @@ def history_of(outcomes: Sequence[DayOutcome], write_day: DayWriter) -> dict[str
         "csv": csv_link(HISTORY_COLUMNS, raw),
         "outcomes": outcomes,
         "modes": sorted({outcome.mode for outcome in outcomes if outcome.mode}),
+        "afterwards": any(outcome.afterwards for outcome in outcomes),
         "title": Phrase("history.title", {"days": len(outcomes)}),
         "summary": Phrase(
             "history.summary",
@@ -106,7 +108,7 @@ def drivers_intro(recipe: RecipeForecast) -> Phrase | None:
 
 def record_line(record: TrackRecord, write_day: DayWriter) -> dict[str, Any]:
     """One mode's record in figures and words."""
-    few = record.settled_days < FEW_SETTLED_DAYS or record.hits < FEW_HITS
+    few = is_few(record)
     expected = known(record.expected)
     return {
         "mode": record.mode,

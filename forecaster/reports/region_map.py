@@ -72,14 +72,14 @@ def region_map(
         if (event.origin_time, event.magnitude) not in named:
             x, y = project(near(event.longitude_deg), event.latitude_deg)
             shapes.append(_ring(x, y, 1.5 * event_radius(event.magnitude), 1.0))
-    over = [_numbered(number, driver, project(near(driver.longitude_deg), driver.latitude_deg)) for number, driver in enumerate(drivers, 1)]
+    over = _numbered(drivers, [project(near(driver.longitude_deg), driver.latitude_deg) for driver in drivers])
     centre = f'<path class="cross" d="M{WIDTH / 2 - 4:.0f} {WIDTH / 2:.0f}h8m-4 -4v8" stroke="{INK}" stroke-width="1.2"/>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="map region-map" viewBox="0 0 {WIDTH:g} {WIDTH:g}" role="img" '
         f'aria-label="{escape(title)}" font-family="system-ui, sans-serif"><defs><clipPath id="clip-{escape(name)}">'
         f'<rect width="{WIDTH:g}" height="{WIDTH:g}"/></clipPath></defs>'
         f'<rect class="sea" width="{WIDTH:g}" height="{WIDTH:g}" fill="{SEA}"/>'
-        f'<g clip-path="url(#clip-{escape(name)})">{"".join(shapes)}{centre}</g>{"".join(reversed(over))}{_scale_bar(scale)}</svg>'
+        f'<g clip-path="url(#clip-{escape(name)})">{"".join(shapes)}{centre}</g>{over}{_scale_bar(scale)}</svg>'
     )
 
 
@@ -88,13 +88,32 @@ def _ring(x: float, y: float, radius: float, width: float) -> str:
     return f'<circle class="event" {ring} stroke="{INK}" stroke-width="{width:g}"/>'
 
 
-def _numbered(number: int, driver: DriverEvent, at: tuple[float, float]) -> str:
-    """The earthquake's ring with its number on a plate; kept inside the picture."""
-    x, y = (min(max(value, 9.0), WIDTH - 9.0) for value in at)
-    ring = _ring(x, y, max(1.5 * event_radius(driver.magnitude), 8.0), 1.8) if (x, y) == at else ""
-    plate = f'<circle class="plate" cx="{x:.1f}" cy="{y:.1f}" r="7" fill="{INK}"/>'
-    text = f'<text class="plate-text" x="{x:.1f}" y="{y + 3.6:.1f}" font-size="10" font-weight="700" text-anchor="middle" fill="{PAPER}">'
-    return f"{ring}{plate}{text}{number}</text>"
+def _numbered(drivers: Sequence[DriverEvent], at: Sequence[tuple[float, float]]) -> str:
+    """Each earthquake's ring, and its number on a plate at it, or beside it with a line where another number lies there."""
+    rings, plates, taken = [], [], []
+    for number, (driver, (true_x, true_y)) in enumerate(zip(drivers, at, strict=True), 1):
+        x, y = min(max(true_x, 9.0), WIDTH - 9.0), min(max(true_y, 9.0), WIDTH - 9.0)
+        if (x, y) == (true_x, true_y):
+            rings.append(_ring(x, y, max(1.5 * event_radius(driver.magnitude), 4.0), 1.8))
+        px, py = _free_place(x, y, taken)
+        taken.append((px, py))
+        if (px, py) != (x, y):
+            rings.append(f'<path class="leader" d="M{x:.1f} {y:.1f}L{px:.1f} {py:.1f}" stroke="{INK}" stroke-width="0.9"/>')
+        look = f'font-size="10" font-weight="700" text-anchor="middle" fill="{PAPER}"'
+        plates.append(f'<circle class="plate" cx="{px:.1f}" cy="{py:.1f}" r="7" fill="{INK}"/>')
+        plates.append(f'<text class="plate-text" x="{px:.1f}" y="{py + 3.6:.1f}" {look}>{number}</text>')
+    return "".join(rings) + "".join(plates)
+
+
+def _free_place(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """(x, y) itself, or the nearest of some places around it, inside the picture, that no other plate covers."""
+    places = [(x, y)]
+    for radius in (20.0, 34.0, 48.0):
+        turns = [2 * math.pi * step / 10 for step in range(10)]
+        places += [(x + radius * math.cos(turn), y - radius * math.sin(turn)) for turn in turns]
+    inside = [place for place in places if all(9.0 <= value <= WIDTH - 9.0 for value in place)]
+    free = (place for place in inside if all(math.dist(place, other) >= 15.0 for other in taken))
+    return next(free, (x, y))
 
 
 def _scale_bar(pixels_a_degree: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from forecaster.reports.contract import Evaluation, ModelForecast, RecipeForecast
+from forecaster.reports.contract import Evaluation, ModelForecast, RecipeForecast, TrackRecord
 from forecaster.reports.words import Phrase, known, model_name, probability_phrase, signed
 
 FEW_SETTLED_DAYS = 30
@@ -15,7 +15,7 @@ def track_of(recipe: RecipeForecast) -> dict[str, Any] | None:
     track = recipe.track_record
     if track is None or track.settled_days <= 0:
         return None
-    few = track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS
+    few = is_few(track)
     return {
         "days": track.settled_days,
         "hits": track.hits,
@@ -25,6 +25,11 @@ def track_of(recipe: RecipeForecast) -> dict[str, Any] | None:
         "few": few,
         "verdict": Phrase("verdict.few") if few else verdict_of(track.low, track.high),
     }
+
+
+def is_few(track: TrackRecord) -> bool:
+    """Whether the days are too few to judge: by their number, or because they give no interval."""
+    return track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS or known(track.low) is None or known(track.high) is None
 
 
 def verdict_of(low: float | None, high: float | None) -> Phrase:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 Say = Callable[..., str]
+HISTORY_PIXELS = 170
 ROW_PIXELS = 22  # of the chart of gains, times its rows (in the script)
 POLICY = "default-src 'none'; {scripts}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -70,34 +71,32 @@ def _history(say: Say) -> dict[str, Any]:
         alt.Tooltip("came:N", title=say("history.came")),
         alt.Tooltip("mode:N", title=say("history.mode")),
     ]
-    over = alt.selection_point(on="pointerover", nearest=True, encodings=["x"], empty=False, clear="pointerout")
-    afterwards = "datum.mode === 'hindcast'"
-    bars = base.mark_bar(stroke="var(--edge)", strokeWidth=0.7).encode(
-        x=x,
-        y=y,
-        tooltip=tooltip,
-        fill=alt.condition(afterwards, alt.value("var(--card)"), alt.value("var(--l2)")),
-        strokeWidth=alt.condition(over, alt.value(2), alt.value(0.7)),
+    over = alt.selection_point(on="pointerover", clear="pointerout", empty=False)
+    bars = base.mark_bar(stroke="var(--edge)", strokeWidth=0.6).encode(
+        x=x, y=y, fill=alt.condition("datum.afterwards", alt.value("var(--card)"), alt.value("var(--l2)"))
+    )
+    columns = base.mark_bar(fill="var(--mark)").encode(  # a whole day's height to point at
+        x=x, y=alt.value(0), y2=alt.value(HISTORY_PIXELS), tooltip=tooltip, fillOpacity=alt.condition(over, alt.value(0.12), alt.value(0))
     )
     usual = base.mark_line(interpolate="step", strokeDash=[4, 3], stroke="var(--mark)", strokeWidth=1.5).encode(x=x, y="usual:Q")
     hits = base.transform_filter("datum.happened == 1").mark_point(shape="diamond", size=90, filled=True, fill="var(--mark)")
     open_days = base.transform_filter("datum.happened == null").mark_point(size=22, stroke="var(--mark)", strokeWidth=1)
-    layers = [bars.add_params(over), usual, hits.encode(x=x, y=alt.value(6), tooltip=tooltip), open_days.encode(x=x, y=alt.value(6))]
+    marks = [mark.encode(x=x, y=alt.value(6)) for mark in (hits, open_days)]
+    layers = [bars, usual, *marks, columns.add_params(over)]
     chart = alt.layer(*layers, data=alt.NamedData("rows")).transform_calculate(**told)
-    return _finished(chart.properties(width="container", height=170))
+    return _finished(chart.properties(width="container", height=HISTORY_PIXELS))
 
 
 def _reliability(say: Say) -> dict[str, Any]:
     """What was said (across), what came (up), the consistency bars and the diagonal (data set `diagonal`)."""
     import altair as alt
 
-    base = alt.Chart(alt.NamedData("rows"))
-    x = alt.X("said:Q", title=say("reliability.across"), axis=_percent_axis(), scale=alt.Scale(zero=True, nice=4))
-    line = (
-        alt.Chart(alt.NamedData("diagonal"))
-        .mark_line(stroke="var(--coast)")
-        .encode(x=alt.X("v:Q", title=say("reliability.across")), y="v:Q")
-    )
+    scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef("top"), nice=False)
+    across = {"title": say("reliability.across"), "axis": _percent_axis(), "scale": scale}
+    up = {"title": say("reliability.up"), "axis": _percent_axis(), "scale": scale}
+    base = alt.Chart(alt.NamedData("rows")).transform_calculate(said_text=_chance("said", say))
+    x = alt.X("said:Q", **across)
+    line = alt.Chart(alt.NamedData("diagonal")).mark_line(stroke="var(--coast)").encode(x=alt.X("v:Q", **across), y=alt.Y("v:Q", **up))
     outside = "datum.came < datum.low || datum.came > datum.high"
     tooltip = [
         alt.Tooltip("said_text:N", title=say("reliability.across")),
@@ -106,15 +105,13 @@ def _reliability(say: Say) -> dict[str, Any]:
         alt.Tooltip("high:Q", title=say("reliability.high"), format=".1%"),
         alt.Tooltip("days:Q", title=say("reliability.days"), format=","),
     ]
-    base = base.transform_calculate(said_text=_chance("said", say))
-    bars = base.mark_rule(stroke="var(--l1)", strokeWidth=7).encode(
-        x=x, y=alt.Y("low:Q", title=say("reliability.up"), axis=_percent_axis()), y2="high:Q"
-    )
-    curve = base.mark_line(stroke="var(--edge)", strokeWidth=1.6).encode(x=x, y="came:Q")
+    bars = base.mark_rule(stroke="var(--l1)", strokeWidth=7, clip=True).encode(x=x, y=alt.Y("low:Q", **up), y2="high:Q")
+    curve = base.mark_line(stroke="var(--edge)", strokeWidth=1.6).encode(x=x, y=alt.Y("came:Q", **up))
     dots = base.mark_point(size=60, filled=True, stroke="var(--edge)", strokeWidth=1.6, opacity=1).encode(
-        x=x, y="came:Q", tooltip=tooltip, fill=alt.condition(outside, alt.value("var(--card)"), alt.value("var(--edge)"))
+        x=x, y=alt.Y("came:Q", **up), tooltip=tooltip, fill=alt.condition(outside, alt.value("var(--card)"), alt.value("var(--edge)"))
     )
-    return _finished(alt.layer(line, bars, curve, dots).properties(width="container", height=230))
+    chart = alt.layer(line, bars, curve, dots).add_params(alt.param(name="top", value=1))  # the script sets it
+    return _finished(chart.properties(width="container", height=230))
 
 
 def _gain(say: Say) -> dict[str, Any]:

@@ -84,7 +84,9 @@ def _outcome(day: date, index: int, usual: float, ratio: float, rng: np.random.G
     said = min(usual * (ratio if index == 89 else float(rng.uniform(0.7, 1.5))), 0.9)
     happened = bool(rng.random() < usual) if index < 88 else None
     status = "pending" if happened is None else "provisional" if index > 45 else "final"
-    return DayOutcome(day, said, happened, status, usual, 4.8 if happened else None, "hindcast" if index < 81 else mode)  # type: ignore[arg-type]
+    afterwards = index < 81
+    told = "hindcast" if afterwards else mode
+    return DayOutcome(day, said, happened, status, usual, 4.8 if happened else None, told, afterwards)  # type: ignore[arg-type]
 
 
 def _records(outcomes: tuple[DayOutcome, ...], gain: float, mode: Mode) -> tuple[TrackRecord, ...]:

@@ -63,7 +63,7 @@ def test_the_files_hold_what_the_tables_say(page: str) -> None:
     """Niigata of the sample: 90 days, the last two not settled; the forecast is 4.6 times the usual rate."""
     found = files(page)
     history = found["niigata-m45-2024-01-02-history.csv"]
-    assert list(history[0]) == ["day", "probability", "usual", "happened", "max_magnitude", "status", "mode"]
+    assert list(history[0]) == ["day", "probability", "usual", "happened", "max_magnitude", "status", "mode", "afterwards"]
     assert (len(history), history[0]["day"], history[-1]["day"]) == (90, "2023-10-05", "2024-01-02")
     assert [row["happened"] for row in history[-2:]] == ["", ""] and {row["happened"] for row in history[:-2]} == {"0", "1"}
     assert {row["mode"] for row in history} == {"hindcast", "replay"}
