@@ -22,18 +22,19 @@ def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]
 
 
 def skill_rows(job: Job) -> list[dict[str, Any]]:
-    """For each recipe, mode and method with settled published forecasts: days, target days, nats per target day over the usual rate."""
+    """How published forecasts did, nats per target day over the usual rate; recipes, modes, methods and maturities apart."""
     hashes = [recipe.target_hash for recipe in job.recipes]
     with job.store.transaction() as connection:
-        rows = ledger.skill_by_mode(connection, hashes).to_dict("records")
+        rows = ledger.published_skill(connection, hashes).to_dict("records")
     return [
         {
             "recipe": row["recipe_id"],
             "mode": row["mode"],
             "method": row["method"],
+            "outcomes": row["outcome_status"],
             "days": int(row["days"]),
             "target days": int(row["target_days"]),
-            "gain": f"{row['gain']:+.3f}" if math.isfinite(row["gain"]) else "not known: no target day yet",
+            "gain": f"{row['information_gain']:+.3f}" if math.isfinite(row["information_gain"]) else "not known: no target day yet",
         }
         for row in rows
     ]

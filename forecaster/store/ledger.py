@@ -128,13 +128,11 @@ def scored(connection: Connection, recipe_id: str, target_hash: str, mode: str) 
     ).df()
 
 
-def skill_by_mode(connection: Connection, target_hashes: list[str]) -> pd.DataFrame:
-    """Published, scored forecasts by recipe_id, mode and method: days, target_days, gain (nats per target day over the usual rate, or NaN)."""
+def published_skill(connection: Connection, target_hashes: list[str]) -> pd.DataFrame:
+    """Rows of `v_skill` on what was published: recipe_id, mode, method, outcome_status, days, target_days, information_gain (nats, or NaN)."""
     return connection.execute(
-        "SELECT f.recipe_id, f.mode, f.method, count(*) AS days, count(*) FILTER (s.happened) AS target_days, "
-        "sum(s.log_score - s.reference_log_score) / nullif(count(*) FILTER (s.happened), 0) AS gain "
-        "FROM score s JOIN forecast f USING (forecast_id) WHERE f.published AND f.target_hash IN (SELECT unnest($hashes)) "
-        "GROUP BY ALL ORDER BY ALL",
+        "SELECT recipe_id, mode, method, outcome_status, days, target_days, information_gain FROM v_skill "
+        "WHERE model_kind = 'published' AND target_hash IN (SELECT unnest($hashes)) ORDER BY ALL",
         {"hashes": target_hashes},
     ).df()
 
