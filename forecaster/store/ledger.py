@@ -129,7 +129,7 @@ def scored(connection: Connection, recipe_id: str, target_hash: str, mode: str) 
 
 
 def published_skill(connection: Connection, target_hashes: list[str]) -> pd.DataFrame:
-    """Rows of `v_skill` on what was published: recipe_id, mode, method, outcome_status, days, target_days, information_gain (nats, or NaN)."""
+    """`v_skill` of what was published: recipe_id, mode, method, outcome_status, days, target_days, information_gain (nats, or NaN)."""
     return connection.execute(
         "SELECT recipe_id, mode, method, outcome_status, days, target_days, information_gain FROM v_skill "
         "WHERE model_kind = 'published' AND target_hash IN (SELECT unnest($hashes)) ORDER BY ALL",
