@@ -259,4 +259,5 @@ def test_it_prints(browser: Any, pages: dict[str, Path]) -> None:
     tab.emulate_media(media="print")
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)" and tab.locator(".contents").is_hidden()
+    assert tab.locator("svg.map-japan .sea").evaluate("node => getComputedStyle(node).fill") == "rgb(244, 246, 248)"  # not the dark one
     tab.context.close()

@@ -1,0 +1,118 @@
+"""The record by mode: counts, gain, curve; prospective apart from hindcasts, days that a model has seen in none."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecaster.pipeline.records import CURVE_POINTS, of_mode, pooled_records, record_of, reliability_curve, scored_days
+from forecaster.store import ledger
+
+FIRST = datetime(2023, 1, 1, 15, tzinfo=UTC)  # midnight of 2 January in Japan
+
+
+def days_of(happened: list[bool], said: list[float], usual: float = 0.1) -> pd.DataFrame:
+    """A frame as `scored_days` gives it."""
+    count = len(happened)
+    return pd.DataFrame(
+        {
+            "local_day": np.datetime64("2023-01-02") + np.arange(count),
+            "probability": said,
+            "reference_probability": usual,
+            "happened": happened,
+            "status": ["final"] * (count - 1) + ["provisional"],
+        }
+    )
+
+
+def test_a_record_counts_its_days_and_what_was_expected() -> None:
+    """Two days, 0.2 then 0.4, it came on the second: gain = ln(0.8 / 0.9) + ln(0.4 / 0.1) = 1.2685 nats on one target day."""
+    record = record_of("hindcast", {"a": days_of([False, True], [0.2, 0.4])})
+    assert (record.mode, record.settled_days, record.hits, record.final_days) == ("hindcast", 2, 1, 1)
+    assert (record.first_day, record.last_day) == (date(2023, 1, 2), date(2023, 1, 3))
+    assert record.expected == pytest.approx(0.6) and record.information_gain == pytest.approx(1.2685, abs=1e-4)
+    assert (record.low, record.high, record.reliability) == (None, None, None)
+
+
+def test_no_gain_without_a_target_day_and_an_interval_from_ten_on() -> None:
+    assert record_of("late", {"a": days_of([False] * 5, [0.1] * 5)}).information_gain is None
+    happened = [day % 9 == 0 for day in range(99)]
+    nine = record_of("replay", {"a": days_of(happened[:81], [0.3 if came else 0.1 for came in happened[:81]])})
+    eleven = record_of("replay", {"a": days_of(happened, [0.3 if came else 0.1 for came in happened])})
+    assert (nine.hits, nine.low) == (9, None) and (eleven.hits, eleven.low is not None) == (11, True)
+    assert eleven.low <= eleven.information_gain <= eleven.high  # type: ignore[operator]
+
+
+def test_a_curve_has_few_points_apart_from_each_other_and_counts_every_day() -> None:
+    rng = np.random.default_rng(5)
+    said = rng.uniform(0.01, 0.5, 4000)
+    happened = rng.random(4000) < said
+    curve = reliability_curve(happened, said)
+    assert curve is not None and 5 <= len(curve.said) <= CURVE_POINTS and sum(curve.days) == 4000
+    assert all(later - earlier >= 0.02 for earlier, later in zip(curve.said, curve.said[1:], strict=False))
+    inside = [low <= came <= high for low, came, high in zip(curve.low, curve.came, curve.high, strict=True)]
+    assert 4 * sum(inside) >= 3 * len(inside)  # calibrated by construction; the bars hold 90 %, point by point
+    flat = reliability_curve(happened, np.minimum(2 * said, 0.99))
+    assert flat is not None and any(came < low for came, low in zip(flat.came, flat.low, strict=True))
+
+
+def test_no_curve_from_59_days_or_from_four_earthquakes() -> None:
+    many = np.arange(60) % 10 == 0
+    assert reliability_curve(many[:59], np.full(59, 0.1)) is None
+    assert reliability_curve(np.arange(60) < 4, np.full(60, 0.1)) is None
+    assert reliability_curve(many, np.full(60, 0.1)) is not None
+
+
+def test_modes_are_pooled_apart() -> None:
+    days = {
+        "a": {"prospective": days_of([True], [0.5]), "hindcast": days_of([False, False], [0.1, 0.1])},
+        "b": {"hindcast": days_of([True], [0.2])},
+    }
+    pooled = pooled_records(days)  # type: ignore[arg-type]
+    assert [(record.mode, record.settled_days, record.hits) for record in pooled] == [("prospective", 1, 1), ("hindcast", 3, 1)]
+    assert of_mode(pooled, "hindcast") is pooled[1] and of_mode(pooled, "late") is None
+
+
+def test_rows_that_a_model_has_seen_are_in_no_record(store, recipes) -> None:
+    """Three scored days of one recipe: prospective, hindcast, and one in-sample row that somebody scored by mistake."""
+    recipe = recipes["tokyo-m45"]
+    forecasts, scores = [], []
+    for number, (mode, method, seen) in enumerate(
+        (("prospective", "daily", False), ("hindcast", "walk-forward", False), ("hindcast", "current-model", True))
+    ):
+        start = FIRST + timedelta(days=number)
+        key = {"forecast_id": f"f{number}", "recipe_id": recipe.id, "target_start": start, "mode": mode}
+        forecasts.append(
+            {
+                **key,
+                "target_end": start + timedelta(days=1),
+                "model_id": "m",
+                "model_kind": "etas",
+                "issue_time": start - timedelta(hours=1),
+                "as_of": start - timedelta(hours=1),
+                "official": mode == "prospective",
+                "published": True,
+                "probability": 0.2,
+                "reference_probability": 0.1,
+                "recipe_hash": recipe.recipe_hash,
+                "target_hash": recipe.target_hash,
+                "code_version": "0",
+                "degraded": False,
+                "data_age_hours": 0.0,
+                "created_at": start,
+                "method": method,
+                "in_sample": seen,
+            }
+        )
+        scores.append(
+            {**key, "happened": True, "status": "final", "log_score": -1.0, "reference_log_score": -2.0, "brier": 0.5, "scored_at": start}
+        )
+    with store.transaction() as connection:
+        ledger.insert(connection, "forecast", forecasts)
+        ledger.insert(connection, "score", scores)
+        found = scored_days(connection, recipe)
+    assert {mode: days["local_day"].dt.strftime("%F").tolist() for mode, days in found.items()} == {
+        "prospective": ["2023-01-02"],
+        "hindcast": ["2023-01-03"],
+    }
