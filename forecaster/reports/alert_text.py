@@ -89,7 +89,9 @@ def rates_phrases(texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["k
     span = {name: texts.day(date.fromisoformat(rates[name])) for name in ("first_day", "last_day")}
     counts = {name: rates[name] for name in ("days", "alert_days", "alert_blocks", "false_alarm_days", "hit_days", "target_days", "alerts")}
     share, yearly = rates["false_alarm_share"], rates["alerts_a_year"]
-    if share is None:
+    if not rates["alert_days"]:
+        said = [Phrase("alert.rates_never", {**counts, **span, **said_by})]
+    elif share is None:
         said = [Phrase("alert.rates_few", {**counts, **span, **said_by})]
     else:
         bounds = {name: whole_percent(share[name]) for name in ("estimate", "low", "high")}

@@ -25,7 +25,7 @@ class AlarmRates:
         false_alarms: of the days for which an alert stood, the share without the target.
         hits: of the days with the target, the share for which an alert stood.
         alerts: how often it was raised; alerts_in_vain: those on none of whose days the target came.
-        alerts_a_year: alerts / judged days x 365.25, with its bounds.
+        alerts_a_year: alerts / judged days x 365.25, with its bounds; where none was raised, those of a Poisson count of 0.
     """
 
     first_day: date | None
@@ -61,6 +61,10 @@ def alarm_rates(
     met = np.unique(episode[stands & happened & (episode > 0)])
     count = int(raised.sum())
     years = np.full(len(local_days), 1 / DAYS_A_YEAR)
+    if count:
+        yearly = ratio_bounds(draw_blocks([local_days], rng), local_days, raised.astype(np.float64), years)
+    else:
+        yearly = Bounds(0.0, 0.0, float(-np.log(0.025) / years.sum()), 0.0)
     return AlarmRates(
         first_day=local_days[0].item(),
         last_day=local_days[-1].item(),
@@ -70,5 +74,5 @@ def alarm_rates(
         hits=hits,
         alerts=count,
         alerts_in_vain=count - len(met),
-        alerts_a_year=ratio_bounds(draw_blocks([local_days], rng), local_days, raised.astype(np.float64), years),
+        alerts_a_year=yearly,
     )

@@ -47,6 +47,13 @@ def test_many_days_of_few_sequences_are_too_few_cases():
     assert not alarm_rates(START + np.arange(270), single, single, ~single, rng()).known
 
 
+def test_a_rule_that_never_spoke_is_not_known_to_be_silent():
+    """No alert in 3653 days (10.0014 years): up to 3.689 / 10.0014 a year, the exact Poisson limit of a count of 0 (3.689 = -ln 0.025)."""
+    none = np.zeros(3653, bool)
+    found = alarm_rates(START + np.arange(3653), none, none, none, rng()).alerts_a_year
+    assert (found.estimate, found.low) == (0.0, 0.0) and found.high == pytest.approx(0.36884, abs=1e-5)
+
+
 def test_no_day_at_all():
     none = np.empty(0, bool)
     found = alarm_rates(np.empty(0, "datetime64[D]"), none, none, none, rng())
