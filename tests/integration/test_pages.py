@@ -1,5 +1,6 @@
 """The report's pages and its index: written whole, listed, noted; and what happens where they cannot be written."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -86,6 +87,19 @@ def test_a_folder_that_cannot_be_written_is_told_and_no_report_is_noted(job, sto
     with pytest.raises(NotWritable, match=r"cannot write .*choose a folder that can be written") as caught:
         write_report(said(job()), ["en"])
     assert "\n" not in str(caught.value) and table(store, "report").empty
+
+
+def test_a_language_of_the_users_own_folder_gets_its_page_and_stands_in_the_index(job, settings, tmp_path):
+    """One file, i18n/de.toml, and every report has a German page; what it lacks is said in English."""
+    (tmp_path / "mine" / "i18n").mkdir(parents=True)
+    (tmp_path / "mine" / "i18n" / "de.toml").write_text('[page]\nlanguage_name = "Deutsch"\n[table]\nusual = "Üblich"\n', encoding="utf-8")
+    work = said(job())
+    work = replace(work, settings=settings.model_copy(update={"templates": tmp_path / "mine"}))
+    written = write_report(work, ["en"])
+    assert [page.name for page in written.pages] == ["2024-01-02T1200Z.en.html", "2024-01-02T1200Z.de.html"]
+    assert "Üblich" in written.pages[1].read_text(encoding="utf-8")
+    index = (settings.output / "index.html").read_text(encoding="utf-8")
+    assert 'hreflang="de"' in index and ">Deutsch<" in index and "No forecast is clearly above its usual rate" in index
 
 
 def test_an_unknown_language_is_told_before_anything_is_written(job, store, settings):
