@@ -43,9 +43,11 @@ def gain_rows(evaluated: Sequence[dict[str, Any]], recipes: Mapping[str, RecipeF
     for row in evaluated:
         kind = row["evaluation"]["kind"]
         tested = next((model.evaluation for model in recipes[row["id"]].models if model.kind == kind and model.evaluation), None)
-        bounds = [known(value) for value in (tested.information_gain, tested.low, tested.high)] if tested else [None]
-        if tested and None not in bounds:
-            found.append(GainRow(row["name"], say(row["evaluation"]["model"]), *bounds, tested.target_days))  # type: ignore[arg-type]
+        if tested is None:
+            continue
+        gain, low, high = known(tested.information_gain), known(tested.low), known(tested.high)
+        if gain is not None and low is not None and high is not None:
+            found.append(GainRow(row["name"], say(row["evaluation"]["model"]), gain, low, high, tested.target_days))
     return GainRows(tuple(sorted(found, key=lambda row: (-row.gain, row.place)))) if found else None
 
 

@@ -90,7 +90,9 @@ def _ring(x: float, y: float, radius: float, width: float) -> str:
 
 def _numbered(drivers: Sequence[DriverEvent], at: Sequence[tuple[float, float]]) -> str:
     """Each earthquake's ring, and its number on a plate at it, or beside it with a line where another number lies there."""
-    rings, plates, taken = [], [], []
+    rings: list[str] = []
+    plates: list[str] = []
+    taken: list[tuple[float, float]] = []
     for number, (driver, (true_x, true_y)) in enumerate(zip(drivers, at, strict=True), 1):
         x, y = min(max(true_x, 9.0), WIDTH - 9.0), min(max(true_y, 9.0), WIDTH - 9.0)
         if (x, y) == (true_x, true_y):
@@ -140,7 +142,7 @@ def _inside(coastlines: Iterable[BoxedLine], box: Box) -> list[Polyline]:
     west, south, east, north = box
     margin = 0.05 * (north - south)
     sides = ((0, west - margin, 1), (0, east + margin, -1), (1, south - margin, 1), (1, north + margin, -1))
-    kept = []
+    kept: list[Polyline] = []
     for (first_lon, first_lat, last_lon, last_lat), line in coastlines:
         if first_lat > north or last_lat < south:
             continue
