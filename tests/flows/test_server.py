@@ -76,12 +76,10 @@ def house(tmp_path_factory):
             wait_for(lambda: api("GET", "/health"), 90, log)
             deployed = quakecast(environment, "deploy", "--project", str(ROOT))
             assert deployed.returncode == 0, deployed.stderr
-            pages = SimpleNamespace(
-                home=home, store=store, settings=settings, environment=environment, api=api, hook=hook, usgs=usgs, log=log
-            )
-            pages.deployments = {row["name"]: row for row in api("POST", "/deployments/filter", {})}
-            with started([QUAKECAST, "worker"], environment, "worker") as pages.worker_log:
-                yield pages
+            house = SimpleNamespace(settings=settings, environment=environment, api=api, hook=hook, usgs=usgs, pulse=pulse, log=log)
+            house.deployments = {row["name"]: row for row in api("POST", "/deployments/filter", {})}
+            with started([QUAKECAST, "worker"], environment, "worker") as house.worker_log:
+                yield house
 
 
 @contextmanager
@@ -249,7 +247,7 @@ def test_what_was_never_trained_is_trained_at_once_and_a_region_that_fails_leave
 
 
 def test_a_backfill_whose_process_is_killed_is_told_and_finishes_when_asked_again(house):
-    first, last = (START - timedelta(days=200)).date(), (START - timedelta(days=60)).date()
+    first, last = (START - timedelta(days=130)).date(), (START - timedelta(days=60)).date()
     asked = {"from_date": str(first), "to_date": str(last), "mode": "walk-forward", "retrain_every": 7, "recipes": ["athens"]}
     run_id = trigger(house, "backfill", **asked)
     rows = "SELECT count(*) AS n FROM forecast WHERE method = 'walk-forward'"
