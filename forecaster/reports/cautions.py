@@ -10,24 +10,28 @@ from forecaster.reports.words import Phrase
 LARGE_MAGNITUDE = 6.0
 AFTERSHOCK_REACH_KM = 100.0
 NAMED_PLACES = 5
+HEADLINES = 3  # regions above their usual rate that the top of a report names
 
 
 def cautions(rows: Sequence[dict[str, Any]], notable: Sequence[dict[str, Any]]) -> list[Phrase]:
-    """Said beside the headline: a ratio whose model has shown no skill, and usual rates that do not know of a large earthquake nearby.
+    """Said beside the headlines: ratios whose models have shown no skill, and usual rates that do not know of a large earthquake nearby.
 
     Args:
         rows: of the report's table; `notable` those above their usual rate, the highest first.
     """
     said = []
-    if notable and notable[0]["model_kind"] != "climatology":
-        evaluation = notable[0]["evaluation"]
-        if evaluation is None or evaluation["verdict"].key != "verdict.better":
-            said.append(Phrase("caution.unproven", {"name": notable[0]["name"]}))
+    unproven = [row["name"] for row in notable[:HEADLINES] if row["model_kind"] != "climatology" and not _is_proven(row["evaluation"])]
+    if unproven:
+        said.append(Phrase("caution.unproven", {"name": ", ".join(unproven)}))
     unheard = [row for row in rows if row["unheard"] is not None]
     if unheard:
         names = ", ".join(f"{row['name']} (M {row['unheard'][0]:.1f})" for row in unheard[:NAMED_PLACES])
         said.append(Phrase("caution.unheard", {"names": names, "more": "" if len(unheard) <= NAMED_PLACES else ", …"}))
     return said
+
+
+def _is_proven(evaluation: dict[str, Any] | None) -> bool:
+    return evaluation is not None and evaluation["published"] and evaluation["verdict"].key == "verdict.better"
 
 
 def unheard_event(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> tuple[float, float] | None:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from forecaster.reports.cautions import cautions, unheard_event
+from forecaster.reports.cautions import HEADLINES, cautions, unheard_event
 from forecaster.reports.charts import MapTarget
 from forecaster.reports.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
 from forecaster.reports.footer import operations
@@ -33,7 +33,6 @@ from forecaster.reports.words import (
 
 LOUDEST_FIRST = ("replay", "hindcast", "late", "prospective")
 LISTED_EVENTS = 15
-HEADLINES = 3
 
 
 def report_context(data: ReportData, language: str, write_day: DayWriter = date.isoformat) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from forecaster.pipeline.known import labelled_days, load_known
 from forecaster.pipeline.predict import predict
 from forecaster.pipeline.report import report_data
 from forecaster.pipeline.verify import verify
+from forecaster.store import ledger
 from tests.support.toys import cover, dump, quake, table, write
 
 ISSUED = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -117,6 +118,10 @@ def test_a_late_review_turns_the_outcome_and_the_score(issued, tokyo):
     assert second["happened"] and second["log_score"] == pytest.approx(math.log(said)) and second["brier"] == pytest.approx((1 - said) ** 2)
     read_and_verify(issued, [tokyo], END + 45 * DAY)
     assert (outcome(issued)["status"], outcome(issued)["changed"]) == ("final", True)
+    with issued.transaction() as connection:
+        told = [ledger.changes_between(connection, END + (day - 1) * DAY, END + day * DAY)["turned_outcomes"] for day in (2, 22, 45)]
+        assert told == [0, 1, 0]
+        assert [row["happened"] for row in ledger.turned_between(connection, END + 21 * DAY, END + 22 * DAY)] == [True]
     assert outcome(issued)["turned_at"] == END + 22 * DAY, "told on the day of the review, not again when the outcome is final"
     assert table(issued, "score")["status"].tolist() == ["final"]
 

@@ -112,6 +112,8 @@ def test_rows_that_a_model_has_seen_are_in_no_record(store, recipes) -> None:
         ledger.insert(connection, "forecast", forecasts)
         ledger.insert(connection, "score", scores)
         found = scored_days(connection, recipe)
+        shown = ledger.recent_published(connection, recipe.id, recipe.target_hash, FIRST + timedelta(days=9), 90)
+    assert shown["method"].tolist() == ["daily", "walk-forward"]
     assert {mode: days["local_day"].dt.strftime("%F").tolist() for mode, days in found.items()} == {
         "prospective": ["2023-01-02"],
         "hindcast": ["2023-01-03"],

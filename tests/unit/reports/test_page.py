@@ -171,6 +171,9 @@ def test_when_every_model_is_degraded_the_headline_says_it_and_the_reasons_are_c
     text = shown(page_of(data))
     assert "No model could be used: every figure here is the usual rate" in text
     assert "5 of 5 forecasts are degraded. Most often: the model 0 could not be loaded" in text
+    one_works = replace(data, recipes=(replace(rows[0], degraded_reason=None), *rows[1:]))
+    works = shown(page_of(one_works))
+    assert "No forecast is clearly above its usual rate" in works and "4 of 5 forecasts are degraded" in works
     assert "The other reasons (1) stand at the foot of the page." in text and "4 × the model 0" in text and "1 × the model 1" in text
 
 
