@@ -123,7 +123,7 @@ def japan_map(
         return (lon - west) * squeeze * scale, (north - lat) * scale
 
     here = [target for target in targets if _in_japan(target)]
-    inside = [event for event in events if west <= event.longitude_deg <= east and south <= event.latitude_deg <= north]
+    inside = [event for event in events if _in_box(event)]
     body = _layers(
         here, here, inside, [line for line in coastlines if _touches(line)], project, lambda lon: lon, JAPAN_WIDTH, font_size, "japan"
     )
@@ -186,6 +186,12 @@ def _in_japan(target: MapTarget) -> bool:
     return west <= target.lng <= east and south <= target.lat <= north
 
 
+def _in_box(event: RecentEvent) -> bool:
+    """Whether the inset of Japan shows this earthquake, and its magnitude."""
+    west, south, east, north = JAPAN_BOX
+    return west <= event.longitude_deg <= east and south <= event.latitude_deg <= north
+
+
 def _touches(line: Polyline) -> bool:
     west, south, east, north = JAPAN_BOX
     lons, lats = [point[0] for point in line], [point[1] for point in line]
@@ -242,7 +248,7 @@ def _layers(
             f'<circle class="casing" {ring} stroke="{PAPER}" stroke-width="3"/>'
             f'<circle class="event" {ring} stroke="{INK}" stroke-width="1.2"/>'
         )
-    strong = [event for event in events if event.magnitude >= NAMED_MAGNITUDE]
+    strong = [event for event in events if event.magnitude >= NAMED_MAGNITUDE and not (name == "world" and _in_box(event))]
     rings = [(*project(near(event.longitude_deg), event.latitude_deg), event_radius(event.magnitude)) for event in strong]
     magnitudes = [
         _plate(min(x, width - 18), y - radius - 3, f"M{event.magnitude:.1f}", font_size - 1)

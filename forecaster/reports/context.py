@@ -13,7 +13,7 @@ from forecaster.reports.cautions import HEADLINES, cautions, unheard_event
 from forecaster.reports.charts import MapTarget
 from forecaster.reports.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
 from forecaster.reports.footer import operations
-from forecaster.reports.headline import above, headline, lede, notable
+from forecaster.reports.headline import above, headline, lede, notable, subject
 from forecaster.reports.region import DayWriter, result_of
 from forecaster.reports.track_record import evaluation_of, evaluation_verdict, model_line, track_of
 from forecaster.reports.words import (
@@ -59,6 +59,7 @@ def report_context(data: ReportData, language: str, write_day: DayWriter = date.
         "modes_differ": len(modes) > 1,
         "period": _period(data.recipes, write_day),
         "headline": headline(rows),
+        "headline_id": about["id"] if (about := subject(rows)) else None,
         "also": [above(row) for row in notable(rows)[1:HEADLINES]],
         "lede": lede(rows),
         "cautions": cautions(rows, notable(rows)),

@@ -17,6 +17,14 @@ def above(row: dict[str, Any]) -> Phrase:
     return Phrase(f"headline.above{rare}", {key: row[key] for key in ("name", "probability", "ratio", "usual")})
 
 
+def subject(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The row that the headline is about; None where it is about none."""
+    if raised := notable(rows):
+        return raised[0]
+    unheard = [row for row in rows if row["unheard"] is not None]
+    return min(unheard, key=lambda row: (-row["unheard"][0], row["unheard"][1])) if unheard else None
+
+
 def headline(rows: Sequence[dict[str, Any]]) -> Phrase:
     """What a reader takes away: the highest ratio, that there is none, or that something is missing."""
     if not rows:
@@ -24,13 +32,11 @@ def headline(rows: Sequence[dict[str, Any]]) -> Phrase:
     said = [row for row in rows if row["ratio_value"] is not None]
     if not said:
         return Phrase("headline.unknown")
-    raised = notable(rows)
-    if raised:
-        return above(raised[0])
-    unheard = [row for row in rows if row["unheard"] is not None]
-    if unheard:
-        nearest = min(unheard, key=lambda row: (-row["unheard"][0], row["unheard"][1]))
-        return Phrase("headline.unheard", {"magnitude": f"{nearest['unheard'][0]:.1f}", "name": nearest["name"]})
+    about = subject(rows)
+    if about is not None and about["ratio_value"] is not None and about["ratio_value"] >= NOTABLE:
+        return above(about)
+    if about is not None:
+        return Phrase("headline.unheard", {"magnitude": f"{about['unheard'][0]:.1f}", "name": about["name"]})
     if all(row["degraded"] and row["model_kind"] == "climatology" for row in said):
         return Phrase("headline.degraded")
     return Phrase("headline.usual")

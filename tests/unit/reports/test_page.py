@@ -110,6 +110,12 @@ def test_small_probabilities_are_said_in_the_charts_as_in_the_tables() -> None:
     assert "datum.p > 0.01" in vega._chance("p", speaker("ja")) and "約#分の1" in vega._chance("p", speaker("ja"))
 
 
+def test_the_region_that_the_headline_is_about_is_open_and_the_others_are_not(page: str) -> None:
+    assert page.count('<details class="region" open>') == 1 and page.index('class="region" open') < page.index('id="about-niigata-m45"')
+    quiet = page_of(few(model_kind="etas", probability=0.1, reference_probability=0.1))
+    assert '<details class="region" open>' not in quiet
+
+
 def test_what_drives_a_figure_is_what_the_model_says_without_it(page: str) -> None:
     """Niigata: said 66 %, 33 % without the first; the usual rate of Athens looks at no single earthquake."""
     text = shown(page)
@@ -151,7 +157,7 @@ def test_no_recipe_and_two_hundred() -> None:
     nothing = page_of(replace(few(), recipes=(), events=(), checks=(), pooled_records=()))
     assert "No region was forecast" in shown(nothing) and 'id="regions"' not in nothing
     many = page_of(many_recipes(200))
-    assert many.count('<details class="region">') == 200 and len(many) < 12_000_000
+    assert many.count('<details class="region"') == 200 and len(many) < 12_000_000
 
 
 def test_a_recipe_without_history_says_so() -> None:
