@@ -3,6 +3,7 @@
 Each step is stored before the next begins, so a run that is killed is resumed by asking for the same again. Official forecasts stay.
 """
 
+import time
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -15,10 +16,13 @@ from flows.hooks import tell_failure
 from flows.names import dated_name
 from flows.tasks import ON_A_WORKER, publish_task
 from flows.writer import one_writer
+from forecaster.errors import QuakecastError
 from forecaster.pipeline import backfill as past
-from forecaster.pipeline.job import Job, open_reader
+from forecaster.pipeline.job import Job, open_reader, publish_copy
 from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
+
+STORE_EVERY_SECONDS = 10.0  # what is done waits no longer for the writer's place
 
 
 @task(name="forecast", task_run_name="forecast {recipe.id}", **ON_A_WORKER)
@@ -80,17 +84,40 @@ def _make(work: Job, plan: past.BackfillPlan, options: past.BackfillOptions, res
     """Every step of the plan, one after the other; a region that fails is left out of the later ones."""
     recipes = {recipe.id: recipe for recipe in work.recipes}
     show = artifacts.show_progress("backfill", "Backfill, steps")
+    publish_task(work)  # what workers read
     with workers.pool(work.settings) as run:
         for count, step in enumerate(plan.steps, start=1):
-            publish_task(work)  # workers read it, and a walk-forward builds on the step before
             chunks = {chunk.recipe_id: chunk for chunk in step if chunk.recipe_id not in result.failed}
             calls = {name: {"recipe": recipes[name], "chunk": chunk, "options": options} for name, chunk in chunks.items()}
+            waiting: list[tuple[Recipe, past.ChunkRows]] = []
+            stored_at = time.monotonic()
             for name, rows, error in run(forecast_task, calls):
-                try:
-                    if error is not None:
-                        raise error
-                    with one_writer():
-                        past.note(result, rows, past.store_chunk(work, recipes[name], rows, options))
-                except Exception as problem:  # noqa: BLE001 - told as this region's failure; the others go on
-                    result.failed[name] = workers.words(problem)
+                if error is not None:
+                    result.failed[name] = workers.words(error)
+                    continue
+                waiting.append((recipes[name], rows))
+                if time.monotonic() - stored_at > STORE_EVERY_SECONDS:
+                    _store(work, waiting, options, result)
+                    stored_at = time.monotonic()
+            _store(work, waiting, options, result, publish=True)  # a walk-forward's next step builds on this one
             show(count, len(plan.steps), f"to {max(chunk.days[-1] for chunk in step)}")
+
+
+def _store(
+    work: Job,
+    waiting: list[tuple[Recipe, past.ChunkRows]],
+    options: past.BackfillOptions,
+    result: past.BackfillResult,
+    *,
+    publish: bool = False,
+) -> None:
+    """Store what waits, a transaction a region; one that cannot be stored does not stop the others."""
+    with one_writer():
+        for recipe, rows in waiting:
+            try:
+                past.note(result, rows, past.store_chunk(work, recipe, rows, options))
+            except QuakecastError as error:
+                result.failed[recipe.id] = str(error)
+        waiting.clear()
+        if publish:
+            publish_copy(work)
