@@ -14,6 +14,7 @@ from typing import Any
 
 Say = Callable[..., str]
 HISTORY_PIXELS = 170
+MODES = ("prospective", "late", "hindcast", "replay")
 ROW_PIXELS = 22  # of the chart of gains, times its rows (in the script)
 POLICY = "default-src 'none'; {scripts}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -48,11 +49,14 @@ def _history(say: Say) -> dict[str, Any]:
 
     yes, no, unknown = (_quoted(say(f"check.{answer}")) for answer in ("yes", "no", "unknown"))
     size = "(datum.max_magnitude ? ', M ' + format(datum.max_magnitude, '.1f') : '')"
+    ratio = "datum.probability / datum.usual"
+    modes = " : ".join(f"datum.mode === '{mode}' ? {_quoted(say(f'mode.{mode}'))}" for mode in MODES)
     told = {
         "said": _chance("probability", say),
         "base": _chance("usual", say),
-        "times": "datum.usual ? '×' + format(datum.probability / datum.usual, '.2~r') : '–'",
+        "times": f"datum.usual ? '×' + format({ratio}, {ratio} < 9.95 ? '.1f' : '.0f') : '–'",
         "came": f"datum.happened == null ? {unknown} : datum.happened ? {yes} + {size} : {no}",
+        "mode_text": f"{modes} : ''",
         "day_text": "utcFormat(toDate(datum.day), '%Y-%m-%d')",
     }
     base = alt.Chart()
@@ -69,7 +73,7 @@ def _history(say: Say) -> dict[str, Any]:
         alt.Tooltip("base:N", title=say("table.usual")),
         alt.Tooltip("times:N", title=say("table.ratio")),
         alt.Tooltip("came:N", title=say("history.came")),
-        alt.Tooltip("mode:N", title=say("history.mode")),
+        alt.Tooltip("mode_text:N", title=say("history.mode")),
     ]
     over = alt.selection_point(on="pointerover", clear="pointerout", empty=False)
     bars = base.mark_bar(stroke="var(--edge)", strokeWidth=0.6).encode(

@@ -169,7 +169,12 @@ def test_charts_draw_under_the_servers_policy_and_say_their_figures(browser: Any
         columns.last.hover(force=True)
         tip = tab.locator("#vg-tooltip-element")
         tip.wait_for(state="visible")
-        assert "66 %" in tip.inner_text() and "2024-01-02" in tip.inner_text() and "not known" in tip.inner_text()
+        assert (
+            "66 %" in tip.inner_text()
+            and "2024-01-02" in tip.inner_text()
+            and "not known" in tip.inner_text()
+            and "Replay" in tip.inner_text()
+        )
         tab.goto(f"http://127.0.0.1:{server.server_port}/")
         tab.get_by_role("link", name="日本語, 2024-02-01 09:00").click()
         assert tab.locator("html").get_attribute("lang") == "ja" and said == []
