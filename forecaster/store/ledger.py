@@ -62,20 +62,24 @@ def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> pd.Da
 
 
 def forecast_days(connection: Connection, target_hashes: list[str], since: datetime, *, replay: bool) -> set[tuple[str, str, datetime]]:
-    """(recipe_id, target_hash, target_start) of every day from `since` on that has a forecast; with `replay` a replayed one."""
+    """(recipe_id, target_hash, target_start) of every day from `since` on that has a forecast; with `replay` a replayed one.
+
+    A look ahead (prospective, and not official) is none: the day's own forecast is still to be made.
+    """
     rows = connection.execute(
         "SELECT DISTINCT recipe_id, target_hash, target_start FROM forecast "
-        "WHERE target_hash IN (SELECT unnest($hashes)) AND target_start >= $since AND (mode = 'replay') = $replay",
+        "WHERE target_hash IN (SELECT unnest($hashes)) AND target_start >= $since AND (mode = 'replay') = $replay "
+        "AND (official OR mode <> 'prospective')",
         {"hashes": target_hashes, "since": since, "replay": replay},
     ).fetchall()
     return {(recipe_id, target_hash, start.astimezone(UTC)) for recipe_id, target_hash, start in rows}
 
 
 def first_forecasts(connection: Connection, target_hashes: list[str], *, replay: bool) -> dict[tuple[str, str], datetime]:
-    """By (recipe_id, target_hash), the first day that was forecast in its time (prospective or late); with `replay`, in a replay."""
+    """By (recipe_id, target_hash), the first day that was forecast in its time (official or late); with `replay`, in a replay."""
     rows = connection.execute(
         "SELECT recipe_id, target_hash, min(target_start) FROM forecast WHERE target_hash IN (SELECT unnest($hashes)) "
-        "AND (mode = 'replay') = $replay AND mode <> 'hindcast' GROUP BY 1, 2",
+        "AND (mode = 'replay') = $replay AND mode <> 'hindcast' AND (official OR mode <> 'prospective') GROUP BY 1, 2",
         {"hashes": target_hashes, "replay": replay},
     ).fetchall()
     return {(recipe_id, target_hash): start.astimezone(UTC) for recipe_id, target_hash, start in rows}

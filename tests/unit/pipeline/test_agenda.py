@@ -120,6 +120,16 @@ def test_what_is_made_is_not_made_again_and_replays_count_for_replays_alone(stor
     assert missing_issues(store, [tokyo], TOKYO_2330) == []
 
 
+def test_a_look_ahead_takes_no_day_away(store, recipes):
+    """Made by hand two days before: no official forecast, so neither the day's own nor the days before it may be left out for it."""
+    tokyo, ahead = recipes["tokyo-m45"], {"official": False, "issue_time": TOKYO_2330 - timedelta(days=2)}
+    put(store, forecast(tokyo, date(2024, 1, 3)) | ahead, forecast(tokyo, date(2024, 1, 4)) | ahead)
+    assert days_of(missing_issues(store, [tokyo], TOKYO_2330), tokyo) == [date(2024, 1, 3)]
+    put(store, forecast(tokyo, date(2024, 1, 3), number=1))
+    assert missing_issues(store, [tokyo], TOKYO_2330) == []
+    assert days_of(missing_issues(store, [tokyo], TOKYO_2330 + timedelta(days=1)), tokyo) == [date(2024, 1, 4)]
+
+
 def test_backfilled_days_do_not_begin_a_recipe_s_life(store, recipes):
     """Hindcasts of last week, then the first run: it must not catch up the gaps between them."""
     tokyo = recipes["tokyo-m45"]
