@@ -116,7 +116,7 @@ def predict(
         rows += [identified({**stamp, **row}) for row in made]
         if on_progress is not None:
             on_progress(recipe.id)
-    result.forecast_ids += _write(store, rows)
+    result.forecast_ids += _write(store, rows, clock)
     return result
 
 
@@ -230,16 +230,18 @@ def identified(row: dict) -> dict:
     return {**row, "forecast_id": hashlib.sha256(key.encode()).hexdigest()[:24]}
 
 
-def _write(store: Store, rows: list[dict]) -> list[str]:
+def _write(store: Store, rows: list[dict], clock: Clock) -> list[str]:
     """Store the rows of one issue in one transaction; returns the ids of what stands.
+
+    A row whose day has begun while it was made, or while it waited to be written, is late.
 
     The same issue again is left as it was first written, and what it published stays published; an official issue that another process
     wrote meanwhile stands instead of ours.
     """
     said: list[str] = []
     with store.transaction() as connection:
-        fresh = []
-        for row in rows:
+        fresh, written_at = [], clock.now()
+        for row in (_as_written(row, written_at) for row in rows):
             stored = ledger.forecasts_for(connection, row["recipe_id"], row["target_start"])
             stored = stored[(stored["target_hash"] == row["target_hash"]) & (stored["method"] == DAILY)]
             official = stored.loc[stored["official"], "forecast_id"].tolist()
@@ -256,6 +258,12 @@ def _write(store: Store, rows: list[dict]) -> list[str]:
                 fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
         ledger.insert(connection, "forecast", fresh)
     return list(dict.fromkeys(said))
+
+
+def _as_written(row: dict, written_at: datetime) -> dict:
+    if row["mode"] != "prospective" or written_at < row["target_start"]:
+        return row
+    return identified({**row, "mode": "late", "official": False, "issue_time": written_at, "created_at": written_at})
 
 
 def _superseded(earlier: pd.DataFrame, row: dict) -> str | None:

@@ -64,6 +64,17 @@ def test_the_mode_is_told_by_the_clock_at_writing_and_inputs_end_by_the_issue_le
     assert (row["recipe_hash"], row["target_hash"]) == (tokyo.recipe_hash, tokyo.target_hash)
 
 
+def test_a_day_that_begins_while_its_forecast_is_made_gets_a_late_one(toy, tokyo, settings):
+    """Begun a second before local midnight, written five seconds after: not the official forecast of a day that had begun."""
+    moment = [START - timedelta(seconds=1)]
+    made = predict(
+        toy, [tokyo], settings, Clock(lambda: moment[0], False), on_progress=lambda _: moment.append(moment.pop() + timedelta(seconds=6))
+    )
+    row, written_at = one_row(toy), START + timedelta(seconds=5)
+    assert (row["mode"], row["official"], row["issue_time"], row["created_at"], row["as_of"]) == ("late", False, written_at, written_at, DUE)
+    assert made.forecast_ids == [row["forecast_id"]] and row["published"]
+
+
 def test_the_reference_is_the_posterior_mean_worked_by_hand(toy, tokyo, settings):
     """Coverage from 2021-01-01 UTC: the first local day whole is 01-02, and 15 days of inputs make 2021-01-17 the first target day.
     Final by 2024-01-02 12:00Z are days that ended by 2023-11-18 12:00Z: local days to 2023-11-17. That is 1035 days with 2 target days.
