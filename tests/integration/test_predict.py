@@ -71,7 +71,13 @@ def test_a_day_that_begins_while_its_forecast_is_made_gets_a_late_one(toy, tokyo
         toy, [tokyo], settings, Clock(lambda: moment[0], False), on_progress=lambda _: moment.append(moment.pop() + timedelta(seconds=6))
     )
     row, written_at = one_row(toy), START + timedelta(seconds=5)
-    assert (row["mode"], row["official"], row["issue_time"], row["created_at"], row["as_of"]) == ("late", False, written_at, written_at, DUE)
+    assert (row["mode"], row["official"], row["issue_time"], row["created_at"], row["as_of"]) == (
+        "late",
+        False,
+        written_at,
+        written_at,
+        DUE,
+    )
     assert made.forecast_ids == [row["forecast_id"]] and row["published"]
 
 
