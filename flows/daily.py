@@ -17,6 +17,7 @@ from flows.hooks import send_heartbeat, tell_failure
 from flows.late_runs import cancel_overtaken
 from flows.names import dated_name
 from flows.retraining import request_retraining
+from flows.writer import one_writer
 from forecaster.pipeline import job, train
 from forecaster.pipeline.agenda import Issue, missing_issues
 from forecaster.pipeline.predict import PredictResult
@@ -71,7 +72,7 @@ def daily(
     if agenda is not None and not agenda:
         idle = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "pages": []}
         return ended(idle, "nothing is due: every forecast whose issue time has come is made")
-    with steps.noted_run(work, "daily") as done:
+    with one_writer(), steps.noted_run(work, "daily") as done:
         problem = steps.pull(work, done)
         _train(work, train_mode, train.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)
         said = _predict(work, agenda, target_date, problem, done)

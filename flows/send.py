@@ -9,6 +9,7 @@ from flows import steps, tasks
 from flows.ending import ended
 from flows.hooks import tell_failure
 from flows.names import dated_name
+from flows.writer import one_writer
 
 
 @flow(
@@ -26,7 +27,7 @@ def send(languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "ja
         languages: Languages of the report's pages.
     """
     work = steps.open_work(None)
-    with steps.noted_run(work, "send") as done:
+    with one_writer(), steps.noted_run(work, "send") as done:
         written = tasks.report_task(work, languages)
         done["pages"] = [str(page) for page in written.pages]
         steps.notify(work, done, report=True)

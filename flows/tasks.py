@@ -1,6 +1,6 @@
 """The steps of the daily job as Prefect tasks: each calls one function of the pipeline, and is tried again where that can help.
 
-What writes takes its turn as the one writer.
+What writes is called by a flow that holds the writer's place.
 """
 
 from datetime import UTC, date, datetime
@@ -48,7 +48,7 @@ ON_A_WORKER: dict[str, Any] = {
     timeout_seconds=3600,
 )
 def pull_task(work: job.Job) -> pull.PullResult:
-    with one_writer(), progress("reading USGS") as update:
+    with progress("reading USGS") as update:
         return pull.pull_catalog(
             work.store,
             job.usgs_client(work),
@@ -77,7 +77,7 @@ def train_task(work: job.Job, options: train.TrainOptions, recipe_ids: list[str]
     timeout_seconds=3600,
 )
 def predict_task(work: job.Job, recipes: list[Recipe], target_day: date | None, problem: str | None) -> predict.PredictResult:
-    with one_writer(), progress("forecasting", len(recipes)) as update:
+    with progress("forecasting", len(recipes)) as update:
         done = iter(range(1, len(recipes) + 1))
         return predict.predict(
             work.store,
@@ -101,14 +101,12 @@ def predict_task(work: job.Job, recipes: list[Recipe], target_day: date | None, 
     timeout_seconds=3600,
 )
 def verify_task(work: job.Job) -> verify.VerifyResult:
-    with one_writer():
-        return verify.verify(work.store, work.recipes, work.clock)
+    return verify.verify(work.store, work.recipes, work.clock)
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)
 def report_task(work: job.Job, languages: tuple[str, ...]) -> pages.WrittenReport:
-    with one_writer():
-        return pages.write_report(work, languages)
+    return pages.write_report(work, languages)
 
 
 @task(name="export", cache_policy=NO_CACHE, timeout_seconds=1800)
@@ -118,8 +116,7 @@ def export_task(work: job.Job) -> list:
 
 @task(name="alerts", retries=1, retry_delay_seconds=10, retry_jitter_factor=1, retry_condition_fn=heals, cache_policy=NO_CACHE)
 def alerts_task(work: job.Job) -> alerts.AlertsResult:
-    with one_writer():
-        return alerts.raise_alerts(work)
+    return alerts.raise_alerts(work)
 
 
 @task(name="notify", cache_policy=NO_CACHE, timeout_seconds=1800)

@@ -9,6 +9,7 @@ from flows import artifacts, steps
 from flows.ending import ended
 from flows.hooks import tell_failure
 from flows.names import dated_name
+from flows.writer import one_writer
 
 
 @flow(
@@ -27,7 +28,7 @@ def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pul
         pull: Read USGS first: without it no outcome matures.
     """
     work = steps.open_work(recipes)
-    with steps.noted_run(work, "verify") as done:
+    with one_writer(), steps.noted_run(work, "verify") as done:
         if pull and (problem := steps.pull(work, done)):
             done["problems"].append(problem)
         steps.verify(work, done)

@@ -1,4 +1,4 @@
-"""One writer at a time: the steps that write take their turn under a concurrency limit of the Prefect server, in order of arrival.
+"""One writer at a time, under a concurrency limit of the Prefect server: a day takes its turn as a whole, a long run whenever it stores.
 
 DuckDB's own lock is what keeps the file whole; this limit keeps writers from waiting for it without an order, and shows who writes.
 """

@@ -25,7 +25,9 @@ class Settings(BaseSettings):
     contact: str = Field(default="", description="an address for the service's operators, sent with every request")
     recipe_streams: bool = Field(default=True, description="read the whole history for recipes below the common magnitudes")
     base_url: str = Field(default="", description="where the reports are reachable, for links in messages")
-    language: str = Field(default="en", pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="of messages; there must be an i18n file of it")
+    language: str = Field(
+        default="en", pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="of messages; there must be an i18n file of it"
+    )
 
     read_from: str = Field(default="", description="where workers read: a published copy, or an export (a folder, https://, s3://)")
     task_runner: Literal["threads", "processes", "dask"] = Field(

@@ -247,7 +247,7 @@ def test_after_a_downtime_the_missed_days_come_in_order_and_once(world):
     again = run_daily(issue="due", simulated_now=world.usgs.clock)
     assert (again["forecasts"], again["state"]) == (0, "success")
     assert len(table(world.store, "forecast")) == len(made)
-    assert len(world.smtp.messages) == 1  # the report of the first run; the second sends alerts alone, and there are none
+    assert len(world.smtp.messages) == 2  # the first run's report, to two readers; the second sends alerts alone, and there are none
 
 
 def test_a_forecast_made_days_ahead_is_no_official_one(world):

@@ -186,7 +186,7 @@ def test_two_runs_of_a_day_do_not_overlap_and_the_second_finds_nothing_to_do(hou
 def test_runs_that_waited_through_a_downtime_are_overtaken_by_the_first(house):
     """Scheduled runs of the last days, as the server makes them while no worker is there."""
     daily = house.deployments["daily"]["id"]
-    span = {"start_time": (START - timedelta(days=3)).isoformat(), "end_time": (START - timedelta(hours=1)).isoformat(), "min_runs": 20}
+    span = {"start_time": (START - timedelta(days=2)).isoformat(), "end_time": (START - timedelta(hours=1)).isoformat(), "min_runs": 20}
     house.api("POST", f"/deployments/{daily}/schedule", span)
     late = {"deployments": {"id": {"any_": [daily]}}, "flow_runs": {"expected_start_time": {"before_": START.isoformat()}}}
 

@@ -187,7 +187,7 @@ def test_every_pin_is_hashed_and_no_place_is_named(lock: Path) -> None:
 
 @pytest.mark.parametrize("name", ["dev", "cpu", "gpu", "dask"])
 def test_the_vital_pins_hold_in_every_lock(name: str) -> None:
-    """fastapi 0.151 breaks `prefect deploy`, 0.155 stops every Prefect 3.8 flow; sqlalchemy 2.1 silently disables schedules (both were tried)."""
+    """fastapi 0.151 breaks `prefect deploy`, 0.155 every Prefect 3.8 flow; sqlalchemy 2.1 silently disables schedules (all were tried)."""
     locked = pins(ROOT / "requirements" / f"{name}.txt")
     assert (0, 139) <= locked["fastapi"] < (0, 151)
     assert locked["sqlalchemy"] < (2, 1)
