@@ -26,27 +26,18 @@ def heals(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(error, HEALS)
 
 
-# Of a part that a worker does: it only reads, so what heals is tried again. Its time is bounded by the minutes it is given: Prefect cannot
-# end a task that computes in a thread.
-ON_A_WORKER: dict[str, Any] = {
-    "retries": 2,
+# What only reads or writes once is tried again where that can help, after 10 to 20 seconds.
+_AGAIN: dict[str, Any] = {
     "retry_delay_seconds": 10,
     "retry_jitter_factor": 1,
     "retry_condition_fn": heals,
     "cache_policy": NO_CACHE,
-    "persist_result": False,
 }
+# Of a part that a worker does. Its time is bounded by the minutes it is given: Prefect cannot end a task that computes in a thread.
+ON_A_WORKER: dict[str, Any] = {**_AGAIN, "retries": 2, "persist_result": False}
 
 
-@task(
-    name="pull",
-    retries=1,
-    retry_delay_seconds=30,
-    retry_jitter_factor=1,
-    retry_condition_fn=heals,
-    cache_policy=NO_CACHE,
-    timeout_seconds=3600,
-)
+@task(name="pull", retries=1, timeout_seconds=3600, **{**_AGAIN, "retry_delay_seconds": 30})
 def pull_task(work: job.Job) -> pull.PullResult:
     with progress("reading USGS") as update:
         return pull.pull_catalog(
@@ -67,15 +58,7 @@ def train_task(work: job.Job, options: train.TrainOptions, recipe_ids: list[str]
         return train.train_recipes(work.store, chosen, work.settings, work.clock, options, on_progress=update)
 
 
-@task(
-    name="predict",
-    retries=1,
-    retry_delay_seconds=10,
-    retry_jitter_factor=1,
-    retry_condition_fn=heals,
-    cache_policy=NO_CACHE,
-    timeout_seconds=3600,
-)
+@task(name="predict", retries=1, timeout_seconds=3600, **_AGAIN)
 def predict_task(work: job.Job, recipes: list[Recipe], target_day: date | None, problem: str | None) -> predict.PredictResult:
     with progress("forecasting", len(recipes)) as update:
         done = iter(range(1, len(recipes) + 1))
@@ -91,15 +74,7 @@ def predict_task(work: job.Job, recipes: list[Recipe], target_day: date | None, 
         )
 
 
-@task(
-    name="verify",
-    retries=1,
-    retry_delay_seconds=10,
-    retry_jitter_factor=1,
-    retry_condition_fn=heals,
-    cache_policy=NO_CACHE,
-    timeout_seconds=3600,
-)
+@task(name="verify", retries=1, timeout_seconds=3600, **_AGAIN)
 def verify_task(work: job.Job) -> verify.VerifyResult:
     return verify.verify(work.store, work.recipes, work.clock)
 
@@ -114,7 +89,7 @@ def export_task(work: job.Job) -> list:
     return export.export(work, work.settings.output)
 
 
-@task(name="alerts", retries=1, retry_delay_seconds=10, retry_jitter_factor=1, retry_condition_fn=heals, cache_policy=NO_CACHE)
+@task(name="alerts", retries=1, **_AGAIN)
 def alerts_task(work: job.Job) -> alerts.AlertsResult:
     return alerts.raise_alerts(work)
 
@@ -124,7 +99,7 @@ def notify_task(work: job.Job, report: bool) -> messages.NotifyResult:
     return messages.notify(work, report=report, sent_at=datetime.now(UTC))
 
 
-@task(name="publish", retries=2, retry_delay_seconds=5, retry_jitter_factor=1, retry_condition_fn=heals, cache_policy=NO_CACHE)
+@task(name="publish", retries=2, **_AGAIN)
 def publish_task(work: job.Job) -> None:
     """Put a fresh copy of the database where readers and workers find it."""
     with one_writer():
