@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger
+from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows import artifacts, steps, tasks
@@ -19,7 +20,7 @@ from flows.names import dated_name
 from flows.retraining import request_retraining
 from flows.writer import one_writer
 from forecaster.pipeline import job, train
-from forecaster.pipeline.agenda import Issue, missing_issues
+from forecaster.pipeline.agenda import Issue, missing_issues, moment_of_alarm
 from forecaster.pipeline.predict import PredictResult
 from forecaster.timewindow import require_utc
 
@@ -94,7 +95,9 @@ def _agenda(work: job.Job, target_date: date | None, issue: str) -> list[Issue] 
     """The days to make, oldest first; None: one day, that which was asked for or each recipe's next."""
     if target_date is not None or issue == "next":
         return None
-    return missing_issues(work.store, work.recipes, work.clock.now(), replay=work.clock.simulated)
+    now = work.clock.now()
+    moment = now if work.clock.simulated else moment_of_alarm(now, flow_run.scheduled_start_time)
+    return missing_issues(work.store, work.recipes, moment, replay=work.clock.simulated)
 
 
 def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, done: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from forecaster.pipeline.agenda import CATCH_UP_DAYS, Alarm, due_day, issue_alarms, missing_issues, next_issue_time
+from forecaster.pipeline.agenda import CATCH_UP_DAYS, Alarm, due_day, issue_alarms, missing_issues, moment_of_alarm, next_issue_time
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
 from forecaster.timewindow import issue_time
@@ -75,6 +75,15 @@ def test_one_alarm_for_every_zone_and_issue_time(recipes):
 )
 def test_a_day_is_due_from_its_issue_time_on(recipes, now, expected):
     assert due_day(recipes["tokyo-m45"], now) == expected
+
+
+@pytest.mark.parametrize(
+    ("begun_s", "expected_s"),
+    [(-61, -61), (-60, 0), (-0.4, 0), (0, 0), (0.5, 0.5), (90_000, 90_000)],  # a run that waited for a day works for the present
+)
+def test_a_run_that_begins_a_little_before_its_alarm_works_for_the_alarm(begun_s, expected_s):
+    moment = moment_of_alarm(TOKYO_2330 + timedelta(seconds=begun_s), TOKYO_2330)
+    assert moment == TOKYO_2330 + timedelta(seconds=expected_s)
 
 
 def test_the_next_issue_is_the_first_alarm_after_now(recipes):
