@@ -250,6 +250,8 @@ def _repeated(names: list[Any]) -> list[str]:
 def _local_time(value: time) -> time:
     if value.tzinfo is not None:
         raise ValueError("must be a local time such as 23:30, without an offset")
+    if value.second or value.microsecond:
+        raise ValueError("must be a whole minute such as 23:30: no alarm rings between two minutes")
     return value
 
 
