@@ -154,7 +154,7 @@ def test_every_problem_of_a_file_is_told_at_once_with_key_value_and_limit(tokyo_
         ({"window_days": "1.5"}, ["window_days = 1.5"]),
         ({"issue_local_time": '"23:30:00+09:00"'}, ["issue_local_time = "]),
         ({"issue_local_time": '"25:00"'}, ["issue_local_time = '25:00'"]),
-        ({"issue_local_time": '"23:30:45"'}, ["issue_local_time = ", "whole minute"]),
+        ({"issue_local_time": '"23:30:45"'}, ["issue_local_time = '23:30:45': must be a whole minute"]),
         ({"displayName": '{ en = "Tokyo" }'}, ["displayName.ja: is missing"]),
         ({"displayName": '{ en = "Tokyo", ja = "" }'}, ["displayName.ja = ''"]),
         ({"id": '"../etc"'}, ["id = '../etc'", "id = '../etc'"]),
