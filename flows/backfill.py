@@ -75,7 +75,8 @@ def backfill(
         done |= {"days": result.days, "forecasts": result.rows, "trainings": result.fits, "there": result.there}
         done["problems"] += [f"{name}: {reason}" for name, reason in (result.left_out | result.failed).items()]
         done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in result.silent.items() for kind, why in kinds.items()]
-        steps.verify(work, done)
+        with one_writer():
+            steps.verify(work, done)
     artifacts.show_skill(work)
     return ended(done, f"{from_date} to {to_date}, {mode}: {result.text}")
 
