@@ -4,8 +4,11 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from prefect.exceptions import PrefectException
+
 import forecaster.pipeline.operations as operations
-from forecaster.errors import BadInput
+from flows.ending import MOST_MESSAGE
+from forecaster.errors import BadInput, QuakecastError
 from forecaster.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -19,7 +22,7 @@ def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
     text = "\n".join(
         [
             f"The run {flow_run.name!r} of the flow {flow.name!r} ended as {state.name} ({state.timestamp:%Y-%m-%d %H:%M} UTC).",
-            f"It says: {state.message or 'nothing'}",
+            f"It says: {_told(state)}",
             "What to do: deployments/RUNBOOK.md, What each alarm means.",
         ]
     )
@@ -33,6 +36,17 @@ def send_heartbeat(flow: Any, flow_run: Any, state: Any) -> None:
         return
     if failure := operations.send_heartbeat(settings, state.name.lower()):
         log.warning("no heartbeat: %s", failure)
+
+
+def _told(state: Any) -> str:
+    """What the run says: our own errors and Prefect's words as they are. Another's text might hold an address, so only its kind is told."""
+    try:
+        error = state.result(raise_on_failure=False)
+    except Exception:  # noqa: BLE001 - whoever killed the run left no error: the message is the server's
+        error = None
+    if isinstance(error, Exception) and not isinstance(error, QuakecastError | PrefectException | TimeoutError):
+        return f"{type(error).__name__}, which nobody foresaw; the run's own log says more"
+    return (state.message or "nothing")[:MOST_MESSAGE]
 
 
 def _is_replay(flow_run: Any) -> bool:
