@@ -45,7 +45,7 @@ def backfill(
     to_date: date,
     recipes: Annotated[list[str], Field(min_length=1)] | None = None,
     mode: Literal["walk-forward", "current-model"] = "walk-forward",
-    retrain_every: Annotated[int, Field(ge=1, le=366)] = 30,
+    retrain_every: Annotated[int, Field(ge=1, le=3660)] = 30,
     overwrite: bool = False,
     max_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
 ) -> Any:
@@ -57,7 +57,7 @@ def backfill(
         recipes: Recipes by id, for example ["tokyo-m45"]. Empty: all of them.
         mode: walk-forward: each day by a model that was trained only on what was known before. current-model: by today's models; days
             that a model has seen are marked in-sample and never scored.
-        retrain_every: Days between two trainings of a walk-forward.
+        retrain_every: Days between two trainings of a walk-forward. Days that an earlier walk-forward made stay, unless overwritten.
         overwrite: Make anew what an earlier backfill of this mode made. Official forecasts are never changed.
         max_minutes: Training time of one region at each training, in minutes. Empty: what its recipe says.
     """
@@ -73,7 +73,8 @@ def backfill(
     with past.only_backfill(work.settings, work.clock.now()), steps.noted_run(work, "backfill") as done:
         _make(work, plan, options, result)
         done |= {"days": result.days, "forecasts": result.rows, "trainings": result.fits, "there": result.there}
-        done["problems"] += [f"{name}: {reason}" for name, reason in (result.left_out | result.failed).items()]
+        done |= {"left_out": result.left_out, "state": result.state}
+        done["problems"] += [f"{name}: {reason}" for name, reason in result.failed.items()]
         done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in result.silent.items() for kind, why in kinds.items()]
         with one_writer():
             steps.verify(work, done)

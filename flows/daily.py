@@ -4,7 +4,7 @@ On a schedule (`issue="due"`) a run makes every forecast whose issue time has co
 of any time zone, a late run and a run after a downtime all do the same, and one that finds nothing to do says so.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows import artifacts, steps, tasks
-from flows.ending import ended
+from flows.ending import NO_FORECAST, ended
 from flows.hooks import send_heartbeat, tell_failure
 from flows.late_runs import cancel_overtaken
 from flows.names import dated_name
@@ -65,30 +65,32 @@ def daily(
     Returns:
         The run's state ('success' or 'partial'; a failure raises) and what each step did.
     """
-    log = get_run_logger()
-    if overtaken := cancel_overtaken():
-        log.info("%d waiting runs are overtaken by this one", overtaken)
+    begun = datetime.now(UTC)
     work = steps.open_work(recipes, require_utc(simulated_now, "simulated_now") if simulated_now else None)
     agenda = _agenda(work, target_date, issue)
     if agenda is not None and not agenda:
+        cancel_overtaken(begun)
         idle = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "pages": []}
         return ended(idle, "nothing is due: every forecast whose issue time has come is made")
-    with one_writer(), steps.noted_run(work, "daily") as done:
-        problem = steps.pull(work, done)
+    with steps.noted_run(work, "daily") as done:
+        with one_writer():
+            problem = steps.pull(work, done)
         _train(work, train_mode, train.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)
-        said = _predict(work, agenda, target_date, problem, done)
-        steps.verify(work, done)
-        steps.raise_alerts(work, done)
-        written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
-        done["pages"] = [str(page) for page in written.pages] if written else []
-        steps.alone("export", lambda: tasks.export_task(work), done)
-        if send != "nothing":
-            steps.notify(work, done, report=send == "everything" and written is not None)
+        with one_writer():
+            said = _predict(work, agenda, target_date, problem, done)
+            steps.verify(work, done)
+            steps.raise_alerts(work, done)
+            written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
+            done["pages"] = [str(page) for page in written.pages] if written else []
+            steps.alone("export", lambda: tasks.export_task(work), done)
+            if send != "nothing":
+                steps.notify(work, done, report=send == "everything" and written is not None)
+    cancel_overtaken(begun)  # not before: where this run dies, the next in the line does its work
     _show(work, said, done["pages"])
     if issue == "due" and not work.clock.simulated:
         done["retraining"] = request_retraining(work)
-    log.info("daily run %s: %d forecasts, state %s", work.run_id, done["forecasts"], done["state"])
-    return ended(done, f"{done['forecasts']} forecasts")
+    get_run_logger().info("daily run %s: %d forecasts, state %s", work.run_id, done["forecasts"], done["state"])
+    return ended(done, f"{done['forecasts']} forecasts", name=None if said else NO_FORECAST)
 
 
 def _agenda(work: job.Job, target_date: date | None, issue: str) -> list[Issue] | None:
@@ -123,6 +125,8 @@ def _predict(work: job.Job, agenda: list[Issue] | None, day: date | None, proble
     done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded, "silent": said.silent}
     if agenda is not None:
         done["days"] = {str(item.day): [recipe.id for recipe in item.recipes] for item in agenda}
+    if not said.forecast_ids:
+        done["problems"].append(f"no forecast could be made: {'; '.join(sorted(set(said.not_scoreable.values()))) or 'there is no recipe'}")
     done["problems"] += sorted(set(said.degraded.values()))
     done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in said.silent.items() for kind, why in kinds.items()]
     return said.forecast_ids

@@ -3,13 +3,20 @@
 from typing import Any
 
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Failed
+
+from forecaster.errors import QuakecastError
 
 MOST_MESSAGE = 900
 
 
-def ended(done: dict[str, Any], told: str) -> State:
-    """Completed, named Partial where `done["state"]` says so; the message is `told`, then the problems, one line each."""
+NO_FORECAST = "NoForecast"
+
+
+def ended(done: dict[str, Any], told: str, name: str | None = None) -> State:
+    """Completed, named Partial where `done["state"]` says so, or `name`; the message is `told`, then the problems, one line each."""
     message = "\n".join([told, *done.get("problems", [])])
     message = message if len(message) <= MOST_MESSAGE else f"{message[:MOST_MESSAGE]} ... (all of it: table run, {done.get('run_id')})"
-    return Completed(name="Completed" if done["state"] == "success" else "Partial", message=message, data=done)
+    if done["state"] == "failed":
+        return Failed(message=message, data=QuakecastError(message))
+    return Completed(name=name or ("Completed" if done["state"] == "success" else "Partial"), message=message, data=done)

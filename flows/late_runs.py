@@ -1,6 +1,6 @@
-"""After a downtime scheduled runs wait in a line. The first that begins does the work of all, so the others are taken out of it."""
+"""After a downtime scheduled runs wait in a line. The first that begins does the work of all; the others are then taken out of it."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -12,20 +12,20 @@ from prefect.states import Cancelled
 PAGE = 200
 
 
-def cancel_overtaken() -> int:
-    """Cancel the scheduled runs of this deployment that should have begun by now; returns how many.
+def cancel_overtaken(begun: datetime) -> int:
+    """Cancel the scheduled runs of this deployment that should have begun when this one did (aware UTC); returns how many.
 
     Runs that a person asked for stay, and so does every run whose parameters are not those of this one: it would do something else.
     """
     own_deployment, own_run = deployment.id, flow_run.id
     if own_deployment is None:
         return 0
-    now, cancelled = datetime.now(UTC), 0
+    cancelled = 0
     with get_client(sync_client=True) as client:
         parameters = client.read_flow_run(UUID(str(own_run))).parameters
-        for run in _overdue(client, own_deployment, now):
+        for run in _overdue(client, own_deployment, begun):
             if str(run.id) != str(own_run) and run.auto_scheduled and run.parameters == parameters:
-                reason: State = Cancelled(message=f"overtaken: {flow_run.name} does what was due until {now:%Y-%m-%d %H:%M} UTC")
+                reason: State = Cancelled(message=f"overtaken: {flow_run.name} did what was due until {begun:%Y-%m-%d %H:%M} UTC")
                 client.set_flow_run_state(run.id, reason, force=True)
                 cancelled += 1
     return cancelled

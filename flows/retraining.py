@@ -15,18 +15,23 @@ log = logging.getLogger(__name__)
 
 
 def request_retraining(work: Job) -> list[str]:
-    """Have the deployment of `retrain` train what has no model of its present recipe; returns these recipes. Once for each change.
+    """Have the deployment of `retrain` train what has no model of its present recipe; returns these recipes. Once a week for each change.
 
-    A run outside a deployment asks for nothing.
+    A run outside a deployment asks for nothing, and what the server says to it fails no day.
     """
     changed = due.changed_recipes(work.store, work.recipes, work.clock)
     if not changed or deployment.id is None:
         return []
     hashes = {recipe.id: recipe.recipe_hash for recipe in work.recipes}
-    key = hashlib.sha256("|".join(f"{name} {hashes[name]}" for name in sorted(changed)).encode()).hexdigest()
+    year, week, _ = work.clock.now().isocalendar()
+    parts = [f"{year} {week}", *(f"{name} {hashes[name]}" for name in sorted(changed))]
+    key = hashlib.sha256("|".join(parts).encode()).hexdigest()
     try:
         run_deployment(DEPLOYMENT, parameters={"recipes": changed}, timeout=0, as_subflow=False, idempotency_key=f"changed {key}")
     except ObjectNotFound:
         log.warning("%s is not deployed: %s have no model of their present recipe; run `quakecast deploy`", DEPLOYMENT, ", ".join(changed))
+        return []
+    except Exception as error:  # noqa: BLE001 - the day is done; the weekly run trains them
+        log.warning("the server did not take a run of %s: %s", DEPLOYMENT, type(error).__name__)
         return []
     return changed

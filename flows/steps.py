@@ -29,7 +29,8 @@ def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = No
 
 @contextmanager
 def noted_run(work: job.Job, kind: str) -> Iterator[dict[str, Any]]:
-    """Note in the store that a run of this kind begins and how it ends; yields what it did, for its steps to fill in.
+    """Note in the store that a run of this kind begins and how it ends; yields what it did, for its steps to fill in (also
+    "state", where it is another one than what "problems" tell).
 
     Runs of this kind that died without a word are marked as failed. An error is noted, and raised on.
     """
@@ -38,7 +39,7 @@ def noted_run(work: job.Job, kind: str) -> Iterator[dict[str, Any]]:
     done["abandoned"] = abandoned
     try:
         yield done
-        done["state"] = "partial" if done["problems"] else "success"
+        done.setdefault("state", "partial" if done["problems"] else "success")
     except BaseException as error:
         job.finish_run(work, "failed", {**done, "problems": [*done["problems"], str(error)]})
         raise

@@ -12,11 +12,13 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
+from flows.ending import NO_FORECAST
+
 WATCH = "quakecast: runs without a sign of life"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 HEARTBEAT_SECONDS = 30
 SILENCE = timedelta(seconds=5 * HEARTBEAT_SECONDS)
-ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Partial", "Failed", "TimedOut", "Cancelled", "Crashed")}
+ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Partial", NO_FORECAST, "Failed", "TimedOut", "Cancelled", "Crashed")}
 
 
 def ensure_zombie_watch() -> None:

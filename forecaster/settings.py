@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     def _naive_time(cls, value: time) -> time:
         if value.tzinfo is not None:
             raise ValueError("must be a local time such as 07:30, without an offset")
+        if value.second or value.microsecond:
+            raise ValueError("must be a whole minute such as 07:30")
         return value
 
     @property

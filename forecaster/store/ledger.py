@@ -64,12 +64,12 @@ def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> pd.Da
 def forecast_days(connection: Connection, target_hashes: list[str], since: datetime, *, replay: bool) -> set[tuple[str, str, datetime]]:
     """(recipe_id, target_hash, target_start) of every day from `since` on that has a forecast; with `replay` a replayed one.
 
-    A look ahead (prospective, and not official) is none: the day's own forecast is still to be made.
+    A look ahead (prospective, and not official) is none, nor is a backfill's row: the day's own forecast is still to be made.
     """
     rows = connection.execute(
         "SELECT DISTINCT recipe_id, target_hash, target_start FROM forecast "
         "WHERE target_hash IN (SELECT unnest($hashes)) AND target_start >= $since AND (mode = 'replay') = $replay "
-        "AND (official OR mode <> 'prospective')",
+        "AND method = 'daily' AND (official OR mode <> 'prospective')",
         {"hashes": target_hashes, "since": since, "replay": replay},
     ).fetchall()
     return {(recipe_id, target_hash, start.astimezone(UTC)) for recipe_id, target_hash, start in rows}
@@ -158,10 +158,13 @@ def recent_published(connection: Connection, recipe_id: str, target_hash: str, u
 def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> pd.DataFrame:
     """Per recipe the published forecast to show at `now`, of one of these targets, one row each.
 
-    That is the next window that has not begun yet, else the last one; of several issues for it the newest. Rows of a backfill are no news.
+    That is the next window that has not begun yet, else the last one; of several issues for it the newest. Rows of a backfill are no news,
+    and a look ahead (prospective, of a window without an official forecast) is shown by nobody else than who asked for it.
     """
     return connection.execute(
-        "SELECT * FROM forecast WHERE published AND method = 'daily' AND issue_time <= $now AND target_hash IN (SELECT unnest($hashes)) "
+        "SELECT * FROM forecast f WHERE published AND method = 'daily' AND issue_time <= $now AND target_hash IN (SELECT unnest($hashes)) "
+        "AND (mode <> 'prospective' OR EXISTS (SELECT 1 FROM forecast o WHERE o.official AND o.recipe_id = f.recipe_id "
+        "AND o.target_hash = f.target_hash AND o.target_start = f.target_start)) "
         "QUALIFY row_number() OVER (PARTITION BY recipe_id "
         "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), issue_time DESC, created_at DESC) = 1 ORDER BY recipe_id",
         {"now": now, "hashes": target_hashes},

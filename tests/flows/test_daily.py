@@ -16,7 +16,7 @@ from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import champions, ledger
 from tests.flows.conftest import NOW, PASSWORD, RECIPES, WEBHOOK_PATH, WEBHOOK_SECRET
-from tests.support import toy_models
+from tests.support import tiny, toy_models
 from tests.support.slack_server import SlackServer, said
 from tests.support.toys import dump, table
 from tests.support.usgs_server import Fault
@@ -266,3 +266,13 @@ def test_runs_that_died_without_a_word_are_marked_by_the_next(world):
     assert done["abandoned"] == ["dead"]
     states = table(world.store, "run").set_index("run_id")["state"].to_dict()
     assert (states["dead"], states["other"]) == ("failed", "running")
+
+
+def test_a_day_on_which_nothing_could_be_said_is_no_success(world, monkeypatch):
+    """The catalogue has not been read for M3 at Niigata: no forecast, no heartbeat's word, and why."""
+    monkeypatch.setenv("QUAKECAST_RECIPE_STREAMS", "false")
+    tiny.write_recipe(world.home / "recipes", "niigata")
+    done = run_daily(recipes=["niigata"])
+    assert (done["state"], done["forecasts"]) == ("partial", 0)
+    assert done["problems"][0].startswith("no forecast could be made: ")
+    assert run_daily(recipes=["niigata"], return_state=True).name == "NoForecast"
