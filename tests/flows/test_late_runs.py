@@ -40,7 +40,7 @@ def test_a_run_cancels_those_alone_that_would_have_done_the_same(parameters, can
         own = client.create_flow_run_from_deployment(deployment, parameters=parameters)
         monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", str(deployment))
         monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", str(own.id))
-        assert cancel_overtaken() == cancelled
+        assert cancel_overtaken(datetime.now(UTC)) == cancelled
         assert [client.read_flow_run(run.id).state.type for run in (own, by_hand)] == ["SCHEDULED"] * 2
 
 

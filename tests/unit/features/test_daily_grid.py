@@ -156,7 +156,7 @@ def test_first_instant_of_the_window_is_in_it(recipe, events) -> None:
 )
 def test_every_hour_of_a_changed_day_is_counted_once(recipe, events, recipe_id: str, day: date) -> None:
     """One event at the middle of each hour (UTC) over the ten days about a clock change: 23, 24 or 25 in a day, none lost, none twice."""
-    chosen = recipe(recipe_id, issue_local_time="23:59:59", grid="world", grid_cell_km=None)
+    chosen = recipe(recipe_id, issue_local_time="23:59", grid="world", grid_cell_km=None)
     days = target_days(chosen, day + timedelta(days=5), 1)
     hours = np.arange(days.day_starts_us[0, 0], days.target_starts_us[0], 3_600_000_000) + 1_800_000_000
     n = len(hours)
