@@ -96,7 +96,7 @@ def alerts_task(work: job.Job) -> alerts.AlertsResult:
 
 @task(name="notify", cache_policy=NO_CACHE, timeout_seconds=1800)
 def notify_task(work: job.Job, report: bool) -> messages.NotifyResult:
-    return messages.notify(work, report=report, sent_at=datetime.now(UTC))
+    return messages.notify(work, report=report, sent_at=datetime.now(UTC) if work.clock.simulated else None)
 
 
 @task(name="publish", retries=2, **_AGAIN)

@@ -92,11 +92,12 @@ def wait_after(attempts: int) -> timedelta:
     return min(FIRST_WAIT * 3 ** (min(attempts, 20) - 1), LONGEST_WAIT)
 
 
-def attempt(row: Delivery, send: Callable[[], object], now: datetime) -> Delivery:
+def attempt(row: Delivery, send: Callable[[], object], clock: Callable[[], datetime]) -> Delivery:
     """Send a claimed row's message and return the row as it is then.
 
     Args:
         send: sends, or raises DeliveryRefused or DeliveryFailed. Any other error is our own bug and raises.
+        clock: read when the attempt is over, which may be long after it began.
     """
     try:
         send()
@@ -108,10 +109,10 @@ def attempt(row: Delivery, send: Callable[[], object], now: datetime) -> Deliver
             logger.error("%s to %s given up after %d attempts: %s", row.channel, row.recipient, row.attempts, error)
             return replace(row, state="dead", last_error=str(error), next_try_at=None)
         asked = min(timedelta(seconds=error.retry_after_s or 0.0), LONGEST_ASKED)
-        again = now + max(wait_after(row.attempts), asked)
+        again = clock() + max(wait_after(row.attempts), asked)
         logger.warning("%s to %s failed, again from %s: %s", row.channel, row.recipient, again.isoformat(timespec="minutes"), error)
         return replace(row, state="failed", last_error=str(error), next_try_at=again)
-    return replace(row, state="sent", last_error=None, sent_at=now, next_try_at=None)
+    return replace(row, state="sent", last_error=None, sent_at=clock(), next_try_at=None)
 
 
 def close(row: Delivery, reason: str) -> Delivery:

@@ -187,10 +187,14 @@ def _dry_run(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient]) -> Not
 
 
 def _send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent_at: datetime | None) -> NotifyResult:
-    """Claim, send and mark one row after the other; one row's trouble, our own bugs included, does not keep the others."""
-    now, letters, result, bug = job.clock.now(), _Letters(job), NotifyResult(), None
+    """Claim, send and mark one row after the other; one row's trouble, our own bugs included, does not keep the others.
+
+    The clock is read for each row: a claim must outlast its own attempt, however long those before it took.
+    """
+    letters, result, bug = _Letters(job), NotifyResult(), None
     states = {(row.subject_id, row.channel, row.recipient): row.state for row in rows}
     for planned in rows:
+        now = job.clock.now()
         if not outbox.is_due(planned, now):
             continue
         try:
@@ -207,10 +211,12 @@ def _send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent
             if recipient is None:
                 done = outbox.close(row, f"{row.channel} to {row.recipient} is no longer set up")
             else:
-                done = outbox.attempt(row, partial(send, letter, recipient, job.settings, sent_at or now, repeat=repeat), now)
+                done = outbox.attempt(row, partial(send, letter, recipient, job.settings, sent_at or now, repeat=repeat), job.clock.now)
         except Exception as error:  # noqa: BLE001
             bug = bug or error
-            done = replace(row, state="failed", last_error=f"our own fault: {type(error).__name__}", next_try_at=now + outbox.LEASE)
+            done = replace(
+                row, state="failed", last_error=f"our own fault: {type(error).__name__}", next_try_at=job.clock.now() + outbox.LEASE
+            )
         with job.store.transaction() as connection:
             deliveries.write(connection, [asdict(done)])
         states[(done.subject_id, done.channel, done.recipient)] = done.state

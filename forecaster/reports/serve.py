@@ -97,7 +97,7 @@ def find_file(folder: Path, target: str) -> Path | None:
         folder: resolved.
         target: as in the request line: percent-encoded path, perhaps with a query.
     """
-    path = unquote(urlsplit(target).path, errors="replace")
+    path = unquote(_path_of(target), errors="replace")
     parts = [part for part in path.split("/") if part]
     if any(part.startswith(".") or re.search(r"[\x00-\x1f\\:]", part) for part in parts):
         return None
@@ -109,6 +109,22 @@ def find_file(folder: Path, target: str) -> Path | None:
         return found if not hidden and found.suffix.lower() in TYPES and found.is_file() else None
     except (OSError, ValueError):
         return None
+
+
+def _path_of(target: str) -> str:
+    """The path of a request's target; "." where that is no address at all, which names nothing that is served."""
+    try:
+        return urlsplit(target).path
+    except ValueError:
+        return "."
+
+
+def _host_of(header: str) -> str:
+    """The host of a Host header, without its port; "" where it is none."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
 
 
 class _Requests(BaseHTTPRequestHandler):
@@ -124,9 +140,9 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def _answer(self, with_body: bool) -> None:
-        if self.server.loopback and not is_loopback((urlsplit(f"//{self.headers.get('Host', '')}").hostname) or ""):
+        if self.server.loopback and not is_loopback(_host_of(self.headers.get("Host", ""))):
             return self._send(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", b"this server answers to localhost only\n", with_body)
-        if urlsplit(self.path).path in ("", "/"):
+        if _path_of(self.path) in ("", "/"):
             page = render_index(list_reports(self.server.folder), self.server.language, self.server.user_folder).encode()
             return self._send(HTTPStatus.OK, TYPES[".html"], page, with_body)
         file = find_file(self.server.folder, self.path)

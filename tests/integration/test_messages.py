@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from pydantic import SecretStr
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.notify.email import message_id
-from forecaster.notify.outbox import Recipient, delivery_id
+from forecaster.notify.outbox import LEASE, Recipient, delivery_id
+from forecaster.pipeline import messages
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.messages import notify
 from forecaster.pipeline.pages import write_report
@@ -96,6 +98,19 @@ def test_each_channel_gets_the_report_once_under_an_id_that_follows_from_it(job,
     assert mail["Message-ID"] == message_id(report, MAIL_FROM)
     assert hook.ids == [webhook_id(report, hook)] and document["report_id"] == report
     assert set(table(store, "delivery")["attempts"]) == {1}
+
+
+def test_each_row_goes_by_the_clock_of_its_own_attempt(job, report, store, servers, now, monkeypatch):
+    """The mail takes eleven minutes: the webhook's claim, its time and its next try count from then, not from when the batch began."""
+    smtp, hook = servers
+    hook.statuses[:] = [500]
+    claimed, claim = [], messages.outbox.claim
+    monkeypatch.setattr(messages.outbox, "claim", lambda row, at: claimed.append(claim(row, at)) or claimed[-1])
+    begun = now - timedelta(minutes=11)
+    notify(replace(job(), clock=Clock(lambda: begun + timedelta(minutes=11) * len(smtp.messages), simulated=False)))
+    assert [row.next_try_at for row in claimed] == [begun + LEASE, now + LEASE]
+    assert outbox_row(store, "email")["sent_at"] == now
+    assert outbox_row(store, "webhook")["next_try_at"] == now + FIRST_WAIT
 
 
 def test_a_dry_run_sends_and_stores_nothing(job, report, store, servers):

@@ -122,10 +122,10 @@ def test_through_the_outbox_a_busy_receiver_gets_it_once_and_no_log_shows_the_ad
         url = SecretStr(f"http://127.0.0.1:{server.port}/T0KEN")
         settings = WebhookSettings(url, SecretStr(SECRET), webhook_allow_private=True)
         (row,) = outbox.plan("report-1", "report", [outbox.Recipient("webhook", recipient_label(url.get_secret_value()), url)], start)
-        row = outbox.attempt(outbox.claim(row, start), lambda: send_webhook({"a": 1}, row.delivery_id, settings, start), start)
+        row = outbox.attempt(outbox.claim(row, start), lambda: send_webhook({"a": 1}, row.delivery_id, settings, start), lambda: start)
         assert (row.state, row.next_try_at) == ("failed", start + timedelta(minutes=20))
         later = start + timedelta(minutes=20)
-        row = outbox.attempt(outbox.claim(row, later), lambda: send_webhook({"a": 1}, row.delivery_id, settings, later), later)
+        row = outbox.attempt(outbox.claim(row, later), lambda: send_webhook({"a": 1}, row.delivery_id, settings, later), lambda: later)
         assert (row.state, row.attempts) == ("sent", 2)
     assert [asked.headers["webhook-id"] for asked in server.asked] == [row.delivery_id] * 2  # the same id: the receiver can tell
     assert "T0KEN" not in caplog.text and "T0KEN" not in repr(row)

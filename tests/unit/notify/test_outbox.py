@@ -26,7 +26,7 @@ def tried(row: outbox.Delivery, now: datetime, error: Exception | None = None) -
         if error is not None:
             raise error
 
-    return outbox.attempt(outbox.claim(row, now), send, now)
+    return outbox.attempt(outbox.claim(row, now), send, lambda: now)
 
 
 def test_planning_twice_gives_the_same_ids_and_one_row_a_recipient() -> None:

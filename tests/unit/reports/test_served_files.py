@@ -62,6 +62,8 @@ def test_files_of_the_folder_are_found(folder: Path, target: str, name: str) -> 
         "/" + "a" * 5000 + ".html",
         "/%ff.html",
         "http://elsewhere/../secret.json",
+        "//[x",
+        "http://[::1/a.html",
     ],
 )
 def test_nothing_else_is(folder: Path, target: str) -> None:
