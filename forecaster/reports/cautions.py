@@ -22,11 +22,12 @@ def cautions(rows: Sequence[dict[str, Any]], notable: Sequence[dict[str, Any]]) 
     said = []
     unproven = [row["name"] for row in notable[:HEADLINES] if row["model_kind"] != "climatology" and not _is_proven(row["evaluation"])]
     if unproven:
-        said.append(Phrase("caution.unproven", {"name": ", ".join(unproven)}))
+        said.append(Phrase("caution.unproven", {"name": tuple(unproven)}))
     unheard = [row for row in rows if row["unheard"] is not None]
     if unheard:
-        names = ", ".join(f"{row['name']} (M {row['unheard'][0]:.1f})" for row in unheard[:NAMED_PLACES])
-        said.append(Phrase("caution.unheard", {"names": names, "more": "" if len(unheard) <= NAMED_PLACES else ", …"}))
+        names = tuple(f"{row['name']} (M {row['unheard'][0]:.1f})" for row in unheard[:NAMED_PLACES])
+        more = (Phrase("list.more"),) if len(unheard) > NAMED_PLACES else ()
+        said.append(Phrase("caution.unheard", {"names": (*names, *more)}))
     return said
 
 

@@ -74,9 +74,18 @@ def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str
     """
     texts, fallback = read_texts(language, user_folder), read_texts(FALLBACK)
 
+    def spell(value: Any) -> Any:
+        """A phrase in words; a tuple as a list in words, with the language's [list] separators."""
+        if isinstance(value, Phrase):
+            return say(value)
+        if not isinstance(value, tuple):
+            return value
+        *before, last = [str(spell(each)) for each in value]
+        return say("list.between").join(before) + say("list.last") + last if before else last
+
     def say(phrase: Phrase | str, **values: Any) -> str:
         key, filled = (phrase.key, {**phrase.values, **values}) if isinstance(phrase, Phrase) else (phrase, values)
-        spoken = {name: say(value) if isinstance(value, Phrase) else value for name, value in filled.items()}
+        spoken = {name: spell(value) for name, value in filled.items()}
         if key in texts:
             try:
                 return texts[key].format_map(spoken)

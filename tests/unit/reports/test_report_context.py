@@ -94,7 +94,7 @@ def test_an_untested_or_unskilled_model_in_the_headline_is_said_to_be_so() -> No
     assert context_of(forecast("a", 0.2, 0.1, **judged(replace(proven, low=-0.01))))["cautions"][0].key == "caution.unproven"
     assert context_of(forecast("a", 0.2, 0.1, **judged(proven)))["cautions"] == []
     three = [forecast(name, p, 0.1, **judged(proven if name == "b" else None)) for name, p in (("a", 0.5), ("b", 0.4), ("c", 0.3))]
-    assert context_of(*three)["cautions"][0].values == {"name": "A, C"}  # each region that the top names, not the first alone
+    assert context_of(*three)["cautions"][0].values == {"name": ("A", "C")}  # each region that the top names, not the first alone
 
 
 def test_every_model_is_listed_with_what_it_says_and_the_published_one_is_judged_first() -> None:

@@ -121,3 +121,15 @@ def test_days_as_each_language_writes_them(folder: Path) -> None:
     assert texts.day_writer("de", folder)(day) == "Mi, 3. Januar 2024"
     (folder / "i18n" / "de.toml").write_text('[date]\nmonths = "Januar"\n', encoding="utf-8")
     assert texts.day_writer("de", folder)(day) == "2024-01-03"
+
+
+def test_a_list_of_places_is_joined_as_the_language_does() -> None:
+    for language, two, more in (("en", "near A and B.", "near A, B and other regions."), ("ja", "A、Bの近く", "A、B、その他の地域の近く")):
+        say = texts.speaker(language)
+        assert two in say(Phrase("caution.unheard", {"names": ("A", "B")}))
+        assert more in say(Phrase("caution.unheard", {"names": ("A", "B", Phrase("list.more"))}))
+
+
+def test_the_short_disclaimer_says_who_warns() -> None:
+    for language in ("en", "ja"):
+        assert all(name in texts.speaker(language)("message.no_warning") for name in ("JMA", "USGS"))
