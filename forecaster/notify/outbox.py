@@ -70,6 +70,11 @@ def delivery_id(subject_id: str, recipient: Recipient) -> str:
     return hashlib.sha256(f"{subject_id}|{recipient.channel}|{recipient.address.get_secret_value()}".encode()).hexdigest()
 
 
+def earlier_id(subject_id: str, channel: str) -> str:
+    """SHA-256 (hex) of `subject_id|channel`: the id up to schema 8, when a channel had one row for all its addresses."""
+    return hashlib.sha256(f"{subject_id}|{channel}".encode()).hexdigest()
+
+
 def plan(subject_id: str, kind: SubjectKind, recipients: Iterable[Recipient], now: datetime, due: datetime | None = None) -> list[Delivery]:
     """One pending row for each recipient, to be sent from `due` on. Rows that the store has under the same id are to be kept."""
     return [

@@ -142,6 +142,9 @@ def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_r
         planned += outbox.plan(newest["report_id"], "report", to, now)
     known = {row.delivery_id: row for row in _deliveries(deliveries.of_subjects(connection, [row.subject_id for row in planned]))}
     for row in planned:
+        earlier = known.get(outbox.earlier_id(row.subject_id, row.channel))
+        if earlier is not None and (earlier.state in ("sent", "dead") or _recipient_of(earlier, to) is not None):
+            continue  # the version before has sent it, or its row is sent on
         before = known.get(row.delivery_id, row)
         if before.state == "closed" and not _no_need(row, to, newest, messages.get(row.subject_id), now):
             before = replace(before, state="pending", next_try_at=row.next_try_at)  # its recipient was gone for a while
@@ -166,7 +169,7 @@ def _plan_message(connection: Connection, message: Message, to: Sequence[Recipie
 def _no_need(row: Delivery, to: Sequence[Recipient], newest: dict | None, message: Message | None, now: datetime) -> str | None:
     """Why nobody needs this row any more; None where it is to be sent."""
     if _recipient_of(row, to) is None:
-        return f"{row.channel} to {row.recipient} is no longer set up"
+        return _gone(row, to)
     if row.subject_kind != "report":
         expired = message is not None and message.expires_at is not None and message.expires_at <= now
         return "it had expired before it could be sent" if expired else None
@@ -209,7 +212,7 @@ def _send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent
             continue
         try:
             if recipient is None:
-                done = outbox.close(row, f"{row.channel} to {row.recipient} is no longer set up")
+                done = outbox.close(row, _gone(row, to))
             else:
                 done = outbox.attempt(row, partial(send, letter, recipient, job.settings, sent_at or now, repeat=repeat), job.clock.now)
         except Exception as error:  # noqa: BLE001
@@ -232,7 +235,16 @@ def _send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent
 
 
 def _recipient_of(row: Delivery, to: Sequence[Recipient]) -> Recipient | None:
-    return next((each for each in to if outbox.delivery_id(row.subject_id, each) == row.delivery_id), None)
+    of_channel = [each for each in to if each.channel == row.channel]
+    if len(of_channel) == 1 and row.delivery_id == outbox.earlier_id(row.subject_id, row.channel):
+        return of_channel[0]
+    return next((each for each in of_channel if outbox.delivery_id(row.subject_id, each) == row.delivery_id), None)
+
+
+def _gone(row: Delivery, to: Sequence[Recipient]) -> str:
+    if row.delivery_id == outbox.earlier_id(row.subject_id, row.channel) and any(each.channel == row.channel for each in to):
+        return f"each recipient of {row.channel} has a row of their own now"
+    return f"{row.channel} to {row.recipient} is no longer set up"
 
 
 def _claim(job: Job, delivery_id: str, now: datetime) -> tuple[Delivery | None, bool]:

@@ -1,0 +1,102 @@
+"""A database of schema 5, as the first users have it, opened by this version: nothing is lost, nothing is sent twice."""
+
+import base64
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from forecaster.clock import Clock
+from forecaster.notify.outbox import Recipient
+from forecaster.pipeline import messages
+from forecaster.pipeline.job import Job
+from forecaster.settings import Settings, load_settings
+from forecaster.store import database
+from forecaster.store.database import Store, open_store
+
+NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
+DAY = datetime(2024, 1, 2, 15, tzinfo=UTC)
+TABLES = ("forecast", "outcome", "score", "model", "champion", "delivery", "report")
+
+
+def _insert(connection, table: str, *values: object) -> None:
+    connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", list(values))
+
+
+def _forecast(connection, name: str, mode: str, official: bool) -> None:
+    head = (name, "tokyo-m45", DAY, DAY + timedelta(days=1), "climatology", "climatology", NOON, NOON, mode, official, True, None)
+    _insert(connection, "forecast", *head, 0.11, 0.1, "r", "t", "0.1.0", False, None, 2.0, None, NOON, '{"expected_count": 0.117}')
+
+
+def _fill(connection, delivery_state: str) -> None:
+    """A row or two of each table, column for column as that version wrote them."""
+    _forecast(connection, "official", "prospective", True)
+    _forecast(connection, "hindcast", "hindcast", False)
+    _insert(connection, "outcome", "tokyo-m45", DAY, DAY + timedelta(days=1), "t", True, 2, 5.1, "final", NOON + timedelta(days=50), True)
+    _insert(connection, "score", "official", "tokyo-m45", DAY, "prospective", True, "final", -2.2, -2.3, 0.79, NOON + timedelta(days=50))
+    _insert(connection, "model", "m1", "tokyo-m45", "hybrid", "r", "tokyo-m45/m1", NOON, "best", "{}", NOON, "0.1.0")
+    _insert(connection, "champion", "tokyo-m45", "t", 1, "hybrid", "m1", NOON, "rule", "best", "{}", "0.1.0")
+    _insert(connection, "report", "report-1", None, NOON, "prospective", "reports/a.en.html", "0" * 64, NOON)
+    one_a_channel = hashlib.sha256(b"report-1|webhook").hexdigest()
+    told = ("report-1", "webhook", "webhook to http://127.0.0.1", delivery_state, 1, "refused", NOON, NOON, None)
+    _insert(connection, "delivery", one_a_channel, *told)
+
+
+def _schema_5(path: Path, monkeypatch, delivery_state: str = "failed") -> dict[str, tuple[list[str], list[tuple]]]:
+    every = database.migrations()
+    with monkeypatch.context() as before:
+        before.setattr(database, "migrations", lambda: every[:5])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open_store(path).transaction() as connection:
+            _fill(connection, delivery_state)
+            return _rows(connection)
+
+
+def _rows(connection, columns: dict[str, list[str]] | None = None) -> dict[str, tuple[list[str], list[tuple]]]:
+    found = {}
+    for table in TABLES:
+        answer = connection.execute(f"SELECT {', '.join(columns[table]) if columns else '*'} FROM {table} ORDER BY 1, 2")
+        found[table] = ([column[0] for column in answer.description], answer.fetchall())
+    return found
+
+
+def test_no_row_is_lost_or_changed_and_what_is_new_has_its_default(settings: Settings, monkeypatch):
+    before = _schema_5(settings.database, monkeypatch)
+    with open_store(settings.database).transaction() as connection:
+        assert _rows(connection, {table: columns for table, (columns, _) in before.items()}) == before
+        assert connection.execute("SELECT DISTINCT method, in_sample FROM forecast").fetchall() == [("daily", False)]
+        assert connection.execute("SELECT turned_at = as_of FROM outcome").fetchall() == [(True,)]
+        assert connection.execute("SELECT subject_kind FROM delivery").fetchall() == [("report",)]
+        assert connection.execute("SELECT count(*) FROM v_forecast").fetchall() == [(2,)]
+        assert connection.execute("SELECT max(number) FROM migration").fetchall() == [(database.migrations()[-1][0],)]
+
+
+def test_a_migration_that_breaks_off_leaves_the_schema_before(settings: Settings, monkeypatch):
+    before, every = _schema_5(settings.database, monkeypatch), database.migrations()
+    with monkeypatch.context() as broken:
+        broken.setattr(database, "migrations", lambda: [*every[:8], (9, "0009_messages.sql", "SELECT error('pulled the plug')")])
+        with pytest.raises(Exception, match="pulled the plug"):
+            open_store(settings.database)
+    with Store(settings.database).transaction() as connection:
+        assert connection.execute("SELECT max(number) FROM migration").fetchall() == [(5,)]
+        assert _rows(connection) == before
+
+
+@pytest.mark.parametrize("state", ["sent", "dead", "failed", "pending"])
+def test_a_report_of_the_version_before_is_sent_on_and_never_twice(settings: Settings, monkeypatch, state: str):
+    _schema_5(settings.database, monkeypatch, state)
+    secret = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
+    hook = load_settings(home=settings.home, webhook_url="http://127.0.0.1:9/x", webhook_secret=secret, webhook_allow_private=True)
+    job = Job(hook, open_store(hook.database), [], Clock(lambda: NOON + timedelta(hours=1), simulated=False), "run")
+    (to,) = messages.recipients(hook)
+    with job.store.transaction() as connection:
+        rows = messages._plan(connection, [to], job.clock.now(), True)
+        two = messages._plan(connection, [to, _other(to)], job.clock.now(), True)
+    assert [row.state for row in rows] == ([] if state in ("sent", "dead") else [state])
+    assert [row.state for row in two] == ([] if state in ("sent", "dead") else ["closed", "pending", "pending"])
+
+
+def _other(to: Recipient) -> Recipient:
+    return replace(to, label="another", address=type(to.address)("http://127.0.0.1:9/y"))
