@@ -45,9 +45,11 @@ def render_email(
 
 def email_pictures(data: ReportData, language: str) -> dict[str, bytes]:
     """CID -> PNG: the world map and the inset, circles numbered as the rows of the mail's table."""
-    context, say = told_in(data, language), speaker(FALLBACK)
+    context, label = told_in(data, language), speaker(language)("map.japan")
+    if not charts.can_draw(label):  # no font of this machine has its letters
+        label = speaker(FALLBACK)("map.japan")
     targets, coasts = map_targets(context["rows"], numbered=True), coastlines()
-    world = charts.world_map(targets, data.events, coasts, "", say("map.japan"), font_size=17.0)
+    world = charts.world_map(targets, data.events, coasts, "", label, font_size=17.0)
     return {
         "world-map": charts.svg_to_png(world, scale=1.25),
         "japan-map": charts.svg_to_png(charts.japan_map(targets, data.events, coasts, "", font_size=16.0), scale=1.5),

@@ -109,3 +109,8 @@ def test_the_bundled_coastlines_are_closed_rings_in_range() -> None:
     lines = charts.load_coastlines()
     assert len(lines) > 100
     assert all(-180 <= lon <= 180 and -90 <= lat <= 90 for line in lines for lon, lat in line)
+
+
+def test_letters_that_no_font_has_are_known() -> None:
+    assert charts.can_draw("Japan")
+    assert not charts.can_draw("\ue000\ue000")

@@ -192,3 +192,12 @@ def test_the_other_language_is_linked() -> None:
     assert '<a href="2024.ja.html" hreflang="ja" lang="ja">日本語</a>' in render.render_report(
         sample_report(), "en", {"ja": "2024.ja.html"}
     )
+
+
+@pytest.mark.parametrize("drawable", [True, False])
+def test_the_mails_map_speaks_its_language_where_its_letters_can_be_drawn(monkeypatch: pytest.MonkeyPatch, drawable: bool) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(mails.charts, "can_draw", lambda text: drawable)
+    monkeypatch.setattr(mails.charts, "svg_to_png", lambda svg, scale: drawn.append(svg) or b"")
+    mails.email_pictures(sample_report(), "ja")
+    assert (">日本<" if drawable else ">Japan<") in drawn[0]
