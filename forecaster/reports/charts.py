@@ -183,8 +183,8 @@ def svg_to_png(svg: str, scale: float = 2.0) -> bytes:
 
 def can_draw(text: str) -> bool:
     """Whether a font of this machine has the letters of `text`: drawn without one they look like characters that no font has."""
-    blank = '<svg xmlns="http://www.w3.org/2000/svg" width="99" height="40"><text y="30" font-family="system-ui, sans-serif">{}</text></svg>'
-    return svg_to_png(blank.format(escape(text))) not in (svg_to_png(blank.format("\ue000" * len(text))), svg_to_png(blank.format("")))
+    line = '<svg xmlns="http://www.w3.org/2000/svg" width="99" height="40"><text y="30" font-family="system-ui, sans-serif">{}</text></svg>'
+    return svg_to_png(line.format(escape(text))) not in (svg_to_png(line.format("\ue000" * len(text))), svg_to_png(line.format("")))
 
 
 def _in_japan(target: MapTarget) -> bool:

@@ -36,7 +36,10 @@ def test_title_and_text_arrive_through_json_and_ntfy() -> None:
 @pytest.mark.parametrize("count", [0, 200])
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_texts_stay_short_and_keep_their_last_words(count: int, language: str) -> None:
-    last = {"en": "This is no official warning.", "ja": "これは公式の警報ではありません。"}[language]
+    last = {
+        "en": "This is no official warning; those come from the JMA, the USGS and each country's authority.",
+        "ja": "これは公式の警報ではありません。公式の情報は気象庁(JMA)、米国地質調査所(USGS)、各国の機関が出します。",
+    }[language]
     for letter in (
         ReportLetter(many_recipes(count), language),
         ReportLetter(evil_report(), language),
