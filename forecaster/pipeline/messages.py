@@ -5,7 +5,7 @@ messages.notify(job)                      plan the newest report, then send ever
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
@@ -141,20 +141,40 @@ def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_r
     if with_report and newest is not None and now - newest["created_at"] <= TOO_OLD:
         planned += outbox.plan(newest["report_id"], "report", to, now)
     known = {row.delivery_id: row for row in _deliveries(deliveries.of_subjects(connection, [row.subject_id for row in planned]))}
+    threads = sorted({message.thread_id for message in messages.values() if message.thread_id})
+    heard = {_place(row.subject_id, row): row.state for row in _deliveries(deliveries.of_subjects(connection, threads))}
+
+    def no_need(row: Delivery) -> str | None:
+        message = messages.get(row.subject_id)
+        return _no_need(row, to, newest, message, now) or _unheard(row, message, heard)
+
     for row in planned:
         earlier = known.get(outbox.earlier_id(row.subject_id, row.channel))
         if earlier is not None and (earlier.state in ("sent", "dead") or _recipient_of(earlier, to) is not None):
             continue  # the version before has sent it, or its row is sent on
         before = known.get(row.delivery_id, row)
-        if before.state == "closed" and not _no_need(row, to, newest, messages.get(row.subject_id), now):
+        if before.state == "closed" and not no_need(row):
             before = replace(before, state="pending", next_try_at=row.next_try_at)  # its recipient was gone for a while
         if before.state in outbox.OPEN_STATES:
             rows[row.delivery_id] = before
     kept = []
     for row in sorted(rows.values(), key=lambda row: (row.subject_kind == "report", row.created_at, row.channel, row.recipient)):
-        reason = _no_need(row, to, newest, messages.get(row.subject_id), now)
+        reason = no_need(row)
         kept.append(outbox.close(row, reason) if reason else row)
+        heard[_place(row.subject_id, row)] = kept[-1].state
     return kept
+
+
+def _place(subject_id: str, row: Delivery) -> tuple[str, str, str]:
+    """What identifies the row of another subject for the recipient of this one."""
+    return subject_id, row.channel, row.recipient
+
+
+def _unheard(row: Delivery, message: Message | None, heard: Mapping[tuple[str, str, str], str]) -> str | None:
+    """Why a follow-up is not sent: what it answers never reached this recipient."""
+    if message is None or message.thread_id is None or heard.get(_place(message.thread_id, row)) not in ("closed", "dead"):
+        return None
+    return "what it follows up on never reached this recipient"
 
 
 def _plan_message(connection: Connection, message: Message, to: Sequence[Recipient], now: datetime) -> list[Delivery]:

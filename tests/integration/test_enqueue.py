@@ -103,6 +103,25 @@ def test_a_message_goes_to_its_own_channels_and_a_strange_one_is_refused(job, al
         enqueue(job(), [replace(alert, subject_id="alert-3", channels=("pigeon",))])
 
 
+def test_who_never_got_an_alert_gets_no_follow_up(job, alert, store, servers, now):
+    """One reader's server refused the alert for good; the other one is told of its correction."""
+    smtp = servers[0]
+    smtp.answers["a@example.org"] = "550 no such user"
+    enqueue(job(), [replace(alert, channels=("email",))])
+    notify(job())
+    smtp.answers.clear()
+    later = now + timedelta(minutes=2)
+    enqueue(job(later), [Message("c-1", "correction", "It was M 4.4", ("A revision ...",), later, thread_id="alert-1")])
+    notify(job(later))
+    before = dump(store)
+    notify(job(later + timedelta(minutes=30)))
+    assert dump(store) == before
+    assert [mail["To"] for mail in smtp.messages] == ["b@example.org"] * 2
+    assert states(store)["c-1", "email", "a...@example.org"] == "closed"
+    rows = table(store, "delivery")
+    assert rows.loc[rows["state"] == "closed", "last_error"].tolist() == ["what it follows up on never reached this recipient"]
+
+
 def test_a_correction_follows_in_the_same_channels_and_thread_and_never_before(job, alert, store, servers, now):
     """The first mail is greylisted: its correction waits for it, on that channel only."""
     smtp, hook, slack, _ = servers
