@@ -35,8 +35,7 @@ def noted_run(work: job.Job, kind: str) -> Iterator[dict[str, Any]]:
     Runs of this kind that died without a word are marked as failed. An error is noted, and raised on.
     """
     done: dict[str, Any] = {"run_id": work.run_id, "problems": []}
-    abandoned = job.start_run(work, kind)
-    done["abandoned"] = abandoned
+    done["abandoned"] = job.start_run(work, kind)
     try:
         yield done
         done.setdefault("state", "partial" if done["problems"] else "success")

@@ -12,6 +12,7 @@ from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
 from forecaster.pipeline import records
+from forecaster.pipeline.agenda import next_issue_time
 from forecaster.pipeline.check import circle_completeness
 from forecaster.pipeline.known import Known, load_known
 from forecaster.pipeline.nearby import drivers_said, largest_near
@@ -30,7 +31,7 @@ from forecaster.reports.contract import (
 )
 from forecaster.store import champions, ledger
 from forecaster.store.database import Connection, Store
-from forecaster.timewindow import issue_time, local_day, next_local_day
+from forecaster.timewindow import local_day, next_local_day
 
 EVENTS_DAYS = 7
 EVENTS_MIN_MAGNITUDE = 4.5
@@ -77,7 +78,7 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
         degraded=tuple(flags),
         forecasts_sha256=sha256,
         code_version=config.code_version(),
-        next_issue_at=min((_next_issue(recipe, now) for recipe in recipes), default=None),
+        next_issue_at=min((next_issue_time(recipe, now) for recipe in recipes), default=None),
     )
 
 
@@ -217,12 +218,6 @@ def _recent_events(known: Known) -> tuple[RecentEvent, ...]:
         )
         for row in recent.to_dict("records")
     )
-
-
-def _next_issue(recipe: Recipe, now: datetime) -> datetime:
-    day = next_local_day(now, recipe.zone)
-    due = issue_time(day, recipe.zone, recipe.issue_local_time)
-    return due if due > now else issue_time(day + timedelta(days=1), recipe.zone, recipe.issue_local_time)
 
 
 def _utc(value):
