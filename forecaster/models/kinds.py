@@ -1,10 +1,7 @@
 """The kinds of models: where each is fitted and loaded. Modules are imported when a kind is first used, some of them are heavy."""
 
-import ast
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module, util
 from pathlib import Path
 from typing import Any
@@ -13,17 +10,21 @@ from forecaster.errors import BadInput
 from forecaster.models.base import FittedModel, History
 from forecaster.recipe import Recipe
 
-PRETRAINED = "forecaster.models.pretrained"
-
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of model. A `reference` is refitted each year where references are; others keep their weights."""
+    """A kind of model. A `reference` is refitted each year where references are; others keep their weights.
+
+    version: raise it by hand with every change that makes the kind answer otherwise, so that stored evaluations of it are made anew.
+    pretrained: whether it starts from artefacts of the package (`models.pretrained`), which then count, too.
+    """
 
     name: str
     module: str
     fitter: str = "fit"
     reference: bool = False
+    version: int = 1
+    pretrained: bool = False
 
     def fit(self, history: History, *, seed: int | None = None, max_minutes: float | None = None) -> FittedModel:
         """A model fitted on all days of `history`.
@@ -41,9 +42,13 @@ class Kind:
         """
         return import_module(self.module).load(folder, record, recipe)
 
-    def code_sha256(self) -> str:
-        """What the model's answers depend on besides data: its module, all of ours that it imports, and the artefacts it may start from."""
-        return _code_sha256(self.module)
+    def fingerprint(self) -> str:
+        """What the model's answers depend on besides data: its version, and the artefacts of the package that it may start from."""
+        digest = hashlib.sha256(f"{self.name} {self.version}".encode())
+        if self.pretrained:
+            for record in sorted((Path(__file__).parent / "data").glob(f"{self.name}-*/pretrained.json")):
+                digest.update(record.parent.name.encode() + b"\0" + hashlib.sha256(record.read_bytes()).digest())
+        return digest.hexdigest()
 
 
 _RATES = "forecaster.models.rates"
@@ -54,9 +59,9 @@ KINDS = {
         Kind("best_rate", _RATES, "fit_best_rate", reference=True),
         Kind("persistence", _RATES, "fit_persistence", reference=True),
         Kind("etas", "forecaster.models.etas", reference=True),
-        Kind("pooled", "forecaster.models.pooled"),
+        Kind("pooled", "forecaster.models.pooled", pretrained=True),
         Kind("convlstm", "forecaster.models.convlstm_model"),
-        Kind("hybrid", "forecaster.models.hybrid"),
+        Kind("hybrid", "forecaster.models.hybrid", pretrained=True),
     )
 }
 
@@ -75,41 +80,3 @@ def kind_named(name: str) -> Kind:
         )
     return KINDS[name]
 
-
-@cache
-def _code_sha256(module: str) -> str:
-    found: dict[str, Path] = {}
-    _collect(module, found)
-    digest = hashlib.sha256()
-    for name in sorted(found):
-        digest.update(name.encode() + b"\0" + hashlib.sha256(found[name].read_bytes()).digest())
-    if PRETRAINED in found:
-        for record in sorted(found[PRETRAINED].parent.glob("data/*/pretrained.json")):
-            digest.update(record.parent.name.encode() + b"\0" + hashlib.sha256(record.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _collect(module: str, found: dict[str, Path]) -> None:
-    """Add `module` and every module of ours that it imports, anywhere in its text, to `found`."""
-    spec = util.find_spec(module) if module not in found else None
-    if spec is None or spec.origin is None:
-        return
-    found[module] = Path(spec.origin)
-    for name in _imported(ast.parse(found[module].read_bytes())):
-        if name.startswith("forecaster."):
-            _collect(name, found)
-
-
-def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names if _is_package(node.module))
-
-
-@cache
-def _is_package(module: str) -> bool:
-    spec = util.find_spec(module) if module.startswith("forecaster") else None
-    return spec is not None and spec.submodule_search_locations is not None

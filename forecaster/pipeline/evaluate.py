@@ -120,7 +120,7 @@ def _fit_keys(world: World, kind: Kind, fit: FitPlan, options: EvaluateOptions) 
     return {
         "format": FORMAT,
         "kind": kind.name,
-        "code": kind.code_sha256(),
+        "code": kind.fingerprint(),
         "recipe": world.recipe.recipe_hash,
         "until": fit.until.isoformat(),
         "inputs": world.inputs_sha256(fit.inputs, last_cut),

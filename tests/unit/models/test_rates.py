@@ -152,45 +152,22 @@ def test_what_cannot_be_counted_is_refused(busy, tmp_path):
             rates.load(tmp_path, record, RECIPE)
 
 
-def test_kinds_are_known_by_name_and_code(tmp_path, monkeypatch):
+def test_kinds_are_known_by_name(monkeypatch):
     assert kind_named("best_rate").name == "best_rate"
     with pytest.raises(BadInput, match=r"tarot.*climatology"):
         kind_named("tarot")
     monkeypatch.setitem(KINDS, "absent", Kind("absent", "forecaster.models.absent"))
     with pytest.raises(BadInput, match=r"forecaster\.models\.absent"):
         kind_named("absent")
-    hashes = {kind.name: kind.code_sha256() for kind in KINDS.values() if kind.name in ("climatology", "best_rate", "convlstm")}
-    assert hashes["climatology"] == hashes["best_rate"] != hashes["convlstm"]
 
 
-def test_a_kinds_code_is_all_that_it_imports(tmp_path, monkeypatch):
-    """one imports two inside a function; three is imported by neither."""
-    package = tmp_path / "forecaster_copy"
-    package.mkdir()
-    from forecaster.models import kinds
-
-    files = {name: package / f"{name}.py" for name in ("one", "two", "three")}
-    files["one"].write_text("def f():\n    from forecaster.two import g\n")
-    for name in ("two", "three"):
-        files[name].write_text("")
-    specs = {f"forecaster.{name}": path for name, path in files.items()}
-
-    def find(name):
-        return type("Spec", (), {"origin": str(specs[name]), "submodule_search_locations": None}) if name in specs else None
-
-    monkeypatch.setattr(kinds.util, "find_spec", find)
-
-    def code():
-        kinds._code_sha256.cache_clear(), kinds._is_package.cache_clear()
-        return kinds._code_sha256("forecaster.one")
-
-    before = code()
-    files["three"].write_text("x = 1")
-    assert code() == before
-    files["two"].write_text("x = 1")
-    assert code() != before
-    monkeypatch.undo()
-    kinds._code_sha256.cache_clear(), kinds._is_package.cache_clear()
+def test_a_kinds_fingerprint_follows_its_version_and_its_artefacts():
+    """A stored evaluation is made anew where one of them changes: a version raised by hand, a pre-trained set more or less."""
+    marks = {kind.name: kind.fingerprint() for kind in KINDS.values()}
+    assert len(set(marks.values())) == len(KINDS)
+    for name, kind in KINDS.items():
+        assert replace(kind, version=kind.version + 1).fingerprint() != marks[name]
+        assert (replace(kind, pretrained=not kind.pretrained).fingerprint() != marks[name]) == (name in ("pooled", "hybrid"))
 
 
 def test_times_of_the_fixture_are_tokyo_days():
