@@ -106,7 +106,7 @@ def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, do
     due = [] if mode == "never" else mode if isinstance(mode, list) else train.due(work.store, work.recipes, work.clock)
     trained = steps.alone("train", lambda: tasks.train_task(work, options, list(due)), done) if due else None
     if trained is not None:
-        done |= {"trained": {name: row["decision"] for name, row in trained.trained.items()}, "not_trained": trained.skipped}
+        done |= {"trained": {name: row["judged"] for name, row in trained.trained.items()}, "not_trained": trained.skipped}
         done["not_fitted"] = trained.failed
 
 

@@ -95,6 +95,6 @@ def _store(work: Job, name: str, fit: fit_region.RegionFit, done: dict[str, Any]
         raise RecipeChanged(f"{name}: the recipe was deleted while it was trained; nothing of that fit is stored")
     with one_writer():
         stored = fit_region.store_region(work.store, work.settings, recipe, fit)
-    done["trained"][name] = stored["decision"]
+    done["trained"][name] = stored["judged"]
     if fit.failed:
         done["not_fitted"][name] = fit.failed

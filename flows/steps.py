@@ -60,7 +60,7 @@ def verify(work: job.Job, done: dict[str, Any]) -> None:
     """Settle what has ended; alone."""
     checked = alone("verify", lambda: tasks.verify_task(work), done)
     if checked is not None:
-        done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting, "expired": checked.expired}
+        done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting, "learnt": checked.learnt}
 
 
 def raise_alerts(work: job.Job, done: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`quakecast train` and `quakecast models`: fit them, see them, decide which is published."""
+"""`quakecast train` and `quakecast models`: fit them, see them, decide what is published."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ from forecaster.settings import Settings
 @json_option
 @click.pass_obj
 def train(settings: Settings, recipes, everything, max_minutes, max_epochs, evaluate_only, tensorboard, as_json) -> None:
-    """Fit the models of each recipe, judge them on days they have not seen, and decide which is published."""
+    """Fit the models of each recipe and judge them on days they have not seen; from then on they are members of what is published."""
     from forecaster.console import progress
     from forecaster.pipeline.job import publish_copy
     from forecaster.pipeline.train import TrainOptions, train_recipes
@@ -33,7 +33,7 @@ def train(settings: Settings, recipes, everything, max_minutes, max_epochs, eval
     with progress("training", len(job.recipes)) as update:
         result = train_recipes(job.store, job.recipes, settings, job.clock, options, on_progress=update)
     publish_copy(job)
-    lines = [f"{name}: {row['decision']}" for name, row in result.trained.items()] + [f"{k}: {v}" for k, v in result.skipped.items()]
+    lines = [f"{name}: {row['judged']}" for name, row in result.trained.items()] + [f"{k}: {v}" for k, v in result.skipped.items()]
     tell(as_json, vars(result), "\n".join(lines))
     for recipe_id, failed in result.failed.items():
         for kind, reason in failed.items():
@@ -44,7 +44,7 @@ def train(settings: Settings, recipes, everything, max_minutes, max_epochs, eval
 
 @click.group()
 def models() -> None:
-    """List models, show one, and decide by hand which is published."""
+    """List models, show one, and decide by hand what is published."""
 
 
 @models.command("list", epilog=example("quakecast models list --recipe tokyo-m45"))
@@ -53,7 +53,7 @@ def models() -> None:
 @json_option
 @click.pass_obj
 def models_list(settings: Settings, recipes, everything, history, as_json) -> None:
-    """The models of each recipe; * marks the one that is published."""
+    """The models of each recipe, and how much each weighs in what is published."""
     from forecaster.pipeline.models import list_models
 
     rows = list_models(open_job(settings, recipes), history)
@@ -61,15 +61,12 @@ def models_list(settings: Settings, recipes, everything, history, as_json) -> No
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
-    office = row["champion"]
-    published = office["model_id"] or "climatology (the usual rate)"
-    since = f" since {office['since']:%Y-%m-%d}" if office["since"] is not None else ""
-    lines = [f"{row['recipe_id']}: {published}{since}, by {office['decided_by']}: {office['reason']}"]
-    if office["expired"]:
-        lines.append(f"  ! {office['expired']}")
+    published = row["published"]
+    weights = ", ".join(f"{kind} {weight:.2f}" for kind, weight in published["weights"].items()) or "the usual rate alone"
+    lines = [f"{row['recipe_id']}: {weights} ({published['source']}: {published['reason']})"]
     for model in row["models"]:
-        mark = "*" if model["champion"] else " "
-        lines.append(f"  {mark} {model['model_id']:40} data to {model['data_as_of']:%Y-%m-%d}  {_figures(model['evaluation'])}")
+        weight = f"{model['weight']:.2f}" if model["weight"] else "-"
+        lines.append(f"  {weight:>5} {model['model_id']:40} data to {model['data_as_of']:%Y-%m-%d}  {_figures(model['evaluation'])}")
     return lines
 
 
@@ -77,7 +74,7 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
     if not evaluation or evaluation.get("information_gain") is None:
         return "not judged"
     low, high = (f"{evaluation[name]:+.3f}" for name in ("low", "high"))
-    return f"{evaluation['information_gain']:+.3f} ({low} to {high}) nats per target day over climatology"
+    return f"{evaluation['information_gain']:+.3f} ({low} to {high}) nats per target day over the usual rate"
 
 
 @models.command("show", epilog=example("quakecast models show tokyo-m45-etas-20241231-0123abcd"))
@@ -85,7 +82,7 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
 @json_option
 @click.pass_obj
 def models_show(settings: Settings, model_id, as_json) -> None:
-    """All figures of one model, and when it was published."""
+    """All figures of one model, and what was decided about it."""
     from forecaster.pipeline.models import show_model
 
     document = show_model(open_job(settings), model_id)
@@ -94,29 +91,37 @@ def models_show(settings: Settings, model_id, as_json) -> None:
     lines.append(f"{'validation':14} {_figures(document['details'].get('evaluation'))}")
     if document["recipe_changed_since"]:
         lines.append("! the recipe has changed since: this model does not forecast any more")
-    lines += [f"published from {row['since']:%Y-%m-%d %H:%M}Z, by {row['decided_by']}: {row['reason']}" for row in document["champion"]]
+    lines += [f"pinned from {row['since']:%Y-%m-%d %H:%M}Z: {row['reason']}" for row in document["decisions"]]
     lines.append(json.dumps(plain(document["details"]), ensure_ascii=False, indent=2))
     tell(as_json, document, "\n".join(lines))
 
 
-@models.command("promote", epilog=example('quakecast models promote --recipe lima --previous --reason "jumps since the last fit"'))
+@models.command("promote", epilog=example('quakecast models promote --recipe lima --kind etas --reason "the others lag since the swarm"'))
 @click.argument("model_id", required=False)
-@click.option("--recipe", "recipe_id", metavar="ID", help="With --previous: the recipe.")
-@click.option("--previous", is_flag=True, help="Roll back: the champion before the present one.")
+@click.option("--recipe", "recipe_id", metavar="ID", help="With --kind, --combination or --previous: the recipe.")
+@click.option("--kind", help="Publish the newest model of this kind alone.")
+@click.option("--combination", is_flag=True, help="Publish the combination again.")
+@click.option("--previous", is_flag=True, help="Go back: what was published before the last decision.")
 @click.option("--reason", required=True, help="Why; it is kept.")
 @json_option
 @click.pass_obj
-def models_promote(settings: Settings, model_id, recipe_id, previous, reason, as_json) -> None:
-    """Publish this model from now on, or with --previous the one before. Data older than 90 days are refused."""
+def models_promote(settings: Settings, model_id, recipe_id, kind, combination, previous, reason, as_json) -> None:
+    """Decide what is published from now on: one model alone, the combination again, or what was before."""
     from forecaster.pipeline import models as step
     from forecaster.pipeline.job import publish_copy
 
-    if previous == (model_id is not None) or previous != (recipe_id is not None):
-        raise BadInput("name either a MODEL_ID, or a --recipe with --previous")
-    job = open_job(settings, (recipe_id,) if previous else ())
-    done = step.go_back(job, job.recipes[0], reason) if previous else step.promote(job, model_id, reason)
+    wanted = [model_id is not None, kind is not None, combination, previous]
+    if sum(wanted) != 1 or (model_id is None) != (recipe_id is not None):
+        raise BadInput("name either a MODEL_ID, or a --recipe with one of --kind, --combination and --previous")
+    job = open_job(settings, () if recipe_id is None else (recipe_id,))
+    if model_id is not None:
+        done = step.pin(job, model_id, reason)
+    elif kind is not None:
+        done = step.pin_kind(job, job.recipes[0], kind, reason)
+    else:
+        done = (step.combine if combination else step.go_back)(job, job.recipes[0], reason)
     publish_copy(job)
-    tell(as_json, done, f"{done['recipe_id']}: {done['model_id'] or done['kind']} is published from now on")
+    tell(as_json, done, f"{done['recipe_id']}: published from now on: {done['text']}")
 
 
 @models.command("retire", epilog=example('quakecast models retire --recipe lima --reason "too sure after the swarm"'))
@@ -125,14 +130,14 @@ def models_promote(settings: Settings, model_id, recipe_id, previous, reason, as
 @json_option
 @click.pass_obj
 def models_retire(settings: Settings, recipe_id, reason, as_json) -> None:
-    """Publish the usual rate from now on; the retired kind is left alone until one of it is promoted."""
+    """Publish the usual rate from now on, until a person decides otherwise (models promote --combination)."""
     from forecaster.pipeline import models as step
     from forecaster.pipeline.job import publish_copy
 
     job = open_job(settings, (recipe_id,))
     done = step.retire(job, job.recipes[0], reason)
     publish_copy(job)
-    tell(as_json, done, f"{done['recipe_id']}: the usual rate is published from now on")
+    tell(as_json, done, f"{done['recipe_id']}: published from now on: {done['text']}")
 
 
 COMMANDS = (train, models)

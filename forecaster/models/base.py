@@ -41,16 +41,20 @@ class History:
         return replace(self, days=self.days.take(selection), happened=self.happened[selection], reference=self.reference[selection])
 
 
-class FittedModel(Protocol):
+class Forecaster(Protocol):
+    """What forecasts the days of one recipe."""
+
+    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): probability of the target on each day, from what was known at its cut. reference (n,): the climatology's."""
+        ...
+
+
+class FittedModel(Forecaster, Protocol):
     """A model fitted for one recipe. `kind` names it ("etas"); `last_data_day` is the last local day of which anything, also of a
     pre-training, a prior or a calibration, has entered it."""
 
     kind: str
     last_data_day: date
-
-    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): probability of the target on each day, from what was known at its cut. reference (n,): the climatology's."""
-        ...
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write weights, if there are any, into the existing `folder`; returns the JSON-able record that `load` of its module needs."""
@@ -90,6 +94,16 @@ def logit(probability: np.ndarray) -> np.ndarray:
     """log(p / (1 - p)), with p kept within [1e-7, 1 - 1e-7]."""
     kept = np.clip(np.asarray(probability, dtype=np.float64), TINY, 1.0 - TINY)
     return np.log(kept) - np.log1p(-kept)
+
+
+def bounded(probability: np.ndarray) -> np.ndarray:
+    """float64 (n,): kept within [1e-7, 1 - 1e-7], NaN where it is NaN: nobody can say never or always.
+
+    This is the one place where forecasts are held away from 0 and 1; what lies outside 0..1 is left as it is, a bug to be found.
+    """
+    value = np.asarray(probability, dtype=np.float64)
+    inside = (value >= 0.0) & (value <= 1.0)
+    return np.where(inside, np.clip(value, TINY, 1.0 - TINY), value)
 
 
 def sigmoid(value: np.ndarray) -> np.ndarray:

@@ -76,16 +76,10 @@ class EtasModel:
         """float64 (n,): expected number of targets in each window, all generations; NaN where there is no reference."""
         return self._sum(inputs, days, reference, "number")
 
-    def count_range(
-        self,
-        inputs: Events,
-        days: TargetDays,
-        reference: np.ndarray,
-        rng: np.random.Generator | Sequence[np.random.Generator],
-        level: float = 0.95,
-        runs: int = 2000,
+    def simulated(
+        self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator | Sequence[np.random.Generator], runs: int
     ) -> np.ndarray:
-        """int64 (n, 2): central interval of the number of targets in each window, from `runs` simulations of each.
+        """int64 (n, runs): numbers of targets in each window, simulated.
 
         rng: one for all days, in their order, or one for each day, so that a day's figures do not depend on the others. A reference
         that is NaN is an error of the caller (ValueError).
@@ -95,15 +89,27 @@ class EtasModel:
         if np.isnan(background).any():
             raise ValueError("the number of events cannot be simulated without a reference rate")
         law = Law(self.parameters, self.recipe.threshold_mag)
-        out = np.empty((len(days), 2), dtype=np.int64)
+        out = np.empty((len(days), runs), dtype=np.int64)
         for j in range(len(days)):
             known = parents.visible(int(days.cut_us[j]))
             drawn = rng if isinstance(rng, np.random.Generator) else rng[j]
             length = int(days.target_ends_us[j] - days.target_starts_us[j]) / DAY_US
             counts = simulated_counts(known, law, int(days.target_starts_us[j]), length, float(background[j]), runs, drawn)
-            seen = drawn.binomial(counts, share[j])
-            out[j] = np.quantile(seen, [0.5 - level / 2, 0.5 + level / 2], method="inverted_cdf")
+            out[j] = drawn.binomial(counts, share[j])
         return out
+
+    def count_range(
+        self,
+        inputs: Events,
+        days: TargetDays,
+        reference: np.ndarray,
+        rng: np.random.Generator | Sequence[np.random.Generator],
+        level: float = 0.95,
+        runs: int = 2000,
+    ) -> np.ndarray:
+        """int64 (n, 2): central interval of the number of targets in each window, from `runs` simulations of each (`simulated`)."""
+        seen = self.simulated(inputs, days, reference, rng, runs)
+        return np.quantile(seen, [0.5 - level / 2, 0.5 + level / 2], axis=1, method="inverted_cdf").T.astype(np.int64)
 
     def _sum(self, inputs: Events, days: TargetDays, reference: np.ndarray, mean: Literal["hit", "number"]) -> np.ndarray:
         """(n,): -log P(no target) from the rings' `hit`, the expected number from their `number`."""
@@ -179,6 +185,11 @@ def generic(recipe: Recipe) -> EtasModel:
     vector = POOLED.copy()
     vector[2] -= LN10 * B_VALUE * (recipe.threshold_mag - PARENT_MAG)
     return EtasModel(recipe, parameters_of(vector), None, POOLED_UNTIL, "generic")
+
+
+def generic_for(recipe: Recipe, day: date) -> EtasModel | None:
+    """`generic`, where the local `day` lies after the data of its parameters."""
+    return generic(recipe) if day > POOLED_UNTIL else None
 
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:

@@ -25,7 +25,7 @@ from forecaster.models.hybrid_inputs import SIDE_COLUMNS, observe
 from forecaster.models.hybrid_trees import tree_logits
 from forecaster.models.pooled import COUNTS
 from forecaster.models.pooled_intensity import Intensity, read_intensity
-from forecaster.models.pretrained import Pretrained, newest_for, of_identity
+from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
 from forecaster.recipe import Recipe
 
 KIND = "hybrid"
@@ -76,6 +76,13 @@ def fit(history: History, *, seed: int | None = None, max_minutes: float | None 
     """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
     `max_minutes` play no part: there is no fine-tuning by region. Raises as `pretrained.newest_for`."""
     return HybridModel(history.recipe, newest_for(KIND, history))
+
+
+def generic_for(recipe: Recipe, day: date) -> HybridModel | None:
+    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none, or the targets are
+    windows of several days. Raises as `pretrained.newest_before`."""
+    found = newest_before(KIND, day) if recipe.predict_range_days == 1 else None
+    return None if found is None else HybridModel(recipe, found)
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> HybridModel:

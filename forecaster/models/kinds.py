@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 from importlib import import_module, util
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ class Kind:
 
     version: raise it by hand with every change that makes the kind answer otherwise, so that stored evaluations of it are made anew.
     pretrained: whether it starts from artefacts of the package (`models.pretrained`), which then count, too.
+    generic: function of the module that gives a model for (recipe, day) without a fit, or None where none is old enough.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Kind:
     reference: bool = False
     version: int = 1
     pretrained: bool = False
+    generic: str | None = None
 
     def fit(self, history: History, *, seed: int | None = None, max_minutes: float | None = None) -> FittedModel:
         """A model fitted on all days of `history`.
@@ -58,10 +61,10 @@ KINDS = {
         Kind("climatology", _RATES, "fit_climatology", reference=True),
         Kind("best_rate", _RATES, "fit_best_rate", reference=True),
         Kind("persistence", _RATES, "fit_persistence", reference=True),
-        Kind("etas", "forecaster.models.etas", reference=True),
-        Kind("pooled", "forecaster.models.pooled", pretrained=True),
+        Kind("etas", "forecaster.models.etas", reference=True, generic="generic_for"),
+        Kind("pooled", "forecaster.models.pooled", pretrained=True, generic="generic_for"),
         Kind("convlstm", "forecaster.models.convlstm_model"),
-        Kind("hybrid", "forecaster.models.hybrid", pretrained=True),
+        Kind("hybrid", "forecaster.models.hybrid", pretrained=True, generic="generic_for"),
     )
 }
 
@@ -80,3 +83,12 @@ def kind_named(name: str) -> Kind:
         )
     return KINDS[name]
 
+
+def generic_model(name: str, recipe: Recipe, day: date) -> FittedModel | None:
+    """What kind `name` forecasts the local `day` with, where nothing was fitted for the recipe; None where it needs a fit, or cannot.
+
+    Raises:
+        CorruptModel: an artefact of the package is not what its record says. BadInput: there is no such kind.
+    """
+    kind = kind_named(name)
+    return None if kind.generic is None else getattr(import_module(kind.module), kind.generic)(recipe, day)

@@ -20,7 +20,7 @@ from forecaster.features.windows import TargetDays
 from forecaster.models.base import History, logit
 from forecaster.models.boosting import load_trees, predict
 from forecaster.models.pooled_intensity import Intensity, rate_of, read_intensity
-from forecaster.models.pretrained import Pretrained, newest_for, of_identity
+from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
 from forecaster.recipe import Recipe
 
 KIND = "pooled"
@@ -57,6 +57,13 @@ def fit(history: History, *, seed: int | None = None, max_minutes: float | None 
     """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
     `max_minutes` play no part. Raises as `pretrained.newest_for`."""
     return PooledModel(history.recipe, newest_for(KIND, history))
+
+
+def generic_for(recipe: Recipe, day: date) -> PooledModel | None:
+    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none, or the targets are
+    windows of several days. Raises as `pretrained.newest_before`."""
+    found = newest_before(KIND, day) if recipe.predict_range_days == 1 else None
+    return None if found is None else PooledModel(recipe, found)
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> PooledModel:

@@ -24,7 +24,7 @@ from forecaster.pipeline.job import Job
 from forecaster.recipe import Recipe
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.store import alerts as stored
-from forecaster.store import champions
+from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection
 
 log = logging.getLogger(__name__)
@@ -127,8 +127,8 @@ def _corrections(connection: Connection, job: Job, given: RuleInputs, now: datet
             as_of = newest["as_of"]
             if as_of not in events:
                 events[as_of] = stored.events_then_and_now(connection, as_of, now)
-            model = champions.model_named(connection, newest["model_id"])
-            again = partial(ask_again, given.recipe, job.settings, newest, model, *events[as_of])
+            fits = stored_fits.models_of(connection, [given.recipe.id])
+            again = partial(ask_again, given.recipe, job.settings, newest, fits, *events[as_of])
             stood_on = stored.forecast_named(connection, alert["last_forecast_id"])
             steps.append(partial(withdraw, given.recipe, rules[alert["rule"]], alert, stood_on, newest, again))
     return steps

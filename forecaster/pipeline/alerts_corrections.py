@@ -7,10 +7,11 @@
 "Below the rule" is below the bounds at which the alert ends: small revisions withdraw nothing.
 """
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,13 @@ from forecaster.errors import ModelError
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import target_days
-from forecaster.models import registry
+from forecaster.models.base import Forecaster
+from forecaster.models.combination import KIND, CombinedModel
 from forecaster.pipeline import alerts_messages
 from forecaster.pipeline.alerts_evidence import said_in
 from forecaster.pipeline.alerts_messages import Row, identity
 from forecaster.pipeline.alerts_rules import Changes
+from forecaster.pipeline.members import load_member, members_named
 from forecaster.recipe import AlertRule, Recipe
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.settings import Settings
@@ -111,28 +114,44 @@ def withdraw(
 
 
 def ask_again(
-    recipe: Recipe, settings: Settings, forecast: Row, model: Mapping[str, Any] | None, before: pd.DataFrame, after: pd.DataFrame
+    recipe: Recipe, settings: Settings, forecast: Row, fits: Sequence[Mapping[str, Any]], before: pd.DataFrame, after: pd.DataFrame
 ) -> Revised | None:
-    """What the model behind `forecast` says of the same window and moment with the events of `after` instead of `before`.
+    """What the models behind `forecast` say of the same window and moment with the events of `after` instead of `before`.
 
-    Both as of `store.alerts.events_then_and_now`. None where they are the same, the model cannot be loaded any more, or it does not repeat
-    its own figure with those of `before` (which is logged).
+    fits: rows of the table `model`, of the recipe. Both frames as of `store.alerts.events_then_and_now`. None where they are the same, a
+    model cannot be loaded any more, or they do not repeat their own figure with those of `before` (which is logged).
     """
-    if model is None or before.equals(after):
+    if before.equals(after):
         return None
     day = local_day(forecast["target_start"], recipe.zone)
     days = target_days(recipe, day, 1).issued_at(forecast["as_of"])
     usual = np.array([forecast["reference_probability"]])
     try:
-        fitted = registry.load_model(settings.models / model["directory"], recipe).model
+        model = _model_behind(recipe, settings, forecast, fits, day)
+        said, repeated = forecast["probability"], float(model.probability(_inputs(before), days, usual)[0])
     except ModelError as error:
         log.warning("%s: the alert for %s cannot be looked at again: %s", recipe.id, day, error)
         return None
-    said, repeated = forecast["probability"], float(fitted.probability(_inputs(before), days, usual)[0])
     if not abs(repeated - said) <= REPEATS_WITHIN * said:
         log.warning("%s: the alert for %s cannot be looked at again: %g was said, the model says %g", recipe.id, day, said, repeated)
         return None
-    return Revised(float(fitted.probability(_inputs(after), days, usual)[0]), _named(recipe, before, after))
+    return Revised(float(model.probability(_inputs(after), days, usual)[0]), _named(recipe, before, after))
+
+
+def _model_behind(
+    recipe: Recipe, settings: Settings, forecast: Row, fits: Sequence[Mapping[str, Any]], day: date
+) -> Forecaster:
+    """The combination that gave `forecast`, by what is kept with it; a single model for a row of a single kind.
+
+    Raises:
+        ModelError: one of the models is not there any more.
+    """
+    if forecast["model_kind"] != KIND:
+        row = next((row for row in fits if row["model_id"] == forecast["model_id"]), {"model_id": forecast["model_id"]})
+        return load_member(settings.models, recipe, row).model
+    kept = json.loads(forecast["details"] or "{}")
+    members = members_named(settings.models, recipe, kept.get("members", {}), fits, day)
+    return CombinedModel({member.kind: member.model for member in members}, kept.get("weights", {}))
 
 
 def _named(recipe: Recipe, before: pd.DataFrame, after: pd.DataFrame) -> list[Row]:

@@ -1,17 +1,19 @@
 """What a rule would have sent on past days, and whether its model has earned the right to send anything: out of sample, as known now."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from forecaster.alerts import Decision, Said, walk
-from forecaster.pipeline import champion
-from forecaster.pipeline.gain import BOOTSTRAP_SEED, gain_words
+from forecaster.models.combination import KIND
+from forecaster.models.weights import weights_for
+from forecaster.pipeline.gain import BOOTSTRAP_SEED, gain_at, gain_words
+from forecaster.pipeline.learning import posterior
 from forecaster.recipe import AlertRule, Recipe
-from forecaster.store import champions
+from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection
 from forecaster.timewindow import local_day
 from forecaster.verification.alarms import AlarmRates, alarm_rates
@@ -19,6 +21,8 @@ from forecaster.verification.intervals import Interval
 from forecaster.verification.proportions import Share
 
 FEWEST_RECORD_DAYS = 10
+RECORD_SPAN = timedelta(days=365)
+MAX_UNDEFINED = 0.05  # share of resamples without a target day, above which an interval rests on too few events to decide by
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,11 @@ class Rehearsal:
 class Skill:
     """Gain of the model behind a forecast over the usual rate, and where the figure comes from; gain None: it was never judged.
 
-    source: `record` (official forecasts of the last year) or `evaluation` (days that the fit had not seen).
+    source: `record` (official forecasts of the last year), `pooled` (days of all circles) or `evaluation` (days that the fit had not seen).
     """
 
     gain: Interval | None
-    source: Literal["record", "evaluation"]
+    source: Literal["record", "pooled", "evaluation"]
 
 
 def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetime | None = None) -> Rehearsal:
@@ -80,13 +84,21 @@ def said_in(row: dict[Any, Any]) -> Said:
 def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: str, now: datetime) -> Skill:
     """How the model behind a forecast has done against the usual rate.
 
-    By the official forecasts of its kind over the last year, once the target came on FEWEST_RECORD_DAYS of their days; else by the
-    evaluation of the very fit, on days that it was not fitted on.
+    Of the combination: what the pooled days of all circles say, together with its own official forecasts of the last year once the target
+    came on FEWEST_RECORD_DAYS of their days. Of a single kind: its own record, else the evaluation of the very fit, on days that it was
+    not fitted on.
     """
-    record = champion.record(connection, recipe, model_kind, now)
-    if record is not None and record.target_days >= FEWEST_RECORD_DAYS:
-        return Skill(record, "record")
-    model = champions.model_named(connection, model_id)
+    own = record(connection, recipe, model_kind, now)
+    own = own if own is not None and own.target_days >= FEWEST_RECORD_DAYS and own.undefined_share <= MAX_UNDEFINED else None
+    if model_kind == KIND:
+        base = weights_for(local_day(now, recipe.zone))
+        if own is None:
+            return Skill(None if base.pooled_gain is None else Interval(*base.pooled_gain, 0.0), "pooled")
+        mean, sd = posterior(base, own)
+        return Skill(Interval(mean, mean - 1.96 * sd, mean + 1.96 * sd, own.target_days, 0.0), "record")
+    if own is not None:
+        return Skill(own, "record")
+    model = stored_fits.model_named(connection, model_id)
     found = (model["details"].get("evaluation") if model else None) or {}
     if found.get("information_gain") is None or found.get("low") is None:
         return Skill(None, "evaluation")
@@ -94,13 +106,30 @@ def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: 
     return Skill(gain, "evaluation")
 
 
+def record(connection: Connection, recipe: Recipe, kind: str, as_of: datetime) -> Interval | None:
+    """Gain over the usual rate of a kind's official forecasts of the last year, settled by now; None where there is none."""
+    rows = stored_fits.scored_of_kind(connection, recipe.id, recipe.target_hash, kind, as_of - RECORD_SPAN, as_of)
+    if rows.empty:
+        return None
+    happened, said, reference = (rows[name].to_numpy() for name in ("happened", "probability", "reference_probability"))
+    starts = (pd.Timestamp(start).to_pydatetime() for start in rows["target_start"])
+    return gain_at(recipe, starts, happened.astype(bool), said, reference)
+
+
 def barred(rule: AlertRule, skill: Skill) -> str | None:
-    """Why the rule may not speak from this model; None where the low end of its gain lies above `min_gain`, on enough events."""
+    """Why the rule may not speak from this model; None where it may.
+
+    Pooled days and evaluations must show a gain whose low end lies above `min_gain`, on enough events. A record of the combination's own
+    silences a rule only where it shows the gain to lie below `min_gain`: its high end does.
+    """
     if skill.gain is None:
         return "the model has never been judged against the usual rate"
-    if skill.gain.undefined_share <= champion.MOST_UNDEFINED and skill.gain.low > rule.min_gain:
+    words = f"the model's gain over the usual rate is {gain_words(skill.gain)}"
+    if skill.source == "record":
+        return None if skill.gain.high > rule.min_gain else f"{words}: its high end must lie above {rule.min_gain:+g} (min_gain)"
+    if skill.gain.undefined_share <= MAX_UNDEFINED and skill.gain.low > rule.min_gain:
         return None
-    return f"the model's gain over the usual rate is {gain_words(skill.gain)}: its low end must lie above {rule.min_gain:+g} (min_gain)"
+    return f"{words}: its low end must lie above {rule.min_gain:+g} (min_gain)"
 
 
 def rates_document(rates: AlarmRates) -> dict[str, Any]:

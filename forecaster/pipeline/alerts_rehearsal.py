@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.errors import BadInput
-from forecaster.pipeline import champion
+from forecaster.pipeline import publishing
 from forecaster.pipeline.alerts_evidence import RehearsedDay, Skill, barred, rates_document, rehearse, skill_of
 from forecaster.pipeline.alerts_messages import Row
 from forecaster.pipeline.gain import gain_numbers
@@ -19,7 +19,7 @@ from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.texts import speaker
 from forecaster.reports.words import probability_phrase
 from forecaster.store import alerts as stored
-from forecaster.timewindow import local_day
+from forecaster.timewindow import local_day, next_local_day
 
 PRESENT, PUBLISHED = "present", "published"
 
@@ -47,7 +47,7 @@ def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
     """What each rule would have sent over the last `years` of stored out-of-sample forecasts, and how it would have turned out.
 
     Args:
-        model: a kind of model, PRESENT for the kind that is published now, or PUBLISHED for what was, or would have been, published then.
+        model: a kind of model, PRESENT for the combination, or PUBLISHED for what was, or would have been, published then.
 
     Each: recipe_id, model, rule (its fields), days (forecasts), missing (days of the span without one), official (of the days), alerts,
     rates (as an alert states them), skill, barred (why it would be silent now, or None), suppressed (days and why), text for people.
@@ -57,11 +57,11 @@ def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
     found = []
     for recipe, rule in rules:
         with job.store.transaction() as connection:
-            office, _ = champion.standing(connection, recipe, now)
-            kind = {PRESENT: office.kind, PUBLISHED: None}.get(model, model)
+            standing = publishing.standing(connection, recipe, now, next_local_day(now, recipe.zone))
+            kind = {PRESENT: publishing.KIND, PUBLISHED: None}.get(model, model)
             rows = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind)
-            skill = skill_of(connection, recipe, office.kind, office.model_id or "", now)
-        silent = _USUAL_RATE if office.kind == champion.CLIMATOLOGY else barred(rule, skill)
+            skill = skill_of(connection, recipe, publishing.KIND, "", now)
+        silent = barred(rule, skill) if standing.weights else _USUAL_RATE
         found.append(_rehearsed(recipe, rule, rows, years) | {"model": kind or PUBLISHED, "skill": _skill(skill), "barred": silent})
         found[-1]["text"] = "\n".join(_lines(recipe, rule, found[-1], years, now))
     return found

@@ -18,7 +18,7 @@ from typing import Any
 
 from forecaster.errors import ModelError, NotScoreable, RecipeChanged
 from forecaster.models import registry
-from forecaster.pipeline.backfill_days import Speaker, days_of, forecast_days, load_speakers, speaker_of
+from forecaster.pipeline.backfill_days import days_of, forecast_days, load_members, with_generic
 from forecaster.pipeline.backfill_plan import (
     CURRENT_MODEL,
     BackfillOptions,
@@ -31,6 +31,7 @@ from forecaster.pipeline.backfill_plan import (
 )
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.known_days import known_through
+from forecaster.pipeline.members import Member, has_learnt, member_of
 from forecaster.pipeline.predict import identified
 from forecaster.pipeline.walk_forward import FreshFit, fit_block, fit_row, fits_stored
 from forecaster.recipe import Recipe
@@ -133,8 +134,9 @@ def forecast_chunk(
     known = known_through(source, chunk.known_until)
     days = days_of(recipe, chunk.days)
     if options.mode == CURRENT_MODEL:
-        speakers, silent = load_speakers(settings.models, recipe, chunk.served)
-        rows = forecast_days(recipe, known, days, speakers, chunk.published_kind, chunk.problem, silent, allow_in_sample=True)
+        assert chunk.standing is not None, "the plan of current-model names the weights"
+        members, silent = load_members(settings.models, recipe, chunk.served, chunk.days[0])
+        rows = forecast_days(recipe, known, days, members, chunk.standing, silent, allow_in_sample=True)
         return ChunkRows(chunk, rows, silent)
     with source.transaction() as connection:
         before, block = fits_stored(connection, chunk, options)
@@ -142,8 +144,8 @@ def forecast_chunk(
     if block is None:
         fresh = fit_block(source, recipe, chunk, before, options, tell)
         block = fresh.block
-    speakers, silent = _speakers_of(settings, recipe, block, fresh)
-    rows = forecast_days(recipe, known, days, speakers, block.kind, None, silent, allow_in_sample=False)
+    members, silent = _members_of(settings, recipe, block, fresh)
+    rows = forecast_days(recipe, known, days, members, block.standing, silent, allow_in_sample=False)
     return ChunkRows(chunk, rows, silent, fresh)
 
 
@@ -218,15 +220,22 @@ def note(result: BackfillResult, done: ChunkRows, rows: int) -> None:
         result.silent.setdefault(done.chunk.recipe_id, {}).update(done.silent)
 
 
-def _speakers_of(settings: Settings, recipe: Recipe, block: BlockFit, fresh: FreshFit | None) -> tuple[list[Speaker], dict[str, str]]:
-    """The models of a block: those just fitted from what was packed, the others from the models folder."""
+def _members_of(settings: Settings, recipe: Recipe, block: BlockFit, fresh: FreshFit | None) -> tuple[list[Member], dict[str, str]]:
+    """The members of a block: those just fitted from what was packed, the others from the models folder or without a fit."""
     packed = fresh.packed if fresh is not None else {}
-    speakers, silent = load_speakers(settings.models, recipe, [model for kind, model in block.models.items() if kind not in packed])
+    old = [model for kind, model in block.models.items() if kind not in packed]
+    members, silent = load_members(settings.models, recipe, old, block.first_day)
+    members = [member for member in members if member.kind not in packed]
     for kind, one in packed.items():
         with tempfile.TemporaryDirectory(prefix="quakecast-block-") as folder:
-            placed = registry.place_model(Path(folder), one.files)
-            speakers.append(speaker_of(one.row["model_id"], kind, registry.load_model(placed, recipe).model, recipe))
-    return speakers, silent | (fresh.failed if fresh is not None else {})
+            model = registry.load_model(registry.place_model(Path(folder), one.files), recipe).model
+        if has_learnt(model):
+            members.append(member_of(one.row["model_id"], model, recipe))
+        else:
+            silent[kind] = f"{one.row['model_id']} has not learnt anything: its best state is its start"
+    failed = fresh.failed if fresh is not None else {}
+    silent |= failed
+    return with_generic(members, recipe, block.first_day, silent), silent
 
 
 def _check_recipe(recipe: Recipe, chunk: Chunk) -> None:

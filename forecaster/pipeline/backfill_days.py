@@ -1,5 +1,6 @@
 """Forecasts of many past days of one recipe at once: the same rows that the daily run would have made of each."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,11 +14,13 @@ from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import registry
 from forecaster.models.base import FittedModel
+from forecaster.models.combination import KIND, combine
+from forecaster.pipeline import publishing
 from forecaster.pipeline.backfill_plan import ServedModel
-from forecaster.pipeline.champion import CLIMATOLOGY
-from forecaster.pipeline.history import first_admissible_day
 from forecaster.pipeline.known_days import KnownThrough, references_as_known
-from forecaster.pipeline.predict import counts, data_age, no_probability, reference_row
+from forecaster.pipeline.members import Member, asked, generic_member, has_learnt, member_of
+from forecaster.pipeline.predict import data_age
+from forecaster.pipeline.publishing import Standing
 from forecaster.recipe import Recipe
 from forecaster.timewindow import from_us
 
@@ -25,23 +28,11 @@ MODELS_KEPT = 64
 
 
 @dataclass(frozen=True)
-class Speaker:
-    """A loaded model of a chunk, and the first day that it has not seen."""
-
-    model_id: str
-    kind: str
-    model: FittedModel
-    unseen_from: date
-
-
-@dataclass(frozen=True)
 class Said:
-    """What one model says of the days; arrays and lists (n,). Where `spoke` is false there is no row of it."""
+    """What one model says of the days; (n,), NaN where there is no row of it. in_sample: whether it has seen the day."""
 
-    speaker: Speaker
+    member: Member
     probability: np.ndarray
-    details: list[str | None]
-    spoke: np.ndarray
     in_sample: np.ndarray
 
 
@@ -51,13 +42,15 @@ def days_of(recipe: Recipe, days: Sequence[date]) -> TargetDays:
     return whole.take(np.isin(whole.local_days, np.array(days, dtype="datetime64[D]")))
 
 
-def load_speakers(models: Path, recipe: Recipe, served: Sequence[ServedModel]) -> tuple[list[Speaker], dict[str, str]]:
-    """(models ready to forecast, {kind: why it is silent}).
+def load_members(models: Path, recipe: Recipe, served: Sequence[ServedModel], first: date) -> tuple[list[Member], dict[str, str]]:
+    """(the members of a chunk whose first day is `first`, {kind: why one is silent}): its fitted models, and for kinds of the recipe
+    without one what needs no fit.
 
     Raises:
         CorruptModel: a directory is not on this machine; a model that is there and cannot be loaded is silent instead.
     """
-    speakers, silent = [], {}
+    members: list[Member] = []
+    silent: dict[str, str] = {}
     for one in served:
         directory = models / one.directory
         if not directory.is_dir():
@@ -69,14 +62,24 @@ def load_speakers(models: Path, recipe: Recipe, served: Sequence[ServedModel]) -
             model = _loaded(directory, recipe.model_dump_json())
         except ModelError as error:
             silent[one.kind] = str(error)
+            continue
+        if has_learnt(model):
+            members.append(member_of(one.model_id, model, recipe))
         else:
-            speakers.append(speaker_of(one.model_id, one.kind, model, recipe))
-    return speakers, silent
+            silent[one.kind] = f"{one.model_id} has not learnt anything: its best state is its start"
+    return with_generic(members, recipe, first, silent), silent
 
 
-def speaker_of(model_id: str, kind: str, model: FittedModel, recipe: Recipe) -> Speaker:
-    """The model with the first day that it may forecast, as `history.check_admissible` has it."""
-    return Speaker(model_id, kind, model, first_admissible_day(model, recipe))
+def with_generic(members: Sequence[Member], recipe: Recipe, first: date, silent: dict[str, str]) -> list[Member]:
+    """The members, and for kinds of the recipe without one what may forecast from the day `first` on without a fit, in the recipe's order.
+    Where one stands in, its kind is silent no more."""
+    found = {member.kind: member for member in members}
+    for kind in recipe.models:
+        if kind not in found and (generic := generic_member(recipe, kind, first)) is not None:
+            found[kind] = generic
+            silent.pop(kind, None)
+    order = [*recipe.models, *(kind for kind in found if kind not in recipe.models)]
+    return [found[kind] for kind in order if kind in found]
 
 
 @lru_cache(maxsize=MODELS_KEPT)
@@ -89,34 +92,33 @@ def forecast_days(
     recipe: Recipe,
     known: KnownThrough,
     days: TargetDays,
-    speakers: Sequence[Speaker],
-    published_kind: str,
-    problem: str | None,
+    members: Sequence[Member],
+    standing: Standing,
     silent: dict[str, str],
     *,
     allow_in_sample: bool,
 ) -> list[dict[str, Any]]:
-    """Rows of the table `forecast` for each day and model, the climatology first, but for what the writer adds (`STAMPED_LATER`).
+    """Rows of the table `forecast` for each day: the climatology, each model, and the published combination, but for what the writer adds.
 
-    published_kind: whose row is published, where it has one; else the climatology's is, flagged. problem: why that is not the champion.
-    silent: by kind, why a model says nothing; what is found here is added. allow_in_sample: models speak of days they have seen, marked.
+    standing: the weights that count over these days. silent: by kind, why a model says nothing; what is found here is added.
+    allow_in_sample: models speak of days they have seen, marked.
 
     Raises:
         NotScoreable: no usual rate on one of the days.
     """
     reference = references_as_known(recipe, known, days.cut_us)
-    said = [_said(recipe, known, days, reference, speaker, silent, allow_in_sample=allow_in_sample) for speaker in speakers]
+    said = [_said(recipe, known, days, reference, member, silent, allow_in_sample=allow_in_sample) for member in members]
+    values = {one.member.kind: one.probability for one in said}
+    published = combine(values, standing.weights, reference)
+    spoken = [[one for one in said if np.isfinite(one.probability[j])] for j in range(len(days))]
+    numbers = _numbers(known, days, reference, published, said)
     rows: list[dict[str, Any]] = []
     for j in range(len(days)):
         as_of = from_us(int(days.cut_us[j]))
         age, stale = data_age(as_of, known.read_until(as_of))
-        reasons = [reason for reason in (problem, stale) if reason]
-        spoken = [one for one in said if one.spoke[j]]
-        published = published_kind
-        if published not in {CLIMATOLOGY, *(one.speaker.kind for one in spoken)}:
-            why = silent.get(published, "no reason is known")
-            reasons.append(f"the model could not be loaded ({why}); the usual rate is published instead")
-            published = CLIMATOLOGY
+        there = {one.member.kind for one in spoken[j]}
+        lacking = [f"without {kind}: {silent[kind]}" for kind in standing.weights if kind not in there and kind in silent]
+        reasons = [reason for reason in (stale, *lacking) if reason]
         issue = {
             "recipe_id": recipe.id,
             "target_start": from_us(int(days.target_starts_us[j])),
@@ -129,17 +131,37 @@ def forecast_days(
             "target_hash": recipe.target_hash,
             "data_age_hours": age,
         }
-        made = [reference_row(recipe, float(reference[j])) | _flags(reasons, None)]
-        made += [_row(one, j, reasons) for one in spoken]
-        rows += [{**issue, **row, "published": row["model_kind"] == published} for row in made]
+        made = [publishing.rate_row(recipe, float(reference[j])) | _flags(reasons, None)]
+        made += [_row(one, j, numbers[j].get(one.member.kind, {}), reasons) for one in spoken[j]]
+        made.append(_combined(recipe, spoken[j], j, float(published[j]), standing, numbers[j].get(KIND, {}), reasons))
+        rows += [{**issue, **row, "published": row["model_kind"] == KIND} for row in made]
     return rows
 
 
-def _row(said: Said, j: int, reasons: list[str]) -> dict[str, Any]:
-    one = said.speaker
-    row = {"model_id": one.model_id, "model_kind": one.kind, "probability": float(said.probability[j]), "details": said.details[j]}
-    seen = f"in-sample: {one.model_id} has seen this day, it speaks for itself from {one.unseen_from} on; never scored"
-    return row | _flags(reasons, seen if said.in_sample[j] else None)
+def _row(said: Said, j: int, numbers: dict[str, Any], reasons: list[str]) -> dict[str, Any]:
+    one = said.member
+    row = {"model_id": one.model_id, "model_kind": one.kind, "probability": float(said.probability[j])}
+    return row | {"details": json.dumps(numbers) if numbers else None} | _flags(reasons, _seen([said], j))
+
+
+def _combined(
+    recipe: Recipe, spoken: Sequence[Said], j: int, probability: float, standing: Standing, numbers: dict[str, Any], reasons: list[str]
+) -> dict[str, Any]:
+    members = [one.member for one in spoken]
+    row = {
+        "model_id": publishing.model_id_of(recipe, members, standing),
+        "model_kind": KIND,
+        "probability": probability,
+        "details": json.dumps(publishing.details_of(members, standing, {member.kind for member in members}) | numbers),
+    }
+    return row | _flags(reasons, _seen([one for one in spoken if one.member.kind in standing.weights], j))
+
+
+def _seen(said: Sequence[Said], j: int) -> str | None:
+    """Why a row is in-sample; None where none of its models has seen the day."""
+    told = [one.member for one in said if one.in_sample[j]]
+    who = ", ".join(f"{member.model_id} has seen this day, it forecasts from {member.unseen_from} on" for member in told)
+    return f"in-sample: {who}; never scored" if told else None
 
 
 def _flags(reasons: list[str], seen: str | None) -> dict[str, Any]:
@@ -147,38 +169,41 @@ def _flags(reasons: list[str], seen: str | None) -> dict[str, Any]:
     return {"degraded": bool(told), "degraded_reason": "; ".join(told) or None, "in_sample": seen is not None}
 
 
+def _numbers(
+    known: KnownThrough, days: TargetDays, reference: np.ndarray, published: np.ndarray, said: Sequence[Said]
+) -> list[dict[str, dict[str, Any]]]:
+    """For each day, by kind the expected numbers (`publishing.counts_of`), {} where the model that counts says nothing."""
+    found: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(days))]
+    counting = next((one for one in said if hasattr(one.member.model, "simulated")), None)
+    if counting is not None:
+        good = np.isfinite(counting.probability)
+        told = publishing.counts_of([counting.member], known.inputs, days.take(good), reference[good], published[good])
+        for place, numbers in zip(np.flatnonzero(good).tolist(), told, strict=True):
+            found[place] = numbers
+    return found
+
+
 def _said(
     recipe: Recipe,
     known: KnownThrough,
     days: TargetDays,
     reference: np.ndarray,
-    speaker: Speaker,
+    member: Member,
     silent: dict[str, str],
     *,
     allow_in_sample: bool,
 ) -> Said:
     probability = np.full(len(days), np.nan)
-    details: list[str | None] = [None] * len(days)
-    in_sample = days.local_days < np.datetime64(speaker.unseen_from)
-    asked = np.ones(len(days), dtype=bool) if allow_in_sample else ~in_sample
-    if not asked.all():
-        silent[speaker.kind] = f"{speaker.model_id} has seen some of these days and may forecast from {speaker.unseen_from} on"
-    spoke = np.zeros(len(days), dtype=bool)
+    in_sample = days.local_days < np.datetime64(member.unseen_from)
+    wanted = np.ones(len(days), dtype=bool) if allow_in_sample else ~in_sample
+    if not wanted.all():
+        silent[member.kind] = f"{member.model_id} has seen some of these days and may forecast from {member.unseen_from} on"
     lengths_us = days.target_ends_us - days.target_starts_us
     try:
-        for length_us in np.unique(lengths_us[asked]):  # apart where clocks change: some models take one length for all that they are given
-            part = asked & (lengths_us == length_us)
-            probability[part] = speaker.model.probability(known.inputs, days.take(part), reference[part])
-            good = part & (probability > 0) & (probability < 1)
-            for place, text in zip(
-                np.flatnonzero(good).tolist(), counts(speaker.model, known.inputs, days.take(good), reference[good]), strict=True
-            ):
-                details[place] = text
-            spoke |= good
+        for length_us in np.unique(lengths_us[wanted]):  # apart where clocks change: some models take one length for all
+            part = wanted & (lengths_us == length_us)
+            probability[part] = asked(member, known.inputs, days.take(part), reference[part])
     except ModelError as error:
-        silent[speaker.kind] = str(error)
-        spoke[:] = False
-    else:
-        for wrong in np.flatnonzero(asked & ~spoke)[:1]:
-            silent[speaker.kind] = no_probability(speaker.model_id, float(probability[wrong]), days.local_days[wrong])
-    return Said(speaker, probability, details, spoke, in_sample)
+        silent[member.kind] = str(error)
+        probability[:] = np.nan
+    return Said(member, probability, in_sample)

@@ -8,13 +8,14 @@ from typing import Literal, get_args
 
 from forecaster.clock import Clock
 from forecaster.errors import BadDate, BadInput, NotScoreable
-from forecaster.pipeline import champion
+from forecaster.pipeline import publishing
 from forecaster.pipeline.backfill_cost import estimated_minutes
 from forecaster.pipeline.known_days import first_day_with_reference
 from forecaster.pipeline.predict import STALE_AFTER
+from forecaster.pipeline.publishing import Standing
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
-from forecaster.store import catalogue, champions, hindcasts
+from forecaster.store import catalogue, fits as stored_fits, hindcasts
 from forecaster.store.database import Connection, Store
 from forecaster.timewindow import FIRST_DAY, days_between, issue_time
 
@@ -54,13 +55,11 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class BlockFit:
-    """What the fits of a walk-forward block gave: whom they publish (model_id None: the climatology), and the models by kind."""
+    """What the fits of a walk-forward block gave: the weights of its combination and where they come from, and the models by kind."""
 
     first_day: date
     as_of: datetime
-    kind: str
-    model_id: str | None
-    reason: str
+    standing: Standing
     models: dict[str, ServedModel]
 
 
@@ -70,7 +69,7 @@ class Chunk:
 
     block_first_day: blocks lie on a grid that depends on their length alone, so that any range of days meets the same ones.
     known_until: the last issue of the whole plan; one reading of the catalogue up to then serves all chunks.
-    served, published_kind, problem: current-model: the models of today, whose forecast is published, why that is not the champion.
+    served, standing: current-model: the models of today, and the weights that count at the first of these days.
     """
 
     recipe_id: str
@@ -79,8 +78,7 @@ class Chunk:
     days: tuple[date, ...]
     known_until: datetime
     served: tuple[ServedModel, ...] = ()
-    published_kind: str = champion.CLIMATOLOGY
-    problem: str | None = None
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], 
 
     Raises:
         BadDate: the range is reversed, has not ended everywhere, or lies before the data. BadInput: an unknown mode, a bad number, a
-            catalogue that has not been read to the end of the range, no recipe with a model for current-model.
+            catalogue that has not been read to the end of the range, no recipe.
     """
     _check(recipes, options, clock.now())
     with source.transaction() as connection:
@@ -154,8 +152,6 @@ def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], 
             + "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:3])
         )
     steps = [blocks[day] for day in sorted(blocks)]
-    if options.mode == CURRENT_MODEL and steps and not any(chunk.served for step in steps for chunk in step):
-        raise BadInput("current-model: none of these recipes has a model; train them first (`quakecast train`), or use --mode walk-forward")
     minutes = estimated_minutes(recipes, steps, fits_of, measured, options.max_minutes)
     fits = sum(len(days) for days in fits_of.values())
     text = _text(recipes, options, missing, there, fits, minutes, left_out, steps)
@@ -197,22 +193,25 @@ def _chunks(
     grouped: dict[date, list[date]] = defaultdict(list)
     for day in days:
         grouped[block_of(day, length)].append(day)
-    chosen = _models_of_today(connection, recipe, now) if options.mode == CURRENT_MODEL and days else {}
-    return [Chunk(recipe.id, recipe.recipe_hash, first, tuple(group), known_until, **chosen) for first, group in grouped.items()]
+    served = _models_of_today(connection, recipe, now) if options.mode == CURRENT_MODEL and days else ()
+    return [
+        Chunk(recipe.id, recipe.recipe_hash, first, tuple(group), known_until, served, _standing(connection, recipe, first, options))
+        for first, group in grouped.items()
+    ]
 
 
-def _models_of_today(connection: Connection, recipe: Recipe, now: datetime) -> dict:
-    """served, published_kind and problem of a current-model chunk: the newest of each kind of the recipe, and the champion."""
-    published, expired = champion.standing(connection, recipe, now)
-    newest = champions.newest_models(connection, recipe.id, recipe.recipe_hash, now)
+def _models_of_today(connection: Connection, recipe: Recipe, now: datetime) -> tuple[ServedModel, ...]:
+    """The newest fit of each kind of the recipe."""
+    newest = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, now)
     rows = {str(kind): newest[kind] for kind in recipe.models if kind in newest}
-    problem = None if expired is None else f"{expired}; the usual rate is published instead"
-    if published.model_id is not None:
-        row = champions.model_named(connection, published.model_id)
-        assert row is not None, "a standing champion is in the table of models"
-        rows[published.kind] = row
-    served = tuple(ServedModel(row["model_id"], kind, row["directory"], row["data_as_of"].to_pydatetime()) for kind, row in rows.items())
-    return {"served": served, "published_kind": published.kind, "problem": problem}
+    return tuple(ServedModel(row["model_id"], kind, row["directory"], row["data_as_of"].to_pydatetime()) for kind, row in rows.items())
+
+
+def _standing(connection: Connection, recipe: Recipe, first: date, options: BackfillOptions) -> Standing | None:
+    """The weights that count at the first issue of the block; a walk-forward block learns its own."""
+    if options.mode == WALK_FORWARD:
+        return None
+    return publishing.standing(connection, recipe, issue_time(first, recipe.zone, recipe.issue_local_time), first)
 
 
 def _text(
@@ -236,7 +235,7 @@ def _text(
         bare = sorted({chunk.recipe_id for step in steps for chunk in step if not chunk.served})
         lines.append("days that a model has seen are marked in-sample and never scored")
         if bare:
-            lines.append(f"without a model, the usual rate alone: {', '.join(bare)}")
+            lines.append(f"without a fit of their own, by the generic models: {', '.join(bare)}")
     lines += [f"{name}: {reason}" for name, reason in left_out.items()]
     return "\n".join(lines)
 

@@ -9,7 +9,7 @@ import numpy as np
 from forecaster.features.events import Events
 from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import FittedModel
+from forecaster.models.base import Forecaster
 from forecaster.pipeline.known import Known
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, from_us
@@ -27,7 +27,7 @@ SAME = 1e-6
 
 
 def drivers_of(
-    model: FittedModel, recipe: Recipe, known: Known, days: TargetDays, reference: np.ndarray, probability: float
+    model: Forecaster, recipe: Recipe, known: Known, days: TargetDays, reference: np.ndarray, probability: float
 ) -> dict[str, Any]:
     """What of the last two years' earthquakes the model's `probability` of the one day in `days` rests on; JSON-able.
 

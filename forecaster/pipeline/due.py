@@ -9,11 +9,11 @@ import pandas as pd
 from forecaster.clock import Clock
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.labels import target_events
-from forecaster.pipeline import champion
+from forecaster.models.combination import KIND
 from forecaster.pipeline.gain import BOOTSTRAP_SEED
 from forecaster.pipeline.known import MATURITY
 from forecaster.recipe import Recipe
-from forecaster.store import catalogue, champions
+from forecaster.store import catalogue, fits as stored_fits
 from forecaster.store.database import Connection, Store
 from forecaster.timewindow import DAY_US, local_day, to_us
 from forecaster.verification.intervals import draw_blocks, ratio_bounds
@@ -76,9 +76,9 @@ def settled_target_days(events: Events, recipe: Recipe, as_of: datetime) -> int:
 
 
 def _newest(connection: Connection, recipe: Recipe, until: datetime) -> _Newest:
-    rows = champions.newest_models(connection, recipe.id, recipe.recipe_hash, until).values()
+    rows = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, until).values()
     if not rows:
-        others = [row for row in champions.models_of(connection, [recipe.id]) if row["recipe_hash"] != recipe.recipe_hash]
+        others = [row for row in stored_fits.models_of(connection, [recipe.id]) if row["recipe_hash"] != recipe.recipe_hash]
         return _Newest(None, None, max(others, key=lambda row: row["data_as_of"])["recipe_hash"] if others else None)
     last = max(rows, key=lambda row: row["data_as_of"])
     return _Newest(last["data_as_of"].to_pydatetime(), last["details"].get("known_target_days"), None)
@@ -105,11 +105,8 @@ def _reasons(connection: Connection, recipe: Recipe, newest: _Newest, events: Ev
 
 
 def drift(connection: Connection, recipe: Recipe, until: datetime) -> str | None:
-    """How the official forecasts of the champion's kind miss what came, where the 95 % interval of came / expected excludes 1."""
-    kind = champion.champion_at(connection, recipe, until).kind
-    if kind == champion.CLIMATOLOGY:
-        return None
-    rows = champions.scored_of_kind(connection, recipe.id, recipe.target_hash, kind, until - DRIFT_SPAN, until)
+    """How the official combinations miss what came, where the 95 % interval of came / expected excludes 1."""
+    rows = stored_fits.scored_of_kind(connection, recipe.id, recipe.target_hash, KIND, until - DRIFT_SPAN, until)
     said, came = rows["probability"].to_numpy(float), rows["happened"].to_numpy(float)
     if max(said.sum(), came.sum()) < FEWEST_DRIFT_DAYS:
         return None
@@ -118,6 +115,6 @@ def drift(connection: Connection, recipe: Recipe, until: datetime) -> str | None
     if ratio.low <= 1 <= ratio.high:
         return None
     return (
-        f"its {kind} expected {said.sum():.1f} target days of the last {DRIFT_SPAN.days} days and {came.sum():.0f} came: "
+        f"its forecasts expected {said.sum():.1f} target days of the last {DRIFT_SPAN.days} days and {came.sum():.0f} came: "
         f"{ratio.estimate:.2f} times as many (95 % {ratio.low:.2f} to {ratio.high:.2f})"
     )

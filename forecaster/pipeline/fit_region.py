@@ -1,7 +1,7 @@
 """One region's training in two halves: a fit, which only reads and may run anywhere, and what the one writer makes of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,21 +9,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from forecaster.errors import BadInput, ModelError, NotScoreable, NotTrainable, RecipeChanged
 from forecaster.models import registry
 from forecaster.models.base import FittedModel, History
 from forecaster.models.kinds import kind_named
-from forecaster.pipeline import champion
 from forecaster.pipeline.due import settled_target_days
 from forecaster.pipeline.history import check_admissible, history_of, split_for_validation
 from forecaster.pipeline.judge import judge
 from forecaster.pipeline.known import Known, load_known
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version
-from forecaster.store import champions
-from forecaster.store.database import Connection, Store
+from forecaster.store import fits as stored_fits
+from forecaster.store.database import Store
 
 FEWEST_MINUTES = 0.1
 NEURAL = "convlstm"
@@ -57,15 +54,12 @@ class PackedModel:
 class RegionFit:
     """What the fits of one recipe gave, nothing of it stored yet; plain values, which can be sent to another process.
 
-    incumbent, decision: the champion that the kinds were compared with, and what the rule makes of it.
     models: by kind, those that serve. failed: by kind, why one is missing. evaluated: by kind, how its evaluation fit did.
     """
 
     recipe_id: str
     recipe_hash: str
     as_of: datetime
-    incumbent: champion.Champion
-    decision: champion.Decision
     models: dict[str, PackedModel]
     failed: dict[str, str]
     evaluated: dict[str, dict]
@@ -75,7 +69,6 @@ class RegionFit:
 class _Fits:
     """What the fits of one recipe gave, by kind."""
 
-    said: dict[str, np.ndarray] = field(default_factory=dict)
     details: dict[str, dict] = field(default_factory=dict)
     served: dict[str, FittedModel] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -89,16 +82,14 @@ def fit_region(
     minutes: float | None,
     tell: Teller = lambda what: None,
     *,
-    incumbent: champion.Champion | None = None,
     known: Known | None = None,
 ) -> RegionFit:
-    """Fit every kind of the recipe on what was known at `as_of`, judge each, compare them; nothing is written but temporary files.
+    """Fit every kind of the recipe on what was known at `as_of`, and judge each; nothing is written but temporary files.
 
     Args:
         source: where to read from; it need not be the store that is written.
         minutes: for all fits together; None for no limit.
         tell: called with a line when a fit begins.
-        incumbent: the champion to compare with. Where it is given, nothing that a store holds of champions and track records plays a part.
         known: the catalogue as known at `as_of`, where the caller has it already.
 
     Raises:
@@ -109,24 +100,17 @@ def fit_region(
     history = history_of(recipe, known)
     fitting, validation = split_for_validation(history)
     fits = _fit_all(fitting, validation, history, options, minutes, tell)
-    if recipe.models and not (fits.said or fits.served):
+    if recipe.models and not (fits.details or fits.served):
         raise NotTrainable("; ".join(f"{kind}: {reason}" for kind, reason in fits.failed.items()))
-    aside: set[str] = set()
-    if incumbent is None:
-        with source.transaction() as connection:
-            incumbent = champion.champion_at(connection, recipe, as_of)
-            aside = champion.barred(connection, recipe, set(fits.served))
-            aside |= {kind for kind in fits.served if champion.fails(champion.record(connection, recipe, kind, as_of))}
-    decision = _compare(recipe, incumbent, validation, fits, aside)
-    packed = {kind: _packed(recipe, known, model, fits, decision) for kind, model in fits.served.items()}
-    return RegionFit(recipe.id, recipe.recipe_hash, as_of, incumbent, decision, packed, fits.failed, fits.details)
+    packed = {kind: _packed(recipe, known, model, fits) for kind, model in fits.served.items()}
+    return RegionFit(recipe.id, recipe.recipe_hash, as_of, packed, fits.failed, fits.details)
 
 
 def store_region(store: Store, settings: Settings, recipe: Recipe, fit: RegionFit) -> dict[str, Any]:
-    """Put the models of a fit in their places and the decision in force; returns {champion, decision, models: rows by kind}.
+    """Put the models of a fit in their places; returns {judged: how they did, in words, models: rows by kind}.
 
     Directories come first, then the rows in one transaction: killed between, at most a directory is left that no row names. The same fit
-    again changes nothing. Where the champion has changed since the fit compared with it, the kind that is champion now stays.
+    again changes nothing. From then on they are members of what the recipe publishes.
 
     Raises:
         RecipeChanged: the fit is of another recipe than this one is now; nothing is stored.
@@ -142,56 +126,29 @@ def store_region(store: Store, settings: Settings, recipe: Recipe, fit: RegionFi
         registry.place_model(settings.models, packed.files)
     with store.transaction() as connection:
         for row in rows.values():
-            champions.add_model(connection, row)
-        reason = _appoint(connection, recipe, fit, rows)
-        published = champion.champion_at(connection, recipe, fit.as_of)
-    return {"champion": published.kind, "decision": reason, "models": rows}
+            stored_fits.add_model(connection, row)
+    return {"judged": judged_words(fit.evaluated), "models": rows}
 
 
-def _compare(recipe: Recipe, incumbent: champion.Champion, validation: History, fits: _Fits, aside: set[str]) -> champion.Decision:
-    """What the rule says of the judged kinds; those `aside` neither stay nor come into office."""
-    kind = incumbent.kind if incumbent.kind in set(recipe.models) - aside else champion.CLIMATOLOGY
-    usable = np.isfinite(validation.reference)
-    return champion.compare(
-        recipe,
-        kind,
-        validation.days.local_days[usable],
-        validation.happened[usable],
-        validation.reference[usable],
-        {name: said[usable] for name, said in fits.said.items()},
-        set(fits.served) - aside,
-    )
+def judged_words(evaluated: Mapping[str, Mapping[str, Any]]) -> str:
+    """How each kind did on its validation days, in one line."""
+    return "; ".join(f"{kind}: {_judged(details)}" for kind, details in evaluated.items()) or "nothing could be judged"
 
 
-def _appoint(connection: Connection, recipe: Recipe, fit: RegionFit, rows: dict[str, dict]) -> str:
-    """Put the decision in force: a new kind, a fresh fit of the old one, or the climatology where the champion has expired; says why."""
-    decided, reason, numbers = fit.decision.kind, fit.decision.reason, fit.decision.numbers
-    present = champion.champion_at(connection, recipe, fit.as_of)
-    if decided in rows and present.model_id == rows[decided]["model_id"]:
-        return reason
-    if present != fit.incumbent or champion.barred(connection, recipe, {decided}):
-        decided, numbers = present.kind, {}
-        reason = f"{decided} stays published: the others were compared with {fit.incumbent.kind}, and that was changed meanwhile"
-    if decided in rows:
-        chosen = champion.Champion(decided, rows[decided]["model_id"])
-    elif decided == champion.CLIMATOLOGY:
-        chosen = champion.Champion(champion.CLIMATOLOGY, None)
-    else:
-        chosen, expired = champion.standing(connection, recipe, fit.as_of)
-        if expired is not None:
-            champion.appoint(connection, recipe, chosen, fit.as_of, "rule", expired, {})
-        return reason
-    fresh = f"fresh fit of the champion's kind; {reason}" if decided == present.kind and chosen != present else reason
-    champion.appoint(connection, recipe, chosen, fit.as_of, "rule", fresh, numbers)
-    return reason
+def _judged(details: Mapping[str, Any]) -> str:
+    found = details.get("evaluation") or {}
+    if found.get("information_gain") is None or found.get("low") is None:
+        return "not judged"
+    bounds = f"95 % {found['low']:+.3f} to {found['high']:+.3f}"
+    parts = f"level {found['level_gain']:+.3f}, discrimination {found['discrimination']:+.3f}"
+    return f"{found['information_gain']:+.3f} nats per target day over the usual rate ({bounds}; {parts})"
 
 
-def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits, decision: champion.Decision) -> PackedModel:
+def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits) -> PackedModel:
     """A served fit, with its row of the table `model`."""
     as_of = known.as_of
     details = {
         **fits.details.get(fitted.kind, {}),
-        "compared": decision.numbers.get("gains", {}).get(fitted.kind),
         "known_target_days": settled_target_days(known.events, recipe, as_of),
     }
     record, files = registry.pack_model(recipe, fitted, data_as_of=as_of, seed=recipe.seed, code_version=code_version(), scores=details)
@@ -202,7 +159,7 @@ def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits, deci
         "recipe_hash": recipe.recipe_hash,
         "directory": f"{recipe.id}/{record['model_id']}",
         "data_as_of": as_of,
-        "decision": decision.said.get(fitted.kind) or fits.failed.get(fitted.kind, "the champion's kind"),
+        "decision": fits.failed.get(fitted.kind) or _judged(details),
         "details": record["scores"],
         "created_at": as_of,
         "code_version": code_version(),
@@ -227,7 +184,7 @@ def _fit_all(fitting: History, validation: History, history: History, options: T
         try:
             judged = _fit(kind, "evaluation", fitting, _share(deadline, turns_left), options, tell, options.max_epochs)
             check_admissible(judged, recipe, validation.days.local_days[0])
-            fits.said[kind], fits.details[kind] = judge(judged, history.inputs, validation, fitting.days.first_day)
+            fits.details[kind] = judge(judged, history.inputs, validation, fitting.days.first_day)
         except (ModelError, NotScoreable, BadInput) as error:
             fits.failed[kind] = f"not judged: {error}"
         if options.evaluate_only:

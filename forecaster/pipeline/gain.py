@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
+from forecaster.models.base import logit, sigmoid
 from forecaster.recipe import Recipe
 from forecaster.timewindow import local_day
 from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
@@ -24,6 +26,14 @@ def gain_at(recipe: Recipe, target_starts: Iterable[datetime], happened: np.ndar
     """The same for days told by their target starts (aware UTC)."""
     days = np.array([local_day(start, recipe.zone) for start in target_starts], dtype="datetime64[D]")
     return gain_over(recipe, days, happened, said, reference)
+
+
+def levelled(reference: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """float64 (n,): the reference with its logit shifted so that it expects as many target days as `said`: the level of `said` without its
+    discrimination."""
+    offset, wanted = logit(reference), float(np.mean(said))
+    shift = brentq(lambda value: float(sigmoid(offset + value).mean()) - wanted, -30.0, 30.0)
+    return sigmoid(offset + shift)
 
 
 def gain_numbers(gain: Interval) -> dict[str, Any]:

@@ -7,13 +7,16 @@ import numpy as np
 
 from forecaster.errors import NotTrainable
 from forecaster.features.events import Events
-from forecaster.models.base import FittedModel, History
-from forecaster.pipeline.gain import gain_numbers, gain_over
+from forecaster.models.base import FittedModel, History, bounded
+from forecaster.pipeline.gain import gain_numbers, gain_over, levelled
 from forecaster.verification import scores
 
 
-def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: date) -> tuple[np.ndarray, dict[str, Any]]:
-    """(probabilities (n,) of all validation days, {evaluation, summary}), judged on the days that have a reference.
+def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: date) -> dict[str, Any]:
+    """{evaluation, summary} of the validation days that have a reference.
+
+    The gain over the usual rate is told apart: `level_gain` is what expecting as many target days alone would have brought, and
+    `discrimination` (with its 95 % interval) what telling days apart adds.
 
     fitted_from: the first day that the model was fitted on.
 
@@ -21,7 +24,7 @@ def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: 
         NotTrainable: the model gives something else than a probability on one of those days.
     """
     usable = np.isfinite(validation.reference)
-    said = model.probability(inputs, validation.days, validation.reference)
+    said = bounded(model.probability(inputs, validation.days, validation.reference))
     wrong = usable & ~((said > 0) & (said < 1))
     if wrong.any():
         day, value = validation.days.local_days[wrong][0], said[wrong][0]
@@ -30,8 +33,14 @@ def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: 
     happened, reference, days = judged.happened, judged.reference, judged.days.local_days
     kept = said[usable]
     gain = gain_over(validation.recipe, days, happened, kept, reference)
+    level = levelled(reference, kept)
+    discrimination = gain_over(validation.recipe, days, happened, kept, level)
     evaluation = {
         **gain_numbers(gain),
+        "level_gain": _finite(gain_over(validation.recipe, days, happened, level, reference).estimate),
+        "discrimination": _finite(discrimination.estimate),
+        "discrimination_low": _finite(discrimination.low),
+        "discrimination_high": _finite(discrimination.high),
         "auc": _finite(scores.roc_auc(happened, kept)),
         "auc_reference": _finite(scores.roc_auc(happened, reference)),
         "brier_skill": _finite(scores.brier_skill(happened, kept, reference)),
@@ -43,7 +52,7 @@ def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: 
         "test_first_day": str(days[0]),
         "test_last_day": str(days[-1]),
     }
-    return said, {
+    return {
         "evaluation": evaluation,
         "summary": _summary(model, happened, kept, evaluation) | {"train_start_date": fitted_from.isoformat()},
     }

@@ -1,42 +1,45 @@
-"""What people ask about models, and decide: list, show, promote, retire."""
+"""What people ask about models, and decide: list, show, pin one, publish the usual rate, go back to the combination."""
 
+from datetime import datetime
 from typing import Any
 
 from forecaster.errors import BadInput
 from forecaster.models import registry
-from forecaster.pipeline import champion
-from forecaster.pipeline.champion import CLIMATOLOGY, Champion
+from forecaster.pipeline import publishing
 from forecaster.pipeline.job import Job
 from forecaster.recipe import Recipe
-from forecaster.store import champions
+from forecaster.settings import code_version
+from forecaster.store import fits as stored_fits, publications
 from forecaster.store.database import Connection
+from forecaster.timewindow import next_local_day
 
-MOST_REASON = 500
-_CHANGE = ("kind", "model_id", "since", "decided_by", "reason", "numbers")
+MAX_REASON = 500
+_DECISION = ("how", "kind", "model_id", "since", "reason")
 
 
 def list_models(job: Job, everything: bool = False) -> list[dict[str, Any]]:
-    """One dict a recipe: recipe_id, champion (kind, model_id, since, decided_by, reason), expired (why, or None), models.
+    """One dict a recipe: recipe_id, published (how, weights by kind, reason, source, model_id), models.
 
-    Models are the newest of each kind of the present recipe and the champion's; with `everything`, all that were ever fitted.
+    Models are the newest fit of each kind of the present recipe and one that a person pinned; with `everything`, all that were ever
+    fitted. Each has its weight in what is published, 0 where it has none.
     """
     now = job.clock.now()
     rows = []
     with job.store.transaction() as connection:
         for recipe in job.recipes:
-            office = _office(connection, recipe, job)
-            newest = {row["model_id"] for row in champions.newest_models(connection, recipe.id, recipe.recipe_hash, now).values()}
+            published = _published(connection, recipe, now)
+            newest = {row["model_id"] for row in stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, now).values()}
             models = [
-                _short(row, office)
-                for row in champions.models_of(connection, [recipe.id])
-                if everything or row["model_id"] in newest | {office["model_id"]}
+                _short(row, published, newest)
+                for row in stored_fits.models_of(connection, [recipe.id])
+                if everything or row["model_id"] in newest | {published["model_id"]}
             ]
-            rows.append({"recipe_id": recipe.id, "champion": office, "models": models})
+            rows.append({"recipe_id": recipe.id, "published": published, "models": models})
     return rows
 
 
 def show_model(job: Job, model_id: str) -> dict[str, Any]:
-    """All that is stored about a model: its row, its figures, and when it was champion.
+    """All that is stored about a model: its row, its figures, and what persons decided about it.
 
     Raises:
         BadInput: there is no such model.
@@ -44,17 +47,17 @@ def show_model(job: Job, model_id: str) -> dict[str, Any]:
     with job.store.transaction() as connection:
         model = _known(connection, model_id)
         recipe = next((recipe for recipe in job.recipes if recipe.id == model["recipe_id"]), None)
-        changes = [] if recipe is None else champions.champions_of(connection, recipe.id, recipe.target_hash)
-    office = [{name: row[name] for name in _CHANGE} for row in changes if row["model_id"] == model_id]
+        made = [] if recipe is None else publications.decisions(connection, recipe.id, recipe.target_hash)
+    named = [{name: row[name] for name in _DECISION} for row in made if row["model_id"] == model_id]
     changed = recipe is None or recipe.recipe_hash != model["recipe_hash"]
-    return {**model, "recipe_changed_since": changed, "champion": office}
+    return {**model, "recipe_changed_since": changed, "decisions": named}
 
 
-def promote(job: Job, model_id: str, reason: str) -> dict[str, Any]:
-    """Publish this model from now on, whatever the rule says of it; returns the champion.
+def pin(job: Job, model_id: str, reason: str) -> dict[str, Any]:
+    """Publish this model alone from now on, whatever the record says of it; returns what is published.
 
     Raises:
-        BadInput: there is no such model, its data are too old, or no reason is given.
+        BadInput: there is no such model, or no reason is given.
         CorruptModel: it cannot be loaded, or was fitted for another recipe.
     """
     with job.store.transaction() as connection:
@@ -62,61 +65,86 @@ def promote(job: Job, model_id: str, reason: str) -> dict[str, Any]:
     recipe = next((recipe for recipe in job.recipes if recipe.id == model["recipe_id"]), None)
     if recipe is None:
         raise BadInput(f"{model_id} is of recipe {model['recipe_id']!r}, which is not among the recipes of this installation")
-    return _appoint(job, recipe, Champion(model["kind"], model_id), reason)
+    registry.load_model(job.settings.models / model["directory"], recipe)
+    return _decide(job, recipe, "kind", model["kind"], model_id, reason)
 
 
-def go_back(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
-    """Publish the champion before the present one again; errors as for `promote`, and BadInput where there was none."""
-    with job.store.transaction() as connection:
-        before = champion.previous(connection, recipe)
-    return _appoint(job, recipe, before, reason)
+def pin_kind(job: Job, recipe: Recipe, kind: str, reason: str) -> dict[str, Any]:
+    """Publish the newest model of this kind alone from now on.
+
+    Raises:
+        BadInput: the recipe has no such kind, or no reason is given.
+    """
+    if kind not in recipe.models:
+        raise BadInput(f"{recipe.id} has no kind {kind!r}; its kinds are: {', '.join(recipe.models)}")
+    return _decide(job, recipe, "kind", kind, None, reason)
 
 
 def retire(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
-    """Publish the climatology; the rule leaves the retired kind alone until a person promotes one of it.
+    """Publish the usual rate from now on.
 
     Raises:
-        BadInput: the climatology is published already, or no reason is given.
+        BadInput: it is published already by a person's decision, or no reason is given.
     """
-    return _appoint(job, recipe, Champion(CLIMATOLOGY, None), reason)
+    return _decide(job, recipe, "rate", None, None, reason)
 
 
-def _appoint(job: Job, recipe: Recipe, chosen: Champion, reason: str) -> dict[str, Any]:
+def combine(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
+    """Publish the combination again; errors as for `retire`."""
+    return _decide(job, recipe, "combination", None, None, reason)
+
+
+def go_back(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
+    """Publish what was published before the last decision; errors as for `retire`, and BadInput where there was none."""
+    with job.store.transaction() as connection:
+        made = publications.decisions(connection, recipe.id, recipe.target_hash)
+    if not made:
+        raise BadInput(f"{recipe.id} has always published the combination: there is nothing to go back to")
+    how, kind, model_id = (made[-2][name] for name in _DECISION[:3]) if len(made) > 1 else ("combination", None, None)
+    return _decide(job, recipe, str(how), kind, model_id, reason)
+
+
+def _decide(job: Job, recipe: Recipe, how: str, kind: str | None, model_id: str | None, reason: str) -> dict[str, Any]:
     now = job.clock.now()
     reason = " ".join(reason.split())
-    if not 3 <= len(reason) <= MOST_REASON:
-        raise BadInput(f"--reason has {len(reason)} characters: write why, in 3 to {MOST_REASON}; it is kept")
+    if not 3 <= len(reason) <= MAX_REASON:
+        raise BadInput(f"--reason has {len(reason)} characters: write why, in 3 to {MAX_REASON}; it is kept")
     with job.store.transaction() as connection:
-        if champion.champion_at(connection, recipe, now) == chosen:
-            raise BadInput(f"{chosen.model_id or CLIMATOLOGY} is what {recipe.id} publishes already")
-        if chosen.model_id is not None:
-            model = _known(connection, chosen.model_id)
-            age = now - model["data_as_of"].to_pydatetime()
-            if age > champion.EXPIRES_AFTER:
-                limit = champion.EXPIRES_AFTER.days
-                raise BadInput(f"the data of {chosen.model_id} are {age.days} days old, {limit} are the limit; train {recipe.id} again")
-            registry.load_model(job.settings.models / model["directory"], recipe)
-        champion.appoint(connection, recipe, chosen, now, "person", reason, {})
-        return {"recipe_id": recipe.id, **_office(connection, recipe, job)}
+        made = publications.decisions(connection, recipe.id, recipe.target_hash, now)
+        present = (made[-1]["how"], made[-1]["kind"], made[-1]["model_id"]) if made else ("combination", None, None)
+        if present == (how, kind, model_id):
+            raise BadInput(f"{recipe.id} publishes that already: {_words(how, kind, model_id)}")
+        row = {"recipe_id": recipe.id, "target_hash": recipe.target_hash, "how": how, "kind": kind, "model_id": model_id, "since": now}
+        publications.add_decision(connection, row | {"reason": reason, "code_version": code_version()})
+        return {"recipe_id": recipe.id, **_published(connection, recipe, now), "text": _words(how, kind, model_id)}
 
 
-def _office(connection: Connection, recipe: Recipe, job: Job) -> dict[str, Any]:
-    now = job.clock.now()
-    rows = champions.champions_of(connection, recipe.id, recipe.target_hash, now)
-    if not rows:
-        first = "nothing has beaten the climatology yet"
-        return {"kind": CLIMATOLOGY, "model_id": None, "since": None, "decided_by": "rule", "reason": first, "numbers": {}, "expired": None}
-    return {**{name: rows[-1][name] for name in _CHANGE}, "expired": champion.standing(connection, recipe, now)[1]}
+def _words(how: str, kind: str | None, model_id: str | None) -> str:
+    if how == "kind":
+        return f"{model_id or kind} alone"
+    return "the usual rate" if how == "rate" else "the combination of all members"
+
+
+def _published(connection: Connection, recipe: Recipe, now: datetime) -> dict[str, Any]:
+    found = publishing.standing(connection, recipe, now, next_local_day(now, recipe.zone))
+    return {
+        "how": found.how,
+        "weights": dict(found.weights),
+        "reason": found.reason,
+        "source": found.source,
+        "model_id": found.model_id,
+    }
 
 
 def _known(connection: Connection, model_id: str) -> dict[str, Any]:
-    model = champions.model_named(connection, model_id)
+    model = stored_fits.model_named(connection, model_id)
     if model is None:
         raise BadInput(f"there is no model {model_id!r}; `quakecast models list` names those there are")
     return model
 
 
-def _short(model: dict[str, Any], office: dict[str, Any]) -> dict[str, Any]:
+def _short(model: dict[str, Any], published: dict[str, Any], newest: set[str]) -> dict[str, Any]:
     names = ("model_id", "kind", "data_as_of", "decision", "code_version")
-    evaluation = (model["details"] or {}).get("evaluation")
-    return {**{name: model[name] for name in names}, "champion": model["model_id"] == office["model_id"], "evaluation": evaluation}
+    serves = model["model_id"] == published["model_id"] or (published["model_id"] is None and model["model_id"] in newest)
+    weight = published["weights"].get(model["kind"], 0.0) if serves else 0.0
+    return {**{name: model[name] for name in names}, "weight": weight, "evaluation": (model["details"] or {}).get("evaluation")}

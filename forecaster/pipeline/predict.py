@@ -3,9 +3,10 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,23 +14,23 @@ import pandas as pd
 
 from forecaster import settings as config
 from forecaster.clock import Clock, forecast_mode
-from forecaster.errors import CorruptModel, ModelError, NotScoreable
+from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
-from forecaster.models import climatology, registry
-from forecaster.pipeline import champion
+from forecaster.models import climatology
+from forecaster.models.base import Forecaster
+from forecaster.pipeline import publishing
 from forecaster.pipeline.drivers import drivers_of
-from forecaster.pipeline.history import check_admissible
 from forecaster.pipeline.known import Known, labelled_days, load_known
+from forecaster.pipeline.members import members_for
 from forecaster.recipe import Recipe
-from forecaster.store import champions, ledger
+from forecaster.store import fits as stored_fits, ledger
 from forecaster.store.database import Store
 from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next_local_day, to_us
 
 log = logging.getLogger(__name__)
 
 STALE_AFTER = timedelta(hours=24)
-REFERENCE = champion.CLIMATOLOGY
 DAILY = "daily"
 
 
@@ -123,73 +124,94 @@ def predict(
 def _issue(
     store: Store, recipe: Recipe, settings: config.Settings, known: Known, day: date, problem: str | None, *, explain: bool
 ) -> tuple[list[dict], dict[str, str]]:
-    """(one row a model: probability, reference and flags; {kind: why it says nothing}). The champion's row is published, where it can
-    be made; else the climatology's is, flagged. With `explain` the champion's row also says which earthquakes drive it."""
+    """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. With `explain`
+    it also says which earthquakes drive it."""
     labelled = labelled_days(recipe, known)
     days = target_days(recipe, day, 1).issued_at(known.as_of)
     reference = climatology.daily_probability(
         labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(known.as_of)])
     )
     age, stale = data_age(known.as_of, known.read_until)
-    reasons = [reason for reason in (problem, stale) if reason]
     with store.transaction() as connection:
-        published, expired = champion.standing(connection, recipe, known.as_of)
-        chosen = champions.newest_models(connection, recipe.id, recipe.recipe_hash, known.as_of)
-        chosen = {kind: row for kind, row in chosen.items() if kind in recipe.models}
-        if published.model_id is not None:
-            chosen[published.kind] = champions.model_named(connection, published.model_id) or {"model_id": published.model_id}
-    if expired is not None:
-        reasons.append(f"{expired}; the usual rate is published instead")
-    said = [reference_row(recipe, float(reference[0]))]
-    silent: dict[str, str] = {}
-    for kind, model in chosen.items():
-        try:
-            told = _said(recipe, settings, known, days, reference, model, explain=explain and kind == published.kind)
-            said.append({"model_id": model["model_id"], "model_kind": kind, **told})
-        except ModelError as error:
-            log.error("%s", error)
-            silent[kind] = str(error)
-    if published.kind in silent:
-        reasons.append(f"the model could not be loaded ({silent.pop(published.kind)}); the usual rate is published instead")
-        published = champion.Champion(REFERENCE, None)
+        standing = publishing.standing(connection, recipe, known.as_of, day)
+        fits = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, known.as_of)
+        if standing.model_id is not None:
+            (kind,) = standing.weights
+            fits[kind] = stored_fits.model_named(connection, standing.model_id) or {"model_id": standing.model_id}
+    issue = combine_members(recipe, settings.models, fits, standing, known.inputs, days, reference)
+    row = issue.rows[-1]
+    if explain and row["details"]["weights"]:
+        row["details"] |= drivers_of(issue.model, recipe, known, days, reference, row["probability"])
+    reasons = [reason for reason in (problem, stale, *issue.problems) if reason]
     flags = {
         "reference_probability": float(reference[0]),
         "degraded": bool(reasons),
         "degraded_reason": "; ".join(reasons) or None,
         "data_age_hours": age,
     }
-    return [{**row, "published": row["model_kind"] == published.kind, **flags} for row in said], silent
+    said = [publishing.rate_row(recipe, float(reference[0])), *issue.rows]
+    rows = [{**one, "details": as_text(one["details"]), "published": one["model_kind"] == publishing.KIND, **flags} for one in said]
+    return rows, issue.silent
 
 
-def _said(
-    recipe: Recipe, settings: config.Settings, known: Known, days: TargetDays, reference: np.ndarray, row: dict, *, explain: bool
-) -> dict:
-    """{probability, details} of one model for the one day.
+@dataclass(frozen=True)
+class Combined:
+    """One day of one recipe: a row a member (model_id, model_kind, probability, details as a dict) and the combination's last, the model
+    behind it, what is lacking of it (in words), and by kind why a model that does not count says nothing."""
 
-    Raises:
-        ModelError: it cannot be loaded, has seen too much, or gives no probability.
+    rows: list[dict[str, Any]]
+    model: Forecaster
+    problems: list[str]
+    silent: dict[str, str]
+
+
+def combine_members(
+    recipe: Recipe,
+    models: Path,
+    fits: Mapping[str, Mapping[str, Any]],
+    standing: publishing.Standing,
+    inputs: Events,
+    days: TargetDays,
+    reference: np.ndarray,
+) -> Combined:
+    """What the members say of the one day in `days`, and the combination of it.
+
+    Args:
+        models: the folder of model directories. fits: rows of the table `model` by kind. reference: (1,), the usual rate.
     """
-    if "directory" not in row:
-        raise CorruptModel(f"{row['model_id']} is not in the table of models; choose another (quakecast models promote) or train again")
-    model = registry.load_model(settings.models / row["directory"], recipe).model
-    check_admissible(model, recipe, days.local_days[0])
-    probability = float(model.probability(known.inputs, days, reference)[0])
-    if not 0 < probability < 1:
-        raise CorruptModel(no_probability(row["model_id"], probability, days.local_days[0]))
-    details = counts(model, known.inputs, days, reference)[0]
-    if explain and (told := drivers_of(model, recipe, known, days, reference, probability)):
-        details = json.dumps({**json.loads(details or "{}"), **told}, ensure_ascii=False)
-    return {"probability": probability, "details": details}
+    members = members_for(models, recipe, fits, days.local_days[0].astype("datetime64[D]").item())
+    said, silent = publishing.ask_all(members.found, inputs, days, reference)
+    silent |= members.missing
+    for name, reason in silent.items():
+        log.error("%s: %s: %s", recipe.id, name, reason)
+    spoken = [member for member in members.found if member.kind in said]
+    published = publishing.publish(standing, said, reference, silent)
+    numbers = publishing.counts_of(spoken, inputs, days, reference, published.probability)[0]
+    rows = [
+        {
+            "model_id": member.model_id,
+            "model_kind": member.kind,
+            "probability": float(said[member.kind][0]),
+            "details": numbers.get(member.kind, {}),
+        }
+        for member in spoken
+    ]
+    rows.append(
+        {
+            "model_id": publishing.model_id_of(recipe, spoken, standing),
+            "model_kind": publishing.KIND,
+            "probability": float(published.probability[0]),
+            "details": publishing.details_of(spoken, standing, said) | numbers.get(publishing.KIND, {}),
+        }
+    )
+    problems = publishing.problems_of(published, members.replaced)
+    quiet = {kind: reason for kind, reason in silent.items() if kind not in published.lacking}
+    return Combined(rows, publishing.combined_model(spoken, standing, said), problems, quiet)
 
 
-def no_probability(model_id: str, said: float, day: np.datetime64) -> str:
-    """What is told of a model that gives anything but a number between 0 and 1."""
-    return f"{model_id} says {said} for {day}, which is no probability; train again"
-
-
-def reference_row(recipe: Recipe, probability: float) -> dict:
-    """What the climatology says: model_id, model_kind, probability, details."""
-    return {"model_id": f"{recipe.id}-{REFERENCE}", "model_kind": REFERENCE, "probability": probability, "details": None}
+def as_text(details: Mapping[str, Any] | None) -> str | None:
+    """Details as the table `forecast` keeps them: JSON, None where there are none."""
+    return json.dumps(details, ensure_ascii=False) if details else None
 
 
 def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, str | None]:
@@ -197,17 +219,6 @@ def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, str |
     age = as_of - read_until if read_until else timedelta(days=9999)
     hours = age / timedelta(hours=1)
     return hours, f"the catalogue is {hours:.0f} hours old" if age > STALE_AFTER else None
-
-
-def counts(model: Any, inputs: Events, days: TargetDays, reference: np.ndarray) -> list[str | None]:
-    """For each day, the expected number of target earthquakes and its 95 % range as JSON, from a model that counts; None from others."""
-    if not len(days) or not hasattr(model, "count_range"):
-        return [None] * len(days)
-    drawn = [np.random.default_rng(int(start) // 1_000_000) for start in days.target_starts_us]
-    ranges = model.count_range(inputs, days, reference, drawn)
-    expected = model.expected_count(inputs, days, reference)
-    told = zip(expected.tolist(), ranges.tolist(), strict=True)
-    return [json.dumps({"expected_count": count, "count_low": int(low), "count_high": int(high)}) for count, (low, high) in told]
 
 
 def _in_its_time(mode: str, day: date, recipe: Recipe, now: datetime) -> bool:

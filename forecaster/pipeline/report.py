@@ -11,6 +11,7 @@ from forecaster import settings as config
 from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
+from forecaster.models.combination import KIND, RATE
 from forecaster.pipeline import records
 from forecaster.pipeline.agenda import next_issue_time
 from forecaster.pipeline.check import circle_completeness
@@ -29,7 +30,7 @@ from forecaster.reports.contract import (
     SettledCheck,
     TurnedOutcome,
 )
-from forecaster.store import champions, ledger
+from forecaster.store import ledger
 from forecaster.store.database import Connection, Store
 from forecaster.timewindow import local_day, next_local_day
 
@@ -111,7 +112,6 @@ def _recipe_forecast(
             drivers=largest_near(known.frame, recipe, known.as_of),
         )
     details = json.loads(row["details"]) if isinstance(row["details"], str) else {}
-    changes = champions.champions_of(connection, recipe.id, recipe.target_hash, _utc(row["as_of"]))
     return RecipeForecast(
         **place,
         target_start=_utc(row["target_start"]),
@@ -121,7 +121,7 @@ def _recipe_forecast(
         mode=row["mode"],
         issue_time=_utc(row["issue_time"]),
         as_of=_utc(row["as_of"]),
-        model_kind=row["model_kind"],
+        model_kind=_shown_kind(row, details),
         model_id=row["model_id"],
         official=row["official"],
         degraded_reason=row["degraded_reason"] if isinstance(row["degraded_reason"], str) else None,
@@ -130,9 +130,15 @@ def _recipe_forecast(
         drivers=drivers_said(details) if "drivers" in details else largest_near(known.frame, recipe, known.as_of),
         without_recent=details.get("without_recent"),
         models=tuple(_model_forecast(model) for model in ledger.models_of_issue(connection, row["forecast_id"])),
-        published_reason=changes[-1]["reason"] if changes else None,
+        weights=details.get("weights", {}),
+        weights_source=details.get("source"),
         recent_outcomes=_recent_outcomes(connection, recipe, known.as_of),
     )
+
+
+def _shown_kind(row: dict, details: dict[str, Any]) -> str:
+    """The kind of a published row as a reader is told it: the usual rate where nothing else counts in the combination."""
+    return RATE if row["model_kind"] == KIND and not details.get("weights") else row["model_kind"]
 
 
 def _model_forecast(row: dict) -> ModelForecast:

@@ -1,4 +1,4 @@
-"""Fit every kind of model of each recipe: once to be judged on days it never saw, once to serve; then decide what is published."""
+"""Fit every kind of model of each recipe: once to be judged on days it never saw, once to serve as a member of what is published."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from forecaster.clock import Clock
 from forecaster.errors import ModelError, NotScoreable
 from forecaster.pipeline.due import data_until, due_reasons
-from forecaster.pipeline.fit_region import FEWEST_MINUTES, Teller, TrainOptions, fit_region, store_region
+from forecaster.pipeline.fit_region import FEWEST_MINUTES, Teller, TrainOptions, fit_region, judged_words, store_region
 from forecaster.pipeline.known import Known, load_known
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
@@ -21,7 +21,7 @@ Progress = Callable[[int, int | None, str], None]
 
 @dataclass
 class TrainResult:
-    """Per recipe what came of it: `champion`, `decision`, `models` (rows of the table) by kind; or why there is nothing.
+    """Per recipe what came of it: `judged` (in words), `models` (rows of the table) by kind; or why there is nothing.
 
     failed: by recipe and kind, why a kind is missing while others are there.
     """
@@ -41,7 +41,7 @@ def train_recipes(
 ) -> TrainResult:
     """Train these recipes one after the other; one that cannot be trained does not stop the others, nor a kind the other kinds.
 
-    Each model is stored with its evaluation and with how it did against the champion. A failed fit leaves the old model in place.
+    Each model is stored with its evaluation. A failed fit leaves the old model in place.
     """
     known = load_known(store, data_until(store, clock))
     started = time.monotonic()
@@ -69,10 +69,10 @@ def train_recipes(
 def train_recipe(
     store: Store, recipe: Recipe, settings: Settings, known: Known, options: TrainOptions, minutes: float | None, tell: Teller
 ) -> tuple[dict, dict[str, str]]:
-    """Fit, judge, store and decide for one recipe: ({champion, decision, models}, {kind: why it failed}); see `fit_region`."""
+    """Fit, judge and store for one recipe: ({judged, models}, {kind: why it failed}); see `fit_region`."""
     fit = fit_region(store, recipe, known.as_of, options, minutes, tell, known=known)
     if options.evaluate_only:
-        return {"champion": fit.incumbent.kind, "decision": fit.decision.reason, "models": fit.evaluated}, fit.failed
+        return {"judged": judged_words(fit.evaluated), "models": fit.evaluated}, fit.failed
     return store_region(store, settings, recipe, fit), fit.failed
 
 

@@ -12,8 +12,8 @@ from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.pipeline import champion
 from forecaster.pipeline.known import MATURITY, Known, load_known
+from forecaster.pipeline.relearn import relearn
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
 from forecaster.store.database import Store
@@ -28,14 +28,14 @@ _TOLD = ("status", "event_count", "max_magnitude")
 
 @dataclass
 class VerifyResult:
-    """Outcomes written by this run, those that a revision turned round, how many windows had to wait, and which champions have expired by
-    their record (recipe: reason)."""
+    """Outcomes written by this run, those that a revision turned round, how many windows had to wait, and by scope (a recipe, or the world)
+    what the weights of the combination were learnt from, where they were."""
 
     settled: list[dict] = field(default_factory=list)
     turned: list[dict] = field(default_factory=list)
     waiting: int = 0
     scored: int = 0
-    expired: dict[str, str] = field(default_factory=dict)
+    learnt: dict[str, str] = field(default_factory=dict)
 
 
 def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
@@ -43,7 +43,8 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
 
     An outcome is preliminary for a day, provisional until 45 days after the window, then final; it is made anew until then, because late
     reviews change it. Ages are counted to the last reading of the catalogue: without a pull nothing matures. No outcome is made where the
-    catalogue has not been read to the window's end. Running it again changes nothing.
+    catalogue has not been read to the window's end. Running it again changes nothing. Once a week the weights of the combination are
+    learnt anew from what is final (`relearn`).
     """
     now = clock.now()
     known = load_known(store, now)
@@ -75,9 +76,8 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         rows = _scores(ledger.forecasts_to_score(connection), now)
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
-        for recipe in recipes:
-            if reason := champion.review(connection, recipe, now):
-                result.expired[recipe.id] = reason
+        if not clock.simulated:
+            result.learnt = relearn(connection, recipes, now)
     return result
 
 

@@ -1,20 +1,27 @@
-"""Walk-forward: the fits of a block of days on nothing but what was known before it, and whom they publish."""
+"""Walk-forward: the fits of a block of days on nothing but what was known before it, and the weights of its combination."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from forecaster.errors import NotScoreable, NotTrainable
-from forecaster.pipeline import champion
+from forecaster.models.combination import KIND
+from forecaster.models.weights import weights_for
 from forecaster.pipeline.backfill_plan import BackfillOptions, BlockFit, Chunk, ServedModel
 from forecaster.pipeline.fit_region import PackedModel, TrainOptions, fit_region
+from forecaster.pipeline.known import Known, labelled_days
 from forecaster.pipeline.known_days import known_at
+from forecaster.pipeline.learning import learn_own, settled_of
+from forecaster.pipeline.publishing import Standing, shipped
 from forecaster.recipe import Recipe
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
-from forecaster.timewindow import issue_time
+from forecaster.timewindow import FIRST_DAY, issue_time, local_day
 
 
 @dataclass(frozen=True)
@@ -39,27 +46,25 @@ def fits_stored(connection: Connection, chunk: Chunk, options: BackfillOptions) 
 def fit_block(
     source: Store, recipe: Recipe, chunk: Chunk, before: BlockFit | None, options: BackfillOptions, tell: Callable[[str], None]
 ) -> FreshFit:
-    """Fit the kinds of the recipe as of the block's first issue, against the champion of the block before; reads only.
+    """Fit the kinds of the recipe as of the block's first issue, and learn its weights from the settled days of earlier blocks; reads only.
 
-    A block that cannot be fitted (too few target days, for instance) goes on with the champion before it, or the climatology.
+    A kind that cannot be fitted (too few target days, for instance) goes on with the block before's, or with what needs no fit.
     """
     as_of = issue_time(chunk.block_first_day, recipe.zone, recipe.issue_local_time)
-    incumbent = champion.Champion(champion.CLIMATOLOGY, None) if before is None else champion.Champion(before.kind, before.model_id)
     minutes = recipe.max_minutes if options.max_minutes is None else options.max_minutes
     started = time.monotonic()
+    known = None
     try:
         known = known_at(source, as_of)
-        fit = fit_region(source, recipe, as_of, TrainOptions(minutes), minutes, tell, incumbent=incumbent, known=known)
+        fit = fit_region(source, recipe, as_of, TrainOptions(minutes), minutes, tell, known=known)
     except (NotTrainable, NotScoreable) as error:
-        packed, numbers, failed = {}, {}, {str(kind): str(error) for kind in recipe.models}
-        decided, reason = incumbent.kind, str(error)
+        packed, failed = {}, {str(kind): str(error) for kind in recipe.models}
     else:
-        packed, numbers, failed = fit.models, fit.decision.numbers, fit.failed
-        decided, reason = fit.decision.kind, fit.decision.reason
+        packed, failed = fit.models, fit.failed
     fresh = {kind: _served(one.row) for kind, one in packed.items()}
-    kind, model, reason = _appointed(decided, reason, fresh, before, as_of)
-    models = fresh if model is None else {**fresh, kind: model}
-    block = BlockFit(chunk.block_first_day, as_of, kind, None if model is None else model.model_id, reason, models)
+    models = {**({} if before is None else before.models), **fresh}
+    standing, numbers = _block_weights(source, recipe, chunk.block_first_day, known, as_of)
+    block = BlockFit(chunk.block_first_day, as_of, standing, models)
     return FreshFit(block, packed, numbers, failed, time.monotonic() - started)
 
 
@@ -72,10 +77,10 @@ def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_versio
         "retrain_every_days": options.retrain_every_days,
         "first_day": block.first_day,
         "as_of": block.as_of,
-        "kind": block.kind,
-        "model_id": block.model_id,
-        "reason": block.reason,
-        "numbers": fit.numbers,
+        "kind": KIND,
+        "model_id": None,
+        "reason": block.standing.reason,
+        "numbers": {**fit.numbers, "how": block.standing.how, "weights": dict(block.standing.weights), "source": block.standing.source},
         "models": {kind: _short(model) | _details(fit, kind) for kind, model in block.models.items()},
         "failed": fit.failed,
         "seconds": fit.seconds,
@@ -84,24 +89,22 @@ def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_versio
     }
 
 
-def _appointed(
-    decided: str, reason: str, fresh: dict[str, ServedModel], before: BlockFit | None, as_of: datetime
-) -> tuple[str, ServedModel | None, str]:
-    """(kind, model, reason) of what the block publishes: the fresh fit of the decided kind, the one before where this block has none of it
-    and its data are not too old, else the climatology."""
-    if decided == champion.CLIMATOLOGY:
-        return decided, None, reason
-    if decided in fresh:
-        return decided, fresh[decided], reason
-    old = None if before is None else before.models.get(decided)
-    if old is not None and as_of - old.data_as_of <= champion.EXPIRES_AFTER:
-        return decided, old, reason
-    limit = champion.EXPIRES_AFTER.days
-    return (
-        champion.CLIMATOLOGY,
-        None,
-        f"{decided} has no fit whose data are less than {limit} days old; the usual rate is published: {reason}",
-    )
+def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | None, as_of: datetime) -> tuple[Standing, dict[str, Any]]:
+    """(the weights of a block, the figures): the package's, moved by the recipe's own walk-forward days that were settled by then."""
+    base = weights_for(first)
+    since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
+    with source.transaction() as connection:
+        rows = hindcasts.walk_forward_said(connection, recipe.id, recipe.recipe_hash, recipe.target_window(since).start, as_of)
+    if rows.empty or known is None:
+        return shipped(base), {}
+    labelled = labelled_days(recipe, known)
+    happened = pd.Series(labelled.happened, index=labelled.days.local_days)
+    rows["local_day"] = np.array([local_day(start.to_pydatetime(), recipe.zone) for start in rows["target_start"]], dtype="datetime64[D]")
+    rows = rows[rows["local_day"].isin(happened.index)]
+    rows["happened"] = happened.loc[rows["local_day"]].to_numpy()
+    own = learn_own(base, base.belief, settled_of(rows, rows["local_day"].to_numpy()))
+    reason = f"learnt from {own.days} walk-forward days of its own, on top of {base.name}"
+    return Standing("rate" if own.rate_only else "combination", own.weights, reason, base.name), own.numbers()
 
 
 def _details(fit: FreshFit, kind: str) -> dict[str, Any]:
@@ -125,5 +128,6 @@ def _block(row: dict[str, Any] | None) -> BlockFit | None:
         for kind, one in row["models"].items()
     }
     first: date = row["first_day"].date() if isinstance(row["first_day"], datetime) else row["first_day"]
-    model_id = row["model_id"] if isinstance(row["model_id"], str) else None
-    return BlockFit(first, row["as_of"].to_pydatetime(), row["kind"], model_id, row["reason"], models)
+    numbers = row["numbers"]
+    standing = Standing(numbers.get("how", "rate"), numbers.get("weights", {}), row["reason"], numbers.get("source", "champion"))
+    return BlockFit(first, row["as_of"].to_pydatetime(), standing, models)

@@ -147,7 +147,8 @@ class RecipeForecast:
     drivers: tuple[DriverEvent, ...] = ()  # with `without`: what drives the forecast; else the largest near by, which is another thing
     without_recent: float | None = None  # what the model would say without any earthquake of the last 30 days
     models: tuple[ModelForecast, ...] = ()  # every model that spoke, the published one and the climatology included
-    published_reason: str | None = None  # why this model is the one that is published
+    weights: Mapping[str, float] = field(default_factory=dict)  # by kind, how much each member counts in the published combination
+    weights_source: str | None = None  # where the weights come from
     recent_outcomes: tuple[DayOutcome, ...] = ()
 
 

@@ -77,6 +77,19 @@ def mean_fit_seconds(connection: Connection, recipe_hashes: dict[str, str]) -> d
     return {recipe_id: seconds for recipe_id, seconds in rows if recipe_id in recipe_hashes}
 
 
+def walk_forward_said(connection: Connection, recipe_id: str, recipe_hash: str, since: datetime, until: datetime) -> pd.DataFrame:
+    """What walk-forward forecasts of each kind of model said of the days from `since` on that ended by `until`.
+
+    Columns: target_start, model_kind, probability, reference_probability; oldest first.
+    """
+    return connection.execute(
+        "SELECT target_start, model_kind, probability, reference_probability FROM forecast "
+        "WHERE method = 'walk-forward' AND recipe_id = $id AND recipe_hash = $hash AND NOT in_sample "
+        "AND target_start >= $since AND target_end <= $until ORDER BY target_start, model_kind",
+        {"id": recipe_id, "hash": recipe_hash, "since": since, "until": until},
+    ).df()
+
+
 def _fit(connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date, relation: str) -> dict | None:
     frame = connection.execute(
         "SELECT * FROM walk_forward_fit WHERE recipe_id = $id AND recipe_hash = $hash AND retrain_every_days = $days "

@@ -1,4 +1,4 @@
-"""Fitted models and which of them is published: the tables `model` and `champion`."""
+"""Fitted models and how their official forecasts did: the table `model`."""
 
 import json
 from datetime import datetime
@@ -38,24 +38,6 @@ def model_named(connection: Connection, model_id: str) -> dict | None:
     """The model of this id; `details` is parsed."""
     rows = _rows(connection.execute("SELECT * FROM model WHERE model_id = $id", {"id": model_id}).df(), "details")
     return rows[0] if rows else None
-
-
-def champions_of(connection: Connection, recipe_id: str, target_hash: str, as_of: datetime | None = None) -> list[dict]:
-    """The champions of one target up to `as_of`, oldest first, with `numbers` parsed; model_id None is the climatology."""
-    frame = connection.execute(
-        "SELECT * FROM champion WHERE recipe_id = $id AND target_hash = $hash AND ($as_of IS NULL OR since <= $as_of) "
-        "ORDER BY since, number",
-        {"id": recipe_id, "hash": target_hash, "as_of": as_of},
-    ).df()
-    return [{**row, "model_id": row["model_id"] if isinstance(row["model_id"], str) else None} for row in _rows(frame, "numbers")]
-
-
-def add_champion(connection: Connection, row: dict) -> None:
-    """Append a change of champion; its number is the next one of the target."""
-    key = {"id": row["recipe_id"], "hash": row["target_hash"]}
-    counted = connection.execute("SELECT count(*) FROM champion WHERE recipe_id = $id AND target_hash = $hash", key).fetchall()
-    numbered = {**row, "number": counted[0][0] + 1, "numbers": json.dumps(row["numbers"], ensure_ascii=False)}
-    insert(connection, "champion", [numbered])
 
 
 def scored_of_kind(connection: Connection, recipe_id: str, target_hash: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:

@@ -1,0 +1,165 @@
+"""The published forecast: what the members say beyond the usual rate, weighted and added.
+
+    logit P = logit r + sum_k w_k (logit p_k - logit r),    w_k >= 0
+
+r is the usual rate, p_k the probability of member k. There is no intercept: with one, stacked ensembles of OEF-Italy lost skill
+(Herrmann & Marzocchi 2023, doi:10.1785/0220230005). With weights that sum to 1 this is the logarithmic opinion pool (Genest & Zidek 1986,
+doi:10.1214/ss/1177013825). A belief about the weights is a normal density cut off at 0; days move it by Laplace's approximation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.optimize import minimize
+
+from forecaster.features.events import Events
+from forecaster.features.windows import TargetDays
+from forecaster.models.base import FittedModel, bounded, logit, sigmoid
+
+KIND = "published"
+RATE = "climatology"
+MEMBERS = ("best_rate", "etas", "pooled", "hybrid", "convlstm")
+NEGLIGIBLE = 1e-3  # a weight below it is none
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is known of the weights of `MEMBERS`: mean (k,), not negative, and precision (k, k), the inverse of the covariance."""
+
+    mean: np.ndarray
+    precision: np.ndarray
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """By member, its weight; members whose weight is negligible are left out."""
+        return {name: float(value) for name, value in zip(MEMBERS, self.mean, strict=True) if value >= NEGLIGIBLE}
+
+    def about(self, own_sd: float) -> "Belief":
+        """The belief about one recipe's own weights before its record is looked at: around this one, `own_sd` wide in each."""
+        return Belief(self.mean, np.eye(len(self.mean)) / own_sd**2)
+
+    def record(self) -> dict[str, Any]:
+        """JSON-able; `belief_of` reads it."""
+        return {"members": list(MEMBERS), "mean": self.mean.tolist(), "precision": self.precision.tolist()}
+
+
+@dataclass(frozen=True)
+class Days:
+    """Settled days to learn from: departures (n, k), as `departures` gives them; reference, happened (n,)."""
+
+    departures: np.ndarray
+    reference: np.ndarray
+    happened: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.happened)
+
+
+def belief_of(record: Mapping[str, Any]) -> Belief:
+    """The belief that `Belief.record` gave.
+
+    Raises:
+        ValueError: other members than those of this version, or numbers that are no belief.
+    """
+    mean, precision = np.array(record["mean"], dtype=np.float64), np.array(record["precision"], dtype=np.float64)
+    k = len(MEMBERS)
+    if tuple(record["members"]) != MEMBERS or mean.shape != (k,) or precision.shape != (k, k):
+        raise ValueError(f"weights of {', '.join(record['members'])}, this version combines {', '.join(MEMBERS)}")
+    if not (np.isfinite(mean).all() and np.isfinite(precision).all() and (mean >= 0).all() and (np.linalg.eigvalsh(precision) > 0).all()):
+        raise ValueError("weights must be finite and not negative, their precision positive")
+    return Belief(mean, precision)
+
+
+def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndarray:
+    """float64 (n, k): logit p - logit r of each of MEMBERS; 0 where a member is not in `said`, or its probability is NaN."""
+    usual = logit(reference)
+    nothing = np.full(len(usual), np.nan)
+    columns = [logit(said.get(name, nothing)) - usual for name in MEMBERS]
+    return np.nan_to_num(np.column_stack(columns), nan=0.0)
+
+
+def combine(said: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
+    """float64 (n,): the combination of the probabilities `said`, (n,) each, held within `base.bounded`; NaN where the reference is.
+
+    Where a member is missing or NaN, the weights of those that are there are raised to the same sum; without any it is the reference.
+    """
+    usual = logit(reference)
+    total = sum(weights.values())
+    score, present = np.zeros(len(usual)), np.zeros(len(usual))
+    for name, weight in weights.items():
+        values = said.get(name)
+        if values is None:
+            continue
+        there = np.isfinite(values)
+        score[there] += weight * (logit(values[there]) - usual[there])
+        present[there] += weight
+    share = np.divide(total, present, out=np.zeros(len(usual)), where=present > 0)
+    return bounded(sigmoid(usual + share * score))
+
+
+def learn(belief: Belief, days: Days, share: float) -> Belief:
+    """The belief after these days, each counting for `share` of an independent one (days come in sequences, circles overlap).
+
+    The mean is the maximum of log belief + share x log likelihood over weights >= 0, which is unique: both are concave.
+    """
+    if not len(days):
+        return belief
+    offset = logit(days.reference)
+    sign = np.where(days.happened, -1.0, 1.0)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        score = sign * (offset + days.departures @ weights)
+        away = weights - belief.mean
+        pull = belief.precision @ away
+        slope = share * ((sign * sigmoid(score)) @ days.departures)
+        return float(share * np.logaddexp(0.0, score).sum() + 0.5 * away @ pull), slope + pull
+
+    best = minimize(loss, belief.mean, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(belief.mean))
+    p = sigmoid(offset + days.departures @ best.x)
+    curvature = (days.departures * (p * (1 - p))[:, None]).T @ days.departures
+    return Belief(best.x, belief.precision + share * curvature)
+
+
+def stack(parts: Sequence[Days]) -> Days:
+    """All of these days together."""
+    if not parts:
+        return Days(np.empty((0, len(MEMBERS))), np.empty(0), np.empty(0, dtype=bool))
+    return Days(*(np.concatenate(column) for column in zip(*((p.departures, p.reference, p.happened) for p in parts), strict=True)))
+
+
+@dataclass(frozen=True)
+class CombinedModel:
+    """The combination of one recipe, ready to forecast; `members` by kind, those with a weight among them. Without any it is the rate."""
+
+    kind: ClassVar[str] = KIND
+    members: Mapping[str, FittedModel]
+    weights: Mapping[str, float]
+
+    @property
+    def used(self) -> dict[str, FittedModel]:
+        """The members that count, by kind."""
+        return {name: self.members[name] for name in self.weights if name in self.members}
+
+    @property
+    def last_data_day(self) -> date:
+        """The last local day of which anything has entered a member that counts."""
+        return max((model.last_data_day for model in self.used.values()), default=date.min)
+
+    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): the combination of what the members say; NaN where the reference is NaN."""
+        said = {name: bounded(model.probability(inputs, days, reference)) for name, model in self.used.items()}
+        return combine(said, self.weights, reference)
+
+
+def counted(probability: float, counts: np.ndarray, level: float = 0.95) -> tuple[float, int, int]:
+    """(expected number, low, high) of target earthquakes, where at least one comes with `probability`, and given that, numbers are as in
+    the simulated `counts` (runs,) that are not 0; low and high bound the central `level`. One is taken where no simulation has any."""
+    some = np.sort(counts[counts > 0]) if (counts > 0).any() else np.array([1])
+    bounds = []
+    for share in (0.5 - level / 2, 0.5 + level / 2):
+        above = (share - (1.0 - probability)) / probability
+        bounds.append(0 if above <= 0 else int(some[min(int(np.ceil(above * len(some))) - 1, len(some) - 1)]))
+    return float(probability * some.mean()), bounds[0], bounds[1]

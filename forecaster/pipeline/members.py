@@ -1,0 +1,159 @@
+"""The models that forecast for a recipe: of each of its kinds the newest fit, else what needs no fit and comes with the package."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecaster.errors import CorruptModel, ModelError
+from forecaster.features.events import Events
+from forecaster.features.windows import TargetDays
+from forecaster.models import registry
+from forecaster.models.base import FittedModel, bounded
+from forecaster.models.kinds import generic_model
+from forecaster.pipeline.history import first_admissible_day
+from forecaster.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model of one recipe, ready to forecast, and the first local day that it has not seen."""
+
+    model_id: str
+    kind: str
+    model: FittedModel
+    unseen_from: date
+
+
+@dataclass
+class Members:
+    """The members of a recipe for one day. missing: by kind, why one that should be there is not. replaced: by kind, why what needs no fit
+    stands in for the newest fit."""
+
+    found: list[Member]
+    missing: dict[str, str]
+    replaced: dict[str, str]
+
+
+def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, Any]], day: date) -> Members:
+    """The members that may forecast the local `day`, in the order of the recipe's kinds.
+
+    Args:
+        models: the folder of model directories.
+        fits: rows of the table `model` by kind, the newest of each.
+
+    A fit that cannot be loaded, has seen too much, or has not learnt (its best state is its start) makes way for the generic model of its
+    kind; where there is none, the kind is missing.
+    """
+    result = Members([], {}, {})
+    for kind in recipe.models:
+        problem = None
+        if kind in fits:
+            try:
+                member = load_member(models, recipe, fits[kind])
+                problem = _unfit(member, recipe, day)
+                if problem is None:
+                    result.found.append(member)
+                    continue
+            except ModelError as error:
+                problem = str(error)
+        _add_generic(result, recipe, kind, day, problem)
+    return result
+
+
+def _add_generic(result: Members, recipe: Recipe, kind: str, day: date, problem: str | None) -> None:
+    try:
+        member = generic_member(recipe, kind, day)
+    except ModelError as error:
+        result.missing[kind] = problem or str(error)
+        return
+    if member is None:
+        if problem is not None:
+            result.missing[kind] = problem
+        return
+    result.found.append(member)
+    if problem is not None:
+        result.replaced[kind] = problem
+
+
+def load_member(models: Path, recipe: Recipe, row: Mapping[str, Any]) -> Member:
+    """The stored model of a row of the table `model`.
+
+    Raises:
+        CorruptModel: it is not there, or cannot be trusted.
+    """
+    if "directory" not in row:
+        raise CorruptModel(f"{row['model_id']} is not in the table of models; choose another (quakecast models promote) or train again")
+    return member_of(row["model_id"], registry.load_model(models / row["directory"], recipe).model, recipe)
+
+
+def member_of(model_id: str, model: FittedModel, recipe: Recipe) -> Member:
+    """The model with the first day that it may forecast, as `history.check_admissible` has it."""
+    return Member(model_id, model.kind, model, first_admissible_day(model, recipe))
+
+
+def generic_member(recipe: Recipe, kind: str, day: date) -> Member | None:
+    """What forecasts `day` without a fit: ETAS with pooled parameters, the newest pre-trained set that has not seen it. None where the kind
+    needs a fit, or nothing is old enough.
+
+    Raises:
+        CorruptModel: a set of the package is not what its record says.
+    """
+    model = generic_model(kind, recipe, day)
+    if model is None:
+        return None
+    member = member_of(f"{recipe.id}-{kind}-generic-{model.last_data_day:%Y%m%d}", model, recipe)
+    return member if day >= member.unseen_from else None
+
+
+def members_named(models: Path, recipe: Recipe, ids: Mapping[str, str], rows: Iterable[Mapping[str, Any]], day: date) -> list[Member]:
+    """The members of these ids (by kind), stored (among `rows` of the table `model`) or generic ones.
+
+    Raises:
+        ModelError: one of them is not there any more.
+    """
+    stored = {row["model_id"]: row for row in rows}
+    found = []
+    for kind, model_id in ids.items():
+        member = load_member(models, recipe, stored[model_id]) if model_id in stored else generic_member(recipe, kind, day)
+        if member is None or member.model_id != model_id:
+            raise CorruptModel(f"{model_id} is not in this installation any more")
+        found.append(member)
+    return found
+
+
+def asked(member: Member, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+    """float64 (n,): what a member says of these days, held away from 0 and 1; NaN where the reference is NaN.
+
+    Raises:
+        CorruptModel: it gives something else than a probability.
+    """
+    said = bounded(member.model.probability(inputs, days, reference))
+    wrong = np.isfinite(reference) & ~((said > 0) & (said < 1))
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise CorruptModel(no_probability(member.model_id, float(said[first]), days.local_days[first]))
+    return said
+
+
+def no_probability(model_id: str, said: float, day: np.datetime64) -> str:
+    """What is told of a model that gives anything but a number between 0 and 1."""
+    return f"{model_id} returned {said} for {day}: not a probability in (0, 1); train again"
+
+
+def has_learnt(model: FittedModel) -> bool:
+    """Whether training made the model better than its start was; models that are not trained in steps have."""
+    training = getattr(model, "training", None)
+    return not (isinstance(training, dict) and training.get("best_epoch") == 0)
+
+
+def _unfit(member: Member, recipe: Recipe, day: date) -> str | None:
+    if day < member.unseen_from:
+        until = member.model.last_data_day
+        return f"{member.model_id} has seen days up to {until} and may forecast from {member.unseen_from} on, not {day}"
+    if not has_learnt(member.model):
+        return f"{member.model_id} has not learnt anything: its best state is its start; allow more time (quakecast train --max-minutes)"
+    return None

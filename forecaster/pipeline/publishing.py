@@ -1,0 +1,159 @@
+"""What a recipe publishes: the combination of its members, with the weights that count at the moment, or what a person decided instead."""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+
+from forecaster.errors import ModelError
+from forecaster.features.events import Events
+from forecaster.features.windows import TargetDays
+from forecaster.models.combination import KIND, RATE, CombinedModel, combine, counted
+from forecaster.models.weights import WorldWeights, weights_for
+from forecaster.pipeline.members import Member, asked
+from forecaster.recipe import Recipe
+from forecaster.store import publications
+from forecaster.store.database import Connection
+
+How = Literal["combination", "kind", "rate"]
+COUNT_RUNS = 2000
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is published for a target: `weights` by kind (none: the usual rate), and why.
+
+    source: where the weights come from (the package's set, or what was learnt on it). model_id: the very model, where a person named one.
+    """
+
+    how: How
+    weights: Mapping[str, float]
+    reason: str
+    source: str
+    model_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """The combination over days, arrays (n,): its probability, and which members spoke on each of the days (by kind).
+
+    lacking: by kind, why a member that should count says nothing.
+    """
+
+    probability: np.ndarray
+    spoke: Mapping[str, np.ndarray]
+    standing: Standing
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+
+def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
+    """What counts for the recipe's target on the local `day`, for forecasts from what was known at `as_of`.
+
+    Raises:
+        CorruptModel: the package's weights are not what their record says.
+    """
+    made = publications.decisions(connection, recipe.id, recipe.target_hash, as_of)
+    if made and made[-1]["how"] == "rate":
+        return Standing("rate", {}, made[-1]["reason"], "person")
+    if made and made[-1]["how"] == "kind":
+        return Standing("kind", {made[-1]["kind"]: 1.0}, made[-1]["reason"], "person", made[-1]["model_id"])
+    base = weights_for(day)
+    for scope, target_hash in ((recipe.id, recipe.target_hash), (publications.WORLD, "")):
+        row = publications.newest_weights(connection, scope, target_hash, base.name, as_of)
+        if row is not None:
+            weights = {} if row["rate_only"] else row["weights"]
+            return Standing("rate" if row["rate_only"] else "combination", weights, row["reason"], f"{scope} {row['number']}")
+    return shipped(base)
+
+
+def shipped(base: WorldWeights) -> Standing:
+    """The package's weights as they are."""
+    until = "not learnt: the mean of ETAS and the hybrid" if base.data_until is None else f"learnt on days to {base.data_until}"
+    return Standing("combination", base.belief.weights, f"weights of the package, {until}", base.name)
+
+
+def publish(standing: Standing, said: Mapping[str, np.ndarray], reference: np.ndarray, missing: Mapping[str, str]) -> Published:
+    """Combine what the members say, `said` by kind, (n,) each, NaN where one says nothing.
+
+    missing: by kind, why a kind of the recipe has no member; it is told where its weight counts.
+    """
+    probability = combine(said, standing.weights, reference)
+    spoke = {kind: np.isfinite(said[kind]) for kind in standing.weights if kind in said}
+    lacking = {kind: reason for kind, reason in missing.items() if kind in standing.weights}
+    return Published(probability, spoke, standing, lacking)
+
+
+def problems_of(published: Published, replaced: Mapping[str, str]) -> list[str]:
+    """What makes the combination less than it should be, in words: members that lack, or fits that a generic model stands in for."""
+    counts = published.standing.weights
+    told = [f"without {kind}: {reason}" for kind, reason in published.lacking.items()]
+    return told + [f"{kind} without its fit: {reason}" for kind, reason in replaced.items() if kind in counts]
+
+
+def ask_all(
+    members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """({kind: probabilities (n,)}, {kind: why a member says nothing})."""
+    said: dict[str, np.ndarray] = {}
+    silent: dict[str, str] = {}
+    for member in members:
+        try:
+            said[member.kind] = asked(member, inputs, days, reference)
+        except ModelError as error:
+            silent[member.kind] = str(error)
+    return said, silent
+
+
+def combined_model(members: Sequence[Member], standing: Standing, said: Container[str]) -> CombinedModel:
+    """The combination of the members that spoke, as a model."""
+    return CombinedModel({member.kind: member.model for member in members if member.kind in said}, standing.weights)
+
+
+def model_id_of(recipe: Recipe, members: Sequence[Member], standing: Standing) -> str:
+    """An id that follows from the recipe, the members that count and their weights."""
+    used = {member.kind: member.model_id for member in members if member.kind in standing.weights}
+    key = "|".join(f"{kind}={used.get(kind)}x{weight:.6g}" for kind, weight in sorted(standing.weights.items()))
+    return f"{recipe.id}-{KIND}-{sha256(key.encode()).hexdigest()[:8]}"
+
+
+def details_of(members: Sequence[Member], standing: Standing, said: Container[str]) -> dict[str, Any]:
+    """What is kept with a published forecast: how, weights, members by kind (their ids), where the weights come from."""
+    weights = {kind: round(weight, 4) for kind, weight in standing.weights.items() if kind in said}
+    used = {member.kind: member.model_id for member in members if member.kind in weights}
+    how = standing.how if weights else "rate"
+    return {"how": how, "weights": weights, "members": used, "source": standing.source}
+
+
+def counts_of(
+    members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray, probability: np.ndarray
+) -> list[dict[str, dict[str, Any]]]:
+    """For each day, expected_count, count_low and count_high (95 %) of the member that counts, by its kind, and of the combination (under
+    KIND), which agree with the published `probability` (n,): given that there is one, numbers are as in the simulations. {} without one.
+    """
+    counting = next((member for member in members if hasattr(member.model, "simulated")), None)
+    if counting is None or not len(days):
+        return [{} for _ in probability]
+    model: Any = counting.model
+    drawn = [np.random.default_rng(int(start) // 1_000_000) for start in days.target_starts_us]
+    simulated = model.simulated(inputs, days, reference, drawn, COUNT_RUNS)
+    expected = model.expected_count(inputs, days, reference)
+    own = np.quantile(simulated, [0.025, 0.975], axis=1, method="inverted_cdf").T.astype(int)
+    return [
+        {
+            counting.kind: _numbers(float(expected[j]), int(own[j, 0]), int(own[j, 1])),
+            KIND: _numbers(*counted(float(probability[j]), simulated[j])),
+        }
+        for j in range(len(days))
+    ]
+
+
+def _numbers(expected: float, low: int, high: int) -> dict[str, Any]:
+    return {"expected_count": expected, "count_low": low, "count_high": high}
+
+
+def rate_row(recipe: Recipe, probability: float) -> dict[str, Any]:
+    """What the climatology says: model_id, model_kind, probability, details."""
+    return {"model_id": f"{recipe.id}-{RATE}", "model_kind": RATE, "probability": probability, "details": None}

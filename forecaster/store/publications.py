@@ -1,0 +1,67 @@
+"""What is published: the tables `combination` (learnt weights) and `publication` (what a person decided)."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from forecaster.store.database import Connection
+from forecaster.store.ledger import insert
+
+WORLD = "world"
+_PARSED = ("weights", "belief", "numbers")
+
+
+def newest_weights(connection: Connection, scope: str, target_hash: str, base: str, as_of: datetime) -> dict[str, Any] | None:
+    """The newest row of `combination` of this scope on this base that counts at `as_of`, JSON parsed; None where there is none."""
+    frame = connection.execute(
+        "SELECT * FROM combination WHERE scope = $scope AND target_hash = $hash AND base = $base AND since <= $as_of "
+        "ORDER BY since DESC, number DESC LIMIT 1",
+        {"scope": scope, "hash": target_hash, "base": base, "as_of": as_of},
+    ).df()
+    rows = [{str(name): json.loads(value) if name in _PARSED else value for name, value in row.items()} for row in frame.to_dict("records")]
+    return rows[0] if rows else None
+
+
+def add_weights(connection: Connection, row: dict[str, Any]) -> None:
+    """Append learnt weights; their number is the next one of the scope and target. `weights`, `belief` and `numbers` are dicts."""
+    counted = connection.execute(
+        "SELECT count(*) FROM combination WHERE scope = $scope AND target_hash = $hash",
+        {"scope": row["scope"], "hash": row["target_hash"]},
+    ).fetchall()
+    texts = {name: json.dumps(row[name], ensure_ascii=False) for name in _PARSED}
+    insert(connection, "combination", [{**row, **texts, "number": counted[0][0] + 1}])
+
+
+def decisions(connection: Connection, recipe_id: str, target_hash: str, as_of: datetime | None = None) -> list[dict[str, Any]]:
+    """What persons decided for one target up to `as_of`, oldest first; what is missing is None."""
+    frame = connection.execute(
+        "SELECT * FROM publication WHERE recipe_id = $id AND target_hash = $hash AND ($as_of IS NULL OR since <= $as_of) "
+        "ORDER BY since, number",
+        {"id": recipe_id, "hash": target_hash, "as_of": as_of},
+    ).df()
+    return [{str(name): None if pd.isna(value) else value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def add_decision(connection: Connection, row: dict[str, Any]) -> None:
+    """Append a person's decision; its number is the next one of the target."""
+    counted = connection.execute(
+        "SELECT count(*) FROM publication WHERE recipe_id = $id AND target_hash = $hash",
+        {"id": row["recipe_id"], "hash": row["target_hash"]},
+    ).fetchall()
+    insert(connection, "publication", [{**row, "number": counted[0][0] + 1}])
+
+
+def settled_members(connection: Connection, target_hashes: list[str], since: datetime, as_of: datetime) -> pd.DataFrame:
+    """Official forecasts of every kind of model for days from `since` on whose outcome was final by `as_of`, oldest first.
+
+    Columns: recipe_id, target_hash, target_start, model_kind, probability, reference_probability, happened.
+    """
+    return connection.execute(
+        "SELECT f.recipe_id, f.target_hash, f.target_start, f.model_kind, f.probability, f.reference_probability, o.happened "
+        "FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) "
+        "WHERE f.official AND NOT f.in_sample AND f.target_hash IN (SELECT unnest($hashes)) AND f.target_start >= $since "
+        "AND o.status = 'final' AND o.as_of <= $as_of ORDER BY f.recipe_id, f.target_start, f.model_kind",
+        {"hashes": target_hashes, "since": since, "as_of": as_of},
+    ).df()
