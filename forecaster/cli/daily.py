@@ -95,7 +95,7 @@ def verify(settings: Settings, recipes, everything, as_json) -> None:
     result = step.verify(job.store, job.recipes, job.clock)
     publish_copy(job)
     text = f"{len(result.settled)} outcomes written, {len(result.turned)} turned round, {result.waiting} waiting, {result.scored} scored"
-    tell(as_json, vars(result), "\n".join([text, *(f"{recipe_id}: {reason}" for recipe_id, reason in result.expired.items())]))
+    tell(as_json, vars(result), "\n".join([text, *(f"weights, {scope}: {reason}" for scope, reason in result.learnt.items())]))
 
 
 @click.command(epilog=example("quakecast report --language ja"))

@@ -21,7 +21,7 @@ from forecaster.models.base import FittedModel, bounded, logit, sigmoid
 
 KIND = "published"
 RATE = "climatology"
-MEMBERS = ("best_rate", "etas", "pooled", "hybrid", "convlstm")
+MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "convlstm")
 NEGLIGIBLE = 1e-3  # a weight below it is none
 
 

@@ -187,7 +187,7 @@ def generic(recipe: Recipe) -> EtasModel:
     return EtasModel(recipe, parameters_of(vector), None, POOLED_UNTIL, "generic")
 
 
-def generic_for(recipe: Recipe, day: date) -> EtasModel | None:
+def generic_for(recipe: Recipe, day: date, first_day: date) -> EtasModel | None:
     """`generic`, where the local `day` lies after the data of its parameters."""
     return generic(recipe) if day > POOLED_UNTIL else None
 

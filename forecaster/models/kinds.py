@@ -18,7 +18,7 @@ class Kind:
 
     version: raise it by hand with every change that makes the kind answer otherwise, so that stored evaluations of it are made anew.
     pretrained: whether it starts from artefacts of the package (`models.pretrained`), which then count, too.
-    generic: function of the module that gives a model for (recipe, day) without a fit, or None where none is old enough.
+    generic: function of the module that gives a model for (recipe, day, first day of the record) without a fit, or None where it cannot.
     """
 
     name: str
@@ -60,6 +60,7 @@ KINDS = {
     for kind in (
         Kind("climatology", _RATES, "fit_climatology", reference=True),
         Kind("best_rate", _RATES, "fit_best_rate", reference=True),
+        Kind("recent_rate", _RATES, "fit_recent_rate", reference=True, generic="recent_rate_for"),
         Kind("persistence", _RATES, "fit_persistence", reference=True),
         Kind("etas", "forecaster.models.etas", reference=True, generic="generic_for"),
         Kind("pooled", "forecaster.models.pooled", pretrained=True, generic="generic_for"),
@@ -84,11 +85,12 @@ def kind_named(name: str) -> Kind:
     return KINDS[name]
 
 
-def generic_model(name: str, recipe: Recipe, day: date) -> FittedModel | None:
-    """What kind `name` forecasts the local `day` with, where nothing was fitted for the recipe; None where it needs a fit, or cannot.
+def generic_model(name: str, recipe: Recipe, day: date, first_day: date) -> FittedModel | None:
+    """What kind `name` forecasts the local `day` with, where nothing was fitted for the recipe, whose record of target days begins on
+    `first_day`; None where it needs a fit, or cannot.
 
     Raises:
         CorruptModel: an artefact of the package is not what its record says. BadInput: there is no such kind.
     """
     kind = kind_named(name)
-    return None if kind.generic is None else getattr(import_module(kind.module), kind.generic)(recipe, day)
+    return None if kind.generic is None else getattr(import_module(kind.module), kind.generic)(recipe, day, first_day)

@@ -59,7 +59,7 @@ def fit(history: History, *, seed: int | None = None, max_minutes: float | None 
     return PooledModel(history.recipe, newest_for(KIND, history))
 
 
-def generic_for(recipe: Recipe, day: date) -> PooledModel | None:
+def generic_for(recipe: Recipe, day: date, first_day: date) -> PooledModel | None:
     """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none, or the targets are
     windows of several days. Raises as `pretrained.newest_before`."""
     found = newest_before(KIND, day) if recipe.predict_range_days == 1 else None

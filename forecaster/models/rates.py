@@ -1,5 +1,6 @@
 """The references: the rolling climatology, the best of several trailing rates, and what yesterday says. No weights, a few numbers each.
 
+`recent_rate` counts them over the last three years: of 1, 3, 10 years and all, the best companion of the other members on 2011-2017.
 `best_rate` counts target days in the trailing 1, 3 or 10 years, or since the catalogue begins, and takes the span whose rate had the
 lowest log loss on the days it is fitted on. A ten-year rate still holds 2011 until 2021; this is the bar for a model that gains by
 forgetting. `persistence` has two rates: after a local day with a target event, and after one without.
@@ -24,6 +25,8 @@ from forecaster.timewindow import DAY_US
 
 YEARS = (1.0, 3.0, 10.0, None)  # None: since the catalogue begins
 SHARE_IN_INPUTS = 0.9  # of the target days, below which the inputs do not hold a recipe's targets
+RECENT_YEARS = 3.0
+LOWEST_THRESHOLD = 4.5  # what the inputs hold everywhere: below it a rate counted from them would be too low
 CUTS_AT_ONCE = 4096
 
 
@@ -107,6 +110,26 @@ def fit_best_rate(history: History, *, seed: int | None = None, max_minutes: flo
     return BestRate(history.recipe, first_day, YEARS[int(np.argmin(losses))], _last_day(history), losses)
 
 
+def fit_recent_rate(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> BestRate:
+    """The rate of the last three years, which needs no fit: how far the level has left the ten-year rate's.
+
+    Raises:
+        NotTrainable: the inputs do not hold the recipe's target events.
+    """
+    _check_inputs(history)
+    return _recent(history.recipe, history.days.first_day, _last_day(history))
+
+
+def recent_rate_for(recipe: Recipe, day: date, first_day: date) -> BestRate | None:
+    """The same for a recipe without a fit, whose target days are known since `first_day`; None below the magnitude that inputs hold
+    everywhere. It says that it has seen the days up to `first_day`, from which it counts."""
+    return _recent(recipe, first_day, first_day) if recipe.threshold_mag >= LOWEST_THRESHOLD else None
+
+
+def _recent(recipe: Recipe, first_day: date, last_data_day: date) -> BestRate:
+    return BestRate(recipe, first_day, RECENT_YEARS, last_data_day, (0.0,) * len(YEARS), "recent_rate")
+
+
 def fit_persistence(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> Persistence:
     """The two rates, each with one day's weight on the rate of all days.
 
@@ -128,9 +151,9 @@ def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> FittedModel:
     """
     try:
         last = date.fromisoformat(record["last_data_day"])
-        if record["kind"] == "best_rate":
+        if record["kind"] in ("best_rate", "recent_rate"):
             losses = tuple(record["losses"][_span_name(years)] for years in YEARS)
-            return BestRate(recipe, date.fromisoformat(record["first_day"]), record["years"], last, losses)
+            return BestRate(recipe, date.fromisoformat(record["first_day"]), record["years"], last, losses, record["kind"])
         if record["kind"] == "persistence":
             return Persistence(recipe, float(record["quiet"]), float(record["active"]), last)
         if record["kind"] == "climatology":

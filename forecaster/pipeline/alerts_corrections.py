@@ -138,9 +138,7 @@ def ask_again(
     return Revised(float(model.probability(_inputs(after), days, usual)[0]), _named(recipe, before, after))
 
 
-def _model_behind(
-    recipe: Recipe, settings: Settings, forecast: Row, fits: Sequence[Mapping[str, Any]], day: date
-) -> Forecaster:
+def _model_behind(recipe: Recipe, settings: Settings, forecast: Row, fits: Sequence[Mapping[str, Any]], day: date) -> Forecaster:
     """The combination that gave `forecast`, by what is kept with it; a single model for a row of a single kind.
 
     Raises:
@@ -150,7 +148,8 @@ def _model_behind(
         row = next((row for row in fits if row["model_id"] == forecast["model_id"]), {"model_id": forecast["model_id"]})
         return load_member(settings.models, recipe, row).model
     kept = json.loads(forecast["details"] or "{}")
-    members = members_named(settings.models, recipe, kept.get("members", {}), fits, day)
+    record_from = date.fromisoformat(kept.get("record_from", day.isoformat()))
+    members = members_named(settings.models, recipe, kept.get("members", {}), fits, day, record_from)
     return CombinedModel({member.kind: member.model for member in members}, kept.get("weights", {}))
 
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from forecaster.pipeline.backfill_plan import (
     plan_backfill,
 )
 from forecaster.pipeline.job import Job
-from forecaster.pipeline.known_days import known_through
+from forecaster.pipeline.known_days import known_through, record_begins
 from forecaster.pipeline.members import Member, has_learnt, member_of
 from forecaster.pipeline.predict import identified
 from forecaster.pipeline.walk_forward import FreshFit, fit_block, fit_row, fits_stored
@@ -135,7 +135,7 @@ def forecast_chunk(
     days = days_of(recipe, chunk.days)
     if options.mode == CURRENT_MODEL:
         assert chunk.standing is not None, "the plan of current-model names the weights"
-        members, silent = load_members(settings.models, recipe, chunk.served, chunk.days[0])
+        members, silent = load_members(settings.models, recipe, chunk.served, chunk.days[0], record_begins(recipe, known.coverage))
         rows = forecast_days(recipe, known, days, members, chunk.standing, silent, allow_in_sample=True)
         return ChunkRows(chunk, rows, silent)
     with source.transaction() as connection:
@@ -144,7 +144,7 @@ def forecast_chunk(
     if block is None:
         fresh = fit_block(source, recipe, chunk, before, options, tell)
         block = fresh.block
-    members, silent = _members_of(settings, recipe, block, fresh)
+    members, silent = _members_of(settings, recipe, block, fresh, record_begins(recipe, known.coverage))
     rows = forecast_days(recipe, known, days, members, block.standing, silent, allow_in_sample=False)
     return ChunkRows(chunk, rows, silent, fresh)
 
@@ -220,11 +220,13 @@ def note(result: BackfillResult, done: ChunkRows, rows: int) -> None:
         result.silent.setdefault(done.chunk.recipe_id, {}).update(done.silent)
 
 
-def _members_of(settings: Settings, recipe: Recipe, block: BlockFit, fresh: FreshFit | None) -> tuple[list[Member], dict[str, str]]:
+def _members_of(
+    settings: Settings, recipe: Recipe, block: BlockFit, fresh: FreshFit | None, record_from: date
+) -> tuple[list[Member], dict[str, str]]:
     """The members of a block: those just fitted from what was packed, the others from the models folder or without a fit."""
     packed = fresh.packed if fresh is not None else {}
     old = [model for kind, model in block.models.items() if kind not in packed]
-    members, silent = load_members(settings.models, recipe, old, block.first_day)
+    members, silent = load_members(settings.models, recipe, old, block.first_day, record_from)
     members = [member for member in members if member.kind not in packed]
     for kind, one in packed.items():
         with tempfile.TemporaryDirectory(prefix="quakecast-block-") as folder:
@@ -235,7 +237,7 @@ def _members_of(settings: Settings, recipe: Recipe, block: BlockFit, fresh: Fres
             silent[kind] = f"{one.row['model_id']} has not learnt anything: its best state is its start"
     failed = fresh.failed if fresh is not None else {}
     silent |= failed
-    return with_generic(members, recipe, block.first_day, silent), silent
+    return with_generic(members, recipe, block.first_day, record_from, silent), silent
 
 
 def _check_recipe(recipe: Recipe, chunk: Chunk) -> None:

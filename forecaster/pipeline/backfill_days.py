@@ -17,8 +17,8 @@ from forecaster.models.base import FittedModel
 from forecaster.models.combination import KIND, combine
 from forecaster.pipeline import publishing
 from forecaster.pipeline.backfill_plan import ServedModel
-from forecaster.pipeline.known_days import KnownThrough, references_as_known
-from forecaster.pipeline.members import Member, asked, generic_member, has_learnt, member_of
+from forecaster.pipeline.known_days import KnownThrough, record_begins, references_as_known
+from forecaster.pipeline.members import Member, asked, generic_member, has_learnt, kinds_of, member_of
 from forecaster.pipeline.predict import data_age
 from forecaster.pipeline.publishing import Standing
 from forecaster.recipe import Recipe
@@ -42,9 +42,11 @@ def days_of(recipe: Recipe, days: Sequence[date]) -> TargetDays:
     return whole.take(np.isin(whole.local_days, np.array(days, dtype="datetime64[D]")))
 
 
-def load_members(models: Path, recipe: Recipe, served: Sequence[ServedModel], first: date) -> tuple[list[Member], dict[str, str]]:
+def load_members(
+    models: Path, recipe: Recipe, served: Sequence[ServedModel], first: date, record_from: date
+) -> tuple[list[Member], dict[str, str]]:
     """(the members of a chunk whose first day is `first`, {kind: why one is silent}): its fitted models, and for kinds of the recipe
-    without one what needs no fit.
+    without one what needs no fit. record_from: the first day of the record of target days.
 
     Raises:
         CorruptModel: a directory is not on this machine; a model that is there and cannot be loaded is silent instead.
@@ -67,18 +69,19 @@ def load_members(models: Path, recipe: Recipe, served: Sequence[ServedModel], fi
             members.append(member_of(one.model_id, model, recipe))
         else:
             silent[one.kind] = f"{one.model_id} has not learnt anything: its best state is its start"
-    return with_generic(members, recipe, first, silent), silent
+    return with_generic(members, recipe, first, record_from, silent), silent
 
 
-def with_generic(members: Sequence[Member], recipe: Recipe, first: date, silent: dict[str, str]) -> list[Member]:
+def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_from: date, silent: dict[str, str]) -> list[Member]:
     """The members, and for kinds of the recipe without one what may forecast from the day `first` on without a fit, in the recipe's order.
     Where one stands in, its kind is silent no more."""
+    kinds = kinds_of(recipe)
     found = {member.kind: member for member in members}
-    for kind in recipe.models:
-        if kind not in found and (generic := generic_member(recipe, kind, first)) is not None:
+    for kind in kinds:
+        if kind not in found and (generic := generic_member(recipe, kind, first, record_from)) is not None:
             found[kind] = generic
             silent.pop(kind, None)
-    order = [*recipe.models, *(kind for kind in found if kind not in recipe.models)]
+    order = [*kinds, *(kind for kind in found if kind not in kinds)]
     return [found[kind] for kind in order if kind in found]
 
 
@@ -107,6 +110,7 @@ def forecast_days(
         NotScoreable: no usual rate on one of the days.
     """
     reference = references_as_known(recipe, known, days.cut_us)
+    record_from = record_begins(recipe, known.coverage)
     said = [_said(recipe, known, days, reference, member, silent, allow_in_sample=allow_in_sample) for member in members]
     values = {one.member.kind: one.probability for one in said}
     published = combine(values, standing.weights, reference)
@@ -133,7 +137,8 @@ def forecast_days(
         }
         made = [publishing.rate_row(recipe, float(reference[j])) | _flags(reasons, None)]
         made += [_row(one, j, numbers[j].get(one.member.kind, {}), reasons) for one in spoken[j]]
-        made.append(_combined(recipe, spoken[j], j, float(published[j]), standing, numbers[j].get(KIND, {}), reasons))
+        details = publishing.details_of([one.member for one in spoken[j]], standing, there, record_from) | numbers[j].get(KIND, {})
+        made.append(_combined(recipe, spoken[j], j, float(published[j]), standing, details, reasons))
         rows += [{**issue, **row, "published": row["model_kind"] == KIND} for row in made]
     return rows
 
@@ -145,14 +150,14 @@ def _row(said: Said, j: int, numbers: dict[str, Any], reasons: list[str]) -> dic
 
 
 def _combined(
-    recipe: Recipe, spoken: Sequence[Said], j: int, probability: float, standing: Standing, numbers: dict[str, Any], reasons: list[str]
+    recipe: Recipe, spoken: Sequence[Said], j: int, probability: float, standing: Standing, details: dict[str, Any], reasons: list[str]
 ) -> dict[str, Any]:
     members = [one.member for one in spoken]
     row = {
         "model_id": publishing.model_id_of(recipe, members, standing),
         "model_kind": KIND,
         "probability": probability,
-        "details": json.dumps(publishing.details_of(members, standing, {member.kind for member in members}) | numbers),
+        "details": json.dumps(details),
     }
     return row | _flags(reasons, _seen([one for one in spoken if one.member.kind in standing.weights], j))
 

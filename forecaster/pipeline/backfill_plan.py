@@ -15,7 +15,8 @@ from forecaster.pipeline.predict import STALE_AFTER
 from forecaster.pipeline.publishing import Standing
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
-from forecaster.store import catalogue, fits as stored_fits, hindcasts
+from forecaster.store import catalogue, hindcasts
+from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection, Store
 from forecaster.timewindow import FIRST_DAY, days_between, issue_time
 

@@ -13,7 +13,8 @@ from forecaster.models.combination import KIND
 from forecaster.pipeline.gain import BOOTSTRAP_SEED
 from forecaster.pipeline.known import MATURITY
 from forecaster.recipe import Recipe
-from forecaster.store import catalogue, fits as stored_fits
+from forecaster.store import catalogue
+from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection, Store
 from forecaster.timewindow import DAY_US, local_day, to_us
 from forecaster.verification.intervals import draw_blocks, ratio_bounds

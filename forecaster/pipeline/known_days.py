@@ -99,6 +99,15 @@ def references_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray)
     return found
 
 
+def record_begins(recipe: Recipe, coverage: pd.DataFrame) -> date:
+    """The first target day that the catalogue can tell of.
+
+    Raises:
+        NotScoreable: the catalogue has not been read for this recipe.
+    """
+    return first_complete_day(recipe, covered_span(recipe, coverage).start)
+
+
 def first_day_with_reference(recipe: Recipe, coverage: pd.DataFrame) -> date:
     """The first local day whose issue has a year of final outcomes behind it.
 

@@ -17,6 +17,8 @@ from forecaster.models.kinds import generic_model
 from forecaster.pipeline.history import first_admissible_day
 from forecaster.recipe import Recipe
 
+RECENT = "recent_rate"
+
 
 @dataclass(frozen=True)
 class Member:
@@ -38,18 +40,18 @@ class Members:
     replaced: dict[str, str]
 
 
-def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, Any]], day: date) -> Members:
+def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, Any]], day: date, first_day: date) -> Members:
     """The members that may forecast the local `day`, in the order of the recipe's kinds.
 
     Args:
         models: the folder of model directories.
-        fits: rows of the table `model` by kind, the newest of each.
+        fits: rows of the table `model` by kind, the newest of each. first_day: of the record of target days.
 
     A fit that cannot be loaded, has seen too much, or has not learnt (its best state is its start) makes way for the generic model of its
     kind; where there is none, the kind is missing.
     """
     result = Members([], {}, {})
-    for kind in recipe.models:
+    for kind in kinds_of(recipe):
         problem = None
         if kind in fits:
             try:
@@ -60,13 +62,13 @@ def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, An
                     continue
             except ModelError as error:
                 problem = str(error)
-        _add_generic(result, recipe, kind, day, problem)
+        _add_generic(result, recipe, kind, day, first_day, problem)
     return result
 
 
-def _add_generic(result: Members, recipe: Recipe, kind: str, day: date, problem: str | None) -> None:
+def _add_generic(result: Members, recipe: Recipe, kind: str, day: date, first_day: date, problem: str | None) -> None:
     try:
-        member = generic_member(recipe, kind, day)
+        member = generic_member(recipe, kind, day, first_day)
     except ModelError as error:
         result.missing[kind] = problem or str(error)
         return
@@ -95,22 +97,29 @@ def member_of(model_id: str, model: FittedModel, recipe: Recipe) -> Member:
     return Member(model_id, model.kind, model, first_admissible_day(model, recipe))
 
 
-def generic_member(recipe: Recipe, kind: str, day: date) -> Member | None:
+def generic_member(recipe: Recipe, kind: str, day: date, first_day: date) -> Member | None:
     """What forecasts `day` without a fit: ETAS with pooled parameters, the newest pre-trained set that has not seen it. None where the kind
-    needs a fit, or nothing is old enough.
+    needs a fit, or nothing is old enough. `first_day`: of the record of target days.
 
     Raises:
         CorruptModel: a set of the package is not what its record says.
     """
-    model = generic_model(kind, recipe, day)
+    model = generic_model(kind, recipe, day, first_day)
     if model is None:
         return None
     member = member_of(f"{recipe.id}-{kind}-generic-{model.last_data_day:%Y%m%d}", model, recipe)
     return member if day >= member.unseen_from else None
 
 
-def members_named(models: Path, recipe: Recipe, ids: Mapping[str, str], rows: Iterable[Mapping[str, Any]], day: date) -> list[Member]:
-    """The members of these ids (by kind), stored (among `rows` of the table `model`) or generic ones.
+def kinds_of(recipe: Recipe) -> tuple[str, ...]:
+    """The kinds of a recipe's members: the recent rate, and what the recipe names."""
+    return (RECENT, *(kind for kind in recipe.models if kind != RECENT))
+
+
+def members_named(
+    models: Path, recipe: Recipe, ids: Mapping[str, str], rows: Iterable[Mapping[str, Any]], day: date, first_day: date
+) -> list[Member]:
+    """The members of these ids (by kind), stored (among `rows` of the table `model`) or generic ones; days as for `members_for`.
 
     Raises:
         ModelError: one of them is not there any more.
@@ -118,7 +127,7 @@ def members_named(models: Path, recipe: Recipe, ids: Mapping[str, str], rows: It
     stored = {row["model_id"]: row for row in rows}
     found = []
     for kind, model_id in ids.items():
-        member = load_member(models, recipe, stored[model_id]) if model_id in stored else generic_member(recipe, kind, day)
+        member = load_member(models, recipe, stored[model_id]) if model_id in stored else generic_member(recipe, kind, day, first_day)
         if member is None or member.model_id != model_id:
             raise CorruptModel(f"{model_id} is not in this installation any more")
         found.append(member)

@@ -9,7 +9,8 @@ from forecaster.pipeline import publishing
 from forecaster.pipeline.job import Job
 from forecaster.recipe import Recipe
 from forecaster.settings import code_version
-from forecaster.store import fits as stored_fits, publications
+from forecaster.store import fits as stored_fits
+from forecaster.store import publications
 from forecaster.store.database import Connection
 from forecaster.timewindow import next_local_day
 

@@ -24,7 +24,8 @@ from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.pipeline.members import members_for
 from forecaster.recipe import Recipe
-from forecaster.store import fits as stored_fits, ledger
+from forecaster.store import fits as stored_fits
+from forecaster.store import ledger
 from forecaster.store.database import Store
 from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next_local_day, to_us
 
@@ -138,7 +139,7 @@ def _issue(
         if standing.model_id is not None:
             (kind,) = standing.weights
             fits[kind] = stored_fits.model_named(connection, standing.model_id) or {"model_id": standing.model_id}
-    issue = combine_members(recipe, settings.models, fits, standing, known.inputs, days, reference)
+    issue = combine_members(recipe, settings.models, fits, standing, known.inputs, days, reference, labelled.days.first_day)
     row = issue.rows[-1]
     if explain and row["details"]["weights"]:
         row["details"] |= drivers_of(issue.model, recipe, known, days, reference, row["probability"])
@@ -173,13 +174,15 @@ def combine_members(
     inputs: Events,
     days: TargetDays,
     reference: np.ndarray,
+    first_day: date,
 ) -> Combined:
     """What the members say of the one day in `days`, and the combination of it.
 
     Args:
         models: the folder of model directories. fits: rows of the table `model` by kind. reference: (1,), the usual rate.
+        first_day: of the record of target days.
     """
-    members = members_for(models, recipe, fits, days.local_days[0].astype("datetime64[D]").item())
+    members = members_for(models, recipe, fits, days.local_days[0].astype("datetime64[D]").item(), first_day)
     said, silent = publishing.ask_all(members.found, inputs, days, reference)
     silent |= members.missing
     for name, reason in silent.items():
@@ -201,7 +204,7 @@ def combine_members(
             "model_id": publishing.model_id_of(recipe, spoken, standing),
             "model_kind": publishing.KIND,
             "probability": float(published.probability[0]),
-            "details": publishing.details_of(spoken, standing, said) | numbers.get(publishing.KIND, {}),
+            "details": publishing.details_of(spoken, standing, said, first_day) | numbers.get(publishing.KIND, {}),
         }
     )
     problems = publishing.problems_of(published, members.replaced)

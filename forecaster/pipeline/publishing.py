@@ -119,12 +119,13 @@ def model_id_of(recipe: Recipe, members: Sequence[Member], standing: Standing) -
     return f"{recipe.id}-{KIND}-{sha256(key.encode()).hexdigest()[:8]}"
 
 
-def details_of(members: Sequence[Member], standing: Standing, said: Container[str]) -> dict[str, Any]:
-    """What is kept with a published forecast: how, weights, members by kind (their ids), where the weights come from."""
+def details_of(members: Sequence[Member], standing: Standing, said: Container[str], record_from: date) -> dict[str, Any]:
+    """What is kept with a published forecast: how, weights, members by kind (their ids), where the weights come from, and since when the
+    record of target days reaches."""
     weights = {kind: round(weight, 4) for kind, weight in standing.weights.items() if kind in said}
     used = {member.kind: member.model_id for member in members if member.kind in weights}
     how = standing.how if weights else "rate"
-    return {"how": how, "weights": weights, "members": used, "source": standing.source}
+    return {"how": how, "weights": weights, "members": used, "source": standing.source, "record_from": record_from.isoformat()}
 
 
 def counts_of(
