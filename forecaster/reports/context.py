@@ -150,7 +150,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "model_kind": kind,
         "model": model_name(kind),
         "models": [model_line(model) for model in recipe.models],
-        "weights": weights_phrase(recipe),
+        "weights": recipe.weights,
         "model_id": recipe.model_id,
         "degraded": recipe.degraded_reason,
         "mode": recipe.mode,
