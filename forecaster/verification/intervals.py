@@ -114,6 +114,19 @@ def gain_difference(model: DailyGain, other: DailyGain) -> DailyGain:
     return replace(model, gain=model.gain - other.gain)
 
 
+def linear_spread(days: DailyGain, block_days: int) -> float:
+    """Standard error of one recipe's information gain, nats per target day, by linearisation of the ratio over blocks of days; inf where no
+    target day came. Cochran (1977), Sampling Techniques, eq. 6.13, without the correction for a finite population."""
+    targets = float(np.count_nonzero(days.happened))
+    if not targets:
+        return float("inf")
+    number = np.asarray(days.local_days, dtype="datetime64[D]").astype(np.int64) // block_days
+    _, block = np.unique(number, return_inverse=True)
+    excess = np.bincount(block, weights=days.gain - days.gain.sum() / targets * days.happened)
+    count = len(excess)
+    return float(np.sqrt(np.sum(excess**2) * count / max(count - 1, 1)) / targets)
+
+
 def information_gain_intervals(
     recipes: Mapping[str, DailyGain], rng: np.random.Generator, resamples: int = RESAMPLES, level: float = 0.95
 ) -> tuple[dict[str, Interval], Interval]:
