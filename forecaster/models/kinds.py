@@ -79,4 +79,3 @@ def kind_named(name: str) -> Kind:
             f"models of kind {name!r} need {KINDS[name].module}, which is not installed; leave it out, or install quakecast again"
         )
     return KINDS[name]
-
