@@ -5,7 +5,7 @@
 The trunk is an intensity linear in decayed counts, on top of the climatology's own rate (`pooled_intensity`): an ETAS model whose
 kernel is a table. Networks correct it; a network's last layer started at zero: untrained, it adds nothing. Trees (XGBoost,
 doi:10.1145/2939672.2939785) start from the climatology and never saw the trunk, so that the two err in different places. The shares
-were chosen on 2011-2017. XGBoost is imported at the first forecast; TensorFlow is not needed to forecast.
+were chosen on 2011-2017. XGBoost and TensorFlow are needed to train only.
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from forecaster.models.hybrid_trees import tree_logits
 from forecaster.models.pooled import COUNTS
 from forecaster.models.pooled_intensity import Intensity, read_intensity
 from forecaster.models.pretrained import Pretrained, newest_for, of_identity
+from forecaster.models.tree_file import Trees
 from forecaster.recipe import Recipe
 
 KIND = "hybrid"
@@ -85,7 +86,7 @@ def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> HybridModel:
 
 
 @lru_cache(maxsize=2)
-def _content(folder: Path, sha256: str) -> tuple[Intensity, Any, tuple[Network, ...]]:
+def _content(folder: Path, sha256: str) -> tuple[Intensity, Trees, tuple[Network, ...]]:
     """Trunk, trees and networks of an artefact whose files were checked, ready to forecast; another `sha256` is another entry."""
     try:
         trunk = read_intensity((folder / TRUNK_FILE).read_bytes(), COUNTS.names)
