@@ -8,39 +8,21 @@ import numpy as np
 from forecaster.errors import NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.geometry import great_circle_km
-from forecaster.recipe import DisplayName, Recipe
+from forecaster.places import recipe_at
+from forecaster.recipe import Recipe
 
 RADII_KM = (150.0, 400.0)
 THRESHOLDS = (4.5, 5.0)
 SHARE_OF_LOWER_THRESHOLD = 0.75
 TARGETS_A_YEAR = (2.0, 150.0)
-WINDOW_DAYS = 15
 YEAR_US = 365.25 * 86_400_000_000
 CELL_DEGREES = 2.0
 TRIES_A_CIRCLE = 40
 
 
 def circle_recipe(number: int, latitude_deg: float, longitude_deg: float, radius_km: float, threshold_mag: float) -> Recipe:
-    """The target "M >= threshold within the circle on a UTC day" as a recipe; fields that only networks read have plain values."""
-    return Recipe(
-        id=f"circle-{number:04d}",
-        displayName=DisplayName(en=f"Circle {number}", ja=f"円 {number}"),
-        time_zone="UTC",
-        predict_center_lat=latitude_deg,
-        predict_center_lng=longitude_deg,
-        predict_radius_meters=radius_km * 1000.0,
-        threshold_mag=threshold_mag,
-        window_days=WINDOW_DAYS,
-        predict_range_days=1,
-        grid="regional",
-        grid_cell_km=radius_km / 2,
-        lat_granularity=11,
-        lng_granularity=11,
-        test_ratio=0.25,
-        learning_rate=1e-3,
-        epochs=1,
-        dropout=0.0,
-    )
+    """The target "M >= threshold within the circle on a UTC day" as a recipe; fields that only the ConvLSTM reads play no part."""
+    return recipe_at(latitude_deg, longitude_deg, radius_km, threshold_mag, "UTC", f"circle-{number:04d}", f"Circle {number}")
 
 
 def world_circles(events: Events, count: int, rng: np.random.Generator) -> list[Recipe]:

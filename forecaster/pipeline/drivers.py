@@ -10,7 +10,7 @@ from forecaster.features.events import Events
 from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km
 from forecaster.features.windows import TargetDays
 from forecaster.models.base import Forecaster
-from forecaster.pipeline.known import Known
+from forecaster.pipeline.known import Known, reach_km
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, from_us
 
@@ -22,7 +22,6 @@ LEAST_CHANGE = 0.01  # of the probability, for an earthquake to be named
 LOOK_BACK_DAYS = 730
 RECENT_DAYS = 30
 NEAR_KM = 500.0
-REACH_KM, REACH_RADII = 2000.0, 4.0  # beyond these no model of ours sees anything
 SAME = 1e-6
 
 
@@ -63,7 +62,7 @@ def drivers_of(
 
 def _near(known: Known, recipe: Recipe, cut_us: int) -> tuple[Events, np.ndarray]:
     """(the versions visible at the cut that a model of this circle can see, each one's row of `known.frame`, -1 where it is in none)."""
-    reach = max(recipe.radius_km + REACH_KM, REACH_RADII * recipe.radius_km)
+    reach = reach_km(recipe)
     seen = known.inputs.visible(cut_us)
     seen = seen.take(np.abs(seen.latitude_deg - recipe.predict_center_lat) <= reach / KM_PER_DEGREE)
     away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, seen.latitude_deg, seen.longitude_deg)
