@@ -28,7 +28,7 @@ def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.D
     """
     found = [daily]
     for _, rows in daily.groupby("arm", sort=True):
-        said = {recipe_id: _settled(part) for recipe_id, part in rows.groupby("recipe_id", sort=True)}
+        said = {str(recipe_id): _settled(part) for recipe_id, part in rows.groupby("recipe_id", sort=True)}
         published = walk_forward({name: one for name, one in said.items() if len(one)}, pools)
         plain = rows.drop_duplicates(["recipe_id", "local_day"]).set_index(["recipe_id", "local_day"])
         for recipe_id, one in said.items():
