@@ -181,6 +181,11 @@ def generic(recipe: Recipe) -> EtasModel:
     return EtasModel(recipe, parameters_of(vector), None, POOLED_UNTIL, "generic")
 
 
+def fit_generic(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:
+    """`generic` as a kind of its own: nothing is fitted, neither `seed` nor `max_minutes` plays a part."""
+    return generic(history.recipe)
+
+
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:
     """Fit by both likelihoods on the first four fifths of the days, keep the better on the rest, refit it on all. Nothing is drawn: `seed`
     plays no part.

@@ -17,6 +17,7 @@ class Kind:
 
     version: raise it by hand with every change that makes the kind answer otherwise, so that stored evaluations of it are made anew.
     pretrained: whether it starts from artefacts of the package (`models.pretrained`), which then count, too.
+    by_region: whether it is trained on each region's own days, which takes long; such kinds are not evaluated on random circles.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Kind:
     reference: bool = False
     version: int = 1
     pretrained: bool = False
+    by_region: bool = False
 
     def fit(self, history: History, *, seed: int | None = None, max_minutes: float | None = None) -> FittedModel:
         """A model fitted on all days of `history`.
@@ -58,9 +60,10 @@ KINDS = {
         Kind("climatology", _RATES, "fit_climatology", reference=True),
         Kind("best_rate", _RATES, "fit_best_rate", reference=True),
         Kind("persistence", _RATES, "fit_persistence", reference=True),
-        Kind("etas", "forecaster.models.etas", reference=True),
+        Kind("etas_generic", "forecaster.models.etas", "fit_generic"),
+        Kind("etas", "forecaster.models.etas", reference=True, by_region=True),
         Kind("pooled", "forecaster.models.pooled", pretrained=True),
-        Kind("convlstm", "forecaster.models.convlstm_model"),
+        Kind("convlstm", "forecaster.models.convlstm_model", by_region=True),
         Kind("hybrid", "forecaster.models.hybrid", pretrained=True),
     )
 }
@@ -79,4 +82,3 @@ def kind_named(name: str) -> Kind:
             f"models of kind {name!r} need {KINDS[name].module}, which is not installed; leave it out, or install quakecast again"
         )
     return KINDS[name]
-
