@@ -13,16 +13,15 @@ import pandas as pd
 from forecaster.models.climatology import FINAL_AFTER_DAYS
 from forecaster.models.combination import KIND, MEMBERS, combine
 from forecaster.models.weights import WorldWeights, weights_for
+from forecaster.pipeline.evaluate_said import CIRCLES_ETAS, CIRCLES_POOL
 from forecaster.pipeline.learning import Settled, learn_own, learn_world, settled_of
-
-GENERIC_ETAS = "etas_generic"
 
 
 def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.DataFrame:
     """The same rows with those of model "published", for every arm, recipe and day on which at least one member spoke.
 
     Args:
-        daily: rows of `evaluate`. pools: recipe id -> its pool, None for a recipe that is for comparison only and teaches nobody else.
+        daily: rows of `evaluate`. pools: recipe id -> its pool. Recipes for comparison only (None) and random circles teach nobody else.
 
     Where a recipe has no fitted ETAS in the arm, the generic one is the member, as it is for an installation that has trained nothing.
     """
@@ -62,7 +61,7 @@ def _weights(
     """By recipe, the weights learnt from the days up to `settled_until`, included; the package's where there are none."""
     settled = {name: one.take(one.local_days <= settled_until) for name, one in said.items()}
     settled = {name: one for name, one in settled.items() if len(one)}
-    teachers = {name: one for name, one in settled.items() if pools.get(name) is not None}
+    teachers = {name: one for name, one in settled.items() if pools.get(name) not in (None, CIRCLES_POOL)}
     world = learn_world(base, teachers).belief if teachers else base.belief
     return {name: learn_own(base, world, settled[name]).weights if name in settled else world.weights for name in said}
 
@@ -70,7 +69,7 @@ def _weights(
 def _settled(rows: pd.DataFrame) -> Settled:
     """The days of one arm and recipe."""
     kinds = set(rows["model"])
-    if "etas" not in kinds and GENERIC_ETAS in kinds:
-        rows = rows.assign(model=rows["model"].replace(GENERIC_ETAS, "etas"))
+    if "etas" not in kinds and CIRCLES_ETAS in kinds:
+        rows = rows.assign(model=rows["model"].replace(CIRCLES_ETAS, "etas"))
     rows = rows[rows["model"].isin(MEMBERS)].rename(columns={"model": "model_kind", "reference": "reference_probability"})
     return settled_of(rows, rows["local_day"].to_numpy().astype("datetime64[D]"))
