@@ -115,7 +115,7 @@ def days_of(rows: pd.DataFrame) -> Days:
 
 
 def half_way(weights: np.ndarray) -> np.ndarray:
-    """Learnt weights drawn half-way to equal logits of ETAS and the hybrid, but for the recent rate's: weights learnt on some years do worse
+    """Learnt weights drawn half-way to equal logits of ETAS and the hybrid, but for the recent rate's. Weights learnt on some years do worse
     on others than they promise, and equal ones seldom do badly (chosen on 2011-2017, docs/EXPERIMENTS.md)."""
     drawn = (weights + START.mean) / 2
     drawn[MEMBERS.index("recent_rate")] = weights[MEMBERS.index("recent_rate")]
