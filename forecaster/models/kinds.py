@@ -59,9 +59,9 @@ KINDS = {
         Kind("best_rate", _RATES, "fit_best_rate", reference=True),
         Kind("persistence", _RATES, "fit_persistence", reference=True),
         Kind("etas", "forecaster.models.etas", reference=True),
-        Kind("pooled", "forecaster.models.pooled", pretrained=True),
+        Kind("pooled", "forecaster.models.pooled", version=2, pretrained=True),
         Kind("convlstm", "forecaster.models.convlstm_model"),
-        Kind("hybrid", "forecaster.models.hybrid", pretrained=True),
+        Kind("hybrid", "forecaster.models.hybrid", version=2, pretrained=True),
     )
 }
 
@@ -79,4 +79,3 @@ def kind_named(name: str) -> Kind:
             f"models of kind {name!r} need {KINDS[name].module}, which is not installed; leave it out, or install quakecast again"
         )
     return KINDS[name]
-
