@@ -121,7 +121,7 @@ def forecast_days(
         as_of = from_us(int(days.cut_us[j]))
         age, stale = data_age(as_of, known.read_until(as_of))
         there = {one.member.kind for one in spoken[j]}
-        lacking = [f"without {kind}: {silent[kind]}" for kind in standing.weights if kind not in there and kind in silent]
+        lacking = [f"without {kind}: {reason}" for kind, reason in publishing.lacking_of(standing, there, silent).items()]
         reasons = [reason for reason in (stale, *lacking) if reason]
         issue = {
             "recipe_id": recipe.id,

@@ -20,6 +20,7 @@ from forecaster.store.database import Connection
 
 How = Literal["combination", "kind", "rate"]
 COUNT_RUNS = 2000
+NO_MEMBER = "the recipe has no such member; decide anew (quakecast models promote)"
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,13 @@ def publish(standing: Standing, said: Mapping[str, np.ndarray], reference: np.nd
     """
     probability = combine(said, standing.weights, reference)
     spoke = {kind: np.isfinite(said[kind]) for kind in standing.weights if kind in said}
-    lacking = {kind: reason for kind, reason in missing.items() if kind in standing.weights}
-    return Published(probability, spoke, standing, lacking)
+    return Published(probability, spoke, standing, lacking_of(standing, said, missing))
+
+
+def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, str]) -> dict[str, str]:
+    """By kind that should count and is not in `said`, why. A kind without any member is told of where a person pinned it."""
+    known = dict.fromkeys(standing.weights, NO_MEMBER) | dict(missing) if standing.how == "kind" else missing
+    return {kind: known[kind] for kind in standing.weights if kind in known and kind not in said}
 
 
 def problems_of(published: Published, replaced: Mapping[str, str]) -> list[str]:

@@ -14,7 +14,7 @@ from forecaster.errors import BadInput, CatalogMalformed, CatalogRefused, Catalo
 from forecaster.pipeline.operations import send_heartbeat, tell_operator
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
-from forecaster.store import champions, ledger
+from forecaster.store import fits, ledger
 from tests.flows.conftest import NOW, PASSWORD, RECIPES, WEBHOOK_PATH, WEBHOOK_SECRET
 from tests.support import tiny, toy_models
 from tests.support.slack_server import SlackServer, said
@@ -124,9 +124,7 @@ def test_a_corrupt_model_folder_gives_way_to_the_usual_rate(world, caplog):
         "code_version": "0",
     }
     with world.store.transaction() as connection:
-        champions.add_model(connection, row)
-        office = {"recipe_id": "athens", "target_hash": recipe.target_hash, "kind": "etas", "model_id": "broken", "decided_by": "person"}
-        champions.add_champion(connection, office | {"since": row["data_as_of"], "reason": "a test", "numbers": {}, "code_version": "0"})
+        fits.add_model(connection, row)
     with caplog.at_level(logging.ERROR, "forecaster"):
         done = run_daily(recipes=["athens"])
     assert done["state"] == "partial"

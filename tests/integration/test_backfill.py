@@ -16,7 +16,8 @@ from forecaster.pipeline.predict import predict
 from forecaster.pipeline.train import TrainOptions, train_recipes
 from forecaster.pipeline.verify import verify
 from forecaster.settings import load_settings
-from forecaster.store import champions, ledger
+from forecaster.store import fits as stored_fits
+from forecaster.store import ledger
 from tests.support import past_world, tiny, toy_models
 from tests.support.past_world import DAYS, FIRST, LAST, NOW, TODAY, WALK, open_home
 from tests.support.toys import dump, quake, table, write
@@ -42,7 +43,7 @@ def filled(world, tmp_path_factory):
     settings = load_settings(home=tmp_path_factory.mktemp("filled") / "home")
     shutil.copytree(world[0].home, settings.home)
     made = open_home(settings, [world[1]])
-    live = {name: dump(made.store)[name] for name in ("model", "champion")}
+    live = {name: dump(made.store)[name] for name in ("model", "combination", "publication")}
     toy_models.fitted_on.clear()
     results = {options.mode: backfill(made, options) for options in (TODAY, WALK)}
     assert {name: dump(made.store)[name] for name in live} == live, "what is published tomorrow is as it was"
@@ -187,7 +188,7 @@ def test_days_that_a_model_has_seen_are_marked_and_never_scored(job):
     with job.store.transaction() as connection:
         track = ledger.scored(connection, recipe.id, recipe.target_hash, "hindcast")
         recent = ledger.recent_published(connection, recipe.id, recipe.target_hash, NOW, 365)
-        kept = champions.scored_of_kind(connection, recipe.id, recipe.target_hash, "etas", NOW - timedelta(days=365), NOW)
+        kept = stored_fits.scored_of_kind(connection, recipe.id, recipe.target_hash, "etas", NOW - timedelta(days=365), NOW)
         latest = ledger.latest_published(connection, NOW, [recipe.target_hash])
     out_of_sample = rows[rows["published"] & ~rows["in_sample"]]
     assert len(track) == len(recent) == len(out_of_sample) and kept.empty and latest.empty

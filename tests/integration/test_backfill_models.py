@@ -15,7 +15,7 @@ from forecaster.pipeline.job import Job
 from forecaster.pipeline.known import labelled_days, load_known
 from forecaster.pipeline.known_days import known_through, references_as_known
 from forecaster.pipeline.predict import predict
-from forecaster.store import champions
+from forecaster.store import fits
 from forecaster.timewindow import issue_time, to_us
 from tests.support import toy_models
 from tests.support.toys import cover, quake, table, write
@@ -35,7 +35,7 @@ def job(snapshot_store, settings, recipes):
         row = {"model_id": placed.model_id, "recipe_id": recipe.id, "kind": model.kind, "recipe_hash": recipe.recipe_hash, "decision": ""}
         row |= {"directory": f"{recipe.id}/{placed.model_id}", "data_as_of": datetime(2018, 1, 1, tzinfo=UTC), "details": {}}
         with snapshot_store.transaction() as connection:
-            champions.add_model(connection, row | {"created_at": datetime(2018, 1, 1, tzinfo=UTC), "code_version": "0"})
+            fits.add_model(connection, row | {"created_at": datetime(2018, 1, 1, tzinfo=UTC), "code_version": "0"})
     return Job(settings, snapshot_store, [recipe], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
 
 

@@ -8,8 +8,7 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.pipeline.champion import Champion, appoint
-from forecaster.store import champions
+from forecaster.store import fits
 from forecaster.store.database import Store, open_store
 from forecaster.store.publish import publish
 from tests.support.toys import cover, dump, quake, table, write
@@ -92,8 +91,7 @@ def test_a_corrupted_model_is_flagged_and_the_usual_rate_is_published(home, run,
     model = {"model_id": "tokyo-m45-broken", "recipe_id": recipe.id, "kind": "etas", "recipe_hash": recipe.recipe_hash}
     model |= {"directory": "tokyo-m45/tokyo-m45-broken", "data_as_of": NOW, "decision": "", "details": {}}
     with home.transaction() as connection:
-        champions.add_model(connection, model | {"created_at": NOW, "code_version": "0"})
-        appoint(connection, recipe, Champion("etas", "tokyo-m45-broken"), NOW, "person", "a test", {})
+        fits.add_model(connection, model | {"created_at": NOW, "code_version": "0"})
     result = run("predict", "--recipe", recipe.id)
     assert result.exit_code == 3 and result.stderr.count("\n") == 1 and "usual rate is published instead" in result.stderr
     (row,) = table(home, "forecast").to_dict("records")
