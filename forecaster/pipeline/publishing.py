@@ -1,7 +1,7 @@
 """What a recipe publishes: the combination of its members, with the weights that count at the moment, or what a person decided instead."""
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from forecaster.errors import ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.combination import KIND, RATE, CombinedModel, combine, counted
-from forecaster.models.weights import WorldWeights, weights_for
+from forecaster.models.weights import WorldWeights, usable_weights
 from forecaster.pipeline.members import Member, asked
 from forecaster.recipe import Recipe
 from forecaster.store import publications
@@ -28,6 +28,7 @@ class Standing:
     """What is published for a target: `weights` by kind (none: the usual rate), and why.
 
     source: where the weights come from (the package's set, or what was learnt on it). model_id: the very model, where a person named one.
+    problem: why the package's weights cannot be used.
     """
 
     how: How
@@ -35,6 +36,7 @@ class Standing:
     reason: str
     source: str
     model_id: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,23 +53,20 @@ class Published:
 
 
 def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
-    """What counts for the recipe's target on the local `day`, for forecasts from what was known at `as_of`.
-
-    Raises:
-        CorruptModel: the package's weights are not what their record says.
-    """
+    """What counts for the recipe's target on the local `day`, for forecasts from what was known at `as_of`."""
     made = publications.decisions(connection, recipe.id, recipe.target_hash, as_of)
     if made and made[-1]["how"] == "rate":
         return Standing("rate", {}, made[-1]["reason"], "person")
     if made and made[-1]["how"] == "kind":
         return Standing("kind", {made[-1]["kind"]: 1.0}, made[-1]["reason"], "person", made[-1]["model_id"])
-    base = weights_for(day)
+    base, problem = usable_weights(day)
     for scope, target_hash in ((recipe.id, recipe.target_hash), (publications.WORLD, "")):
         row = publications.newest_weights(connection, scope, target_hash, base.name, as_of)
         if row is not None:
             weights = {} if row["rate_only"] else row["weights"]
-            return Standing("rate" if row["rate_only"] else "combination", weights, row["reason"], f"{scope} {row['number']}")
-    return shipped(base)
+            how: How = "rate" if row["rate_only"] else "combination"
+            return Standing(how, weights, row["reason"], f"{scope} {row['number']}", problem=problem)
+    return replace(shipped(base), problem=problem)
 
 
 def shipped(base: WorldWeights) -> Standing:
@@ -93,9 +92,11 @@ def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, s
 
 
 def problems_of(published: Published, replaced: Mapping[str, str]) -> list[str]:
-    """What makes the combination less than it should be, in words: members that lack, or fits that a generic model stands in for."""
-    counts = published.standing.weights
-    told = [f"without {kind}: {reason}" for kind, reason in published.lacking.items()]
+    """What makes the combination less than it should be, in words: weights that cannot be read, members that lack, or fits that a generic
+    model stands in for."""
+    counts, problem = published.standing.weights, published.standing.problem
+    told = [problem] if problem is not None else []
+    told += [f"without {kind}: {reason}" for kind, reason in published.lacking.items()]
     return told + [f"{kind} without its fit: {reason}" for kind, reason in replaced.items() if kind in counts]
 
 
