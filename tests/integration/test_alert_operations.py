@@ -13,7 +13,7 @@ from forecaster.pipeline.alerts_operations import CHECKS
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.messages import notify
 from forecaster.settings import load_settings
-from forecaster.store import ledger
+from forecaster.store import ledger, publications
 from forecaster.timewindow import next_local_day
 from tests.support import alert_world as world
 from tests.support.smtp_server import SmtpServer
@@ -251,10 +251,14 @@ def test_a_rule_is_tried_before_it_is_switched_on(store, quakecast):
     ).output.splitlines()
     assert lines[2].split() == ["2022-03-25", "2022-03-25", "30", "%", "about", "1", "in", "100", "30.0", "none"]
     assert any("is not known: it stood for only 1 past days" in line for line in lines)
-    assert "the usual rate is what is published now" in lines[-1] and "by what was or would have been published" in lines[3]
+    assert "the model has never been judged against the usual rate" in lines[-1] and "by what was or would have been published" in lines[3]
     present = quakecast("alerts", "test", "--recipe", "athens").output
-    assert "climatology, probability" in present and "no out-of-sample forecast" in present
+    assert "published, probability" in present and "no out-of-sample forecast" in present
     assert dump(store) == before
+    with store.transaction() as connection:
+        row = {"recipe_id": "athens", "target_hash": athens.target_hash, "how": "rate", "kind": None, "model_id": None, "reason": "a test"}
+        publications.add_decision(connection, row | {"since": NOW - HOUR, "code_version": "0"})
+    assert "the usual rate is what is published now" in quakecast("alerts", "test", "--model", "etas", "--recipe", "athens").output.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

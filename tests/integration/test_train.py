@@ -10,6 +10,7 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.errors import NotWritable
 from forecaster.models.spans import purge_days
+from forecaster.pipeline import members
 from forecaster.pipeline.history import history_of, split_for_validation
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.predict import predict
@@ -119,9 +120,9 @@ def test_a_sign_that_never_fails_is_judged_and_forecast_with(home):
         "weights": {"etas": 0.5},
         "members": {"etas": etas},
         "source": "mean",
-        "record_from": "2021-01-17",
+        "record_from": "2021-01-05",
     }
-    assert said.loc["pooled", "details"] is None
+    assert said["details"].isna()["pooled"]
     assert not said["degraded"].any()
 
 
@@ -193,13 +194,13 @@ def test_a_fresh_fit_is_the_member_from_then_on(home):
     later = NOW + timedelta(days=7)
     cover(store, later, start=NOW)
     again = train_recipes(store, [recipe], settings, Clock.standing_at(later), QUICK).trained[recipe.id]
-    members = []
+    found = []
     for moment in (NOW, later):
         ids = predict(store, [recipe], settings, Clock.standing_at(moment)).forecast_ids
         rows = table(store, "forecast")
         (row,) = rows[rows["forecast_id"].isin(ids) & rows["published"]].to_dict("records")
-        members.append(json.loads(row["details"])["members"]["etas"])
-    assert members == [each["models"]["etas"]["model_id"] for each in (made, again)] and members[0] != members[1]
+        found.append(json.loads(row["details"])["members"]["etas"])
+    assert found == [each["models"]["etas"]["model_id"] for each in (made, again)] and found[0] != found[1]
 
 
 def test_the_same_training_again_changes_nothing(home):
@@ -275,7 +276,7 @@ def test_a_model_trained_later_is_not_used_for_an_earlier_day(home):
         rows = table(store, "forecast")
         (used,) = rows[rows["forecast_id"].isin(said) & rows["published"]].to_dict("records")
         assert json.loads(used["details"])["members"].get("etas") == expected, day
-        assert (used["probability"] == used["reference_probability"]) == (expected is None)
+        assert (used["probability"] == pytest.approx(used["reference_probability"], rel=1e-12)) == (expected is None)
 
 
 def test_due_are_the_untrained_the_changed_and_those_a_week_old(home):
@@ -296,8 +297,11 @@ def test_due_are_the_untrained_the_changed_and_those_a_week_old(home):
     assert due(store, [recipe, fresh], Clock.standing_at(NOW + week)) == ["fresh", recipe.id], "who has waited longest comes first"
 
 
-def test_a_budget_ends_the_networks_training_and_its_epochs_repeat_the_forecast(world, tmp_path):
-    """Time is cut in the middle of the training; with the recorded number of epochs instead of the time the forecast comes back."""
+def test_a_budget_ends_the_networks_training_and_its_epochs_repeat_the_forecast(world, tmp_path, monkeypatch):
+    """Time is cut in the middle of the training; with the recorded number of epochs instead of the time the forecast comes back.
+
+    On a busy machine the network may have learnt nothing by then; here it speaks all the same."""
+    monkeypatch.setattr(members, "has_learnt", lambda model: True)
     store, settings, _ = world
     recipe = tiny_recipe(tmp_path / "long", epochs=10_000, patience=1000, models=("convlstm",))
     row = train_recipes(store, [recipe], settings, CLOCK, TrainOptions(max_minutes=0.12)).trained[recipe.id]["models"]["convlstm"]
