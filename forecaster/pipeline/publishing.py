@@ -11,7 +11,7 @@ import numpy as np
 from forecaster.errors import ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.combination import KIND, RATE, CombinedModel, combine, counted
+from forecaster.models.combination import KIND, RATE, CombinedModel, combine, counted, shared_out
 from forecaster.models.weights import WorldWeights, usable_weights
 from forecaster.pipeline.members import Member, asked
 from forecaster.recipe import Recipe
@@ -127,9 +127,9 @@ def model_id_of(recipe: Recipe, members: Sequence[Member], standing: Standing) -
 
 
 def details_of(members: Sequence[Member], standing: Standing, said: Container[str], record_from: date) -> dict[str, Any]:
-    """What is kept with a published forecast: how, weights, members by kind (their ids), where the weights come from, and since when the
-    record of target days reaches."""
-    weights = {kind: round(weight, 4) for kind, weight in standing.weights.items() if kind in said}
+    """What is kept with a published forecast: how, weights as they counted (members that said nothing shared out), members by kind (their
+    ids), where the weights come from, and since when the record of target days reaches."""
+    weights = {kind: round(weight, 4) for kind, weight in shared_out(standing.weights, said).items()}
     used = {member.kind: member.model_id for member in members if member.kind in weights}
     how = standing.how if weights else "rate"
     return {"how": how, "weights": weights, "members": used, "source": standing.source, "record_from": record_from.isoformat()}

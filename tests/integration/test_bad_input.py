@@ -55,10 +55,10 @@ def test_predict_prints_a_line_and_valid_json_and_returns_success(home, run):
     assert (row["recipe_id"], row["mode"], row["official"], row["published"]) == ("tokyo-m45", "prospective", True, True)
     assert (row["target_start"], row["issue_time"]) == ("2024-01-02T15:00:00+00:00", "2024-01-02T12:00:00+00:00")
     assert (row["supersedes"], row["degraded_reason"]) == (None, None)
-    assert document["targets"] == {"tokyo-m45": "2024-01-03"} and document["forecast_ids"] == [row["forecast_id"]]
+    assert document["targets"] == {"tokyo-m45": "2024-01-03"} and row["forecast_id"] in document["forecast_ids"]
     rows = table(home, "forecast")
     assert sorted(rows["model_kind"]) == ["climatology", "etas", "hybrid", "pooled", "published", "recent_rate"]
-    assert rows["official"].all() and len(document["forecasts"]) in (1, len(rows))
+    assert rows["official"].all() and sorted(document["forecast_ids"]) == sorted(rows["forecast_id"])
 
 
 @pytest.mark.parametrize(

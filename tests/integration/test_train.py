@@ -117,7 +117,7 @@ def test_a_sign_that_never_fails_is_judged_and_forecast_with(home):
     etas = made["models"]["etas"]["model_id"]
     assert details == {
         "how": "combination",
-        "weights": {"etas": 0.5},
+        "weights": {"etas": 1.0},
         "members": {"etas": etas},
         "source": "mean",
         "record_from": "2021-01-05",

@@ -17,6 +17,7 @@ from forecaster.models.combination import (
     counted,
     departures,
     learn,
+    shared_out,
     stack,
 )
 
@@ -51,6 +52,15 @@ def test_the_weight_of_a_missing_member_goes_to_the_others():
     np.testing.assert_allclose(found, [2**1.2 / (1 + 2**1.2), 2**0.9 / (1 + 2**0.9), 0.2], rtol=1e-12)
     alone = combine({"hybrid": said["hybrid"][:1]}, {"etas": 0.3, "hybrid": 0.6}, HALF)
     assert alone[0] == pytest.approx(found[1], rel=1e-12)
+
+
+def test_weights_shared_out_among_those_who_speak_give_the_same():
+    weights = {"etas": 0.3, "hybrid": 0.6, "pooled": 0.1}
+    found = shared_out(weights, {"etas", "pooled"})
+    assert found == {"etas": pytest.approx(0.75), "pooled": pytest.approx(0.25)} and shared_out(weights, weights) == weights
+    said = one(etas=0.4, pooled=0.05)
+    assert combine(said, found, HALF)[0] == pytest.approx(combine(said, weights, HALF)[0], rel=1e-12)
+    assert shared_out(weights, ()) == {} and shared_out({"etas": 0.0}, {"etas"}) == {"etas": 0.0}
 
 
 @pytest.mark.parametrize(
