@@ -43,9 +43,9 @@ def forecast_table(data: ReportData) -> Table:
     table = Table(title=f"Next-day forecasts, made {data.generated_at:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for name in ("recipe", "target", "day (local)"):
         table.add_column(name, no_wrap=True)
-    for name in ("probability", "usual", "times usual", "expected number (95 %)"):
+    for name in ("probability", "usual", "times usual", "expected (95 %)"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("made from (how much each counts)")
+    table.add_column("made from", no_wrap=True)
     for row in ordered(data.recipes):
         target = f"M{row.threshold_mag:.1f}+ {row.radius_km:.0f} km"
         ratio = words.ratio_to_usual(row.probability, row.reference_probability)
@@ -56,7 +56,7 @@ def forecast_table(data: ReportData) -> Table:
         expected = f"{number['count']} ({number['low']} to {number['high']})" if number else ""
         figures = (chance(row.probability), chance(row.reference_probability), words.ratio_text(ratio), expected)
         table.add_row(row.recipe_id, target, _local_day(row).isoformat(), *figures, ", ".join(map(say, made_from(row))))
-    table.caption = say(pooled_phrase(data.pooled_skill, "evaluation.pooled"))
+    table.caption = say(pooled_phrase(data.pooled_skill))
     table.caption_justify = "left"
     return table
 
@@ -89,4 +89,4 @@ def _local_day(row: RecipeForecast) -> date:
 def print_table(table: Table) -> None:
     """On standard output, as wide as the terminal, and at least wide enough to keep every figure whole."""
     console = Console()
-    Console(width=max(console.width, 150)).print(table)
+    Console(width=max(console.width, 165)).print(table)

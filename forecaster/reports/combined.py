@@ -117,10 +117,10 @@ def is_proven(skill: PooledSkill | None) -> bool:
     return skill is not None and skill.low > 0
 
 
-def pooled_phrase(skill: PooledSkill | None, key: str) -> Phrase:
-    """`key` with the figures of the combination on days of all circles, and `key`_unmeasured where there are none."""
+def pooled_phrase(skill: PooledSkill | None, key: str = "evaluation.pooled", without: str = "evaluation.pooled_unmeasured") -> Phrase:
+    """The text `key` with the figures of the combination on days of all circles; `without`, where there are none."""
     if skill is None:
-        return Phrase(f"{key}_unmeasured")
+        return Phrase(without)
     gains = {"gain": signed(skill.gain), "low": signed(skill.low), "high": signed(skill.high)}
     return Phrase(key, {**gains, "days": f"{skill.target_days:,}"})
 
@@ -130,7 +130,7 @@ def trust_phrases(raised: Sequence[dict[str, Any]], skill: PooledSkill | None) -
     alone = [row["name"] for row in raised if row["model_kind"] != RATE and not row["combined"] and not _is_tested(row["evaluation"])]
     said = [Phrase("caution.unproven", {"name": tuple(alone)})] if alone else []
     if any(row["combined"] for row in raised):
-        said.append(pooled_phrase(skill, "caution.trust" if skill is None or is_proven(skill) else "caution.trust_unproven"))
+        said.append(pooled_phrase(skill, "caution.trust" if is_proven(skill) else "caution.trust_unproven", "caution.trust_unmeasured"))
     return said
 
 

@@ -83,7 +83,7 @@ def report_context(data: ReportData, language: str, write_day: DayWriter = date.
         "checks": [_check(check, names, write_day) for check in data.checks],
         "checks_count": _count_checks(data.checks),
         "evaluated": evaluated,
-        "combination_verdict": pooled_phrase(data.pooled_skill, "evaluation.pooled"),
+        "combination_verdict": pooled_phrase(data.pooled_skill),
         "evaluation_verdict": evaluation_verdict(evaluated),
         "events": _events(data),
         "events_total": len(data.events),
