@@ -2,7 +2,7 @@
 
 The trunk is an intensity linear in decayed counts (`pooled_intensity`); gradient-boosted trees (XGBoost, Chen and Guestrin 2016,
 doi:10.1145/2939672.2939785) start from its logit and add what it misses. Both come with the package, pre-trained; for a recipe nothing
-is trained or calibrated: on 2011-2017 a calibration by region lost. XGBoost is imported at the first forecast.
+is trained or calibrated: on 2011-2017 a calibration by region lost. XGBoost itself is needed to train only.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from forecaster.models.base import History, logit
 from forecaster.models.boosting import load_trees, predict
 from forecaster.models.pooled_intensity import Intensity, rate_of, read_intensity
 from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.tree_file import Trees
 from forecaster.recipe import Recipe
 
 KIND = "pooled"
@@ -86,8 +87,8 @@ def pooled_probability(pretrained: Pretrained, inputs: Events, recipe: Recipe, d
     return found
 
 
-def boosted(trees: Any, intensity: Intensity, counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """float64 (n,): the probability of the intensity, corrected by the trees (an XGBoost `Booster`)."""
+def boosted(trees: Trees, intensity: Intensity, counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """float64 (n,): the probability of the intensity, corrected by the trees."""
     trunk = intensity.probability(counts, reference)
     return predict(trees, tree_features(counts, reference, trunk), logit(trunk))
 
@@ -108,7 +109,7 @@ def tree_features(counts: np.ndarray, reference: np.ndarray, trunk: np.ndarray) 
 
 
 @lru_cache(maxsize=4)
-def _content(folder: Path, sha256: str) -> tuple[Intensity, Any]:
+def _content(folder: Path, sha256: str) -> tuple[Intensity, Trees]:
     """Intensity and trees of an artefact whose files were checked; `sha256` makes another training another entry."""
     try:
         intensity = read_intensity((folder / INTENSITY_FILE).read_bytes(), COUNTS.names)

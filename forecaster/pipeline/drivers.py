@@ -2,7 +2,7 @@
 
 import logging
 from datetime import UTC
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from forecaster.features.events import Events
 from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km
 from forecaster.features.windows import TargetDays
 from forecaster.models.base import Forecaster
-from forecaster.pipeline.known import Known
+from forecaster.pipeline.known import Known, reach_km
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, from_us
 
@@ -22,8 +22,8 @@ LEAST_CHANGE = 0.01  # of the probability, for an earthquake to be named
 LOOK_BACK_DAYS = 730
 RECENT_DAYS = 30
 NEAR_KM = 500.0
-REACH_KM, REACH_RADII = 2000.0, 4.0  # beyond these no model of ours sees anything
 SAME = 1e-6
+SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 def drivers_of(
@@ -63,7 +63,7 @@ def drivers_of(
 
 def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:
     """The versions visible at the cut that a model of this circle can see."""
-    reach = max(recipe.radius_km + REACH_KM, REACH_RADII * recipe.radius_km)
+    reach = reach_km(recipe)
     seen = known.inputs.visible(cut_us)
     seen = seen.take(np.abs(seen.latitude_deg - recipe.predict_center_lat) <= reach / KM_PER_DEGREE)
     away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, seen.latitude_deg, seen.longitude_deg)
@@ -72,9 +72,13 @@ def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:
 
 def _row_of(seen: Events, index: int, latest: Events) -> int:
     """The row of `latest` that is this very version of an earthquake; -1 where none is."""
-    time_us = seen.origin_time_us[index]
-    first, end = (int(np.searchsorted(latest.origin_time_us, time_us, side=side)) for side in ("left", "right"))
-    return next((row for row in range(first, end) if _key(latest, row) == _key(seen, index)), -1)
+    time_us, version = seen.origin_time_us[index], _version(seen, index)
+    first, end = (int(np.searchsorted(latest.origin_time_us, time_us, side=side)) for side in SIDES)
+    return next((row for row in range(first, end) if _version(latest, row) == version), -1)
+
+
+def _version(events: Events, index: int) -> tuple[float, float, float]:
+    return float(events.latitude_deg[index]), float(events.longitude_deg[index]), float(events.magnitude[index])
 
 
 def _candidates(seen: Events, age_days: np.ndarray, distance_km: np.ndarray, recipe: Recipe) -> np.ndarray:
