@@ -113,12 +113,12 @@ def expected_number(recipe: RecipeForecast) -> dict[str, Any] | None:
 
 
 def is_proven(skill: PooledSkill | None) -> bool:
-    """Whether the combination has shown skill on days of all circles: its whole interval lies above zero."""
+    """Whether the combination has shown skill on days of many circles: its whole interval lies above zero."""
     return skill is not None and skill.low > 0
 
 
 def pooled_phrase(skill: PooledSkill | None, key: str = "evaluation.pooled", without: str = "evaluation.pooled_unmeasured") -> Phrase:
-    """The text `key` with the figures of the combination on days of all circles; `without`, where there are none."""
+    """The text `key` with the figures of the combination on days of many circles around the world; `without`, where there are none."""
     if skill is None:
         return Phrase(without)
     gains = {"gain": signed(skill.gain), "low": signed(skill.low), "high": signed(skill.high)}

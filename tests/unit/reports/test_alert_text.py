@@ -12,8 +12,8 @@ RATES = {"days": 0}
 @pytest.mark.parametrize(
     ("kind", "source", "told"),
     [
-        ("published", "pooled", "all circles together, which its models had not seen"),
-        ("published", "record", "official forecasts of the last year, weighed together with days of all circles"),
+        ("published", "pooled", "hundreds of places around the world together, which its models had not seen"),
+        ("published", "record", "official forecasts of the last year, weighed together with days of hundreds of places around the world"),
         ("etas", "record", "official forecasts of the last year"),
         ("etas", "evaluation", "a test on days that it was not fitted on"),
     ],
