@@ -164,7 +164,8 @@ class RecentEvent:
 
 @dataclass(frozen=True)
 class PooledSkill:
-    """Gain of the combination over the usual rate on days of many circles around the world that its members had not seen, nats per target day (95 %)."""
+    """Gain of the combination over the usual rate at many places around the world, on days that its members had not seen; nats per target
+    day (95 %)."""
 
     gain: float
     low: float

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 SNAPSHOT_KNOWN_BY = datetime(2023, 12, 25, tzinfo=UTC)
-FIRST_ISSUE = datetime(2023, 12, 25, 12, tzinfo=UTC)  # 21:00 in Japan
+FIRST_ISSUE = datetime(2023, 12, 26, 12, tzinfo=UTC)  # 21:00 in Japan
 LAST_ISSUE = datetime(2024, 1, 3, 12, tzinfo=UTC)  # the first that knows what came on the day after the main shock
 TOLD_ISSUES = 9
 TRAINED = ["niigata-m45", "istanbul", "los-angeles", "athens", "anchorage"]
