@@ -92,8 +92,9 @@ def tested_member(recipe: RecipeForecast) -> tuple[ModelForecast, Evaluation] | 
     tested = [(model, found) for model in recipe.models if (found := model.evaluation) and known(found.information_gain) is not None]
     if not tested:
         return None
-    shown = {recipe.model_kind: 1.0} if recipe.model_kind != COMBINED else {}
-    weights = {**shown, **recipe.weights}
+    weights = dict(recipe.weights)
+    if recipe.model_kind is not None and recipe.model_kind != COMBINED:
+        weights.setdefault(recipe.model_kind, 1.0)
     return max(tested, key=lambda item: (weights.get(item[0].kind, 0.0), known(item[1].information_gain) or 0.0))
 
 
@@ -101,8 +102,8 @@ def expected_figures(recipe: RecipeForecast) -> dict[str, float | int | None]:
     """expected_count, count_low, count_high: how many such earthquakes the shown forecast expects, with the 95 % range; None where it does
     not count."""
     shown = next((model for model in recipe.models if model.published), None)
-    figures = [None] if shown is None else [getattr(shown, name) for name in COUNTS]
-    return dict(zip(COUNTS, figures, strict=True)) if all(known(value) is not None for value in figures) else dict.fromkeys(COUNTS)
+    figures = {name: getattr(shown, name, None) for name in COUNTS}
+    return figures if all(known(value) is not None for value in figures.values()) else dict.fromkeys(COUNTS)
 
 
 def expected_number(recipe: RecipeForecast) -> dict[str, Any] | None:
