@@ -38,6 +38,12 @@ def made_from(recipe: RecipeForecast) -> tuple[Phrase, ...]:
     return _weighed("combined.short", recipe, short_name) if kind == COMBINED and recipe.weights else (short_name(kind),)
 
 
+def made_of(recipe: RecipeForecast) -> Phrase:
+    """In a word or two: how many members there are, or the one model that is shown."""
+    kind = told_kind(recipe)
+    return Phrase("combined.count", {"count": len(recipe.weights)}) if kind == COMBINED and recipe.weights else short_name(kind)
+
+
 def _weighed(key: str, recipe: RecipeForecast, name: Callable[[str], Phrase]) -> tuple[Phrase, ...]:
     """The members that count, the heaviest first, each said by the text `key`."""
     heaviest = sorted(recipe.weights.items(), key=lambda item: (-item[1], item[0]))

@@ -14,8 +14,8 @@ from forecaster.reports.charts import MapTarget
 from forecaster.reports.combined import (
     COMBINED,
     expected_number,
-    made_from,
     made_how,
+    made_of,
     model_lines,
     pooled_phrase,
     tested_member,
@@ -167,7 +167,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "model_kind": kind,
         "model": model_name(told_kind(recipe)),
         "combined": told_kind(recipe) == COMBINED,
-        "made_from": made_from(recipe),
+        "made_from": made_of(recipe),
         "made_how": made_how(recipe, write_day),
         "expected": expected_number(recipe),
         "models": model_lines(recipe),

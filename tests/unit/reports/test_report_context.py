@@ -135,6 +135,7 @@ def test_every_model_is_listed_with_what_it_says_and_how_much_it_counts_the_comb
     assert [model["weight"] for model in row["models"]] == [None, "56", "44", None, None]
     assert (row["models"][2]["count"], row["models"][2]["count_high"], row["models"][3]["name"].key) == ("0.13", 2, "model.other")
     assert row["expected"] == {"count": "0.15", "low": 0, "high": 3}
+    assert (row["made_from"].key, row["made_from"].values) == ("combined.count", {"count": 2})
     assert (row["evaluation"]["kind"], row["evaluation"]["weight"]) == ("hybrid", "56")  # it counts most, whatever the others gained
 
 
