@@ -70,10 +70,10 @@ def days_table(row: RecipeForecast, count: int) -> Table:
     for name in ("probability", "usual", "times usual"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("did it come?", no_wrap=True)
-    for outcome in row.recent_outcomes[-count:]:
+    for outcome in (*row.recent_outcomes, *row.open_outcomes)[-count:]:
         ratio = words.ratio_text(words.ratio_to_usual(outcome.probability, outcome.reference_probability))
         said = (chance(outcome.probability), chance(outcome.reference_probability), ratio)
-        table.add_row(outcome.day.isoformat(), *said, say(result_of(outcome)) if outcome.happened is not None else "not known yet")
+        table.add_row(outcome.day.isoformat(), *said, say(result_of(outcome) if outcome.happened is not None else "history.key_open"))
     return table
 
 
