@@ -62,7 +62,7 @@ def test_a_row_says_target_local_day_chances_ratio_number_and_members():
         "usual": "3.1 %",
         "times usual": "4.0",
         "expected (95 %)": "0.16 (0 to 2)",
-        "made from": "hybrid 56 %, ETAS 44 %",
+        "made from": "2 models combined",
     }
 
 
