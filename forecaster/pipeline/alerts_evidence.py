@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.alerts import Decision, Said, walk
 from forecaster.models.combination import KIND
-from forecaster.models.weights import weights_for
+from forecaster.models.weights import usable_weights
 from forecaster.pipeline.gain import BOOTSTRAP_SEED, gain_at, gain_words
 from forecaster.pipeline.learning import posterior
 from forecaster.recipe import AlertRule, Recipe
@@ -91,7 +91,7 @@ def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: 
     own = record(connection, recipe, model_kind, now)
     own = own if own is not None and own.target_days >= FEWEST_RECORD_DAYS and own.undefined_share <= MAX_UNDEFINED else None
     if model_kind == KIND:
-        base = weights_for(local_day(now, recipe.zone))
+        base, _ = usable_weights(local_day(now, recipe.zone))
         if own is None:
             return Skill(None if base.pooled_gain is None else Interval(*base.pooled_gain, 0.0), "pooled")
         mean, sd = posterior(base, own.estimate, (own.high - own.low) / 3.92)

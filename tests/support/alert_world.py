@@ -8,7 +8,7 @@ from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import identified
 from forecaster.recipe import Recipe, parse_recipe
 from forecaster.settings import Settings
-from forecaster.store import champions, ledger
+from forecaster.store import fits, ledger
 from forecaster.store.database import Store
 from forecaster.timewindow import issue_time
 
@@ -149,4 +149,4 @@ def judge(store: Store, recipe: Recipe, low: float = 0.02, model_id: str = MODEL
         "code_version": "0",
     }
     with store.transaction() as connection:
-        champions.add_model(connection, row)
+        fits.add_model(connection, row)
