@@ -258,7 +258,10 @@ def test_a_rule_is_tried_before_it_is_switched_on(store, quakecast):
     with store.transaction() as connection:
         row = {"recipe_id": "athens", "target_hash": athens.target_hash, "how": "rate", "kind": None, "model_id": None, "reason": "a test"}
         publications.add_decision(connection, row | {"since": NOW - HOUR, "code_version": "0"})
-    assert "the usual rate is what is published now" in quakecast("alerts", "test", "--model", "etas", "--recipe", "athens").output.splitlines()[-1]
+    assert (
+        "the usual rate is what is published now"
+        in quakecast("alerts", "test", "--model", "etas", "--recipe", "athens").output.splitlines()[-1]
+    )
 
 
 @pytest.mark.parametrize(

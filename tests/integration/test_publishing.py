@@ -205,7 +205,13 @@ def test_a_model_that_has_seen_the_day_is_refused(home):
         toy = toy_models.Toy("etas", 0.9, 0.1, last)
         saved = toy_models.save(settings.models, recipe, toy, data_as_of=moment)
         row = {"model_id": saved.model_id, "recipe_id": recipe.id, "kind": "etas", "recipe_hash": recipe.recipe_hash, "decision": ""}
-        row |= {"directory": f"{recipe.id}/{saved.model_id}", "data_as_of": moment, "created_at": moment, "details": {}, "code_version": "0"}
+        row |= {
+            "directory": f"{recipe.id}/{saved.model_id}",
+            "data_as_of": moment,
+            "created_at": moment,
+            "details": {},
+            "code_version": "0",
+        }
         with store.transaction() as connection:
             fits.add_model(connection, row)
         made, said, _ = published(home, moment, DAY)

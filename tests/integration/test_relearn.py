@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.models.combination import belief_of
 from forecaster.errors import CorruptModel
 from forecaster.models import weights
+from forecaster.models.combination import belief_of
 from forecaster.models.weights import unlearnt
 from forecaster.pipeline import publishing, relearn
 from forecaster.pipeline.verify import verify
