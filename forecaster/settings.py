@@ -4,12 +4,12 @@ from datetime import time
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from forecaster.errors import BadInput
+from forecaster.timewindow import zone_names
 
 USGS_URL = "https://earthquake.usgs.gov"
 
@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     @field_validator("send_time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value and value not in available_timezones():
+        if value and value not in zone_names():
             raise ValueError("must be an IANA time zone such as Asia/Tokyo")
         return value
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
@@ -59,10 +59,20 @@ def local_times_us(first_day: date, count: int, zone: ZoneInfo, at: time) -> np.
     return line[start : start + count]
 
 
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """The IANA time zones of this machine. Kept: to list them takes milliseconds, and every recipe asks."""
+    return frozenset(available_timezones())
+
+
 @lru_cache(maxsize=4096)
 def _year_of_times_us(year: int, zone: ZoneInfo, at: time) -> np.ndarray:
-    days = days_between(date(year, 1, 1), date(year, 12, 31))
-    line = np.array([to_us(datetime.combine(day, at, tzinfo=zone).astimezone(UTC)) for day in days], dtype=np.int64)
+    offsets = [
+        datetime.combine(day, at, tzinfo=zone).utcoffset() or timedelta(0) for day in days_between(date(year, 1, 1), date(year, 12, 31))
+    ]
+    in_us = {offset: offset // timedelta(microseconds=1) for offset in set(offsets)}
+    first = to_us(datetime.combine(date(year, 1, 1), at, tzinfo=UTC))
+    line = first + np.arange(len(offsets)) * DAY_US - np.array([in_us[offset] for offset in offsets], dtype=np.int64)
     line.flags.writeable = False
     return line
 

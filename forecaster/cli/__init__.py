@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from forecaster.cli import alerts, backfill, daily, data, evaluate, models, notify, recipes
+from forecaster.cli import alerts, backfill, daily, data, evaluate, forecast, models, notify, recipes
 from forecaster.errors import QuakecastError
 from forecaster.settings import code_version, load_settings
 
@@ -53,6 +53,6 @@ def main(ctx: click.Context, home: Path | None, verbose: bool) -> None:
     ctx.obj = load_settings(**({"home": home} if home else {}))
 
 
-for module in (daily, notify, alerts, models, backfill, evaluate, recipes, data):
+for module in (daily, forecast, notify, alerts, models, backfill, evaluate, recipes, data):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -19,6 +19,10 @@ _DETAILS = """
 Arms: A inputs of the final catalogue, one fit on days to 2014-12-31; B inputs as known at issue, the same fit; C as B, references refitted
 each year. Without --arm: --inputs, --fit-until and --refit say it. Every (arm, recipe, year, model) is stored under --out: the same
 command again does only what is missing, and writes the tables anew (skill.json, SKILL.md, skill.html, scores.parquet, daily.parquet).
+
+--circles N judges N random circles of the world, drawn from the catalogue up to 2014, as a pool of their own: none shares more than a tenth
+of its area with another or with a recipe. Kinds that are trained on a region's own days (etas, convlstm) are left out there: the ETAS of
+circles is etas_generic. With --all or --recipe, recipes are judged, too. Intervals are given by blocks of 30, 90 and 365 days.
 """
 
 
@@ -39,6 +43,8 @@ command again does only what is missing, and writes the tables anew (skill.json,
 @click.option("--refit", type=click.Choice(["yearly"]), help="Fit again for each year: references, or all models without --fit-until.")
 @click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, help="Minutes of each fit.")
 @click.option("--seed", type=click.IntRange(min=0), default=20110311, show_default=True, help="Seed of every fit.")
+@click.option("--circles", type=click.IntRange(min=1), metavar="N", help="Judge N random circles; alone, no recipe.")
+@click.option("--circles-seed", type=click.IntRange(0, 2**32 - 1), default=20110311, show_default=True, help="Seed of the circles' draw.")
 @click.option("--preface", type=click.Path(path_type=Path), help="Markdown file that SKILL.md begins with.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results (default: HOME/evaluation).")
 @json_option
@@ -53,6 +59,8 @@ def evaluate(
     last: str,
     max_minutes: float,
     seed: int,
+    circles: int | None,
+    circles_seed: int,
     preface: Path | None,
     out: Path | None,
     as_json: bool,
@@ -61,21 +69,33 @@ def evaluate(
     from forecaster.console import progress
     from forecaster.models.kinds import KINDS
     from forecaster.pipeline import evaluate as step
+    from forecaster.pipeline import evaluate_circles as pool
     from forecaster.pipeline.evaluate_plan import EvaluateOptions
     from forecaster.pipeline.evaluate_results import ResultFolder
     from forecaster.pipeline.evaluate_tables import write_tables
     from forecaster.pipeline.known import load_known
+    from forecaster.recipe import load_recipes
 
     named = [*models, *(name.strip() for name in (model_list or "").split(",") if name.strip())] or list(KINDS)
     options = EvaluateOptions(_arms(**how), tuple(dict.fromkeys(named)), _day("--from", first), _day("--to", last), max_minutes, seed)
+    of_circles = pool.circle_options(options) if circles else None
     opening = _text(preface)
     folder = ResultFolder(out or settings.home / "evaluation")
     job = open_job(settings, recipes)
     with progress("evaluating") as update:
-        result = step.evaluate(load_known(job.store, job.clock.now()), job.recipes, options, folder, update)
+        known = load_known(job.store, job.clock.now())
+        result = step.EvaluateResult()
+        if circles is None or recipes or everything:
+            result = step.evaluate(known, job.recipes, options, folder, update)
+        if circles and of_circles:
+            drawn = pool.draw_circles(known, circles, circles_seed, list(load_recipes(settings.recipe_folder).values()))
+            result = result.with_those_of(step.evaluate(known, drawn.recipes, of_circles, folder, update))
+            pool.write_circles(folder, drawn)
+            found = f"{len(drawn.recipes)} of {circles} circles found, largest overlap {drawn.largest_overlap:.1%} of the smaller one"
     written = write_tables(folder, settings.recipe_folder, opening)
     failed = [{"arm": arm, "recipe_id": recipe, "model": model, "reason": reason} for (arm, recipe, model), reason in result.failed.items()]
-    text = "\n".join([f"{result.written} parts made, {result.reused} were there", *map(str, written)])
+    told_circles = [found] if circles else []
+    text = "\n".join([f"{result.written} parts made, {result.reused} were there", *told_circles, *map(str, written)])
     tell(as_json, {"written": result.written, "reused": result.reused, "failed": failed, "files": [str(path) for path in written]}, text)
     told: dict[tuple[str, str], list[str]] = {}
     for row in failed:

@@ -1,16 +1,18 @@
-"""`quakecast recipes`: list, show and check them."""
+"""`quakecast recipes`: list, show, check and write them."""
 
 import json
+import shlex
+from pathlib import Path
 
 import click
 
 from forecaster.cli.common import example, json_option, open_job, recipe_options, tell
-from forecaster.settings import Settings
+from forecaster.settings import Settings, bundled_folder
 
 
 @click.group()
 def recipes() -> None:
-    """List, show and check recipes."""
+    """List, show, check and write recipes."""
 
 
 @recipes.command("list", epilog=example("quakecast recipes list"))
@@ -50,6 +52,46 @@ def recipes_check(settings: Settings, recipes, everything, as_json) -> None:
 
     rows = check_recipes(open_job(settings, recipes))
     tell(as_json, {"recipes": rows}, "\n".join(row["text"] for row in rows))
+
+
+@recipes.command("new", epilog=example("quakecast recipes new --at 38.30,142.40 --radius-km 150 --magnitude 4.5 --id my-place"))
+@click.option("--at", "place", required=True, metavar="LAT,LON", help="Centre in decimal degrees; north and east are positive.")
+@click.option("--radius-km", type=float, required=True, metavar="KM", help="Radius of the circle, 1 to 2000.")
+@click.option("--magnitude", type=float, required=True, metavar="M", help="Smallest magnitude that counts, 2 to 9.5.")
+@click.option("--id", "recipe_id", metavar="ID", help="Id of the recipe and name of its file (default: from the place).")
+@click.option("--name", default="", metavar="TEXT", help="The place's name for people (default: its coordinates).")
+@click.option("--zone", metavar="AREA/CITY", help="Time zone of its days (default: that of the place).")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write it (default: where recipes are read).")
+@json_option
+@click.pass_obj
+def recipes_new(settings: Settings, place, radius_km, magnitude, recipe_id, name, zone, out, as_json) -> None:
+    """Write the recipe of a place of your own; an existing file is never overwritten."""
+    from forecaster import places
+    from forecaster.catalog.coverage import STREAMS
+
+    latitude, longitude = places.parse_place(place)
+    chosen = places.default_id(latitude, longitude) if recipe_id is None else recipe_id
+    whole = places.recipe_at(latitude, longitude, radius_km, magnitude, zone or places.zone_at(latitude, longitude), chosen, name)
+    folder = out or _folder_for_new(settings)
+    path = places.write_recipe(whole, folder, settings.recipe_folder)
+    prefix = "" if folder.resolve() == settings.recipe_folder.resolve() else f"QUAKECAST_RECIPES={shlex.quote(str(folder))} "
+    read = any(stream.holds(whole) for stream in STREAMS)
+    commands = [*([] if read else ["pull"]), *(f"{command} --recipe {chosen}" for command in ("recipes check", "train", "predict"))]
+    following = [f"{prefix}quakecast {command}" for command in commands]
+    text = [
+        f"wrote {path}: M >= {magnitude:g} within {radius_km:g} km of {whole.display_name.en} ({whole.time_zone})",
+        *(["only the recipes of that folder are read where QUAKECAST_RECIPES names it"] if prefix else []),
+        "next:",
+        *(f"  {line}" for line in following),
+    ]
+    document = {"path": str(path.resolve()), "recipe": whole.model_dump(mode="json", by_alias=True), "next": following}
+    tell(as_json, document, "\n".join(text))
+
+
+def _folder_for_new(settings: Settings) -> Path:
+    """Where recipes are read; beside the data where that is inside the installed package, which an upgrade replaces."""
+    installed = settings.recipes is None and bundled_folder("recipes").parent.name == "_bundled"
+    return settings.home / "recipes" if installed else settings.recipe_folder
 
 
 COMMANDS = (recipes,)

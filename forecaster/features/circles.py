@@ -1,46 +1,34 @@
-"""Circles around the world as targets: what a pooled model is trained on.
+"""Circles around the world as targets: what a pooled model is trained on, and others, which hardly overlap, that models are judged by.
 
 Each is a recipe like any other, made in code: days in UTC, issued at 23:30 of the day before, one day ahead.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from forecaster.errors import NotTrainable
 from forecaster.features.events import Events
-from forecaster.features.geometry import great_circle_km
-from forecaster.recipe import DisplayName, Recipe
+from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km
+from forecaster.features.overlap import overlaps_with
+from forecaster.places import recipe_at
+from forecaster.recipe import Recipe
 
 RADII_KM = (150.0, 400.0)
 THRESHOLDS = (4.5, 5.0)
 SHARE_OF_LOWER_THRESHOLD = 0.75
 TARGETS_A_YEAR = (2.0, 150.0)
-WINDOW_DAYS = 15
 YEAR_US = 365.25 * 86_400_000_000
 CELL_DEGREES = 2.0
 TRIES_A_CIRCLE = 40
+MOST_OVERLAP = 0.1
 
 
-def circle_recipe(number: int, latitude_deg: float, longitude_deg: float, radius_km: float, threshold_mag: float) -> Recipe:
-    """The target "M >= threshold within the circle on a UTC day" as a recipe; fields that only networks read have plain values."""
-    return Recipe(
-        id=f"circle-{number:04d}",
-        displayName=DisplayName(en=f"Circle {number}", ja=f"円 {number}"),
-        time_zone="UTC",
-        predict_center_lat=latitude_deg,
-        predict_center_lng=longitude_deg,
-        predict_radius_meters=radius_km * 1000.0,
-        threshold_mag=threshold_mag,
-        window_days=WINDOW_DAYS,
-        predict_range_days=1,
-        grid="regional",
-        grid_cell_km=radius_km / 2,
-        lat_granularity=11,
-        lng_granularity=11,
-        test_ratio=0.25,
-        learning_rate=1e-3,
-        epochs=1,
-        dropout=0.0,
-    )
+def circle_recipe(
+    number: int, latitude_deg: float, longitude_deg: float, radius_km: float, threshold_mag: float, prefix: str = "circle"
+) -> Recipe:
+    """The target "M >= threshold within the circle on a UTC day" as a recipe; fields that only the ConvLSTM reads play no part."""
+    return recipe_at(latitude_deg, longitude_deg, radius_km, threshold_mag, "UTC", f"{prefix}-{number:04d}", f"Circle {number}")
 
 
 def world_circles(events: Events, count: int, rng: np.random.Generator) -> list[Recipe]:
@@ -72,10 +60,60 @@ def world_circles(events: Events, count: int, rng: np.random.Generator) -> list[
     )
 
 
+def spread_circles(
+    events: Events,
+    count: int,
+    rng: np.random.Generator,
+    avoid: Sequence[Recipe] = (),
+    most_overlap: float = MOST_OVERLAP,
+    prefix: str = "circle",
+) -> list[Recipe]:
+    """Up to `count` circles that hardly overlap: none shares more than `most_overlap` of the smaller one's area with another or `avoid`.
+
+    Epicentres, radii, thresholds and the wanted number of targets are those of `world_circles`; every epicentre of `events` is tried once,
+    in an order drawn with the same weights. Where they give out there are fewer circles than `count`: look at the length. The first k
+    circles of a seed are the same for every `count`.
+    """
+    strong = events.take(events.magnitude >= THRESHOLDS[0])
+    years = (strong.origin_time_us.max() - strong.origin_time_us.min()) / YEAR_US if len(strong) > 1 else 0.0
+    if not years > 0:
+        return []
+    order = np.argsort(rng.exponential(size=len(strong)) / _weights(strong), kind="stable")  # drawn by weight, without replacement
+    shortest, longest = np.log(RADII_KM)
+    radii = np.round(np.exp(rng.uniform(shortest, longest, len(strong))), 1)
+    thresholds = np.where(rng.random(len(strong)) < SHARE_OF_LOWER_THRESHOLD, *THRESHOLDS)
+    latitude, longitude = np.round(strong.latitude_deg[order], 2), np.round(strong.longitude_deg[order], 2)
+    by_latitude = np.stack([strong.latitude_deg, strong.longitude_deg, strong.magnitude])[:, np.argsort(strong.latitude_deg, kind="stable")]
+    free, taken = np.arange(len(strong)), list[Recipe]()
+    for other in avoid:
+        free = free[overlaps_with(other, latitude[free], longitude[free], radii[free]) <= most_overlap]
+    while len(free) and len(taken) < count:
+        place, free = free[0], free[1:]
+        where = float(latitude[place]), float(longitude[place]), float(radii[place]), float(thresholds[place])
+        if TARGETS_A_YEAR[0] <= _count_within(by_latitude, *where) / years <= TARGETS_A_YEAR[1]:
+            taken.append(circle_recipe(len(taken), *where, prefix))
+            free = free[overlaps_with(taken[-1], latitude[free], longitude[free], radii[free]) <= most_overlap]
+    return taken
+
+
+def _count_within(events: np.ndarray, latitude_deg: float, longitude_deg: float, radius_km: float, threshold_mag: float) -> int:
+    """Events of at least this magnitude in a circle. events (3, n): latitude, longitude, magnitude, ascending by latitude, so that only
+    those of the circle's band are looked at."""
+    reach = radius_km / KM_PER_DEGREE + 0.01
+    latitude, longitude, magnitude = events[:, slice(*np.searchsorted(events[0], [latitude_deg - reach, latitude_deg + reach]))]
+    inside = great_circle_km(latitude_deg, longitude_deg, latitude, longitude) <= radius_km
+    return int(np.count_nonzero(inside & (magnitude >= threshold_mag)))
+
+
 def _draws(events: Events, count: int, rng: np.random.Generator) -> np.ndarray:
     """int64 (count,): numbers of events, drawn with their weights."""
+    weight = _weights(events)
+    return rng.choice(len(events), size=count, p=weight / weight.sum())
+
+
+def _weights(events: Events) -> np.ndarray:
+    """(n,): 1 / sqrt(events in the cell of 2 by 2 degrees)."""
     row = np.floor((events.latitude_deg + 90.0) / CELL_DEGREES)
     column = np.floor((events.longitude_deg + 180.0) / CELL_DEGREES)
     _, cell, in_cell = np.unique(row * 1000 + column, return_inverse=True, return_counts=True)
-    weight = 1.0 / np.sqrt(in_cell[cell])
-    return rng.choice(len(events), size=count, p=weight / weight.sum())
+    return 1.0 / np.sqrt(in_cell[cell])

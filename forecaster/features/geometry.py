@@ -37,14 +37,22 @@ def circle_box(recipe: Recipe) -> tuple[float, float, float, float]:
     """(min_lat, max_lat, min_lon, max_lon) that hold the whole target circle.
 
     Where the circle holds a pole or crosses the date line, longitudes are -180 to 180: the box is never too small.
+    """
+    min_lat, max_lat, min_lon, max_lon = box_about(recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km)
+    if min_lon < -180 or max_lon > 180:
+        return min_lat, max_lat, -180.0, 180.0
+    return min_lat, max_lat, min_lon, max_lon
+
+
+def box_about(lat: float, lon: float, radius_km: float) -> tuple[float, float, float, float]:
+    """(min_lat, max_lat, min_lon, max_lon) that hold the circle of `radius_km`.
+
+    Longitudes run on through the date line: they may lie below -180 or above 180. They are -180 to 180 where the circle holds a pole.
     The half width is asin(sin(r) / cos(lat)), the longitude at which a meridian touches the circle.
     """
-    lat, lon = recipe.predict_center_lat, recipe.predict_center_lng
-    reach = recipe.radius_km / EARTH_RADIUS_KM
+    reach = radius_km / EARTH_RADIUS_KM
     min_lat, max_lat = lat - math.degrees(reach), lat + math.degrees(reach)
     if min_lat <= -90 or max_lat >= 90:
         return max(min_lat, -90.0), min(max_lat, 90.0), -180.0, 180.0
     half = math.degrees(math.asin(math.sin(reach) / math.cos(math.radians(lat))))
-    if lon - half < -180 or lon + half > 180:
-        return min_lat, max_lat, -180.0, 180.0
     return min_lat, max_lat, lon - half, lon + half

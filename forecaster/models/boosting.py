@@ -1,12 +1,15 @@
 """Gradient-boosted trees that correct a logit: XGBoost (Chen and Guestrin 2016, doi:10.1145/2939672.2939785), one thread, binary JSON.
 
-The same input gives the same bytes on one machine. XGBoost is imported where it is used.
+The same input gives the same bytes on one machine. XGBoost is imported to train; `tree_file` forecasts with what it wrote.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from forecaster.models.base import sigmoid
+from forecaster.models.tree_file import Trees, read_trees
 
 THREADS = 1
 
@@ -31,26 +34,16 @@ def train_trees(
     return bytes(trees.save_raw("ubj"))
 
 
-def load_trees(content: bytes) -> Any:
-    """The trees (an XGBoost `Booster`) of a file's content.
+def load_trees(content: bytes) -> Trees:
+    """The trees of a file's content.
 
     Raises:
         ValueError: it is none.
     """
-    import xgboost
-
-    trees = xgboost.Booster()
-    try:
-        trees.load_model(bytearray(content))
-    except xgboost.core.XGBoostError as error:
-        raise ValueError(f"no trees: {' '.join(str(error).split())[:150]}") from error
-    trees.set_param({"nthread": THREADS})
-    return trees
+    return read_trees(content)
 
 
-def predict(trees: Any, features: np.ndarray, start: np.ndarray, *, as_logit: bool = False) -> np.ndarray:
+def predict(trees: Trees, features: np.ndarray, start: np.ndarray, *, as_logit: bool = False) -> np.ndarray:
     """float64 (n,): the probabilities, or logits, of `start` (logits) corrected by the trees."""
-    import xgboost
-
-    matrix = xgboost.DMatrix(features, base_margin=start, nthread=THREADS)
-    return np.asarray(trees.predict(matrix, output_margin=as_logit), dtype=np.float64)
+    logits = trees.logits(features, start)
+    return logits if as_logit else sigmoid(logits)

@@ -192,6 +192,11 @@ def generic_for(recipe: Recipe, day: date, first_day: date) -> EtasModel | None:
     return generic(recipe) if day > POOLED_UNTIL else None
 
 
+def fit_generic(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:
+    """`generic` as a kind of its own: nothing is fitted, neither `seed` nor `max_minutes` plays a part."""
+    return generic(history.recipe)
+
+
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:
     """Fit by both likelihoods on the first four fifths of the days, keep the better on the rest, refit it on all. Nothing is drawn: `seed`
     plays no part.

@@ -7,9 +7,9 @@ whose issue does not, so each day's sum is what was known at its cut, exactly.
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate
 
 import numpy as np
-from scipy.signal import lfilter
 from scipy.sparse import csr_array
 
 from forecaster.features.events import Events
@@ -23,6 +23,7 @@ PARENT_MAG = 4.5
 REACH_KM = ((PARENT_MAG, 500.0), (6.5, 1000.0), (7.5, 2000.0))
 MAG_NODES = np.arange(PARENT_MAG, 9.76, 0.25)
 DAILY_DECAY = np.exp(-NODES)
+FEW_SLOTS = 8
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Stream:
         entering = np.broadcast_to(weights[..., self.entry_parent], self.entry.shape)
         for k, decay in enumerate(DAILY_DECAY):
             fed = np.bincount(self.entry_slot, entering[k] * self.entry[k], self.slots)
-            out[k] = lfilter([1.0], [1.0, -decay], fed)[self.read_slot]
+            out[k] = _decayed(fed, decay)[self.read_slot]
         out *= self.read
         return out
 
@@ -112,9 +113,21 @@ class Stream:
         total = np.zeros(len(self.entry_parent))
         for k, decay in enumerate(DAILY_DECAY):
             given = np.bincount(self.read_slot, gradient * self.read[k] * node_weights[k], self.slots)
-            carried = lfilter([1.0], [1.0, -decay], given[::-1])[::-1]
+            carried = _decayed(given[::-1], decay)[::-1]
             total += carried[self.entry_slot] * self.entry[k]
         return np.bincount(self.entry_parent, total, self.parents)
+
+
+def _decayed(values: np.ndarray, decay: float) -> np.ndarray:
+    """float64 (n,): running sums of `values` (n,) that fade by `decay` from one to the next.
+
+    A forecast of one day has but a few of them, and need not wait for the library, which takes half a second to import.
+    """
+    if len(values) > FEW_SLOTS:
+        from scipy.signal import lfilter
+
+        return lfilter([1.0], [1.0, -decay], values)
+    return np.array(list(accumulate(values.tolist(), lambda kept, entering: entering + decay * kept)))
 
 
 def daily_stream(parents: Parents, days: TargetDays) -> Stream:

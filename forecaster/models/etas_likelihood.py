@@ -10,7 +10,6 @@ from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from forecaster.features.labels import target_events
 from forecaster.features.windows import pairs_between
@@ -194,6 +193,8 @@ def maximise(likelihood: Objective, prior: Prior, start: np.ndarray, *, errors: 
         loss, gradient = likelihood(vector)
         penalty, slope = prior.penalty(vector)
         return loss + penalty, gradient + slope
+
+    from scipy.optimize import minimize  # a quarter of a second that a forecast need not wait for
 
     found = minimize(
         lambda z: _scaled(objective, prior, z),

@@ -5,7 +5,7 @@
 The trunk is an intensity linear in decayed counts, on top of the climatology's own rate (`pooled_intensity`): an ETAS model whose
 kernel is a table. Networks correct it; a network's last layer started at zero: untrained, it adds nothing. Trees (XGBoost,
 doi:10.1145/2939672.2939785) start from the climatology and never saw the trunk, so that the two err in different places. The shares
-were chosen on 2011-2017. TensorFlow and XGBoost are imported at the first forecast.
+were chosen on 2011-2017. XGBoost and TensorFlow are needed to train only.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,13 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.base import History, logit, sigmoid
 from forecaster.models.boosting import load_trees
+from forecaster.models.hybrid_inference import Network, read_network
 from forecaster.models.hybrid_inputs import SIDE_COLUMNS, observe
 from forecaster.models.hybrid_trees import tree_logits
 from forecaster.models.pooled import COUNTS
 from forecaster.models.pooled_intensity import Intensity, read_intensity
 from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.tree_file import Trees
 from forecaster.recipe import Recipe
 
 KIND = "hybrid"
@@ -91,17 +93,15 @@ def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> HybridModel:
 
 
 @lru_cache(maxsize=2)
-def _content(folder: Path, sha256: str) -> tuple[Intensity, Any, tuple[Any, ...]]:
+def _content(folder: Path, sha256: str) -> tuple[Intensity, Trees, tuple[Network, ...]]:
     """Trunk, trees and networks of an artefact whose files were checked, ready to forecast; another `sha256` is another entry."""
-    from forecaster.models.hybrid_network import Predictor, read_network
-
     try:
         trunk = read_intensity((folder / TRUNK_FILE).read_bytes(), COUNTS.names)
         trees = load_trees((folder / TREES_FILE).read_bytes())
         networks = [read_network(path) for path in sorted(folder.glob("network-*.keras"))]
-        told = {network.input_shape[1][-1] for network in networks}
+        told = {network.columns for network in networks}
     except (ValueError, OSError) as error:
         raise CorruptModel(f"{folder} holds no hybrid of ours ({' '.join(str(error).split())[:200]}); install quakecast again") from error
     if told != {len(SIDE_COLUMNS)}:
         raise CorruptModel(f"{folder}: its inputs are not those of this version ({len(SIDE_COLUMNS)} numbers); install quakecast again")
-    return trunk, trees, tuple(Predictor(network) for network in networks)
+    return trunk, trees, tuple(networks)

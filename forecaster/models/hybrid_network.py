@@ -1,10 +1,12 @@
 """The hybrid's network in Keras 3: a ConvLSTM over pictures of the seismicity about a circle, beside a dense layer over its counts.
 
+Here it is built for training; `hybrid_inference` serves what was trained, without Keras: a change of either is a change of both.
+
 What it gives is a residual, to be added to the logit of the references; its last layer starts at zero, so that an untrained network
 changes nothing. On grids as small as these a convolution is done as one matrix product over all cells, which is ten times faster on
 a CPU than the library's convolution. Tensor axes are (batch, step, lat, lon, channel).
 
-Importing this module imports TensorFlow (seconds): callers import it where they use it.
+Importing this module imports TensorFlow (seconds): only the training does.
 """
 
 import io
@@ -16,14 +18,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from forecaster.features.patches import CELL_RADII, CELLS, CHANNELS, STEPS
-
-KERNEL = 3
-RINGS = (0.6, 1.0)
-FURTHEST = 12.0
-PREDICT_BATCH = 2048
+from forecaster.features.patches import CELLS, CHANNELS, STEPS
+from forecaster.models.hybrid_inference import FURTHEST, KERNEL, RINGS, neighbours, ring_shares
 
 
 @keras.saving.register_keras_serializable(package="quakecast")
@@ -111,27 +108,6 @@ class Standardise(keras.layers.Layer):
         return keras.ops.clip((inputs - self.mean) / self.sd, -FURTHEST, FURTHEST)
 
 
-def neighbours(size: int) -> np.ndarray:
-    """float32 (9, cells, cells): 1 where, for an offset of the 3 x 3 kernel, a source cell feeds a cell."""
-    found = np.zeros((KERNEL * KERNEL, size * size, size * size), dtype=np.float32)
-    for offset in range(KERNEL * KERNEL):
-        up, left = divmod(offset, KERNEL)
-        for row in range(size):
-            for column in range(size):
-                source_row, source_column = row + up - 1, column + left - 1
-                if 0 <= source_row < size and 0 <= source_column < size:
-                    found[offset, source_row * size + source_column, row * size + column] = 1.0
-    return found
-
-
-def ring_shares(size: int) -> np.ndarray:
-    """float32 (n, n, 3): each ring's cells with weights that sum to 1."""
-    offset = (np.arange(size) - size // 2) * CELL_RADII
-    ring = np.searchsorted(RINGS, np.hypot(offset[:, None], offset[None, :]), side="left")
-    inside = np.stack([ring == number for number in range(len(RINGS) + 1)], axis=-1).astype(np.float32)
-    return inside / np.maximum(inside.sum(axis=(0, 1)), 1.0)
-
-
 def build_network(seed: int, columns: int, *, filters: int, hidden: int, joined: int) -> keras.Model:
     """An untrained network for `columns` side inputs: its residual is exactly 0 everywhere. The same `seed` gives the same weights."""
     patches = keras.Input((STEPS, CELLS, CELLS, len(CHANNELS)), name="patches")
@@ -144,23 +120,6 @@ def build_network(seed: int, columns: int, *, filters: int, hidden: int, joined:
     both = keras.layers.Dense(joined, activation="relu", kernel_initializer=glorot(seed + 3), name="joined")(both)
     residual = keras.layers.Dense(1, kernel_initializer="zeros", name="residual")(both)
     return keras.Model([patches, side], residual, name="hybrid")
-
-
-class Predictor:
-    """A network ready to forecast: one traced function for any number of days."""
-
-    def __init__(self, network: keras.Model) -> None:
-        self.network = network
-        shapes = [tf.TensorSpec((None, *shape[1:]), tf.float32) for shape in network.input_shape]
-        self._residual = tf.function(lambda p, s: network([p, s], training=False)[:, 0], input_signature=shapes, autograph=False)
-
-    def residual(self, patches: np.ndarray, side: np.ndarray) -> np.ndarray:
-        """float64 (n,): what the network adds to the logit."""
-        parts = [
-            self._residual(patches[at : at + PREDICT_BATCH].astype(np.float32), side[at : at + PREDICT_BATCH]).numpy()
-            for at in range(0, len(side), PREDICT_BATCH)
-        ]
-        return np.concatenate(parts).astype(np.float64) if parts else np.empty(0)
 
 
 def network_bytes(network: keras.Model) -> bytes:
@@ -177,12 +136,3 @@ def network_bytes(network: keras.Model) -> bytes:
                     content = json.dumps(json.loads(content) | {"date_saved": "1980-01-01@00:00:00"}).encode()
                 target.writestr(zipfile.ZipInfo(name), content)
     return written.getvalue()
-
-
-def read_network(path: Path) -> keras.Model:
-    """The network of a `.keras` file, read in safe mode: a file that carries code is refused.
-
-    Raises:
-        ValueError, OSError, KeyError, TypeError: what Keras raises for a file that is none of ours (`hybrid` makes one line of it).
-    """
-    return keras.saving.load_model(path, compile=False, safe_mode=True)

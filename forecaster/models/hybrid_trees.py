@@ -9,6 +9,7 @@ import numpy as np
 from forecaster.models.base import logit
 from forecaster.models.boosting import predict, train_trees
 from forecaster.models.hybrid_inputs import Observed
+from forecaster.models.tree_file import Trees
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,6 @@ def fit_trees(observed: Observed, happened: np.ndarray, weight: np.ndarray, seed
     return train_trees(observed.table(), happened, weight, start, rounds=settings.rounds, seed=seed, parameters=settings.parameters)
 
 
-def tree_logits(trees: Any, observed: Observed) -> np.ndarray:
+def tree_logits(trees: Trees, observed: Observed) -> np.ndarray:
     """float64 (n,): the reference's logit, corrected by the trees."""
     return predict(trees, observed.table(), logit(observed.reference), as_logit=True)

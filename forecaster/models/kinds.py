@@ -19,6 +19,7 @@ class Kind:
     version: raise it by hand with every change that makes the kind answer otherwise, so that stored evaluations of it are made anew.
     pretrained: whether it starts from artefacts of the package (`models.pretrained`), which then count, too.
     generic: function of the module that gives a model for (recipe, day, first day of the record) without a fit, or None where it cannot.
+    by_region: whether it is trained on each region's own days, which takes long; such kinds are not evaluated on random circles.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Kind:
     version: int = 1
     pretrained: bool = False
     generic: str | None = None
+    by_region: bool = False
 
     def fit(self, history: History, *, seed: int | None = None, max_minutes: float | None = None) -> FittedModel:
         """A model fitted on all days of `history`.
@@ -62,10 +64,11 @@ KINDS = {
         Kind("best_rate", _RATES, "fit_best_rate", reference=True),
         Kind("recent_rate", _RATES, "fit_recent_rate", reference=True, generic="recent_rate_for"),
         Kind("persistence", _RATES, "fit_persistence", reference=True),
-        Kind("etas", "forecaster.models.etas", reference=True, generic="generic_for"),
-        Kind("pooled", "forecaster.models.pooled", pretrained=True, generic="generic_for"),
-        Kind("convlstm", "forecaster.models.convlstm_model"),
-        Kind("hybrid", "forecaster.models.hybrid", pretrained=True, generic="generic_for"),
+        Kind("etas_generic", "forecaster.models.etas", "fit_generic"),
+        Kind("etas", "forecaster.models.etas", reference=True, by_region=True, generic="generic_for"),
+        Kind("pooled", "forecaster.models.pooled", version=2, pretrained=True, generic="generic_for"),
+        Kind("convlstm", "forecaster.models.convlstm_model", by_region=True),
+        Kind("hybrid", "forecaster.models.hybrid", version=2, pretrained=True, generic="generic_for"),
     )
 }
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from forecaster.errors import NotTrainable
 from forecaster.models.base import TINY
@@ -90,5 +89,7 @@ def fit_intensity(counts: np.ndarray, reference: np.ndarray, happened: np.ndarra
     columns = counts.shape[1]
     start = np.concatenate([[START_BACKGROUND], np.full(columns, START_SHARE)])
     bounds = [(LEAST_BACKGROUND, None)] + [(0.0, None)] * columns
+    from scipy.optimize import minimize  # a quarter of a second that a forecast need not wait for
+
     best = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS})
     return Intensity(float(best.x[0]), best.x[1:] / scale)

@@ -94,7 +94,7 @@ def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: 
         base, _ = usable_weights(local_day(now, recipe.zone))
         if own is None:
             return Skill(None if base.pooled_gain is None else Interval(*base.pooled_gain, 0.0), "pooled")
-        mean, sd = posterior(base, own)
+        mean, sd = posterior(base, own.estimate, (own.high - own.low) / 3.92)
         return Skill(Interval(mean, mean - 1.96 * sd, mean + 1.96 * sd, own.target_days, 0.0), "record")
     if own is not None:
         return Skill(own, "record")

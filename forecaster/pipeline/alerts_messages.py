@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from forecaster.alerts import held_until
+from forecaster.models.combination import KIND
 from forecaster.pipeline.alerts_evidence import Skill
 from forecaster.pipeline.gain import gain_numbers
 from forecaster.recipe import AlertRule, Recipe
@@ -32,7 +33,7 @@ def raised(texts: AlertTexts, recipe: Recipe, alert: Row, skill: Skill, model_ki
         **alert_text.figure_words(alert["probability"], alert["reference_probability"]),
         **alert_text.bounds_words(alert["bounds"]),
         "mode": alert["mode"],
-        "rates": alert_text.rates_phrases(texts, alert["expected"]),
+        "rates": alert_text.rates_phrases(texts, alert["expected"], "combination" if model_kind == KIND else "kind"),
         "skill": alert_text.skill_phrase(model_kind, gain, skill.source),
         "degraded": degraded,
         "held_until": alert["held_until"] and local_text(alert["held_until"], recipe.zone),

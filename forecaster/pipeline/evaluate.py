@@ -40,6 +40,10 @@ class EvaluateResult:
     reused: int = 0
     failed: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
+    def with_those_of(self, other: "EvaluateResult") -> "EvaluateResult":
+        """Both runs together."""
+        return EvaluateResult(self.written + other.written, self.reused + other.reused, self.failed | other.failed)
+
 
 def evaluate(
     known: Known, recipes: Sequence[Recipe], options: EvaluateOptions, folder: ResultFolder, on_progress: Progress | None = None

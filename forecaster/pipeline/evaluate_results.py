@@ -147,7 +147,7 @@ class ResultFolder:
         return self.results / f"{part.stem}_{part.key[:16]}.failed.json"
 
     def _supersede(self, part: Part, kept: Path) -> None:
-        for path in self.results.glob(f"{part.stem}_*"):
+        for path in self.results.glob(f"{part.stem}_{'[0-9a-f]' * 16}.*"):  # and not those of a kind whose name goes on, as etas_generic
             if path != kept:
                 path.unlink(missing_ok=True)
 

@@ -5,49 +5,27 @@ target days. Its AUC is the chance that a target day was given more than a quiet
 of such days): ranking Tokyo above Athens is no skill. Molchan's area is taken against the climatology: .5 is what the climatology has.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecaster.models.base import logit, sigmoid
+from forecaster.pipeline.evaluate_said import BASELINES, CIRCLES_POOL, POOLS, Rows, Said, said_by_arm
 from forecaster.pipeline.gain import BOOTSTRAP_SEED
-from forecaster.recipe import Recipe
 from forecaster.verification import comparison, consistency, curves, reliability, scores
-from forecaster.verification.intervals import NOTHING, BlockDraws, DailyGain, block_number, draw_blocks, gain_interval
+from forecaster.verification.intervals import UNDEFINED, BlockDraws, Bounds, block_number, draw_blocks, ratio_bounds, sums_by_day
 from forecaster.verification.sequences import outside_2011
 
 MEAN = "mean"
 MEAN_OF = ("etas", "pooled")
-BASELINES = ("climatology", "etas", "best_rate")
+BLOCKS = (30, 90, 365)  # days; the first one's interval is that of every gain
+FEWEST_BLOCKS = 5
 DAYS_OF = ("all", "quiet", "sequence", "outside_2011")
-POOLS = ("japan", "abroad")
+YEARLY = ("published", "hybrid", "etas", "etas_generic", "best_rate")  # judged by year, too, in pools
 NAN = float("nan")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Days of recipes under one arm; arrays (n,). `probability` is NaN where the model has not spoken; `others` by name likewise."""
-
-    recipe_id: np.ndarray
-    local_days: np.ndarray
-    happened: np.ndarray
-    probability: np.ndarray
-    others: dict[str, np.ndarray]
-
-    def take(self, mask: np.ndarray) -> "Rows":
-        """The rows where `mask` is true."""
-        others = {name: values[mask] for name, values in self.others.items()}
-        return Rows(self.recipe_id[mask], self.local_days[mask], self.happened[mask], self.probability[mask], others)
-
-
-def pool_of(recipe: Recipe) -> str | None:
-    """The pool that a recipe counts in: "japan", "abroad", or None where it is kept for comparison only."""
-    if recipe.comparison_only:
-        return None
-    return "japan" if recipe.time_zone == "Asia/Tokyo" else "abroad"
 
 
 def with_mean(daily: pd.DataFrame) -> pd.DataFrame:
@@ -62,29 +40,52 @@ def with_mean(daily: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_table(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.DataFrame:
-    """One row an arm, level ("recipe" or "pool"), name, model and `days_of` (DAYS_OF; "outside_2011" only where 2011 is among the days).
+    """One row an arm, level ("recipe" or "pool"), name, model and `days_of` (DAYS_OF; "outside_2011" only where 2011 is among the days;
+    for models of YEARLY in pools also each year, "2018"). Single circles of the pool "circles" have no rows.
 
     Args:
         daily: rows of `evaluate`, with or without the mean.
         pools: recipe id -> its pool, None for none.
     """
+    draws = block_draws(daily["local_day"].to_numpy())
+    return pd.DataFrame([row for said in said_by_arm(daily, pools) for row in score_rows(said, draws)])
+
+
+def block_draws(local_days: np.ndarray) -> list[BlockDraws]:
+    """Draws of blocks of each length of BLOCKS, from all days that are to be judged."""
+    days = np.unique(local_days.astype("datetime64[D]"))
+    return [draw_blocks([days], np.random.default_rng(BOOTSTRAP_SEED), block_days=length) for length in BLOCKS]
+
+
+def score_rows(said: Said, draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
+    """The rows of one arm."""
+    kinds_of_day = _days_of(said.local_days, said.status)
+    for model in said.probability:
+        for days_of, chosen in (kinds_of_day | (_years(said.local_days) if model in YEARLY else {})).items():
+            for level, name, pool, rows in _groups(said, said.rows(model, chosen)):
+                if level == "recipe" and days_of not in DAYS_OF:
+                    continue
+                head: dict[str, Any] = {"arm": said.arm, "level": level, "name": name, "pool": pool, "model": model, "days_of": days_of}
+                head |= {"recipes": len(np.unique(rows.recipe))}
+                tests = _tests(rows, joint=pool != CIRCLES_POOL) if days_of == "all" else {}
+                compared = draws if level == "pool" or days_of == "all" else draws[:1]
+                yield head | _scores(rows) | _comparisons(rows, compared) | tests
+
+
+def gain_bounds(local_days: np.ndarray, gain: np.ndarray, happened: np.ndarray, draws: Sequence[BlockDraws]) -> list[Bounds]:
+    """Sum of `gain` / sum of `happened` (both (n,), weighted or not) with its bounds by each draw. Without bounds where the days lie in
+    fewer than FEWEST_BLOCKS blocks, undefined where nothing happened."""
+    days, above, below = sums_by_day(local_days, gain, happened)
     found = []
-    draws = draw_blocks([daily["local_day"].to_numpy().astype("datetime64[D]")], np.random.default_rng(BOOTSTRAP_SEED))
-    for arm, said in daily.groupby("arm", sort=True):
-        wide = said.pivot(index=["recipe_id", "local_day"], columns="model", values="probability")
-        days = said.drop_duplicates(["recipe_id", "local_day"]).set_index(["recipe_id", "local_day"]).loc[wide.index]
-        recipe_id = wide.index.get_level_values("recipe_id").to_numpy()
-        local_days = wide.index.get_level_values("local_day").to_numpy().astype("datetime64[D]")
-        others = {name: wide[name].to_numpy() for name in BASELINES[1:] if name in wide} | {"climatology": days["reference"].to_numpy()}
-        for model in wide:
-            rows = Rows(recipe_id, local_days, days["happened"].to_numpy(dtype=bool), wide[model].to_numpy(), others)
-            for days_of, chosen in _days_of(local_days, days["status"].to_numpy()).items():
-                kept = chosen & np.isfinite(rows.probability)
-                for level, name, group in _groups(rows.take(kept), pools):
-                    head: dict[str, Any] = {"arm": arm, "level": level, "name": name, "pool": name if level == "pool" else pools.get(name)}
-                    head |= {"model": model, "days_of": days_of, "recipes": len(np.unique(group.recipe_id))}
-                    found.append(head | _scores(group) | _comparisons(group, draws) | (_tests(group) if days_of == "all" else {}))
-    return pd.DataFrame(found)
+    for drawn in draws:
+        bounds = ratio_bounds(drawn, days, above, below)
+        found.append(Bounds(bounds.estimate, NAN, NAN, 1.0) if too_few_blocks(days, drawn) else bounds)
+    return found
+
+
+def too_few_blocks(local_days: np.ndarray, drawn: BlockDraws) -> bool:
+    """Whether the days lie in fewer than FEWEST_BLOCKS blocks; never so for the first length, which every gain has."""
+    return drawn.block_days != BLOCKS[0] and len(np.unique(block_number(local_days, drawn.block_days))) < FEWEST_BLOCKS
 
 
 def _days_of(local_days: np.ndarray, status: np.ndarray) -> dict[str, np.ndarray]:
@@ -94,15 +95,20 @@ def _days_of(local_days: np.ndarray, status: np.ndarray) -> dict[str, np.ndarray
     return masks if outside.all() else masks | {"outside_2011": outside}
 
 
-def _groups(rows: Rows, pools: Mapping[str, str | None]) -> Iterator[tuple[str, str, Rows]]:
-    """(level, name, rows) of every recipe and pool that has rows."""
-    present = np.unique(rows.recipe_id).tolist()
-    for name in present:
-        yield "recipe", name, rows.take(rows.recipe_id == name)
+def _years(local_days: np.ndarray) -> dict[str, np.ndarray]:
+    years = local_days.astype("datetime64[Y]")
+    return {str(year): years == year for year in np.unique(years)}
+
+
+def _groups(said: Said, rows: Rows) -> Iterator[tuple[str, str, str | None, Rows]]:
+    """(level, name, pool, rows) of every recipe and pool that has rows, but for single circles."""
+    for number, one in rows.by_recipe():
+        if said.pools[number] != CIRCLES_POOL:
+            yield "recipe", said.names[number], said.pools[number], one
     for pool in POOLS:
-        members = [name for name in present if pools.get(name) == pool]
-        if members:
-            yield "pool", pool, rows.take(np.isin(rows.recipe_id, members))
+        member = np.array([name == pool for name in said.pools], dtype=bool)[rows.recipe]
+        if member.any():
+            yield "pool", pool, pool, rows.take(member)
 
 
 def _scores(rows: Rows) -> dict[str, Any]:
@@ -138,46 +144,47 @@ def _scores(rows: Rows) -> dict[str, Any]:
 def _auc(rows: Rows) -> float:
     """AUC within recipes, each weighted by its pairs of a target day and a quiet day; NaN where there is no pair."""
     total = pairs = 0.0
-    for name in np.unique(rows.recipe_id):
-        one = rows.take(rows.recipe_id == name)
+    for _, one in rows.by_recipe():
         count = float(one.happened.sum()) * float((~one.happened).sum())
         if count:
             total, pairs = total + count * scores.roc_auc(one.happened, one.probability), pairs + count
     return total / pairs if pairs else NAN
 
 
-def _tests(rows: Rows) -> dict[str, Any]:
-    """Binary N and L tests. In a pool, days are taken as independent of each other, which overlapping circles are not."""
-    number = consistency.number_test(rows.happened, rows.probability)
-    likelihood = consistency.likelihood_test(rows.happened, rows.probability, np.random.default_rng(BOOTSTRAP_SEED))
-    named = {"n": asdict(number), "l": asdict(likelihood)}
+def _tests(rows: Rows, joint: bool) -> dict[str, Any]:
+    """Binary N test and, where `joint`, L test. In a pool, days are taken as independent of each other, which overlapping circles are not;
+    250 circles have too many days for the L test's simulations."""
+    named = {"n": asdict(consistency.number_test(rows.happened, rows.probability))}
+    if joint:
+        named["l"] = asdict(consistency.likelihood_test(rows.happened, rows.probability, np.random.default_rng(BOOTSTRAP_SEED)))
     return {f"{test}_{name}": value for test, values in named.items() for name, value in values.items()}
 
 
-def _comparisons(rows: Rows, draws: BlockDraws) -> dict[str, Any]:
-    """Information gain over each baseline, with its interval, and the p-values of the T and W tests, on the days that both have."""
+def _comparisons(rows: Rows, draws: Sequence[BlockDraws]) -> dict[str, Any]:
+    """Information gain over each baseline, with its interval by each length of block, and the p-values of the T and W tests, on the days
+    that both have."""
     found: dict[str, Any] = {}
     for name in BASELINES:
         other = rows.others.get(name, np.full(len(rows.happened), np.nan))
         both = np.isfinite(other)
-        gain, t_p, w_p = NOTHING, NAN, NAN
+        targets = int(np.count_nonzero(rows.happened[both]))
+        bounds, t_p, w_p = [UNDEFINED] * len(draws), NAN, NAN
         if both.any():
-            kept = rows.take(both)
-            gain = gain_interval([_daily_gain(kept, name)], draws)
-            t_p = comparison.paired_t_test(kept.happened, kept.probability, kept.others[name]).p_value
-            w_p = comparison.signed_rank_test(kept.happened, kept.probability, kept.others[name]).p_value
+            happened, said, over = rows.happened[both], rows.probability[both], other[both]
+            gain = scores.log_likelihood(happened, said) - scores.log_likelihood(happened, over)
+            bounds = gain_bounds(rows.local_days[both], gain, happened, draws)
+            t_p = comparison.paired_t_test(happened, said, over).p_value
+            w_p = comparison.signed_rank_test(happened, said, over).p_value
+        start = f"gain_over_{name}"
         found |= {
-            f"gain_over_{name}": gain.estimate,
-            f"gain_over_{name}_low": gain.low,
-            f"gain_over_{name}_high": gain.high,
-            f"gain_over_{name}_target_days": gain.target_days,
-            f"gain_over_{name}_undefined_share": gain.undefined_share,
+            start: bounds[0].estimate,
+            f"{start}_low": bounds[0].low,
+            f"{start}_high": bounds[0].high,
+            f"{start}_target_days": targets,
+            f"{start}_undefined_share": bounds[0].undefined_share,
             f"t_p_over_{name}": t_p,
             f"w_p_over_{name}": w_p,
         }
+        for drawn, bound in zip(draws, bounds, strict=True):
+            found |= {f"{start}_low_{drawn.block_days}": bound.low, f"{start}_high_{drawn.block_days}": bound.high}
     return found
-
-
-def _daily_gain(rows: Rows, baseline: str) -> DailyGain:
-    other = scores.log_likelihood(rows.happened, rows.others[baseline])
-    return DailyGain(rows.local_days, scores.log_likelihood(rows.happened, rows.probability) - other, rows.happened)

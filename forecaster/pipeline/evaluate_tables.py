@@ -10,8 +10,12 @@ import numpy as np
 import pandas as pd
 
 from forecaster.errors import NotScoreable
+from forecaster.pipeline.evaluate_circles import is_circle, read_circles
+from forecaster.pipeline.evaluate_pools import pool_facts
+from forecaster.pipeline.evaluate_published import with_published
 from forecaster.pipeline.evaluate_results import DAILY_ORDER, ResultFolder
-from forecaster.pipeline.evaluate_scores import BASELINES, POOLS, pool_of, score_table, with_mean
+from forecaster.pipeline.evaluate_said import BASELINES, CIRCLES_ETAS, CIRCLES_POOL, POOLS, pool_of, said_by_arm
+from forecaster.pipeline.evaluate_scores import BLOCKS, block_draws, score_rows, with_mean
 from forecaster.pipeline.gain import BOOTSTRAP_SEED
 from forecaster.recipe import load_recipes
 from forecaster.reports.export import check_document, write_atomic
@@ -24,7 +28,7 @@ from forecaster.store.parquet import write_parquet
 from forecaster.verification import curves, reliability
 from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES
 
-DRAWN = ("climatology", "best_rate", "etas", "pooled", "convlstm", "hybrid")
+DRAWN = ("published", "climatology", "best_rate", "etas", "pooled", "convlstm", "hybrid")
 ODDS_STEP = 0.05  # probabilities are grouped to 5 % of their odds for reliability curves
 PLAIN = (
     "arm", "level", "name", "pool", "model", "days_of", "recipes", "first_day", "last_day", "days", "target_days", "base_rate", "auc",
@@ -47,16 +51,30 @@ def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -
     if daily is None:
         why = f": {failures[0]['model']} for {failures[0]['recipe_id']}: {failures[0]['reason']}" if failures else ""
         raise NotScoreable(f"no result in {folder.folder}{why}")
-    daily = with_mean(daily).sort_values(DAILY_ORDER.split(", "), kind="stable", ignore_index=True)
-    pools = {recipe.id: pool_of(recipe) for recipe in load_recipes(recipe_folder).values()}
-    scores = score_table(daily, pools)
-    document = skill_document(daily, scores, failures)
+    recipes, circles = load_recipes(recipe_folder), read_circles(folder)
+    pools = {recipe.id: pool_of(recipe) for recipe in recipes.values()}
+    if circles is not None:
+        pools |= {recipe.id: CIRCLES_POOL for recipe in circles.recipes}
+    other_seeds = daily["recipe_id"].map({name: is_circle(name) and name not in pools for name in daily["recipe_id"].unique()})
+    daily = _in_order(with_published(with_mean(daily[~other_seeds.astype(bool)]), pools))
+    if daily.empty:
+        raise NotScoreable(
+            f"no result in {folder.folder} but of circles that circles.json does not name; run `evaluate --circles` to its end"
+        )
+    draws = block_draws(daily["local_day"].to_numpy())
+    places = recipes | {recipe.id: recipe for recipe in (circles.recipes if circles else ())}
+    found, facts = [], []
+    for said in said_by_arm(daily, pools):
+        found += list(score_rows(said, draws))
+        facts += list(pool_facts(said, places, draws))
+    scores = pd.DataFrame(found)
+    document = skill_document(daily, scores, failures) | {"pools": _rounded(facts)}
     check_document("skill.json", document)
     page = render_skill(skill_context(document, plots_of(daily, pools)))
     return [
         write_parquet(folder.folder / "daily.parquet", daily),
         write_parquet(folder.folder / "scores.parquet", scores),
-        write_atomic(folder.folder / "skill.json", json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"),
+        write_atomic(folder.folder / "skill.json", skill_text(document)),
         write_atomic(folder.folder / "SKILL.md", skill_markdown(document, preface)),
         write_atomic(folder.folder / "skill.html", page),
     ]
@@ -70,7 +88,8 @@ def skill_document(daily: pd.DataFrame, scores: pd.DataFrame, failures: Sequence
             "inputs": str(rows["inputs"].iloc[0]),
             "first_day": f"{rows['local_day'].min():%Y-%m-%d}",
             "last_day": f"{rows['local_day'].max():%Y-%m-%d}",
-            "recipes": int(rows["recipe_id"].nunique()),
+            "recipes": sum(not is_circle(name) for name in rows["recipe_id"].unique()),
+            "circles": sum(is_circle(name) for name in rows["recipe_id"].unique()),
             "models": sorted(rows["model"].unique().tolist()),
         }
         for arm, rows in daily.groupby("arm", sort=True)
@@ -80,11 +99,30 @@ def skill_document(daily: pd.DataFrame, scores: pd.DataFrame, failures: Sequence
         "version": 1,
         "code_version": code_version(),
         "unit": "nats per target day",
-        "interval": {"level": 0.95, "block_days": BLOCK_DAYS, "resamples": RESAMPLES},
+        "interval": {"level": 0.95, "block_days": BLOCK_DAYS, "other_block_days": list(BLOCKS[1:]), "resamples": RESAMPLES},
         "arms": arms,
         "scores": [_score(row) for row in kept.to_dict("records")],
         "failures": list(failures),
     }
+
+
+def skill_text(document: Mapping[str, Any]) -> str:
+    """skill.json as text: what lists hold is one line each, so that the file stays small and a change shows where it is."""
+    parts = []
+    for name, value in document.items():
+        if isinstance(value, list) and value:
+            lines = ",\n  ".join(json.dumps(item, ensure_ascii=False, allow_nan=False, separators=(",", ":")) for item in value)
+            text = f"[\n  {lines}\n ]"
+        else:
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        parts.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _in_order(daily: pd.DataFrame) -> pd.DataFrame:
+    """By DAILY_ORDER; sorted by numbers in place of texts, which matters with millions of rows."""
+    codes = [pd.factorize(daily[name], sort=True)[0] for name in DAILY_ORDER.split(", ")]
+    return daily.take(np.lexsort(codes[::-1])).reset_index(drop=True)
 
 
 def plots_of(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[Plots]:
@@ -94,7 +132,8 @@ def plots_of(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[Plots
     for arm in sorted(daily["arm"].unique()):
         for name in POOLS:
             rows = daily[(daily["arm"] == arm) & (pool == name)]
-            said = {model: part for model in DRAWN if len(part := rows[rows["model"] == model])}
+            drawn = [CIRCLES_ETAS if name == CIRCLES_POOL and model == "etas" else model for model in DRAWN]
+            said = {model: part for model in drawn if len(part := rows[rows["model"] == model])}
             said = {model: part for model, part in said.items() if part["happened"].any() and not part["happened"].all()}
             if not said:
                 continue
@@ -137,15 +176,32 @@ def _score(row: Mapping[Any, Any]) -> dict[str, Any]:
                 "low": _figure(row[f"{start}_low"]),
                 "high": _figure(row[f"{start}_high"]),
                 "target_days": int(row[f"{start}_target_days"]),
+                "blocks": {str(length): _pair(row.get(f"{start}_low_{length}"), row.get(f"{start}_high_{length}")) for length in BLOCKS},
                 "t_test_p": _figure(row[f"t_p_over_{name}"]),
                 "w_test_p": _figure(row[f"w_p_over_{name}"]),
             }
     entry = {name: _figure(row[name], name) for name in PLAIN}
     return entry | {
         "information_gain": gains,
-        "n_test": None if _missing(row["n_observed"]) else {name: _figure(row[f"n_{name}"], name) for name in N_TEST},
-        "l_test": None if _missing(row["l_gamma"]) else {name: _figure(row[f"l_{name}"]) for name in L_TEST},
+        "n_test": None if _missing(row.get("n_observed")) else {name: _figure(row[f"n_{name}"], name) for name in N_TEST},
+        "l_test": None if _missing(row.get("l_gamma")) else {name: _figure(row[f"l_{name}"]) for name in L_TEST},
     }
+
+
+def _pair(low: Any, high: Any) -> list[float] | None:
+    """Bounds to four significant figures; None where there are none."""
+    return None if _missing(low) or _missing(high) else [float(f"{value:.4g}") for value in (low, high)]
+
+
+def _rounded(value: Any) -> Any:
+    """The same with numbers to four significant figures, and null where there is none."""
+    if isinstance(value, Mapping):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else None
+    return value
 
 
 def _missing(value: Any) -> bool:

@@ -15,13 +15,12 @@ import pandas as pd
 
 from forecaster.models.combination import MEMBERS, Belief, Days, combine, departures, learn, stack
 from forecaster.models.weights import WorldWeights
-from forecaster.pipeline.gain import BOOTSTRAP_SEED
-from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
+from forecaster.verification.intervals import DailyGain, linear_spread
 from forecaster.verification.scores import log_likelihood
 
 WORSE = 0.95  # posterior probability from which the rate is published instead
 FEWEST_TARGET_DAYS = 30
-TWO_SIDED = 2 * NormalDist().inv_cdf(0.975)
+BLOCK_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,13 @@ class Settled:
 
 @dataclass(frozen=True)
 class Learnt:
-    """The weights of one scope. worse: posterior probability that the combination is worse than the usual rate."""
+    """The weights of one scope. gain: of the package's combination over the usual rate on these days (estimate, standard error; nats per
+    target day), None where they are too few. worse: posterior probability that it is below 0."""
 
     belief: Belief
     days: int
     target_days: int
-    gain: Interval | None = None
+    gain: tuple[float, float] | None = None
     worse: float = 0.0
 
     @property
@@ -70,8 +70,7 @@ class Learnt:
 
     def numbers(self) -> dict[str, Any]:
         """For records, JSON-able."""
-        gain = None if self.gain is None or not np.isfinite(self.gain.low) else [self.gain.estimate, self.gain.low, self.gain.high]
-        return {"days": self.days, "target_days": self.target_days, "gain": gain, "worse": self.worse}
+        return {"days": self.days, "target_days": self.target_days, "gain": self.gain, "worse": self.worse}
 
 
 def settled_of(frame: pd.DataFrame, local_days: np.ndarray) -> Settled:
@@ -102,23 +101,21 @@ def learn_own(base: WorldWeights, world: Belief, settled: Settled) -> Learnt:
     return Learnt(belief, len(settled), int(settled.happened.sum()), gain, worse)
 
 
-def _worse(base: WorldWeights, settled: Settled) -> tuple[Interval | None, float]:
-    """(gain of the package's combination over the usual rate on these days, posterior probability that the true gain is below 0)."""
+def _worse(base: WorldWeights, settled: Settled) -> tuple[tuple[float, float] | None, float]:
+    """`Learnt.gain` and `Learnt.worse`."""
     targets = int(settled.happened.sum())
     if targets < FEWEST_TARGET_DAYS:
         return None, NormalDist(base.gain_mean, base.gain_sd).cdf(0.0)
     said = combine(settled.said, base.belief.weights, settled.reference)
     daily = log_likelihood(settled.happened, said) - log_likelihood(settled.happened, settled.reference)
-    gain = information_gain_intervals(
-        {"own": DailyGain(settled.local_days, daily, settled.happened)}, np.random.default_rng(BOOTSTRAP_SEED)
-    )[1]
-    mean, sd = posterior(base, gain)
-    return gain, NormalDist(mean, sd).cdf(0.0)
+    estimate = float(daily.sum()) / targets
+    spread = linear_spread(DailyGain(settled.local_days, daily, settled.happened), BLOCK_DAYS)
+    mean, sd = posterior(base, estimate, spread)
+    return (estimate, spread), NormalDist(mean, sd).cdf(0.0)
 
 
-def posterior(base: WorldWeights, gain: Interval) -> tuple[float, float]:
-    """(mean, standard deviation) of a recipe's true gain, nats per target day, after its own record: a normal prior from all circles, and
-    the record's estimate with the spread of its interval."""
-    spread = max((gain.high - gain.low) / TWO_SIDED, 1e-6)
-    own, prior = 1.0 / spread**2, 1.0 / base.gain_sd**2
-    return (own * gain.estimate + prior * base.gain_mean) / (own + prior), (own + prior) ** -0.5
+def posterior(base: WorldWeights, estimate: float, spread: float) -> tuple[float, float]:
+    """(mean, standard deviation) of a recipe's true gain, nats per target day, after its own record of `estimate` with the standard error
+    `spread`; before it, the gain is normal about that of all circles."""
+    own, prior = 1.0 / max(spread, 1e-6) ** 2, 1.0 / base.gain_sd**2
+    return (own * estimate + prior * base.gain_mean) / (own + prior), (own + prior) ** -0.5

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from html import escape
 
 COLOURS = {  # light, dark; told apart also by the marks, and with colour-blind eyes
+    "published": ("#b0174f", "#ff86b0"),
     "climatology": ("#7d818c", "#9aa0ae"),
     "persistence": ("#8a7a5c", "#c0ae8b"),
     "best_rate": ("#a8780c", "#e0b14a"),
+    "etas_generic": ("#8c5a3c", "#d6a98c"),
     "etas": ("#c2571a", "#f3945a"),
     "pooled": ("#0e7f8c", "#4cc4d0"),
     "mean": ("#3f86c4", "#7db8ee"),
@@ -20,16 +22,26 @@ COLOURS = {  # light, dark; told apart also by the marks, and with colour-blind 
 }
 OTHER = ("#1c2333", "#eceef4")
 MARKS = {
+    "published": "M0 -5L1.5 -1.6L5 -1.5L2.2 0.8L3.2 4.4L0 2.3L-3.2 4.4L-2.2 0.8L-5 -1.5L-1.5 -1.6Z",
     "climatology": "M-4 0H4",
     "persistence": "M-3.4 -3.4L3.4 3.4M-3.4 3.4L3.4 -3.4",
     "best_rate": "M-4 0H4M0 -4V4",
+    "etas_generic": "M-3.3 -3.3H3.3V3.3H-3.3Z",
     "etas": "M-3.3 -3.3H3.3V3.3H-3.3Z",
     "pooled": "M0 -4.6L4.6 0L0 4.6L-4.6 0Z",
     "mean": "M-4 -3.2H4L0 4Z",
     "convlstm": "M0 -4.4L4.2 3.2H-4.2Z",
     "hybrid": "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z",
 }
-DASHES = {"etas": "6 3", "pooled": "2 2.5", "convlstm": "8 3 2 3", "mean": "4 4", "climatology": "1 3"}
+DASHES = {
+    "etas": "6 3",
+    "etas_generic": "6 2 1 2",
+    "published": "12 2",
+    "pooled": "2 2.5",
+    "convlstm": "8 3 2 3",
+    "mean": "4 4",
+    "climatology": "1 3",
+}
 WIDE = 940.0
 LABELS = 150.0
 SMALL = 236.0
@@ -68,7 +80,7 @@ class ReliabilityPlot:
 
 def mark(model: str, x: float = 0.0, y: float = 0.0) -> str:
     """The mark of a model at a place."""
-    open_mark = model in ("climatology", "persistence", "best_rate")
+    open_mark = model in ("climatology", "persistence", "best_rate", "etas_generic")
     look = "mark-open" if open_mark else "mark"
     return f'<path class="{look} m-{_name(model)}" d="{MARKS.get(model, MARKS["hybrid"])}" transform="translate({x:.1f} {y:.1f})"/>'
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from forecaster.reports.skill import (
+    BASELINES,
     DAYS_OF,
     NOTHING,
     POOLS,
@@ -20,6 +21,7 @@ from forecaster.reports.skill import (
     recipe_count,
     rows_of,
 )
+from forecaster.reports.skill_pools import blocks_table, facts_text, markdown_table, years_table
 
 
 def skill_markdown(document: Mapping[str, Any], preface: str = "") -> str:
@@ -29,13 +31,17 @@ def skill_markdown(document: Mapping[str, Any], preface: str = "") -> str:
         parts += [f"## Arm {arm['arm']}: {arm_title(arm)}", arm_days(arm)]
         for pool in POOLS:
             if rows := rows_of(document, arm["arm"], level="pool", name=pool):
-                parts += [f"### {POOLS[pool]}, {recipe_count(rows[0]['recipes'])}", _pool_table(rows), _calibration_table(rows)]
+                facts = next((item for item in document.get("pools", ()) if (item["arm"], item["pool"]) == (arm["arm"], pool)), None)
+                parts += [f"### {POOLS[pool]}, {recipe_count(rows[0]['recipes'], pool)}", _pool_table(rows), _calibration_table(rows)]
+                parts += [text for text in (facts_text(facts) if facts else "", blocks_table(rows)) if text]
         split = [
             row for days_of in ("quiet", "sequence", "outside_2011") for row in rows_of(document, arm["arm"], level="pool", days_of=days_of)
         ]
         if split:
             parts += ["### Quiet days and sequences", _split_table(split)]
-        for baseline in ("climatology", "etas"):
+        if years := years_table(document, arm["arm"]):
+            parts += ["### Year by year", years]
+        for baseline in BASELINES:
             if table := _recipe_table(document, arm["arm"], baseline):
                 parts += [f"### Single recipes: information gain over {name_of(baseline)}", table]
         if table := _count_table(document, arm["arm"]):
@@ -47,17 +53,13 @@ def skill_markdown(document: Mapping[str, Any], preface: str = "") -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(cells) + " |" for cells in rows])
-
-
-_POOL_HEAD = ("model", "over the usual rate", "over ETAS", "AUC", "Brier", "Brier skill", "calibration", "slope", "target days")
+_GAINS_HEAD = ("over ETAS", "over the best rate", "over the usual rate")
+_POOL_HEAD = ("model", *_GAINS_HEAD, "AUC", "Brier", "Brier skill", "calibration", "slope", "target days")
 
 
 _CALIBRATION_HEAD = (
     "model", "expected target days (N test)", "slope", "calibration error", "miscalibration", "discrimination", "sharpness", "L test",
-    "T test p", "W test p", "over the best rate",
+    "T test p over ETAS, days taken as independent", "W test p, likewise",
 )  # fmt: skip
 
 
@@ -65,18 +67,18 @@ def _pool_table(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         cells = pool_cells(row)
-        gains = [gain_text(row, "climatology"), gain_text(row, "etas")]
+        gains = [gain_text(row, base) for base in BASELINES]
         keys = ("auc", "brier", "brier_skill", "calibration", "slope", "target_days")
-        short = f" ({row['recipes']} recipes)" if row["recipes"] != rows[0]["recipes"] else ""
+        short = f" ({row['recipes']} of them)" if row["recipes"] != rows[0]["recipes"] else ""
         lines.append([cells["name"] + short, *gains, *(cells[key] for key in keys)])
-    return _table(_POOL_HEAD, lines)
+    return markdown_table(_POOL_HEAD, lines)
 
 
 def _calibration_table(rows: Sequence[Row]) -> str:
     """Calibration, CORP's parts of the log score, and the tests."""
     lines = []
     for row in rows:
-        gain, number, joint = row["information_gain"]["climatology"], row["n_test"], row["l_test"]
+        gain, number, joint = row["information_gain"]["etas"], row["n_test"], row["l_test"]
         lines.append(
             [
                 name_of(row["model"]),
@@ -85,11 +87,10 @@ def _calibration_table(rows: Sequence[Row]) -> str:
                 number_text(row["calibration_error"], ".4f"),
                 *(number_text(row[name], ".4f") for name in ("log_miscalibration", "log_discrimination", "sharpness")),
                 number_text(joint["gamma"] if joint else None, ".3f"),
-                *(number_text(gain[name] if gain else None, ".3f") for name in ("t_test_p", "w_test_p")),
-                gain_text(row, "best_rate"),
+                *(number_text(gain[name] if gain and row["model"] != "etas" else None, ".3f") for name in ("t_test_p", "w_test_p")),
             ]
         )
-    return _table(_CALIBRATION_HEAD, lines)
+    return markdown_table(_CALIBRATION_HEAD, lines)
 
 
 def _split_table(rows: Sequence[Row]) -> str:
@@ -99,15 +100,14 @@ def _split_table(rows: Sequence[Row]) -> str:
             POOLS[row["name"]],
             name_of(row["model"]),
             DAYS_OF[row["days_of"]],
-            gain_text(row, "climatology"),
-            gain_text(row, "etas"),
+            *(gain_text(row, base) for base in BASELINES),
             number_text(row["calibration_ratio"]),
             f"{row['target_days']:,} of {row['days']:,}",
         ]
         for row in ordered
         if row["model"] != "climatology"
     ]
-    return _table(("pool", "model", "days", "over the usual rate", "over ETAS", "calibration", "target days"), cells)
+    return markdown_table(("pool", "model", "days", *_GAINS_HEAD, "calibration", "target days"), cells)
 
 
 def _by_recipe(document: Mapping[str, Any], arm: str) -> tuple[list[str], dict[str, dict[str, Row]]]:
@@ -128,7 +128,7 @@ def _recipe_table(document: Mapping[str, Any], arm: str, baseline: str) -> str:
     for name, rows in sorted(found.items()):
         targets = next(iter(rows.values()))["target_days"]
         lines.append([name, f"{targets:,}", *(gain_text(rows[model], baseline) if model in rows else "failed" for model in shown)])
-    return _table(("recipe", "target days", *(name_of(model) for model in shown)), lines)
+    return markdown_table(("recipe", "target days", *(name_of(model) for model in shown)), lines)
 
 
 def _count_table(document: Mapping[str, Any], arm: str) -> str:
@@ -145,7 +145,7 @@ def _count_table(document: Mapping[str, Any], arm: str) -> str:
     note = (
         "Expected target days with their 95 % interval were every day told rightly (binary N test); in bold where what came lies outside."
     )
-    return note + "\n\n" + _table(("recipe", "came", *(name_of(model) for model in models)), lines) if lines else ""
+    return note + "\n\n" + markdown_table(("recipe", "came", *(name_of(model) for model in models)), lines) if lines else ""
 
 
 def _auc_table(document: Mapping[str, Any], arm: str) -> str:
@@ -157,9 +157,9 @@ def _auc_table(document: Mapping[str, Any], arm: str) -> str:
             for model in models
         ]
         lines.append([name, *cells])
-    return _table(("recipe", *(name_of(model) for model in models)), lines) if lines else ""
+    return markdown_table(("recipe", *(name_of(model) for model in models)), lines) if lines else ""
 
 
 def _failure_table(failures: Sequence[Row]) -> str:
     cells = [[cell.replace("|", "\\|") for cell in line] for line in failure_lines(failures)]
-    return _table(("recipe", "models", "arms", "years", "reason"), cells)
+    return markdown_table(("recipe", "models", "arms", "years", "reason"), cells)

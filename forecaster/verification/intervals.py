@@ -1,7 +1,10 @@
 """Intervals of scores by a block bootstrap in calendar time.
 
-Days are dependent (sequences), and so are recipes (circles and thresholds overlap): whole 30-day blocks are drawn, the same ones for all
-recipes, models and scores that share a `BlockDraws`. Künsch (1989), doi:10.1214/aos/1176347265.
+Days are dependent (sequences), and so are recipes (circles and thresholds overlap): whole blocks of days, 30 where nothing else is
+said, are drawn, the same ones for all recipes, models and scores that share a `BlockDraws`. Künsch (1989), doi:10.1214/aos/1176347265.
+
+Dependence longer than a block is not seen, and few blocks say little: compare several lengths, and take an interval from a handful of
+blocks as a rough one that is rather too narrow.
 """
 
 from collections.abc import Iterable, Mapping
@@ -55,15 +58,16 @@ UNDEFINED = Bounds(float("nan"), float("nan"), float("nan"), 1.0)
 
 @dataclass(frozen=True)
 class BlockDraws:
-    """Draws of calendar blocks. blocks: int64 (b,), ascending, spans of 30 days counted from 1970-01-01; times (resamples, b): how often
-    each was drawn, as many in all as there are blocks."""
+    """Draws of calendar blocks. blocks: int64 (b,), ascending, spans of `block_days` days counted from 1970-01-01; times (resamples, b):
+    how often each was drawn, as many in all as there are blocks."""
 
     blocks: np.ndarray
     times: np.ndarray
+    block_days: int = BLOCK_DAYS
 
     def place(self, local_days: np.ndarray) -> np.ndarray:
         """int64 (n,): the column of each day's block; ValueError for a day outside of all blocks."""
-        number = block_number(local_days)
+        number = block_number(local_days, self.block_days)
         if not np.isin(number, self.blocks).all():
             raise ValueError("a day lies in none of the blocks that were drawn: draw them from all days that are to be scored")
         return np.searchsorted(self.blocks, number)
@@ -74,18 +78,26 @@ class BlockDraws:
         return float(by_block.sum()), self.times @ by_block
 
 
-def block_number(local_days: np.ndarray) -> np.ndarray:
-    """int64 (n,): number of the 30-day block of each local day; `groups` of days that belong together."""
-    return np.asarray(local_days, dtype="datetime64[D]").astype(np.int64) // BLOCK_DAYS
+def block_number(local_days: np.ndarray, block_days: int = BLOCK_DAYS) -> np.ndarray:
+    """int64 (n,): number of the block of each local day; `groups` of days that belong together."""
+    return np.asarray(local_days, dtype="datetime64[D]").astype(np.int64) // block_days
 
 
-def draw_blocks(local_days: Iterable[np.ndarray], rng: np.random.Generator, resamples: int = RESAMPLES) -> BlockDraws:
+def draw_blocks(
+    local_days: Iterable[np.ndarray], rng: np.random.Generator, resamples: int = RESAMPLES, block_days: int = BLOCK_DAYS
+) -> BlockDraws:
     """Draws of the blocks in which any of these days (arrays of datetime64[D], one a recipe) lie, with replacement."""
-    blocks = np.unique(np.concatenate([np.empty(0, np.int64), *(block_number(days) for days in local_days)]))
+    blocks = np.unique(np.concatenate([np.empty(0, np.int64), *(block_number(days, block_days) for days in local_days)]))
     if not len(blocks):
-        return BlockDraws(blocks, np.zeros((resamples, 0)))
+        return BlockDraws(blocks, np.zeros((resamples, 0)), block_days)
     times = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=resamples)
-    return BlockDraws(blocks, times.astype(np.float64))
+    return BlockDraws(blocks, times.astype(np.float64), block_days)
+
+
+def sums_by_day(local_days: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """(the different days, datetime64[D] (d,); the sum of each of the `values`, (n,), on them, (d,))."""
+    days, at = np.unique(np.asarray(local_days, dtype="datetime64[D]").astype(np.int64), return_inverse=True)
+    return days.astype("datetime64[D]"), *(np.bincount(at, weights=value, minlength=len(days)) for value in values)
 
 
 def ratio_bounds(draws: BlockDraws, local_days: np.ndarray, numerator: np.ndarray, denominator: np.ndarray, level: float = 0.95) -> Bounds:
@@ -112,6 +124,19 @@ def gain_difference(model: DailyGain, other: DailyGain) -> DailyGain:
     if not np.array_equal(model.local_days, other.local_days) or not np.array_equal(model.happened, other.happened):
         raise ValueError("two models can be compared on the same days and outcomes only")
     return replace(model, gain=model.gain - other.gain)
+
+
+def linear_spread(days: DailyGain, block_days: int) -> float:
+    """Standard error of one recipe's information gain, nats per target day, by linearisation of the ratio over blocks of days; inf where no
+    target day came. Cochran (1977), Sampling Techniques, eq. 6.13, without the correction for a finite population."""
+    targets = float(np.count_nonzero(days.happened))
+    if not targets:
+        return float("inf")
+    number = np.asarray(days.local_days, dtype="datetime64[D]").astype(np.int64) // block_days
+    _, block = np.unique(number, return_inverse=True)
+    excess = np.bincount(block, weights=days.gain - days.gain.sum() / targets * days.happened)
+    count = len(excess)
+    return float(np.sqrt(np.sum(excess**2) * count / max(count - 1, 1)) / targets)
 
 
 def information_gain_intervals(

@@ -63,11 +63,16 @@ def brier_skill(happened: np.ndarray, probability: np.ndarray, reference: np.nda
 
 
 def roc_auc(happened: np.ndarray, probability: np.ndarray) -> float:
-    """Chance that a day with the target was given more than a day without it, ties half; NaN where one class is empty."""
-    from sklearn.metrics import roc_auc_score
+    """Chance that a day with the target was given more than a day without it, ties half; NaN where one class is empty.
 
+    Mann and Whitney (1947), doi:10.1214/aoms/1177730491.
+    """
     happened, probability = _checked(happened, probability)
-    return float(roc_auc_score(happened, probability)) if happened.any() and not happened.all() else float("nan")
+    hits, rest = probability[happened], np.sort(probability[~happened])
+    if not len(hits) or not len(rest):
+        return float("nan")
+    won = np.searchsorted(rest, hits, "left").sum() + np.searchsorted(rest, hits, "right").sum()
+    return float(won / (2 * len(hits) * len(rest)))
 
 
 def pr_auc(happened: np.ndarray, probability: np.ndarray) -> float:

@@ -16,10 +16,12 @@ from click.testing import CliRunner
 from forecaster.cli import main
 from forecaster.errors import BadInput, NotScoreable, NotWritable
 from forecaster.models.kinds import KINDS, Kind
+from forecaster.pipeline import evaluate_circles
 from forecaster.pipeline.evaluate import evaluate
 from forecaster.pipeline.evaluate_plan import Arm, EvaluateOptions
-from forecaster.pipeline.evaluate_results import ResultFolder
-from forecaster.pipeline.evaluate_scores import pool_of, score_table, with_mean
+from forecaster.pipeline.evaluate_results import Part, ResultFolder
+from forecaster.pipeline.evaluate_said import pool_of
+from forecaster.pipeline.evaluate_scores import score_table, with_mean
 from forecaster.pipeline.evaluate_tables import write_tables
 from forecaster.pipeline.known import load_known
 from forecaster.recipe import load_recipes
@@ -330,3 +332,45 @@ def test_the_command(world, settings, tmp_path):
     assert (said["written"], said["reused"], said["failed"]) == (4, 0, [])
     document = json.loads((tmp_path / "out" / "skill.json").read_text())
     assert [arm["arm"] for arm in document["arms"]] == ["final-20191231"]
+
+
+def test_a_kind_whose_name_goes_on_keeps_its_results(tmp_path):
+    """A new result of "etas" replaces the old one of "etas", not that of "etas_generic"."""
+    folder, rows = ResultFolder(tmp_path), pd.DataFrame({"a": [1]})
+    for model, key in (("etas_generic", "b" * 64), ("etas", "c" * 64), ("etas", "d" * 64)):
+        folder.write_rows(Part("A", "athens", 2020, model, key), rows)
+    assert [path.stem for path in sorted(tmp_path.glob("results/*"))] == [
+        f"A_athens_2020_etas_{'d' * 16}",
+        f"A_athens_2020_etas_generic_{'b' * 16}",
+    ]
+
+
+def test_circles_know_nothing_of_the_days_that_they_are_judged_on(world, settings, tmp_path, monkeypatch):
+    """The world begins in 2018, so here circles are drawn up to 2019. All its earthquakes lie near Tokyo but those added far off."""
+    monkeypatch.setattr(evaluate_circles, "DRAWN_UNTIL", UNTIL)
+    write(world, *quakes(range(1, 1461, 20), place=(-20.0, -70.0)))
+    drawn = evaluate_circles.draw_circles(load_known(world, NOW), 5, 1, list(RECIPES.values()))
+    write(world, *[quake(f"later{day}", START + timedelta(days=day), place=(10.0, 100.0)) for day in range(800, 1200, 9)])
+    assert evaluate_circles.draw_circles(load_known(world, NOW), 5, 1, list(RECIPES.values())) == drawn
+    assert [recipe.id for recipe in drawn.recipes] == ["circle-1-0000"] and drawn.recipes[0].predict_center_lat == -20.0
+    evaluate_circles.write_circles(folder := ResultFolder(tmp_path), drawn)
+    assert evaluate_circles.read_circles(folder) == drawn
+
+
+def test_the_command_with_circles(world, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate_circles, "DRAWN_UNTIL", UNTIL)
+    write(world, *quakes(range(1, 1461, 20), place=(-20.0, -70.0)))
+    span = ["--from", "2020-03-01", "--to", "2021-12-30", "--fit-until", "2019-12-31"]
+    base = ["--home", str(settings.home), "evaluate", "--circles", "3", "--models", "etas,best_rate,toy", *span, "--out", str(tmp_path)]
+    answer = CliRunner().invoke(main, [*base, "--circles-seed", "1"])
+    assert answer.exit_code == 0, answer.output
+    assert "1 of 3 circles found" in answer.output
+    document = json.loads((tmp_path / "skill.json").read_text())
+    assert {(row["level"], row["name"], row["model"]) for row in document["scores"]} == {
+        ("pool", "circles", "best_rate"), ("pool", "circles", "toy")}, "ETAS is trained by region"  # fmt: skip
+    assert (document["arms"][0]["recipes"], document["arms"][0]["circles"]) == (0, 1)
+    assert document["pools"][0]["recipes"] == 1 and document["pools"][0]["shared_days"] == 0
+    CliRunner().invoke(main, [*base, "--circles-seed", "2"])
+    assert json.loads((tmp_path / "skill.json").read_text())["arms"][0]["circles"] == 1, "those of the other seed are left out"
+    early = CliRunner().invoke(main, [*base[:-6], "--from", "2019-12-31", "--arm", "A"])
+    assert early.exit_code == 2 and "begin on 2020-01-01" in early.output

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from forecaster.errors import NotTrainable
-from forecaster.features.circles import TARGETS_A_YEAR, circle_recipe, world_circles
+from forecaster.features.circles import MOST_OVERLAP, TARGETS_A_YEAR, circle_recipe, spread_circles, world_circles
 from forecaster.features.events import Events
 from forecaster.features.labels import target_events
+from forecaster.features.overlap import overlap_matrix
 from forecaster.features.windows import target_days
 from forecaster.timewindow import DAY_US
 
@@ -64,3 +65,21 @@ def test_same_seed_same_circles(catalogue) -> None:
 def test_too_few_events_for_circles(catalogue) -> None:
     with pytest.raises(NotTrainable, match="only 0 of 5 circles"):
         world_circles(catalogue.take(catalogue.magnitude > 99), 5, np.random.default_rng(1))
+
+
+def test_spread_circles_hardly_overlap_each_other_or_recipes(catalogue) -> None:
+    """The forty places lie 8 degrees of longitude, some 890 km, apart; a circle about one of them keeps every other off it."""
+    avoid = [circle_recipe(0, 0.0, 0.0, 300.0, 4.5)]
+    circles = spread_circles(catalogue, 100, np.random.default_rng(3), avoid, prefix="circle-3")
+    assert 20 <= len(circles) < 60, "where places give out there are fewer than were asked for"
+    overlap = overlap_matrix([*avoid, *circles])
+    assert overlap[~np.eye(len(overlap), dtype=bool)].max() <= MOST_OVERLAP < 0.15
+    rates = [len(target_events(catalogue, circle)) / YEARS for circle in circles]
+    assert min(rates) >= TARGETS_A_YEAR[0] * 0.99 and max(rates) <= TARGETS_A_YEAR[1] * 1.01
+    assert circles[0].id == "circle-3-0000" and len({circle.id for circle in circles}) == len(circles)
+
+
+def test_fewer_circles_are_the_first_of_more(catalogue) -> None:
+    few, more, other = (spread_circles(catalogue, count, np.random.default_rng(seed)) for count, seed in ((5, 3), (15, 3), (5, 4)))
+    assert few == more[:5] != other
+    assert spread_circles(catalogue.take(catalogue.magnitude > 99), 5, np.random.default_rng(1)) == []

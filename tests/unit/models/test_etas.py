@@ -15,7 +15,7 @@ from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models import etas
+from forecaster.models import etas, etas_intensity
 from forecaster.models.base import History
 from forecaster.models.etas_kernels import Parameters, omori_integral
 from forecaster.models.etas_pooling import world_histories
@@ -199,3 +199,12 @@ def test_world_histories_end_with_their_last_day(history):
 
 def cut_off(events, day):
     return events.take(events.origin_time_us < np.datetime64(day + timedelta(days=1), "us").astype(np.int64))
+
+
+def test_fading_sums_are_the_same_short_and_long() -> None:
+    """A few are summed one by one, many by the library's filter: the first eight of nine, to the last bit or so."""
+    values = np.random.default_rng(1).normal(size=9)
+    for decay in (0.0, 0.3, 0.999999):
+        assert etas_intensity._decayed(values[:8], decay) == pytest.approx(etas_intensity._decayed(values, decay)[:8], rel=1e-14)
+    assert etas_intensity._decayed(np.array([1.0, 0.0, 2.0]), 0.5).tolist() == [1.0, 0.5, 2.25]
+    assert etas_intensity._decayed(values[:0], 0.5).shape == (0,)

@@ -8,7 +8,7 @@ import pytest
 from forecaster.reports import skill_charts as charts
 from forecaster.reports.export import check_document
 from forecaster.reports.render import render_skill
-from forecaster.reports.skill import Plots, gain_text, skill_context
+from forecaster.reports.skill import BASELINES, MODELS, NAMES, Plots, gain_text, skill_context
 from forecaster.reports.skill_tables import skill_markdown
 
 
@@ -54,8 +54,8 @@ def test_gains_are_bold_where_the_interval_leaves_zero_out(document):
     text = skill_markdown(document)
     pooled = text.split("### Japan, 1 recipe\n")[1].split("###")[0].splitlines()
     etas, hybrid = (next(line for line in pooled if line.startswith(f"| {name} ")) for name in ("ETAS", "hybrid"))
-    assert "| **+0.050** (+0.010 to +0.090) | – | 0.610 |" in etas, "against itself there is nothing to say"
-    assert "| -0.020 (-0.060 to +0.030) | **-0.200** (-0.300 to -0.100) |" in hybrid, "worse is bold, too"
+    assert "| ETAS | – | – | **+0.050** (+0.010 to +0.090) | 0.610 |" in etas, "against itself there is nothing to say"
+    assert "| **-0.200** (-0.300 to -0.100) | – | -0.020 (-0.060 to +0.030) |" in hybrid, "worse is bold, too"
     assert "| tokyo-m45 | 10 | **21 (13 to 30)** | **21 (13 to 30)** |" in text, "10 came, which lies outside"
     assert text.count("| niigata | ETAS | A, B | 2018 to 2019 | not scoreable |") == 1
 
@@ -106,3 +106,46 @@ def test_marks_lie_where_their_values_are():
     bars = [charts.Bar(name, value, None, None) for name, value in (("etas", 0.0), ("pooled", 0.1), ("hybrid", 0.2))]
     found = [float(x) for x in re.findall(r'translate\(([\d.]+) [\d.]+\)"/>', charts.gain_chart([("r", bars)], "t", "u"))]
     assert len(found) == 3 and found[1] == pytest.approx((found[0] + found[2]) / 2, abs=0.11) and found[2] > found[0]
+
+
+def with_pools(document):
+    """The toy's document with a pool of circles: blocks, two years and what the figures rest on."""
+    told = copy.deepcopy(document)
+    etas = gain(0.0, 0.0, 0.0)
+    over = gain(0.012, 0.008, 0.015) | {"blocks": {"30": [0.008, 0.015], "90": [0.007, 0.016], "365": None}}
+    for days_of in ("all", "2018"):
+        told["scores"] += [
+            row("pool", "circles", model, gain(0.1, 0.05, 0.15), of_etas, pool="circles", days_of=days_of) | {"recipes": 250}
+            for model, of_etas in {"published": over, "etas_generic": etas}.items()
+        ]
+    share = {"estimate": 0.12, "low": 0.08, "high": 0.16, "blocks": {"30": [0.08, 0.16], "90": [0.07, 0.17], "365": [0.05, 0.2]}}
+    gains = {"model": "published", "of_etas": share, "weighted": {"climatology": None, "etas": share, "best_rate": None}}
+    gains["singles"] = {"climatology": None, "etas": {"above": 31, "below": 2, "of": 247}, "best_rate": None}
+    facts = {"arm": "A", "pool": "circles", "recipes": 250, "target_days": 400, "distinct_days": 300, "shared_days": 20}
+    told["pools"] = [facts | {"largest_overlap": 0.097, "mean_weight": 0.99, "gains": [gains]}]
+    told["arms"][0] |= {"circles": 250, "models": ["published", "etas_generic", "etas", "hybrid"]}
+    return told
+
+
+def test_a_pool_of_circles(document):
+    told = with_pools(document)
+    check_document("skill.json", told)
+    text = skill_markdown(told)
+    assert "1 recipe and 250 circles drawn at random" in text and "### Random circles, 250 circles" in text
+    circles = text.split("### Random circles, 250 circles")[1]
+    first = next(line for line in circles.splitlines() if line.startswith("| ") and not line.startswith("| model"))
+    assert first.startswith("| published combination | **+0.012** (+0.008 to +0.015) | – | **+0.100** (+0.050 to +0.150) |")
+    assert "| ETAS, generic | – | – | **+0.100**" in circles, "it stands for ETAS there"
+    assert "400 target days on 300 different UTC days; 20 of them (5%) are shared" in circles
+    assert "| 12 % (8 % to 16 %; by 365-day blocks 5 % to 20 %) |" in circles and "| 31 / 2 of 247 |" in circles
+    assert "| published combination | ETAS | +0.012 | +0.008 to +0.015 | +0.007 to +0.016 | – |" in circles
+    assert "| Random circles | 2018 | published combination | **+0.012**" in text
+    page = render_skill(skill_context(told, []))
+    assert "Random circles, 250 circles" in page and page.index("gain over ETAS") < page.index("gain over the usual rate")
+
+
+def test_the_published_combination_has_its_own_look():
+    for table in (charts.COLOURS, charts.MARKS, charts.DASHES, NAMES):
+        assert "published" in table and "etas_generic" in table
+    assert MODELS[0] == "published" and BASELINES[0] == "etas" and BASELINES[-1] == "climatology"
+    assert charts.MARKS["published"] not in [mark for name, mark in charts.MARKS.items() if name != "published"]

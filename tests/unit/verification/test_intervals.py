@@ -12,6 +12,8 @@ from forecaster.verification.intervals import (
     gain_interval,
     gain_intervals,
     information_gain_intervals,
+    ratio_bounds,
+    sums_by_day,
 )
 
 FIRST = np.datetime64("2018-01-08", "D")  # 17539 = 584 x 30 + 19 days after 1970-01-01: 11 days into the record a new block starts
@@ -125,3 +127,27 @@ def test_models_of_other_days_are_not_compared() -> None:
         gain_difference(record, DailyGain(record.local_days + 1, record.gain, record.happened))
     with pytest.raises(ValueError, match="same days"):
         gain_difference(record, DailyGain(record.local_days, record.gain, ~record.happened))
+
+
+def test_longer_blocks_see_longer_dependence() -> None:
+    """A gain that holds for 90 days: by blocks of 30 days three in a row are taken as independent, so that blocks of 90 are wider, by
+    sqrt(3) = 1.7 where all else is equal. The same days by day sums give the same bounds."""
+    rng = np.random.default_rng(2)
+    first, seasons = np.datetime64(90 * 200, "D"), 80
+    happened = np.tile(np.arange(90) % 9 == 0, seasons)
+    gain = np.where(happened, np.repeat(rng.normal(0.1, 0.5, seasons), 90), 0.0)
+    days = first + np.arange(len(gain))
+    bounds = {}
+    for length in (30, 90):
+        draws = draw_blocks([days], np.random.default_rng(0), block_days=length)
+        assert len(draws.blocks) == 90 * seasons / length
+        bounds[length] = ratio_bounds(draws, days, gain, happened)
+        np.testing.assert_allclose(draws.sums(*sums_by_day(days, gain))[1], draws.sums(days, gain)[1], atol=1e-9)
+    assert 1.4 < (bounds[90].high - bounds[90].low) / (bounds[30].high - bounds[30].low) < 2.1
+
+
+def test_sums_by_day() -> None:
+    days = np.array(["2020-01-02", "2020-01-01", "2020-01-02"], dtype="datetime64[D]")
+    found = sums_by_day(days, np.array([1.0, 2.0, 4.0]), np.array([True, False, True]))
+    assert found[0].astype(str).tolist() == ["2020-01-01", "2020-01-02"]
+    assert (found[1].tolist(), found[2].tolist()) == ([2.0, 5.0], [0.0, 2.0])

@@ -1,0 +1,88 @@
+"""`quakecast forecast`: the next day, or a past one, at any place on Earth."""
+
+import sys
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from forecaster.cli.common import PARTIAL, example, json_option, machine_clock, tell
+from forecaster.settings import Settings
+from forecaster.timewindow import parse_day
+
+
+@click.command(epilog=example("quakecast forecast --at 38.3,142.4 --radius-km 150 --magnitude 4.5 --date 2024-06-01"))
+@click.option("--at", "place", required=True, metavar="LAT,LON", help="Centre in decimal degrees; north and east are positive.")
+@click.option("--radius-km", type=float, default=150.0, show_default=True, metavar="KM", help="Radius of the circle, 1 to 2000.")
+@click.option("--magnitude", type=float, default=4.5, show_default=True, metavar="M", help="Smallest magnitude that counts, 2 to 9.5.")
+@click.option("--date", "day", metavar="DAY", help="Local day to forecast, YYYY-MM-DD (default: the next one).")
+@click.option("--zone", metavar="AREA/CITY", help="Time zone of the day (default: that of the place).")
+@json_option
+@click.pass_obj
+def forecast(settings: Settings, place, radius_km, magnitude, day, zone, as_json) -> None:
+    """Forecast a day at any place on Earth, without a recipe; nothing is stored.
+
+    A past day is forecast from what was known when its forecast would have been issued. `quakecast recipes new` makes a recipe of the
+    same arguments, which is then forecast every day.
+    """
+    from forecaster.pipeline.anywhere import Place, catalogue_of, forecast_at
+    from forecaster.places import parse_place
+
+    asked = Place(*parse_place(place), radius_km, magnitude, zone)
+    asked.recipe()
+    wanted = parse_day(day) if day else None
+    document = forecast_at(catalogue_of(settings), settings, asked, wanted, machine_clock())
+    tell(as_json, document, "\n".join(_lines(document)))
+    for line in document["warnings"]:
+        click.echo(f"quakecast: {line}", err=True)
+    if document["warnings"]:
+        sys.exit(PARTIAL)
+
+
+def _lines(told: dict[str, Any]) -> list[str]:
+    from forecaster.console import chance
+    from forecaster.reports.words import ratio_text
+
+    zone = ZoneInfo(told["time_zone"])
+    starts, ends = (f"{datetime.fromisoformat(told[name]).astimezone(zone):%Y-%m-%d %H:%M}" for name in ("target_start", "target_end"))
+    what = f"M >= {told['magnitude']:g} within {told['radius_km']:g} km of {told['place']['name']}"
+    lines = [f"{what}, {starts} to {ends} {zone.key}"]
+    lines.append(f"  {chance(told['probability'])}: {ratio_text(told['ratio'])} times the usual {chance(told['usual_rate'])}")
+    if told["expected_count"] is not None:
+        bounds = f"95 % {told['count_low']} to {told['count_high']}"
+        lines.append(f"  {told['expected_count']:.2g} such earthquakes expected ({bounds})")
+    lines += [f"  {line}" for line in _driver_lines(told)]
+    said = ", ".join(f"{kind} {chance(one['probability'])}" for kind, one in told["models"].items())
+    lines.append(f"  from {said} (weights: {told['weights_source']})")
+    return [*lines, *(f"  {line}" for line in _trust_lines(told))]
+
+
+def _driver_lines(told: dict[str, Any]) -> list[str]:
+    from forecaster.console import chance
+
+    lines = []
+    for driver in told["drivers"]:
+        where = driver["place"] or f"{driver['distance_km']:.0f} km from the centre"
+        lines.append(
+            f"driven by M {driver['magnitude']:.1f} of {driver['origin_time'][:16]}Z, {where}: {chance(driver['without'])} without it"
+        )
+    return lines or ["no single recent earthquake drives it"]
+
+
+def _trust_lines(told: dict[str, Any]) -> list[str]:
+    trust = told["trust"]
+    lines = [
+        f"record: such an earthquake on {trust['target_days']:,} days since {trust['record_from']}, {trust['target_days_ten_years']:,} of "
+        "them in the last ten years"
+    ]
+    if (gain := trust["pooled_gain"]) is not None:
+        lines.append(
+            f"at 250 places around the world the combination gained {gain['information_gain']:+.2f} nats per target day over the usual "
+            f"rate (95 % {gain['low']:+.2f} to {gain['high']:+.2f}, {gain['target_days']:,} target days); at this place it was not tested"
+        )
+    made = "made afterwards, from what was known at " if told["made_afterwards"] else "from what was known at "
+    return [*lines, f"{made}{told['as_of'][:16]}Z. No official warning; nobody can predict time and place of an earthquake"]
+
+
+COMMANDS = (forecast,)

@@ -1,0 +1,161 @@
+"""A forecast for any place, without a recipe: what the published combination says of one circle and day. Nothing is stored."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from forecaster import places
+from forecaster.clock import Clock
+from forecaster.errors import BadInput, ModelError, NotScoreable, StoreError
+from forecaster.features.windows import target_days
+from forecaster.models import climatology
+from forecaster.models.combination import KIND
+from forecaster.models.weights import weights_for
+from forecaster.pipeline import publishing, pull
+from forecaster.pipeline.check import circle_completeness
+from forecaster.pipeline.drivers import drivers_of
+from forecaster.pipeline.known import Known, LabelledDays, labelled_days, load_known_near
+from forecaster.pipeline.predict import combine_members, data_age
+from forecaster.recipe import Recipe
+from forecaster.settings import Settings
+from forecaster.store.database import Store, open_store
+from forecaster.store.publish import publish
+from forecaster.store.source import open_source
+from forecaster.timewindow import check_target_day, issue_time, next_local_day, to_us
+
+TEN_YEARS = 3652
+FEW_TARGET_DAYS = 10
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is asked: "M >= magnitude within radius_km of the place, on a day of its time zone". zone: None for the place's own."""
+
+    latitude_deg: float
+    longitude_deg: float
+    radius_km: float
+    magnitude: float
+    zone: str | None = None
+
+    def recipe(self) -> Recipe:
+        """The same as a recipe. Raises BadInput where a value is none of a recipe."""
+        zone = self.zone or places.zone_at(self.latitude_deg, self.longitude_deg)
+        named = places.default_id(self.latitude_deg, self.longitude_deg)
+        return places.recipe_at(self.latitude_deg, self.longitude_deg, self.radius_km, self.magnitude, zone, named)
+
+
+def catalogue_of(settings: Settings) -> Store:
+    """What a forecast reads: the published copy, made from the bundled snapshot where there is no catalogue yet.
+
+    Raises:
+        BadInput: there is nothing at QUAKECAST_READ_FROM. NotWritable: the data folder cannot be written.
+    """
+    if settings.read_from or settings.published.is_file():
+        try:
+            return open_source(settings)
+        except (BadInput, StoreError):
+            if settings.read_from or not settings.database.is_file():
+                raise  # else an older quakecast wrote the copy: it is made anew
+    store = open_store(settings.database)
+    pull.load_snapshot(store)
+    publish(store, settings.published)
+    return open_source(settings)
+
+
+def forecast_at(store: Store, settings: Settings, place: Place, day: date | None, clock: Clock) -> dict[str, Any]:
+    """The published combination for the place's circle on the local `day` (default: its next one), JSON-able.
+
+    Keys: probability, usual_rate, ratio, expected_count and count_low, count_high (95 %), target_start and target_end, as_of, drivers and
+    without_recent (as `drivers_of`), models (by kind: probability, weight), trust (what the figure rests on), warnings (in words).
+
+    Raises:
+        BadInput, BadDate: the place or the day is none. NotScoreable: the catalogue does not cover it, or has never seen such an earthquake
+            there. ModelError: no member could forecast.
+    """
+    recipe = place.recipe()
+    now = clock.now()
+    day = day or next_local_day(now, recipe.zone)
+    check_target_day(day, recipe.zone, now)
+    as_of = min(now, issue_time(day, recipe.zone, recipe.issue_local_time))
+    known = load_known_near(store, recipe, as_of)
+    labelled = labelled_days(recipe, known)
+    _check_record(recipe, labelled)
+    days = target_days(recipe, day, 1).issued_at(as_of)
+    reference = climatology.daily_probability(
+        labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(as_of)])
+    )
+    with store.transaction() as connection:
+        standing = publishing.standing(connection, recipe, as_of, day)
+    issue = combine_members(recipe, settings.models, {}, standing, known.inputs, days, reference, labelled.days.first_day)
+    said = issue.rows[-1]
+    if not said["details"]["weights"]:
+        raise ModelError("no forecast: " + ("; ".join(issue.problems) or "no member could be asked"))
+    details = said["details"] | drivers_of(issue.model, recipe, known, days, reference, said["probability"])
+    window = recipe.target_window(day)
+    age, stale = data_age(as_of, known.read_until)
+    trust = _trust(recipe, known, labelled, day)
+    usual = float(reference[0])
+    return {
+        "place": {"latitude_deg": place.latitude_deg, "longitude_deg": place.longitude_deg, "name": recipe.display_name.en},
+        "radius_km": place.radius_km,
+        "magnitude": place.magnitude,
+        "time_zone": recipe.time_zone,
+        "local_day": day.isoformat(),
+        "target_start": window.start.isoformat(),
+        "target_end": window.end.isoformat(),
+        "as_of": as_of.isoformat(),
+        "made_afterwards": now >= window.start,
+        "data_age_hours": age,
+        "probability": said["probability"],
+        "usual_rate": usual,
+        "ratio": said["probability"] / usual,
+        **{name: details.get(name) for name in ("expected_count", "count_low", "count_high")},
+        "drivers": details.get("drivers", []),
+        "without_recent": details.get("without_recent"),
+        "models": {
+            row["model_kind"]: {"probability": row["probability"], "weight": standing.weights.get(row["model_kind"], 0.0)}
+            for row in issue.rows
+            if row["model_kind"] != KIND
+        },
+        "weights_source": details["source"],
+        "trust": trust,
+        "warnings": [*([stale] if stale else []), *issue.problems, *_warnings(recipe, trust)],
+    }
+
+
+def _check_record(recipe: Recipe, labelled: LabelledDays) -> None:
+    if labelled.happened.any():
+        return
+    count = len(labelled.happened)
+    raise NotScoreable(
+        f"no earthquake of M >= {recipe.threshold_mag:g} within {recipe.radius_km:g} km of {recipe.display_name.en} since "
+        f"{labelled.days.first_day}: {count:,} days without one say no more than that the chance is below about 1 in {count // 3:,} a day; "
+        "lower the magnitude or widen the circle"
+    )
+
+
+def _trust(recipe: Recipe, known: Known, labelled: LabelledDays, day: date) -> dict[str, Any]:
+    """What the figure rests on: target days of the record, the completeness of the catalogue, and how the combination did elsewhere."""
+    gain = weights_for(day).pooled_gain
+    named = ("information_gain", "low", "high", "target_days")
+    return {
+        "record_from": labelled.days.first_day.isoformat(),
+        "target_days": int(labelled.happened.sum()),
+        "target_days_ten_years": int(labelled.happened[-TEN_YEARS:].sum()),
+        "incomplete_below": circle_completeness(recipe, known).missing_below(recipe.threshold_mag),
+        "pooled_gain": None if gain is None else dict(zip(named, gain, strict=True)),
+    }
+
+
+def _warnings(recipe: Recipe, trust: dict[str, Any]) -> list[str]:
+    told = []
+    if trust["incomplete_below"] is not None:
+        told.append(
+            f"the catalogue is complete only from about M {trust['incomplete_below']:.1f} here: smaller earthquakes are missing from the "
+            "record, and from these figures"
+        )
+    if trust["target_days"] < FEW_TARGET_DAYS:
+        told.append(f"only {trust['target_days']} days with such an earthquake since {trust['record_from']}: the usual rate is uncertain")
+    return told
