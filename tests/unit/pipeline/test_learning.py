@@ -95,6 +95,14 @@ def test_the_usual_rate_alone_needs_30_target_days_that_show_the_combination_to_
         assert own.gain is None and own.worse == pytest.approx(NormalDist(0.1, 0.1).cdf(0.0))
 
 
+def test_what_all_circles_say_alone_does_not_stop_the_combination():
+    """A prior of -1 with 0.1 says that it is worse; with 29 target days of its own that is not enough."""
+    base = replace(unlearnt(), gain_mean=-1.0)
+    own = learn_own(base, base.belief, days(290, **WRONG))
+    assert own.worse > 0.95 and not own.rate_only
+    assert learn_own(base, base.belief, days(300, **WRONG)).rate_only
+
+
 def test_a_record_that_is_only_a_little_worse_is_outweighed_by_what_all_circles_say():
     """Times e^-0.2 of the usual rate where the target came, with a spread of e^0.25: below it for sure by itself, but not with what all
     circles say, unless that is loose."""
