@@ -185,7 +185,7 @@ def combine_members(
     members = members_for(models, recipe, fits, days.local_days[0].astype("datetime64[D]").item(), first_day)
     said, silent = publishing.ask_all(members.found, inputs, days, reference)
     silent |= members.missing
-    for name, reason in silent.items():
+    for name, reason in (silent | members.replaced).items():
         log.error("%s: %s: %s", recipe.id, name, reason)
     spoken = [member for member in members.found if member.kind in said]
     published = publishing.publish(standing, said, reference, silent)
