@@ -47,11 +47,12 @@ class Rehearsal:
 class Skill:
     """Gain of the model behind a forecast over the usual rate, and where the figure comes from; gain None: it was never judged.
 
-    source: `record` (official forecasts of the last year), `pooled` (days of all circles) or `evaluation` (days that the fit had not seen).
+    source: `record` (official forecasts of the last year), `drawn` (the same, taken together with the pooled days), `pooled` (days of all
+    circles) or `evaluation` (days that the fit had not seen).
     """
 
     gain: Interval | None
-    source: Literal["record", "pooled", "evaluation"]
+    source: Literal["record", "drawn", "pooled", "evaluation"]
 
 
 def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetime | None = None) -> Rehearsal:
@@ -95,7 +96,7 @@ def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: 
         if own is None:
             return Skill(None if base.pooled_gain is None else Interval(*base.pooled_gain, 0.0), "pooled")
         mean, sd = posterior(base, own.estimate, (own.high - own.low) / 3.92)
-        return Skill(Interval(mean, mean - 1.96 * sd, mean + 1.96 * sd, own.target_days, 0.0), "record")
+        return Skill(Interval(mean, mean - 1.96 * sd, mean + 1.96 * sd, own.target_days, 0.0), "drawn")
     if own is not None:
         return Skill(own, "record")
     model = stored_fits.model_named(connection, model_id)
@@ -125,7 +126,7 @@ def barred(rule: AlertRule, skill: Skill) -> str | None:
     if skill.gain is None:
         return "the model has never been judged against the usual rate"
     words = f"the model's gain over the usual rate is {gain_words(skill.gain)}"
-    if skill.source == "record":
+    if skill.source in ("record", "drawn"):
         return None if skill.gain.high > rule.min_gain else f"{words}: its high end must lie above {rule.min_gain:+g} (min_gain)"
     if skill.gain.undefined_share <= MAX_UNDEFINED and skill.gain.low > rule.min_gain:
         return None

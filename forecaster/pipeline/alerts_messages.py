@@ -32,7 +32,7 @@ def raised(texts: AlertTexts, recipe: Recipe, alert: Row, skill: Skill, model_ki
         **alert_text.figure_words(alert["probability"], alert["reference_probability"]),
         **alert_text.bounds_words(alert["bounds"]),
         "mode": alert["mode"],
-        "rates": alert_text.rates_phrases(texts, alert["expected"]),
+        "rates": alert_text.rates_phrases(texts, alert["expected"], alert["expected"].get("counted_on", "kind")),
         "skill": alert_text.skill_phrase(model_kind, gain, skill.source),
         "degraded": degraded,
         "held_until": alert["held_until"] and local_text(alert["held_until"], recipe.zone),

@@ -68,20 +68,21 @@ def bounds_words(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def skill_phrase(kind: str, gain: Mapping[str, Any] | None, source: str) -> Phrase:
-    """How the model has done against the usual rate, with its interval; `source`: record or evaluation."""
+    """How the model has done against the usual rate, with its interval; `source`: record, drawn, pooled or evaluation."""
+    model = Phrase("alert.model_combination") if kind == "published" else model_name(kind)
     if gain is None:
-        return Phrase("alert.skill_unknown", {"model": model_name(kind)})
+        return Phrase("alert.skill_unknown", {"model": model})
     figures = {name: signed(gain[name]) for name in ("information_gain", "low", "high")}
     return Phrase(
         "alert.skill",
-        {"model": model_name(kind), **figures, "target_days": gain["target_days"], "source": Phrase(f"alert.source_{source}")},
+        {"model": model, **figures, "target_days": gain["target_days"], "source": Phrase(f"alert.source_{source}")},
     )
 
 
-def rates_phrases(texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["kind", "published"] = "kind") -> list[Phrase]:
+def rates_phrases(texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["kind", "published", "measured"] = "kind") -> list[Phrase]:
     """What is to be expected of the rule: false alarms with their interval and count, how often it speaks, what it misses.
 
-    whose: forecasts of the kind of model that spoke, or what was and would have been published.
+    whose: forecasts of the kind of model that spoke, what was and would have been published, or those of the evaluation that comes along.
     """
     said_by = {"whose": Phrase(f"alert.whose_{whose}")}
     if not rates["days"]:
