@@ -146,7 +146,7 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, dat
     bounds = f"{whose}, probability >= {rule.probability:.3g} and >= {rule.ratio:g} times usual"
     head = f"{recipe.id}, rule {rule.name} ({bounds}):"
     if not document["days"]:
-        return [f"{head} this installation has no forecast of past days to count on", *_without_days(recipe, document, past)]
+        return [f"{head} no out-of-sample forecast of past days is stored here", *_without_days(recipe, document, past)]
     alerts, rates = document["alerts"], document["rates"]
     lines = [
         f"{head} {len(alerts)} alerts stood in {document['days']} days ({document['official']} official forecasts, "

@@ -8,7 +8,7 @@ from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import identified
 from forecaster.recipe import Recipe, parse_recipe
 from forecaster.settings import Settings
-from forecaster.store import champions, ledger
+from forecaster.store import fits, ledger
 from forecaster.store.database import Store
 from forecaster.timewindow import issue_time
 
@@ -24,10 +24,15 @@ def toml_value(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
 
 
+def bare() -> str:
+    """The bundled recipe athens without the rule that it ships with, as TOML."""
+    return RECIPE_FILE.read_text(encoding="utf-8").partition("[[alerts]]")[0]
+
+
 def text(*rules: dict) -> str:
-    """The bundled recipe athens with these alert rules, as TOML."""
+    """The same with these alert rules."""
     tables = ["\n[[alerts]]\n" + "\n".join(f"{key} = {toml_value(value)}" for key, value in rule.items()) for rule in rules]
-    return RECIPE_FILE.read_text(encoding="utf-8") + "\n".join(tables)
+    return bare() + "\n".join(tables)
 
 
 def athens(*rules: dict) -> Recipe:
@@ -149,4 +154,4 @@ def judge(store: Store, recipe: Recipe, low: float = 0.02, model_id: str = MODEL
         "code_version": "0",
     }
     with store.transaction() as connection:
-        champions.add_model(connection, row)
+        fits.add_model(connection, row)
