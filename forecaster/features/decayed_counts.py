@@ -3,8 +3,9 @@
     S(day) = sum over the visible events of one ring from the target's threshold on:  10^(a (M - threshold)) exp(-(cut - origin) / tau)
 
 for every ring about the centre (in units of the target's radius), magnitude exponent a (0 counts events, 1 weighs them by about their
-number of aftershocks) and time constant tau. Sums of exponentials stand in for the Omori-Utsu decay (Utsu 1961; Ogata 1988,
-doi:10.1080/01621459.1988.10478560), and each goes from one issue to the next by a single product, so the cost is events + days.
+number of aftershocks) and time constant tau; where asked for, deep events apart from shallow ones, as they have fewer aftershocks. Sums of
+exponentials stand in for the Omori-Utsu decay (Utsu 1961; Ogata 1988, doi:10.1080/01621459.1988.10478560), and each goes from one issue
+to the next by a single product, so the cost is events + days.
 With distances in radii and magnitudes above the threshold, targets of all sizes are described alike.
 """
 
@@ -24,30 +25,41 @@ SMALLEST_SUM = 1e-6
 @dataclass(frozen=True)
 class CountSettings:
     """ring_edges: outer edges in radii of the target circle, rising; the first ring starts at the centre, rims belong to the inner ring.
-    exponents: of the weight 10^(a (M - threshold)). taus_days: time constants."""
+    exponents: of the weight 10^(a (M - threshold)). taus_days: time constants. deep_km: the depth from which events are counted apart, None
+    for all together; without a depth an event is shallow."""
 
     ring_edges: tuple[float, ...] = (1.0, 2.0, 4.0)
     exponents: tuple[float, ...] = (0.0, 0.5, 1.0)
     taus_days: tuple[float, ...] = (0.3, 2.0, 10.0, 50.0, 300.0, 2000.0)
+    deep_km: float | None = None
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Where an event may lie, ring by ring: `ring2`, or `ring2_shallow` and `ring2_deep`."""
+        layers = ("",) if self.deep_km is None else ("_shallow", "_deep")
+        return tuple(f"ring{ring:g}{layer}" for ring in self.ring_edges for layer in layers)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each column is, in order: time constant, then ring, then exponent; for example `tau10_ring2_a0.5`."""
-        return tuple(
-            f"tau{tau:g}_ring{ring:g}_a{exponent:g}" for tau in self.taus_days for ring in self.ring_edges for exponent in self.exponents
-        )
+        """What each column is, in order: time constant, then zone, then exponent; for example `tau10_ring2_a0.5`."""
+        return tuple(f"tau{tau:g}_{zone}_a{exponent:g}" for tau in self.taus_days for zone in self.zones for exponent in self.exponents)
+
+    def of_all_depths(self, counts: np.ndarray) -> np.ndarray:
+        """(n, taus x rings x exponents): what `counts` (n, names) are with shallow and deep events together."""
+        rings, exponents = len(self.taus_days) * len(self.ring_edges), len(self.exponents)
+        layers = len(self.zones) // len(self.ring_edges)
+        return counts.reshape(len(counts), rings, layers, exponents).sum(axis=2).reshape(len(counts), rings * exponents)
 
 
 DEFAULT_SETTINGS = CountSettings()
 
 
 def decayed_counts(inputs: Events, recipe: Recipe, days: TargetDays, settings: CountSettings = DEFAULT_SETTINGS) -> np.ndarray:
-    """float32 (n, taus x rings x exponents), in the order of `settings.names`: the sums at each day's cut.
+    """float32 (n, taus x zones x exponents), in the order of `settings.names`: the sums at each day's cut.
 
     A version of an event counts at a cut if its origin lies before it and known_at <= cut < known_until. Sums below 1e-6 are 0: what is
     left of an event that was taken out again is no trace of it. The days may stand in any order.
     """
-    shape = (len(settings.taus_days), len(settings.ring_edges), len(settings.exponents))
     order = np.argsort(days.cut_us, kind="stable")
     sums = _changes(inputs, recipe, days.cut_us[order], settings)
     steps_days = np.diff(days.cut_us[order]) / DAY_US
@@ -55,18 +67,20 @@ def decayed_counts(inputs: Events, recipe: Recipe, days: TargetDays, settings: C
     for day in range(1, len(days)):
         sums[day] += kept[day - 1] * sums[day - 1]
     sums[sums < SMALLEST_SUM] = 0.0
-    unsorted = np.empty((len(days), np.prod(shape, dtype=int)), dtype=np.float32)
+    unsorted = np.empty((len(days), len(settings.names)), dtype=np.float32)
     unsorted[order] = sums.reshape(unsorted.shape)
     return unsorted
 
 
 def _changes(inputs: Events, recipe: Recipe, cuts_us: np.ndarray, settings: CountSettings) -> np.ndarray:
-    """float64 (n, taus, rings, exponents): what enters the sums at each of the rising cuts, less what leaves them."""
+    """float64 (n, taus, zones, exponents): what enters the sums at each of the rising cuts, less what leaves them."""
     strong = inputs.take(inputs.magnitude >= recipe.threshold_mag)
     radii = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, strong.latitude_deg, strong.longitude_deg)
     radii = radii / recipe.radius_km
     near = radii <= settings.ring_edges[-1]
-    events, ring = strong.take(near), np.searchsorted(settings.ring_edges, radii[near], side="left")
+    events, zone = strong.take(near), np.searchsorted(settings.ring_edges, radii[near], side="left")
+    if settings.deep_km is not None:
+        zone = 2 * zone + (events.depth_km >= settings.deep_km)
     entry = np.maximum(np.searchsorted(cuts_us, events.known_at_us, "left"), np.searchsorted(cuts_us, events.origin_time_us, "right"))
     leave = np.searchsorted(cuts_us, events.known_until_us, "left")
     enters = np.flatnonzero(entry < np.minimum(leave, len(cuts_us)))
@@ -76,11 +90,11 @@ def _changes(inputs: Events, recipe: Recipe, cuts_us: np.ndarray, settings: Coun
     sign = np.repeat([1.0, -1.0], [len(enters), len(leaves)])
     age_days = (cuts_us[day] - events.origin_time_us[event]) / DAY_US
     above = events.magnitude[event] - recipe.threshold_mag
-    rings = len(settings.ring_edges)
-    changes = np.empty((len(cuts_us), len(settings.taus_days), rings, len(settings.exponents)))
+    zones = len(settings.zones)
+    changes = np.empty((len(cuts_us), len(settings.taus_days), zones, len(settings.exponents)))
     for column, exponent in enumerate(settings.exponents):
         weight = sign * 10.0 ** (exponent * above)
         for row, tau in enumerate(settings.taus_days):
-            line = np.bincount(day * rings + ring[event], weights=weight * np.exp(-age_days / tau), minlength=len(cuts_us) * rings)
-            changes[:, row, :, column] = line.reshape(len(cuts_us), rings)
+            line = np.bincount(day * zones + zone[event], weights=weight * np.exp(-age_days / tau), minlength=len(cuts_us) * zones)
+            changes[:, row, :, column] = line.reshape(len(cuts_us), zones)
     return changes

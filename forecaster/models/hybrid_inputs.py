@@ -1,11 +1,11 @@
 """What the hybrid's networks see of a day, made by one function for training and serving. Plain numpy.
 
-The same decayed counts as the pooled trees', each against what the usual rate alone would give, how much the trunk's logit lies above
-the reference's, days since the last large shocks, rates of target days on several time scales against the reference, and the pictures
-of `features.patches`. No place.
+The same decayed counts as the pooled trees', over all depths, each against what the usual rate alone would give, how much the trunk's
+logit lies above the reference's, days since the last large shocks, rates of target days on several time scales against the reference, and
+the pictures of `features.patches`. No place. The trunk counts shallow and deep events apart.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ HALF_COUNT = 0.5
 LARGE_SHOCKS = ((6.0, 2.0), (7.0, 3.0))
 LONGEST_DAYS = 20_000.0
 SIDE_COLUMNS = (
-    *COUNTS.names,
+    *replace(COUNTS, deep_km=None).names,
     "excess",
     *(f"since_m{magnitude:g}" for magnitude, _ in LARGE_SHOCKS),
     *(f"target_days_tau{tau:g}" for tau in TAUS_DAYS),
@@ -61,18 +61,20 @@ class Observed:
 
     def side(self, trunk: np.ndarray) -> np.ndarray:
         """float32 (n, SIDE_COLUMNS), what the networks are told besides pictures, where the trunk gives the probabilities `trunk` (n,)."""
-        counts, rates = self._relative()
+        _, counts, rates = self._relative()
         excess = logit(trunk) - logit(self.reference)
         return np.column_stack([counts, excess, self.since, rates]).astype(np.float32)
 
     def table(self) -> np.ndarray:
         """float32 (n, columns), what the trees see: counts and rates against the reference, and as they are; the reference's logit."""
-        counts, rates = self._relative()
-        return np.column_stack([counts, self.since, rates, self.counts, self.rates, logit(self.reference)]).astype(np.float32)
+        sums, counts, rates = self._relative()
+        return np.column_stack([counts, self.since, rates, sums, self.rates, logit(self.reference)]).astype(np.float32)
 
-    def _relative(self) -> tuple[np.ndarray, np.ndarray]:
+    def _relative(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(counts over all depths as they are, against the reference, and rates against it)."""
         rate = rate_of(self.reference)[:, None]
-        return np.log((self.counts + HALF_COUNT) / (rate * _TAUS + HALF_COUNT)), self.rates - np.log(self.reference)[:, None]
+        sums = COUNTS.of_all_depths(self.counts)
+        return sums, np.log((sums + HALF_COUNT) / (rate * _TAUS + HALF_COUNT)), self.rates - np.log(self.reference)[:, None]
 
 
 def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, counts: np.ndarray | None = None) -> Observed:

@@ -66,9 +66,9 @@ KINDS = {
         Kind("persistence", _RATES, "fit_persistence", reference=True),
         Kind("etas_generic", "forecaster.models.etas", "fit_generic"),
         Kind("etas", "forecaster.models.etas", reference=True, by_region=True, generic="generic_for"),
-        Kind("pooled", "forecaster.models.pooled", pretrained=True, generic="generic_for"),
+        Kind("pooled", "forecaster.models.pooled", version=2, pretrained=True, generic="generic_for"),
         Kind("convlstm", "forecaster.models.convlstm_model", by_region=True),
-        Kind("hybrid", "forecaster.models.hybrid", pretrained=True, generic="generic_for"),
+        Kind("hybrid", "forecaster.models.hybrid", version=2, pretrained=True, generic="generic_for"),
     )
 }
 

@@ -1,7 +1,8 @@
 """Pooled trees: one model for every circle on Earth, learned from hundreds of them (`pooled_training`).
 
 The trunk is an intensity linear in decayed counts (`pooled_intensity`); gradient-boosted trees (XGBoost, Chen and Guestrin 2016,
-doi:10.1145/2939672.2939785) start from its logit and add what it misses. Both come with the package, pre-trained; for a recipe nothing
+doi:10.1145/2939672.2939785) start from its logit and add what it misses. The trunk counts shallow and deep events apart, the trees
+together: on 2011-2017 they lost by columns for each depth. Both come with the package, pre-trained; for a recipe nothing
 is trained or calibrated: on 2011-2017 a calibration by region lost. XGBoost itself is needed to train only.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 from forecaster.errors import CorruptModel
 from forecaster.features.decayed_counts import CountSettings, decayed_counts
 from forecaster.features.events import Events
+from forecaster.features.patches import DEEP_KM
 from forecaster.features.windows import TargetDays
 from forecaster.models.base import History, logit
 from forecaster.models.boosting import load_trees, predict
@@ -27,7 +29,12 @@ from forecaster.recipe import Recipe
 KIND = "pooled"
 TREES_FILE = "trees.ubj"
 INTENSITY_FILE = "intensity.json"
-COUNTS = CountSettings(ring_edges=(1.0, 2.0, 4.0), exponents=(0.0, 0.5, 1.0), taus_days=(0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0))
+COUNTS = CountSettings(
+    ring_edges=(1.0, 2.0, 4.0),
+    exponents=(0.0, 0.5, 1.0),
+    taus_days=(0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0),
+    deep_km=DEEP_KM,
+)
 TREE_TAUS_DAYS = (1.0, 10.0, 30.0, 100.0)
 HALF_COUNT = 0.5
 
@@ -94,15 +101,15 @@ def boosted(trees: Trees, intensity: Intensity, counts: np.ndarray, reference: n
 
 
 def tree_features(counts: np.ndarray, reference: np.ndarray, trunk: np.ndarray) -> np.ndarray:
-    """float32 (n, 37), what the trees see of days with `counts` (n, 72), the reference's and the trunk's probabilities (n,).
+    """float32 (n, 37), what the trees see of days with `counts` (n, 144), the reference's and the trunk's probabilities (n,).
 
-    For the time constants of 1, 10, 30 and 100 days: log((S + 1/2) / (lambda tau + 1/2)), each sum against what the usual rate of targets
-    alone would give; then how much the trunk's logit lies above the reference's. No place, no absolute rate: nothing to know a circle by.
+    For the time constants of 1, 10, 30 and 100 days: log((S + 1/2) / (lambda tau + 1/2)), each sum over all depths against what the usual
+    rate of targets alone would give; then how much the trunk's logit lies above the reference's. No place, no absolute rate: nothing to
+    know a circle by.
     """
     rate = rate_of(reference)
-    shape = (len(counts), len(COUNTS.taus_days), -1)
     kept = [COUNTS.taus_days.index(tau) for tau in TREE_TAUS_DAYS]
-    sums = counts.reshape(shape)[:, kept].astype(np.float64)
+    sums = COUNTS.of_all_depths(counts).reshape(len(counts), len(COUNTS.taus_days), -1)[:, kept].astype(np.float64)
     usual = rate[:, None, None] * np.array(TREE_TAUS_DAYS)[None, :, None]
     ratios = np.log((sums + HALF_COUNT) / (usual + HALF_COUNT)).reshape(len(counts), -1)
     return np.column_stack([ratios, logit(trunk) - logit(reference)]).astype(np.float32)

@@ -22,7 +22,7 @@ from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
 FIRST_LABEL = date(1973, 1, 16)
-ACTIVE_COLUMNS = [COUNTS.names.index("tau10_ring1_a1"), COUNTS.names.index("tau10_ring2_a1")]
+ACTIVE_COLUMNS = [COUNTS.names.index(f"tau10_{zone}_a1") for zone in COUNTS.zones if zone.startswith(("ring1_", "ring2_"))]
 ACTIVE_COUNT = 3.0
 
 
@@ -71,7 +71,7 @@ class PoolSettings:
 
 @dataclass(frozen=True)
 class Pool:
-    """Days of many circles, thinned; arrays of shape (n,), counts (n, 72) float32.
+    """Days of many circles, thinned; arrays of shape (n,), counts (n, 144) float32.
 
     reference: probability. weight: how many days of the circle each stands for (1 / the share that was kept of its like), so that sums
     over the pool estimate sums over all days without bias. circle: its number.
@@ -162,7 +162,7 @@ def pretrain(
 
 
 def kept_share(counts: np.ndarray, happened: np.ndarray, thinning: Thinning) -> np.ndarray:
-    """float64 (n,): the probability with which each day of a circle, with `counts` (n, 72), enters a pool."""
+    """float64 (n,): the probability with which each day of a circle, with `counts` (n, 144), enters a pool."""
     crowd = min(1.0, thinning.targets_a_circle / max(1, int(happened.sum())))
     quiet = np.where(counts[:, ACTIVE_COLUMNS].sum(axis=1) > ACTIVE_COUNT, thinning.active_share, thinning.quiet_share)
     return np.where(happened, crowd, quiet * np.sqrt(crowd))

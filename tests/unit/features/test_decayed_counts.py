@@ -23,7 +23,8 @@ def crowd(recipe, days, count: int, seed: int) -> Events:
     known = origin + rng.integers(0, 20 * DAY_US, count)
     until = np.where(rng.random(count) < 0.5, known + rng.integers(1, 30 * DAY_US, count), NEVER)
     latitude, longitude = ATHENS[0] + rng.normal(0, 5, count), ATHENS[1] + rng.normal(0, 5, count)
-    return Events(origin, known, latitude, longitude, np.full(count, 10.0), rng.uniform(4.0, 7.5, count), until)
+    depth = rng.choice([10.0, 70.0, 300.0, np.nan], count)
+    return Events(origin, known, latitude, longitude, depth, rng.uniform(4.0, 7.5, count), until)
 
 
 def direct(inputs: Events, recipe, cut_us: int, settings: CountSettings) -> np.ndarray:
@@ -33,11 +34,14 @@ def direct(inputs: Events, recipe, cut_us: int, settings: CountSettings) -> np.n
     radii = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, seen.latitude_deg, seen.longitude_deg) / recipe.radius_km
     ages = (cut_us - seen.origin_time_us) / DAY_US
     inner = (-1.0, *settings.ring_edges[:-1])
+    deep = np.nan_to_num(seen.depth_km) >= (settings.deep_km or np.inf)
+    layers = (~deep,) if settings.deep_km is None else (~deep, deep)
     return np.array(
         [
-            (10.0 ** (a * (seen.magnitude - recipe.threshold_mag)) * np.exp(-ages / tau))[(radii > low) & (radii <= high)].sum()
+            (10.0 ** (a * (seen.magnitude - recipe.threshold_mag)) * np.exp(-ages / tau))[(radii > low) & (radii <= high) & layer].sum()
             for tau in settings.taus_days
             for low, high in zip(inner, settings.ring_edges, strict=True)
+            for layer in layers
             for a in settings.exponents
         ]
     )
@@ -72,15 +76,39 @@ def test_a_version_counts_from_when_it_is_known_until_it_is_replaced(recipe, eve
     assert found[2] == pytest.approx(np.exp(-(2 + 9.5 / 24) / 2), rel=1e-6)
 
 
-def test_the_recursion_is_the_definition(recipe) -> None:
+def test_deep_events_are_counted_apart(recipe, events) -> None:
+    """At the centre, an hour before the first cut: 10 and 69.9 km and one without a depth are shallow, 70 and 600 km deep. In the second
+    ring, 4 degrees north, one at 100 km. exp(-1 / 48) = .97938 each."""
+    athens = recipe("athens")
+    days = target_days(athens, date(2020, 1, 2), 1)
+    places = [(*ATHENS, depth) for depth in (10, 69.9, np.nan, 70, 600)] + [(ATHENS[0] + 4, ATHENS[1], 100)]
+    catalogue = events(*(("2020-01-01T20:30+00:00", *place, 4.5) for place in places))
+    split = replace(ONE, exponents=(0.0,), deep_km=70.0)
+    found = decayed_counts(catalogue, athens, days, split)
+    assert split.names == ("tau2_ring1_shallow_a0", "tau2_ring1_deep_a0", "tau2_ring2_shallow_a0", "tau2_ring2_deep_a0")
+    assert found / 0.97938 == pytest.approx(np.array([[3, 2, 0, 1]]), rel=1e-4)
+
+
+def test_both_depths_together_are_the_counts_of_all(recipe) -> None:
+    athens = recipe("athens")
+    days = target_days(athens, date(2020, 1, 1), 40)
+    inputs = crowd(athens, days, 2000, seed=5)
+    whole, split = CountSettings(), CountSettings(deep_km=70.0)
+    expected = decayed_counts(inputs, athens, days, whole)
+    assert split.of_all_depths(decayed_counts(inputs, athens, days, split)) == pytest.approx(expected, rel=1e-6, abs=2e-6)
+    assert np.array_equal(whole.of_all_depths(expected), expected)
+    assert split.of_all_depths(np.empty((0, 108), np.float32)).shape == (0, 54)
+
+
+@pytest.mark.parametrize("settings", [CountSettings(), CountSettings(deep_km=70.0)])
+def test_the_recursion_is_the_definition(recipe, settings) -> None:
     """60 days over a change of clocks, 3000 versions: every number equals the sum over the events visible at that cut."""
     athens = recipe("athens")
     days = target_days(athens, date(2020, 3, 1), 60)
-    settings = CountSettings()
     inputs = crowd(athens, days, 3000, seed=1)
     found = decayed_counts(inputs, athens, days, settings)
     expected = np.array([direct(inputs, athens, int(cut), settings) for cut in days.cut_us])
-    assert found.shape == (60, 54) == (60, len(settings.names))
+    assert found.shape == (60, len(settings.names)) == (60, 54 if settings.deep_km is None else 108)
     assert found == pytest.approx(expected, rel=1e-6, abs=2e-6)
 
 

@@ -19,7 +19,7 @@ from forecaster.features.windows import target_days
 from forecaster.models import hybrid, pretrained
 from forecaster.models.base import History, logit, sigmoid
 from forecaster.models.hybrid_inference import Network, read_network, ring_shares
-from forecaster.models.hybrid_inputs import SIDE_COLUMNS, observe
+from forecaster.models.hybrid_inputs import SIDE_COLUMNS, Observed, observe
 from forecaster.models.hybrid_network import GridConvLSTM, build_network, network_bytes
 from forecaster.models.hybrid_pool import Thinning, build_pool
 from forecaster.models.hybrid_training import TrainingSettings, pretrain, train_network, turned
@@ -121,6 +121,17 @@ def test_days_since_a_large_shock_as_known(circles) -> None:
     since = observe(shock, circles[0], days, np.full(4, 0.1)).since
     assert since[:, 0] == pytest.approx(np.log([20_000.1, 101.1, 102.1, 20_000.1]), abs=1e-4)
     assert since[:, 1] == pytest.approx(np.full(4, np.log(20_000.1)))
+
+
+def test_networks_and_trees_see_all_depths_together() -> None:
+    """Shallow and deep counts (24 of each, of three exponents) may change places."""
+    rng = np.random.default_rng(9)
+    counts = rng.exponential(2.0, (6, 24, 2, 3)).astype(np.float32)
+    rest = (np.zeros((6, 2), np.float32), np.zeros((6, 6), np.float32), np.full(6, 0.1))
+    one, other = (Observed(np.zeros((6, 0)), each.reshape(6, 144), *rest) for each in (counts, counts[:, :, ::-1]))
+    trunk = np.full(6, 0.3)
+    assert one.side(trunk).shape == (6, len(SIDE_COLUMNS)) == (6, 81)
+    assert one.side(trunk) == pytest.approx(other.side(trunk), rel=1e-5) and one.table() == pytest.approx(other.table(), rel=1e-5)
 
 
 def test_rings_by_hand() -> None:

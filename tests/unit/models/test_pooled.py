@@ -88,6 +88,18 @@ def test_intensity_finds_the_truth_it_was_drawn_from() -> None:
     assert found.coefficients == pytest.approx(truth.coefficients, abs=0.03) and found.coefficients[1] < 0.005
 
 
+def test_only_the_trunk_tells_depths_apart() -> None:
+    """With shallow and deep counts changing places the trees see the same columns; the excess follows from the trunk, given here."""
+    counts = np.random.default_rng(8).exponential(2.0, (6, 24, 2, 3)).astype(np.float32)
+    reference, trunk = np.full(6, 0.1), np.full(6, 0.3)
+    one, other = (pooled.tree_features(each.reshape(6, 144), reference, trunk) for each in (counts, counts[:, :, ::-1]))
+    assert one.shape == (6, 37) and one == pytest.approx(other, rel=1e-5)
+    deep = Intensity(0.5, np.array([name.endswith("_deep_a0") for name in pooled.COUNTS.names], dtype=float))
+    assert deep.probability(counts.reshape(6, 144), reference) == pytest.approx(
+        -np.expm1(-(0.5 * rate_of(reference) + counts[:, :, 1, 0].sum(axis=1, dtype=float))), rel=1e-5
+    )
+
+
 def test_weights_undo_the_thinning(catalogue, circles) -> None:
     """Each day stands for 1 / share days of its kind, so weights add up to all 3 x 4018 days (1980 to 1990), targets to all targets, within
     three standard errors (the quiet ones of share .035: sqrt(10000 x 27) = 520)."""
@@ -203,7 +215,7 @@ def test_a_pool_needs_circles_days_and_targets(catalogue, circles) -> None:
         build_pool(catalogue, catalogue, [], UNTIL, SMALL, np.random.default_rng(1))
     with pytest.raises(NotTrainable, match="make no pool"):
         build_pool(catalogue, catalogue, circles, date(1979, 12, 31), SMALL, np.random.default_rng(1))
-    empty = np.zeros((4, 72), dtype=np.float32)
+    empty = np.zeros((4, len(pooled.COUNTS.names)), dtype=np.float32)
     with pytest.raises(NotTrainable, match="0 target days among 4"):
         train(Pool(empty, np.full(4, 0.1), np.zeros(4, dtype=bool), np.ones(4), np.zeros(4, dtype=int)), SMALL)
 
