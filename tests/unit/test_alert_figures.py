@@ -39,7 +39,7 @@ def test_rules_were_chosen_up_to_2017_to_be_raised_twice_a_year_or_less_and_meas
     for name, found in DOCUMENT["rules"].items():
         before, after = found["chosen_on"], found["measured"]
         assert before["alerts_a_year"]["estimate"] <= 2.0 and before["last_day"] <= DOCUMENT["chosen_on"]["to"], name
-        assert (after["first_day"], after["last_day"]) == ("2018-01-01", "2024-12-31"), name
+        assert after["first_day"] == "2018-01-01" and after["last_day"] in ("2024-12-30", "2024-12-31"), f"{name}: a day is over at its midnight"
         assert after["days"] >= 2550 and after["alert_days"] == after["false_alarm_days"] + after["hit_days"], name
         if (share := after["false_alarm_share"]) is not None:
             assert share["estimate"] == pytest.approx(after["false_alarm_days"] / after["alert_days"], abs=1e-4), name
@@ -69,7 +69,7 @@ def test_a_rule_takes_the_place_of_the_one_before_and_is_read_as_it_was_chosen(s
 def made_up(recipe, chance: np.ndarray, happened: np.ndarray, usual: float = 0.01) -> pd.DataFrame:
     local = pd.date_range("2012-01-01", periods=len(chance))
     windows = [recipe.target_window(day.date()) for day in local]
-    said = {"probability": chance, "reference_probability": usual, "happened": happened, "local_day": local}
+    said = {"probability": chance, "reference_probability": usual, "happened": happened, "local_day": local, "method": "B"}
     return pd.DataFrame(said | {"target_start": [w.start for w in windows], "target_end": [w.end for w in windows]})
 
 
