@@ -194,7 +194,8 @@ def _figures(rates: Row) -> str:
     if share is None:
         said += f"false on {cases}, too few for a share"
     else:
-        said += f"false on {cases} ({share['estimate']:.0%}, 95 % {share['low']:.0%} to {share['high']:.0%})"
+        estimate, low, high = (f"{100 * share[name]:.0f}" for name in ("estimate", "low", "high"))
+        said += f"false on {cases} ({estimate} %, 95 % range {low} to {high} %)"
     return f"{said}, stood for {rates['hit_days']} of {rates['target_days']} days with such an earthquake"
 
 
