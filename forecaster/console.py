@@ -1,7 +1,8 @@
 """What a person at a terminal sees: progress bars and tables, on standard error and standard output."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -9,17 +10,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from forecaster.reports import words
-from forecaster.reports.contract import ModelForecast, RecipeForecast, ReportData
-
-KIND_NAMES = {
-    "climatology": "usual rate",
-    "best_rate": "best rate",
-    "persistence": "yesterday",
-    "etas": "ETAS",
-    "pooled": "trees",
-    "hybrid": "hybrid",
-    "convlstm": "ConvLSTM",
-}
+from forecaster.reports.combined import expected_number, made_from, pooled_phrase
+from forecaster.reports.context import in_order
+from forecaster.reports.contract import RecipeForecast, ReportData
+from forecaster.reports.region import result_of
+from forecaster.reports.texts import FALLBACK, speaker
 
 
 @contextmanager
@@ -36,47 +31,62 @@ def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, in
         yield update
 
 
-def chance(probability: float) -> str:
+def chance(probability: float | None) -> str:
     """As the reports say it: '3.1 %', and at or below 1 % 'about 1 in N'."""
-    return f"{words.percent(probability)} %" if probability > 0.01 else f"about 1 in {round(words.one_significant(1 / probability)):,}"
+    return speaker(FALLBACK)(words.probability_phrase(probability))
 
 
 def forecast_table(data: ReportData) -> Table:
-    """One row a recipe: what is published, the usual rate, the model, and how it did on days that it never saw."""
+    """One row a recipe, the highest ratio first, those for comparison last: what is published, the usual rate, how many are expected, and
+    from which models it is combined."""
+    say = speaker(FALLBACK)
     table = Table(title=f"Next-day forecasts, made {data.generated_at:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for name in ("recipe", "target", "day (local)"):
         table.add_column(name, no_wrap=True)
-    for name in ("probability", "usual", "ratio"):
+    for name in ("probability", "usual", "times usual", "expected (95 %)"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("published")
-    table.add_column("gain on validation days, nats per target day", no_wrap=True)
-    for row in data.recipes:
+    table.add_column("made from", no_wrap=True)
+    for row in ordered(data.recipes):
         target = f"M{row.threshold_mag:.1f}+ {row.radius_km:.0f} km"
-        if row.probability is None or row.reference_probability is None:
-            table.add_row(row.recipe_id, target, "", "", "", "", row.not_scoreable_reason or "", "")
+        ratio = words.ratio_to_usual(row.probability, row.reference_probability)
+        if ratio is None:
+            table.add_row(row.recipe_id, target, "", "", "", "", "", row.not_scoreable_reason or "")
             continue
-        ratio = f"{row.probability / row.reference_probability:.2f}"
-        day = row.target_start.astimezone(ZoneInfo(row.time_zone)).strftime("%Y-%m-%d")
-        kind = KIND_NAMES.get(row.model_kind or "", row.model_kind or "")
-        table.add_row(row.recipe_id, target, day, chance(row.probability), chance(row.reference_probability), ratio, kind, _gain(row))
+        number = expected_number(row)
+        expected = f"{number['count']} ({number['low']} to {number['high']})" if number else ""
+        figures = (chance(row.probability), chance(row.reference_probability), words.ratio_text(ratio), expected)
+        table.add_row(row.recipe_id, target, _local_day(row).isoformat(), *figures, ", ".join(map(say, made_from(row))))
+    table.caption = say(pooled_phrase(data.pooled_skill))
+    table.caption_justify = "left"
     return table
 
 
-def _gain(row: RecipeForecast) -> str:
-    """The gain over the usual rate of the published model, or where that is the usual rate of the one that came nearest."""
-    tested = [(model.published, gain, model.kind, model.evaluation) for model in row.models if (gain := _known_gain(model)) is not None]
-    if not tested:
-        return "no model judged"
-    _, gain, kind, found = max(tested, key=lambda item: item[:2])
-    bounds = "" if found is None or found.low is None or found.high is None else f" ({found.low:+.3f} to {found.high:+.3f})"
-    return f"{KIND_NAMES.get(kind, kind)} {gain:+.3f}{bounds}"
+def days_table(row: RecipeForecast, count: int) -> Table:
+    """The last `count` forecasts for one place, oldest first: what was said each day, and what came."""
+    say = speaker(FALLBACK)
+    place = f"{row.recipe_id}, M{row.threshold_mag:.1f}+ within {row.radius_km:.0f} km"
+    table = Table(title=f"{place}: what was said each day, and what came", title_justify="left")
+    table.add_column("day (local)", no_wrap=True)
+    for name in ("probability", "usual", "times usual"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("did it come?", no_wrap=True)
+    for outcome in row.recent_outcomes[-count:]:
+        ratio = words.ratio_text(words.ratio_to_usual(outcome.probability, outcome.reference_probability))
+        said = (chance(outcome.probability), chance(outcome.reference_probability), ratio)
+        table.add_row(outcome.day.isoformat(), *said, say(result_of(outcome)) if outcome.happened is not None else "not known yet")
+    return table
 
 
-def _known_gain(model: ModelForecast) -> float | None:
-    return None if model.evaluation is None else words.known(model.evaluation.information_gain)
+def ordered(recipes: Sequence[RecipeForecast]) -> list[RecipeForecast]:
+    """As the reports list them: the highest ratio to the usual rate first, those kept for comparison last."""
+    return in_order([row for row in recipes if not row.comparison_only]) + in_order([row for row in recipes if row.comparison_only])
+
+
+def _local_day(row: RecipeForecast) -> date:
+    return row.target_start.astimezone(ZoneInfo(row.time_zone)).date()
 
 
 def print_table(table: Table) -> None:
     """On standard output, as wide as the terminal, and at least wide enough to keep every figure whole."""
     console = Console()
-    Console(width=max(console.width, 150)).print(table)
+    Console(width=max(console.width, 165)).print(table)

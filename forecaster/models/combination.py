@@ -7,7 +7,7 @@ r is the usual rate, p_k the probability of member k. There is no intercept: wit
 doi:10.1214/ss/1177013825). A belief about the weights is a normal density cut off at 0; days move it by Laplace's approximation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar
@@ -79,6 +79,13 @@ def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndar
     nothing = np.full(len(usual), np.nan)
     columns = [logit(said.get(name, nothing)) - usual for name in MEMBERS]
     return np.nan_to_num(np.column_stack(columns), nan=0.0)
+
+
+def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str, float]:
+    """The weights as `combine` uses them where only these kinds speak: raised to the same sum."""
+    present = {kind: weight for kind, weight in weights.items() if kind in there}
+    share = sum(weights.values()) / sum(present.values()) if any(present.values()) else 0.0
+    return {kind: share * weight for kind, weight in present.items()}
 
 
 def combine(said: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:

@@ -55,6 +55,14 @@ def weights_for(day: date, folder: Path | None = None) -> WorldWeights:
     return unlearnt() if found is None else _read(found.folder, found.sha256, found.data_until)
 
 
+def usable_weights(day: date) -> tuple[WorldWeights, str | None]:
+    """(`weights_for` the day, None), or those that need no learning and why: a broken file keeps nobody from forecasting."""
+    try:
+        return weights_for(day), None
+    except CorruptModel as error:
+        return unlearnt(), str(error)
+
+
 def unlearnt() -> WorldWeights:
     """The mean of the logits of ETAS and the hybrid, held loosely."""
     mean = np.array([0.5 if name in UNLEARNT_OF else 0.0 for name in MEMBERS])

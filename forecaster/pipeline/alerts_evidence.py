@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.alerts import Decision, Said, walk
 from forecaster.models.combination import KIND
-from forecaster.models.weights import weights_for
+from forecaster.models.weights import usable_weights
 from forecaster.pipeline.gain import BOOTSTRAP_SEED, gain_at, gain_words
 from forecaster.pipeline.learning import posterior
 from forecaster.recipe import AlertRule, Recipe
@@ -47,12 +47,11 @@ class Rehearsal:
 class Skill:
     """Gain of the model behind a forecast over the usual rate, and where the figure comes from; gain None: it was never judged.
 
-    source: `record` (official forecasts of the last year), `drawn` (the same, taken together with the pooled days), `pooled` (days of all
-    circles) or `evaluation` (days that the fit had not seen).
+    source: `record` (official forecasts of the last year), `pooled` (days of all circles) or `evaluation` (days that the fit had not seen).
     """
 
     gain: Interval | None
-    source: Literal["record", "drawn", "pooled", "evaluation"]
+    source: Literal["record", "pooled", "evaluation"]
 
 
 def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetime | None = None) -> Rehearsal:
@@ -92,11 +91,11 @@ def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: 
     own = record(connection, recipe, model_kind, now)
     own = own if own is not None and own.target_days >= FEWEST_RECORD_DAYS and own.undefined_share <= MAX_UNDEFINED else None
     if model_kind == KIND:
-        base = weights_for(local_day(now, recipe.zone))
+        base, _ = usable_weights(local_day(now, recipe.zone))
         if own is None:
             return Skill(None if base.pooled_gain is None else Interval(*base.pooled_gain, 0.0), "pooled")
         mean, sd = posterior(base, own.estimate, (own.high - own.low) / 3.92)
-        return Skill(Interval(mean, mean - 1.96 * sd, mean + 1.96 * sd, own.target_days, 0.0), "drawn")
+        return Skill(Interval(mean, mean - 1.96 * sd, mean + 1.96 * sd, own.target_days, 0.0), "record")
     if own is not None:
         return Skill(own, "record")
     model = stored_fits.model_named(connection, model_id)
@@ -126,7 +125,7 @@ def barred(rule: AlertRule, skill: Skill) -> str | None:
     if skill.gain is None:
         return "the model has never been judged against the usual rate"
     words = f"the model's gain over the usual rate is {gain_words(skill.gain)}"
-    if skill.source in ("record", "drawn"):
+    if skill.source == "record":
         return None if skill.gain.high > rule.min_gain else f"{words}: its high end must lie above {rule.min_gain:+g} (min_gain)"
     if skill.gain.undefined_share <= MAX_UNDEFINED and skill.gain.low > rule.min_gain:
         return None

@@ -121,8 +121,8 @@ def forecast_days(
         as_of = from_us(int(days.cut_us[j]))
         age, stale = data_age(as_of, known.read_until(as_of))
         there = {one.member.kind for one in spoken[j]}
-        lacking = [f"without {kind}: {silent[kind]}" for kind in standing.weights if kind not in there and kind in silent]
-        reasons = [reason for reason in (stale, *lacking) if reason]
+        lacking = [f"without {kind}: {reason}" for kind, reason in publishing.lacking_of(standing, there, silent).items()]
+        reasons = [reason for reason in (stale, standing.problem, *lacking) if reason]
         issue = {
             "recipe_id": recipe.id,
             "target_start": from_us(int(days.target_starts_us[j])),

@@ -70,7 +70,7 @@ class Chunk:
 
     block_first_day: blocks lie on a grid that depends on their length alone, so that any range of days meets the same ones.
     known_until: the last issue of the whole plan; one reading of the catalogue up to then serves all chunks.
-    served, standing: current-model: the models of today, and the weights that count at the first of these days.
+    served, standing: current-model: the models of today, and what is published at the first issue of the block.
     """
 
     recipe_id: str
@@ -194,16 +194,20 @@ def _chunks(
     grouped: dict[date, list[date]] = defaultdict(list)
     for day in days:
         grouped[block_of(day, length)].append(day)
-    served = _models_of_today(connection, recipe, now) if options.mode == CURRENT_MODEL and days else ()
-    return [
-        Chunk(recipe.id, recipe.recipe_hash, first, tuple(group), known_until, served, _standing(connection, recipe, first, options))
-        for first, group in grouped.items()
-    ]
+    chunks = []
+    for first, group in grouped.items():
+        standing = _standing(connection, recipe, first, options)
+        served = () if standing is None else _models_of_today(connection, recipe, now, standing)
+        chunks.append(Chunk(recipe.id, recipe.recipe_hash, first, tuple(group), known_until, served, standing))
+    return chunks
 
 
-def _models_of_today(connection: Connection, recipe: Recipe, now: datetime) -> tuple[ServedModel, ...]:
-    """The newest fit of each kind of the recipe."""
+def _models_of_today(connection: Connection, recipe: Recipe, now: datetime, standing: Standing) -> tuple[ServedModel, ...]:
+    """The newest fit of each kind of the recipe; in its place the very one that a person pinned."""
     newest = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, now)
+    if standing.model_id is not None:
+        pinned = stored_fits.model_named(connection, standing.model_id)
+        newest |= {} if pinned is None else {pinned["kind"]: pinned}
     rows = {str(kind): newest[kind] for kind in recipe.models if kind in newest}
     return tuple(ServedModel(row["model_id"], kind, row["directory"], row["data_as_of"].to_pydatetime()) for kind, row in rows.items())
 

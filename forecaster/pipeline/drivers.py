@@ -2,7 +2,7 @@
 
 import logging
 from datetime import UTC
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ LOOK_BACK_DAYS = 730
 RECENT_DAYS = 30
 NEAR_KM = 500.0
 SAME = 1e-6
+SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 def drivers_of(
@@ -37,7 +38,7 @@ def drivers_of(
         without_recent: what it says without any earthquake of the last RECENT_DAYS days.
         Empty where the inputs near the circle do not give the same probability (which is logged).
     """
-    seen, rows = _near(known, recipe, int(days.cut_us[0]))
+    seen = _near(known, recipe, int(days.cut_us[0]))
     said = float(model.probability(seen, days, reference)[0])
     if not abs(said - probability) <= SAME * probability:
         log.warning("%s: what drives the forecast cannot be told: %g from the inputs near by, %g from all", recipe.id, said, probability)
@@ -54,34 +55,30 @@ def drivers_of(
         gone[index] = True
         left = without(gone)
         if said - left >= LEAST_CHANGE * said:
-            told.append({**_facts(seen, index, known, int(rows[index])), "distance_km": float(distance_km[index]), "without": left})
+            told.append({**_facts(seen, int(index), known), "distance_km": float(distance_km[index]), "without": left})
     told.sort(key=lambda driver: (driver["without"], driver["event_id"]))
     recent = age_days <= RECENT_DAYS
     return {"drivers": told[:NAMED], "without_recent": without(recent) if recent.any() else said}
 
 
-def _near(known: Known, recipe: Recipe, cut_us: int) -> tuple[Events, np.ndarray]:
-    """(the versions visible at the cut that a model of this circle can see, each one's row of `known.frame`, -1 where it is in none)."""
+def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:
+    """The versions visible at the cut that a model of this circle can see."""
     reach = reach_km(recipe)
     seen = known.inputs.visible(cut_us)
     seen = seen.take(np.abs(seen.latitude_deg - recipe.predict_center_lat) <= reach / KM_PER_DEGREE)
     away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, seen.latitude_deg, seen.longitude_deg)
-    seen = seen.take(away <= reach)
-    first = int(np.searchsorted(known.events.origin_time_us, seen.origin_time_us[0])) if len(seen) else 0
-    rows: dict[tuple, int] = {}
-    latest = known.events
-    for row in range(max(first, int(np.searchsorted(latest.origin_time_us, cut_us - LOOK_BACK_DAYS * DAY_US))), len(latest)):
-        rows[_key(latest, row)] = row
-    return seen, np.array([rows.get(_key(seen, index), -1) for index in range(len(seen))], dtype=np.int64)
+    return seen.take(away <= reach)
 
 
-def _key(events: Events, index: int) -> tuple:
-    return (
-        int(events.origin_time_us[index]),
-        float(events.latitude_deg[index]),
-        float(events.longitude_deg[index]),
-        float(events.magnitude[index]),
-    )
+def _row_of(seen: Events, index: int, latest: Events) -> int:
+    """The row of `latest` that is this very version of an earthquake; -1 where none is."""
+    time_us, version = seen.origin_time_us[index], _version(seen, index)
+    first, end = (int(np.searchsorted(latest.origin_time_us, time_us, side=side)) for side in SIDES)
+    return next((row for row in range(first, end) if _version(latest, row) == version), -1)
+
+
+def _version(events: Events, index: int) -> tuple[float, float, float]:
+    return float(events.latitude_deg[index]), float(events.longitude_deg[index]), float(events.magnitude[index])
 
 
 def _candidates(seen: Events, age_days: np.ndarray, distance_km: np.ndarray, recipe: Recipe) -> np.ndarray:
@@ -93,7 +90,8 @@ def _candidates(seen: Events, age_days: np.ndarray, distance_km: np.ndarray, rec
     return first[weight[first] > 0.0]
 
 
-def _facts(seen: Events, index: int, known: Known, row: int) -> dict[str, Any]:
+def _facts(seen: Events, index: int, known: Known) -> dict[str, Any]:
+    row = _row_of(seen, index, known.events)
     place = known.frame["place"].iloc[row] if row >= 0 else None
     depth_km = float(seen.depth_km[index])
     return {

@@ -1,5 +1,6 @@
 """Write the map UI's JSON files from the store."""
 
+import math
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -56,12 +57,18 @@ def export(job: Job, folder: Path) -> list[Path]:
 
 
 def _summary(spoken: list[dict]) -> documents.Summary | None:
-    """Scores on the validation span, and learning curves where there are any, of the published model; where that is the usual rate, of the
-    one that gained most over it. None where no model has been judged."""
+    """Scores on the validation span, and learning curves where there are any, of the judged model that counts most in what is published;
+    of those that count alike, the one that gained most over the usual rate. None where no model has been judged."""
     judged = [row for row in spoken if "summary" in (row["model_details"] or {})]
     if not judged:
         return None
-    chosen = max(judged, key=lambda row: (row["published"], row["model_details"]["evaluation"]["information_gain"]))
+    weights: dict[str, float] = next(((row["details"] or {}).get("weights", {}) for row in spoken if row["published"]), {})
+
+    def rank(row: dict) -> tuple[bool, float, float]:
+        gain = row["model_details"]["evaluation"]["information_gain"]
+        return row["published"], weights.get(row["model_kind"], 0.0), -math.inf if gain is None else gain
+
+    chosen = max(judged, key=rank)
     fields = dict(chosen["model_details"]["summary"])
     for name in ("train_start_date", "train_end_date", "test_start_date", "test_end_date"):
         fields[name] = date.fromisoformat(fields[name])

@@ -1,7 +1,7 @@
 """What a recipe publishes: the combination of its members, with the weights that count at the moment, or what a person decided instead."""
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -11,8 +11,8 @@ import numpy as np
 from forecaster.errors import ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.combination import KIND, RATE, CombinedModel, combine, counted
-from forecaster.models.weights import WorldWeights, weights_for
+from forecaster.models.combination import KIND, RATE, CombinedModel, combine, counted, shared_out
+from forecaster.models.weights import WorldWeights, usable_weights
 from forecaster.pipeline.members import Member, asked
 from forecaster.recipe import Recipe
 from forecaster.store import publications
@@ -20,6 +20,7 @@ from forecaster.store.database import Connection
 
 How = Literal["combination", "kind", "rate"]
 COUNT_RUNS = 2000
+NO_MEMBER = "the recipe has no such member; decide anew (quakecast models promote)"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Standing:
     """What is published for a target: `weights` by kind (none: the usual rate), and why.
 
     source: where the weights come from (the package's set, or what was learnt on it). model_id: the very model, where a person named one.
+    problem: why the package's weights cannot be used.
     """
 
     how: How
@@ -34,6 +36,7 @@ class Standing:
     reason: str
     source: str
     model_id: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,23 +53,20 @@ class Published:
 
 
 def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
-    """What counts for the recipe's target on the local `day`, for forecasts from what was known at `as_of`.
-
-    Raises:
-        CorruptModel: the package's weights are not what their record says.
-    """
+    """What counts for the recipe's target on the local `day`, for forecasts from what was known at `as_of`."""
     made = publications.decisions(connection, recipe.id, recipe.target_hash, as_of)
     if made and made[-1]["how"] == "rate":
         return Standing("rate", {}, made[-1]["reason"], "person")
     if made and made[-1]["how"] == "kind":
         return Standing("kind", {made[-1]["kind"]: 1.0}, made[-1]["reason"], "person", made[-1]["model_id"])
-    base = weights_for(day)
+    base, problem = usable_weights(day)
     for scope, target_hash in ((recipe.id, recipe.target_hash), (publications.WORLD, "")):
         row = publications.newest_weights(connection, scope, target_hash, base.name, as_of)
         if row is not None:
             weights = {} if row["rate_only"] else row["weights"]
-            return Standing("rate" if row["rate_only"] else "combination", weights, row["reason"], f"{scope} {row['number']}")
-    return shipped(base)
+            how: How = "rate" if row["rate_only"] else "combination"
+            return Standing(how, weights, row["reason"], f"{scope} {row['number']}", problem=problem)
+    return replace(shipped(base), problem=problem)
 
 
 def shipped(base: WorldWeights) -> Standing:
@@ -82,14 +82,21 @@ def publish(standing: Standing, said: Mapping[str, np.ndarray], reference: np.nd
     """
     probability = combine(said, standing.weights, reference)
     spoke = {kind: np.isfinite(said[kind]) for kind in standing.weights if kind in said}
-    lacking = {kind: reason for kind, reason in missing.items() if kind in standing.weights}
-    return Published(probability, spoke, standing, lacking)
+    return Published(probability, spoke, standing, lacking_of(standing, said, missing))
+
+
+def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, str]) -> dict[str, str]:
+    """By kind that should count and is not in `said`, why. A kind without any member is told of where a person pinned it."""
+    known = dict.fromkeys(standing.weights, NO_MEMBER) | dict(missing) if standing.how == "kind" else missing
+    return {kind: known[kind] for kind in standing.weights if kind in known and kind not in said}
 
 
 def problems_of(published: Published, replaced: Mapping[str, str]) -> list[str]:
-    """What makes the combination less than it should be, in words: members that lack, or fits that a generic model stands in for."""
-    counts = published.standing.weights
-    told = [f"without {kind}: {reason}" for kind, reason in published.lacking.items()]
+    """What makes the combination less than it should be, in words: weights that cannot be read, members that lack, or fits that a generic
+    model stands in for."""
+    counts, problem = published.standing.weights, published.standing.problem
+    told = [problem] if problem is not None else []
+    told += [f"without {kind}: {reason}" for kind, reason in published.lacking.items()]
     return told + [f"{kind} without its fit: {reason}" for kind, reason in replaced.items() if kind in counts]
 
 
@@ -120,9 +127,9 @@ def model_id_of(recipe: Recipe, members: Sequence[Member], standing: Standing) -
 
 
 def details_of(members: Sequence[Member], standing: Standing, said: Container[str], record_from: date) -> dict[str, Any]:
-    """What is kept with a published forecast: how, weights, members by kind (their ids), where the weights come from, and since when the
-    record of target days reaches."""
-    weights = {kind: round(weight, 4) for kind, weight in standing.weights.items() if kind in said}
+    """What is kept with a published forecast: how, weights as they counted (members that said nothing shared out), members by kind (their
+    ids), where the weights come from, and since when the record of target days reaches."""
+    weights = {kind: round(weight, 4) for kind, weight in shared_out(standing.weights, said).items()}
     used = {member.kind: member.model_id for member in members if member.kind in weights}
     how = standing.how if weights else "rate"
     return {"how": how, "weights": weights, "members": used, "source": standing.source, "record_from": record_from.isoformat()}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.models.weights import WorldWeights, weights_for
+from forecaster.models.weights import WorldWeights, usable_weights
 from forecaster.pipeline.learning import Learnt, Settled, learn_own, learn_world, settled_of
 from forecaster.recipe import Recipe
 from forecaster.settings import code_version
@@ -25,9 +25,12 @@ def relearn(connection: Connection, recipes: Sequence[Recipe], now: datetime, *,
     """Learn and store the world's weights and each recipe's, where the last ones are a week old; returns what was learnt, by scope.
 
     From final outcomes alone, of days that the package's weights have not seen. Recipes kept for comparison teach themselves only.
-    Forecasts from `now` on use what was learnt; nothing that was official changes.
+    Forecasts from `now` on use what was learnt; nothing that was official changes. Nothing is learnt on weights that cannot be read.
     """
-    base = weights_for(min((next_local_day(now, recipe.zone) for recipe in recipes), default=now.date()))
+    base, problem = usable_weights(min((next_local_day(now, recipe.zone) for recipe in recipes), default=now.date()))
+    if problem is not None:
+        log.error("no weights are learnt: %s", problem)
+        return {}
     last = publications.newest_weights(connection, publications.WORLD, "", base.name, now)
     if last is not None and now - last["since"].to_pydatetime() < LEARN_EVERY and not force:
         return {}

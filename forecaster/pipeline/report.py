@@ -12,6 +12,7 @@ from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
 from forecaster.models.combination import KIND, RATE
+from forecaster.models.weights import weights_for
 from forecaster.pipeline import records
 from forecaster.pipeline.agenda import next_issue_time
 from forecaster.pipeline.check import circle_completeness
@@ -24,6 +25,7 @@ from forecaster.reports.contract import (
     Evaluation,
     Mode,
     ModelForecast,
+    PooledSkill,
     RecentEvent,
     RecipeForecast,
     ReportData,
@@ -75,6 +77,7 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
         revisions_since_yesterday=changes["revised_events"],
         outcomes_changed=changes["turned_outcomes"],
         turned=turned,
+        pooled_skill=_pooled_skill(now),
         pooled_records=records.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),
         degraded=tuple(flags),
         forecasts_sha256=sha256,
@@ -134,6 +137,11 @@ def _recipe_forecast(
         weights_source=details.get("source"),
         recent_outcomes=_recent_outcomes(connection, recipe, known.as_of),
     )
+
+
+def _pooled_skill(now: datetime) -> PooledSkill | None:
+    found = weights_for(now.date()).pooled_gain
+    return None if found is None else PooledSkill(*found)
 
 
 def _shown_kind(row: dict, details: dict[str, Any]) -> str:

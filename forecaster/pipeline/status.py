@@ -24,7 +24,7 @@ _FORECASTS = (
     "SELECT count(*) AS forecasts, max(issue_time) AS last_issue, count(DISTINCT recipe_id) AS recipes FROM forecast WHERE published"
 )
 _PUBLISHED = (
-    "SELECT model_kind, count(*) AS recipes FROM (SELECT * FROM forecast WHERE published "
+    "SELECT coalesce(details->>'how', model_kind) AS how, count(*) AS recipes FROM (SELECT * FROM forecast WHERE published "
     "QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY issue_time DESC, created_at DESC) = 1) GROUP BY 1 ORDER BY 1"
 )
 _WAITING = "SELECT state, count(*) AS messages FROM delivery WHERE state IN ('pending', 'failed', 'dead') GROUP BY state ORDER BY state"
@@ -44,7 +44,7 @@ def status_document(settings: Settings, clock: Clock) -> dict:
     read = _rows(store, _LAST_READ)[0]
     runs = [{str(name): _text(value) for name, value in row.items()} for row in _rows(store, _RUNS)]
     forecasts = _rows(store, _FORECASTS)[0]
-    published = {row["model_kind"]: row["recipes"] for row in _rows(store, _PUBLISHED)}
+    published = {row["how"]: row["recipes"] for row in _rows(store, _PUBLISHED)}
     waiting = {row["state"]: row["messages"] for row in _rows(store, _WAITING)}
     recipes, problems = _recipes(settings)
     age = now - read["read_until"].to_pydatetime() if not pd.isna(read["read_until"]) else None

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,13 +11,13 @@ import pandas as pd
 
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.models.combination import KIND
-from forecaster.models.weights import weights_for
+from forecaster.models.weights import usable_weights
 from forecaster.pipeline.backfill_plan import BackfillOptions, BlockFit, Chunk, ServedModel
 from forecaster.pipeline.fit_region import PackedModel, TrainOptions, fit_region
 from forecaster.pipeline.known import Known, labelled_days
 from forecaster.pipeline.known_days import known_at
 from forecaster.pipeline.learning import learn_own, settled_of
-from forecaster.pipeline.publishing import Standing, shipped
+from forecaster.pipeline.publishing import How, Standing, shipped
 from forecaster.recipe import Recipe
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
@@ -91,12 +91,12 @@ def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_versio
 
 def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | None, as_of: datetime) -> tuple[Standing, dict[str, Any]]:
     """(the weights of a block, the figures): the package's, moved by the recipe's own walk-forward days that were settled by then."""
-    base = weights_for(first)
+    base, problem = usable_weights(first)
     since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
     with source.transaction() as connection:
         rows = hindcasts.walk_forward_said(connection, recipe.id, recipe.recipe_hash, recipe.target_window(since).start, as_of)
     if rows.empty or known is None:
-        return shipped(base), {}
+        return replace(shipped(base), problem=problem), {}
     labelled = labelled_days(recipe, known)
     happened = pd.Series(labelled.happened, index=labelled.days.local_days)
     rows["local_day"] = np.array([local_day(start.to_pydatetime(), recipe.zone) for start in rows["target_start"]], dtype="datetime64[D]")
@@ -104,7 +104,8 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
     rows["happened"] = happened.loc[rows["local_day"]].to_numpy()
     own = learn_own(base, base.belief, settled_of(rows, rows["local_day"].to_numpy()))
     reason = f"learnt from {own.days} walk-forward days of its own, on top of {base.name}"
-    return Standing("rate" if own.rate_only else "combination", own.weights, reason, base.name), own.numbers()
+    how: How = "rate" if own.rate_only else "combination"
+    return Standing(how, own.weights, reason, base.name, problem=problem), own.numbers()
 
 
 def _details(fit: FreshFit, kind: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from forecaster.reports import templates
+from forecaster.reports.combined import COMBINED
 from forecaster.reports.render import environment
 from forecaster.reports.texts import day_writer
 from forecaster.reports.words import Phrase, local_text, model_name, offset_text, probability_phrase, ratio_text, signed
@@ -68,21 +69,22 @@ def bounds_words(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def skill_phrase(kind: str, gain: Mapping[str, Any] | None, source: str) -> Phrase:
-    """How the model has done against the usual rate, with its interval; `source`: record, drawn, pooled or evaluation."""
-    model = Phrase("alert.model_combination") if kind == "published" else model_name(kind)
+    """How the model has done against the usual rate, with its interval; `source`: record, pooled or evaluation."""
     if gain is None:
-        return Phrase("alert.skill_unknown", {"model": model})
+        return Phrase("alert.skill_unknown", {"model": model_name(kind)})
+    source = "both" if kind == COMBINED and source == "record" else source
     figures = {name: signed(gain[name]) for name in ("information_gain", "low", "high")}
     return Phrase(
         "alert.skill",
-        {"model": model, **figures, "target_days": gain["target_days"], "source": Phrase(f"alert.source_{source}")},
+        {"model": model_name(kind), **figures, "target_days": gain["target_days"], "source": Phrase(f"alert.source_{source}")},
     )
 
 
-def rates_phrases(texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["kind", "published", "measured"] = "kind") -> list[Phrase]:
+def rates_phrases(texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["kind", "combination", "published", "measured"] = "kind") -> list[Phrase]:
     """What is to be expected of the rule: false alarms with their interval and count, how often it speaks, what it misses.
 
-    whose: forecasts of the kind of model that spoke, what was and would have been published, or those of the evaluation that comes along.
+    whose: forecasts of the kind of model that spoke, of the combination, what was and would have been published, or those of the combination
+    in the evaluation that comes along.
     """
     said_by = {"whose": Phrase(f"alert.whose_{whose}")}
     if not rates["days"]:
@@ -103,10 +105,10 @@ def rates_phrases(texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["k
 
 
 def whole_percent(share: float) -> str:
-    """0.837 -> "84"; "more than 99" and "less than 1" where rounding would claim certainty."""
+    """0.837 -> "84"; "> 99" and "< 1" where rounding would claim certainty."""
     rounded = round(100 * share)
     if rounded >= 100 and share < 1:
-        return "99.9" if share < 0.9995 else ">99.9"
+        return "> 99"
     if rounded <= 0 and share > 0:
-        return "0.1" if share >= 0.0005 else "<0.1"
+        return "< 1"
     return f"{rounded}"

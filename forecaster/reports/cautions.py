@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from forecaster.features.geometry import great_circle_km
-from forecaster.reports.contract import RecentEvent, RecipeForecast
+from forecaster.reports.combined import trust_phrases
+from forecaster.reports.contract import PooledSkill, RecentEvent, RecipeForecast
 from forecaster.reports.words import Phrase
 
 LARGE_MAGNITUDE = 6.0
@@ -13,26 +14,19 @@ NAMED_PLACES = 5
 HEADLINES = 3  # regions above their usual rate that the top of a report names
 
 
-def cautions(rows: Sequence[dict[str, Any]], notable: Sequence[dict[str, Any]]) -> list[Phrase]:
-    """Said beside the headlines: ratios whose models have shown no skill, and usual rates that do not know of a large earthquake nearby.
+def cautions(rows: Sequence[dict[str, Any]], notable: Sequence[dict[str, Any]], skill: PooledSkill | None) -> list[Phrase]:
+    """Said beside the headlines: how far their figures may be trusted, and usual rates that do not know of a large earthquake nearby.
 
     Args:
-        rows: of the report's table; `notable` those above their usual rate, the highest first.
+        rows: of the report's table; `notable` those above their usual rate, the highest first. skill: of the combination.
     """
-    said = []
-    unproven = [row["name"] for row in notable[:HEADLINES] if row["model_kind"] != "climatology" and not _is_proven(row["evaluation"])]
-    if unproven:
-        said.append(Phrase("caution.unproven", {"name": tuple(unproven)}))
+    said = trust_phrases(notable[:HEADLINES], skill)
     unheard = [row for row in rows if row["unheard"] is not None]
     if unheard:
         names = tuple(f"{row['name']} (M {row['unheard'][0]:.1f})" for row in unheard[:NAMED_PLACES])
         more = (Phrase("list.more"),) if len(unheard) > NAMED_PLACES else ()
         said.append(Phrase("caution.unheard", {"names": (*names, *more)}))
     return said
-
-
-def _is_proven(evaluation: dict[str, Any] | None) -> bool:
-    return evaluation is not None and evaluation["published"] and evaluation["verdict"].key == "verdict.better"
 
 
 def unheard_event(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> tuple[float, float] | None:

@@ -11,12 +11,24 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from forecaster.reports.cautions import HEADLINES, cautions, unheard_event
 from forecaster.reports.charts import MapTarget
+from forecaster.reports.combined import (
+    COMBINED,
+    expected_number,
+    made_how,
+    made_of,
+    model_lines,
+    pooled_phrase,
+    tested_member,
+    told_kind,
+    weight_text,
+)
 from forecaster.reports.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
 from forecaster.reports.footer import operations
 from forecaster.reports.headline import above, headline, lede, notable, subject
-from forecaster.reports.region import DayWriter, result_of
-from forecaster.reports.track_record import evaluation_of, evaluation_verdict, model_line, track_of
+from forecaster.reports.region import DayWriter, history_row, result_of
+from forecaster.reports.track_record import evaluation_verdict, figures_of, track_of
 from forecaster.reports.words import (
+    NOTABLE,
     Phrase,
     known,
     known_probability,
@@ -33,6 +45,7 @@ from forecaster.reports.words import (
 
 LOUDEST_FIRST = ("replay", "hindcast", "late", "prospective")
 LISTED_EVENTS = 15
+LAST_DAYS = 7
 
 
 def report_context(data: ReportData, language: str, write_day: DayWriter = date.isoformat) -> dict[str, Any]:
@@ -43,13 +56,14 @@ def report_context(data: ReportData, language: str, write_day: DayWriter = date.
         language: of display names; a name missing in it falls back to English, then to the recipe's id.
         write_day: how the language writes a day.
     """
-    main = _ordered([recipe for recipe in data.recipes if not recipe.comparison_only])
-    comparison = _ordered([recipe for recipe in data.recipes if recipe.comparison_only])
+    main = in_order([recipe for recipe in data.recipes if not recipe.comparison_only])
+    comparison = in_order([recipe for recipe in data.recipes if recipe.comparison_only])
     rows = [_row(number, recipe, data, language, write_day) for number, recipe in enumerate(main, 1)]
     extra = [_row(number, recipe, data, language, write_day) for number, recipe in enumerate(comparison, len(rows) + 1)]
     modes = {recipe.mode for recipe in data.recipes}
     mode = next((name for name in LOUDEST_FIRST if name in modes), None)
     names = {row["id"]: row for row in rows + extra}
+    about = subject(rows)
     evaluated = [row for row in rows if row["evaluation"] is not None]
     return {
         "report_id": data.report_id,
@@ -59,17 +73,18 @@ def report_context(data: ReportData, language: str, write_day: DayWriter = date.
         "modes_differ": len(modes) > 1,
         "period": _period(data.recipes, write_day),
         "headline": headline(rows),
-        "headline_id": about["id"] if (about := subject(rows)) else None,
+        "headline_id": about["id"] if about else None,
         "also": [above(row) for row in notable(rows)[1:HEADLINES]],
         "lede": lede(rows),
-        "cautions": cautions(rows, notable(rows)),
+        "cautions": cautions(rows, notable(rows), data.pooled_skill),
+        "headline_days": _last_days(about, write_day),
         "rows": rows,
         "comparison_rows": extra,
         "checks": [_check(check, names, write_day) for check in data.checks],
         "checks_count": _count_checks(data.checks),
         "evaluated": evaluated,
+        "combination_verdict": pooled_phrase(data.pooled_skill),
         "evaluation_verdict": evaluation_verdict(evaluated),
-        "published_models": sum(row["model_kind"] not in (None, "climatology") for row in rows),
         "events": _events(data),
         "events_total": len(data.events),
         "events_days": data.events_days,
@@ -100,7 +115,9 @@ def _name(recipe: RecipeForecast, language: str) -> str:
     return plain(recipe.display_name.get(language) or recipe.display_name.get("en") or recipe.recipe_id)
 
 
-def _ordered(recipes: Sequence[RecipeForecast]) -> list[RecipeForecast]:
+def in_order(recipes: Sequence[RecipeForecast]) -> list[RecipeForecast]:
+    """By ratio to the usual rate, the highest first, unknown ones last."""
+
     def key(recipe: RecipeForecast) -> tuple[float, float, str]:
         ratio = ratio_to_usual(recipe.probability, recipe.reference_probability)
         probability = known_probability(recipe.probability)
@@ -148,9 +165,12 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "level": level,
         "level_name": Phrase("level.none" if level is None else "level.itself" if kind == "climatology" else f"level.{level}"),
         "model_kind": kind,
-        "model": model_name(kind),
-        "models": [model_line(model) for model in recipe.models],
-        "weights": recipe.weights,
+        "model": model_name(told_kind(recipe)),
+        "combined": told_kind(recipe) == COMBINED,
+        "made_from": made_of(recipe),
+        "made_how": made_how(recipe, write_day),
+        "expected": expected_number(recipe),
+        "models": model_lines(recipe),
         "model_id": recipe.model_id,
         "degraded": recipe.degraded_reason,
         "mode": recipe.mode,
@@ -162,8 +182,27 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "track": track_of(recipe),
         "outcomes": recipe.recent_outcomes,
         "outcomes_title": _outcomes_title(recipe.recent_outcomes),
-        "evaluation": evaluation_of(recipe),
+        "evaluation": _evaluation(recipe),
     }
+
+
+def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
+    """The test of the member that counts most, how much it counts, and whether it is all that is shown; None where none was tested."""
+    if (found := tested_member(recipe)) is None:
+        return None
+    model, figures = found
+    weight = recipe.weights.get(model.kind)
+    told = {"kind": model.kind, "model": model_name(model.kind), "shown_alone": told_kind(recipe) == model.kind}
+    return {**told, "weight": None if weight is None else weight_text(weight), **figures_of(figures)}
+
+
+def _last_days(row: dict[str, Any] | None, write_day: DayWriter) -> list[dict[str, Any]]:
+    """The last forecasts for the place of the headline, oldest first, with what came: how its chance rose, and whether it was right."""
+    outcomes = row["outcomes"][-LAST_DAYS:] if row is not None and row["ratio_value"] is not None and row["ratio_value"] >= NOTABLE else ()
+    return [
+        history_row(outcome, write_day) | {"ratio": ratio_text(ratio_to_usual(outcome.probability, outcome.reference_probability))}
+        for outcome in outcomes
+    ]
 
 
 def _said(recipe: RecipeForecast, ratio: float | None) -> Phrase:

@@ -135,7 +135,7 @@ class RecipeForecast:
     mode: Mode
     issue_time: datetime | None = None
     as_of: datetime | None = None
-    model_kind: str | None = None  # the published one: climatology | etas | pooled | hybrid | convlstm | ...
+    model_kind: str | None = None  # published (the combination) | climatology (nothing but the usual rate) | a kind, in older forecasts
     model_id: str | None = None
     official: bool = False
     degraded_reason: str | None = None
@@ -145,7 +145,7 @@ class RecipeForecast:
     track_record: TrackRecord | None = None  # in this forecast's own mode
     records: tuple[TrackRecord, ...] = ()  # one a mode: prospective first, hindcasts apart
     drivers: tuple[DriverEvent, ...] = ()  # with `without`: what drives the forecast; else the largest near by, which is another thing
-    without_recent: float | None = None  # what the model would say without any earthquake of the last 30 days
+    without_recent: float | None = None  # what would be said without any earthquake of the last 30 days
     models: tuple[ModelForecast, ...] = ()  # every model that spoke, the published one and the climatology included
     weights: Mapping[str, float] = field(default_factory=dict)  # by kind, how much each member counts in the published combination
     weights_source: str | None = None  # where the weights come from
@@ -160,6 +160,17 @@ class RecentEvent:
     depth_km: float | None
     magnitude: float
     place: str | None = None
+
+
+@dataclass(frozen=True)
+class PooledSkill:
+    """Gain of the combination over the usual rate at many places around the world, on days that its members had not seen; nats per target
+    day (95 %)."""
+
+    gain: float
+    low: float
+    high: float
+    target_days: int
 
 
 @dataclass(frozen=True)
@@ -179,6 +190,7 @@ class ReportData:
     revisions_since_yesterday: int | None = None
     outcomes_changed: int | None = None  # earlier outcomes that these revisions changed
     turned: tuple[TurnedOutcome, ...] = ()  # those of these recipes
+    pooled_skill: PooledSkill | None = None  # of the combination with the package's weights; None where it was not measured
     pooled_records: tuple[TrackRecord, ...] = ()  # of all recipes that are not for comparison only, one a mode
     degraded: tuple[str, ...] = ()
     forecasts_sha256: str | None = None

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from forecaster.errors import NotWritable
+from forecaster.reports.combined import expected_figures
 from forecaster.reports.contract import RecentEvent, RecipeForecast, ReportData
 from forecaster.reports.words import known, known_probability, ratio_to_usual
 from forecaster.timewindow import TimeWindow, local_day
@@ -198,6 +199,9 @@ def webhook_document(data: ReportData, report_url: str | None = None) -> dict[st
                 "ratio_to_usual": ratio_to_usual(item.probability, item.reference_probability),
                 "model_kind": item.model_kind,
                 "model_id": item.model_id,
+                "weights": dict(item.weights),
+                "weights_source": item.weights_source,
+                **expected_figures(item),
                 "degraded_reason": item.degraded_reason,
                 "comparison_only": item.comparison_only,
             }

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from forecaster.reports.combined import told_kind
 from forecaster.reports.contract import ReportData
 from forecaster.reports.region import DayWriter
 from forecaster.reports.words import Phrase, known, model_name, utc_text
@@ -15,7 +16,7 @@ def operations(data: ReportData, names: Mapping[str, dict[str, Any]], write_day:
     """The facts of the page's foot. names: the page's rows by recipe id."""
     age = known(data.data_age_hours)
     reasons = Counter(recipe.degraded_reason for recipe in data.recipes if recipe.degraded_reason)
-    published = Counter(recipe.model_kind for recipe in data.recipes if recipe.model_kind and recipe.probability is not None)
+    published = Counter(told_kind(recipe) for recipe in data.recipes if recipe.model_kind and recipe.probability is not None)
     return {
         "data_age_hours": None if age is None else f"{age:.1f}" if age < 10 else f"{age:,.0f}",
         "stale": age is None or age > STALE_HOURS,
@@ -31,7 +32,6 @@ def operations(data: ReportData, names: Mapping[str, dict[str, Any]], write_day:
         "sha256": data.forecasts_sha256,
         "code_version": data.code_version,
         "models": [{"name": model_name(kind), "count": count} for kind, count in published.most_common()],
-        "model_ids": sorted(recipe.model_id for recipe in data.recipes if recipe.model_id and recipe.model_kind != "climatology"),
         "next_issue_at": utc_text(data.next_issue_at),
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from forecaster.reports import charts, pictures, vega
+from forecaster.reports.combined import expected_figures
 from forecaster.reports.context import map_targets
 from forecaster.reports.contract import RecipeForecast, ReportData
 from forecaster.reports.csv_link import csv_link
@@ -18,7 +19,21 @@ from forecaster.reports.words import known, known_probability, ratio_to_usual
 Say = Callable[..., str]
 FORECAST_COLUMNS = (
     *("recipe", "place", "latitude", "longitude", "radius_km", "magnitude", "target_start", "target_end", "time_zone"),
-    *("probability", "usual", "ratio", "model", "model_id", "mode", "issued", "as_of", "degraded"),
+    *(
+        "probability",
+        "usual",
+        "ratio",
+        "expected",
+        "expected_low",
+        "expected_high",
+        "model",
+        "weights",
+        "model_id",
+        "mode",
+        "issued",
+        "as_of",
+        "degraded",
+    ),
 )
 EVENT_COLUMNS = ("origin_time", "magnitude", "latitude", "longitude", "depth_km", "place")
 CHECK_COLUMNS = ("recipe", "place", "day", "probability", "usual", "happened", "max_magnitude", "status")
@@ -104,7 +119,9 @@ def _forecasts_csv(recipes: Sequence[RecipeForecast], rows: dict[str, dict[str, 
             known_probability(recipe.probability),
             known_probability(recipe.reference_probability),
             ratio_to_usual(recipe.probability, recipe.reference_probability),
+            *expected_figures(recipe).values(),
             recipe.model_kind,
+            " ".join(f"{kind}={weight:g}" for kind, weight in recipe.weights.items()) or None,
             recipe.model_id,
             recipe.mode,
             f"{recipe.issue_time:%Y-%m-%dT%H:%M:%SZ}" if recipe.issue_time else None,

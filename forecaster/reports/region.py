@@ -35,18 +35,7 @@ def history_of(outcomes: Sequence[DayOutcome], write_day: DayWriter) -> dict[str
     """The earlier forecasts as a table, oldest first; None where there are none."""
     if not outcomes:
         return None
-    rows = [
-        {
-            "day": write_day(outcome.day),
-            "probability": probability_phrase(outcome.probability),
-            "usual": probability_phrase(outcome.reference_probability),
-            "result": result_of(outcome),
-            "happened": outcome.happened,
-            "status": Phrase(f"status.{outcome.status}"),
-            "mode": outcome.mode,
-        }
-        for outcome in outcomes
-    ]
+    rows = [history_row(outcome, write_day) for outcome in outcomes]
     raw = [
         (
             outcome.day.isoformat(),
@@ -81,6 +70,19 @@ def history_of(outcomes: Sequence[DayOutcome], write_day: DayWriter) -> dict[str
     }
 
 
+def history_row(outcome: DayOutcome, write_day: DayWriter) -> dict[str, Any]:
+    """One earlier forecast in words: the day, what was said, the usual rate, what came."""
+    return {
+        "day": write_day(outcome.day),
+        "probability": probability_phrase(outcome.probability),
+        "usual": probability_phrase(outcome.reference_probability),
+        "result": result_of(outcome),
+        "happened": outcome.happened,
+        "status": Phrase(f"status.{outcome.status}"),
+        "mode": outcome.mode,
+    }
+
+
 def result_of(outcome: DayOutcome) -> Phrase:
     """Whether it happened, with the magnitude where it is known."""
     if outcome.happened is None:
@@ -91,7 +93,7 @@ def result_of(outcome: DayOutcome) -> Phrase:
 
 
 def drivers_intro(recipe: RecipeForecast) -> Phrase | None:
-    """What the list of earthquakes below it is, and what the model would say without the recent ones; None without a forecast."""
+    """What the list of earthquakes below it is, and what would be said without the recent ones; None without a forecast."""
     if known_probability(recipe.probability) is None:
         return None
     kind, told = recipe.model_kind, known_probability(recipe.without_recent)

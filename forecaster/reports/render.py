@@ -94,7 +94,7 @@ def environment(language: str, user_folder: Path | None = None) -> Environment:
         "ratio_strip": lambda row: Markup(charts.ratio_strip(row["ratio_value"], row["level"])),
         "outcome_strip": lambda row: Markup(charts.outcome_strip(row["outcomes"], say(row["outcomes_title"]))),
         "level_fills": charts.FILLS,
-        "tied": lambda text: re.sub(r"(?<=\d) (?=\S)", "\u00a0", text),
+        "tied": lambda text: re.sub(r"(?<=[\d>]) (?=\S)", "\u00a0", text),
         "event_radius": charts.event_radius,
         "language_names": lambda other: language_name(other, user_folder),
     }

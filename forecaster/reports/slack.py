@@ -5,6 +5,7 @@ words and figures, escaped.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,8 @@ def escaped(text: str) -> str:
 
 
 def _plain(text: str, most: int) -> Block:
-    """A plain_text object. Angle brackets are replaced: nobody promises that they are not read there."""
-    said = text.replace("<", "‹").replace(">", "›").strip() or "–"
+    """A plain_text object. Angle brackets are replaced: nobody promises that they are not read there. The sign of "> 99 %" stays."""
+    said = re.sub(r">(?! \d)", "›", text.replace("<", "‹")).strip() or "–"
     return {"type": "plain_text", "text": said if len(said) <= most else f"{said[: most - 1]}…", "emoji": False}
 
 

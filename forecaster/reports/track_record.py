@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from forecaster.reports.contract import Evaluation, ModelForecast, RecipeForecast, TrackRecord
-from forecaster.reports.words import Phrase, known, model_name, probability_phrase, signed
+from forecaster.reports.words import Phrase, count_text, known, model_name, probability_phrase, signed
 
 FEW_SETTLED_DAYS = 30
 FEW_HITS = 5
@@ -51,27 +51,15 @@ def model_line(model: ModelForecast) -> dict[str, Any]:
         "probability": probability_phrase(model.probability),
         "published": model.published,
         "model_id": model.model_id,
-        "count": None if counted is None else f"{counted:.2g}",
+        "count": None if counted is None else count_text(counted),
         "count_low": model.count_low,
         "count_high": model.count_high,
-        "evaluation": None if model.evaluation is None else _figures(model.evaluation),
+        "evaluation": None if model.evaluation is None else figures_of(model.evaluation),
     }
 
 
-def evaluation_of(recipe: RecipeForecast) -> dict[str, Any] | None:
-    """The test of the published model; where that is the usual rate, of the model that came nearest to taking its place."""
-    tested = [
-        (model.published, gain, model, model.evaluation)
-        for model in recipe.models
-        if model.evaluation is not None and (gain := known(model.evaluation.information_gain)) is not None
-    ]
-    if not tested:
-        return None
-    _, _, chosen, figures = max(tested, key=lambda found: found[:2])
-    return {"kind": chosen.kind, "model": model_name(chosen.kind), "published": chosen.published, **_figures(figures)}
-
-
-def _figures(found: Evaluation) -> dict[str, Any]:
+def figures_of(found: Evaluation) -> dict[str, Any]:
+    """The figures of a test in words."""
     auc, loss, usual = known(found.auc), known(found.log_loss), known(found.reference_log_loss)
     return {
         "gain": signed(found.information_gain),

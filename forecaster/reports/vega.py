@@ -12,6 +12,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from forecaster.reports.words import SMALL, SURE, percent
+
 Say = Callable[..., str]
 HISTORY_PIXELS = 170
 MODES = ("prospective", "late", "hindcast", "replay")
@@ -153,9 +155,10 @@ def _percent_axis() -> Any:
 
 def _chance(field: str, say: Say) -> str:
     """A Vega expression that says a probability as `words.probability_phrase` does."""
-    percent = f"replace({_quoted(say('number.percent', percent='#'))}, '#', format(100 * datum.{field}, '.2r'))"
+    number = f"datum.{field} > {SURE} ? '{percent(1.0)}' : format(100 * datum.{field}, '.2r')"
+    said = f"replace({_quoted(say('number.percent', percent='#'))}, '#', {number})"
     one_in = f"replace({_quoted(say('number.one_in', n='#'))}, '#', format(1 / datum.{field}, ',.1r'))"
-    return f"datum.{field} == null ? {_quoted(say('number.unknown'))} : datum.{field} > 0.01 ? {percent} : {one_in}"
+    return f"datum.{field} == null ? {_quoted(say('number.unknown'))} : datum.{field} > {SMALL} ? {said} : {one_in}"
 
 
 def _quoted(text: str) -> str:

@@ -12,11 +12,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 SMALL = 0.01  # at or below this, "about 1 in N"
+SURE = 0.99  # above this, "> 99 %"
 RAREST = 1e-6
 JOINERS = "\u200c\u200d"  # they shape letters and turn nothing
 LEVEL_BOUNDS = (0.8, 1.25, 2.0, 4.0)
 NOTABLE = LEVEL_BOUNDS[1]
-NAMED_KINDS = ("climatology", "best_rate", "persistence", "etas", "pooled", "hybrid", "convlstm")
+NAMED_KINDS = ("published", "climatology", "recent_rate", "best_rate", "persistence", "etas", "pooled", "hybrid", "convlstm")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def one_significant(value: float) -> float:
 
 
 def probability_phrase(probability: float | None) -> Phrase:
-    """Two significant figures with a blank before the sign ("3.1 %", "12 %"); at or below 1 % "about 1 in N"; at most 99.9 %."""
+    """Two significant figures with a blank before the sign ("3.1 %", "12 %"); at or below 1 % "about 1 in N"; above 99 % "> 99 %"."""
     p = known_probability(probability)
     if p is None:
         return Phrase("number.unknown")
@@ -72,10 +73,27 @@ def model_name(kind: str | None) -> Phrase:
     return Phrase(f"model.{kind}") if kind in NAMED_KINDS else Phrase("model.other", {"kind": kind})
 
 
+def short_name(kind: str | None) -> Phrase:
+    """The same in a word or two."""
+    if kind is None:
+        return Phrase("number.unknown")
+    return Phrase(f"short.{kind}") if kind in NAMED_KINDS else Phrase("short.other", {"kind": kind})
+
+
 def percent(p: float) -> str:
-    """0.031 -> "3.1", 0.124 -> "12", 0.9999 -> "99.9": the number only."""
-    value = min(100.0 * p, 99.9)
-    return f"{value:.1f}" if value < 9.95 or value > 98.95 else f"{value:.0f}"
+    """0.031 -> "3.1", 0.124 -> "12", 0.9999 -> "> 99": the number only, never 100."""
+    if p > SURE:
+        return "> 99"
+    return f"{100.0 * p:.1f}" if p < 0.0995 else f"{100.0 * p:.0f}"
+
+
+def count_text(count: float) -> str:
+    """An expected number of earthquakes: 0.131 -> "0.13", 3.14 -> "3.1", 41.2 -> "41"; "< 0.01" below that."""
+    if count < 0.0095:
+        return "< 0.01"
+    if count < 0.0995:
+        return f"{count:.2f}"
+    return f"{count:.2g}" if count < 9.95 else f"{count:,.0f}"
 
 
 def ratio_to_usual(probability: float | None, reference: float | None) -> float | None:

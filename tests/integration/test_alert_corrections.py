@@ -1,12 +1,21 @@
 """What follows when a revision changes what an alert had said: told once, in the same channels and thread, and only when it is so."""
 
 import json
+import shutil
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
+from forecaster.features.events import Events
+from forecaster.features.windows import target_days
+from forecaster.models.combination import combine
+from forecaster.pipeline import publishing
 from forecaster.pipeline.alerts import raise_alerts
+from forecaster.pipeline.members import Member, generic_member
+from forecaster.pipeline.verify import _scores
 from forecaster.settings import load_settings
+from forecaster.store import ledger
 from tests.support import alert_world as world
 from tests.support import toy_models
 from tests.support.tiny import CENTRE, NEXT_CELL
@@ -174,6 +183,54 @@ def test_a_model_that_is_gone_is_not_asked_again(store, run, followed, caplog):
     recipe, _, now, shock = followed
     with store.transaction() as connection:
         connection.execute("UPDATE model SET directory = 'athens/nowhere'")
+    revise(store, "big", shock, now, 4.9)
+    assert not run(recipe, now + HOUR).withdrawn and "cannot be looked at again" in caplog.text
+
+
+@pytest.fixture(params=[{"etas": 0.6, "recent_rate": 0.2}, {"etas": 0.5, "hybrid": 0.5}], ids=["all spoke", "the hybrid was silent"])
+def combined(request, store, settings, run, monkeypatch):
+    """The same world, and an alert that a combination raised, of which the details of its forecast tell the members and weights.
+
+    Its record of 60 days, 15 with the target, is far above the usual rate. What it says without the M5.8 is given, too.
+    """
+    recipe, first, usual = world.athens(), date(2021, 1, 5), np.array([world.USUAL])
+    toy_models.put_in_place(monkeypatch)
+    line = [(0.3 if number % 4 == 0 else 0.005, number % 4 == 0) for number in range(60)]
+    official = {"mode": "prospective", "official": True, "method": "daily", "model_kind": "published", "model_id": "athens-published-0"}
+    world.walked(store, recipe, DAY - timedelta(days=110), line, **official)
+    with store.transaction() as connection:
+        ledger.insert(connection, "score", _scores(ledger.forecasts_to_score(connection), world.issued(recipe, DAY)), replace=True)
+    toy = toy_models.Toy("etas", 0.98, 0.02, date(2023, 12, 1))
+    kept = toy_models.save(settings.models, recipe, toy, data_as_of=world.issued(recipe, date(2023, 12, 31)))
+    world.judge(store, recipe, model_id=kept.model_id, directory=str(kept.directory.relative_to(settings.models)))
+    recent = generic_member(recipe, "recent_rate", DAY, first)
+    members = [recent, Member(kept.model_id, "etas", toy, date(2023, 12, 20))]
+    shock = world.issued(recipe, DAY) - 5 * HOUR
+    write(store, quake("big", shock, 5.8, place=NEXT_CELL))
+    nothing = Events(*(np.empty(0, dtype) for dtype in (np.int64, np.int64, float, float, float, float, np.int64)))
+    usually = recent.model.probability(nothing, target_days(recipe, DAY, 1), usual)
+    said = [combine({"recent_rate": usually, "etas": np.array([p])}, request.param, usual)[0] for p in (0.98, 0.02)]
+    standing = publishing.Standing("combination", request.param, "a test", "mean")
+    details = publishing.details_of(members, standing, {"etas", "recent_rate"}, first)
+    kind = {"model_kind": "published", "model_id": publishing.model_id_of(recipe, members, standing), "details": json.dumps(details)}
+    world.say(store, recipe, DAY, said[0], **kind)
+    (alert_id,) = run(recipe, world.issued(recipe, DAY)).raised
+    return recipe, alert_id, recipe.target_window(DAY).start + 6 * HOUR, shock, said[1]
+
+
+def test_the_members_of_a_combination_are_asked_again_with_its_weights(store, run, combined):
+    recipe, alert_id, now, shock, without = combined
+    revise(store, "big", shock, now, 5.6)
+    assert not run(recipe, now + HOUR).withdrawn
+    revise(store, "big", shock, now + HOUR, 4.9)
+    assert run(recipe, now + 2 * HOUR).withdrawn == [alert_id]
+    (row,) = corrections(store)
+    assert (row["kind"], row["reason"], row["probability"]) == ("forecast", "revised", pytest.approx(without, rel=1e-3))
+
+
+def test_a_combination_of_which_a_member_is_gone_is_not_asked_again(store, run, combined, settings, caplog):
+    recipe, _, now, shock, _ = combined
+    shutil.rmtree(settings.models / recipe.id)
     revise(store, "big", shock, now, 4.9)
     assert not run(recipe, now + HOUR).withdrawn and "cannot be looked at again" in caplog.text
 

@@ -13,7 +13,7 @@ from forecaster.pipeline.alerts_operations import CHECKS
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.messages import notify
 from forecaster.settings import load_settings
-from forecaster.store import champions, ledger
+from forecaster.store import ledger, publications
 from forecaster.timewindow import next_local_day
 from tests.support import alert_world as world
 from tests.support.smtp_server import SmtpServer
@@ -135,11 +135,8 @@ def test_messages_that_were_given_up_are_told_by_channel(store, athens, run):
 def test_a_drifting_calibration_is_told(store, athens, run):
     """60 official days at 30 % of which none had the target: expected 18, came 0."""
     world.judge(store, athens)
-    with store.transaction() as connection:
-        row = {"recipe_id": athens.id, "target_hash": athens.target_hash, "kind": "etas", "model_id": world.MODEL, "since": NOW}
-        row |= {"since": datetime(2023, 1, 1, tzinfo=UTC), "decided_by": "rule", "reason": "best", "numbers": {}, "code_version": "0"}
-        champions.add_champion(connection, row)
-    world.walked(store, athens, DAY - timedelta(days=110), [(0.3, False)] * 60, mode="prospective", official=True, method="daily")
+    official = {"mode": "prospective", "official": True, "method": "daily", "model_kind": "published"}
+    world.walked(store, athens, DAY - timedelta(days=110), [(0.3, False)] * 60, **official)
     with store.transaction() as connection:
         connection.execute(
             "INSERT INTO score SELECT forecast_id, recipe_id, target_start, mode, false, 'final', ln(0.7), ln(0.99), 0.09, $now "
@@ -254,10 +251,17 @@ def test_a_rule_is_tried_before_it_is_switched_on(store, quakecast):
     ).output.splitlines()
     assert lines[2].split() == ["2022-03-25", "2022-03-25", "30", "%", "about", "1", "in", "100", "30.0", "none"]
     assert any("is not known: it stood for only 1 past days" in line for line in lines)
-    assert "the usual rate is what is published now" in lines[-1] and "by what was or would have been published" in lines[3]
+    assert "the model has never been judged against the usual rate" in lines[-1] and "by what was or would have been published" in lines[3]
     present = quakecast("alerts", "test", "--recipe", "athens").output
-    assert "climatology, probability" in present and "no out-of-sample forecast" in present
+    assert "published, probability" in present and "no out-of-sample forecast" in present
     assert dump(store) == before
+    with store.transaction() as connection:
+        row = {"recipe_id": "athens", "target_hash": athens.target_hash, "how": "rate", "kind": None, "model_id": None, "reason": "a test"}
+        publications.add_decision(connection, row | {"since": NOW - HOUR, "code_version": "0"})
+    assert (
+        "the usual rate is what is published now"
+        in quakecast("alerts", "test", "--model", "etas", "--recipe", "athens").output.splitlines()[-1]
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,15 @@ from forecaster.pipeline.predict import predict
 from forecaster.pipeline.train import TrainOptions, train_recipes
 from forecaster.pipeline.verify import verify
 from forecaster.settings import load_settings
-from forecaster.store import champions, ledger
+from forecaster.store import fits as stored_fits
+from forecaster.store import ledger
 from tests.support import past_world, tiny, toy_models
 from tests.support.past_world import DAYS, FIRST, LAST, NOW, TODAY, WALK, open_home
 from tests.support.toys import dump, quake, table, write
 
 VOLATILE = ["run_id", "created_at"]
+KINDS = ("climatology", "recent_rate", "etas", "pooled", "published")
+FITTED = ("etas", "pooled")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,7 +45,7 @@ def filled(world, tmp_path_factory):
     settings = load_settings(home=tmp_path_factory.mktemp("filled") / "home")
     shutil.copytree(world[0].home, settings.home)
     made = open_home(settings, [world[1]])
-    live = {name: dump(made.store)[name] for name in ("model", "champion")}
+    live = {name: dump(made.store)[name] for name in ("model", "combination", "publication")}
     toy_models.fitted_on.clear()
     results = {options.mode: backfill(made, options) for options in (TODAY, WALK)}
     assert {name: dump(made.store)[name] for name in live} == live, "what is published tomorrow is as it was"
@@ -87,7 +90,7 @@ def test_all_days_at_once_say_what_each_day_alone_says(full):
     ours = everything[(everything["method"] == "current-model") & everything["target_start"].isin(theirs["target_start"])].reset_index(
         drop=True
     )
-    assert len(ours) == len(theirs) == 3 * 8
+    assert len(ours) == len(theirs) == len(KINDS) * 8 and set(ours["model_kind"]) == set(KINDS)
     same = [name for name in ours.columns if name not in {*VOLATILE, "forecast_id", "method", "probability", "reference_probability"}]
     assert ours[same].to_csv() == theirs[same].to_csv()
     for name in ("probability", "reference_probability"):
@@ -126,7 +129,7 @@ def test_in_two_parts_as_in_one(job, filled, options):
     backfill(job, replace(options, last_day=date(2023, 12, 13)))
     assert backfill(job, options).there == 13
     whole, parts = (rows_of(store, options.mode) for store in (filled[0].store, job.store))
-    assert len(whole) == 3 * DAYS and parts.to_csv() == whole.to_csv()
+    assert len(whole) == len(KINDS) * DAYS and parts.to_csv() == whole.to_csv()
     if options is WALK:
         assert fits_of(job.store) == fits_of(filled[0].store)
 
@@ -145,8 +148,9 @@ def test_what_was_said_in_its_time_is_never_changed(full):
         backfill(later, replace(options, first_day=date(2023, 12, 4), last_day=date(2023, 12, 8), overwrite=True))
     rows = table(full.store, "forecast")
     assert rows[rows["method"] == "daily"].to_csv(index=False) == before
-    assert (rows["run_id"] == "f" * 16).sum() == 2 * 3 * 5
-    assert rows["method"].value_counts().to_dict() == {"current-model": 3 * DAYS, "walk-forward": 3 * DAYS, "daily": before.count("\n") - 1}
+    assert (rows["run_id"] == "f" * 16).sum() == 2 * len(KINDS) * 5
+    all_days = len(KINDS) * DAYS
+    assert rows["method"].value_counts().to_dict() == {"current-model": all_days, "walk-forward": all_days, "daily": before.count("\n") - 1}
 
 
 def test_overwrite_makes_the_same_mode_anew_with_its_scores(full):
@@ -156,11 +160,11 @@ def test_overwrite_makes_the_same_mode_anew_with_its_scores(full):
     later = open_home(full.settings, full.recipes, NOW + timedelta(hours=1), "f" * 16)
     last = date(2023, 12, 10)
     result = backfill(later, replace(TODAY, last_day=last, overwrite=True))
-    assert (result.days, result.rows) == (10, 30)
+    assert (result.days, result.rows) == (10, 10 * len(KINDS))
     after = table(full.store, "forecast").set_index("forecast_id")
     assert set(after.index) == set(before.index)
     anew = after["run_id"] == "f" * 16
-    assert anew.sum() == 30 and set(after.loc[anew, "method"]) == {"current-model"}
+    assert anew.sum() == 10 * len(KINDS) and set(after.loc[anew, "method"]) == {"current-model"}
     left = set(table(full.store, "score")["forecast_id"])
     assert left == scored - set(after.index[anew]), "a score of a row that is no longer there would be a score of nothing"
     verify(full.store, full.recipes, later.clock)
@@ -168,15 +172,19 @@ def test_overwrite_makes_the_same_mode_anew_with_its_scores(full):
 
 
 def test_days_that_a_model_has_seen_are_marked_and_never_scored(job):
-    """Trained on 2023-11-02, the models' data end 45 days earlier: days before early October are in-sample."""
+    """Trained on 2023-11-02, the models' data end 45 days earlier: days before early October are in-sample.
+
+    So is the combination, of which etas is a member that counts; the recent rate has seen none of the days.
+    """
     options = replace(TODAY, first_day=date(2023, 9, 20), last_day=date(2023, 10, 30))
     backfill(job, options)
     rows = table(job.store, "forecast")
     toy = toy_models.Toy("etas", 0.9, 0.1, date(2023, 9, 17))
     begin = first_admissible_day(toy, job.recipes[0])
     days = rows["issue_time"].dt.date + timedelta(days=1)
-    assert (rows["in_sample"] == ((days < begin) & (rows["model_kind"] != "climatology"))).all()
-    assert 0 < rows["in_sample"].sum() < (rows["model_kind"] != "climatology").sum(), "both kinds are there"
+    able = rows["model_kind"].isin((*FITTED, "published"))
+    assert (rows["in_sample"] == ((days < begin) & able)).all()
+    assert 0 < rows["in_sample"].sum() < able.sum(), "both kinds are there"
     seen = rows[rows["in_sample"]]
     assert seen["degraded"].all() and seen["degraded_reason"].str.contains("has seen this day").all()
     assert not rows[~rows["in_sample"]]["degraded"].any()
@@ -187,7 +195,7 @@ def test_days_that_a_model_has_seen_are_marked_and_never_scored(job):
     with job.store.transaction() as connection:
         track = ledger.scored(connection, recipe.id, recipe.target_hash, "hindcast")
         recent = ledger.recent_published(connection, recipe.id, recipe.target_hash, NOW, 365)
-        kept = champions.scored_of_kind(connection, recipe.id, recipe.target_hash, "etas", NOW - timedelta(days=365), NOW)
+        kept = stored_fits.scored_of_kind(connection, recipe.id, recipe.target_hash, "etas", NOW - timedelta(days=365), NOW)
         latest = ledger.latest_published(connection, NOW, [recipe.target_hash])
     out_of_sample = rows[rows["published"] & ~rows["in_sample"]]
     assert len(track) == len(recent) == len(out_of_sample) and kept.empty and latest.empty
@@ -210,7 +218,7 @@ def test_walk_forward_fits_know_nothing_of_their_block(filled):
     fits = table(made.store, "walk_forward_fit").sort_values("first_day")
     recipe = made.recipes[0]
     assert [day.date() for day in fits["first_day"]] == [block_of(FIRST, 20) + timedelta(days=20 * k) for k in range(4)]
-    assert fits["kind"].tolist() == ["etas"] * 4, "the sign is followed from the first block on"
+    assert fits["kind"].tolist() == ["published"] * 4 and fits["model_id"].isna().all()
     assert len(fitted_on) == 4 * 2 * 2, "each block fits each kind to be judged and to serve"
     for block, as_of in enumerate(fits["as_of"]):
         for history in fitted_on[4 * block : 4 * block + 4]:
@@ -218,35 +226,39 @@ def test_walk_forward_fits_know_nothing_of_their_block(filled):
             assert latest <= as_of.timestamp() * 1e6
     rows = table(made.store, "forecast")
     walked = rows[rows["method"] == "walk-forward"]
-    assert len(walked) == 3 * DAYS and not walked["in_sample"].any()
+    assert len(walked) == len(KINDS) * DAYS and not walked["in_sample"].any()
+    assert walked["published"].equals(walked["model_kind"] == "published")
+    of_block = {json.loads(fit["models"])["etas"]["model_id"]: fit for fit in fits.to_dict("records")}
+    assert len(of_block) == 4
     for model_id, group in walked[walked["model_kind"] == "etas"].groupby("model_id"):
-        (fit,) = fits[fits["model_id"] == model_id].to_dict("records")
+        fit = of_block[model_id]
         last_data_day = json.loads((made.settings.models / recipe.id / model_id / "model.json").read_text())["last_data_day"]
         assert date.fromisoformat(last_data_day) < (fit["as_of"] - timedelta(days=44)).date()
-        assert (group["issue_time"] >= fit["as_of"]).all() and group["published"].all()
+        assert (group["issue_time"] >= fit["as_of"]).all()
 
 
 def test_a_block_fit_is_the_training_of_that_moment(job):
-    """What `train` would have made at the block's first issue, with the climatology in office, is the oracle of the first block."""
+    """What `train` would have made at the block's first issue is the oracle of the first block; no record has moved its weights yet."""
     backfill(job, replace(WALK, last_day=FIRST))
     (fit,) = table(job.store, "walk_forward_fit").to_dict("records")
-    with job.store.transaction() as connection:
-        connection.execute("DELETE FROM champion")
     trained = train_recipes(job.store, job.recipes, job.settings, Clock.standing_at(fit["as_of"]), TrainOptions(max_minutes=5))
     trained = trained.trained[job.recipes[0].id]
-    assert (fit["kind"], fit["reason"]) == (trained["champion"], trained["decision"])
-    assert fit["model_id"] == trained["models"]["etas"]["model_id"]
+    assert {kind: model["model_id"] for kind, model in json.loads(fit["models"]).items()} == {
+        kind: row["model_id"] for kind, row in trained["models"].items()
+    }
+    numbers = json.loads(fit["numbers"])
+    assert (numbers["how"], numbers["weights"], numbers["source"]) == ("combination", {"etas": 0.5, "hybrid": 0.5}, "mean")
 
 
-def test_a_block_without_a_fit_of_the_champion_goes_on_with_the_one_before(job, monkeypatch):
+def test_a_block_without_a_fit_goes_on_with_the_one_before(job, monkeypatch):
     backfill(job, replace(WALK, last_day=date(2023, 12, 13)))
-    first = table(job.store, "walk_forward_fit").sort_values("first_day").iloc[-1]
+    first = json.loads(table(job.store, "walk_forward_fit").sort_values("first_day").iloc[-1]["models"])["etas"]["model_id"]
     monkeypatch.setattr(toy_models, "fit_follower", toy_models.fit_nothing)
     result = backfill(job, replace(WALK, last_day=LAST))
     fits = table(job.store, "walk_forward_fit").sort_values("first_day")
     rows = table(job.store, "forecast")
     later = rows[rows["published"] & (rows["issue_time"] >= fits.iloc[-1]["as_of"])]
-    assert set(later["model_id"]) == {first["model_id"]} and set(fits["kind"]) == {"etas"}
+    assert {json.loads(details)["members"]["etas"] for details in later["details"]} == {first}
     assert result.state == "partial" and "not in the mood" in result.silent[job.recipes[0].id]["etas"]
 
 

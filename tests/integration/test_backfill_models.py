@@ -1,5 +1,7 @@
 """Backfills with real models on real earthquakes: the bundled snapshot, and a recipe below its magnitudes."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -15,7 +17,8 @@ from forecaster.pipeline.job import Job
 from forecaster.pipeline.known import labelled_days, load_known
 from forecaster.pipeline.known_days import known_through, references_as_known
 from forecaster.pipeline.predict import predict
-from forecaster.store import champions
+from forecaster.recipe import Recipe
+from forecaster.store import fits, publications
 from forecaster.timewindow import issue_time, to_us
 from tests.support import toy_models
 from tests.support.toys import cover, quake, table, write
@@ -24,6 +27,7 @@ NOW = datetime(2019, 6, 1, tzinfo=UTC)
 FIRST, LAST = date(2019, 3, 8), date(2019, 3, 22)
 CHECKED = (date(2019, 3, 10), date(2019, 3, 22))
 OPTIONS = BackfillOptions(FIRST, LAST, "current-model")
+NAMED = ("how", "weights", "members", "source", "record_from", "count_low", "count_high")
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def job(snapshot_store, settings, recipes):
         row = {"model_id": placed.model_id, "recipe_id": recipe.id, "kind": model.kind, "recipe_hash": recipe.recipe_hash, "decision": ""}
         row |= {"directory": f"{recipe.id}/{placed.model_id}", "data_as_of": datetime(2018, 1, 1, tzinfo=UTC), "details": {}}
         with snapshot_store.transaction() as connection:
-            champions.add_model(connection, row | {"created_at": datetime(2018, 1, 1, tzinfo=UTC), "code_version": "0"})
+            fits.add_model(connection, row | {"created_at": datetime(2018, 1, 1, tzinfo=UTC), "code_version": "0"})
     return Job(settings, snapshot_store, [recipe], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
 
 
@@ -50,17 +54,47 @@ def test_real_models_say_of_many_days_what_they_say_of_each(job):
     rows = table(job.store, "forecast").sort_values(["target_start", "model_kind"])
     daily = rows[rows["method"] == "daily"].reset_index(drop=True)
     ours = rows[(rows["method"] == "current-model") & rows["target_start"].isin(daily["target_start"])].reset_index(drop=True)
-    assert len(ours) == len(daily) == 3 * len(CHECKED)
+    kinds = ["climatology", "etas", "hybrid", "pooled", "published", "recent_rate"]  # the hybrid without a fit
+    assert ours["model_kind"].tolist() == daily["model_kind"].tolist() == kinds * len(CHECKED)
     assert sorted((daily["target_end"] - daily["target_start"]).unique()) == [timedelta(hours=23), timedelta(hours=24)]
     assert ours["reference_probability"].tolist() == daily["reference_probability"].tolist()
     assert ours[["issue_time", "as_of", "published", "degraded"]].equals(daily[["issue_time", "as_of", "published", "degraded"]])
-    tolerance = np.where(ours["model_kind"] == "pooled", 1e-6, 1e-10)  # the trees' counts are float32, summed from each batch's first day
+    # The counts of the trees and the network are float32, summed from each batch's first day.
+    tolerance = np.where(ours["model_kind"].isin(["pooled", "hybrid", "published"]), 1e-6, 1e-10)
     assert (np.abs(ours["probability"] / daily["probability"] - 1) <= tolerance).all()
     for mine, theirs in zip(
         ours.loc[ours["model_kind"] == "etas", "details"], daily.loc[daily["model_kind"] == "etas", "details"], strict=True
     ):
         assert mine[mine.index("count_low") :] == theirs[theirs.index("count_low") :], "a day's simulation is its own"
         assert len(mine) > 40
+    told = [[json.loads(text) for text in each.loc[each["published"], "details"]] for each in (ours, daily)]
+    for mine, theirs in zip(*told, strict=True):
+        assert {name: mine[name] for name in NAMED} == {name: theirs[name] for name in NAMED}
+
+
+def test_a_circle_where_the_target_is_as_good_as_sure_is_never_certain(snapshot_store, settings, recipes):
+    """M3.5 within 300 km of Sendai, the third day after the M9.1 (shared/data/cases/saturating.toml): ETAS expects more than twenty of
+    them, and exp(-20) is 2e-9: its own figure is 1, held away from it, and with the weight 1 the combination is as sure.
+
+    The snapshot is said to hold M3.5 there, which it does not: the usual rate is of M4.5, and so much the less may be certain."""
+    case = {"id": "sendai-wide", "threshold_mag": 3.5, "predict_radius_meters": 300_000, "models": ("etas",)}
+    recipe = Recipe.model_validate(recipes["sendai-m45"].model_dump() | case)
+    cover(snapshot_store, NOW, start=datetime(1973, 1, 1, tzinfo=UTC), streams=streams_for([recipe]))
+    made = datetime(2011, 2, 1, tzinfo=UTC)
+    placed = toy_models.save(settings.models, recipe, replace(etas.generic(recipe), last_data_day=date(2010, 12, 31)), data_as_of=made)
+    row = {"model_id": placed.model_id, "recipe_id": recipe.id, "kind": "etas", "recipe_hash": recipe.recipe_hash, "decision": ""}
+    row |= {"directory": f"{recipe.id}/{placed.model_id}", "data_as_of": made, "details": {}, "created_at": made, "code_version": "0"}
+    with snapshot_store.transaction() as connection:
+        fits.add_model(connection, row)
+        pin = {"recipe_id": recipe.id, "target_hash": recipe.target_hash, "how": "kind", "kind": "etas", "model_id": None, "since": made}
+        publications.add_decision(connection, pin | {"reason": "a test", "code_version": "0"})
+    predict(snapshot_store, [recipe], settings, Clock.standing_at(datetime(2011, 3, 13, 12, tzinfo=UTC)))
+    rows = table(snapshot_store, "forecast").set_index("model_kind")
+    assert rows.loc["published", "target_start"] == datetime(2011, 3, 13, 15, tzinfo=UTC), "2011-03-14 in Japan"
+    assert json.loads(rows.loc["etas", "details"])["expected_count"] > 20
+    assert rows.loc["etas", "probability"] == 1 - 1e-7 > rows.loc["climatology", "probability"] > 0
+    assert rows.loc["published", "probability"] == pytest.approx(1 - 1e-7, abs=1e-12) and rows.loc["published", "probability"] < 1
+    assert not rows["degraded"].any()
 
 
 def test_the_usual_rate_of_a_recipe_below_the_common_magnitudes_is_of_its_own_stream(store, recipes):

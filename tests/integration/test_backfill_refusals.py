@@ -71,7 +71,7 @@ def test_a_chunk_is_forecast_from_the_published_copy_and_stored_once(job):
         publish_copy(job)
         (chunk,) = plan_backfill(job.store, job.settings, job.recipes, options, job.clock).steps[0]
         done = forecast_chunk(PublishedCopy(job.settings.published), job.settings, recipe, chunk, options)
-        assert store_chunk(job, recipe, done, options) == 3 * len(chunk.days)
+        assert store_chunk(job, recipe, done, options) == 5 * len(chunk.days)
         stored = dump(job.store)
         assert store_chunk(job, recipe, done, options) == 0
         assert dump(job.store) == stored
@@ -116,11 +116,13 @@ def test_a_catalogue_that_ends_before_the_range_is_no_base_for_a_hindcast(job):
         backfill(late, replace(TODAY, last_day=date(2024, 3, 1)))
 
 
-def test_nothing_trained_is_one_line_for_current_model(job):
+def test_nothing_trained_is_forecast_by_what_needs_no_fit_and_told(job):
     with job.store.transaction() as connection:
-        connection.execute("DELETE FROM model; DELETE FROM champion")
-    with pytest.raises(BadInput, match="none of these recipes has a model; train them first"):
-        backfill(job, TODAY)
+        connection.execute("DELETE FROM model")
+    plan = plan_backfill(job.store, job.settings, job.recipes, TODAY, job.clock)
+    assert "without a fit of their own, by the generic models: athens" in plan.text
+    backfill(job, replace(TODAY, last_day=FIRST))
+    assert sorted(table(job.store, "forecast")["model_kind"]) == ["climatology", "published", "recent_rate"]
 
 
 def test_days_before_a_usual_rate_are_left_out_and_named(job):
@@ -166,11 +168,11 @@ def test_the_command_tells_the_plan_first_then_does_it_once(job, run):
     assert table(job.store, "forecast").empty
     done = run(*asked, "--yes", "--json")
     told = json.loads(done.stdout)
-    assert (done.exit_code, told["state"], told["days"], told["rows"], told["fits"]) == (0, "success", 3, 9, 1), done.output
+    assert (done.exit_code, told["state"], told["days"], told["rows"], told["fits"]) == (0, "success", 3, 15, 1), done.output
     assert "3 recipe days to forecast" in done.stderr, "the plan is told, but not among the JSON"
     again = run(*asked)
     assert again.exit_code == 0 and "nothing to do: all 3 recipe days are there" in again.stdout
-    assert len(table(job.store, "forecast")) == 9
+    assert len(table(job.store, "forecast")) == 15
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.pipeline.champion import Champion, appoint
-from forecaster.store import champions
+from forecaster.store import fits
 from forecaster.store.database import Store, open_store
 from forecaster.store.publish import publish
 from tests.support.toys import cover, dump, quake, table, write
@@ -52,12 +51,14 @@ def test_predict_prints_a_line_and_valid_json_and_returns_success(home, run):
     assert text.exit_code == 0 and text.stdout.startswith("tokyo-m45") and "2024-01-02 15:00Z to 2024-01-03 15:00Z" in text.stdout
     assert "prospective" in text.stdout and text.stderr == ""
     document = strict(run("predict", "--recipe", "tokyo-m45", "--json").stdout)
-    (row,) = document["forecasts"]
+    (row,) = [row for row in document["forecasts"] if row["published"]]
     assert (row["recipe_id"], row["mode"], row["official"], row["published"]) == ("tokyo-m45", "prospective", True, True)
     assert (row["target_start"], row["issue_time"]) == ("2024-01-02T15:00:00+00:00", "2024-01-02T12:00:00+00:00")
     assert (row["supersedes"], row["degraded_reason"]) == (None, None)
-    assert document["targets"] == {"tokyo-m45": "2024-01-03"} and document["forecast_ids"] == [row["forecast_id"]]
-    assert len(table(home, "forecast")) == 1
+    assert document["targets"] == {"tokyo-m45": "2024-01-03"} and row["forecast_id"] in document["forecast_ids"]
+    rows = table(home, "forecast")
+    assert sorted(rows["model_kind"]) == ["climatology", "etas", "hybrid", "pooled", "published", "recent_rate"]
+    assert rows["official"].all() and sorted(document["forecast_ids"]) == sorted(rows["forecast_id"])
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,8 @@ def test_predict_prints_a_line_and_valid_json_and_returns_success(home, run):
 )
 def test_the_next_day_is_the_recipes_own_unless_a_zone_is_named(home, run, options, start):
     """At 12:00Z it is 2024-01-03 02:00 on Kiritimati (UTC+14): the next day there is 01-04. In Los Angeles it is 01-02 04:00."""
-    (row,) = strict(run("predict", "--recipe", "los-angeles", "--json", *options).stdout)["forecasts"]
-    assert row["target_start"] == start
+    rows = strict(run("predict", "--recipe", "los-angeles", "--json", *options).stdout)["forecasts"]
+    assert {row["target_start"] for row in rows} == {start}
 
 
 @pytest.mark.parametrize(
@@ -87,30 +88,29 @@ def test_partial_success_is_exit_code_3(home, run, monkeypatch):
     assert nothing.exit_code == 3 and nothing.stdout.strip() == "" and "catalogue starts at M 3.5" in nothing.stderr
 
 
-def test_a_corrupted_model_is_flagged_and_the_usual_rate_is_published(home, run, recipes):
+def test_a_corrupted_model_is_flagged_and_what_needs_no_fit_stands_in(home, run, recipes):
     recipe = recipes["tokyo-m45"]
     model = {"model_id": "tokyo-m45-broken", "recipe_id": recipe.id, "kind": "etas", "recipe_hash": recipe.recipe_hash}
     model |= {"directory": "tokyo-m45/tokyo-m45-broken", "data_as_of": NOW, "decision": "", "details": {}}
     with home.transaction() as connection:
-        champions.add_model(connection, model | {"created_at": NOW, "code_version": "0"})
-        appoint(connection, recipe, Champion("etas", "tokyo-m45-broken"), NOW, "person", "a test", {})
+        fits.add_model(connection, model | {"created_at": NOW, "code_version": "0"})
     result = run("predict", "--recipe", recipe.id)
-    assert result.exit_code == 3 and result.stderr.count("\n") == 1 and "usual rate is published instead" in result.stderr
-    (row,) = table(home, "forecast").to_dict("records")
-    assert (row["model_kind"], row["published"], row["degraded"]) == ("climatology", True, True)
-    assert "tokyo-m45-broken" in row["degraded_reason"]
+    assert result.exit_code == 3 and result.stderr.count("\n") == 1 and "etas without its fit: " in result.stderr
+    rows = table(home, "forecast").set_index("model_kind")
+    assert rows.loc["etas", "model_id"].startswith("tokyo-m45-etas-generic-") and rows["degraded"].all()
+    assert rows.index[rows["published"]].tolist() == ["published"] and "tokyo-m45-broken" in rows.loc["published", "degraded_reason"]
 
 
 def test_verify_and_status(home, run, settings):
     assert run("predict", "--recipe", "tokyo-m45").exit_code == 0
     assert run("verify").stdout == "0 outcomes written, 0 turned round, 0 waiting, 0 scored\n"
-    assert strict(run("verify", "--json").stdout) == {"settled": [], "turned": [], "waiting": 0, "scored": 0, "expired": {}}
+    assert strict(run("verify", "--json").stdout) == {"settled": [], "turned": [], "waiting": 0, "scored": 0, "learnt": {}}
     status = run("status", "--json")
     document = strict(status.stdout)
     assert status.exit_code == 0 and (document["state"], document["forecasts"], document["last_run"]) == ("ok", 1, None)
     assert document["read_until"] == "2024-01-02T11:59:00+00:00" and document["data_age_hours"] == 0.02
-    assert document["published"] == {"climatology": 1}
-    assert "last run   none yet" in run("status").stdout and "published  climatology for 1" in run("status").stdout
+    assert document["published"] == {"combination": 1}
+    assert "last run   none yet" in run("status").stdout and "published  combination for 1" in run("status").stdout
 
 
 def test_status_of_old_data_is_exit_code_3(home, run, monkeypatch):

@@ -8,11 +8,10 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.pipeline import champion
 from forecaster.pipeline.due import changed_recipes, due_reasons, settled_target_days
 from forecaster.pipeline.known import load_known
 from forecaster.recipe import Recipe, load_recipes
-from forecaster.store import champions, ledger
+from forecaster.store import fits, ledger
 from forecaster.store.database import Store
 from forecaster.store.publish import publish
 from forecaster.store.source import open_source
@@ -41,12 +40,11 @@ def changed(recipe, **changes):
 
 
 def model(store: Store, recipe: Recipe, fitted_at: datetime, kind: str = "etas", **details):
-    """A row of the table `model`, and the champion's place for it."""
+    """A row of the table `model`."""
     row = {"model_id": f"{recipe.id}-{kind}-{fitted_at:%Y%m%d%H}", "recipe_id": recipe.id, "kind": kind, "recipe_hash": recipe.recipe_hash}
     row |= {"directory": "", "data_as_of": fitted_at, "decision": "", "details": details, "created_at": fitted_at, "code_version": "0"}
     with store.transaction() as connection:
-        champions.add_model(connection, row)
-        champion.appoint(connection, recipe, champion.Champion(kind, row["model_id"]), fitted_at, "rule", "a test", {})
+        fits.add_model(connection, row)
 
 
 def due(store, *recipes, at=NOW):
@@ -115,9 +113,9 @@ def scored(store, recipe, kind, probability, every, *, days=170, official=True, 
 def test_a_calibration_that_drifts_is_a_reason_every_second_day(read, recipe):
     """170 days at 0.3 expect 51 target days; every tenth, 17, came: a third as many, in every block of 30 days alike."""
     model(read, recipe, NOW - 2 * DAY)
-    scored(read, recipe, "etas", 0.3, 10)
+    scored(read, recipe, "published", 0.3, 10)
     (reason,) = due(read, recipe)["athens"]
-    assert reason.startswith("its etas expected 51.0 target days of the last 180 days and 17 came: 0.33 times as many (95 % 0.3")
+    assert reason.startswith("its forecasts expected 51.0 target days of the last 180 days and 17 came: 0.33 times as many (95 % 0.3")
     assert due(read, recipe, at=NOW - timedelta(microseconds=1)) == {}, "a refit of less than two days ago is given its time"
     model(read, recipe, NOW - timedelta(hours=47))
     assert due(read, recipe) == {}
@@ -129,27 +127,23 @@ def test_a_calibration_that_drifts_is_a_reason_every_second_day(read, recipe):
         {"probability": 0.1, "every": 10},  # as many as expected
         {"probability": 0.02, "every": 500},  # 3.4 expected, none came: too few to speak of
         {"probability": 0.3, "every": 10, "official": False},
-        {"probability": 0.3, "every": 10, "kind": "pooled"},  # not the champion's
+        {"probability": 0.3, "every": 10, "kind": "pooled"},  # a member's
         {"probability": 0.3, "every": 10, "last": NOW - 181 * DAY},
     ],
 )
 def test_what_shows_no_drift(read, recipe, case):
     model(read, recipe, NOW - 3 * DAY)
-    case = {"kind": "etas"} | case
+    case = {"kind": "published"} | case
     scored(read, recipe, case.pop("kind"), case.pop("probability"), case.pop("every"), **case)
     assert due(read, recipe) == {}
 
 
-def test_none_of_many_expected_is_drift_and_the_usual_rate_is_never_refitted_for_it(read, recipe):
+def test_none_of_many_expected_is_drift(read, recipe):
     """17 expected, none came."""
     model(read, recipe, NOW - 3 * DAY)
-    scored(read, recipe, "etas", 0.1, 500)
+    scored(read, recipe, "published", 0.1, 500)
     (reason,) = due(read, recipe)["athens"]
     assert "expected 17.0 target days of the last 180 days and 0 came: 0.00 times as many" in reason
-    with read.transaction() as connection:
-        champion.appoint(connection, recipe, champion.Champion("climatology", None), NOW, "person", "a test", {})
-    scored(read, recipe, "climatology", 0.1, 500)
-    assert due(read, recipe) == {}
 
 
 def test_asking_writes_nothing_and_a_read_only_copy_answers_the_same(read, recipe, settings):

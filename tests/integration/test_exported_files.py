@@ -15,7 +15,7 @@ from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import predict
 from forecaster.pipeline.verify import verify
 from forecaster.settings import load_settings
-from forecaster.store import champions
+from forecaster.store import fits
 from forecaster.store.database import open_store
 from tests.support import toy_models
 from tests.support.toys import cover, quake, table, write
@@ -51,7 +51,7 @@ def made_job(settings, recipes) -> Job:
     row = {"model_id": saved.model_id, "recipe_id": "tokyo-m45", "kind": "etas", "recipe_hash": recipes["tokyo-m45"].recipe_hash}
     row |= {"directory": f"tokyo-m45/{saved.model_id}", "data_as_of": known, "decision": "", "details": details, "created_at": known}
     with store.transaction() as connection:
-        champions.add_model(connection, row | {"code_version": "0"})
+        fits.add_model(connection, row | {"code_version": "0"})
     for day in range(1, 6):
         clock = Clock.standing_at(datetime(2024, 1, day, 22, tzinfo=UTC) - timedelta(days=2))
         predict(store, chosen, settings, clock, target_day=date(2024, 1, day))

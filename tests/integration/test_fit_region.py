@@ -8,20 +8,19 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import CorruptModel, NotTrainable, RecipeChanged
-from forecaster.pipeline import champion
-from forecaster.pipeline.champion import Champion
+from forecaster.pipeline import publishing
 from forecaster.pipeline.fit_region import TrainOptions, fit_region, store_region
 from forecaster.pipeline.train import train_recipes
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
-from forecaster.store import champions
+from forecaster.store import fits, publications
 from forecaster.store.database import Store, open_store
 from forecaster.store.parquet import export_tables
 from forecaster.store.publish import publish
@@ -87,8 +86,8 @@ def test_a_fit_writes_nothing_and_can_be_sent(home, tmp_path, monkeypatch):
     before, files = dump(store), content(settings.home)
     fit = fitted(home)
     assert dump(store) == before and content(settings.home) == files and not list((tmp_path / "temporary").iterdir())
-    assert (fit.recipe_id, fit.recipe_hash, fit.incumbent) == (recipe.id, recipe.recipe_hash, Champion("climatology", None))
-    assert fit.decision.kind == "etas" and sorted(fit.models) == ["etas", "pooled"] and not fit.failed
+    assert (fit.recipe_id, fit.recipe_hash, fit.as_of) == (recipe.id, recipe.recipe_hash, NOW)
+    assert sorted(fit.models) == sorted(fit.evaluated) == ["etas", "pooled"] and not fit.failed
     sent = pickle.loads(pickle.dumps(fit))
     assert sent == fit
 
@@ -99,7 +98,7 @@ def test_a_fit_that_was_sent_and_stored_is_what_training_at_once_gives(home, wor
     other = load_settings(home=tmp_path / "other")
     shutil.copytree(world, other.home)
     at_once = train_recipes(Store(other.database), [recipe], other, Clock.standing_at(NOW), QUICK).trained[recipe.id]
-    assert made == at_once and made["champion"] == "etas"
+    assert made == at_once and made["judged"].startswith("etas: +")
     assert dump(store) == dump(Store(other.database)) and content(settings.models) == content(other.models)
 
 
@@ -115,7 +114,7 @@ def test_the_same_fit_stored_again_changes_nothing(home):
 def test_storing_that_is_cut_off_leaves_at_most_directories_and_is_mended_by_the_next(home, monkeypatch):
     """Cut between the first row and the second: neither is there."""
     store, settings, recipe = home
-    fit, before, add = fitted(home), dump(store), champions.add_model
+    fit, before, add = fitted(home), dump(store), fits.add_model
     with monkeypatch.context() as patch:
         calls = []
 
@@ -125,11 +124,11 @@ def test_storing_that_is_cut_off_leaves_at_most_directories_and_is_mended_by_the
             calls.append(row)
             add(connection, row)
 
-        patch.setattr(champions, "add_model", cut)
+        patch.setattr(fits, "add_model", cut)
         with pytest.raises(KeyboardInterrupt):
             store_region(store, settings, recipe, fit)
     assert dump(store) == before and len(list((settings.models / recipe.id).iterdir())) == 2
-    assert store_region(store, settings, recipe, fit)["champion"] == "etas" and len(table(store, "model")) == 2
+    assert sorted(store_region(store, settings, recipe, fit)["models"]) == ["etas", "pooled"] and len(table(store, "model")) == 2
 
 
 def test_a_killed_fit_leaves_nothing(home):
@@ -176,38 +175,19 @@ def test_a_model_that_did_not_arrive_as_it_was_sent_is_not_stored(home, spoil):
     assert not [path for path in content(settings.home) if "athens-etas" in path]
 
 
-def test_what_a_person_decided_while_a_fit_ran_stands(home):
-    """Promoted meanwhile: that kind stays, with its fresh fit. Retired meanwhile: it is not put back."""
+def test_a_fit_changes_nothing_of_what_a_person_decided(home):
+    """Pinned while the fit ran: the pin stands, and so do the weights that were learnt."""
     store, settings, recipe = home
     fit = fitted(home)
-    assert fit.decision.kind == "etas"
     with store.transaction() as connection:
-        champion.appoint(connection, recipe, Champion("pooled", None), NOW, "person", "looked into", {})
-    made = store_region(store, settings, recipe, fit)
-    assert made["champion"] == "pooled" and made["decision"].startswith("pooled stays published: the others were compared with climatology")
-    assert table(store, "champion").sort_values("number")["model_id"].iloc[-1] == fit.models["pooled"].row["model_id"]
-    later = NOW + timedelta(hours=1)
+        row = {"recipe_id": recipe.id, "target_hash": recipe.target_hash, "how": "kind", "kind": "pooled", "model_id": None}
+        publications.add_decision(connection, row | {"since": NOW, "reason": "looked into", "code_version": "0"})
+    before = dump(store, "model")
+    store_region(store, settings, recipe, fit)
+    assert dump(store, "model") == before
     with store.transaction() as connection:
-        champion.appoint(connection, recipe, Champion("etas", None), later, "person", "why not", {})
-        champion.appoint(connection, recipe, Champion("climatology", None), later, "person", "no", {})
-    week = NOW + timedelta(days=7)
-    cover(store, week, start=NOW)
-    again = replace(fit, as_of=week, incumbent=Champion("climatology", None))
-    assert store_region(store, settings, recipe, again)["champion"] == "climatology"
-
-
-def test_a_given_incumbent_takes_the_place_of_all_that_the_store_holds_of_champions(home):
-    """A chain of its own (walk-forward) is not told what people or records decided."""
-    store, settings, recipe = home
-    store_region(store, settings, recipe, fitted(home))
-    with store.transaction() as connection:
-        champion.appoint(connection, recipe, Champion("climatology", None), NOW, "person", "no", {})
-    publish(store, settings.published)
-    free = fitted(home, incumbent=Champion("climatology", None))
-    assert free.decision.kind == "etas" and free.decision.numbers["over"] == "climatology"
-    assert fitted(home).decision.kind == "climatology", "a person has retired etas"
-    held = fitted(home, incumbent=Champion("etas", "of the chain"))
-    assert held.incumbent == Champion("etas", "of the chain") and held.decision.numbers["over"] == "etas"
+        standing = publishing.standing(connection, recipe, NOW, date(2024, 1, 3))
+    assert (standing.how, standing.weights, standing.reason) == ("kind", {"pooled": 1.0}, "looked into")
 
 
 def test_fits_in_threads_are_those_of_one_after_the_other(home):

@@ -10,10 +10,10 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.notify.outbox import Recipient
-from forecaster.pipeline import messages
+from forecaster.pipeline import messages, publishing
 from forecaster.pipeline.job import Job
 from forecaster.settings import Settings, load_settings
-from forecaster.store import database
+from forecaster.store import database, publications
 from forecaster.store.database import Store, open_store
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -71,6 +71,45 @@ def test_no_row_is_lost_or_changed_and_what_is_new_has_its_default(settings: Set
         assert connection.execute("SELECT subject_kind FROM delivery").fetchall() == [("report",)]
         assert connection.execute("SELECT count(*) FROM v_forecast").fetchall() == [(2,)]
         assert connection.execute("SELECT max(number) FROM migration").fetchall() == [(database.migrations()[-1][0],)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([("hybrid", "m1", "rule")], None),
+        ([("hybrid", "m1", "rule"), ("pooled", "m2", "person")], ("kind", {"pooled": 1.0}, "m2")),
+        ([("hybrid", "m1", "rule"), ("pooled", None, "person")], ("kind", {"pooled": 1.0}, None)),
+        ([("hybrid", "m1", "person"), ("climatology", None, "person")], ("rate", {}, None)),
+        ([("pooled", "m2", "person"), ("hybrid", "m1", "rule")], None),
+    ],
+    ids=["the rule alone", "a person's model", "a person's kind", "a person's rate", "the rule last"],
+)
+def test_what_a_person_decided_under_the_rule_of_one_champion_goes_on(settings: Settings, monkeypatch, recipes, rows, expected):
+    """Of schema 10, each decision an hour after the one before; what the rule decided makes way for the combination. History stays."""
+    every, tokyo = database.migrations(), recipes["tokyo-m45"]
+    with monkeypatch.context() as before:
+        before.setattr(database, "migrations", lambda: every[:10])
+        with open_store(settings.database).transaction() as connection:
+            for number, (kind, model_id, who) in enumerate(rows, 1):
+                since = NOON + timedelta(hours=number)
+                told = (tokyo.id, tokyo.target_hash, number, kind, model_id, since, who, f"reason {number}", "{}", "0.1.0")
+                _insert(connection, "champion", *told)
+    store, last = open_store(settings.database), NOON + timedelta(hours=len(rows))
+    with store.transaction() as connection:
+        assert connection.execute("SELECT count(*) FROM champion").fetchall() == [(len(rows),)]
+        made = publications.decisions(connection, tokyo.id, tokyo.target_hash)
+        found = publishing.standing(connection, tokyo, last, DAY.date())
+        earlier = publishing.standing(connection, tokyo, last - timedelta(seconds=1), DAY.date())
+    assert earlier.how == "combination"
+    if expected is None:
+        assert made == [] and found.how == "combination"
+        return
+    assert (found.how, dict(found.weights), found.model_id) == expected and found.source == "person"
+    ((number, since, reason),) = [(row["number"], row["since"], row["reason"]) for row in made]
+    assert (number, since, reason) == (1, last, f"reason {len(rows)}")
+    with store.transaction() as connection:
+        publications.add_decision(connection, made[0] | {"how": "combination", "kind": None, "model_id": None, "since": last})
+        assert publishing.standing(connection, tokyo, last, DAY.date()).how == "combination"
 
 
 def test_a_migration_that_breaks_off_leaves_the_schema_before(settings: Settings, monkeypatch):

@@ -89,7 +89,7 @@ def test_it_lists_forecasts_and_reports_elsewhere(installed):
     assert len(json.loads(listed.stdout)["recipes"]) == len(list((ROOT / "recipes").glob("*.toml"))) == 29
     said = installed("-m", "forecaster", "predict", "--recipe", "tokyo-m45", "--target-date", "2024-01-03")
     assert said.returncode == 0, said.stderr
-    assert said.stdout.startswith("tokyo-m45 ") and "climatology, hindcast" in said.stdout
+    assert said.stdout.startswith("tokyo-m45 ") and "published, hindcast" in said.stdout
     told = installed("-m", "forecaster", "report")
     assert told.returncode in (0, 3), told.stderr
     pages = list((installed.home / "out" / "reports").glob("*.en.html"))

@@ -1,8 +1,10 @@
 """`make demo`: the daily job on real data around the Noto earthquake of 2024-01-01, replayed day by day, without the internet.
 
 The bundled snapshot is loaded as it was known on 2023-12-25. Then the daily Prefect flow runs with a simulated clock at 21:00 Japan time
-of every day to 2024-01-02; each run pulls over HTTP from a local event service that answers as USGS could have answered at that moment.
-The first run trains the models of five recipes. Every forecast is marked as a replay.
+of every day to 2024-01-03; each run pulls over HTTP from a local event service that answers as USGS could have answered at that moment.
+Every recipe is forecast by the combination from the first run on; the first run also trains the models of five recipes. At the end stand
+the last forecasts of all recipes, and what was said of the place that rose most day by day, with what came. Every forecast is marked as a
+replay.
 """
 
 import argparse
@@ -13,17 +15,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 SNAPSHOT_KNOWN_BY = datetime(2023, 12, 25, tzinfo=UTC)
-FIRST_ISSUE = datetime(2023, 12, 25, 12, tzinfo=UTC)  # 21:00 in Japan
-LAST_ISSUE = datetime(2024, 1, 2, 12, tzinfo=UTC)
+FIRST_ISSUE = datetime(2023, 12, 26, 12, tzinfo=UTC)  # 21:00 in Japan
+LAST_ISSUE = datetime(2024, 1, 3, 12, tzinfo=UTC)  # the first that knows what came on the day after the main shock
+TOLD_ISSUES = 9
 TRAINED = ["niigata-m45", "istanbul", "los-angeles", "athens", "anchorage"]
 HISTORY_START = datetime(2023, 10, 15, tzinfo=UTC)
-HISTORY_END = datetime(2024, 1, 4, tzinfo=UTC)
+HISTORY_END = datetime(2024, 1, 5, tzinfo=UTC)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, epilog="Example: python -m tests.support.demo --max-minutes 0.5")
     parser.add_argument("--home", type=Path, default=Path("var") / "demo", help="where the demo works; emptied first")
-    parser.add_argument("--max-minutes", type=float, default=0.8, help="training time per recipe, shared by its kinds of models")
+    parser.add_argument("--max-minutes", type=float, default=0.3, help="training time per recipe, shared by its kinds of models")
     parser.add_argument("--max-epochs", type=int, help="epochs of each ConvLSTM, instead of the time")
     parser.add_argument("--until", type=datetime.fromisoformat, default=LAST_ISSUE, help="last issue time (UTC)")
     options = parser.parse_args()
@@ -45,7 +48,7 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
         os.environ["QUAKECAST_RECIPE_STREAMS"] = "false"  # the local service knows no year but this one
         from flows.daily import daily
         from forecaster.clock import Clock
-        from forecaster.console import forecast_table, print_table
+        from forecaster.console import days_table, forecast_table, ordered, print_table
         from forecaster.pipeline.job import open_job
         from forecaster.pipeline.report import report_data
         from forecaster.settings import load_settings
@@ -71,7 +74,9 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
                 print(f"  {problem}")
             issue += timedelta(days=1)
         last = Clock.standing_at(issue - timedelta(days=1))
-        print_table(forecast_table(report_data(work.store, work.recipes, last)))
+        data = report_data(work.store, work.recipes, last)
+        print_table(forecast_table(data))
+        print_table(days_table(ordered(data.recipes)[0], TOLD_ISSUES))
     print("A replay with a simulated clock: none of these forecasts is official, and no warning is meant.")
     for page in done["pages"]:
         print(f"report: {Path(page).relative_to(Path.cwd()) if Path(page).is_relative_to(Path.cwd()) else page}")

@@ -22,7 +22,7 @@ WALK = BackfillOptions(FIRST, LAST, "walk-forward", retrain_every_days=20, max_m
 
 
 def trained(folder: Path) -> tuple[Settings, Recipe]:
-    """A home in `folder`, trained on 2023-11-02: etas is published. Toy models must be in place."""
+    """A home in `folder`, trained on 2023-11-02. Toy models must be in place."""
     settings = load_settings(home=folder)
     store = open_store(settings.database)
     tiny.fill(store, NOW, sign=True)
@@ -37,7 +37,7 @@ def trained(folder: Path) -> tuple[Settings, Recipe]:
     tiny.write_tiny_recipe(settings.home / "recipes", models='["etas", "pooled"]')
     recipe = load_recipes(settings.home / "recipes")[tiny.RECIPE_ID]
     made = train_recipes(store, [recipe], settings, Clock.standing_at(TRAINED), TrainOptions(max_minutes=5)).trained[recipe.id]
-    assert made["champion"] == "etas"
+    assert sorted(made["models"]) == ["etas", "pooled"]
     return settings, recipe
 
 

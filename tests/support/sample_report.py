@@ -3,6 +3,7 @@
 The figures are drawn, not measured: usual rates of the order of SCIENCE.md's base rates, ratios spread around 1.
 """
 
+import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from forecaster.reports.contract import (
     Evaluation,
     Mode,
     ModelForecast,
+    PooledSkill,
     RecentEvent,
     RecipeForecast,
     ReliabilityCurve,
@@ -28,11 +30,13 @@ from forecaster.reports.contract import (
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 ISSUED = datetime(2024, 1, 2, 12, 0, tzinfo=UTC)  # 21:00 in Japan, the day after the Noto earthquake
 RATIOS = {"niigata-m45": 4.6, "nagoya-m45": 3.1, "sendai-m45": 1.4, "tokyo-m45": 1.1, "taipei": 2.2, "lima": 0.6}
+WEIGHTS = {"etas": 0.44, "hybrid": 0.56, "recent_rate": 0.12}
+POOLED = PooledSkill(0.112, 0.07, 0.158, 4321)
 FITTED = ("niigata-m45", "nagoya-m45", "sendai-m45", "tokyo-m45", "taipei", "lima", "santiago")
 
 
 def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "replay") -> RecipeForecast:
-    """One row; the recipes of FITTED publish ETAS with its test, the others the usual rate; all tell what each model says."""
+    """One row: the combination of ETAS, the hybrid and the three-year rate; the recipes of FITTED have a test of each model of theirs."""
     day = ISSUED.astimezone(recipe.zone).date() + timedelta(days=1)
     window = recipe.target_window(day)
     usual = float(rng.uniform(0.004, 0.16))
@@ -43,10 +47,18 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
     ratio_said = min(usual * ratio, 0.9)
     days = date(2016, 12, 31), date(2023, 12, 31)
     tested = Evaluation(gain, gain - 0.07, gain + 0.07, 0.55, 2557, 258, usual, *days, 0.2987, 0.3012)
+    name = f"{recipe.id}-{{}}-20240102-0123abcd" if fitted else f"{recipe.id}-{{}}-generic-20141231"
+    test = {"evaluation": tested} if fitted else {}
+    other = {"evaluation": replace(tested, information_gain=gain - 0.01)} if fitted else {}
     models = (
-        ModelForecast("climatology", usual, not fitted),
-        ModelForecast("etas", ratio_said, fitted, f"{recipe.id}-etas-20240102-0123abcd", tested, 0.12, 0, 2),
-        ModelForecast("pooled", usual * 1.1, False, f"{recipe.id}-pooled-20240102-4567cdef", replace(tested, information_gain=gain - 0.01)),
+        ModelForecast("published", ratio_said, True, f"{recipe.id}-published-4567cdef", None, -math.log1p(-ratio_said) * 1.3, 0, 2),
+        ModelForecast("climatology", usual, False, f"{recipe.id}-climatology"),
+        ModelForecast(
+            "etas", min(ratio_said * 1.1, 0.95), False, name.format("etas"), expected_count=0.12, count_low=0, count_high=2, **test
+        ),
+        ModelForecast("hybrid", ratio_said * 0.9, False, name.format("hybrid"), **other),
+        ModelForecast("pooled", usual * 1.1, False, name.format("pooled"), **other),
+        ModelForecast("recent_rate", usual * 0.9, False, f"{recipe.id}-recent_rate-generic-19730101"),
     )
     records = _records(outcomes, gain, mode)
     return RecipeForecast(
@@ -59,22 +71,23 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         time_zone=recipe.time_zone,
         target_start=window.start,
         target_end=window.end,
-        probability=ratio_said if fitted else usual,
+        probability=ratio_said,
         reference_probability=usual,
         mode=mode,
         issue_time=ISSUED,
         as_of=ISSUED,
-        model_kind="etas" if fitted else "climatology",
-        model_id=f"{recipe.id}-etas-20240102-0123abcd" if fitted else None,
+        model_kind="published",
+        model_id=models[0].model_id,
         official=mode == "prospective",
         comparison_only=recipe.comparison_only,
         not_scoreable_reason="catalogue starts at M 3.5" if recipe.threshold_mag < 3.5 else None,
         track_record=records[0],
         records=records,
-        drivers=_drivers(recipe, ratio_said, fitted),
-        without_recent=usual * 0.9 if fitted else None,
+        drivers=_drivers(recipe, ratio_said),
+        without_recent=usual * 0.9,
         models=models,
-        published_reason="etas is published: +0.050 nats per target day" if fitted else "climatology stays published: etas has -0.010",
+        weights=WEIGHTS,
+        weights_source="combination-2014-12-31",
         recent_outcomes=outcomes,
     )
 
@@ -107,8 +120,8 @@ def _records(outcomes: tuple[DayOutcome, ...], gain: float, mode: Mode) -> tuple
     return (own, past)
 
 
-def _drivers(recipe: Recipe, said: float, fitted: bool) -> tuple[DriverEvent, ...]:
-    """Two earthquakes beside the centre, one far away; a fitted model says what it would say without them."""
+def _drivers(recipe: Recipe, said: float) -> tuple[DriverEvent, ...]:
+    """Two earthquakes beside the centre, one far away, each with what would be said without it."""
     lat, lng = recipe.predict_center_lat, recipe.predict_center_lng
     time = datetime(2024, 1, 1, 7, 10, 9, tzinfo=UTC)
     rows = ((7.5, 0.3, -0.4, 0.5), (5.6, 0.5, 0.3, 0.8), (4.9, -3.5, 3.0, 0.95))
@@ -121,7 +134,7 @@ def _drivers(recipe: Recipe, said: float, fitted: bool) -> tuple[DriverEvent, ..
             60.0 * (number + 1),
             10.0,
             f"{10 * (number + 1)} km NE of a place" if number < 2 else None,
-            said * share if fitted else None,
+            said * share,
         )
         for number, (magnitude, north, east, share) in enumerate(rows)
     )
@@ -170,6 +183,7 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
         revisions_since_yesterday=41,
         outcomes_changed=1,
         turned=(TurnedOutcome("taipei", date(2023, 12, 30), True, 4.6),),
+        pooled_skill=POOLED,
         pooled_records=recipes[0].records,
         forecasts_sha256="9f2b6c1d" * 8,
         code_version="0.1.0+4d15fd9",

@@ -1,4 +1,7 @@
-"""Models that need no time to fit, in the places of real kinds: `etas` follows the sign of `tests.support.tiny`, `pooled` says one rate."""
+"""Models that need no time to fit, in the places of real kinds: `etas` follows the sign of `tests.support.tiny`, `pooled` says one rate.
+
+The weights of the combination are those that were never learnt, whatever the package holds: of etas and the hybrid a half each.
+"""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ import pytest
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, pairs_between
-from forecaster.models import kinds, registry
+from forecaster.models import kinds, registry, weights
 from forecaster.models.base import FittedModel, History
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
@@ -30,6 +33,7 @@ class Toy:
     high: float
     low: float
     last_data_day: date
+    training: dict[str, Any] | None = None
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         signs = inputs.take(inputs.magnitude >= SIGN)
@@ -39,10 +43,10 @@ class Toy:
 
     def save(self, folder: Path) -> dict[str, Any]:
         (folder / FILE).write_text(json.dumps([self.high, self.low]), encoding="utf-8")
-        return {"kind": self.kind, "last_data_day": self.last_data_day.isoformat()}
+        return {"kind": self.kind, "last_data_day": self.last_data_day.isoformat(), "training": self.training}
 
-    def count_range(self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return np.tile([0, 3], (len(days), 1))
+    def simulated(self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: Any, runs: int) -> np.ndarray:
+        return np.tile(np.arange(runs) % 4, (len(days), 1))
 
     def expected_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         return np.full(len(days), 0.5)
@@ -64,15 +68,27 @@ def fit_nothing(history: History, *, seed: int | None = None, max_minutes: float
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> Toy:
     try:
         high, low = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return Toy(record["kind"], high, low, date.fromisoformat(record["last_data_day"]))
+        return Toy(record["kind"], high, low, date.fromisoformat(record["last_data_day"]), record["training"])
     except (KeyError, ValueError) as error:
         raise CorruptModel(f"{folder}: not a toy ({error})") from error
 
 
-def put_in_place(patch: pytest.MonkeyPatch) -> None:
-    """Let `etas`, `pooled` and `hybrid` (which never fits) be toys as long as the patch lasts."""
+def generic_follower(recipe: Recipe, day: date, first_day: date) -> Toy:
+    """What stands in for `etas` without a fit, where a test asks for it: of the same sign, less sure."""
+    return Toy("etas", 0.9, 0.1, first_day)
+
+
+def put_in_place(patch: pytest.MonkeyPatch, *, generic: bool = False) -> None:
+    """Let `etas`, `pooled` and `hybrid` (which never fits) be toys as long as the patch lasts; `generic`: etas has one without a fit."""
     for name, fitter in {"etas": "fit_follower", "pooled": "fit_rate", "hybrid": "fit_nothing"}.items():
-        patch.setitem(kinds.KINDS, name, kinds.Kind(name, "tests.support.toy_models", fitter))
+        stand_in = "generic_follower" if generic and name == "etas" else None
+        patch.setitem(kinds.KINDS, name, kinds.Kind(name, "tests.support.toy_models", fitter, generic=stand_in))
+    keep_weights_unlearnt(patch)
+
+
+def keep_weights_unlearnt(patch: pytest.MonkeyPatch) -> None:
+    """Let the package hold no weights as long as the patch lasts."""
+    patch.setattr(weights, "newest_before", lambda *_: None)
 
 
 def save(models: Path, recipe: Recipe, model: FittedModel, **options: Any) -> registry.StoredModel:

@@ -1,12 +1,12 @@
 """What a person at a terminal reads: chances in words, the table of a run, the bar of a step."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
-from forecaster.console import chance, forecast_table, print_table, progress
-from forecaster.reports.contract import Evaluation, ModelForecast, RecipeForecast, ReportData
+from forecaster.console import chance, days_table, forecast_table, ordered, print_table, progress
+from forecaster.reports.contract import DayOutcome, ModelForecast, PooledSkill, RecipeForecast, ReportData
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)  # midnight in Tokyo: the local 3 January
 END = datetime(2024, 1, 3, 15, tzinfo=UTC)
@@ -23,16 +23,10 @@ SAID = RecipeForecast(
     0.124,
     0.031,
     "replay",
-    model_kind="etas",
-)
-GAIN = "gain on validation days, nats per target day"
-FITTED = replace(
-    SAID,
-    models=(
-        ModelForecast("climatology", 0.031),
-        ModelForecast("etas", 0.124, True, evaluation=Evaluation(0.0521, 0.0104, 0.0943)),
-        ModelForecast("hybrid", 0.13, evaluation=Evaluation(0.06, -0.01, 0.1)),
-    ),
+    model_kind="published",
+    weights={"etas": 0.44, "hybrid": 0.56},
+    weights_source="combination-2014-12-31",
+    models=(ModelForecast("published", 0.124, True, expected_count=0.16, count_low=0, count_high=2), ModelForecast("climatology", 0.031)),
 )
 
 
@@ -45,6 +39,7 @@ def cells(row: RecipeForecast) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("probability", "said"),
     [
+        (0.9999, "> 99 %"),
         (0.124, "12 %"),
         (0.031, "3.1 %"),
         (0.0101, "1.0 %"),
@@ -58,38 +53,57 @@ def test_a_chance_is_said_as_in_the_reports(probability, said):
     assert chance(probability) == said
 
 
-def test_a_row_says_target_local_day_chances_ratio_model_and_gain():
-    assert cells(FITTED) == {
+def test_a_row_says_target_local_day_chances_ratio_number_and_members():
+    assert cells(SAID) == {
         "recipe": "tokyo-m45",
         "target": "M4.5+ 150 km",
         "day (local)": "2024-01-03",
         "probability": "12 %",
         "usual": "3.1 %",
-        "ratio": "4.00",
-        "published": "ETAS",
-        GAIN: "ETAS +0.052 (+0.010 to +0.094)",
+        "times usual": "4.0",
+        "expected (95 %)": "0.16 (0 to 2)",
+        "made from": "hybrid 56 %, ETAS 44 %",
     }
 
 
-def test_where_the_usual_rate_is_published_the_best_of_the_others_is_named():
-    unfitted = cells(replace(SAID, model_kind="climatology"))
-    assert (unfitted["published"], unfitted[GAIN]) == ("usual rate", "no model judged")
-    beaten = replace(FITTED, model_kind="climatology", models=tuple(replace(model, published=False) for model in FITTED.models))
-    assert (cells(beaten)["published"], cells(beaten)[GAIN]) == ("usual rate", "hybrid +0.060 (-0.010 to +0.100)")
+def test_the_highest_ratio_stands_first_and_those_for_comparison_last():
+    rows = [
+        replace(SAID, recipe_id=name, probability=p, comparison_only=why)
+        for name, p, why in (("quiet", 0.03, None), ("old", 0.9, "as it was"), ("raised", 0.2, None))
+    ]
+    assert [row.recipe_id for row in ordered(rows)] == ["raised", "quiet", "old"]
+
+
+def test_the_usual_rate_alone_is_named():
+    assert cells(replace(SAID, model_kind="climatology", weights={}, models=()))["made from"] == "usual rate"
 
 
 def test_what_cannot_be_forecast_says_why_and_no_figure():
     reason = "not scoreable: catalogue starts at M 4.5"
     row = cells(replace(SAID, probability=None, reference_probability=None, not_scoreable_reason=reason))
-    assert row["published"] == reason and {row["probability"], row["usual"], row["ratio"]} == {""}
+    assert row["made from"] == reason and {row["probability"], row["usual"], row["times usual"]} == {""}
 
 
-def test_the_table_says_when_and_keeps_every_figure_whole_on_a_narrow_terminal(capsys, monkeypatch):
+def test_the_table_says_when_how_good_and_keeps_every_figure_whole_on_a_narrow_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    print_table(forecast_table(ReportData("id", START, (FITTED,))))
-    printed = capsys.readouterr().out
+    print_table(forecast_table(ReportData("id", START, (SAID,), pooled_skill=PooledSkill(0.112, 0.07, 0.158, 4321))))
+    printed = " ".join(capsys.readouterr().out.split())
     assert "Next-day forecasts, made 2024-01-02 15:00 UTC" in printed
-    assert "ETAS +0.052 (+0.010 to +0.094)" in printed and "2024-01-03" in printed
+    assert "hybrid 56 %, ETAS 44 %" in printed and "2024-01-03" in printed and "about 1 in" not in printed
+    assert "gained +0.112 nats per day with an earthquake over the usual rate (95 % +0.070 to +0.158" in printed
+
+
+def test_the_last_days_of_a_place_stand_with_what_came():
+    said = [(0.009, False, None), (0.995, True, 7.5), (0.3, None, None)]
+    days = tuple(DayOutcome(date(2024, 1, day), p, came, "provisional", 0.01, size) for day, (p, came, size) in enumerate(said, 1))
+    table = days_table(replace(SAID, recent_outcomes=days), 2)
+    assert [list(column.cells) for column in table.columns] == [
+        ["2024-01-02", "2024-01-03"],
+        ["> 99 %", "30 %"],
+        ["about 1 in 100", "about 1 in 100"],
+        ["100", "30"],
+        ["yes, M 7.5", "not known yet"],
+    ]
 
 
 def test_the_bar_goes_to_standard_error_and_shows_the_last_text(capsys):

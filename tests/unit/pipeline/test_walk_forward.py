@@ -1,32 +1,67 @@
-"""Whom a walk-forward block publishes where the kind that is to be published has no fresh fit."""
+"""The weights of a walk-forward block: the package's, moved by nothing but days of the blocks before that were settled by then."""
 
-from datetime import UTC, date, datetime, timedelta
+import json
+from dataclasses import replace
+from datetime import date
 
 import pytest
 
-from forecaster.pipeline.backfill_plan import BlockFit, ServedModel
-from forecaster.pipeline.champion import CLIMATOLOGY, EXPIRES_AFTER
-from forecaster.pipeline.walk_forward import _appointed
-
-AS_OF = datetime(2020, 3, 1, 14, 30, tzinfo=UTC)
-
-
-def served(kind, data_as_of):
-    return ServedModel(f"{kind}-{data_as_of:%Y%m%d}", kind, f"athens/{kind}", data_as_of)
+from forecaster.pipeline.backfill import backfill
+from forecaster.pipeline.known_days import known_at
+from forecaster.pipeline.walk_forward import _block, _block_weights
+from forecaster.timewindow import issue_time
+from tests.support import past_world, toy_models
+from tests.support.past_world import WALK, open_home
+from tests.support.toys import table
 
 
-@pytest.mark.parametrize(("age", "kind"), [(EXPIRES_AFTER, "etas"), (EXPIRES_AFTER + timedelta(seconds=1), CLIMATOLOGY)])
-def test_the_fit_of_the_block_before_serves_until_its_data_are_too_old(age, kind):
-    """As the champion of the daily run: a model that was not renewed expires, and the usual rate is published, with the reason."""
-    old = served("etas", AS_OF - age)
-    before = BlockFit(date(2020, 2, 1), AS_OF - age, "etas", old.model_id, "it was better", {"etas": old})
-    appointed, model, reason = _appointed("etas", "too few target days", {}, before, AS_OF)
-    assert (appointed, model) == (kind, old if kind == "etas" else None)
-    assert reason.endswith("too few target days") and ("days old" in reason) == (kind == CLIMATOLOGY)
+@pytest.fixture(scope="module", autouse=True)
+def toys():
+    with pytest.MonkeyPatch.context() as patch:
+        toy_models.put_in_place(patch)
+        yield
 
 
-def test_a_fresh_fit_takes_the_place_of_the_old_one():
-    old, fresh = served("etas", AS_OF - timedelta(days=30)), served("etas", AS_OF)
-    before = BlockFit(date(2020, 2, 1), AS_OF - timedelta(days=30), "etas", old.model_id, "it was better", {"etas": old})
-    assert _appointed("etas", "it is better", {"etas": fresh}, before, AS_OF) == ("etas", fresh, "it is better")
-    assert _appointed(CLIMATOLOGY, "none is better", {"etas": fresh}, before, AS_OF) == (CLIMATOLOGY, None, "none is better")
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """A home with walk-forward forecasts of 2023-10-01 to 2023-10-20, in which etas is always right."""
+    settings, recipe = past_world.trained(tmp_path_factory.mktemp("world"))
+    made = open_home(settings, [recipe])
+    backfill(made, replace(WALK, first_day=date(2023, 10, 1), last_day=date(2023, 10, 20)))
+    return made
+
+
+def weights_of(job, first):
+    recipe = job.recipes[0]
+    as_of = issue_time(first, recipe.zone, recipe.issue_local_time)
+    return _block_weights(job.store, recipe, first, known_at(job.store, as_of), as_of)
+
+
+@pytest.mark.parametrize(
+    ("first", "days"),
+    [
+        (date(2023, 11, 15), 0),
+        (date(2023, 11, 16), 1),
+        (date(2023, 11, 25), 10),
+        (date(2024, 1, 4), 20),
+    ],
+)
+def test_only_settled_days_count(job, first, days):
+    """2023-10-01 in Athens ends at 21:00 UTC (summer time) and is final 45 days later, 2023-11-15 21:00, half an hour before the issue
+    for the 16th; each day after it a day later."""
+    standing, numbers = weights_of(job, first)
+    if not days:
+        assert standing.source == "mean" and standing.weights == {"etas": 0.5, "hybrid": 0.5}
+        return
+    assert numbers["days"] == days and standing.reason == f"learnt from {days} walk-forward days of its own, on top of mean"
+    assert standing.how == "combination" and standing.weights["etas"] > 0.5
+
+
+def test_weights_of_a_block_are_stored_and_read_back(job):
+    (fit, *_) = table(job.store, "walk_forward_fit").sort_values("first_day").to_dict("records")
+    parsed = {name: json.loads(fit[name]) for name in ("numbers", "models", "failed")}
+    block = _block(fit | parsed)
+    assert block is not None and (block.standing.how, block.standing.source) == ("combination", "mean")
+    assert block.standing.weights == {"etas": 0.5, "hybrid": 0.5} and sorted(block.models) == ["etas", "pooled"]
+    old = _block(fit | parsed | {"numbers": {"gains": {}}})
+    assert old is not None and (old.standing.how, old.standing.weights) == ("rate", {}), "of a version that had champions"

@@ -169,7 +169,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     """Keys named in templates and code, against those of en.toml; families (mode.*, level.*, ...) are put together at run time."""
     folder, package = render.template_folder(), Path(render.__file__).parent
     sources = "".join(file.read_text(encoding="utf-8") for file in [*folder.glob("*.j2"), *package.parent.rglob("*.py")])
-    families = ("message.", "mode.", "level.", "map.range_", "status.", "verdict.", "model.", "page.language_name")
+    families = ("message.", "mode.", "level.", "map.range_", "status.", "verdict.", "model.", "short.", "page.language_name")
     families += tuple(re.findall(r"""f["']([a-z]+\.[a-z_]+)\{""", sources)) + tuple(re.findall(r"'([a-z]+\.[a-z_]+)' ~", sources))
     unused = [key for key in read_texts("en") if not key.startswith(families) and f'"{key}"' not in sources and f"'{key}'" not in sources]
     assert unused == []

@@ -1,7 +1,7 @@
 """What the page claims: order, headline, caution, skill. The rules are SCIENCE.md's (Models, Words)."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from forecaster.reports.contract import (
     DayOutcome,
     Evaluation,
     ModelForecast,
+    PooledSkill,
     RecentEvent,
     RecipeForecast,
     ReportData,
@@ -83,12 +84,19 @@ def test_the_window_is_the_recipes_local_day_with_zone_and_offset() -> None:
     assert (row["zone"], row["offset"]) == ("Asia/Tokyo", "UTC+09:00")
 
 
-def judged(evaluation: Evaluation | None, kind: str = "etas", published: bool = True) -> dict:
-    """Fields of a forecast that one judged model publishes, or does not."""
-    return {"model_kind": kind if published else "climatology", "models": (ModelForecast(kind, 0.1, published, evaluation=evaluation),)}
+COMBINED: dict = {"model_kind": "published", "weights": {"etas": 0.44, "hybrid": 0.56}, "weights_source": "combination-2014-12-31"}
+POOLED = PooledSkill(0.112, 0.07, 0.158, 4321)
 
 
-def test_an_untested_or_unskilled_model_in_the_headline_is_said_to_be_so() -> None:
+def judged(evaluation: Evaluation | None, kind: str = "etas", chosen: bool = True) -> dict:
+    """Fields of a forecast where a person chose one judged model alone, or nothing but the usual rate counts."""
+    models = (ModelForecast("published", 0.1, True), ModelForecast(kind, 0.1, evaluation=evaluation))
+    if not chosen:
+        return {"model_kind": "climatology", "models": models}
+    return {"model_kind": "published", "weights": {kind: 1.0}, "weights_source": "person", "models": models}
+
+
+def test_a_chosen_model_without_shown_skill_in_the_headline_is_said_to_be_so() -> None:
     proven = Evaluation(information_gain=0.05, low=0.01, high=0.09)
     assert context_of(forecast("a", 0.2, 0.1, model_kind="hybrid"))["cautions"][0].key == "caution.unproven"
     assert context_of(forecast("a", 0.2, 0.1, **judged(replace(proven, low=-0.01))))["cautions"][0].key == "caution.unproven"
@@ -97,22 +105,97 @@ def test_an_untested_or_unskilled_model_in_the_headline_is_said_to_be_so() -> No
     assert context_of(*three)["cautions"][0].values == {"name": ("A", "C")}  # each region that the top names, not the first alone
 
 
-def test_every_model_is_listed_with_what_it_says_and_the_published_one_is_judged_first() -> None:
-    """Where the usual rate is shown, the model that came nearest to it stands in the table of tests."""
-    models = (
-        ModelForecast("climatology", 0.1, True),
-        ModelForecast("etas", 0.12, evaluation=Evaluation(0.05, -0.01, 0.1), expected_count=0.131, count_low=0, count_high=2),
-        ModelForecast("hybrid", 0.15, evaluation=Evaluation(0.03, -0.01, 0.1)),
-        ModelForecast("oracle", None),
-    )
+@pytest.mark.parametrize(
+    ("skill", "key"),
+    [(POOLED, "caution.trust"), (replace(POOLED, low=-0.01), "caution.trust_unproven"), (None, "caution.trust_unmeasured")],
+)
+def test_the_combination_in_the_headline_says_how_far_it_may_be_trusted(skill: PooledSkill | None, key: str) -> None:
+    """Its skill is shown on days of all circles, not by the tests of its members on one place."""
+    unproven = ModelForecast("etas", 0.2, evaluation=Evaluation(0.01, -0.1, 0.1))
+    cautions = context_of(forecast("a", 0.2, 0.1, **COMBINED, models=(unproven,)), pooled_skill=skill)["cautions"]
+    assert [caution.key for caution in cautions] == [key]
+    if skill == POOLED:
+        assert cautions[0].values == {"gain": "+0.112", "low": "+0.070", "high": "+0.158", "days": "4,321"}
+    assert context_of(forecast("a", 0.1, 0.1, **COMBINED), pooled_skill=skill)["cautions"] == []  # nothing is raised
+
+
+MODELS = (
+    ModelForecast("climatology", 0.1),
+    ModelForecast("etas", 0.12, evaluation=Evaluation(0.05, -0.01, 0.1), expected_count=0.131, count_low=0, count_high=2),
+    ModelForecast("hybrid", 0.15, evaluation=Evaluation(0.03, -0.01, 0.1)),
+    ModelForecast("oracle", None),
+    ModelForecast("published", 0.14, True, expected_count=0.151, count_low=0, count_high=3),
+)
+
+
+def test_every_model_is_listed_with_what_it_says_and_how_much_it_counts_the_combination_first() -> None:
+    row = context_of(forecast("a", 0.14, 0.1, **COMBINED, models=MODELS))["rows"][0]
+    assert [model["kind"] for model in row["models"]] == ["published", "hybrid", "etas", "oracle", "climatology"]
+    assert [model["published"] for model in row["models"]] == [True, False, False, False, False]
+    assert [model["weight"] for model in row["models"]] == [None, "56", "44", None, None]
+    assert (row["models"][2]["count"], row["models"][2]["count_high"], row["models"][3]["name"].key) == ("0.13", 2, "model.other")
+    assert row["expected"] == {"count": "0.15", "low": 0, "high": 3}
+    assert (row["made_from"].key, row["made_from"].values) == ("combined.count", {"count": 2})
+    assert (row["evaluation"]["kind"], row["evaluation"]["weight"]) == ("hybrid", "56")  # it counts most, whatever the others gained
+
+
+def test_where_nothing_but_the_usual_rate_counts_it_is_what_is_shown() -> None:
+    models = tuple(replace(model, probability=0.1) if model.published else model for model in MODELS)
     row = context_of(forecast("a", 0.1, 0.1, model_kind="climatology", models=models))["rows"][0]
-    assert [model["name"].key for model in row["models"]] == ["model.climatology", "model.etas", "model.hybrid", "model.other"]
-    assert [model["published"] for model in row["models"]] == [True, False, False, False]
-    assert (row["models"][1]["count"], row["models"][1]["count_high"]) == ("0.13", 2)
-    assert (row["evaluation"]["kind"], row["evaluation"]["published"]) == ("etas", False)
-    shown = tuple(replace(model, published=model.kind == "hybrid") for model in models)
-    row = context_of(forecast("a", 0.15, 0.1, model_kind="hybrid", models=shown))["rows"][0]
-    assert (row["evaluation"]["kind"], row["evaluation"]["published"], row["model"].key) == ("hybrid", True, "model.hybrid")
+    assert (row["models"][0]["kind"], row["models"][0]["published"]) == ("climatology", True)
+    assert "published" not in [model["kind"] for model in row["models"]] and row["said"].key == "region.said_usual"
+    assert (row["evaluation"]["kind"], row["evaluation"]["weight"]) == ("etas", None)  # the best of those that were tested
+
+
+def test_where_a_person_chose_one_model_it_is_what_is_shown() -> None:
+    chosen = {"model_kind": "published", "weights": {"hybrid": 1.0}, "weights_source": "person"}
+    row = context_of(forecast("a", 0.15, 0.1, **chosen, models=MODELS))["rows"][0]
+    assert [(model["kind"], model["weight"]) for model in row["models"] if model["published"]] == [("hybrid", None)]
+    assert (row["model"].key, row["made_how"].key, row["combined"]) == ("model.hybrid", "combined.chosen", False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "key", "source"),
+    [
+        ({}, "made", "package"),
+        ({"weights_source": "mean"}, "made", "mean"),
+        ({"weights_source": "world 3"}, "made", "world"),
+        ({"weights_source": "a 2"}, "made", "own"),
+        ({"weights_source": None}, "made", "unknown"),
+        ({"model_kind": "etas", "weights": {}}, "one", None),
+        ({"model_kind": "climatology", "weights": {}, "weights_source": "person"}, "rate_chosen", None),
+        ({"model_kind": "climatology", "weights": {}, "weights_source": "a 2"}, "rate_learnt", None),
+        (
+            {"model_kind": "climatology", "weights": {}, "weights_source": "a 2", "degraded_reason": "without etas: lost"},
+            "rate_silent",
+            None,
+        ),
+        ({"model_kind": "climatology", "weights": {}, "weights_source": None}, "rate_alone", None),
+    ],
+)
+def test_it_is_said_what_a_figure_is_combined_from_and_where_the_weights_come_from(fields: dict, key: str, source: str | None) -> None:
+    how = context_of(forecast("a", 0.2, 0.1, **{**COMBINED, **fields}))["rows"][0]["made_how"]
+    assert how.key == f"combined.{key}"
+    if source is not None:
+        assert how.values["source"].key == f"combined.source_{source}"
+        assert [(part.values["model"].key, part.values["weight"]) for part in how.values["members"]] == [
+            ("model.hybrid", "56"),
+            ("model.etas", "44"),
+        ]
+    if source == "package":
+        assert how.values["source"].values == {"day": "Wed 31 Dec 2014"}
+
+
+def test_the_last_days_of_the_headlines_place_show_the_rise_and_what_came() -> None:
+    days = [(0.03, False), (0.02, True), (0.4, None)]
+    outcomes = tuple(DayOutcome(date(2024, 1, day), p, came, "provisional", 0.02, 7.5) for day, (p, came) in enumerate(days, 1))
+    last = context_of(forecast("a", 0.4, 0.02, **COMBINED, recent_outcomes=outcomes))["headline_days"]
+    assert [(day["day"], day["ratio"], day["result"].key) for day in last] == [
+        ("Mon 1 Jan 2024", "1.5", "check.no"),
+        ("Tue 2 Jan 2024", "1.0", "check.yes_magnitude"),
+        ("Wed 3 Jan 2024", "20", "check.unknown"),
+    ]
+    assert context_of(forecast("a", 0.02, 0.02, **COMBINED, recent_outcomes=outcomes))["headline_days"] == []
 
 
 @pytest.mark.parametrize(
@@ -126,8 +209,8 @@ def test_skill_is_claimed_only_with_the_whole_interval_above_zero(low: float | N
 
 def test_when_nothing_beats_the_usual_rate_the_page_says_it() -> None:
     nothing, good = Evaluation(0.01, -0.1, 0.1), Evaluation(0.2, 0.1, 0.3)
-    assert context_of(forecast("a", 0.1, 0.1, **judged(nothing, published=False)))["evaluation_verdict"].key == "evaluation.nothing"
-    some = context_of(forecast("a", 0.1, 0.1, **judged(nothing, published=False)), forecast("b", 0.1, 0.1, **judged(good)))[
+    assert context_of(forecast("a", 0.1, 0.1, **judged(nothing, chosen=False)))["evaluation_verdict"].key == "evaluation.nothing"
+    some = context_of(forecast("a", 0.1, 0.1, **judged(nothing, chosen=False)), forecast("b", 0.1, 0.1, **judged(good)))[
         "evaluation_verdict"
     ]
     assert (some.key, some.values) == ("evaluation.some", {"better": 1, "count": 2})

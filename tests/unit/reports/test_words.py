@@ -22,8 +22,9 @@ from forecaster.reports import words
         (0.0061, "number.one_in", {"n": "200"}),  # 1 / 0.0061 = 164
         (0.00003, "number.one_in", {"n": "30,000"}),  # 1 / 0.00003 = 33,333
         (0.0, "number.rarer_than", {"n": "1,000,000"}),
-        (0.9995, "number.percent", {"percent": "99.9"}),
-        (1.0, "number.percent", {"percent": "99.9"}),
+        (0.99, "number.percent", {"percent": "99"}),
+        (0.9901, "number.percent", {"percent": "> 99"}),  # one rule above 99 %, never 100
+        (1.0, "number.percent", {"percent": "> 99"}),
         (None, "number.unknown", {}),
         (math.nan, "number.unknown", {}),
         (1.2, "number.unknown", {}),  # no probability: a wrong number is worse than none
@@ -38,8 +39,8 @@ def test_a_probability_in_words(probability: float | None, key: str, values: dic
 @given(st.floats(0, 1))
 def test_no_probability_reads_as_impossible_or_certain(probability: float) -> None:
     values = words.probability_phrase(probability).values
-    shown = float(values["percent"]) if "percent" in values else 100 / int(values["n"].replace(",", ""))
-    assert 0 < shown <= 99.9
+    shown = float(values["percent"].removeprefix("> ")) if "percent" in values else 100 / int(values["n"].replace(",", ""))
+    assert 0 < shown <= 99 and (probability <= 0.99 or values["percent"] == "> 99")
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,10 @@ def test_a_gain_carries_its_sign() -> None:
     assert words.signed(0.0412) == "+0.041"
     assert words.signed(-0.0125, 2) == "−0.01"
     assert words.signed(math.nan) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0.0004, "< 0.01"), (0.013, "0.01"), (0.131, "0.13"), (1.0, "1"), (3.14, "3.1"), (41.4, "41"), (1234.0, "1,234")]
+)
+def test_an_expected_number_is_said_without_an_exponent(count: float, text: str) -> None:
+    assert words.count_text(count) == text

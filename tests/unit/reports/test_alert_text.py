@@ -1,0 +1,36 @@
+"""What an alert says of its model and of how often it is false."""
+
+import pytest
+
+from forecaster.reports.alert_text import AlertTexts, figure_words, rates_phrases, skill_phrase, whole_percent
+from forecaster.reports.texts import speaker
+
+GAIN = {"information_gain": 0.112, "low": 0.07, "high": 0.158, "target_days": 4321}
+RATES = {"days": 0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "told"),
+    [
+        ("published", "pooled", "hundreds of places around the world together, which its models had not seen"),
+        ("published", "record", "official forecasts of the last year, weighed together with days of hundreds of places around the world"),
+        ("etas", "record", "official forecasts of the last year"),
+        ("etas", "evaluation", "a test on days that it was not fitted on"),
+    ],
+)
+def test_the_skill_behind_an_alert_says_where_it_comes_from(kind: str, source: str, told: str) -> None:
+    name = {"published": "combined forecast", "etas": "aftershock model ETAS"}[kind]
+    assert speaker("en")(skill_phrase(kind, GAIN, source)) == (
+        f"Behind it: {name}. Its gain over the usual rate: +0.112 nats per day with such an earthquake "
+        f"(95 % range +0.070 to +0.158; 4321 such days of {told})."
+    )
+
+
+def test_rates_are_counted_on_forecasts_of_the_combination() -> None:
+    said = speaker("en")(rates_phrases(AlertTexts("en"), RATES, "combination")[0])
+    assert "there is no past forecast by the combined forecast" in said
+
+
+def test_near_certain_figures_are_never_whole() -> None:
+    assert [whole_percent(share) for share in (0.0, 0.001, 0.837, 0.9999, 1.0)] == ["0", "< 1", "84", "> 99", "100"]
+    assert speaker("ja")(figure_words(0.9999, 0.2)["probability"]) == "> 99 %"
