@@ -123,7 +123,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def bundled_folder(name: str) -> Path:
-    """`recipes` or `templates`: at the top of a checkout, inside the package in an installed wheel."""
+    """`recipes`, `templates` or `docs`: at the top of a checkout, inside the package in an installed wheel."""
     inside = Path(str(resources.files("forecaster"))) / "_bundled" / name
     return inside if inside.is_dir() else Path(str(resources.files("forecaster"))).parent / name
 

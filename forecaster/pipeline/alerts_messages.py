@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from forecaster.alerts import held_until
 from forecaster.models.combination import KIND
@@ -33,7 +33,7 @@ def raised(texts: AlertTexts, recipe: Recipe, alert: Row, skill: Skill, model_ki
         **alert_text.figure_words(alert["probability"], alert["reference_probability"]),
         **alert_text.bounds_words(alert["bounds"]),
         "mode": alert["mode"],
-        "rates": alert_text.rates_phrases(texts, alert["expected"], "combination" if model_kind == KIND else "kind"),
+        "rates": alert_text.rates_phrases(texts, alert["expected"], _whose(alert["expected"], model_kind)),
         "skill": alert_text.skill_phrase(model_kind, gain, skill.source),
         "degraded": degraded,
         "held_until": alert["held_until"] and local_text(alert["held_until"], recipe.zone),
@@ -136,6 +136,12 @@ def _revised_event(event: Row) -> Phrase:
     if event["magnitude_now"] is None:
         return Phrase("alert.event_deleted", said)
     return Phrase("alert.event_revised", {**said, "now": f"{event['magnitude_now']:.1f}"})
+
+
+def _whose(expected: Mapping[str, Any], model_kind: str) -> Literal["kind", "combination", "measured"]:
+    if "counted_on" in expected:
+        return "measured"
+    return "combination" if model_kind == KIND else "kind"
 
 
 def _place(texts: AlertTexts, recipe: Recipe) -> Row:

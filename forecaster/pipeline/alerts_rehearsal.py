@@ -1,14 +1,16 @@
 """Rules before they are switched on, and what there is of them: what each would have sent, what stands, whether it could speak."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
-from forecaster.errors import BadInput
+from forecaster.catalog.coverage import covered_span
+from forecaster.errors import BadInput, NotScoreable
 from forecaster.pipeline import publishing
 from forecaster.pipeline.alerts_evidence import RehearsedDay, Skill, barred, rates_document, rehearse, skill_of
+from forecaster.pipeline.alerts_measured import measured
 from forecaster.pipeline.alerts_messages import Row
 from forecaster.pipeline.gain import gain_numbers
 from forecaster.pipeline.job import Job
@@ -19,9 +21,13 @@ from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.texts import speaker
 from forecaster.reports.words import probability_phrase
 from forecaster.store import alerts as stored
+from forecaster.store import catalogue
+from forecaster.store.database import Connection
 from forecaster.timewindow import local_day, next_local_day
 
 PRESENT, PUBLISHED = "present", "published"
+FINAL_AFTER = timedelta(days=2)
+A_YEAR = timedelta(days=366)  # of settled days, which a usual rate needs
 
 
 def chosen_rules(recipes: Sequence[Recipe], name: str | None, inline: AlertRule | None) -> list[tuple[Recipe, AlertRule]]:
@@ -50,7 +56,8 @@ def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
         model: a kind of model, PRESENT for the combination, or PUBLISHED for what was, or would have been, published then.
 
     Each: recipe_id, model, rule (its fields), days (forecasts), missing (days of the span without one), official (of the days), alerts,
-    rates (as an alert states them), skill, barred (why it would be silent now, or None), suppressed (days and why), text for people.
+    rates (as an alert states them), measured (those that docs/ALERTS.md states of the rule; None where it did not come with the recipe),
+    skill, barred (why it would be silent now, or None), suppressed (days and why), text for people.
     Alerts: day, last_day, probability, usual, ratio, stood_days, days_with_target, unsettled_days.
     """
     now = job.clock.now()
@@ -61,13 +68,26 @@ def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
             kind = {PRESENT: publishing.KIND, PUBLISHED: None}.get(model, model)
             rows = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind)
             skill = skill_of(connection, recipe, publishing.KIND, "", now)
+            past = _past_days(connection, recipe, now, years)
         silent = barred(rule, skill) if standing.weights else _USUAL_RATE
-        found.append(_rehearsed(recipe, rule, rows, years) | {"model": kind or PUBLISHED, "skill": _skill(skill), "barred": silent})
-        found[-1]["text"] = "\n".join(_lines(recipe, rule, found[-1], years, now))
+        known = measured(recipe, rule) if kind in (publishing.KIND, None) else None
+        figures = {"model": kind or PUBLISHED, "measured": known, "skill": _skill(skill), "barred": silent}
+        found.append(_rehearsed(recipe, rule, rows, years) | figures)
+        found[-1]["text"] = "\n".join(_lines(recipe, rule, found[-1], past))
     return found
 
 
 _USUAL_RATE = "the usual rate is what is published now, and its ratio to itself is always 1 (--model tries another kind)"
+
+
+def _past_days(connection: Connection, recipe: Recipe, now: datetime, years: float) -> tuple[date, date] | None:
+    """The last `years` of days that a backfill could forecast: the catalogue has been read beyond them. None where it has not been read."""
+    try:
+        span = covered_span(recipe, catalogue.read_coverage(connection))
+    except NotScoreable:
+        return None
+    last = local_day(min(span.end, now) - FINAL_AFTER, recipe.zone)
+    return max(last - timedelta(days=round(365.25 * years)), local_day(span.start, recipe.zone) + A_YEAR), last
 
 
 def _rehearsed(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, years: float) -> Row:
@@ -121,14 +141,12 @@ def _day(recipe: Recipe, day: RehearsedDay) -> str:
     return local_day(day.said.target_start, recipe.zone).isoformat()
 
 
-def _lines(recipe: Recipe, rule: AlertRule, document: Row, years: float, now: datetime) -> list[str]:
+def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, date] | None) -> list[str]:
     whose = "what was published" if document["model"] == PUBLISHED else document["model"]
     bounds = f"{whose}, probability >= {rule.probability:.3g} and >= {rule.ratio:g} times usual"
     head = f"{recipe.id}, rule {rule.name} ({bounds}):"
     if not document["days"]:
-        first = (now - timedelta(days=round(365.25 * years))).date()
-        make = f"quakecast backfill --mode walk-forward --recipe {recipe.id} --from {first} --to {(now - timedelta(days=2)).date()}"
-        return [f"{head} not known: there is no out-of-sample forecast of its past days; make them with `{make}`"]
+        return [f"{head} no out-of-sample forecast of past days is stored here", *_without_days(recipe, document, past)]
     alerts, rates = document["alerts"], document["rates"]
     lines = [
         f"{head} {len(alerts)} alerts stood in {document['days']} days ({document['official']} official forecasts, "
@@ -149,6 +167,36 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, years: float, now: da
     if document["barred"]:
         lines.append(f"  As things are, it would send nothing: {document['barred']}")
     return lines
+
+
+def _without_days(recipe: Recipe, document: Row, past: tuple[date, date] | None) -> list[str]:
+    """What is said of a rule in the place of the figures of forecasts that are not stored."""
+    lines = []
+    if document["measured"] is not None:
+        lines.append(f"  Measured, as docs/ALERTS.md says: {_figures(document['measured'])}")
+    else:
+        lines.append("  Its false alarms are not known.")
+    if past is None:
+        lines.append("  No catalogue has been read for this place: run `quakecast pull`.")
+    else:
+        make = f"quakecast backfill --mode walk-forward --recipe {recipe.id} --from {past[0]} --to {past[1]}"
+        lines.append(f"  Forecasts of past days, by models that had not seen them: `{make}`")
+    if document["barred"]:
+        lines.append(f"  As things are, it would send nothing: {document['barred']}")
+    return lines
+
+
+def _figures(rates: Row) -> str:
+    """Rates in one line: of which days, how often raised, how often false, what it caught."""
+    share, yearly = rates["false_alarm_share"], rates["alerts_a_year"]
+    said = f"{rates['first_day']} to {rates['last_day']}, raised {rates['alerts']} times ({yearly['estimate']:.2g} a year), "
+    cases = f"{rates['false_alarm_days']} of {rates['alert_days']} alert days"
+    if share is None:
+        said += f"false on {cases}, too few for a share"
+    else:
+        estimate, low, high = (f"{100 * share[name]:.0f}" for name in ("estimate", "low", "high"))
+        said += f"false on {cases} ({estimate} %, 95 % range {low} to {high} %)"
+    return f"{said}, stood for {rates['hit_days']} of {rates['target_days']} days with such an earthquake"
 
 
 def _came(row: Row) -> str:
@@ -176,24 +224,20 @@ def check_rules(job: Job) -> list[Row]:
             problems.append("no channel is set up")
         elif missing := sorted(wanted - there):
             problems.append(f"not set up: {', '.join(missing)}")
-        if not row["rates"]["days"]:
-            problems.append(
-                "its false alarms are not known: no out-of-sample forecast is stored (quakecast alerts test says how to make them)"
-            )
+        if row["rates"]["false_alarm_share"] is None and row["measured"] is None:
+            problems.append("its false alarms are not known: too few forecasts of past days are stored (`quakecast alerts test` says more)")
         documents.append({**row, "problems": problems, "text": _check_line(row, problems)})
     return documents
 
 
 def _check_line(row: Row, problems: Sequence[Any]) -> str:
-    rates = row["rates"]
-    share, yearly = rates["false_alarm_share"], rates["alerts_a_year"]
-    if share is None:
-        expected = f"false alarms not known: only {rates['alert_days']} alert days in {rates['alert_blocks']} spans of 30 days"
+    rates = row["rates"] if row["rates"]["false_alarm_share"] is not None or row["measured"] is None else row["measured"]
+    head = f"{row['recipe_id']}, rule {row['rule']['name']}"
+    if not rates["days"]:
+        said = "no forecast of past days is stored"
     else:
-        bounds = f"95 % {share['low']:.0%} to {share['high']:.0%}"
-        cases = f"{rates['false_alarm_days']} of {rates['alert_days']} alert days"
-        expected = f"false on {share['estimate']:.0%} ({bounds}; {cases}), raised {yearly['estimate']:.2g} times a year"
-    return f"{row['recipe_id']}, rule {row['rule']['name']}: {expected}" + "".join(f"\n  ! {problem}" for problem in problems)
+        said = _figures(rates) + (" (measured for docs/ALERTS.md)" if rates is row["measured"] else " (forecasts stored here)")
+    return f"{head}: {said}" + "".join(f"\n  ! {problem}" for problem in problems)
 
 
 def _named(recipes: Sequence[Recipe]) -> str:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from forecaster.alerts import Decision, Standing, decide, held_until
 from forecaster.pipeline import alerts_messages
-from forecaster.pipeline.alerts_evidence import Skill, barred, rates_document, rehearse, said_in
+from forecaster.pipeline.alerts_evidence import Skill, barred, said_in
+from forecaster.pipeline.alerts_measured import expected
 from forecaster.pipeline.alerts_messages import Row, identity
 from forecaster.recipe import AlertRule, Recipe
 from forecaster.reports.alert_text import AlertTexts
@@ -147,7 +148,7 @@ def _raised(given: RuleInputs, rule: AlertRule, forecast: Row, decision: Decisio
         "thread_id": alert_id,
         "channels": list(rule.channels) or None,
         "bounds": rule.model_dump(mode="json", by_alias=True),
-        "expected": rates_document(rehearse(recipe, rule, given.evidence[forecast["model_kind"]]).rates),
+        "expected": expected(recipe, rule, given.evidence[forecast["model_kind"]], forecast["model_kind"]),
     }
 
 

@@ -80,10 +80,13 @@ def skill_phrase(kind: str, gain: Mapping[str, Any] | None, source: str) -> Phra
     )
 
 
-def rates_phrases(texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["kind", "combination", "published"] = "kind") -> list[Phrase]:
+def rates_phrases(
+    texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["kind", "combination", "published", "measured"] = "kind"
+) -> list[Phrase]:
     """What is to be expected of the rule: false alarms with their interval and count, how often it speaks, what it misses.
 
-    whose: forecasts of the kind of model that spoke, of the combination, or what was and would have been published.
+    whose: forecasts of the kind of model that spoke, of the combination, what was and would have been published, or those of the combination
+    in the evaluation that comes along.
     """
     said_by = {"whose": Phrase(f"alert.whose_{whose}")}
     if not rates["days"]:

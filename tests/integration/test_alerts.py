@@ -245,7 +245,7 @@ def test_a_rule_that_is_taken_out_ends_its_alert(store, athens, run):
     world.say(store, athens, DAY, ON)
     now = world.issued(athens, DAY)
     run(athens, now)
-    bare = parse_recipe(world.RECIPE_FILE.read_text(encoding="utf-8"), "athens.toml")
+    bare = parse_recipe(world.bare(), "athens.toml")
     assert len(run(bare, now + timedelta(hours=1)).cleared) == 1
     assert table(store, "alert")["cleared_reason"].tolist() == ["gone"]
     assert not run(bare, now + timedelta(hours=2)).messages

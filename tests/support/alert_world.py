@@ -24,10 +24,15 @@ def toml_value(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
 
 
+def bare() -> str:
+    """The bundled recipe athens without the rule that it ships with, as TOML."""
+    return RECIPE_FILE.read_text(encoding="utf-8").partition("[[alerts]]")[0]
+
+
 def text(*rules: dict) -> str:
-    """The bundled recipe athens with these alert rules, as TOML."""
+    """The same with these alert rules."""
     tables = ["\n[[alerts]]\n" + "\n".join(f"{key} = {toml_value(value)}" for key, value in rule.items()) for rule in rules]
-    return RECIPE_FILE.read_text(encoding="utf-8") + "\n".join(tables)
+    return bare() + "\n".join(tables)
 
 
 def athens(*rules: dict) -> Recipe:

@@ -16,6 +16,7 @@ from forecaster.models.kinds import KINDS
 from forecaster.pipeline import senders
 from forecaster.recipe import Channel, ModelKind, Recipe, Severity, choose, load_recipes, parse_recipe
 from forecaster.reports import message
+from tests.support import alert_world
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -257,7 +258,7 @@ quiet_hours = { from = 22:00:00, until = "07:00" }
 
 @pytest.fixture(scope="module")
 def athens_text() -> str:
-    return (FOLDER / "athens.toml").read_text(encoding="utf-8")
+    return alert_world.bare()
 
 
 def test_an_alert_rule_changes_neither_the_recipe_nor_the_target(recipes, athens_text):
@@ -273,8 +274,15 @@ def test_channels_and_severities_are_those_that_messages_know():
     assert get_args(Channel) == senders.CHANNELS and get_args(Severity) == get_args(message.Severity)
 
 
-def test_no_bundled_recipe_sends_alerts(recipes):
-    assert {recipe.alerts for recipe in recipes.values()} == {()}
+def test_each_recipe_to_be_relied_on_ships_one_rule_and_no_other_does(recipes):
+    """Sending needs only a channel: the rule names none, waits for no hour and asks for no more skill than any."""
+    relied = [recipe for recipe in recipes.values() if recipe.comparison_only is None]
+    assert len(relied) == 21 and all(recipe.alerts == () for recipe in recipes.values() if recipe not in relied)
+    for recipe in relied:
+        (rule,) = recipe.alerts
+        assert (rule.name, rule.channels, rule.quiet_hours, rule.min_gain) == ("raised", (), None, 0.0), recipe.id
+        bare = Recipe.model_validate(recipe.model_dump() | {"alerts": ()})
+        assert (bare.recipe_hash, bare.target_hash) == (recipe.recipe_hash, recipe.target_hash), recipe.id
 
 
 @pytest.mark.parametrize(
