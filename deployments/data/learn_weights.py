@@ -116,8 +116,8 @@ def days_of(rows: pd.DataFrame) -> Days:
 
 
 def half_way(weights: np.ndarray) -> np.ndarray:
-    """Learnt weights drawn half-way to CAUTIOUS, but for the recent rate's: weights learnt on circles and some years do worse on recipes and
-    other years than they promise (docs/EXPERIMENTS.md)."""
+    """Learnt weights drawn half-way to CAUTIOUS, but for the recent rate's: weights learnt on circles and some years do worse on recipes
+    and other years than they promise (docs/EXPERIMENTS.md)."""
     drawn = (weights + CAUTIOUS) / 2
     drawn[MEMBERS.index("recent_rate")] = weights[MEMBERS.index("recent_rate")]
     return drawn

@@ -188,6 +188,7 @@ def combine_members(
     for name, reason in (silent | members.replaced).items():
         log.error("%s: %s: %s", recipe.id, name, reason)
     spoken = [member for member in members.found if member.kind in said]
+    standing = publishing.counting(standing, spoken)
     published = publishing.publish(standing, said, reference, silent)
     numbers = publishing.counts_of(spoken, inputs, days, reference, published.probability)[0]
     rows = [
