@@ -1,5 +1,6 @@
 """What a person at a terminal sees: progress bars and tables, on standard error and standard output."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -10,11 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from forecaster.reports import words
-from forecaster.reports.combined import expected_number, made_from, pooled_phrase
+from forecaster.reports.combined import COMBINED, expected_number, made_from, made_of, pooled_phrase
 from forecaster.reports.context import in_order
 from forecaster.reports.contract import RecipeForecast, ReportData
 from forecaster.reports.region import result_of
 from forecaster.reports.texts import FALLBACK, speaker
+
+MOST_COMBINATIONS = 3  # told below the table
 
 
 @contextmanager
@@ -38,14 +41,14 @@ def chance(probability: float | None) -> str:
 
 def forecast_table(data: ReportData) -> Table:
     """One row a recipe, the highest ratio first, those for comparison last: what is published, the usual rate, how many are expected, and
-    from which models it is combined."""
+    how many models it is combined from; below, how much each counts."""
     say = speaker(FALLBACK)
     table = Table(title=f"Next-day forecasts, made {data.generated_at:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for name in ("recipe", "target", "day (local)"):
         table.add_column(name, no_wrap=True)
     for name in ("probability", "usual", "times usual", "expected (95 %)"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("made from", no_wrap=True)
+    table.add_column("made from")
     for row in ordered(data.recipes):
         target = f"M{row.threshold_mag:.1f}+ {row.radius_km:.0f} km"
         ratio = words.ratio_to_usual(row.probability, row.reference_probability)
@@ -55,8 +58,11 @@ def forecast_table(data: ReportData) -> Table:
         number = expected_number(row)
         expected = f"{number['count']} ({number['low']} to {number['high']})" if number else ""
         figures = (chance(row.probability), chance(row.reference_probability), words.ratio_text(ratio), expected)
-        table.add_row(row.recipe_id, target, _local_day(row).isoformat(), *figures, ", ".join(map(say, made_from(row))))
-    table.caption = say(pooled_phrase(data.pooled_skill))
+        table.add_row(row.recipe_id, target, _local_day(row).isoformat(), *figures, say(made_of(row)))
+    shares = Counter(", ".join(map(say, made_from(row))) for row in data.recipes if row.model_kind == COMBINED and row.weights)
+    counted = [f"{made} ({count} regions)" if count > 1 else made for made, count in shares.most_common(MOST_COMBINATIONS)]
+    table.caption = "\n".join(["How much each model counts, which need not add up to 100 %:", *counted] if counted else [])
+    table.caption += "\n" + say(pooled_phrase(data.pooled_skill))
     table.caption_justify = "left"
     return table
 
@@ -70,10 +76,10 @@ def days_table(row: RecipeForecast, count: int) -> Table:
     for name in ("probability", "usual", "times usual"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("did it come?", no_wrap=True)
-    for outcome in row.recent_outcomes[-count:]:
+    for outcome in (*row.recent_outcomes, *row.open_outcomes)[-count:]:
         ratio = words.ratio_text(words.ratio_to_usual(outcome.probability, outcome.reference_probability))
         said = (chance(outcome.probability), chance(outcome.reference_probability), ratio)
-        table.add_row(outcome.day.isoformat(), *said, say(result_of(outcome)) if outcome.happened is not None else "not known yet")
+        table.add_row(outcome.day.isoformat(), *said, say(result_of(outcome) if outcome.happened is not None else "history.key_open"))
     return table
 
 
@@ -89,4 +95,4 @@ def _local_day(row: RecipeForecast) -> date:
 def print_table(table: Table) -> None:
     """On standard output, as wide as the terminal, and at least wide enough to keep every figure whole."""
     console = Console()
-    Console(width=max(console.width, 165)).print(table)
+    Console(width=max(console.width, 150)).print(table)

@@ -22,6 +22,7 @@ from forecaster.models.base import FittedModel, bounded, logit, sigmoid
 KIND = "published"
 RATE = "climatology"
 MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "convlstm")
+OWN_ONLY = ("convlstm",)  # members whose skill no pooled days have shown: they are trained on one region alone
 NEGLIGIBLE = 1e-3  # a weight below it is none
 
 

@@ -31,7 +31,7 @@ from forecaster.pipeline.backfill_plan import (
 )
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.known_days import known_through, record_begins
-from forecaster.pipeline.members import Member, has_learnt, member_of
+from forecaster.pipeline.members import Member, has_learnt, stored_member
 from forecaster.pipeline.predict import identified
 from forecaster.pipeline.walk_forward import FreshFit, fit_block, fit_row, fits_stored
 from forecaster.recipe import Recipe
@@ -230,9 +230,9 @@ def _members_of(
     members = [member for member in members if member.kind not in packed]
     for kind, one in packed.items():
         with tempfile.TemporaryDirectory(prefix="quakecast-block-") as folder:
-            model = registry.load_model(registry.place_model(Path(folder), one.files), recipe).model
-        if has_learnt(model):
-            members.append(member_of(one.row["model_id"], model, recipe))
+            member = stored_member(registry.load_model(registry.place_model(Path(folder), one.files), recipe), recipe)
+        if has_learnt(member.model):
+            members.append(member)
         else:
             silent[kind] = f"{one.row['model_id']} has not learnt anything: its best state is its start"
     failed = fresh.failed if fresh is not None else {}

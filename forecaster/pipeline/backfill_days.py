@@ -13,12 +13,11 @@ import numpy as np
 from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import registry
-from forecaster.models.base import FittedModel
 from forecaster.models.combination import KIND, combine
 from forecaster.pipeline import publishing
 from forecaster.pipeline.backfill_plan import ServedModel
 from forecaster.pipeline.known_days import KnownThrough, record_begins, references_as_known
-from forecaster.pipeline.members import Member, asked, generic_member, has_learnt, kinds_of, member_of
+from forecaster.pipeline.members import Member, asked, generic_member, has_learnt, kinds_of, stored_member
 from forecaster.pipeline.predict import data_age
 from forecaster.pipeline.publishing import Standing
 from forecaster.recipe import Recipe
@@ -61,12 +60,12 @@ def load_members(
                 "run the backfill again; nothing of these days was stored"
             )
         try:
-            model = _loaded(directory, recipe.model_dump_json())
+            member = _loaded(directory, recipe.model_dump_json())
         except ModelError as error:
             silent[one.kind] = str(error)
             continue
-        if has_learnt(model):
-            members.append(member_of(one.model_id, model, recipe))
+        if has_learnt(member.model):
+            members.append(member)
         else:
             silent[one.kind] = f"{one.model_id} has not learnt anything: its best state is its start"
     return with_generic(members, recipe, first, record_from, silent), silent
@@ -86,9 +85,10 @@ def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_
 
 
 @lru_cache(maxsize=MODELS_KEPT)
-def _loaded(directory: Path, recipe_json: str) -> FittedModel:
-    """The model of a directory, kept: the name of a directory is a hash of its content."""
-    return registry.load_model(directory, Recipe.model_validate_json(recipe_json)).model
+def _loaded(directory: Path, recipe_json: str) -> Member:
+    """The member of a directory, kept: the name of a directory is a hash of its content."""
+    recipe = Recipe.model_validate_json(recipe_json)
+    return stored_member(registry.load_model(directory, recipe), recipe)
 
 
 def forecast_days(
@@ -109,6 +109,7 @@ def forecast_days(
     Raises:
         NotScoreable: no usual rate on one of the days.
     """
+    standing = publishing.counting(standing, members)
     reference = references_as_known(recipe, known, days.cut_us)
     record_from = record_begins(recipe, known.coverage)
     said = [_said(recipe, known, days, reference, member, silent, allow_in_sample=allow_in_sample) for member in members]

@@ -1,7 +1,7 @@
 """The models that forecast for a recipe: of each of its kinds the newest fit, else what needs no fit and comes with the package."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models import registry
 from forecaster.models.base import FittedModel, bounded
+from forecaster.models.combination import OWN_ONLY
 from forecaster.models.kinds import generic_model
 from forecaster.pipeline.history import first_admissible_day
 from forecaster.recipe import Recipe
@@ -22,12 +23,16 @@ RECENT = "recent_rate"
 
 @dataclass(frozen=True)
 class Member:
-    """A model of one recipe, ready to forecast, and the first local day that it has not seen."""
+    """A model of one recipe, ready to forecast, and the first local day that it has not seen.
+
+    level_only: on its validation days telling days apart gained nothing, the level was all; it is shown, and does not count.
+    """
 
     model_id: str
     kind: str
     model: FittedModel
     unseen_from: date
+    level_only: bool = False
 
 
 @dataclass
@@ -89,7 +94,19 @@ def load_member(models: Path, recipe: Recipe, row: Mapping[str, Any]) -> Member:
     """
     if "directory" not in row:
         raise CorruptModel(f"{row['model_id']} is not in the table of models; choose another (quakecast models promote) or train again")
-    return member_of(row["model_id"], registry.load_model(models / row["directory"], recipe).model, recipe)
+    return stored_member(registry.load_model(models / row["directory"], recipe), recipe)
+
+
+def stored_member(stored: registry.StoredModel, recipe: Recipe) -> Member:
+    """The member of a checked model directory.
+
+    A kind whose skill no pooled days have shown counts only where its own validation days show that it tells days apart, by the whole
+    interval. What the level alone gains makes nobody a member.
+    """
+    evaluation = (stored.record.get("scores") or {}).get("evaluation") or {}
+    low = evaluation.get("discrimination_low")
+    shown = stored.model.kind not in OWN_ONLY or (low is not None and low > 0)
+    return replace(member_of(stored.model_id, stored.model, recipe), level_only=not shown)
 
 
 def member_of(model_id: str, model: FittedModel, recipe: Recipe) -> Member:

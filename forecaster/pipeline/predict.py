@@ -185,9 +185,10 @@ def combine_members(
     members = members_for(models, recipe, fits, days.local_days[0].astype("datetime64[D]").item(), first_day)
     said, silent = publishing.ask_all(members.found, inputs, days, reference)
     silent |= members.missing
-    for name, reason in silent.items():
+    for name, reason in (silent | members.replaced).items():
         log.error("%s: %s: %s", recipe.id, name, reason)
     spoken = [member for member in members.found if member.kind in said]
+    standing = publishing.counting(standing, spoken)
     published = publishing.publish(standing, said, reference, silent)
     numbers = publishing.counts_of(spoken, inputs, days, reference, published.probability)[0]
     rows = [

@@ -75,6 +75,14 @@ def shipped(base: WorldWeights) -> Standing:
     return Standing("combination", base.belief.weights, f"weights of the package, {until}", base.name)
 
 
+def counting(standing: Standing, members: Sequence[Member]) -> Standing:
+    """The same without weights for members that gain by their level alone; what a person pinned stays."""
+    if standing.how != "combination":
+        return standing
+    level_only = {member.kind for member in members if member.level_only}
+    return replace(standing, weights={kind: weight for kind, weight in standing.weights.items() if kind not in level_only})
+
+
 def publish(standing: Standing, said: Mapping[str, np.ndarray], reference: np.ndarray, missing: Mapping[str, str]) -> Published:
     """Combine what the members say, `said` by kind, (n,) each, NaN where one says nothing.
 

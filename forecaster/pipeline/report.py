@@ -39,6 +39,7 @@ from forecaster.timewindow import local_day, next_local_day
 EVENTS_DAYS = 7
 EVENTS_MIN_MAGNITUDE = 4.5
 HISTORY_DAYS = 90
+OPEN_DAYS = 3  # the window of the forecast, the one that runs, and one more where zones differ
 
 
 def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData:
@@ -114,6 +115,7 @@ def _recipe_forecast(
             not_scoreable_reason=_why_not(recipe, known),
             drivers=largest_near(known.frame, recipe, known.as_of),
         )
+    ended = _recent_outcomes(connection, recipe, known.as_of)
     details = json.loads(row["details"]) if isinstance(row["details"], str) else {}
     return RecipeForecast(
         **place,
@@ -135,7 +137,8 @@ def _recipe_forecast(
         models=tuple(_model_forecast(model) for model in ledger.models_of_issue(connection, row["forecast_id"])),
         weights=details.get("weights", {}),
         weights_source=details.get("source"),
-        recent_outcomes=_recent_outcomes(connection, recipe, known.as_of),
+        recent_outcomes=ended,
+        open_outcomes=_open_outcomes(connection, recipe, _utc(row["target_end"]), ended),
     )
 
 
@@ -180,6 +183,13 @@ def _why_not(recipe: Recipe, known: Known) -> str:
 def _recent_outcomes(connection: Connection, recipe: Recipe, until: datetime) -> tuple[DayOutcome, ...]:
     frame = ledger.recent_published(connection, recipe.id, recipe.target_hash, until, HISTORY_DAYS)
     return tuple(_day_outcome(row, recipe) for row in frame.to_dict("records"))
+
+
+def _open_outcomes(connection: Connection, recipe: Recipe, until: datetime, ended: tuple[DayOutcome, ...]) -> tuple[DayOutcome, ...]:
+    """The forecasts of the windows after those in `ended`, up to the one that ends at `until`."""
+    frame = ledger.recent_published(connection, recipe.id, recipe.target_hash, until, OPEN_DAYS)
+    found = [_day_outcome(row, recipe) for row in frame.to_dict("records")]
+    return tuple(outcome for outcome in found if not ended or outcome.day > ended[-1].day)
 
 
 def _day_outcome(row: dict, recipe: Recipe) -> DayOutcome:

@@ -85,8 +85,8 @@ def rates_phrases(
 ) -> list[Phrase]:
     """What is to be expected of the rule: false alarms with their interval and count, how often it speaks, what it misses.
 
-    whose: forecasts of the kind of model that spoke, of the combination, what was and would have been published, or those of the combination
-    in the evaluation that comes along.
+    whose: forecasts of the kind of model that spoke, of the combination, what was and would have been published, or those of the
+    combination in the evaluation that comes along.
     """
     said_by = {"whose": Phrase(f"alert.whose_{whose}")}
     if not rates["days"]:

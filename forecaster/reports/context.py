@@ -181,6 +181,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "comparison_only": recipe.comparison_only,
         "track": track_of(recipe),
         "outcomes": recipe.recent_outcomes,
+        "open": recipe.open_outcomes,
         "outcomes_title": _outcomes_title(recipe.recent_outcomes),
         "evaluation": _evaluation(recipe),
     }
@@ -198,11 +199,14 @@ def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
 
 def _last_days(row: dict[str, Any] | None, write_day: DayWriter) -> list[dict[str, Any]]:
     """The last forecasts for the place of the headline, oldest first, with what came: how its chance rose, and whether it was right."""
-    outcomes = row["outcomes"][-LAST_DAYS:] if row is not None and row["ratio_value"] is not None and row["ratio_value"] >= NOTABLE else ()
-    return [
-        history_row(outcome, write_day) | {"ratio": ratio_text(ratio_to_usual(outcome.probability, outcome.reference_probability))}
-        for outcome in outcomes
-    ]
+    if row is None or row["ratio_value"] is None or row["ratio_value"] < NOTABLE:
+        return []
+    told = []
+    for outcome in (*row["outcomes"], *row["open"])[-LAST_DAYS:]:
+        ratio = ratio_text(ratio_to_usual(outcome.probability, outcome.reference_probability))
+        open_yet = {"result": Phrase("history.key_open")} if outcome.happened is None else {}
+        told.append(history_row(outcome, write_day) | {"ratio": ratio} | open_yet)
+    return told
 
 
 def _said(recipe: RecipeForecast, ratio: float | None) -> Phrase:

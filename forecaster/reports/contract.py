@@ -149,7 +149,8 @@ class RecipeForecast:
     models: tuple[ModelForecast, ...] = ()  # every model that spoke, the published one and the climatology included
     weights: Mapping[str, float] = field(default_factory=dict)  # by kind, how much each member counts in the published combination
     weights_source: str | None = None  # where the weights come from
-    recent_outcomes: tuple[DayOutcome, ...] = ()
+    recent_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have ended, oldest first
+    open_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have not, that of this forecast last
 
 
 @dataclass(frozen=True)

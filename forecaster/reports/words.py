@@ -91,9 +91,9 @@ def count_text(count: float) -> str:
     """An expected number of earthquakes: 0.131 -> "0.13", 3.14 -> "3.1", 41.2 -> "41"; "< 0.01" below that."""
     if count < 0.0095:
         return "< 0.01"
-    if count < 0.0995:
+    if count < 0.995:
         return f"{count:.2f}"
-    return f"{count:.2g}" if count < 9.95 else f"{count:,.0f}"
+    return f"{count:.1f}" if count < 9.95 else f"{count:,.0f}"
 
 
 def ratio_to_usual(probability: float | None, reference: float | None) -> float | None:

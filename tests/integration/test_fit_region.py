@@ -26,7 +26,7 @@ from forecaster.store.parquet import export_tables
 from forecaster.store.publish import publish
 from forecaster.store.source import open_source
 from tests.support import tiny, toy_models
-from tests.support.toys import cover, dump, table
+from tests.support.toys import dump, table
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)

@@ -221,7 +221,7 @@ def test_a_model_that_has_seen_the_day_is_refused(home):
 
 def test_ids_follow_from_members_and_weights(home):
     """The same members with the same weights have the same id, also where others are about; another weight or member has another."""
-    _, settings, recipe, models = home
+    _, _, recipe, models = home
     members = [published_member(kind, model_id) for kind, model_id in (*models.items(), ("hybrid", "h1"))]
 
     def model_id(weights, of=members):

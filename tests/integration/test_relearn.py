@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.models.combination import belief_of
 from forecaster.errors import CorruptModel
 from forecaster.models import weights
+from forecaster.models.combination import belief_of
 from forecaster.models.weights import unlearnt
 from forecaster.pipeline import publishing, relearn
 from forecaster.pipeline.verify import verify
@@ -76,7 +76,8 @@ def test_a_record_moves_the_weights_that_are_published(store, athens):
     with store.transaction() as connection:
         kept = publications.newest_weights(connection, "athens", athens.target_hash, "mean", NOW)
     assert belief_of(kept["belief"]).weights == kept["weights"] and kept["numbers"]["target_days"] == 30
-    assert kept["numbers"]["gain"][1] < kept["numbers"]["gain"][0] < kept["numbers"]["gain"][2]
+    estimate, spread = kept["numbers"]["gain"]
+    assert estimate > 0 and spread > 0
 
 
 def test_without_a_record_nothing_is_learnt(store, athens):

@@ -95,7 +95,7 @@ def test_saved_destroyed_restored_and_the_next_day_goes_on(lived, tmp_path):
     the_day(lived, FIRST_EVENING + timedelta(days=2))
     assert query(lived.published, said)["n"].item() == 3
     kinds = query(lived.published, "SELECT DISTINCT model_kind FROM forecast WHERE run_id = (SELECT max(run_id) FROM forecast)")
-    assert set(kinds["model_kind"]) == {"climatology", "etas", "pooled"}, "the restored models forecast"
+    assert set(kinds["model_kind"]) == {"climatology", "recent_rate", "etas", "pooled", "published"}, "the restored models forecast"
 
 
 def test_nothing_is_overwritten_and_a_damaged_backup_is_refused(lived, tmp_path):

@@ -91,7 +91,7 @@ def test_directories_and_rows_say_the_same(home):
 def test_a_sign_that_never_fails_is_judged_and_forecast_with(home):
     """0.98 and 0.02 against a rate of 0.3: (ln .98 - .3 ln .3 - .7 ln .7) / .3 = 1.97 nats per target day.
 
-    Of the unlearnt weights (etas and hybrid, a half each) etas has the hybrid's too, which is not among the recipe's kinds: 0.98 is published.
+    Of the unlearnt weights (a half each) etas has that of the hybrid, too, which is none of the recipe: 0.98 is published.
     Given that there is one, the toy's numbers are 1, 2 or 3 alike: 0.98 x 2 are expected, and at 97.5 % of all simulations lie 3.
     """
     store, settings, recipe, made = home

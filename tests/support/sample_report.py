@@ -89,6 +89,7 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         weights=WEIGHTS,
         weights_source="combination-2014-12-31",
         recent_outcomes=outcomes,
+        open_outcomes=(DayOutcome(day, ratio_said, None, "pending", usual, None, mode),),
     )
 
 

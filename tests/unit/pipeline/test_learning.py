@@ -11,7 +11,6 @@ import pytest
 from forecaster.models.base import logit, sigmoid
 from forecaster.models.weights import unlearnt
 from forecaster.pipeline.learning import Settled, learn_own, learn_world, posterior, settled_of
-from forecaster.verification.intervals import Interval
 
 FIRST = np.datetime64("2020-01-01")
 RATE = 0.1
@@ -73,6 +72,13 @@ def test_all_recipes_teach_the_world():
     assert both.weights["etas"] > learn_world(base, {"athens": one}).weights["etas"]
 
 
+def high(learnt) -> float:
+    """The high end of the record's own 95 % interval."""
+    assert learnt.gain is not None
+    estimate, spread = learnt.gain
+    return estimate + 1.96 * spread
+
+
 WRONG = {"etas": (0.02, 0.3), "hybrid": (0.02, 0.3)}
 
 
@@ -84,20 +90,28 @@ def test_the_usual_rate_alone_needs_30_target_days_that_show_the_combination_to_
     assert own.target_days == count // 10 and own.rate_only is rate_only
     assert own.weights == {} if rate_only else own.weights
     if rate_only:
-        assert own.worse > 0.95 and own.numbers()["gain"][2] < 0
+        assert own.worse > 0.95 and high(own) < 0
     else:
         assert own.gain is None and own.worse == pytest.approx(NormalDist(0.1, 0.1).cdf(0.0))
 
 
+def test_what_all_circles_say_alone_does_not_stop_the_combination():
+    """A prior of -1 with 0.1 says that it is worse; with 29 target days of its own that is not enough."""
+    base = replace(unlearnt(), gain_mean=-1.0)
+    own = learn_own(base, base.belief, days(290, **WRONG))
+    assert own.worse > 0.95 and not own.rate_only
+    assert learn_own(base, base.belief, days(300, **WRONG)).rate_only
+
+
 def test_a_record_that_is_only_a_little_worse_is_outweighed_by_what_all_circles_say():
-    """Times e^-0.2 of the usual rate where the target came, with a spread of e^0.5: below it for sure by itself, but not with what all
+    """Times e^-0.2 of the usual rate where the target came, with a spread of e^0.25: below it for sure by itself, but not with what all
     circles say, unless that is loose."""
     base = unlearnt()
     flat = days(300, etas=(RATE, RATE))
-    drawn = RATE * np.exp(np.random.default_rng(2).normal(-0.2, 0.45, 300))
+    drawn = RATE * np.exp(np.random.default_rng(2).normal(-0.2, 0.25, 300))
     settled = replace(flat, said={"etas": np.where(flat.happened, drawn, RATE)})
     own = learn_own(base, base.belief, settled)
-    assert own.gain is not None and own.gain.high < 0 and not own.rate_only
+    assert high(own) < 0 and not own.rate_only
     loose = learn_own(replace(base, gain_sd=10.0), base.belief, settled)
     assert loose.gain == own.gain and own.worse < 0.95 < loose.worse and loose.rate_only
 
@@ -105,13 +119,12 @@ def test_a_record_that_is_only_a_little_worse_is_outweighed_by_what_all_circles_
 def test_a_good_record_is_no_reason():
     base = unlearnt()
     own = learn_own(base, base.belief, days(300, etas=(0.5, 0.06), hybrid=(0.5, 0.06)))
-    assert own.worse < 0.01 and not own.rate_only and own.numbers()["gain"][1] > 0
+    assert own.worse < 0.01 and not own.rate_only and own.numbers()["gain"][0] > 0
 
 
 def test_the_posterior_of_a_gain_worked_by_hand():
-    """Prior 0.1 with 0.1, record -0.1 with the same spread: half way, 0.1 / sqrt 2. The 95 % interval is 2 x 1.96 spreads wide."""
-    half = 1.959963985 * 0.1
-    mean, sd = posterior(unlearnt(), Interval(-0.1, -0.1 - half, -0.1 + half, 50, 0.0))
+    """Prior 0.1 with 0.1, record -0.1 with the same spread: half way, 0.1 / sqrt 2."""
+    mean, sd = posterior(unlearnt(), -0.1, 0.1)
     assert (mean, sd) == (pytest.approx(0.0, abs=1e-9), pytest.approx(0.1 / np.sqrt(2), rel=1e-6))
 
 

@@ -189,11 +189,11 @@ def test_it_is_said_what_a_figure_is_combined_from_and_where_the_weights_come_fr
 def test_the_last_days_of_the_headlines_place_show_the_rise_and_what_came() -> None:
     days = [(0.03, False), (0.02, True), (0.4, None)]
     outcomes = tuple(DayOutcome(date(2024, 1, day), p, came, "provisional", 0.02, 7.5) for day, (p, came) in enumerate(days, 1))
-    last = context_of(forecast("a", 0.4, 0.02, **COMBINED, recent_outcomes=outcomes))["headline_days"]
+    last = context_of(forecast("a", 0.4, 0.02, **COMBINED, recent_outcomes=outcomes[:2], open_outcomes=outcomes[2:]))["headline_days"]
     assert [(day["day"], day["ratio"], day["result"].key) for day in last] == [
         ("Mon 1 Jan 2024", "1.5", "check.no"),
         ("Tue 2 Jan 2024", "1.0", "check.yes_magnitude"),
-        ("Wed 3 Jan 2024", "20", "check.unknown"),
+        ("Wed 3 Jan 2024", "20", "history.key_open"),
     ]
     assert context_of(forecast("a", 0.02, 0.02, **COMBINED, recent_outcomes=outcomes))["headline_days"] == []
 

@@ -82,7 +82,8 @@ def test_a_gain_carries_its_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0.0004, "< 0.01"), (0.013, "0.01"), (0.131, "0.13"), (1.0, "1"), (3.14, "3.1"), (41.4, "41"), (1234.0, "1,234")]
+    ("count", "text"),
+    [(0.0004, "< 0.01"), (0.013, "0.01"), (0.131, "0.13"), (0.5, "0.50"), (1.0, "1.0"), (3.14, "3.1"), (41.4, "41"), (1234.0, "1,234")],
 )
 def test_an_expected_number_is_said_without_an_exponent(count: float, text: str) -> None:
     assert words.count_text(count) == text
