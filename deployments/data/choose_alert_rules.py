@@ -105,12 +105,15 @@ def published_of(members: pd.DataFrame, recipes: dict[str, Recipe], base: WorldW
 def evaluated(folder: Path, recipes: dict[str, Recipe]) -> dict[str, pd.DataFrame]:
     """By recipe, the same of the published days of an evaluation; walked forward now, where it holds none."""
     whole = folder / "daily.parquet"
-    daily = read_parquets([whole], "arm, recipe_id, local_day, model") if whole.is_file() else ResultFolder(folder).daily()
+    daily = read_parquets([whole], "arm, recipe_id, local_day, model") if whole.is_file() else None
+    if daily is None or not (daily["model"] == KIND).any():
+        daily = ResultFolder(folder).daily()
     if daily is None or not (daily["arm"] == ARM).any():
         raise BadInput(f"{folder} holds no days of arm {ARM}; make them with `quakecast evaluate --all --arm {ARM} --out {folder}`")
     daily = daily[daily["arm"] == ARM]
     if not (daily["model"] == KIND).any():
-        daily = with_published(daily, {recipe.id: pool_of(recipe) for recipe in load_recipes(ROOT / "recipes").values()})
+        pools = {recipe.id: pool_of(recipe) for recipe in load_recipes(ROOT / "recipes").values()}
+        daily = with_published(daily[daily["recipe_id"].isin(pools)], pools)
     inside = daily["local_day"].between(*map(pd.Timestamp, MEASURED))
     return _by_recipe(daily[(daily["model"] == KIND) & inside], recipes)
 

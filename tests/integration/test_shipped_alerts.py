@@ -57,7 +57,7 @@ def test_after_the_noto_earthquake_an_untrained_installation_tells_by_mail_and_w
     (rule,) = niigata.alerts
     assert facts["probability"] >= rule.probability and facts["ratio"] >= rule.ratio and facts["gain_source"] == "pooled"
     told = " ".join(document["lines"])
-    assert "Model shown: combination of the models" in told and "many places around the world" in told
+    assert "Behind it: combined forecast" in told and "hundreds of places around the world" in told
     assert "in the evaluation that comes with quakecast" in told and facts["expected"]["counted_on"] == "measured"
     assert "Niigata" in str(mail["Subject"])
 

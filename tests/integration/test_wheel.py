@@ -77,7 +77,7 @@ def test_the_wheel_carries_all_that_is_not_code_and_nothing_of_the_checkout(whee
         tracked = subprocess.run(["git", "ls-files", "-z", folder], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
         assert len(tracked) > 5
         assert {f"forecaster/_bundled/{name}" for name in filter(None, tracked)} <= names
-    assert "forecaster/_bundled/deployments/prefect.yaml" in names
+    assert {"forecaster/_bundled/deployments/prefect.yaml", "forecaster/_bundled/docs/alerts.json"} <= names
     assert any(name.endswith("/licenses/NOTICE") for name in names)
     tops = {name.split("/")[0] for name in names}
     assert tops - {"forecaster", "flows"} == {top for top in tops if top.endswith(".dist-info")}
