@@ -8,11 +8,12 @@ from markupsafe import Markup
 
 from forecaster.reports import skill_charts as charts
 
-MODELS = ("published", "climatology", "persistence", "best_rate", "etas_generic", "etas", "pooled", "mean", "convlstm", "hybrid")
+MODELS = ("published", "climatology", "persistence", "recent_rate", "best_rate", "etas_generic", "etas", "pooled", "mean", "convlstm", "hybrid")
 NAMES = {
     "published": "published combination",
     "climatology": "usual rate",
     "persistence": "persistence",
+    "recent_rate": "three-year rate",
     "best_rate": "best rate",
     "etas_generic": "ETAS, generic",
     "etas": "ETAS",

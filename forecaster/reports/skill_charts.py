@@ -13,6 +13,7 @@ COLOURS = {  # light, dark; told apart also by the marks, and with colour-blind 
     "climatology": ("#7d818c", "#9aa0ae"),
     "persistence": ("#8a7a5c", "#c0ae8b"),
     "best_rate": ("#a8780c", "#e0b14a"),
+    "recent_rate": ("#5b7f95", "#a9c4d4"),
     "etas_generic": ("#8c5a3c", "#d6a98c"),
     "etas": ("#c2571a", "#f3945a"),
     "pooled": ("#0e7f8c", "#4cc4d0"),
@@ -26,6 +27,7 @@ MARKS = {
     "climatology": "M-4 0H4",
     "persistence": "M-3.4 -3.4L3.4 3.4M-3.4 3.4L3.4 -3.4",
     "best_rate": "M-4 0H4M0 -4V4",
+    "recent_rate": "M0 -4.4V4.4",
     "etas_generic": "M-3.3 -3.3H3.3V3.3H-3.3Z",
     "etas": "M-3.3 -3.3H3.3V3.3H-3.3Z",
     "pooled": "M0 -4.6L4.6 0L0 4.6L-4.6 0Z",
@@ -35,6 +37,7 @@ MARKS = {
 }
 DASHES = {
     "etas": "6 3",
+    "recent_rate": "1 2",
     "etas_generic": "6 2 1 2",
     "published": "12 2",
     "pooled": "2 2.5",
@@ -80,7 +83,7 @@ class ReliabilityPlot:
 
 def mark(model: str, x: float = 0.0, y: float = 0.0) -> str:
     """The mark of a model at a place."""
-    open_mark = model in ("climatology", "persistence", "best_rate", "etas_generic")
+    open_mark = model in ("climatology", "persistence", "recent_rate", "best_rate", "etas_generic")
     look = "mark-open" if open_mark else "mark"
     return f'<path class="{look} m-{_name(model)}" d="{MARKS.get(model, MARKS["hybrid"])}" transform="translate({x:.1f} {y:.1f})"/>'
 
