@@ -28,11 +28,10 @@ def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.D
     found = [daily]
     for _, rows in daily.groupby("arm", sort=True):
         said = {str(recipe_id): _settled(part) for recipe_id, part in rows.groupby("recipe_id", sort=True)}
-        published = walk_forward({name: one for name, one in said.items() if len(one)}, pools)
+        said = {name: one for name, one in said.items() if len(one)}
+        published = walk_forward(said, pools) if said else {}
         plain = rows.drop_duplicates(["recipe_id", "local_day"]).set_index(["recipe_id", "local_day"])
         for recipe_id, one in said.items():
-            if not len(one):
-                continue
             part = plain.loc[recipe_id].loc[pd.DatetimeIndex(one.local_days.astype("datetime64[s]"))].reset_index()
             found.append(part.assign(recipe_id=recipe_id, model=KIND, probability=published[recipe_id])[daily.columns])
     return pd.concat(found, ignore_index=True)

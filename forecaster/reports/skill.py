@@ -8,7 +8,19 @@ from markupsafe import Markup
 
 from forecaster.reports import skill_charts as charts
 
-MODELS = ("published", "climatology", "persistence", "recent_rate", "best_rate", "etas_generic", "etas", "pooled", "mean", "convlstm", "hybrid")
+MODELS = (
+    "published",
+    "climatology",
+    "persistence",
+    "recent_rate",
+    "best_rate",
+    "etas_generic",
+    "etas",
+    "pooled",
+    "mean",
+    "convlstm",
+    "hybrid",
+)
 NAMES = {
     "published": "published combination",
     "climatology": "usual rate",

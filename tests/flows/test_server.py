@@ -172,7 +172,8 @@ def test_two_runs_of_a_day_do_not_overlap_and_the_second_finds_nothing_to_do(hou
     first, second = sorted(runs, key=lambda run: run["start_time"])
     assert [run["state_name"] for run in (first, second)] == ["Completed", "Completed"], house.worker_log.read_text()[-3000:]
     assert first["end_time"] <= second["start_time"]
-    assert first["state"]["message"].startswith("3 forecasts") and second["state"]["message"].startswith("nothing is due")
+    # of three recipes: the usual rate, the three-year rate, the combination
+    assert first["state"]["message"].startswith("9 forecasts") and second["state"]["message"].startswith("nothing is due")
     rows = published(house, "SELECT recipe_id, mode, published, run_id FROM forecast ORDER BY 1")
     assert rows["recipe_id"].tolist() == sorted(RECIPES) and set(rows["mode"]) <= {"late", "prospective"}
     shown = artifacts_of(house, first["id"])
