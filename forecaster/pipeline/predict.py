@@ -32,6 +32,7 @@ from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next
 log = logging.getLogger(__name__)
 
 STALE_AFTER = timedelta(hours=24)
+EXPLAINED_FROM = 1.1  # times the usual rate: what drives a forecast is worked out from there on; it costs ten forecasts
 DAILY = "daily"
 
 
@@ -125,8 +126,8 @@ def predict(
 def _issue(
     store: Store, recipe: Recipe, settings: config.Settings, known: Known, day: date, problem: str | None, *, explain: bool
 ) -> tuple[list[dict], dict[str, str]]:
-    """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. With `explain`
-    it also says which earthquakes drive it."""
+    """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. With `explain`,
+    and above the usual rate, it also says which earthquakes drive it."""
     labelled = labelled_days(recipe, known)
     days = target_days(recipe, day, 1).issued_at(known.as_of)
     reference = climatology.daily_probability(
@@ -141,7 +142,7 @@ def _issue(
             fits[kind] = stored_fits.model_named(connection, standing.model_id) or {"model_id": standing.model_id}
     issue = combine_members(recipe, settings.models, fits, standing, known.inputs, days, reference, labelled.days.first_day)
     row = issue.rows[-1]
-    if explain and row["details"]["weights"]:
+    if explain and row["details"]["weights"] and row["probability"] >= EXPLAINED_FROM * reference[0]:
         row["details"] |= drivers_of(issue.model, recipe, known, days, reference, row["probability"])
     reasons = [reason for reason in (problem, stale, *issue.problems) if reason]
     flags = {
