@@ -1,4 +1,4 @@
-"""Three questions to the published copy, with charts: docs/QUERIES.md 3, 4 and 6.
+"""Three questions to the published copy, with charts: docs/QUERIES.md 2, 3 and 5.
 
 `marimo edit docs/notebook.py` opens it in a browser, `marimo run docs/notebook.py` shows the answers without the code. It reads
 QUAKECAST_HOME (default: quakecast-data), and it may be open while a run writes: press "read again" for the newer copy.

@@ -299,9 +299,9 @@ def test_the_answers_are_those_of_the_toy_store(published):
     def answer(number: int) -> pd.DataFrame:
         return query(published, QUESTIONS[number][1])
 
-    assert answer(1)["recipe_id"].tolist() == ["tokyo-m45", "niigata-m45"] and answer(1)["ratio"].tolist() == [1, 0.5]
+    assert answer(1)["recipe_id"].tolist() == ["niigata-m45", "tokyo-m45"] and answer(1)["ratio"].tolist() == [4, 1]
     noto = answer(2).set_index(answer(2)["local_day"].dt.strftime("%m-%d"))
-    assert len(noto) == 8 and noto["happened"].sum() == 2 and (noto.loc["01-02", "etas"], noto.loc["01-02", "published"]) == (5, 5)
+    assert len(noto) == 6 and noto["happened"].sum() == 2 and (noto.loc["01-02", "etas"], noto.loc["01-02", "published"]) == (5, 5)
     assert noto["hybrid"].isna().all() and noto.loc["01-01", "usual_percent"] == 1.25
     pooled = answer(3).query("mode == 'replay'").set_index("outcome_status")
     assert (pooled.loc["final", "days"], pooled.loc["final", "target_days"], pooled.loc["provisional", "days"]) == (42, 5, 88)
@@ -310,9 +310,22 @@ def test_the_answers_are_those_of_the_toy_store(published):
     assert answer(5)["days"].sum() == answer(6)["days"].sum() == 42 + 88 and answer(5)["came"].sum() == 9
     assert answer(6).set_index("said").loc["3 twice and more", "target_days"] == 1
     assert answer(7)["event_id"].tolist().count("shifted") == 1 and len(answer(7)) == 5
-    assert answer(8)["events"].sum() == 6 + 5 + 4 + 1 and answer(8)["revised"].sum() == 4
+    assert answer(8)["events"].tolist() == [6] and answer(8)["revised"].tolist() == [0], "of the Noto sequence"
+    delays = query(published, QUESTIONS[8][1].replace("2023-12-25", "2023-11-01"))
+    assert delays["events"].sum() == 6 + 5 + 4 + 1 and delays["revised"].sum() == 4
     assert answer(9)[["magnitude_from", "happened", "known_by_noon"]].to_numpy().tolist() == [[5.5, 2, 2]]
     assert answer(10)["runs"].sum() == 67 and answer(10)["partial"].sum() == 3 and answer(10)["failed_requests"].sum() == 34
+
+
+def test_the_weights_of_a_published_forecast_are_read_as_the_document_says(home, published, tmp_path):
+    (sql,) = re.findall(r"How much each member counted.*?```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+    store = Store(Path(shutil.copyfile(load_settings(home=home).database, tmp_path / "copy.duckdb")))
+    details = json.dumps({"how": "combination", "weights": {"etas": 0.25, "hybrid": 0.5}, "members": {"etas": "e-1", "hybrid": "h-1"}})
+    with store.transaction() as connection:
+        connection.execute("UPDATE forecast SET details = $1 WHERE forecast_id = 'niigata-m45-etas-2024-01-02'", [details])
+    told = query(store.path, sql)
+    assert told.to_numpy().tolist() == [["hybrid", 0.5, "h-1"], ["etas", 0.25, "e-1"]]
+    assert query(published, sql).empty, "no weights, no rows"
 
 
 def test_the_parquet_files_are_read_as_the_document_says(home, published, tmp_path, monkeypatch):
