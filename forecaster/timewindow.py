@@ -109,11 +109,16 @@ def parse_day(text: str) -> date:
         raise BadDate(f"target date {text!r} is not a day; write it as YYYY-MM-DD, for example 2024-01-03") from None
 
 
+def day_exists(day: date, zone: ZoneInfo) -> bool:
+    """Whether the local day has any time: Samoa, for one, left out 2011-12-30 when it changed sides of the date line."""
+    return local_midnight(day, zone) < local_midnight(day + timedelta(days=1), zone)
+
+
 def check_target_day(day: date, zone: ZoneInfo, now: datetime) -> date:
     """`day` itself, if a forecast for it makes sense at `now`.
 
     Raises:
-        BadDate: before the catalogue's first day, or more than FARTHEST_AHEAD_DAYS ahead.
+        BadDate: before the catalogue's first day, more than FARTHEST_AHEAD_DAYS ahead, or left out by the zone's clocks.
     """
     if day <= FIRST_DAY:
         raise BadDate(f"target date {day} lies before the data, which begin on {FIRST_DAY}; choose a later day")
@@ -122,6 +127,8 @@ def check_target_day(day: date, zone: ZoneInfo, now: datetime) -> date:
         raise BadDate(
             f"target date {day} lies too far ahead: at most {FARTHEST_AHEAD_DAYS} days, to {last} ({zone.key}); choose an earlier day"
         )
+    if not day_exists(day, zone):
+        raise BadDate(f"target date {day} does not exist in {zone.key}, whose clocks left it out; choose another day")
     return day
 
 

@@ -11,8 +11,8 @@ from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 
 _DETAILS = """
-walk-forward: each block of days by models that are fitted on nothing but what was known before it, with a champion of its own that begins
-with the usual rate; what is published tomorrow is not touched. current-model: all days by the models of today; days that a model has seen
+walk-forward: each block of days by models that are fitted on nothing but what was known before it, with weights learnt from
+its own earlier days; what is published tomorrow is not touched. current-model: all days by the models of today; days that a model has seen
 are marked in-sample and never scored. Both are marked as hindcasts, and no other forecast is ever replaced. The same command again does
 only what is missing; it may be stopped at any moment.
 """

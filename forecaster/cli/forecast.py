@@ -31,7 +31,7 @@ def forecast(settings: Settings, place, radius_km, magnitude, day, zone, as_json
 
     asked = Place(*parse_place(place), radius_km, magnitude, zone)
     asked.recipe()
-    wanted = parse_day(day) if day else None
+    wanted = None if day is None else parse_day(day)
     document = forecast_at(catalogue_of(settings), settings, asked, wanted, machine_clock())
     tell(as_json, document, "\n".join(_lines(document)))
     for line in document["warnings"]:

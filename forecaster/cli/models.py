@@ -64,9 +64,13 @@ def _lines(row: dict[str, Any]) -> list[str]:
     published = row["published"]
     weights = ", ".join(f"{kind} {weight:.2f}" for kind, weight in published["weights"].items()) or "the usual rate alone"
     lines = [f"{row['recipe_id']}: {weights} ({published['source']}: {published['reason']})"]
+    if published["problem"]:
+        lines.append(f"  ! {published['problem']}")
     for model in row["models"]:
         weight = f"{model['weight']:.2f}" if model["weight"] else "-"
         lines.append(f"  {weight:>5} {model['model_id']:40} data to {model['data_as_of']:%Y-%m-%d}  {_figures(model['evaluation'])}")
+        if model["problem"]:
+            lines.append(f"        ! {model['problem']}")
     return lines
 
 

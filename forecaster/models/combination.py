@@ -22,6 +22,7 @@ from forecaster.models.base import FittedModel, bounded, logit, sigmoid
 KIND = "published"
 RATE = "climatology"
 MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "convlstm")
+ALIKE = ("etas", "pooled", "hybrid")
 OWN_ONLY = ("convlstm",)  # members whose skill no pooled days have shown: they are trained on one region alone
 NEGLIGIBLE = 1e-3  # a weight below it is none
 
@@ -83,29 +84,36 @@ def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndar
 
 
 def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str, float]:
-    """The weights as `combine` uses them where only these kinds speak: raised to the same sum."""
+    """The weights as `combine` uses them where only these kinds speak.
+
+    ETAS, trees and hybrid tell much the same: what is missing of their weights goes to those of them that are there; one alone counts for
+    1 at most. Weights of other kinds are nobody else's.
+    """
     present = {kind: weight for kind, weight in weights.items() if kind in there}
-    share = sum(weights.values()) / sum(present.values()) if any(present.values()) else 0.0
-    return {kind: share * weight for kind, weight in present.items()}
+    alike = [kind for kind in present if kind in ALIKE]
+    whole, left = (sum(weights[kind] for kind in kinds if kind in ALIKE) for kinds in (weights, alike))
+    if left > 0 and whole > left:
+        goal = min(whole, 1.0) if len(alike) == 1 else whole
+        present |= {kind: present[kind] * goal / left for kind in alike}
+    return present
 
 
 def combine(said: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
     """float64 (n,): the combination of the probabilities `said`, (n,) each, held within `base.bounded`; NaN where the reference is.
 
-    Where a member is missing or NaN, the weights of those that are there are raised to the same sum; without any it is the reference.
+    Where a member is missing or NaN, the others count as in `shared_out`; without any it is the reference.
     """
     usual = logit(reference)
-    total = sum(weights.values())
-    score, present = np.zeros(len(usual)), np.zeros(len(usual))
-    for name, weight in weights.items():
-        values = said.get(name)
-        if values is None:
-            continue
-        there = np.isfinite(values)
-        score[there] += weight * (logit(values[there]) - usual[there])
-        present[there] += weight
-    share = np.divide(total, present, out=np.zeros(len(usual)), where=present > 0)
-    return bounded(sigmoid(usual + share * score))
+    names = [name for name in weights if name in said]
+    beyond = np.column_stack([logit(said[name]) - usual for name in names]) if names else np.empty((len(usual), 0))
+    there = np.isfinite(beyond)
+    score = np.zeros(len(usual))
+    for pattern in np.unique(there, axis=0):
+        days = (there == pattern).all(axis=1)
+        counted = shared_out(weights, {name for name, speaks in zip(names, pattern, strict=True) if speaks})
+        for column in np.flatnonzero(pattern):
+            score[days] += counted[names[column]] * beyond[days, column]
+    return bounded(sigmoid(usual + score))
 
 
 def learn(belief: Belief, days: Days, share: float) -> Belief:

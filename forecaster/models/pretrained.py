@@ -134,7 +134,10 @@ def load_pretrained(folder: Path) -> Pretrained:
         except OSError as error:
             raise CorruptModel(f"{folder / name} cannot be read ({error.strerror}); install quakecast again") from error
         if found != expected:
-            raise CorruptModel(f"{folder / name} is not the file of the training: its SHA-256 is {found[:12]}…, not {expected[:12]}…")
+            raise CorruptModel(
+                f"{folder / name} is not the file of the training: its SHA-256 is {found[:12]}…, not {expected[:12]}…; "
+                "install quakecast again"
+            )
     return Pretrained(record["kind"], date.fromisoformat(record["data_until"]), folder, record)
 
 

@@ -1,6 +1,6 @@
 """A forecast for any place, without a recipe: what the published combination says of one circle and day. Nothing is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -8,11 +8,11 @@ import numpy as np
 
 from forecaster import places
 from forecaster.clock import Clock
-from forecaster.errors import BadInput, ModelError, NotScoreable, StoreError
+from forecaster.errors import BadInput, NotScoreable, StoreError
 from forecaster.features.windows import target_days
 from forecaster.models import climatology
 from forecaster.models.combination import KIND
-from forecaster.models.weights import weights_for
+from forecaster.models.weights import WorldWeights, usable_weights
 from forecaster.pipeline import publishing, pull
 from forecaster.pipeline.check import circle_completeness
 from forecaster.pipeline.drivers import drivers_of
@@ -72,7 +72,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
 
     Raises:
         BadInput, BadDate: the place or the day is none. NotScoreable: the catalogue does not cover it, or has never seen such an earthquake
-            there. ModelError: no member could forecast.
+            there.
     """
     recipe = place.recipe()
     now = clock.now()
@@ -86,17 +86,19 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
     reference = climatology.daily_probability(
         labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(as_of)])
     )
-    with store.transaction() as connection:
-        standing = publishing.standing(connection, recipe, as_of, day)
+    age, stale = data_age(as_of, known.read_until)
+    base, problem = usable_weights(day)
+    standing = publishing.unless_too_old(replace(publishing.shipped(base), problem=problem), age, known.read_until)
     issue = combine_members(recipe, settings.models, {}, standing, known.inputs, days, reference, labelled.days.first_day)
     said = issue.rows[-1]
-    if not said["details"]["weights"]:
-        raise ModelError("no forecast: " + ("; ".join(issue.problems) or "no member could be asked"))
-    details = said["details"] | drivers_of(issue.model, recipe, known, days, reference, said["probability"])
+    weights = said["details"]["weights"]
+    details = dict(said["details"])
+    if weights:
+        details |= drivers_of(issue.model, recipe, known, days, reference, said["probability"])
     window = recipe.target_window(day)
-    age, stale = data_age(as_of, known.read_until)
-    trust = _trust(recipe, known, labelled, day)
+    trust = _trust(recipe, known, labelled, base if set(weights) == set(base.belief.weights) else None)
     usual = float(reference[0])
+    told = [*([stale] if stale and standing.how != "rate" else []), *issue.problems, *_alone(standing, weights, day)]
     return {
         "place": {"latitude_deg": place.latitude_deg, "longitude_deg": place.longitude_deg, "name": recipe.display_name.en},
         "radius_km": place.radius_km,
@@ -115,13 +117,13 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         "drivers": details.get("drivers", []),
         "without_recent": details.get("without_recent"),
         "models": {
-            row["model_kind"]: {"probability": row["probability"], "weight": standing.weights.get(row["model_kind"], 0.0)}
+            row["model_kind"]: {"probability": row["probability"], "weight": weights.get(row["model_kind"], 0.0)}
             for row in issue.rows
             if row["model_kind"] != KIND
         },
         "weights_source": details["source"],
         "trust": trust,
-        "warnings": [*([stale] if stale else []), *issue.problems, *_warnings(recipe, trust)],
+        "warnings": [*told, *_warnings(recipe, trust)],
     }
 
 
@@ -136,9 +138,17 @@ def _check_record(recipe: Recipe, labelled: LabelledDays) -> None:
     )
 
 
-def _trust(recipe: Recipe, known: Known, labelled: LabelledDays, day: date) -> dict[str, Any]:
-    """What the figure rests on: target days of the record, the completeness of the catalogue, and how the combination did elsewhere."""
-    gain = weights_for(day).pooled_gain
+def _alone(standing: publishing.Standing, weights: dict[str, float], day: date) -> list[str]:
+    """What is told where the usual rate stands alone for want of a member."""
+    if weights or standing.how == "rate":
+        return []
+    return [f"no model may forecast {day}: those that need no fit begin on 2010-12-16 (ETAS) and 2015-01-17; this is the usual rate"]
+
+
+def _trust(recipe: Recipe, known: Known, labelled: LabelledDays, base: WorldWeights | None) -> dict[str, Any]:
+    """What the figure rests on: target days of the record, the completeness of the catalogue, and how the combination of `base` did
+    elsewhere, None where it is another one."""
+    gain = None if base is None else base.pooled_gain
     named = ("information_gain", "low", "high", "target_days")
     return {
         "record_from": labelled.days.first_day.isoformat(),

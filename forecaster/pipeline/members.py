@@ -14,11 +14,12 @@ from forecaster.features.windows import TargetDays
 from forecaster.models import registry
 from forecaster.models.base import FittedModel, bounded
 from forecaster.models.combination import OWN_ONLY
-from forecaster.models.kinds import generic_model
+from forecaster.models.kinds import generic_model, kind_named
 from forecaster.pipeline.history import first_admissible_day
 from forecaster.recipe import Recipe
 
 RECENT = "recent_rate"
+PACKAGED, PACKAGED_FROM = ("pooled", "hybrid"), date(2015, 1, 17)  # the first day that a set of the package may forecast
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ def _add_generic(result: Members, recipe: Recipe, kind: str, day: date, first_da
     if member is None:
         if problem is not None:
             result.missing[kind] = problem
+        elif kind in PACKAGED and kind_named(kind).generic is not None and recipe.predict_range_days == 1 and day >= PACKAGED_FROM:
+            result.missing[kind] = f"no pre-trained {kind} for {day} is in this installation; install quakecast again"
         return
     result.found.append(member)
     if problem is not None:

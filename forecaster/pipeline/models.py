@@ -3,16 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from forecaster.errors import BadInput
+from forecaster.errors import BadInput, ModelError
 from forecaster.models import registry
 from forecaster.pipeline import publishing
 from forecaster.pipeline.job import Job
+from forecaster.pipeline.members import generic_member, has_learnt, kinds_of, load_member
 from forecaster.recipe import Recipe
 from forecaster.settings import code_version
 from forecaster.store import fits as stored_fits
 from forecaster.store import publications
 from forecaster.store.database import Connection
-from forecaster.timewindow import next_local_day
+from forecaster.timewindow import FIRST_DAY, next_local_day
 
 MAX_REASON = 500
 _DECISION = ("how", "kind", "model_id", "since", "reason")
@@ -22,7 +23,7 @@ def list_models(job: Job, everything: bool = False) -> list[dict[str, Any]]:
     """One dict a recipe: recipe_id, published (how, weights by kind, reason, source, model_id), models.
 
     Models are the newest fit of each kind of the present recipe and one that a person pinned; with `everything`, all that were ever
-    fitted. Each has its weight in what is published, 0 where it has none.
+    fitted. Each has its weight in what is published, 0 where it has none, and `problem` says why a newest fit does not forecast.
     """
     now = job.clock.now()
     rows = []
@@ -31,7 +32,7 @@ def list_models(job: Job, everything: bool = False) -> list[dict[str, Any]]:
             published = _published(connection, recipe, now)
             newest = {row["model_id"] for row in stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, now).values()}
             models = [
-                _short(row, published, newest)
+                _short(row, published, newest, _unusable(job, recipe, row) if row["model_id"] in newest else None)
                 for row in stored_fits.models_of(connection, [recipe.id])
                 if everything or row["model_id"] in newest | {published["model_id"]}
             ]
@@ -76,8 +77,15 @@ def pin_kind(job: Job, recipe: Recipe, kind: str, reason: str) -> dict[str, Any]
     Raises:
         BadInput: the recipe has no such kind, or no reason is given.
     """
-    if kind not in recipe.models:
-        raise BadInput(f"{recipe.id} has no kind {kind!r}; its kinds are: {', '.join(recipe.models)}")
+    if kind not in kinds_of(recipe):
+        raise BadInput(f"{recipe.id} has no kind {kind!r}; its kinds are: {', '.join(kinds_of(recipe))}")
+    day = next_local_day(job.clock.now(), recipe.zone)
+    with job.store.transaction() as connection:
+        fitted = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, job.clock.now())
+    if kind not in fitted and generic_member(recipe, kind, day, FIRST_DAY) is None:
+        raise BadInput(
+            f"{recipe.id} has no model of kind {kind!r} that may forecast {day}; train one (quakecast train --recipe {recipe.id})"
+        )
     return _decide(job, recipe, "kind", kind, None, reason)
 
 
@@ -134,6 +142,7 @@ def _published(connection: Connection, recipe: Recipe, now: datetime) -> dict[st
         "reason": found.reason,
         "source": found.source,
         "model_id": found.model_id,
+        "problem": found.problem,
     }
 
 
@@ -144,8 +153,22 @@ def _known(connection: Connection, model_id: str) -> dict[str, Any]:
     return model
 
 
-def _short(model: dict[str, Any], published: dict[str, Any], newest: set[str]) -> dict[str, Any]:
+def _unusable(job: Job, recipe: Recipe, row: dict[str, Any]) -> str | None:
+    """Why a fit does not forecast; None where it can."""
+    try:
+        member = load_member(job.settings.models, recipe, row)
+    except ModelError as error:
+        return str(error)
+    return None if has_learnt(member.model) and not member.level_only else "it has not learnt to tell days apart"
+
+
+def _short(model: dict[str, Any], published: dict[str, Any], newest: set[str], problem: str | None) -> dict[str, Any]:
     names = ("model_id", "kind", "data_as_of", "decision", "code_version")
     serves = model["model_id"] == published["model_id"] or (published["model_id"] is None and model["model_id"] in newest)
-    weight = published["weights"].get(model["kind"], 0.0) if serves else 0.0
-    return {**{name: model[name] for name in names}, "weight": weight, "evaluation": (model["details"] or {}).get("evaluation")}
+    weight = published["weights"].get(model["kind"], 0.0) if serves and problem is None else 0.0
+    return {
+        **{name: model[name] for name in names},
+        "weight": weight,
+        "problem": problem,
+        "evaluation": (model["details"] or {}).get("evaluation"),
+    }

@@ -63,7 +63,8 @@ def predict(
     """Forecast `target_day` (by default each recipe's next local day) with every model of every recipe, and store it.
 
     Inputs are what was known at the issue time, and never later than the recipe's issue lead before the target. A first prospective
-    issue for the next local day is official (one made days ahead is a look ahead, no more) and stays: predicting again returns it, unless
+    issue for the next local day is official (not one made days ahead, nor one from a catalogue that has not been read for a week) and
+    stays: predicting again returns it, unless
     `reissue` asks for a new one, which supersedes it.
     `problem` marks every row as degraded (a pull that failed, for instance).
 
@@ -103,7 +104,9 @@ def predict(
             "issue_time": due if mode == "hindcast" else now,
             "as_of": as_of,
             "mode": mode,
-            "official": _in_its_time(mode, days[recipe.id], recipe, now) and _official(store, recipe, window).empty,
+            "official": _in_its_time(mode, days[recipe.id], recipe, now)
+            and made[0]["data_age_hours"] <= publishing.MAX_AGE_HOURS
+            and _official(store, recipe, window).empty,
             "recipe_hash": recipe.recipe_hash,
             "target_hash": recipe.target_hash,
             "code_version": config.code_version(),
@@ -135,7 +138,7 @@ def _issue(
     )
     age, stale = data_age(known.as_of, known.read_until)
     with store.transaction() as connection:
-        standing = publishing.standing(connection, recipe, known.as_of, day)
+        standing = publishing.unless_too_old(publishing.standing(connection, recipe, known.as_of, day), age, known.read_until)
         fits = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, known.as_of)
         if standing.model_id is not None:
             (kind,) = standing.weights

@@ -20,7 +20,8 @@ from forecaster.store.database import Connection
 
 How = Literal["combination", "kind", "rate"]
 COUNT_RUNS = 2000
-NO_MEMBER = "the recipe has no such member; decide anew (quakecast models promote)"
+MAX_AGE_HOURS = 7 * 24.0  # of the catalogue: what has not been read looks to every model like days without an earthquake
+NO_MEMBER = "there is no such model for this day; decide anew (quakecast models promote)"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,15 @@ def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date)
             how: How = "rate" if row["rate_only"] else "combination"
             return Standing(how, weights, row["reason"], f"{scope} {row['number']}", problem=problem)
     return replace(shipped(base), problem=problem)
+
+
+def unless_too_old(standing: Standing, age_hours: float, read_until: datetime | None) -> Standing:
+    """The same, or the usual rate alone where the catalogue has not been read for MAX_AGE_HOURS."""
+    if age_hours <= MAX_AGE_HOURS:
+        return standing
+    read = "never been read" if read_until is None else f"not been read since {read_until:%Y-%m-%d %H:%M}Z"
+    told = f"the catalogue has {read}, models need it to be {MAX_AGE_HOURS / 24:.0f} days old at most: run `quakecast pull`"
+    return Standing("rate", {}, told, standing.source, problem=f"{told}; the usual rate is published")
 
 
 def shipped(base: WorldWeights) -> Standing:
@@ -137,7 +147,7 @@ def model_id_of(recipe: Recipe, members: Sequence[Member], standing: Standing) -
 def details_of(members: Sequence[Member], standing: Standing, said: Container[str], record_from: date) -> dict[str, Any]:
     """What is kept with a published forecast: how, weights as they counted (members that said nothing shared out), members by kind (their
     ids), where the weights come from, and since when the record of target days reaches."""
-    weights = {kind: round(weight, 4) for kind, weight in shared_out(standing.weights, said).items()}
+    weights = {kind: round(weight, 8) for kind, weight in shared_out(standing.weights, said).items()}
     used = {member.kind: member.model_id for member in members if member.kind in weights}
     how = standing.how if weights else "rate"
     return {"how": how, "weights": weights, "members": used, "source": standing.source, "record_from": record_from.isoformat()}

@@ -12,7 +12,7 @@ from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
 from forecaster.models.combination import KIND, RATE
-from forecaster.models.weights import weights_for
+from forecaster.models.weights import usable_weights
 from forecaster.pipeline import records
 from forecaster.pipeline.agenda import next_issue_time
 from forecaster.pipeline.check import circle_completeness
@@ -143,7 +143,7 @@ def _recipe_forecast(
 
 
 def _pooled_skill(now: datetime) -> PooledSkill | None:
-    found = weights_for(now.date()).pooled_gain
+    found = usable_weights(now.date())[0].pooled_gain
     return None if found is None else PooledSkill(*found)
 
 

@@ -54,14 +54,15 @@ def add_decision(connection: Connection, row: dict[str, Any]) -> None:
 
 
 def settled_members(connection: Connection, target_hashes: list[str], since: datetime, as_of: datetime) -> pd.DataFrame:
-    """Official forecasts of every kind of model for days from `since` on whose outcome was final by `as_of`, oldest first.
+    """Official forecasts that lacked nothing, of every kind of model, of days from `since` on final by `as_of`, oldest first.
 
     Columns: recipe_id, target_hash, target_start, model_kind, probability, reference_probability, happened.
     """
     return connection.execute(
         "SELECT f.recipe_id, f.target_hash, f.target_start, f.model_kind, f.probability, f.reference_probability, o.happened "
         "FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) "
-        "WHERE f.official AND NOT f.in_sample AND f.target_hash IN (SELECT unnest($hashes)) AND f.target_start >= $since "
+        "WHERE f.official AND NOT f.degraded AND NOT f.in_sample "
+        "AND f.target_hash IN (SELECT unnest($hashes)) AND f.target_start >= $since "
         "AND o.status = 'final' AND o.as_of <= $as_of ORDER BY f.recipe_id, f.target_start, f.model_kind",
         {"hashes": target_hashes, "since": since, "as_of": as_of},
     ).df()

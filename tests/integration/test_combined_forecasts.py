@@ -195,7 +195,7 @@ def test_a_member_that_lacks_is_flagged_and_the_others_take_its_weight(job):
     expected = combine(said, {"recent_rate": 0.3, "etas": 0.6, "pooled": 0.2}, np.array([row["reference_probability"]]))[0]
     assert row["probability"] == pytest.approx(expected, rel=1e-9) and row["degraded"]
     assert row["degraded_reason"].startswith("without etas: ") and row["degraded_reason"].count("without") == 1
-    assert json.loads(row["details"])["weights"] == {"recent_rate": 0.66, "pooled": 0.44}, "1.1 in all, shared out 3 : 2"
+    assert json.loads(row["details"])["weights"] == {"recent_rate": 0.3, "pooled": 0.8}, "0.6 of ETAS goes to its like"
 
 
 def test_a_fit_that_lacks_is_flagged_where_a_generic_model_stands_in(job, monkeypatch):

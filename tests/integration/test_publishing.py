@@ -279,7 +279,10 @@ def test_learnt_weights_count_from_their_moment_on_the_recipes_own_before_the_wo
         (["models", "promote", "x", "--previous", "--recipe", "athens", "--reason", "why not"], "name either"),
         (["models", "promote", "--recipe", "athens", "--reason", "why not"], "name either"),
         (["models", "promote", "--recipe", "athens", "--kind", "etas", "--combination", "--reason", "why not"], "name either"),
-        (["models", "promote", "--recipe", "athens", "--kind", "convlstm", "--reason", "why not"], "its kinds are: etas, pooled"),
+        (
+            ["models", "promote", "--recipe", "athens", "--kind", "convlstm", "--reason", "why not"],
+            "its kinds are: recent_rate, etas, pooled",
+        ),
         (["models", "promote", "--recipe", "athens", "--combination", "--reason", "why not"], "athens publishes that already"),
         (["models", "promote", "--recipe", "athens", "--previous", "--reason", "why not"], "nothing to go back to"),
         (["models", "retire", "--recipe", "athens", "--reason", " "], "--reason has 0 characters"),

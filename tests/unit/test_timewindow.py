@@ -11,6 +11,7 @@ from forecaster.errors import BadDate
 from forecaster.timewindow import (
     TimeWindow,
     check_target_day,
+    day_exists,
     days_between,
     from_us,
     issue_time,
@@ -121,3 +122,11 @@ def test_target_days_that_make_sense() -> None:
 
 def test_days_between_holds_both_ends() -> None:
     assert list(days_between(date(2024, 2, 28), date(2024, 3, 1))) == [date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1)]
+
+
+def test_a_day_that_the_clocks_left_out_is_no_target():
+    """Samoa went from 29 to 31 December 2011 (IANA tz database, Pacific/Apia)."""
+    zone = ZoneInfo("Pacific/Apia")
+    assert [day_exists(date(2011, 12, day), zone) for day in (29, 30, 31)] == [True, False, True]
+    with pytest.raises(BadDate, match="2011-12-30 does not exist in Pacific/Apia"):
+        check_target_day(date(2011, 12, 30), zone, datetime(2024, 1, 1, tzinfo=UTC))

@@ -216,3 +216,29 @@ def test_the_model_of_a_combination_is_of_the_members_that_count():
     assert said[0] == combine(one(etas=0.8, hybrid=1 - TINY), model.weights, HALF)[0] and 0 < said[0] < 1
     bare = CombinedModel(members, {})
     assert bare.probability(None, None, np.array([0.3]))[0] == pytest.approx(0.3, rel=1e-12) and bare.last_data_day == date.min
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [  # by hand: of etas 0.2, pooled 0.4, hybrid 0.5 together 1.1; recent_rate keeps its 0.25
+        (("recent_rate", "etas", "pooled", "hybrid"), {"recent_rate": 0.25, "etas": 0.2, "pooled": 0.4, "hybrid": 0.5}),
+        (("recent_rate", "etas", "pooled"), {"recent_rate": 0.25, "etas": 1.1 / 3, "pooled": 2.2 / 3}),
+        (("recent_rate", "etas"), {"recent_rate": 0.25, "etas": 1.0}),  # one alone: 1 at most, not 1.1
+        (("recent_rate",), {"recent_rate": 0.25}),
+        ((), {}),
+    ],
+)
+def test_what_is_missing_goes_to_its_like_and_one_alone_counts_for_one_at_most(there, expected):
+    weights = {"recent_rate": 0.25, "etas": 0.2, "pooled": 0.4, "hybrid": 0.5}
+    assert shared_out(weights, there) == pytest.approx(expected)
+    said = {kind: np.array([0.3]) for kind in there}
+    score = sum(expected.values()) * float(logit(np.array([0.3]))[0] - logit(np.array([0.1]))[0])
+    assert combine(said, weights, np.array([0.1]))[0] == pytest.approx(sigmoid(logit(np.array([0.1])) + score)[0])
+
+
+def test_days_on_which_different_members_speak_are_combined_apart():
+    weights = {"etas": 0.4, "hybrid": 0.6}
+    said = {"etas": np.array([0.2, 0.2, np.nan]), "hybrid": np.array([0.3, np.nan, np.nan])}
+    found = combine(said, weights, np.array([0.1, 0.1, 0.1]))
+    both = sigmoid(0.4 * logit(np.array([0.2])) + 0.6 * logit(np.array([0.3])))[0]
+    assert found == pytest.approx([both, 0.2, 0.1])
