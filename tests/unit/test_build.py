@@ -264,3 +264,10 @@ def test_ci_ends_with_the_closing_line_and_fails_on_any_failure(make: str, code:
     answer = run(tools / "bash", ".ci/run", cwd=checkout, path=tools)
     assert answer.returncode == code, answer.stdout + answer.stderr
     assert answer.stdout.splitlines()[-1] == closing
+
+
+@pytest.mark.parametrize("root", ["forecaster", "flows"])
+def test_every_folder_with_modules_is_a_package(root):
+    """The import rules see packages only: without its `__init__.py` a folder of modules is looked at by none of them."""
+    folders = {path.parent for path in (ROOT / root).rglob("*.py")}
+    assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
