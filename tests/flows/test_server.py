@@ -254,6 +254,13 @@ def test_a_backfill_whose_process_is_killed_is_told_and_finishes_when_asked_agai
     asked = {"from_date": str(first), "to_date": str(last), "mode": "walk-forward", "retrain_every": 7, "recipes": ["athens"]}
     run_id = trigger(house, "backfill", **asked)
     rows = "SELECT count(*) AS n FROM forecast WHERE method = 'walk-forward'"
+
+    def plan_told():
+        """The plan, with its cost, comes first; Prefect sends logs a moment later."""
+        said = house.api("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}})
+        return any("trainings, about" in row["message"] for row in said)
+
+    wait_for(plan_told, 120, house.worker_log)
     wait_for(lambda: int(published(house, rows)["n"].iloc[0]) > 0, 120, house.worker_log)
     os.kill(flow_process(house, run_id), signal.SIGKILL)
     killed = end_of(house, run_id)
@@ -261,8 +268,6 @@ def test_a_backfill_whose_process_is_killed_is_told_and_finishes_when_asked_agai
     house.api("PATCH", "/v2/concurrency_limits/quakecast-writer", {"active_slots": 0})  # its lease ends by itself, in a minute
     (told,) = wait_for(lambda: told_to_operator(house), 30, house.worker_log)
     assert "backfill" in told and "Crashed" in told
-    said = house.api("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}})
-    assert any("trainings, about" in row["message"] for row in said)  # the plan, with its cost, comes first
     half = int(published(house, rows)["n"].iloc[0])
     done = end_of(house, trigger(house, "backfill", **asked))
     assert done["state_name"] == "Completed", done["state"]["message"]
