@@ -15,6 +15,7 @@ from typing import Any
 
 PREFECT = Path(sys.executable).with_name("prefect")
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+BUSY_S = 60.0  # how long a server whose database is busy is asked again
 
 
 def server_environment(home: Path, **more: str) -> dict[str, str]:
@@ -66,11 +67,18 @@ class started:
 
 
 def ask(environment: dict[str, str], method: str, path: str, document: object = None) -> Any:
-    """One request to the server's API."""
+    """One request to the server's API; made again where its SQLite file was busy (503), as Prefect's own client does."""
     body = None if document is None else json.dumps(document).encode()
     request = urllib.request.Request(environment["PREFECT_API_URL"] + path, body, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.loads(answer.read() or b"null")
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def wait_for(told: Callable[[], Any], seconds: float, log: Path) -> Any:
