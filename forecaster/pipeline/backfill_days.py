@@ -122,8 +122,8 @@ def forecast_days(
         as_of = from_us(int(days.cut_us[j]))
         age, stale = data_age(as_of, known.read_until(as_of))
         there = {one.member.kind for one in spoken[j]}
-        lacking = [f"without {kind}: {reason}" for kind, reason in publishing.lacking_of(standing, there, silent).items()]
-        reasons = [reason for reason in (stale, standing.problem, *lacking) if reason]
+        problems = publishing.problems_of(standing, publishing.lacking_of(standing, there, silent), {})
+        reasons = [stale, *problems] if stale else problems
         issue = {
             "recipe_id": recipe.id,
             "target_start": from_us(int(days.target_starts_us[j])),

@@ -19,6 +19,7 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import climatology
 from forecaster.models.base import Forecaster
+from forecaster.models.combination import combine
 from forecaster.pipeline import publishing
 from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.known import Known, labelled_days, load_known
@@ -193,8 +194,9 @@ def combine_members(
         log.error("%s: %s: %s", recipe.id, name, reason)
     spoken = [member for member in members.found if member.kind in said]
     standing = publishing.counting(standing, spoken)
-    published = publishing.publish(standing, said, reference, silent)
-    numbers = publishing.counts_of(spoken, inputs, days, reference, published.probability)[0]
+    published = combine(said, standing.weights, reference)
+    lacking = publishing.lacking_of(standing, said, silent)
+    numbers = publishing.counts_of(spoken, inputs, days, reference, published)[0]
     rows = [
         {
             "model_id": member.model_id,
@@ -208,12 +210,12 @@ def combine_members(
         {
             "model_id": publishing.model_id_of(recipe, spoken, standing),
             "model_kind": publishing.KIND,
-            "probability": float(published.probability[0]),
+            "probability": float(published[0]),
             "details": publishing.details_of(spoken, standing, said, first_day) | numbers.get(publishing.KIND, {}),
         }
     )
-    problems = publishing.problems_of(published, members.replaced)
-    quiet = {kind: reason for kind, reason in silent.items() if kind not in published.lacking}
+    problems = publishing.problems_of(standing, lacking, members.replaced)
+    quiet = {kind: reason for kind, reason in silent.items() if kind not in lacking}
     return Combined(rows, publishing.combined_model(spoken, standing, said), problems, quiet)
 
 

@@ -1,7 +1,7 @@
 """What a recipe publishes: the combination of its members, with the weights that count at the moment, or what a person decided instead."""
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import numpy as np
 from forecaster.errors import ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.combination import KIND, RATE, CombinedModel, combine, counted, shared_out
+from forecaster.models.combination import KIND, RATE, CombinedModel, counted, shared_out
 from forecaster.models.weights import WorldWeights, usable_weights
 from forecaster.pipeline.members import Member, asked
 from forecaster.recipe import Recipe
@@ -38,19 +38,6 @@ class Standing:
     source: str
     model_id: str | None = None
     problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Published:
-    """The combination over days, arrays (n,): its probability, and which members spoke on each of the days (by kind).
-
-    lacking: by kind, why a member that should count says nothing.
-    """
-
-    probability: np.ndarray
-    spoke: Mapping[str, np.ndarray]
-    standing: Standing
-    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
@@ -93,29 +80,18 @@ def counting(standing: Standing, members: Sequence[Member]) -> Standing:
     return replace(standing, weights={kind: weight for kind, weight in standing.weights.items() if kind not in level_only})
 
 
-def publish(standing: Standing, said: Mapping[str, np.ndarray], reference: np.ndarray, missing: Mapping[str, str]) -> Published:
-    """Combine what the members say, `said` by kind, (n,) each, NaN where one says nothing.
-
-    missing: by kind, why a kind of the recipe has no member; it is told where its weight counts.
-    """
-    probability = combine(said, standing.weights, reference)
-    spoke = {kind: np.isfinite(said[kind]) for kind in standing.weights if kind in said}
-    return Published(probability, spoke, standing, lacking_of(standing, said, missing))
-
-
 def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, str]) -> dict[str, str]:
     """By kind that should count and is not in `said`, why. A kind without any member is told of where a person pinned it."""
     known = dict.fromkeys(standing.weights, NO_MEMBER) | dict(missing) if standing.how == "kind" else missing
     return {kind: known[kind] for kind in standing.weights if kind in known and kind not in said}
 
 
-def problems_of(published: Published, replaced: Mapping[str, str]) -> list[str]:
-    """What makes the combination less than it should be, in words: weights that cannot be read, members that lack, or fits that a generic
-    model stands in for."""
-    counts, problem = published.standing.weights, published.standing.problem
-    told = [problem] if problem is not None else []
-    told += [f"without {kind}: {reason}" for kind, reason in published.lacking.items()]
-    return told + [f"{kind} without its fit: {reason}" for kind, reason in replaced.items() if kind in counts]
+def problems_of(standing: Standing, lacking: Mapping[str, str], replaced: Mapping[str, str]) -> list[str]:
+    """What makes the combination less than it should be, in words: weights that cannot be read, members that lack (`lacking_of`), or fits
+    that a generic model stands in for."""
+    told = [standing.problem] if standing.problem is not None else []
+    told += [f"without {kind}: {reason}" for kind, reason in lacking.items()]
+    return told + [f"{kind} without its fit: {reason}" for kind, reason in replaced.items() if kind in standing.weights]
 
 
 def ask_all(

@@ -9,7 +9,7 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.errors import CorruptModel
 from forecaster.models import weights
-from forecaster.models.combination import belief_of
+from forecaster.models.combination import belief_of, combine
 from forecaster.models.weights import unlearnt
 from forecaster.pipeline import publishing, relearn
 from forecaster.pipeline.verify import verify
@@ -193,7 +193,5 @@ def test_what_is_learnt_says_more_than_the_rate_on_days_like_these(store, athens
     learn(store, athens)
     said = {"etas": np.array(RIGHT), "hybrid": np.array(FALSE)}
     reference = np.full(2, RATE)
-    before, after = (
-        publishing.publish(each, said, reference, {}).probability for each in (publishing.shipped(unlearnt()), standing(store, athens))
-    )
+    before, after = (combine(said, each.weights, reference) for each in (publishing.shipped(unlearnt()), standing(store, athens)))
     assert after[0] > before[0] and after[1] < before[1]
