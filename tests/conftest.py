@@ -11,6 +11,7 @@ from forecaster.pipeline.pull import load_snapshot
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
+from tests.support import toy_models
 
 CI = os.environ.get("QUAKECAST_CI") == "1"
 
@@ -29,6 +30,14 @@ def _no_outside_settings(monkeypatch):
     """Settings of whoever runs the tests play no part."""
     for name in [name for name in os.environ if name.startswith("QUAKECAST_") and name != "QUAKECAST_CI"]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def toy_kinds() -> Generator[None]:
+    """Toys in the place of the models, for every test and fixture of a module that names this one in its `pytestmark`."""
+    with pytest.MonkeyPatch.context() as patch:
+        toy_models.put_in_place(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -18,16 +18,11 @@ from forecaster.pipeline.train import TrainOptions, train_recipes
 from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
 from forecaster.store.source import PublishedCopy
-from tests.support import past_world, toy_models
+from tests.support import past_world
 from tests.support.past_world import DAYS, FIRST, LAST, NOW, TODAY, TRAINED, WALK, open_home
 from tests.support.toys import dump, table
 
-
-@pytest.fixture(scope="module", autouse=True)
-def toys():
-    with pytest.MonkeyPatch.context() as patch:
-        toy_models.put_in_place(patch)
-        yield
+pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 @pytest.fixture(scope="module")

@@ -31,11 +31,7 @@ KINDS = ("climatology", "recent_rate", "etas", "pooled", "published")
 DAYS = [FIRST + timedelta(days=number) for number in (0, 18, 40)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def toys():
-    with pytest.MonkeyPatch.context() as patch:
-        toy_models.put_in_place(patch)
-        yield
+pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 @pytest.fixture(scope="module")

@@ -26,11 +26,7 @@ QUICK = TrainOptions(max_minutes=5)
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def toys():
-    with pytest.MonkeyPatch.context() as patch:
-        toy_models.put_in_place(patch)
-        yield
+pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 @pytest.fixture(scope="module")

@@ -29,11 +29,7 @@ QUICK = TrainOptions(max_minutes=5)
 TOYS = ("etas", "pooled")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def toys():
-    with pytest.MonkeyPatch.context() as patch:
-        toy_models.put_in_place(patch)
-        yield
+pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 def tiny_recipe(folder, **changes):

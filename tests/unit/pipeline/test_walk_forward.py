@@ -10,16 +10,11 @@ from forecaster.pipeline.backfill import backfill
 from forecaster.pipeline.known_days import known_at
 from forecaster.pipeline.walk_forward import _block, _block_weights
 from forecaster.timewindow import issue_time
-from tests.support import past_world, toy_models
+from tests.support import past_world
 from tests.support.past_world import WALK, open_home
 from tests.support.toys import table
 
-
-@pytest.fixture(scope="module", autouse=True)
-def toys():
-    with pytest.MonkeyPatch.context() as patch:
-        toy_models.put_in_place(patch)
-        yield
+pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 @pytest.fixture(scope="module")
