@@ -6,7 +6,7 @@ back together (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Bl
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import numpy as np
@@ -54,9 +54,20 @@ def wished_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
     return None
 
 
+def service_date(headers: Mapping[str, str]) -> datetime | None:
+    """The time by the service's clock when the answer came: its Date, and the Age of a stored copy; None where it tells none."""
+    sent = _http_date(headers.get("Date"))
+    age = headers.get("Age", "").strip()
+    if sent is None or not (age.isascii() and age.isdigit() and len(age) <= 6):
+        return sent
+    return sent + timedelta(seconds=int(age))
+
+
 def _http_date(text: str | None) -> datetime | None:
+    """An aware UTC time of this or a neighbouring century; None for everything else."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return moment if 1900 <= moment.year < 2200 else None

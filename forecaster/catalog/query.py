@@ -104,7 +104,7 @@ class Query:
 class ReadResult:
     """What one read brought: rows of the span, rows that could not be read, the number the service counted (summed
     over request windows, so an event on a shared bound counts twice), requests sent, and their log (one dict each:
-    requested_at, url, status, rows, bytes, elapsed_s, note)."""
+    requested_at, url, status, rows, bytes, elapsed_s, note, service_date)."""
 
     revisions: pd.DataFrame
     quarantined: pd.DataFrame

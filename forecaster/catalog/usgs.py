@@ -9,7 +9,8 @@ import gzip
 import logging
 import time
 import zlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -22,7 +23,7 @@ import requests
 import urllib3
 
 from forecaster.catalog.parse import Parsed, parse_count, parse_csv, parse_geojson
-from forecaster.catalog.politeness import Pace, backoff_s, wished_wait_s
+from forecaster.catalog.politeness import Pace, backoff_s, service_date, wished_wait_s
 from forecaster.catalog.query import Progress, Query, ReadResult
 from forecaster.catalog.revisions import REVISION_COLUMNS, quarantine_frame, revision_frame
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 SERVICE = "/fdsnws/event/1"
 SEARCH_LIMIT = 20_000
 LONGEST_WAIT_S = 300.0
+MOST_OFFSETS = 100
+HALF_A_SECOND = 0.5  # a Date header is cut to whole seconds
 
 _PARSERS = {"csv": parse_csv, "geojson": parse_geojson}
 
@@ -82,6 +85,13 @@ class UsgsClient:
         self._session.headers["User-Agent"] = f"quakecast/{_package_version()} ({contact or 'no contact given'})"
         self._session.headers["Accept-Encoding"] = "gzip"
         self.fetch_log: list[dict] = []
+        self._offsets_s: deque[float] = deque(maxlen=MOST_OFFSETS)
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """By how many seconds the service's clock is ahead of `clock` (below 0: behind): the median over the answers so far, to about a
+        second; None where no answer told a time."""
+        return float(np.median(self._offsets_s)) if self._offsets_s else None
 
     def count(self, query: Query) -> int:
         """Number of matching events, both bounds included, as the service counts them."""
@@ -220,12 +230,13 @@ class UsgsClient:
         self._pace.wait()
         asked = requests.Request("GET", f"{self._base_url}{SERVICE}/{method}", params=parameters).prepare().url or ""
         where = _without_login(asked)
-        entry = {"requested_at": self._clock(), "url": where, "status": None, "rows": None, "bytes": 0, "note": ""}
+        entry = {"requested_at": self._clock(), "url": where, "status": None, "rows": None, "bytes": 0, "note": "", "service_date": None}
         self.fetch_log.append(entry)
         began = self._monotonic()
         try:
             with self._session.get(asked, stream=True, timeout=self._timeout_s) as response:
                 entry["status"] = response.status_code
+                self._compare_clocks(entry, response.headers)
                 if response.status_code == 429 or response.status_code >= 500:
                     entry["note"] = f"HTTP {response.status_code}"
                     wish = wished_wait_s(response.headers, self._clock())
@@ -244,6 +255,13 @@ class UsgsClient:
             entry["elapsed_s"] = round(self._monotonic() - began, 3)
         entry["bytes"] = len(raw)
         return _Answer(response.status_code, _decompress(response, raw, where), self._clock(), where), "", None
+
+    def _compare_clocks(self, entry: dict, headers: Mapping[str, str]) -> None:
+        """Note the service's clock, and by how much it is ahead of ours in the middle of the round trip."""
+        told = entry["service_date"] = service_date(headers)
+        if told is not None:
+            middle = entry["requested_at"] + (self._clock() - entry["requested_at"]) / 2
+            self._offsets_s.append((told - middle).total_seconds() + HALF_A_SECOND)
 
 
 def _read_body(response: requests.Response, where: str) -> bytes:

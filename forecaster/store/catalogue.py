@@ -215,8 +215,9 @@ def reading(connection: Connection) -> tuple[int, int, int]:
 def write_fetch_log(connection: Connection, entries: list[dict], run_id: str | None) -> None:
     """Append the requests of a client to `fetch_log`."""
     if entries:
-        columns = ["run_id", "requested_at", "url", "status", "rows", "bytes", "elapsed_s", "note"]
-        _append(connection, "fetch_log", pd.DataFrame([{**entry, "run_id": run_id} for entry in entries], columns=columns))
+        columns = ["run_id", "requested_at", "url", "status", "rows", "bytes", "elapsed_s", "note", "service_date"]
+        rows = pd.DataFrame([{**entry, "run_id": run_id} for entry in entries], columns=columns)
+        _append(connection, "fetch_log", rows.assign(service_date=pd.to_datetime(rows["service_date"], utc=True)))
 
 
 def not_quarantined_before(connection: Connection, rows: pd.DataFrame, moment: datetime) -> int:

@@ -18,7 +18,7 @@ from forecaster.store.database import Store, open_store
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 DAY = datetime(2024, 1, 2, 15, tzinfo=UTC)
-TABLES = ("forecast", "outcome", "score", "model", "champion", "delivery", "report")
+TABLES = ("forecast", "outcome", "score", "model", "champion", "delivery", "report", "fetch_log")
 
 
 def _insert(connection, table: str, *values: object) -> None:
@@ -39,6 +39,7 @@ def _fill(connection, delivery_state: str) -> None:
     _insert(connection, "model", "m1", "tokyo-m45", "hybrid", "r", "tokyo-m45/m1", NOON, "best", "{}", NOON, "0.1.0")
     _insert(connection, "champion", "tokyo-m45", "t", 1, "hybrid", "m1", NOON, "rule", "best", "{}", "0.1.0")
     _insert(connection, "report", "report-1", None, NOON, "prospective", "reports/a.en.html", "0" * 64, NOON)
+    _insert(connection, "fetch_log", None, NOON, "http://127.0.0.1/query", 200, 5, 900, 0.4, "")
     one_a_channel = hashlib.sha256(b"report-1|webhook").hexdigest()
     told = ("report-1", "webhook", "webhook to http://127.0.0.1", delivery_state, 1, "refused", NOON, NOON, None)
     _insert(connection, "delivery", one_a_channel, *told)
@@ -69,6 +70,7 @@ def test_no_row_is_lost_or_changed_and_what_is_new_has_its_default(settings: Set
         assert connection.execute("SELECT DISTINCT method, in_sample FROM forecast").fetchall() == [("daily", False)]
         assert connection.execute("SELECT turned_at = as_of FROM outcome").fetchall() == [(True,)]
         assert connection.execute("SELECT subject_kind FROM delivery").fetchall() == [("report",)]
+        assert connection.execute("SELECT service_date FROM fetch_log").fetchall() == [(None,)]
         assert connection.execute("SELECT count(*) FROM v_forecast").fetchall() == [(2,)]
         assert connection.execute("SELECT max(number) FROM migration").fetchall() == [(database.migrations()[-1][0],)]
 

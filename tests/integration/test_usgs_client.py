@@ -369,12 +369,41 @@ def test_fetch_log_has_an_entry_for_every_try_and_no_login(server, waits):
     server.faults.append(Fault("status", status=503, headers={"Retry-After": "2"}))
     result = client.read(query())
     first, second, third = result.fetch_log
-    assert set(first) == {"requested_at", "url", "status", "rows", "bytes", "elapsed_s", "note"}
+    assert set(first) == {"requested_at", "url", "status", "rows", "bytes", "elapsed_s", "note", "service_date"}
     assert (first["status"], first["note"]) == (503, "HTTP 503; waited 2.0 s")
     assert (second["status"], third["rows"]) == (200, 5)
     assert third["requested_at"] == NOW
     assert third["bytes"] > 0
     assert "secret" not in str(result.fetch_log)
+
+
+@pytest.mark.parametrize("ahead_s", [0, 5400, -21600])
+def test_the_services_clock_is_kept_and_compared_with_ours(server, waits, ahead_s):
+    """The service says noon; ours says noon less `ahead_s`."""
+    ours = NOW - ms(seconds=ahead_s)
+    client = UsgsClient(server.url, "x", clock=lambda: ours, rng=np.random.default_rng(1), sleep=waits.sleep)
+    assert client.clock_offset_s is None
+    client.read(query())
+    assert [entry["service_date"] for entry in client.fetch_log] == [NOW, NOW]
+    assert client.clock_offset_s == pytest.approx(ahead_s, abs=1)
+
+
+def test_half_of_the_round_trip_and_the_age_of_a_stored_answer_are_taken_off(server, waits):
+    """Asked at 11:59:00, answered at 12:00:30 by our clock: the middle is 11:59:45; the service says noon and 90 s of age: +105 s."""
+    times = iter([NOW - ms(minutes=1), *[NOW + ms(seconds=30)] * 9])
+    client = UsgsClient(server.url, "x", clock=lambda: next(times), rng=np.random.default_rng(1), sleep=waits.sleep)
+    server.faults.append(Fault("status", status=404, headers={"Age": "90"}))
+    with pytest.raises(CatalogRefused):
+        client.count(query())
+    assert client.clock_offset_s == pytest.approx(105, abs=1)
+
+
+def test_one_answer_with_a_wrong_clock_does_not_move_the_median(server, client):
+    for year in (2023, None, None):
+        server.clock = NOW.replace(year=year) if year else NOW
+        client._clock = lambda: NOW
+        client.count(query())
+    assert client.clock_offset_s == pytest.approx(0, abs=1)
 
 
 @pytest.mark.parametrize(
