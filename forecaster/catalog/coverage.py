@@ -64,7 +64,7 @@ def covered_span(recipe: Recipe, coverage: pd.DataFrame) -> TimeWindow:
     """The longest span without a gap in which every target event of the recipe has been read.
 
     Args:
-        coverage: rows of the store's table `coverage`.
+        coverage: rows of the store's table `coverage`, or of `coverage_read`.
 
     Raises:
         NotScoreable: nothing has been read at this place down to this magnitude; says where the catalogue starts.
@@ -107,10 +107,13 @@ def lowest_magnitude(recipe: Recipe, coverage: pd.DataFrame) -> float | None:
 
 def _rows_at(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:
     """The rows whose region holds the recipe's whole circle."""
-    names = ("min_latitude_deg", "max_latitude_deg", "min_longitude_deg", "max_longitude_deg")
-    box = circle_box(recipe)
-    inside = [_inside(box, Region(*(row[name] for name in names))) for row in coverage.to_dict("records")]
-    return coverage[np.array(inside, dtype=bool)]
+    south, north, west, east = circle_box(recipe)
+    return coverage[
+        (coverage["min_latitude_deg"] <= south)
+        & (north <= coverage["max_latitude_deg"])
+        & (coverage["min_longitude_deg"] <= west)
+        & (east <= coverage["max_longitude_deg"])
+    ]
 
 
 def _inside(box: tuple[float, float, float, float], region: Region) -> bool:

@@ -182,7 +182,7 @@ def _reconcile_due(coverage: pd.DataFrame, now: datetime) -> bool:
     if pulls.empty:
         return False
     full = pulls[pulls["source"] == FULL_READ]
-    last = full["read_at"].max() if len(full) else pulls["read_at"].min()
+    last = full["read_at"].max() if len(full) else pulls["first_read_at"].min()
     return now - last >= RECONCILE_EVERY
 
 

@@ -195,19 +195,28 @@ def last_updated_at(connection: Connection) -> datetime | None:
 
 
 def write_coverage(connection: Connection, rows: pd.DataFrame) -> None:
-    """Append coverage rows (columns of the table `coverage`)."""
-    _append(connection, "coverage", rows)
+    """Note reads that proved spans (columns of the table `coverage_read`), and join them to what had been read (table `coverage`)."""
+    if rows.empty:
+        return
+    _append(connection, "coverage_read", rows)
+    connection.register("added", rows)
+    connection.execute(
+        "CREATE TEMP TABLE joined AS WITH known AS (FROM coverage UNION ALL BY NAME SELECT *, read_at AS first_read_at FROM added) "
+        "SELECT * FROM coverage_joined('known') ORDER BY stream, span_start, read_at"
+    )
+    connection.execute("DELETE FROM coverage; INSERT INTO coverage BY NAME SELECT * FROM joined; DROP TABLE joined")
+    connection.unregister("added")
 
 
 def read_coverage(connection: Connection) -> pd.DataFrame:
-    """All coverage rows, by stream and span."""
+    """The spans that have been read, joined: a row for each contiguous span of a stream and source, by stream and span."""
     return connection.execute("SELECT * FROM coverage ORDER BY stream, span_start, read_at").df()
 
 
 def reading(connection: Connection) -> tuple[int, int, int]:
-    """How many versions, merges and rows of coverage there are. All three only grow: the same numbers mean the same catalogue."""
+    """How many versions, merges and reads there are. All three only grow: the same numbers mean the same catalogue."""
     counted = connection.execute(
-        "SELECT (SELECT count(*) FROM event_revision), (SELECT count(*) FROM event_merge), (SELECT count(*) FROM coverage)"
+        "SELECT (SELECT count(*) FROM event_revision), (SELECT count(*) FROM event_merge), (SELECT count(*) FROM coverage_read)"
     ).fetchall()
     return counted[0]
 

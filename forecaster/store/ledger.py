@@ -203,7 +203,7 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
     bad = connection.execute(
         "SELECT reason, count(*) FROM quarantine WHERE observed_at > $start AND observed_at <= $end GROUP BY reason ORDER BY reason", span
     ).fetchall()
-    pull = connection.execute("SELECT max(read_at) FROM coverage WHERE read_at <= $end", {"end": end}).fetchone()
+    pull = connection.execute("SELECT max(read_at) FROM coverage_read WHERE read_at <= $end", {"end": end}).fetchone()
     assert revised is not None and turned is not None and pull is not None
     return {"revised_events": revised[0], "turned_outcomes": turned[0], "quarantined": dict(bad), "last_pull_at": pull[0]}
 
