@@ -9,7 +9,7 @@ QuakecastError
 |   +-- CatalogUnreachable    network, time-out, 5xx after retries
 |   +-- CatalogRefused        4xx: our request is wrong
 |   +-- CatalogTruncated      fewer rows than counted, or a cut body
-|   +-- CatalogMalformed      the body is not what was asked for (HTML, wrong header)
+|   +-- CatalogMalformed      the answer is not to what was asked (HTML, wrong header, a redirect, too large, other events)
 +-- StoreError
 |   +-- StoreBusy             another process writes
 |   +-- StoreUnreachable      what is read from afar, or its files, cannot be read now

@@ -1,6 +1,6 @@
 """How long to wait: between requests, after a refusal, and before the next try. Pure but for the injected clocks.
 
-Full jitter: a wait drawn evenly from [0, min(cap, base x 2^tries)), so that clients which failed together do not come
+Full jitter: a wait drawn evenly from [least, min(cap, base x 2^tries)), so that clients which failed together do not come
 back together (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 """
 
@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 
 import numpy as np
 
+LEAST_S = 0.25
 BASE_S = 1.0
 CAP_S = 60.0
 _MINUTE_S = 60.0
@@ -32,16 +33,18 @@ class Pace:
         self._times.append(self._monotonic())
 
 
-def backoff_s(tries: int, rng: np.random.Generator) -> float:
-    """Seconds to wait after `tries` failures (1, 2, ...)."""
-    return float(rng.uniform(0.0, min(CAP_S, BASE_S * 2.0**tries)))
+def pause_s(tries: int, wish: float | None, rng: np.random.Generator) -> float:
+    """Seconds to wait after `tries` failures (1, 2, ...): what the service wishes, or by our own rule where that is under a second."""
+    if wish is not None and wish >= BASE_S:
+        return wish
+    return float(rng.uniform(LEAST_S, min(CAP_S, BASE_S * 2.0**tries)))
 
 
 def wished_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds the service asks us to wait: Retry-After (a number or an HTTP date), else Expires; None without a wish.
 
     Dates are taken against the answer's own Date where it has one, else against `now` (aware UTC): two clocks that
-    disagree must not make a wait. A date that has passed is no wish.
+    disagree must not make a wait. A date that has passed, or a number that is none, is no wish.
     """
     asked = headers.get("Retry-After", "").strip()
     if asked.isascii() and asked.isdigit():
@@ -52,6 +55,14 @@ def wished_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
         if moment is not None and moment > sent:
             return (moment - sent).total_seconds()
     return None
+
+
+def in_words(seconds: float) -> str:
+    """A length of time for people: 90 s, 3 h, 365 days."""
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}" if seconds < 1e10 else "over 300 years"
+    return f"{seconds:.0f} s"
 
 
 def service_date(headers: Mapping[str, str]) -> datetime | None:

@@ -16,6 +16,9 @@ from forecaster.errors import BadDate, BadInput
 Progress = Callable[[int, int], None]
 """Called with rows read and rows expected."""
 
+TIME_DIFFERS = timedelta(minutes=1)
+PLACE_DIFFERS_DEG = 0.5
+MAGNITUDE_DIFFERS = 0.3
 _SECOND = timedelta(seconds=1)
 
 
@@ -98,6 +101,34 @@ class Query:
         inside = (origin >= self.start) & (origin < self.end)
         timeless = origin.isna() & (revisions["status"] == "deleted")
         return revisions[inside | timeless]
+
+    def outside(self, revisions: pd.DataFrame) -> pd.Series:
+        """Why each row is no answer to this question; "" where it is one. Deleted rows may be empty, and need only be asked for.
+
+        The service chooses by its own values of an event and shows those of the preferred product, which differ a little; `updated` it
+        shows as it chooses by it.
+        """
+        deleted = revisions["status"] == "deleted"
+        late = revisions["origin_time"] > ceil_second(self.end) + TIME_DIFFERS
+        early = revisions["origin_time"] < floor_second(self.start) - TIME_DIFFERS
+        north, south = self.region.max_latitude_deg + PLACE_DIFFERS_DEG, self.region.min_latitude_deg - PLACE_DIFFERS_DEG
+        width = self.region.max_longitude_deg - self.region.min_longitude_deg + 2 * PLACE_DIFFERS_DEG
+        from_west = (revisions["longitude_deg"] - self.region.min_longitude_deg + PLACE_DIFFERS_DEG) % 360
+        elsewhere = ~revisions["latitude_deg"].between(south, north) | (from_west > width)
+        rules = [
+            (early | late, "outside the time that was asked for"),
+            (elsewhere, "outside the region that was asked for"),
+            (revisions["magnitude"] < self.min_magnitude - MAGNITUDE_DIFFERS, "below the magnitude that was asked for"),
+        ]
+        if self.updated_after is not None:
+            before = revisions["updated_at"] < floor_second(self.updated_after) - _SECOND
+            rules.append((before, "not updated since the time that was asked for"))
+        reasons = pd.Series("", index=revisions.index, dtype="str")
+        for mask, reason in rules:
+            reasons[mask & ~deleted & (reasons == "")] = reason
+        if not self.include_deleted:
+            reasons[deleted] = "deleted, and only others were asked for"
+        return reasons
 
 
 @dataclass(frozen=True)

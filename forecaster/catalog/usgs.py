@@ -5,27 +5,25 @@ earthquakes". Only 429, 5xx, time-outs and lost connections are tried again. Spa
 bisected by count, never paged: the service's order has no tie-breaker.
 """
 
-import gzip
 import logging
 import time
-import zlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from typing import Literal, TypeVar
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
-import requests
-import urllib3
 
-from forecaster.catalog.parse import Parsed, parse_count, parse_csv, parse_geojson
-from forecaster.catalog.politeness import Pace, backoff_s, service_date, wished_wait_s
+from forecaster.catalog.answers import Exchange, Fetcher, without_login
+from forecaster.catalog.parse import parse_count, parse_csv, parse_geojson
+from forecaster.catalog.politeness import Pace, in_words, pause_s, service_date, wished_wait_s
 from forecaster.catalog.query import Progress, Query, ReadResult
 from forecaster.catalog.revisions import REVISION_COLUMNS, quarantine_frame, revision_frame
+from forecaster.catalog.rows import Parsed, clean, only_asked
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
 
 log = logging.getLogger(__name__)
@@ -36,14 +34,24 @@ LONGEST_WAIT_S = 300.0
 MOST_OFFSETS = 100
 HALF_A_SECOND = 0.5  # a Date header is cut to whole seconds
 
+MOST_WINDOWS = 2_000
+MOST_SAID = 5_000
+CLOCKS_DIFFER = timedelta(days=1)
+
 _PARSERS = {"csv": parse_csv, "geojson": parse_geojson}
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class _Answer:
+    """`received_at` is by our clock; nothing in the answer can be later than `latest`."""
+
     status: int
     body: bytes
     received_at: datetime
+    latest: datetime
     where: str
 
 
@@ -55,7 +63,8 @@ class UsgsClient:
     """Reads the event service below `base_url` (scheme and host, such as https://earthquake.usgs.gov).
 
     `contact` goes into the User-Agent, as the service asks. `clock` gives aware UTC and stamps `observed_at`; waits use
-    `sleep` and `monotonic`, jitter uses `rng`. `fetch_log` keeps one entry a request, also of reads that failed.
+    `sleep` and `monotonic`, jitter uses `rng`. `timeout_s` bounds connecting and every silence, `deadline_s` a whole
+    answer. `fetch_log` keeps one entry a request, also of reads that failed.
     """
 
     def __init__(
@@ -69,6 +78,7 @@ class UsgsClient:
         monotonic: Callable[[], float] = time.monotonic,
         max_per_minute: int = 60,
         timeout_s: tuple[float, float] = (10.0, 120.0),
+        deadline_s: float = 300.0,
         max_tries: int = 5,
         search_limit: int = SEARCH_LIMIT,
     ) -> None:
@@ -78,12 +88,10 @@ class UsgsClient:
         self._sleep = sleep
         self._monotonic = monotonic
         self._pace = Pace(max_per_minute, monotonic, sleep)
-        self._timeout_s = timeout_s
         self._max_tries = max_tries
         self._search_limit = search_limit
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = f"quakecast/{_package_version()} ({contact or 'no contact given'})"
-        self._session.headers["Accept-Encoding"] = "gzip"
+        user_agent = f"quakecast/{_package_version()} ({contact or 'no contact given'})".encode("latin-1", "replace").decode("latin-1")
+        self._fetcher = Fetcher(user_agent, timeout_s, deadline_s, monotonic)
         self.fetch_log: list[dict] = []
         self._offsets_s: deque[float] = deque(maxlen=MOST_OFFSETS)
 
@@ -105,9 +113,14 @@ class UsgsClient:
             CatalogMalformed, CatalogRefused, CatalogUnreachable: no usable answer.
         """
         first = len(self.fetch_log)
-        waiting, parts, counted, expected = [query], list[Parsed](), 0, -1
+        waiting, parts, counted, expected, windows = [query], list[Parsed](), 0, -1, 0
         while waiting:
             window = waiting.pop()
+            windows += 1
+            if windows > MOST_WINDOWS:
+                raise CatalogMalformed(
+                    f"{MOST_WINDOWS} parts of the span were asked for and it is not read yet: the service's counts do not add up; try again"
+                )
             count = self.count(window)
             expected = count if expected < 0 else expected
             part = None if count > self._search_limit else self._read_window(window, fmt, count)
@@ -152,29 +165,35 @@ class UsgsClient:
         Raises:
             CatalogMalformed: the row cannot be read, with the reason.
         """
-        answer = self._get("query", {"eventid": event_id, "format": "geojson"}, answers=(200, 404, 409))
+        return self._get("query", {"eventid": event_id, "format": "geojson"}, lambda answer: self._one_event(event_id, answer))
+
+    def _one_event(self, event_id: str, answer: _Answer) -> pd.DataFrame | None:
         if answer.status == 404:
             return None
         if answer.status == 409:
             told = {"observed_at": answer.received_at, "known_at": answer.received_at, "known_at_source": "observed"}
             row = {"event_id": event_id, "ids": [event_id], "status": "deleted", "source": "usgs", **told}
             return revision_frame([row])
-        parsed = parse_geojson(answer.body, answer.received_at, answer.where)
-        self.fetch_log[-1]["rows"] = parsed.rows
+        parsed = self._parsed(answer, "geojson")
         if len(parsed.revisions) != 1:
             reasons = ", ".join(parsed.quarantined["reason"]) or f"{parsed.rows} rows"
             raise CatalogMalformed(f"{answer.where}: one event was asked for and cannot be read: {reasons}")
+        if not parsed.revisions["ids"].explode().eq(event_id).any():
+            raise CatalogMalformed(f"{answer.where}: another event came, {parsed.revisions['event_id'].iat[0]}; try again")
         return parsed.revisions
 
     def _count(self, query: Query, fmt: str) -> int:
-        answer = self._get("count", query.parameters() | {"format": fmt})
-        return parse_count(answer.body, answer.where)
+        return self._get("count", query.parameters() | {"format": fmt}, lambda answer: parse_count(_good(answer).body, answer.where))
 
     def _query(self, query: Query, fmt: str) -> Parsed:
-        answer = self._get("query", query.parameters() | {"format": fmt, "orderby": "time-asc"})
-        parsed = _PARSERS[fmt](answer.body, answer.received_at, answer.where)
+        asked = query.parameters() | {"format": fmt, "orderby": "time-asc"}
+        return self._get("query", asked, lambda answer: self._parsed(answer, fmt, query))
+
+    def _parsed(self, answer: _Answer, fmt: str, query: Query | None = None) -> Parsed:
+        answer = _good(answer)
+        parsed = _PARSERS[fmt](answer.body, answer.received_at, answer.where, answer.latest)
         self.fetch_log[-1]["rows"] = parsed.rows
-        return parsed
+        return parsed if query is None else only_asked(parsed, query, answer.where)
 
     def _read_window(self, window: Query, fmt: str, count: int) -> Parsed | None:
         """Rows of one request window, equal in number to the count; None where the window has grown over the limit.
@@ -207,105 +226,70 @@ class UsgsClient:
         entries = self.fetch_log[first:]
         return ReadResult(newest.sort_index().reset_index(drop=True), quarantined, counted, len(entries), entries)
 
-    def _get(self, method: str, parameters: dict[str, str], answers: tuple[int, ...] = (200,)) -> _Answer:
-        """One answer with a status among `answers`, after as many tries as are worth it."""
+    def _get(self, method: str, parameters: dict[str, str], read: Callable[[_Answer], T]) -> T:
+        """What `read` makes of an answer, after as many tries as are worth it."""
+        address = f"{self._base_url}{SERVICE}/{method}?{urlencode(parameters)}"
         for tries in range(1, self._max_tries + 1):
-            answer, problem, wish = self._try(method, parameters)
-            if answer is not None:
-                if answer.status in answers:
-                    return answer
-                raise _refusal(answer)
+            exchange = Exchange(address, without_login(address))
+            try:
+                return read(self._ask(exchange))
+            except CatalogUnreachable as error:
+                problem, wish = str(error), wished_wait_s(exchange.headers, self._clock())
             if tries == self._max_tries:
                 break
             if wish is not None and wish > LONGEST_WAIT_S:
-                raise CatalogUnreachable(f"{problem}, and asks to wait {wish:.0f} s (more than {LONGEST_WAIT_S:.0f} s); run again then")
-            pause = backoff_s(tries, self._rng) if wish is None else wish
-            self.fetch_log[-1]["note"] += f"; waited {pause:.1f} s"
+                raise CatalogUnreachable(
+                    f"{problem}, and asks to wait {in_words(wish)} (more than {in_words(LONGEST_WAIT_S)}); run again then"
+                )
+            pause = pause_s(tries, wish, self._rng)
+            self.fetch_log[-1]["note"] = f"{exchange.note or 'says it is unavailable'}; waited {pause:.1f} s"
             log.info("%s; waiting %.1f s, then try %d of %d", problem, pause, tries + 1, self._max_tries)
             self._sleep(pause)
         raise CatalogUnreachable(f"{problem}, {self._max_tries} tries; check the network or run again later")
 
-    def _try(self, method: str, parameters: dict[str, str]) -> tuple[_Answer | None, str, float | None]:
-        """An answer, or what went wrong (worth another try) with the wait that the service wishes for."""
+    def _ask(self, exchange: Exchange) -> _Answer:
+        """One request, noted in the log whatever comes of it."""
         self._pace.wait()
-        asked = requests.Request("GET", f"{self._base_url}{SERVICE}/{method}", params=parameters).prepare().url or ""
-        where = _without_login(asked)
-        entry = {"requested_at": self._clock(), "url": where, "status": None, "rows": None, "bytes": 0, "note": "", "service_date": None}
+        requested_at, began = self._clock(), self._monotonic()
+        entry = {"requested_at": requested_at, "url": exchange.where, "status": None, "rows": None, "bytes": 0, "note": ""}
         self.fetch_log.append(entry)
-        began = self._monotonic()
         try:
-            with self._session.get(asked, stream=True, timeout=self._timeout_s) as response:
-                entry["status"] = response.status_code
-                self._compare_clocks(entry, response.headers)
-                if response.status_code == 429 or response.status_code >= 500:
-                    entry["note"] = f"HTTP {response.status_code}"
-                    wish = wished_wait_s(response.headers, self._clock())
-                    return None, f"{where} answers HTTP {response.status_code}", wish
-                raw = _read_body(response, where)
-        except (requests.Timeout, urllib3.exceptions.ReadTimeoutError):
-            entry["note"] = "time-out"
-            return None, f"{where} did not answer within {self._timeout_s[1]:g} s", None
-        except requests.ConnectionError as error:
-            entry["note"] = "no connection"
-            return None, f"{where} cannot be reached ({_root_cause(error)})", None
-        except CatalogTruncated:
-            entry["note"] = "body cut"
-            raise
+            self._fetcher.fetch(exchange)
         finally:
+            told = service_date(exchange.headers)
+            entry |= {"status": exchange.status, "bytes": exchange.sent_bytes, "note": exchange.note, "service_date": told}
             entry["elapsed_s"] = round(self._monotonic() - began, 3)
-        entry["bytes"] = len(raw)
-        return _Answer(response.status_code, _decompress(response, raw, where), self._clock(), where), "", None
-
-    def _compare_clocks(self, entry: dict, headers: Mapping[str, str]) -> None:
-        """Note the service's clock, and by how much it is ahead of ours in the middle of the round trip."""
-        told = entry["service_date"] = service_date(headers)
-        if told is not None:
-            middle = entry["requested_at"] + (self._clock() - entry["requested_at"]) / 2
-            self._offsets_s.append((told - middle).total_seconds() + HALF_A_SECOND)
+            if told is not None:
+                middle = requested_at + timedelta(seconds=exchange.answered_after_s / 2)
+                self._offsets_s.append((told - middle).total_seconds() + HALF_A_SECOND)
+        received_at = self._clock()
+        return _Answer(exchange.status or 0, exchange.body, received_at, _latest(received_at, told), exchange.where)
 
 
-def _read_body(response: requests.Response, where: str) -> bytes:
-    """The body as sent, still compressed; as long as Content-Length says, or CatalogTruncated."""
-    try:
-        raw: bytes = response.raw.read(decode_content=False)
-    except urllib3.exceptions.ReadTimeoutError:
-        raise
-    except urllib3.exceptions.HTTPError as error:
-        raise CatalogTruncated(f"{where}: the body was cut ({error}); nothing was stored, try again") from error
-    promised = response.headers.get("Content-Length", "")
-    if promised.isdigit() and len(raw) != int(promised):
-        raise CatalogTruncated(f"{where}: {len(raw)} of {promised} bytes came; nothing was stored, try again")
-    return raw
+def _latest(received_at: datetime, told: datetime | None) -> datetime:
+    """The later of two clocks, so that one of ours that is slow makes no stamp one of the future; a clock that is a day ahead is none."""
+    return told if told is not None and received_at < told <= received_at + CLOCKS_DIFFER else received_at
 
 
-def _decompress(response: requests.Response, raw: bytes, where: str) -> bytes:
-    """Unpacked here and not by requests, which takes a gzip stream that ends too early for a whole one."""
-    if response.headers.get("Content-Encoding", "").lower() != "gzip" or not raw:
-        return raw
-    try:
-        return gzip.decompress(raw)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise CatalogTruncated(f"{where}: the gzip body is not whole ({error}); nothing was stored, try again") from error
+def _good(answer: _Answer) -> _Answer:
+    """The answer, where its status is 200.
+
+    Raises:
+        CatalogRefused, CatalogMalformed: for every other status.
+    """
+    if answer.status != 200:
+        raise _refusal(answer)
+    return answer
 
 
 def _refusal(answer: _Answer) -> CatalogMalformed | CatalogRefused:
-    said = answer.body.decode("utf-8", errors="replace").strip()
+    said = answer.body[:MOST_SAID].decode("utf-8", errors="replace").strip()
     if answer.status < 400:
         return CatalogMalformed(f"{answer.where}: HTTP {answer.status} instead of an answer; try again")
-    paragraphs = [line.strip() for line in said.splitlines() if line.strip()]
+    paragraphs = [clean(line) for line in said.splitlines() if line.strip()]
     first = " ".join(paragraphs[:2])[:300] if said[:1] != "<" else f"HTTP {answer.status} and a web page"
     kind = _TooManyEvents if answer.status == 400 and "exceeds search limit" in said else CatalogRefused
     return kind(f"{answer.where}: {first or f'HTTP {answer.status}'}; the request is wrong, repeating it does not help")
-
-
-def _root_cause(error: BaseException) -> str:
-    reason = error.args[0] if error.args else error
-    return str(getattr(reason, "reason", reason)).rsplit(">:", 1)[-1].strip()[:200]
-
-
-def _without_login(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _package_version() -> str:

@@ -5,8 +5,10 @@ the shared folder are the recorded ones. What each mutation would do: taking 197
 a blank magnitude for 0, or longitude 190 for itself makes one of these tests fail.
 """
 
+import contextlib
 import json
-from datetime import UTC, datetime
+import math
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +16,9 @@ import pytest
 
 from forecaster.catalog.parse import parse_count, parse_csv, parse_geojson
 from forecaster.catalog.revisions import QUARANTINE_COLUMNS, REVISION_COLUMNS
-from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated
+from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
+from forecaster.store import catalogue
+from forecaster.store.database import open_store
 
 INCIDENTS = Path(__file__).resolve().parents[2] / "support" / "incidents"
 READ_AT = datetime(2024, 1, 2, tzinfo=UTC)
@@ -61,7 +65,7 @@ def test_every_bad_row_is_kept_apart_with_its_reason_and_its_text():
         "longitude 540": "longitude missing or outside -360..360",
         "magnitude big": "magnitude is not a number",
         "magnitude 11": "magnitude above 10",
-        "three days ahead": "origin time over a day after it was read",
+        "three days ahead": "origin time in the future when it was read",
         "no time": "origin time missing or unreadable",
         "no updated": "updated time missing or unreadable",
         "depth deep": "depth is not a number",
@@ -100,7 +104,23 @@ def test_geojson_aliases_date_line_and_a_deleted_event_without_fields():
         ({"mag": "big"}, "magnitude is not a number"),
         ({"mag": 10.1}, "magnitude above 10"),
         ({"time": None}, "origin time missing or unreadable"),
-        ({"time": 1_704_412_800_000}, "origin time over a day after it was read"),  # 2024-01-05
+        ({"mag": -9}, "magnitude below -5"),
+        ({"mag": True}, "magnitude is not a number"),
+        ({"mag": 10**400}, "magnitude is not a number"),
+        ({"mag": math.inf}, "magnitude is not a number"),
+        ({"mag": [5]}, "magnitude is not a number"),
+        ({"mag": "5_0"}, "magnitude is not a number"),
+        ({"time": math.nan}, "origin time missing or unreadable"),
+        ({"time": 1_704_236_400_000}, "origin time in the future when it was read"),  # 2024-01-02T23:00Z
+        ({"updated": 1_704_154_260_000}, "updated time in the future when it was read"),  # 2024-01-02T00:11Z
+        ({"updated": 3_786_912_000_000}, "updated time in the future when it was read"),  # 2090
+        ({"updated": 3_786_912_000_000, "status": "deleted"}, "updated time in the future when it was read"),
+        ({"type": None}, "no event type"),
+        ({"type": " "}, "no event type"),
+        ({"place": {"a": 1}}, "a list or an object where a text belongs"),
+        ({"ids": ",us1,us\ud8002,"}, "an id that cannot be one, or too many"),
+        ({"ids": ",us1,us\x002,"}, "an id that cannot be one, or too many"),
+        ({"ids": "," + ",".join(f"us{i}" for i in range(200)) + ","}, "an id that cannot be one, or too many"),
         ({"updated": 2000}, "updated time is of 1970"),
         ({"updated": 1e30}, "updated time missing or unreadable"),
     ],
@@ -111,10 +131,99 @@ def test_bad_features_are_kept_apart(changes, reason):
     assert len(parsed.revisions) == 1
 
 
-def test_an_origin_23_hours_ahead_is_legal_and_a_missing_magnitude_too():
-    parsed = parse_geojson(collection(feature(time=1_704_236_400_000, mag=None)), READ_AT)  # 2024-01-02T23:00Z
+def test_depths_that_no_earthquake_has_are_kept_apart():
+    deep = feature() | {"geometry": {"coordinates": [140, 35, 1e300]}}
+    assert parse_geojson(collection(deep, feature()), READ_AT).quarantined["reason"].tolist() == ["depth outside -100..1000 km"]
+
+
+def test_stamps_a_few_minutes_ahead_and_small_and_missing_magnitudes_are_legal():
+    """Read at 00:00: origin 00:09, updated 00:10. M -1.2 is a blast in a mine."""
+    ahead = feature(time=1_704_154_140_000, updated=1_704_154_200_000)
+    parsed = parse_geojson(collection(ahead, feature(mag=-1.2), feature(mag=None)), READ_AT)
     assert parsed.quarantined.empty
-    assert parsed.revisions["magnitude"].isna().all()
+    assert parsed.revisions["magnitude"].isna().tolist() == [False, False, True]
+
+
+def test_the_services_clock_counts_where_it_is_given():
+    ahead = collection(feature(updated=1_704_160_800_000))  # 2024-01-02T01:40Z
+    assert len(parse_geojson(ahead, READ_AT).quarantined) == 1
+    assert len(parse_geojson(ahead, READ_AT, latest=READ_AT + timedelta(hours=2)).quarantined) == 0
+
+
+def test_a_type_in_other_letters_is_what_it_is():
+    parsed = parse_geojson(collection(feature(type="Earthquake"), feature(type="QUARRY BLAST ")), READ_AT)
+    assert parsed.revisions["event_type"].tolist() == ["earthquake", "quarry blast"]
+
+
+@pytest.mark.parametrize("place", ["\ud800", "a\x00b", "\udfffNoto\ud83d", "x" * 5000, "\x1b[31mred", 5])
+def test_a_text_that_no_store_can_hold_is_mended_and_the_row_is_kept(place, tmp_path):
+    parsed = parse_geojson(collection(feature(place=place), feature(mag="big", place=place)), READ_AT)
+    text = parsed.revisions["place"].iat[0]
+    assert text.encode().decode() == text and len(text) <= 1000 and text.isprintable()
+    with open_store(tmp_path / "q.duckdb").transaction() as connection:
+        assert catalogue.write_revisions(connection, parsed.revisions).new == 1
+        catalogue.write_quarantine(connection, parsed.quarantined, None)
+        assert connection.execute("SELECT place FROM event_revision").fetchall() == [(text,)]
+        assert connection.execute("SELECT reason FROM quarantine").fetchall() == [("magnitude is not a number",)]
+
+
+@pytest.mark.parametrize("number", ["9" * 4301, "-" + "9" * 5000])
+@pytest.mark.parametrize("read", [parse_geojson, parse_count])
+def test_a_number_of_4300_digits_is_malformed(read, number):
+    body = f'{{"metadata": {{"status": 200}}, "count": {number}, "features": [{number}]}}'.encode()
+    with pytest.raises(CatalogMalformed):
+        read(body) if read is parse_count else read(body, READ_AT)
+
+
+@pytest.mark.parametrize("depth", [500, 5_000, 1_000_000])
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_deep_nesting_is_an_error_or_a_bad_row_and_never_a_raw_one(opening, depth):
+    closing = "]" if opening == "[" else "}"
+    nested = opening * depth + "1" + closing * depth
+    body = f'{{"features": [{{"properties": {{"mag": {nested}}}}}]}}'.encode()
+    with contextlib.suppress(CatalogMalformed, CatalogTruncated):
+        assert len(parse_geojson(body, READ_AT).quarantined) == 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "error"),
+    [
+        ([], CatalogMalformed),
+        ("ok", CatalogMalformed),
+        (5, CatalogMalformed),
+        ({"status": 503, "error": "busy"}, CatalogUnreachable),
+        ({"status": 429}, CatalogUnreachable),
+        ({"status": 500}, CatalogUnreachable),
+        ({"status": 404}, CatalogRefused),
+        ({"status": "503"}, CatalogUnreachable),
+        ({"status": None}, CatalogMalformed),
+        ({"status": [1]}, CatalogMalformed),
+        ({"status": 302}, CatalogMalformed),
+    ],
+)
+@pytest.mark.parametrize("read", [parse_geojson, parse_count])
+def test_what_an_answer_says_of_itself_is_believed(read, metadata, error):
+    body = json.dumps({"metadata": metadata, "count": 1, "features": [feature()]}).encode()
+    with pytest.raises(error):
+        read(body) if read is parse_count else read(body, READ_AT)
+
+
+@pytest.mark.parametrize("name", ["id", "time", "mag", "status"])
+def test_a_csv_column_that_is_there_twice_is_malformed(name):
+    with pytest.raises(CatalogMalformed, match=f"lacks {name}, or has it twice"):
+        parse_csv(f"{header()},{name}\n{ROW},x\n".encode(), READ_AT)
+
+
+def test_a_body_of_more_values_than_any_answer_has_is_refused_before_it_takes_memory():
+    with pytest.raises(CatalogMalformed, match="values, the limit is"):
+        parse_geojson(b'{"features": [' + b"[]," * 3_000_000 + b"1]}", READ_AT)
+
+
+@pytest.mark.parametrize("body", ['{"features": [], "metadata": {"count": 0}}'.encode("utf-16"), b"\xff\xfe\x00", b"\x1f\x8b\x08"])
+def test_bodies_that_are_no_utf8_are_malformed(body):
+    for read in (parse_geojson, parse_csv):
+        with pytest.raises(CatalogMalformed):
+            read(body, READ_AT)
 
 
 def test_features_of_another_shape_do_not_stop_the_others():
@@ -184,7 +293,9 @@ def test_count_in_both_spellings(body, count):
     assert parse_count(body) == count
 
 
-@pytest.mark.parametrize("body", [b"", b"many", b"<html>", b'{"count": null}', b"-3", b'{"maxAllowed": 20000}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"many", b"<html>", b'{"count": null}', b"-3", b"9" * 5000, b"99999999999", b'{"maxAllowed": 20000}']
+)
 def test_a_count_that_is_no_number_is_an_error(body):
     with pytest.raises(CatalogMalformed):
         parse_count(body)

@@ -1,0 +1,219 @@
+"""By which rules a row of the service is believed. A row is either legal or kept apart with the first reason that applies.
+
+Nothing is guessed. A missing magnitude is legal (NaN), and of a deleted event only the ids are needed, and no stamp from the future: the
+newest stamp of an event is believed, so a stamp of years ahead would outlive every correction and the deletion.
+"""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog.query import Query
+from forecaster.catalog.revisions import REVISION_COLUMNS, quarantine_frame
+from forecaster.errors import CatalogMalformed
+
+MAX_MAGNITUDE = 10.0
+MIN_MAGNITUDE = -5.0  # USGS calls -1 to 10 usual; microearthquakes of single networks go a little below -2
+SHALLOWEST_KM, DEEPEST_KM = -100.0, 1000.0
+AHEAD = timedelta(minutes=10)  # clocks differ
+MOST_TEXT = 1000
+MOST_IDS = 100
+MOST_OUTSIDE = 0.1
+
+_ID = re.compile(r"[!-+\--~]{1,100}")  # printable ASCII without blank and comma
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_US = 86_400_000_000
+_END_OF_1970_US = 365 * _DAY_US
+_TEXTS = ("magType", "net", "place", "type", "status")
+_TOLD = ["event_id", "origin_time", "latitude_deg", "longitude_deg", "magnitude", "status", "updated_at"]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """One body: `revisions` (RevisionFrame), `quarantined` (QuarantineFrame), `rows` in the body (both together,
+    duplicates included) and `counted`, what the body itself says it holds (geojson metadata; None for csv)."""
+
+    revisions: pd.DataFrame
+    quarantined: pd.DataFrame
+    rows: int
+    counted: int | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a body, column by column and not yet judged: values as they came (`ids`: every id of each row); times in UTC microseconds,
+    each with the mask of what could not be read; `broken` rows failed before, for `broken_reason`; `raw` is each row as received."""
+
+    values: dict[str, list]
+    event_id: list[str]
+    ids: list[list[str]]
+    time: tuple[np.ndarray, np.ndarray]
+    updated: tuple[np.ndarray, np.ndarray]
+    broken: np.ndarray
+    broken_reason: str
+    raw: Sequence[Any]
+
+
+def judge(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
+    """Split rows into legal and quarantined; nothing of what they tell can be later than `latest`."""
+    (time_us, time_bad), (updated_us, updated_bad) = rows.time, rows.updated
+    latitude, _ = numbers(rows.values["latitude"])
+    longitude, _ = numbers(rows.values["longitude"])
+    depth, depth_bad = numbers(rows.values["depth"])
+    magnitude, magnitude_bad = numbers(rows.values["mag"])
+    texts = {name: [clean(value) for value in rows.values[name]] for name in _TEXTS}
+    status = np.array([text.lower() for text in texts["status"]], dtype=object)
+    kind = np.array([text.lower() for text in texts["type"]], dtype=object)
+    deleted = status == "deleted"
+    latest_us = (latest + AHEAD - _EPOCH) // timedelta(microseconds=1)
+    count = len(rows.ids)
+    odd = np.zeros(count, dtype=bool)
+    for name in _TEXTS:
+        odd |= np.array([isinstance(value, bool | list | dict) for value in rows.values[name]], dtype=bool)
+    no_id = np.array([event_id == "" for event_id in rows.event_id], dtype=bool)
+    bad_id = np.array([len(ids) > MOST_IDS or not all(map(_ID.fullmatch, ids)) for ids in rows.ids], dtype=bool)
+    with np.errstate(invalid="ignore"):
+        every_row = [
+            (rows.broken, rows.broken_reason),
+            (no_id, "no event id"),
+            (bad_id, "an id that cannot be one, or too many"),
+            (odd, "a list or an object where a text belongs"),
+            (~updated_bad & (updated_us > latest_us), "updated time in the future when it was read"),
+        ]
+        live_rows = [
+            (time_bad, "origin time missing or unreadable"),
+            ((time_us >= 0) & (time_us < _DAY_US), "origin time is 1970-01-01"),
+            (updated_bad, "updated time missing or unreadable"),
+            (updated_us < _END_OF_1970_US, "updated time is of 1970"),
+            (time_us > latest_us, "origin time in the future when it was read"),
+            (~(np.abs(latitude) <= 90), "latitude missing or outside -90..90"),
+            (~(np.abs(longitude) <= 360), "longitude missing or outside -360..360"),
+            (magnitude_bad, "magnitude is not a number"),
+            (magnitude > MAX_MAGNITUDE, f"magnitude above {MAX_MAGNITUDE:g}"),
+            (magnitude < MIN_MAGNITUDE, f"magnitude below {MIN_MAGNITUDE:g}"),
+            (depth_bad, "depth is not a number"),
+            ((depth < SHALLOWEST_KM) | (depth > DEEPEST_KM), f"depth outside {SHALLOWEST_KM:g}..{DEEPEST_KM:g} km"),
+            (kind == "", "no event type"),
+        ]
+    reason = np.full(count, "", dtype=object)
+    for mask, text in [*every_row, *[(mask & ~deleted, text) for mask, text in live_rows]]:
+        reason[mask & (reason == "")] = text
+    placeless = deleted & time_bad  # geojson writes 0, 0, 0 where a deleted event has no place
+    wrapped = np.where(np.abs(longitude) > 180, (longitude + 180) % 360 - 180, longitude)
+    observed = pd.Series(pd.Timestamp(observed_at), index=range(count)).astype("datetime64[us, UTC]")
+    good = np.flatnonzero(reason == "")
+    bad = np.flatnonzero(reason != "")
+
+    def chosen(values: Sequence[Any] | np.ndarray) -> list:
+        return [values[i] for i in good.tolist()]
+
+    frame = pd.DataFrame(
+        {
+            "event_id": _strings(chosen(rows.event_id)),
+            "ids": chosen(rows.ids),
+            "origin_time": _utc(time_us, time_bad | ((time_us >= 0) & (time_us < _DAY_US)))[good],
+            "latitude_deg": np.where(placeless, np.nan, latitude)[good],
+            "longitude_deg": np.where(placeless, np.nan, wrapped)[good],
+            "depth_km": np.where(placeless, np.nan, depth)[good],
+            "magnitude": magnitude[good],
+            "magnitude_type": _strings(chosen(texts["magType"])),
+            "event_type": _strings(chosen(kind)),
+            "status": pd.array(chosen(status), dtype="str"),
+            "net": _strings(chosen(texts["net"])),
+            "place": _strings(chosen(texts["place"])),
+            "updated_at": _utc(updated_us, updated_bad | (updated_us < _END_OF_1970_US))[good],
+            "observed_at": observed.array[: len(good)],
+            "known_at": observed.array[: len(good)],
+            "known_at_source": "observed",
+            "source": "usgs",
+        },
+        columns=list(REVISION_COLUMNS),
+    )
+    quarantined = quarantine_frame(
+        [{"source": "usgs", "observed_at": observed_at, "reason": reason[i], "raw": _raw_text(rows.raw[i])} for i in bad.tolist()]
+    )
+    return Parsed(frame, quarantined, count)
+
+
+def only_asked(parsed: Parsed, query: Query, where: str) -> Parsed:
+    """The answer without the rows that lie outside the question; they are kept apart.
+
+    Raises:
+        CatalogMalformed: so many of them that it is the answer to another question.
+    """
+    reasons = query.outside(parsed.revisions)
+    outside = (reasons != "").to_numpy()
+    if not outside.any():
+        return parsed
+    if outside.sum() > 1 and outside.mean() > MOST_OUTSIDE:
+        told = ", ".join(f"{reason}: {count}" for reason, count in reasons[outside].value_counts().items())
+        raise CatalogMalformed(
+            f"{where}: {outside.sum()} of {len(outside)} events are not what was asked for ({told}): the answer to another question; "
+            "nothing was taken from it, try again"
+        )
+    rows = parsed.revisions[outside]
+    raws = rows[_TOLD].astype("str").to_dict("records")
+    apart = quarantine_frame(
+        [
+            {"source": "usgs", "observed_at": observed_at, "reason": reason, "raw": _raw_text(raw)}
+            for observed_at, reason, raw in zip(rows["observed_at"], reasons[outside], raws, strict=True)
+        ]
+    )
+    together = [frame for frame in (parsed.quarantined, apart) if len(frame)]
+    kept = parsed.revisions[~outside].reset_index(drop=True)
+    return replace(parsed, revisions=kept, quarantined=pd.concat(together, ignore_index=True))
+
+
+def numbers(values: list) -> tuple[np.ndarray, np.ndarray]:
+    """Floats, NaN where nothing was given; and the mask of what was given and is no finite number."""
+    given = np.array([value is not None and value != "" for value in values], dtype=bool)
+    found = np.array([_number(value) for value in values], dtype="float64")
+    return found, given & np.isnan(found)
+
+
+def clean(value: Any) -> str:
+    """A text without what no store and no message can hold (half of a surrogate pair, NUL and other control characters)."""
+    text = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
+    text = text[:MOST_TEXT]
+    return (text if text.isprintable() else "".join(map(_character, text))).strip()
+
+
+def _character(character: str) -> str:
+    if unicodedata.category(character) not in ("Cc", "Cs"):
+        return character
+    return " " if character.isspace() else "\ufffd"
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return math.nan
+    if isinstance(value, str) and not (value.isascii() and "_" not in value):
+        return math.nan
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _utc(micros: np.ndarray, missing: np.ndarray) -> pd.api.extensions.ExtensionArray:
+    stamps = micros.astype("datetime64[us]")
+    stamps[missing] = np.datetime64("NaT")
+    return pd.Series(stamps).dt.tz_localize("UTC").array
+
+
+def _strings(values: list[str]) -> pd.api.extensions.ExtensionArray:
+    return pd.array([value or None for value in values], dtype="str")
+
+
+def _raw_text(row: Any) -> str:
+    text = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
