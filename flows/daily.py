@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from flows import artifacts, steps, tasks
 from flows.ending import NO_FORECAST, ended
@@ -43,9 +44,9 @@ def daily(
     max_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
     max_epochs: Annotated[int, Field(ge=0)] | None = None,
     total_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
-    simulated_now: datetime | None = None,
+    simulated_now: SkipJsonSchema[datetime | None] = None,
     languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "ja"),
-    send: Literal["everything", "alerts", "nothing"] = "everything",
+    send: Literal["everything", "alerts", "nothing"] | None = None,
 ) -> Any:
     """Run the whole job once; settings and secrets come from the environment.
 
@@ -57,15 +58,17 @@ def daily(
         max_minutes: Training time of one recipe, in minutes.
         max_epochs: Epochs of each ConvLSTM.
         total_minutes: Training time of all recipes together, in minutes.
-        simulated_now: Replay with a clock that stands still there, for example 2024-01-02T12:00:00Z; such forecasts are never official.
+        simulated_now: Replay with a clock that stands still there, for example 2024-01-02T12:00:00Z, in a home that holds nothing later;
+            such forecasts are never official. No deployment offers it or takes it.
         languages: Languages of the report's pages.
         send: everything: the report and all that is due. alerts: all but the report, which on a schedule the flow `send` sends in the
-            morning.
+            morning. Empty: everything, or nothing in a replay.
 
     Returns:
         The run's state ('success' or 'partial'; a failure raises) and what each step did.
     """
     begun = datetime.now(UTC)
+    send = send or ("nothing" if simulated_now else "everything")
     work = steps.open_work(recipes, require_utc(simulated_now, "simulated_now") if simulated_now else None)
     agenda = _agenda(work, target_date, issue)
     if agenda is not None and not agenda:

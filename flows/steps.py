@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from prefect.runtime import deployment
+
 from flows import tasks
 from flows.writer import ensure_writer_limit
 from forecaster.clock import Clock
-from forecaster.errors import CatalogError, QuakecastError
+from forecaster.errors import BadInput, CatalogError, QuakecastError
 from forecaster.pipeline import job
 from forecaster.settings import load_settings
 
@@ -19,10 +21,13 @@ def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = No
     """The job of these recipes (all, where none is named) on the machine's clock, or on one that stands still.
 
     Raises:
-        BadInput: a recipe, a setting or the data folder; nothing is changed.
+        BadInput: a recipe, a setting or the data folder, or a simulated clock in a deployment, or one that the store is ahead of; nothing
+            is changed.
     """
+    if simulated_now and deployment.id is not None:
+        raise BadInput("simulated_now: a deployment keeps the record and replays nothing; replay in a home of its own (QUAKECAST_HOME)")
     clock = Clock.standing_at(simulated_now) if simulated_now else Clock(lambda: datetime.now(UTC), simulated=False)
-    work = job.open_job(load_settings(), clock, recipes or (), known_by=simulated_now)
+    work = job.open_job(load_settings(), clock, recipes or ())
     ensure_writer_limit()
     return work
 
@@ -32,17 +37,19 @@ def noted_run(work: job.Job, kind: str) -> Iterator[dict[str, Any]]:
     """Note in the store that a run of this kind begins and how it ends; yields what it did, for its steps to fill in (also
     "state", where it is another one than what "problems" tell).
 
-    Runs of this kind that died without a word are marked as failed. An error is noted, and raised on.
+    Runs of this kind that died without a word are marked as failed; one that lives beside this one is left alone. An error is noted,
+    and raised on.
     """
     done: dict[str, Any] = {"run_id": work.run_id, "problems": []}
-    done["abandoned"] = job.start_run(work, kind)
-    try:
-        yield done
-        done.setdefault("state", "partial" if done["problems"] else "success")
-    except BaseException as error:
-        job.finish_run(work, "failed", {**done, "problems": [*done["problems"], str(error)]})
-        raise
-    job.finish_run(work, done["state"], done)
+    with job.alive(work, kind):
+        done["abandoned"] = job.start_run(work, kind)
+        try:
+            yield done
+            done.setdefault("state", "partial" if done["problems"] else "success")
+        except BaseException as error:
+            job.finish_run(work, "failed", {**done, "problems": [*done["problems"], str(error)]})
+            raise
+        job.finish_run(work, done["state"], done)
 
 
 def pull(work: job.Job, done: dict[str, Any]) -> str | None:

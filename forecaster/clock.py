@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from forecaster.timewindow import TimeWindow, require_utc
 
@@ -15,7 +15,12 @@ class Clock:
     simulated: bool
 
     def now(self) -> datetime:
+        """The time that the run goes by."""
         return require_utc(self.read(), "the clock's time")
+
+    def observed_now(self) -> datetime:
+        """The machine's time, also under a simulated clock: what is read is stamped by it, whatever day is replayed."""
+        return datetime.now(UTC) if self.simulated else self.now()
 
     @staticmethod
     def standing_at(moment: datetime) -> "Clock":

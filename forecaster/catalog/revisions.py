@@ -3,6 +3,8 @@
 A *revision* is one version of one event as somebody told us; nothing is ever overwritten.
 """
 
+from datetime import datetime
+
 import pandas as pd
 
 REVISION_COLUMNS = (
@@ -19,8 +21,8 @@ REVISION_COLUMNS = (
     "net",
     "place",
     "updated_at",  # the service's; missing in the snapshot
-    "observed_at",  # ours
-    "known_at",  # = observed_at, or modelled for snapshot rows
+    "observed_at",  # when we read it, by the machine's clock
+    "known_at",  # = observed_at, or modelled: rows of the snapshot and of a replay
     "known_at_source",  # observed | modelled
     "source",  # usgs | snapshot
 )
@@ -38,6 +40,12 @@ def revision_frame(rows: list[dict]) -> pd.DataFrame:
     for column in _FLOATS:
         frame[column] = frame[column].astype("float64")
     return frame
+
+
+def replayed(frame: pd.DataFrame, moment: datetime) -> pd.DataFrame:
+    """The same rows as a replay of `moment` knows them: from then on. That is marked as modelled, since nobody had read them then."""
+    known_at = pd.Series(pd.Timestamp(moment), index=frame.index).astype("datetime64[us, UTC]")
+    return frame.assign(known_at=known_at, known_at_source="modelled")
 
 
 def quarantine_frame(rows: list[dict]) -> pd.DataFrame:

@@ -1,18 +1,20 @@
 """What every step of a run is given: settings, the open store, the chosen recipes, the clock."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import uuid4
 
 import numpy as np
 
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
-from forecaster.pipeline import pull
+from forecaster.pipeline import pull, timelines
 from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings, code_version
-from forecaster.store import ledger
+from forecaster.store import ledger, running
 from forecaster.store.database import Store, open_store
 from forecaster.store.publish import publish
 from forecaster.store.source import open_source
@@ -33,16 +35,19 @@ class Job:
 def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), known_by: datetime | None = None) -> Job:
     """Load the recipes, open the store, and load the bundled snapshot into it where it is empty.
 
-    `known_by`: load only what was known by then (a replay).
+    `known_by`: load only what was known by then; in a replay what was known by its moment, where nothing else is asked for.
 
     Raises:
-        BadInput: a recipe, a setting or the data folder; nothing is changed.
+        BadInput: a recipe, a setting or the data folder, or a simulated clock that the store is ahead of; nothing is changed.
     """
     recipes = choose(load_recipes(settings.recipe_folder), list(recipe_ids))
     store = open_store(settings.database)
-    pull.load_snapshot(store, known_by)
     started = clock.now()
-    run_id = hashlib.sha256(f"{started.isoformat()}|{clock.simulated}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
+    if clock.simulated:
+        timelines.check(store, clock)
+    pull.load_snapshot(store, known_by or (started if clock.simulated else None))
+    unique = "replay" if clock.simulated else uuid4().hex
+    run_id = hashlib.sha256(f"{started.isoformat()}|{unique}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
     return Job(settings, store, recipes, clock, run_id)
 
 
@@ -56,17 +61,41 @@ def open_reader(settings: Settings) -> Store:
 
 
 def usgs_client(job: Job) -> UsgsClient:
-    """A client of the service that the settings name."""
+    """A client of the service that the settings name. What it reads is stamped by the machine's clock.
+
+    Raises:
+        BadInput: the store is of another time (`timelines.check`).
+    """
+    timelines.check(job.store, job.clock)
     jitter = np.random.default_rng(int(job.run_id, 16))
-    return UsgsClient(job.settings.usgs_url, job.settings.contact, clock=job.clock.now, rng=jitter)
+    return UsgsClient(job.settings.usgs_url, job.settings.contact, clock=job.clock.observed_now, rng=jitter)
+
+
+@contextmanager
+def alive(job: Job, kind: str) -> Iterator[None]:
+    """Let other processes see that this run lives, as long as the block lasts: `start_run` and `finish_run` belong into it.
+
+    Raises:
+        StoreBusy: the same moment is being replayed by another process.
+    """
+    with running.alive(job.settings.home, job.run_id, f"a {kind} run", job.clock.observed_now()):
+        yield
 
 
 def start_run(job: Job, kind: str) -> list[str]:
-    """Note in the store that a run began; returns the ids of runs of this kind that died without a word, now marked as failed."""
-    row = {"run_id": job.run_id, "kind": kind, "started_at": job.clock.now(), "code_version": code_version()}
+    """Note in the store that a run began; returns the ids of runs of this kind that died without a word, now marked as failed.
+
+    Raises:
+        BadInput: the store is of another time (`timelines.check`).
+    """
+    timelines.check(job.store, job.clock)
+    row = {"run_id": job.run_id, "kind": kind, "started_at": job.clock.now(), "code_version": code_version(), "replay": job.clock.simulated}
     with job.store.transaction() as connection:
+        others = [run_id for run_id in ledger.running(connection, kind) if run_id != job.run_id]
+        dead = [run_id for run_id in others if not running.is_alive(job.settings.home, run_id)]
+        ledger.close_abandoned(connection, dead, job.clock.now())
         ledger.start_run(connection, row)
-        return [] if job.clock.simulated else ledger.close_abandoned(connection, kind, job.run_id, job.clock.now())
+    return dead
 
 
 def finish_run(job: Job, state: str, details: dict) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 from forecaster.catalog import snapshot
 from forecaster.catalog.coverage import STREAMS, WORLD, Stream, coverage_rows, in_streams, streams_for
 from forecaster.catalog.query import Query, ReadResult, Region
+from forecaster.catalog.revisions import replayed
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.errors import CatalogMalformed
@@ -110,12 +111,12 @@ def pull_catalog(
             client.fetch_log.clear()
     with store.transaction() as connection:
         for frame, _ in frames:
-            count = catalogue.write_revisions(connection, frame)
+            count = catalogue.write_revisions(connection, replayed(frame, now) if clock.simulated else frame)
             result.new_revisions += count.new
             result.merged_events += count.merged_events
         bad = pd.concat([quarantined for _, quarantined in frames]).drop_duplicates(["reason", "raw"])
         result.quarantined = {str(reason): int(count) for reason, count in bad["reason"].value_counts().items()}
-        doubtful = catalogue.not_quarantined_before(connection, bad, now - QUARANTINE_BLOCKS)
+        doubtful = catalogue.not_quarantined_before(connection, bad, clock.observed_now() - QUARANTINE_BLOCKS)
         catalogue.write_quarantine(connection, bad, run_id)
         if not doubtful:
             catalogue.write_coverage(connection, _proved(streams, coverage, now))

@@ -195,7 +195,7 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
     """What (start, end] brought: events revised after an earlier pull, outcomes turned round, quarantined rows by reason, the last pull."""
     span = {"start": start, "end": end}
     revised = connection.execute(
-        "SELECT count(DISTINCT event_key) FROM event_revision r WHERE observed_at > $start AND observed_at <= $end AND source = 'usgs' "
+        "SELECT count(DISTINCT event_key) FROM event_revision r WHERE known_at > $start AND known_at <= $end AND source = 'usgs' "
         "AND EXISTS (SELECT 1 FROM event_revision o WHERE o.event_key = r.event_key AND o.source = 'usgs' AND o.known_at <= $start)",
         span,
     ).fetchone()
@@ -245,12 +245,16 @@ def finish_run(connection: Connection, run_id: str, finished_at: datetime, state
     )
 
 
-def close_abandoned(connection: Connection, kind: str, but: str, now: datetime) -> list[str]:
-    """Mark runs of this kind that are still running, but for `but`, as failed: they died without a word. Returns their ids."""
+def running(connection: Connection, kind: str) -> list[str]:
+    """Ids of the runs of this kind that are noted as running."""
+    rows = connection.execute("SELECT run_id FROM run WHERE kind = $kind AND state = 'running' ORDER BY 1", {"kind": kind}).fetchall()
+    return [row[0] for row in rows]
+
+
+def close_abandoned(connection: Connection, run_ids: list[str], now: datetime) -> None:
+    """Mark these runs as failed: they died without a word."""
     told = json.dumps({"problems": ["the run ended without a word: its process was killed or the machine went down"]})
-    rows = connection.execute(
-        "UPDATE run SET state = 'failed', finished_at = $now, details = $told WHERE kind = $kind AND state = 'running' AND run_id <> $but "
-        "RETURNING run_id",
-        {"now": now, "told": told, "kind": kind, "but": but},
-    ).fetchall()
-    return sorted(row[0] for row in rows)
+    connection.execute(
+        "UPDATE run SET state = 'failed', finished_at = $now, details = $told WHERE run_id IN (SELECT unnest($ids))",
+        {"now": now, "told": told, "ids": run_ids},
+    )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prefect.utilities.callables import parameter_schema
 
 from flows import tasks
 from flows.daily import daily
@@ -27,7 +28,8 @@ RUNS = ("fetch_log", "run")  # every run is noted, also one that has nothing to 
 
 
 def run_daily(**options):
-    return daily(**({"train_mode": "never", "simulated_now": NOW, "languages": ("en",)} | options))
+    """A replay that is told to send; by itself it does not."""
+    return daily(**({"train_mode": "never", "simulated_now": NOW, "languages": ("en",), "send": "everything"} | options))
 
 
 def last_run(world):
@@ -82,6 +84,26 @@ def test_the_same_moment_again_changes_nothing_and_sends_nothing(world):
     assert {path: path.read_bytes() for path in world.settings.output.rglob("*") if path.is_file()} == pages
     assert len(table(world.store, "run")) == 1
     assert (len(world.smtp.messages), len(world.hook.received)) == (2, 1)
+
+
+def test_a_replay_sends_nothing_unless_it_is_told_to(world, monkeypatch):
+    """No report, no alert, no heartbeat, and no word of its failure."""
+    with WebServer([200]) as beat:
+        monkeypatch.setenv("QUAKECAST_HEARTBEAT_URL", f"http://127.0.0.1:{beat.port}/beat")
+        assert run_daily(send=None, recipes=["istanbul"])["state"] == "success"
+        with pytest.raises(BadInput):
+            run_daily(send=None, recipes=["istanbul"], simulated_now=NOW - timedelta(days=1))
+        assert not beat.asked
+    assert not world.smtp.messages and not world.hook.received and table(world.store, "delivery").empty
+
+
+def test_a_deployment_neither_offers_nor_takes_a_simulated_clock(world, monkeypatch):
+    assert "simulated_now" not in parameter_schema(daily.fn).properties
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "a deployment")
+    before = dump(world.store)
+    with pytest.raises(BadInput, match="simulated_now: a deployment keeps the record and replays nothing"):
+        run_daily(recipes=["istanbul"])
+    assert dump(world.store) == before and not world.smtp.messages
 
 
 def test_a_failing_service_is_tried_again_and_the_day_goes_on_with_what_is_stored(world, impatient):
@@ -171,6 +193,7 @@ def test_bad_input_starts_no_run(world):
 
 
 def test_on_the_machine_s_clock_the_first_forecast_is_official(world):
+    world.usgs.clock = datetime.now(UTC)
     done = daily(train_mode="never", recipes=["istanbul"], languages=("en",), send="nothing")
     rows = table(world.store, "forecast")
     assert set(rows["mode"]) == {"prospective"} and rows["official"].all() and rows["published"].sum() == 1

@@ -58,7 +58,7 @@ def pull(store: Store, server: UsgsServer, moment: datetime, *, url: str | None 
         max_tries=2,
         **options,
     )
-    return pull_catalog(store, client, list(recipes), Clock.standing_at(moment))
+    return pull_catalog(store, client, list(recipes), Clock(lambda: moment, simulated=False))
 
 
 def known(store: Store, moment: datetime) -> dict[str, float]:

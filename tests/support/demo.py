@@ -64,7 +64,6 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
                 max_epochs=options.max_epochs,
                 simulated_now=issue,
                 languages=("en", "ja") if issue == options.until else ("en",),
-                send="nothing",  # whatever channels the environment of whoever runs it sets up
             )
             pulled = done.get("pulled", {})
             read = f"{pulled.get('new_revisions', 0)} new versions of events in {pulled.get('requests', 0)} requests"

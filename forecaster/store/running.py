@@ -1,0 +1,59 @@
+"""Which runs are alive: each holds a lock of the operating system for as long as its process lives, whatever kills it.
+
+The locks lie beside the database, one file a run. They count wherever the database's own lock does: between processes, containers and
+hosts that share the folder. No process id, no sign of life and no time-out can be mistaken.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from forecaster.errors import NotWritable
+from forecaster.store.one_at_a_time import one_at_a_time
+
+FOLDER = "running"
+
+
+@contextmanager
+def alive(home: Path, run_id: str, what: str, since: datetime) -> Iterator[None]:
+    """Let every other process see that this run is alive, as long as the block lasts.
+
+    Raises:
+        StoreBusy: a run of this very id is alive (the same moment is being replayed).
+        NotWritable: the folder cannot be written.
+    """
+    path = _path(home, run_id)
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise NotWritable(f"cannot write {path.parent} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to") from None
+    with one_at_a_time(path, what, since):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def is_alive(home: Path, run_id: str) -> bool:
+    """Whether the process of this run lives. The file of one that was killed is removed."""
+    path = _path(home, run_id)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        path.unlink(missing_ok=True)
+        return False
+    finally:
+        os.close(handle)
+
+
+def _path(home: Path, run_id: str) -> Path:
+    return home / FOLDER / run_id
