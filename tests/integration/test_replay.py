@@ -19,7 +19,7 @@ from tests.support.usgs_server import Fault, serve
 NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATER = {
-    "reading of the catalogue": "INSERT INTO coverage VALUES ('x', 0, 1, 0, 1, 4.5, $at - INTERVAL 1 DAY, $at, $at, 'usgs changes')",
+    "reading of the catalogue": "INSERT INTO coverage BY NAME SELECT * REPLACE ($at AS read_at) FROM coverage",
     "version of an event": "UPDATE event_revision SET known_at = $at",
     "events that turned out to be one": "INSERT INTO event_merge VALUES ('a', 'b', $at)",
     "an outcome": "INSERT INTO outcome BY NAME SELECT 'x' AS recipe_id, $at - INTERVAL 2 DAY AS target_start, "
