@@ -13,7 +13,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from forecaster.recipe import AlertRule, QuietHours
-from forecaster.timewindow import local_day, require_utc
+from forecaster.timewindow import day_of_window, local_day, require_utc
 
 Action = Literal["quiet", "raised", "held", "cleared", "suppressed"]
 
@@ -87,7 +87,7 @@ def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: Said, barr
     if not reaches(rule, said):
         return Decision("quiet", "below the bounds of the rule", lapsed)
     if standing.raised_for is not None and rule.cooldown_days:
-        since = (local_day(said.target_start, zone) - local_day(standing.raised_for, zone)).days
+        since = (day_of_window(said.target_start, zone) - day_of_window(standing.raised_for, zone)).days
         if since < rule.cooldown_days:
             return Decision("suppressed", f"raised {since} days before, at most once in {rule.cooldown_days} days", lapsed)
     if barred is not None:

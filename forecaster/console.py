@@ -16,6 +16,7 @@ from forecaster.reports.context import in_order
 from forecaster.reports.contract import RecipeForecast, ReportData
 from forecaster.reports.region import result_of
 from forecaster.reports.texts import FALLBACK, speaker
+from forecaster.timewindow import day_of_window
 
 MOST_COMBINATIONS = 3  # told below the table
 
@@ -89,7 +90,7 @@ def ordered(recipes: Sequence[RecipeForecast]) -> list[RecipeForecast]:
 
 
 def _local_day(row: RecipeForecast) -> date:
-    return row.target_start.astimezone(ZoneInfo(row.time_zone)).date()
+    return day_of_window(row.target_start, ZoneInfo(row.time_zone))
 
 
 def print_table(table: Table) -> None:

@@ -86,11 +86,11 @@ def recipe_at(
             **_TRAINING,
         )
     except ValidationError as error:
-        wrong = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
+        wrong = {str(item["loc"][0]): item["msg"].removeprefix("Value error, ") for item in error.errors() if item["loc"]}
         if "id" in wrong:
             raise BadInput(f"id {recipe_id!r}: must be 1 to 40 of a-z, 0-9 and -, and not begin with -; such as my-place") from None
         if "time_zone" in wrong:
-            raise BadInput(f"time zone {zone!r}: must be an IANA time zone such as Asia/Tokyo") from None
+            raise BadInput(f"time zone {zone!r}: {wrong['time_zone']}") from None
         raise
 
 

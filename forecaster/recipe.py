@@ -152,9 +152,7 @@ class Recipe(_Frozen):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in timewindow.zone_names():
-            raise ValueError("must be an IANA time zone such as Asia/Tokyo")
-        return value
+        return timewindow.check_zone_name(value)
 
     @field_validator("issue_local_time")
     @classmethod

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from forecaster.errors import BadInput
-from forecaster.timewindow import zone_names
+from forecaster.timewindow import check_zone_name
 
 USGS_URL = "https://earthquake.usgs.gov"
 
@@ -75,9 +75,7 @@ class Settings(BaseSettings):
     @field_validator("send_time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value and value not in zone_names():
-            raise ValueError("must be an IANA time zone such as Asia/Tokyo")
-        return value
+        return check_zone_name(value) if value else value
 
     @field_validator("send_local_time")
     @classmethod

@@ -1,11 +1,13 @@
 """Days, zones and half-open windows. Everything that leaves this module is aware UTC.
 
-A local day is the civil day of a recipe's time zone: 23 to 25 hours long where clocks change. This module never reads a clock.
+A local day is the civil day of a recipe's time zone: it has 24 hours, mostly 23 or 25 where clocks change, and none where the zone leaves a
+date out. Every moment lies in one day, and no issue time lies after the start of its target. This module never reads a clock.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -40,23 +42,65 @@ def require_utc(value: datetime, name: str) -> datetime:
 
 
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant (UTC) at which the local `day` begins; where a clock change skips midnight, the change itself."""
-    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
+    """The instant (UTC) at which the local `day` begins: the first of two midnights, and the change itself where clocks skip midnight."""
+    first, second = _both(day, time(0), zone)
+    return _change_between(second, first, day, zone) if second < first else first
+
+
+def local_time(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) of the local time `at`: the first where it comes twice; where a clock change skips it, as if the clocks had changed
+    before it. So do Prefect's schedules, and it is never later than the change."""
+    return min(_both(day, at, zone))
+
+
+def _both(day: date, at: time, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """`at` by the hours before a clock change, and by those after it; the second is the earlier one where `at` is skipped."""
+    moment = datetime.combine(day, at, tzinfo=zone)
+    return moment.astimezone(UTC), moment.replace(fold=1).astimezone(UTC)
+
+
+def _change_between(before: datetime, after: datetime, day: date, zone: ZoneInfo) -> datetime:
+    """The clock change in (before, after] from which on it is `day`, or later; changes are whole seconds."""
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) // timedelta(seconds=2) * timedelta(seconds=1)
+        before, after = (before, middle) if middle.astimezone(zone).date() >= day else (middle, after)
+    return after
 
 
 def local_midnights_us(first_day: date, count: int, zone: ZoneInfo) -> np.ndarray:
     """int64 (count,): microseconds since the epoch of `count` local midnights from `first_day` on."""
-    return local_times_us(first_day, count, zone, time(0))
+    return _line_us(first_day, count, zone, None)
 
 
 def local_times_us(first_day: date, count: int, zone: ZoneInfo, at: time) -> np.ndarray:
     """int64 (count,): the instants of the local time `at` on `count` days from `first_day` on."""
+    return _line_us(first_day, count, zone, at)
+
+
+def _line_us(first_day: date, count: int, zone: ZoneInfo, at: time | None) -> np.ndarray:
     if count <= 0:
         return np.empty(0, dtype=np.int64)
     last_year = (first_day + timedelta(days=count - 1)).year
-    line = np.concatenate([_year_of_times_us(year, zone, at) for year in range(first_day.year, last_year + 1)])
+    line = np.concatenate([_year_us(year, zone, at) for year in range(first_day.year, last_year + 1)])
     start = (first_day - date(first_day.year, 1, 1)).days
     return line[start : start + count]
+
+
+@lru_cache(maxsize=4096)
+def _year_us(year: int, zone: ZoneInfo, at: time | None) -> np.ndarray:
+    """`local_time` of every day of the year, `local_midnight` where `at` is None; days beside a clock change are looked at one by one."""
+    days = list(days_between(date(year - 1, 12, 31), date(year + 1, 1, 1)))
+    offsets = [datetime.combine(day, at or time(0), tzinfo=zone).utcoffset() or timedelta(0) for day in days]
+    in_us = {offset: offset // timedelta(microseconds=1) for offset in set(offsets)}
+    offsets_us = np.array([in_us[offset] for offset in offsets], dtype=np.int64)
+    first = to_us(datetime.combine(days[0], at or time(0), tzinfo=UTC))
+    line = first + np.arange(len(days)) * DAY_US - offsets_us
+    changes = np.flatnonzero(np.diff(offsets_us))
+    for place in set(changes.tolist()) | set((changes + 1).tolist()):
+        line[place] = to_us(local_midnight(days[place], zone) if at is None else local_time(days[place], at, zone))
+    line = line[1:-1]
+    line.flags.writeable = False
+    return line
 
 
 @lru_cache(maxsize=1)
@@ -65,16 +109,40 @@ def zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-@lru_cache(maxsize=4096)
-def _year_of_times_us(year: int, zone: ZoneInfo, at: time) -> np.ndarray:
-    offsets = [
-        datetime.combine(day, at, tzinfo=zone).utcoffset() or timedelta(0) for day in days_between(date(year, 1, 1), date(year, 12, 31))
-    ]
-    in_us = {offset: offset // timedelta(microseconds=1) for offset in set(offsets)}
-    first = to_us(datetime.combine(date(year, 1, 1), at, tzinfo=UTC))
-    line = first + np.arange(len(offsets)) * DAY_US - np.array([in_us[offset] for offset in offsets], dtype=np.int64)
-    line.flags.writeable = False
-    return line
+NO_PLACE = {"localtime", "posixrules", "Factory", "Etc/Unknown"}
+"""Names that mean whatever the machine is set to, or nothing at all."""
+
+PLACE_OF = {
+    "EST": "America/Panama",
+    "MST": "America/Phoenix",
+    "HST": "Pacific/Honolulu",
+    "EST5EDT": "America/New_York",
+    "CST6CDT": "America/Chicago",
+    "MST7MDT": "America/Denver",
+    "PST8PDT": "America/Los_Angeles",
+    "WET": "Europe/Lisbon",
+    "CET": "Europe/Brussels",
+    "MET": "Europe/Brussels",
+    "EET": "Europe/Athens",
+}
+"""Names of hours without a place, and the place that the tz database has put in their stead since 2024b: before, their days were others."""
+
+
+def check_zone_name(name: str) -> str:
+    """`name` itself, if it is an IANA time zone that has the same days on every machine.
+
+    Raises:
+        ValueError: it has not, with what to write instead.
+    """
+    if name in NO_PLACE or name.startswith(("posix/", "right/", "SystemV/")):
+        raise ValueError("names no place, so its days would differ from machine to machine; write an IANA time zone such as Asia/Tokyo")
+    if name in PLACE_OF:
+        raise ValueError(f"names no place, and its days have changed with releases of the tz database; write {PLACE_OF[name]}, for example")
+    if name not in zone_names():
+        lower = {known.lower(): known for known in zone_names() - NO_PLACE - PLACE_OF.keys()}
+        close = get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
+        raise ValueError(f"must be an IANA time zone such as {lower[close[0]] + ' (did you mean that?)' if close else 'Asia/Tokyo'}")
+    return name
 
 
 def target_window(day: date, zone: ZoneInfo, range_days: int = 1) -> TimeWindow:
@@ -83,18 +151,41 @@ def target_window(day: date, zone: ZoneInfo, range_days: int = 1) -> TimeWindow:
 
 
 def issue_time(day: date, zone: ZoneInfo, issue_local_time: time) -> datetime:
-    """When the forecast for the local `day` is due: `issue_local_time` of the day before (UTC)."""
-    return datetime.combine(day - timedelta(days=1), issue_local_time, tzinfo=zone).astimezone(UTC)
+    """When the forecast for the local `day` is due: `issue_local_time` of the day before (UTC), never after the day's start."""
+    return local_time(day - timedelta(days=1), issue_local_time, zone)
 
 
 def local_day(moment: datetime, zone: ZoneInfo) -> date:
-    """The local day that holds `moment` (aware UTC)."""
-    return require_utc(moment, "moment").astimezone(zone).date()
+    """The local day that holds `moment` (aware UTC). The calendar's date, but where clocks go back over midnight: there the day goes on."""
+    day = require_utc(moment, "moment").astimezone(zone).date()
+    while moment < local_midnight(day, zone):
+        day -= timedelta(days=1)
+    while moment >= local_midnight(day + timedelta(days=1), zone):
+        day += timedelta(days=1)
+    return day
 
 
 def next_local_day(moment: datetime, zone: ZoneInfo) -> date:
-    """The local day after the one that holds `moment`."""
-    return local_day(moment, zone) + timedelta(days=1)
+    """The local day after the one that holds `moment`; a date that the zone's clocks leave out is none."""
+    day = local_day(moment, zone) + timedelta(days=1)
+    while not day_exists(day, zone):
+        day += timedelta(days=1)
+    return day
+
+
+def day_of_window(start: datetime, zone: ZoneInfo) -> date:
+    """The local day of a stored window that starts at `start` (aware).
+
+    Looked up half a day after the start: the zone's rules may have changed since, and a window stays as it was promised.
+    """
+    if start.tzinfo is None:
+        raise ValueError(f"start must be an aware time, got {start!r}")
+    return local_day(from_us(to_us(start)) + timedelta(hours=12), zone)
+
+
+def days_of_windows(starts: Iterable[datetime], zone: ZoneInfo) -> np.ndarray:
+    """datetime64[D] (n,): `day_of_window` of each."""
+    return np.array([day_of_window(start, zone) for start in starts], dtype="datetime64[D]")
 
 
 def parse_day(text: str) -> date:

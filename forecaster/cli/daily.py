@@ -2,14 +2,14 @@
 
 import sys
 from datetime import date
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import click
 
 from forecaster.cli.common import PARTIAL, example, json_option, open_job, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
-from forecaster.timewindow import next_local_day, parse_day
+from forecaster.timewindow import check_zone_name, next_local_day, parse_day
 
 
 @click.command(epilog=example("quakecast pull"))
@@ -53,8 +53,11 @@ def predict(settings: Settings, recipes, everything, target_date, tz, reissue, a
     from forecaster.store import ledger
 
     day: date | None = parse_day(target_date) if target_date else None
-    if tz and tz not in available_timezones():
-        raise BadInput(f"--tz {tz!r} is no IANA time zone; write it like Asia/Tokyo")
+    if tz:
+        try:
+            check_zone_name(tz)
+        except ValueError as error:
+            raise BadInput(f"--tz {tz!r} {error}") from None
     job = open_job(settings, recipes)
     if tz and day is None:
         day = next_local_day(job.clock.now(), ZoneInfo(tz))

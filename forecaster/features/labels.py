@@ -20,9 +20,14 @@ def daily_labels(events: Events, recipe: Recipe, days: TargetDays) -> tuple[np.n
     The magnitude is that of the largest target event, NaN where there is none. When an event became known plays no part: pass the
     catalogue as it is to be judged by, and only days that it covers wholly (`windows.complete_days`).
     """
+    return labels_between(events, recipe, days.target_starts_us, days.target_ends_us)
+
+
+def labels_between(events: Events, recipe: Recipe, starts_us: np.ndarray, ends_us: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for any windows [start, end), microseconds since the epoch (n,): those that were promised, whatever the zone says now."""
     targets = target_events(events, recipe)
-    span, index = pairs_between(targets.origin_time_us, days.target_starts_us, days.target_ends_us)
-    count = np.bincount(span, minlength=len(days))
-    largest = np.full(len(days), -np.inf)
+    span, index = pairs_between(targets.origin_time_us, starts_us, ends_us)
+    count = np.bincount(span, minlength=len(starts_us))
+    largest = np.full(len(starts_us), -np.inf)
     np.maximum.at(largest, span, targets.magnitude[index])
     return count > 0, np.where(count > 0, largest, np.nan), count

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from forecaster.recipe import Recipe
-from forecaster.timewindow import local_day, local_midnights_us, local_times_us, to_us
+from forecaster.timewindow import day_of_window, local_day, local_midnights_us, local_times_us, to_us
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,14 @@ def target_days(recipe: Recipe, first_day: date, count: int) -> TargetDays:
         cut_us=local_times_us(first_day - timedelta(days=1), count, recipe.zone, recipe.issue_local_time),
         day_starts_us=lines[:count],
     )
+
+
+def promised_day(recipe: Recipe, start: datetime, end: datetime, as_of: datetime) -> TargetDays:
+    """The one target day of a stored forecast: its window and the cut of its inputs as they were promised (aware UTC), whatever the zone's
+    rules have become since."""
+    days = target_days(recipe, day_of_window(start, recipe.zone), 1)
+    starts, ends, cut = (np.array([to_us(moment)], dtype=np.int64) for moment in (start, end, as_of))
+    return replace(days, target_starts_us=starts, target_ends_us=ends, cut_us=np.minimum(cut, starts))
 
 
 def complete_days(recipe: Recipe, first_day: date, coverage_end: datetime) -> TargetDays:

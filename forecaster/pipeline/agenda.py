@@ -1,14 +1,14 @@
 """When forecasts are due: the alarms of every time zone, the day that is due now, and the days that a run has missed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
 from forecaster.store.database import Store
-from forecaster.timewindow import issue_time, local_day
+from forecaster.timewindow import day_exists, day_of_window, days_between, issue_time, local_day
 
 CATCH_UP_DAYS = 7
 EARLY_AT_MOST = timedelta(minutes=1)
@@ -49,22 +49,36 @@ def issue_alarms(recipes: Sequence[Recipe]) -> list[Alarm]:
 
 
 def due_day(recipe: Recipe, now: datetime) -> date:
-    """The last local day whose issue time has come at `now` (aware UTC)."""
-    tomorrow = local_day(now, recipe.zone) + timedelta(days=1)
-    return tomorrow if issue_time(tomorrow, recipe.zone, recipe.issue_local_time) <= now else tomorrow - timedelta(days=1)
+    """The last local day whose issue time has come at `now` (aware UTC).
+
+    Mostly today or tomorrow; where clocks skip the issue time at midnight, it comes before the day whose evening it belongs to.
+    """
+    day = local_day(now, recipe.zone) + timedelta(days=2)
+    while not is_due(recipe, day, now):
+        day -= timedelta(days=1)
+    return day
+
+
+def is_due(recipe: Recipe, day: date, now: datetime) -> bool:
+    """Whether there is such a local day, and its issue time has come at `now`."""
+    return issue_time(day, recipe.zone, recipe.issue_local_time) <= now and day_exists(day, recipe.zone)
 
 
 def moment_of_alarm(now: datetime, alarm: datetime) -> datetime:
     """The moment for which a run that was called by `alarm` works: that of the alarm, where the run begins a little before it.
 
     A server lets a run begin up to half a second early, and its clock need not be this machine's; by `now` nothing would be due then.
+    `alarm` may be of Prefect's own kind of datetime.
     """
-    return alarm if timedelta(0) < alarm - now <= EARLY_AT_MOST else now
+    return datetime.fromtimestamp(alarm.timestamp(), UTC) if timedelta(0) < alarm - now <= EARLY_AT_MOST else now
 
 
 def next_issue_time(recipe: Recipe, now: datetime) -> datetime:
     """When the recipe's next forecast is issued (aware UTC)."""
-    return issue_time(due_day(recipe, now) + timedelta(days=1), recipe.zone, recipe.issue_local_time)
+    day = due_day(recipe, now) + timedelta(days=1)
+    while not day_exists(day, recipe.zone):
+        day += timedelta(days=1)
+    return issue_time(day, recipe.zone, recipe.issue_local_time)
 
 
 def missing_issues(store: Store, recipes: Sequence[Recipe], now: datetime, *, replay: bool = False) -> list[Issue]:
@@ -75,15 +89,22 @@ def missing_issues(store: Store, recipes: Sequence[Recipe], now: datetime, *, re
     """
     since = now - timedelta(days=CATCH_UP_DAYS + 2)
     with store.transaction() as connection:
-        stored = ledger.forecast_days(connection, [recipe.target_hash for recipe in recipes], since, replay=replay)
+        starts = ledger.forecast_days(connection, [recipe.target_hash for recipe in recipes], since, replay=replay)
         began = ledger.first_forecasts(connection, [recipe.target_hash for recipe in recipes], replay=replay)
     wanted: dict[date, list[Recipe]] = defaultdict(list)
     for recipe in recipes:
         key = (recipe.id, recipe.target_hash)
+        stored = days_made(recipe, starts)
         last = due_day(recipe, now)
-        first = last if key not in began else max(last - timedelta(days=CATCH_UP_DAYS), local_day(began[key], recipe.zone))
-        for back in range((last - first).days, -1, -1):
-            day = last - timedelta(days=back)
-            if (*key, recipe.target_window(day).start) not in stored:
+        first = last if key not in began else max(last - timedelta(days=CATCH_UP_DAYS), day_of_window(began[key], recipe.zone))
+        for day in days_between(first, last):
+            if day not in stored and day_exists(day, recipe.zone):
                 wanted[day].append(recipe)
     return [Issue(day, tuple(wanted[day])) for day in sorted(wanted)]
+
+
+def days_made(recipe: Recipe, starts: Iterable[tuple[str, str, datetime]]) -> set[date]:
+    """The recipe's days among these windows (`ledger.forecast_days`), by name: a window whose zone has got other rules since is still the
+    window of its day."""
+    mine = [start for recipe_id, target, start in starts if (recipe_id, target) == (recipe.id, recipe.target_hash)]
+    return {day_of_window(start, recipe.zone) for start in mine}

@@ -22,7 +22,7 @@ from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.errors import ModelError
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.geometry import great_circle_km
-from forecaster.features.windows import target_days
+from forecaster.features.windows import promised_day
 from forecaster.models.base import Forecaster
 from forecaster.models.combination import KIND, CombinedModel
 from forecaster.pipeline import alerts_messages
@@ -33,7 +33,6 @@ from forecaster.pipeline.members import load_member, members_named
 from forecaster.recipe import AlertRule, Recipe
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.settings import Settings
-from forecaster.timewindow import local_day
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +122,8 @@ def ask_again(
     """
     if before.equals(after):
         return None
-    day = local_day(forecast["target_start"], recipe.zone)
-    days = target_days(recipe, day, 1).issued_at(forecast["as_of"])
+    days = promised_day(recipe, forecast["target_start"], forecast["target_end"], forecast["as_of"])
+    day = days.first_day
     usual = np.array([forecast["reference_probability"]])
     try:
         model = _model_behind(recipe, settings, forecast, fits, day)

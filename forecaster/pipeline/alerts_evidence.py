@@ -15,7 +15,7 @@ from forecaster.pipeline.learning import posterior
 from forecaster.recipe import AlertRule, Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection
-from forecaster.timewindow import local_day
+from forecaster.timewindow import days_of_windows, local_day
 from forecaster.verification.alarms import AlarmRates, alarm_rates
 from forecaster.verification.intervals import Interval
 from forecaster.verification.proportions import Share
@@ -66,7 +66,7 @@ def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetim
         [value is not None and (since is None or said.target_start >= since) for said, value in zip(forecasts, came, strict=True)],
         dtype=bool,
     )
-    local_days = np.array([local_day(said.target_start, recipe.zone) for said in forecasts], dtype="datetime64[D]")
+    local_days = days_of_windows((said.target_start for said in forecasts), recipe.zone)
     raised = np.array([decision.action == "raised" for decision in decisions], dtype=bool)
     stands = np.array([decision.stands for decision in decisions], dtype=bool)
     happened = np.array([value is True for value in came], dtype=bool)

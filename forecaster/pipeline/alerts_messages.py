@@ -15,6 +15,7 @@ from forecaster.reports import alert_text
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.message import Message, MessageKind
 from forecaster.reports.words import Phrase, local_text, probability_phrase, ratio_text, utc_text
+from forecaster.timewindow import day_of_window
 
 Row = dict[str, Any]
 
@@ -150,7 +151,7 @@ def _place(texts: AlertTexts, recipe: Recipe) -> Row:
 
 
 def _day(texts: AlertTexts, recipe: Recipe, start: datetime) -> str:
-    return texts.day(start.astimezone(recipe.zone).date())
+    return texts.day(day_of_window(start, recipe.zone))
 
 
 def _facts(alert: Row) -> Row:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from forecaster.pipeline import alerts_messages
-from forecaster.pipeline.agenda import due_day
+from forecaster.pipeline.agenda import days_made, due_day
 from forecaster.pipeline.alerts_messages import Row, identity
 from forecaster.pipeline.alerts_rules import Changes
 from forecaster.pipeline.due import drift
@@ -21,7 +21,7 @@ from forecaster.reports.words import local_text, utc_text
 from forecaster.store import alerts as stored
 from forecaster.store import catalogue, ledger
 from forecaster.store.database import Connection
-from forecaster.timewindow import issue_time, require_utc
+from forecaster.timewindow import day_of_window, issue_time
 
 LATE_AFTER = timedelta(hours=1)  # a run takes a while
 DEAD_SPAN = timedelta(days=7)
@@ -121,8 +121,8 @@ def _missing_forecasts(connection: Connection, job: Job, now: datetime, texts: A
     found = []
     for recipe in job.recipes:
         day, due = _last_due(recipe, now)
-        start, key = recipe.target_window(day).start, (recipe.id, recipe.target_hash)
-        if key in began and require_utc(began[key], "the first forecast") <= start and (*key, start) not in there:
+        key = (recipe.id, recipe.target_hash)
+        if key in began and day_of_window(began[key], recipe.zone) <= day and day not in days_made(recipe, there):
             told = {"recipe": recipe.id, "day": texts.day(day), "due": f"{local_text(due, recipe.zone)} ({recipe.time_zone})"}
             found.append(Finding("no_forecast", recipe.id, "critical", told))
     return found

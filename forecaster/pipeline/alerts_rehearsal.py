@@ -23,7 +23,7 @@ from forecaster.reports.words import probability_phrase
 from forecaster.store import alerts as stored
 from forecaster.store import catalogue
 from forecaster.store.database import Connection
-from forecaster.timewindow import local_day, next_local_day
+from forecaster.timewindow import day_of_window, local_day, next_local_day
 
 PRESENT, PUBLISHED = "present", "published"
 FINAL_AFTER = timedelta(days=2)
@@ -96,7 +96,7 @@ def _rehearsed(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, years: float
     rehearsal = rehearse(recipe, rule, rows, since)
     shown = [day for day in rehearsal.days if since is None or day.said.target_start >= since]
     episodes = [_episode(recipe, stood) for stood in _stood(rehearsal.days) if since is None or stood[-1].said.target_start >= since]
-    span = [local_day(shown[at].said.target_start, recipe.zone) for at in (0, -1)] if shown else []
+    span = [day_of_window(shown[at].said.target_start, recipe.zone) for at in (0, -1)] if shown else []
     return {
         "recipe_id": recipe.id,
         "rule": rule.model_dump(mode="json", by_alias=True),
@@ -138,7 +138,7 @@ def _episode(recipe: Recipe, stood: Sequence[RehearsedDay]) -> Row:
 
 
 def _day(recipe: Recipe, day: RehearsedDay) -> str:
-    return local_day(day.said.target_start, recipe.zone).isoformat()
+    return day_of_window(day.said.target_start, recipe.zone).isoformat()
 
 
 def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, date] | None) -> list[str]:

@@ -18,7 +18,7 @@ from forecaster.settings import Settings
 from forecaster.store import catalogue, hindcasts
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection, Store
-from forecaster.timewindow import FIRST_DAY, day_exists, days_between, issue_time
+from forecaster.timewindow import FIRST_DAY, day_exists, day_of_window, days_between, issue_time
 
 Mode = Literal["walk-forward", "current-model"]
 WALK_FORWARD, CURRENT_MODEL = get_args(Mode)
@@ -137,7 +137,8 @@ def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], 
                 left_out[recipe.id] = f"no usual rate before {first}: a year of final outcomes is needed"
             stored = hindcasts.days_there(connection, recipe.id, recipe.recipe_hash, options.mode, backfill_mode(clock))
             days = [day for day in days_between(first, options.last_day) if day_exists(day, recipe.zone)]
-            kept = [day for day in days if options.overwrite or recipe.target_window(day).start not in stored]
+            made = {day_of_window(start, recipe.zone) for start in stored}
+            kept = [day for day in days if options.overwrite or day not in made]
             there += len(days) - len(kept)
             missing += len(kept)
             for chunk in _chunks(connection, recipe, kept, options, known_until, clock.now()):

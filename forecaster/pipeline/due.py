@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.features.events import Events, events_from_frame
@@ -16,7 +15,7 @@ from forecaster.recipe import Recipe
 from forecaster.store import catalogue
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection, Store
-from forecaster.timewindow import DAY_US, local_day, to_us
+from forecaster.timewindow import DAY_US, days_of_windows, to_us
 from forecaster.verification.intervals import draw_blocks, ratio_bounds
 
 RETRAIN_AFTER = timedelta(days=7)
@@ -111,7 +110,7 @@ def drift(connection: Connection, recipe: Recipe, until: datetime) -> str | None
     said, came = rows["probability"].to_numpy(float), rows["happened"].to_numpy(float)
     if max(said.sum(), came.sum()) < FEWEST_DRIFT_DAYS:
         return None
-    days = np.array([local_day(pd.Timestamp(start).to_pydatetime(), recipe.zone) for start in rows["target_start"]], dtype="datetime64[D]")
+    days = days_of_windows(rows["target_start"], recipe.zone)
     ratio = ratio_bounds(draw_blocks([days], np.random.default_rng(BOOTSTRAP_SEED)), days, came, said)
     if ratio.low <= 1 <= ratio.high:
         return None

@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.features.daily_grid import cell_edges, place_on_grid, window_tensor
 from forecaster.features.events import Events
-from forecaster.features.windows import target_days
+from forecaster.features.windows import promised_day, target_days
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.known import Known, load_known
 from forecaster.pipeline.report import report_data
@@ -17,7 +17,7 @@ from forecaster.recipe import Recipe
 from forecaster.reports import export as documents
 from forecaster.reports.contract import RecentEvent, RecipeForecast
 from forecaster.store import ledger
-from forecaster.timewindow import TimeWindow, from_us, local_day, to_us
+from forecaster.timewindow import TimeWindow, day_of_window, from_us, to_us
 
 VALIDATIONS = 365
 
@@ -76,17 +76,15 @@ def _summary(spoken: list[dict]) -> documents.Summary | None:
 
 
 def _window_before(recipe: Recipe, target_start: datetime) -> TimeWindow:
-    first = local_day(target_start, recipe.zone)
-    starts = target_days(recipe, first, 1).day_starts_us[0]
+    starts = target_days(recipe, day_of_window(target_start, recipe.zone), 1).day_starts_us[0]
     return TimeWindow(from_us(starts[0]), target_start)
 
 
 def _validation(recipe: Recipe, row: dict) -> documents.Validation:
-    start = pd.Timestamp(row["target_start"]).to_pydatetime()
-    target = recipe.target_window(local_day(start, recipe.zone))
+    start, end = (pd.Timestamp(row[name]).to_pydatetime() for name in ("target_start", "target_end"))
     return documents.Validation(
         window=_window_before(recipe, start),
-        target=target,
+        target=TimeWindow(start, end),
         prediction=row["probability"],
         fact=None if pd.isna(row["happened"]) else bool(row["happened"]),
         max_magnitude=None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
@@ -96,8 +94,7 @@ def _validation(recipe: Recipe, row: dict) -> documents.Validation:
 def _detail(recipe: Recipe, forecast: RecipeForecast, known: Known) -> dict:
     """What the model of the last forecast saw: its window of heatmaps, cut at the forecast's as-of, and the events in it."""
     assert forecast.as_of is not None
-    day = local_day(forecast.target_start, recipe.zone)
-    days = target_days(recipe, day, 1).issued_at(forecast.as_of)
+    days = promised_day(recipe, forecast.target_start, forecast.target_end, forecast.as_of)
     window = _window_before(recipe, forecast.target_start)
     seen = _between(known.inputs, window.start - timedelta(days=1), forecast.target_end)
     tensor = window_tensor(place_on_grid(seen, recipe), days)[0]

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from forecaster.models.base import logit, sigmoid
 from forecaster.recipe import Recipe
-from forecaster.timewindow import local_day
+from forecaster.timewindow import days_of_windows
 from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
 from forecaster.verification.scores import log_likelihood
 
@@ -24,7 +24,7 @@ def gain_over(recipe: Recipe, local_days: np.ndarray, happened: np.ndarray, said
 
 def gain_at(recipe: Recipe, target_starts: Iterable[datetime], happened: np.ndarray, said: np.ndarray, reference: np.ndarray) -> Interval:
     """The same for days told by their target starts (aware UTC)."""
-    days = np.array([local_day(start, recipe.zone) for start in target_starts], dtype="datetime64[D]")
+    days = days_of_windows(target_starts, recipe.zone)
     return gain_over(recipe, days, happened, said, reference)
 
 

@@ -21,6 +21,7 @@ from forecaster.models import climatology
 from forecaster.models.base import Forecaster
 from forecaster.models.combination import combine
 from forecaster.pipeline import publishing
+from forecaster.pipeline.agenda import EARLY_AT_MOST, is_due
 from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.pipeline.members import members_for
@@ -232,8 +233,11 @@ def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, str |
 
 
 def _in_its_time(mode: str, day: date, recipe: Recipe, now: datetime) -> bool:
-    """Whether a forecast may be the official one: made before its day, for the next local day. One made days ahead is a look ahead."""
-    return mode == "prospective" and day == next_local_day(now, recipe.zone)
+    """Whether a forecast may be the official one: made before its day, for the next local day, or when its own is due. One made days ahead
+    is a look ahead."""
+    if mode != "prospective":
+        return False
+    return day == next_local_day(now, recipe.zone) or is_due(recipe, day, now + EARLY_AT_MOST)
 
 
 def _official(store: Store, recipe: Recipe, window: TimeWindow) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from forecaster.recipe import Recipe
 from forecaster.reports.contract import Mode, ReliabilityCurve, TrackRecord
 from forecaster.store import ledger
 from forecaster.store.database import Connection
-from forecaster.timewindow import local_day
+from forecaster.timewindow import days_of_windows
 from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
 from forecaster.verification.reliability import corp_reliability
 from forecaster.verification.scores import log_likelihood
@@ -29,8 +29,7 @@ def scored_days(connection: Connection, recipe: Recipe) -> dict[Mode, pd.DataFra
     for mode in MODES:
         frame = ledger.scored(connection, recipe.id, recipe.target_hash, mode)
         if len(frame):
-            days = [local_day(start.to_pydatetime(), recipe.zone) for start in frame["target_start"]]
-            found[mode] = frame.assign(local_day=np.array(days, dtype="datetime64[D]"))
+            found[mode] = frame.assign(local_day=days_of_windows(frame["target_start"], recipe.zone))
     return found
 
 

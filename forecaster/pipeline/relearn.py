@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from forecaster.models.weights import WorldWeights, usable_weights
 from forecaster.pipeline.learning import Learnt, Settled, learn_own, learn_world, settled_of
 from forecaster.recipe import Recipe
 from forecaster.settings import code_version
 from forecaster.store import publications
 from forecaster.store.database import Connection
-from forecaster.timewindow import FIRST_DAY, local_day, next_local_day
+from forecaster.timewindow import FIRST_DAY, days_of_windows, next_local_day
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +54,7 @@ def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeigh
     for recipe in recipes:
         mine = rows[(rows["recipe_id"] == recipe.id) & (rows["target_hash"] == recipe.target_hash)]
         if len(mine):
-            days = [local_day(pd.Timestamp(start).to_pydatetime(), recipe.zone) for start in mine["target_start"]]
-            found[recipe.id] = settled_of(mine, np.array(days, dtype="datetime64[D]"))
+            found[recipe.id] = settled_of(mine, days_of_windows(mine["target_start"], recipe.zone))
     return found
 
 

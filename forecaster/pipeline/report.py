@@ -34,7 +34,7 @@ from forecaster.reports.contract import (
 )
 from forecaster.store import ledger
 from forecaster.store.database import Connection, Store
-from forecaster.timewindow import local_day, next_local_day
+from forecaster.timewindow import day_of_window, next_local_day
 
 EVENTS_DAYS = 7
 EVENTS_MIN_MAGNITUDE = 4.5
@@ -195,7 +195,7 @@ def _open_outcomes(connection: Connection, recipe: Recipe, until: datetime, ende
 def _day_outcome(row: dict, recipe: Recipe) -> DayOutcome:
     settled = not pd.isna(row["happened"])
     return DayOutcome(
-        day=local_day(_utc(row["target_start"]), recipe.zone),
+        day=day_of_window(_utc(row["target_start"]), recipe.zone),
         probability=row["probability"],
         happened=bool(row["happened"]) if settled else None,
         status=row["status"] if settled else "pending",
@@ -212,7 +212,7 @@ def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -
     return tuple(
         TurnedOutcome(
             row["recipe_id"],
-            local_day(_utc(row["target_start"]), recipes[row["target_hash"]].zone),
+            day_of_window(_utc(row["target_start"]), recipes[row["target_hash"]].zone),
             bool(row["happened"]),
             None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
         )

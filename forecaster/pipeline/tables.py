@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from forecaster.pipeline.job import Job
 from forecaster.store import ledger
+from forecaster.timewindow import day_of_window
 
 
 def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -15,7 +16,7 @@ def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]
     with job.store.transaction() as connection:
         rows: list[Any] = ledger.forecasts_of_issue(connection, list(forecast_ids)).to_dict("records")
     return [
-        {**row, "local_day": f"{row['target_start'].astimezone(ZoneInfo(zones[row['recipe_id']])):%Y-%m-%d}"}
+        {**row, "local_day": day_of_window(row["target_start"], ZoneInfo(zones[row["recipe_id"]])).isoformat()}
         for row in rows
         if row["published"]
     ]

@@ -10,14 +10,13 @@ import pandas as pd
 from forecaster.catalog.coverage import covered_span, last_read
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
-from forecaster.features.labels import daily_labels
-from forecaster.features.windows import target_days
+from forecaster.features.labels import labels_between
 from forecaster.pipeline.known import MATURITY, Known, load_known
 from forecaster.pipeline.relearn import relearn
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
 from forecaster.store.database import Store
-from forecaster.timewindow import local_day, to_us
+from forecaster.timewindow import to_us
 from forecaster.verification import scores
 
 log = logging.getLogger(__name__)
@@ -114,7 +113,7 @@ def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known
 
 
 def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[dict]:
-    """The rows of one recipe's windows, all at once."""
+    """The rows of one recipe's windows, all at once; the windows are those that were promised, not those of the zone's rules today."""
     try:
         span = covered_span(recipe, known.coverage)
     except NotScoreable:
@@ -122,10 +121,8 @@ def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[dict]
     inside = windows[(windows["target_start"] >= span.start) & (windows["target_end"] <= span.end)]
     if inside.empty:
         return []
-    local = np.array([local_day(start.to_pydatetime(), recipe.zone) for start in inside["target_start"]], dtype="datetime64[D]")
-    since_first = (local - local.min()).astype(np.int64)
-    days = target_days(recipe, local.min().item(), int(since_first.max()) + 1).take(since_first)
-    happened, max_magnitude, count = daily_labels(known.events, recipe, days)
+    starts_us, ends_us = (inside[name].astype("datetime64[us, UTC]").astype("int64").to_numpy() for name in ("target_start", "target_end"))
+    happened, max_magnitude, count = labels_between(known.events, recipe, starts_us, ends_us)
     read = min(known.as_of, last_read(recipe, known.coverage))
     ages = [read - end.to_pydatetime() for end in inside["target_end"]]
     return [

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecaster.errors import NotScoreable, NotTrainable
@@ -21,7 +20,7 @@ from forecaster.pipeline.publishing import How, Standing, shipped
 from forecaster.recipe import Recipe
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
-from forecaster.timewindow import FIRST_DAY, issue_time, local_day
+from forecaster.timewindow import FIRST_DAY, days_of_windows, issue_time
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
         return replace(shipped(base), problem=problem), {}
     labelled = labelled_days(recipe, known)
     happened = pd.Series(labelled.happened, index=labelled.days.local_days)
-    rows["local_day"] = np.array([local_day(start.to_pydatetime(), recipe.zone) for start in rows["target_start"]], dtype="datetime64[D]")
+    rows["local_day"] = days_of_windows(rows["target_start"], recipe.zone)
     rows = rows[rows["local_day"].isin(happened.index)]
     rows["happened"] = happened.loc[rows["local_day"]].to_numpy()
     own = learn_own(base, base.belief, settled_of(rows, rows["local_day"].to_numpy()))

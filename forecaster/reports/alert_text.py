@@ -15,6 +15,7 @@ from forecaster.reports.combined import COMBINED
 from forecaster.reports.render import environment
 from forecaster.reports.texts import day_writer
 from forecaster.reports.words import Phrase, local_text, model_name, offset_text, probability_phrase, ratio_text, signed
+from forecaster.timewindow import day_of_window
 
 TEMPLATES = ("alert", "alert_end", "alert_outcome", "alert_withdrawn", "alert_operations")
 
@@ -47,7 +48,7 @@ def window_words(texts: AlertTexts, start: datetime, end: datetime, zone: ZoneIn
         "ends": local_text(end, zone),
         "zone": zone.key,
         "offset": offset_text(start, zone),
-        "day": texts.day(start.astimezone(zone).date()),
+        "day": texts.day(day_of_window(start, zone)),
     }
 
 

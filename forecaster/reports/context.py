@@ -42,6 +42,7 @@ from forecaster.reports.words import (
     ratio_to_usual,
     utc_text,
 )
+from forecaster.timewindow import day_of_window
 
 LOUDEST_FIRST = ("replay", "hindcast", "late", "prospective")
 LISTED_EVENTS = 15
@@ -223,8 +224,7 @@ def _said(recipe: RecipeForecast, ratio: float | None) -> Phrase:
 def _local_days(recipe: RecipeForecast) -> tuple[date, date]:
     """First and last local day of the target window."""
     zone = _zone(recipe.time_zone)
-    last = recipe.target_end - timedelta(microseconds=1)
-    return recipe.target_start.astimezone(zone).date(), last.astimezone(zone).date()
+    return day_of_window(recipe.target_start, zone), day_of_window(recipe.target_end, zone) - timedelta(days=1)
 
 
 def _period(recipes: Sequence[RecipeForecast], write_day: DayWriter) -> Phrase | None:

@@ -24,7 +24,7 @@ from forecaster.errors import NotWritable
 from forecaster.reports.combined import expected_figures
 from forecaster.reports.contract import RecentEvent, RecipeForecast, ReportData
 from forecaster.reports.words import known, known_probability, ratio_to_usual
-from forecaster.timewindow import TimeWindow, local_day
+from forecaster.timewindow import TimeWindow, day_of_window
 
 WEBHOOK_VERSION = "quakecast.report/1"
 
@@ -273,7 +273,7 @@ def _validator(kind: str) -> Any:
 
 
 def _day(moment: datetime, zone: ZoneInfo) -> str:
-    return f"{local_day(moment, zone):%Y%m%d}"
+    return f"{day_of_window(moment, zone):%Y%m%d}"
 
 
 def _utc(moment: datetime) -> str:

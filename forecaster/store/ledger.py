@@ -46,9 +46,10 @@ def insert(connection: Connection, table: str, rows: list[dict], *, replace: boo
 
 
 def forecasts_for(connection: Connection, recipe_id: str, target_start: datetime) -> pd.DataFrame:
-    """Every stored forecast for this recipe and day, oldest issue first."""
+    """Every stored forecast for this recipe and day, oldest issue first; also for the day as it began by other rules of its zone."""
     return connection.execute(
-        "SELECT * FROM forecast WHERE recipe_id = $id AND target_start = $start ORDER BY issue_time, created_at, model_kind",
+        "SELECT * FROM forecast WHERE recipe_id = $id AND abs(epoch(target_start) - epoch($start)) < 12 * 3600 "
+        "ORDER BY issue_time, created_at, model_kind",
         {"id": recipe_id, "start": target_start},
     ).df()
 
@@ -144,7 +145,8 @@ def published_skill(connection: Connection, target_hashes: list[str]) -> pd.Data
 def recent_published(connection: Connection, recipe_id: str, target_hash: str, until: datetime, limit: int) -> pd.DataFrame:
     """The last published forecasts of one target whose window ended by `until`, with their outcome where there is one; oldest first."""
     frame = connection.execute(
-        "SELECT f.target_start, f.probability, f.reference_probability, f.mode, f.method, o.happened, o.status, o.max_magnitude, o.changed "
+        "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, f.mode, f.method, "
+        "o.happened, o.status, o.max_magnitude, o.changed "
         "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
         "WHERE f.published AND NOT f.in_sample AND f.recipe_id = $id AND f.target_hash = $hash AND f.target_end <= $until "
         "QUALIFY row_number() OVER (PARTITION BY f.target_start "

@@ -80,7 +80,7 @@ def test_recipes_show_prints_what_a_recipe_file_says(run):
         (["recipes", "show", "tokio"], "unknown recipe 'tokio'; there are: acapulco"),
         (["predict", "--target-date", "03.01.2024"], "target date '03.01.2024' is not a day; write it as YYYY-MM-DD"),
         (["predict", "--target_date", "2024-02-30"], "is not a day"),
-        (["predict", "--tz", "Asia/Edo"], "--tz 'Asia/Edo' is no IANA time zone"),
+        (["predict", "--tz", "Asia/Edo"], "--tz 'Asia/Edo' must be an IANA time zone"),
         (["predict", "--recipe_id", "tokio"], "unknown recipe 'tokio'"),
         (["sql", "SELECT 1"], "there is no published database at"),
         (["status"], "there is no published database at"),
