@@ -22,6 +22,7 @@ QuakecastError
 +-- DeliveryError
     +-- DeliveryRefused       permanent: do not retry
     +-- DeliveryFailed        temporary: retry later
+        +-- ReceiverSilent    no connection, or no whole answer in time
 """
 
 
@@ -122,3 +123,7 @@ class DeliveryFailed(DeliveryError):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(message)
+
+
+class ReceiverSilent(DeliveryFailed):
+    pass

@@ -1,11 +1,16 @@
 """Everything that apprise knows: Teams, Discord, Telegram, ntfy and some hundred more, each by an address that holds its secrets."""
 
+import json
+import os
 import re
-from typing import TYPE_CHECKING, Any
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import SecretStr
 
-from forecaster.errors import DeliveryFailed, DeliveryRefused
+from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
 from forecaster.notify import web
 from forecaster.notify.addresses import check_address
 
@@ -14,7 +19,23 @@ if TYPE_CHECKING:
 else:
     NotifyBase = object
 
-_STATUS = re.compile(r"error=(\d{3})\b")
+WHOLE_S = 60.0  # of an attempt, the start of its process included
+SEPARATOR = 2  # apprise puts \r\n between title and text where a service has no place for a title
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a service takes: of the title, of the text, of both `together` (None: apart), counted in `unit`."""
+
+    title: int
+    text: int
+    together: bool
+    unit: Literal["utf16", "bytes"] = "utf16"
+
+
+# Where apprise's own figures count otherwise than the service: ntfy, Server configuration, message-size-limit (4K, in bytes);
+# Firebase Cloud Messaging, payload (4,096 bytes, of which names and punctuation take some).
+_CORRECTED = {"ntfy": Limits(200, 4096, True, "bytes"), "ntfys": Limits(200, 4096, True, "bytes"), "fcm": Limits(250, 3500, True, "bytes")}
 
 
 def split_addresses(urls: str) -> list[str]:
@@ -24,14 +45,28 @@ def split_addresses(urls: str) -> list[str]:
 
 def service_label(url: str) -> str:
     """The service's name, and its host where that is no secret: "Discord", "ntfy ntfy.example.org"."""
-    service = _service(url)
+    service = find_service(url)
     if service is None:
         return "an address that apprise does not understand"
     return f"{service.service_name} {_host(service)}".strip()
 
 
-def send_apprise(title: str, text: str, url: SecretStr, *, allow_private: bool = False) -> None:
-    """Send a title and a plain text. Nothing that apprise logs is logged: it names addresses.
+def limits_of(url: str) -> Limits:
+    """What the service of an address takes. What counts in UTF-16 units (Discord, Telegram) or characters is counted in the former, which
+    are never fewer."""
+    scheme = url.partition("://")[0].lower()
+    if scheme in _CORRECTED:
+        return _CORRECTED[scheme]
+    service: Any = find_service(url)
+    if service is None:
+        return Limits(0, 0, True)
+    together = service.title_maxlen <= 0 or service.overflow_amalgamate_title
+    return Limits(max(service.title_maxlen, 0) or service.body_maxlen, service.body_maxlen, together)
+
+
+def send_apprise(title: str, text: str, url: SecretStr, *, allow_private: bool = False, whole_s: float = WHOLE_S) -> None:
+    """Send a title and a plain text, in a process of its own that is ended after `whole_s`. Nothing that apprise logs is logged: it names
+    addresses.
 
     apprise tells success or failure only; of a failure the HTTP status is known where it reports one. Most services know no
     idempotency key: a message that is sent again comes twice.
@@ -40,27 +75,47 @@ def send_apprise(title: str, text: str, url: SecretStr, *, allow_private: bool =
         DeliveryRefused: an address that apprise does not understand, or that leads where messages must not go; 4xx.
         DeliveryFailed: anything else that went wrong.
     """
-    service = _service(url.get_secret_value())
+    service = find_service(url.get_secret_value())
     if service is None:
         raise DeliveryRefused("apprise does not understand one of apprise_urls; see its list of services for how to write it")
     label = f"apprise to {service.service_name}"
-    if host := _host(service):
+    host = _host(service)
+    if host:
         check_address(f"http://{host}", f"{label} {host}", "apprise_urls", allow_private)
-    with web.unlogged("apprise", "urllib3", "requests") as said:
-        try:
-            done = service.notify(title=title, body=text, body_format="text")
-        except Exception as error:  # noqa: BLE001  whatever a service's plugin does
-            raise DeliveryFailed(f"{label} broke off ({type(error).__name__}); will be tried again") from None
-    if done:
+    # a service with an address of its own may be reached through a proxy of this net
+    asked = {"url": url.get_secret_value(), "title": title, "text": text, "allow_private": allow_private or not host}
+    answer = _in_child(asked, label, whole_s)
+    if answer["done"]:
         return
-    statuses = [int(status) for line in said for status in _STATUS.findall(line)]
-    if statuses and 400 <= statuses[-1] < 500 and statuses[-1] not in web.RETRYABLE:
+    if answer["error"]:
+        raise ReceiverSilent(f"{label} broke off ({answer['error']}); will be tried again")
+    if not (statuses := answer["statuses"]):
+        raise ReceiverSilent(f"{label} could not deliver; will be tried again")
+    if 400 <= statuses[-1] < 500 and statuses[-1] not in web.RETRYABLE:
         raise DeliveryRefused(f"{label} answered {statuses[-1]}; check apprise_urls")
-    answered = f"answered {statuses[-1]}" if statuses else "could not deliver"
-    raise DeliveryFailed(f"{label} {answered}; will be tried again")
+    raise DeliveryFailed(f"{label} answered {statuses[-1]}; will be tried again")
 
 
-def _service(url: str) -> "NotifyBase | None":
+def _in_child(asked: dict[str, Any], label: str, whole_s: float) -> dict[str, Any]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("QUAKECAST_")}
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "forecaster.notify.apprise_child"],
+            input=json.dumps(asked).encode(),
+            capture_output=True,
+            timeout=whole_s,
+            env=own,
+            check=True,
+        )
+        return dict(json.loads(child.stdout))
+    except subprocess.TimeoutExpired:
+        raise ReceiverSilent(f"{label} was not done within {whole_s:g} s; will be tried again") from None
+    except (OSError, subprocess.CalledProcessError, ValueError) as error:
+        raise DeliveryFailed(f"{label}: its process ended without an answer ({type(error).__name__}); will be tried again") from None
+
+
+def find_service(url: str) -> "NotifyBase | None":
+    """apprise's service for an address; None where it does not understand it."""
     import apprise
 
     asset = apprise.AppriseAsset(

@@ -1,14 +1,7 @@
-"""E-mail over SMTP: what a mail is made of, and how it is handed over.
-
-What will not get better by itself raises DeliveryRefused (do not retry), what may raises DeliveryFailed (retry later). Messages and
-logs name the server, never a password or an address.
-"""
+"""What a mail is made of: headers and parts that every relay carries and every mail program reads back as they were."""
 
 import hashlib
-import smtplib
-import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import policy
@@ -20,10 +13,10 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from forecaster.errors import DeliveryFailed, DeliveryRefused
-from forecaster.notify.addresses import is_loopback_name
+from forecaster.errors import DeliveryRefused
 
 TIMEOUT_S = 15.0
+GOODBYE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -101,65 +94,6 @@ def _domain(mail_from: str) -> str:
 
 def _unsubscribe(settings: MailSettings) -> tuple[str, ...]:
     return settings.mail_unsubscribe or (f"mailto:{parseaddr(settings.mail_from)[1]}?subject=unsubscribe",)
-
-
-def send_email(message: EmailMessage, settings: MailSettings) -> None:
-    """Hand `message` to the server, for the recipient in its To.
-
-    Raises:
-        DeliveryRefused: the server says no for good (5xx), does not offer STARTTLS, or a password would travel unencrypted.
-        DeliveryFailed: greylisting and other 4xx, no connection, time-out.
-    """
-    where = f"SMTP server {settings.smtp_host}:{settings.smtp_port}"
-    if settings.smtp_security == "none" and settings.smtp_username and not is_loopback_name(settings.smtp_host):
-        raise DeliveryRefused(f"{where}: the password would travel unencrypted; set smtp_security to starttls or tls")
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        with _connected(settings, context) as server:
-            if settings.smtp_security == "starttls":
-                server.starttls(context=context)
-            if settings.smtp_username:
-                password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
-                server.login(settings.smtp_username, password)
-            server.send_message(message)
-    except smtplib.SMTPRecipientsRefused as error:
-        codes = sorted({code for code, _ in error.recipients.values()})
-        raise _mail_error(max(codes), f"{where} refused the recipient ({', '.join(map(str, codes))})") from None
-    except smtplib.SMTPAuthenticationError as error:
-        raise _mail_error(error.smtp_code, f"{where} refused the login ({error.smtp_code}); check user name and password") from None
-    except smtplib.SMTPResponseException as error:
-        raise _mail_error(error.smtp_code, f"{where} answered {error.smtp_code}: {_line(error.smtp_error)}") from None
-    except smtplib.SMTPNotSupportedError as error:
-        raise DeliveryRefused(f"{where} does not offer what smtp_security or the login needs ({error}); check smtp_security") from None
-    except ssl.SSLCertVerificationError as error:
-        raise DeliveryRefused(f"{where}: its certificate cannot be trusted ({error.verify_message}); check smtp_host") from None
-    except (OSError, smtplib.SMTPException) as error:
-        raise DeliveryFailed(f"{where} could not be reached or broke off ({type(error).__name__}); will be tried again") from None
-
-
-@contextmanager
-def _connected(settings: MailSettings, context: ssl.SSLContext) -> Iterator[smtplib.SMTP]:
-    """An open connection. How the server says goodbye plays no part: by then it has taken the mail."""
-    if settings.smtp_security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(settings.smtp_host, settings.smtp_port, timeout=settings.timeout_s, context=context)
-    else:
-        server = smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=settings.timeout_s)
-    try:
-        yield server
-    finally:
-        with suppress(OSError, smtplib.SMTPException):
-            server.quit()
-        server.close()
-
-
-def _mail_error(code: int, message: str) -> DeliveryRefused | DeliveryFailed:
-    return DeliveryRefused(message) if code >= 500 else DeliveryFailed(f"{message}; will be tried again")
-
-
-def _line(answer: bytes | str) -> str:
-    """What the server said, without anybody's address."""
-    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    return " ".join("(address)" if "@" in word else word for word in text.split())[:200]
 
 
 class _Verbatim(UnstructuredHeader):

@@ -27,7 +27,7 @@ class SlackSettings:
     timeout_s: float = web.TIMEOUT_S
 
 
-def send_slack(payload: Mapping[str, Any], settings: SlackSettings, now: datetime) -> int:
+def send_slack(payload: Mapping[str, Any], settings: SlackSettings, now: datetime, session: web.Session | None = None) -> int:
     """POST the payload; the status (200) is returned. Where Slack refuses its blocks, its text alone is sent: better plain than nothing.
 
     An incoming webhook knows no idempotency key and returns no message id: a message that is sent again comes twice, and there are no
@@ -38,19 +38,19 @@ def send_slack(payload: Mapping[str, Any], settings: SlackSettings, now: datetim
         DeliveryFailed: 429 (with the wait that Slack asks for), 5xx, time-out, no connection.
     """
     address = web.WebAddress(settings.slack_webhook_url, "Slack", "slack_webhook_url", settings.allow_private, settings.timeout_s)
-    answer = _post(payload, address)
+    answer = _post(payload, address, session)
     if answer.status == 400 and answer.text.startswith("invalid_blocks") and "blocks" in payload:
         logger.error("%s refused the blocks of a message (%s); its text is sent alone", address.where, _code(answer))
-        answer = _post({name: value for name, value in payload.items() if name != "blocks"}, address)
+        answer = _post({name: value for name, value in payload.items() if name != "blocks"}, address, session)
     if 400 <= answer.status < 500 and answer.status not in web.RETRYABLE:
         todo = "make a new webhook and set slack_webhook_url" if _code(answer) in GONE else "check slack_webhook_url"
         raise DeliveryRefused(f"{address.where} answered {answer.status} {_code(answer)}; {todo}")
     return web.expect_success(answer, address, now)
 
 
-def _post(payload: Mapping[str, Any], address: web.WebAddress) -> web.Answer:
+def _post(payload: Mapping[str, Any], address: web.WebAddress, session: web.Session | None) -> web.Answer:
     body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
-    return web.request("POST", address, body, {"Content-Type": "application/json; charset=utf-8"})
+    return web.request("POST", address, body, {"Content-Type": "application/json; charset=utf-8"}, session)
 
 
 def _code(answer: web.Answer) -> str:

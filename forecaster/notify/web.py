@@ -1,9 +1,10 @@
-"""One HTTP request to somebody else's server: no redirects, no proxies, no netrc, the peer's address checked on the open connection."""
+"""HTTP requests to somebody else's server: no redirects, no proxies, no netrc, the peer's address checked before it is connected to, an end
+to every attempt, and no more of an answer read than is needed."""
 
 import logging
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,14 +14,15 @@ import requests
 from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from forecaster.errors import DeliveryFailed, DeliveryRefused
-from forecaster.notify.addresses import PERMIT, check_address, is_forbidden, recipient_label
+from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
+from forecaster.notify.addresses import check_address, is_forbidden, recipient_label
+from forecaster.notify.connections import PATIENCE, Connections
 
 TIMEOUT_S = 15.0
 RETRYABLE = frozenset({408, 425, 429})  # and every 5xx
-LONGEST_ANSWER = 300  # bytes of the body that are read, where they are asked for
+LONGEST_ANSWER = 4096  # bytes of the body that are read; of a longer one the connection is not used again
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class WebAddress:
     setting: str
     allow_private: bool = False
     timeout_s: float = TIMEOUT_S
+
+    @property
+    def whole_s(self) -> float:
+        """The longest that an attempt takes once its name has been resolved: a dripping answer is cut off then."""
+        return PATIENCE * self.timeout_s
 
     @property
     def where(self) -> str:
@@ -58,45 +65,83 @@ class Answer:
         return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)
 
 
+class Session:
+    """The connections of a batch: one a host, kept open between its messages. Close it at the end."""
+
+    def __init__(self, allow_private: bool) -> None:
+        self._connections = Connections(lambda address: is_forbidden(address, allow_private))
+        self._open()
+
+    def _open(self) -> None:
+        self._session = requests.Session()
+        self._session.trust_env = False
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter(self._connections))
+
+    def close(self) -> None:
+        self._session.close()
+        self._connections.forget()
+
+    def ask(self, method: str, address: WebAddress, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """One request, as `request` says."""
+        url = address.url.get_secret_value()
+        check_address(url, address.where, address.setting, address.allow_private)
+        try:
+            with (
+                unlogged("urllib3"),
+                self._connections.within(address.whole_s),
+                self._session.request(
+                    method,
+                    url,
+                    data=body,
+                    headers={"User-Agent": "quakecast", "Accept-Encoding": "identity", **headers},
+                    timeout=address.timeout_s,
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
+                said = _beginning(answer)
+                return Answer(answer.status_code, answer.headers.get("Retry-After"), said if answer.status_code >= 400 else "")
+        except requests.exceptions.SSLError as error:
+            if self._connections.were_cut:
+                raise self._silent(address, error) from None
+            raise DeliveryRefused(f"{address.where}: its certificate cannot be trusted; check {address.setting}") from None
+        except (requests.exceptions.RequestException, OSError) as error:
+            raise self._silent(address, error) from None
+        finally:
+            if self._connections.were_cut:
+                self.close()
+                self._open()
+
+    def _silent(self, address: WebAddress, error: Exception) -> ReceiverSilent:
+        if self._connections.were_cut:
+            return ReceiverSilent(f"{address.where} gave no whole answer within {address.whole_s:g} s; will be tried again")
+        return ReceiverSilent(f"{address.where} could not be reached or broke off ({type(error).__name__}); will be tried again")
+
+
 def request(
-    method: Literal["GET", "POST"], address: WebAddress, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    method: Literal["GET", "POST"],
+    address: WebAddress,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    session: Session | None = None,
 ) -> Answer:
-    """Ask once.
+    """Ask once, over the connections of `session` where there is one.
 
     Raises:
         DeliveryRefused: a forbidden address, a URL that is none, a certificate that cannot be trusted.
-        DeliveryFailed: time-out, no connection.
+        ReceiverSilent: no connection, a silence of `timeout_s`, no whole answer within `whole_s`.
     """
-    url = address.url.get_secret_value()
-    check_address(url, address.where, address.setting, address.allow_private)
-    with unlogged("urllib3"), requests.Session() as session:
-        session.trust_env = False
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _PeerCheckingAdapter(address.allow_private))
-        try:
-            with session.request(
-                method,
-                url,
-                data=body,
-                headers={"User-Agent": "quakecast", **(headers or {})},
-                timeout=address.timeout_s,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                said = _beginning(answer) if answer.status_code >= 400 else ""
-                return Answer(answer.status_code, answer.headers.get("Retry-After"), said)
-        except requests.exceptions.SSLError:
-            raise DeliveryRefused(f"{address.where}: its certificate cannot be trusted; check {address.setting}") from None
-        except (requests.exceptions.RequestException, OSError) as error:
-            raise DeliveryFailed(
-                f"{address.where} could not be reached or broke off ({type(error).__name__}); will be tried again"
-            ) from None
+    if session is not None:
+        return session.ask(method, address, body, headers or {})
+    with closing(Session(address.allow_private)) as own:
+        return own.ask(method, address, body, headers or {})
 
 
 def _beginning(answer: requests.Response) -> str:
     """The first bytes of a body; nothing, where it cannot be read: the status has been told by then."""
     try:
-        return bytes(answer.raw.read(LONGEST_ANSWER, decode_content=True)).decode("utf-8", "replace")
+        return bytes(answer.raw.read(LONGEST_ANSWER, decode_content=False)).decode("utf-8", "replace")
     except (HTTPError, OSError):
         return ""
 
@@ -144,28 +189,30 @@ def _below(name: str, names: tuple[str, ...]) -> bool:
     return any(name == above or name.startswith(f"{above}.") for above in names)
 
 
-class _PeerChecked:
-    """Mixed into urllib3's connections: the peer's address is looked at before a byte is sent, whatever the name resolved to by then."""
+class _Watched:
+    """Mixed into urllib3's connections: they are opened by `connections`, which looks at the address and can cut them."""
 
-    allow_private = False
+    connections: Connections
 
     def _new_conn(self) -> socket.socket:
-        connection: socket.socket = super()._new_conn()  # type: ignore[misc]
-        if is_forbidden(str(connection.getpeername()[0]), self.allow_private):
-            connection.close()
-            raise DeliveryRefused(f"a receiver's name led to an address that messages must not reach; see {PERMIT}")
-        return connection
+        own: Any = self
+        try:
+            return self.connections.open(own._dns_host, own.port, own.timeout)
+        except TimeoutError:
+            raise ConnectTimeoutError(own, "no connection in time") from None
+        except OSError as error:
+            raise NewConnectionError(own, f"no connection ({type(error).__name__})") from None
 
 
-class _PeerCheckingAdapter(HTTPAdapter):
-    def __init__(self, allow_private: bool) -> None:
-        self._allow_private = allow_private
+class _Adapter(HTTPAdapter):
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        fields = {"allow_private": self._allow_private}
-        plain, secure = type("_Plain", (_PeerChecked, HTTPConnection), fields), type("_Secure", (_PeerChecked, HTTPSConnection), fields)
+        fields = {"connections": self._connections}
+        plain, secure = type("_Plain", (_Watched, HTTPConnection), fields), type("_Secure", (_Watched, HTTPSConnection), fields)
         pools = self.poolmanager.pool_classes_by_scheme
         self.poolmanager.pool_classes_by_scheme = {
             "http": type("_PlainPool", (pools["http"],), {"ConnectionCls": plain}),

@@ -24,7 +24,9 @@ class WebhookSettings:
     timeout_s: float = web.TIMEOUT_S
 
 
-def send_webhook(document: Mapping[str, Any], delivery_id: str, settings: WebhookSettings, now: datetime) -> int:
+def send_webhook(
+    document: Mapping[str, Any], delivery_id: str, settings: WebhookSettings, now: datetime, session: web.Session | None = None
+) -> int:
     """POST `document` as JSON, signed; the status (2xx) is returned.
 
     Headers webhook-id (= `delivery_id`: the receiver may drop what it has seen), webhook-timestamp (`now`), webhook-signature.
@@ -41,7 +43,7 @@ def send_webhook(document: Mapping[str, Any], delivery_id: str, settings: Webhoo
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": _sign(body, delivery_id, settings, now, address.where),
     }
-    return web.expect_success(web.request("POST", address, body.encode(), headers), address, now)
+    return web.expect_success(web.request("POST", address, body.encode(), headers, session), address, now)
 
 
 def _sign(body: str, delivery_id: str, settings: WebhookSettings, now: datetime, where: str) -> str:

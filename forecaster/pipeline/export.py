@@ -12,11 +12,12 @@ from forecaster.features.events import Events
 from forecaster.features.windows import promised_day, target_days
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.known import Known, load_known
+from forecaster.pipeline.pages import kept_data
 from forecaster.pipeline.report import report_data
 from forecaster.recipe import Recipe
 from forecaster.reports import export as documents
-from forecaster.reports.contract import RecentEvent, RecipeForecast
-from forecaster.store import ledger
+from forecaster.reports.contract import RecentEvent, RecipeForecast, ReportData
+from forecaster.store import deliveries, ledger
 from forecaster.timewindow import TimeWindow, day_of_window, from_us, to_us
 
 VALIDATIONS = 365
@@ -25,11 +26,13 @@ VALIDATIONS = 365
 def export(job: Job, folder: Path) -> list[Path]:
     """predictions.json, and per recipe summary.json, validations.json and the detail file of the last forecast, all checked first.
 
+    Where this run has written a report, the forecasts are those of its document; else those of this moment.
+
     Raises:
         NotWritable: the folder cannot be written; files written before stay whole.
     """
     now = job.clock.now()
-    data = report_data(job.store, job.recipes, job.clock)
+    data = _report_of(job)
     known = load_known(job.store, now)
     recipes = {recipe.id: recipe for recipe in job.recipes}
     made: dict[str, dict] = {}
@@ -54,6 +57,14 @@ def export(job: Job, folder: Path) -> list[Path]:
             made[f"{recipe.id}/{name}"] = _detail(recipe, forecast, known)
     made["predictions.json"] = documents.predictions_document(predictions)
     return documents.write_export(folder, made)
+
+
+def _report_of(job: Job) -> ReportData:
+    with job.store.transaction() as connection:
+        row = deliveries.report_of_run(connection, job.run_id)
+    if row is not None and row["document"] is not None:
+        return kept_data(row)
+    return report_data(job.store, job.recipes, job.clock)
 
 
 def _summary(spoken: list[dict]) -> documents.Summary | None:

@@ -7,20 +7,15 @@ messages.notify(job)                      plan the newest report, then send ever
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from functools import partial
 
-import pandas as pd
-
-from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.notify import outbox
 from forecaster.notify.outbox import Delivery, Recipient
 from forecaster.pipeline.job import Job
-from forecaster.pipeline.report import report_data
-from forecaster.pipeline.senders import CHANNELS, HOW_TO, preview, recipients, send
-from forecaster.reports.letters import Letter, MessageLetter, ReportLetter
+from forecaster.pipeline.senders import CHANNELS, HOW_TO, recipients
+from forecaster.pipeline.sending import NotifyResult, gone, message_of, recipient_of, rehearse, rows_of, send_rows
 from forecaster.reports.message import Message
 from forecaster.store import deliveries
 from forecaster.store.database import Connection
@@ -31,15 +26,6 @@ logger = logging.getLogger(__name__)
 
 LATE_RECIPIENTS = timedelta(hours=36)  # somebody who is set up anew gets the newest report and the messages of this long
 TOO_OLD = timedelta(hours=48)  # a report that has not been sent by then speaks of days that are over
-
-
-@dataclass
-class NotifyResult:
-    """The rows that were tried, what failed in words (broken templates of the user included), and a text for people."""
-
-    rows: list[dict] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    text: str = "nothing was due"
 
 
 def enqueue(job: Job, messages: Iterable[Message], connection: Connection | None = None) -> list[str]:
@@ -92,7 +78,7 @@ def notify(job: Job, *, report: bool = True, dry_run: bool = False, sent_at: dat
         rows = _plan(connection, to, now, report)
         if not dry_run:
             deliveries.write(connection, [asdict(row) for row in rows])
-    return _dry_run(job, rows, to) if dry_run else _send_rows(job, rows, to, sent_at)
+    return rehearse(job, rows, to) if dry_run else send_rows(job, rows, to, sent_at)
 
 
 def resend(job: Job, wanted: str | None = None, *, sent_at: datetime | None = None) -> NotifyResult:
@@ -107,12 +93,12 @@ def resend(job: Job, wanted: str | None = None, *, sent_at: datetime | None = No
     to, now = recipients(job.settings), job.clock.now()
     with job.store.transaction() as connection:
         if wanted:
-            rows = _deliveries(deliveries.matching(connection, wanted))
+            rows = rows_of(deliveries.matching(connection, wanted))
         else:
             newest = deliveries.newest_report(connection)
             current = [newest["report_id"]] if newest else []
             current += deliveries.recent_message_ids(connection, now - LATE_RECIPIENTS)
-            rows = [row for row in _deliveries(deliveries.of_subjects(connection, current)) if row.state == "dead"]
+            rows = [row for row in rows_of(deliveries.of_subjects(connection, current)) if row.state == "dead"]
         if not rows:
             what = f"no delivery, report or message {wanted!r}" if wanted else "no dead letter of the newest report or a recent message"
             raise BadInput(f"{what}; see `quakecast notify --list`")
@@ -120,29 +106,29 @@ def resend(job: Job, wanted: str | None = None, *, sent_at: datetime | None = No
         if not revived:
             raise BadInput(f"{wanted!r} is being sent at this moment; look again with `quakecast notify --list`")
         deliveries.write(connection, [asdict(row) for row in revived])
-    return _send_rows(job, revived, to, sent_at)
+    return send_rows(job, revived, to, sent_at)
 
 
 def list_deliveries(job: Job, limit: int = 30) -> list[dict]:
     """The newest rows of the outbox, newest first."""
     with job.store.transaction() as connection:
-        return [asdict(row) for row in _deliveries(deliveries.latest_rows(connection, limit))]
+        return [asdict(row) for row in rows_of(deliveries.latest_rows(connection, limit))]
 
 
 def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_report: bool) -> list[Delivery]:
     """The open rows as they are to be: those that are stored, closed where nobody needs them any more, and new ones."""
     newest = deliveries.newest_report(connection)
-    rows = {row.delivery_id: row for row in _deliveries(deliveries.open_rows(connection))}
+    rows = {row.delivery_id: row for row in rows_of(deliveries.open_rows(connection))}
     subjects = [row.subject_id for row in rows.values()] + deliveries.recent_message_ids(connection, now - LATE_RECIPIENTS)
     if with_report and newest is None and not subjects:
         raise BadInput("there is no report to send yet; write one with `quakecast report`")
-    messages = {row["subject_id"]: _message(row) for row in deliveries.messages(connection, subjects)}
+    messages = {row["subject_id"]: message_of(row) for row in deliveries.messages(connection, subjects)}
     planned = [row for message in messages.values() for row in _plan_message(connection, message, to, now)]
-    if with_report and newest is not None and now - newest["created_at"] <= TOO_OLD:
+    if with_report and newest is not None and newest["has_document"] and now - newest["issue_time"] <= TOO_OLD:
         planned += outbox.plan(newest["report_id"], "report", to, now)
-    known = {row.delivery_id: row for row in _deliveries(deliveries.of_subjects(connection, [row.subject_id for row in planned]))}
+    known = {row.delivery_id: row for row in rows_of(deliveries.of_subjects(connection, [row.subject_id for row in planned]))}
     threads = sorted({message.thread_id for message in messages.values() if message.thread_id})
-    heard = {_place(row.subject_id, row): row.state for row in _deliveries(deliveries.of_subjects(connection, threads))}
+    heard = {_place(row.subject_id, row): row.state for row in rows_of(deliveries.of_subjects(connection, threads))}
 
     def no_need(row: Delivery) -> str | None:
         message = messages.get(row.subject_id)
@@ -150,7 +136,7 @@ def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_r
 
     for row in planned:
         earlier = known.get(outbox.earlier_id(row.subject_id, row.channel))
-        if earlier is not None and (earlier.state in ("sent", "dead") or _recipient_of(earlier, to) is not None):
+        if earlier is not None and (earlier.state in ("sent", "dead") or (earlier.state != "closed" and recipient_of(earlier, to))):
             continue  # the version before has sent it, or its row is sent on
         before = known.get(row.delivery_id, row)
         if before.state == "closed" and not no_need(row):
@@ -188,140 +174,18 @@ def _plan_message(connection: Connection, message: Message, to: Sequence[Recipie
 
 def _no_need(row: Delivery, to: Sequence[Recipient], newest: dict | None, message: Message | None, now: datetime) -> str | None:
     """Why nobody needs this row any more; None where it is to be sent."""
-    if _recipient_of(row, to) is None:
-        return _gone(row, to)
+    if recipient_of(row, to) is None:
+        return gone(row, to)
     if row.subject_kind != "report":
         expired = message is not None and message.expires_at is not None and message.expires_at <= now
         return "it had expired before it could be sent" if expired else None
     if newest is None or row.subject_id != newest["report_id"]:
         return "a newer report took its place"
-    return "the report had become too old before it could be sent" if now - newest["created_at"] > TOO_OLD else None
-
-
-def _dry_run(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient]) -> NotifyResult:
-    now, letters, result, lines = job.clock.now(), _Letters(job), NotifyResult(), []
-    for row in rows:
-        line, recipient = f"{row.channel} to {row.recipient}: {row.subject_kind}, {row.state}", _recipient_of(row, to)
-        if outbox.is_due(row, now) and recipient is not None:
-            line += f", due; {preview(letters.of(row), recipient)}"
-        lines.append(line if row.state != "closed" else f"{line} ({row.last_error})")
-    result.rows, result.failed, result.text = [asdict(row) for row in rows], letters.problems, "\n".join(lines) or result.text
-    return result
-
-
-def _send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent_at: datetime | None) -> NotifyResult:
-    """Claim, send and mark one row after the other; one row's trouble, our own bugs included, does not keep the others.
-
-    The clock is read for each row: a claim must outlast its own attempt, however long those before it took.
-    """
-    letters, result, bug = _Letters(job), NotifyResult(), None
-    states = {(row.subject_id, row.channel, row.recipient): row.state for row in rows}
-    for planned in rows:
-        now = job.clock.now()
-        if not outbox.is_due(planned, now):
-            continue
-        try:
-            letter, recipient = letters.of(planned), _recipient_of(planned, to)
-        except Exception as error:  # noqa: BLE001  raised again below, when the others have been tried
-            bug = bug or error
-            continue
-        if letter.thread_id and states.get((letter.thread_id, planned.channel, planned.recipient)) in outbox.OPEN_STATES:
-            continue  # what it answers has not been sent yet
-        row, repeat = _claim(job, planned.delivery_id, now)
-        if row is None:
-            continue
-        try:
-            if recipient is None:
-                done = outbox.close(row, _gone(row, to))
-            else:
-                done = outbox.attempt(row, partial(send, letter, recipient, job.settings, sent_at or now, repeat=repeat), job.clock.now)
-        except Exception as error:  # noqa: BLE001
-            bug = bug or error
-            done = replace(
-                row, state="failed", last_error=f"our own fault: {type(error).__name__}", next_try_at=job.clock.now() + outbox.LEASE
-            )
-        with job.store.transaction() as connection:
-            deliveries.write(connection, [asdict(done)])
-        states[(done.subject_id, done.channel, done.recipient)] = done.state
-        result.rows.append(asdict(done))
-        if done.state != "sent":
-            result.failed.append(f"{done.channel} to {done.recipient}: {done.last_error}")
-    result.failed += letters.problems
-    if bug is not None:
-        raise bug
-    if result.rows:
-        result.text = "\n".join(f"{row['channel']} to {row['recipient']}: {row['subject_kind']}, {row['state']}" for row in result.rows)
-    return result
-
-
-def _recipient_of(row: Delivery, to: Sequence[Recipient]) -> Recipient | None:
-    of_channel = [each for each in to if each.channel == row.channel]
-    if len(of_channel) == 1 and row.delivery_id == outbox.earlier_id(row.subject_id, row.channel):
-        return of_channel[0]
-    return next((each for each in of_channel if outbox.delivery_id(row.subject_id, each) == row.delivery_id), None)
-
-
-def _gone(row: Delivery, to: Sequence[Recipient]) -> str:
-    if row.delivery_id == outbox.earlier_id(row.subject_id, row.channel) and any(each.channel == row.channel for each in to):
-        return f"each recipient of {row.channel} has a row of their own now"
-    return f"{row.channel} to {row.recipient} is no longer set up"
-
-
-def _claim(job: Job, delivery_id: str, now: datetime) -> tuple[Delivery | None, bool]:
-    """The row, claimed, and whether it may have been sent before; None where another process has it or has sent it."""
-    with job.store.transaction() as connection:
-        (row,) = _deliveries(deliveries.by_id(connection, delivery_id))
-        if not outbox.is_due(row, now):
-            return None, False
-        claimed = outbox.claim(row, now)
-        deliveries.write(connection, [asdict(claimed)])
-    return claimed, row.interrupted
-
-
-class _Letters:
-    """Reports and messages as letters, each made once however many recipients it has."""
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._made: dict[str, Letter] = {}
-
-    def of(self, row: Delivery) -> Letter:
-        if row.subject_id not in self._made:
-            self._made[row.subject_id] = self._report(row.subject_id) if row.subject_kind == "report" else self._message(row.subject_id)
-        return self._made[row.subject_id]
-
-    @property
-    def problems(self) -> list[str]:
-        return list(dict.fromkeys(problem for letter in self._made.values() for problem in letter.problems))
-
-    def _report(self, report_id: str) -> Letter:
-        job = self._job
-        with job.store.transaction() as connection:
-            row = deliveries.report(connection, report_id)
-        assert row is not None, f"report {report_id} is in the outbox and not in the table report"
-        written_at = pd.Timestamp(row["issue_time"]).to_pydatetime()
-        data = report_data(job.store, job.recipes, Clock(lambda: written_at, job.clock.simulated))
-        link = f"{job.settings.base_url.rstrip('/')}/{row['path']}" if job.settings.base_url else None
-        return ReportLetter(replace(data, report_id=report_id), job.settings.language, link, job.settings.templates)
-
-    def _message(self, subject_id: str) -> Letter:
-        with self._job.store.transaction() as connection:
-            (message,) = map(_message, deliveries.messages(connection, [subject_id]))
-            thread = deliveries.messages(connection, [message.thread_id]) if message.thread_id else []
-        answered = _message(thread[0]) if thread else None
-        return MessageLetter(message, self._job.settings.language, self._job.settings.templates, answered)
-
-
-def _deliveries(frame: pd.DataFrame) -> list[Delivery]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [Delivery(**{each.name: row[each.name] for each in fields(Delivery)}) for row in rows]
+    if not newest["has_document"]:
+        return "an earlier version wrote the report and kept no document of it; `quakecast report` writes it again"
+    return "the report had become too old before it could be sent" if now - newest["issue_time"] > TOO_OLD else None
 
 
 def _message_row(message: Message) -> dict:
     channels = None if message.channels is None else list(message.channels)
     return {**asdict(message), "lines": list(message.lines), "facts": dict(message.facts), "channels": channels}
-
-
-def _message(row: dict) -> Message:
-    channels = None if row["channels"] is None else tuple(row["channels"])
-    return Message(**{**row, "lines": tuple(row["lines"]), "channels": channels})

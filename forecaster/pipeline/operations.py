@@ -8,7 +8,7 @@ from datetime import datetime
 
 from forecaster.errors import QuakecastError
 from forecaster.notify.heartbeat import beat
-from forecaster.pipeline.senders import recipients, send
+from forecaster.pipeline.senders import Post, recipients
 from forecaster.reports.letters import MessageLetter
 from forecaster.reports.message import Message
 from forecaster.settings import Settings
@@ -38,11 +38,14 @@ def tell_operator(settings: Settings, subject: str, text: str, key: str, now: da
     except Exception as error:  # noqa: BLE001  a failing run must not fail a second time for telling
         return [_failure("the message could not be made", error)]
     failures = []
-    for recipient in to:
-        try:
-            send(letter, recipient, settings, now)
-        except Exception as error:  # noqa: BLE001
-            failures.append(_failure(f"{recipient.channel} to {recipient.label}", error))
+    with Post(settings) as post:
+        for recipient in to:
+            if post.given_up(recipient):
+                continue
+            try:
+                post.send(letter, recipient, now)
+            except Exception as error:  # noqa: BLE001
+                failures.append(_failure(f"{recipient.channel} to {recipient.label}", error))
     return failures
 
 

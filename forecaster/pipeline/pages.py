@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+
+import pandas as pd
 
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.report import report_data
-from forecaster.reports import export, render, texts
+from forecaster.reports import document, export, render, texts
 from forecaster.reports.contract import ReportData
 from forecaster.reports.index import list_reports
-from forecaster.store import ledger
+from forecaster.store import deliveries
+
+KEEP_DOCUMENTS = timedelta(days=30)  # for who sends a report again; what nobody can need any more is dropped
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,9 @@ def page_name(data: ReportData, language: str) -> str:
 
 
 def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
-    """Write the pages and the index below the output folder, each by rename, and note the report in the store.
+    """Write the pages and the index below the output folder, each by rename, and keep the report in the store with all that it says.
 
+    What is sent later is made from that. A report that is planned for somebody already stays as it was written first.
     Besides the languages asked for, there is a page in each that the user's own folder of templates adds.
 
     Raises:
@@ -41,7 +47,7 @@ def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
     languages = list(dict.fromkeys([*languages, *sorted(added)]))
     for language in languages:
         texts.read_texts(language, job.settings.templates)
-    data = report_data(job.store, job.recipes, job.clock)
+    data = _unless_told(job, report_data(job.store, job.recipes, job.clock))
     names = {language: page_name(data, language) for language in languages}
     pages = []
     for language, name in names.items():
@@ -49,6 +55,7 @@ def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
         pages.append(export.write_atomic(job.settings.output / name, render.render_report(data, language, others, job.settings.templates)))
     index = render.render_index(list_reports(job.settings.output), languages[0], job.settings.templates)
     export.write_atomic(job.settings.output / "index.html", index)
+    kept = document.pack(data)
     row = {
         "report_id": data.report_id,
         "run_id": job.run_id,
@@ -57,7 +64,30 @@ def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
         "path": names[languages[0]],
         "forecasts_sha256": data.forecasts_sha256,
         "created_at": data.generated_at,
+        "document": kept.content,
+        "document_sha256": kept.sha256,
     }
     with job.store.transaction() as connection:
-        ledger.insert(connection, "report", [row], replace=True)
+        deliveries.keep_report(connection, row)
+        deliveries.clear_documents(connection, data.generated_at - KEEP_DOCUMENTS)
     return WrittenReport(data.report_id, pages, data)
+
+
+def kept_data(row: dict) -> ReportData:
+    """What a stored report says.
+
+    Raises:
+        ValueError: its document is not there or cannot be read; with the reason.
+    """
+    if row["document"] is None:
+        raise ValueError("no document of it is kept: an earlier version wrote it, or it is too old")
+    return document.unpack(bytes(row["document"]), row["document_sha256"])
+
+
+def _unless_told(job: Job, data: ReportData) -> ReportData:
+    """The same; or, where people were told of the report within this minute, what they were told: their link leads to the same page."""
+    with job.store.transaction() as connection:
+        told = deliveries.told_report(connection, data.report_id)
+    if told is None or pd.Timestamp(told["issue_time"]).floor("min") != pd.Timestamp(data.generated_at).floor("min"):
+        return data
+    return kept_data(told)

@@ -1,6 +1,7 @@
 """Reports and short messages as a title and a short text, for every service that apprise knows (Teams, Discord, Telegram, ntfy ...)."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,33 @@ from forecaster.reports import templates
 from forecaster.reports.contract import ReportData
 from forecaster.reports.mails import message_context
 from forecaster.reports.message import Message
-from forecaster.reports.plain import for_messages
+from forecaster.reports.plain import Unit, cut, for_messages, single_spaced, size
 from forecaster.reports.render import environment, told_in
 
 ROWS = 5
 MOST_TITLE = 140
-MOST_TEXT = 1900  # Discord takes 2000
+MOST_TEXT = 1900
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much a service takes of the title, of the text and, where it counts them as one, of both with `separator` between; in `unit`."""
+
+    title: int = MOST_TITLE
+    text: int = MOST_TEXT
+    together: int | None = None
+    unit: Unit = "utf16"
+    separator: int = 0
+
+    def of_title(self) -> int:
+        return min(self.title, MOST_TITLE, self.together // 2 if self.together is not None else MOST_TITLE)
+
+    def of_text(self, title: str) -> int:
+        left = MOST_TEXT if self.together is None else self.together - size(title, self.unit) - self.separator
+        return max(min(self.text, MOST_TEXT, left), 0)
+
+
+ROOMY = Room()
 
 
 def render_chat(
@@ -24,12 +46,13 @@ def render_chat(
     problems: list[str] | None = None,
     *,
     repeat: bool = False,
+    room: Room = ROOMY,
 ) -> tuple[str, str]:
     """(title, text) of the day's report: what the headline means, cautions, and the ROWS rows with the highest ratio."""
     context = told_in(for_messages(data), language, user_templates)
     context |= {"report_url": report_url, "repeat": repeat}
     shorter = ({"listed": context["rows"][:count], "unlisted": len(context["rows"][count:])} for count in range(ROWS, -1, -1))
-    return _chat("email.subject.j2", "apprise.txt.j2", context, shorter, language, user_templates, problems)
+    return _chat("email.subject.j2", "apprise.txt.j2", context, shorter, language, user_templates, problems, room)
 
 
 def render_chat_message(
@@ -40,11 +63,12 @@ def render_chat_message(
     answered: Message | None = None,
     *,
     repeat: bool = False,
+    room: Room = ROOMY,
 ) -> tuple[str, str]:
     """(title, text) of a short message."""
     context = message_context(message, language, answered) | {"repeat": repeat}
     shorter = ({"lines": context["lines"][:count]} for count in range(len(context["lines"]), 0, -1))
-    return _chat("message.subject.j2", "apprise_message.txt.j2", context, shorter, language, user_templates, problems)
+    return _chat("message.subject.j2", "apprise_message.txt.j2", context, shorter, language, user_templates, problems, room)
 
 
 def _chat(
@@ -55,21 +79,20 @@ def _chat(
     language: str,
     user_templates: Path | None,
     problems: list[str] | None,
+    room: Room,
 ) -> tuple[str, str]:
-    """The first of the `shorter` and shorter texts that is short enough; the last one is cut."""
+    """The first of the `shorter` and shorter texts that the service takes; the last one is cut."""
     builtin, text = environment(language, user_templates), ""
-    title = _harmless(templates.fill(builtin, subject, context, user_templates, problems))
+    title = single_spaced(_harmless(templates.fill(builtin, subject, context, user_templates, problems)))
+    title = cut(title, room.of_title(), room.unit)
+    most = room.of_text(title)
     for listed in shorter:
         text = _harmless(templates.fill(builtin, body, {**context, **listed}, user_templates, problems)).strip()
-        if len(text) <= MOST_TEXT:
+        if size(text, room.unit) <= most:
             break
-    return _cut(" ".join(title.split()), MOST_TITLE), _cut(text, MOST_TEXT)
+    return title, cut(text, most, room.unit)
 
 
 def _harmless(text: str) -> str:
     """Without the sign that calls people: a place name must not ring everybody's telephone."""
     return text.replace("@", "＠")
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

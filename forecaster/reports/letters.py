@@ -54,8 +54,8 @@ class Letter(Protocol):
     def slack(self, repeat: bool) -> dict[str, Any]:
         """The payload."""
 
-    def chat(self, repeat: bool) -> tuple[str, str]:
-        """Title and text."""
+    def chat(self, repeat: bool, room: chat.Room = chat.ROOMY) -> tuple[str, str]:
+        """Title and text, as much as there is room for."""
 
 
 @dataclass
@@ -96,8 +96,8 @@ class ReportLetter:
     def slack(self, repeat: bool) -> dict[str, Any]:
         return slack.render_slack(self.data, self.language, self.link, self.user_templates, self.problems, repeat=repeat)
 
-    def chat(self, repeat: bool) -> tuple[str, str]:
-        return chat.render_chat(self.data, self.language, self.link, self.user_templates, self.problems, repeat=repeat)
+    def chat(self, repeat: bool, room: chat.Room = chat.ROOMY) -> tuple[str, str]:
+        return chat.render_chat(self.data, self.language, self.link, self.user_templates, self.problems, repeat=repeat, room=room)
 
 
 @dataclass
@@ -130,8 +130,10 @@ class MessageLetter:
     def slack(self, repeat: bool) -> dict[str, Any]:
         return slack.render_slack_message(self.message, self.language, self.user_templates, self.problems, self.answered, repeat=repeat)
 
-    def chat(self, repeat: bool) -> tuple[str, str]:
-        return chat.render_chat_message(self.message, self.language, self.user_templates, self.problems, self.answered, repeat=repeat)
+    def chat(self, repeat: bool, room: chat.Room = chat.ROOMY) -> tuple[str, str]:
+        return chat.render_chat_message(
+            self.message, self.language, self.user_templates, self.problems, self.answered, repeat=repeat, room=room
+        )
 
 
 def _usable(language: str, user_templates: Path | None, problems: list[str]) -> tuple[str, Path | None]:

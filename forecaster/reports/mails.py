@@ -9,7 +9,7 @@ from forecaster.reports import charts, templates
 from forecaster.reports.context import map_targets
 from forecaster.reports.contract import ReportData
 from forecaster.reports.message import Message
-from forecaster.reports.plain import for_messages, one_line, wrapped
+from forecaster.reports.plain import for_messages, one_line, single_spaced, wrapped
 from forecaster.reports.render import coastlines, environment, told_in
 from forecaster.reports.texts import FALLBACK, speaker
 from forecaster.settings import code_version
@@ -103,7 +103,7 @@ def _parts(
     subject, text, page = (
         templates.fill(builtin, f"{stem}.{part}.j2", context, user_templates, problems) for part in ("subject", "txt", "html")
     )
-    return " ".join(subject.split()), text.strip() + "\n", _inline_styles(page)
+    return single_spaced(subject), text.strip() + "\n", _inline_styles(page)
 
 
 def _inline_styles(page: str) -> str:

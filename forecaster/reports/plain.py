@@ -3,23 +3,70 @@
 import re
 import unicodedata
 from dataclasses import replace
+from typing import Literal
 
 from forecaster.reports.contract import RecipeForecast, ReportData
 
 # line breaks and other controls, marks and embeddings that turn the direction of what follows, invisible characters
 _CONTROLS = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_BLANKS = re.compile("[ \t\n\r\f\v]+")
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _ISOLATE, _POP = "\u2068", "\u2069"
 LONGEST_NAME = 60
 LONGEST_REASON = 200
 MOST_REASONS = 5
 COLUMNS = 76
+LONGEST_WORD = 40  # what is longer may be cut inside
+
+Unit = Literal["characters", "utf16", "bytes"]
+
+
+def single_spaced(text: str) -> str:
+    """Runs of blanks and line breaks as one blank; a blank of another kind (no break, ideographic) stays what it is."""
+    return _BLANKS.sub(" ", text).strip()
 
 
 def one_line(text: str, longest: int) -> str:
     """Without controls and line breaks, cut to `longest` characters with "..." at the end."""
-    line = " ".join(_CONTROLS.sub(" ", text).split())
+    line = single_spaced(_CONTROLS.sub(" ", text))
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def size(text: str, unit: Unit = "characters") -> int:
+    """How long a text is, as a service counts: a letter beyond U+FFFF has two UTF-16 units, one beyond ASCII two to four bytes."""
+    if unit == "bytes":
+        return len(text.encode("utf-8", "surrogatepass"))
+    return len(text) if unit == "characters" else len(text) + sum(letter > "\uffff" for letter in text)
+
+
+def cut(text: str, most: int, unit: Unit = "characters") -> str:
+    """The text, or its beginning with "…", `most` long at most: cut at a word, never inside an address or between a letter and a mark."""
+    if size(text, unit) <= most:
+        return text
+    room = most - size("…", unit)
+    if room < 0:
+        return ""
+    end, longest = 0, len(text)
+    while end < longest:  # the longest beginning that fits
+        middle = (end + longest + 1) // 2
+        end, longest = (middle, longest) if size(text[:middle], unit) <= room else (end, middle - 1)
+    if not text[end].isspace():
+        word = max((found.end() for found in re.finditer(r"\s", text[:end])), default=0)
+        rest = re.match(r"\S*", text[word:])
+        if end - word <= LONGEST_WORD or "://" in (rest.group() if rest else ""):
+            end = word
+    while end > 0 and (_joins(text[end]) or _joins(text[end - 1], after=True)):
+        end -= 1
+    return f"{text[:end].rstrip()}…"
+
+
+def _joins(letter: str, *, after: bool = False) -> bool:
+    """Whether a letter belongs to the one before it, or (`after`) the next one to it: marks, variations, joined emoji."""
+    return (
+        letter in "\u200d"
+        if after
+        else unicodedata.combining(letter) > 0 or letter in "\u200d\ufe0e\ufe0f" or "\U0001f3fb" <= letter <= "\U0001f3ff"
+    )
 
 
 def isolated(text: str) -> str:

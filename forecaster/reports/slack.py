@@ -14,7 +14,7 @@ from forecaster.reports import templates
 from forecaster.reports.contract import ReportData
 from forecaster.reports.mails import message_context
 from forecaster.reports.message import Message
-from forecaster.reports.plain import for_messages
+from forecaster.reports.plain import Unit, cut, for_messages, size
 from forecaster.reports.render import environment, told_in
 
 Block = dict[str, Any]
@@ -26,6 +26,8 @@ MOST_FIELDS, MOST_FIELD = 10, 2000
 ROWS = 10
 ROWS_A_BLOCK = MOST_FIELDS // 2
 MOST_LINES = 20
+MOST_FIGURES = MOST_FIELD // 5 - 3  # each letter escaped, and the stars
+UNIT: Unit = "utf16"  # never fewer than characters, whichever Slack counts
 
 
 def render_slack(
@@ -76,10 +78,10 @@ def check_limits(payload: Any) -> None:
             raise ValueError(f"block {number} has no type")
         most = MOST_HEADER if block["type"] == "header" else MOST_TEXT
         said = block.get("text")
-        if said is not None and not 0 < len(said["text"]) <= most:
+        if said is not None and not 0 < size(said["text"], UNIT) <= most:
             raise ValueError(f"the text of block {number} ({block['type']}) has {len(said['text'])} characters; Slack takes 1 to {most}")
         fields = block.get("fields", [])
-        if len(fields) > MOST_FIELDS or any(not 0 < len(field["text"]) <= MOST_FIELD for field in fields):
+        if len(fields) > MOST_FIELDS or any(not 0 < size(field["text"], UNIT) <= MOST_FIELD for field in fields):
             raise ValueError(f"block {number} has more than {MOST_FIELDS} fields, or one without text or longer than {MOST_FIELD}")
 
 
@@ -105,8 +107,8 @@ def table(rows: Sequence[Any], left: Callable[[Any], str], right: Callable[[Any]
     """Two columns: left foreign text, right our own words and figures, of which the first line is bold."""
     fields = []
     for row in rows[:ROWS_A_BLOCK]:
-        first, _, rest = escaped(right(row).strip()).partition("\n")
-        fields += [_plain(left(row), MOST_FIELD), {"type": "mrkdwn", "text": f"*{first}*\n{rest}".rstrip()[:MOST_FIELD]}]
+        first, _, rest = escaped(cut(right(row).strip(), MOST_FIGURES, UNIT)).partition("\n")
+        fields += [_plain(left(row), MOST_FIELD), {"type": "mrkdwn", "text": f"*{first}*\n{rest}".rstrip()}]
     return {"type": "section", "fields": fields}
 
 
@@ -118,7 +120,7 @@ def escaped(text: str) -> str:
 def _plain(text: str, most: int) -> Block:
     """A plain_text object. Angle brackets are replaced: nobody promises that they are not read there. The sign of "> 99 %" stays."""
     said = re.sub(r">(?! \d)", "›", text.replace("<", "‹")).strip() or "–"
-    return {"type": "plain_text", "text": said if len(said) <= most else f"{said[: most - 1]}…", "emoji": False}
+    return {"type": "plain_text", "text": cut(said, most, UNIT), "emoji": False}
 
 
 def _payload(

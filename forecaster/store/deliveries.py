@@ -1,6 +1,7 @@
 """The outbox and its messages in the store."""
 
 import json
+from datetime import datetime
 
 import pandas as pd
 
@@ -41,15 +42,55 @@ def latest_rows(connection: Connection, limit: int) -> pd.DataFrame:
 
 
 def report(connection: Connection, report_id: str) -> dict | None:
-    """The report with this id."""
-    rows = connection.execute("SELECT * FROM report WHERE report_id = $id", {"id": report_id}).df().to_dict("records")
-    return rows[0] if rows else None
+    """The report with this id, its document included."""
+    return _first(connection, "SELECT * FROM report WHERE report_id = $key", report_id)
+
+
+def told_report(connection: Connection, report_id: str) -> dict | None:
+    """The report with this id, where it has a document and is planned for somebody."""
+    planned = "SELECT 1 FROM delivery d WHERE d.subject_id = r.report_id"
+    return _first(connection, f"SELECT * FROM report r WHERE report_id = $key AND document IS NOT NULL AND EXISTS ({planned})", report_id)
+
+
+def report_of_run(connection: Connection, run_id: str) -> dict | None:
+    """The report that this run wrote, its document included; of several the last."""
+    return _first(connection, "SELECT * FROM report WHERE run_id = $key ORDER BY created_at DESC, report_id LIMIT 1", run_id)
 
 
 def newest_report(connection: Connection) -> dict | None:
-    """The report written last."""
-    rows = connection.execute("SELECT * FROM report ORDER BY created_at DESC, report_id LIMIT 1").df().to_dict("records")
-    return rows[0] if rows else None
+    """The report written last, without its document; `has_document` says whether there is one."""
+    columns = "SELECT * EXCLUDE (document), document IS NOT NULL AS has_document FROM report"
+    return _first(connection, f"{columns} ORDER BY created_at DESC, report_id LIMIT 1")
+
+
+def keep_report(connection: Connection, row: dict) -> dict:
+    """Note a report that was written; returns the row that stands.
+
+    Once it is planned for somebody, a report with a document stays as it is: everybody is told the same under one id. Written again, it
+    only becomes the newest one.
+    """
+    told = told_report(connection, row["report_id"])
+    if told is not None:
+        row = {**told, "created_at": row["created_at"]}
+    insert(connection, "report", [row], replace=True)
+    return row
+
+
+def clear_documents(connection: Connection, before: datetime) -> int:
+    """Drop the documents of the reports written before then that nobody waits for, the newest report's excepted; returns how many."""
+    cleared = connection.execute(
+        "UPDATE report SET document = NULL WHERE document IS NOT NULL AND created_at < $before "
+        "AND created_at < (SELECT max(created_at) FROM report) "
+        f"AND report_id NOT IN (SELECT subject_id FROM delivery WHERE {OPEN})",
+        {"before": before},
+    ).fetchone()
+    return int(cleared[0]) if cleared else 0
+
+
+def _first(connection: Connection, sql: str, key: str | None = None) -> dict | None:
+    frame = connection.execute(sql, {} if key is None else {"key": key}).df()
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return {str(name): value for name, value in rows[0].items()} if rows else None
 
 
 def matching(connection: Connection, prefix: str) -> pd.DataFrame:

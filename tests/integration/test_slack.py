@@ -1,5 +1,6 @@
 """Slack's incoming webhooks, by a local server that keeps Slack's published limits and errors. No real Slack has seen any of this."""
 
+import gzip
 import json
 import logging
 from dataclasses import replace
@@ -101,8 +102,8 @@ def test_a_webhook_that_is_gone_is_said_with_what_to_do(status: int, word: str) 
 
 
 def test_a_refusal_whose_reason_cannot_be_read_is_a_refusal() -> None:
-    """A body that claims to be packed and is not: the status stands."""
-    answer = said(410, "channel_is_archived", **{"Content-Encoding": "gzip"})
+    """A body that was asked for plain and is packed: the status stands."""
+    answer = 410, {"Content-Type": "text/plain", "Content-Encoding": "gzip"}, gzip.compress(b"channel_is_archived")
     with SlackServer(answers=[answer]) as server, pytest.raises(DeliveryRefused, match=r"410 \(no reason that can be told\)"):
         send_slack(TEXT, settings_for(server), NOW)
 

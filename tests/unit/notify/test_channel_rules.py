@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryRefused
-from forecaster.notify import addresses, email, webhook
+from forecaster.notify import addresses, email, mail_server, webhook
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 MAIL = email.MailSettings("mail.example.org", "Quakecast <quake@example.org>")
@@ -116,4 +116,4 @@ def test_a_subject_with_a_line_break_cannot_add_headers(subject: str) -> None:
 def test_a_password_never_travels_unencrypted_to_another_machine() -> None:
     settings = replace(MAIL, smtp_security="none", smtp_username="u", smtp_password=SecretStr("p"))
     with pytest.raises(DeliveryRefused, match="unencrypted"):
-        email.send_email(email.build_message(email.Mail("r", "s", "t", "h"), "d@e.f", settings, NOW), settings)
+        mail_server.send_email(email.build_message(email.Mail("r", "s", "t", "h"), "d@e.f", settings, NOW), settings)

@@ -1,0 +1,71 @@
+"""TCP connections whose end is sure: the address is looked at before anything is sent, and all are cut when an attempt takes too long.
+
+A time-out of a socket bounds one silence only; whoever sends a byte now and then could hold an attempt for ever.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from forecaster.errors import DeliveryRefused
+from forecaster.notify.addresses import PERMIT
+
+MOST_ADDRESSES = 4  # of those that a name resolves to; each may wait for a time-out
+PATIENCE = 4  # an attempt as a whole takes this many time-outs at most
+
+
+class Connections:
+    """What one sender has open. `is_refused` says of an IP address that it must not be reached."""
+
+    def __init__(self, is_refused: Callable[[str], bool] = lambda address: False) -> None:
+        self._is_refused = is_refused
+        self._open: list[socket.socket] = []
+        self.were_cut = False
+
+    def open(self, host: str, port: int, timeout_s: float | None) -> socket.socket:
+        """A connection to the first address of `host` that answers.
+
+        Raises:
+            DeliveryRefused: the name leads where messages must not go; nothing has been connected to.
+            OSError: nothing answers.
+        """
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[:MOST_ADDRESSES]
+        if any(self._is_refused(str(place[0])) for *_, place in found):
+            raise DeliveryRefused(f"a receiver's name led to an address that messages must not reach; see {PERMIT}")
+        last: OSError = OSError("the name has no address")
+        for *_, place in found:
+            try:
+                connected = socket.create_connection((str(place[0]), int(place[1])), timeout_s)
+            except OSError as error:
+                last = error
+                continue
+            self._open.append(connected.dup())  # what is shut through the one is shut for the other, wrapped in TLS or not
+            if self.were_cut:
+                self._cut()
+            return connected
+        raise last
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Cut every connection after `seconds`, if what happens inside has not ended by then: it sees a broken connection."""
+        self.were_cut = False
+        timer = threading.Timer(seconds, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _cut(self) -> None:
+        self.were_cut = True
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """Let go of what was opened; whoever opened it closes it."""
+        for connection in self._open:
+            connection.close()
+        self._open.clear()
