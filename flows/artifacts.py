@@ -1,7 +1,9 @@
 """What a run shows in the Prefect UI: the forecast table, the skill table, a link to the report, progress."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from prefect.artifacts import create_link_artifact, create_progress_artifact, create_table_artifact, update_progress_artifact
@@ -9,6 +11,8 @@ from prefect.artifacts import create_link_artifact, create_progress_artifact, cr
 from forecaster.console import chance
 from forecaster.pipeline import tables
 from forecaster.pipeline.job import Job
+
+log = logging.getLogger(__name__)
 
 
 def show_forecasts(work: Job, forecast_ids: list[str]) -> None:
@@ -46,12 +50,21 @@ def show_report(work: Job, page: Path) -> None:
 
 
 def show_progress(key: str, title: str) -> Callable[[int, int, str], None]:
-    """A progress bar in the UI; returns update(done, total, text)."""
-    artifact = create_progress_artifact(0.0, key=key, description=title)
-    assert isinstance(artifact, UUID)
+    """A progress bar in the UI; returns update(done, total, text). Neither ever fails: the server may be away."""
+    artifact = _unless_it_fails(lambda: create_progress_artifact(0.0, key=key, description=title))
 
     def update(done: int, total: int, text: str = "") -> None:
         share = 100.0 * done / total if total else 100.0
-        update_progress_artifact(artifact, min(share, 100.0), description=f"{title}: {done} of {total}{', ' if text else ''}{text}")
+        told = f"{title}: {done} of {total}{', ' if text else ''}{text}"
+        if isinstance(artifact, UUID):
+            _unless_it_fails(lambda: update_progress_artifact(artifact, min(share, 100.0), description=told))
 
     return update
+
+
+def _unless_it_fails(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is only shown
+        log.warning("no progress is shown: %s", type(error).__name__)
+        return None

@@ -3,6 +3,7 @@
 Each step is stored before the next begins, so a run that is killed is resumed by asking for the same again. Official forecasts stay.
 """
 
+import logging
 import time
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -12,15 +13,17 @@ from pydantic import Field
 
 from flows import artifacts, steps, workers
 from flows.ending import ended
+from flows.faults import words
 from flows.hooks import tell_failure
 from flows.names import dated_name
 from flows.tasks import ON_A_WORKER, publish_task
 from flows.writer import one_writer
-from forecaster.errors import QuakecastError
 from forecaster.pipeline import backfill as past
 from forecaster.pipeline.job import Job, open_reader, publish_copy
 from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
+
+log = logging.getLogger(__name__)
 
 STORE_EVERY_SECONDS = 10.0  # what is done waits no longer for the writer's place
 
@@ -61,11 +64,10 @@ def backfill(
         overwrite: Make anew what an earlier backfill of this mode made. Official forecasts are never changed.
         max_minutes: Training time of one region at each training, in minutes. Empty: what its recipe says.
     """
-    log = get_run_logger()
     work = steps.open_work(recipes)
     options = past.BackfillOptions(from_date, to_date, mode, retrain_every, overwrite, max_minutes)
     plan = past.plan_backfill(work.store, work.settings, work.recipes, options, work.clock)
-    log.info("%s", plan.text)
+    get_run_logger().info("%s", plan.text)
     if not plan.steps:
         idle = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "there": plan.there}
         return ended(idle, plan.text)
@@ -76,9 +78,9 @@ def backfill(
         done |= {"left_out": result.left_out, "state": result.state}
         done["problems"] += [f"{name}: {reason}" for name, reason in result.failed.items()]
         done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in result.silent.items() for kind, why in kinds.items()]
-        with one_writer():
+        with one_writer(work):
             steps.verify(work, done)
-    artifacts.show_skill(work)
+        steps.alone("artifacts", lambda: artifacts.show_skill(work), done)
     return ended(done, f"{from_date} to {to_date}, {mode}: {result.text}")
 
 
@@ -95,7 +97,7 @@ def _make(work: Job, plan: past.BackfillPlan, options: past.BackfillOptions, res
             stored_at = time.monotonic()
             for name, rows, error in run(forecast_task, calls):
                 if error is not None:
-                    result.failed[name] = workers.words(error)
+                    result.failed[name] = words(error)
                     continue
                 waiting.append((recipes[name], rows))
                 if time.monotonic() - stored_at > STORE_EVERY_SECONDS:
@@ -114,12 +116,13 @@ def _store(
     publish: bool = False,
 ) -> None:
     """Store what waits, a transaction a region; one that cannot be stored does not stop the others."""
-    with one_writer():
+    with one_writer(work):
         for recipe, rows in waiting:
             try:
                 past.note(result, rows, past.store_chunk(work, recipe, rows, options))
-            except QuakecastError as error:
-                result.failed[recipe.id] = str(error)
+            except Exception as error:
+                log.exception("%s cannot be stored", recipe.id)
+                result.failed[recipe.id] = words(error)
         waiting.clear()
         if publish:
             publish_copy(work)

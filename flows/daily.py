@@ -15,7 +15,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from flows import artifacts, steps, tasks
 from flows.ending import NO_FORECAST, ended
-from flows.hooks import send_heartbeat, tell_failure
+from flows.hooks import tell_failure
 from flows.late_runs import cancel_overtaken
 from flows.names import dated_name
 from flows.retraining import request_retraining
@@ -31,7 +31,6 @@ from forecaster.timewindow import require_utc
     flow_run_name=dated_name,
     description=__doc__,
     timeout_seconds=6 * 3600,
-    on_completion=[send_heartbeat],
     on_failure=[tell_failure],
     on_crashed=[tell_failure],
     log_prints=False,
@@ -72,15 +71,18 @@ def daily(
     work = steps.open_work(recipes, require_utc(simulated_now, "simulated_now") if simulated_now else None)
     agenda = _agenda(work, target_date, issue)
     if agenda is not None and not agenda:
-        cancel_overtaken(begun)
-        idle = {"run_id": work.run_id, "state": "success", "problems": [], "forecasts": 0, "pages": []}
+        idle = {"run_id": work.run_id, "problems": [], "forecasts": 0, "pages": []}
+        steps.beat(work, "success")
+        steps.alone("overtaken runs", lambda: cancel_overtaken(begun), idle)
+        steps.tell_operator(work, "daily", idle)
         return ended(idle, "nothing is due: every forecast whose issue time has come is made")
     with steps.noted_run(work, "daily") as done:
-        with one_writer():
+        with one_writer(work):
             problem = steps.pull(work, done)
         _train(work, train_mode, train.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)
-        with one_writer():
+        with one_writer(work):
             said = _predict(work, agenda, target_date, problem, done)
+            steps.beat(work, "success" if said else NO_FORECAST)
             steps.verify(work, done)
             steps.raise_alerts(work, done)
             written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
@@ -88,10 +90,11 @@ def daily(
             steps.alone("export", lambda: tasks.export_task(work), done)
             if send != "nothing":
                 steps.notify(work, done, report=send == "everything" and written is not None)
-    cancel_overtaken(begun)  # not before: where this run dies, the next in the line does its work
-    _show(work, said, done["pages"])
-    if issue == "due" and not work.clock.simulated:
-        done["retraining"] = request_retraining(work)
+        # not before: where this run dies, the next in the line does its work
+        steps.alone("overtaken runs", lambda: cancel_overtaken(begun), done)
+        steps.alone("artifacts", lambda: _show(work, said, done["pages"]), done)
+        if issue == "due" and not work.clock.simulated:
+            done["retraining"] = steps.alone("asking for a retraining", lambda: request_retraining(work), done) or []
     get_run_logger().info("daily run %s: %d forecasts, state %s", work.run_id, done["forecasts"], done["state"])
     return ended(done, f"{done['forecasts']} forecasts", name=None if said else NO_FORECAST)
 
@@ -106,25 +109,37 @@ def _agenda(work: job.Job, target_date: date | None, issue: str) -> list[Issue] 
 
 
 def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, done: dict[str, Any]) -> None:
-    due = [] if mode == "never" else mode if isinstance(mode, list) else train.due(work.store, work.recipes, work.clock)
-    trained = steps.alone("train", lambda: tasks.train_task(work, options, list(due)), done) if due else None
+    def found() -> list[str]:
+        return [] if mode == "never" else mode if isinstance(mode, list) else list(train.due(work.store, work.recipes, work.clock))
+
+    due = steps.alone("what is due for training", found, done)
+    trained = steps.alone("train", lambda: tasks.train_task(work, options, due), done) if due else None
     if trained is not None:
         done |= {"trained": {name: row["judged"] for name, row in trained.trained.items()}, "not_trained": trained.skipped}
         done["not_fitted"] = trained.failed
 
 
 def _predict(work: job.Job, agenda: list[Issue] | None, day: date | None, problem: str | None, done: dict[str, Any]) -> list[str]:
-    """Make the forecasts, one day after the other; returns their ids."""
-    made = [
-        tasks.predict_task.with_options(task_run_name=f"predict {target_day or 'the next day'}")(work, list(recipes), target_day, problem)
-        for target_day, recipes in ([(day, work.recipes)] if agenda is None else [(item.day, item.recipes) for item in agenda])
-    ]
-    said = PredictResult()
-    for part in made:
+    """Make the forecasts, one day after the other; returns their ids. A day that fails does not stop the next one.
+
+    Raises:
+        Exception: what the first day failed by, where no day could be made.
+    """
+    said, errors = PredictResult(), []
+    for target_day, recipes in [(day, work.recipes)] if agenda is None else [(item.day, item.recipes) for item in agenda]:
+        name = f"predict {target_day or 'the next day'}"
+        try:
+            part = tasks.predict_task.with_options(task_run_name=name)(work, list(recipes), target_day, problem)
+        except Exception as error:  # noqa: BLE001 - told as this day's failure
+            steps.note_failure(name, error, done)
+            errors.append(error)
+            continue
         said.forecast_ids += part.forecast_ids
         said.not_scoreable |= part.not_scoreable
         said.degraded |= part.degraded
         said.silent |= part.silent
+    if errors and not said.forecast_ids:
+        raise errors[0]
     done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded, "silent": said.silent}
     if agenda is not None:
         done["days"] = {str(item.day): [recipe.id for recipe in item.recipes] for item in agenda}

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +17,6 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 
-from flows.writer import ensure_writer_limit
 from flows.zombies import HEARTBEAT_SECONDS, ensure_zombie_watch
 from forecaster.errors import QuakecastError
 from forecaster.pipeline.agenda import issue_alarms
@@ -24,6 +24,7 @@ from forecaster.recipe import Recipe
 from forecaster.settings import Settings, bundled_folder
 
 POOL = "quakecast"
+OLD_WRITER_LIMIT = "quakecast-writer"  # of earlier versions; what holds a writer's place now is a lock beside the database
 OLDEST_SERVER = Version("3.8.0")
 
 
@@ -66,7 +67,7 @@ def check_server(client: SyncPrefectClient) -> None:
 
 
 def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path) -> list[str]:
-    """Make the work pool, the writer's limit and the watch for dead runs where they are missing, and deploy everything.
+    """Make the work pool and the watches for dead runs as they should be, and deploy everything.
 
     project: the folder in which runs work. Deploying again replaces what was deployed. Returns the names of the deployments.
 
@@ -79,7 +80,8 @@ def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path) -> list
             client.read_work_pool(POOL)
         except ObjectNotFound:
             client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-    ensure_writer_limit()
+        with suppress(ObjectNotFound):
+            client.delete_global_concurrency_limit_by_name(OLD_WRITER_LIMIT)
     ensure_zombie_watch()
     document = with_schedules(deployment_file(), recipes, settings)
     with tempfile.TemporaryDirectory() as folder:

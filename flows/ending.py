@@ -5,10 +5,8 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.faults import MOST_TEXT
 from forecaster.errors import QuakecastError
-
-MOST_MESSAGE = 900
-
 
 NO_FORECAST = "NoForecast"
 
@@ -16,7 +14,7 @@ NO_FORECAST = "NoForecast"
 def ended(done: dict[str, Any], told: str, name: str | None = None) -> State:
     """Completed, named Partial where `done["state"]` says so, or `name`; the message is `told`, then the problems, one line each."""
     message = "\n".join([told, *done.get("problems", [])])
-    message = message if len(message) <= MOST_MESSAGE else f"{message[:MOST_MESSAGE]} ... (all of it: table run, {done.get('run_id')})"
+    message = message if len(message) <= MOST_TEXT else f"{message[:MOST_TEXT]} ... (all of it: table run, {done.get('run_id')})"
     if done["state"] == "failed":
         return Failed(message=message, data=QuakecastError(message))
     return Completed(name=name or ("Completed" if done["state"] == "success" else "Partial"), message=message, data=done)

@@ -1,4 +1,4 @@
-"""What happens after a run whatever it did: a failure or crash is told to the operator, a success to the heartbeat's address."""
+"""What the operator is told of a run: that it failed or crashed, or that it ended and steps of it failed."""
 
 import logging
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Any
 from prefect.exceptions import PrefectException
 
 import forecaster.pipeline.operations as operations
-from flows.ending import MOST_MESSAGE
+from flows.faults import MOST_TEXT, words
 from forecaster.errors import BadInput, QuakecastError
 from forecaster.settings import Settings, load_settings
 
@@ -26,27 +26,35 @@ def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
             "What to do: deployments/RUNBOOK.md, What each alarm means.",
         ]
     )
-    for failure in operations.tell_operator(settings, subject, text, f"{flow_run.id}|{state.name}", datetime.now(UTC)):
+    _tell(settings, subject, text, f"{flow_run.id}|{state.name}")
+
+
+def tell_partial(settings: Settings, kind: str, run_id: str, failed: list[str]) -> None:
+    """One message to every channel about the steps of a run that failed while the others went on."""
+    text = "\n".join(
+        [
+            f"The {kind} run {run_id} went on to its end, but not every step of it worked. What it stored before is kept.",
+            *(f"It says: {told[:MOST_TEXT]}" for told in failed),
+            "What to do: deployments/RUNBOOK.md, What each alarm means.",
+        ]
+    )
+    _tell(settings, f"{kind} partial: {', '.join(told.partition(':')[0] for told in failed)} failed", text, f"{run_id}|partial")
+
+
+def _tell(settings: Settings, subject: str, text: str, key: str) -> None:
+    for failure in operations.tell_operator(settings, subject, text, key, datetime.now(UTC)):
         log.error("the operator could not be told: %s", failure)
 
 
-def send_heartbeat(flow: Any, flow_run: Any, state: Any) -> None:
-    """Hook for on_completion: say that the day was done, so that silence can be noticed."""
-    if _is_replay(flow_run) or (settings := _settings()) is None:
-        return
-    if failure := operations.send_heartbeat(settings, state.name.lower()):
-        log.warning("no heartbeat: %s", failure)
-
-
 def _told(state: Any) -> str:
-    """What the run says: our own errors and Prefect's words as they are. Another's text might hold an address, so only its kind is told."""
+    """What the run says: the words of its error, or of whoever ended it."""
     try:
         error = state.result(raise_on_failure=False)
     except Exception:  # noqa: BLE001 - whoever killed the run left no error: the message is the server's
         error = None
     if isinstance(error, Exception) and not isinstance(error, QuakecastError | PrefectException | TimeoutError):
-        return f"{type(error).__name__}, which nobody foresaw; the run's own log says more"
-    return (state.message or "nothing")[:MOST_MESSAGE]
+        return words(error)
+    return (state.message or "nothing")[:MOST_TEXT]
 
 
 def _is_replay(flow_run: Any) -> bool:

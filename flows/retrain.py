@@ -9,6 +9,7 @@ from pydantic import Field
 
 from flows import artifacts, steps, workers
 from flows.ending import ended
+from flows.faults import words
 from flows.hooks import tell_failure
 from flows.names import dated_name
 from flows.tasks import ON_A_WORKER, publish_task
@@ -79,8 +80,8 @@ def _train(work: Job, recipes: Sequence[Recipe], max_minutes: float | None, done
             except (NotScoreable, NotTrainable) as reason:
                 done["not_trained"][name] = str(reason)
             except Exception as problem:  # noqa: BLE001 - told as this region's failure; the others go on
-                done["not_trained"][name] = workers.words(problem)
-                done["problems"].append(f"{name}: {workers.words(problem)}")
+                done["not_trained"][name] = words(problem)
+                done["problems"].append(f"{name}: {words(problem)}")
             show(count, len(calls), name)
 
 
@@ -93,7 +94,7 @@ def _store(work: Job, name: str, fit: fit_region.RegionFit, done: dict[str, Any]
     recipe = load_recipes(work.settings.recipe_folder).get(name)
     if recipe is None:
         raise RecipeChanged(f"{name}: the recipe was deleted while it was trained; nothing of that fit is stored")
-    with one_writer():
+    with one_writer(work):
         stored = fit_region.store_region(work.store, work.settings, recipe, fit)
     done["trained"][name] = stored["judged"]
     if fit.failed:

@@ -5,16 +5,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from prefect import get_run_logger
 from prefect.runtime import deployment
 
 from flows import tasks
-from flows.writer import ensure_writer_limit
+from flows.faults import words
+from flows.hooks import tell_partial
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, CatalogError, QuakecastError
-from forecaster.pipeline import job
+from forecaster.pipeline import job, operations
 from forecaster.settings import load_settings
 
 Result = TypeVar("Result")
+
+UNREAD = "USGS could not be read; the forecast is made from what was stored before"
 
 
 def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = None) -> job.Job:
@@ -27,9 +31,7 @@ def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = No
     if simulated_now and deployment.id is not None:
         raise BadInput("simulated_now: a deployment keeps the record and replays nothing; replay in a home of its own (QUAKECAST_HOME)")
     clock = Clock.standing_at(simulated_now) if simulated_now else Clock(lambda: datetime.now(UTC), simulated=False)
-    work = job.open_job(load_settings(), clock, recipes or ())
-    ensure_writer_limit()
-    return work
+    return job.open_job(load_settings(), clock, recipes or ())
 
 
 @contextmanager
@@ -38,18 +40,51 @@ def noted_run(work: job.Job, kind: str) -> Iterator[dict[str, Any]]:
     "state", where it is another one than what "problems" tell).
 
     Runs of this kind that died without a word are marked as failed; one that lives beside this one is left alone. An error is noted,
-    and raised on.
+    and raised on; a run that has stored forecasts is partial even so. Steps that failed alone are told to the operator at the end, all in
+    one message.
     """
     done: dict[str, Any] = {"run_id": work.run_id, "problems": []}
     with job.alive(work, kind):
         done["abandoned"] = job.start_run(work, kind)
         try:
             yield done
-            done.setdefault("state", "partial" if done["problems"] else "success")
         except BaseException as error:
-            job.finish_run(work, "failed", {**done, "problems": [*done["problems"], str(error)]})
+            failed = {**done, "problems": [*done["problems"], words(error)]}
+            failed["state"] = "partial" if done.get("forecasts") else "failed"
+            _finish(work, failed)
             raise
-        job.finish_run(work, done["state"], done)
+        settle(done)
+        _finish(work, done)
+    tell_operator(work, kind, done)
+
+
+def _finish(work: job.Job, done: dict[str, Any]) -> None:
+    """Note the end and publish; where that fails, the note says so, if it can."""
+    state = done["state"]
+    alone("the note of the run's end", lambda: job.note_end(work, state, done), done)
+    alone("publishing", lambda: job.publish_copy(work), done)
+    settle(done)
+    if done["state"] != state:
+        alone("the note of the run's end", lambda: job.note_end(work, done["state"], done), done)
+
+
+def settle(done: dict[str, Any]) -> None:
+    """Say in "state" what "problems" tell: a success with a problem is partial."""
+    if done.get("state", "success") == "success":
+        done["state"] = "partial" if done["problems"] else "success"
+
+
+def tell_operator(work: job.Job, kind: str, done: dict[str, Any]) -> None:
+    """Tell the operator of the steps that failed, once; a replay tells nobody."""
+    settle(done)
+    if done.get("failed_steps") and not work.clock.simulated:
+        tell_partial(work.settings, kind, work.run_id, done["failed_steps"])
+
+
+def beat(work: job.Job, state: str) -> None:
+    """The heartbeat: it follows the forecasts, so that whatever fails after them is not taken for a missing day. A replay has none."""
+    if not work.clock.simulated:
+        operations.send_heartbeat(work.settings, state)
 
 
 def pull(work: job.Job, done: dict[str, Any]) -> str | None:
@@ -58,7 +93,10 @@ def pull(work: job.Job, done: dict[str, Any]) -> str | None:
         pulled = tasks.pull_task(work)
     except CatalogError as error:
         done["problems"].append(f"pull: {error}")
-        return "USGS could not be read; the forecast is made from what was stored before"
+        return UNREAD
+    except Exception as error:  # noqa: BLE001 - whatever it is, the day goes on
+        note_failure("pull", error, done)
+        return UNREAD
     done["pulled"] = vars(pulled)
     return f"rows of the catalogue could not be believed: {pulled.quarantined}" if pulled.quarantined else None
 
@@ -67,6 +105,8 @@ def verify(work: job.Job, done: dict[str, Any]) -> None:
     """Settle what has ended; alone."""
     checked = alone("verify", lambda: tasks.verify_task(work), done)
     if checked is not None:
+        for what, told in checked.failed.items():
+            note_told(f"verify, {what}: {told}", done)
         done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting, "learnt": checked.learnt}
 
 
@@ -86,9 +126,22 @@ def notify(work: job.Job, done: dict[str, Any], *, report: bool) -> None:
 
 
 def alone(name: str, step: Callable[[], Result], done: dict[str, Any]) -> Result | None:
-    """A step that may fail without stopping the others; its failure makes the run partial."""
+    """A step that may fail, in whatever way, without stopping the others; its failure makes the run partial, and the operator is told."""
     try:
         return step()
-    except QuakecastError as error:
-        done["problems"].append(f"{name}: {error}")
+    except Exception as error:  # noqa: BLE001 - our own bugs, too, leave done what is done
+        note_failure(name, error, done)
         return None
+
+
+def note_failure(name: str, error: Exception, done: dict[str, Any]) -> None:
+    """Note in `done` that a step failed; an error that nobody foresaw goes to the run's log whole."""
+    if not isinstance(error, QuakecastError):
+        get_run_logger().error("%s failed", name, exc_info=error)
+    note_told(f"{name}: {words(error)}", done)
+
+
+def note_told(told: str, done: dict[str, Any]) -> None:
+    """Note in `done` what failed, in words."""
+    done["problems"].append(told)
+    done.setdefault("failed_steps", []).append(told)

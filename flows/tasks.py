@@ -89,7 +89,7 @@ def export_task(work: job.Job) -> list:
     return export.export(work, work.settings.output)
 
 
-@task(name="alerts", retries=1, **_AGAIN)
+@task(name="alerts", retries=1, timeout_seconds=1800, **_AGAIN)
 def alerts_task(work: job.Job) -> alerts.AlertsResult:
     return alerts.raise_alerts(work)
 
@@ -102,5 +102,5 @@ def notify_task(work: job.Job, report: bool) -> messages.NotifyResult:
 @task(name="publish", retries=2, **_AGAIN)
 def publish_task(work: job.Job) -> None:
     """Put a fresh copy of the database where readers and workers find it."""
-    with one_writer():
+    with one_writer(work):
         job.publish_copy(work)

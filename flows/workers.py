@@ -63,8 +63,3 @@ def pool(settings: Settings) -> Iterator[Callable[[Task[..., Any], Mapping[str, 
                     yield names[future], None, error
 
         yield run
-
-
-def words(error: Exception) -> str:
-    """What an error says; one that is not our own with its class."""
-    return str(error) if isinstance(error, QuakecastError) else f"{type(error).__name__}: {error}"

@@ -1,26 +1,30 @@
-"""One writer at a time, under a concurrency limit of the Prefect server: a day takes its turn as a whole, a long run whenever it stores.
+"""One writer at a time, by a lock of the operating system beside the database: a day takes its turn as a whole, a long run whenever it
+stores.
 
-DuckDB's own lock is what keeps the file whole; this limit keeps writers from waiting for it without an order, and shows who writes.
+DuckDB's own lock is what keeps the file whole; this one keeps writers from waiting for it in the middle of their work, and says who writes.
+A process that dies gives it back at once, whatever becomes of the Prefect server.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
-from prefect.client.orchestration import get_client
-from prefect.concurrency.sync import concurrency
+from prefect import get_run_logger
+from prefect.runtime import flow_run
 
-WRITER_LIMIT = "quakecast-writer"
-LEASE_SECONDS = 60  # renewed while the writer lives; the shortest that a server grants
+from forecaster.pipeline.job import Job
+from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
 
-
-def ensure_writer_limit() -> None:
-    """Make the limit on the server, where it is not there yet."""
-    with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(WRITER_LIMIT, 1)
+LONGEST_WAIT = timedelta(minutes=50)  # less than the hour that the flow `send` has
 
 
 @contextmanager
-def one_writer() -> Iterator[None]:
-    """Hold the one place of a writer; a process that dies gives it back when its lease ends, a minute later at most."""
-    with concurrency(WRITER_LIMIT, occupy=1, lease_duration=LEASE_SECONDS):
+def one_writer(work: Job) -> Iterator[None]:
+    """Hold the one place of a writer of this database; who must wait says in the run's log for whom.
+
+    Raises:
+        StoreBusy: another run held it for LONGEST_WAIT; with which, and since when.
+    """
+    lock, what = work.store.path.with_name(WRITER_LOCK), f"the run {flow_run.name or work.run_id!r}"
+    with one_at_a_time(lock, what, datetime.now(UTC), wait=LONGEST_WAIT, on_wait=get_run_logger().warning):
         yield

@@ -99,6 +99,10 @@ def verify(settings: Settings, recipes, everything, as_json) -> None:
     publish_copy(job)
     text = f"{len(result.settled)} outcomes written, {len(result.turned)} turned round, {result.waiting} waiting, {result.scored} scored"
     tell(as_json, vars(result), "\n".join([text, *(f"weights, {scope}: {reason}" for scope, reason in result.learnt.items())]))
+    for what, told in result.failed.items():
+        click.echo(f"quakecast: {what}: {told}", err=True)
+    if result.failed:
+        sys.exit(PARTIAL)
 
 
 @click.command(epilog=example("quakecast report --language ja"))

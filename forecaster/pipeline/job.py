@@ -73,7 +73,7 @@ def usgs_client(job: Job) -> UsgsClient:
 
 @contextmanager
 def alive(job: Job, kind: str) -> Iterator[None]:
-    """Let other processes see that this run lives, as long as the block lasts: `start_run` and `finish_run` belong into it.
+    """Let other processes see that this run lives, as long as the block lasts: `start_run` and `note_end` belong into it.
 
     Raises:
         StoreBusy: the same moment is being replayed by another process.
@@ -98,11 +98,10 @@ def start_run(job: Job, kind: str) -> list[str]:
     return dead
 
 
-def finish_run(job: Job, state: str, details: dict) -> None:
-    """Note how the run ended, and publish a copy of the database for readers."""
+def note_end(job: Job, state: str, details: dict) -> None:
+    """Note in the store how the run ended."""
     with job.store.transaction() as connection:
         ledger.finish_run(connection, job.run_id, job.clock.now(), state, details)
-    publish_copy(job)
 
 
 def publish_copy(job: Job) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.catalog.coverage import covered_span, last_read
 from forecaster.clock import Clock
-from forecaster.errors import NotScoreable
+from forecaster.errors import NotScoreable, QuakecastError
 from forecaster.features.labels import labels_between
 from forecaster.pipeline.known import MATURITY, Known, load_known
 from forecaster.pipeline.relearn import relearn
@@ -27,13 +27,14 @@ _TOLD = ("status", "event_count", "max_magnitude")
 
 @dataclass
 class VerifyResult:
-    """Outcomes written by this run, those that a revision turned round, how many windows had to wait, and by scope (a recipe, or the world)
-    what the weights of the combination were learnt from, where they were."""
+    """Outcomes written by this run, those that a revision turned round, how many windows had to wait, by recipe (or "weights") what failed
+    alone, and by scope (a recipe, or the world) what the weights of the combination were learnt from, where they were."""
 
     settled: list[dict] = field(default_factory=list)
     turned: list[dict] = field(default_factory=list)
     waiting: int = 0
     scored: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
     learnt: dict[str, str] = field(default_factory=dict)
 
 
@@ -53,7 +54,7 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         targets = ledger.unsettled_targets(connection, now)
         stored = {_key(row): row for row in ledger.outcomes_of(connection).to_dict("records")}
     known = _since(known, targets)
-    judged = _judged(by_target, targets, known)
+    judged = _judged(by_target, targets, known, result.failed)
     turns: list[dict] = []
     for target in targets.to_dict("records"):
         row = judged.get(_key(target))
@@ -75,9 +76,20 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         rows = _scores(ledger.forecasts_to_score(connection), now)
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
-        if not clock.simulated:
-            result.learnt = relearn(connection, recipes, now)
+    if not clock.simulated:
+        try:
+            with store.transaction() as connection:
+                result.learnt = relearn(connection, recipes, now)
+        except Exception as error:  # noqa: BLE001 - the old weights serve on
+            _note_failure(result.failed, "weights", error)
     return result
+
+
+def _note_failure(failed: dict[str, str], what: str, error: Exception) -> None:
+    """Our own errors are told as they are; another's text might hold a secret, so only its kind is."""
+    log.error("%s: verification failed", what, exc_info=error)
+    ours = isinstance(error, QuakecastError)
+    failed[what] = str(error) if ours else f"{type(error).__name__}, which nobody foresaw; the run's own log says more"
 
 
 def _key(row: dict) -> tuple:
@@ -103,12 +115,16 @@ def _since(known: Known, targets: pd.DataFrame) -> Known:
     return replace(known, events=known.events.take(slice(int(first), None)))
 
 
-def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known: Known) -> dict[tuple, dict]:
-    """By key, what happened in each window, as known now; those of which the catalogue does not say are absent."""
+def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known: Known, failed: dict[str, str]) -> dict[tuple, dict]:
+    """By key, what happened in each window, as known now; those of which the catalogue does not say are absent, and those of a recipe that
+    fails, noted in `failed`."""
     found: dict[tuple, dict] = {}
     for key, recipe in recipes.items():
         windows = targets[(targets["recipe_id"] == key[0]) & (targets["target_hash"] == key[1])]
-        found |= {_key(row): row for row in _outcomes(recipe, windows, known)}
+        try:
+            found |= {_key(row): row for row in _outcomes(recipe, windows, known)}
+        except Exception as error:  # noqa: BLE001 - the outcomes of the others are settled
+            _note_failure(failed, recipe.id, error)
     return found
 
 

@@ -4,19 +4,27 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from forecaster.errors import NotWritable, StoreBusy
 
+WRITER_LOCK = "writer.lock"  # beside the database: of runs, and of a change of its schema
+ASK_AGAIN_SECONDS = 0.5
+TELL_AGAIN_SECONDS = 300.0
+
 
 @contextmanager
-def one_at_a_time(path: Path, what: str, since: datetime) -> Iterator[None]:
+def one_at_a_time(
+    path: Path, what: str, since: datetime, *, wait: timedelta = timedelta(0), on_wait: Callable[[str], object] = lambda _: None
+) -> Iterator[None]:
     """Hold the lock at `path` as long as the block lasts. What is held is told to whoever comes second: `what`, the process, `since`.
 
-    The file stays, empty: a lock on a file that is removed would be none.
+    Who comes second waits for as long as `wait`, and tells `on_wait` for whom, at once and every few minutes. The file stays, empty: a lock
+    on a file that is removed would be none.
 
     Raises:
         StoreBusy: another process, or another part of this one, holds it; with who does and since when.
@@ -27,10 +35,7 @@ def one_at_a_time(path: Path, what: str, since: datetime) -> Iterator[None]:
     except OSError as error:
         raise NotWritable(f"cannot write {path} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to") from None
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreBusy(f"{_holder(handle)}; wait for it to end, or stop it, and run the same command again") from None
+        _take(handle, wait.total_seconds(), on_wait)
         me = {"what": what, "who": f"process {os.getpid()} on {socket.gethostname()}", "since": f"{since:%Y-%m-%d %H:%M:%S}Z"}
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(me, ensure_ascii=False).encode(), 0)
@@ -38,6 +43,23 @@ def one_at_a_time(path: Path, what: str, since: datetime) -> Iterator[None]:
         os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _take(handle: int, wait_s: float, on_wait: Callable[[str], object]) -> None:
+    begun = time.monotonic()
+    tell_at = begun
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            now = time.monotonic()
+        if now - begun >= wait_s:
+            waited = f" (waited {wait_s / 60:.0f} minutes)" if wait_s else ""
+            raise StoreBusy(f"{_holder(handle)}{waited}; wait for it to end, or stop it, and run the same command again")
+        if now >= tell_at:
+            on_wait(f"{_holder(handle)}; waiting for it to end, at most {wait_s / 60:.0f} minutes")
+            tell_at = now + TELL_AGAIN_SECONDS
+        time.sleep(min(ASK_AGAIN_SECONDS, wait_s))
 
 
 def _holder(handle: int) -> str:

@@ -57,7 +57,8 @@ def test_a_day_with_prefect_and_without(home: Path, monkeypatch: pytest.MonkeyPa
         alerts.raise_alerts(work)
         pages.write_report(work, ("en",))
         export.export(work, work.settings.output)
-        job.finish_run(work, "success", {})
+        job.note_end(work, "success", {})
+        job.publish_copy(work)
 
     def nothing_due(now: datetime) -> None:
         work = job.open_job(load_settings(), Clock.standing_at(now))

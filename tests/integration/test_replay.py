@@ -107,7 +107,8 @@ def test_a_replay_goes_forward_day_by_day_and_may_do_the_same_day_again(home, st
         work = pull(home, Clock.standing_at(moment), service)
         with job.alive(work, "daily"):
             assert job.start_run(work, "daily") == []
-            job.finish_run(work, "success", {})
+            job.note_end(work, "success", {})
+            job.publish_copy(work)
     assert table(store, "run")["replay"].tolist() == [True] * 3
     with pytest.raises(BadInput, match="a home of its own"):
         job.open_job(home, Clock.standing_at(NOW + DAY))
