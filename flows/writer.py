@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 from prefect import get_run_logger
 from prefect.runtime import flow_run
 
-from forecaster.pipeline.job import Job
-from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
+from forecaster.pipeline.job import Job, writers_place
 
 LONGEST_WAIT = timedelta(minutes=50)  # less than the hour that the flow `send` has
 
@@ -25,6 +24,6 @@ def one_writer(work: Job) -> Iterator[None]:
     Raises:
         StoreBusy: another run held it for LONGEST_WAIT; with which, and since when.
     """
-    lock, what = work.store.path.with_name(WRITER_LOCK), f"the run {flow_run.name or work.run_id!r}"
-    with one_at_a_time(lock, what, datetime.now(UTC), wait=LONGEST_WAIT, on_wait=get_run_logger().warning):
+    what = f"the run {flow_run.name or work.run_id!r}"
+    with writers_place(work, what, datetime.now(UTC), LONGEST_WAIT, get_run_logger().warning):
         yield

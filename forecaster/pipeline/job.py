@@ -1,10 +1,10 @@
 """What every step of a run is given: settings, the open store, the chosen recipes, the clock."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -16,6 +16,7 @@ from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings, code_version
 from forecaster.store import ledger, running
 from forecaster.store.database import Store, open_store
+from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
 from forecaster.store.publish import publish
 from forecaster.store.source import open_source
 from forecaster.store.targets import note_targets
@@ -79,6 +80,17 @@ def alive(job: Job, kind: str) -> Iterator[None]:
         StoreBusy: the same moment is being replayed by another process.
     """
     with running.alive(job.settings.home, job.run_id, f"a {kind} run", job.clock.observed_now()):
+        yield
+
+
+@contextmanager
+def writers_place(job: Job, what: str, since: datetime, wait: timedelta, on_wait: Callable[[str], object]) -> Iterator[None]:
+    """Hold the one place of a writer of this database, as `one_at_a_time` does.
+
+    Raises:
+        StoreBusy: another held it all the while.
+    """
+    with one_at_a_time(job.store.path.with_name(WRITER_LOCK), what, since, wait=wait, on_wait=on_wait):
         yield
 
 
