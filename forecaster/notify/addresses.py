@@ -8,7 +8,11 @@ from forecaster.errors import DeliveryFailed, DeliveryRefused
 
 PERMIT = "webhook_allow_private"
 METADATA_ADDRESSES = frozenset({"100.100.100.200", "168.63.129.16", "fd00:ec2::254", "192.0.0.192"})  # cloud services' own
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# IANA's registry of special-purpose IPv6 addresses. Those that are sent on to the IPv4 address in their last 32 bits: mapped, NAT64.
+CARRIERS = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
+# Of 2000::/3, where a stranger's relay decides where a packet ends, or nobody lives: protocol assignments with Teredo, documentation, 6to4
+NOWHERE_V6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
+GLOBAL_V6, PRIVATE_V6 = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("fc00::/7")
 
 
 def recipient_label(url: str) -> str:
@@ -22,14 +26,16 @@ def recipient_label(url: str) -> str:
 
 
 def is_forbidden(address: str, allow_private: bool) -> bool:
-    """Whether a message must not go to this IP address: link-local, metadata, multicast; unless allowed, loopback and private."""
+    """Whether a message must not go to this IP address: link-local, metadata, multicast; unless allowed, loopback and private.
+
+    An IPv6 address that carries an IPv4 one is judged by that. Of the others only global unicast (2000::/3), private (fc00::/7) and loopback
+    ones are places at all: the rest (a net's own NAT64, IPv4-compatible and -translated, segment routing ...) is never reached.
+    """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return is_forbidden(str(ip.ipv4_mapped), allow_private)
-        if ip in NAT64:
+        if any(ip in net for net in CARRIERS):
             return is_forbidden(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)), allow_private)
-        if ip.sixtofour is not None or ip.teredo is not None:
+        if not (ip in GLOBAL_V6 or ip in PRIVATE_V6 or ip.is_loopback) or any(ip in net for net in NOWHERE_V6):
             return True
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified or str(ip) in METADATA_ADDRESSES:
         return True

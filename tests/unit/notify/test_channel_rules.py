@@ -32,6 +32,21 @@ MAIL = email.MailSettings("mail.example.org", "Quakecast <quake@example.org>")
         "::",
         "224.0.0.1",
         "ff02::1",
+        "64:ff9b:1::808:808",  # a net's own NAT64
+        "64:ff9b:1:a00:1::",
+        "::ffff:0:8.8.8.8",  # IPv4-translated
+        "::ffff:0:10.0.0.1",
+        "::8.8.8.8",  # IPv4-compatible
+        "::10.0.0.1",
+        "3fff::1",  # documentation
+        "3fff:fff:ffff::1",
+        "2001:db8::1",
+        "5f00::1",  # segment routing
+        "2001:0:808:808::1",  # Teredo
+        "2002:808:808::1",  # 6to4
+        "100::1",  # discard-only
+        "fec0::1",  # site-local of old
+        "4000::1",  # not given out
     ],
 )
 def test_never_there_even_with_permission(address: str) -> None:
@@ -40,14 +55,15 @@ def test_never_there_even_with_permission(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.9", "172.16.0.1", "fd12::1", "::ffff:127.0.0.1", "100.64.0.1"]
+    "address",
+    ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.9", "172.16.0.1", "fd12::1", "::ffff:127.0.0.1", "100.64.0.1", "64:ff9b::10.0.0.1"],
 )
 def test_there_with_permission_only(address: str) -> None:
     assert addresses.is_forbidden(address, allow_private=False)
     assert not addresses.is_forbidden(address, allow_private=True)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "2a00:1450:4001::1", "64:ff9b::8.8.8.8", "::ffff:8.8.8.8"])
 def test_public_addresses_are_free(address: str) -> None:
     assert not addresses.is_forbidden(address, allow_private=False)
 
