@@ -28,8 +28,8 @@ def recipient_label(url: str) -> str:
 def is_forbidden(address: str, allow_private: bool) -> bool:
     """Whether a message must not go to this IP address: link-local, metadata, multicast; unless allowed, loopback and private.
 
-    An IPv6 address that carries an IPv4 one is judged by that. Of the others only global unicast (2000::/3), private (fc00::/7) and loopback
-    ones are places at all: the rest (a net's own NAT64, IPv4-compatible and -translated, segment routing ...) is never reached.
+    An IPv6 address that carries an IPv4 one is judged by that. Of the others only global unicast (2000::/3), private (fc00::/7) and
+    loopback ones are places at all: the rest (a net's own NAT64, IPv4-compatible and -translated, segment routing ...) is never reached.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):

@@ -5,18 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import policy
-from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryRefused
+from forecaster.notify.headers import header_registry
 
 TIMEOUT_S = 15.0
-GOODBYE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,5 @@ def _unsubscribe(settings: MailSettings) -> tuple[str, ...]:
     return settings.mail_unsubscribe or (f"mailto:{parseaddr(settings.mail_from)[1]}?subject=unsubscribe",)
 
 
-class _Verbatim(UnstructuredHeader):
-    """A header whose long words stay as they are: the library would encode an address of more than a line."""
-
-    def fold(self, *, policy: Any) -> str:
-        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
-
-
-_HEADERS = HeaderRegistry()
-_HEADERS.map_to_type("list-unsubscribe", _Verbatim)  # type: ignore[arg-type]
-_POLICY = policy.default.clone(header_factory=_HEADERS)
+# 7bit: no part needs a server that offers 8BITMIME, and no line is longer than a server takes
+_POLICY = policy.default.clone(header_factory=header_registry(), cte_type="7bit")

@@ -62,6 +62,21 @@ def test_the_report_arrives_whole_small_and_with_its_pictures(count: int) -> Non
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_relay_without_any_extension_takes_the_report_and_nothing_is_lost(language: str) -> None:
+    """No 8BITMIME, no SMTPUTF8, lines of 998 bytes: what arrives is what was meant, whatever the names are."""
+    for data in (sample_report(), evil_report()):
+        letter = ReportLetter(data, language, "https://example.org/r.html")
+        with SmtpServer(old=True) as server:
+            settings, said = settings_for(server, mail_from="Séismes <quake@example.org>"), letter.mail()
+            mail_out = Mail(letter.subject_id, said.subject, said.text, said.html, said.pictures)
+            send_email(build_message(mail_out, "Zoë <a@example.org>", settings, NOW), settings)
+        (mail,) = server.messages
+        assert mail["Subject"] == said.subject and str(mail["To"]) == "Zoë <a@example.org>"
+        for kind, meant in (("plain", said.text), ("html", said.html)):
+            assert mail.get_body((kind,)).get_content().splitlines() == meant.splitlines()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
 def test_names_that_would_be_more_than_names_stay_names(language: str) -> None:
     """Line breaks, markup, turned directions, no end: no header is added, nothing is obeyed, and the mail stays small."""
     letter = ReportLetter(evil_report(), language)

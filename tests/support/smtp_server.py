@@ -54,7 +54,8 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 class SmtpServer:
     """`answers` maps a recipient to its reply (550 ..., 451 ...).
 
-    `data_answer` is the reply to DATA, after `silence_s`; `quit_answer` that to QUIT.
+    `data_answer` is the reply to DATA, after `silence_s`; `quit_answer` that to QUIT. `old`: it knows no extension and takes 7-bit mails
+    with lines of 998 bytes only. After `most_a_connection` mails a connection takes none any more (421). `connections` counts them.
     """
 
     certificate_files: tuple[Path, Path] | None = None
@@ -64,6 +65,9 @@ class SmtpServer:
     data_answer: str = "250 OK"
     quit_answer: str = "221 Bye"
     silence_s: float = 0.0
+    old: bool = False
+    most_a_connection: int = 1_000_000
+    connections: int = 0
     messages: list[EmailMessage] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -92,6 +96,18 @@ class SmtpServer:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
         return AuthResult(success=given == self.login, handled=given == self.login)
 
+    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]) -> list[str]:
+        session.host_name = hostname
+        self.connections += 1
+        return responses[-1:] if self.old else responses
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+        taken = getattr(session, "taken", 0)
+        if taken >= self.most_a_connection:
+            return "421 too many mails over one connection"
+        envelope.mail_from, session.taken = address, taken + 1  # type: ignore[attr-defined]
+        return "250 OK"
+
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         if address in self.answers:
             return self.answers[address]
@@ -103,8 +119,10 @@ class SmtpServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         time.sleep(self.silence_s)
+        content = bytes(envelope.content or b"")
+        if self.old and (not content.isascii() or max(map(len, content.split(b"\r\n"))) > 998):
+            return "554 8-bit data, or a line that is too long"
         if self.data_answer.startswith("250"):
-            content = bytes(envelope.content or b"")
             self.messages.append(message_from_bytes(content, policy=policy.default))  # type: ignore[arg-type]
             self.sizes.append(len(content))
             self.encrypted.append(session.ssl is not None or self.implicit_tls)

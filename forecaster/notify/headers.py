@@ -1,0 +1,53 @@
+"""Mail headers that every mail program reads back as they were, folded alike by every version of Python.
+
+The standard library's new folder lost blanks and left first lines empty in some versions; its older `Header` has stayed what it was.
+"""
+
+from email.header import Header
+from email.headerregistry import HeaderRegistry, UnstructuredHeader
+from email.utils import parseaddr
+from typing import Any
+
+LONGEST_LINE = 76
+
+
+def encoded(text: str, name: str, linesep: str) -> str:
+    """The value of header `name`: as it is where it is short plain ASCII, else as encoded words (RFC 2047) on lines of their own."""
+    fits = len(name) + 2 + len(text) <= LONGEST_LINE
+    if fits and text.isascii() and "=?" not in text and text == " ".join(text.split()):
+        return text
+    return Header(text, "utf-8", header_name=name).encode(linesep=linesep)
+
+
+class _Text(UnstructuredHeader):
+    """What people read."""
+
+    def fold(self, *, policy: Any) -> str:
+        name: str = self.name  # type: ignore[attr-defined]
+        return f"{name}: {encoded(str(self), name, policy.linesep)}{policy.linesep}"
+
+
+class _Mailbox(UnstructuredHeader):
+    """One address, with a name of any letters before it or without."""
+
+    def fold(self, *, policy: Any) -> str:
+        name: str = self.name  # type: ignore[attr-defined]
+        spoken, address = parseaddr(str(self))
+        if not spoken or not address or str(self).isascii():
+            return f"{name}: {self}{policy.linesep}"
+        return f"{name}: {encoded(spoken, name, policy.linesep)}{policy.linesep} <{address}>{policy.linesep}"
+
+
+class _Verbatim(UnstructuredHeader):
+    """A header whose long words stay as they are: an address of more than a line must not be encoded."""
+
+    def fold(self, *, policy: Any) -> str:
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
+
+
+def header_registry() -> HeaderRegistry:
+    """How the headers of our mails are written; the others as the library does."""
+    registry = HeaderRegistry()
+    for name, kind in (("subject", _Text), ("from", _Mailbox), ("to", _Mailbox), ("list-unsubscribe", _Verbatim), ("list-id", _Verbatim)):
+        registry.map_to_type(name, kind)  # type: ignore[arg-type]
+    return registry
