@@ -1,4 +1,5 @@
-"""Templates of one's own: a file in the user's folder goes before the built-in one of the same name, unless it is broken."""
+"""Templates of one's own: a file in the user's folder goes before the built-in one of the same name, unless it is broken. They are filled
+in a sandbox."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -6,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, TemplateSyntaxError
+
+from forecaster.reports.sandbox import Sandbox
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +30,9 @@ def fill(
         check: raises ValueError where a text cannot be used, such as one that is no JSON.
     """
     if user_folder is not None and user_folder.is_dir():
-        environment = builtin.overlay(loader=ChoiceLoader([FileSystemLoader(user_folder), builtin.loader]))  # type: ignore[list-item]
+        sandbox = Sandbox.like(builtin, ChoiceLoader([FileSystemLoader(user_folder), builtin.loader]))  # type: ignore[list-item]
         try:
-            text = environment.get_template(name).render(**context)
+            text = sandbox.fill(name, context)
             if check is not None:
                 check(text)
             return text

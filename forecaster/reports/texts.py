@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from forecaster.errors import BadInput
@@ -139,4 +140,15 @@ def _read(file: Path, changed: int) -> dict[str, str]:
         raise BadInput(f"{file} cannot be read as texts of a language ({error}); mend or remove it") from None
     if wrong := [key for key, text in found.items() if not isinstance(text, str)]:
         raise BadInput(f"{file}: {wrong[0]} is no text; write it in quotes")
+    if wrong := [key for key, text in found.items() if not _fills_in_names(text)]:
+        raise BadInput(f"{file}: {wrong[0]} fills in more than a name; write {{name}}, without . [ and wide numbers")
     return found
+
+
+def _fills_in_names(text: str) -> bool:
+    """Whether a text asks for values by their names only: not for what hangs on them, nor for a width that would fill the memory."""
+    try:
+        fields = [(name or "", form or "") for _, name, form, _ in Formatter().parse(text)]
+    except ValueError:
+        return True  # it cannot be filled at all, which is told when it is
+    return not any(set(name) & set(".[") or set(form) & set("{[") or re.search(r"\d{3}", form) for name, form in fields)

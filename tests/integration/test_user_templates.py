@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from forecaster.pipeline.operations import tell_operator
+from forecaster.reports import sandbox
 from forecaster.reports.letters import MessageLetter, ReportLetter
 from forecaster.reports.message import Message
+from forecaster.reports.render import environment, render_index, render_report
+from forecaster.reports.sandbox import Sandbox
 from forecaster.settings import load_settings
 from tests.support.sample_report import sample_report
 from tests.support.smtp_server import SmtpServer
@@ -120,3 +123,90 @@ def test_the_operator_is_told_even_where_templates_and_texts_are_broken(tmp_path
         mail = {"smtp_host": "127.0.0.1", "smtp_port": smtp.port, "smtp_security": "none", "mail_to": "a@example.org"}
         assert tell_operator(load_settings(**mail, templates=tmp_path), "run failed", "why", "k", NOW) == []
     assert len(smtp.messages) == 1 and f"messages use en, and no template of {tmp_path}" in caplog.text
+
+
+PASSWORD = "hunter2-of-these-tests"
+ATTACKS = (
+    "{{ cycler.__init__.__globals__.os.environ['QUAKECAST_SMTP_PASSWORD'] }}",
+    "{{ cycler.__init__.__globals__.os.popen('echo $QUAKECAST_SMTP_PASSWORD').read() }}",
+    "{{ t.__globals__ }}{{ t.__closure__ }}{{ wrapped.__code__ }}",
+    "{{ t | attr('__globals__') }}",
+    "{{ (t | attr('__' ~ 'globals__'))['os'] }}",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ self.__init__.__globals__ }}",
+    "{{ self._TemplateReference__context.environment.loader }}",
+    "{{ '{0.__globals__}'.format(t) }}",
+    "{{ '{0.__init__.__globals__}' | format(t) }}",
+    "{{ ([t] | map(attribute='__globals__') | first).x }}",
+    "{{ namespace.__init__.__globals__ }}",
+    "{{ lines.append('x') }}",
+    "{{ {}.__class__.__base__.__subclasses__() }}",
+    "{% import 'os' as os %}{{ os.environ }}",
+    "{% include '/etc/passwd' %}",
+    "{% include '../../etc/passwd' %}",
+)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_template_that_reaches_for_more_than_it_was_given_is_refused(tmp_path: Path, monkeypatch, attack: str) -> None:
+    """Neither a secret of the environment nor anything of Python's insides stands in the mail; file and line are told."""
+    monkeypatch.setenv("QUAKECAST_SMTP_PASSWORD", PASSWORD)
+    (tmp_path / "message.txt.j2").write_text(f"a\n{attack}")
+    mine = letter(tmp_path)
+    said = mine.mail().text
+    assert PASSWORD not in said and "<function" not in said and "root:" not in said
+    assert said == letter(Path("nowhere")).mail().text and mine.problems[0].startswith(f"template {tmp_path / 'message.txt.j2'}, line 2: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{% for i in range(10 ** 9) %}x{% endfor %}", "more than 1,000,000 steps"),
+        ("{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}", "more than 1,000,000 steps"),
+        ("{% for a in 'x' * 9000 %}{{ 'y' * 9000 }}{% endfor %}", "more than 5,000,000 letters"),
+        ("{{ 'x' * 10 ** 9 }}", "more than 1,000,000 letters or items"),
+        ("{{ 10 ** 10 ** 10 }}", "too large"),
+        ("{{ '%1000000000d' % 1 }}", "formats no text"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"),
+    ],
+)
+def test_a_template_without_an_end_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "message.txt.j2").write_text(text)
+    mine = letter(tmp_path)
+    assert mine.mail().text == letter(Path("nowhere")).mail().text and said in mine.problems[0]
+
+
+def test_a_template_that_takes_too_long_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(sandbox, "MOST_SECONDS", 0.2)
+    letters = "abcdefghij" * 10
+    loops = "".join(f"{{% for c{i} in '{letters}' %}}" for i in range(6)) + "{{ c0.x }}" + "{% endfor %}" * 6
+    (tmp_path / "message.txt.j2").write_text(loops.replace("{{ c0.x }}", "{% if c0.isdigit() %}{% endif %}"))
+    mine = letter(tmp_path)
+    assert mine.mail().text == letter(Path("nowhere")).mail().text and "takes longer than" in mine.problems[0]
+
+
+def test_what_a_template_does_to_what_it_was_given_does_not_show_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "email.txt.j2").write_text("{{ rows.clear() }}{{ rows.pop() }}")
+    mine, built_in = (ReportLetter(sample_report(), "en", None, folder).mail() for folder in (tmp_path, None))
+    assert mine.text == built_in.text and mine.html == built_in.html
+
+
+def test_built_in_templates_are_the_same_in_the_sandbox(tmp_path: Path) -> None:
+    """A folder of one's own with nothing in it: every text is filled in the sandbox then."""
+    data, mine, built_in = sample_report(), [], []
+    for folder, told in ((tmp_path, mine), (None, built_in)):
+        report = ReportLetter(data, "en", "https://example.org", folder)
+        said = report.mail()
+        told += [said.subject, said.text, said.html, report.slack(True), report.chat(True), report.document()]
+        told += [render_report(data, "ja", {}, folder), render_index([], "en", folder)]
+    assert mine == built_in
+    inside = Sandbox.like(environment("en"), environment("en").loader)
+    assert inside.fill("webhook.json.j2", {"document": {"a": 1}}) == '{"a": 1}'
+
+
+@pytest.mark.parametrize("text", ["{title.__class__}", "{title[0]}", "{title:9999999999}", "{title!r:>1000000000}"])
+def test_a_text_of_one_s_own_fills_in_names_and_nothing_else(tmp_path: Path, text: str) -> None:
+    (tmp_path / "i18n").mkdir()
+    (tmp_path / "i18n" / "en.toml").write_text(f"[message]\nsubject_alert = '{text}'\n")
+    mine = letter(tmp_path)
+    assert mine.mail().subject == letter(Path("nowhere")).mail().subject and "message.subject_alert" in mine.problems[0]
