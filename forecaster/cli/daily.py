@@ -11,6 +11,8 @@ from forecaster.errors import BadInput
 from forecaster.settings import Settings
 from forecaster.timewindow import check_zone_name, next_local_day, parse_day
 
+MOST_NAMED = 5
+
 
 @click.command(epilog=example("quakecast pull"))
 @json_option
@@ -68,10 +70,18 @@ def predict(settings: Settings, recipes, everything, target_date, tz, reissue, a
     shown = rows.to_dict("records")
     tell(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown))
     silent = [f"{recipe_id}, {kind}: {reason}" for recipe_id, kinds in result.silent.items() for kind, reason in kinds.items()]
-    for line in [*(f"{recipe_id}: {reason}" for recipe_id, reason in {**result.not_scoreable, **result.degraded}.items()), *silent]:
+    for line in [*_problem_lines({**result.not_scoreable, **result.degraded}), *silent]:
         click.echo(f"quakecast: {line}", err=True)
     if result.degraded or silent or not shown:
         sys.exit(PARTIAL)
+
+
+def _problem_lines(problems: dict[str, str]) -> list[str]:
+    """One line for each problem (by recipe), however many recipes have it."""
+    having: dict[str, list[str]] = {}
+    for recipe_id, reason in problems.items():
+        having.setdefault(reason, []).append(recipe_id)
+    return [f"{', '.join(ids) if len(ids) <= MOST_NAMED else f'{len(ids)} recipes'}: {reason}" for reason, ids in having.items()]
 
 
 def _forecast_lines(rows: list[dict]) -> str:

@@ -20,22 +20,24 @@ from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import climatology
 from forecaster.models.base import Forecaster
 from forecaster.models.combination import combine
-from forecaster.pipeline import publishing
+from forecaster.pipeline import publishing, timelines
 from forecaster.pipeline.agenda import EARLY_AT_MOST, is_due
+from forecaster.pipeline.clock_check import clock_problem
 from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.pipeline.members import members_for
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store import ledger
-from forecaster.store.database import Store
-from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next_local_day, to_us
+from forecaster.store.database import Connection, Store
+from forecaster.timewindow import check_target_day, issue_time, next_local_day, to_us
 
 log = logging.getLogger(__name__)
 
 STALE_AFTER = timedelta(hours=24)
 EXPLAINED_FROM = 1.1  # times the usual rate: what drives a forecast is worked out from there on; it costs ten forecasts
 DAILY = "daily"
+NOT_OFFICIAL = "so this is no official forecast"
 
 
 @dataclass
@@ -65,15 +67,21 @@ def predict(
     """Forecast `target_day` (by default each recipe's next local day) with every model of every recipe, and store it.
 
     Inputs are what was known at the issue time, and never later than the recipe's issue lead before the target. A first prospective
-    issue for the next local day is official (not one made days ahead, nor one from a catalogue that has not been read for a week) and
-    stays: predicting again returns it, unless
-    `reissue` asks for a new one, which supersedes it.
+    issue for the next local day is official (not one made days ahead, nor one from a catalogue that has not been read for a week or by a
+    clock that is minutes off) and stays, also for who predicts when its day has begun, as does a first late one: predicting again
+    returns it, unless `reissue` asks for a new one, which supersedes it.
     `problem` marks every row as degraded (a pull that failed, for instance).
 
     Raises:
         BadDate: the day lies before the data or too far ahead; nothing is stored.
+        BadInput: the store is the home of a replay, and the clock is the machine's.
     """
     now = clock.now()
+    wrong_clock = None
+    if not clock.simulated:
+        timelines.check(store, clock)
+        with store.transaction() as connection:
+            wrong_clock = clock_problem(connection, now)
     days = {recipe.id: target_day or next_local_day(now, recipe.zone) for recipe in recipes}
     for recipe in recipes:
         check_target_day(days[recipe.id], recipe.zone, now)
@@ -83,8 +91,9 @@ def predict(
     for recipe in recipes:
         window = recipe.target_window(days[recipe.id])
         mode = forecast_mode(clock, window)
-        if mode == "prospective" and not reissue:
-            kept = _official(store, recipe, window)
+        if not reissue:
+            with store.transaction() as connection:
+                kept = _standing(_stored(connection, recipe.id, recipe.target_hash, window.start), mode)
             if len(kept):
                 result.forecast_ids += kept["forecast_id"].tolist()
                 if kept["degraded"].any():
@@ -94,8 +103,9 @@ def predict(
         as_of = min(now, due)
         if as_of not in known_at:
             known_at[as_of] = load_known(store, as_of)
+        asked = _Asked(days[recipe.id], mode, _in_its_time(mode, days[recipe.id], recipe, now), problem, wrong_clock)
         try:
-            made, silent = _issue(store, recipe, settings, known_at[as_of], days[recipe.id], problem, explain=mode != "hindcast")
+            made, silent = _issue(store, recipe, settings, known_at[as_of], asked)
         except NotScoreable as error:
             result.not_scoreable[recipe.id] = str(error)
             continue
@@ -106,9 +116,6 @@ def predict(
             "issue_time": due if mode == "hindcast" else now,
             "as_of": as_of,
             "mode": mode,
-            "official": _in_its_time(mode, days[recipe.id], recipe, now)
-            and made[0]["data_age_hours"] <= publishing.MAX_AGE_HOURS
-            and _official(store, recipe, window).empty,
             "recipe_hash": recipe.recipe_hash,
             "target_hash": recipe.target_hash,
             "code_version": config.code_version(),
@@ -124,15 +131,26 @@ def predict(
         rows += [identified({**stamp, **row}) for row in made]
         if on_progress is not None:
             on_progress(recipe.id)
-    result.forecast_ids += _write(store, rows, clock)
+    result.forecast_ids += _write(store, rows, clock, reissue)
     return result
 
 
-def _issue(
-    store: Store, recipe: Recipe, settings: config.Settings, known: Known, day: date, problem: str | None, *, explain: bool
-) -> tuple[list[dict], dict[str, str]]:
-    """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. With `explain`,
-    and above the usual rate, it also says which earthquakes drive it."""
+@dataclass(frozen=True)
+class _Asked:
+    """A day of one recipe: its mode, whether its forecast comes in its time, and what is wrong with the run (a pull that failed, the
+    machine's clock), in words."""
+
+    day: date
+    mode: str
+    in_its_time: bool
+    problem: str | None
+    wrong_clock: str | None
+
+
+def _issue(store: Store, recipe: Recipe, settings: config.Settings, known: Known, asked: _Asked) -> tuple[list[dict], dict[str, str]]:
+    """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. Above the usual
+    rate, and but for a hindcast, it also says which earthquakes drive it."""
+    day = asked.day
     labelled = labelled_days(recipe, known)
     days = target_days(recipe, day, 1).issued_at(known.as_of)
     reference = climatology.daily_probability(
@@ -147,10 +165,13 @@ def _issue(
             fits[kind] = stored_fits.model_named(connection, standing.model_id) or {"model_id": standing.model_id}
     issue = combine_members(recipe, settings.models, fits, standing, known.inputs, days, reference, labelled.days.first_day)
     row = issue.rows[-1]
-    if explain and row["details"]["weights"] and row["probability"] >= EXPLAINED_FROM * reference[0]:
+    if asked.mode != "hindcast" and row["details"]["weights"] and row["probability"] >= EXPLAINED_FROM * reference[0]:
         row["details"] |= drivers_of(issue.model, recipe, known, days, reference, row["probability"])
-    reasons = [reason for reason in (problem, stale, *issue.problems) if reason]
+    reasons = [reason for reason in (asked.problem, asked.wrong_clock, stale, *issue.problems) if reason]
+    official = asked.in_its_time and age <= publishing.MAX_AGE_HOURS and asked.wrong_clock is None
+    reasons += [NOT_OFFICIAL] if asked.in_its_time and not official else []
     flags = {
+        "official": official,
         "reference_probability": float(reference[0]),
         "degraded": bool(reasons),
         "degraded_reason": "; ".join(reasons) or None,
@@ -240,11 +261,20 @@ def _in_its_time(mode: str, day: date, recipe: Recipe, now: datetime) -> bool:
     return day == next_local_day(now, recipe.zone) or is_due(recipe, day, now + EARLY_AT_MOST)
 
 
-def _official(store: Store, recipe: Recipe, window: TimeWindow) -> pd.DataFrame:
-    """The rows of the official issue for this recipe and window, all its models; empty where there is none."""
-    with store.transaction() as connection:
-        stored = ledger.forecasts_for(connection, recipe.id, window.start)
-    return stored[stored["official"] & (stored["target_hash"] == recipe.target_hash)]
+def _stored(connection: Connection, recipe_id: str, target_hash: str, start: datetime) -> pd.DataFrame:
+    """Every daily forecast that is stored for this target and window, all models."""
+    stored = ledger.forecasts_for(connection, recipe_id, start)
+    return stored[(stored["target_hash"] == target_hash) & (stored["method"] == DAILY)]
+
+
+def _standing(stored: pd.DataFrame, mode: str) -> pd.DataFrame:
+    """The rows of the issue that stands for a window, so that another of this mode adds nothing: the official one, or, for a day that has
+    begun (all of whose inputs end before), the first late one. Empty where a new one is to be made."""
+    if mode not in ("prospective", "late"):
+        return stored.head(0)
+    official = stored[stored["official"]]
+    late = stored[(stored["mode"] == "late") & (mode == "late")]
+    return official if len(official) or late.empty else late[late["issue_time"] == late["issue_time"].min()]
 
 
 def identified(row: dict) -> dict:
@@ -255,29 +285,28 @@ def identified(row: dict) -> dict:
     return {**row, "forecast_id": hashlib.sha256(key.encode()).hexdigest()[:24]}
 
 
-def _write(store: Store, rows: list[dict], clock: Clock) -> list[str]:
+def _write(store: Store, rows: list[dict], clock: Clock, reissue: bool) -> list[str]:
     """Store the rows of one issue in one transaction; returns the ids of what stands.
 
-    A row whose day has begun while it was made, or while it waited to be written, is late.
-
-    The same issue again is left as it was first written, and what it published stays published; an official issue that another process
-    wrote meanwhile stands instead of ours.
+    A row whose day has begun while it was made, or while it waited to be written, is late. What is official and what is published is
+    decided here, where no other process can write: an issue that another one wrote meanwhile stands instead of ours (but for a
+    `reissue`), and the same issue again is left as it was first written, with what it published.
     """
     said: list[str] = []
     with store.transaction() as connection:
         fresh, written_at = [], clock.now()
         for row in (_as_written(row, written_at) for row in rows):
-            stored = ledger.forecasts_for(connection, row["recipe_id"], row["target_start"])
-            stored = stored[(stored["target_hash"] == row["target_hash"]) & (stored["method"] == DAILY)]
-            official = stored.loc[stored["official"], "forecast_id"].tolist()
-            if row["official"] and official:
-                said += official
+            stored = _stored(connection, row["recipe_id"], row["target_hash"], row["target_start"])
+            standing = stored.head(0) if reissue else _standing(stored, row["mode"])
+            if len(standing):
+                said += standing["forecast_id"].tolist()
                 continue
             said.append(row["forecast_id"])
             issue = stored[(stored["mode"] == row["mode"]) & (stored["issue_time"] == row["issue_time"])]
             first = issue.loc[issue["published"] & (issue["recipe_hash"] == row["recipe_hash"]), "forecast_id"].tolist()
             said += first
             if row["forecast_id"] not in set(stored["forecast_id"]):
+                row["official"] = row["official"] and not stored["official"].any()
                 row["published"] = row["published"] and not first
                 row["supersedes"] = _superseded(stored[stored["mode"] == row["mode"]], row)
                 fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})

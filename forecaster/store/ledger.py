@@ -1,12 +1,13 @@
 """What was said and how it turned out: forecasts, outcomes, scores, runs."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
 from forecaster.store.database import Connection
 
+LONGEST_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
 FORECAST_COLUMNS = (
     "forecast_id",
     "recipe_id",
@@ -160,16 +161,17 @@ def recent_published(connection: Connection, recipe_id: str, target_hash: str, u
 def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> pd.DataFrame:
     """Per recipe the published forecast to show at `now`, of one of these targets, one row each.
 
-    That is the next window that has not begun yet, else the last one; of several issues for it the newest. Rows of a backfill are no news,
-    and a look ahead (prospective, of a window without an official forecast) is shown by nobody else than who asked for it.
+    That is the next window that has not begun yet, else the last one; of several issues for it the one stored last, whatever the clock
+    said. Rows of a backfill are no news, and a look ahead (prospective, of a window without an official forecast) is shown by nobody else
+    than who asked for it; but one for the next day that is not official since something was wrong (it is degraded) says so.
     """
     return connection.execute(
         "SELECT * FROM forecast f WHERE published AND method = 'daily' AND issue_time <= $now AND target_hash IN (SELECT unnest($hashes)) "
         "AND (mode <> 'prospective' OR EXISTS (SELECT 1 FROM forecast o WHERE o.official AND o.recipe_id = f.recipe_id "
-        "AND o.target_hash = f.target_hash AND o.target_start = f.target_start)) "
+        "AND o.target_hash = f.target_hash AND o.target_start = f.target_start) OR (degraded AND target_start <= issue_time + $day)) "
         "QUALIFY row_number() OVER (PARTITION BY recipe_id "
-        "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), issue_time DESC, created_at DESC) = 1 ORDER BY recipe_id",
-        {"now": now, "hashes": target_hashes},
+        "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), f.rowid DESC) = 1 ORDER BY recipe_id",
+        {"now": now, "hashes": target_hashes, "day": LONGEST_DAY},
     ).df()
 
 

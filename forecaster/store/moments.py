@@ -1,5 +1,6 @@
-"""Up to which moment a store knows anything, so that a run with another clock cannot write behind it."""
+"""What a store says of time: up to which moment it knows anything, and what the service's clock said against ours."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from forecaster.store.database import Connection
@@ -32,3 +33,26 @@ def was_replayed_in(connection: Connection) -> bool:
     """Whether a run with a simulated clock has worked on this store, or has read versions of events into it."""
     asked = "SELECT EXISTS (FROM run WHERE replay) OR EXISTS (FROM event_revision WHERE source = 'usgs' AND known_at_source = 'modelled')"
     return bool(connection.execute(asked).fetchall()[0][0])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """When the service was asked (by our clock), how long it took, and the time by its own clock."""
+
+    requested_at: datetime
+    elapsed_s: float
+    service_date: datetime
+
+
+def last_answers(connection: Connection, since: datetime) -> list[Answer]:
+    """The answers that told a time, of the last run or command that got any, where it asked since then by our clock.
+
+    The last is what was stored last, whatever our clock said: it is what is in doubt.
+    """
+    told = "status BETWEEN 200 AND 299 AND service_date IS NOT NULL"
+    rows = connection.execute(
+        f"SELECT requested_at, coalesce(elapsed_s, 0), service_date FROM fetch_log WHERE {told} AND requested_at >= $since "
+        f"AND run_id IS NOT DISTINCT FROM (SELECT last(run_id ORDER BY rowid) FROM fetch_log WHERE {told})",
+        {"since": since},
+    ).fetchall()
+    return [Answer(asked.astimezone(UTC), elapsed, said.astimezone(UTC)) for asked, elapsed, said in rows]

@@ -4,12 +4,16 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import BadDate
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.predict import forecasts_sha256, predict
 from forecaster.pipeline.verify import verify
+from forecaster.store import catalogue, ledger
+from tests.support import tiny
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)  # 21:00 in Tokyo
@@ -252,3 +256,159 @@ def test_an_event_enters_when_it_became_known_not_when_it_happened(toy):
     write(toy, quake("us3", NOW - timedelta(days=3), known=NOW + timedelta(days=20)), quake("us4", NOW - timedelta(days=3), known=NOW))
     assert len(load_known(toy, NOW).events) == 3
     assert len(load_known(toy, NOW + timedelta(days=20)).events) == 4
+
+
+def test_an_official_issue_that_comes_in_between_is_all_that_there_is(toy, tokyo, settings, monkeypatch):
+    """Another process writes after ours has looked what stands, and before it makes anything: ours adds no row beside the official ones."""
+    other: list[str] = []
+
+    def meanwhile(store, as_of):
+        monkeypatch.undo()
+        other.extend(predict(toy, [tokyo], settings, machine(NOW + timedelta(seconds=1))).forecast_ids)
+        return load_known(store, as_of)
+
+    monkeypatch.setattr("forecaster.pipeline.predict.load_known", meanwhile)
+    ours = predict(toy, [tokyo], settings, machine(NOW))
+    rows = table(toy, "forecast")
+    assert sorted(ours.forecast_ids) == sorted(other) == sorted(rows["forecast_id"])
+    assert rows["official"].all() and rows["published"].sum() == 1
+
+
+@pytest.mark.parametrize("first", [NOW, START])
+def test_a_day_that_has_begun_keeps_the_forecast_it_has(toy, tokyo, settings, first):
+    """Official or late: all inputs of a later one would end at the same moment, the issue lead before the day."""
+    made = predict(toy, [tokyo], settings, machine(first), target_day=DAY)
+    again = predict(toy, [tokyo], settings, machine(START + timedelta(hours=3)), target_day=DAY)
+    assert sorted(again.forecast_ids) == sorted(made.forecast_ids) == sorted(table(toy, "forecast")["forecast_id"])
+    anew = predict(toy, [tokyo], settings, machine(START + timedelta(hours=3)), target_day=DAY, reissue=True)
+    assert set(anew.forecast_ids).isdisjoint(made.forecast_ids) and table(toy, "forecast")["published"].sum() == 2
+
+
+def test_the_official_forecast_stands_where_ours_has_become_late_meanwhile(toy, tokyo, settings):
+    moment, official = [START - timedelta(seconds=1)], []
+
+    def meanwhile(_recipe_id: str) -> None:
+        official.extend(predict(toy, [tokyo], settings, machine(START - timedelta(seconds=1))).forecast_ids)
+        moment[0] = START + timedelta(seconds=5)
+
+    ours = predict(toy, [tokyo], settings, Clock(lambda: moment[0], False), on_progress=meanwhile)
+    assert sorted(ours.forecast_ids) == sorted(official) == sorted(table(toy, "forecast")["forecast_id"])
+    assert set(table(toy, "forecast")["mode"]) == {"prospective"}
+
+
+@pytest.mark.parametrize(
+    ("age", "official"), [(timedelta(days=7), True), (timedelta(days=7, hours=1), False), (timedelta(days=200), False)]
+)
+def test_from_a_catalogue_of_more_than_a_week_nothing_is_official(store, tokyo, settings, age, official):
+    cover(store, NOW - age)
+    result = predict(store, [tokyo], settings, machine(NOW))
+    row = one_row(store)
+    assert table(store, "forecast")["official"].eq(official).all() and row["degraded"]
+    assert result.degraded["tokyo-m45"].endswith("; so this is no official forecast") is not official
+    assert official or row["probability"] == pytest.approx(row["reference_probability"], rel=1e-9), "the usual rate"
+
+
+def answered(store, run_id: str, *answers: tuple[datetime, float, datetime | None], status: int = 200) -> None:
+    """Requests of a reading: (asked at by our clock, seconds that it took, the service's Date)."""
+    rows = [{"requested_at": asked, "url": "x", "status": status, "elapsed_s": took, "service_date": said} for asked, took, said in answers]
+    with store.transaction() as connection:
+        catalogue.write_fetch_log(connection, rows, run_id)
+
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ([(NOW, 1, NOW)], None),
+        ([], None),
+        ([(NOW, 1, None)], None),
+        ([(NOW, 1, NOW + 5 * MINUTE)], None),
+        ([(NOW, 1, NOW + 6 * HOUR)], "6.0 hours behind that of USGS"),
+        ([(NOW, 1, NOW - 6 * HOUR)], "6.0 hours ahead of that of USGS"),
+        ([(NOW, 1, NOW + 6 * MINUTE)], "6 minutes behind"),
+        ([(NOW, 1, NOW - 7 * MINUTE)], "7 minutes ahead of"),
+        ([(NOW - HOUR, 20 * 60, NOW - HOUR + 20 * MINUTE)], None),
+        ([(NOW - HOUR, 20 * 60, NOW - HOUR)], None),
+        ([(NOW - 37 * HOUR, 1, NOW)], None),
+        ([(NOW - 20 * HOUR, 1, NOW - 14 * HOUR)], "6.0 hours behind"),
+        ([(NOW, 1, NOW), (NOW, 1, NOW + 900 * HOUR), (NOW, 1, NOW)], None),
+        ([(NOW + HOUR, 1, NOW + HOUR)], "60 minutes behind"),
+        ([(NOW, 1, NOW + 100 * 24 * HOUR)], "100 days behind"),
+    ],
+    ids=[
+        "right",
+        "never asked",
+        "a Date is missing",
+        "within the limit",
+        "behind by hours",
+        "ahead by hours",
+        "behind by minutes",
+        "ahead by minutes",
+        "answered at the end of a long request",
+        "answered at its beginning",
+        "long ago",
+        "yesterday",
+        "one wrong answer of three",
+        "set back since",
+        "behind by months",
+    ],
+)
+def test_a_clock_that_the_service_contradicts_makes_nothing_official(toy, tokyo, settings, answers, told):
+    """Also in a later process: what is compared is the last reading in the log of requests."""
+    answered(toy, "reading", *answers)
+    result = predict(toy, [tokyo], settings, machine(NOW))
+    rows = table(toy, "forecast")
+    assert rows["official"].eq(told is None).all() and rows["degraded"].eq(told is not None).all()
+    if told is not None:
+        reason = result.degraded["tokyo-m45"]
+        assert told in reason and "NTP" in reason and "quakecast pull" in reason and reason.endswith("; so this is no official forecast")
+        assert "\n" not in reason
+
+
+def test_the_last_reading_counts_whatever_our_clock_said_of_it(toy, tokyo, settings):
+    """Six hours ahead at first; then the clock is set right, and read again. A refusal, or a failed answer, proves nothing."""
+    answered(toy, "first", (NOW + 6 * HOUR, 1, NOW))
+    assert predict(toy, [tokyo], settings, machine(NOW)).degraded
+    answered(toy, "second", (NOW + MINUTE, 1, NOW + MINUTE))
+    answered(toy, "third", (NOW + 2 * MINUTE, 1, NOW + 9 * HOUR), status=503)
+    made = predict(toy, [tokyo], settings, machine(NOW + 3 * MINUTE))
+    rows = table(toy, "forecast").set_index("forecast_id")
+    assert made.degraded == {} and rows.loc[made.forecast_ids, "official"].all() and rows["official"].sum() == len(KINDS)
+    with toy.transaction() as connection:
+        (shown,) = ledger.latest_published(connection, NOW + 7 * HOUR, [tokyo.target_hash])["forecast_id"]
+    assert shown in made.forecast_ids, "not the one that calls itself later"
+
+
+def test_an_unofficial_forecast_of_the_next_day_is_shown_with_its_reason_and_a_look_ahead_is_not(toy, tokyo, settings):
+    answered(toy, "reading", (NOW, 1, NOW + 6 * HOUR))
+    predict(toy, [tokyo], settings, machine(NOW), target_day=DAY + timedelta(days=2))
+    predict(toy, [tokyo], settings, machine(NOW))
+    with toy.transaction() as connection:
+        (shown,) = ledger.latest_published(connection, NOW, [tokyo.target_hash]).to_dict("records")
+        connection.execute("DELETE FROM forecast WHERE target_start = $start", {"start": START})
+        assert ledger.latest_published(connection, NOW, [tokyo.target_hash]).empty
+    assert shown["target_start"] == START and "behind that of USGS" in shown["degraded_reason"] and not shown["official"]
+
+
+def test_a_replay_is_not_measured_by_the_service_s_clock(toy, tokyo, settings):
+    answered(toy, "reading", (NOW, 1, NOW + 6 * HOUR))
+    assert predict(toy, [tokyo], settings, Clock.standing_at(NOW)).degraded == {}
+
+
+def test_predict_on_the_snapshot_alone_says_in_a_line_that_nothing_is_official(snapshot_store, recipes, settings):
+    """By the machine's own clock, with all recipes but two left out: the catalogue ended long ago."""
+    some = settings.home / "recipes"
+    some.mkdir()
+    for name in ("tokyo-m45", "athens"):
+        tiny.write_recipe(some, name, models="[]")
+    found = CliRunner().invoke(
+        cli.main, ["--home", str(settings.home), "predict"], env={"QUAKECAST_RECIPES": str(some)}, catch_exceptions=False
+    )
+    assert found.exit_code == 3
+    (line,) = found.stderr.splitlines()
+    assert line.startswith("quakecast: ") and line.endswith("the usual rate is published; so this is no official forecast")
+    assert "athens, tokyo-m45: the catalogue is " in line and "has not been read since 2025-01-01 00:00Z" in line
+    rows = table(snapshot_store, "forecast")
+    assert not rows["official"].any() and rows["published"].sum() == 2
