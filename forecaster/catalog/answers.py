@@ -7,6 +7,7 @@ its connection is cut; what still waits then (for a name server, in a TLS handsh
 import io
 import re
 import socket
+import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,7 @@ _WRONG_ADDRESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidProxyURL,
     requests.exceptions.InvalidHeader,
+    urllib3.exceptions.LocationValueError,
 )
 _TIMEOUTS = (requests.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
 
@@ -56,6 +58,7 @@ class Exchange:
         self.given_up.set()
         if self.line is not None:
             with suppress(OSError):
+                self.line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the close that follows is a reset
                 socket.socket.shutdown(self.line, socket.SHUT_RDWR)
 
 
