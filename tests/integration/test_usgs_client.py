@@ -189,6 +189,71 @@ def test_a_body_that_is_not_whole_or_not_data_is_an_error_and_is_not_repeated(se
     assert client.fetch_log[-1]["status"] == 200
 
 
+def first_row(**changes):
+    """Changes the properties of the first event of an answer."""
+    return lambda document: document["features"] and document["features"][0]["properties"].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault("redirect"), CatalogMalformed),
+        (Fault("redirect", headers={"Location": "http://portal.example/"}), CatalogMalformed),
+        (Fault("says", status=503, times=9), CatalogUnreachable),
+        (Fault("says", status=404), CatalogRefused),
+        (Fault("drip", seconds=0.01), CatalogUnreachable),
+        (Fault("bomb"), CatalogMalformed),
+        (Fault("edit", edit=lambda document: document.update(metadata=[])), CatalogMalformed),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Fault) else None,
+)
+def test_each_answer_that_is_none_ends_as_an_error(server, waits, fault, error):
+    client = new_client(server, waits, deadline_s=5.0, max_tries=1 if fault.kind == "drip" else 5)
+    server.faults.append(fault)
+    with pytest.raises(error):
+        client.read_small(query())
+    assert ids_of(client.read_small(query())) == ["us_last_999", "us_middle", "us_noon", "us_start"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"updated": 3_786_912_000_000}, "updated time in the future when it was read"),
+        ({"mag": -9}, "magnitude below -5"),
+        ({"type": None}, "no event type"),
+        ({"mag": 3.0}, "below the magnitude that was asked for"),
+        ({"ids": ",us_start,\ud800,"}, "an id that cannot be one, or too many"),
+    ],
+)
+def test_a_row_that_cannot_be_believed_is_kept_apart_with_its_reason(server, client, changes, reason):
+    server.faults.append(Fault("edit", edit=first_row(**changes)))
+    found = client.read_small(query())
+    assert ids_of(found) == ["us_last_999", "us_middle", "us_noon"]
+    assert found.quarantined["reason"].tolist() == [reason]
+
+
+def test_half_a_surrogate_in_a_place_is_mended(server, client):
+    server.faults.append(Fault("edit", edit=first_row(place="\ud800 Noto\x00")))
+    assert client.read_small(query()).revisions["place"].iat[0] == "\ufffd Noto\ufffd"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"region": Region(24, 48, 122, 154)},
+        {"min_magnitude": 6.0},
+        {"start": START - ms(days=9), "end": START - ms(days=8)},
+        {"updated_after": NOW - ms(hours=1), "include_deleted": True},
+    ],
+    ids=["region", "magnitude", "time", "updated"],
+)
+def test_the_answer_to_another_question_is_malformed(server, client, changes):
+    whole = client._get("query", query(region=Region(-60, 60, -170, 170)).parameters() | {"format": "geojson"}, lambda answer: answer.body)
+    server.faults.append(Fault("body", body=whole, method="query"))
+    with pytest.raises(CatalogMalformed, match="answer to another question"):
+        client.read_small(query(**changes))
+
+
 def test_gzip_is_asked_for_and_the_user_agent_names_a_contact(server, client):
     client.count(query())
     headers = server.requests[-1].headers

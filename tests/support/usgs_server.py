@@ -9,10 +9,12 @@
 
 import argparse
 import contextlib
+import functools
 import gzip
 import json
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -57,6 +59,11 @@ class Fault:
     overcount     /count says `rows` more
     epoch_1970    all times read 1970
     body          sends `body` whatever was asked
+    redirect      HTTP 302 to itself, or to the `Location` in `headers`
+    says          HTTP 200, and `status` in the metadata: an error in disguise
+    drip          the body a byte at a time, `seconds` apart, without an end
+    bomb          a gzip body of 400 MB of blanks
+    edit          `edit` changes the geojson document, its metadata and features, before it is sent
     """
 
     kind: Literal[
@@ -74,6 +81,11 @@ class Fault:
         "overcount",
         "epoch_1970",
         "body",
+        "redirect",
+        "says",
+        "drip",
+        "bomb",
+        "edit",
     ]
     times: int = 1
     skip: int = 0
@@ -83,6 +95,7 @@ class Fault:
     seconds: float = 0.0
     rows: int = 1
     body: bytes = b""
+    edit: Callable[[dict], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -203,6 +216,13 @@ def serve(history: History, clock: datetime, *, port: int = 0, search_limit: int
         thread.join(timeout=5)
 
 
+@functools.cache
+def bomb() -> bytes:
+    """400 MB of blanks as 0.4 MB of gzip."""
+    pack = zlib.compressobj(9, wbits=31)
+    return b"".join(pack.compress(b" " * 1_000_000) for _ in range(400)) + pack.flush()
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 65_536
@@ -225,6 +245,12 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.kind == "status":
                 status, kind_of_text, text = fault.status, "text/plain", f"Error {fault.status}: put in by a test\n"
                 headers = fault.headers
+            elif fault.kind == "redirect":
+                status, kind_of_text, text = 302, "text/plain", "Found\n"
+                headers = {"Location": self.path} | fault.headers
+            elif fault.kind == "says":
+                told = {"metadata": {"status": fault.status, "error": "put in by a test"}, "type": "FeatureCollection"}
+                kind_of_text, text = "application/json", json.dumps(told)
             elif kind == "feed":
                 kind_of_text, text = state.feed(name, self.path, fault)
             elif kind in ("query", "count"):
@@ -238,6 +264,10 @@ class _Handler(BaseHTTPRequestHandler):
                 status, kind_of_text, text = 200, "application/json", json.dumps({"type": "FeatureCollection"} | told)
         if fault.kind == "html":
             kind_of_text, text = "text/html", "<!DOCTYPE html>\n<html><body>We are down for maintenance.</body></html>\n"
+        if fault.edit is not None and kind_of_text == "application/json" and status == 200:
+            document = json.loads(text)
+            fault.edit(document)
+            text = json.dumps(document)
         body = {"empty": b"", "body": fault.body}.get(fault.kind, text.encode())
         if fault.kind == "cut_text":
             body = body[: len(body) // 2]
@@ -247,12 +277,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, kind_of_text: str, body: bytes, headers: dict[str, str], fault: Fault) -> None:
         self.send_response(status)
         self.send_header("Content-Type", f"{kind_of_text}; charset=utf-8")
-        if "gzip" in self.headers.get("Accept-Encoding", ""):
+        if fault.kind == "bomb":
+            body = bomb()
+            self.send_header("Content-Encoding", "gzip")
+        elif "gzip" in self.headers.get("Accept-Encoding", "") and fault.kind != "drip":
             body = gzip.compress(body, 1)
             self.send_header("Content-Encoding", "gzip")
         if fault.kind == "cut_gzip":
             body = body[: len(body) // 2]
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(10_000_000 if fault.kind == "drip" else len(body)))
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
@@ -260,6 +293,9 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[: len(body) // 2]
             self.close_connection = True
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while fault.kind == "drip" and not self.server_state.closing.wait(fault.seconds):
+                self.wfile.write(b" ")
+                self.wfile.flush()
             self.wfile.write(body)
             self.wfile.flush()
 
