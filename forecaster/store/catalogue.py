@@ -1,15 +1,19 @@
 """Reading and writing the catalogue: revisions, identity of events, coverage, fetch log, quarantine."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 
 from forecaster.store.database import Connection
+from forecaster.store.identity import identify, store_identities
+from forecaster.store.same_event import REFUSED
 
 _STORED = (
     "event_key, event_id, ids, origin_time, latitude_deg, longitude_deg, depth_km, magnitude, magnitude_type, event_type, status, net, "
-    "place, updated_at, observed_at, known_at, known_at_source, source, content_md5"
+    "place, updated_at, observed_at, known_at, known_at_source, source, content_md5, ordered_at"
 )
 _CONTENT = (
     "event_id",
@@ -34,90 +38,54 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class WriteCount:
-    """What became of the rows of one write."""
+    """What became of the rows of one write; `refused`: ids that were not believed to be one event's, as rows for `write_quarantine`."""
 
     new: int
     unchanged: int
     merged_events: int
+    parted_events: int
+    refused: pd.DataFrame
 
 
-def write_revisions(connection: Connection, frame: pd.DataFrame) -> WriteCount:
-    """Append the versions of `frame` (a RevisionFrame) that are not stored yet; joins ids that turn out to be one event.
+def write_revisions(connection: Connection, frame: pd.DataFrame, overruling: bool = False) -> WriteCount:
+    """Append the versions of `frame` (a RevisionFrame) that say something new, and note which events they join or part.
 
-    A second write of the same frame adds nothing. `observed_at` and `known_at` are not content: seeing the same version again is no news.
+    A second write of the same frame adds nothing. `observed_at` and `known_at` are not content: seeing the same version again is no news,
+    unless another one of no later stamp was believed meanwhile.
+
+    overruling: these versions count from now on, although a later stamp spoke for others.
     """
     if frame.empty:
-        return WriteCount(0, 0, 0)
-    keys, merges = _resolve_keys(connection, frame)
-    incoming = frame.assign(event_key=keys)
-    connection.register("incoming", incoming)
+        return WriteCount(0, 0, 0, 0, _refused(frame, set()))
+    connection.register("incoming", frame.assign(line=np.arange(len(frame))))
     content = ", ".join(f"coalesce(({part})::VARCHAR, '')" for part in _CONTENT)
     connection.execute(
         f"CREATE TEMP TABLE fresh AS SELECT * REPLACE (ids::VARCHAR[] AS ids, magnitude_type::VARCHAR AS magnitude_type, "
-        f"event_type::VARCHAR AS event_type, net::VARCHAR AS net, place::VARCHAR AS place), md5(concat_ws('|', {content})) AS content_md5 "
+        f"event_type::VARCHAR AS event_type, net::VARCHAR AS net, place::VARCHAR AS place), event_id AS event_key, "
+        f"md5(concat_ws('|', {content})) AS content_md5, "
+        f"CASE WHEN updated_at <= observed_at + INTERVAL 1 DAY THEN updated_at ELSE observed_at END AS ordered_at "
         f"FROM (SELECT * REPLACE (CASE WHEN isnan(depth_km) THEN NULL ELSE depth_km END AS depth_km, "
         f"CASE WHEN isnan(magnitude) THEN NULL ELSE magnitude END AS magnitude) FROM incoming)"
     )
     connection.unregister("incoming")
-    before = _count(connection)
-    connection.execute(
-        f"INSERT INTO event_revision SELECT {_STORED} FROM fresh "
-        "WHERE NOT EXISTS (SELECT 1 FROM event_revision r WHERE r.event_id = fresh.event_id AND r.content_md5 = fresh.content_md5) "
-        "QUALIFY row_number() OVER (PARTITION BY event_id, content_md5 ORDER BY known_at, observed_at) = 1 ORDER BY origin_time, event_id"
-    )
-    connection.execute(
-        "INSERT OR REPLACE INTO event_id_map SELECT id, min(event_key) FROM (SELECT unnest(ids) AS id, event_key FROM fresh) GROUP BY id"
-    )
-    if len(merges):
-        _store_merges(connection, merges)
+    known = identify(connection, overruling)
+    connection.execute(f"INSERT INTO event_revision BY NAME SELECT {_STORED} FROM fresh ORDER BY origin_time, event_id, known_at")
+    store_identities(connection, known)
+    new = connection.execute("SELECT count(*) FROM fresh").fetchall()[0][0]
     connection.execute("DROP TABLE fresh")
-    new = _count(connection) - before
-    return WriteCount(new, len(frame) - new, len(merges))
+    return WriteCount(new, len(frame) - new, known.merged, known.parted, _refused(frame, known.refused))
 
 
-def _count(connection: Connection) -> int:
-    row = connection.execute("SELECT count(*) FROM event_revision").fetchone()
-    return row[0] if row else 0
-
-
-def _resolve_keys(connection: Connection, frame: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    """The event key of every row, by the union of ids with what is stored; and the merges: (from_key, to_key, known_at)."""
-    wanted = pd.DataFrame({"id": frame["ids"].explode().unique()})
-    connection.register("wanted", wanted)
-    stored = dict(connection.execute("SELECT m.id, m.event_key FROM event_id_map m JOIN wanted w ON w.id = m.id").fetchall())
-    connection.unregister("wanted")
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.get(key, key) != key:
-            key = parent[key]
-        return key
-
-    merges: dict[str, datetime] = {}
-    local: dict[str, str] = {}
-    for ids, known_at in zip(frame["ids"], frame["known_at"], strict=True):
-        found = list(dict.fromkeys(root(stored.get(i) or local[i]) for i in ids if i in stored or i in local))
-        key = found[0] if found else ids[0]
-        for i in ids:
-            local.setdefault(i, key)
-        for other in found[1:]:
-            parent[other] = key
-            merges.setdefault(other, known_at)
-    keys = [root(stored.get(ids[0]) or local[ids[0]]) for ids in frame["ids"]]
-    met_before = set(stored.values())
-    rows = [(old, root(old), known_at) for old, known_at in merges.items() if old in met_before]
-    return keys, pd.DataFrame(rows, columns=["from_key", "to_key", "known_at"])
-
-
-def _store_merges(connection: Connection, merges: pd.DataFrame) -> None:
-    """Note each merge once for the old key and for every key that pointed to it, so that one hop always suffices."""
-    connection.register("merge", merges)
-    connection.execute(
-        "INSERT INTO event_merge SELECT from_key, to_key, known_at FROM merge UNION ALL "
-        "SELECT DISTINCT e.from_key, m.to_key, greatest(e.known_at, m.known_at) FROM event_merge e JOIN merge m ON m.from_key = e.to_key"
-    )
-    connection.execute("UPDATE event_id_map SET event_key = merge.to_key FROM merge WHERE event_id_map.event_key = merge.from_key")
-    connection.unregister("merge")
+def _refused(frame: pd.DataFrame, claims: set[tuple[str, str]]) -> pd.DataFrame:
+    """The rows that named events too far away to be the same."""
+    away: dict[str, list[str]] = {}
+    for name, other in sorted(claims):
+        away.setdefault(name, []).append(other)
+    told = [
+        (row["source"], row["observed_at"], REFUSED, json.dumps({"id": row["event_id"], "refused": away[row["event_id"]]})[:2000])
+        for row in frame[frame["event_id"].isin(away)].to_dict("records")
+    ]
+    return pd.DataFrame(told, columns=["source", "observed_at", "reason", "raw"])
 
 
 def known_ids(connection: Connection) -> set[str]:
@@ -161,13 +129,14 @@ _IN_BOX = (
 )
 _ONLY_EVENTS_OF_THE_BOX = f"""
     WITH near AS (
-        SELECT event_key FROM main.event_revision WHERE {_IN_BOX}
+        SELECT DISTINCT event_id, event_key FROM main.event_revision WHERE {_IN_BOX}
     ), led AS (
-        SELECT event_key FROM near UNION SELECT to_key FROM event_merge WHERE from_key IN (SELECT event_key FROM near)
+        SELECT event_key FROM near UNION SELECT to_key FROM event_merge WHERE from_key IN (SELECT event_id FROM near)
     ), related AS (
-        SELECT event_key FROM led UNION SELECT from_key FROM event_merge WHERE to_key IN (SELECT event_key FROM led)
+        SELECT event_id FROM near UNION SELECT from_key FROM event_merge WHERE to_key IN (SELECT event_key FROM led)
     ), event_revision AS (
-        SELECT rowid, {_STORED} FROM main.event_revision WHERE event_key IN (SELECT event_key FROM related)
+        SELECT rowid, {_STORED} FROM main.event_revision
+        WHERE event_key IN (SELECT event_key FROM led) OR event_id IN (SELECT event_id FROM related)
     )"""
 """All versions of the events of which any version lies in the box, under the table's own name: the schema's macros see these instead of
 the whole table. Should a later DuckDB look past it, the answers stay the same, and take longer."""

@@ -148,10 +148,10 @@ def test_a_box_leaves_out_what_lies_outside_and_nothing_else(drawn_store, box) -
 
 
 def test_an_event_of_the_box_that_turned_out_to_be_one_far_away(store) -> None:
-    """At 1 h it lies in the box, at 3 h it is found to be the same as one on the other side of the Earth, and is gone from here."""
+    """At 1 h it lies in the box, at 3 h it is found to be the same as one 330 km away outside it, and is gone from here."""
     rows = drawn_rows(np.random.default_rng(1), 3)
     for row, ids, hour, place in zip(
-        rows, (["a"], ["b"], ["b", "a"]), (1, 2, 3), ((35.0, 140.0), (-10.0, 20.0), (-10.0, 20.0)), strict=True
+        rows, (["a"], ["b"], ["b", "a"]), (1, 2, 3), ((31.0, 140.0), (28.0, 140.0), (28.0, 140.0)), strict=True
     ):
         seen = T0 + timedelta(hours=hour)
         row |= {"event_id": ids[0], "ids": ids, "updated_at": seen, "observed_at": seen, "known_at": seen, "origin_time": T0}

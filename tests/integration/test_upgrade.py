@@ -143,3 +143,38 @@ def test_a_report_of_the_version_before_is_closed_with_the_reason_and_never_sent
 
 def _other(to: Recipient) -> Recipient:
     return replace(to, label="another", address=type(to.address)("http://127.0.0.1:9/y"))
+
+
+def test_the_events_of_the_version_before_are_the_same_at_every_moment(settings: Settings, monkeypatch):
+    """Of schema 12: nc1 was met as us1, and us1 was then found to be one with us2. Rows as that version wrote them."""
+    every, hour = database.migrations(), timedelta(hours=1)
+    with monkeypatch.context() as before:
+        before.setattr(database, "migrations", lambda: [each for each in every if each[0] <= 12])
+        with open_store(settings.database).transaction() as connection:
+            for key, name, updated, seen in (
+                ("us1", "us1", 1, 1),
+                ("us2", "us2", 2, 2),
+                ("us1", "nc1", 3, 3),
+                ("us2", "us2", 4, 4),
+                ("us3", "us3", 90_000, 5),
+                ("us3", "us3", 6, 6),
+            ):
+                connection.execute(
+                    "INSERT INTO event_revision VALUES ($key, $name, [$name], $t, 0, 0, 10, 5 + $seen / 100, 'mw', 'earthquake', "
+                    "'reviewed', 'us', 'here', $updated, $read, $read, 'observed', 'usgs', md5($name || $seen))",
+                    {"key": key, "name": name, "seen": seen, "t": NOON, "updated": NOON + updated * hour, "read": NOON + seen * hour},
+                )
+            connection.execute("INSERT INTO event_merge VALUES ('us1', 'us2', $t)", {"t": NOON + 4 * hour})
+            connection.execute("INSERT INTO event_id_map VALUES ('us1', 'us2'), ('us2', 'us2'), ('nc1', 'us2'), ('us3', 'us3')")
+            moments = [NOON + number * hour for number in range(8)]
+            then = [_events(connection, moment) for moment in moments]
+    with open_store(settings.database).transaction() as connection:
+        now = [_events(connection, moment) for moment in moments]
+    assert then[4] == [("us2", "us2", 5.04)] and now[:6] == then[:6]
+    assert [row[2] for row in then[7]] == [5.04, 5.05] and [row[2] for row in now[7]] == [5.04, 5.06], (
+        "a stamp ten years ahead counts no more"
+    )
+
+
+def _events(connection, moment: datetime) -> list[tuple]:
+    return connection.execute("SELECT event_key, event_id, magnitude FROM event_as_of($t) ORDER BY 1", {"t": moment}).fetchall()
