@@ -72,6 +72,12 @@ def test_a_bad_value_names_its_variable_in_one_line(monkeypatch, name, value):
     assert "\n" not in str(error.value)
 
 
+def test_a_zone_of_sending_that_names_no_place_is_refused(monkeypatch):
+    monkeypatch.setenv("QUAKECAST_SEND_TIME_ZONE", "localtime")
+    with pytest.raises(BadInput, match="QUAKECAST_SEND_TIME_ZONE.*names no place"):
+        load_settings()
+
+
 def test_secrets_are_not_shown(monkeypatch):
     secrets = ("SMTP_PASSWORD", "WEBHOOK_SECRET", "WEBHOOK_URL", "SLACK_WEBHOOK_URL", "APPRISE_URLS", "HEARTBEAT_URL")
     for name in secrets:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from forecaster.errors import BadDate
 from forecaster.timewindow import (
+    PLACE_OF,
     TimeWindow,
     check_target_day,
+    check_zone_name,
     day_exists,
     days_between,
     from_us,
@@ -23,6 +25,7 @@ from forecaster.timewindow import (
     require_utc,
     target_window,
     to_us,
+    zone_names,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -130,3 +133,33 @@ def test_a_day_that_the_clocks_left_out_is_no_target():
     assert [day_exists(date(2011, 12, day), zone) for day in (29, 30, 31)] == [True, False, True]
     with pytest.raises(BadDate, match="2011-12-30 does not exist in Pacific/Apia"):
         check_target_day(date(2011, 12, 30), zone, datetime(2024, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("localtime", "Asia/Tokyo"),  # whatever this machine is set to
+        ("Factory", "Asia/Tokyo"),
+        ("posixrules", "Asia/Tokyo"),
+        ("Etc/Unknown", "Asia/Tokyo"),
+        ("right/Asia/Tokyo", "Asia/Tokyo"),
+        ("EST", "America/Panama"),  # five hours behind, all the year; New York is not
+        ("EST5EDT", "America/New_York"),
+        ("CET", "Europe/Brussels"),
+        ("Asia/Tokio", "such as Asia/Tokyo (did you mean that?)"),
+        ("europe/athens", "such as Europe/Athens (did you mean that?)"),
+        ("Pacific/Aukland", "such as Pacific/Auckland (did you mean that?)"),
+        ("", "such as Asia/Tokyo"),
+        ("+09:00", "such as Asia/Tokyo"),
+        ("../etc/passwd", "such as Asia/Tokyo"),
+    ],
+)
+def test_a_zone_that_names_no_place_is_refused_with_what_to_write_instead(name, hint) -> None:
+    with pytest.raises(ValueError) as error:
+        check_zone_name(name)
+    assert hint in str(error.value)
+
+
+def test_the_hints_are_names_that_are_taken() -> None:
+    assert {check_zone_name(place) for place in PLACE_OF.values()} <= zone_names()
+    assert all(check_zone_name(name) == name for name in ("Asia/Tokyo", "Etc/GMT-9", "UTC", "Japan", "America/Indiana/Knox"))
