@@ -1,9 +1,16 @@
 """Where things lie and whom to talk to: the one place that reads environment variables (QUAKECAST_*)."""
 
+import logging
+import os
+import re
+from collections.abc import Iterable
 from datetime import time
+from difflib import get_close_matches
+from functools import lru_cache
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -11,7 +18,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from forecaster.errors import BadInput
 from forecaster.timewindow import check_zone_name
 
+log = logging.getLogger(__name__)
+
 USGS_URL = "https://earthquake.usgs.gov"
+PREFIX = "QUAKECAST_"
+NO_SETTINGS = ("QUAKECAST_CI", "QUAKECAST_CHROMIUM", "QUAKECAST_SNAPSHOT_WHEEL")
+"""Other variables of that prefix: of the tests and of the build."""
+SURELY_MEANT = 0.8  # how alike two names are of which one is taken for a misspelling of the other
+ADDRESS = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?/")
 
 
 class Settings(BaseSettings):
@@ -72,6 +86,28 @@ class Settings(BaseSettings):
     def _comma_separated(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("usgs_url", "base_url", "heartbeat_url", "webhook_url", "slack_webhook_url")
+    @classmethod
+    def _whole_address(cls, value: str | SecretStr) -> str | SecretStr:
+        address = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if address and not _is_web_address(address):
+            raise ValueError("must be a whole address that begins with https:// (or http://) and a host")
+        return value
+
+    @field_validator("dask_address")
+    @classmethod
+    def _with_protocol(cls, value: str) -> str:
+        if value and "://" not in value:
+            raise ValueError("must begin with its protocol, such as tcp://127.0.0.1:8786")
+        return value
+
+    @field_validator("read_from")
+    @classmethod
+    def _place_to_read(cls, value: str) -> str:
+        if ADDRESS.match(value) and not Path(value).exists():
+            raise ValueError("is neither a folder that is there nor an address; an address begins with https:// or s3://")
+        return value
+
     @field_validator("send_time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -111,13 +147,48 @@ def load_settings(**overrides: object) -> Settings:
     """Settings from the environment; `overrides` win.
 
     Raises:
-        BadInput: a variable has a value out of range, with its name; secrets are not repeated.
+        BadInput: a variable has a value out of range, with its name (secrets are not repeated), or its name is misspelt.
     """
+    check_names(tuple(sorted(name for name in os.environ if name.upper().startswith("QUAK"))))
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         problems = "; ".join(f"QUAKECAST_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors(include_input=False))
         raise BadInput(f"bad setting: {problems}") from None
+
+
+@lru_cache(maxsize=8)
+def check_names(names: Iterable[str]) -> None:
+    """Look for misspelt settings among the names of environment variables. One that resembles none of ours is warned of, once.
+
+    Raises:
+        BadInput: a name resembles that of a setting, so that its value would be ignored in silence.
+    """
+    known = {f"{PREFIX}{field.upper()}": field for field in Settings.model_fields}
+    strange = [name for name in names if name.upper() not in known and name.upper() not in NO_SETTINGS]
+    meant = {name: found for name in strange if (found := _meant(name.upper(), list(known)))}
+    if meant:
+        raise BadInput("\n".join(f"{name} in the environment is no setting; did you mean {found}?" for name, found in meant.items()))
+    for name in strange:
+        if name.upper().startswith(PREFIX):
+            log.warning("%s in the environment is no setting, and is ignored; deployments/.env.example lists all of them", name)
+
+
+def _meant(name: str, known: list[str]) -> str | None:
+    """The setting that `name` was meant for, if it resembles one: in what follows the prefix, or in the spelling of the prefix."""
+    if not name.startswith(PREFIX):
+        return next(iter(get_close_matches(name, known, n=1, cutoff=0.9)), None)
+    fields = [setting.removeprefix(PREFIX) for setting in known]
+    found = get_close_matches(name.removeprefix(PREFIX), fields, n=1, cutoff=SURELY_MEANT)
+    return PREFIX + found[0] if found else None
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def bundled_folder(name: str) -> Path:

@@ -74,7 +74,7 @@ def test_a_bad_value_names_its_variable_in_one_line(monkeypatch, name, value):
 
 def test_a_zone_of_sending_that_names_no_place_is_refused(monkeypatch):
     monkeypatch.setenv("QUAKECAST_SEND_TIME_ZONE", "localtime")
-    with pytest.raises(BadInput, match="QUAKECAST_SEND_TIME_ZONE.*names no place"):
+    with pytest.raises(BadInput, match=r"QUAKECAST_SEND_TIME_ZONE.*names no place"):
         load_settings()
 
 
@@ -89,3 +89,84 @@ def test_secrets_are_not_shown(monkeypatch):
     with pytest.raises(BadInput) as error:
         load_settings()
     assert "tell-nobody" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("QUAKECAST_MAILTO", "QUAKECAST_MAIL_TO"),
+        ("QUAKECAST_EMAIL_TO", "QUAKECAST_MAIL_TO"),
+        ("QUAKECAST_MAIL_TOO", "QUAKECAST_MAIL_TO"),
+        ("QUAKECAST_SMTP_PASS", "QUAKECAST_SMTP_PASSWORD"),
+        ("QUAKECAST_SMTP_USER", "QUAKECAST_SMTP_USERNAME"),
+        ("QUAKECAST_HEARTBEATURL", "QUAKECAST_HEARTBEAT_URL"),
+        ("QUAKECAST_SLACK_WEBHOOK", "QUAKECAST_SLACK_WEBHOOK_URL"),
+        ("QUAKECAST_HOMES", "QUAKECAST_HOME"),
+        ("QUAKCAST_MAIL_TO", "QUAKECAST_MAIL_TO"),
+        ("QUAKECASTMAIL_TO", "QUAKECAST_MAIL_TO"),
+    ],
+)
+def test_a_misspelt_setting_is_named_and_not_ignored(monkeypatch, name, meant):
+    monkeypatch.setenv(name, "tell-nobody")
+    with pytest.raises(BadInput, match=f"{name} in the environment is no setting; did you mean {meant}") as error:
+        load_settings()
+    assert "tell-nobody" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["QUAKECAST_CI", "QUAKECAST_CHROMIUM", "QUAKECAST_SNAPSHOT_WHEEL", "QUAKECAST_home", "QUAKE_III", "QUAKER_OATS"]
+)
+def test_other_variables_and_other_letters_break_nothing(monkeypatch, caplog, name):
+    monkeypatch.setenv(name, "1")
+    load_settings()
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("name", ["QUAKECAST_IMAGE_TAG", "QUAKECAST_BACKUP_FOLDER", "QUAKECAST_X"])
+def test_a_strange_name_of_ours_is_warned_of_once(monkeypatch, caplog, name):
+    """A deployment's own variable stops no forecast."""
+    monkeypatch.setenv(name, "tell-nobody")
+    for _ in range(3):
+        load_settings()
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == [f"{name} in the environment is no setting"]
+    assert "tell-nobody" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("USGS_URL", "earthquake.usgs.gov"),
+        ("USGS_URL", "ftp://earthquake.usgs.gov"),
+        ("USGS_URL", "https://"),
+        ("USGS_URL", "https://[::1"),
+        ("BASE_URL", "quakes.example.org"),
+        ("HEARTBEAT_URL", "hc-ping.com/tell-nobody"),
+        ("WEBHOOK_URL", "example.org/tell-nobody"),
+        ("SLACK_WEBHOOK_URL", "hooks.slack.com/services/tell-nobody"),
+        ("DASK_ADDRESS", "127.0.0.1:8786"),
+        ("READ_FROM", "quakes.example.org/export"),
+        ("READ_FROM", "127.0.0.1:9000/bucket"),
+    ],
+)
+def test_an_address_without_its_scheme_is_named_at_the_start(monkeypatch, name, value):
+    monkeypatch.setenv(f"QUAKECAST_{name}", value)
+    with pytest.raises(BadInput, match=f"QUAKECAST_{name}: ") as error:
+        load_settings()
+    assert "\n" not in str(error.value) and "tell-nobody" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("USGS_URL", "http://127.0.0.1:8080"),
+        ("BASE_URL", "https://quakes.example.org/reports"),
+        ("READ_FROM", "s3://bucket/quakecast"),
+        ("READ_FROM", "data/export"),
+        ("READ_FROM", "/srv/export.2024/tables"),
+        ("READ_FROM", "quakecast.duckdb"),
+        ("DASK_ADDRESS", "tls://10.0.0.5:8786"),
+    ],
+)
+def test_whole_addresses_and_folders_are_taken(monkeypatch, name, value):
+    monkeypatch.setenv(f"QUAKECAST_{name}", value)
+    assert getattr(load_settings(), name.lower()) == value
