@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, example, json_option, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, recipe_options, tell
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 
@@ -53,7 +53,7 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
     lines = [f"{done['forecasts']} forecasts, state {done['state']}", *(f"report: {page}" for page in done["pages"])]
     tell(as_json, done, "\n".join(lines))
     for problem in done["problems"]:
-        click.echo(f"quakecast: {problem}", err=True)
+        complain(problem)
     if done["state"] != "success":
         sys.exit(PARTIAL)
 

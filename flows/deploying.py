@@ -26,6 +26,13 @@ from forecaster.settings import Settings, bundled_folder
 POOL = "quakecast"
 OLD_WRITER_LIMIT = "quakecast-writer"  # of earlier versions; what holds a writer's place now is a lock beside the database
 OLDEST_SERVER = Version("3.8.0")
+JSON_LOGS = {
+    "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "forecaster.logs.JsonLines",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
+    "PREFECT_LOGGING_HANDLERS_DEBUG_FORMATTER": "json",
+    "PREFECT_LOGGING_COLORS": "false",
+}
+"""With these in its environment, a process of Prefect (worker, run or server) writes its log as ours does (`forecaster.logs`)."""
 
 
 class ServerUnusable(QuakecastError):
@@ -104,5 +111,6 @@ def become_worker(settings: Settings, limit: int | None) -> NoReturn:
     with get_client(sync_client=True) as client:
         check_server(client)
     own = {"QUAKECAST_HOME": str(settings.home.resolve()), "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+    own |= JSON_LOGS | {"QUAKECAST_LOG_FORMAT": "json"} if settings.log_format == "json" else {}
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
     os.execve(sys.executable, [*command, *(["--limit", str(limit)] if limit else [])], {**os.environ, **own})

@@ -11,6 +11,7 @@ from prefect.runtime import deployment
 from flows import tasks
 from flows.faults import words
 from flows.hooks import tell_partial
+from forecaster import logs
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, CatalogError, QuakecastError
 from forecaster.pipeline import job, operations
@@ -31,7 +32,10 @@ def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = No
     if simulated_now and deployment.id is not None:
         raise BadInput("simulated_now: a deployment keeps the record and replays nothing; replay in a home of its own (QUAKECAST_HOME)")
     clock = Clock.standing_at(simulated_now) if simulated_now else Clock(lambda: datetime.now(UTC), simulated=False)
-    return job.open_job(load_settings(), clock, recipes or ())
+    settings = load_settings()
+    if settings.log_format == "json":
+        logs.write_json()
+    return job.open_job(settings, clock, recipes or ())
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from forecaster import logs
 from forecaster.reports import words
 from forecaster.reports.combined import COMBINED, expected_number, made_from, made_of, pooled_phrase
 from forecaster.reports.context import in_order
@@ -23,10 +24,10 @@ MOST_COMBINATIONS = 3  # told below the table
 
 @contextmanager
 def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, int | None, str], None]]:
-    """A bar on standard error; yields update(done, total, text)."""
+    """A bar on standard error, none where the log is JSON; yields update(done, total, text)."""
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
     console = Console(stderr=True)
-    with Progress(*columns, TimeElapsedColumn(), TextColumn("{task.fields[text]}"), console=console) as bar:
+    with Progress(*columns, TimeElapsedColumn(), TextColumn("{task.fields[text]}"), console=console, disable=logs.is_json()) as bar:
         task = bar.add_task(title, total=total or 1, text="")
 
         def update(done: int, total: int | None = None, text: str = "") -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from forecaster import logs
 from forecaster.errors import BadInput
 from forecaster.timewindow import check_zone_name
 
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
 
     heartbeat_url: SecretStr = Field(default=SecretStr(""), description="asked for after each run (healthchecks.io and its like)")
     heartbeat_fail: bool = Field(default=False, description="a failed run asks for heartbeat_url/fail; else it stays silent")
+    log_format: Literal["text", "json"] = Field(default="text", description="how the log is written: for people, or one JSON object a line")
     templates: Path | None = Field(default=None, description="folder of templates that replace the bundled ones of the same name")
 
     @field_validator("mail_unsubscribe")
@@ -151,10 +153,18 @@ def load_settings(**overrides: object) -> Settings:
     """
     check_names(tuple(sorted(name for name in os.environ if name.upper().startswith("QUAK"))))
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+        logs.hide(value.get_secret_value() for _, value in settings if isinstance(value, SecretStr))
+        return settings
     except ValidationError as error:
-        problems = "; ".join(f"QUAKECAST_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors(include_input=False))
+        told = error.errors(include_input=False)
+        problems = "; ".join(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')}" for item in told)
         raise BadInput(f"bad setting: {problems}") from None
+
+
+def wants_json(asked: str | None) -> bool:
+    """Whether the log is to be JSON: as `asked`, else as QUAKECAST_LOG_FORMAT says; for the time before settings are loaded."""
+    return (asked or os.environ.get(f"{PREFIX}LOG_FORMAT", "")) == "json"
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,6 @@ Exit codes: 0 success; 1 failure; 2 bad input; 3 partial (done, but degraded: th
 A module of this package names its commands in `COMMANDS`; what is heavy is imported inside them.
 """
 
-import logging
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Any
 
 import click
 
+from forecaster import logs
 from forecaster.cli import alerts, backfill, daily, data, evaluate, forecast, models, notify, recipes
+from forecaster.cli.common import complain
 from forecaster.errors import QuakecastError
-from forecaster.settings import code_version, load_settings
+from forecaster.settings import code_version, load_settings, wants_json
 
 
 class _Group(click.Group):
@@ -35,7 +36,7 @@ class _Group(click.Group):
             return super().main(*args, **extra)
         except QuakecastError as error:
             for line in str(error).splitlines():
-                click.echo(f"quakecast: {line}", err=True)
+                complain(line)
             sys.exit(error.exit_code)
 
 
@@ -43,14 +44,13 @@ class _Group(click.Group):
 @click.version_option(code_version(), prog_name="quakecast")
 @click.option("--home", type=click.Path(path_type=Path), help="Data folder (QUAKECAST_HOME; default ./quakecast-data).")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="Of what is told on standard error (QUAKECAST_LOG_FORMAT).")
 @click.pass_context
-def main(ctx: click.Context, home: Path | None, verbose: bool) -> None:
+def main(ctx: click.Context, home: Path | None, verbose: bool, log_format: str | None) -> None:
     """Daily earthquake probabilities that can be checked. No official warning; nobody can predict time and place of an earthquake."""
-    console = logging.StreamHandler()
-    console.addFilter(lambda record: verbose or not record.name.startswith("prefect"))  # it tells failures that we tell in one line
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[console])
-    ctx.obj = load_settings(**({"home": home} if home else {}))
+    logs.set_up(verbose=verbose, as_json=wants_json(log_format))
+    given = {"home": home, "log_format": log_format}
+    ctx.obj = load_settings(**{name: value for name, value in given.items() if value is not None})
 
 
 for module in (daily, forecast, notify, alerts, models, backfill, evaluate, recipes, data):

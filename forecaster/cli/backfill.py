@@ -5,7 +5,7 @@ from datetime import date
 
 import click
 
-from forecaster.cli.common import PARTIAL, example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
@@ -61,7 +61,7 @@ def backfill(
     publish_copy(job)
     tell(as_json, {**figures, "state": result.state, **vars(result)}, result.text)
     for line in [*(f"{name}: {reason}" for name, reason in result.failed.items()), *_silent(result.silent)]:
-        click.echo(f"quakecast: {line}", err=True)
+        complain(line)
     if result.state != "success":
         sys.exit(1 if result.state == "failed" else PARTIAL)
 

@@ -1,12 +1,14 @@
 """What the commands share: options, the job they work on, how they tell what came of it."""
 
 import json
+import logging
 import math
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from forecaster import logs
 from forecaster.clock import Clock
 from forecaster.settings import Settings
 
@@ -45,6 +47,14 @@ def json_option(command: Any) -> Any:
 def tell(as_json: bool, document: dict, text: str) -> None:
     """The result of a command, for a script or for a person."""
     click.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, default=str, allow_nan=False) if as_json else text)
+
+
+def complain(text: str) -> None:
+    """One line on standard error: what went wrong, or what is missing of what was done; in a log of JSON an object."""
+    if logs.is_json():
+        logging.getLogger("quakecast").error("%s", text)
+    else:
+        click.echo(f"quakecast: {text}", err=True)
 
 
 def plain(value: Any) -> Any:

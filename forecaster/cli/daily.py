@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from forecaster.cli.common import PARTIAL, example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 from forecaster.timewindow import check_zone_name, next_local_day, parse_day
@@ -37,7 +37,7 @@ def pull(settings: Settings, as_json: bool) -> None:
     publish_copy(job)
     tell(as_json, vars(result), f"{result.rows_read} rows in {result.requests} requests, {result.new_revisions} new versions of events")
     if result.quarantined:
-        click.echo(f"quakecast: rows that could not be believed: {result.quarantined}; see the table quarantine", err=True)
+        complain(f"rows that could not be believed: {result.quarantined}; see the table quarantine")
         sys.exit(PARTIAL)
 
 
@@ -71,7 +71,7 @@ def predict(settings: Settings, recipes, everything, target_date, tz, reissue, a
     tell(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown))
     silent = [f"{recipe_id}, {kind}: {reason}" for recipe_id, kinds in result.silent.items() for kind, reason in kinds.items()]
     for line in [*_problem_lines({**result.not_scoreable, **result.degraded}), *silent]:
-        click.echo(f"quakecast: {line}", err=True)
+        complain(line)
     if result.degraded or silent or not shown:
         sys.exit(PARTIAL)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
@@ -101,7 +101,7 @@ def evaluate(
     for row in failed:
         told.setdefault((row["recipe_id"], row["reason"]), []).append(f"{row['arm']} {row['model']}")
     for (recipe_id, reason), which in told.items():
-        click.echo(f"quakecast: {recipe_id} ({', '.join(which)}): {reason}", err=True)
+        complain(f"{recipe_id} ({', '.join(which)}): {reason}")
     if failed:
         sys.exit(PARTIAL)
 

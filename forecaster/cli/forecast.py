@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from forecaster.cli.common import PARTIAL, example, json_option, machine_clock, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, tell
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 
@@ -35,7 +35,7 @@ def forecast(settings: Settings, place, radius_km, magnitude, day, zone, as_json
     document = forecast_at(catalogue_of(settings), settings, asked, wanted, machine_clock())
     tell(as_json, document, "\n".join(_lines(document)))
     for line in document["warnings"]:
-        click.echo(f"quakecast: {line}", err=True)
+        complain(line)
     if document["warnings"]:
         sys.exit(PARTIAL)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, example, json_option, open_job, plain, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, plain, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 
@@ -37,7 +37,7 @@ def train(settings: Settings, recipes, everything, max_minutes, max_epochs, eval
     tell(as_json, vars(result), "\n".join(lines))
     for recipe_id, failed in result.failed.items():
         for kind, reason in failed.items():
-            click.echo(f"quakecast: {recipe_id}, {kind}: {reason}", err=True)
+            complain(f"{recipe_id}, {kind}: {reason}")
     if result.skipped or result.failed:
         sys.exit(PARTIAL)
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from forecaster.cli.common import PARTIAL, example, json_option, open_job, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 
@@ -37,7 +37,7 @@ def notify(settings: Settings, dry_run: bool, listed: bool, resend: str | None, 
     result = messages.resend(job, resend or None) if again else messages.notify(job, report=not no_report, dry_run=dry_run)
     tell(as_json, {"deliveries": result.rows, "failed": result.failed}, result.text)
     for failure in result.failed:
-        click.echo(f"quakecast: {failure}", err=True)
+        complain(failure)
     if result.failed:
         sys.exit(PARTIAL)
 

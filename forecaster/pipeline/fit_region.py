@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from forecaster import logs
 from forecaster.errors import BadInput, ModelError, NotScoreable, NotTrainable, RecipeChanged
 from forecaster.models import registry
 from forecaster.models.base import FittedModel, History
@@ -99,7 +100,8 @@ def fit_region(
     known = load_known(source, as_of) if known is None else known
     history = history_of(recipe, known)
     fitting, validation = split_for_validation(history)
-    fits = _fit_all(fitting, validation, history, options, minutes, tell)
+    with logs.about(recipe=recipe.id):
+        fits = _fit_all(fitting, validation, history, options, minutes, tell)
     if recipe.models and not (fits.details or fits.served):
         raise NotTrainable("; ".join(f"{kind}: {reason}" for kind, reason in fits.failed.items()))
     packed = {kind: _packed(recipe, known, model, fits) for kind, model in fits.served.items()}

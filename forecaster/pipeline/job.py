@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from forecaster import logs
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.pipeline import pull, timelines
@@ -49,6 +50,7 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
     pull.load_snapshot(store, known_by or (started if clock.simulated else None))
     unique = "replay" if clock.simulated else uuid4().hex
     run_id = hashlib.sha256(f"{started.isoformat()}|{unique}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
+    logs.bind(run_id=run_id)
     return Job(settings, store, recipes, clock, run_id)
 
 

