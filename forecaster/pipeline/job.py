@@ -12,6 +12,7 @@ import numpy as np
 from forecaster import logs
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
+from forecaster.models.registry import clear_leftovers
 from forecaster.pipeline import pull, timelines
 from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings, code_version
@@ -44,6 +45,7 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
     """
     recipes = choose(load_recipes(settings.recipe_folder), list(recipe_ids))
     store = open_store(settings.database)
+    clear_leftovers(settings.models)
     started = clock.now()
     if clock.simulated:
         timelines.check(store, clock)

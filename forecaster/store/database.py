@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreBusy, StoreError
+from forecaster.files import keep_private, private_files
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
@@ -54,18 +55,19 @@ class Store:
         """
         import duckdb
 
-        with _ONE_WRITER:
+        with _ONE_WRITER, private_files():
             connection = open_connection(self.path, wait_s=wait_s)
             try:
                 connection.execute("BEGIN TRANSACTION")
                 try:
                     yield connection
                 except BaseException:
-                    connection.execute("ROLLBACK")
+                    with suppress(duckdb.Error):  # after a fatal error there is no transaction any more; the first error is the one to tell
+                        connection.execute("ROLLBACK")
                     raise
                 connection.execute("COMMIT")
-            except duckdb.OperationalError as error:
-                if "could not write" not in str(error).lower():
+            except duckdb.Error as error:
+                if not is_disk_full(error):
                     raise
                 raise NotWritable(f"cannot write to {self.path} ({one_line(error)}); nothing was stored: free some space") from None
             finally:
@@ -78,9 +80,11 @@ class Store:
         closes any handle of it, and another writer would slip in.
 
         Raises:
-            StoreBusy: another process kept the file.
+            StoreBusy: another process kept the file. NotWritable: the disk is full, for instance; the database itself stays good.
         """
-        with _ONE_WRITER, self.path.open("rb") as source:
+        import duckdb
+
+        with _ONE_WRITER, private_files(), self.path.open("rb") as source:
             connection = open_connection(self.path)
             try:
                 connection.execute("FORCE CHECKPOINT")
@@ -88,6 +92,12 @@ class Store:
                     shutil.copyfileobj(source, copy, _COPY_BYTES)
                     copy.flush()
                     os.fsync(copy.fileno())
+            except OSError as error:
+                raise NotWritable(f"cannot write {target} ({error.strerror or error}); free some space") from None
+            except duckdb.Error as error:
+                if not is_disk_full(error):
+                    raise
+                raise NotWritable(f"cannot write to {self.path} ({one_line(error)}); nothing is lost: free some space") from None
             finally:
                 connection.close()
 
@@ -109,6 +119,7 @@ def open_store(path: Path) -> Store:
             f"cannot write to the data folder {path.parent} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to"
         ) from None
     store = Store(path)
+    keep_private((path, path.with_name(f"{path.name}.wal")))
     with store.transaction() as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
         have = connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchall()[0][0]
@@ -195,6 +206,15 @@ def _asked(path: Path, sql: str, parameters: list | None) -> Iterator["Connectio
 def not_published(path: Path) -> BadInput:
     """The error of a published copy that is not there."""
     return BadInput(f"there is no published database at {path} yet; make one with `quakecast run` or `quakecast pull`")
+
+
+_DISK_FULL = ("could not write", "no space left", "quota exceeded", "file too large", "cannot write", "failed to write", "out of disk")
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether DuckDB failed because the system let it write no more, under whatever class of error it says so."""
+    text = str(error).lower()
+    return any(words in text for words in _DISK_FULL)
 
 
 def one_line(error: object) -> str:

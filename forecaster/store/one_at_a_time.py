@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from forecaster.errors import NotWritable, StoreBusy
+from forecaster.files import PRIVATE, keep_private
 
 WRITER_LOCK = "writer.lock"  # beside the database: of runs, and of a change of its schema
 ASK_AGAIN_SECONDS = 0.5
@@ -31,7 +32,8 @@ def one_at_a_time(
         NotWritable: the file cannot be made.
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
+        keep_private([path])
     except OSError as error:
         raise NotWritable(f"cannot write {path} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to") from None
     try:

@@ -1,8 +1,10 @@
 """The published copy: what people, notebooks and reports read while a writer works."""
 
 import os
+import tempfile
 from pathlib import Path
 
+from forecaster import files
 from forecaster.errors import NotWritable
 from forecaster.store.database import Store
 
@@ -10,18 +12,33 @@ from forecaster.store.database import Store
 def publish(store: Store, target: Path) -> Path:
     """A complete copy of the store at `target`, put in place by an atomic rename; readers keep the copy they have open.
 
+    Copies that killed processes left half-written are removed first: each is as large as the database.
+
     Raises:
         NotWritable: the folder cannot be written, or the disk is full; the copy that was there stays.
         StoreBusy: another process kept the database.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        store.copy_file(temporary)
-        temporary.replace(target)
-    except OSError as error:
-        raise NotWritable(f"cannot publish the database as {target} ({error.strerror}); the copy of the run before stays") from None
+        for left in unfinished(target):
+            files.remove(left)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        temporary = Path(name)
+        os.close(handle)
+        with files.held(temporary):
+            store.copy_file(temporary)
+            temporary.chmod(store.path.stat().st_mode & files.PRIVATE)
+            temporary.replace(target)
+    except (OSError, NotWritable) as error:
+        reason = str(error) if isinstance(error, NotWritable) else error.strerror
+        raise NotWritable(f"cannot publish the database as {target} ({reason}); the copy of the run before stays") from None
     finally:
-        if target.parent.is_dir():
+        if temporary is not None:
             temporary.unlink(missing_ok=True)
     return target
+
+
+def unfinished(target: Path) -> list[Path]:
+    """The copies beside `target` that nobody writes any more."""
+    return files.leftovers(target.parent.glob(f".{target.name}.*.tmp"))

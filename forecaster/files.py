@@ -1,0 +1,128 @@
+"""Files and folders that are put in their place whole: private modes, what a killed writer left, an exchange in one step.
+
+Whoever makes something under a temporary name holds the system's lock on it meanwhile. A process that dies gives the lock back, whatever
+its number and in whatever container it ran: what nobody holds is a leftover.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PRIVATE = 0o640  # the owner writes, the group reads, nobody else
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Files that are made meanwhile get no more than the mode PRIVATE, whatever the umask; a stricter umask counts.
+
+    A process has one umask: call it where no other thread can change it too.
+    """
+    before = os.umask(0o777 & ~PRIVATE)
+    os.umask(before | (0o777 & ~PRIVATE & ~0o110))  # folders that are made meanwhile can still be entered by those who may read them
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def keep_private(paths: Iterable[Path]) -> None:
+    """Take from these files what goes beyond the mode PRIVATE; those that are absent, or another user's, are left."""
+    for path in paths:
+        with suppress(FileNotFoundError, PermissionError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & ~PRIVATE:
+                path.chmod(mode & PRIVATE)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the lock that says that somebody works on `path`, a file or folder that is there.
+
+    Raises:
+        FileNotFoundError: it was taken for a leftover and removed just before.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks: leftovers stay there
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether nobody works on this temporary file or folder any more."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def leftovers(paths: Iterable[Path]) -> list[Path]:
+    """Those of these temporary files and folders that nobody works on any more, in order."""
+    return [path for path in sorted(paths) if is_leftover(path)]
+
+
+def remove(path: Path) -> int:
+    """Remove a file, or a folder with all that is in it; returns its bytes. What cannot be removed stays."""
+    size = size_of(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+    return size
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder; 0 where it is gone."""
+    found = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
+    total = 0
+    for each in found:
+        with suppress(OSError):
+            state = each.lstat()
+            total += state.st_size if stat.S_ISREG(state.st_mode) else 0
+    return total
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two paths of one file system change places in one step; False where the system or file system cannot (nothing is done then)."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    if rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NO_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in `folder` written to the disk; where the file system knows no such thing, nothing is done."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
