@@ -190,9 +190,9 @@ def _iso_us(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def _milliseconds_us(values: list) -> tuple[np.ndarray, np.ndarray]:
     found, _ = numbers(values)
-    micros = found * 1000
-    bad = ~(np.abs(micros) < _LATEST_US)
-    return np.where(bad, 0, micros).astype("int64"), bad
+    bad = ~(np.abs(found) < _LATEST_US / 1000)
+    micros = np.where(bad, 0, found) * 1000
+    return micros.astype("int64"), bad
 
 
 def _aliases(ids: Any, event_id: str) -> list[str]:
