@@ -202,6 +202,7 @@ class Recipe(_Frozen):
         return timewindow.target_window(day, self.zone, self.predict_range_days)
 
 
+_MOST_SHOWN = 100  # characters of a value, in a problem
 _TARGET_FIELDS = {
     "predict_center_lat",
     "predict_center_lng",
@@ -269,7 +270,15 @@ def _problem(error: Any) -> str:
         return f"{key}: is not a field of {whole} for all of them)"
     if isinstance(error["input"], dict):
         return f"{key}: {message}"
-    return f"{key} = {error['input']!r}: {message}"
+    return f"{key} = {_shown(error['input'])}: {message}"
+
+
+def _shown(value: object) -> str:
+    """A value as it was written, at most _MOST_SHOWN characters of it."""
+    if isinstance(value, int) and abs(value) >= 10**_MOST_SHOWN:
+        return f"a number of more than {_MOST_SHOWN} digits"
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ..."
 
 
 def parse_recipe(text: str, file: str) -> Recipe:
@@ -280,11 +289,13 @@ def parse_recipe(text: str, file: str) -> Recipe:
     """
     try:
         fields = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadRecipe(file, [f"is not valid TOML: {error}"]) from None
+    except RecursionError:
+        raise BadRecipe(file, ["is not valid TOML: lists or tables lie too deep in each other"]) from None
+    except ValueError as error:  # also of a number with more digits than Python reads
+        raise BadRecipe(file, [f"is not valid TOML: {str(error).partition(';')[0]}"]) from None
     problems = _contradictions(fields)
     if isinstance(fields.get("id"), str) and fields["id"] != Path(file).stem:
-        problems.append(f"id = {fields['id']!r}: must be the file's name, {Path(file).stem!r}")
+        problems.append(f"id = {_shown(fields['id'])}: must be the file's name, {Path(file).stem!r}")
     try:
         recipe = Recipe.model_validate(fields)
     except ValidationError as error:

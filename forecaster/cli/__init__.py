@@ -14,7 +14,7 @@ import click
 from forecaster import logs
 from forecaster.cli import alerts, backfill, daily, data, evaluate, forecast, models, notify, recipes
 from forecaster.cli.common import complain
-from forecaster.errors import QuakecastError
+from forecaster.errors import BadInput, QuakecastError
 from forecaster.settings import code_version, load_settings, wants_json
 
 
@@ -33,6 +33,9 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         try:
+            given = args[0] if args else extra.get("args")
+            if any("\0" in word for word in given or ()):
+                raise BadInput("an argument holds a NUL character, which no file name and no query can have; leave it out")
             return super().main(*args, **extra)
         except QuakecastError as error:
             for line in str(error).splitlines():

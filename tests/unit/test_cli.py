@@ -121,6 +121,12 @@ def test_wrong_usage_is_exit_code_2(run, arguments):
     assert run(*arguments).exit_code == 2
 
 
+@pytest.mark.parametrize("arguments", [["--home", "a\0b", "status"], ["sql", "SELECT '\0'"], ["report\0"]])
+def test_a_nul_in_an_argument_is_one_line(run, arguments):
+    done = run(*arguments)
+    assert done.exit_code == 2 and done.stderr.startswith("quakecast: an argument holds a NUL") and done.stderr.count("\n") == 1
+
+
 def test_json_is_json(capsys):
     """NaN is not JSON, and neither is a time without its T."""
     moment = datetime(2024, 1, 2, 12, tzinfo=UTC)

@@ -174,6 +174,12 @@ def test_broken_toml_and_a_wrong_file_name(tokyo_text):
     assert all("is missing" in line for line in problems(""))
 
 
+@pytest.mark.parametrize("value", ["[" * 3_000, "{a=" * 3_000, "9" * 5_000, "0x" + "f" * 5_000, '"' + "x" * 100_000 + '"'])
+def test_a_value_too_deep_or_too_long_is_told_in_one_short_line(tokyo_text, value):
+    (line,) = problems(changed(tokyo_text, epochs=value))
+    assert line.startswith(("is not valid TOML", "epochs = ")) and len(line) < 250
+
+
 def test_a_folder_tells_the_problems_of_all_its_files(tmp_path, tokyo_text):
     (tmp_path / "tokyo.toml").write_text(changed(tokyo_text, epochs="0", dropout="1"), encoding="utf-8")
     (tmp_path / "kyoto.toml").write_bytes(tokyo_text.encode("shift-jis"))
