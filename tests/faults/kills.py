@@ -1,0 +1,180 @@
+"""Days that are killed again and again, and what must be true of the home in the end.
+
+kill_days(world, days=20, kills=200, seed=1) lives the same days twice: in one home nobody is killed; in the other each day is begun anew,
+eleven minutes later, after every SIGKILL, until its share of the kills is used up. A kill falls at one boundary after the other
+(`tests.faults.day`), at random moments, and just after a receiver has said yes.
+"""
+
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from forecaster.errors import QuakecastError
+from forecaster.store.database import Store, query
+from tests.faults import compare, day, receivers
+from tests.faults.world import ATTEMPT, FIRST, World
+
+ALIVE_S = 120.0  # a day that lasts longer hangs
+Kind = Literal["boundary", "random", "webhook", "email"]
+
+
+@dataclass
+class Killed:
+    """What happened: kills by kind and step, attempts in all, and everything that was not as promised."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    boundaries: int = 0
+    attempts: int = 0
+    missed: int = 0
+    sent_again_as_documented: int = 0
+    messages: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def expect(self, true: bool, what: str) -> None:
+        if not true:
+            self.wrong.append(what)
+
+
+def plan(kills: int, boundaries: int, seed: int) -> list[tuple[Kind, float]]:
+    """`kills` deaths: half at boundaries spread over all of them, a sixth after each receiver's yes, the rest at random parts of a day."""
+    rng = np.random.default_rng(seed)
+    at_boundaries, after_yes = kills // 2, max(1, kills // 6)
+    step = boundaries / max(1, at_boundaries)
+    told: list[tuple[Kind, float]] = [("boundary", int(1 + number * step)) for number in range(at_boundaries)]
+    told += [("webhook", 0.0)] * after_yes + [("email", 0.0)] * after_yes
+    told += [("random", float(rng.uniform(0.0, 1.0))) for _ in range(kills - len(told))]
+    return [told[int(number)] for number in rng.permutation(len(told))]
+
+
+def kill_days(
+    world: World, days: int, kills: int, seed: int, say: Callable[[str], None] = lambda _: None, until: float = float("inf")
+) -> Killed:
+    """Live `days` days with and without `kills` kills, until the monotonic clock says `until` at most; compare what is there at the end."""
+    result = Killed()
+    alone, told = world.settled_in("undisturbed"), world.settled_in("killed")
+    notes, took = [], []
+    for number in range(days):
+        began = time.monotonic()
+        notes.append(_live(world, alone, FIRST + timedelta(days=number)))
+        took.append(time.monotonic() - began)
+    result.boundaries = min(len(note["passed"]) for note in notes)
+    say(f"{days} days undisturbed, {result.boundaries} boundaries a day, {np.median(took):.1f} s a day")
+    before_kills = len(world.book.received)
+    deaths = plan(kills, result.boundaries, seed)
+    for number in range(days):
+        share = deaths[number * len(deaths) // days : (number + 1) * len(deaths) // days]
+        moment = FIRST + timedelta(days=number)
+        for death in share:
+            if time.monotonic() > until:
+                result.wrong.append(f"out of time on day {number + 1} of {days}")
+                return result
+            result.attempts += 1
+            _one_death(world, told, moment, death, float(np.median(took)), result)
+            _still_whole(Path(told["home"]), result)
+            moment += ATTEMPT
+        result.attempts += 1
+        try:
+            _live(world, told, moment)
+            _live(world, told, moment + ATTEMPT)  # what was being sent when the last attempt died
+        except RuntimeError as error:
+            result.wrong.append(f"day {number + 1}: {error}")
+        say(f"day {number + 1} of {days}: {sum(result.kills.values())} kills, {len(result.wrong)} faults")
+    _judge(world, alone, told, before_kills, result)
+    return result
+
+
+def _one_death(world: World, told: dict[str, Any], moment: datetime, death: tuple[Kind, float], day_s: float, result: Killed) -> None:
+    kind, value = death
+    world.usgs.clock = moment
+    process = day.start(told, moment, int(value) if kind == "boundary" else None)
+    if kind in ("webhook", "email"):
+        world.book.channel, world.book.victim = kind, process.pid
+    elif kind == "random":
+        process.join(value * day_s)
+        receivers.kill(process.pid)
+    process.join(ALIVE_S)
+    world.book.victim = None
+    if process.is_alive():
+        receivers.kill(process.pid)
+        result.wrong.append(f"{moment}: hangs for {ALIVE_S:.0f} s ({kind} {value})")
+    elif process.exitcode == -signal.SIGKILL:
+        result.kills[kind] += 1
+    elif process.exitcode == 0:
+        result.missed += 1  # over before the moment came
+    else:
+        result.wrong.append(f"{moment}: ended with {process.exitcode} ({kind} {value})")
+
+
+def _live(world: World, told: dict[str, Any], moment: datetime) -> dict[str, Any]:
+    """A day to its end; what it noted."""
+    world.usgs.clock = moment
+    note = Path(told["note"])
+    note.unlink(missing_ok=True)
+    process = day.start(told, moment)
+    process.join(ALIVE_S)
+    if not note.is_file():
+        receivers.kill(process.pid)
+        raise RuntimeError(f"the day at {moment} ended with {process.exitcode}")
+    found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    return found
+
+
+def _still_whole(home: Path, result: Killed) -> None:
+    """After each kill: the published copy opens and is complete, no page and no JSON is half there."""
+    published = home / "published" / "quakecast.duckdb"
+    if published.exists():
+        try:
+            query(published, "SELECT count(*) FROM v_forecast")
+        except QuakecastError as error:
+            result.wrong.append(f"the published copy cannot be read: {error}")
+    result.wrong += [fault for fault in compare.broken_files(home) if "left over" not in fault]
+
+
+def _judge(world: World, alone: dict[str, Any], told: dict[str, Any], before_kills: int, result: Killed) -> None:
+    home = Path(told["home"])
+    store, undisturbed = Store(home / "quakecast.duckdb"), Store(Path(alone["home"]) / "quakecast.duckdb")
+    for name, found in compare.differences(undisturbed, store).items():
+        result.wrong.append(f"{name}: {found}")
+    result.wrong += [f"{count} {name} stand there twice" for name, count in compare.doubled(store).items()]
+    result.wrong += compare.broken_files(home)
+    runs = compare.asked(store, "SELECT state, details FROM run")
+    result.expect(not (runs["state"] == "running").any(), "a run is still marked as running")
+    failed = runs.loc[runs["state"] == "failed", "details"]
+    result.expect(bool(failed.str.contains("without a word").all()), "a failed run does not say why")
+    told_of = compare.asked(store, "SELECT count(*) AS n FROM message WHERE kind = 'operations'")["n"].item()
+    result.expect(len(failed) == 0 or told_of > 0, f"{len(failed)} runs died and nobody was told")
+    _judge_messages(world, store, before_kills, result)
+
+
+def _judge_messages(world: World, store: Store, before_kills: int, result: Killed) -> None:
+    """Everything marked as sent came, once; again only where the sender was killed after the yes, and then the same."""
+    received = world.book.received[before_kills:]
+    result.messages = len(received)
+    counts = Counter((message.message_id, message.to) for message in received)
+    for (name, to), count in counts.items():
+        if count > 1:
+            contents = {message.content for message in received if (message.message_id, message.to) == (name, to)}
+            deaths = world.book.killed_after[name, to]
+            result.expect(count <= 1 + deaths, f"{name} came {count} times to {to}, the sender died {deaths} times after the yes")
+            result.expect(len(contents) == 1, f"{name} came with other content the second time")
+            result.sent_again_as_documented += count - 1
+    rows = compare.asked(store, "SELECT channel, state, delivery_id, subject_id, subject_kind FROM delivery")
+    sent = rows[rows["state"] == "sent"]
+    result.expect(set(rows["state"]) <= {"sent", "closed"}, f"deliveries are left {sorted(set(rows['state']))}")
+    hooked = {message.message_id for message in received if message.channel == "webhook"}
+    lost = set(sent.loc[sent["channel"] == "webhook", "delivery_id"]) - hooked
+    result.expect(not lost, f"{len(lost)} webhooks are marked as sent and never came")
+    mails = sum(message.channel == "email" for message in {(m.message_id, m.to): m for m in received}.values())
+    marked = int((sent["channel"] == "email").sum())
+    result.expect(mails >= marked, f"{marked} mails are marked as sent, {mails} came")
+    reports = int((sent["subject_kind"] == "report").sum())
+    official = compare.asked(store, "SELECT count(DISTINCT target_start::DATE) AS n FROM forecast WHERE official")["n"].item()
+    result.expect(reports >= 3, f"{reports} reports were sent over {official} days")

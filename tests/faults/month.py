@@ -1,0 +1,196 @@
+"""A month lived twice against the local service: once without a fault, once with a trouble a day.
+
+replay(folder, history, first, days, troubles) pulls, forecasts and verifies every day with the flow's own pull step in both homes. At
+the end, after some good days, the two homes must show the same events row for row; forecasts may differ only where they say that they
+are degraded, or on days of a lie that nobody can see through at once; every day has a forecast or a reason.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows import steps
+from forecaster.catalog.coverage import STREAMS, in_streams
+from forecaster.catalog.usgs import UsgsClient
+from forecaster.clock import Clock
+from forecaster.pipeline import job, predict, verify
+from forecaster.pipeline.train import TrainOptions, train_recipes
+from forecaster.recipe import load_recipes
+from forecaster.settings import Settings, load_settings
+from forecaster.store.database import Store, open_store
+from tests.faults import compare
+from tests.faults.day import without_prefect
+from tests.faults.troubles import TROUBLES, Proxy, Trouble, between
+from tests.support import tiny, toy_models
+from tests.support.toys import quake, write
+from tests.support.usgs_history import History
+from tests.support.usgs_server import serve
+
+RECIPES = ("tokyo-m45", "kermadec")
+GOOD_AFTER = (1, 2, 8, 9)  # days without a trouble, counted from the last: the weekly reconciliation falls among them
+WARM_UP = timedelta(days=64)  # of the service's own events before the month: more than a reconciliation reads
+MOST_REQUESTS = 120  # of a day, whatever happens
+MOST_SECONDS = 30.0  # of a pull in trouble
+
+
+@dataclass
+class Day:
+    """One day of one home."""
+
+    day: date
+    trouble: str
+    problem: str | None
+    raw_error: str | None
+    forecasts: int
+    reasons: dict[str, str]
+    requests: int
+    seconds: float
+
+
+@dataclass
+class Replayed:
+    """Both homes' days, and everything that was not as promised."""
+
+    good: list[Day] = field(default_factory=list)
+    bad: list[Day] = field(default_factory=list)
+    flagged: int = 0
+    differing: int = 0
+    compared: int = 0
+    events: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def replay(
+    folder: Path,
+    history: History,
+    first: datetime,
+    days: int,
+    troubles: Sequence[Trouble],
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    until: float = float("inf"),
+) -> Replayed:
+    """`days` days from `first` (aware UTC), one of `troubles` each from the second on, round and round; then those of GOOD_AFTER."""
+    result = Replayed()
+    with pytest.MonkeyPatch.context() as patch, serve(history, clock=first) as usgs, between(usgs) as proxy:
+        toy_models.put_in_place(patch)
+        patch.setattr(predict, "EXPLAINED_FROM", float("inf"))  # what drives a forecast costs ten of them
+        without_prefect(patch)
+        patch.setattr(job, "usgs_client", _impatient)
+        met = [None, *(troubles[number % len(troubles)] for number in range(days - 1))]
+        plan = list(enumerate(met)) + [(days - 1 + after, None) for after in GOOD_AFTER]
+        stores = []
+        for name, lived in (("good", result.good), ("bad", result.bad)):
+            settings = _home(folder / name, proxy, first)
+            stores.append(Store(settings.database))
+            for number, planned in plan:
+                trouble = planned if name == "bad" else None
+                if time.monotonic() > until:
+                    result.wrong.append(f"out of time on day {number + 1} of the {name} replay")
+                    return result
+                usgs.clock = first + timedelta(days=number)
+                proxy.meet(trouble)
+                lived.append(_live(settings, usgs.clock, trouble, proxy))
+                proxy.meet(None)
+                say(f"{name} {lived[-1].day}: {lived[-1].trouble}: {lived[-1].raw_error or lived[-1].problem or 'well'}"[:180])
+        _judge(result, *stores)
+    return result
+
+
+def _home(home: Path, proxy: Proxy, first: datetime) -> Settings:
+    """A home that was read to two months before `first`, and, by one pull, to the day before it."""
+    store = open_store(home / "quakecast.duckdb")
+    end = first - WARM_UP - timedelta(days=6)
+    tiny.fill(store, end, sign=True, start=end - timedelta(days=700))
+    write(store, *(quake(f"tk{back}", end - timedelta(days=back)) for back in range(1, 690, 9)))
+    write(store, *(quake(f"km{back}", end - timedelta(days=back), 5.6, place=(-30.0, -177.8)) for back in range(1, 690, 7)))
+    for recipe_id in RECIPES:
+        tiny.write_recipe(home / "recipes", recipe_id, models='["etas", "pooled"]')
+    tiny.write_tiny_recipe(home / "recipes", models='["etas", "pooled"]')
+    settings = load_settings(home=home, recipes=home / "recipes", usgs_url=proxy.url)
+    recipes = list(load_recipes(settings.recipe_folder).values())
+    train_recipes(store, recipes, settings, Clock(lambda: end, simulated=False), TrainOptions(max_minutes=1))
+    before = first - timedelta(days=1)
+    proxy.usgs.clock = before
+    proxy.meet(None)
+    day = _live(settings, before, None, proxy)
+    assert day.problem is None and day.raw_error is None, day
+    return settings
+
+
+def _impatient(work: job.Job) -> UsgsClient:
+    """The client of a job, with time-outs for a server of this machine and no wait between tries."""
+    told = {"clock": work.clock.now, "rng": np.random.default_rng(1), "timeout_s": (1.0, 1.0), "deadline_s": 2.0}
+    return UsgsClient(work.settings.usgs_url, "", sleep=lambda _: None, **told)
+
+
+def _live(settings: Settings, moment: datetime, trouble: Trouble | None, proxy: Proxy) -> Day:
+    work, done = job.open_job(settings, Clock(lambda: moment, simulated=False)), {"problems": []}
+    before, began, raw_error = len(proxy.requests), time.monotonic(), None
+    try:
+        problem = steps.pull(work, done)
+    except Exception as error:  # noqa: BLE001 - that it came this far is the finding
+        raw_error = problem = f"{type(error).__name__}: {error}"[:300]
+    seconds, requests = time.monotonic() - began, len(proxy.requests) - before
+    said = predict.predict(work.store, work.recipes, settings, work.clock, run_id=work.run_id, problem=problem)
+    verify.verify(work.store, work.recipes, work.clock)
+    told = problem or "; ".join(done["problems"]) or None
+    name = trouble.name if trouble else "none"
+    return Day(moment.date(), name, told, raw_error, len(said.forecast_ids), said.not_scoreable | said.degraded, requests, seconds)
+
+
+def _judge(result: Replayed, good: Store, bad: Store) -> None:
+    one, other = (_events(store) for store in (good, bad))
+    result.events = len(one)
+    if one != other:
+        only, missing = sorted(set(one) - set(other)), sorted(set(other) - set(one))
+        result.wrong.append(f"event: {len(only)} rows only without faults, {len(missing)} only with: {only[:3]} {missing[:3]}")
+    for day in result.bad:
+        for true, what in (
+            (day.raw_error is None, f"an error that nobody foresaw: {day.raw_error}"),
+            (day.forecasts > 0 or day.reasons, "neither a forecast nor a reason"),
+            (day.requests <= MOST_REQUESTS, f"{day.requests} requests"),
+            (day.seconds <= MOST_SECONDS, f"the pull took {day.seconds:.0f} s"),
+        ):
+            if not true:
+                result.wrong.append(f"{day.day}, {day.trouble}: {what}")
+    _judge_forecasts(result, good, bad)
+
+
+def _events(store: Store) -> list[str]:
+    """The rows of the view `event` that belong to what is read completely, as text. An event that was once told above the cut and is now
+    below it is kept by whoever saw it then."""
+    rows = compare.asked(store, "SELECT * FROM event")
+    place = (rows[name].to_numpy(dtype=np.float64) for name in ("latitude_deg", "longitude_deg", "magnitude"))
+    kept = rows.loc[in_streams(list(STREAMS), *place), [name for name in rows.columns if name not in compare.CLOCKED]]
+    return sorted("|".join(map(str, row)) for row in kept.itertuples(index=False, name=None))
+
+
+def _judge_forecasts(result: Replayed, good: Store, bad: Store) -> None:
+    sql = (
+        "SELECT recipe_id, issue_time, model_kind, probability, degraded, official FROM forecast "
+        "WHERE method = 'daily' AND mode = 'prospective' ORDER BY ALL"
+    )
+    key = ["recipe_id", "issue_time", "model_kind"]
+    both = compare.asked(good, sql).merge(compare.asked(bad, sql), on=key, how="outer", suffixes=("_good", "_bad"))
+    trouble = {day.day: TROUBLES.get(day.trouble) for day in result.bad}
+    result.compared, result.flagged = len(both), int(both["degraded_bad"].fillna(False).astype(bool).sum())
+    lied = False
+    for row in both.sort_values("issue_time").to_dict("records"):
+        day = row["issue_time"].date()
+        met = trouble.get(day)
+        lied = lied or (met is not None and met.expected == "believed")
+        if abs(row["probability_good"] - row["probability_bad"]) <= 1e-12:
+            if row["degraded_bad"] == row["degraded_good"] and met is not None and met.expected == "told":
+                result.wrong.append(f"{day}, {met.name}: the forecast of {row['recipe_id']} does not say that it is degraded")
+            continue
+        result.differing += 1
+        if row["degraded_bad"] is not True and not (met is not None and met.expected == "believed"):
+            name = met.name if met else "none"
+            change = f"{row['probability_good']:.4f} became {row['probability_bad']:.4f}"
+            result.wrong.append(f"{day}, {name}: {row['recipe_id']} {row['model_kind']} {change} and does not say why")

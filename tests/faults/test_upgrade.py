@@ -1,0 +1,52 @@
+"""Every schema that has landed, with rows in every table: today's code loses nothing of it, also after a restore; every view answers."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from forecaster.store.database import Store, open_store
+from forecaster.store.publish import publish
+from tests.faults import upgrade
+
+BACKUP = Path(__file__).resolve().parents[2] / "deployments" / "backup.sh"
+
+
+@pytest.mark.parametrize("schema", upgrade.schemas())
+def test_nothing_is_lost_of_any_schema(schema: int, tmp_path: Path) -> None:
+    path = tmp_path / "home" / "quakecast.duckdb"
+    before = upgrade.built(path, schema)
+    assert sum(len(rows) for _, rows in before.values()) > upgrade.ROWS
+    assert upgrade.lost(path, before) == []
+    assert upgrade.lost(path, before) == [], "opened once more"
+
+
+@pytest.mark.parametrize("schema", [upgrade.schemas()[0], upgrade.schemas()[-3], upgrade.schemas()[-1]])
+def test_a_backup_of_an_old_schema_is_restored_and_upgraded(schema: int, tmp_path: Path) -> None:
+    home, restored = tmp_path / "home", tmp_path / "restored"
+    before = upgrade.built(home / "quakecast.duckdb", schema)
+    publish(Store(home / "quakecast.duckdb"), home / "published" / "quakecast.duckdb")
+    _backup(home, "save", tmp_path / "kept.tar.gz")
+    shutil.rmtree(home)
+    _backup(restored, "restore", tmp_path / "kept.tar.gz")
+    assert upgrade.lost(restored / "quakecast.duckdb", before) == []
+
+
+def test_what_the_driver_looks_for_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "quakecast.duckdb"
+    before = upgrade.built(path, upgrade.schemas()[-1])
+    with open_store(path).transaction() as connection:
+        connection.execute("UPDATE forecast SET probability = 0.26 WHERE forecast_id = 'forecast_id-0'")
+        connection.execute("DELETE FROM outcome WHERE recipe_id = 'recipe_id-1'")
+    assert [fault.partition(":")[0] for fault in upgrade.lost(path, before)] == [
+        "forecast has changed or lost a row",
+        "outcome has changed or lost a row",
+    ]
+
+
+def _backup(home: Path, *arguments: object) -> None:
+    environment = {"PATH": os.environ["PATH"], "QUAKECAST_HOME": str(home)}
+    done = subprocess.run([str(BACKUP), *map(str, arguments)], env=environment, text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
