@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, recipe_options, tell
+from forecaster.pipeline.channels import check_channels
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 
@@ -36,6 +37,7 @@ def prefect_defaults(*, quiet: bool = True) -> None:
 @click.pass_obj
 def run(settings: Settings, recipes, everything, target_date, train_mode, max_minutes, max_epochs, total_minutes, no_send, as_json) -> None:
     """The whole daily job: pull, train what is due, predict, verify, report, export, notify."""
+    check_channels(settings)
     prefect_defaults()
     os.environ["QUAKECAST_HOME"] = str(Path(settings.home).resolve())
     day = parse_day(target_date) if target_date else None
@@ -69,6 +71,7 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
 @click.pass_obj
 def deploy(settings: Settings, project: Path, as_json: bool) -> None:
     """Put the flows and their schedules onto the Prefect server that PREFECT_API_URL names."""
+    check_channels(settings)
     prefect_defaults()
     from flows.deploying import deploy as step
     from forecaster.recipe import load_recipes
@@ -83,6 +86,7 @@ def deploy(settings: Settings, project: Path, as_json: bool) -> None:
 @click.pass_obj
 def worker(settings: Settings, limit: int | None) -> None:
     """Do the runs of the Prefect server on this machine, until it is ended (Ctrl-C)."""
+    check_channels(settings)
     prefect_defaults(quiet=False)
     from flows.deploying import become_worker
 

@@ -88,8 +88,8 @@ def daily(
             written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
             done["pages"] = [str(page) for page in written.pages] if written else []
             steps.alone("export", lambda: tasks.export_task(work), done)
-            if send != "nothing":
-                steps.notify(work, done, report=send == "everything" and written is not None)
+        if send != "nothing":  # after the writer's place is free: a mail server may be silent for long
+            steps.notify(work, done, report=send == "everything" and written is not None)
         # not before: where this run dies, the next in the line does its work
         steps.alone("overtaken runs", lambda: cancel_overtaken(begun), done)
         steps.alone("artifacts", lambda: _show(work, said, done["pages"]), done)

@@ -27,8 +27,9 @@ def send(languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "ja
         languages: Languages of the report's pages.
     """
     work = steps.open_work(None)
-    with one_writer(work), steps.noted_run(work, "send") as done:
-        written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
+    with steps.noted_run(work, "send") as done:
+        with one_writer(work):
+            written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
         done["pages"] = [str(page) for page in written.pages] if written else []
         steps.notify(work, done, report=written is not None)
     return ended(done, "; ".join(done.get("sent", [])) or "nothing was due")

@@ -25,9 +25,12 @@ from forecaster.settings import Settings
 def notify(settings: Settings, dry_run: bool, listed: bool, resend: str | None, no_report: bool, as_json: bool) -> None:
     """Send the newest report and every message that is due to everybody who is set up; each message once."""
     from forecaster.pipeline import messages
+    from forecaster.pipeline.channels import check_channels
 
     if sum((dry_run, listed, resend is not None)) > 1:
         raise BadInput("--dry-run, --list and --resend are three things; ask for one at a time")
+    if not listed:
+        check_channels(settings)
     job = open_job(settings)
     if listed:
         rows = messages.list_deliveries(job)

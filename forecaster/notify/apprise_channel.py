@@ -125,6 +125,16 @@ def find_service(url: str) -> "NotifyBase | None":
         return apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
 
 
+def scheme_state(scheme: str) -> Literal["known", "disabled", "unknown"]:
+    """Whether apprise has a service of this scheme; disabled: what it needs is not installed."""
+    from apprise.manager_plugins import NotificationManager
+
+    services = NotificationManager()
+    if scheme not in services:
+        return "unknown"
+    return "known" if services[scheme].enabled else "disabled"
+
+
 def _host(service: Any) -> str:
     """host[:port] where the address names a server; the parts of other addresses may be secrets."""
     if not any("{host}" in template for template in service.templates) or not service.host:

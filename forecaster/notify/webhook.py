@@ -46,6 +46,15 @@ def send_webhook(
     return web.expect_success(web.request("POST", address, body.encode(), headers, session), address, now)
 
 
+def can_sign(secret: SecretStr) -> bool:
+    """Whether a signature can be made with it."""
+    try:
+        Webhook(secret.get_secret_value())
+    except (ValueError, EmptyWebhookSecretError):
+        return False
+    return True
+
+
 def _sign(body: str, delivery_id: str, settings: WebhookSettings, now: datetime, where: str) -> str:
     try:
         return Webhook(settings.webhook_secret.get_secret_value()).sign(delivery_id, now.astimezone(UTC), body)

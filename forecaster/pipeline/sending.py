@@ -20,6 +20,8 @@ from forecaster.store import deliveries
 
 logger = logging.getLogger(__name__)
 
+MARK_WAIT_S = 240.0  # for the database, once a receiver has taken a message: what is not noted is sent again
+
 
 @dataclass
 class NotifyResult:
@@ -126,7 +128,7 @@ def _leave(job: Job, delivery_id: str, why: str) -> None:
 
 def _mark(job: Job, claimed: Delivery, done: Delivery) -> None:
     """Note how an attempt ended, unless its claim had lapsed and somebody else took it: what they note counts."""
-    with job.store.transaction() as connection:
+    with job.store.transaction(wait_s=MARK_WAIT_S) as connection:
         (row,) = rows_of(deliveries.by_id(connection, claimed.delivery_id))
         if (row.state, row.attempts) == (claimed.state, claimed.attempts):
             deliveries.write(connection, [asdict(done)])
