@@ -75,11 +75,18 @@ def sql(settings: Settings, statement, describe, as_csv, as_json) -> None:
         click.echo(f"... {left_out:,} more rows: --csv prints all of them, LIMIT asks for fewer", err=True)
 
 
-@click.command(epilog=example("quakecast status --json"))
+@click.command(epilog=example("quakecast status --json\n  quakecast status --check"))
+@click.option("--check", is_flag=True, help="One line for a monitor; exit code 0: all is well, 1: look at it, 2: act now.")
 @json_option
 @click.pass_obj
-def status(settings: Settings, as_json) -> None:
+def status(settings: Settings, check, as_json) -> None:
     """How old the data are, what ran last, what was said last. Reads the published copy."""
+    if check:
+        from forecaster.pipeline.monitor import look
+
+        found = look(settings, common.machine_clock())
+        tell(as_json, found.document(), found.line())
+        sys.exit(found.level)
     from forecaster.pipeline.status import status_document, status_text
 
     document = status_document(settings, common.machine_clock())

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
-from forecaster.store.database import Store
+from forecaster.store.database import Connection, Store
 from forecaster.timewindow import day_exists, day_of_window, days_between, issue_time, local_day
 
 CATCH_UP_DAYS = 7
 EARLY_AT_MOST = timedelta(minutes=1)
+LATE_AFTER = timedelta(hours=1)  # a run takes a while
 
 
 @dataclass(frozen=True, order=True)
@@ -101,6 +102,20 @@ def missing_issues(store: Store, recipes: Sequence[Recipe], now: datetime, *, re
             if day not in stored and day_exists(day, recipe.zone):
                 wanted[day].append(recipe)
     return [Issue(day, tuple(wanted[day])) for day in sorted(wanted)]
+
+
+def late_forecasts(connection: Connection, recipes: Sequence[Recipe], now: datetime) -> list[tuple[Recipe, date, datetime]]:
+    """Of each recipe whose last forecast that was due is not there LATE_AFTER its issue time: the day, and when it was due. One that never
+    had any is not late."""
+    hashes = [recipe.target_hash for recipe in recipes]
+    there = ledger.forecast_days(connection, hashes, now - timedelta(days=3), replay=False)
+    began = ledger.first_forecasts(connection, hashes, replay=False)
+    found = []
+    for recipe in recipes:
+        day, key = due_day(recipe, now - LATE_AFTER), (recipe.id, recipe.target_hash)
+        if key in began and day_of_window(began[key], recipe.zone) <= day and day not in days_made(recipe, there):
+            found.append((recipe, day, issue_time(day, recipe.zone, recipe.issue_local_time)))
+    return found
 
 
 def days_made(recipe: Recipe, starts: Iterable[tuple[str, str, datetime]]) -> set[date]:

@@ -6,24 +6,22 @@ here are told the runs that ended without a word, and outside of a run every fai
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from forecaster.pipeline import alerts_messages
-from forecaster.pipeline.agenda import days_made, due_day
+from forecaster.pipeline.agenda import late_forecasts
 from forecaster.pipeline.alerts_messages import Row, identity
 from forecaster.pipeline.alerts_rules import Changes
 from forecaster.pipeline.due import drift
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import STALE_AFTER
-from forecaster.recipe import Recipe, Severity
+from forecaster.recipe import Severity
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.words import local_text, utc_text
 from forecaster.store import alerts as stored
-from forecaster.store import catalogue, ledger
+from forecaster.store import catalogue
 from forecaster.store.database import Connection
-from forecaster.timewindow import day_of_window, issue_time
 
-LATE_AFTER = timedelta(hours=1)  # a run takes a while
 DEAD_SPAN = timedelta(days=7)
 CHECKS = ("stale_catalogue", "run_failed", "calibration_drift", "no_forecast", "dead_letters")
 
@@ -115,23 +113,15 @@ def _dead_letters(connection: Connection, now: datetime) -> list[Finding]:
 
 def _missing_forecasts(connection: Connection, job: Job, now: datetime, texts: AlertTexts) -> list[Finding]:
     """Recipes whose last forecast that was due is not there LATE_AFTER its issue time; one that never had any is left to the report."""
-    hashes = [recipe.target_hash for recipe in job.recipes]
-    there = ledger.forecast_days(connection, hashes, now - timedelta(days=3), replay=False)
-    began = ledger.first_forecasts(connection, hashes, replay=False)
-    found = []
-    for recipe in job.recipes:
-        day, due = _last_due(recipe, now)
-        key = (recipe.id, recipe.target_hash)
-        if key in began and day_of_window(began[key], recipe.zone) <= day and day not in days_made(recipe, there):
-            told = {"recipe": recipe.id, "day": texts.day(day), "due": f"{local_text(due, recipe.zone)} ({recipe.time_zone})"}
-            found.append(Finding("no_forecast", recipe.id, "critical", told))
-    return found
-
-
-def _last_due(recipe: Recipe, now: datetime) -> tuple[date, datetime]:
-    """(the last day whose forecast should be there at `now`, when it was due)."""
-    day = due_day(recipe, now - LATE_AFTER)
-    return day, issue_time(day, recipe.zone, recipe.issue_local_time)
+    return [
+        Finding(
+            "no_forecast",
+            recipe.id,
+            "critical",
+            {"recipe": recipe.id, "day": texts.day(day), "due": f"{local_text(due, recipe.zone)} ({recipe.time_zone})"},
+        )
+        for recipe, day, due in late_forecasts(connection, job.recipes, now)
+    ]
 
 
 def _raised(finding: Finding, earlier: int, now: datetime) -> Row:

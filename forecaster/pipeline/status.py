@@ -1,6 +1,6 @@
 """The state of an installation, read from the published copy (or what QUAKECAST_READ_FROM names): it can be asked while a run writes."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -41,13 +41,13 @@ def status_document(settings: Settings, clock: Clock) -> dict:
     """
     now = clock.now()
     store = open_source(settings)
-    read = _rows(store, _LAST_READ)[0]
-    runs = [{str(name): _text(value) for name, value in row.items()} for row in _rows(store, _RUNS)]
+    read_until = last_read(store)
+    runs = [{str(name): _text(value) for name, value in row.items()} for row in newest_runs(store)]
     forecasts = _rows(store, _FORECASTS)[0]
     published = {row["how"]: row["recipes"] for row in _rows(store, _PUBLISHED)}
     waiting = {row["state"]: row["messages"] for row in _rows(store, _WAITING)}
     recipes, problems = _recipes(settings)
-    age = now - read["read_until"].to_pydatetime() if not pd.isna(read["read_until"]) else None
+    age = None if read_until is None else now - read_until
     if age is None or age > STALE_AFTER:
         problems.append("the catalogue has not been read" if age is None else f"the catalogue is {age / timedelta(hours=1):.0f} hours old")
     problems += [f"the last {run['kind']} run was {run['state']}" for run in runs if run["state"] in ("failed", "partial")]
@@ -56,7 +56,7 @@ def status_document(settings: Settings, clock: Clock) -> dict:
         "state": "; ".join(problems) or "ok",
         "code_version": code_version(),
         "data_age_hours": None if age is None else round(age / timedelta(hours=1), 2),
-        "read_until": _text(read["read_until"]),
+        "read_until": _text(read_until),
         "last_run": runs[0] if runs else None,
         "runs": {run["kind"]: run for run in runs},
         "recipes_forecast": int(forecasts["recipes"]),
@@ -66,6 +66,17 @@ def status_document(settings: Settings, clock: Clock) -> dict:
         "messages_waiting": waiting,
         "due": None if recipes is None else due_reasons(store, recipes, clock),
     }
+
+
+def newest_runs(store: Store) -> list[dict]:
+    """Of each kind the newest run: run_id, kind, state, started_at, finished_at; the newest of all first."""
+    return _rows(store, _RUNS)
+
+
+def last_read(store: Store) -> datetime | None:
+    """Until when the world's catalogue has been read."""
+    (row,) = _rows(store, _LAST_READ)
+    return None if pd.isna(row["read_until"]) else row["read_until"].to_pydatetime()
 
 
 def status_text(document: dict) -> str:

@@ -1,0 +1,123 @@
+"""One line for a monitor (Nagios and its like): whether forecasts are made and told, and what is wrong. Reads only, and needs no Prefect.
+
+Levels are exit codes: 0 all is well; 1 look at it in the daytime: forecasts are made, something is missing; 2 act now: none is made or none
+can be, or it cannot be seen whether they are.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from forecaster.clock import Clock
+from forecaster.errors import QuakecastError
+from forecaster.pipeline.agenda import late_forecasts
+from forecaster.pipeline.alerts_operations import DEAD_SPAN
+from forecaster.pipeline.predict import STALE_AFTER
+from forecaster.pipeline.publishing import MAX_AGE_HOURS
+from forecaster.pipeline.status import last_read, newest_runs
+from forecaster.recipe import load_recipes
+from forecaster.settings import Settings
+from forecaster.store import alerts as stored
+from forecaster.store.database import Store
+from forecaster.store.one_at_a_time import WRITER_LOCK, holder_of
+from forecaster.store.source import open_source
+
+WORDS = ("OK", "WARNING", "CRITICAL")
+WARNING, CRITICAL = 1, 2
+DAILY_WITHIN = timedelta(hours=26)  # a daily run begins at least once a day, an hour later in autumn, and takes a while
+HELD_AT_MOST = timedelta(hours=1)  # runs wait for the writer's place for 50 minutes, then they fail
+
+
+@dataclass
+class Found:
+    """What is wrong, each with its level, and figures for the monitor's curves (hours)."""
+
+    problems: list[tuple[int, str]] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def level(self) -> int:
+        return max((level for level, _ in self.problems), default=0)
+
+    def line(self) -> str:
+        """`CRITICAL: the worst first; then the others | data_age_hours=3.2`, without a line break."""
+        worst_first = [text for _, text in sorted(self.problems, key=lambda problem: -problem[0])]
+        figures = " ".join(f"{name}={value:.1f}" for name, value in self.figures.items())
+        text = "; ".join(worst_first) or "forecasts are made and told"
+        return " ".join(f"{WORDS[self.level]}: {text.replace('|', '/')}{' | ' + figures if figures else ''}".split())
+
+    def document(self) -> dict[str, Any]:
+        problems = [{"level": WORDS[level], "text": text} for level, text in self.problems]
+        return {"level": WORDS[self.level], "exit_code": self.level, "problems": problems, **self.figures}
+
+
+def look(settings: Settings, clock: Clock) -> Found:
+    """What is wrong with the installation now. Never raises what is ours: what cannot be read is critical."""
+    found, now = Found(), clock.now()
+    try:
+        store = open_source(settings)
+        _look_at_runs(found, store, now)
+        _look_at_data(found, store, now)
+        _look_at_forecasts(found, store, settings, now)
+        _look_at_messages(found, store, now)
+    except QuakecastError as error:
+        found.problems.append((CRITICAL, str(error)))
+    _look_at_writer(found, settings, now)
+    return found
+
+
+def _look_at_runs(found: Found, store: Store, now: datetime) -> None:
+    runs = {run["kind"]: run for run in newest_runs(store)}
+    daily = runs.get("daily")
+    if daily is None:
+        found.problems.append((CRITICAL, "no daily run yet"))
+    else:
+        age = now - daily["started_at"].to_pydatetime()
+        found.figures["daily_age_hours"] = age / timedelta(hours=1)
+        if age > DAILY_WITHIN:
+            ago = f"{age / timedelta(hours=1):.0f} hours ago"
+            found.problems.append((CRITICAL, f"no daily run since {daily['started_at']:%Y-%m-%d %H:%M}Z, {ago}"))
+    for kind, run in runs.items():
+        ended = run["started_at"] if pd.isna(run["finished_at"]) else run["finished_at"]
+        if run["state"] in ("failed", "partial"):
+            level = CRITICAL if (kind, run["state"]) == ("daily", "failed") else WARNING
+            found.problems.append((level, f"the last {kind} run was {run['state']}, at {ended:%Y-%m-%d %H:%M}Z"))
+
+
+def _look_at_data(found: Found, store: Store, now: datetime) -> None:
+    read_until = last_read(store)
+    if read_until is None:
+        found.problems.append((CRITICAL, "the catalogue has not been read"))
+        return
+    hours = (now - read_until) / timedelta(hours=1)
+    found.figures["data_age_hours"] = hours
+    if now - read_until > STALE_AFTER:
+        found.problems.append((CRITICAL if hours > MAX_AGE_HOURS else WARNING, f"the catalogue is {hours:.0f} hours old"))
+
+
+def _look_at_forecasts(found: Found, store: Store, settings: Settings, now: datetime) -> None:
+    recipes = list(load_recipes(settings.recipe_folder).values())
+    with store.transaction() as connection:
+        late = late_forecasts(connection, recipes, now)
+    if late:
+        first = min(due for _, _, due in late)
+        names = ", ".join(recipe.id for recipe, _, _ in late[:5]) + (f" and {len(late) - 5} more" if len(late) > 5 else "")
+        found.problems.append((CRITICAL, f"no forecast for {names}, due at {first:%Y-%m-%d %H:%M}Z"))
+
+
+def _look_at_messages(found: Found, store: Store, now: datetime) -> None:
+    with store.transaction() as connection:
+        dead = stored.dead_letters(connection, now - DEAD_SPAN)
+    found.problems += [(WARNING, f"{row['count']} messages by {row['channel']} could not be delivered") for row in dead]
+
+
+def _look_at_writer(found: Found, settings: Settings, now: datetime) -> None:
+    holder = holder_of(settings.database.with_name(WRITER_LOCK))
+    if holder is None:
+        return
+    since = datetime.fromisoformat(holder.get("since", now.isoformat()))
+    if now - since > HELD_AT_MOST:
+        told = f"{holder.get('what', 'something')}, {holder.get('who', 'a process')}"
+        found.problems.append((WARNING, f"the writer's place has been held since {since:%Y-%m-%d %H:%M}Z by {told}"))
