@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, recipe_options, tell
 from forecaster.pipeline.channels import check_channels
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
@@ -74,11 +74,15 @@ def deploy(settings: Settings, project: Path, as_json: bool) -> None:
     check_channels(settings)
     prefect_defaults()
     from flows.deploying import deploy as step
+    from forecaster.cli.data import migrated_text
+    from forecaster.pipeline.job import migrate
     from forecaster.recipe import load_recipes
 
     recipes = list(load_recipes(settings.recipe_folder).values())
     names = step(settings, recipes, project.resolve())
-    tell(as_json, {"deployments": names}, "\n".join([*(f"deployed {name}" for name in names), "now start a worker: quakecast worker"]))
+    schema = migrated_text(*migrate(settings, machine_clock())) if settings.database.exists() else ""
+    told = [*(f"deployed {name}" for name in names), *([schema] if schema else []), "now start a worker: quakecast worker"]
+    tell(as_json, {"deployments": names, "schema": schema}, "\n".join(told))
 
 
 @click.command(epilog=example("quakecast worker --limit 4"))
@@ -89,5 +93,8 @@ def worker(settings: Settings, limit: int | None) -> None:
     check_channels(settings)
     prefect_defaults(quiet=False)
     from flows.deploying import become_worker
+    from forecaster.pipeline.job import refuse_newer_home
+
+    refuse_newer_home(settings)
 
     become_worker(settings, limit)

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import click
 from pydantic import ValidationError
 
-from forecaster.cli.common import example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import example, json_option, look, open_job, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.recipe import AlertRule, ModelKind
 from forecaster.settings import Settings
@@ -45,7 +45,7 @@ def alerts_test(settings: Settings, recipes, everything, name, model, years, as_
     from forecaster.pipeline.alerts_rehearsal import chosen_rules, rehearse_rules
 
     inline = _inline(name, bounds)
-    job = open_job(settings, recipes)
+    job = look(settings, recipes)
     documents = rehearse_rules(job, chosen_rules(job.recipes, name, inline), years, model)
     tell(as_json, {"rules": documents}, "\n\n".join(row["text"] for row in documents))
 
@@ -58,7 +58,7 @@ def alerts_check(settings: Settings, recipes, everything, as_json) -> None:
     """Every rule that is switched on: its false alarms, and what would keep it from speaking."""
     from forecaster.pipeline.alerts_rehearsal import check_rules
 
-    documents = check_rules(open_job(settings, recipes))
+    documents = check_rules(look(settings, recipes))
     tell(as_json, {"rules": documents}, "\n".join(row["text"] for row in documents) or "no recipe has an alert rule (docs/ALERTS.md)")
 
 
@@ -70,7 +70,7 @@ def alerts_list(settings: Settings, limit, as_json) -> None:
     """The alerts that were raised, newest first."""
     from forecaster.pipeline.alerts_rehearsal import list_alerts
 
-    rows = list_alerts(open_job(settings), limit)
+    rows = list_alerts(look(settings), limit)
     lines = [f"{row['raised_at']:%Y-%m-%d %H:%M}Z  {row['state']:9}  {row['rule']:20}  {row['message']}" for row in rows]
     tell(as_json, {"alerts": rows}, "\n".join(lines) or "no alert has been raised")
 

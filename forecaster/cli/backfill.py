@@ -5,7 +5,7 @@ from datetime import date
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
@@ -46,7 +46,7 @@ def backfill(
     from forecaster.pipeline.job import publish_copy
 
     options = step.BackfillOptions(_day("--from", first), _day("--to", last), mode, retrain_every, overwrite, max_minutes)
-    job = open_job(settings, recipes)
+    job = look(settings, recipes) if dry_run else open_job(settings, recipes)
     plan = step.plan_backfill(job.store, settings, job.recipes, options, job.clock)
     figures = {"missing": plan.missing, "there": plan.there, "fits": plan.fits, "estimated_minutes": plan.estimated_minutes}
     click.echo(plan.text, err=as_json)

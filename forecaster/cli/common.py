@@ -30,6 +30,13 @@ def open_job(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":
     return job.open_job(settings, machine_clock(), recipes)
 
 
+def look(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":
+    """The same for a command that only looks: it makes and changes nothing."""
+    from forecaster.pipeline import job
+
+    return job.look(settings, machine_clock(), recipes)
+
+
 def example(text: str) -> str:
     """The epilog of a command's help."""
     return f"\b\nExample:\n  {text}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from forecaster.cli import common
-from forecaster.cli.common import PARTIAL, example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import PARTIAL, example, json_option, look, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 
@@ -27,7 +27,7 @@ def export(settings: Settings, out, parquet, recipes, everything) -> None:
     if parquet is None or out is not None:
         from forecaster.pipeline.export import export as step
 
-        for path in step(open_job(settings, recipes), out or settings.output):
+        for path in step(look(settings, recipes), out or settings.output):
             click.echo(path)
 
 
@@ -95,4 +95,25 @@ def status(settings: Settings, check, as_json) -> None:
         sys.exit(PARTIAL)
 
 
-COMMANDS = (export, serve, sql, status)
+@click.command(epilog=example("quakecast migrate"))
+@json_option
+@click.pass_obj
+def migrate(settings: Settings, as_json) -> None:
+    """Bring the database to the schema of this version, and publish it. Take a backup first: there is no way back.
+
+    Commands that write do so by themselves; those that only look ask for it.
+    """
+    from forecaster.pipeline.job import migrate as step
+
+    before, after = step(settings, common.machine_clock())
+    tell(as_json, {"schema_before": before, "schema": after}, migrated_text(before, after))
+
+
+def migrated_text(before: int, after: int) -> str:
+    """What a change of the schema means for who works with it."""
+    if before == after:
+        return f"the database has schema {after}: nothing to do"
+    return f"the database had schema {before} and has {after} now; restart the workers: an older quakecast refuses it"
+
+
+COMMANDS = (export, serve, sql, status, migrate)

@@ -27,12 +27,14 @@ def forecast(settings: Settings, place, radius_km, magnitude, day, zone, as_json
     same arguments, which is then forecast every day.
     """
     from forecaster.pipeline.anywhere import Place, catalogue_of, forecast_at
+    from forecaster.pipeline.job import catalogue_to_look_at
     from forecaster.places import parse_place
 
     asked = Place(*parse_place(place), radius_km, magnitude, zone)
     asked.recipe()
     wanted = None if day is None else parse_day(day)
-    document = forecast_at(catalogue_of(settings), settings, asked, wanted, machine_clock())
+    with catalogue_to_look_at(settings) as home:
+        document = forecast_at(catalogue_of(home), home, asked, wanted, machine_clock())
     tell(as_json, document, "\n".join(_lines(document)))
     for line in document["warnings"]:
         complain(line)

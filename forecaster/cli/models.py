@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, plain, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, plain, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 
@@ -56,7 +56,7 @@ def models_list(settings: Settings, recipes, everything, history, as_json) -> No
     """The models of each recipe, and how much each weighs in what is published."""
     from forecaster.pipeline.models import list_models
 
-    rows = list_models(open_job(settings, recipes), history)
+    rows = list_models(look(settings, recipes), history)
     tell(as_json, {"recipes": rows}, "\n".join(line for row in rows for line in _lines(row)))
 
 
@@ -89,7 +89,7 @@ def models_show(settings: Settings, model_id, as_json) -> None:
     """All figures of one model, and what was decided about it."""
     from forecaster.pipeline.models import show_model
 
-    document = show_model(open_job(settings), model_id)
+    document = show_model(look(settings), model_id)
     names = ("recipe_id", "kind", "data_as_of", "directory", "decision", "code_version")
     lines = [f"{name:14} {document[name]}" for name in names]
     lines.append(f"{'validation':14} {_figures(document['details'].get('evaluation'))}")

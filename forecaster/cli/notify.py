@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 
@@ -31,7 +31,7 @@ def notify(settings: Settings, dry_run: bool, listed: bool, resend: str | None, 
         raise BadInput("--dry-run, --list and --resend are three things; ask for one at a time")
     if not listed:
         check_channels(settings)
-    job = open_job(settings)
+    job = look(settings) if listed or dry_run else open_job(settings)
     if listed:
         rows = messages.list_deliveries(job)
         tell(as_json, {"deliveries": rows}, "\n".join(map(_line, rows)) or "no message has been sent or planned yet")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from forecaster.cli.common import example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import example, json_option, look, recipe_options, tell
 from forecaster.settings import Settings, bundled_folder
 
 
@@ -49,8 +49,10 @@ def recipes_show(settings: Settings, recipe_id) -> None:
 def recipes_check(settings: Settings, recipes, everything, as_json) -> None:
     """Check every file, and say what the catalogue can tell at each place: completeness, past target days, coverage."""
     from forecaster.pipeline.check import check_recipes
+    from forecaster.pipeline.job import catalogue_to_look_at
 
-    rows = check_recipes(open_job(settings, recipes))
+    with catalogue_to_look_at(settings) as home:
+        rows = check_recipes(look(home, recipes))
     tell(as_json, {"recipes": rows}, "\n".join(row["text"] for row in rows))
 
 

@@ -13,16 +13,15 @@ from forecaster.features.windows import target_days
 from forecaster.models import climatology
 from forecaster.models.combination import KIND
 from forecaster.models.weights import WorldWeights, usable_weights
-from forecaster.pipeline import publishing, pull
+from forecaster.pipeline import publishing
 from forecaster.pipeline.check import circle_completeness
 from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.known import Known, LabelledDays, labelled_days, load_known_near
 from forecaster.pipeline.predict import combine_members, data_age
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
-from forecaster.store.database import Store, open_store
-from forecaster.store.publish import publish
-from forecaster.store.source import open_source
+from forecaster.store.database import Store
+from forecaster.store.source import LookedAt, open_source
 from forecaster.timewindow import check_target_day, issue_time, next_local_day, to_us
 
 TEN_YEARS = 3652
@@ -47,21 +46,20 @@ class Place:
 
 
 def catalogue_of(settings: Settings) -> Store:
-    """What a forecast reads: the published copy, made from the bundled snapshot where there is no catalogue yet.
+    """What a forecast reads: the published copy, or the database itself where there is none of this version.
 
     Raises:
-        BadInput: there is nothing at QUAKECAST_READ_FROM. NotWritable: the data folder cannot be written.
+        BadInput: there is nothing to read, or an older quakecast wrote it.
     """
     if settings.read_from or settings.published.is_file():
         try:
             return open_source(settings)
         except (BadInput, StoreError):
             if settings.read_from or not settings.database.is_file():
-                raise  # else an older quakecast wrote the copy: it is made anew
-    store = open_store(settings.database)
-    pull.load_snapshot(store)
-    publish(store, settings.published)
-    return open_source(settings)
+                raise
+    store = LookedAt(settings.database)
+    with store.transaction():
+        return store
 
 
 def forecast_at(store: Store, settings: Settings, place: Place, day: date | None, clock: Clock) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import numpy as np
@@ -17,10 +19,10 @@ from forecaster.pipeline import pull, timelines
 from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings, code_version
 from forecaster.store import ledger, running
-from forecaster.store.database import Store, open_store
+from forecaster.store.database import Store, open_store, refuse_newer, stored_schema
 from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
 from forecaster.store.publish import publish
-from forecaster.store.source import open_source
+from forecaster.store.source import LookedAt, open_source
 from forecaster.store.targets import note_targets
 
 
@@ -54,6 +56,52 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
     run_id = hashlib.sha256(f"{started.isoformat()}|{unique}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
     logs.bind(run_id=run_id)
     return Job(settings, store, recipes, clock, run_id)
+
+
+def look(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = ()) -> Job:
+    """The same to look only: the database is opened for reading; nothing is made, migrated or changed.
+
+    Raises:
+        BadInput: a recipe or a setting; or there is no database, or one of an older schema. SchemaTooNew: a newer quakecast wrote it.
+    """
+    recipes = choose(load_recipes(settings.recipe_folder), list(recipe_ids))
+    store = LookedAt(settings.database)
+    with store.transaction():
+        return Job(settings, store, recipes, clock, "")
+
+
+@contextmanager
+def catalogue_to_look_at(settings: Settings) -> Iterator[Settings]:
+    """These settings, where there is a database or a copy; else those of a home with the bundled catalogue that goes with the block."""
+    if settings.database.exists() or settings.published.exists() or settings.read_from:
+        yield settings
+        return
+    with TemporaryDirectory(prefix="quakecast-") as folder:
+        passing = settings.model_copy(update={"home": Path(folder)})
+        pull.load_snapshot(open_store(passing.database))
+        yield passing
+
+
+def migrate(settings: Settings, clock: Clock) -> tuple[int, int]:
+    """Bring the database to the schema of this version and publish it; returns the schema before and after.
+
+    Raises:
+        BadInput: there is no database. StoreBusy: a run is at work on it. SchemaTooNew: a newer quakecast wrote it.
+    """
+    if not settings.database.exists():
+        raise LookedAt(settings.database).missing()
+    before = stored_schema(settings.database)
+    job = open_job(settings, clock)
+    publish_copy(job)
+    return before, stored_schema(settings.database)
+
+
+def refuse_newer_home(settings: Settings) -> None:
+    """Raises:
+    SchemaTooNew: a newer quakecast wrote the database, so that no run of this one could use it.
+    """
+    if settings.database.exists():
+        refuse_newer(stored_schema(settings.database), settings.database)
 
 
 def open_reader(settings: Settings) -> Store:

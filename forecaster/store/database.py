@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ import pandas as pd
 
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreBusy, StoreError
 from forecaster.files import keep_private, private_files
+from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
@@ -34,9 +37,14 @@ _ONE_WRITER = threading.RLock()
 
 def migrations() -> list[tuple[int, str, str]]:
     """(number, name, SQL) of every migration, in order."""
+    return list(_migrations())
+
+
+@cache
+def _migrations() -> tuple[tuple[int, str, str], ...]:
     files = sorted(entry.name for entry in resources.files("forecaster.store").joinpath("schema").iterdir() if entry.name.endswith(".sql"))
     folder = resources.files("forecaster.store").joinpath("schema")
-    return [(int(name[:4]), name, folder.joinpath(name).read_text(encoding="utf-8")) for name in files]
+    return tuple((int(name[:4]), name, folder.joinpath(name).read_text(encoding="utf-8")) for name in files)
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Store:
 
         Raises:
             StoreBusy: another process kept the file for `wait_s` seconds.
+            SchemaTooNew: a newer quakecast has changed the schema meanwhile; nothing is done.
             NotWritable: the disk is full, for instance; nothing of the transaction is kept.
         """
         import duckdb
@@ -60,6 +69,7 @@ class Store:
             try:
                 connection.execute("BEGIN TRANSACTION")
                 try:
+                    refuse_newer(schema_of(connection), self.path)
                     yield connection
                 except BaseException:
                     with suppress(duckdb.Error):  # after a fatal error there is no transaction any more; the first error is the one to tell
@@ -103,11 +113,12 @@ class Store:
 
 
 def open_store(path: Path) -> Store:
-    """The store at `path`, created and migrated where needed.
+    """The store at `path`, created and migrated where needed; a migration waits for the run that writes.
 
     Raises:
         NotWritable: the folder or file cannot be written.
         SchemaTooNew: the file was written by a newer quakecast; it is left as it is.
+        StoreBusy: a run of the older schema is at work on it; with which.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,19 +132,56 @@ def open_store(path: Path) -> Store:
     store = Store(path)
     keep_private((path, path.with_name(f"{path.name}.wal")))
     with store.transaction() as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
-        have = connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchall()[0][0]
-        known = migrations()
-        if have > known[-1][0]:
-            raise SchemaTooNew(
-                f"{path} has schema {have}, this quakecast knows up to {known[-1][0]}: it was written by a newer version; "
-                "upgrade quakecast, or set QUAKECAST_HOME to another folder"
-            )
-        for number, name, sql in known:
-            if number > have:
-                connection.execute(sql)
-                connection.execute("INSERT INTO migration VALUES (?, ?)", [number, name])
+        have = schema_of(connection)
+        if have == 0:
+            _migrate(connection)
+    if 0 < have < newest_schema():
+        with (
+            one_at_a_time(path.with_name(WRITER_LOCK), "a change of the schema", None, wait=timedelta(seconds=LOCK_WAIT_S)),
+            store.transaction() as connection,
+        ):
+            _migrate(connection)
     return store
+
+
+def _migrate(connection: Connection) -> None:
+    connection.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
+    have = schema_of(connection)
+    for number, name, sql in migrations():
+        if number > have:
+            connection.execute(sql)
+            connection.execute("INSERT INTO migration VALUES (?, ?)", [number, name])
+
+
+def newest_schema() -> int:
+    """The schema that this version writes."""
+    return migrations()[-1][0]
+
+
+def schema_of(connection: Connection) -> int:
+    """The schema of a database; 0 where it is none of ours."""
+    ours = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migration'").fetchall()[0][0]
+    return connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchall()[0][0] if ours else 0
+
+
+def stored_schema(path: Path) -> int:
+    """The schema of the database file at `path`, which is there."""
+    connection = open_connection(path, read_only=True)
+    try:
+        return schema_of(connection)
+    finally:
+        connection.close()
+
+
+def refuse_newer(schema: int, path: Path) -> None:
+    """Raises:
+    SchemaTooNew: a newer quakecast wrote it.
+    """
+    if schema > newest_schema():
+        raise SchemaTooNew(
+            f"{path} has schema {schema}, this quakecast knows up to {newest_schema()}: it was written by a newer version; "
+            "upgrade quakecast and restart its workers, or set QUAKECAST_HOME to another folder"
+        )
 
 
 def open_connection(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S) -> "Connection":

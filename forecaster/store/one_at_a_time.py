@@ -20,7 +20,7 @@ TELL_AGAIN_SECONDS = 300.0
 
 @contextmanager
 def one_at_a_time(
-    path: Path, what: str, since: datetime, *, wait: timedelta = timedelta(0), on_wait: Callable[[str], object] = lambda _: None
+    path: Path, what: str, since: datetime | None, *, wait: timedelta = timedelta(0), on_wait: Callable[[str], object] = lambda _: None
 ) -> Iterator[None]:
     """Hold the lock at `path` as long as the block lasts. What is held is told to whoever comes second: `what`, the process, `since`.
 
@@ -38,7 +38,8 @@ def one_at_a_time(
         raise NotWritable(f"cannot write {path} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to") from None
     try:
         _take(handle, wait.total_seconds(), on_wait)
-        me = {"what": what, "who": f"process {os.getpid()} on {socket.gethostname()}", "since": f"{since:%Y-%m-%d %H:%M:%S}Z"}
+        who = f"process {os.getpid()} on {socket.gethostname()}"
+        me = {"what": what, "who": who if since is None else f"{who} since {since:%Y-%m-%d %H:%M:%S}Z"}
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(me, ensure_ascii=False).encode(), 0)
         yield
@@ -87,6 +88,6 @@ def _take(handle: int, wait_s: float, on_wait: Callable[[str], object]) -> None:
 def _holder(handle: int) -> str:
     try:
         held = json.loads(os.pread(handle, 10_000, 0))
-        return f"{held['what']} is running already, as {held['who']} since {held['since']}"
+        return f"{held['what']} is running already, as {held['who']}"
     except (ValueError, KeyError, TypeError):
         return "another process holds the lock and has not said yet who it is"

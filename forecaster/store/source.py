@@ -14,7 +14,17 @@ from urllib.parse import urlsplit
 
 from forecaster.errors import BadInput, SchemaTooNew, StoreError, StoreUnreachable
 from forecaster.settings import Settings
-from forecaster.store.database import LOCK_WAIT_S, Connection, Store, migrations, not_published, one_line, open_connection
+from forecaster.store.database import (
+    LOCK_WAIT_S,
+    Connection,
+    Store,
+    migrations,
+    newest_schema,
+    not_published,
+    one_line,
+    open_connection,
+    schema_of,
+)
 from forecaster.store.parquet import MANIFEST, is_version
 
 REMOTE = ("http", "https", "s3", "s3a", "s3n", "gs", "gcs", "r2")
@@ -61,21 +71,35 @@ class PublishedCopy(Store):
             BadInput: there is no copy, or an older quakecast wrote it. SchemaTooNew: a newer one did. StoreError: it is no database.
         """
         if not self.path.is_file():
-            raise not_published(self.path)
+            raise self.missing()
         connection = open_connection(self.path, read_only=True, wait_s=wait_s)
         try:
-            ours = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migration'").fetchall()[0][0]
-            if not ours:
+            schema = schema_of(connection)
+            if schema == 0:
                 raise BadInput(f"{self.path} is a database, but none of quakecast; QUAKECAST_READ_FROM must name a published copy")
-            _check_schema(connection.execute("SELECT max(number) FROM migration").fetchall()[0][0], str(self.path))
+            _check_schema(schema, str(self.path))
             connection.execute("BEGIN TRANSACTION READ ONLY")
             yield connection
         finally:
             connection.close()
 
+    def missing(self) -> BadInput:
+        """The error where the file is not there."""
+        return not_published(self.path)
+
     def copy_file(self, target: Path) -> None:
         """Refused: a copy is made of the store, not of a copy."""
         raise StoreError(f"{self.path} is for reading; publish from the database itself")
+
+
+class LookedAt(PublishedCopy):
+    """The database of an installation, opened for reading only: nothing of it is changed, and a writer is waited for."""
+
+    def missing(self) -> BadInput:
+        return BadInput(
+            f"there is no database at {self.path} yet; make one with `quakecast run` or `quakecast pull`, or set QUAKECAST_HOME to the "
+            "folder of another"
+        )
 
 
 @dataclass(frozen=True)
@@ -144,11 +168,11 @@ class ParquetExport(Store):
         return manifest
 
 
-def _check_schema(schema: int | None, where: str) -> None:
-    known = migrations()[-1][0]
-    found = f"{where} has schema {schema or 0}, this quakecast reads {known}"
-    if schema is None or schema < known:
-        raise BadInput(f"{found}: an older version wrote it; run `quakecast run`, or export it again, with this version")
+def _check_schema(schema: int, where: str) -> None:
+    known = newest_schema()
+    found = f"{where} has schema {schema}, this quakecast needs {known}"
+    if schema < known:
+        raise BadInput(f"{found}: an older version wrote it; run `quakecast migrate`, or export it again, with this version")
     if schema > known:
         raise SchemaTooNew(f"{found}: a newer version wrote it; upgrade quakecast here")
 

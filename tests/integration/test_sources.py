@@ -188,7 +188,7 @@ def test_a_source_that_is_missing_foreign_or_of_another_schema_is_one_line(fille
         refused(settings, tmp_path / "made", BadInput, "is no manifest of quakecast")
     tables = {name: rows for name, rows in manifest["tables"].items() if name != "champion"}
     for changes, error, said in [
-        ({"schema": NEWEST + 1}, SchemaTooNew, f"has schema {NEWEST + 1}, this quakecast reads {NEWEST}: a newer version wrote it"),
+        ({"schema": NEWEST + 1}, SchemaTooNew, f"has schema {NEWEST + 1}, this quakecast needs {NEWEST}: a newer version wrote it"),
         ({"schema": NEWEST - 1}, BadInput, "an older version wrote it"),
         ({"tables": tables}, BadInput, "lacks champion; export again"),
     ]:
@@ -198,7 +198,7 @@ def test_a_source_that_is_missing_foreign_or_of_another_schema_is_one_line(fille
         with filled.transaction() as connection:
             connection.execute("DELETE FROM migration WHERE number >= $new", {"new": schema})
             connection.execute("INSERT INTO migration VALUES ($new, 'another')", {"new": schema})
-        refused(settings, publish(filled, tmp_path / f"{schema}.duckdb"), error, f"has schema {schema}, this quakecast reads {NEWEST}")
+        refused(settings, publish(filled, tmp_path / f"{schema}.duckdb"), error, f"has schema {schema}, this quakecast needs {NEWEST}")
 
 
 def test_files_that_vanish_or_are_cut_are_one_line_and_can_be_tried_again(filled, settings, tmp_path):

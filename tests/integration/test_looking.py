@@ -1,0 +1,122 @@
+"""Commands that look write nothing: no file is made, changed or touched, in no home, a finished one and one of an older schema."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from forecaster.store import database
+from forecaster.store.database import open_store
+from tests.support import tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTHING_THERE = "there is no database at"
+LOOKING = {
+    "alerts list": ["alerts", "list"],
+    "alerts check": ["alerts", "check"],
+    "alerts test": ["alerts", "test", "--recipe", "athens", "--probability", "0.2", "--ratio", "2"],
+    "models list": ["models", "list"],
+    "models show": ["models", "show", "no-such-model"],
+    "notify --list": ["notify", "--list"],
+    "notify --dry-run": ["notify", "--dry-run"],
+    "backfill --dry-run": ["backfill", "--dry-run", "--mode", "current-model", "--from", "2024-01-01", "--to", "2024-01-02"],
+    "recipes list": ["recipes", "list"],
+    "recipes show": ["recipes", "show", "athens"],
+    "recipes check": ["recipes", "check", "--recipe", "athens"],
+    "status": ["status"],
+    "sql": ["sql", "SELECT 1"],
+    "sql --describe": ["sql", "--describe"],
+    "forecast": ["forecast", "--at", "38,23.7", "--radius-km", "300", "--date", "2024-01-05"],
+}
+WITHOUT_A_HOME = {"recipes list", "recipes show", "recipes check", "forecast"}  # the bundled catalogue answers
+
+
+def quakecast(home, *arguments):
+    environment = {"QUAKECAST_HOME": str(home), "QUAKECAST_RECIPES": str(home.parent / "recipes"), "PYTHONPATH": str(ROOT), "PATH": ""}
+    code = "from forecaster.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment, cwd=home.parent, text=True, capture_output=True, timeout=120, check=False
+    )
+
+
+def everything(folder):
+    """Bytes and time of every file, and every folder."""
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in [folder, *folder.rglob("*")]}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A home with a catalogue, published, whose folder may not be written."""
+    place = tmp_path_factory.mktemp("finished")
+    tiny.write_recipe(place / "recipes", "athens", models='["etas"]')
+    home = place / "home"
+    tiny.fill(open_store(home / "quakecast.duckdb"), datetime(2024, 2, 1, tzinfo=UTC), sign=True)
+    assert quakecast(home, "migrate").returncode == 0
+    home.chmod(0o555)
+    yield home
+    home.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory):
+    """A home that an older version left."""
+    place = tmp_path_factory.mktemp("older")
+    tiny.write_recipe(place / "recipes", "athens", models='["etas"]')
+    every = database.migrations()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "migrations", lambda: [each for each in every if each[0] <= 11])
+        open_store(place / "home" / "quakecast.duckdb")
+    return place / "home"
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_without_a_home_none_is_made(tmp_path, name):
+    tiny.write_recipe(tmp_path / "recipes", "athens", models='["etas"]')
+    before = everything(tmp_path)
+    said = quakecast(tmp_path / "home", *LOOKING[name])
+    assert everything(tmp_path) == before
+    assert "Traceback" not in said.stderr
+    if name in WITHOUT_A_HOME:
+        assert said.returncode in (0, 3) and said.stdout, said.stderr
+    else:
+        assert said.returncode in (2, 3) and said.stderr.count("\n") <= 1, said.stderr
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_a_home_that_may_not_be_written_answers(finished, name):
+    before = everything(finished.parent)
+    said = quakecast(finished, *LOOKING[name])
+    assert everything(finished.parent) == before
+    assert said.returncode in (0, 3) or name == "models show", said.stderr
+    assert "Traceback" not in said.stderr and NOTHING_THERE not in said.stderr
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_an_older_schema_is_said_and_stays(older, name):
+    before = everything(older.parent)
+    said = quakecast(older, *LOOKING[name])
+    assert everything(older.parent) == before
+    newest = database.newest_schema()
+    if name.split()[0] in ("alerts", "models", "notify", "backfill", "forecast") or name == "recipes check":
+        (line,) = said.stderr.splitlines()
+        assert said.returncode == 2 and f"has schema 11, this quakecast needs {newest}" in line and "run `quakecast migrate`" in line
+    assert "Traceback" not in said.stderr
+
+
+def test_a_migration_is_told_and_leaves_the_published_copy_readable(older, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "quakecast.duckdb").write_bytes((older / "quakecast.duckdb").read_bytes())
+    tiny.write_recipe(tmp_path / "recipes", "athens", models='["etas"]')
+    said = quakecast(home, "migrate")
+    newest = database.newest_schema()
+    assert said.returncode == 0 and f"had schema 11 and has {newest} now; restart the workers" in said.stdout, said.stderr
+    assert f"has schema {newest}: nothing to do" in quakecast(home, "migrate").stdout
+    assert quakecast(home, "models", "list").returncode == 0 and quakecast(home, "sql", "SELECT 1").returncode == 0
+
+
+def test_nothing_to_migrate_is_said(tmp_path):
+    said = quakecast(tmp_path / "home", "migrate")
+    assert said.returncode == 2 and NOTHING_THERE in said.stderr and list(tmp_path.iterdir()) == []
