@@ -17,7 +17,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 
-from flows.zombies import HEARTBEAT_SECONDS, ensure_zombie_watch
+from flows.zombies import HEARTBEAT_SECONDS, ensure_zombie_watches
 from forecaster.errors import QuakecastError
 from forecaster.pipeline.agenda import issue_alarms
 from forecaster.recipe import Recipe
@@ -89,7 +89,7 @@ def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path) -> list
             client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
         with suppress(ObjectNotFound):
             client.delete_global_concurrency_limit_by_name(OLD_WRITER_LIMIT)
-    ensure_zombie_watch()
+    ensure_zombie_watches()
     document = with_schedules(deployment_file(), recipes, settings)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "prefect.yaml"

@@ -18,15 +18,19 @@ def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
     """Hook for on_failure and on_crashed: one message to every channel; a replay tells nobody."""
     if _is_replay(flow_run) or (settings := _settings()) is None:
         return
-    subject = f"{flow.name} {state.name.lower()}: {flow_run.name}"
+    tell_end(settings, flow.name, flow_run, state)
+
+
+def tell_end(settings: Settings, flow_name: str, flow_run: Any, state: Any) -> None:
+    """One message to every channel: how a run of this flow ended, and what it says."""
     text = "\n".join(
         [
-            f"The run {flow_run.name!r} of the flow {flow.name!r} ended as {state.name} ({state.timestamp:%Y-%m-%d %H:%M} UTC).",
+            f"The run {flow_run.name!r} of the flow {flow_name!r} ended as {state.name} ({state.timestamp:%Y-%m-%d %H:%M} UTC).",
             f"It says: {_told(state)}",
             "What to do: deployments/RUNBOOK.md, What each alarm means.",
         ]
     )
-    _tell(settings, subject, text, f"{flow_run.id}|{state.name}")
+    _tell(settings, f"{flow_name} {state.name.lower()}: {flow_run.name}", text, f"{flow_run.id}|{state.name}")
 
 
 def tell_partial(settings: Settings, kind: str, run_id: str, failed: list[str]) -> None:

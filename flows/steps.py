@@ -11,6 +11,7 @@ from prefect.runtime import deployment
 from flows import tasks
 from flows.faults import words
 from flows.hooks import tell_partial
+from flows.lost_runs import tell_lost_runs
 from forecaster import logs
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, CatalogError, QuakecastError
@@ -52,6 +53,7 @@ def noted_run(work: job.Job, kind: str) -> Iterator[dict[str, Any]]:
         done["abandoned"] = job.start_run(work, kind)
         try:
             yield done
+            alone("runs that never began", lambda: tell_lost_runs(work.settings, datetime.now(UTC)), done)
         except BaseException as error:
             failed = {**done, "problems": [*done["problems"], words(error)]}
             failed["state"] = "partial" if done.get("forecasts") else "failed"
