@@ -100,6 +100,8 @@ class Session:
                     stream=True,
                 ) as answer,
             ):
+                if self._connections.were_cut:  # what was cut looks like headers that have ended
+                    raise TimeoutError
                 said = _beginning(answer)
                 return Answer(answer.status_code, answer.headers.get("Retry-After"), said if answer.status_code >= 400 else "")
         except requests.exceptions.SSLError as error:

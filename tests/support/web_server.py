@@ -28,6 +28,7 @@ class WebServer:
     silence_s: float = 0.0
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
+    connections: int = 0
 
     def judge(self, asked: Asked) -> Reply:
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
@@ -36,6 +37,12 @@ class WebServer:
         book = self
 
         class Requests(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # a connection may carry more than one request
+
+            def setup(self) -> None:
+                book.connections += 1
+                super().setup()
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 asked = Asked(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
