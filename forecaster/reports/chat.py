@@ -19,7 +19,10 @@ MOST_TEXT = 1900
 
 @dataclass(frozen=True)
 class Room:
-    """How much a service takes of the title, of the text and, where it counts them as one, of both with `separator` between; in `unit`."""
+    """How much a service takes of the title, of the text and, where it counts them as one, of both with `separator` between; in `unit`.
+
+    We say no more than MOST_TITLE and MOST_TEXT characters anywhere.
+    """
 
     title: int = MOST_TITLE
     text: int = MOST_TEXT
@@ -28,11 +31,11 @@ class Room:
     separator: int = 0
 
     def of_title(self) -> int:
-        return min(self.title, MOST_TITLE, self.together // 2 if self.together is not None else MOST_TITLE)
+        return self.title if self.together is None else min(self.title, self.together // 2)
 
     def of_text(self, title: str) -> int:
-        left = MOST_TEXT if self.together is None else self.together - size(title, self.unit) - self.separator
-        return max(min(self.text, MOST_TEXT, left), 0)
+        left = self.text if self.together is None else self.together - size(title, self.unit) - self.separator
+        return max(min(self.text, left), 0)
 
 
 ROOMY = Room()
@@ -84,13 +87,13 @@ def _chat(
     """The first of the `shorter` and shorter texts that the service takes; the last one is cut."""
     builtin, text = environment(language, user_templates), ""
     title = single_spaced(_harmless(templates.fill(builtin, subject, context, user_templates, problems)))
-    title = cut(title, room.of_title(), room.unit)
+    title = cut(cut(title, MOST_TITLE), room.of_title(), room.unit)
     most = room.of_text(title)
     for listed in shorter:
         text = _harmless(templates.fill(builtin, body, {**context, **listed}, user_templates, problems)).strip()
-        if size(text, room.unit) <= most:
+        if size(text) <= MOST_TEXT and size(text, room.unit) <= most:
             break
-    return title, cut(text, most, room.unit)
+    return title, cut(cut(text, MOST_TEXT), most, room.unit)
 
 
 def _harmless(text: str) -> str:
