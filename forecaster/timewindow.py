@@ -185,7 +185,12 @@ def day_of_window(start: datetime, zone: ZoneInfo) -> date:
 
 def days_of_windows(starts: Iterable[datetime], zone: ZoneInfo) -> np.ndarray:
     """datetime64[D] (n,): `day_of_window` of each."""
-    return np.array([day_of_window(start, zone) for start in starts], dtype="datetime64[D]")
+
+    def day(start: datetime) -> date:
+        local = (require_utc(start.astimezone(UTC), "start") + timedelta(hours=12)).astimezone(zone)
+        return local.date() if 6 <= local.hour < 18 else day_of_window(start, zone)  # far from midnight the calendar's date is the day
+
+    return np.array([day(start) for start in starts], dtype="datetime64[D]")
 
 
 def parse_day(text: str) -> date:

@@ -53,7 +53,7 @@ def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
     for language, name in names.items():
         others = {other: Path(path).name for other, path in names.items() if other != language}
         pages.append(export.write_atomic(job.settings.output / name, render.render_report(data, language, others, job.settings.templates)))
-    index = render.render_index(list_reports(job.settings.output), languages[0], job.settings.templates)
+    index = render.render_index(list_reports(job.settings.output, remember=True), languages[0], job.settings.templates)
     export.write_atomic(job.settings.output / "index.html", index)
     kept = document.pack(data)
     row = {

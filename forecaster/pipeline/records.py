@@ -25,12 +25,10 @@ CURVE_RESAMPLES = 200
 
 def scored_days(connection: Connection, recipe: Recipe) -> dict[Mode, pd.DataFrame]:
     """By mode, the settled days of the recipe's published forecasts (`ledger.scored`) with `local_day`; modes without any are left out."""
-    found = {}
-    for mode in MODES:
-        frame = ledger.scored(connection, recipe.id, recipe.target_hash, mode)
-        if len(frame):
-            found[mode] = frame.assign(local_day=days_of_windows(frame["target_start"], recipe.zone))
-    return found
+    frame = ledger.scored(connection, recipe.id, recipe.target_hash)
+    every = frame.assign(local_day=days_of_windows(frame["target_start"].dt.to_pydatetime(), recipe.zone))
+    by_mode = dict(iter(every.groupby("mode")))
+    return {mode: by_mode[mode].drop(columns="mode").reset_index(drop=True) for mode in MODES if mode in by_mode}
 
 
 def record_of(mode: Mode, days: Mapping[str, pd.DataFrame]) -> TrackRecord:

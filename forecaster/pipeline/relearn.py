@@ -54,7 +54,7 @@ def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeigh
     for recipe in recipes:
         mine = rows[(rows["recipe_id"] == recipe.id) & (rows["target_hash"] == recipe.target_hash)]
         if len(mine):
-            found[recipe.id] = settled_of(mine, days_of_windows(mine["target_start"], recipe.zone))
+            found[recipe.id] = settled_of(mine, days_of_windows(mine["target_start"].dt.to_pydatetime(), recipe.zone))
     return found
 
 

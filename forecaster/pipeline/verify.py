@@ -52,7 +52,7 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
     result = VerifyResult()
     with store.transaction() as connection:
         targets = ledger.unsettled_targets(connection, now)
-        stored = {_key(row): row for row in ledger.outcomes_of(connection).to_dict("records")}
+        stored = {_key(row): row for row in ledger.outcomes_of(connection, targets).to_dict("records")}
     known = _since(known, targets)
     judged = _judged(by_target, targets, known, result.failed)
     turns: list[dict] = []

@@ -1,15 +1,23 @@
-"""All past reports, from the pages themselves: each says in its head when it was made, in which mode, and its headline."""
+"""All past reports, from the pages themselves: each says in its head when it was made, in which mode, and its headline.
+
+What the heads said is kept in one hidden file, so that only pages that are new or changed are opened.
+"""
 
 import functools
 import html
+import json
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from forecaster.reports.export import write_atomic
 
 HEAD_BYTES = 16_384
 FACT = re.compile(r'<meta name="quakecast:(made|mode|period|headline)" content="([^"]*)">')
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 SCRIPT_HASH = re.compile(r"'sha256-[A-Za-z0-9+/]{43}='")
+HEADS_FILE = ".heads.json"
 MODES = ("prospective", "late", "hindcast", "replay")
 
 
@@ -33,26 +41,65 @@ class PastReport:
     periods: dict[str, str] = field(default_factory=dict)
 
 
-def list_reports(folder: Path) -> list[PastReport]:
-    """Every report below `folder` and its reports/ folder, newest first; pages that are none of ours come last, by name."""
-    pages = [*folder.glob("*.html"), *folder.glob("reports/*.html"), *folder.glob("reports/*/*.html")]
+Heads = dict[str, tuple[int, int, dict[str, str]]]
+"""By address below the folder: when the page was changed (ns), its bytes, the facts of its head."""
+
+
+def list_reports(folder: Path, *, remember: bool = False) -> list[PastReport]:
+    """Every report below `folder` and its reports/ folder, newest first; pages that are none of ours come last, by name.
+
+    `remember`: keep what the heads say for the next time, where that has changed.
+
+    Raises:
+        NotWritable: it is to be kept, and the folder cannot be written.
+    """
+    kept = _kept(folder)
+    heads = _heads(folder, kept)
+    if remember and heads != kept:
+        write_atomic(folder / HEADS_FILE, json.dumps(heads, ensure_ascii=False, separators=(",", ":")))
     found: dict[str, PastReport] = {}
-    for page in pages:
-        href = page.relative_to(folder).as_posix()
-        if href == "index.html" or "/." in f"/{href}" or not page.is_file():
-            continue
-        head = read_head(page)
-        stem, _, language = page.stem.rpartition(".")
-        name = href.removesuffix(".html") if not head.facts else (page.parent.relative_to(folder) / stem).as_posix()
+    for href, (_, _, facts) in heads.items():
+        stem, _, language = href.removesuffix(".html").rpartition(".")
+        name = stem if facts else href.removesuffix(".html")
         report = found.setdefault(name, PastReport(name))
-        language = language if head.facts else ""
+        language = language if facts else ""
         report.hrefs[language] = href
-        report.made = report.made or head.facts.get("made", "")
-        report.mode = report.mode or (mode if (mode := head.facts.get("mode", "")) in MODES else "")
+        report.made = report.made or facts.get("made", "")
+        report.mode = report.mode or (mode if (mode := facts.get("mode", "")) in MODES else "")
         for said, key in ((report.headlines, "headline"), (report.periods, "period")):
-            if head.facts.get(key):
-                said[language] = head.facts[key]
+            if facts.get(key):
+                said[language] = facts[key]
     return sorted(found.values(), key=lambda report: (report.made, report.name), reverse=True)
+
+
+def _heads(folder: Path, kept: Heads) -> Heads:
+    """What every page says now; those that are as they were are not opened."""
+    heads: Heads = {}
+    for page in [*folder.glob("*.html"), *folder.glob("reports/*.html"), *folder.glob("reports/*/*.html")]:
+        href = page.relative_to(folder).as_posix()
+        if href == "index.html" or "/." in f"/{href}":
+            continue
+        try:
+            state = page.stat()
+        except OSError:
+            continue
+        if stat.S_ISREG(state.st_mode):
+            now = (state.st_mtime_ns, state.st_size)
+            before = kept.get(href)
+            heads[href] = before if before is not None and before[:2] == now else (*now, read_head(page).facts)
+    return heads
+
+
+def _kept(folder: Path) -> Heads:
+    """What was kept of the last time; nothing where that is absent or spoilt."""
+    try:
+        content = json.loads((folder / HEADS_FILE).read_text(encoding="utf-8"))
+        return {
+            str(href): (int(changed), int(size), {str(key): str(value) for key, value in facts.items()})
+            for href, (changed, size, facts) in content.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def read_head(page: Path) -> Head:

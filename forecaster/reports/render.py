@@ -57,7 +57,9 @@ def render_index(reports: Sequence[PastReport], language: str = FALLBACK, user_f
         spoken, headline = told(report, report.headlines)
         row = {**asdict(report), "headline": headline, "spoken": spoken, "period": told(report, report.periods)[1]}
         months.setdefault(report.made[:7], []).append({**row, "href": told(report, report.hrefs)[1]})
-    context = {"months": months, "count": sum(bool(report.made) for report in reports), "language": language}
+    names = {other: language_name(other, user_folder) for other in {other for report in reports for other in report.hrefs}}
+    count = sum(bool(report.made) for report in reports)
+    context = {"months": months, "count": count, "language": language, "language_names": names.get}
     return fill(environment(language, user_folder), "index.html.j2", context, user_folder)
 
 

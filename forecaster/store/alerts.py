@@ -171,9 +171,10 @@ def last_ended_runs(connection: Connection) -> list[dict[str, Any]]:
     """Of each kind of run the one that ended last: run_id, kind, state, started_at, finished_at, and `problem`, its last one in words."""
     return _rows(
         connection,
-        "SELECT run_id, kind, state, started_at, finished_at, details ->> '$.problems[#-1]' AS problem FROM run "
-        "WHERE finished_at IS NOT NULL "
-        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1 ORDER BY kind",
+        "WITH last AS (SELECT run_id FROM run WHERE finished_at IS NOT NULL "
+        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1) "
+        "SELECT run_id, kind, state, started_at, finished_at, details ->> '$.problems[#-1]' AS problem "
+        "FROM run SEMI JOIN last USING (run_id) ORDER BY kind",
     )
 
 

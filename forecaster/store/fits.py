@@ -48,7 +48,8 @@ def scored_of_kind(connection: Connection, recipe_id: str, target_hash: str, kin
     return connection.execute(
         "SELECT s.target_start, f.probability, f.reference_probability, s.happened FROM score s JOIN forecast f USING (forecast_id) "
         "WHERE f.official AND f.recipe_id = $id AND f.target_hash = $hash AND f.model_kind = $kind "
-        "AND s.target_start >= $start AND s.target_start < $end ORDER BY s.target_start",
+        "AND s.target_start >= $start AND s.target_start < $end AND f.target_start >= $start AND f.target_start < $end "
+        "ORDER BY s.target_start",
         {"id": recipe_id, "hash": target_hash, "kind": kind, "start": start, "end": end},
     ).df()
 

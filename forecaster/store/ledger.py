@@ -97,11 +97,14 @@ def unsettled_targets(connection: Connection, now: datetime) -> pd.DataFrame:
     ).df()
 
 
-def outcomes_of(connection: Connection, recipe_id: str | None = None) -> pd.DataFrame:
-    """All outcomes (of one recipe), oldest first."""
-    return connection.execute(
-        "SELECT * FROM outcome WHERE $id IS NULL OR recipe_id = $id ORDER BY recipe_id, target_start", {"id": recipe_id}
+def outcomes_of(connection: Connection, targets: pd.DataFrame) -> pd.DataFrame:
+    """The stored outcomes of these windows (columns recipe_id, target_hash, target_start), oldest first."""
+    connection.register("wanted", targets)
+    frame = connection.execute(
+        "SELECT o.* FROM outcome o SEMI JOIN wanted USING (recipe_id, target_start, target_hash) ORDER BY recipe_id, target_start"
     ).df()
+    connection.unregister("wanted")
+    return frame
 
 
 def forecasts_to_score(connection: Connection) -> pd.DataFrame:
@@ -110,27 +113,29 @@ def forecasts_to_score(connection: Connection) -> pd.DataFrame:
     Of prospective forecasts only the official ones are scored; late, hindcast and replayed ones are, under their own mode. What a model
     says of days that it has seen never is: scores, and all that rests on them, are out of sample.
     """
+    # Which ones is asked of narrow columns; all that a forecast says is read of those alone.
     return connection.execute(
-        "SELECT f.*, o.happened, o.status FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) "
-        "LEFT JOIN score s USING (forecast_id) WHERE o.status <> 'preliminary' AND (f.official OR f.mode <> 'prospective') "
-        "AND NOT f.in_sample "
-        "AND (s.forecast_id IS NULL OR s.status <> o.status OR s.happened <> o.happened) ORDER BY ALL"
+        "WITH due AS (SELECT f.forecast_id, o.happened, o.status "
+        "FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) LEFT JOIN score s USING (forecast_id) "
+        "WHERE o.status <> 'preliminary' AND (f.official OR f.mode <> 'prospective') "
+        "AND NOT f.in_sample AND (s.forecast_id IS NULL OR s.status <> o.status OR s.happened <> o.happened)) "
+        "SELECT f.*, due.happened, due.status FROM forecast f JOIN due USING (forecast_id) ORDER BY ALL"
     ).df()
 
 
-def scored(connection: Connection, recipe_id: str, target_hash: str, mode: str) -> pd.DataFrame:
-    """Published, scored forecasts of one target and mode: target_start, probability, reference_probability, happened, status.
+def scored(connection: Connection, recipe_id: str, target_hash: str) -> pd.DataFrame:
+    """Published, scored forecasts of one target: mode, target_start, probability, reference_probability, happened, status, issue_time.
 
     Of a day that was forecast in several ways, the walk-forward row stands for it, then the daily one: what was hardest to say comes first.
+    By mode, oldest first.
     """
     return connection.execute(
-        "SELECT s.target_start, f.probability, f.reference_probability, s.happened, s.status, f.issue_time "
+        "SELECT s.mode, s.target_start, f.probability, f.reference_probability, s.happened, s.status, f.issue_time "
         "FROM score s JOIN forecast f USING (forecast_id) "
-        "WHERE f.published AND s.recipe_id = $id AND f.target_hash = $hash AND s.mode = $mode "
-        "AND NOT f.in_sample "
-        "QUALIFY row_number() OVER (PARTITION BY s.target_start "
-        "ORDER BY f.method DESC, f.issue_time DESC, f.created_at DESC) = 1 ORDER BY 1",
-        {"id": recipe_id, "hash": target_hash, "mode": mode},
+        "WHERE f.published AND f.recipe_id = $id AND s.recipe_id = $id AND f.target_hash = $hash AND NOT f.in_sample "
+        "QUALIFY row_number() OVER (PARTITION BY s.mode, s.target_start "
+        "ORDER BY f.method DESC, f.issue_time DESC, f.created_at DESC) = 1 ORDER BY 1, 2",
+        {"id": recipe_id, "hash": target_hash},
     ).df()
 
 
@@ -165,12 +170,16 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
     said. Rows of a backfill are no news, and a look ahead (prospective, of a window without an official forecast) is shown by nobody else
     than who asked for it; but one for the next day that is not official since something was wrong (it is degraded) says so.
     """
+    # The row to show of each recipe is found among narrow columns; all that it says is read of that row alone.
     return connection.execute(
-        "SELECT * FROM forecast f WHERE published AND method = 'daily' AND issue_time <= $now AND target_hash IN (SELECT unnest($hashes)) "
-        "AND (mode <> 'prospective' OR EXISTS (SELECT 1 FROM forecast o WHERE o.official AND o.recipe_id = f.recipe_id "
-        "AND o.target_hash = f.target_hash AND o.target_start = f.target_start) OR (degraded AND target_start <= issue_time + $day)) "
-        "QUALIFY row_number() OVER (PARTITION BY recipe_id "
-        "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), f.rowid DESC) = 1 ORDER BY recipe_id",
+        "WITH issued AS (SELECT rowid AS place, forecast_id, recipe_id, target_hash, target_start, issue_time, mode, degraded "
+        "FROM forecast WHERE published AND method = 'daily' AND issue_time <= $now AND target_hash IN (SELECT unnest($hashes))), "
+        "official AS (SELECT DISTINCT recipe_id, target_hash, target_start FROM forecast WHERE official), "
+        "shown AS (SELECT forecast_id FROM issued LEFT JOIN official o USING (recipe_id, target_hash, target_start) "
+        "WHERE mode <> 'prospective' OR o.recipe_id IS NOT NULL OR (degraded AND target_start <= issue_time + $day) "
+        "QUALIFY row_number() OVER (PARTITION BY issued.recipe_id "
+        "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), place DESC) = 1) "
+        "SELECT f.* FROM forecast f SEMI JOIN shown USING (forecast_id) ORDER BY recipe_id",
         {"now": now, "hashes": target_hashes, "day": LONGEST_DAY},
     ).df()
 

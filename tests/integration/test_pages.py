@@ -33,7 +33,7 @@ def said(job: Job) -> Job:
 
 
 def names(folder) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
 def test_a_page_a_language_an_index_and_a_row(job, store, settings):

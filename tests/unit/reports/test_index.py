@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from forecaster.reports import index
 from forecaster.reports.contract import ReportData
 from forecaster.reports.index import list_reports, read_head
 from forecaster.reports.render import render_index, render_report
@@ -78,3 +79,38 @@ def test_a_changed_page_is_read_again(tmp_path: Path) -> None:
     assert read_head(page).facts == {"headline": "one"}
     page.write_text('<meta name="quakecast:headline" content="another">', encoding="utf-8")
     assert read_head(page).facts == {"headline": "another"}
+
+
+def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, **options: bool) -> list[str]:
+    """The pages that making the list opens, by a process that knows of none."""
+    names: list[str] = []
+    real = index.read_head
+    index._read_head.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "read_head", lambda page: names.append(page.name) or real(page))
+        index.list_reports(folder, **options)
+    return sorted(names)
+
+
+def test_only_new_and_changed_pages_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for day in ("01", "02", "03"):
+        write(tmp_path, f"2024-01-{day}T1204Z", SMALL, "en")
+    every = [f"2024-01-{day}T1204Z.en.html" for day in ("01", "02", "03")]
+    assert opened(tmp_path, monkeypatch) == every == opened(tmp_path, monkeypatch, remember=True)
+    first = list_reports(tmp_path)
+    assert opened(tmp_path, monkeypatch) == []
+    assert list_reports(tmp_path) == first, "the same list from what was kept"
+    write(tmp_path, "2024-01-04T1204Z", SMALL, "en")
+    write(tmp_path, "2024-01-02T1204Z", replace(SMALL, recipes=()), "en")
+    (tmp_path / "reports" / every[0]).unlink()
+    assert opened(tmp_path, monkeypatch, remember=True) == ["2024-01-02T1204Z.en.html", "2024-01-04T1204Z.en.html"]
+    assert [report.name for report in list_reports(tmp_path)] == [f"reports/2024-01-{day}T1204Z" for day in ("04", "03", "02")]
+
+
+@pytest.mark.parametrize("spoilt", ["", "[]", "{", '{"reports/a.en.html": 3}', '{"a.html": [1, 2, []]}'])
+def test_a_spoilt_memory_of_heads_is_made_anew(tmp_path: Path, spoilt: str) -> None:
+    write(tmp_path, "2024-01-01T1204Z", SMALL, "en")
+    (tmp_path / index.HEADS_FILE).write_text(spoilt, encoding="utf-8")
+    (report,) = list_reports(tmp_path, remember=True)
+    assert report.made == "2024-01-02T12:04:00Z"
+    assert index._kept(tmp_path).keys() == {"reports/2024-01-01T1204Z.en.html"}
