@@ -30,7 +30,7 @@ export XDG_CONFIG_HOME := $(CURDIR)/.cache/config
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help install demo test run lint types imports system-deps live-check bench lock clean
+.PHONY: help install demo test soak run lint types imports system-deps live-check bench lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -43,6 +43,9 @@ demo: install ## the daily job on real recorded input: no network needed once in
 
 test: install ## the tests: no network needed once installed
 	@"$(PY)" -m pytest -q tests --ignore=tests/bench -n $(WORKERS) --dist loadfile
+
+soak: install ## the fault drivers at length, about an hour, loopback only (SOAK_ARGS="--kills 50 --minutes 20")
+	@"$(PY)" -m tests.faults.soak $(SOAK_ARGS)
 
 run: install ## the daily job live: pull from USGS, forecast the next local day, report
 	@"$(PY)" -m forecaster run
