@@ -47,6 +47,7 @@ def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
     languages = list(dict.fromkeys([*languages, *sorted(added)]))
     for language in languages:
         texts.read_texts(language, job.settings.templates)
+    export.clear_unfinished(job.settings.output)
     data = _unless_told(job, report_data(job.store, job.recipes, job.clock))
     names = {language: page_name(data, language) for language in languages}
     pages = []

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from forecaster import files
 from forecaster.errors import NotWritable
 from forecaster.reports.combined import expected_figures
 from forecaster.reports.contract import RecentEvent, RecipeForecast, ReportData
@@ -27,6 +28,7 @@ from forecaster.reports.words import known, known_probability, ratio_to_usual
 from forecaster.timewindow import TimeWindow, day_of_window
 
 WEBHOOK_VERSION = "quakecast.report/1"
+_TEMPORARY = ".tmp-"
 
 
 @dataclass(frozen=True)
@@ -248,19 +250,26 @@ def write_atomic(path: Path, text: str) -> Path:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".tmp-", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=_TEMPORARY, delete=False) as file:
             temporary = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+            with files.held(temporary):
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.chmod(0o644)
+                temporary.replace(path)
     except OSError as error:
         raise NotWritable(f"cannot write {path}: {error.strerror}; choose a folder that can be written") from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
     return path
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what killed processes left half-written in `folder` and the folders in it."""
+    for left in files.leftovers([*folder.glob(f"{_TEMPORARY}*"), *folder.glob(f"*/{_TEMPORARY}*")]):
+        files.remove(left)
 
 
 @cache

@@ -122,7 +122,7 @@ def open_store(path: Path) -> Store:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.parent / f".quakecast-write-probe.{os.getpid()}"
+        probe = path.parent / ".quakecast-write-probe"  # the same for all, so that one that a killed process left goes at the next start
         probe.touch()
         probe.unlink(missing_ok=True)
     except OSError as error:

@@ -137,7 +137,6 @@ def kill_runs(
                 house.start_worker()
             else:
                 receivers.kill(process_id)
-            result.kills += 1
             killed_at = time.monotonic()
             try:
                 run = house.ended(run_id, CRASHED_S)
@@ -147,6 +146,7 @@ def kill_runs(
             took = time.monotonic() - killed_at
             result.slowest_to_end_s = max(result.slowest_to_end_s, took)
             result.ended[run["state_name"]] += 1
+            result.kills += run["state_name"] != "Completed"  # else it was over before
             say(f"kill {number + 1} of {kills}: {run['state_name']} after {took:.0f} s")
         last = house.ended(house.trigger(), RUN_S)
         say(f"the last run: {last['state_name']}: {last['state']['message']}")

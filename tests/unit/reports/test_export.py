@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from forecaster import files
 from forecaster.errors import NotWritable
 from forecaster.reports import export
 from forecaster.reports.contract import RecentEvent, RecipeForecast
@@ -168,3 +169,14 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> No
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     with pytest.raises(NotWritable, match=r"cannot write .*predictions\.json: .*; choose a folder"):
         export.write_export(tmp_path / "file", {"predictions.json": {"predictions": []}})
+
+
+def test_what_killed_processes_left_is_removed_and_what_is_being_written_stays(tmp_path):
+    left = [tmp_path / ".tmp-a", tmp_path / "tokyo" / ".tmp-b"]
+    page, written = tmp_path / "tokyo" / "summary.json", tmp_path / ".tmp-c"
+    page.parent.mkdir()
+    for path in (*left, page, written):
+        path.write_text("{")
+    with files.held(written):
+        export.clear_unfinished(tmp_path)
+    assert [path for path in (*left, page, written) if path.exists()] == [page, written]
