@@ -8,7 +8,8 @@ import json
 import subprocess
 import sys
 import zlib
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ import pytest
 from forecaster.catalog.query import Query
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
+from forecaster.store import catalogue
+from forecaster.store.database import open_store
 from tests.support.raw_server import answer, drip, flood, say, serve_raw
 from tests.support.smtp_server import make_certificate
 
@@ -44,8 +47,8 @@ def packed(size: int) -> bytes:
 
 def new_client(url: str, slept: list[float] | None = None, **options) -> UsgsClient:
     slept = [] if slept is None else slept
-    options = {"timeout_s": (5.0, 5.0), "deadline_s": 60.0} | options
-    return UsgsClient(url, "x", clock=lambda: NOW, rng=np.random.default_rng(1), sleep=slept.append, **options)
+    options = {"timeout_s": (5.0, 5.0), "deadline_s": 60.0, "clock": lambda: NOW} | options
+    return UsgsClient(url, "x", rng=np.random.default_rng(1), sleep=slept.append, **options)
 
 
 REDIRECT = b"302 Found"
@@ -202,9 +205,6 @@ def test_a_503_inside_a_200_that_stays_is_unreachable():
     assert len(slept) == 4
 
 
-YEAR = 31_536_000
-
-
 @pytest.mark.parametrize(
     "wish",
     [
@@ -230,7 +230,7 @@ def test_a_retry_after_that_is_no_wait_still_pauses(wish):
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        (str(YEAR), "asks to wait 365 days"),
+        ("31536000", "asks to wait 365 days"),
         ("9" * 30, "asks to wait over 300 years"),
         ("9" * 400, "asks to wait over 300 years"),
         ("9" * 5000, "asks to wait over 300 years"),
@@ -279,3 +279,36 @@ def test_a_row_outside_the_question_is_kept_apart_and_many_are_the_answer_to_ano
     bad = [OTHERS[name] | {"id": f"us3{i:02d}"} for i in range(20)]
     with serve_raw(say(answer(body(*good, *bad)))) as server, pytest.raises(CatalogMalformed, match=r"20 of 40 events .*another question"):
         new_client(server.url).read_small(QUERY)
+
+
+def test_a_stamp_of_years_ahead_outlives_neither_the_correction_nor_the_deletion(tmp_path):
+    """M 6.4 stamped 2090, then M 5.1 stamped two hours after the event, then its deletion: each as the service tells it on another day."""
+    told = [
+        feature(mag=6.4, updated=3_786_912_000_000),
+        feature(mag=5.1, updated=TIME + 7_200_000),
+        feature(mag=5.1, updated=TIME + 14_400_000, status="deleted"),
+    ]
+    said = [answer(body(row)) for row in told]
+    query, store, seen = replace(QUERY, include_deleted=True), open_store(tmp_path / "quakecast.duckdb"), []
+    with serve_raw(lambda line, closing: line.sendall(said.pop(0))) as server:
+        for day in range(3):
+            read_at = NOW + timedelta(days=day)
+            found = new_client(server.url, clock=lambda moment=read_at: moment).read_small(query)
+            with store.transaction() as connection:
+                catalogue.write_revisions(connection, found.revisions)
+                catalogue.write_quarantine(connection, found.quarantined, None)
+                seen.append(catalogue.read_events(connection, read_at)["magnitude"].tolist())
+    assert seen == [[], [5.1], []]
+    with store.transaction() as connection:
+        assert connection.execute("SELECT reason FROM quarantine").fetchall() == [("updated time in the future when it was read",)]
+
+
+def test_our_own_clock_being_hours_slow_makes_no_row_one_of_the_future():
+    """The service's clock says how late it is."""
+    said = answer(body(feature(updated=TIME)), b"Date: Tue, 02 Jan 2024 00:00:00 GMT")
+    with serve_raw(say(said)) as server:
+        slow = new_client(server.url, clock=lambda: datetime(2024, 1, 1, 1, tzinfo=UTC))
+        assert len(slow.read_small(QUERY).revisions) == 1
+        assert slow.clock_offset_s == pytest.approx(23 * 3600, abs=60)
+        years = new_client(server.url, clock=lambda: datetime(2020, 1, 1, tzinfo=UTC))
+        assert len(years.read_small(QUERY).quarantined) == 1

@@ -299,6 +299,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
             self.wfile.flush()
 
+    def finish(self) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has hung up
+            super().finish()
+
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The Date header tells the service's clock, not the machine's."""
         return format_datetime(self.server_state.clock, usegmt=True)
