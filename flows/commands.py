@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from flows.own_prefect import choose_home
 from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, recipe_options, tell
 from forecaster.pipeline.channels import check_channels
 from forecaster.settings import Settings
@@ -38,6 +39,7 @@ def prefect_defaults(*, quiet: bool = True) -> None:
 def run(settings: Settings, recipes, everything, target_date, train_mode, max_minutes, max_epochs, total_minutes, no_send, as_json) -> None:
     """The whole daily job: pull, train what is due, predict, verify, report, export, notify."""
     check_channels(settings)
+    choose_home(settings.home)
     prefect_defaults()
     os.environ["QUAKECAST_HOME"] = str(Path(settings.home).resolve())
     day = parse_day(target_date) if target_date else None

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -188,7 +188,7 @@ def open_connection(path: Path, *, read_only: bool = False, wait_s: float = LOCK
     """A connection to the database file at `path`; the caller closes it.
 
     Raises:
-        StoreBusy: another process kept the file for `wait_s` seconds. StoreError: it is no DuckDB database.
+        StoreBusy: another process kept the file for `wait_s` seconds. StoreError: it is no DuckDB database, or its log is damaged.
     """
     import duckdb
 
@@ -198,15 +198,27 @@ def open_connection(path: Path, *, read_only: bool = False, wait_s: float = LOCK
             connection = duckdb.connect(str(path), read_only=read_only)
             connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             return connection
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             text = str(error)
             if "could not set lock" not in text.lower():
-                raise StoreError(f"cannot open {path}: {text.splitlines()[0]}; is it a quakecast database?") from None
+                raise _unreadable(path, one_line(text.splitlines()[0])) from None
             if time.monotonic() >= deadline:
                 raise StoreBusy(
                     f"{path} is in use by another process (waited {wait_s:.0f} s); wait for it to end, or read the published copy"
                 ) from None
             time.sleep(random.uniform(0.02, 0.25))
+
+
+def _unreadable(path: Path, said: str) -> StoreError:
+    """The error of a file that DuckDB cannot open. Where there is a log beside it, it is the log that cannot be read back."""
+    log = path.with_name(f"{path.name}.wal")
+    if not log.exists():
+        return StoreError(f"cannot open {path}: {said}; is it a quakecast database?")
+    until = f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d %H:%M:%S}Z"
+    return StoreError(
+        f"cannot open {path}: its log {log.name} is damaged ({said}); what was stored until {until} is whole, in {path.name} itself: "
+        f"move {log.name} aside and run the same again, or restore a backup (deployments/RUNBOOK.md, Damaged database)"
+    )
 
 
 def query(path: Path, sql: str, parameters: list | None = None) -> pd.DataFrame:

@@ -1,0 +1,53 @@
+"""Where Prefect keeps its files when `quakecast run` works without a server: with our data, so that another program's Prefect is not in the
+way, nor ours in that of another."""
+
+import os
+import sqlite3
+import tomllib
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from forecaster.errors import BadInput
+
+SAID = ("PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
+SERVER = ("PREFECT_API_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
+
+
+def choose_home(data: Path) -> None:
+    """Set PREFECT_HOME to a folder below the data folder, unless the environment or the active profile names a home or a server.
+
+    Raises:
+        BadInput: no server is named, and the database in the home that is named was written by a newer Prefect.
+    """
+    if not any(os.environ.get(name) for name in (*SAID, *SERVER)) and not set(SERVER) & set(_active_profile()):
+        os.environ["PREFECT_HOME"] = str(data.resolve() / "prefect")
+    if not any(os.environ.get(name) for name in SERVER):
+        _refuse_newer(Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect") / "prefect.db")
+
+
+def _active_profile() -> dict[str, Any]:
+    """The settings of the active profile in the usual home; none where it cannot be read."""
+    try:
+        document = tomllib.loads((Path.home() / ".prefect" / "profiles.toml").read_text(encoding="utf-8"))
+        return dict(document["profiles"][document["active"]])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _refuse_newer(database: Path) -> None:
+    """Prefect itself would try for minutes to start a server on it, and not say why."""
+    package = find_spec("prefect")
+    if package is None or not database.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error:
+        return
+    folder = Path(str(package.origin)).parent / "server" / "database" / "_migrations" / "versions" / "sqlite"
+    if row and not any(row[0] in path.read_text(encoding="utf-8") for path in folder.glob("*.py")):
+        raise BadInput(
+            f"{database} was written by another version of Prefect, a newer one (schema {row[0]}); set PREFECT_HOME to another folder"
+        )

@@ -1,0 +1,93 @@
+"""`quakecast run` beside somebody else's Prefect: a home of its own, or one line that names the file."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.own_prefect import choose_home
+from forecaster.store.database import open_store, query
+from tests.support import tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILE = 'active = "ours"\n[profiles.ours]\n'
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_home() -> None:
+    """Takes the place of the folder's own test server: nothing of it is needed here."""
+
+
+@pytest.fixture
+def user(tmp_path):
+    """The home of a user whose own Prefect is newer than ours."""
+    (tmp_path / ".prefect").mkdir()
+    with closing(sqlite3.connect(tmp_path / ".prefect" / "prefect.db")) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.execute("INSERT INTO alembic_version VALUES ('fedcba987654')")
+        connection.commit()
+    return tmp_path
+
+
+def run(user, **more):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "QUAKECAST_"))}
+    environment = kept | {
+        "HOME": str(user),
+        "PYTHONPATH": str(ROOT),
+        "QUAKECAST_HOME": str(user / "data"),
+        "QUAKECAST_RECIPES": str(user / "recipes"),
+        "QUAKECAST_USGS_URL": "http://127.0.0.1:9",
+        **more,
+    }
+    command = [sys.executable, "-c", "from forecaster.cli import main; main()", "run", "--train", "never", "--no-send"]
+    return subprocess.run(command, env=environment, cwd=user, text=True, capture_output=True, timeout=240, check=False)
+
+
+def test_a_run_has_a_home_of_its_own(user):
+    now = datetime.now(UTC).replace(microsecond=0)
+    tiny.write_recipe(user / "recipes", "athens", models='["best_rate"]')
+    tiny.fill(open_store(user / "data" / "quakecast.duckdb"), now - timedelta(hours=20), sign=True, start=now - timedelta(days=1100))
+    theirs = (user / ".prefect" / "prefect.db").read_bytes()
+    done = run(user)
+    assert done.returncode == 3 and "forecasts, state partial" in done.stdout, done.stderr  # USGS is away
+    assert query(user / "data" / "published" / "quakecast.duckdb", "SELECT count(*) FROM forecast WHERE published").iloc[0, 0] == 1
+    assert (user / "data" / "prefect" / "prefect.db").is_file()
+    assert sorted(path.name for path in (user / ".prefect").iterdir()) == ["prefect.db"]
+    assert (user / ".prefect" / "prefect.db").read_bytes() == theirs
+
+
+def test_a_home_that_is_set_and_newer_is_one_line(user):
+    done = run(user, PREFECT_HOME=str(user / ".prefect"))
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and str(user / ".prefect" / "prefect.db") in line and "newer one (schema fedcba987654)" in line
+
+
+@pytest.mark.parametrize(
+    ("environment", "profile", "chosen"),
+    [
+        ({}, None, "data/prefect"),
+        ({"PREFECT_API_URL": "http://127.0.0.1:4200/api"}, None, None),
+        ({"PREFECT_HOME": "elsewhere"}, None, "elsewhere"),
+        ({}, f'{PROFILE}PREFECT_API_URL = "http://127.0.0.1:4200/api"\n', None),
+        ({}, f'{PROFILE}PREFECT_LOGGING_LEVEL = "DEBUG"\n', "data/prefect"),
+        ({}, "no toml", "data/prefect"),
+    ],
+)
+def test_what_is_set_is_kept(tmp_path, monkeypatch, environment, profile, chosen):
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PREFECT_HOME", "")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    if profile is not None:
+        (tmp_path / ".prefect").mkdir()
+        (tmp_path / ".prefect" / "profiles.toml").write_text(profile)
+    choose_home(tmp_path / "data")
+    found = os.environ.get("PREFECT_HOME") or None
+    assert found == (str(tmp_path / chosen) if chosen == "data/prefect" else chosen)
