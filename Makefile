@@ -30,7 +30,7 @@ export XDG_CONFIG_HOME := $(CURDIR)/.cache/config
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help install demo test soak run lint types imports system-deps live-check bench lock clean
+.PHONY: help install demo test soak run lint types imports audit system-deps live-check bench lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -59,6 +59,9 @@ types: install ## mypy
 
 imports: install ## which module may import which
 	@"$(PY)" .venv/bin/lint-imports --no-logo
+
+audit: install ## is what is installed what the lock says, whole, and free of known flaws (these by pip-audit, where it can be asked)
+	@"$(PY)" deployments/audit.py "$(REQUIREMENTS)"
 
 system-deps: ## Chromium, a Japanese font and PostgreSQL, by apt-get (root or sudo)
 	@deployments/bootstrap.sh system-deps
