@@ -1,4 +1,4 @@
-"""`make audit`: what it finds of a lock, of installed packages and of their files; pip-audit is a program of the test that answers alike."""
+"""`make audit`: what it finds of a lock, of packages and of their files. In the place of pip-audit stands a program that answers alike."""
 
 import base64
 import hashlib

@@ -169,3 +169,12 @@ def written(default: Any) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     return default.isoformat("minutes") if hasattr(default, "isoformat") else str(default)
+
+
+def test_the_security_notes_name_what_is_there():
+    """Its settings, files and commands exist, and it keeps to a page and a half."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"QUAKECAST_[A-Z_]+", text)) <= set(SETTINGS)
+    for path in re.findall(r"`((?:deployments|requirements|docs)/[\w./-]*)`", text):
+        assert (ROOT / path).exists() or path == "deployments/.env", path
+    assert len(text.split()) < 1000 and len(text.splitlines()) < 80
