@@ -3,7 +3,7 @@
     live(told, moment, die_at=17)     dies (SIGKILL) at its 17th boundary; without `die_at` it writes into `told["note"]` what it passed
 
 A boundary is a place between two writes: before and after each step; after the begin, before the commit and after the commit of each
-transaction; before and after each rename and removal of a file. Processes are forked from a server that has everything imported.
+transaction; before and after each rename, removal and copy of a file. Processes are forked from a server that has everything imported.
 """
 
 import functools
@@ -11,6 +11,7 @@ import json
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -59,6 +60,7 @@ class Boundaries:
         patch.setattr(Store, "transaction", transaction)
         for name in ("replace", "rename", "unlink", "remove"):
             patch.setattr(os, name, self._around(name, getattr(os, name)))
+        patch.setattr(shutil, "copyfileobj", self._around("copy", shutil.copyfileobj))
 
     def _around(self, name: str, inner: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(inner)
