@@ -114,6 +114,7 @@ def without_prefect(patch: pytest.MonkeyPatch) -> None:
     for name, step in vars(tasks).copy().items():
         if name.endswith("_task"):
             patch.setattr(tasks, name, step.fn)
+    patch.setattr(steps, "get_run_logger", lambda: logging.getLogger("flows"))
     patch.setattr(tasks, "progress", lambda *_: nullcontext(lambda *_: None))
 
 

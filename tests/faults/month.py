@@ -5,11 +5,13 @@ the end, after some good days, the two homes must show the same events row for r
 are degraded, or on days of a lie that nobody can see through at once; every day has a forecast or a reason.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +74,7 @@ def replay(
     days: int,
     troubles: Sequence[Trouble],
     *,
+    recipes: Sequence[str] = RECIPES,
     say: Callable[[str], None] = lambda _: None,
     until: float = float("inf"),
 ) -> Replayed:
@@ -85,8 +88,10 @@ def replay(
         met = [None, *(troubles[number % len(troubles)] for number in range(days - 1))]
         plan = list(enumerate(met)) + [(days - 1 + after, None) for after in GOOD_AFTER]
         stores = []
+        untouched = _home(folder / "untouched", proxy, first, recipes)
         for name, lived in (("good", result.good), ("bad", result.bad)):
-            settings = _home(folder / name, proxy, first)
+            shutil.copytree(untouched, folder / name)
+            settings = _settings(folder / name, proxy)
             stores.append(Store(settings.database))
             for number, planned in plan:
                 trouble = planned if name == "bad" else None
@@ -102,17 +107,21 @@ def replay(
     return result
 
 
-def _home(home: Path, proxy: Proxy, first: datetime) -> Settings:
-    """A home that was read to two months before `first`, and, by one pull, to the day before it."""
+def _settings(home: Path, proxy: Proxy) -> Settings:
+    return load_settings(home=home, recipes=home / "recipes", usgs_url=proxy.url)
+
+
+def _home(home: Path, proxy: Proxy, first: datetime, recipe_ids: Sequence[str]) -> Path:
+    """A home that was read to two months before `first`, and, by one pull, to the day before it: athens and these recipes."""
     store = open_store(home / "quakecast.duckdb")
     end = first - WARM_UP - timedelta(days=6)
     tiny.fill(store, end, sign=True, start=end - timedelta(days=700))
     write(store, *(quake(f"tk{back}", end - timedelta(days=back)) for back in range(1, 690, 9)))
     write(store, *(quake(f"km{back}", end - timedelta(days=back), 5.6, place=(-30.0, -177.8)) for back in range(1, 690, 7)))
-    for recipe_id in RECIPES:
+    for recipe_id in recipe_ids:
         tiny.write_recipe(home / "recipes", recipe_id, models='["etas", "pooled"]')
     tiny.write_tiny_recipe(home / "recipes", models='["etas", "pooled"]')
-    settings = load_settings(home=home, recipes=home / "recipes", usgs_url=proxy.url)
+    settings = _settings(home, proxy)
     recipes = list(load_recipes(settings.recipe_folder).values())
     train_recipes(store, recipes, settings, Clock(lambda: end, simulated=False), TrainOptions(max_minutes=1))
     before = first - timedelta(days=1)
@@ -120,7 +129,7 @@ def _home(home: Path, proxy: Proxy, first: datetime) -> Settings:
     proxy.meet(None)
     day = _live(settings, before, None, proxy)
     assert day.problem is None and day.raw_error is None, day
-    return settings
+    return home
 
 
 def _impatient(work: job.Job) -> UsgsClient:
@@ -130,12 +139,15 @@ def _impatient(work: job.Job) -> UsgsClient:
 
 
 def _live(settings: Settings, moment: datetime, trouble: Trouble | None, proxy: Proxy) -> Day:
-    work, done = job.open_job(settings, Clock(lambda: moment, simulated=False)), {"problems": []}
+    work = job.open_job(settings, Clock(lambda: moment, simulated=False))
+    done: dict[str, Any] = {"problems": []}
     before, began, raw_error = len(proxy.requests), time.monotonic(), None
     try:
         problem = steps.pull(work, done)
     except Exception as error:  # noqa: BLE001 - that it came this far is the finding
-        raw_error = problem = f"{type(error).__name__}: {error}"[:300]
+        problem = raw_error = f"{type(error).__name__}: {error}"[:300]
+    if done.get("failed_steps"):  # the flow goes on after whatever error, but no error of the service is one that nobody foresaw
+        raw_error = f"{done['failed_steps']}"[:300]
     seconds, requests = time.monotonic() - began, len(proxy.requests) - before
     said = predict.predict(work.store, work.recipes, settings, work.clock, run_id=work.run_id, problem=problem)
     verify.verify(work.store, work.recipes, work.clock)
