@@ -75,7 +75,9 @@ def parse_geojson(body: bytes, observed_at: datetime, where: str = "geojson", la
         counted = _metadata(document, where).get("count")
         features = [document] if document.get("type") == "Feature" else document.get("features")
         if not isinstance(features, list):
-            raise CatalogMalformed(f"{where}: JSON without a list of features (keys {sorted(document)[:6]}); try again")
+            raise CatalogMalformed(
+                f"{where}: JSON without a list of features (keys {[clean(key)[:20] for key in sorted(document)[:6]]}); try again"
+            )
         parsed = judge(_feature_rows(features), observed_at, latest or observed_at)
         return Parsed(parsed.revisions, parsed.quarantined, parsed.rows, counted if type(counted) is int else None)
 

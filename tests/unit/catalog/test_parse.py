@@ -288,6 +288,12 @@ def test_a_body_that_is_no_feature_collection_is_an_error(body, error):
         parse_geojson(body, READ_AT)
 
 
+def test_a_message_stays_short_whatever_the_body_names():
+    with pytest.raises(CatalogMalformed) as told:
+        parse_geojson(json.dumps({"features" * 5000: [], "\ud800": 1}).encode(), READ_AT)
+    assert len(str(told.value)) < 300 and str(told.value).encode()
+
+
 @pytest.mark.parametrize(("body", "count"), [(b"17", 17), (b"17\n", 17), (b'{"count":17,"maxAllowed":20000}', 17), (b"0", 0)])
 def test_count_in_both_spellings(body, count):
     assert parse_count(body) == count
