@@ -8,6 +8,7 @@ import pandas as pd
 from forecaster.store.database import Connection
 
 LONGEST_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
+CLOCKS_APART = timedelta(minutes=1)  # of two runs at once; the issue that stands may be the other's
 FORECAST_COLUMNS = (
     "forecast_id",
     "recipe_id",
@@ -173,14 +174,14 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
     # The row to show of each recipe is found among narrow columns; all that it says is read of that row alone.
     return connection.execute(
         "WITH issued AS (SELECT rowid AS place, forecast_id, recipe_id, target_hash, target_start, issue_time, mode, degraded "
-        "FROM forecast WHERE published AND method = 'daily' AND issue_time <= $now AND target_hash IN (SELECT unnest($hashes))), "
+        "FROM forecast WHERE published AND method = 'daily' AND issue_time <= $said AND target_hash IN (SELECT unnest($hashes))), "
         "official AS (SELECT DISTINCT recipe_id, target_hash, target_start FROM forecast WHERE official), "
         "shown AS (SELECT forecast_id FROM issued LEFT JOIN official o USING (recipe_id, target_hash, target_start) "
         "WHERE mode <> 'prospective' OR o.recipe_id IS NOT NULL OR (degraded AND target_start <= issue_time + $day) "
         "QUALIFY row_number() OVER (PARTITION BY issued.recipe_id "
         "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), place DESC) = 1) "
         "SELECT f.* FROM forecast f SEMI JOIN shown USING (forecast_id) ORDER BY recipe_id",
-        {"now": now, "hashes": target_hashes, "day": LONGEST_DAY},
+        {"now": now, "said": now + CLOCKS_APART, "hashes": target_hashes, "day": LONGEST_DAY},
     ).df()
 
 
