@@ -197,7 +197,7 @@ def test_verifying_twice_changes_nothing(issued, tokyo, age):
 
 def test_every_mode_is_scored_under_its_own_name(issued, tokyo, settings):
     predict(issued, [tokyo], settings, Clock.standing_at(ISSUED))
-    predict(issued, [tokyo], settings, machine(START + timedelta(hours=1)), target_day=date(2024, 1, 3))
+    predict(issued, [tokyo], settings, machine(START + timedelta(hours=1)), target_day=date(2024, 1, 3), reissue=True)
     predict(issued, [tokyo], settings, machine(END + timedelta(hours=1)), target_day=date(2024, 1, 3))
     read_and_verify(issued, [tokyo], END + 2 * DAY)
     assert table(issued, "score")["mode"].value_counts().to_dict() == dict.fromkeys(("hindcast", "late", "prospective", "replay"), ROWS)
