@@ -10,6 +10,7 @@ import click
 from flows.own_prefect import choose_home
 from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, recipe_options, tell
 from forecaster.pipeline.channels import check_channels
+from forecaster.pipeline.job import refuse_newer_home
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 
@@ -39,6 +40,7 @@ def prefect_defaults(*, quiet: bool = True) -> None:
 def run(settings: Settings, recipes, everything, target_date, train_mode, max_minutes, max_epochs, total_minutes, no_send, as_json) -> None:
     """The whole daily job: pull, train what is due, predict, verify, report, export, notify."""
     check_channels(settings)
+    refuse_newer_home(settings)
     choose_home(settings.home)
     prefect_defaults()
     os.environ["QUAKECAST_HOME"] = str(Path(settings.home).resolve())
@@ -74,6 +76,7 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
 def deploy(settings: Settings, project: Path, as_json: bool) -> None:
     """Put the flows and their schedules onto the Prefect server that PREFECT_API_URL names."""
     check_channels(settings)
+    refuse_newer_home(settings)
     prefect_defaults()
     from flows.deploying import deploy as step
     from forecaster.cli.data import migrated_text
@@ -93,10 +96,8 @@ def deploy(settings: Settings, project: Path, as_json: bool) -> None:
 def worker(settings: Settings, limit: int | None) -> None:
     """Do the runs of the Prefect server on this machine, until it is ended (Ctrl-C)."""
     check_channels(settings)
+    refuse_newer_home(settings)
     prefect_defaults(quiet=False)
     from flows.deploying import become_worker
-    from forecaster.pipeline.job import refuse_newer_home
-
-    refuse_newer_home(settings)
 
     become_worker(settings, limit)

@@ -13,10 +13,14 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows import tasks
 from flows.daily import daily
+from flows.send import send
+from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
-from forecaster.pipeline import predict, verify
+from forecaster.pipeline import messages, predict, verify
 from forecaster.pipeline.agenda import Issue
+from forecaster.pipeline.job import open_job
 from forecaster.recipe import load_recipes
+from forecaster.reports.message import Message
 from tests.flows.conftest import NOW
 from tests.support.toys import table
 from tests.support.web_server import WebServer
@@ -166,3 +170,15 @@ def test_a_day_that_fails_leaves_the_next_one_made(world, pulse, monkeypatch):
     monkeypatch.setattr("flows.daily.missing_issues", lambda *_, **__: [Issue(today + timedelta(days=n), recipes) for n in (0, 1)])
     check_done(world, daily(**ALL, issue="due", return_state=True), pulse, [f"predict {today}"])
     assert asked == [today, today + timedelta(days=1)]
+
+
+def test_the_morning_sends_what_waits_though_the_report_fails(world, monkeypatch):
+    work = open_job(world.settings, Clock(lambda: datetime.now(UTC), simulated=False))
+    messages.enqueue(
+        work, [Message("operations|x", "operations", "It waits", ("since the evening",), datetime.now(UTC), severity="warning")]
+    )
+    monkeypatch.setattr("forecaster.pipeline.pages.write_report", broken(KeyError(SECRET)))
+    state = send(languages=("en",), return_state=True)
+    assert state.name == "Partial" and "report: KeyError" in state.message and "webhook: sent" in state.message
+    (document,) = [text for text in map(json.dumps, world.hook.received) if "send partial" in text]
+    assert SECRET not in document + state.message

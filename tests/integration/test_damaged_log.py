@@ -8,6 +8,7 @@ import pytest
 
 from forecaster.errors import StoreError
 from forecaster.store.database import open_store
+from forecaster.store.source import LookedAt
 from tests.support.toys import table
 
 COMMITS = 40
@@ -62,3 +63,11 @@ def test_noise_in_the_log_is_one_line_and_the_rest_is_whole(killed, tmp_path, se
         assert table(open_store(path), "run")["run_id"].tolist() == ["before"]
     else:  # noise that DuckDB takes for the end of the log: whole commits, from the first on
         assert sorted(set(rows["run_id"]) - {"before"}, key=int) == [str(number) for number in range(len(rows) - 1)]
+
+
+def test_who_looks_reads_the_log_and_leaves_both_as_they_are(killed, tmp_path):
+    path = left(tmp_path, *killed)
+    with LookedAt(path).transaction() as connection:
+        assert connection.execute("SELECT count(*) FROM run").fetchall() == [(1 + COMMITS,)]
+    assert (path.read_bytes(), path.with_name("quakecast.duckdb.wal").read_bytes()) == killed
+    assert len(list(tmp_path.iterdir())) == 2

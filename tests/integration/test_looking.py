@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from forecaster.errors import SchemaTooNew, StoreBusy
 from forecaster.store import database
 from forecaster.store.database import open_store
+from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
 from tests.support import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,3 +122,38 @@ def test_a_migration_is_told_and_leaves_the_published_copy_readable(older, tmp_p
 def test_nothing_to_migrate_is_said(tmp_path):
     said = quakecast(tmp_path / "home", "migrate")
     assert said.returncode == 2 and NOTHING_THERE in said.stderr and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["run", "worker", "deploy", "pull", "verify", "migrate", "models list", "recipes check"])
+def test_a_newer_schema_stops_every_command_before_it_does_anything(tmp_path, name):
+    tiny.write_recipe(tmp_path / "recipes", "athens", models='["etas"]')
+    store, newest = open_store(tmp_path / "home" / "quakecast.duckdb"), database.newest_schema()
+    with store.transaction() as connection:
+        connection.execute("INSERT INTO migration VALUES ($1, 'of a later version')", [newest + 1])
+    before = everything(tmp_path)
+    said = quakecast(tmp_path / "home", *name.split())
+    (line,) = said.stderr.splitlines()
+    assert said.returncode == 1 and f"has schema {newest + 1}" in line and "upgrade quakecast" in line
+    assert {path: found for path, found in everything(tmp_path).items() if not path.endswith("home")} == {
+        path: found for path, found in before.items() if not path.endswith("home")
+    }
+
+
+def test_a_schema_that_moves_under_a_run_stops_its_next_step(tmp_path):
+    store = open_store(tmp_path / "quakecast.duckdb")
+    with store.transaction() as connection:
+        connection.execute("INSERT INTO migration VALUES ($1, 'of a later version')", [database.newest_schema() + 1])
+    with pytest.raises(SchemaTooNew, match="restart its workers"), store.transaction():
+        pass
+
+
+def test_no_schema_is_moved_under_a_run_that_writes(older, tmp_path, monkeypatch):
+    path = tmp_path / "quakecast.duckdb"
+    path.write_bytes((older / "quakecast.duckdb").read_bytes())
+    monkeypatch.setattr(database, "LOCK_WAIT_S", 0.5)
+    busy = pytest.raises(StoreBusy, match="the run 'daily' is running already")
+    with one_at_a_time(tmp_path / WRITER_LOCK, "the run 'daily'", datetime(2026, 1, 2, 14, 31, tzinfo=UTC)), busy:
+        open_store(path)
+    assert database.stored_schema(path) == 11
+    open_store(path)
+    assert database.stored_schema(path) == database.newest_schema()
