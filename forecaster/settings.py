@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         default="en", pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="of messages; there must be an i18n file of it"
     )
 
+    keep_pages_days: int = Field(
+        default=400, ge=0, description="how long report pages stay; 0: for ever. After 35 days: what was sent, daily"
+    )
+    keep_details_days: int = Field(default=400, ge=0, description="how long logs, sent messages and superseded models stay; 0: for ever")
+
     read_from: str = Field(default="", description="where workers read: a published copy, or an export (a folder, https://, s3://)")
     task_runner: Literal["threads", "processes", "dask"] = Field(
         default="threads", description="who fits the regions and makes a backfill's days"

@@ -109,6 +109,28 @@ def migrate(settings: Settings, as_json) -> None:
     tell(as_json, {"schema_before": before, "schema": after}, migrated_text(before, after))
 
 
+@click.command(epilog=example("quakecast tidy --dry-run"))
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@json_option
+@click.pass_obj
+def tidy(settings: Settings, dry_run, as_json) -> None:
+    """Remove what is older than QUAKECAST_KEEP_PAGES_DAYS and QUAKECAST_KEEP_DETAILS_DAYS say. The daily job does so after each run.
+
+    Forecasts, outcomes, scores, alerts and the catalogue stay for ever.
+    """
+    from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.tidy import tidy as step
+    from forecaster.pipeline.tidy import words
+
+    job = look(settings) if dry_run else common.open_job(settings)
+    found = step(job, dry_run=dry_run)
+    if any(found.rows.values()) and not dry_run:
+        publish_copy(job)
+    named = [f"  {name}" for names in found.files.values() for name in names] if dry_run else []
+    said = words(found) if found.nothing else f"{'would go' if dry_run else 'gone'}: {words(found)}"
+    tell(as_json, vars(found), "\n".join([said, *named]))
+
+
 def migrated_text(before: int, after: int) -> str:
     """What a change of the schema means for who works with it."""
     if before == after:
@@ -116,4 +138,4 @@ def migrated_text(before: int, after: int) -> str:
     return f"the database had schema {before} and has {after} now; restart the workers: an older quakecast refuses it"
 
 
-COMMANDS = (export, serve, sql, status, migrate)
+COMMANDS = (export, serve, sql, status, migrate, tidy)

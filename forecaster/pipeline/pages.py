@@ -1,5 +1,6 @@
 """Write the report pages: one file a language, an index, and the row that says what was written."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,8 +13,10 @@ from forecaster.pipeline.report import report_data
 from forecaster.reports import document, export, render, texts
 from forecaster.reports.contract import ReportData
 from forecaster.reports.index import list_reports
+from forecaster.settings import Settings
 from forecaster.store import deliveries
 
+_LANGUAGE = re.compile(r'<html lang="([A-Za-z0-9-]+)">')
 KEEP_DOCUMENTS = timedelta(days=30)  # for who sends a report again; what nobody can need any more is dropped
 
 
@@ -54,8 +57,7 @@ def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
     for language, name in names.items():
         others = {other: Path(path).name for other, path in names.items() if other != language}
         pages.append(export.write_atomic(job.settings.output / name, render.render_report(data, language, others, job.settings.templates)))
-    index = render.render_index(list_reports(job.settings.output, remember=True), languages[0], job.settings.templates)
-    export.write_atomic(job.settings.output / "index.html", index)
+    write_index(job.settings, languages[0])
     kept = document.pack(data)
     row = {
         "report_id": data.report_id,
@@ -72,6 +74,19 @@ def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
         deliveries.keep_report(connection, row)
         deliveries.clear_documents(connection, data.generated_at - KEEP_DOCUMENTS)
     return WrittenReport(data.report_id, pages, data)
+
+
+def write_index(settings: Settings, language: str | None = None) -> None:
+    """Write the index of the reports, in the language that it is in where none is named.
+
+    Raises:
+        NotWritable: the output folder cannot be written.
+    """
+    index = settings.output / "index.html"
+    if language is None:
+        found = _LANGUAGE.search(index.read_text(encoding="utf-8", errors="replace")) if index.is_file() else None
+        language = found[1] if found and found[1] in texts.languages(settings.templates) else settings.language
+    export.write_atomic(index, render.render_index(list_reports(settings.output, remember=True), language, settings.templates))
 
 
 def kept_data(row: dict) -> ReportData:

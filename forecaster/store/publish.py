@@ -21,7 +21,7 @@ def publish(store: Store, target: Path) -> Path:
     temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for left in unfinished(target):
+        for left in files.leftovers(target.parent.glob(f".{target.name}.*.tmp")):
             files.remove(left)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
         temporary = Path(name)
@@ -37,8 +37,3 @@ def publish(store: Store, target: Path) -> Path:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
     return target
-
-
-def unfinished(target: Path) -> list[Path]:
-    """The copies beside `target` that nobody writes any more."""
-    return files.leftovers(target.parent.glob(f".{target.name}.*.tmp"))

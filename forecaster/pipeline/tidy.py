@@ -1,0 +1,109 @@
+"""Let go of what is old: pages and their details, logs, sent messages, superseded models.
+
+Official forecasts, their outcomes and scores, alerts, the catalogue and the row of each report stay for ever. Nothing leaves whose time the
+settings do not set (0: for ever), nothing in a replay, and nothing of a name that is not ours.
+"""
+
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from forecaster import files
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.pages import write_index
+from forecaster.store import retention
+
+log = logging.getLogger(__name__)
+
+EVERY_PAGE_FOR = timedelta(days=35)  # then only those that were sent, and the last of each day
+SENT_AT_LEAST = timedelta(days=180)  # alerts are corrected for 120 days; a message must not be sent again because its row is gone
+_PAGE = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{4}Z(-replay)?)\.[A-Za-z0-9-]+\.html")
+_DETAIL = re.compile(r"detail_(\d{8})_\d{8}\.json")
+
+
+@dataclass
+class TidyResult:
+    """What left, or would leave: rows and files by what they are, and the bytes of the files."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    files: dict[str, list[str]] = field(default_factory=dict)
+    bytes: int = 0
+
+    @property
+    def nothing(self) -> bool:
+        return not any(self.rows.values()) and not any(self.files.values())
+
+
+def tidy(job: Job, *, dry_run: bool = False) -> TidyResult:
+    """Remove what is older than the settings keep; with `dry_run` only say what that would be.
+
+    Raises:
+        StoreBusy: another process kept the database. NotWritable: the index of the reports cannot be written.
+    """
+    result = TidyResult()
+    if job.clock.simulated:
+        return result
+    now, settings = job.clock.now(), job.settings
+    found = _files(job, now)
+    if settings.keep_details_days:
+        before = now - timedelta(days=settings.keep_details_days)
+        with job.store.transaction() as connection:
+            leave = retention.count if dry_run else retention.apply
+            result.rows = leave(connection, before, min(before, now - SENT_AT_LEAST))
+    for what, paths in found.items():
+        result.files[what] = [path.relative_to(settings.home).as_posix() for path in paths]
+        result.bytes += sum(files.size_of(path) if dry_run else files.remove(path) for path in paths)
+    if found["pages"] and not dry_run:
+        write_index(settings)
+    if not result.nothing and not dry_run:
+        log.info("tidied: %s", words(result))
+    return result
+
+
+def words(result: TidyResult) -> str:
+    """In one line: what left, or would leave."""
+    parts = [f"{count} {what}" for what, count in result.rows.items() if count]
+    parts += [f"{len(paths)} {what}" for what, paths in result.files.items() if paths]
+    return f"{', '.join(parts)}; {result.bytes / 1e6:.1f} MB of files" if parts else "nothing is old enough to leave"
+
+
+def _files(job: Job, now: datetime) -> dict[str, list[Path]]:
+    settings = job.settings
+    out = settings.output
+    days, details_days = settings.keep_pages_days, settings.keep_details_days
+    with job.store.transaction() as connection:
+        sent = retention.sent_pages(connection) if days else set()
+        old_models = retention.superseded_models(connection, now - timedelta(days=details_days)) if details_days else []
+    models = [settings.models / name for name in old_models]
+    return {
+        "pages": _old_pages(out / "reports", now, timedelta(days=days), sent) if days else [],
+        "details of the map": _old_details(out, now.date() - timedelta(days=days)) if days else [],
+        "models": [path for path in models if path.is_dir() and path.resolve().is_relative_to(settings.models.resolve())],
+    }
+
+
+def _old_pages(folder: Path, now: datetime, keep: timedelta, sent: Iterable[str]) -> list[Path]:
+    """The pages of reports that leave, all languages of a report together."""
+    reports: dict[str, list[tuple[datetime, Path]]] = {}
+    for path in folder.glob("*.html"):
+        if matched := _PAGE.fullmatch(path.name):
+            reports.setdefault(matched[1], []).append((_changed(path), path))
+    written = {name: max(changed for changed, _ in pages) for name, pages in reports.items()}
+    last_of_day = {moment.date(): name for name, moment in sorted(written.items(), key=lambda item: (item[1], item[0]))}
+    stay = {matched[1] for path in sent if (matched := _PAGE.fullmatch(Path(path).name))} | set(last_of_day.values())
+    old = [name for name, moment in written.items() if now - moment > (keep if name in stay else min(keep, EVERY_PAGE_FOR))]
+    return sorted(path for name in old for _, path in reports[name])
+
+
+def _old_details(out: Path, first: date) -> list[Path]:
+    """The files of what the models saw of windows that began before that day."""
+    return sorted(
+        path for path in out.glob("*/detail_*.json") if (matched := _DETAIL.fullmatch(path.name)) and matched[1] < f"{first:%Y%m%d}"
+    )
+
+
+def _changed(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
