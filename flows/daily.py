@@ -88,6 +88,7 @@ def daily(
             written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
             done["pages"] = [str(page) for page in written.pages] if written else []
             steps.alone("export", lambda: tasks.export_task(work), done)
+            steps.alone("tidy", lambda: tasks.tidy_task(work), done)
         if send != "nothing":  # after the writer's place is free: a mail server may be silent for long
             steps.notify(work, done, report=send == "everything" and written is not None)
         # not before: where this run dies, the next in the line does its work

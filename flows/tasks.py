@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.writer import one_writer
 from forecaster.console import progress
 from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, StoreBusy, StoreUnreachable
-from forecaster.pipeline import alerts, export, job, messages, pages, predict, pull, train, verify
+from forecaster.pipeline import alerts, export, job, messages, pages, predict, pull, tidy, train, verify
 from forecaster.recipe import Recipe
 
 HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, StoreUnreachable)
@@ -87,6 +87,11 @@ def report_task(work: job.Job, languages: tuple[str, ...]) -> pages.WrittenRepor
 @task(name="export", cache_policy=NO_CACHE, timeout_seconds=1800)
 def export_task(work: job.Job) -> list:
     return export.export(work, work.settings.output)
+
+
+@task(name="tidy", cache_policy=NO_CACHE, timeout_seconds=1800)
+def tidy_task(work: job.Job) -> tidy.TidyResult:
+    return tidy.tidy(work)
 
 
 @task(name="alerts", retries=1, timeout_seconds=1800, **_AGAIN)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -75,6 +76,7 @@ def check_done(world, state, pulse, names):
         ("alerts.raise_alerts", "alerts", ValueError(SECRET)),
         ("pages.write_report", "report", KeyError(SECRET)),
         ("export.export", "export", RecursionError(SECRET)),
+        ("tidy.tidy", "tidy", KeyError(SECRET)),
         ("messages.notify", "notify", AttributeError(SECRET)),
         ("job.publish_copy", "publishing", OSError(SECRET)),
     ],
@@ -87,6 +89,16 @@ def test_a_step_that_fails_by_an_error_that_nobody_foresaw(world, pulse, monkeyp
     assert type(error).__name__ in state.message and SECRET in caplog.text  # the run's log alone has the traceback
     made = table(world.store, "forecast")["degraded_reason"].dropna().tolist()
     assert any("USGS could not be read" in reason for reason in made) is (name == "pull")
+
+
+def test_a_run_lets_old_pages_go(world):
+    old = world.store.path.parent / "out" / "reports" / "2001-01-01T0000Z.en.html"
+    old.parent.mkdir(parents=True)
+    old.write_text("long ago")
+    os.utime(old, (1e9, 1e9))
+    daily(**ALL, send="nothing")
+    assert not old.exists() and len(list(old.parent.iterdir())) == 1
+    assert old.name not in (old.parent.parent / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_recipe_that_cannot_be_verified_stops_no_other(world, pulse, monkeypatch):
