@@ -11,6 +11,7 @@ import pytest
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 from tests.support import tiny
+from tests.support.prefect_server import CLIENT_RETRIES
 from tests.support.smtp_server import SmtpServer, make_certificate
 from tests.support.toys import quake, write
 from tests.support.usgs_history import history_of
@@ -25,6 +26,13 @@ WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes..."
 WEBHOOK_PATH = "/hook/Battery-Staple-88"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A Prefect server and its processes share the machine with other work: what hangs is ended, what is slow is not."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(1800))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def prefect_home(tmp_path_factory) -> Iterator[Path]:
     """A Prefect server of these tests, its home and its database below the folder."""
@@ -34,10 +42,11 @@ def prefect_home(tmp_path_factory) -> Iterator[Path]:
         patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         patch.setenv("DO_NOT_TRACK", "1")
         patch.setattr("tempfile.tempdir", str(folder))
-        from prefect.settings import PREFECT_HOME, temporary_settings
+        from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, PREFECT_HOME, temporary_settings
         from prefect.testing.utilities import prefect_test_harness
 
-        with temporary_settings({PREFECT_HOME: folder}), prefect_test_harness(server_startup_timeout=180):
+        settings = {PREFECT_HOME: folder, PREFECT_CLIENT_MAX_RETRIES: int(CLIENT_RETRIES)}
+        with temporary_settings(settings), prefect_test_harness(server_startup_timeout=600):
             yield folder
 
 

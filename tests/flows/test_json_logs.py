@@ -24,7 +24,7 @@ def test_every_line_of_a_run_is_an_object_with_its_run(world):
     environment = os.environ | JSON_LOGS | {"QUAKECAST_LOG_FORMAT": "json", "PREFECT_API_URL": PREFECT_API_URL.value()}
     environment |= {"PREFECT_HOME": str(PREFECT_HOME.value()), "PREFECT_LOGGING_LEVEL": "INFO", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=240, check=False
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     lines = [json.loads(line) for line in done.stderr.splitlines()]

@@ -65,7 +65,7 @@ def database() -> Iterator[SimpleNamespace]:
     def run(tool: str, *arguments: object) -> str:
         command = [pg_tool(tool), *map(str, arguments)]
         done = subprocess.run(
-            command, cwd=folder, text=True, capture_output=True, timeout=60, env={"PGHOST": str(folder), "LC_ALL": "C"}, **who
+            command, cwd=folder, text=True, capture_output=True, timeout=600, env={"PGHOST": str(folder), "LC_ALL": "C"}, **who
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -73,7 +73,7 @@ def database() -> Iterator[SimpleNamespace]:
     run("initdb", "-D", data, "-U", "quakecast", "--auth=trust", "--encoding=UTF8", "--no-sync")
     options = f"-k {folder} -c listen_addresses='' -c fsync=off"
     start = [pg_tool("pg_ctl"), "-D", str(data), "-w", "-o", options, "-l", str(folder / "log"), "start"]
-    subprocess.run(start, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60, **who)
+    subprocess.run(start, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=600, **who)
     try:
         run("createdb", "-U", "quakecast", "prefect")
         yield SimpleNamespace(folder=folder, url=f"postgresql+asyncpg://quakecast@/prefect?host={folder}", run=run, initdb=initdb)

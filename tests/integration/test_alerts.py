@@ -272,7 +272,7 @@ def test_two_at_once_raise_one(store, athens, run, monkeypatch):
     both_have_read, decide = threading.Barrier(2), step.apply_rules
 
     def wait_and_decide(*given):
-        both_have_read.wait(30)
+        both_have_read.wait(300)
         decide(*given)
 
     monkeypatch.setattr(step, "apply_rules", wait_and_decide)

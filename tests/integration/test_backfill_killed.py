@@ -116,7 +116,7 @@ def test_killed_at_every_point_of_a_block_one_run_after_the_other_makes_the_same
     blocks = []
     for point in POINTS:
         process = start(point, home)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=6000)
         assert process.returncode == -signal.SIGKILL, errors
         fits, rows = (table(Store(home / "quakecast.duckdb"), name) for name in ("walk_forward_fit", "forecast"))
         blocks.append(len(fits))
@@ -137,6 +137,6 @@ def test_a_second_backfill_hears_of_the_first_and_a_death_frees_the_place(whole,
     with pytest.raises(StoreBusy, match=rf"running already, as process {process.pid} on .* since 2024-01-28 12:00:00Z; wait for it to end"):
         backfill(home_job(home), OPTIONS)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     with only_backfill(load_settings(home=home), NOW):
         pass

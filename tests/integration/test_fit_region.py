@@ -139,7 +139,7 @@ def test_a_killed_fit_leaves_nothing(home):
     assert worker.stdout is not None
     told = [worker.stdout.readline().strip() for _ in range(2)]
     worker.send_signal(signal.SIGKILL)
-    rest, _ = worker.communicate(timeout=60)
+    rest, _ = worker.communicate(timeout=600)
     assert told == ["etas, evaluation fit", "etas, served fit"] and "done" not in rest and worker.returncode == -signal.SIGKILL
     assert dump(store) == before and content(settings.home) == files
 

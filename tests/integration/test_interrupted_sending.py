@@ -48,7 +48,7 @@ class Killer:
         if self.child:
             child = self.child.pop()
             os.kill(child.pid, signal.SIGKILL)
-            child.wait(20)
+            child.wait(300)
 
 
 class KillingHook(WebServer):
@@ -101,7 +101,7 @@ def test_it_is_sent_again_when_the_claim_has_lapsed_under_the_same_id_or_with_a_
         enqueue(job(now), [Message("alert-1", "alert", "title", ("line",), now, channels=(channel,))])
         child = subprocess.Popen([sys.executable, "-c", CHILD, json.dumps(told), now.isoformat()], cwd=ROOT)
         killer.child.append(child)
-        assert child.wait(60) == -signal.SIGKILL
+        assert child.wait(300) == -signal.SIGKILL
         row = table(store, "delivery").iloc[0]
         assert (row["state"], row["attempts"]) == ("sending", 1)
         assert notify(job(now + timedelta(minutes=9))).rows == []  # the claim of the dead still stands

@@ -20,7 +20,7 @@ TOKEN = "T0KEN-of-nobody-42"  # of these tests only
 
 def process(*command, **more):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QUAKECAST_")} | more
-    return subprocess.run([*map(str, command)], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=120, check=False)
+    return subprocess.run([*map(str, command)], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=600, check=False)
 
 
 def lines(text: str) -> list[dict]:

@@ -164,7 +164,7 @@ def test_it_needs_neither_prefect_nor_the_right_to_write(house):
     try:
         root = Path(__file__).resolve().parents[2]
         done = subprocess.run(
-            [sys.executable, "-c", program], cwd=root, env=environment, text=True, capture_output=True, timeout=120, check=False
+            [sys.executable, "-c", program], cwd=root, env=environment, text=True, capture_output=True, timeout=600, check=False
         )
     finally:
         for path in [settings.home, *settings.home.rglob("*")]:

@@ -30,7 +30,7 @@ FIRST_EVENING = READ_FROM + timedelta(days=500, hours=14)
 
 def backup(settings: Settings, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "QUAKECAST_HOME": str(settings.home), **environment}
-    return subprocess.run([str(SCRIPT), *map(str, arguments)], env=env, text=True, capture_output=True, timeout=60)
+    return subprocess.run([str(SCRIPT), *map(str, arguments)], env=env, text=True, capture_output=True, timeout=600)
 
 
 def the_day(settings: Settings, now: datetime) -> Job:

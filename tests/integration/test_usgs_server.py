@@ -49,7 +49,7 @@ def server():
 
 
 def get(server, method: str = "query", **asked) -> requests.Response:
-    return requests.get(f"{server.url}/fdsnws/event/1/{method}", params=asked, timeout=10)
+    return requests.get(f"{server.url}/fdsnws/event/1/{method}", params=asked, timeout=60)
 
 
 def ids_of(answer: requests.Response) -> list[str]:
@@ -167,8 +167,8 @@ def test_magnitude_type_and_a_box_over_the_date_line(server):
 
 def test_gzip_when_asked_and_the_cache_header(server):
     address = f"{server.url}/fdsnws/event/1/query?format=csv"
-    plain = requests.get(address, headers={"Accept-Encoding": "identity"}, timeout=10)
-    packed = requests.get(address, headers={"Accept-Encoding": "gzip"}, timeout=10, stream=True)
+    plain = requests.get(address, headers={"Accept-Encoding": "identity"}, timeout=60)
+    packed = requests.get(address, headers={"Accept-Encoding": "gzip"}, timeout=60, stream=True)
     assert "Content-Encoding" not in plain.headers
     assert plain.headers["Cache-Control"] == "public, max-age=60"
     assert gzip.decompress(packed.raw.read(decode_content=False)) == plain.content
@@ -177,10 +177,10 @@ def test_gzip_when_asked_and_the_cache_header(server):
 def test_feeds(server):
     server.search_limit = 20_000
     base = f"{server.url}/earthquakes/feed/v1.0/summary"
-    assert ids_of(requests.get(f"{base}/all_day.geojson", timeout=10)) == ["us_blast"]
-    assert ids_of(requests.get(f"{base}/4.5_week.geojson", timeout=10)) == ["us_b"]
-    assert requests.get(f"{base}/all_day.csv", timeout=10).text.startswith(HEADER)
-    assert requests.get(f"{base}/some_day.csv", timeout=10).status_code == 404
+    assert ids_of(requests.get(f"{base}/all_day.geojson", timeout=60)) == ["us_blast"]
+    assert ids_of(requests.get(f"{base}/4.5_week.geojson", timeout=60)) == ["us_b"]
+    assert requests.get(f"{base}/all_day.csv", timeout=60).text.startswith(HEADER)
+    assert requests.get(f"{base}/some_day.csv", timeout=60).status_code == 404
 
 
 def test_ids_name_every_alias_known_by_then_and_the_event_appears_once():
@@ -236,7 +236,7 @@ def test_served_from_a_shell():
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as running:
         try:
             line = running.stdout.readline()
-            answer = requests.get(f"{line.split()[0]}/fdsnws/event/1/count", params={"minmagnitude": 7}, timeout=10)
+            answer = requests.get(f"{line.split()[0]}/fdsnws/event/1/count", params={"minmagnitude": 7}, timeout=60)
             assert int(answer.text) >= 1
         finally:
             running.terminate()

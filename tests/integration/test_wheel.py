@@ -51,7 +51,7 @@ def installed(wheel, tmp_path_factory):
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(place / "venv" / "bin" / "python"), *arguments]
-        return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=200, check=False)
+        return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
     found = run("-c", "import forecaster, flows, sys; print(forecaster.__file__, flows.__file__, *sys.path, sep='\\n')")
     assert found.returncode == 0, found.stderr

@@ -15,7 +15,9 @@ from typing import Any
 
 PREFECT = Path(sys.executable).with_name("prefect")
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-BUSY_S = 60.0  # how long a server whose database is busy is asked again
+BUSY_S = 240.0  # how long a server whose database is busy is asked again
+BUSY_TIMES = 5  # how much longer than on an idle machine anything may take; what is there is never waited for
+CLIENT_RETRIES = "10"  # of Prefect's own client, where the server's SQLite file is busy (503); it waits longer each time
 
 
 def server_environment(home: Path, **more: str) -> dict[str, str]:
@@ -32,6 +34,7 @@ def server_environment(home: Path, **more: str) -> dict[str, str]:
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_CLIENT_MAX_RETRIES": CLIENT_RETRIES,
         "DO_NOT_TRACK": "1",
         **more,
     }
@@ -60,7 +63,7 @@ class started:
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         try:
-            self.process.wait(15)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, 9)
             self.process.wait(15)
@@ -73,7 +76,7 @@ def ask(environment: dict[str, str], method: str, path: str, document: object = 
     deadline = time.monotonic() + BUSY_S
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             if error.code != 503 or time.monotonic() > deadline:
@@ -82,11 +85,11 @@ def ask(environment: dict[str, str], method: str, path: str, document: object = 
 
 
 def wait_for(told: Callable[[], Any], seconds: float, log: Path) -> Any:
-    """The first true answer of `told`; the end of the log where none comes."""
-    deadline = time.monotonic() + seconds
+    """The first true answer of `told`; the end of the log where none comes. `seconds`: more than an idle machine takes."""
+    deadline = time.monotonic() + seconds * BUSY_TIMES
     while time.monotonic() < deadline:
         with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             if answer := told():
                 return answer
         time.sleep(0.3)
-    raise AssertionError(f"nothing within {seconds} s\n{log.read_text(errors='replace')[-3000:]}")
+    raise AssertionError(f"nothing within {seconds * BUSY_TIMES} s\n{log.read_text(errors='replace')[-3000:]}")

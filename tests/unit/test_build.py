@@ -75,7 +75,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def run(*command: str | Path, cwd: Path, path: Path | str, **env: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": str(path), "HOME": "/dev/null/home", "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, **env}
-    return subprocess.run([*map(str, command)], cwd=cwd, env=environment, text=True, capture_output=True, timeout=240)
+    return subprocess.run([*map(str, command)], cwd=cwd, env=environment, text=True, capture_output=True, timeout=600)
 
 
 def bootstrap(checkout: Path, path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -144,7 +144,7 @@ def test_json_is_json(capsys):
 def test_as_a_module(tmp_path):
     def module(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "forecaster", "--home", str(tmp_path / "home"), *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
     listed = module("recipes", "list")
     assert listed.returncode == 0 and len(listed.stdout.splitlines()) == 29 and listed.stderr == ""

@@ -216,5 +216,5 @@ for made in (etas.generic(recipe), trees, model):
     assert 0 < made.probability(events, days, np.array([0.05]))[0] < 1
 print(sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "xgboost", "sklearn"}), "scipy.stats" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.stdout.strip() == "[] False", done.stderr
