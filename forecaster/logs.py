@@ -46,7 +46,7 @@ def hide(secrets: Iterable[str]) -> None:
             except ValueError:
                 continue
             if split.scheme:
-                parts |= {address.strip(), f"{split.path}?{split.query}" if split.query else split.path, split.password or ""}
+                parts |= {f"{split.path}?{split.query}" if split.query else split.path, split.password or ""}
                 parts |= {split.netloc} if split.scheme not in ("http", "https") else set()
         for part in filter(lambda part: len(part) >= SHORTEST_SECRET, parts):
             _hidden.update((part, quote(part, safe=""), quote(part)))

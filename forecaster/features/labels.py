@@ -1,6 +1,7 @@
 """What happened on target days."""
 
 import numpy as np
+import pandas as pd
 
 from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
@@ -20,11 +21,18 @@ def daily_labels(events: Events, recipe: Recipe, days: TargetDays) -> tuple[np.n
     The magnitude is that of the largest target event, NaN where there is none. When an event became known plays no part: pass the
     catalogue as it is to be judged by, and only days that it covers wholly (`windows.complete_days`).
     """
-    return labels_between(events, recipe, days.target_starts_us, days.target_ends_us)
+    return _labels_between(events, recipe, days.target_starts_us, days.target_ends_us)
 
 
-def labels_between(events: Events, recipe: Recipe, starts_us: np.ndarray, ends_us: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same for any windows [start, end), microseconds since the epoch (n,): those that were promised, whatever the zone says now."""
+def promised_labels(events: Events, recipe: Recipe, windows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for stored windows, the columns target_start and target_end (aware): as they were promised, whatever the zone says now."""
+    starts_us, ends_us = (windows[name].astype("datetime64[us, UTC]").astype("int64").to_numpy() for name in ("target_start", "target_end"))
+    return _labels_between(events, recipe, starts_us, ends_us)
+
+
+def _labels_between(
+    events: Events, recipe: Recipe, starts_us: np.ndarray, ends_us: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     targets = target_events(events, recipe)
     span, index = pairs_between(targets.origin_time_us, starts_us, ends_us)
     count = np.bincount(span, minlength=len(starts_us))

@@ -10,7 +10,7 @@ import pandas as pd
 from forecaster.catalog.coverage import covered_span, last_read
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable, QuakecastError
-from forecaster.features.labels import labels_between
+from forecaster.features.labels import promised_labels
 from forecaster.pipeline.known import MATURITY, Known, load_known
 from forecaster.pipeline.relearn import relearn
 from forecaster.recipe import Recipe
@@ -137,8 +137,7 @@ def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[dict]
     inside = windows[(windows["target_start"] >= span.start) & (windows["target_end"] <= span.end)]
     if inside.empty:
         return []
-    starts_us, ends_us = (inside[name].astype("datetime64[us, UTC]").astype("int64").to_numpy() for name in ("target_start", "target_end"))
-    happened, max_magnitude, count = labels_between(known.events, recipe, starts_us, ends_us)
+    happened, max_magnitude, count = promised_labels(known.events, recipe, inside)
     read = min(known.as_of, last_read(recipe, known.coverage))
     ages = [read - end.to_pydatetime() for end in inside["target_end"]]
     return [

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from forecaster.errors import NotScoreable, NotTrainable
+from forecaster.features.labels import promised_labels
 from forecaster.models.combination import KIND
 from forecaster.models.weights import usable_weights
 from forecaster.pipeline.backfill_plan import BackfillOptions, BlockFit, Chunk, ServedModel
@@ -97,11 +98,11 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
     if rows.empty or known is None:
         return replace(shipped(base), problem=problem), {}
     labelled = labelled_days(recipe, known)
-    happened = pd.Series(labelled.happened, index=labelled.days.local_days)
-    rows["local_day"] = days_of_windows(rows["target_start"], recipe.zone)
-    rows = rows[rows["local_day"].isin(happened.index)]
-    rows["happened"] = happened.loc[rows["local_day"]].to_numpy()
-    own = learn_own(base, base.belief, settled_of(rows, rows["local_day"].to_numpy()))
+    local_days = days_of_windows(rows["target_start"], recipe.zone)
+    settled = np.isin(local_days, labelled.days.local_days)
+    rows, local_days = rows[settled], local_days[settled]
+    rows = rows.assign(happened=promised_labels(known.events, recipe, rows)[0])
+    own = learn_own(base, base.belief, settled_of(rows, local_days))
     reason = f"learnt from {own.days} walk-forward days of its own, on top of {base.name}"
     how: How = "rate" if own.rate_only else "combination"
     return Standing(how, own.weights, reason, base.name, problem=problem), own.numbers()

@@ -80,10 +80,10 @@ def mean_fit_seconds(connection: Connection, recipe_hashes: dict[str, str]) -> d
 def walk_forward_said(connection: Connection, recipe_id: str, recipe_hash: str, since: datetime, until: datetime) -> pd.DataFrame:
     """What walk-forward forecasts of each kind of model said of the days from `since` on that ended by `until`.
 
-    Columns: target_start, model_kind, probability, reference_probability; oldest first.
+    Columns: target_start, target_end, model_kind, probability, reference_probability; oldest first.
     """
     return connection.execute(
-        "SELECT target_start, model_kind, probability, reference_probability FROM forecast "
+        "SELECT target_start, target_end, model_kind, probability, reference_probability FROM forecast "
         "WHERE method = 'walk-forward' AND recipe_id = $id AND recipe_hash = $hash AND NOT in_sample "
         "AND target_start >= $since AND target_end <= $until ORDER BY target_start, model_kind",
         {"id": recipe_id, "hash": recipe_hash, "since": since, "until": until},
