@@ -277,6 +277,20 @@ def test_after_a_downtime_the_missed_days_come_in_order_and_once(world):
     assert len(world.smtp.messages) == 2  # the first run's report, to two readers; the second sends alerts alone, and there are none
 
 
+@pytest.mark.parametrize("fault", ["the pull fails", "the clock is wrong"])
+def test_a_run_on_an_old_catalogue_or_a_wrong_clock_makes_nothing_official_and_says_so(world, impatient, fault):
+    """The catalogue of these tests ended years ago; or it is read, and the service's clock says that ours is six hours behind."""
+    if fault == "the pull fails":
+        world.usgs.faults.append(Fault("status", times=1000, status=500))
+    world.usgs.clock = datetime.now(UTC) + timedelta(hours=6)
+    done = daily(train_mode="never", recipes=["istanbul"], languages=("en",), send="nothing")
+    rows = table(world.store, "forecast")
+    assert done["state"] == "partial" and not rows["official"].any() and rows["degraded"].all() and rows["published"].sum() == 1
+    (told,) = [problem for problem in done["problems"] if problem.endswith("so this is no official forecast")]
+    assert ("has not been read since" if fault == "the pull fails" else "6.0 hours behind that of USGS") in told
+    assert "so this is no official forecast" in Path(done["pages"][0]).read_text(encoding="utf-8")
+
+
 def test_a_forecast_made_days_ahead_is_no_official_one(world):
     ahead = datetime.now(UTC).date() + timedelta(days=4)
     daily(target_date=ahead, train_mode="never", recipes=["istanbul"], languages=("en",), send="nothing")
