@@ -1,7 +1,7 @@
 """Which runs are alive: each holds a lock of the operating system for as long as its process lives, whatever kills it.
 
-The locks lie beside the database, one file a run. They count wherever the database's own lock does: between processes, containers and
-hosts that share the folder. No process id, no sign of life and no time-out can be mistaken.
+The locks lie beside the database, one file a run. They count wherever the database's own lock does: between processes and containers that
+share the folder. No process id, no sign of life and no time-out can be mistaken.
 """
 
 import fcntl
