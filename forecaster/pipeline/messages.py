@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from forecaster.errors import BadInput
 from forecaster.notify import outbox
 from forecaster.notify.outbox import Delivery, Recipient
+from forecaster.pipeline import timelines
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.senders import CHANNELS, HOW_TO, recipients
 from forecaster.pipeline.sending import NotifyResult, gone, message_of, recipient_of, rehearse, rows_of, send_rows
@@ -69,11 +70,13 @@ def notify(job: Job, *, report: bool = True, dry_run: bool = False, sent_at: dat
         sent_at: the machine's time, where the job's clock is simulated: receivers refuse an old webhook.
 
     Raises:
-        BadInput: no report has been written yet, and nothing else waits.
+        BadInput: no report has been written yet, and nothing else waits; or the home is that of a replay, and the clock the machine's.
     """
     to, now = recipients(job.settings), job.clock.now()
     if not to:
         return NotifyResult(text=f"no channel is set up ({HOW_TO})")
+    if not (dry_run or job.clock.simulated):
+        timelines.check(job.store, job.clock)
     with job.store.transaction() as connection:
         rows = _plan(connection, to, now, report)
         if not dry_run:

@@ -6,7 +6,7 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
-from forecaster.pipeline import job
+from forecaster.pipeline import job, messages
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.pull import pull_catalog
 from forecaster.settings import load_settings
@@ -15,6 +15,7 @@ from tests.support import tiny
 from tests.support.toys import cover, dump, quake, table, write
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import Fault, serve
+from tests.support.webhook_server import WebhookServer
 
 NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -145,3 +146,24 @@ def test_a_fresh_home_holds_only_what_was_known_at_the_moment_that_is_replayed(s
         assert connection.execute("SELECT max(known_at) <= $now FROM event_revision", {"now": NOW}).fetchone() == (True,)
     with pytest.raises(BadInput, match="it holds a reading of the catalogue of 2024-01-03 12:00Z"):
         job.open_job(settings, Clock.standing_at(NOW - DAY))
+
+
+def test_what_lies_in_the_outbox_of_a_replay_is_not_sent_by_a_command_of_today(home, store):
+    """`quakecast notify` there: a replay itself may send, where it is told to."""
+    with WebhookServer("whsec_" + "A" * 44) as hook:
+        told = {
+            "webhook_url": f"http://127.0.0.1:{hook.port}/x",
+            "webhook_secret": "whsec_" + "A" * 44,
+            "webhook_allow_private": True,
+        }
+        settings = load_settings(**home.model_dump() | told)
+        replay = job.open_job(settings, Clock.standing_at(NOW))
+        with job.alive(replay, "daily"):
+            job.start_run(replay, "daily")
+            messages.enqueue(replay, [messages.Message("alert-1", "alert", "title", ("line",), NOW)])
+        live = job.open_job(settings, machine(NOW + HOUR))
+        with pytest.raises(BadInput, match="is the home of a replay"):
+            messages.notify(live)
+        assert not hook.paths
+        assert "due" in messages.notify(live, dry_run=True).text
+        assert [row["state"] for row in messages.notify(replay, sent_at=datetime.now(UTC)).rows] == ["sent"]
