@@ -17,6 +17,7 @@ from forecaster.pipeline.job import Job, publish_copy
 from forecaster.pipeline.pull import pull_catalog
 from forecaster.pipeline.train import TrainOptions, train_recipes
 from forecaster.recipe import load_recipes
+from forecaster.reports.index import HEADS_FILE
 from forecaster.settings import Settings
 from forecaster.store.database import open_store, query
 from tests.support import tiny, toy_models
@@ -49,8 +50,9 @@ def the_day(settings: Settings, now: datetime) -> Job:
 
 
 def files(home: Path) -> dict[str, str]:
-    """Every file of a data folder by its sum; the databases are compared row by row."""
-    found = [path for path in home.rglob("*") if path.is_file() and not path.name.startswith("quakecast.duckdb")]
+    """Every file of a data folder by its sum; the databases are compared row by row, and what is only remembered is left out."""
+    apart = ("quakecast.duckdb", HEADS_FILE)
+    found = [path for path in home.rglob("*") if path.is_file() and not path.name.startswith(apart)]
     return {str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
