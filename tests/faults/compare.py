@@ -22,6 +22,7 @@ SAME = {
     "outcome": "SELECT * FROM outcome",
     "score": "SELECT s.* EXCLUDE (forecast_id), f.model_kind FROM score s JOIN forecast f USING (forecast_id) WHERE f.official",
 }
+KEPT = {".heads.json"}  # hidden, and meant to stay
 DOUBLED = {  # what must stand there once
     "revisions": "SELECT event_id, content_md5 FROM event_revision",
     "official forecasts": "SELECT recipe_id, target_start, target_hash, model_kind FROM forecast WHERE official",
@@ -69,7 +70,7 @@ def broken_files(home: Path) -> list[str]:
     found = []
     for path in sorted(path for path in home.rglob("*") if path.is_file()):
         name = str(path.relative_to(home))
-        if path.name.startswith(".") or path.suffix in (".tmp", ".new", ".wal") or "/.new-" in f"/{name}":
+        if (path.name.startswith(".") and path.name not in KEPT) or path.suffix in (".tmp", ".new", ".wal") or "/.new-" in f"/{name}":
             found.append(f"{name} is left over")
         elif path.suffix == ".html" and not path.read_text(encoding="utf-8").rstrip().endswith("</html>"):
             found.append(f"{name} has no end")

@@ -91,6 +91,37 @@ def kill_days(
     return result
 
 
+def overlap_days(world: World, days: int, seed: int, *, say: Callable[[str], None] = lambda _: None, until: float = float("inf")) -> Killed:
+    """Two runs at once, every day: at the same moment or a second apart; on every third day one of them is killed on its way."""
+    result, told, draw = Killed(), world.settled_in("overlapping"), np.random.default_rng(seed)
+    for number in range(days):
+        if time.monotonic() > until:
+            result.wrong.append(f"out of time on day {number + 1} of {days}")
+            break
+        moment = FIRST + timedelta(days=number)
+        world.usgs.clock = moment
+        pair = [day.start(told, moment + timedelta(seconds=late)) for late in (0, number % 2)]
+        if number % 3 == 2:
+            pair[0].join(float(draw.uniform(0.2, 3.0)))
+            receivers.kill(pair[0].pid)
+        for process in pair:
+            process.join(ALIVE_S)
+            result.attempts += 1
+            result.kills["random"] += process.exitcode == -signal.SIGKILL
+            result.expect(process.exitcode in (0, -signal.SIGKILL), f"day {number + 1}: a run ended with {process.exitcode}")
+        _live(world, told, moment + ATTEMPT)
+        say(f"day {number + 1} of {days}: {len(result.wrong)} faults")
+    store = Store(Path(told["home"]) / "quakecast.duckdb")
+    result.wrong += [f"{count} {name} stand there twice" for name, count in compare.doubled(store).items()]
+    result.wrong += compare.broken_files(Path(told["home"]))
+    runs = compare.asked(store, "SELECT state FROM run")["state"]
+    result.expect(int((runs == "failed").sum()) <= result.kills["random"], f"{(runs == 'failed').sum()} runs are marked as failed")
+    _judge_messages(world, store, 0, result)
+    reports = compare.asked(store, "SELECT count(*) AS n FROM delivery WHERE subject_kind = 'report' AND state = 'sent'")["n"].item()
+    result.expect(reports == 3 * days, f"{reports} reports were sent on {days} days to three recipients")
+    return result
+
+
 def _one_death(world: World, told: dict[str, Any], moment: datetime, death: tuple[Kind, float], day_s: float, result: Killed) -> None:
     kind, value = death
     world.usgs.clock = moment
