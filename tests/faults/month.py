@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from flows import steps
@@ -30,7 +31,7 @@ from tests.faults.day import without_prefect
 from tests.faults.troubles import TROUBLES, Proxy, Trouble, between
 from tests.support import tiny, toy_models
 from tests.support.toys import quake, write
-from tests.support.usgs_history import History
+from tests.support.usgs_history import VERSION_COLUMNS, History, history_from, history_of
 from tests.support.usgs_server import serve
 
 RECIPES = ("tokyo-m45", "kermadec")
@@ -80,6 +81,8 @@ def replay(
 ) -> Replayed:
     """`days` days from `first` (aware UTC), one of `troubles` each from the second on, round and round; then those of GOOD_AFTER."""
     result = Replayed()
+    untouched = folder / "untouched"
+    history = _filled(untouched, first - WARM_UP - timedelta(days=6), history)
     with pytest.MonkeyPatch.context() as patch, serve(history, clock=first) as usgs, between(usgs) as proxy:
         toy_models.put_in_place(patch)
         patch.setattr(predict, "EXPLAINED_FROM", float("inf"))  # what drives a forecast costs ten of them
@@ -88,7 +91,7 @@ def replay(
         met = [None, *(troubles[number % len(troubles)] for number in range(days - 1))]
         plan = list(enumerate(met)) + [(days - 1 + after, None) for after in GOOD_AFTER]
         stores = []
-        untouched = _home(folder / "untouched", proxy, first, recipes)
+        _read_up(untouched, proxy, first, recipes)
         for name, lived in (("good", result.good), ("bad", result.bad)):
             shutil.copytree(untouched, folder / name)
             settings = _settings(folder / name, proxy)
@@ -111,25 +114,33 @@ def _settings(home: Path, proxy: Proxy) -> Settings:
     return load_settings(home=home, recipes=home / "recipes", usgs_url=proxy.url)
 
 
-def _home(home: Path, proxy: Proxy, first: datetime, recipe_ids: Sequence[str]) -> Path:
-    """A home that was read to two months before `first`, and, by one pull, to the day before it: athens and these recipes."""
+def _filled(home: Path, end: datetime, history: History) -> History:
+    """Two years of toy earthquakes up to `end` in a store; returns what a service tells that knows them as well as `history`."""
     store = open_store(home / "quakecast.duckdb")
-    end = first - WARM_UP - timedelta(days=6)
     tiny.fill(store, end, sign=True, start=end - timedelta(days=700))
     write(store, *(quake(f"tk{back}", end - timedelta(days=back)) for back in range(1, 690, 9)))
     write(store, *(quake(f"km{back}", end - timedelta(days=back), 5.6, place=(-30.0, -177.8)) for back in range(1, 690, 7)))
+    names = {"id": "event_id", "time": "origin_time", "updated": "updated_at", "mag": "magnitude", "magType": "magnitude_type"}
+    names |= {"latitude": "latitude_deg", "longitude": "longitude_deg", "depth": "depth_km"}
+    names |= {name: name for name in ("known_at", "status", "net", "place")}
+    told = compare.asked(store, f"SELECT {', '.join(f'{ours} AS {theirs}' for theirs, ours in names.items())} FROM event_revision")
+    known = history_of(told.to_dict("records")).versions[VERSION_COLUMNS]
+    return history_from(pd.concat([known, history.versions[VERSION_COLUMNS]]))
+
+
+def _read_up(home: Path, proxy: Proxy, first: datetime, recipe_ids: Sequence[str]) -> None:
+    """Athens and these recipes, trained; and one pull that brings two months of the service's events, to the day before `first`."""
     for recipe_id in recipe_ids:
         tiny.write_recipe(home / "recipes", recipe_id, models='["etas", "pooled"]')
     tiny.write_tiny_recipe(home / "recipes", models='["etas", "pooled"]')
-    settings = _settings(home, proxy)
+    settings, trained_at = _settings(home, proxy), first - WARM_UP - timedelta(days=6)
+    clock = Clock(lambda: trained_at, simulated=False)
     recipes = list(load_recipes(settings.recipe_folder).values())
-    train_recipes(store, recipes, settings, Clock(lambda: end, simulated=False), TrainOptions(max_minutes=1))
-    before = first - timedelta(days=1)
-    proxy.usgs.clock = before
+    train_recipes(Store(settings.database), recipes, settings, clock, TrainOptions(max_minutes=1))
+    proxy.usgs.clock = first - timedelta(days=1)
     proxy.meet(None)
-    day = _live(settings, before, None, proxy)
+    day = _live(settings, proxy.usgs.clock, None, proxy)
     assert day.problem is None and day.raw_error is None, day
-    return home
 
 
 def _impatient(work: job.Job) -> UsgsClient:
