@@ -82,8 +82,7 @@ def kill_days(
             moment += ATTEMPT
         result.attempts += 1
         try:
-            _live(world, told, moment)
-            _live(world, told, moment + ATTEMPT)  # what was being sent when the last attempt died
+            _live(world, told, moment)  # also sends what was being sent when the last attempt died
         except RuntimeError as error:
             result.wrong.append(f"day {number + 1}: {error}")
         say(f"day {number + 1} of {days}: {sum(result.kills.values())} kills, {len(result.wrong)} faults")
