@@ -102,6 +102,13 @@ class Soak:
         done = f"{found.kills.total()} kills over {days} days ({told}), {found.boundaries} boundaries a day, {found.attempts} attempts"
         return done, f"{found.messages} messages, {found.sent_again_as_documented} of them repeats after a yes", found.wrong
 
+    def overlaps(self) -> tuple[str, str, list[str]]:
+        days = max(3, self.asked.kills // 20)
+        with world.made(self.folder / "overlaps", days, self.asked.seed) as made:
+            found = kills.overlap_days(made, days, self.asked.seed, say=self.say, until=self.until)
+        done = f"{found.attempts} runs over {days} days, two at once, {found.kills.total()} of them killed"
+        return done, f"{found.messages} messages", found.wrong
+
     def prefect(self) -> tuple[str, str, list[str]]:
         found = prefect_runs.kill_runs(self.folder / "prefect", self.asked.prefect_kills, self.asked.seed, say=self.say, until=self.until)
         ended = ", ".join(f"{count} {name}" for name, count in sorted(found.ended.items()))
@@ -155,6 +162,7 @@ PARTS: dict[str, Callable[[Soak], tuple[str, str, list[str]]]] = {
     "arguments": Soak.arguments,
     "months": Soak.months,
     "kills": Soak.kills,
+    "overlaps": Soak.overlaps,
     "prefect": Soak.prefect,
 }
 
