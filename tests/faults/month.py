@@ -186,11 +186,11 @@ def _judge(result: Replayed, good: Store, bad: Store) -> None:
 
 
 def _events(store: Store) -> list[str]:
-    """The rows of the view `event` that belong to what is read completely, as text. An event that was once told above the cut and is now
-    below it is kept by whoever saw it then."""
+    """The rows of the view `event` that belong to what is read completely, as text, without our own name for the event: that tells of
+    joins and partings. An event that was once told above the cut and is now below it is kept by whoever saw it then."""
     rows = compare.asked(store, "SELECT * FROM event")
     place = (rows[name].to_numpy(dtype=np.float64) for name in ("latitude_deg", "longitude_deg", "magnitude"))
-    kept = rows.loc[in_streams(list(STREAMS), *place), [name for name in rows.columns if name not in compare.CLOCKED]]
+    kept = rows.loc[in_streams(list(STREAMS), *place), [name for name in rows.columns if name not in (*compare.CLOCKED, "event_key")]]
     return sorted("|".join(map(str, row)) for row in kept.itertuples(index=False, name=None))
 
 
