@@ -32,7 +32,7 @@ def ensure_zombie_watches(silence: timedelta = SILENCE, startup: timedelta = STA
     unborn = f"{NEVER_BEGAN} for {startup.seconds} seconds: its process, worker or machine died"
     with get_client(sync_client=True) as client:
         for watch in (
-            _watch(WATCH, alive | began, alive | ends, silence, dead),
+            _watch(WATCH, alive, alive | ends, silence, dead),  # not after Running: a worker of another kind may send no heartbeats
             _watch(STARTUP_WATCH, _events("Pending"), began | ends | back, startup, unborn),
         ):
             there = client.read_automations_by_name(watch.name)

@@ -55,6 +55,10 @@ def place(tmp_path):
         def wait(self, run_id, *types):
             return wait_for(lambda: (state := self.state(run_id))["type"] in types and state, 120, self.log)
 
+        def heartbeats(self, run_id):
+            wanted = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run_id}"]}}
+            return self.api("POST", "/events/filter", {"filter": wanted})["events"]
+
         def worker(self):
             return started([PREFECT, "worker", "start", "--pool", "quakecast", "--name", "one"], self.environment, "worker")
 
@@ -137,6 +141,7 @@ def test_after_a_power_cut_the_run_is_marked_and_the_next_one_begins(place):
     with worker:
         run = place.trigger("ours", 300)
         place.wait(run, "RUNNING")
+        wait_for(lambda: place.heartbeats(run), 60, place.log)
         kill_worker(worker)
         kill(place.server.process)
     place.start()
