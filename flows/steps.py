@@ -104,7 +104,7 @@ def pull(work: job.Job, done: dict[str, Any]) -> str | None:
         note_failure("pull", error, done)
         return UNREAD
     done["pulled"] = vars(pulled)
-    return f"rows of the catalogue could not be believed: {pulled.quarantined}" if pulled.quarantined else None
+    return pulled.problem()
 
 
 def verify(work: job.Job, done: dict[str, Any]) -> None:

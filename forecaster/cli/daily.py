@@ -36,8 +36,8 @@ def pull(settings: Settings, as_json: bool) -> None:
         )
     publish_copy(job)
     tell(as_json, vars(result), f"{result.rows_read} rows in {result.requests} requests, {result.new_revisions} new versions of events")
-    if result.quarantined:
-        complain(f"rows that could not be believed: {result.quarantined}; see the table quarantine")
+    if problem := result.problem():
+        complain(f"{problem}; see the table quarantine" if result.quarantined else problem)
         sys.exit(PARTIAL)
 
 

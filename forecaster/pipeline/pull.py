@@ -14,14 +14,15 @@ import pandas as pd
 
 from forecaster.catalog import snapshot
 from forecaster.catalog.coverage import STREAMS, WORLD, Stream, coverage_rows, in_streams, streams_for
-from forecaster.catalog.query import Query, ReadResult, Region
-from forecaster.catalog.revisions import replayed
+from forecaster.catalog.query import Query, ReadResult
+from forecaster.catalog.revisions import quarantine_frame, replayed
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
-from forecaster.errors import CatalogMalformed
+from forecaster.pipeline.pull_doubts import LOST, Lookups, too_few, unexplained
+from forecaster.pipeline.reconcile import RECONCILE_SPAN, reconcile
 from forecaster.recipe import Recipe
 from forecaster.store import catalogue
-from forecaster.store.database import Store, read_parquet
+from forecaster.store.database import Connection, Store, read_parquet
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,6 @@ CATALOGUE_START = datetime(1973, 1, 1, tzinfo=UTC)
 MAGNITUDE_MARGIN = 0.5  # read this much below a stream's cut, so that an event revised downwards is seen
 UPDATED_OVERLAP = timedelta(hours=48)
 RECONCILE_EVERY = timedelta(days=7)
-RECONCILE_SPAN = timedelta(days=60)
-MOST_SINGLE_LOOKUPS = 20
 QUARANTINE_BLOCKS = timedelta(days=7)  # a row that has been sent like this for longer no longer holds up everything else
 FULL_READ = "usgs full read"
 CHANGES = "usgs changes"
@@ -38,21 +37,37 @@ CHANGES = "usgs changes"
 
 @dataclass
 class PullResult:
-    """What a pull did; goes into the run's details and the report."""
+    """What a pull did; goes into the run's details and the report.
+
+    doubts: why the answers are not believed to be whole; such a pull keeps what it read and proves no coverage.
+    reconciled: what the weekly reading found, by kind; None on other days.
+    """
 
     rows_read: int = 0
     new_revisions: int = 0
     merged_events: int = 0
+    parted_events: int = 0
+    overruled: int = 0
     quarantined: dict[str, int] = field(default_factory=dict)
     requests: int = 0
     below_cut: int = 0
+    doubts: list[str] = field(default_factory=list)
     reconciled: dict[str, int] | None = None
+
+    def problem(self) -> str | None:
+        """What is wrong with the catalogue after this pull, in words for the forecasts that are made from it; None where all is well."""
+        told = [f"the service's answer is not believed to be whole: {'; '.join(self.doubts)}"] if self.doubts else []
+        told += [f"rows of the catalogue could not be believed: {self.quarantined}"] if self.quarantined else []
+        return "; ".join(told) or None
 
 
 @dataclass(frozen=True)
 class _Read:
+    """`streams`: those whose events the answer holds."""
+
     query: Query
     full: bool
+    streams: tuple[Stream, ...]
 
 
 def load_snapshot(store: Store, known_by: datetime | None = None) -> int:
@@ -95,35 +110,70 @@ def pull_catalog(
         updated_at = catalogue.last_updated_at(connection)
         known = catalogue.known_ids(connection)
     result = PullResult()
+    answers: list[ReadResult] = []
+    lookups, weekly = Lookups(client), None
     try:
-        frames = []
         for read in _plan(streams, coverage, updated_at, now):
             small = read.query.updated_after is not None and not read.full
             answer = client.read_small(read.query, on_progress) if small else client.read(read.query, on_progress=on_progress)
-            frames.append(_keep(answer, streams, known, result))
-        reconciling = _reconcile_due(coverage, now)
-        if reconciling:
-            frames += _reconcile(store, client, streams, known, now, result)
+            answers.append(answer)
+            result.doubts += _doubts(store, lookups, read, answer, coverage, now)
+        if _reconcile_due(coverage, now):
+            weekly = reconcile(store, client, streams, now)
     finally:
         with store.transaction() as connection:
             catalogue.write_fetch_log(connection, client.fetch_log, run_id)
             result.requests = len(client.fetch_log)
             client.fetch_log.clear()
+    answers += weekly.answers if weekly else []
+    frames = [_keep(answer, streams, known, result) for answer in answers] + lookups.found + (weekly.found if weekly else [])
     with store.transaction() as connection:
-        for frame, _ in frames:
-            count = catalogue.write_revisions(connection, replayed(frame, now) if clock.simulated else frame)
-            result.new_revisions += count.new
-            result.merged_events += count.merged_events
-        bad = pd.concat([quarantined for _, quarantined in frames]).drop_duplicates(["reason", "raw"])
+        refused = [_write(connection, frame, clock, result) for frame in frames]
+        bad = pd.concat([answer.quarantined for answer in answers]).drop_duplicates(["reason", "raw"])
+        doubtful = catalogue.not_quarantined_before(connection, bad, clock.observed_now() - QUARANTINE_BLOCKS) or result.doubts
+        if weekly is not None:
+            result.reconciled = weekly.differences | {"joined": result.merged_events, "parted": result.parted_events}
+        overruling = [] if doubtful else lookups.overruling + (weekly.overruling if weekly else [])
+        result.overruled = len(overruling)
+        refused += [_write(connection, frame, clock, result, overruling=True) for frame in overruling]
+        lost = [{"source": "usgs", "observed_at": clock.observed_now(), "reason": LOST, "raw": name} for name in lookups.lost]
+        bad = pd.concat([bad, *refused, quarantine_frame(lost)]).drop_duplicates(["reason", "raw"])
         result.quarantined = {str(reason): int(count) for reason, count in bad["reason"].value_counts().items()}
-        doubtful = catalogue.not_quarantined_before(connection, bad, clock.observed_now() - QUARANTINE_BLOCKS)
         catalogue.write_quarantine(connection, bad, run_id)
         if not doubtful:
             catalogue.write_coverage(connection, _proved(streams, coverage, now))
-            if reconciling:
+            if weekly is not None:
                 catalogue.write_coverage(connection, coverage_rows(streams, now - RECONCILE_SPAN, now, now, FULL_READ))
     log.info("pulled %d rows in %d requests, %d new versions", result.rows_read, result.requests, result.new_revisions)
     return result
+
+
+def _write(connection: Connection, frame: pd.DataFrame, clock: Clock, result: PullResult, overruling: bool = False) -> pd.DataFrame:
+    """Store versions and count what became of them; returns the rows whose ids were not believed to be one event's."""
+    count = catalogue.write_revisions(connection, replayed(frame, clock.now()) if clock.simulated else frame, overruling)
+    result.new_revisions += count.new
+    result.merged_events += count.merged_events
+    result.parted_events += count.parted_events
+    return count.refused
+
+
+def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, coverage: pd.DataFrame, now: datetime) -> list[str]:
+    """Why this answer is not believed to be whole."""
+    doubts = []
+    for stream in read.streams:
+        spans = coverage[coverage["stream"] == stream.name]
+        if spans.empty or read.query.end < now:
+            continue
+        covered_from, covered_to = spans["span_start"].min().to_pydatetime(), spans["span_end"].max().to_pydatetime()
+        with store.transaction() as connection:
+            few = too_few(connection, stream, answer, covered_from, min(covered_to, now), now) if covered_to < now else None
+        doubts += [few] if few else []
+    if not read.full:
+        last_good = min(coverage.loc[coverage["stream"] == stream.name, "span_end"].max().to_pydatetime() for stream in read.streams)
+        if lost := unexplained(store, lookups, read.query, answer, last_good, now):
+            named = ", ".join(lost[:3]) + (" ..." if len(lost) > 3 else "")
+            doubts.append(f"{len(lost)} events changed since {read.query.updated_after:%F %H:%M} did not come back ({named})")
+    return doubts
 
 
 def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | None, now: datetime) -> list[_Read]:
@@ -133,13 +183,15 @@ def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | 
     for stream in streams:
         rows = coverage[coverage["stream"] == stream.name]
         if rows.empty:
-            reads.append(_Read(Query(CATALOGUE_START, now, stream.min_magnitude, stream.region), full=True))
+            reads.append(_Read(Query(CATALOGUE_START, now, stream.min_magnitude, stream.region), True, (stream,)))
         elif updated_at is None or not rows["source"].str.startswith("usgs").any():
             end, taken_at = rows["span_end"].max().to_pydatetime(), rows["read_at"].max().to_pydatetime()
             low = stream.min_magnitude - MAGNITUDE_MARGIN
             if end < now:
-                reads.append(_Read(Query(end, now, stream.min_magnitude, stream.region), full=True))
-            reads.append(_Read(Query(CATALOGUE_START, end, low, stream.region, updated_after=taken_at, include_deleted=True), full=True))
+                reads.append(_Read(Query(end, now, stream.min_magnitude, stream.region), True, (stream,)))
+            reads.append(
+                _Read(Query(CATALOGUE_START, end, low, stream.region, updated_after=taken_at, include_deleted=True), True, (stream,))
+            )
         else:
             changes.append(stream)
     common = [stream for stream in changes if stream in STREAMS]
@@ -151,11 +203,11 @@ def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | 
         read_to = min(coverage.loc[coverage["stream"] == stream.name, "span_end"].max().to_pydatetime() for stream in group)
         since = min(updated_at, read_to) - UPDATED_OVERLAP
         query = Query(CATALOGUE_START, now, low, region, updated_after=since, include_deleted=True)
-        reads.append(_Read(query, full=False))
+        reads.append(_Read(query, False, tuple(group)))
     return reads
 
 
-def _keep(answer: ReadResult, streams: list[Stream], known: set[str], result: PullResult) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _keep(answer: ReadResult, streams: list[Stream], known: set[str], result: PullResult) -> pd.DataFrame:
     """The rows that belong to a stream, or to an event that is stored already; the rest is below what is read completely."""
     frame = answer.revisions
     wanted = in_streams(
@@ -164,7 +216,7 @@ def _keep(answer: ReadResult, streams: list[Stream], known: set[str], result: Pu
     wanted |= np.fromiter((not known.isdisjoint(ids) for ids in frame["ids"]), dtype=bool, count=len(frame))
     result.rows_read += answer.counted
     result.below_cut += int((~wanted).sum())
-    return frame[wanted], answer.quarantined
+    return frame[wanted]
 
 
 def _proved(streams: list[Stream], coverage: pd.DataFrame, now: datetime) -> pd.DataFrame:
@@ -185,47 +237,3 @@ def _reconcile_due(coverage: pd.DataFrame, now: datetime) -> bool:
     full = pulls[pulls["source"] == FULL_READ]
     last = full["read_at"].max() if len(full) else pulls["first_read_at"].min()
     return now - last >= RECONCILE_EVERY
-
-
-def _reconcile(
-    store: Store, client: UsgsClient, streams: list[Stream], known: set[str], now: datetime, result: PullResult
-) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Read the last 60 days in full; ask by id for every stored event that the answer lacks."""
-    differences = {"missing": 0, "deleted": 0, "changed": 0, "unexplained": 0, "not asked": 0}
-    frames = []
-    for stream in streams:
-        query = Query(now - RECONCILE_SPAN, now, stream.min_magnitude, stream.region)
-        answer = client.read(query)
-        frames.append(_keep(answer, streams, known, result))
-        seen = {event_id for ids in answer.revisions["ids"] for event_id in ids}
-        with store.transaction() as connection:
-            stored = catalogue.stored_ids_between(connection, query.start, query.end, stream.min_magnitude)
-        rows = stored.to_dict("records")
-        missing = [str(row["event_id"]) for row in rows if _in_region(row, stream.region) and seen.isdisjoint(row["ids"])]
-        differences["missing"] += len(missing)
-        differences["not asked"] += max(0, len(missing) - MOST_SINGLE_LOOKUPS)
-        for event_id in missing[:MOST_SINGLE_LOOKUPS]:
-            found = _asked_alone(client, event_id)
-            if found is None:
-                differences["unexplained"] += 1
-                continue
-            differences["deleted" if found["status"].iloc[0] == "deleted" else "changed"] += 1
-            frames.append((found, answer.quarantined.head(0)))
-    result.reconciled = differences
-    return frames
-
-
-def _asked_alone(client: UsgsClient, event_id: str) -> pd.DataFrame | None:
-    """One event by its id; None where the service does not know it, or its row cannot be believed: neither says that it was deleted."""
-    try:
-        return client.event(event_id)
-    except CatalogMalformed as error:
-        log.warning("%s", error)
-        return None
-
-
-def _in_region(row: dict, region: Region) -> bool:
-    return (
-        region.min_latitude_deg <= row["latitude_deg"] <= region.max_latitude_deg
-        and region.min_longitude_deg <= row["longitude_deg"] <= region.max_longitude_deg
-    )

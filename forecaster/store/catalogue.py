@@ -147,16 +147,6 @@ def _inside(box: Box | None) -> tuple[str, dict[str, float]]:
     return ("", {}) if box is None else (_ONLY_EVENTS_OF_THE_BOX, dict(zip(("south", "north", "west", "east"), box, strict=True)))
 
 
-def stored_ids_between(connection: Connection, start: datetime, end: datetime, min_magnitude: float) -> pd.DataFrame:
-    """event_id, ids (all, known now), latitude_deg, longitude_deg of the events in [start, end) at or above a magnitude, largest first."""
-    return connection.execute(
-        "SELECT e.event_id, list(m.id) AS ids, any_value(e.latitude_deg) AS latitude_deg, any_value(e.longitude_deg) AS longitude_deg "
-        "FROM event e JOIN event_id_map m USING (event_key) WHERE e.origin_time >= $start AND e.origin_time < $end AND e.magnitude >= $m "
-        "GROUP BY e.event_id ORDER BY max(e.magnitude) DESC, e.event_id",
-        {"start": start, "end": end, "m": min_magnitude},
-    ).df()
-
-
 def last_updated_at(connection: Connection) -> datetime | None:
     """The largest `updated` of the service that is stored."""
     row = connection.execute("SELECT max(updated_at) FROM event_revision WHERE source = 'usgs'").fetchone()

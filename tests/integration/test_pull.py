@@ -2,78 +2,25 @@
 
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pytest
 
 from forecaster.catalog.coverage import covered_span
-from forecaster.catalog.usgs import UsgsClient
-from forecaster.clock import Clock
 from forecaster.errors import CatalogError, CatalogMalformed, CatalogTruncated, CatalogUnreachable, QuakecastError
 from forecaster.pipeline import pull as step
 from forecaster.pipeline.known import load_known
-from forecaster.pipeline.pull import PullResult, load_snapshot, pull_catalog
+from forecaster.pipeline.pull import load_snapshot
 from forecaster.store import catalogue
 from forecaster.store.database import Store
 from forecaster.timewindow import to_us
-from tests.support.toys import TOKYO, cover, dump, quake, table, write
-from tests.support.usgs_history import History, history_of, slice_history
-from tests.support.usgs_server import SLICE, Fault, UsgsServer, serve
-
-SNAPSHOT = datetime(2024, 1, 1, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-FIRST = SNAPSHOT + 2 * DAY  # the first pull
-SECOND = FIRST + DAY
-TOUCHED_BY_EVERY_PULL = ("fetch_log", "coverage", "coverage_read")
-
-
-def event(event_id: str, time: datetime, magnitude: float = 5.0, **more) -> dict:
-    place = {"latitude": TOKYO[0], "longitude": TOKYO[1]}
-    return place | {"id": event_id, "time": time, "known_at": time + timedelta(minutes=20), "mag": magnitude} | more
+from tests.support.pulls import DAY, FIRST, HOUR, SECOND, SNAPSHOT, event, history, known, pull, read_until, seed
+from tests.support.toys import cover, dump, table
+from tests.support.usgs_history import slice_history
+from tests.support.usgs_server import SLICE, Fault, serve
 
 
 @pytest.fixture
 def seeded(store) -> Store:
-    """A store as after loading a snapshot taken on 2024-01-01: two old events, everything read to that day."""
-    old = [
-        quake(name, SNAPSHOT - 100 * DAY, m, updated_at=None, observed_at=SNAPSHOT, source="snapshot")
-        for name, m in (("us_o1", 5.0), ("us_o2", 6.0))
-    ]
-    write(store, *old)
-    cover(store, SNAPSHOT, start=datetime(1973, 1, 1, tzinfo=UTC), source="snapshot")
-    return store
-
-
-def pull(store: Store, server: UsgsServer, moment: datetime, *, url: str | None = None, recipes=(), **options) -> PullResult:
-    """One pull at `moment`; waits are not slept."""
-    server.clock = moment
-    server.requests.clear()
-    slept: list[float] = []
-    client = UsgsClient(
-        url or server.url,
-        "quake@example.org",
-        clock=lambda: moment,
-        rng=np.random.default_rng(1),
-        sleep=slept.append,
-        monotonic=lambda: sum(slept),
-        max_tries=2,
-        **options,
-    )
-    return pull_catalog(store, client, list(recipes), Clock(lambda: moment, simulated=False))
-
-
-def known(store: Store, moment: datetime) -> dict[str, float]:
-    """Magnitude by id of the earthquakes as known at `moment`, without the two old ones."""
-    with store.transaction() as connection:
-        frame = catalogue.read_events(connection, moment)
-    return {row.event_id: row.magnitude for row in frame.itertuples() if not row.event_id.startswith("us_o")}
-
-
-def history(*rows: dict) -> History:
-    return history_of([event("us_far", SNAPSHOT + HOUR, 6.0, latitude=-20.0, longitude=-175.0), *rows])
-
-
-def read_until(store: Store) -> datetime:
-    return load_known(store, datetime(2100, 1, 1, tzinfo=UTC)).coverage.groupby("stream")["span_end"].max().min().to_pydatetime()
+    return seed(store)
 
 
 def test_the_first_pull_makes_two_reads_a_stream_and_the_next_ones_a_single_request(seeded):
@@ -240,13 +187,14 @@ def test_a_row_that_one_answer_lacks_is_no_deletion(seeded):
         pull(seeded, server, FIRST)
         server.faults.append(Fault("missing", times=99, rows=2))
         pull(seeded, server, SECOND)
-        assert known(seeded, SECOND) == {"us_far": 6.0, "us_new": 5.0}
+        assert known(seeded, SECOND) == {"us_far": 6.0, "us_new": 5.1}, "asked for one by one"
+        assert known(seeded, SECOND - HOUR) == {"us_far": 6.0, "us_new": 5.0} and read_until(seeded) == FIRST
         server.faults.clear()
-        pull(seeded, server, SECOND + HOUR)
-    assert known(seeded, SECOND + HOUR)["us_new"] == 5.1, "48 hours of overlap bring it back"
+        assert pull(seeded, server, SECOND + HOUR).problem() is None
+    assert read_until(seeded) == SECOND + HOUR, "48 hours of overlap bring it back"
 
 
-def test_the_weekly_reading_finds_what_the_changes_missed(seeded):
+def test_what_the_changes_do_not_show_is_asked_for_one_by_one(seeded):
     """A deletion and a revision far below the cut whose `updated` did not move are invisible to `updatedafter`."""
     old = {"updated": SNAPSHOT - 30 * DAY}
     rows = history(
@@ -258,11 +206,34 @@ def test_the_weekly_reading_finds_what_the_changes_missed(seeded):
     )
     with serve(rows, FIRST) as server:
         pull(seeded, server, FIRST)
+        second = pull(seeded, server, SECOND)
+        assert (second.requests, second.problem()) == (3, None) and read_until(seeded) == SECOND
+        assert known(seeded, SECOND) == {"us_far": 6.0, "us_stays": 5.0, "us_low": 2.0}
+        assert {"us_gone", "us_low"} <= set(known(seeded, SECOND - HOUR)), "they were known until then"
+        assert pull(seeded, server, SECOND + HOUR).requests == 1
+
+
+def test_the_weekly_reading_finds_what_the_changes_missed(seeded):
+    """The same, of events that were last changed before what two readings have in common."""
+    old = {"updated": SNAPSHOT - 30 * DAY}
+    rows = history(
+        event("us_gone", FIRST - HOUR, 5.0, **old),
+        event("us_gone", FIRST - HOUR, 5.0, known_at=FIRST + HOUR, status="deleted", **old),
+        event("us_low", FIRST - HOUR, 5.0, **old),
+        event("us_low", FIRST - HOUR, 2.0, known_at=FIRST + HOUR, updated=FIRST + HOUR),
+        event("us_stays", FIRST - HOUR, 5.0),
+    )
+    with serve(rows, FIRST) as server:
+        pull(seeded, server, FIRST)
         for day in range(1, 7):
             assert pull(seeded, server, FIRST + day * DAY).reconciled is None
         assert {"us_gone", "us_low"} <= set(known(seeded, FIRST + 6 * DAY))
         week = pull(seeded, server, FIRST + 7 * DAY)
-        assert week.reconciled == {"missing": 4, "deleted": 2, "changed": 2, "unexplained": 0, "not asked": 0}, "each in both streams"
+        assert week.reconciled is not None and {name: count for name, count in week.reconciled.items() if count} == {
+            "missing": 4,
+            "deleted": 2,
+            "changed": 2,
+        }, "each in both streams"
         assert known(seeded, FIRST + 7 * DAY) == {"us_far": 6.0, "us_stays": 5.0, "us_low": 2.0}
         assert {"us_gone", "us_low"} <= set(known(seeded, FIRST + 6 * DAY)), "they were known until then"
         assert pull(seeded, server, FIRST + 8 * DAY).reconciled is None
@@ -279,16 +250,18 @@ def test_a_stale_back_end_in_the_weekly_reading_deletes_nothing(seeded):
 
 
 def test_an_event_that_cannot_be_read_alone_is_unexplained_and_does_not_stop_the_pull(seeded):
-    """The weekly reading lacks us_low (M2.0 now); asked for by its id, the service sends a row of 1970."""
+    """The answers lack us_low (M2.0 now); asked for by its id, the service sends a row of 1970."""
     rows = history(event("us_low", FIRST - HOUR, 5.0), event("us_low", FIRST - HOUR, 2.0, known_at=FIRST + HOUR))
     with serve(rows, FIRST) as server:
         pull(seeded, server, FIRST)
-        alone = [Fault("epoch_1970", method="query", skip=2), Fault("epoch_1970", method="query", skip=3)]
-        server.faults += alone  # the changes and the world pass, then the event; Japan passes, then the event again
+        server.faults += [Fault("epoch_1970", method="query", skip=skip) for skip in (1, 2, 3)]  # alone; the world passes; alone; Japan ...
         week = pull(seeded, server, FIRST + 7 * DAY)
-        assert [asked.parameters["eventid"] for asked in server.requests if "eventid" in asked.parameters] == ["us_low", "us_low"]
-    assert week.reconciled == {"missing": 2, "deleted": 0, "changed": 0, "unexplained": 2, "not asked": 0}
-    assert known(seeded, FIRST + 7 * DAY)["us_low"] == 5.0 and read_until(seeded) == FIRST + 7 * DAY
+        assert [asked.parameters["eventid"] for asked in server.requests if "eventid" in asked.parameters] == ["us_low"] * 3
+        assert week.reconciled is not None and (week.reconciled["missing"], week.reconciled["unexplained"]) == (2, 2)
+        assert known(seeded, FIRST + 7 * DAY)["us_low"] == 5.0
+        assert "us_low" in str(week.problem()) and read_until(seeded) == FIRST
+        assert pull(seeded, server, FIRST + 7 * DAY + HOUR).problem() is None
+    assert known(seeded, FIRST + 7 * DAY + HOUR)["us_low"] == 2.0 and read_until(seeded) == FIRST + 7 * DAY + HOUR
 
 
 def test_a_recipe_below_the_common_cut_gets_a_stream_of_its_own(seeded, recipes):
@@ -316,7 +289,7 @@ def test_real_events_pulled_again_and_again_end_in_what_the_service_knows(store)
         for day in (1, 2, 5, 8):
             moment = known_by + day * DAY
             result = pull(store, server, moment)
-            assert result.requests <= (8 if day == 1 else 2) + (6 if day == 8 else 0)
+            assert result.requests <= (8 if day == 1 else 2) + (6 if day == 8 else 0) and result.problem() is None
             shown = real.versions[real.current(int(moment.timestamp() * 1e6))]
             shown = shown[(shown["time_us"] >= known_by.timestamp() * 1e6) & (shown["mag"] >= 4.5)]
             with store.transaction() as connection:
