@@ -20,7 +20,7 @@ save() {
     mkdir -p "$(dirname "$target")"
     STAGE=$(mktemp -d "$(dirname "$target")/.backup.XXXXXX")
     trap 'rm -rf "$STAGE"' EXIT
-    cp "$DATA/published/$DATABASE" "$STAGE/$DATABASE"
+    cp -p "$DATA/published/$DATABASE" "$STAGE/$DATABASE"
     for part in models out; do
         if [ -d "$DATA/$part" ]; then parts+=(-C "$(realpath "$DATA")" "$part"); fi
     done
@@ -33,6 +33,7 @@ save() {
     tar -czf "$STAGE/archive" --exclude='.*' -C "$STAGE" "$DATABASE" "${parts[@]}" || status=$?
     [ "$status" -le 1 ] || die "tar could not write $target; nothing was saved"
     gzip -t "$STAGE/archive"
+    chmod 640 "$STAGE/archive" # as the database in it
     mv "$STAGE/archive" "$target"
     (cd "$(dirname "$target")" && sha256sum "$(basename "$target")" >"$(basename "$target").sha256")
     say "saved $(du -h "$target" | cut -f1) as $target"
@@ -58,7 +59,7 @@ restore() {
     for part in models out recipes; do
         if [ -d "$STAGE/$part" ]; then mv "$STAGE/$part" "$DATA/$part"; fi
     done
-    cp "$STAGE/$DATABASE" "$DATA/published/$DATABASE"
+    cp -p "$STAGE/$DATABASE" "$DATA/published/$DATABASE"
     mv "$STAGE/$DATABASE" "$DATA/$DATABASE" # last: a restore that was cut off can be repeated after removing the rest
     say "restored $source into $DATA; ask: quakecast status"
     if [ -d "$DATA/recipes" ]; then say "your recipes are in $DATA/recipes; set QUAKECAST_RECIPES to where you keep them"; fi

@@ -79,6 +79,7 @@ def test_saved_destroyed_restored_and_the_next_day_goes_on(lived, tmp_path):
     done = backup(lived, "save", kept, QUAKECAST_RECIPES=str(lived.recipes))
     assert done.returncode == 0 and f"as {kept}" in done.stderr, done.stderr
     assert sorted(path.name for path in kept.parent.iterdir()) == ["monday.tar.gz", "monday.tar.gz.sha256"]
+    assert kept.stat().st_mode & 0o137 == 0, "it holds the database, and is as private"
     shutil.rmtree(half_written)
     rows, before = dump(open_store(lived.database)), files(lived.home)
     assert any(name.startswith("models/") for name in before) and any(name.endswith(".html") for name in before)
@@ -89,6 +90,7 @@ def test_saved_destroyed_restored_and_the_next_day_goes_on(lived, tmp_path):
     assert done.returncode == 0 and "set QUAKECAST_RECIPES" in done.stderr, done.stderr
     assert dump(open_store(lived.database)) == rows
     assert files(lived.home) == before
+    assert [path.stat().st_mode & 0o777 for path in (lived.database, lived.published)] == [0o640] * 2
     said = "SELECT count(*) AS n FROM forecast WHERE official AND published"
     assert query(lived.published, said)["n"].item() == 2
 
