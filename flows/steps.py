@@ -66,11 +66,11 @@ def noted_run(work: job.Job, kind: str) -> Iterator[dict[str, Any]]:
 
 def _finish(work: job.Job, done: dict[str, Any]) -> None:
     """Note the end and publish; where that fails, the note says so, if it can."""
-    state = done["state"]
-    alone("the note of the run's end", lambda: job.note_end(work, state, done), done)
+    problems = len(done["problems"])
+    alone("the note of the run's end", lambda: job.note_end(work, done["state"], done), done)
     alone("publishing", lambda: job.publish_copy(work), done)
     settle(done)
-    if done["state"] != state:
+    if len(done["problems"]) > problems:
         alone("the note of the run's end", lambda: job.note_end(work, done["state"], done), done)
 
 
