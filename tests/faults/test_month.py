@@ -10,11 +10,12 @@ from tests.support.usgs_server import SLICE
 
 SHORT = (
     "redirect loop",
-    "gzip half sent",
     "metadata is a list",
+    "a lone surrogate",
+    "empty and counted so",
     "stamps of the future",
-    "magnitude -9",
-    "rows nobody asked for",
+    "other content, same stamp",
+    "70 events in one",
 )
 
 
