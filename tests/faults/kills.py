@@ -31,6 +31,7 @@ class Killed:
     """What happened: kills by kind and step, attempts in all, and everything that was not as promised."""
 
     kills: Counter[str] = field(default_factory=Counter)
+    days: int = 0
     boundaries: int = 0
     attempts: int = 0
     missed: int = 0
@@ -57,27 +58,24 @@ def plan(kills: int, boundaries: int, seed: int) -> list[tuple[Kind, float]]:
 def kill_days(
     world: World, days: int, kills: int, seed: int, say: Callable[[str], None] = lambda _: None, until: float = float("inf")
 ) -> Killed:
-    """Live `days` days with and without `kills` kills, until the monotonic clock says `until` at most; compare what is there at the end."""
+    """Live `days` days with and without `kills` kills, or as many as fit until the monotonic clock says `until`; compare what is there."""
     result = Killed()
     alone, told = world.settled_in("undisturbed"), world.settled_in("killed")
-    notes, took = [], []
+    deaths: list[tuple[Kind, float]] = []
+    day_s = 0.0
     for number in range(days):
-        began = time.monotonic()
-        notes.append(_live(world, alone, FIRST + timedelta(days=number)))
-        took.append(time.monotonic() - began)
-    result.boundaries = min(len(note["passed"]) for note in notes)
-    say(f"{days} days undisturbed, {result.boundaries} boundaries a day, {np.median(took):.1f} s a day")
-    before_kills = len(world.book.received)
-    deaths = plan(kills, result.boundaries, seed)
-    for number in range(days):
-        share = deaths[number * len(deaths) // days : (number + 1) * len(deaths) // days]
-        moment = FIRST + timedelta(days=number)
-        for death in share:
-            if time.monotonic() > until:
-                result.wrong.append(f"out of time on day {number + 1} of {days}")
-                return result
+        if time.monotonic() > until:
+            say(f"out of time after {number} of {days} days")
+            break
+        moment, before, began = FIRST + timedelta(days=number), len(world.book.received), time.monotonic()
+        note = _live(world, alone, moment)
+        day_s = time.monotonic() - began
+        del world.book.received[before:]  # of the undisturbed home
+        result.boundaries, result.days = max(result.boundaries, len(note["passed"])), number + 1
+        deaths = deaths or plan(kills, result.boundaries, seed)
+        for death in deaths[number * len(deaths) // days : (number + 1) * len(deaths) // days]:
             result.attempts += 1
-            _one_death(world, told, moment, death, float(np.median(took)), result)
+            _one_death(world, told, moment, death, day_s, result)
             _still_whole(Path(told["home"]), result)
             moment += ATTEMPT
         result.attempts += 1
@@ -85,8 +83,8 @@ def kill_days(
             _live(world, told, moment)  # also sends what was being sent when the last attempt died
         except RuntimeError as error:
             result.wrong.append(f"day {number + 1}: {error}")
-        say(f"day {number + 1} of {days}: {sum(result.kills.values())} kills, {len(result.wrong)} faults")
-    _judge(world, alone, told, before_kills, result)
+        say(f"day {number + 1} of {days}: {sum(result.kills.values())} kills, {len(result.wrong)} faults, {day_s:.1f} s undisturbed")
+    _judge(world, alone, told, result)
     return result
 
 
@@ -115,7 +113,7 @@ def overlap_days(world: World, days: int, seed: int, *, say: Callable[[str], Non
     result.wrong += compare.broken_files(Path(told["home"]))
     runs = compare.asked(store, "SELECT state FROM run")["state"]
     result.expect(int((runs == "failed").sum()) <= result.kills["random"], f"{(runs == 'failed').sum()} runs are marked as failed")
-    _judge_messages(world, store, 0, result)
+    _judge_messages(world, store, result)
     reports = compare.asked(store, "SELECT count(*) AS n FROM delivery WHERE subject_kind = 'report' AND state = 'sent'")["n"].item()
     result.expect(reports == 3 * days, f"{reports} reports were sent on {days} days to three recipients")
     return result
@@ -168,7 +166,7 @@ def _still_whole(home: Path, result: Killed) -> None:
     result.wrong += [fault for fault in compare.broken_files(home) if "left over" not in fault]
 
 
-def _judge(world: World, alone: dict[str, Any], told: dict[str, Any], before_kills: int, result: Killed) -> None:
+def _judge(world: World, alone: dict[str, Any], told: dict[str, Any], result: Killed) -> None:
     home = Path(told["home"])
     store, undisturbed = Store(home / "quakecast.duckdb"), Store(Path(alone["home"]) / "quakecast.duckdb")
     for name, found in compare.differences(undisturbed, store).items():
@@ -181,12 +179,12 @@ def _judge(world: World, alone: dict[str, Any], told: dict[str, Any], before_kil
     result.expect(bool(failed.str.contains("without a word").all()), "a failed run does not say why")
     told_of = compare.asked(store, "SELECT count(*) AS n FROM message WHERE kind = 'operations'")["n"].item()
     result.expect(len(failed) == 0 or told_of > 0, f"{len(failed)} runs died and nobody was told")
-    _judge_messages(world, store, before_kills, result)
+    _judge_messages(world, store, result)
 
 
-def _judge_messages(world: World, store: Store, before_kills: int, result: Killed) -> None:
+def _judge_messages(world: World, store: Store, result: Killed) -> None:
     """Everything marked as sent came, once; again only where the sender was killed after the yes, and then the same."""
-    received = world.book.received[before_kills:]
+    received = world.book.received
     result.messages = len(received)
     counts = Counter((message.message_id, message.to) for message in received)
     for (name, to), count in counts.items():

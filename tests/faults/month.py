@@ -79,7 +79,8 @@ def replay(
     say: Callable[[str], None] = lambda _: None,
     until: float = float("inf"),
 ) -> Replayed:
-    """`days` days from `first` (aware UTC), one of `troubles` each from the second on, round and round; then those of GOOD_AFTER."""
+    """`days` days from `first` (aware UTC), one of `troubles` each from the second on, round and round; then those of GOOD_AFTER.
+    Where `until` (of the monotonic clock) comes first, the days in trouble end there."""
     result = Replayed()
     untouched = folder / "untouched"
     history = _filled(untouched, first - WARM_UP - timedelta(days=6), history)
@@ -88,25 +89,30 @@ def replay(
         patch.setattr(predict, "EXPLAINED_FROM", float("inf"))  # what drives a forecast costs ten of them
         without_prefect(patch)
         patch.setattr(job, "usgs_client", _impatient)
-        met = [None, *(troubles[number % len(troubles)] for number in range(days - 1))]
-        plan = list(enumerate(met)) + [(days - 1 + after, None) for after in GOOD_AFTER]
-        stores = []
         _read_up(untouched, proxy, first, recipes)
-        for name, lived in (("good", result.good), ("bad", result.bad)):
+        homes = []
+        for name in ("good", "bad"):
             shutil.copytree(untouched, folder / name)
-            settings = _settings(folder / name, proxy)
-            stores.append(Store(settings.database))
-            for number, planned in plan:
-                trouble = planned if name == "bad" else None
-                if time.monotonic() > until:
-                    result.wrong.append(f"out of time on day {number + 1} of the {name} replay")
-                    return result
+            homes.append(_settings(folder / name, proxy))
+
+        def live_both(number: int, trouble: Trouble | None) -> None:
+            for settings, lived, met in zip(homes, (result.good, result.bad), (None, trouble), strict=True):
                 usgs.clock = first + timedelta(days=number)
-                proxy.meet(trouble)
-                lived.append(_live(settings, usgs.clock, trouble, proxy))
+                proxy.meet(met)
+                lived.append(_live(settings, usgs.clock, met, proxy))
                 proxy.meet(None)
-                say(f"{name} {lived[-1].day}: {lived[-1].trouble}: {lived[-1].raw_error or lived[-1].problem or 'well'}"[:180])
-        _judge(result, *stores)
+            say(f"{lived[-1].day}: {lived[-1].trouble}: {lived[-1].raw_error or lived[-1].problem or 'well'}"[:180])
+
+        last = 0
+        for number in range(days):
+            if time.monotonic() > until:
+                say(f"out of time after {number} of {days} days")
+                break
+            live_both(number, troubles[(number - 1) % len(troubles)] if number else None)
+            last = number
+        for after in GOOD_AFTER:
+            live_both(last + after, None)
+        _judge(result, *(Store(settings.database) for settings in homes))
     return result
 
 

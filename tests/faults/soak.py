@@ -85,7 +85,7 @@ class Soak:
             troubles = random.Random(self.asked.seed + first.year).sample(list(TROUBLES.values()), len(TROUBLES))
             found = month.replay(self.folder / f"{first:%Y-%m}", history, first, days, troubles, say=self.say, until=self.until)
             met = Counter(day.trouble for day in found.bad if day.trouble != "none")
-            done.append(f"{days} days from {first:%Y-%m-%d}, {len(met)} kinds of trouble on {met.total()} days")
+            done.append(f"{len(found.bad)} days from {first:%Y-%m-%d}, {len(met)} kinds of trouble on {met.total()} days")
             came.append(
                 f"{found.events} events equal row for row; of {found.compared} forecasts {found.flagged} said that they were degraded, "
                 f"{found.differing} differed; {sum(day.requests for day in found.bad)} requests, "
@@ -99,7 +99,7 @@ class Soak:
         with world.made(self.folder / "kills", days, self.asked.seed) as made:
             found = kills.kill_days(made, days, self.asked.kills, self.asked.seed, say=self.say, until=self.until)
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(found.kills.items()))
-        done = f"{found.kills.total()} kills over {days} days ({told}), {found.boundaries} boundaries a day, {found.attempts} attempts"
+        done = f"{found.kills.total()} kills over {found.days} days ({told}), {found.attempts} attempts"
         return done, f"{found.messages} messages, {found.sent_again_as_documented} of them repeats after a yes", found.wrong
 
     def overlaps(self) -> tuple[str, str, list[str]]:
