@@ -5,6 +5,7 @@ A module of this package names its commands in `COMMANDS`; what is heavy is impo
 """
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,21 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         try:
-            given = args[0] if args else extra.get("args")
-            if any("\0" in word for word in given or ()):
-                raise BadInput("an argument holds a NUL character, which no file name and no query can have; leave it out")
+            _refuse_what_is_no_text(args[0] if args else extra.get("args"))
             return super().main(*args, **extra)
         except QuakecastError as error:
             for line in str(error).splitlines():
                 complain(line)
             sys.exit(error.exit_code)
+
+
+def _refuse_what_is_no_text(words: Sequence[str] | None) -> None:
+    """Nothing that we are told can hold a NUL, or bytes that are no UTF-8 (which Python gives us as lone surrogates)."""
+    for word in sys.argv[1:] if words is None else words:
+        if "\0" in word:
+            raise BadInput("an argument holds a NUL character, which no file name and no query can have; leave it out")
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise BadInput(f"the argument {ascii(word)[:100]} is no text in UTF-8; write it anew")
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

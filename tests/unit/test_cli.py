@@ -127,6 +127,12 @@ def test_a_nul_in_an_argument_is_one_line(run, arguments):
     assert done.exit_code == 2 and done.stderr.startswith("quakecast: an argument holds a NUL") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("argument", [b"SELECT '\xff'", b"\xed\xa0\x80"])
+def test_an_argument_that_is_no_utf_8_is_one_line(tmp_path, argument):
+    done = subprocess.run([sys.executable, "-m", "forecaster", "--home", str(tmp_path), "sql", argument], cwd=ROOT, capture_output=True)
+    assert done.returncode == 2 and done.stderr.startswith(b"quakecast: the argument ") and done.stderr.count(b"\n") == 1
+
+
 def test_json_is_json(capsys):
     """NaN is not JSON, and neither is a time without its T."""
     moment = datetime(2024, 1, 2, 12, tzinfo=UTC)
