@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from forecaster.errors import BadInput
+from forecaster.files import check_data_folder
 
 SAID = ("PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
 SERVER = ("PREFECT_API_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
@@ -20,18 +21,23 @@ def choose_home(data: Path) -> None:
 
     Raises:
         BadInput: no server is named, and the database in the home that is named was written by a newer Prefect.
+        NotWritable: the folder below the data folder cannot be made or written.
     """
-    if not any(os.environ.get(name) for name in (*SAID, *SERVER)) and not set(SERVER) & set(_active_profile()):
+    has_server = any(os.environ.get(name) for name in SERVER) or bool(set(SERVER) & set(_active_profile()))
+    if not has_server and not any(os.environ.get(name) for name in SAID):
+        check_data_folder(data.resolve())
         os.environ["PREFECT_HOME"] = str(data.resolve() / "prefect")
-    if not any(os.environ.get(name) for name in SERVER):
+    if not has_server:
         _refuse_newer(Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect") / "prefect.db")
 
 
 def _active_profile() -> dict[str, Any]:
-    """The settings of the active profile in the usual home; none where it cannot be read."""
+    """The settings of the active profile; none where it cannot be read."""
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
     try:
-        document = tomllib.loads((Path.home() / ".prefect" / "profiles.toml").read_text(encoding="utf-8"))
-        return dict(document["profiles"][document["active"]])
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return dict(document["profiles"][os.environ.get("PREFECT_PROFILE") or document["active"]])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

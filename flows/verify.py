@@ -28,12 +28,13 @@ def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pul
         pull: Read USGS first: without it no outcome matures.
     """
     work = steps.open_work(recipes)
-    with one_writer(work), steps.noted_run(work, "verify") as done:
-        if pull and (problem := steps.pull(work, done)):
-            done["problems"].append(problem)
-        steps.verify(work, done)
-        steps.raise_alerts(work, done)
-        steps.notify(work, done, report=False)
+    with steps.noted_run(work, "verify") as done:
+        with one_writer(work):
+            if pull and (problem := steps.pull(work, done)):
+                done["problems"].append(problem)
+            steps.verify(work, done)
+            steps.raise_alerts(work, done)
+        steps.notify(work, done, report=False)  # after the writer's place is free: a mail server may be silent for long
         steps.alone("artifacts", lambda: artifacts.show_skill(work), done)
     told = f"{done.get('settled', 0)} outcomes written, {done.get('turned', 0)} turned round, {done.get('waiting', 0)} waiting"
     return ended(done, told)

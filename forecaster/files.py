@@ -14,7 +14,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from forecaster.errors import NotWritable
+
 PRIVATE = 0o640  # the owner writes, the group reads, nobody else
+WRITE_PROBE = ".quakecast-write-probe"  # the same for all, so that one that a killed process left goes at the next start
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -33,6 +36,23 @@ def private_files() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def check_data_folder(folder: Path) -> None:
+    """Make the folder where it is not there, and see that files can be written into it.
+
+    Raises:
+        NotWritable: they cannot, or it is no folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / WRITE_PROBE
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise NotWritable(
+            f"cannot write to the data folder {folder} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to"
+        ) from None
 
 
 def keep_private(paths: Iterable[Path]) -> None:

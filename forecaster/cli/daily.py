@@ -110,7 +110,7 @@ def verify(settings: Settings, recipes, everything, as_json) -> None:
     text = f"{len(result.settled)} outcomes written, {len(result.turned)} turned round, {result.waiting} waiting, {result.scored} scored"
     tell(as_json, vars(result), "\n".join([text, *(f"weights, {scope}: {reason}" for scope, reason in result.learnt.items())]))
     for what, told in result.failed.items():
-        click.echo(f"quakecast: {what}: {told}", err=True)
+        complain(f"{what}: {told}")
     if result.failed:
         sys.exit(PARTIAL)
 

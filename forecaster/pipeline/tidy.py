@@ -1,7 +1,7 @@
 """Let go of what is old: pages and their details, logs, sent messages, superseded models.
 
 Official forecasts, their outcomes and scores, alerts, the catalogue and the row of each report stay for ever. Nothing leaves whose time the
-settings do not set (0: for ever), nothing in a replay, and nothing of a name that is not ours.
+settings do not set (0: for ever), nothing in the home of a replay, and nothing of a name that is not ours.
 """
 
 import logging
@@ -15,6 +15,7 @@ from forecaster import files
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.pages import write_index
 from forecaster.store import retention
+from forecaster.store.moments import was_replayed_in
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,9 @@ def tidy(job: Job, *, dry_run: bool = False) -> TidyResult:
         StoreBusy: another process kept the database. NotWritable: the index of the reports cannot be written.
     """
     result = TidyResult()
-    if job.clock.simulated:
-        return result
+    with job.store.transaction() as connection:
+        if job.clock.simulated or was_replayed_in(connection):
+            return result
     now, settings = job.clock.now(), job.settings
     found = _files(job, now)
     if settings.keep_details_days:

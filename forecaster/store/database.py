@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreBusy, StoreError
-from forecaster.files import keep_private, private_files
+from forecaster.files import check_data_folder, keep_private, private_files
 from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
 
 if TYPE_CHECKING:
@@ -117,23 +117,17 @@ def open_store(path: Path) -> Store:
 
     Raises:
         NotWritable: the folder or file cannot be written.
-        SchemaTooNew: the file was written by a newer quakecast; it is left as it is.
+        BadInput: it is a database of another program. SchemaTooNew: a newer quakecast wrote it. Either is left as it is.
         StoreBusy: a run of the older schema is at work on it; with which.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.parent / ".quakecast-write-probe"  # the same for all, so that one that a killed process left goes at the next start
-        probe.touch()
-        probe.unlink(missing_ok=True)
-    except OSError as error:
-        raise NotWritable(
-            f"cannot write to the data folder {path.parent} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to"
-        ) from None
+    check_data_folder(path.parent)
     store = Store(path)
     keep_private((path, path.with_name(f"{path.name}.wal")))
     with store.transaction() as connection:
         have = schema_of(connection)
         if have == 0:
+            if connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()[0][0]:
+                raise none_of_ours(path)
             _migrate(connection)
     if 0 < have < newest_schema():
         with (
@@ -261,6 +255,14 @@ def _asked(path: Path, sql: str, parameters: list | None) -> Iterator["Connectio
         raise BadInput(f"the query failed: {one_line(str(error).split('LINE 1:')[0]).strip(' .')}{hint}") from None
     finally:
         connection.close()
+
+
+def none_of_ours(path: Path) -> BadInput:
+    """The error of a database that another program made."""
+    return BadInput(
+        f"{path} is a database, but none of quakecast; set QUAKECAST_HOME to the folder of quakecast's own (or QUAKECAST_READ_FROM to a "
+        "published copy)"
+    )
 
 
 def not_published(path: Path) -> BadInput:

@@ -38,8 +38,8 @@ def one_at_a_time(
         raise NotWritable(f"cannot write {path} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to") from None
     try:
         _take(handle, wait.total_seconds(), on_wait)
-        who = f"process {os.getpid()} on {socket.gethostname()}"
-        me = {"what": what, "who": who if since is None else f"{who} since {since:%Y-%m-%d %H:%M:%S}Z"}
+        me = {"what": what, "who": f"process {os.getpid()} on {socket.gethostname()}"}
+        me |= {"since": since.isoformat()} if since else {}
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(me, ensure_ascii=False).encode(), 0)
         yield
@@ -88,6 +88,7 @@ def _take(handle: int, wait_s: float, on_wait: Callable[[str], object]) -> None:
 def _holder(handle: int) -> str:
     try:
         held = json.loads(os.pread(handle, 10_000, 0))
-        return f"{held['what']} is running already, as {held['who']}"
+        since = f" since {datetime.fromisoformat(held['since']):%Y-%m-%d %H:%M:%S}Z" if "since" in held else ""
+        return f"{held['what']} is running already, as {held['who']}{since}"
     except (ValueError, KeyError, TypeError):
         return "another process holds the lock and has not said yet who it is"

@@ -20,6 +20,7 @@ from forecaster.store.database import (
     Store,
     migrations,
     newest_schema,
+    none_of_ours,
     not_published,
     one_line,
     open_connection,
@@ -76,7 +77,7 @@ class PublishedCopy(Store):
         try:
             schema = schema_of(connection)
             if schema == 0:
-                raise BadInput(f"{self.path} is a database, but none of quakecast; QUAKECAST_READ_FROM must name a published copy")
+                raise none_of_ours(self.path)
             _check_schema(schema, str(self.path))
             connection.execute("BEGIN TRANSACTION READ ONLY")
             yield connection

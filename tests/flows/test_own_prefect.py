@@ -67,6 +67,27 @@ def test_a_home_that_is_set_and_newer_is_one_line(user):
     assert done.returncode == 2 and str(user / ".prefect" / "prefect.db") in line and "newer one (schema fedcba987654)" in line
 
 
+def test_a_data_folder_that_cannot_be_is_one_line(user):
+    (user / "data").write_text("a file")
+    done = run(user)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and f"cannot write to the data folder {user / 'data'}" in line and "set QUAKECAST_HOME" in line
+
+
+@pytest.mark.parametrize("named", ["active", "by PREFECT_PROFILE"])
+def test_a_newer_database_that_is_not_used_is_in_nobodys_way(user, monkeypatch, named):
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(user))
+    profile = f'{PROFILE}PREFECT_API_URL = "http://127.0.0.1:4200/api"\n'
+    if named != "active":
+        profile = profile.replace('active = "ours"', 'active = "other"')
+        monkeypatch.setenv("PREFECT_PROFILE", "ours")
+    (user / ".prefect" / "profiles.toml").write_text(profile)
+    choose_home(user / "data")
+    assert "PREFECT_HOME" not in os.environ and not (user / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("environment", "profile", "chosen"),
     [

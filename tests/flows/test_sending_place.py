@@ -1,4 +1,4 @@
-"""While a receiver is silent, the place of the writer is free: in the morning's flow and at the end of a day's."""
+"""While a receiver is silent, the place of the writer is free: in the morning's flow, at the end of a day's, and of a verification's."""
 
 import threading
 from dataclasses import replace
@@ -7,6 +7,7 @@ import pytest
 
 from flows.daily import daily
 from flows.send import send
+from flows.verify import verify
 from forecaster.pipeline import senders
 from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
 from tests.flows.conftest import NOW
@@ -18,7 +19,11 @@ def run_daily():
     return daily(train_mode="never", simulated_now=NOW, languages=("en",), send="everything", recipes=["athens"])
 
 
-@pytest.mark.parametrize("flow", [send, run_daily], ids=["send", "daily"])
+def run_verify():
+    return verify(pull=False)  # the catalogue is old, which is told
+
+
+@pytest.mark.parametrize("flow", [send, run_daily, run_verify], ids=["send", "daily", "verify"])
 def test_a_silent_mail_server_does_not_keep_the_place_of_the_writer(world, monkeypatch, flow):
     patient = senders._mail_settings
     monkeypatch.setattr(senders, "_mail_settings", lambda settings: replace(patient(settings), timeout_s=2.0))

@@ -179,6 +179,10 @@ def test_a_source_that_is_missing_foreign_or_of_another_schema_is_one_line(fille
     with duckdb.connect(str(tmp_path / "other.duckdb")) as connection:
         connection.execute("CREATE TABLE a (b INTEGER)")
     refused(settings, tmp_path / "other.duckdb", BadInput, "none of quakecast")
+    theirs = (tmp_path / "other.duckdb").read_bytes()
+    with pytest.raises(BadInput, match="none of quakecast; set QUAKECAST_HOME"):
+        open_store(tmp_path / "other.duckdb")
+    assert (tmp_path / "other.duckdb").read_bytes() == theirs
     (tmp_path / "text.duckdb").write_text("no database")
     refused(settings, tmp_path / "text.duckdb", StoreError, "is it a quakecast database?")
     export_tables(filled, tmp_path / "made")

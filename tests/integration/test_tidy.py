@@ -136,6 +136,9 @@ def test_nothing_leaves_in_a_replay_or_where_everything_is_kept_for_ever(store, 
     for_ever = settings.model_copy(update={"keep_details_days": 0, "keep_pages_days": 0})
     assert tidy(Job(for_ever, store, [], Clock(lambda: NOW, simulated=False), "now")).nothing
     assert tidy(Job(settings, store, [], Clock.standing_at(NOW), "now")).nothing
+    rows(store, "run", run_row(DAY / 2, replay=True))
+    before = dump(store)
+    assert tidy(Job(settings, store, [], Clock(lambda: NOW, simulated=False), "now")).nothing, "the home of a replay"
     assert dump(store) == before and len(list((settings.output / "reports").iterdir())) == 1
 
 
