@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,7 +33,6 @@ class Book:
     """What all receivers were sent. `victim`: the process to kill at the next yes on `channel`, once."""
 
     received: list[Received] = field(default_factory=list)
-    killed_after: Counter[tuple[str, str]] = field(default_factory=Counter)  # (id, to) whose sender was killed after the yes
     victim: int | None = None
     channel: str = ""
 
@@ -43,7 +41,6 @@ class Book:
         victim = self.victim
         if victim is not None and message.channel == self.channel:
             self.victim = None
-            self.killed_after[message.message_id, message.to] += 1
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGSTOP)
                 threading.Timer(STOPPED_S, kill, (victim,)).start()
