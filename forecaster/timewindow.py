@@ -185,12 +185,17 @@ def day_of_window(start: datetime, zone: ZoneInfo) -> date:
 
 def days_of_windows(starts: Iterable[datetime], zone: ZoneInfo) -> np.ndarray:
     """datetime64[D] (n,): `day_of_window` of each."""
+    return days_of_windows_us(np.fromiter((to_us(start) for start in starts), dtype=np.int64), zone)
 
-    def day(start: datetime) -> date:
-        local = (require_utc(start.astimezone(UTC), "start") + timedelta(hours=12)).astimezone(zone)
-        return local.date() if 6 <= local.hour < 18 else day_of_window(start, zone)  # far from midnight the calendar's date is the day
 
-    return np.array([day(start) for start in starts], dtype="datetime64[D]")
+def days_of_windows_us(starts_us: np.ndarray, zone: ZoneInfo) -> np.ndarray:
+    """The same of starts in microseconds since the epoch, int64 (n,)."""
+    if not len(starts_us):
+        return np.empty(0, dtype="datetime64[D]")
+    first, last = (from_us(starts_us[at]).date() for at in (starts_us.argmin(), starts_us.argmax()))
+    first -= timedelta(days=2)
+    midnights_us = local_midnights_us(first, (last - first).days + 4, zone)
+    return np.datetime64(first, "D") + np.searchsorted(midnights_us, starts_us + DAY_US // 2, side="right") - 1
 
 
 def parse_day(text: str) -> date:

@@ -108,7 +108,7 @@ def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: 
 
 def record(connection: Connection, recipe: Recipe, kind: str, as_of: datetime) -> Interval | None:
     """Gain over the usual rate of a kind's official forecasts of the last year, settled by now; None where there is none."""
-    rows = stored_fits.scored_of_kind(connection, recipe.id, recipe.target_hash, kind, as_of - RECORD_SPAN, as_of)
+    rows = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash}, kind, as_of - RECORD_SPAN, as_of)[recipe.id]
     if rows.empty:
         return None
     happened, said, reference = (rows[name].to_numpy() for name in ("happened", "probability", "reference_probability"))

@@ -12,7 +12,7 @@ from forecaster.pipeline import alerts_messages
 from forecaster.pipeline.agenda import late_forecasts
 from forecaster.pipeline.alerts_messages import Row, identity
 from forecaster.pipeline.alerts_rules import Changes
-from forecaster.pipeline.due import drift
+from forecaster.pipeline.due import drifts
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import STALE_AFTER
 from forecaster.recipe import Severity
@@ -44,10 +44,8 @@ class Finding:
 def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts) -> list[Finding]:
     """Everything that is wrong with the operation at `now`, for the recipes of the job."""
     found = [*_stale_catalogue(connection, now), *_failed_runs(connection, job.run_id), *_dead_letters(connection, now)]
-    for recipe in job.recipes:
-        drifted = drift(connection, recipe, now) if recipe.models else None
-        if drifted is not None:
-            found.append(Finding("calibration_drift", recipe.id, "warning", {"recipe": recipe.id, "drift": drifted}))
+    for recipe_id, drifted in drifts(connection, [recipe for recipe in job.recipes if recipe.models], now).items():
+        found.append(Finding("calibration_drift", recipe_id, "warning", {"recipe": recipe_id, "drift": drifted}))
     return found + _missing_forecasts(connection, job, now, texts)
 
 

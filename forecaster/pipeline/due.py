@@ -1,9 +1,11 @@
 """Which recipes are due for training, and why: no model, a changed recipe, age, growth of the data, drift of the calibration."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.features.events import Events, events_from_frame
@@ -99,19 +101,25 @@ def _reasons(connection: Connection, recipe: Recipe, newest: _Newest, events: Ev
             reasons.append(
                 f"{new} days with a target event were settled since its newest model was fitted, which knew {newest.target_days}"
             )
-    if age >= DRIFT_PAUSE and (drifted := drift(connection, recipe, until)):
+    if age >= DRIFT_PAUSE and (drifted := drifts(connection, [recipe], until).get(recipe.id)):
         reasons.append(drifted)
     return reasons
 
 
-def drift(connection: Connection, recipe: Recipe, until: datetime) -> str | None:
-    """How the official combinations miss what came, where the 95 % interval of came / expected excludes 1."""
-    rows = stored_fits.scored_of_kind(connection, recipe.id, recipe.target_hash, KIND, until - DRIFT_SPAN, until)
+def drifts(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, str]:
+    """By recipe, how the official combinations miss what came, where the 95 % interval of came / expected excludes 1."""
+    targets = {recipe.id: recipe.target_hash for recipe in recipes}
+    rows = stored_fits.scored_of_kind(connection, targets, KIND, until - DRIFT_SPAN, until)
+    found = {recipe.id: _drift(recipe, rows[recipe.id]) for recipe in recipes}
+    return {recipe_id: told for recipe_id, told in found.items() if told is not None}
+
+
+def _drift(recipe: Recipe, rows: pd.DataFrame) -> str | None:
     said, came = rows["probability"].to_numpy(float), rows["happened"].to_numpy(float)
     if max(said.sum(), came.sum()) < FEWEST_DRIFT_DAYS:
         return None
     days = days_of_windows(rows["target_start"], recipe.zone)
-    ratio = ratio_bounds(draw_blocks([days], np.random.default_rng(BOOTSTRAP_SEED)), days, came, said)
+    ratio = ratio_bounds(draw_blocks([days], BOOTSTRAP_SEED), days, came, said)
     if ratio.low <= 1 <= ratio.high:
         return None
     return (

@@ -1,6 +1,7 @@
 """Write the map UI's JSON files from the store."""
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from forecaster.features.daily_grid import cell_edges, place_on_grid, window_tensor
 from forecaster.features.events import Events
-from forecaster.features.windows import promised_day, target_days
+from forecaster.features.windows import promised_day
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.known import Known, load_known
 from forecaster.pipeline.pages import kept_data
@@ -18,7 +19,7 @@ from forecaster.recipe import Recipe
 from forecaster.reports import export as documents
 from forecaster.reports.contract import RecentEvent, RecipeForecast, ReportData
 from forecaster.store import deliveries, ledger
-from forecaster.timewindow import TimeWindow, day_of_window, from_us, to_us
+from forecaster.timewindow import TimeWindow, days_of_windows, from_us, local_midnights_us, to_us
 
 VALIDATIONS = 365
 
@@ -42,16 +43,16 @@ def export(job: Job, folder: Path) -> list[Path]:
             row["recipe_id"]: row
             for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in job.recipes]).to_dict("records")
         }
-        spoken = {recipe_id: ledger.models_of_issue(connection, row["forecast_id"]) for recipe_id, row in last.items()}
-        history = {r.id: ledger.recent_published(connection, r.id, r.target_hash, now, VALIDATIONS) for r in job.recipes}
+        spoken = ledger.models_of_issues(connection, [row["forecast_id"] for row in last.values()])
+        targets = {recipe.id: recipe.target_hash for recipe in job.recipes}
+        history = ledger.recent_published(connection, targets, dict.fromkeys(targets, now), VALIDATIONS)
     for forecast in data.recipes:
         recipe = recipes[forecast.recipe_id]
-        summary = _summary(spoken.get(recipe.id, []))
+        summary = _summary(spoken[last[recipe.id]["forecast_id"]] if recipe.id in last else [])
         predictions.append((forecast, recipe.predict_range_days, summary))
         if summary is not None:
             made[f"{recipe.id}/summary.json"] = documents.summary_document(summary)
-        rows = [_validation(recipe, row) for row in history[recipe.id].to_dict("records")]
-        made[f"{recipe.id}/validations.json"] = documents.validations_document(rows, recipe.zone)
+        made[f"{recipe.id}/validations.json"] = documents.validations_document(_validations(recipe, history[recipe.id]), recipe.zone)
         if forecast.as_of is not None:
             name = documents.detail_name(TimeWindow(forecast.target_start, forecast.target_end), recipe.zone)
             made[f"{recipe.id}/{name}"] = _detail(recipe, forecast, known)
@@ -87,19 +88,38 @@ def _summary(spoken: list[dict]) -> documents.Summary | None:
 
 
 def _window_before(recipe: Recipe, target_start: datetime) -> TimeWindow:
-    starts = target_days(recipe, day_of_window(target_start, recipe.zone), 1).day_starts_us[0]
-    return TimeWindow(from_us(starts[0]), target_start)
+    (start_us,) = _window_starts_us(recipe, [target_start])
+    return TimeWindow(from_us(start_us), target_start)
 
 
-def _validation(recipe: Recipe, row: dict) -> documents.Validation:
-    start, end = (pd.Timestamp(row[name]).to_pydatetime() for name in ("target_start", "target_end"))
-    return documents.Validation(
-        window=_window_before(recipe, start),
-        target=TimeWindow(start, end),
-        prediction=row["probability"],
-        fact=None if pd.isna(row["happened"]) else bool(row["happened"]),
-        max_magnitude=None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
-    )
+def _window_starts_us(recipe: Recipe, target_starts: Sequence[datetime]) -> np.ndarray:
+    """int64 (n,): where the days begin that the models see before each of these targets, at least one."""
+    days = days_of_windows(target_starts, recipe.zone)
+    first, last = days.min().item(), days.max().item()
+    midnights_us = local_midnights_us(first - timedelta(days=recipe.window_days), (last - first).days + 1, recipe.zone)
+    return midnights_us[(days - days.min()).astype(np.int64)]
+
+
+def _validations(recipe: Recipe, frame: pd.DataFrame) -> list[documents.Validation]:
+    if frame.empty:
+        return []
+    targets = [
+        TimeWindow(start.to_pydatetime(), end.to_pydatetime())
+        for start, end in zip(frame["target_start"], frame["target_end"], strict=True)
+    ]
+    starts_us = _window_starts_us(recipe, [target.start for target in targets])
+    return [
+        documents.Validation(
+            window=TimeWindow(from_us(start_us), target.start),
+            target=target,
+            prediction=probability,
+            fact=None if pd.isna(happened) else bool(happened),
+            max_magnitude=None if pd.isna(max_magnitude) else float(max_magnitude),
+        )
+        for start_us, target, probability, happened, max_magnitude in zip(
+            starts_us, targets, frame["probability"], frame["happened"], frame["max_magnitude"], strict=True
+        )
+    ]
 
 
 def _detail(recipe: Recipe, forecast: RecipeForecast, known: Known) -> dict:

@@ -19,7 +19,7 @@ BOOTSTRAP_SEED = 20110311
 def gain_over(recipe: Recipe, local_days: np.ndarray, happened: np.ndarray, said: np.ndarray, other: np.ndarray) -> Interval:
     """Nats per target day of the probabilities `said` over `other`; local_days datetime64[D], happened bool, all (n,)."""
     daily = DailyGain(local_days, log_likelihood(happened, said) - log_likelihood(happened, other), happened)
-    return information_gain_intervals({recipe.id: daily}, np.random.default_rng(BOOTSTRAP_SEED))[1]
+    return information_gain_intervals({recipe.id: daily}, BOOTSTRAP_SEED)[1]
 
 
 def gain_at(recipe: Recipe, target_starts: Iterable[datetime], happened: np.ndarray, said: np.ndarray, reference: np.ndarray) -> Interval:

@@ -10,7 +10,7 @@ from forecaster.recipe import Recipe
 from forecaster.reports.contract import Mode, ReliabilityCurve, TrackRecord
 from forecaster.store import ledger
 from forecaster.store.database import Connection
-from forecaster.timewindow import days_of_windows
+from forecaster.timewindow import days_of_windows_us
 from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
 from forecaster.verification.reliability import corp_reliability
 from forecaster.verification.scores import log_likelihood
@@ -23,10 +23,15 @@ CURVE_GAP = 0.04  # of the largest value that was said, between two points
 CURVE_RESAMPLES = 200
 
 
-def scored_days(connection: Connection, recipe: Recipe) -> dict[Mode, pd.DataFrame]:
-    """By mode, the settled days of the recipe's published forecasts (`ledger.scored`) with `local_day`; modes without any are left out."""
-    frame = ledger.scored(connection, recipe.id, recipe.target_hash)
-    every = frame.assign(local_day=days_of_windows(frame["target_start"].dt.to_pydatetime(), recipe.zone))
+def scored_days(connection: Connection, recipes: Sequence[Recipe]) -> dict[str, dict[Mode, pd.DataFrame]]:
+    """By recipe and mode, the settled days of what was published (`ledger.scored`) with `local_day`; modes without any are left out."""
+    frames = ledger.scored(connection, {recipe.id: recipe.target_hash for recipe in recipes})
+    return {recipe.id: _by_mode(frames[recipe.id], recipe) for recipe in recipes}
+
+
+def _by_mode(frame: pd.DataFrame, recipe: Recipe) -> dict[Mode, pd.DataFrame]:
+    starts_us = frame["target_start"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    every = frame.assign(local_day=days_of_windows_us(starts_us, recipe.zone))
     by_mode = dict(iter(every.groupby("mode")))
     return {mode: by_mode[mode].drop(columns="mode").reset_index(drop=True) for mode in MODES if mode in by_mode}
 
@@ -102,7 +107,7 @@ def _gain(days: Mapping[str, pd.DataFrame]) -> Interval:
         said, usual = frame["probability"].to_numpy(), frame["reference_probability"].to_numpy()
         gain = log_likelihood(happened, said) - log_likelihood(happened, usual)
         daily[recipe_id] = DailyGain(frame["local_day"].to_numpy(dtype="datetime64[D]"), gain, happened)
-    return information_gain_intervals(daily, np.random.default_rng(BOOTSTRAP_SEED))[1]
+    return information_gain_intervals(daily, BOOTSTRAP_SEED)[1]
 
 
 def _three_figures(values: np.ndarray) -> np.ndarray:

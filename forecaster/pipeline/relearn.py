@@ -11,7 +11,7 @@ from forecaster.recipe import Recipe
 from forecaster.settings import code_version
 from forecaster.store import publications
 from forecaster.store.database import Connection
-from forecaster.timewindow import FIRST_DAY, days_of_windows, next_local_day
+from forecaster.timewindow import FIRST_DAY, days_of_windows_us, next_local_day
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,8 @@ def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeigh
     for recipe in recipes:
         mine = rows[(rows["recipe_id"] == recipe.id) & (rows["target_hash"] == recipe.target_hash)]
         if len(mine):
-            found[recipe.id] = settled_of(mine, days_of_windows(mine["target_start"].dt.to_pydatetime(), recipe.zone))
+            starts_us = mine["target_start"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+            found[recipe.id] = settled_of(mine, days_of_windows_us(starts_us, recipe.zone))
     return found
 
 

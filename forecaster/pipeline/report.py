@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -55,8 +57,9 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
             for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes]).to_dict("records")
         }
         silent_mode: Mode = "replay" if clock.simulated else "prospective"
-        scored = {recipe.id: records.scored_days(connection, recipe) for recipe in recipes}
-        rows = [_recipe_forecast(connection, recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id]) for recipe in recipes]
+        scored = records.scored_days(connection, recipes)
+        told = _told(connection, recipes, last, known.as_of)
+        rows = [_recipe_forecast(recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id], told) for recipe in recipes]
         changes = ledger.changes_between(connection, now - timedelta(days=1), now)
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
         turned = _turned(connection, {recipe.target_hash: recipe for recipe in recipes}, now)
@@ -87,8 +90,26 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
     )
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What else is told of the last forecasts: by forecast every model of its issue, by recipe the windows before and up to it."""
+
+    models: Mapping[str, list[dict]]
+    ended: Mapping[str, pd.DataFrame]
+    open: Mapping[str, pd.DataFrame]
+
+
+def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, dict], now: datetime) -> _Told:
+    shown = {recipe.id: recipe.target_hash for recipe in recipes if recipe.id in last}
+    return _Told(
+        ledger.models_of_issues(connection, [last[recipe_id]["forecast_id"] for recipe_id in shown]),
+        ledger.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS),
+        ledger.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS),
+    )
+
+
 def _recipe_forecast(
-    connection: Connection, recipe: Recipe, row: dict | None, known: Known, silent_mode: Mode, scored: dict[Mode, pd.DataFrame]
+    recipe: Recipe, row: dict | None, known: Known, silent_mode: Mode, scored: dict[Mode, pd.DataFrame], told: _Told
 ) -> RecipeForecast:
     """The recipe's row of the report; `silent_mode` is that of a recipe without a forecast, `scored` its settled days by mode."""
     kept = tuple(records.record_of(mode, {recipe.id: days}) for mode, days in scored.items())
@@ -115,7 +136,7 @@ def _recipe_forecast(
             not_scoreable_reason=_why_not(recipe, known),
             drivers=largest_near(known.frame, recipe, known.as_of),
         )
-    ended = _recent_outcomes(connection, recipe, known.as_of)
+    ended = _outcomes(told.ended[recipe.id], recipe)
     details = json.loads(row["details"]) if isinstance(row["details"], str) else {}
     return RecipeForecast(
         **place,
@@ -134,11 +155,11 @@ def _recipe_forecast(
         records=kept,
         drivers=drivers_said(details) if "drivers" in details else largest_near(known.frame, recipe, known.as_of),
         without_recent=details.get("without_recent"),
-        models=tuple(_model_forecast(model) for model in ledger.models_of_issue(connection, row["forecast_id"])),
+        models=tuple(_model_forecast(model) for model in told.models[row["forecast_id"]]),
         weights=details.get("weights", {}),
         weights_source=details.get("source"),
         recent_outcomes=ended,
-        open_outcomes=_open_outcomes(connection, recipe, _utc(row["target_end"]), ended),
+        open_outcomes=tuple(said for said in _outcomes(told.open[recipe.id], recipe) if not ended or said.day > ended[-1].day),
     )
 
 
@@ -180,16 +201,8 @@ def _why_not(recipe: Recipe, known: Known) -> str:
     return "no forecast has been issued yet; run `quakecast predict`"
 
 
-def _recent_outcomes(connection: Connection, recipe: Recipe, until: datetime) -> tuple[DayOutcome, ...]:
-    frame = ledger.recent_published(connection, recipe.id, recipe.target_hash, until, HISTORY_DAYS)
+def _outcomes(frame: pd.DataFrame, recipe: Recipe) -> tuple[DayOutcome, ...]:
     return tuple(_day_outcome(row, recipe) for row in frame.to_dict("records"))
-
-
-def _open_outcomes(connection: Connection, recipe: Recipe, until: datetime, ended: tuple[DayOutcome, ...]) -> tuple[DayOutcome, ...]:
-    """The forecasts of the windows after those in `ended`, up to the one that ends at `until`."""
-    frame = ledger.recent_published(connection, recipe.id, recipe.target_hash, until, OPEN_DAYS)
-    found = [_day_outcome(row, recipe) for row in frame.to_dict("records")]
-    return tuple(outcome for outcome in found if not ended or outcome.day > ended[-1].day)
 
 
 def _day_outcome(row: dict, recipe: Recipe) -> DayOutcome:

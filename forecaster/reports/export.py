@@ -12,8 +12,6 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
-from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,10 +20,11 @@ import numpy as np
 
 from forecaster import files
 from forecaster.errors import NotWritable
+from forecaster.reports import schema
 from forecaster.reports.combined import expected_figures
 from forecaster.reports.contract import RecentEvent, RecipeForecast, ReportData
 from forecaster.reports.words import known, known_probability, ratio_to_usual
-from forecaster.timewindow import TimeWindow, day_of_window
+from forecaster.timewindow import TimeWindow, day_of_window, days_of_windows
 
 WEBHOOK_VERSION = "quakecast.report/1"
 _TEMPORARY = ".tmp-"
@@ -98,16 +97,20 @@ def summary_document(summary: Summary) -> dict[str, Any]:
 def validations_document(validations: Iterable[Validation], zone: ZoneInfo) -> dict[str, Any]:
     """validations.json of one recipe, oldest first; `fact` is 1.0 or 0.0 as in the first system."""
     rows = []
-    for item in sorted(validations, key=lambda entry: entry.target.start):
+    items = sorted(validations, key=lambda entry: entry.target.start)
+    moments = [moment for item in items for moment in (item.window.start, item.window.end, item.target.start, item.target.end)]
+    days = [str(day).replace("-", "") for day in days_of_windows(moments, zone)]
+    for at, item in enumerate(items):
+        window_start, window_end, start, end = days[4 * at : 4 * at + 4]
         rows.append(
             {
-                "window_start": _day(item.window.start, zone),
-                "window_end": _day(item.window.end, zone),
-                "predict_start": _day(item.target.start, zone),
-                "predict_end": _day(item.target.end, zone),
+                "window_start": window_start,
+                "window_end": window_end,
+                "predict_start": start,
+                "predict_end": end,
                 "prediction": known_probability(item.prediction),
                 "fact": None if item.fact is None else float(item.fact),
-                "detail": detail_name(item.target, zone),
+                "detail": _detail_name(start, end),
                 "max_mag": known(item.max_magnitude),
             }
         )
@@ -116,7 +119,11 @@ def validations_document(validations: Iterable[Validation], zone: ZoneInfo) -> d
 
 def detail_name(target: TimeWindow, zone: ZoneInfo) -> str:
     """detail_{start}_{end}.json"""
-    return f"detail_{_day(target.start, zone)}_{_day(target.end, zone)}.json"
+    return _detail_name(_day(target.start, zone), _day(target.end, zone))
+
+
+def _detail_name(start: str, end: str) -> str:
+    return f"detail_{start}_{end}.json"
 
 
 def detail_document(
@@ -219,7 +226,7 @@ def check_document(name: str, document: Mapping[str, Any]) -> None:
         name: its file name (predictions.json, detail_20240103_20240104.json, ...), or webhook.json.
     """
     kind = PurePosixPath(name).stem.split("_")[0]
-    fault = next(_validator(kind).iter_errors(document), None)
+    fault = schema.first_fault(kind, document)
     if fault is not None:
         raise ValueError(f"{name}: {fault.json_path}: {fault.message[:300]} (schemas/{kind}.schema.json)")
 
@@ -270,15 +277,6 @@ def clear_unfinished(folder: Path) -> None:
     """Remove what killed processes left half-written in `folder` and the folders in it."""
     for left in files.leftovers([*folder.glob(f"{_TEMPORARY}*"), *folder.glob(f"*/{_TEMPORARY}*")]):
         files.remove(left)
-
-
-@cache
-def _validator(kind: str) -> Any:
-    from jsonschema import Draft202012Validator
-
-    schema = json.loads(resources.files("forecaster.reports").joinpath(f"schemas/{kind}.schema.json").read_text(encoding="utf-8"))
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
 
 
 def _day(moment: datetime, zone: ZoneInfo) -> str:

@@ -1,11 +1,13 @@
 """Fitted models and how their official forecasts did: the table `model`."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
+from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
 
@@ -40,18 +42,24 @@ def model_named(connection: Connection, model_id: str) -> dict | None:
     return rows[0] if rows else None
 
 
-def scored_of_kind(connection: Connection, recipe_id: str, target_hash: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
-    """Official, scored forecasts of one kind for target days that began in [start, end), published or not, oldest first.
+def scored_of_kind(
+    connection: Connection, targets: Mapping[str, str], kind: str, start: datetime, end: datetime
+) -> dict[str, pd.DataFrame]:
+    """Official, scored forecasts of one kind for target days that began in [start, end), published or not: a frame for each of these
+    targets (recipe id -> target hash), oldest first.
 
     Columns: target_start, probability, reference_probability, happened.
     """
-    return connection.execute(
-        "SELECT s.target_start, f.probability, f.reference_probability, s.happened FROM score s JOIN forecast f USING (forecast_id) "
-        "WHERE f.official AND f.recipe_id = $id AND f.target_hash = $hash AND f.model_kind = $kind "
+    return by_recipe(
+        connection,
+        "SELECT f.recipe_id, s.target_start, f.probability, f.reference_probability, s.happened "
+        "FROM score s JOIN forecast f USING (forecast_id) JOIN wanted w ON w.recipe_id = f.recipe_id AND w.target_hash = f.target_hash "
+        "WHERE f.official AND f.model_kind = $kind "
         "AND s.target_start >= $start AND s.target_start < $end AND f.target_start >= $start AND f.target_start < $end "
-        "ORDER BY s.target_start",
-        {"id": recipe_id, "hash": target_hash, "kind": kind, "start": start, "end": end},
-    ).df()
+        "ORDER BY f.recipe_id, s.target_start",
+        wanted(targets),
+        {"kind": kind, "start": start, "end": end},
+    )
 
 
 def _rows(frame: pd.DataFrame, parsed: str) -> list[dict[str, Any]]:

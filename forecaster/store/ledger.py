@@ -1,10 +1,12 @@
 """What was said and how it turned out: forecasts, outcomes, scores, runs."""
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
+from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 
 LONGEST_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
@@ -124,20 +126,22 @@ def forecasts_to_score(connection: Connection) -> pd.DataFrame:
     ).df()
 
 
-def scored(connection: Connection, recipe_id: str, target_hash: str) -> pd.DataFrame:
-    """Published, scored forecasts of one target: mode, target_start, probability, reference_probability, happened, status, issue_time.
+def scored(connection: Connection, targets: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """Published, scored forecasts of these targets (recipe id -> target hash), a frame for each recipe: mode, target_start, probability,
+    reference_probability, happened, status, issue_time.
 
     Of a day that was forecast in several ways, the walk-forward row stands for it, then the daily one: what was hardest to say comes first.
     By mode, oldest first.
     """
-    return connection.execute(
-        "SELECT s.mode, s.target_start, f.probability, f.reference_probability, s.happened, s.status, f.issue_time "
-        "FROM score s JOIN forecast f USING (forecast_id) "
-        "WHERE f.published AND f.recipe_id = $id AND s.recipe_id = $id AND f.target_hash = $hash AND NOT f.in_sample "
-        "QUALIFY row_number() OVER (PARTITION BY s.mode, s.target_start "
-        "ORDER BY f.method DESC, f.issue_time DESC, f.created_at DESC) = 1 ORDER BY 1, 2",
-        {"id": recipe_id, "hash": target_hash},
-    ).df()
+    return by_recipe(
+        connection,
+        "SELECT f.recipe_id, s.mode, s.target_start, f.probability, f.reference_probability, s.happened, s.status, f.issue_time "
+        "FROM score s JOIN forecast f USING (forecast_id) JOIN wanted w ON w.recipe_id = f.recipe_id AND w.target_hash = f.target_hash "
+        "WHERE f.published AND s.recipe_id = f.recipe_id AND NOT f.in_sample "
+        "QUALIFY row_number() OVER (PARTITION BY f.recipe_id, s.mode, s.target_start "
+        "ORDER BY f.method DESC, f.issue_time DESC, f.created_at DESC) = 1 ORDER BY 1, 2, 3",
+        wanted(targets),
+    )
 
 
 def published_skill(connection: Connection, target_hashes: list[str]) -> pd.DataFrame:
@@ -149,19 +153,26 @@ def published_skill(connection: Connection, target_hashes: list[str]) -> pd.Data
     ).df()
 
 
-def recent_published(connection: Connection, recipe_id: str, target_hash: str, until: datetime, limit: int) -> pd.DataFrame:
-    """The last published forecasts of one target whose window ended by `until`, with their outcome where there is one; oldest first."""
-    frame = connection.execute(
-        "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, f.mode, f.method, "
+def recent_published(
+    connection: Connection, targets: Mapping[str, str], until: Mapping[str, datetime], limit: int
+) -> dict[str, pd.DataFrame]:
+    """The last `limit` published forecasts of each of these targets (recipe id -> target hash) whose window ended by `until` (of the
+    recipe), with their outcome where there is one: a frame for each recipe, oldest first."""
+    return by_recipe(
+        connection,
+        "WITH said AS (SELECT f.recipe_id, f.target_hash, f.target_start, f.target_end, f.probability, f.reference_probability, f.mode, "
+        "f.method, f.official, f.issue_time, f.created_at FROM forecast f JOIN wanted w USING (recipe_id, target_hash) "
+        "WHERE f.published AND NOT f.in_sample AND f.target_end <= w.until), "
+        "days AS (SELECT DISTINCT recipe_id, target_start FROM said), "
+        "last AS (SELECT recipe_id, list_min(max(target_start, $limit)) AS since FROM days GROUP BY recipe_id) "
+        "SELECT said.recipe_id, said.target_start, said.target_end, said.probability, said.reference_probability, said.mode, said.method, "
         "o.happened, o.status, o.max_magnitude, o.changed "
-        "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
-        "WHERE f.published AND NOT f.in_sample AND f.recipe_id = $id AND f.target_hash = $hash AND f.target_end <= $until "
-        "QUALIFY row_number() OVER (PARTITION BY f.target_start "
-        "ORDER BY f.official DESC, f.method = 'daily' DESC, f.method DESC, f.issue_time DESC, f.created_at DESC) = 1 "
-        "ORDER BY f.target_start DESC LIMIT $limit",
-        {"id": recipe_id, "hash": target_hash, "until": until, "limit": limit},
-    ).df()
-    return frame.iloc[::-1].reset_index(drop=True)
+        "FROM said JOIN last USING (recipe_id) LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
+        "WHERE said.target_start >= last.since QUALIFY row_number() OVER (PARTITION BY said.recipe_id, said.target_start "
+        "ORDER BY official DESC, method = 'daily' DESC, method DESC, issue_time DESC, created_at DESC) = 1 ORDER BY 1, 2",
+        wanted(targets, until),
+        {"limit": limit},
+    )
 
 
 def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> pd.DataFrame:
@@ -185,20 +196,28 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
     ).df()
 
 
-def models_of_issue(connection: Connection, forecast_id: str) -> list[dict]:
-    """Every model's forecast of the issue that this forecast is of, itself included, the published one first, each with `model_details`.
+def models_of_issues(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[dict]]:
+    """By forecast, every model's forecast of the issue that it is of, itself included, the published one first, each with `model_details`.
 
     Of two rows of a kind the newest; details of the forecast and of the model are parsed, None where there are none.
     """
+    # The rows of each issue are found among narrow columns; all that they say is read of those alone.
     frame = connection.execute(
-        "SELECT f.*, m.details AS model_details FROM forecast g "
+        "WITH issue AS (SELECT g.forecast_id AS asked, f.forecast_id FROM forecast g "
         "JOIN forecast f USING (recipe_id, target_hash, target_start, mode, method, issue_time) "
-        "LEFT JOIN model m ON m.model_id = f.model_id WHERE g.forecast_id = $id "
-        "QUALIFY row_number() OVER (PARTITION BY f.model_kind ORDER BY f.created_at DESC) = 1 ORDER BY f.published DESC, f.model_kind",
-        {"id": forecast_id},
+        "WHERE g.forecast_id IN (SELECT unnest($ids)) "
+        "QUALIFY row_number() OVER (PARTITION BY g.forecast_id, f.model_kind ORDER BY f.created_at DESC) = 1) "
+        "SELECT issue.asked, f.*, m.details AS model_details FROM forecast f JOIN issue USING (forecast_id) "
+        "LEFT JOIN model m ON m.model_id = f.model_id ORDER BY issue.asked, f.published DESC, f.model_kind",
+        {"ids": list(forecast_ids)},
     ).df()
-    rows = frame.to_dict("records")
-    return [{str(key): _parsed(value) if key in ("details", "model_details") else value for key, value in row.items()} for row in rows]
+    found: dict[str, list[dict]] = {forecast_id: [] for forecast_id in forecast_ids}
+    for row in frame.to_dict("records"):
+        parsed = {
+            str(key): _parsed(value) if key in ("details", "model_details") else value for key, value in row.items() if key != "asked"
+        }
+        found[row["asked"]].append(parsed)
+    return found
 
 
 def _parsed(text: object) -> dict | None:

@@ -9,6 +9,7 @@ blocks as a rough one that is rather too narrow.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -84,14 +85,28 @@ def block_number(local_days: np.ndarray, block_days: int = BLOCK_DAYS) -> np.nda
 
 
 def draw_blocks(
-    local_days: Iterable[np.ndarray], rng: np.random.Generator, resamples: int = RESAMPLES, block_days: int = BLOCK_DAYS
+    local_days: Iterable[np.ndarray], rng: np.random.Generator | int, resamples: int = RESAMPLES, block_days: int = BLOCK_DAYS
 ) -> BlockDraws:
-    """Draws of the blocks in which any of these days (arrays of datetime64[D], one a recipe) lie, with replacement."""
+    """Draws of the blocks in which any of these days (arrays of datetime64[D], one a recipe) lie, with replacement.
+
+    rng: or the seed of one; as many blocks are then drawn alike, and drawn once.
+    """
     blocks = np.unique(np.concatenate([np.empty(0, np.int64), *(block_number(days, block_days) for days in local_days)]))
     if not len(blocks):
         return BlockDraws(blocks, np.zeros((resamples, 0)), block_days)
-    times = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=resamples)
-    return BlockDraws(blocks, times.astype(np.float64), block_days)
+    times = _seeded_times(rng, len(blocks), resamples) if isinstance(rng, int) else _times(rng, len(blocks), resamples)
+    return BlockDraws(blocks, times, block_days)
+
+
+def _times(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
+    return rng.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+
+
+@lru_cache(maxsize=8)
+def _seeded_times(seed: int, count: int, resamples: int) -> np.ndarray:
+    times = _times(np.random.default_rng(seed), count, resamples)
+    times.flags.writeable = False
+    return times
 
 
 def sums_by_day(local_days: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -140,7 +155,7 @@ def linear_spread(days: DailyGain, block_days: int) -> float:
 
 
 def information_gain_intervals(
-    recipes: Mapping[str, DailyGain], rng: np.random.Generator, resamples: int = RESAMPLES, level: float = 0.95
+    recipes: Mapping[str, DailyGain], rng: np.random.Generator | int, resamples: int = RESAMPLES, level: float = 0.95
 ) -> tuple[dict[str, Interval], Interval]:
     """(interval by recipe, interval of all recipes pooled), from the same `resamples` draws of calendar blocks.
 

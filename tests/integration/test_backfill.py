@@ -189,9 +189,9 @@ def test_days_that_a_model_has_seen_are_marked_and_never_scored(job):
     assert set(scored) == set(rows.loc[~rows["in_sample"], "forecast_id"])
     recipe = job.recipes[0]
     with job.store.transaction() as connection:
-        track = ledger.scored(connection, recipe.id, recipe.target_hash, "hindcast")
-        recent = ledger.recent_published(connection, recipe.id, recipe.target_hash, NOW, 365)
-        kept = stored_fits.scored_of_kind(connection, recipe.id, recipe.target_hash, "etas", NOW - timedelta(days=365), NOW)
+        track = ledger.scored(connection, {recipe.id: recipe.target_hash})[recipe.id]
+        recent = ledger.recent_published(connection, {recipe.id: recipe.target_hash}, {recipe.id: NOW}, 365)[recipe.id]
+        kept = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash}, "etas", NOW - timedelta(days=365), NOW)[recipe.id]
         latest = ledger.latest_published(connection, NOW, [recipe.target_hash])
     out_of_sample = rows[rows["published"] & ~rows["in_sample"]]
     assert len(track) == len(recent) == len(out_of_sample) and kept.empty and latest.empty
@@ -202,7 +202,7 @@ def test_of_a_day_forecast_in_several_ways_the_walk_forward_row_is_in_the_record
     verify(full.store, full.recipes, full.clock)
     recipe = full.recipes[0]
     with full.store.transaction() as connection:
-        track = ledger.scored(connection, recipe.id, recipe.target_hash, "hindcast")
+        track = ledger.scored(connection, {recipe.id: recipe.target_hash})[recipe.id]
     rows = table(full.store, "forecast")
     walked = rows[rows["published"] & (rows["method"] == "walk-forward")].sort_values("target_start")
     assert track["probability"].tolist() == walked["probability"].tolist()

@@ -89,7 +89,7 @@ def test_everything_still_calls_it_by_its_day(issued, tokyo, rules, settings, ho
     (row,) = report_data(issued, [changed], clock).recipes
     assert [outcome.day for outcome in row.recent_outcomes] == [date(2024, 1, 3)]
     with issued.transaction() as connection:
-        days = scored_days(connection, changed)
+        days = scored_days(connection, [changed])[changed.id]
     assert {str(day) for frame in days.values() for day in frame["local_day"].dt.date} == {"2024-01-03"}
     written = export(Job(settings, issued, [changed], clock, "run"), tmp_path / "out")
     (validations,) = [path for path in written if path.name == "validations.json"]

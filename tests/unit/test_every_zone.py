@@ -12,6 +12,7 @@ from forecaster.pipeline.agenda import due_day, is_due, next_issue_time
 from forecaster.timewindow import (
     day_exists,
     day_of_window,
+    days_of_windows,
     from_us,
     issue_time,
     local_day,
@@ -69,6 +70,16 @@ def near_changes(midnights: np.ndarray) -> list[date]:
     odd = np.flatnonzero(np.diff(midnights) != 24 * HOUR_US)
     places = {int(place) + step for place in odd for step in (-1, 0, 1)}
     return [FIRST + timedelta(days=place) for place in sorted(places) if 0 <= place < COUNT]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group[0]} and {len(group) - 1} more")
+def test_the_days_of_many_windows_are_those_of_each(group) -> None:
+    """Around every change of the clocks, where windows began up to three hours before or after what the zone says now."""
+    for name in group:
+        zone = ZoneInfo(name)
+        near = [day for day in near_changes(local_midnights_us(FIRST, COUNT + 1, zone)) if day.year in (1995, 2009, 2011, 2024)]
+        starts = [local_midnight(day, zone) + timedelta(hours=hours) for day in near for hours in (-3, 0, 1, 3)][::-1]
+        assert days_of_windows(starts, zone).tolist() == [day_of_window(start, zone) for start in starts], name
 
 
 def assert_days_hold_their_moments(day: date, zone: ZoneInfo) -> None:

@@ -111,10 +111,57 @@ def test_rows_that_a_model_has_seen_are_in_no_record(store, recipes) -> None:
     with store.transaction() as connection:
         ledger.insert(connection, "forecast", forecasts)
         ledger.insert(connection, "score", scores)
-        found = scored_days(connection, recipe)
-        shown = ledger.recent_published(connection, recipe.id, recipe.target_hash, FIRST + timedelta(days=9), 90)
+        found = scored_days(connection, [recipe])[recipe.id]
+        until = {recipe.id: FIRST + timedelta(days=9)}
+        shown = ledger.recent_published(connection, {recipe.id: recipe.target_hash}, until, 90)[recipe.id]
     assert shown["method"].tolist() == ["daily", "walk-forward"]
     assert {mode: days["local_day"].dt.strftime("%F").tolist() for mode, days in found.items()} == {
         "prospective": ["2023-01-02"],
         "hindcast": ["2023-01-03"],
+    }
+
+
+def test_each_recipe_has_its_own_last_days_and_end(store, recipes) -> None:
+    """One query for all: `limit` counts the windows of each, a day that was forecast twice is one, a day without a forecast is none."""
+    tokyo, istanbul, empty = recipes["tokyo-m45"], recipes["istanbul"], recipes["manila"]
+    rows = [(tokyo, day, "daily") for day in range(20)] + [(tokyo, 19, "walk-forward")] + [(istanbul, day, "daily") for day in (0, 3, 12)]
+    forecasts = [
+        {
+            "forecast_id": f"f{number}",
+            "recipe_id": recipe.id,
+            "target_start": FIRST + timedelta(days=day),
+            "target_end": FIRST + timedelta(days=day + 1),
+            "model_id": "m",
+            "model_kind": "etas",
+            "issue_time": FIRST + timedelta(days=day),
+            "as_of": FIRST + timedelta(days=day),
+            "mode": "prospective" if method == "daily" else "hindcast",
+            "official": method == "daily",
+            "published": True,
+            "probability": 0.2,
+            "reference_probability": 0.1,
+            "recipe_hash": recipe.recipe_hash,
+            "target_hash": recipe.target_hash,
+            "code_version": "0",
+            "degraded": False,
+            "data_age_hours": 0.0,
+            "created_at": FIRST,
+            "method": method,
+        }
+        for number, (recipe, day, method) in enumerate(rows)
+    ]
+    targets = {recipe.id: recipe.target_hash for recipe in (tokyo, istanbul, empty)}
+    until = {tokyo.id: FIRST + timedelta(days=20), istanbul.id: FIRST + timedelta(days=5), empty.id: FIRST}
+    with store.transaction() as connection:
+        ledger.insert(connection, "forecast", forecasts)
+        found = ledger.recent_published(connection, targets, until, 3)
+        issues = ledger.models_of_issues(connection, ["f19", "f20", "f21"])
+        assert ledger.recent_published(connection, {}, {}, 3) == ledger.scored(connection, {}) == {}
+    days = {name: [(start - FIRST).days for start in frame["target_start"]] for name, frame in found.items()}
+    assert days == {tokyo.id: [17, 18, 19], istanbul.id: [0, 3], empty.id: []}
+    assert found[tokyo.id]["method"].tolist() == ["daily"] * 3
+    assert {asked: [row["forecast_id"] for row in rows] for asked, rows in issues.items()} == {
+        "f19": ["f19"],
+        "f20": ["f20"],
+        "f21": ["f21"],
     }

@@ -107,6 +107,45 @@ def test_validations_are_in_order_with_numbers_for_facts() -> None:
     assert (second["fact"], third["fact"], third["prediction"]) == (None, 0.0, None)
 
 
+ROW = {
+    "window_start": "20231219",
+    "window_end": "20240103",
+    "predict_start": "20240102",
+    "predict_end": "20240103",
+    "prediction": 0.2,
+    "fact": 1.0,
+    "detail": "detail_20240102_20240103.json",
+    "max_mag": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"window_start": "2023-12-19"}, "window_start"),
+        ({"prediction": 1.5}, "prediction"),
+        ({"prediction": "0.2"}, "prediction"),
+        ({"prediction": True}, "prediction"),
+        ({"fact": 0.5}, "fact"),
+        ({"max_mag": [5.1]}, "max_mag"),
+        ({"more": 1}, "'more' was unexpected"),
+        ({"fact": ...}, "'fact' is a required property"),
+    ],
+)
+def test_a_fault_of_one_row_among_many_is_told(changed, fault) -> None:
+    """Values that were looked at before do not stand for others that equal them: 1 is a number, True is none."""
+    row = {name: value for name, value in {**ROW, **changed}.items() if value is not ...}
+    export.check_document("validations.json", {"validations": [ROW, {**ROW, "prediction": 1}, ROW]})
+    with pytest.raises(ValueError, match=rf"validations\[2\].*{fault}"):
+        export.check_document("validations.json", {"validations": [ROW, ROW, row]})
+
+
+@pytest.mark.parametrize("document", [{}, {"validations": None}, {"validations": [ROW, 1]}, {"validations": [], "more": 1}])
+def test_a_document_of_another_form_is_refused(document) -> None:
+    with pytest.raises(ValueError, match=r"validations\.schema\.json"):
+        export.check_document("validations.json", document)
+
+
 def test_heatmaps_are_sparse_and_keep_day_channel_latitude_and_longitude_apart() -> None:
     """One cell per channel, each on its own day, row and column: a swap of any two axes moves or loses one."""
     tensor = np.zeros((15, 20, 30, 3), dtype=np.float32)

@@ -151,3 +151,12 @@ def test_sums_by_day() -> None:
     found = sums_by_day(days, np.array([1.0, 2.0, 4.0]), np.array([True, False, True]))
     assert found[0].astype(str).tolist() == ["2020-01-01", "2020-01-02"]
     assert (found[1].tolist(), found[2].tolist()) == ([2.0, 5.0], [0.0, 2.0])
+
+
+def test_draws_of_a_seed_are_those_of_its_generator() -> None:
+    """Also when they are asked for again; nobody can change what is kept."""
+    days = np.arange("2020-01-01", "2021-01-01", dtype="datetime64[D]")
+    for _ in range(2):
+        drawn = draw_blocks([days], 7).times
+        assert np.array_equal(drawn, draw_blocks([days], np.random.default_rng(7)).times) and not drawn.flags.writeable
+    assert not np.array_equal(drawn, draw_blocks([days], 8).times)

@@ -1,0 +1,27 @@
+"""One query for all recipes in place of one for each: a history is then read once, however long it is."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import pandas as pd
+
+from forecaster.store.database import Connection
+
+
+def wanted(targets: Mapping[str, str], until: Mapping[str, datetime] | None = None) -> pd.DataFrame:
+    """What a query for these targets (recipe id -> target hash) joins: recipe_id, target_hash, until."""
+    rows = [(recipe_id, target_hash, (until or {}).get(recipe_id)) for recipe_id, target_hash in targets.items()]
+    return pd.DataFrame(rows, columns=["recipe_id", "target_hash", "until"])
+
+
+def by_recipe(connection: Connection, sql: str, rows: pd.DataFrame, parameters: dict | None = None) -> dict[str, pd.DataFrame]:
+    """The answer as a frame for each recipe of `rows`, which `sql` joins as `wanted`."""
+    if rows.empty:
+        return {}
+    connection.register("wanted", rows)
+    frame = connection.execute(sql, parameters or {}).df()
+    connection.unregister("wanted")
+    found = dict(iter(frame.groupby("recipe_id")))
+    return {
+        recipe_id: found.get(recipe_id, frame.iloc[:0]).drop(columns="recipe_id").reset_index(drop=True) for recipe_id in rows["recipe_id"]
+    }
