@@ -113,7 +113,7 @@ def attempt(row: Delivery, send: Callable[[], object], clock: Callable[[], datet
         if row.attempts >= MOST_ATTEMPTS:
             logger.error("%s to %s given up after %d attempts: %s", row.channel, row.recipient, row.attempts, error)
             return replace(row, state="dead", last_error=str(error), next_try_at=None)
-        asked = min(timedelta(seconds=error.retry_after_s or 0.0), LONGEST_ASKED)
+        asked = timedelta(seconds=min(error.retry_after_s or 0.0, LONGEST_ASKED.total_seconds()))  # it may be any number
         again = clock() + max(wait_after(row.attempts), asked)
         logger.warning("%s to %s failed, again from %s: %s", row.channel, row.recipient, again.isoformat(timespec="minutes"), error)
         return replace(row, state="failed", last_error=str(error), next_try_at=again)

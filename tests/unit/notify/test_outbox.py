@@ -76,7 +76,10 @@ def test_a_failure_waits_longer_each_time_and_dies_in_the_end() -> None:
     assert (row.state, row.attempts, row.last_error, row.next_try_at) == ("dead", 10, "451", None)
 
 
-@pytest.mark.parametrize(("asked_s", "minutes"), [(None, 5), (7.0, 5), (3600.0, 60), (1e9, 24 * 60)])
+A_DAY = 24 * 60
+
+
+@pytest.mark.parametrize(("asked_s", "minutes"), [(None, 5), (7.0, 5), (3600.0, 60), (1e9, A_DAY), (1e15, A_DAY), (float("inf"), A_DAY)])
 def test_the_wait_that_a_receiver_asks_for_is_kept_within_a_day(asked_s: float | None, minutes: int) -> None:
     row = tried(one_row(), NOW, DeliveryFailed("429", asked_s))
     assert row.next_try_at == NOW + timedelta(minutes=minutes)
