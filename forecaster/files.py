@@ -17,6 +17,7 @@ from pathlib import Path
 from forecaster.errors import NotWritable
 
 PRIVATE = 0o640  # the owner writes, the group reads, nobody else
+OWNERS_FOLDER = 0o755  # of a folder with such files: who may write to it could put others in their place
 WRITE_PROBE = ".quakecast-write-probe"  # the same for all, so that one that a killed process left goes at the next start
 
 _AT_FDCWD = -100
@@ -45,7 +46,7 @@ def check_data_folder(folder: Path) -> None:
         NotWritable: they cannot, or it is no folder.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(OWNERS_FOLDER, parents=True, exist_ok=True)
         probe = folder / WRITE_PROBE
         probe.touch()
         probe.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ def publish(store: Store, target: Path) -> Path:
     """
     temporary: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(files.OWNERS_FOLDER, parents=True, exist_ok=True)
         for left in files.leftovers(target.parent.glob(f".{target.name}.*.tmp")):
             files.remove(left)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)

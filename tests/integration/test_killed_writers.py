@@ -252,6 +252,8 @@ def test_database_log_copy_and_locks_are_private_whatever_the_umask_and_pages_ar
     assert {path.name for path in files} == {"quakecast.duckdb", "quakecast.duckdb.wal", "lock", "index.html"}
     assert {oct(mode) for path, mode in files.items() if path.suffix != ".html"} == {oct(private)}
     assert files[home / "out" / "index.html"] == 0o644
+    folders = (home, home / "published")
+    assert {oct(stat.S_IMODE(path.stat().st_mode)) for path in folders} == {oct(0o755 & ~int(umask, 8))}, "nobody else may replace them"
 
 
 def test_an_old_home_is_made_private_when_a_writer_opens_it(settings):
