@@ -49,10 +49,10 @@ def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeigh
     """By recipe, its settled official days after those that the base was learnt from; recipes without any are absent."""
     since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
     begin = min(recipe.target_window(since).start for recipe in recipes) if recipes else now
-    rows = publications.settled_members(connection, [recipe.target_hash for recipe in recipes], begin, now)
+    rows = publications.settled_members(connection, {recipe.id: recipe.target_hash for recipe in recipes}, begin, now)
     found = {}
     for recipe in recipes:
-        mine = rows[(rows["recipe_id"] == recipe.id) & (rows["target_hash"] == recipe.target_hash)]
+        mine = rows[recipe.id]
         if len(mine):
             starts_us = mine["target_start"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
             found[recipe.id] = settled_of(mine, days_of_windows_us(starts_us, recipe.zone))

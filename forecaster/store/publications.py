@@ -1,11 +1,13 @@
 """What is published: the tables `combination` (learnt weights) and `publication` (what a person decided)."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
+from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
 
@@ -53,16 +55,18 @@ def add_decision(connection: Connection, row: dict[str, Any]) -> None:
     insert(connection, "publication", [{**row, "number": counted[0][0] + 1}])
 
 
-def settled_members(connection: Connection, target_hashes: list[str], since: datetime, as_of: datetime) -> pd.DataFrame:
-    """Official forecasts that lacked nothing, of every kind of model, of days from `since` on final by `as_of`, oldest first.
+def settled_members(connection: Connection, targets: Mapping[str, str], since: datetime, as_of: datetime) -> dict[str, pd.DataFrame]:
+    """Official forecasts that lacked nothing, of every kind of model, of days from `since` on final by `as_of`: a frame for each of these
+    targets (recipe id -> target hash), oldest first.
 
-    Columns: recipe_id, target_hash, target_start, model_kind, probability, reference_probability, happened.
+    Columns: target_start, model_kind, probability, reference_probability, happened.
     """
-    return connection.execute(
-        "SELECT f.recipe_id, f.target_hash, f.target_start, f.model_kind, f.probability, f.reference_probability, o.happened "
-        "FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) "
-        "WHERE f.official AND NOT f.degraded AND NOT f.in_sample "
-        "AND f.target_hash IN (SELECT unnest($hashes)) AND f.target_start >= $since "
+    return by_recipe(
+        connection,
+        "SELECT f.recipe_id, f.target_start, f.model_kind, f.probability, f.reference_probability, o.happened "
+        "FROM forecast f JOIN wanted w USING (recipe_id, target_hash) JOIN outcome o USING (recipe_id, target_start, target_hash) "
+        "WHERE f.official AND NOT f.degraded AND NOT f.in_sample AND f.target_start >= $since "
         "AND o.status = 'final' AND o.as_of <= $as_of ORDER BY f.recipe_id, f.target_start, f.model_kind",
-        {"hashes": target_hashes, "since": since, "as_of": as_of},
-    ).df()
+        wanted(targets),
+        {"since": since, "as_of": as_of},
+    )
