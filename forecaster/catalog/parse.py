@@ -17,6 +17,7 @@ import pandas as pd
 
 from forecaster.catalog.rows import Parsed, Rows, clean, judge, numbers
 from forecaster.errors import CatalogError, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
+from forecaster.timewindow import from_us
 
 MOST_VALUES = 4_000_000  # commas, lists and objects of a body: 200 for each of 20,000 rows; a row of geojson has 40
 
@@ -72,14 +73,16 @@ def parse_geojson(body: bytes, observed_at: datetime, where: str = "geojson", la
     """
     with _whatever_it_holds(where):
         document = _load_json(body, where)
-        counted = _metadata(document, where).get("count")
+        metadata = _metadata(document, where)
+        counted = metadata.get("count")
         features = [document] if document.get("type") == "Feature" else document.get("features")
         if not isinstance(features, list):
             raise CatalogMalformed(
                 f"{where}: JSON without a list of features (keys {[clean(key)[:20] for key in sorted(document)[:6]]}); try again"
             )
         parsed = judge(_feature_rows(features), observed_at, latest or observed_at)
-        return Parsed(parsed.revisions, parsed.quarantined, parsed.rows, counted if type(counted) is int else None)
+        made = _moment(metadata.get("generated"))
+        return Parsed(parsed.revisions, parsed.quarantined, parsed.rows, counted if type(counted) is int else None, made)
 
 
 def _feature_rows(features: list) -> Rows:
@@ -195,6 +198,12 @@ def _milliseconds_us(values: list) -> tuple[np.ndarray, np.ndarray]:
     bad = ~(np.abs(found) < _LATEST_US / 1000)
     micros = np.where(bad, 0, found) * 1000
     return micros.astype("int64"), bad
+
+
+def _moment(value: Any) -> datetime | None:
+    """Milliseconds since the epoch as a time; None where it is none."""
+    (micros,), (bad,) = _milliseconds_us([value])
+    return None if bad or type(value) is bool else from_us(int(micros))
 
 
 def _aliases(ids: Any, event_id: str) -> list[str]:

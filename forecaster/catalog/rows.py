@@ -39,12 +39,14 @@ _TOLD = ["event_id", "origin_time", "latitude_deg", "longitude_deg", "magnitude"
 @dataclass(frozen=True)
 class Parsed:
     """One body: `revisions` (RevisionFrame), `quarantined` (QuarantineFrame), `rows` in the body (both together,
-    duplicates included) and `counted`, what the body itself says it holds (geojson metadata; None for csv)."""
+    duplicates included), `counted`, what the body itself says it holds, and `generated_at`, when it says it was made (geojson metadata;
+    None for csv)."""
 
     revisions: pd.DataFrame
     quarantined: pd.DataFrame
     rows: int
     counted: int | None = None
+    generated_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ HALF_A_SECOND = 0.5  # a Date header is cut to whole seconds
 MOST_WINDOWS = 2_000
 MOST_SAID = 5_000
 CLOCKS_DIFFER = timedelta(days=1)
+STALE_ANSWER = timedelta(minutes=30)  # the service lets an answer be kept for a minute
 
 _PARSERS = {"csv": parse_csv, "geojson": parse_geojson}
 
@@ -46,12 +47,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Answer:
-    """`received_at` is by our clock; nothing in the answer can be later than `latest`."""
+    """`received_at` is by our clock; nothing in the answer can be later than `latest`. `told` is what the service's clock said."""
 
     status: int
     body: bytes
     received_at: datetime
     latest: datetime
+    told: datetime | None
     where: str
 
 
@@ -193,6 +195,7 @@ class UsgsClient:
         answer = _good(answer)
         parsed = _PARSERS[fmt](answer.body, answer.received_at, answer.where, answer.latest)
         self.fetch_log[-1]["rows"] = parsed.rows
+        _not_stale(answer, parsed)
         return parsed if query is None else only_asked(parsed, query, answer.where)
 
     def _read_window(self, window: Query, fmt: str, count: int) -> Parsed | None:
@@ -263,12 +266,25 @@ class UsgsClient:
                 middle = requested_at + timedelta(seconds=exchange.answered_after_s / 2)
                 self._offsets_s.append((told - middle).total_seconds() + HALF_A_SECOND)
         received_at = self._clock()
-        return _Answer(exchange.status or 0, exchange.body, received_at, _latest(received_at, told), exchange.where)
+        return _Answer(exchange.status or 0, exchange.body, received_at, _latest(received_at, told), told, exchange.where)
 
 
 def _latest(received_at: datetime, told: datetime | None) -> datetime:
     """The later of two clocks, so that one of ours that is slow makes no stamp one of the future; a clock that is a day ahead is none."""
     return told if told is not None and received_at < told <= received_at + CLOCKS_DIFFER else received_at
+
+
+def _not_stale(answer: _Answer, parsed: Parsed) -> None:
+    """An answer that was made long before it was sent is an old copy, however well it agrees with itself.
+
+    Raises:
+        CatalogMalformed: with both times.
+    """
+    made, told = parsed.generated_at, answer.told
+    if made is not None and told is not None and told - made > STALE_ANSWER:
+        raise CatalogMalformed(
+            f"{answer.where}: an old copy, made {made:%Y-%m-%d %H:%M} and sent {told:%Y-%m-%d %H:%M} UTC; nothing was taken from it, try again"
+        )
 
 
 def _good(answer: _Answer) -> _Answer:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
+from forecaster.errors import CatalogMalformed
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.pull_doubts import LOST
 from forecaster.store.database import Store
@@ -26,7 +27,7 @@ def seeded(store) -> Store:
 
 def body(*features: dict) -> bytes:
     """A whole answer with these features, which counts them."""
-    metadata = {"generated": 0, "url": "", "title": "USGS Earthquakes", "status": 200, "api": "1.14.1", "count": len(features)}
+    metadata = {"url": "", "title": "USGS Earthquakes", "status": 200, "api": "1.14.1", "count": len(features)}
     return json.dumps({"type": "FeatureCollection", "metadata": metadata, "features": list(features)}).encode()
 
 
@@ -63,6 +64,23 @@ def test_an_empty_answer_that_counts_nothing_is_not_believed(seeded):
         assert dump(seeded, "fetch_log") == before and read_until(seeded) == FIRST
         good = pull(seeded, server, SECOND + HOUR)
     assert good.problem() is None and read_until(seeded) == SECOND + HOUR and "us_late" in known(seeded, SECOND + HOUR)
+
+
+@pytest.mark.parametrize(("minutes", "believed"), [(2, True), (29, True), (31, False), (3 * 24 * 60, False)])
+def test_an_answer_that_was_made_long_ago_is_an_old_copy_though_nothing_is_missing(seeded, minutes, believed):
+    """After days without a good read a stale replica knows all that we know: only its own time gives it away."""
+
+    def age(document: dict) -> None:
+        document["metadata"]["generated"] -= minutes * 60_000
+
+    with serve(history(event("us_a", FIRST - HOUR), event("us_late", SECOND - HOUR)), SECOND) as server:
+        server.faults.append(Fault("edit", method="query", edit=age))
+        if believed:
+            assert pull(seeded, server, SECOND).problem() is None
+        else:
+            with pytest.raises(CatalogMalformed, match=r"an old copy, made 202[34]-\d\d-\d\d \d\d:\d\d and sent"):
+                pull(seeded, server, SECOND)
+            assert read_until(seeded) == SNAPSHOT
 
 
 def test_an_old_replica_is_not_believed_and_what_it_says_undoes_nothing(seeded):
