@@ -283,7 +283,8 @@ def _not_stale(answer: _Answer, parsed: Parsed) -> None:
     made, told = parsed.generated_at, answer.told
     if made is not None and told is not None and told - made > STALE_ANSWER:
         raise CatalogMalformed(
-            f"{answer.where}: an old copy, made {made:%Y-%m-%d %H:%M} and sent {told:%Y-%m-%d %H:%M} UTC; nothing was taken from it, try again"
+            f"{answer.where}: an old copy, made {made:%Y-%m-%d %H:%M} and sent {told:%Y-%m-%d %H:%M} UTC; "
+            "nothing was taken from it, try again"
         )
 
 
