@@ -24,10 +24,16 @@ def machine_clock() -> Clock:
 
 
 def open_job(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":
-    """The job of these recipes (all, where none is named), on the machine's clock."""
-    from forecaster.pipeline import job
+    """The job of these recipes (all, where none is named), on the machine's clock, for a command that stores something.
 
-    return job.open_job(settings, machine_clock(), recipes)
+    Raises:
+        BadInput: it is the home of a replay: what is stored today would end it.
+    """
+    from forecaster.pipeline import job, timelines
+
+    opened = job.open_job(settings, machine_clock(), recipes)
+    timelines.check(opened.store, opened.clock)
+    return opened
 
 
 def look(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":

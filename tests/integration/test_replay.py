@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
+from forecaster.cli import main
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.pipeline import job, messages
@@ -128,6 +130,18 @@ def test_the_home_of_a_replay_is_no_home_for_today(home, store, service):
         for act in (lambda: job.usgs_client(live), lambda: job.start_run(live, "daily")):  # noqa: B023
             with pytest.raises(BadInput, match=r"is the home of a replay.*QUAKECAST_HOME"):
                 act()
+
+
+@pytest.mark.parametrize("command", ["report", "verify", "predict", "notify --resend", "alerts run", "tidy"])
+def test_no_command_of_today_ends_a_replay(home, store, service, command):
+    """What it stored would be of a later time than the next day that is replayed."""
+    pull(home, Clock.standing_at(NOW), service)
+    before = dump(store)
+    environment = {"QUAKECAST_HOME": str(home.home), "QUAKECAST_RECIPES": str(home.recipes)}
+    done = CliRunner().invoke(main, command.split(), env=environment)
+    assert done.exit_code == 2 and "is the home of a replay" in done.output and len(done.output.splitlines()) == 1
+    assert dump(store) == before
+    job.open_job(home, Clock.standing_at(NOW + DAY))
 
 
 def test_a_live_home_in_which_an_earlier_version_replayed_goes_on(home, store, service):
