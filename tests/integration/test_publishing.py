@@ -326,7 +326,6 @@ def test_a_store_made_before_goes_on(settings, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(database, "migrations", lambda: [each for each in every if each[0] <= 3])
         store = open_store(settings.database)
-    tiny.fill(store, NOW, sign=True)
     path = tiny.write_tiny_recipe(settings.home / "recipes", models='["convlstm"]')
     recipe = load_recipes(path.parent)[tiny.RECIPE_ID]
     with store.transaction() as connection:
@@ -339,6 +338,7 @@ def test_a_store_made_before_goes_on(settings, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "model.json").write_text(json.dumps({"format": 1, "kind": "convlstm"}))
     store = open_store(settings.database)
+    tiny.fill(store, NOW, sign=True)  # the writer knows the newest schema only
     row, _, silent = published((store, settings, recipe, {}))
     assert row["details"]["how"] == "rate" and not row["degraded"], "without learnt weights the network counts nothing"
     assert silent["convlstm"].endswith("model.json is of format 1, this version reads format 2; train again")
