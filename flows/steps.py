@@ -104,7 +104,9 @@ def pull(work: job.Job, done: dict[str, Any]) -> str | None:
         note_failure("pull", error, done)
         return UNREAD
     done["pulled"] = vars(pulled)
-    return pulled.problem()
+    problem = pulled.problem()
+    done["problems"] += [f"pull: {problem}"] if problem else []
+    return problem
 
 
 def verify(work: job.Job, done: dict[str, Any]) -> None:

@@ -30,8 +30,8 @@ def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pul
     work = steps.open_work(recipes)
     with steps.noted_run(work, "verify") as done:
         with one_writer(work):
-            if pull and (problem := steps.pull(work, done)):
-                done["problems"].append(problem)
+            if pull:
+                steps.pull(work, done)
             steps.verify(work, done)
             steps.raise_alerts(work, done)
         steps.notify(work, done, report=False)  # after the writer's place is free: a mail server may be silent for long

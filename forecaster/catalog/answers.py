@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -39,13 +39,12 @@ _TIMEOUTS = (requests.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError
 @dataclass
 class Exchange:
     """One request and what has come of its answer: `status` and `headers` first, then `body` (unpacked). `note` says in short what went
-    wrong; `answered_after_s` is the time to the headers. `where` names the address without a login."""
+    wrong. `where` names the address without a login."""
 
     url: str
     where: str
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    answered_after_s: float = 0.0
     sent_bytes: int = 0
     body: bytes = b""
     note: str = ""
@@ -65,10 +64,9 @@ class Exchange:
 class Fetcher:
     """Asks one service; keeps its connections, and no cookies."""
 
-    def __init__(self, user_agent: str, timeout_s: tuple[float, float], deadline_s: float, monotonic: Callable[[], float]) -> None:
+    def __init__(self, user_agent: str, timeout_s: tuple[float, float], deadline_s: float) -> None:
         self._timeout_s = timeout_s
         self._deadline_s = deadline_s
-        self._monotonic = monotonic
         self._session = _Session()
         self._session.headers.update({"User-Agent": user_agent, "Accept-Encoding": "gzip"})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -106,10 +104,9 @@ class Fetcher:
             exchange.error = error
 
     def _exchange(self, exchange: Exchange) -> None:
-        where, began = exchange.where, self._monotonic()
+        where = exchange.where
         try:
             with self._session.get(exchange.url, stream=True, timeout=self._timeout_s, allow_redirects=False) as response:
-                exchange.answered_after_s = self._monotonic() - began
                 exchange.status, exchange.headers = response.status_code, response.headers
                 _check_status(exchange)
                 exchange.body = _read(response, exchange)

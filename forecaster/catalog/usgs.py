@@ -7,7 +7,6 @@ bisected by count, never paged: the service's order has no tie-breaker.
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,8 +30,6 @@ log = logging.getLogger(__name__)
 SERVICE = "/fdsnws/event/1"
 SEARCH_LIMIT = 20_000
 LONGEST_WAIT_S = 300.0
-MOST_OFFSETS = 100
-HALF_A_SECOND = 0.5  # a Date header is cut to whole seconds
 
 MOST_WINDOWS = 2_000
 MOST_SAID = 5_000
@@ -93,15 +90,8 @@ class UsgsClient:
         self._max_tries = max_tries
         self._search_limit = search_limit
         user_agent = f"quakecast/{_package_version()} ({contact or 'no contact given'})".encode("latin-1", "replace").decode("latin-1")
-        self._fetcher = Fetcher(user_agent, timeout_s, deadline_s, monotonic)
+        self._fetcher = Fetcher(user_agent, timeout_s, deadline_s)
         self.fetch_log: list[dict] = []
-        self._offsets_s: deque[float] = deque(maxlen=MOST_OFFSETS)
-
-    @property
-    def clock_offset_s(self) -> float | None:
-        """By how many seconds the service's clock is ahead of `clock` (below 0: behind): the median over the answers so far, to about a
-        second; None where no answer told a time."""
-        return float(np.median(self._offsets_s)) if self._offsets_s else None
 
     def count(self, query: Query) -> int:
         """Number of matching events, both bounds included, as the service counts them."""
@@ -262,9 +252,6 @@ class UsgsClient:
             told = service_date(exchange.headers)
             entry |= {"status": exchange.status, "bytes": exchange.sent_bytes, "note": exchange.note, "service_date": told}
             entry["elapsed_s"] = round(self._monotonic() - began, 3)
-            if told is not None:
-                middle = requested_at + timedelta(seconds=exchange.answered_after_s / 2)
-                self._offsets_s.append((told - middle).total_seconds() + HALF_A_SECOND)
         received_at = self._clock()
         return _Answer(exchange.status or 0, exchange.body, received_at, _latest(received_at, told), told, exchange.where)
 

@@ -3,12 +3,15 @@
 The standard library's new folder lost blanks and left first lines empty in some versions; its older `Header` has stayed what it was.
 """
 
+from email.charset import SHORTEST, Charset
 from email.header import Header
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.utils import parseaddr
 from typing import Any
 
 LONGEST_LINE = 76
+_UTF8 = Charset("utf-8")
+_UTF8.header_encoding = SHORTEST  # whatever a plugin of another library sets for the whole process
 
 
 def encoded(text: str, name: str, linesep: str) -> str:
@@ -16,7 +19,7 @@ def encoded(text: str, name: str, linesep: str) -> str:
     fits = len(name) + 2 + len(text) <= LONGEST_LINE
     if fits and text.isascii() and "=?" not in text and text == " ".join(text.split()):
         return text
-    return Header(text, "utf-8", header_name=name).encode(linesep=linesep)
+    return Header(text, _UTF8, header_name=name).encode(linesep=linesep)
 
 
 class _Text(UnstructuredHeader):

@@ -110,14 +110,19 @@ def attempt(row: Delivery, send: Callable[[], object], clock: Callable[[], datet
         logger.error("%s to %s given up: %s", row.channel, row.recipient, error)
         return replace(row, state="dead", last_error=str(error), next_try_at=None)
     except DeliveryFailed as error:
-        if row.attempts >= MOST_ATTEMPTS:
-            logger.error("%s to %s given up after %d attempts: %s", row.channel, row.recipient, row.attempts, error)
-            return replace(row, state="dead", last_error=str(error), next_try_at=None)
-        asked = timedelta(seconds=min(error.retry_after_s or 0.0, LONGEST_ASKED.total_seconds()))  # it may be any number
-        again = clock() + max(wait_after(row.attempts), asked)
-        logger.warning("%s to %s failed, again from %s: %s", row.channel, row.recipient, again.isoformat(timespec="minutes"), error)
-        return replace(row, state="failed", last_error=str(error), next_try_at=again)
+        return fail(row, str(error), clock(), error.retry_after_s or 0.0)
     return replace(row, state="sent", last_error=None, sent_at=clock(), next_try_at=None)
+
+
+def fail(row: Delivery, error: str, now: datetime, asked_s: float = 0.0) -> Delivery:
+    """A claimed row that could not be sent: to be tried again, or given up after MOST_ATTEMPTS. `asked_s`: the wait asked for."""
+    if row.attempts >= MOST_ATTEMPTS:
+        logger.error("%s to %s given up after %d attempts: %s", row.channel, row.recipient, row.attempts, error)
+        return replace(row, state="dead", last_error=error, next_try_at=None)
+    asked = timedelta(seconds=min(asked_s, LONGEST_ASKED.total_seconds()))  # it may be any number
+    again = now + max(wait_after(row.attempts), asked)
+    logger.warning("%s to %s failed, again from %s: %s", row.channel, row.recipient, again.isoformat(timespec="minutes"), error)
+    return replace(row, state="failed", last_error=error, next_try_at=again)
 
 
 def close(row: Delivery, reason: str) -> Delivery:

@@ -1,5 +1,6 @@
 """Write the report pages: one file a language, an index, and the row that says what was written."""
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from forecaster.reports.contract import ReportData
 from forecaster.reports.index import list_reports
 from forecaster.settings import Settings
 from forecaster.store import deliveries
+
+log = logging.getLogger(__name__)
 
 _LANGUAGE = re.compile(r'<html lang="([A-Za-z0-9-]+)">')
 KEEP_DOCUMENTS = timedelta(days=30)  # for who sends a report again; what nobody can need any more is dropped
@@ -106,4 +109,8 @@ def _unless_told(job: Job, data: ReportData) -> ReportData:
         told = deliveries.told_report(connection, data.report_id)
     if told is None or pd.Timestamp(told["issue_time"]).floor("min") != pd.Timestamp(data.generated_at).floor("min"):
         return data
-    return kept_data(told)
+    try:
+        return kept_data(told)
+    except ValueError as error:
+        log.warning("report %s is written anew, what was told of it cannot be read: %s", data.report_id, error)
+        return data

@@ -80,8 +80,7 @@ def send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent_
                 done = _attempt(job, post, letters, row, to, sent_at, repeat)
             except Exception as error:  # noqa: BLE001
                 bug = bug or error
-                fault = f"our own fault: {type(error).__name__}"
-                done = replace(row, state="failed", last_error=fault, next_try_at=job.clock.now() + outbox.LEASE)
+                done = outbox.fail(row, f"our own fault: {type(error).__name__}", job.clock.now())
             _mark(job, row, done)
             states[(done.subject_id, done.channel, done.recipient)] = done.state
             result.rows.append(asdict(done))

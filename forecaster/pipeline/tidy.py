@@ -54,7 +54,9 @@ def tidy(job: Job, *, dry_run: bool = False) -> TidyResult:
         before = now - timedelta(days=settings.keep_details_days)
         with job.store.transaction() as connection:
             leave = retention.count if dry_run else retention.apply
-            result.rows = leave(connection, before, min(before, now - SENT_AT_LEAST))
+            # a delivery also says which pages were sent, and these stay
+            told_before = min(before, now - SENT_AT_LEAST, now - timedelta(days=settings.keep_pages_days))
+            result.rows = leave(connection, before, told_before)
     for what, paths in found.items():
         result.files[what] = [path.relative_to(settings.home).as_posix() for path in paths]
         result.bytes += sum(files.size_of(path) if dry_run else files.remove(path) for path in paths)

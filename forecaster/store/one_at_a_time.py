@@ -22,7 +22,8 @@ TELL_AGAIN_SECONDS = 300.0
 def one_at_a_time(
     path: Path, what: str, since: datetime | None, *, wait: timedelta = timedelta(0), on_wait: Callable[[str], object] = lambda _: None
 ) -> Iterator[None]:
-    """Hold the lock at `path` as long as the block lasts. What is held is told to whoever comes second: `what`, the process, `since`.
+    """Hold the lock at `path` as long as the block lasts. Whoever comes second is told `what` is held, by which process, and since when:
+    `since` (now, aware UTC), and what was waited.
 
     Who comes second waits for as long as `wait`, and tells `on_wait` for whom, at once and every few minutes. The file stays, empty: a lock
     on a file that is removed would be none.
@@ -37,9 +38,9 @@ def one_at_a_time(
     except OSError as error:
         raise NotWritable(f"cannot write {path} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to") from None
     try:
-        _take(handle, wait.total_seconds(), on_wait)
+        waited = _take(handle, wait.total_seconds(), on_wait)
         me = {"what": what, "who": f"process {os.getpid()} on {socket.gethostname()}"}
-        me |= {"since": since.isoformat()} if since else {}
+        me |= {"since": (since + waited).isoformat()} if since else {}
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(me, ensure_ascii=False).encode(), 0)
         yield
@@ -68,12 +69,14 @@ def holder_of(path: Path) -> dict[str, str] | None:
     return None
 
 
-def _take(handle: int, wait_s: float, on_wait: Callable[[str], object]) -> None:
+def _take(handle: int, wait_s: float, on_wait: Callable[[str], object]) -> timedelta:
+    """Take the lock; returns how long that took."""
     begun = time.monotonic()
     tell_at = begun
     while True:
         try:
-            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return timedelta(seconds=time.monotonic() - begun)
         except BlockingIOError:
             now = time.monotonic()
         if now - begun >= wait_s:

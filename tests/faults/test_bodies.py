@@ -77,5 +77,4 @@ def test_changed_answers_end_as_rows_or_a_documented_error():
             except CatalogError as error:
                 assert "\n" not in str(error)
                 came[type(error).__name__] += 1
-            assert client.clock_offset_s is None or abs(client.clock_offset_s) < 1e10
     assert len(came) >= 4 and came["rows"] > 5, came

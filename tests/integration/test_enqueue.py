@@ -9,6 +9,7 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
+from forecaster.notify import outbox
 from forecaster.notify.email import message_id
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.messages import Message, enqueue, list_deliveries, notify, resend
@@ -237,6 +238,22 @@ def test_one_message_that_cannot_be_made_does_not_keep_the_others(job, alert, st
     assert (
         rows["state"].to_dict() == {"slack": "failed", "webhook": "sent"} and rows.loc["slack", "last_error"] == "our own fault: KeyError"
     )
+
+
+def test_a_message_that_never_can_be_made_is_given_up_like_one_that_nobody_takes(job, alert, store, monkeypatch):
+    from forecaster.reports import slack
+
+    def broken(*_arguments: object, **_options: object) -> dict:
+        raise KeyError("our own bug")
+
+    monkeypatch.setattr(slack, "render_slack_message", broken)
+    enqueue(job(), [replace(alert, channels=("slack",), expires_at=None)])
+    for attempt in range(outbox.MOST_ATTEMPTS):
+        later = job().clock.now() + attempt * outbox.LONGEST_WAIT
+        with suppress(KeyError):
+            notify(replace(job(), clock=Clock(lambda now=later: now, simulated=False)))
+    (row,) = table(store, "delivery").to_dict("records")
+    assert (row["state"], row["attempts"], row["last_error"]) == ("dead", outbox.MOST_ATTEMPTS, "our own fault: KeyError")
 
 
 def test_messages_alone_leave_the_report_for_later(job, alert, store):

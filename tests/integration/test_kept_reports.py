@@ -183,6 +183,15 @@ def test_a_damaged_document_is_not_sent(job, store, servers):
     assert set(table(store, "delivery")["state"]) == {"closed"} and not servers[0].messages and not servers[1].received
 
 
+def test_a_report_whose_document_is_damaged_is_written_anew_within_the_same_minute(job, store):
+    first = reported(job())
+    notify(job(), sent_at=datetime.now(UTC))
+    with store.transaction() as connection:
+        connection.execute("UPDATE report SET document_sha256 = repeat('0', 64)")
+    again = write_report(job(), ["en"])
+    assert again.report_id == first.report_id and all(page.is_file() for page in again.pages)
+
+
 def test_documents_that_nobody_can_need_any_more_are_dropped(job, store, written):
     """A month later: of three reports the first still waits for a mail server, the second went out, the third is the newest."""
     ids = []

@@ -129,6 +129,13 @@ def test_a_sent_message_stays_long_enough_not_to_be_sent_again(store, settings, 
     assert sorted(table(store, "fetch_log")["url"]) == ["1"]
 
 
+def test_a_sent_page_stays_as_long_as_pages_do_however_short_the_details(store, settings):
+    fill_tables(store)
+    longer = settings.model_copy(update={"keep_details_days": 1, "keep_pages_days": 400})
+    tidy(Job(longer, store, [], Clock(lambda: NOW, simulated=False), "now"))
+    assert sorted(table(store, "delivery").query("state == 'sent'")["delivery_id"]) == ["sent1", "sent100", "sent399"]
+
+
 def test_nothing_leaves_in_a_replay_or_where_everything_is_kept_for_ever(store, settings, recipes):
     fill_tables(store)
     page(settings, 4000 * DAY)

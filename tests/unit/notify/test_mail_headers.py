@@ -2,11 +2,12 @@
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
+from email import charset, message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,16 @@ def test_subjects_come_back_on_every_python(version: str) -> None:
         assert modern == old == subject
         lines = raw.removesuffix("\r\n\r\n").split("\r\n")
         assert all(line.strip() not in ("", "Subject:") and len(line) <= 78 for line in lines) and "?==?" not in raw
+
+
+def test_what_another_library_sets_for_the_whole_process_changes_no_header(monkeypatch) -> None:
+    """A plugin of apprise makes every UTF-8 header of the process quoted-printable as soon as it is loaded."""
+    before = [headers.encoded(text, "Subject", "\r\n") for text in SUBJECTS]
+    monkeypatch.setattr(charset, "CHARSETS", dict(charset.CHARSETS))
+    charset.add_charset("utf-8", charset.QP, charset.QP, "utf-8")
+    assert [headers.encoded(text, "Subject", "\r\n") for text in SUBJECTS] == before
+    module = runpy.run_path(headers.__file__)
+    assert [module["encoded"](text, "Subject", "\r\n") for text in SUBJECTS] == before
 
 
 @settings(max_examples=150, deadline=None)
