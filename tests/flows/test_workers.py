@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import workers
 from flows.backfill import backfill
+from flows.faults import words
 from flows.retrain import retrain
 from forecaster.errors import BadInput, NotTrainable
 from forecaster.settings import load_settings
@@ -33,9 +34,7 @@ def part(name: str) -> tuple[str, int]:
 @flow
 def parts(names: list[str], runner: str) -> dict:
     with workers.pool(load_settings(task_runner=runner, workers=2)) as run:
-        return {
-            name: result if error is None else workers.words(error) for name, result, error in run(part, {n: {"name": n} for n in names})
-        }
+        return {name: result if error is None else words(error) for name, result, error in run(part, {n: {"name": n} for n in names})}
 
 
 @pytest.mark.parametrize("runner", KINDS)

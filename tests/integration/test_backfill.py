@@ -135,7 +135,8 @@ def test_what_was_said_in_its_time_is_never_changed(full):
     day = date(2023, 12, 5)
     start = full.recipes[0].target_window(day).start
     for moment, target in ((start - timedelta(hours=3), day), (start + timedelta(hours=1), day), (NOW, date(2023, 12, 7))):
-        predict(full.store, full.recipes, full.settings, Clock(lambda moment=moment: moment, simulated=False), target_day=target)
+        clock = Clock(lambda moment=moment: moment, simulated=False)
+        predict(full.store, full.recipes, full.settings, clock, target_day=target, reissue=True)
     rows = table(full.store, "forecast")
     before = rows[rows["method"] == "daily"].to_csv(index=False)
     assert rows["official"].any() and {"prospective", "late", "hindcast"} == set(rows.loc[rows["method"] == "daily", "mode"])
