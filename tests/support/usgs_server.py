@@ -109,10 +109,10 @@ class Asked:
 
 
 class UsgsServer:
-    """The service's state: `history`, `clock` (settable, aware UTC), `faults` (used up in order), `requests` (a log),
-    `search_limit`, and `blank_deleted` (deleted rows show nothing but their id)."""
+    """The service's state: `history`, `clock` (settable: aware UTC that stands still, or None for the machine's), `faults` (used up in order),
+    `requests` (a log), `search_limit`, and `blank_deleted` (deleted rows show nothing but their id)."""
 
-    def __init__(self, history: History, clock: datetime, search_limit: int = 20_000) -> None:
+    def __init__(self, history: History, clock: datetime | None, search_limit: int = 20_000) -> None:
         self.history = history
         self.clock = clock
         self.search_limit = search_limit
@@ -125,8 +125,12 @@ class UsgsServer:
 
     @property
     def catalogue(self) -> answers.Catalogue:
-        clock_us = (self.clock - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        clock_us = (self.now() - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
         return answers.Catalogue(self.history, clock_us, self.search_limit)
+
+    def now(self) -> datetime:
+        """What its clock says."""
+        return self.clock or datetime.now(UTC)
 
     def next_fault(self, method: str) -> Fault:
         """The fault that this request meets, used up by one; a `hang` of 0 s where there is none."""
@@ -187,7 +191,7 @@ class UsgsServer:
         magnitude, _, age = stem.partition("_")
         if magnitude not in _FEED_MAGNITUDES or age not in _FEED_AGES or fmt not in ("csv", "geojson"):
             raise answers.ServiceError(404, "Not Found")
-        since = self.clock - _FEED_AGES[age]
+        since = self.now() - _FEED_AGES[age]
         asked = {"format": fmt, "starttime": since.isoformat()}
         if _FEED_MAGNITUDES[magnitude] is not None:
             asked["minmagnitude"] = str(_FEED_MAGNITUDES[magnitude])
@@ -195,7 +199,7 @@ class UsgsServer:
 
 
 @contextlib.contextmanager
-def serve(history: History, clock: datetime, *, port: int = 0, search_limit: int = 20_000) -> Iterator[UsgsServer]:
+def serve(history: History, clock: datetime | None, *, port: int = 0, search_limit: int = 20_000) -> Iterator[UsgsServer]:
     """The service on 127.0.0.1 in threads of its own; `server.url` has the port. Shuts down at the end."""
     state = UsgsServer(history, clock, search_limit)
 
@@ -305,7 +309,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The Date header tells the service's clock, not the machine's."""
-        return format_datetime(self.server_state.clock, usegmt=True)
+        return format_datetime(self.server_state.now(), usegmt=True)
 
     def _log(self, path: str, asked: dict[str, str], status: int) -> None:
         self.server_state.requests.append(Asked(path, asked, dict(self.headers.items()), status))
