@@ -109,8 +109,8 @@ class Asked:
 
 
 class UsgsServer:
-    """The service's state: `history`, `clock` (settable: aware UTC that stands still, or None for the machine's), `faults` (used up in order),
-    `requests` (a log), `search_limit`, and `blank_deleted` (deleted rows show nothing but their id)."""
+    """The service's state: `history`, `clock` (settable: aware UTC that stands still, or None for the machine's), `faults` (used up in
+    order), `requests` (a log), `search_limit`, and `blank_deleted` (deleted rows show nothing but their id)."""
 
     def __init__(self, history: History, clock: datetime | None, search_limit: int = 20_000) -> None:
         self.history = history
