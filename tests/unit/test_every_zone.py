@@ -142,7 +142,9 @@ def test_a_midnight_inside_a_skipped_hour_is_the_change_itself() -> None:
 
 
 def test_a_day_that_does_not_exist_is_neither_due_nor_next(recipes) -> None:
-    apia = recipes["tokyo-m45"].model_copy(update={"time_zone": "Pacific/Apia"})
+    tokyo = recipes["tokyo-m45"]
+    assert tokyo.zone.key == "Asia/Tokyo"  # kept by the recipe: a mere copy would keep it, too
+    apia = type(tokyo).model_validate(tokyo.model_dump() | {"time_zone": "Pacific/Apia"})
     evening = datetime(2011, 12, 30, 9, 30, tzinfo=UTC)  # 23:30 of the 29th; the 31st follows
     assert next_local_day(evening, apia.zone) == date(2011, 12, 31)
     assert due_day(apia, evening - timedelta(seconds=1)) == date(2011, 12, 29)
