@@ -94,6 +94,8 @@ def assert_days_hold_their_moments(day: date, zone: ZoneInfo) -> None:
 @pytest.mark.parametrize("at", [time(0, 0), time(3, 30), LATEST])
 def test_windows_of_training_are_cut_before_their_targets(recipes, name, at) -> None:
     model = recipes["tokyo-m45"].model_copy(update={"time_zone": name, "issue_local_time": at, "window_days": 3})
+    model.__dict__.pop("zone", None)  # what the original has looked up
+    assert model.zone.key == name
     days = target_days(model, FIRST, COUNT)
     assert (days.cut_us <= days.target_starts_us).all()
     assert (days.day_ends_us <= days.cut_us[:, None]).all()
