@@ -2,7 +2,7 @@
 
 from prefect.exceptions import PrefectException
 
-from forecaster.errors import QuakecastError
+from forecaster.errors import QuakecastError, unforeseen
 
 MOST_TEXT = 900
 
@@ -12,5 +12,5 @@ def words(error: BaseException) -> str:
     if isinstance(error, QuakecastError | PrefectException | TimeoutError):
         return (str(error) or type(error).__name__)[:MOST_TEXT]
     if isinstance(error, Exception):
-        return f"{type(error).__name__}, which nobody foresaw; the run's own log says more"
+        return unforeseen(error)
     return f"the run was ended from outside ({type(error).__name__})"

@@ -127,3 +127,8 @@ class DeliveryFailed(DeliveryError):
 
 class ReceiverSilent(DeliveryFailed):
     pass
+
+
+def unforeseen(error: Exception) -> str:
+    """What is said of an error that is not ours: its text might hold an address or a password, so only its kind is told."""
+    return f"{type(error).__name__}, which nobody foresaw; the run's own log says more"

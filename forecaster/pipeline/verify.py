@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.catalog.coverage import covered_span, last_read
 from forecaster.clock import Clock
-from forecaster.errors import NotScoreable, QuakecastError
+from forecaster.errors import NotScoreable, QuakecastError, unforeseen
 from forecaster.features.labels import promised_labels
 from forecaster.pipeline.known import MATURITY, Known, load_known
 from forecaster.pipeline.relearn import relearn
@@ -88,8 +88,7 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
 def _note_failure(failed: dict[str, str], what: str, error: Exception) -> None:
     """Our own errors are told as they are; another's text might hold a secret, so only its kind is."""
     log.error("%s: verification failed", what, exc_info=error)
-    ours = isinstance(error, QuakecastError)
-    failed[what] = str(error) if ours else f"{type(error).__name__}, which nobody foresaw; the run's own log says more"
+    failed[what] = str(error) if isinstance(error, QuakecastError) else unforeseen(error)
 
 
 def _key(row: dict) -> tuple:
