@@ -19,7 +19,7 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-from tests.support.usgs_server import Fault, UsgsServer
+from tests.support.usgs_server import Fault, UsgsServer, in_threads
 
 Document = dict[str, Any]
 Raw = tuple[int, dict[str, str], bytes]
@@ -242,18 +242,8 @@ def between(usgs: UsgsServer) -> Iterator[Proxy]:
         def handle_error(self, *_: object) -> None:
             """A client that hangs up is what these tests are about."""
 
-    http = Server(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    proxy.url = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with in_threads(Server(("127.0.0.1", 0), Handler), closing) as proxy.url:
         yield proxy
-    finally:
-        closing.set()
-        http.shutdown()
-        http.server_close()
-        thread.join(timeout=5)
 
 
 def _all_of(answer: Any) -> bytes:

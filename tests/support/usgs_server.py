@@ -206,15 +206,20 @@ def serve(history: History, clock: datetime | None, *, port: int = 0, search_lim
     class Handler(_Handler):
         server_state = state
 
-    http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    with in_threads(ThreadingHTTPServer(("127.0.0.1", port), Handler), state.closing) as state.url:
+        yield state
+
+
+@contextlib.contextmanager
+def in_threads(http: ThreadingHTTPServer, closing: threading.Event) -> Iterator[str]:
+    """The address of a server that answers in threads of its own; at the end `closing` is set, then it shuts down."""
     http.daemon_threads = True
-    state.url = f"http://127.0.0.1:{http.server_port}"
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield state
+        yield f"http://127.0.0.1:{http.server_port}"
     finally:
-        state.closing.set()
+        closing.set()
         http.shutdown()
         http.server_close()
         thread.join(timeout=5)
