@@ -63,6 +63,7 @@ class Replayed:
     bad: list[Day] = field(default_factory=list)
     flagged: int = 0
     differing: int = 0
+    learnt_otherwise: int = 0  # published with weights that were learnt without the degraded days; its members do not differ
     compared: int = 0
     events: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -202,7 +203,7 @@ def _events(store: Store) -> list[str]:
 
 def _judge_forecasts(result: Replayed, good: Store, bad: Store) -> None:
     sql = (
-        "SELECT recipe_id, issue_time, model_kind, probability, degraded, official FROM forecast "
+        "SELECT recipe_id, issue_time, model_kind, probability, degraded, official, details->>'weights' AS weights FROM forecast "
         "WHERE method = 'daily' AND mode = 'prospective' ORDER BY ALL"
     )
     key = ["recipe_id", "issue_time", "model_kind"]
@@ -219,6 +220,9 @@ def _judge_forecasts(result: Replayed, good: Store, bad: Store) -> None:
                 result.wrong.append(f"{day}, {met.name}: the forecast of {row['recipe_id']} does not say that it is degraded")
             continue
         result.differing += 1
+        if row["model_kind"] == "published" and row["weights_good"] != row["weights_bad"]:
+            result.learnt_otherwise += 1  # degraded days are not official, and teach no weights
+            continue
         if row["degraded_bad"] is not True and not (met is not None and met.expected == "believed"):
             name = met.name if met else "none"
             change = f"{row['probability_good']:.4f} became {row['probability_bad']:.4f}"

@@ -88,7 +88,8 @@ class Soak:
             done.append(f"{len(found.bad)} days from {first:%Y-%m-%d}, {len(met)} kinds of trouble on {met.total()} days")
             came.append(
                 f"{found.events} events equal row for row; of {found.compared} forecasts {found.flagged} said that they were degraded, "
-                f"{found.differing} differed; {sum(day.requests for day in found.bad)} requests, "
+                f"{found.differing} differed ({found.learnt_otherwise} of them by weights learnt without degraded days); "
+                f"{sum(day.requests for day in found.bad)} requests, "
                 f"{max((day.requests for day in found.bad), default=0)} a day at most"
             )
             wrong += [f"{first:%Y-%m}: {fault}" for fault in found.wrong]
