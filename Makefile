@@ -30,7 +30,7 @@ export XDG_CONFIG_HOME := $(CURDIR)/.cache/config
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help install demo test soak run lint types imports audit system-deps live-check bench lock clean
+.PHONY: help install demo test test-slow soak run lint types imports audit system-deps live-check bench lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -41,8 +41,11 @@ install: ## set up .venv from the locked requirements (the targets below do it b
 demo: install ## the daily job on real recorded input: no network needed once installed, at most 10 minutes
 	@"$(PY)" -m tests.support.demo
 
-test: install ## the tests: no network needed once installed
-	@"$(PY)" -m pytest -q tests --ignore=tests/bench -n $(WORKERS) --dist loadfile
+test: install ## the tests, under 8 minutes: no network needed once installed
+	@"$(PY)" -m pytest -q tests --ignore=tests/bench -m "not slow" -n $(WORKERS) --dist loadfile
+
+test-slow: install ## the slow ones: Prefect's servers and workers, the browser, long forms of what `make test` samples
+	@"$(PY)" -m pytest -q tests --ignore=tests/bench -m slow -n $(WORKERS) --dist loadfile
 
 soak: install ## the fault drivers at length, about an hour, loopback only (SOAK_ARGS="--kills 50 --minutes 20")
 	@"$(PY)" -m tests.faults.soak $(SOAK_ARGS)

@@ -22,7 +22,7 @@ from forecaster.reports.render import render_index, render_report
 from forecaster.reports.serve import make_server
 from tests.support.sample_report import many_recipes, sample_report
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}

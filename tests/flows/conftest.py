@@ -26,11 +26,15 @@ WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes..."
 WEBHOOK_PATH = "/hook/Battery-Staple-88"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A Prefect server and its processes share the machine with other work: what hangs is ended, what is slow is not."""
+    """A Prefect server and its processes share the machine with other work: what hangs is ended, what is slow is not.
+
+    First, as `-m` picks by the marks that it finds."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(1800))
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)

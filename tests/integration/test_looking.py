@@ -1,9 +1,6 @@
 """Commands that look write nothing: no file is made, changed or touched, in no home, a finished one and one of an older schema."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +8,8 @@ from forecaster.errors import SchemaTooNew, StoreBusy
 from forecaster.store import database
 from forecaster.store.database import open_store
 from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
-from tests.support import tiny
+from tests.support import command_line, tiny
 
-ROOT = Path(__file__).resolve().parents[2]
 NOTHING_THERE = "there is no database at"
 LOOKING = {
     "alerts list": ["alerts", "list"],
@@ -36,11 +32,7 @@ WITHOUT_A_HOME = {"recipes list", "recipes show", "recipes check", "forecast"}  
 
 
 def quakecast(home, *arguments):
-    environment = {"QUAKECAST_HOME": str(home), "QUAKECAST_RECIPES": str(home.parent / "recipes"), "PYTHONPATH": str(ROOT), "PATH": ""}
-    code = "from forecaster.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], env=environment, cwd=home.parent, text=True, capture_output=True, timeout=120, check=False
-    )
+    return command_line.quakecast(home.parent, *arguments, QUAKECAST_HOME=str(home), QUAKECAST_RECIPES=str(home.parent / "recipes"))
 
 
 def everything(folder):

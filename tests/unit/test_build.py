@@ -118,6 +118,7 @@ def test_a_python_without_ensurepip_names_the_package_to_install(checkout: Path,
     assert f"install the package python{version}-venv" in answer.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_pip_installs_where_uv_fails_and_the_second_run_has_nothing_to_do(checkout: Path, tools: Path) -> None:
     script(tools / "uv", '[ "$1" = --version ]')
     script(tools / "python3", f'exec "{sys.executable}" "$@"')
@@ -250,12 +251,14 @@ def test_a_skipped_system_test_fails_in_ci_only(ci: str, mark: str, closing: str
 @pytest.mark.parametrize(
     ("make", "code", "closing"),
     [
-        ('[ "$1" != test ] || echo "7 passed, 1 skipped in 2.0s"', 0, "7 passed, 1 skipped in 2.0s"),
-        ('[ "$1" != test ] || { echo "no tests ran in 0.1s"; exit 5; }', 1, "no tests ran in 0.1s"),
-        ('[ "$1" != test ] || echo "no tests ran in 0.1s"', 1, "no tests ran in 0.1s"),
-        ('[ "$1" != test ] || { echo "1 failed, 7 passed in 2.0s"; exit 2; }', 1, "1 failed, 7 passed in 2.0s"),
-        ('[ "$1" != types ] || exit 2; [ "$1" != test ] || echo "7 passed in 2.0s"', 1, "7 passed in 2.0s"),
-        ('[ "$1" != install ] || exit 2; [ "$1" != test ] || echo "7 passed in 2.0s"', 1, "nothing else was run: install failed"),
+        ('[ "$1" != test ] || echo "7 passed, 1 skipped in 2.0s"; [ "$1" != test-slow ] || echo "3 passed in 9.0s"', 0, "3 passed in 9.0s"),
+        ('[ "$1" != test ] || echo "no tests ran in 0.1s"; [ "$1" != test-slow ] || echo "3 passed in 9.0s"', 1, "3 passed in 9.0s"),
+        ('[ "$1" != test ] || echo "7 passed in 2.0s"; [ "$1" != test-slow ] || exit 2', 1, "no closing line from pytest"),
+        ('[[ "$1" != test* ]] || { echo "no tests ran in 0.1s"; exit 5; }', 1, "no tests ran in 0.1s"),
+        ('[[ "$1" != test* ]] || echo "no tests ran in 0.1s"', 1, "no tests ran in 0.1s"),
+        ('[[ "$1" != test* ]] || { echo "1 failed, 7 passed in 2.0s"; exit 2; }', 1, "1 failed, 7 passed in 2.0s"),
+        ('[ "$1" != types ] || exit 2; [[ "$1" != test* ]] || echo "7 passed in 2.0s"', 1, "7 passed in 2.0s"),
+        ('[ "$1" != install ] || exit 2; [[ "$1" != test* ]] || echo "7 passed in 2.0s"', 1, "nothing else was run: install failed"),
     ],
 )
 def test_ci_ends_with_the_closing_line_and_fails_on_any_failure(make: str, code: int, closing: str, checkout: Path, tools: Path) -> None:

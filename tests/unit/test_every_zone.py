@@ -40,10 +40,11 @@ def zones() -> list[str]:
     return sorted(by_rules.values())
 
 
-GROUPS = [zones()[at::8] for at in range(8)]
+EIGHTHS = [zones()[at::8] for at in range(8)]
+GROUPS = [pytest.param(one, id=f"{one[0]} and {len(one) - 1} more", marks=[pytest.mark.slow] * (one != EIGHTHS[3])) for one in EIGHTHS]
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group[0]} and {len(group) - 1} more")
+@pytest.mark.parametrize("group", GROUPS)
 def test_no_issue_time_is_later_than_its_target_and_days_leave_no_gap(group) -> None:
     """Days of 0 hours and of 31 are among them. Taking a skipped issue time by the hours before the change fails in a dozen zones."""
     lengths = set()
@@ -72,7 +73,7 @@ def near_changes(midnights: np.ndarray) -> list[date]:
     return [FIRST + timedelta(days=place) for place in sorted(places) if 0 <= place < COUNT]
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group[0]} and {len(group) - 1} more")
+@pytest.mark.parametrize("group", GROUPS)
 def test_the_days_of_many_windows_are_those_of_each(group) -> None:
     """Around every change of the clocks, where windows began up to three hours before or after what the zone says now."""
     for name in group:
