@@ -10,6 +10,7 @@ from forecaster.store.database import open_store
 from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
 from tests.support import command_line, tiny
 
+pytestmark = pytest.mark.usefixtures("thin_snapshot")
 NOTHING_THERE = "there is no database at"
 LOOKING = {
     "alerts list": ["alerts", "list"],
