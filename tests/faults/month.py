@@ -28,7 +28,7 @@ from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
 from tests.faults import compare
 from tests.faults.day import without_prefect
-from tests.faults.troubles import TROUBLES, Proxy, Trouble, between
+from tests.faults.troubles import Proxy, Trouble, between
 from tests.support import tiny, toy_models
 from tests.support.toys import quake, write
 from tests.support.usgs_history import VERSION_COLUMNS, History, history_from, history_of
@@ -113,7 +113,8 @@ def replay(
             last = number
         for after in GOOD_AFTER:
             live_both(last + after, None)
-        _judge(result, *(Store(settings.database) for settings in homes))
+        met = {trouble.name: trouble for trouble in troubles}
+        _judge(result, met, *(Store(settings.database) for settings in homes))
     return result
 
 
@@ -174,7 +175,7 @@ def _live(settings: Settings, moment: datetime, trouble: Trouble | None, proxy: 
     return Day(moment.date(), name, told, raw_error, len(said.forecast_ids), said.not_scoreable | said.degraded, requests, seconds)
 
 
-def _judge(result: Replayed, good: Store, bad: Store) -> None:
+def _judge(result: Replayed, troubles: dict[str, Trouble], good: Store, bad: Store) -> None:
     one, other = (_events(store) for store in (good, bad))
     result.events = len(one)
     if one != other:
@@ -189,7 +190,7 @@ def _judge(result: Replayed, good: Store, bad: Store) -> None:
         ):
             if not true:
                 result.wrong.append(f"{day.day}, {day.trouble}: {what}")
-    _judge_forecasts(result, good, bad)
+    _judge_forecasts(result, troubles, good, bad)
 
 
 def _events(store: Store) -> list[str]:
@@ -201,14 +202,14 @@ def _events(store: Store) -> list[str]:
     return sorted("|".join(map(str, row)) for row in kept.itertuples(index=False, name=None))
 
 
-def _judge_forecasts(result: Replayed, good: Store, bad: Store) -> None:
+def _judge_forecasts(result: Replayed, troubles: dict[str, Trouble], good: Store, bad: Store) -> None:
     sql = (
         "SELECT recipe_id, issue_time, model_kind, probability, degraded, official, details->>'weights' AS weights FROM forecast "
         "WHERE method = 'daily' AND mode = 'prospective' ORDER BY ALL"
     )
     key = ["recipe_id", "issue_time", "model_kind"]
     both = compare.asked(good, sql).merge(compare.asked(bad, sql), on=key, how="outer", suffixes=("_good", "_bad"))
-    trouble = {day.day: TROUBLES.get(day.trouble) for day in result.bad}
+    trouble = {day.day: troubles.get(day.trouble) for day in result.bad}
     result.compared, result.flagged = len(both), int(both["degraded_bad"].fillna(False).astype(bool).sum())
     lied = False
     for row in both.sort_values("issue_time").to_dict("records"):

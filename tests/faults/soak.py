@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.faults import bodies, fuzz, kills, month, prefect_runs, upgrade, world
 from tests.faults.fuzz import Fuzzed
-from tests.faults.troubles import TROUBLES
+from tests.faults.troubles import TROUBLES, recorded
 from tests.support.usgs_server import load_history
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -82,7 +82,8 @@ class Soak:
         for first in MONTHS if shared else (SLICE_MONTH,):
             days = self.asked.month_days
             history = load_history(shared, first - timedelta(days=90), first + timedelta(days=days + 14))
-            troubles = random.Random(self.asked.seed + first.year).sample(list(TROUBLES.values()), len(TROUBLES))
+            troubles = [*TROUBLES.values(), *(recorded(shared / "feed_incidents") if shared else [])]
+            random.Random(self.asked.seed + first.year).shuffle(troubles)
             found = month.replay(self.folder / f"{first:%Y-%m}", history, first, days, troubles, say=self.say, until=self.until)
             met = Counter(day.trouble for day in found.bad if day.trouble != "none")
             done.append(f"{len(found.bad)} days from {first:%Y-%m-%d}, {len(met)} kinds of trouble on {met.total()} days")
@@ -182,7 +183,7 @@ def _asked() -> argparse.Namespace:
         ("templates", 1_000),
     ):
         parser.add_argument(f"--{name}", type=int, default=count, help=f"how many (default {count})")
-    parser.add_argument("--month-days", type=int, default=len(TROUBLES) + 1, help="of each month replayed (default: one a trouble)")
+    parser.add_argument("--month-days", type=int, default=len(TROUBLES) + 7, help="of each month replayed (default: one a trouble)")
     parser.add_argument("--out", type=Path, default=Path("var"), help="folder of the table (default var)")
     asked = parser.parse_args()
     if unknown := set(filter(None, asked.only.split(","))) - set(PARTS):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal
 
 from tests.support.usgs_server import Fault, UsgsServer, in_threads
@@ -160,6 +161,14 @@ TROUBLES = {
         Trouble("the service's clock is 5 hours off", skew=timedelta(hours=5)),
     ]
 }
+
+
+def recorded(folder: Path) -> list[Trouble]:
+    """The answers kept in `folder` (*.csv) of days on which the service went wrong: each is another day's, and says so by its rows."""
+    return [
+        Trouble(f"recorded {path.stem}", raw=_body(path.read_bytes(), **{"Content-Type": "text/csv"}))
+        for path in sorted(folder.glob("*.csv"))
+    ]
 
 
 @dataclass
