@@ -10,7 +10,8 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,6 +24,7 @@ WRITE_PROBE = ".quakecast-write-probe"  # the same for all, so that one that a k
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
+NEW, REPLACED = ".new-", "replaced"  # a folder on its way to its place; the one that was there, where the system cannot exchange the two
 
 
 @contextmanager
@@ -137,6 +139,41 @@ def exchange(one: Path, other: Path) -> bool:
     if number in _NO_EXCHANGE:
         return False
     raise OSError(number, os.strerror(number), str(other))
+
+
+def place_folder(target: Path, files: Mapping[str, bytes]) -> None:
+    """Put a folder with these files (content by path in it) at `target`, whole or not at all, in the place of one that is there.
+
+    Raises:
+        OSError: the disk is full, for instance; what was there before is there still.
+    """
+    folder = target.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if holds(target, files):
+        return
+    with tempfile.TemporaryDirectory(prefix=NEW, dir=folder, ignore_cleanup_errors=True) as temporary, held(Path(temporary)):
+        made = Path(temporary) / "made"
+        for name, content in files.items():
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            with (made / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        if not target.exists():
+            made.rename(target)
+        elif not exchange(made, target):
+            target.rename(Path(temporary) / REPLACED)
+            made.rename(target)  # where it is killed before this, the old one lies in the leftover
+        sync_folder(folder)
+
+
+def holds(target: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether the folder holds these very files and no other."""
+    try:
+        present = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+        return present == set(files) and all((target / name).read_bytes() == content for name, content in files.items())
+    except OSError:
+        return False
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,8 +18,9 @@ from forecaster.models.etas_detection import B_VALUE, detected_share
 from forecaster.models.etas_intensity import PARENT_MAG, Parents, daily_stream, select_parents
 from forecaster.models.etas_kernels import LN10, NAMES, Parameters, branching_ratio, omori_weights, parameters_of
 from forecaster.models.etas_likelihood import DailyLikelihood, Maximum, Objective, PointLikelihood, maximise
-from forecaster.models.etas_priors import POOLED, POOLED_UNTIL, Prior, prior_for
+from forecaster.models.etas_priors import POOLED, POOLED_UNTIL, Prior, prior_for, read_vector
 from forecaster.models.etas_simulation import Law, simulated_counts
+from forecaster.models.pretrained import Pretrained, newest_before
 from forecaster.models.spans import purge_days
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
@@ -180,16 +181,22 @@ def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> EtasModel:
     return model
 
 
-def generic(recipe: Recipe) -> EtasModel:
-    """ETAS without a fit: the parameters pooled over circles around the world on data to 2010 (`etas_priors`)."""
-    vector = POOLED.copy()
+def generic(recipe: Recipe, world: Pretrained | None = None) -> EtasModel:
+    """ETAS without a fit: the parameters of this set, pooled over circles around the world; without one those of the package, on data to
+    2010 (`etas_priors`).
+
+    Raises:
+        CorruptModel: the set holds no parameters of this version.
+    """
+    vector = POOLED.copy() if world is None else read_vector(world)
     vector[2] -= LN10 * B_VALUE * (recipe.threshold_mag - PARENT_MAG)
-    return EtasModel(recipe, parameters_of(vector), None, POOLED_UNTIL, "generic")
+    return EtasModel(recipe, parameters_of(vector), None, POOLED_UNTIL if world is None else world.data_until, "generic")
 
 
 def generic_for(recipe: Recipe, day: date, first_day: date) -> EtasModel | None:
-    """`generic`, where the local `day` lies after the data of its parameters."""
-    return generic(recipe) if day > POOLED_UNTIL else None
+    """`generic` of the newest set that may forecast the local `day`; None where it does not lie after the data of the package's."""
+    world = newest_before(KIND, day)
+    return generic(recipe, world) if world is not None or day > POOLED_UNTIL else None
 
 
 def fit_generic(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:

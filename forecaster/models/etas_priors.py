@@ -13,21 +13,25 @@ the world's catalogues miss most of them. POOLED_SD is half the spread of single
 published prior it did best, or as well, on 2013 to 2017 after fits to 2012.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 
+from forecaster.errors import CorruptModel
 from forecaster.models.base import History
 from forecaster.models.etas_detection import B_VALUE
 from forecaster.models.etas_intensity import PARENT_MAG
-from forecaster.models.etas_kernels import LN10
+from forecaster.models.etas_kernels import LN10, NAMES
+from forecaster.models.pretrained import Pretrained
 
 PUBLISHED = np.array([np.log(0.6), np.log(0.1), np.log(0.1), 0.9, np.log(0.018), 1.0, np.log(10.0), 1.0, np.log(0.6)])
 PUBLISHED_SD = np.array([0.7, 1.0, 1.0, 0.2, 0.7, 0.12, 0.7, 0.3, 0.4])
 POOLED = np.array([-1.1306, -1.5427, -1.2876, 0.43, 0.0037, 1.143, 2.4862, 0.0, -1.0558])
 POOLED_SD = 0.5 * np.array([0.6, 0.6, 0.5, 0.2, 0.5, 0.1, 0.5, 0.25, 0.25])
 POOLED_UNTIL = date(2010, 12, 15)
+PARAMETERS_FILE = "parameters.json"
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,20 @@ def prior_for(history: History) -> Prior:
     shift = np.zeros(len(mean))
     shift[2] = -LN10 * B_VALUE * (history.recipe.threshold_mag - PARENT_MAG)
     return Prior(mean + shift, sd, until)
+
+
+def read_vector(world: Pretrained) -> np.ndarray:
+    """float64 (9,): the parameters of a set, on the scales of `etas_kernels.NAMES`.
+
+    Raises:
+        CorruptModel: it holds none of this version.
+    """
+    path = world.folder / PARAMETERS_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        vector = np.array([float(content[name]) for name in NAMES])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise CorruptModel(f"{path} holds no parameters of ETAS of this version ({error!r}); run `quakecast pretrain`") from error
+    if not np.isfinite(vector).all():
+        raise CorruptModel(f"{path}: parameters must be finite, got {content}; run `quakecast pretrain`")
+    return vector

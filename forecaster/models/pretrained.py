@@ -1,4 +1,5 @@
-"""Pre-trained, pooled artefacts that come with the package: `data/<kind>-<data_until>/` with `pretrained.json` and its files.
+"""Pre-trained, pooled artefacts, a folder `<kind>-<data_until>/` each with `pretrained.json` and its files: those that come with the
+package, and those that this installation has trained and chosen (`turns`).
 
 `data_until` is the last UTC day of which anything, input or outcome, went into the training. `pretrained.json` names every file with its
 SHA-256, and what the training was: circles, seed, code, settings. Nothing is read that does not match it.
@@ -6,15 +7,20 @@ SHA-256, and what the training was: circles, seed, code, settings. Nothing is re
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from forecaster.errors import CorruptModel, NotTrainable, NotWritable
+from forecaster.models import turns
 from forecaster.models.base import History
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 RECORD_FILE = "pretrained.json"
@@ -59,11 +65,23 @@ def first_day_after(last_data_day: date) -> date:
 def newest_before(kind: str, day: date, folder: Path | None = None) -> Pretrained | None:
     """The newest artefact of `kind` that may forecast the target `day`; None where all of them have seen too much, or there is none.
 
+    Of this installation's own those whose turn it is on that day. One of them that is damaged makes way for the next, and the log says so.
+
+    Args:
+        folder: look there alone, and not at this installation's.
+
     Raises:
-        CorruptModel: the one found is not what its pretrained.json says.
+        CorruptModel: the package's is not what its pretrained.json says.
     """
     fitting = [(until, path) for until, path in _dated(kind, folder or packaged()) if first_day_after(until) <= day]
-    return load_pretrained(max(fitting)[1]) if fitting else None
+    newest = max(fitting, default=None)
+    for turn in turns.on_day(kind, day) if folder is None else ():
+        if first_day_after(turn.data_until) <= day and (newest is None or turn.data_until > newest[0]):
+            try:
+                return of_turn(turn)
+            except CorruptModel as error:
+                _tell_once(str(error))
+    return None if newest is None else load_pretrained(newest[1])
 
 
 def newest_for(kind: str, history: History) -> Pretrained:
@@ -94,9 +112,24 @@ def of_identity(kind: str, folder: Path, record: Mapping[str, Any]) -> Pretraine
         until, sha256 = date.fromisoformat(record["data_until"]), record["sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptModel(f"{folder}: no record of a {kind} model ({error!r}); train again") from error
+    for turn in turns.all_turns():
+        if (turn.kind, turn.data_until, turn.sha256) == (kind, until, sha256):
+            return of_turn(turn)
     found = of_data_until(kind, until)
     if found.sha256 != sha256:
         raise CorruptModel(f"{folder}: made from another {kind}-{until} than that of this installation; train again")
+    return found
+
+
+def of_turn(turn: turns.Turn) -> Pretrained:
+    """The artefact of this installation that has this turn.
+
+    Raises:
+        CorruptModel: it is gone, damaged, or another one than the one that was chosen.
+    """
+    found = load_pretrained(turn.folder, "run `quakecast pretrain`")
+    if found.sha256 != turn.sha256:
+        raise CorruptModel(f"{turn.folder} is another training than the one that was chosen; run `quakecast pretrain`")
     return found
 
 
@@ -109,8 +142,8 @@ def of_data_until(kind: str, data_until: date, folder: Path | None = None) -> Pr
     return load_pretrained((folder or packaged()) / f"{kind}-{data_until}")
 
 
-def load_pretrained(folder: Path) -> Pretrained:
-    """The artefact of this folder, every file checked.
+def load_pretrained(folder: Path, remedy: str = "install quakecast again") -> Pretrained:
+    """The artefact of this folder, every file checked. remedy: what is to be done where it is damaged, for the message.
 
     Raises:
         CorruptModel: a file is missing, the record is no record of ours or of another folder, or a file is not the one it names.
@@ -119,24 +152,23 @@ def load_pretrained(folder: Path) -> Pretrained:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CorruptModel(f"{path} cannot be read ({error}); install quakecast again") from error
+        raise CorruptModel(f"{path} cannot be read ({error}); {remedy}") from error
     missing = [key for key in RECORD_KEYS if key not in record] if isinstance(record, dict) else list(RECORD_KEYS)
     if missing:
-        raise CorruptModel(f"{path} lacks {', '.join(missing)}; install quakecast again")
+        raise CorruptModel(f"{path} lacks {', '.join(missing)}; {remedy}")
     if record["format"] != FORMAT or folder.name != f"{record['kind']}-{record['data_until']}":
         raise CorruptModel(
             f"{path} says {record['kind']!r} to {record['data_until']}, format {record['format']!r}, and does not belong in {folder.name} "
-            f"(format {FORMAT}); install quakecast again"
+            f"(format {FORMAT}); {remedy}"
         )
     for name, expected in record["files"].items():
         try:
             found = _digest((folder / name).read_bytes())
         except OSError as error:
-            raise CorruptModel(f"{folder / name} cannot be read ({error.strerror}); install quakecast again") from error
+            raise CorruptModel(f"{folder / name} cannot be read ({error.strerror}); {remedy}") from error
         if found != expected:
             raise CorruptModel(
-                f"{folder / name} is not the file of the training: its SHA-256 is {found[:12]}…, not {expected[:12]}…; "
-                "install quakecast again"
+                f"{folder / name} is not the file of the training: its SHA-256 is {found[:12]}…, not {expected[:12]}…; {remedy}"
             )
     return Pretrained(record["kind"], date.fromisoformat(record["data_until"]), folder, record)
 
@@ -149,6 +181,19 @@ def write_pretrained(folder: Path, kind: str, data_until: date, files: Mapping[s
     Raises:
         NotWritable: the folder cannot be written.
     """
+    whole = with_record(kind, data_until, files, record)
+    target = folder / f"{kind}-{data_until}"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in whole.items():
+            (target / name).write_bytes(content)
+    except OSError as error:
+        raise NotWritable(f"cannot write {target}: {error.strerror or error}; choose a folder that can be written") from error
+    return load_pretrained(target)
+
+
+def with_record(kind: str, data_until: date, files: Mapping[str, bytes], record: Mapping[str, Any]) -> dict[str, bytes]:
+    """The whole content of an artefact's folder: `files`, and pretrained.json with their hashes; `record` as for `write_pretrained`."""
     whole = {
         "format": FORMAT,
         "kind": kind,
@@ -157,16 +202,13 @@ def write_pretrained(folder: Path, kind: str, data_until: date, files: Mapping[s
     } | dict(record)
     if missing := [key for key in RECORD_KEYS if key not in whole]:
         raise ValueError(f"the record of an artefact needs {', '.join(missing)}")
-    target = folder / f"{kind}-{data_until}"
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (target / name).write_bytes(content)
-        text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
-        (target / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise NotWritable(f"cannot write {target}: {error.strerror or error}; choose a folder that can be written") from error
-    return load_pretrained(target)
+    text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+    return {**files, RECORD_FILE: (text + "\n").encode("utf-8")}
+
+
+def files_sha256(files: Mapping[str, bytes]) -> str:
+    """`Pretrained.sha256` of the content that `with_record` gave."""
+    return _digest(json.dumps(json.loads(files[RECORD_FILE])["files"], sort_keys=True).encode())
 
 
 def _dated(kind: str, folder: Path) -> Iterator[tuple[date, Path]]:
@@ -175,6 +217,12 @@ def _dated(kind: str, folder: Path) -> Iterator[tuple[date, Path]]:
             yield date.fromisoformat(path.name.removeprefix(f"{kind}-")), path
         except ValueError:
             continue
+
+
+@lru_cache(maxsize=64)
+def _tell_once(problem: str) -> None:
+    """A damaged artefact is looked at for each recipe and day; the log needs it once."""
+    log.error("%s; an older one stands in", problem)
 
 
 def _digest(content: bytes) -> str:

@@ -8,7 +8,6 @@ other file; nothing is loaded that does not match it.
 import hashlib
 import json
 import math
-import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,14 +20,13 @@ from typing import Any
 import numpy as np
 
 from forecaster.errors import BadInput, CorruptModel, NotWritable
-from forecaster.files import exchange, held, leftovers, remove, sync_folder
+from forecaster.files import NEW, REPLACED, leftovers, place_folder, remove
 from forecaster.models.base import FittedModel
 from forecaster.models.kinds import kind_named
 from forecaster.recipe import Recipe
 from forecaster.timewindow import require_utc
 
 FORMAT = 2
-_NEW, _REPLACED = ".new-", "replaced"
 RECORD_FILE = "model.json"
 RECORD_KEYS = {
     "kind": str,
@@ -125,47 +123,23 @@ def place_model(models: Path, files: Mapping[str, bytes]) -> Path:
     parts = [record["recipe_id"], record["model_id"], *(part for name in files for part in name.split("/"))]
     if found != record["files"] or any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts):
         raise CorruptModel(f"{record['model_id']} did not arrive as it was sent: its files are not those of its record; train it again")
-    folder = models / record["recipe_id"]
-    target = folder / record["model_id"]
+    target = models / record["recipe_id"] / record["model_id"]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         clear_leftovers(models)
-        if _is_there(target, files):
-            return target
-        with tempfile.TemporaryDirectory(prefix=_NEW, dir=folder, ignore_cleanup_errors=True) as temporary, held(Path(temporary)):
-            made = Path(temporary) / "made"
-            for name, content in files.items():
-                (made / name).parent.mkdir(parents=True, exist_ok=True)
-                with (made / name).open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            if not target.exists():
-                made.rename(target)
-            elif not exchange(made, target):
-                target.rename(Path(temporary) / _REPLACED)
-                made.rename(target)  # where it is killed before this, `clear_leftovers` puts the old one back
-            sync_folder(folder)
+        place_folder(target, files)
     except OSError as error:
         raise NotWritable(
-            f"cannot write a model of kind {record['kind']} under {folder}: {error.strerror or error}; choose a folder that can be written"
+            f"cannot write a model of kind {record['kind']} under {target.parent}: {error.strerror or error}; choose a folder that can be "
+            "written"
         ) from error
     return target
 
 
-def _is_there(target: Path, files: Mapping[str, bytes]) -> bool:
-    """Whether the directory holds these very files and no other."""
-    try:
-        present = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
-        return present == set(files) and all((target / name).read_bytes() == content for name, content in files.items())
-    except OSError:
-        return False
-
-
 def clear_leftovers(models: Path) -> None:
     """Remove what killed processes left half-placed below `models`; a model that was to be replaced, and is gone, is put back."""
-    for left in leftovers(models.glob(f"*/{_NEW}*")):
-        kept = left / _REPLACED
+    for left in leftovers(models.glob(f"*/{NEW}*")):
+        kept = left / REPLACED
         if kept.is_dir():
             with suppress(OSError, CorruptModel):  # another process did the same, or it never was a model
                 target = left.parent / str(_read_record(kept)["model_id"])

@@ -13,7 +13,7 @@ from forecaster.features.windows import target_days
 from forecaster.models import climatology
 from forecaster.models.combination import KIND
 from forecaster.models.weights import WorldWeights, usable_weights
-from forecaster.pipeline import publishing
+from forecaster.pipeline import publishing, world_sets
 from forecaster.pipeline.check import circle_completeness
 from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.known import Known, LabelledDays, labelled_days, load_known_near
@@ -74,6 +74,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
     """
     recipe = place.recipe()
     now = clock.now()
+    world_sets.use(store, settings)
     day = day or next_local_day(now, recipe.zone)
     check_target_day(day, recipe.zone, now)
     as_of = min(now, issue_time(day, recipe.zone, recipe.issue_local_time))

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.errors import ModelError, NotScoreable, NotTrainable
+from forecaster.models import turns
 from forecaster.models.base import FittedModel
 from forecaster.models.kinds import Kind, kind_named
 from forecaster.pipeline.evaluate_plan import Arm, EvaluateOptions, FitPlan, check_plan, plan_fits
@@ -50,6 +51,8 @@ def evaluate(
 ) -> EvaluateResult:
     """Do what is missing of the evaluation, one recipe at a time; one that fails is noted with its reason and does not stop the others.
 
+    Pre-trained sets are the package's alone: what an installation has trained must not change a figure.
+
     Raises:
         BadInput: the days are in the wrong order, too close to the fit, or outside what the catalogue covers; nothing is done then.
         NotWritable: the folder cannot be written; what was stored before is whole.
@@ -73,7 +76,8 @@ def evaluate(
                     key = sha256_of({"recipe": recipe.recipe_hash, "reason": reason})
                     _note_failure(folder, [Part(arm.name, recipe.id, year, kind.name, key) for year in years], reason, result)
                 else:
-                    _evaluate_model(world, arm, kind, options, folder, result)
+                    with turns.packaged_only():
+                        _evaluate_model(world, arm, kind, options, folder, result)
     if on_progress is not None:
         on_progress(total, total, "")
     return result

@@ -12,6 +12,7 @@ import pandas as pd
 
 from forecaster.models.climatology import FINAL_AFTER_DAYS
 from forecaster.models.combination import KIND, MEMBERS, combine
+from forecaster.models.pretrained import packaged
 from forecaster.models.weights import WorldWeights, weights_for
 from forecaster.pipeline.evaluate_said import CIRCLES_ETAS, CIRCLES_POOL
 from forecaster.pipeline.learning import Settled, learn_own, learn_world, settled_of
@@ -40,7 +41,7 @@ def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.D
 def walk_forward(said: Mapping[str, Settled], pools: Mapping[str, str | None]) -> dict[str, np.ndarray]:
     """By recipe, the published probability (n,) of each of its days, from weights learnt on what was final when its month began."""
     first = min(one.local_days.min() for one in said.values())
-    base = weights_for(first.item())
+    base = weights_for(first.item(), packaged())
     out = {name: np.full(len(one), np.nan) for name, one in said.items()}
     last = max(one.local_days.max() for one in said.values())
     for month in np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1):

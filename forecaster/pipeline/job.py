@@ -15,7 +15,7 @@ from forecaster import logs
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.models.registry import clear_leftovers
-from forecaster.pipeline import pull, timelines
+from forecaster.pipeline import pull, timelines, world_sets
 from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings, code_version
 from forecaster.store import ledger, running
@@ -52,6 +52,7 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
     if clock.simulated:
         timelines.check(store, clock)
     pull.load_snapshot(store, known_by or (started if clock.simulated else None))
+    world_sets.use(store, settings)
     unique = "replay" if clock.simulated else uuid4().hex
     run_id = hashlib.sha256(f"{started.isoformat()}|{unique}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
     logs.bind(run_id=run_id)
@@ -66,8 +67,8 @@ def look(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = ()) -> Jo
     """
     recipes = choose(load_recipes(settings.recipe_folder), list(recipe_ids))
     store = LookedAt(settings.database)
-    with store.transaction():
-        return Job(settings, store, recipes, clock, "")
+    world_sets.use(store, settings)
+    return Job(settings, store, recipes, clock, "")
 
 
 @contextmanager
@@ -110,7 +111,9 @@ def open_reader(settings: Settings) -> Store:
     Raises:
         BadInput: there is nothing to read. SchemaTooNew: it was written by a newer quakecast.
     """
-    return open_source(settings)
+    source = open_source(settings)
+    world_sets.use(source, settings)
+    return source
 
 
 def usgs_client(job: Job) -> UsgsClient:

@@ -15,6 +15,7 @@ from forecaster.models import registry
 from forecaster.models.base import FittedModel, bounded
 from forecaster.models.combination import OWN_ONLY
 from forecaster.models.kinds import generic_model, kind_named
+from forecaster.models.pretrained import newest_before
 from forecaster.pipeline.history import first_admissible_day
 from forecaster.recipe import Recipe
 
@@ -54,7 +55,7 @@ def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, An
         fits: rows of the table `model` by kind, the newest of each. first_day: of the record of target days.
 
     A fit that cannot be loaded, has seen too much, or has not learnt (its best state is its start) makes way for the generic model of its
-    kind; where there is none, the kind is missing.
+    kind; where there is none, the kind is missing. A fit that is no more than a set, and no longer the one that serves, makes way, too.
     """
     result = Members([], {}, {})
     for kind in kinds_of(recipe):
@@ -63,6 +64,9 @@ def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, An
             try:
                 member = load_member(models, recipe, fits[kind])
                 problem = _unfit(member, recipe, day)
+                if problem is None and _another_serves(member, day):
+                    _add_generic(result, recipe, kind, day, first_day, None)
+                    continue
                 if problem is None:
                     result.found.append(member)
                     continue
@@ -177,6 +181,15 @@ def has_learnt(model: FittedModel) -> bool:
     """Whether training made the model better than its start was; models that are not trained in steps have."""
     training = getattr(model, "training", None)
     return not (isinstance(training, dict) and training.get("best_epoch") == 0)
+
+
+def _another_serves(member: Member, day: date) -> bool:
+    """Whether a fit holds nothing of its own but a pre-trained set, and another one serves the day: a newer one, or, after a roll-back,
+    an older one."""
+    if not kind_named(member.kind).pretrained:
+        return False
+    found = newest_before(member.kind, day)
+    return found is not None and found.data_until != member.model.last_data_day
 
 
 def _unfit(member: Member, recipe: Recipe, day: date) -> str | None:

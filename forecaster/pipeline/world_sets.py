@@ -1,0 +1,180 @@
+"""The sets that this installation has trained on the world's circles: where they lie, what was decided about them, and whose turn it is."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from forecaster.errors import BadInput, CorruptModel, NotWritable
+from forecaster.files import place_folder
+from forecaster.models import pretrained, turns
+from forecaster.models.combination import MEMBERS
+from forecaster.models.kinds import KINDS
+from forecaster.models.pretrained import Pretrained
+from forecaster.models.weights import SET
+from forecaster.settings import Settings
+from forecaster.store import world_sets as stored
+from forecaster.store.database import Store
+
+log = logging.getLogger(__name__)
+
+WORLD, TWINS = "world", "judged"
+KINDS_TRAINED = ("etas", "pooled", "hybrid")
+SET_KINDS = (*KINDS_TRAINED, SET)
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A set as it travels: the content of its folder, pretrained.json among it, by path there."""
+
+    kind: str
+    data_until: date
+    files: Mapping[str, bytes]
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.kind}-{self.data_until}"
+
+    @property
+    def sha256(self) -> str:
+        """As `Pretrained.sha256`."""
+        return pretrained.files_sha256(self.files)
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where this installation's sets lie; the twins that were judged for them lie in its folder "judged"."""
+    return settings.models / WORLD
+
+
+def version_of(kind: str) -> str:
+    """What a set of this kind must have been trained for to be of use: the kind's version, or the members whose weights it holds."""
+    return ",".join(MEMBERS) if kind == SET else str(KINDS[kind].version)
+
+
+def use(store: Store, settings: Settings) -> None:
+    """Let this process forecast with the sets whose turn it is, as the store says."""
+    with store.transaction() as connection:
+        rows = stored.decisions(connection)
+    turns.note(turns_of(rows, folder_of(settings)))
+
+
+def turns_of(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[turns.Turn]:
+    """The turns that follow from these decisions, oldest first: each begins on the day after its decision and ends on the day of the
+    set's retirement. Sets that were trained for another version of their kind have none."""
+    open_turns: dict[tuple[str, date], turns.Turn] = {}
+    closed = []
+    for row in rows:
+        key, day = (row["kind"], row["data_until"]), row["since"].date()
+        if row["decision"] == "serves" and row["kind"] in SET_KINDS and row["kind_version"] == version_of(row["kind"]):
+            if key in open_turns:  # trained again on data to the same day
+                closed.append(_until(open_turns.pop(key), day))
+            open_turns[key] = turns.Turn(*key, folder / row["directory"], row["sha256"], day + timedelta(days=1))
+        elif row["decision"] == "retired" and key in open_turns:
+            closed.append(_until(open_turns.pop(key), day))
+    return [turn for turn in closed if turn.last_day is None or turn.first_day <= turn.last_day] + list(open_turns.values())
+
+
+def _until(turn: turns.Turn, last_day: date) -> turns.Turn:
+    return turns.Turn(turn.kind, turn.data_until, turn.folder, turn.sha256, turn.first_day, last_day)
+
+
+def serving(kind: str, now: datetime) -> Pretrained | None:
+    """The set that forecasts the days after today (UTC); None where the kind goes without one (ETAS with the package's parameters,
+    weights that were not learnt).
+
+    Raises:
+        CorruptModel: the package's set is damaged.
+    """
+    return pretrained.newest_before(kind, now.date() + timedelta(days=1))
+
+
+def name_of(kind: str, found: Pretrained | None) -> str:
+    """What a set is called in records: its folder, or what stands in for one."""
+    if found is not None:
+        return found.folder.name
+    return "the mean of ETAS and the hybrid" if kind == SET else f"the package's parameters of {kind}"
+
+
+def place(settings: Settings, made: Artefact, twin: Artefact | None) -> str:
+    """Put a set in its place, whole or not at all, and before it the twin that was judged for it; returns its directory below `folder_of`.
+
+    Until a decision names it, nobody reads it.
+
+    Raises:
+        NotWritable: the disk is full, for instance. CorruptModel: what arrived is not what was made.
+    """
+    folder = folder_of(settings)
+    places = [(folder / TWINS / twin.name, twin)] if twin is not None else []
+    for target, artefact in [*places, (folder / made.name, made)]:
+        try:
+            place_folder(target, artefact.files)
+        except OSError as error:
+            raise NotWritable(
+                f"cannot write {target}: {error.strerror or error}; the sets that serve stay: free some space and run `quakecast pretrain`"
+            ) from error
+        pretrained.load_pretrained(target, "run `quakecast pretrain`")
+    return made.name
+
+
+def twin_of(settings: Settings, row: Mapping[str, Any]) -> Pretrained | None:
+    """The twin that was judged for the set of this decision; None where it is gone, or another one."""
+    try:
+        found = pretrained.load_pretrained(folder_of(settings) / TWINS / f"{row['kind']}-{row['numbers']['twin']['data_until']}")
+        return found if found.sha256 == row["numbers"]["twin"]["sha256"] else None
+    except (CorruptModel, KeyError, TypeError) as error:
+        log.warning("the twin of %s cannot be used: %s", row["directory"], error)
+        return None
+
+
+def decision_row(
+    kind: str,
+    data_until: date,
+    decision: str,
+    decided_by: str,
+    since: datetime,
+    *,
+    instead_of: str,
+    directory: str,
+    sha256: str,
+    reason: str,
+    numbers: Mapping[str, Any],
+    code_version: str,
+) -> dict[str, Any]:
+    """A row of the table `world_set`."""
+    return {
+        "kind": kind,
+        "data_until": data_until,
+        "decision": decision,
+        "decided_by": decided_by,
+        "since": since,
+        "instead_of": instead_of,
+        "directory": directory,
+        "sha256": sha256,
+        "kind_version": version_of(kind),
+        "reason": reason,
+        "numbers": dict(numbers),
+        "code_version": code_version,
+    }
+
+
+def latest(rows: Iterable[Mapping[str, Any]], kind: str, name: str | None = None) -> Mapping[str, Any] | None:
+    """The newest decision about this kind, or about the set of this name; None where there is none."""
+    found = [row for row in rows if row["kind"] == kind and (name is None or f"{kind}-{row['data_until']}" == name)]
+    return found[-1] if found else None
+
+
+def named(rows: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """The newest decision about the set of this name.
+
+    Raises:
+        BadInput: this installation has trained no such set.
+    """
+    rows = list(rows)
+    for kind in SET_KINDS:
+        if (found := latest(rows, kind, name)) is not None:
+            return found
+    known = ", ".join(dict.fromkeys(f"{row['kind']}-{row['data_until']}" for row in rows)) or "none yet"
+    raise BadInput(f"this installation has trained no set {name!r}; its sets: {known}")
