@@ -139,9 +139,12 @@ def _predict(work: job.Job, agenda: list[Issue] | None, day: date | None, proble
         said.not_scoreable |= part.not_scoreable
         said.degraded |= part.degraded
         said.silent |= part.silent
+        said.unusable |= part.unusable
     if errors and not said.forecast_ids:
         raise errors[0]
     done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded, "silent": said.silent}
+    if said.unusable:
+        done["unusable"] = said.unusable
     if agenda is not None:
         done["days"] = {str(item.day): [recipe.id for recipe in item.recipes] for item in agenda}
     if not said.forecast_ids:

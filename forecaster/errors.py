@@ -17,6 +17,7 @@ QuakecastError
 +-- ModelError
 |   +-- CorruptModel          a model directory that cannot be trusted
 |   +-- NotTrainable          too few target days, or no coverage
+|   +-- NotInstalled          it needs a library that this installation lacks, or that this machine cannot run
 |   +-- RecipeChanged         a fit of a recipe that has changed or gone meanwhile
 +-- NotScoreable              the catalogue has not been read for this recipe
 +-- DeliveryError
@@ -98,6 +99,10 @@ class CorruptModel(ModelError):
 
 
 class NotTrainable(ModelError):
+    pass
+
+
+class NotInstalled(ModelError):
     pass
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from forecaster.pipeline.job import Job
 
 PARTIAL = 3
+MOST_NAMED = 5
 
 
 def machine_clock() -> Clock:
@@ -68,6 +69,14 @@ def complain(text: str) -> None:
         logging.getLogger("quakecast").error("%s", text)
     else:
         click.echo(f"quakecast: {text}", err=True)
+
+
+def problem_lines(problems: dict[str, str]) -> list[str]:
+    """One line for each problem (by recipe), however many recipes have it."""
+    having: dict[str, list[str]] = {}
+    for recipe_id, reason in problems.items():
+        having.setdefault(reason, []).append(recipe_id)
+    return [f"{', '.join(ids) if len(ids) <= MOST_NAMED else f'{len(ids)} recipes'}: {reason}" for reason, ids in having.items()]
 
 
 def plain(value: Any) -> Any:

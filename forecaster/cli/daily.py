@@ -6,12 +6,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, problem_lines, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 from forecaster.timewindow import check_zone_name, next_local_day, parse_day
-
-MOST_NAMED = 5
 
 
 @click.command(epilog=example("quakecast pull"))
@@ -70,18 +68,11 @@ def predict(settings: Settings, recipes, everything, target_date, tz, reissue, a
     shown = rows.to_dict("records")
     tell(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown))
     silent = [f"{recipe_id}, {kind}: {reason}" for recipe_id, kinds in result.silent.items() for kind, reason in kinds.items()]
-    for line in [*_problem_lines({**result.not_scoreable, **result.degraded}), *silent]:
+    lacking = [f"without {kind}: {reason}" for kind, reason in result.unusable.items()]
+    for line in [*problem_lines({**result.not_scoreable, **result.degraded}), *silent, *lacking]:
         complain(line)
     if result.degraded or silent or not shown:
         sys.exit(PARTIAL)
-
-
-def _problem_lines(problems: dict[str, str]) -> list[str]:
-    """One line for each problem (by recipe), however many recipes have it."""
-    having: dict[str, list[str]] = {}
-    for recipe_id, reason in problems.items():
-        having.setdefault(reason, []).append(recipe_id)
-    return [f"{', '.join(ids) if len(ids) <= MOST_NAMED else f'{len(ids)} recipes'}: {reason}" for reason, ids in having.items()]
 
 
 def _forecast_lines(rows: list[dict]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, plain, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, plain, problem_lines, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 
@@ -35,9 +35,10 @@ def train(settings: Settings, recipes, everything, max_minutes, max_epochs, eval
     publish_copy(job)
     lines = [f"{name}: {row['judged']}" for name, row in result.trained.items()] + [f"{k}: {v}" for k, v in result.skipped.items()]
     tell(as_json, vars(result), "\n".join(lines))
-    for recipe_id, failed in result.failed.items():
-        for kind, reason in failed.items():
-            complain(f"{recipe_id}, {kind}: {reason}")
+    kinds = dict.fromkeys(kind for failed in result.failed.values() for kind in failed)
+    for kind in kinds:
+        for line in problem_lines({name: f"{kind}: {failed[kind]}" for name, failed in result.failed.items() if kind in failed}):
+            complain(line)
     if result.skipped or result.failed:
         sys.exit(PARTIAL)
 
@@ -54,10 +55,13 @@ def models() -> None:
 @click.pass_obj
 def models_list(settings: Settings, recipes, everything, history, as_json) -> None:
     """The models of each recipe, and how much each weighs in what is published."""
+    from forecaster.pipeline.members import unusable_kinds
     from forecaster.pipeline.models import list_models
 
-    rows = list_models(look(settings, recipes), history)
-    tell(as_json, {"recipes": rows}, "\n".join(line for row in rows for line in _lines(row)))
+    job = look(settings, recipes)
+    rows, lacking = list_models(job, history), unusable_kinds(job.recipes)
+    lines = [line for row in rows for line in _lines(row)] + [f"without {kind}: {reason}" for kind, reason in lacking.items()]
+    tell(as_json, {"recipes": rows, "lacking": lacking}, "\n".join(lines))
 
 
 def _lines(row: dict[str, Any]) -> list[str]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from importlib import import_module, util
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from forecaster.errors import BadInput
+from forecaster.errors import BadInput, NotInstalled
+from forecaster.models import networks
 from forecaster.models.base import FittedModel, History
 from forecaster.recipe import Recipe
 
@@ -20,6 +22,7 @@ class Kind:
     pretrained: whether it starts from artefacts of the package (`models.pretrained`), which then count, too.
     generic: function of the module that gives a model for (recipe, day, first day of the record) without a fit, or None where it cannot.
     by_region: whether it is trained on each region's own days, which takes long; such kinds are not evaluated on random circles.
+    tensorflow: whether it forecasts with TensorFlow, which an installation may lack.
     """
 
     name: str
@@ -30,22 +33,45 @@ class Kind:
     pretrained: bool = False
     generic: str | None = None
     by_region: bool = False
+    tensorflow: bool = False
+
+    def unusable(self) -> str | None:
+        """Why this installation can neither fit it nor forecast with it, in one line; None where it can."""
+        return networks.why_none() if self.tensorflow else None
+
+    def imported(self) -> ModuleType:
+        """Its module, which may take seconds.
+
+        Raises:
+            NotInstalled: this installation lacks what it needs.
+        """
+        if (reason := self.unusable()) is not None:
+            raise NotInstalled(reason)
+        try:
+            return import_module(self.module)
+        except ImportError as error:
+            if not self.tensorflow:
+                raise
+            told = " ".join(str(error).split())[:200]
+            raise NotInstalled(f"TensorFlow is here and cannot be imported ({told}); install it again") from error
 
     def fit(self, history: History, *, seed: int | None = None, max_minutes: float | None = None) -> FittedModel:
         """A model fitted on all days of `history`.
 
         Raises:
             NotTrainable: too few days or target days.
+            NotInstalled: this installation lacks what it needs.
         """
-        return getattr(import_module(self.module), self.fitter)(history, seed=seed, max_minutes=max_minutes)
+        return getattr(self.imported(), self.fitter)(history, seed=seed, max_minutes=max_minutes)
 
     def load(self, folder: Path, record: dict[str, Any], recipe: Recipe) -> FittedModel:
         """The model that was saved in `folder` with `record`.
 
         Raises:
             CorruptModel: the content cannot be trusted.
+            NotInstalled: this installation lacks what it needs.
         """
-        return import_module(self.module).load(folder, record, recipe)
+        return self.imported().load(folder, record, recipe)
 
     def fingerprint(self) -> str:
         """What the model's answers depend on besides data: its version, and the artefacts of the package that it may start from."""
@@ -67,7 +93,7 @@ KINDS = {
         Kind("etas_generic", "forecaster.models.etas", "fit_generic"),
         Kind("etas", "forecaster.models.etas", reference=True, by_region=True, generic="generic_for"),
         Kind("pooled", "forecaster.models.pooled", version=2, pretrained=True, generic="generic_for"),
-        Kind("convlstm", "forecaster.models.convlstm_model", by_region=True),
+        Kind("convlstm", "forecaster.models.convlstm_model", by_region=True, tensorflow=True),
         Kind("hybrid", "forecaster.models.hybrid", version=2, pretrained=True, generic="generic_for"),
     )
 }
@@ -96,4 +122,4 @@ def generic_model(name: str, recipe: Recipe, day: date, first_day: date) -> Fitt
         CorruptModel: an artefact of the package is not what its record says. BadInput: there is no such kind.
     """
     kind = kind_named(name)
-    return None if kind.generic is None else getattr(import_module(kind.module), kind.generic)(recipe, day, first_day)
+    return None if kind.generic is None else getattr(kind.imported(), kind.generic)(recipe, day, first_day)

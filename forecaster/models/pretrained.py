@@ -19,6 +19,7 @@ from typing import Any
 from forecaster.errors import CorruptModel, NotTrainable, NotWritable
 from forecaster.models import turns
 from forecaster.models.base import History
+from forecaster.models.libraries import library_versions
 
 log = logging.getLogger(__name__)
 
@@ -199,6 +200,7 @@ def with_record(kind: str, data_until: date, files: Mapping[str, bytes], record:
         "kind": kind,
         "data_until": data_until.isoformat(),
         "files": {name: _digest(content) for name, content in sorted(files.items())},
+        "versions": library_versions(),
     } | dict(record)
     if missing := [key for key in RECORD_KEYS if key not in whole]:
         raise ValueError(f"the record of an artefact needs {', '.join(missing)}")

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from forecaster.errors import BadInput, CorruptModel, NotWritable
 from forecaster.files import NEW, REPLACED, leftovers, place_folder, remove
 from forecaster.models.base import FittedModel
 from forecaster.models.kinds import kind_named
+from forecaster.models.libraries import library_versions
 from forecaster.recipe import Recipe
 from forecaster.timewindow import require_utc
 
@@ -38,7 +38,6 @@ RECORD_KEYS = {
     "files": dict,
     "record": dict,
 }
-LIBRARIES = ("numpy", "scipy", "lightgbm", "keras", "tensorflow", "tensorflow-cpu")
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def pack_model(
                 "model_id": f"{recipe.id}-{fitted.kind}-{data_as_of:%Y%m%d}-{digest[:8]}",
                 "files": _file_hashes(made),
                 "scores": _finite(scores or {}),
-                "versions": {"quakecast": code_version, **_library_versions()},
+                "versions": {"quakecast": code_version, **library_versions()},
             }
             text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
             (made / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
@@ -212,17 +211,6 @@ def _file_hashes(folder: Path) -> dict[str, str]:
             with path.open("rb") as file:
                 hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return hashes
-
-
-def _library_versions() -> dict[str, str]:
-    """The versions that a model's bits may depend on, of those that are installed."""
-    installed = {}
-    for name in LIBRARIES:
-        try:
-            installed[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return installed
 
 
 def _finite(value: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 
 from forecaster.errors import ModelError, NotScoreable, RecipeChanged
 from forecaster.models import registry
+from forecaster.models.kinds import kind_named
 from forecaster.pipeline.backfill_days import days_of, forecast_days, load_members, with_generic
 from forecaster.pipeline.backfill_plan import (
     CURRENT_MODEL,
@@ -216,8 +217,8 @@ def note(result: BackfillResult, done: ChunkRows, rows: int) -> None:
     result.days += len(done.chunk.days)
     result.rows += rows
     result.fits += done.fit is not None
-    if done.silent:
-        result.silent.setdefault(done.chunk.recipe_id, {}).update(done.silent)
+    if silent := {kind: reason for kind, reason in done.silent.items() if not kind_named(kind).unusable()}:
+        result.silent.setdefault(done.chunk.recipe_id, {}).update(silent)
 
 
 def _members_of(

@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from forecaster import logs
-from forecaster.errors import BadInput, ModelError, NotScoreable, NotTrainable, RecipeChanged
+from forecaster.errors import BadInput, ModelError, NotInstalled, NotScoreable, NotTrainable, RecipeChanged
 from forecaster.models import registry
 from forecaster.models.base import FittedModel, History
 from forecaster.models.kinds import kind_named
@@ -173,8 +172,8 @@ def _fit_all(fitting: History, validation: History, history: History, options: T
     """Both fits of every kind of the recipe, in its order; each has its share of what is left of the minutes."""
     recipe, fits = history.recipe, _Fits()
     for kind in recipe.models:
-        with suppress(BadInput):  # told when it is to be fitted
-            import_module(kind_named(kind).module)  # seconds that are no training
+        with suppress(BadInput, NotInstalled):  # told when it is to be fitted
+            kind_named(kind).imported()  # seconds that are no training
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     turns = 1 if options.evaluate_only else 2
     for done, kind in enumerate(recipe.models):
@@ -205,12 +204,16 @@ def _fit(
     tell(f"{kind}, {name} fit")
     if kind != NEURAL:
         return kind_named(kind).fit(history, max_minutes=minutes)
-    return import_module(kind_named(kind).module).fit(
-        history,
-        max_minutes=minutes,
-        max_epochs=max_epochs,
-        on_epoch=lambda epoch: tell(f"{kind}, {name} fit, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
-        tensorboard_dir=options.tensorboard / history.recipe.id / name if options.tensorboard else None,
+    return (
+        kind_named(kind)
+        .imported()
+        .fit(
+            history,
+            max_minutes=minutes,
+            max_epochs=max_epochs,
+            on_epoch=lambda epoch: tell(f"{kind}, {name} fit, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
+            tensorboard_dir=options.tensorboard / history.recipe.id / name if options.tensorboard else None,
+        )
     )
 
 

@@ -40,11 +40,12 @@ class Member:
 @dataclass
 class Members:
     """The members of a recipe for one day. missing: by kind, why one that should be there is not. replaced: by kind, why what needs no fit
-    stands in for the newest fit."""
+    stands in for the newest fit. unusable: by kind that this installation cannot run, why."""
 
     found: list[Member]
     missing: dict[str, str]
     replaced: dict[str, str]
+    unusable: dict[str, str]
 
 
 def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, Any]], day: date, first_day: date) -> Members:
@@ -57,8 +58,11 @@ def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, An
     A fit that cannot be loaded, has seen too much, or has not learnt (its best state is its start) makes way for the generic model of its
     kind; where there is none, the kind is missing. A fit that is no more than a set, and no longer the one that serves, makes way, too.
     """
-    result = Members([], {}, {})
+    unusable = unusable_kinds([recipe])
+    result = Members([], {}, {}, unusable)
     for kind in kinds_of(recipe):
+        if kind in unusable:
+            continue
         problem = None
         if kind in fits:
             try:
@@ -138,6 +142,12 @@ def generic_member(recipe: Recipe, kind: str, day: date, first_day: date) -> Mem
 def kinds_of(recipe: Recipe) -> tuple[str, ...]:
     """The kinds of a recipe's members: the recent rate, and what the recipe names."""
     return (RECENT, *(kind for kind in recipe.models if kind != RECENT))
+
+
+def unusable_kinds(recipes: Iterable[Recipe]) -> dict[str, str]:
+    """By kind of these recipes that this installation cannot run, why: no fault of a run, and the same in every one."""
+    kinds = dict.fromkeys(kind for recipe in recipes for kind in kinds_of(recipe))
+    return {kind: reason for kind in kinds if (reason := kind_named(kind).unusable()) is not None}
 
 
 def members_named(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from forecaster.errors import BadInput, ModelError
+from forecaster.errors import BadInput, ModelError, NotInstalled
 from forecaster.models import registry
 from forecaster.pipeline import publishing
 from forecaster.pipeline.job import Job
@@ -157,6 +157,8 @@ def _unusable(job: Job, recipe: Recipe, row: dict[str, Any]) -> str | None:
     """Why a fit does not forecast; None where it can."""
     try:
         member = load_member(job.settings.models, recipe, row)
+    except NotInstalled:
+        return f"this installation cannot run models of kind {row['kind']}"
     except ModelError as error:
         return str(error)
     return None if has_learnt(member.model) and not member.level_only else "it has not learnt to tell days apart"

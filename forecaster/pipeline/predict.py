@@ -26,7 +26,7 @@ from forecaster.pipeline.agenda import EARLY_AT_MOST, is_due
 from forecaster.pipeline.clock_check import clock_problem
 from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.known import Known, labelled_days, load_known
-from forecaster.pipeline.members import members_for
+from forecaster.pipeline.members import members_for, unusable_kinds
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store import ledger
@@ -44,13 +44,14 @@ NOT_OFFICIAL = "so this is no official forecast"
 @dataclass
 class PredictResult:
     """The forecast ids of this issue, and by recipe why nothing could be said, what its forecast lacks, and which kinds of model that are
-    not published are silent (kind: reason)."""
+    not published are silent (kind: reason). unusable: by kind that this installation cannot run, why."""
 
     forecast_ids: list[str] = field(default_factory=list)
     not_scoreable: dict[str, str] = field(default_factory=dict)
     degraded: dict[str, str] = field(default_factory=dict)
     silent: dict[str, dict[str, str]] = field(default_factory=dict)
     targets: dict[str, date] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
 
 
 def predict(
@@ -86,7 +87,7 @@ def predict(
     days = {recipe.id: target_day or next_local_day(now, recipe.zone) for recipe in recipes}
     for recipe in recipes:
         check_target_day(days[recipe.id], recipe.zone, now)
-    result = PredictResult(targets=days)
+    result = PredictResult(targets=days, unusable=unusable_kinds(recipes))
     known_at: dict[datetime, Known] = {}
     rows: list[dict] = []
     for recipe in recipes:
@@ -219,7 +220,7 @@ def combine_members(
     spoken = [member for member in members.found if member.kind in said]
     standing = publishing.counting(standing, spoken)
     published = combine(said, standing.weights, reference)
-    lacking = publishing.lacking_of(standing, said, silent)
+    lacking = publishing.lacking_of(standing, said, silent | members.unusable)
     numbers = publishing.counts_of(spoken, inputs, days, reference, published)[0]
     rows = [
         {

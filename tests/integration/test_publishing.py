@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
+from forecaster.models import kinds, networks
 from forecaster.pipeline import publishing
 from forecaster.pipeline.predict import predict
 from forecaster.pipeline.train import TrainOptions, train_recipes
@@ -17,6 +19,7 @@ from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import database, fits, publications
 from forecaster.store.database import Store, open_store
+from forecaster.store.publish import publish
 from tests.support import tiny, toy_models
 from tests.support.toys import cover, dump, quake, table, write
 
@@ -343,3 +346,47 @@ def test_a_store_made_before_goes_on(settings, monkeypatch):
     assert row["details"]["how"] == "rate" and not row["degraded"], "without learnt weights the network counts nothing"
     assert silent["convlstm"].endswith("model.json is of format 1, this version reads format 2; train again")
     assert np.isfinite(table(store, "forecast")["probability"]).all()
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Lets this installation lack what a kind needs, and says why."""
+
+    def lack(kind: str) -> str:
+        monkeypatch.setattr(networks, "why_none", lambda: "networks need tensorflow; install the extra cpu")
+        monkeypatch.setitem(kinds.KINDS, kind, replace(kinds.KINDS[kind], tensorflow=True))
+        return networks.why_none()
+
+    return lack
+
+
+def test_a_kind_that_this_installation_cannot_run_is_told_once_and_is_no_fault_of_the_run(home, run, without):
+    before = published(home)[0]
+    reason = without("pooled")
+    again = predict(home[0], [home[2]], home[1], Clock.standing_at(NOW + HOUR), reissue=True)
+    assert (again.unusable, again.silent, again.degraded) == ({"pooled": reason}, {}, {})
+    rows = table(home[0], "forecast")
+    rows = rows[rows["forecast_id"].isin(again.forecast_ids)]
+    assert sorted(rows["model_kind"]) == ["climatology", "etas", "published", "recent_rate"]
+    assert rows.loc[rows["published"], "probability"].tolist() == [before["probability"]], "the others say what they said"
+    listed = run("models", "list").stdout
+    assert listed.count(reason) == 1 and listed.splitlines()[-1] == f"without pooled: {reason}"
+    assert "! this installation cannot run models of kind pooled" in listed
+    publish(home[0], home[1].published)
+    status = run("status").stdout
+    assert status.splitlines()[-1] == f"lacking    pooled: {reason}" and status.startswith("state      ok")
+
+
+def test_a_kind_that_counts_and_cannot_be_run_is_lacking_of_the_forecast(home, without):
+    reason = without("etas")
+    row, said, silent = published(home)
+    assert row["degraded_reason"] == f"without etas: {reason}" and "etas" not in said and silent == {}
+
+
+def test_training_fits_the_others_and_tells_once_of_a_kind_that_this_installation_cannot_fit(run, without):
+    reason = without("etas")
+    told = run("train", "--max-minutes", "1")
+    assert told.exit_code == 3 and told.stderr.splitlines()[-1] == f"quakecast: athens: etas: not fitted: {reason}"
+    assert told.stderr.count(reason) == 1
+    assert told.stdout.startswith("athens: pooled: ")
+    assert cli.common.problem_lines({f"r{number}": reason for number in range(8)}) == [f"8 recipes: {reason}"]

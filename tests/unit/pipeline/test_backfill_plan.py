@@ -5,7 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from forecaster.models import networks
 from forecaster.pipeline import backfill_cost
+from forecaster.pipeline.backfill import BackfillResult, ChunkRows, note
 from forecaster.pipeline.backfill_cost import estimated_minutes
 from forecaster.pipeline.backfill_plan import Chunk, ServedModel, block_of
 
@@ -48,3 +50,12 @@ def test_the_estimate_is_fits_times_their_seconds_and_days_times_theirs(recipes,
     limited = estimated_minutes([lima], [[chunk(lima, 10)]], {"lima": [date(2024, 1, 1)]}, {}, 0.5)
     assert limited == pytest.approx((6 + 30 + 10 * 3) / 60), "a limit of half a minute for the fits of a block"
     assert estimated_minutes([lima], [], {}, {}, None) == 0
+
+
+def test_a_kind_that_this_installation_cannot_run_does_not_make_a_backfill_partial(recipes, monkeypatch):
+    monkeypatch.setattr(networks, "why_none", lambda: "networks need tensorflow")
+    result = BackfillResult()
+    note(result, ChunkRows(chunk(recipes["tokyo-m45"], 3), [], {"convlstm": "networks need tensorflow"}), 12)
+    assert (result.state, result.rows, result.silent) == ("success", 12, {})
+    note(result, ChunkRows(chunk(recipes["tokyo-m45"], 3), [], {"convlstm": "networks need tensorflow", "etas": "was changed"}), 12)
+    assert (result.state, result.silent) == ("partial", {"tokyo-m45": {"etas": "was changed"}})

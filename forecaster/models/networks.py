@@ -1,0 +1,47 @@
+"""Whether this installation can use TensorFlow, which networks are trained with. Nothing heavy is imported to find out.
+
+TensorFlow's wheels for x86-64 are built for CPUs with AVX: on others the import ends the whole process, so it must not be tried there.
+"""
+
+import platform
+from functools import cache
+from importlib import util
+from pathlib import Path
+
+from forecaster.errors import NotInstalled
+
+LIBRARIES = ("tensorflow", "keras")
+CPU_FILE = Path("/proc/cpuinfo")
+REMEDY = "install the extra cpu (make install REQUIREMENTS=requirements/cpu.txt), or leave it: the other models forecast without it"
+
+
+def check() -> None:
+    """Call it before TensorFlow is imported.
+
+    Raises:
+        NotInstalled: there is none, or this machine's CPU cannot run it.
+    """
+    if (reason := why_none()) is not None:
+        raise NotInstalled(reason)
+
+
+@cache
+def why_none() -> str | None:
+    """Why networks cannot be used here, in one line that says what to do; None where they can."""
+    if absent := [name for name in LIBRARIES if util.find_spec(name) is None]:
+        return f"networks need {' and '.join(absent)}, not in this installation; {REMEDY}"
+    if lacks_avx(CPU_FILE):
+        return "networks need TensorFlow, and this machine's CPU lacks AVX, which TensorFlow needs; train and use them on another machine"
+    return None
+
+
+def lacks_avx(cpu_file: Path) -> bool:
+    """Whether this is an x86-64 machine whose `cpu_file` (as Linux's /proc/cpuinfo) names flags, AVX not among them."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    try:
+        lines = cpu_file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), None)
+    return flags is not None and "avx" not in flags

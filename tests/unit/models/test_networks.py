@@ -1,0 +1,89 @@
+"""An installation without TensorFlow, and a CPU that cannot run it: known without importing it, told in one line."""
+
+import ast
+import sys
+from importlib import metadata, util
+from pathlib import Path
+
+import pytest
+
+import forecaster
+from forecaster.errors import NotInstalled
+from forecaster.models import libraries, networks
+from forecaster.models.kinds import KINDS
+
+CPUINFO = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse4_2 {}\nbugs\t\t: none\nprocessor\t: 1\n"
+
+
+@pytest.fixture
+def asked_anew():
+    networks.why_none.cache_clear()
+    yield
+    networks.why_none.cache_clear()
+
+
+@pytest.fixture
+def cpu(tmp_path, monkeypatch):
+    """A machine of this architecture whose CPU has these flags."""
+
+    def build(machine: str, flags: str) -> None:
+        (tmp_path / "cpuinfo").write_text(CPUINFO.format(flags))
+        monkeypatch.setattr(networks, "CPU_FILE", tmp_path / "cpuinfo")
+        monkeypatch.setattr("platform.machine", lambda: machine)
+        networks.why_none.cache_clear()
+
+    return build
+
+
+def test_a_cpu_without_avx_is_known_by_its_flags(cpu, asked_anew):
+    cpu("x86_64", "avx avx2")
+    assert networks.why_none() is None
+    cpu("x86_64", "fma avxx")
+    assert "lacks AVX" in networks.why_none()
+    cpu("aarch64", "neon")
+    assert networks.why_none() is None
+    assert not networks.lacks_avx(Path("/no/such/file")), "where nothing is known, it is tried"
+
+
+def test_what_is_not_installed_is_named_with_the_extra(monkeypatch, asked_anew):
+    monkeypatch.setattr(util, "find_spec", lambda name: None if name in ("tensorflow", "keras") else name)
+    assert "tensorflow and keras, not in this installation; install the extra cpu" in networks.why_none()
+    assert "\n" not in networks.why_none()
+
+
+def test_a_kind_that_needs_a_network_is_refused_before_tensorflow_is_imported(monkeypatch, cpu, asked_anew, tmp_path):
+    cpu("x86_64", "sse4_2")
+    kind = KINDS["convlstm"]
+    monkeypatch.delitem(sys.modules, kind.module, raising=False)
+    for use in (lambda: kind.fit(None), lambda: kind.load(tmp_path, {}, None), kind.imported):
+        with pytest.raises(NotInstalled, match="lacks AVX"):
+            use()
+    assert kind.module not in sys.modules
+    assert {name for name in KINDS if KINDS[name].unusable()} == {"convlstm"}
+
+
+def test_a_tensorflow_that_does_not_import_is_one_line(monkeypatch):
+    """As where a shared library of the system is too old."""
+    kind = KINDS["convlstm"]
+    monkeypatch.delitem(sys.modules, kind.module, raising=False)
+    monkeypatch.setitem(sys.modules, "forecaster.models.convlstm_training", None)
+    with pytest.raises(NotInstalled, match=r"cannot be imported \(.*convlstm_training.*\); install it again"):
+        kind.imported()
+
+
+def test_the_record_of_a_model_names_every_library_that_models_and_features_import():
+    """xgboost was missing, and lightgbm listed, when the list was kept by hand alone."""
+    root = Path(forecaster.__file__).parent
+    imported = set()
+    for path in [*(root / "models").glob("*.py"), *(root / "features").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            imported |= {name.split(".")[0] for name in names}
+    imported -= {"forecaster", *sys.stdlib_module_names}
+    assert {"xgboost", "tensorflow", "sklearn"} <= imported
+    called = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}
+    assert {called.get(name, name) for name in imported} <= {*libraries.NUMERIC, *libraries.LEARNING}
+    told = libraries.library_versions()
+    assert set(told) >= {"python", *libraries.NUMERIC, "keras"} and told["numpy"] == metadata.version("numpy")
+    assert {"xgboost", "xgboost-cpu"} & set(told) and {"tensorflow", "tensorflow-cpu"} & set(told)
