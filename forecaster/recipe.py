@@ -29,7 +29,7 @@ ResamplerName = Literal[
     "NeighbourhoodCleaningRule",
 ]
 
-ModelKind = Literal["best_rate", "persistence", "etas", "pooled", "hybrid", "convlstm"]
+ModelKind = Literal["best_rate", "persistence", "etas", "pooled", "hybrid", "regional", "convlstm"]
 """Every kind that can be fitted (`models.kinds`); the climatology is there without being asked for."""
 
 Severity = Literal["info", "warning", "critical"]
@@ -131,7 +131,9 @@ class Recipe(_Frozen):
     grid_cell_km: float | None = Field(default=None, ge=5, le=1000)
 
     alerts: tuple[AlertRule, ...] = Field(default=(), description="when people are told between the daily reports")
-    models: tuple[ModelKind, ...] = Field(default=("etas", "pooled", "hybrid"), description="kinds that are fitted and forecast with")
+    models: tuple[ModelKind, ...] = Field(
+        default=("etas", "pooled", "hybrid", "regional"), description="kinds that are fitted and forecast with"
+    )
 
     test_ratio: float = Field(gt=0, lt=0.9)
     learning_rate: float = Field(gt=0, le=1)

@@ -8,6 +8,7 @@ doi:10.1145/2939672.2939785) start from the climatology and never saw the trunk,
 were chosen on 2011-2017. XGBoost and TensorFlow are needed to train only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -52,21 +53,41 @@ class HybridModel:
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
-        found = np.full(len(days), np.nan)
-        known = np.isfinite(reference)
-        if not known.any():
-            return found
-        trunk, trees, networks = _content(self.pretrained.folder, self.pretrained.sha256)
-        seen = observe(inputs, self.recipe, days.take(known), reference[known])
-        start = trunk.probability(seen.counts, seen.reference)
-        side = seen.side(start)
-        residual = np.mean([network.residual(seen.patches, side) for network in networks], axis=0)
-        found[known] = blend(logit(start), tree_logits(trees, seen), residual)
-        return found
+        return probability_with(self.pretrained, None, self.recipe, inputs, days, reference)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """The record that `load` needs; the weights stay in the package, nothing is written."""
         return self.pretrained.identity()
+
+
+def probability_with(
+    pretrained: Pretrained, networks: Sequence[Network] | None, recipe: Recipe, inputs: Events, days: TargetDays, reference: np.ndarray
+) -> np.ndarray:
+    """float64 (n,): what trunk and trees of an artefact say with these networks, or with its own; NaN where the reference is NaN.
+
+    Raises:
+        CorruptModel: its files are no hybrid of ours.
+    """
+    found = np.full(len(days), np.nan)
+    known = np.isfinite(reference)
+    if not known.any():
+        return found
+    trunk, trees, own = content_of(pretrained)
+    seen = observe(inputs, recipe, days.take(known), reference[known])
+    start = trunk.probability(seen.counts, seen.reference)
+    side = seen.side(start)
+    residual = np.mean([network.residual(seen.patches, side) for network in networks or own], axis=0)
+    found[known] = blend(logit(start), tree_logits(trees, seen), residual)
+    return found
+
+
+def content_of(pretrained: Pretrained) -> tuple[Intensity, Trees, tuple[Network, ...]]:
+    """Trunk, trees and networks of an artefact, kept for the next call.
+
+    Raises:
+        CorruptModel: its files are no hybrid of ours.
+    """
+    return _content(pretrained.folder, pretrained.sha256)
 
 
 def blend(start: np.ndarray, corrected: np.ndarray, residual: np.ndarray) -> np.ndarray:

@@ -117,22 +117,27 @@ def ring_shares(size: int) -> np.ndarray:
 
 
 def read_network(path: Path) -> Network:
-    """The network of a `.keras` file. Nothing in it is run or imported, and it can point to no other file.
+    """The network of a `.keras` file; errors as for `network_of`, and OSError: it cannot be read."""
+    return network_of(path.read_bytes(), path.name)
+
+
+def network_of(content: bytes, name: str) -> Network:
+    """The network in the content of a `.keras` file of this name. Nothing in it is run or imported, and it can point to no other file.
 
     Raises:
-        ValueError: it is no network of ours; says what is wrong. OSError: it cannot be read.
+        ValueError: it is no network of ours; says what is wrong.
     """
     try:
-        with zipfile.ZipFile(path) as parts:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
             structure, stored = (_part(parts, name) for name in (STRUCTURE_FILE, WEIGHTS_FILE))
         shapes = _shapes(json.loads(structure))
         with h5py.File(io.BytesIO(stored), "r") as file:
             groups = dict(_named_groups(file))
             weights = {layer: tuple(_read(groups, layer, place, shape) for place, shape in enumerate(wanted)) for layer, wanted in shapes}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is no .keras file: {error}") from error
+        raise ValueError(f"{name} is no .keras file: {error}") from error
     except (KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{path.name} is not built as a network of ours: {error!r}") from error
+        raise ValueError(f"{name} is not built as a network of ours: {error!r}") from error
     return Network(weights)
 
 

@@ -19,7 +19,7 @@ class Kind:
     """A kind of model. A `reference` is refitted each year where references are; others keep their weights.
 
     version: raise it by hand with every change that makes the kind answer otherwise, so that stored evaluations of it are made anew.
-    pretrained: whether it starts from artefacts of the package (`models.pretrained`), which then count, too.
+    pretrained: the kind of the artefacts of the package (`models.pretrained`) that it starts from, which then count, too; None for none.
     generic: function of the module that gives a model for (recipe, day, first day of the record) without a fit, or None where it cannot.
     by_region: whether it is trained on each region's own days, which takes long; such kinds are not evaluated on random circles.
     tensorflow: whether it forecasts with TensorFlow, which an installation may lack.
@@ -30,7 +30,7 @@ class Kind:
     fitter: str = "fit"
     reference: bool = False
     version: int = 1
-    pretrained: bool = False
+    pretrained: str | None = None
     generic: str | None = None
     by_region: bool = False
     tensorflow: bool = False
@@ -76,8 +76,8 @@ class Kind:
     def fingerprint(self) -> str:
         """What the model's answers depend on besides data: its version, and the artefacts of the package that it may start from."""
         digest = hashlib.sha256(f"{self.name} {self.version}".encode())
-        if self.pretrained:
-            for record in sorted((Path(__file__).parent / "data").glob(f"{self.name}-*/pretrained.json")):
+        if self.pretrained is not None:
+            for record in sorted((Path(__file__).parent / "data").glob(f"{self.pretrained}-*/pretrained.json")):
                 digest.update(record.parent.name.encode() + b"\0" + hashlib.sha256(record.read_bytes()).digest())
         return digest.hexdigest()
 
@@ -92,9 +92,10 @@ KINDS = {
         Kind("persistence", _RATES, "fit_persistence", reference=True),
         Kind("etas_generic", "forecaster.models.etas", "fit_generic"),
         Kind("etas", "forecaster.models.etas", reference=True, by_region=True, generic="generic_for"),
-        Kind("pooled", "forecaster.models.pooled", version=2, pretrained=True, generic="generic_for"),
+        Kind("pooled", "forecaster.models.pooled", version=2, pretrained="pooled", generic="generic_for"),
         Kind("convlstm", "forecaster.models.convlstm_model", by_region=True, tensorflow=True),
-        Kind("hybrid", "forecaster.models.hybrid", version=2, pretrained=True, generic="generic_for"),
+        Kind("hybrid", "forecaster.models.hybrid", version=2, pretrained="hybrid", generic="generic_for"),
+        Kind("regional", "forecaster.models.regional", pretrained="hybrid", by_region=True, generic="generic_for"),
     )
 }
 

@@ -28,7 +28,7 @@ from forecaster.store.parquet import write_parquet
 from forecaster.verification import curves, reliability
 from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES
 
-DRAWN = ("published", "climatology", "best_rate", "etas", "pooled", "convlstm", "hybrid")
+DRAWN = ("published", "climatology", "best_rate", "etas", "pooled", "convlstm", "hybrid", "regional")
 ODDS_STEP = 0.05  # probabilities are grouped to 5 % of their odds for reliability curves
 PLAIN = (
     "arm", "level", "name", "pool", "model", "days_of", "recipes", "first_day", "last_day", "days", "target_days", "base_rate", "auc",

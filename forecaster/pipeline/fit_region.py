@@ -23,7 +23,8 @@ from forecaster.store import fits as stored_fits
 from forecaster.store.database import Store
 
 FEWEST_MINUTES = 0.1
-NEURAL = "convlstm"
+NEURAL = ("regional", "convlstm")  # trained in epochs
+FIRST_NETWORK = "convlstm"
 
 Teller = Callable[[str], None]
 
@@ -32,7 +33,7 @@ Teller = Callable[[str], None]
 class TrainOptions:
     """Limits of a training run. `max_minutes` is per recipe, `total_minutes` for all of them together.
 
-    max_epochs, tensorboard: of the ConvLSTM alone; without `max_minutes`, `max_epochs` lifts the recipe's limit of time.
+    max_epochs: of each network. tensorboard: of the first system's; without `max_minutes`, `max_epochs` lifts the recipe's limit of time.
     """
 
     max_minutes: float | None = None
@@ -202,24 +203,24 @@ def _fit(
 ) -> FittedModel:
     """One fit, the "evaluation" or the "served" one."""
     tell(f"{kind}, {name} fit")
-    if kind != NEURAL:
+    if kind not in NEURAL:
         return kind_named(kind).fit(history, max_minutes=minutes)
-    return (
-        kind_named(kind)
-        .imported()
-        .fit(
-            history,
-            max_minutes=minutes,
-            max_epochs=max_epochs,
-            on_epoch=lambda epoch: tell(f"{kind}, {name} fit, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
-            tensorboard_dir=options.tensorboard / history.recipe.id / name if options.tensorboard else None,
-        )
+    fitter = kind_named(kind).imported().fit
+    more = {}
+    if kind == FIRST_NETWORK and options.tensorboard:
+        more["tensorboard_dir"] = options.tensorboard / history.recipe.id / name
+    return fitter(
+        history,
+        max_minutes=minutes,
+        max_epochs=max_epochs,
+        on_epoch=lambda epoch: tell(f"{kind}, {name} fit, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
+        **more,
     )
 
 
 def _epochs(options: TrainOptions, judged: Any) -> int | None:
-    """The network that serves is trained for no more epochs than the one that was judged, where a limit had cut that."""
-    if judged is None or judged.kind != NEURAL:
+    """A network that serves is trained for no more epochs than the one that was judged, where a limit had cut that."""
+    if judged is None or judged.kind not in NEURAL:
         return options.max_epochs
     return judged.training["epochs"] if judged.training["reason"] in ("budget", "max_epochs") else options.max_epochs
 

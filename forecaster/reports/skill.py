@@ -20,6 +20,7 @@ MODELS = (
     "mean",
     "convlstm",
     "hybrid",
+    "regional",
 )
 NAMES = {
     "published": "published combination",
@@ -33,6 +34,7 @@ NAMES = {
     "mean": "mean of ETAS and trees",
     "convlstm": "first ConvLSTM",
     "hybrid": "hybrid",
+    "regional": "hybrid fitted to the region",
 }
 BASELINES = ("etas", "best_rate", "climatology")  # the usual rate last: much of a gain over it is the level of the last ten years
 POOLS = {"japan": "Japan", "abroad": "Abroad", "circles": "Random circles"}

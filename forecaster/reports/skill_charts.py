@@ -20,6 +20,7 @@ COLOURS = {  # light, dark; told apart also by the marks, and with colour-blind 
     "mean": ("#3f86c4", "#7db8ee"),
     "convlstm": ("#8a4fa3", "#cd97e3"),
     "hybrid": ("#2c378f", "#b3beff"),
+    "regional": ("#1f7a3d", "#79d79a"),
 }
 OTHER = ("#1c2333", "#eceef4")
 MARKS = {
@@ -34,6 +35,7 @@ MARKS = {
     "mean": "M-4 -3.2H4L0 4Z",
     "convlstm": "M0 -4.4L4.2 3.2H-4.2Z",
     "hybrid": "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z",
+    "regional": "M-4.4 -2.6H4.4V2.6H-4.4Z",
 }
 DASHES = {
     "etas": "6 3",
@@ -42,6 +44,7 @@ DASHES = {
     "published": "12 2",
     "pooled": "2 2.5",
     "convlstm": "8 3 2 3",
+    "regional": "3 3",
     "mean": "4 4",
     "climatology": "1 3",
 }

@@ -17,7 +17,18 @@ RAREST = 1e-6
 JOINERS = "\u200c\u200d"  # they shape letters and turn nothing
 LEVEL_BOUNDS = (0.8, 1.25, 2.0, 4.0)
 NOTABLE = LEVEL_BOUNDS[1]
-NAMED_KINDS = ("published", "climatology", "recent_rate", "best_rate", "persistence", "etas", "pooled", "hybrid", "convlstm")
+NAMED_KINDS = (
+    "published",
+    "climatology",
+    "recent_rate",
+    "best_rate",
+    "persistence",
+    "etas",
+    "pooled",
+    "hybrid",
+    "regional",
+    "convlstm",
+)
 
 
 @dataclass(frozen=True)

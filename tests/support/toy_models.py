@@ -79,8 +79,8 @@ def generic_follower(recipe: Recipe, day: date, first_day: date) -> Toy:
 
 
 def put_in_place(patch: pytest.MonkeyPatch, *, generic: bool = False) -> None:
-    """Let `etas`, `pooled` and `hybrid` (which never fits) be toys as long as the patch lasts; `generic`: etas has one without a fit."""
-    for name, fitter in {"etas": "fit_follower", "pooled": "fit_rate", "hybrid": "fit_nothing"}.items():
+    """Let `etas`, `pooled`, `hybrid` and `regional` (these two never fit) be toys while the patch lasts; `generic`: etas needs none."""
+    for name, fitter in {"etas": "fit_follower", "pooled": "fit_rate", "hybrid": "fit_nothing", "regional": "fit_nothing"}.items():
         stand_in = "generic_follower" if generic and name == "etas" else None
         patch.setitem(kinds.KINDS, name, kinds.Kind(name, "tests.support.toy_models", fitter, generic=stand_in))
     keep_weights_unlearnt(patch)

@@ -167,7 +167,7 @@ def test_a_kinds_fingerprint_follows_its_version_and_its_artefacts():
     assert len(set(marks.values())) == len(KINDS)
     for name, kind in KINDS.items():
         assert replace(kind, version=kind.version + 1).fingerprint() != marks[name]
-        assert (replace(kind, pretrained=not kind.pretrained).fingerprint() != marks[name]) == (name in ("pooled", "hybrid"))
+        assert (replace(kind, pretrained=None).fingerprint() != marks[name]) == (name in ("pooled", "hybrid", "regional"))
 
 
 def test_times_of_the_fixture_are_tokyo_days():

@@ -1,0 +1,259 @@
+"""Fitting the world's ConvLSTM to one region: Adam on the region's own days, held back by a pull to the world's weights.
+
+    minimise  sum over days of -log P(what came) + sum over weights of (w - w of the world)^2 / (2 sd^2)
+
+P is the hybrid's probability: trunk and trees stay as they are, only the networks' residual moves. The pull is a normal prior about the
+world's weights; `sd` was chosen once, for all regions (docs/EXPERIMENTS.md). Early stopping on the region's last days chooses the
+epoch; epoch 0 is the world's network, and is kept unless the best one is better there by `evidence` standard errors.
+
+Importing this module imports TensorFlow (seconds): only the training does. Reproducible by seed on one number of cores.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from forecaster.features.decayed_counts import decayed_counts
+from forecaster.models.base import History, log_loss, logit
+from forecaster.models.hybrid import NETWORKS_SHARE, TREES_SHARE, blend, content_of
+from forecaster.models.hybrid_inference import Network
+from forecaster.models.hybrid_inputs import Observed, observe
+from forecaster.models.hybrid_network import build_network, network_bytes
+from forecaster.models.hybrid_pool import Thinning
+from forecaster.models.hybrid_trees import tree_logits
+from forecaster.models.pooled import COUNTS
+from forecaster.models.pooled_training import kept_share
+from forecaster.models.pretrained import Pretrained
+from forecaster.models.spans import purge_days
+
+BLOCK_DAYS = 30
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """What fixes a region's training besides its data.
+
+    thinning: which of its days are trained on, weighted so that they stand for all. validation_share: of the days, the last ones.
+    fewest_target_days: in training and in validation; with fewer nothing is trained. sd: how far a weight may move. evidence: by how many
+    standard errors the best epoch must be better than the world's network on the validation days.
+    """
+
+    thinning: Thinning = field(default_factory=lambda: Thinning(date(1980, 1, 1), 1500, 0.3, 0.1))
+    validation_share: float = 0.2
+    fewest_target_days: tuple[int, int] = (30, 10)
+    sd: float = 0.03
+    learning_rate: float = 1e-3
+    batch: int = 256
+    epochs: int = 15
+    patience: int = 4
+    evidence: float = 1.0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the region's days. Losses in nats a day: train_loss of the batches (NaN at epoch 0), validation_loss of the blend."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """files: by name, the region's networks; none where the world's are kept. training: JSON-able, how it went."""
+
+    files: dict[str, bytes]
+    training: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RegionDays:
+    """Days of one region before their networks speak; arrays of shape (n,). offset: the blend's logit without a residual. weight: 1 / the
+    chance with which the day was kept."""
+
+    observed: Observed
+    side: np.ndarray
+    offset: np.ndarray
+    happened: np.ndarray
+    weight: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.happened)
+
+    def probability(self, networks: Sequence[Network]) -> np.ndarray:
+        """float64 (n,): the hybrid's with these networks."""
+        residual = np.mean([network.residual(self.observed.patches, self.side) for network in networks], axis=0)
+        return blend(self.offset, self.offset, residual)
+
+
+def tune(
+    history: History,
+    pretrained: Pretrained,
+    settings: TuningSettings,
+    *,
+    seed: int,
+    max_minutes: float | None = None,
+    max_epochs: int | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Tuned:
+    """Train the networks of `pretrained` on all but the last days of `history`, stop early on these.
+
+    max_minutes: of the whole call; training ends before an epoch that is not expected to fit. Without enough target days nothing is
+    trained, and the record says so.
+
+    Raises:
+        CorruptModel: the artefact's files are no hybrid of ours.
+    """
+    deadline = np.inf if max_minutes is None else clock() + 60.0 * max_minutes
+    first, last = split(history, settings)
+    counted = tuple(int(part.happened.sum()) for part in (first, last))
+    training: dict[str, Any] = {"seed": seed, "days": len(first.happened), "validation_days": len(last.happened)}
+    training |= {"target_days": counted[0], "validation_target_days": counted[1]}
+    if any(found < fewest for found, fewest in zip(counted, settings.fewest_target_days, strict=True)):
+        fewest = " and ".join(map(str, settings.fewest_target_days))
+        few = f"only {counted[0]} target days to train on and {counted[1]} to stop by; {fewest} are the least"
+        return Tuned({}, training | {"epochs": 0, "kept_epoch": 0, "reason": few, "history": []})
+    judged = region_days(last, pretrained)
+    keep = thinned(first, settings.thinning, np.random.default_rng(seed))
+    run = _Epochs(region_days(first, pretrained, keep), content_of(pretrained)[2], settings, seed)
+    start = judged.probability(run.networks)
+    told = [Epoch(0, float("nan"), log_loss(start, judged.happened))]
+    best, kept, files, reason, seconds = told[0], start, dict[str, bytes](), "", 0.0
+    tell = on_epoch or (lambda epoch: None)
+    tell(best)
+    limit = settings.epochs if max_epochs is None else min(settings.epochs, max_epochs)
+    while not reason:
+        began, number = clock(), len(told)
+        if number > limit:
+            reason = "epochs" if limit == settings.epochs else "max_epochs"
+        elif number - 1 - best.epoch >= settings.patience:
+            reason = "early stopping"
+        elif began + seconds > deadline:
+            reason = "budget"
+        else:
+            train_loss = run.pass_once()
+            said = judged.probability(run.networks)
+            told.append(Epoch(number, train_loss, log_loss(said, judged.happened)))
+            tell(told[-1])
+            if told[-1].validation_loss < best.validation_loss:
+                best, kept, files = told[-1], said, run.files()
+            seconds = clock() - began
+    evidence = better(kept, start, judged.happened)
+    shown = evidence > settings.evidence
+    training |= {"epochs": len(told) - 1, "kept_epoch": best.epoch if shown else 0, "reason": reason, "evidence": evidence}
+    return Tuned(files if shown else {}, training | {"history": [asdict(epoch) for epoch in told]})
+
+
+def split(history: History, settings: TuningSettings) -> tuple[History, History]:
+    """(days to train on, the last ones to stop by), those with a reference from `settings.thinning.first_day` on, a purge between them."""
+    history = history.take(history.days.local_days >= np.datetime64(settings.thinning.first_day))
+    stop = len(history.days) - round(len(history.days) * settings.validation_share)
+    parts = history.take(slice(0, max(stop - purge_days(history.recipe), 0))), history.take(slice(stop, None))
+    first, last = (part.take(np.isfinite(part.reference)) for part in parts)
+    return first, last
+
+
+def thinned(history: History, thinning: Thinning, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(indices of the days that are kept, 1 / the chance of each)."""
+    counts = decayed_counts(history.inputs, history.recipe, history.days, COUNTS)
+    share = kept_share(counts, history.happened, thinning)
+    kept = np.flatnonzero(rng.random(len(share)) < share)
+    return kept, (1.0 / share[kept]).astype(np.float32)
+
+
+def region_days(history: History, pretrained: Pretrained, kept: tuple[np.ndarray, np.ndarray] | None = None) -> RegionDays:
+    """The days of `history`, or those that `thinned` kept, as the networks of `pretrained` see them."""
+    indices, weight = kept if kept is not None else (np.arange(len(history.happened)), np.ones(len(history.happened), np.float32))
+    days = history.take(indices)
+    trunk, trees, _ = content_of(pretrained)
+    seen = observe(days.inputs, days.recipe, days.days, days.reference)
+    start = trunk.probability(seen.counts, seen.reference)
+    offset = (1.0 - TREES_SHARE) * logit(start) + TREES_SHARE * tree_logits(trees, seen)
+    return RegionDays(seen, seen.side(start), offset, days.happened, weight)
+
+
+def better(said: np.ndarray, start: np.ndarray, happened: np.ndarray) -> float:
+    """By how many standard errors `said` (n,) beats `start` (n,) in log likelihood, consecutive days taken in blocks of 30."""
+    sign = np.where(happened, 1.0, -1.0)
+    gain = np.logaddexp(0.0, -sign * logit(start)) - np.logaddexp(0.0, -sign * logit(said))
+    blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK_DAYS))
+    spread = float(np.sqrt(np.sum((blocks - blocks.mean()) ** 2)))
+    return float(gain.sum()) / spread if spread > 0 else 0.0
+
+
+class _Epochs:
+    """Networks in training on a region's days, one pass after the other."""
+
+    def __init__(self, days: RegionDays, start: Sequence[Network], settings: TuningSettings, seed: int) -> None:
+        tf.config.experimental.enable_op_determinism()
+        self._days = days
+        self._size = min(settings.batch, len(days))
+        self._weight = (days.weight / days.weight.mean()).astype(np.float32)
+        self._rng = np.random.default_rng(seed + 1)
+        self._models = [_in_keras(network) for network in start]
+        pull = 1.0 / (settings.sd**2 * float(days.weight.sum()))
+        self._step = _descent(self._models, settings.learning_rate, pull)
+
+    @property
+    def networks(self) -> list[Network]:
+        """As they would serve now."""
+        return [Network({layer: tuple(model.get_layer(layer).get_weights()) for layer in LAYERS}) for model in self._models]
+
+    def files(self) -> dict[str, bytes]:
+        """As they would be stored now."""
+        return {f"network-{number}.keras": network_bytes(model) for number, model in enumerate(self._models)}
+
+    def pass_once(self) -> float:
+        """One pass over all days in a new order: the mean loss of its batches, without the pull."""
+        days, losses = self._days, []
+        for rows in self._batches():
+            patches = days.observed.patches[rows].astype(np.float32)
+            columns = (days.happened, self._weight, days.offset)
+            losses.append(float(self._step(patches, days.side[rows], *(column[rows].astype(np.float32) for column in columns))))
+        return float(np.mean(losses))
+
+    def _batches(self) -> Iterator[np.ndarray]:
+        order = self._rng.permutation(len(self._days))
+        for at in range(0, len(order) - self._size + 1, self._size):
+            yield np.sort(order[at : at + self._size])
+
+
+LAYERS = ("convlstm", "standardise", "counts", "joined", "residual")
+
+
+def _in_keras(network: Network) -> keras.Model:
+    """The same network, ready to be trained on."""
+    filters = network.weights["convlstm"][2].shape[1] // 4
+    hidden, joined = (network.weights[layer][1].shape[0] for layer in ("counts", "joined"))
+    model = build_network(0, network.columns, filters=filters, hidden=hidden, joined=joined)
+    for layer in LAYERS:
+        model.get_layer(layer).set_weights(list(network.weights[layer]))
+    return model
+
+
+def _descent(models: Sequence[keras.Model], rate: float, pull: float) -> Callable[..., tf.Tensor]:
+    """One traced step of Adam on the networks' mean residual: (patches, side, happened, weight, offset) of a batch -> its weighted log loss
+    before the step. pull: 1 / (sd^2 x days)."""
+    variables = [variable for model in models for variable in model.trainable_variables]
+    start = [tf.constant(variable.numpy()) for variable in variables]
+    optimiser = keras.optimizers.Adam(rate, clipnorm=1.0)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def step(patches: tf.Tensor, side: tf.Tensor, happened: tf.Tensor, weight: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            residual = tf.add_n([model([patches, side], training=True)[:, 0] for model in models]) / len(models)
+            logits = offset + NETWORKS_SHARE * residual
+            loss = tf.reduce_mean(weight * tf.nn.sigmoid_cross_entropy_with_logits(happened, logits))
+            away = tf.add_n([tf.reduce_sum(tf.square(here - there)) for here, there in zip(variables, start, strict=True)])
+            whole = loss + 0.5 * pull * away
+        optimiser.apply_gradients(zip(tape.gradient(whole, variables), variables, strict=True))
+        return loss
+
+    return step
