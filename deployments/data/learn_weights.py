@@ -36,7 +36,7 @@ from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import QuakecastError
 from forecaster.features.circles import world_circles
 from forecaster.models import etas
-from forecaster.models.combination import MEMBERS, Belief, Days, combine, departures, learn
+from forecaster.models.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, Days, combine, departures, learn
 from forecaster.models.hybrid import HybridModel
 from forecaster.models.pooled import PooledModel
 from forecaster.models.pooled_training import events_until
@@ -53,9 +53,10 @@ from forecaster.verification.intervals import DailyGain, draw_blocks, gain_inter
 from forecaster.verification.scores import log_likelihood
 
 LEARNT = ("recent_rate", "etas", "pooled", "hybrid")
-START = Belief(np.array([0.0, 0.5, 0.0, 0.5, 0.0]), np.eye(len(MEMBERS)))
-CAUTIOUS = np.array([0.0, 0.25, 0.0, 0.75, 0.0])  # between the hybrid alone and its equal mean with ETAS
-SPREAD_OF_OTHERS = 0.05  # of the weight of a member that is in no fold: held near 0 until a record speaks for it
+START = Belief(np.array([{"etas": 0.5, "hybrid": 0.5}.get(name, 0.0) for name in MEMBERS]), np.eye(len(MEMBERS)))
+CAUTIOUS = np.array(
+    [{"etas": 0.25, "hybrid": 0.75}.get(name, 0.0) for name in MEMBERS]
+)  # between the hybrid alone and its equal mean with ETAS
 DAY_SHARE, OWN_SD = 0.3, 0.05  # chosen on 2011-2017 (docs/EXPERIMENTS.md)
 BLOCK_DAYS, REFITS = 90, 40
 

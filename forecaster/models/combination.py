@@ -21,10 +21,11 @@ from forecaster.models.base import FittedModel, bounded, logit, sigmoid
 
 KIND = "published"
 RATE = "climatology"
-MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "convlstm")
-ALIKE = ("etas", "pooled", "hybrid")
+MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "convlstm", "regional")
+ALIKE = ("etas", "pooled", "hybrid", "regional")
 OWN_ONLY = ("convlstm",)  # members whose skill no pooled days have shown: they are trained on one region alone
 NEGLIGIBLE = 1e-3  # a weight below it is none
+SPREAD_OF_OTHERS = 0.05  # of the weight of a member that no day was learnt from: held near 0 until a record speaks for it
 
 
 @dataclass(frozen=True)
@@ -61,18 +62,22 @@ class Days:
 
 
 def belief_of(record: Mapping[str, Any]) -> Belief:
-    """The belief that `Belief.record` gave.
+    """The belief that `Belief.record` gave, of this version or of an earlier one: members that it did not know are held near 0.
 
     Raises:
-        ValueError: other members than those of this version, or numbers that are no belief.
+        ValueError: members that this version does not know, or numbers that are no belief.
     """
     mean, precision = np.array(record["mean"], dtype=np.float64), np.array(record["precision"], dtype=np.float64)
-    k = len(MEMBERS)
-    if tuple(record["members"]) != MEMBERS or mean.shape != (k,) or precision.shape != (k, k):
-        raise ValueError(f"weights of {', '.join(record['members'])}, this version combines {', '.join(MEMBERS)}")
+    named = tuple(record["members"])
+    k = len(named)
+    if not set(named) <= set(MEMBERS) or len(set(named)) != k or mean.shape != (k,) or precision.shape != (k, k):
+        raise ValueError(f"weights of {', '.join(named)}, this version combines {', '.join(MEMBERS)}")
     if not (np.isfinite(mean).all() and np.isfinite(precision).all() and (mean >= 0).all() and (np.linalg.eigvalsh(precision) > 0).all()):
         raise ValueError("weights must be finite and not negative, their precision positive")
-    return Belief(mean, precision)
+    at = [MEMBERS.index(name) for name in named]
+    whole = Belief(np.zeros(len(MEMBERS)), np.eye(len(MEMBERS)) / SPREAD_OF_OTHERS**2)
+    whole.mean[at], whole.precision[np.ix_(at, at)] = mean, precision
+    return whole
 
 
 def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndarray:
@@ -86,8 +91,8 @@ def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndar
 def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str, float]:
     """The weights as `combine` uses them where only these kinds speak.
 
-    ETAS, trees and hybrid tell much the same: what is missing of their weights goes to those of them that are there; one alone counts for
-    1 at most. Weights of other kinds are nobody else's.
+    ETAS, trees, the hybrid and that of the region tell much the same: what is missing of their weights goes to those of them that are
+    there; one alone counts for 1 at most. Weights of other kinds are nobody else's.
     """
     present = {kind: weight for kind, weight in weights.items() if kind in there}
     alike = [kind for kind in present if kind in ALIKE]

@@ -235,8 +235,8 @@ def test_every_recipe_but_niigata_is_forecast_from_the_snapshot_without_seeing_t
     asked = {recipe.id for recipe in chosen}
     assert sorted(said["recipe_id"]) == sorted(asked - {"niigata"}) and set(said["model_kind"]) == {"published"}
     single = {recipe.id for recipe in chosen if recipe.predict_range_days == 1}
-    assert set(told["model_kind"]) == {"climatology", "recent_rate", "etas", "pooled", "hybrid", "published"}
-    for kind, speakers in (("etas", asked), ("pooled", single), ("hybrid", single)):
+    assert set(told["model_kind"]) == {"climatology", "recent_rate", "etas", "pooled", "hybrid", "regional", "published"}
+    for kind, speakers in (("etas", asked), ("pooled", single), ("hybrid", single), ("regional", single)):
         assert set(told.loc[told["model_kind"] == kind, "recipe_id"]) == speakers - {"niigata"}, kind
     assert set(told["mode"]) == {"replay"} and not told["official"].any() and not told["degraded"].any()
     rates = told[told["model_kind"] == "climatology"]

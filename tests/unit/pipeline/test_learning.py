@@ -44,7 +44,7 @@ def test_rows_of_one_target_become_days():
     assert sorted(found.said) == ["etas", "hybrid"] and found.reference.tolist() == [0.1] * 3
     np.testing.assert_array_equal(found.said["etas"], [0.3, np.nan, 0.05])
     np.testing.assert_array_equal(found.said["hybrid"], [np.nan, 0.2, 0.04])
-    assert len(found.take(found.happened)) == 1 and found.days.departures.shape == (3, 5)
+    assert len(found.take(found.happened)) == 1 and found.days.departures.shape == (3, 6)
 
 
 def test_no_rows_are_no_days():
