@@ -57,10 +57,10 @@ class TuningSettings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the region's days. Losses in nats a day: train_loss of the batches (NaN at epoch 0), validation_loss of the blend."""
+    """One pass over the region's days. Losses in nats a day: train_loss of the batches (None at epoch 0), validation_loss of the blend."""
 
     epoch: int
-    train_loss: float
+    train_loss: float | None
     validation_loss: float
 
 
@@ -124,7 +124,7 @@ def tune(
     keep = thinned(first, settings.thinning, np.random.default_rng(seed))
     run = _Epochs(region_days(first, pretrained, keep), content_of(pretrained)[2], settings, seed)
     start = judged.probability(run.networks)
-    told = [Epoch(0, float("nan"), log_loss(start, judged.happened))]
+    told = [Epoch(0, None, log_loss(start, judged.happened))]
     best, kept, files, reason, seconds = told[0], start, dict[str, bytes](), "", 0.0
     tell = on_epoch or (lambda epoch: None)
     tell(best)
