@@ -61,7 +61,7 @@ def test_the_newest_set_of_the_package_that_has_not_seen_the_day(tmp_path, tokyo
 @pytest.mark.parametrize(
     ("changes", "kinds"),
     [
-        ({"threshold_mag": 4.4}, ["etas", "pooled", "hybrid"]),  # inputs hold M4.5 and above everywhere
+        ({"threshold_mag": 4.4}, ["etas", "pooled", "hybrid", "regional"]),  # inputs hold M4.5 and above everywhere
         ({"predict_range_days": 2}, ["recent_rate", "etas"]),  # the pools have single days
         ({"models": ("etas",)}, ["recent_rate", "etas"]),
         ({"models": ("hybrid", "persistence")}, ["recent_rate", "hybrid"]),  # which needs a fit
@@ -122,7 +122,7 @@ def test_a_set_of_the_package_that_was_changed_is_missing_and_told(tmp_path, tok
     (tmp_path / "data" / "pooled-2014-12-31" / "pretrained.json").write_text("{")
     monkeypatch.setattr(pretrained, "packaged", lambda: tmp_path / "data")
     found = members_for(tmp_path, tokyo, {}, DAY, FIRST)
-    assert [member.kind for member in found.found] == ["recent_rate", "etas", "hybrid"]
+    assert [member.kind for member in found.found] == ["recent_rate", "etas", "hybrid", "regional"]
     assert list(found.missing) == ["pooled"] and "install quakecast again" in found.missing["pooled"]
 
 
