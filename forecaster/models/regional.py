@@ -78,8 +78,8 @@ def fit(
 ) -> RegionalModel:
     """Fit the networks of the newest artefact that has seen nothing after the last day of `history` to its region.
 
-    on_epoch: hears a `regional_training.Epoch` after each, 0 included. Other options as for `regional_training.tune`. Without TensorFlow the
-    world's network is kept, and the record says why.
+    on_epoch: hears a `regional_training.Epoch` after each, 0 included. Other options as for `regional_training.tune`. Without TensorFlow
+    the world's network is kept, and the record says why.
 
     Raises:
         NotTrainable: as `pretrained.newest_for`.
