@@ -6,7 +6,7 @@ a hundredth along a cosine. Reproducible: circles, days, weights, order and turn
 round differently. A GPU is used if TensorFlow finds one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
@@ -18,7 +18,8 @@ import tensorflow as tf
 from forecaster.features.circles import world_circles
 from forecaster.features.events import Events
 from forecaster.models.base import logit
-from forecaster.models.hybrid import TREES_FILE, TRUNK_FILE
+from forecaster.models.hybrid import NETWORKS_SHARE, TREES_FILE, TRUNK_FILE
+from forecaster.models.hybrid_inference import GATES, Network
 from forecaster.models.hybrid_inputs import SIDE_COLUMNS
 from forecaster.models.hybrid_network import build_network, network_bytes
 from forecaster.models.hybrid_pool import Pool, Thinning, build_pool
@@ -31,6 +32,7 @@ WARM_SHARE = 0.05
 LAST_RATE = 0.01
 LONGEST_GRADIENT = 1.0
 SYMMETRIES = 8
+LAYERS = ("convlstm", "standardise", "counts", "joined", "residual")  # those with weights
 SMALLEST_SD = 1e-3
 
 
@@ -160,6 +162,74 @@ def descent(network: keras.Model, rate: keras.optimizers.schedules.LearningRateS
             loss = tf.reduce_mean(weight * tf.nn.sigmoid_cross_entropy_with_logits(happened, logits))
         variables = network.trainable_variables
         optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return loss
+
+    return step
+
+
+class Tuning:
+    """Networks that are trained on, one pass over some days after the other, by the log loss of the hybrid; a pull holds them near where
+    they began: a normal prior of standard deviation `sd` about every weight."""
+
+    def __init__(self, start: Sequence[Network], days: tuple[np.ndarray, ...], *, sd: float, rate: float, batch: int, seed: int) -> None:
+        """days: (patches, side, offset, happened, weight), offset being the hybrid's logit without a residual; arrays of shape (n, ...)."""
+        tf.config.experimental.enable_op_determinism()
+        self._patches, self._side, offset, happened, weight = days
+        self._columns = tuple(column.astype(np.float32) for column in (happened, weight / weight.mean(), offset))
+        self._size = min(batch, len(happened))
+        self._rng = np.random.default_rng(seed)
+        self._models = [_in_keras(network) for network in start]
+        self._step = _pulled_descent(self._models, rate, 1.0 / (sd**2 * float(weight.sum())))
+
+    @property
+    def networks(self) -> list[Network]:
+        """As they would serve now."""
+        return [Network({layer: tuple(model.get_layer(layer).get_weights()) for layer in LAYERS}) for model in self._models]
+
+    def files(self) -> dict[str, bytes]:
+        """As they would be stored now."""
+        return {network_file(number): network_bytes(model) for number, model in enumerate(self._models)}
+
+    def pass_once(self) -> float:
+        """One pass over all days in a new order: the mean weighted log loss of its batches, without the pull."""
+        losses = []
+        for rows in self._batches():
+            batch = (self._patches[rows].astype(np.float32), self._side[rows], *(column[rows] for column in self._columns))
+            losses.append(float(self._step(*batch)))
+        return float(np.mean(losses))
+
+    def _batches(self) -> Iterator[np.ndarray]:
+        order = self._rng.permutation(len(self._side))
+        for at in range(0, len(order) - self._size + 1, self._size):
+            yield np.sort(order[at : at + self._size])
+
+
+def _in_keras(network: Network) -> keras.Model:
+    """The same network, ready to be trained on."""
+    filters = network.weights["convlstm"][2].shape[1] // GATES
+    hidden, joined = (network.weights[layer][1].shape[0] for layer in ("counts", "joined"))
+    model = build_network(0, network.columns, filters=filters, hidden=hidden, joined=joined)
+    for layer in LAYERS:
+        model.get_layer(layer).set_weights(list(network.weights[layer]))
+    return model
+
+
+def _pulled_descent(models: Sequence[keras.Model], rate: float, pull: float) -> Callable[..., tf.Tensor]:
+    """One traced step of Adam on the networks' mean residual: (patches, side, happened, weight, offset) of a batch -> its weighted log loss
+    before the step. pull: of the squared distance from the first weights, 1 / (sd^2 x days)."""
+    variables = [variable for model in models for variable in model.trainable_variables]
+    start = [tf.constant(variable.numpy()) for variable in variables]
+    optimiser = keras.optimizers.Adam(rate, clipnorm=LONGEST_GRADIENT)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def step(patches: tf.Tensor, side: tf.Tensor, happened: tf.Tensor, weight: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            residual = tf.add_n([model([patches, side], training=True)[:, 0] for model in models]) / len(models)
+            logits = offset + NETWORKS_SHARE * residual
+            loss = tf.reduce_mean(weight * tf.nn.sigmoid_cross_entropy_with_logits(happened, logits))
+            away = tf.add_n([tf.reduce_sum(tf.square(here - there)) for here, there in zip(variables, start, strict=True)])
+            whole = loss + 0.5 * pull * away
+        optimiser.apply_gradients(zip(tape.gradient(whole, variables), variables, strict=True))
         return loss
 
     return step

@@ -6,26 +6,24 @@ P is the hybrid's probability: trunk and trees stay as they are, only the networ
 world's weights; `sd` was chosen once, for all regions (docs/EXPERIMENTS.md). Early stopping on the region's last days chooses the
 epoch; epoch 0 is the world's network, and is kept unless the best one is better there by `evidence` standard errors.
 
-Importing this module imports TensorFlow (seconds): only the training does. Reproducible by seed on one number of cores.
+Importing this module imports TensorFlow (seconds): only the training does. Reproducible by seed, on as many cores.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from forecaster.features.decayed_counts import decayed_counts
 from forecaster.models.base import History, log_loss, logit
-from forecaster.models.hybrid import NETWORKS_SHARE, TREES_SHARE, blend, content_of
+from forecaster.models.hybrid import TREES_SHARE, blend, content_of
 from forecaster.models.hybrid_inference import Network
 from forecaster.models.hybrid_inputs import Observed, observe
-from forecaster.models.hybrid_network import build_network, network_bytes
 from forecaster.models.hybrid_pool import Thinning
+from forecaster.models.hybrid_training import Tuning
 from forecaster.models.hybrid_trees import tree_logits
 from forecaster.models.pooled import COUNTS
 from forecaster.models.pooled_training import kept_share
@@ -122,7 +120,15 @@ def tune(
         return Tuned({}, training | {"epochs": 0, "kept_epoch": 0, "reason": few, "history": []})
     judged = region_days(last, pretrained)
     keep = thinned(first, settings.thinning, np.random.default_rng(seed))
-    run = _Epochs(region_days(first, pretrained, keep), content_of(pretrained)[2], settings, seed)
+    days = region_days(first, pretrained, keep)
+    run = Tuning(
+        content_of(pretrained)[2],
+        (days.observed.patches, days.side, days.offset, days.happened, days.weight),
+        sd=settings.sd,
+        rate=settings.learning_rate,
+        batch=settings.batch,
+        seed=seed + 1,
+    )
     start = judged.probability(run.networks)
     told = [Epoch(0, None, log_loss(start, judged.happened))]
     best, kept, files, reason, seconds = told[0], start, dict[str, bytes](), "", 0.0
@@ -186,74 +192,3 @@ def better(said: np.ndarray, start: np.ndarray, happened: np.ndarray) -> float:
     blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK_DAYS))
     spread = float(np.sqrt(np.sum((blocks - blocks.mean()) ** 2)))
     return float(gain.sum()) / spread if spread > 0 else 0.0
-
-
-class _Epochs:
-    """Networks in training on a region's days, one pass after the other."""
-
-    def __init__(self, days: RegionDays, start: Sequence[Network], settings: TuningSettings, seed: int) -> None:
-        tf.config.experimental.enable_op_determinism()
-        self._days = days
-        self._size = min(settings.batch, len(days))
-        self._weight = (days.weight / days.weight.mean()).astype(np.float32)
-        self._rng = np.random.default_rng(seed + 1)
-        self._models = [_in_keras(network) for network in start]
-        pull = 1.0 / (settings.sd**2 * float(days.weight.sum()))
-        self._step = _descent(self._models, settings.learning_rate, pull)
-
-    @property
-    def networks(self) -> list[Network]:
-        """As they would serve now."""
-        return [Network({layer: tuple(model.get_layer(layer).get_weights()) for layer in LAYERS}) for model in self._models]
-
-    def files(self) -> dict[str, bytes]:
-        """As they would be stored now."""
-        return {f"network-{number}.keras": network_bytes(model) for number, model in enumerate(self._models)}
-
-    def pass_once(self) -> float:
-        """One pass over all days in a new order: the mean loss of its batches, without the pull."""
-        days, losses = self._days, []
-        for rows in self._batches():
-            patches = days.observed.patches[rows].astype(np.float32)
-            columns = (days.happened, self._weight, days.offset)
-            losses.append(float(self._step(patches, days.side[rows], *(column[rows].astype(np.float32) for column in columns))))
-        return float(np.mean(losses))
-
-    def _batches(self) -> Iterator[np.ndarray]:
-        order = self._rng.permutation(len(self._days))
-        for at in range(0, len(order) - self._size + 1, self._size):
-            yield np.sort(order[at : at + self._size])
-
-
-LAYERS = ("convlstm", "standardise", "counts", "joined", "residual")
-
-
-def _in_keras(network: Network) -> keras.Model:
-    """The same network, ready to be trained on."""
-    filters = network.weights["convlstm"][2].shape[1] // 4
-    hidden, joined = (network.weights[layer][1].shape[0] for layer in ("counts", "joined"))
-    model = build_network(0, network.columns, filters=filters, hidden=hidden, joined=joined)
-    for layer in LAYERS:
-        model.get_layer(layer).set_weights(list(network.weights[layer]))
-    return model
-
-
-def _descent(models: Sequence[keras.Model], rate: float, pull: float) -> Callable[..., tf.Tensor]:
-    """One traced step of Adam on the networks' mean residual: (patches, side, happened, weight, offset) of a batch -> its weighted log loss
-    before the step. pull: 1 / (sd^2 x days)."""
-    variables = [variable for model in models for variable in model.trainable_variables]
-    start = [tf.constant(variable.numpy()) for variable in variables]
-    optimiser = keras.optimizers.Adam(rate, clipnorm=1.0)
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def step(patches: tf.Tensor, side: tf.Tensor, happened: tf.Tensor, weight: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            residual = tf.add_n([model([patches, side], training=True)[:, 0] for model in models]) / len(models)
-            logits = offset + NETWORKS_SHARE * residual
-            loss = tf.reduce_mean(weight * tf.nn.sigmoid_cross_entropy_with_logits(happened, logits))
-            away = tf.add_n([tf.reduce_sum(tf.square(here - there)) for here, there in zip(variables, start, strict=True)])
-            whole = loss + 0.5 * pull * away
-        optimiser.apply_gradients(zip(tape.gradient(whole, variables), variables, strict=True))
-        return loss
-
-    return step
