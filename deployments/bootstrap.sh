@@ -65,12 +65,16 @@ find_uv() {
     "$UV_VENV/bin/python" -m pip install --quiet --require-hashes -r requirements/uv.txt && "$UV" --version >/dev/null
 }
 
+# Without TensorFlow: small, and left small.
+is_lite() { [ "${1##*/}" = lite.txt ]; }
+
 install_with_uv() {
-    local quiet=()
-    [ -t 2 ] || quiet=(--quiet)
+    local options=(--require-hashes)
+    [ -t 2 ] || options+=(--quiet)
+    is_lite "$1" || options+=(--compile-bytecode)  # TensorFlow's takes half a minute where it must be made at the first import
     find_uv || return 1
     "$PYTHON" -m venv --without-pip "$VENV" || return 1
-    "$UV" pip install "${quiet[@]}" --python "$VENV/bin/python" --compile-bytecode --require-hashes -r "$1"
+    "$UV" pip install "${options[@]}" --python "$VENV/bin/python" -r "$1"
 }
 
 # The lock names everything, so pip need not look for dependencies; older pips stumble over extras in hash mode if they do.
@@ -100,7 +104,7 @@ drop_unfit_venv() {
 up_to_date() { [ "$(cat "$STAMP" 2>/dev/null)" = "$1" ] && fitting_version "$VENV/bin/python" >/dev/null; }
 
 install() {
-    local requirements=$1 wanted
+    local requirements=$1 wanted size
     wanted=$(fingerprint "$requirements")
     if up_to_date "$wanted"; then return; fi
 
@@ -111,7 +115,8 @@ install() {
         if up_to_date "$wanted"; then return; fi
     fi
     find_python
-    say "installing $requirements for Python $PYTHON_VERSION ($PYTHON) into $VENV: about 2 GB"
+    if is_lite "$requirements"; then size='0.6 GB'; else size='2 GB'; fi
+    say "installing $requirements for Python $PYTHON_VERSION ($PYTHON) into $VENV: about $size"
     drop_unfit_venv "$requirements"
     rm -f "$STAMP"
     if install_with_uv "$requirements"; then
@@ -139,6 +144,7 @@ lock() {
     mkdir -p requirements
     compile uv --group lock "$@"
     compile dev pyproject.toml --extra cpu --extra tensorboard --extra dask --group dev "$@"
+    compile lite pyproject.toml --group build -c requirements/dev.txt "$@"
     compile cpu pyproject.toml --extra cpu --group build -c requirements/dev.txt "$@"
     compile gpu pyproject.toml --extra gpu --group build -c requirements/dev.txt "$@"
     compile dask pyproject.toml --extra cpu --extra dask --group build -c requirements/dev.txt "$@"

@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -139,6 +140,21 @@ def test_pip_installs_where_uv_fails_and_the_second_run_has_nothing_to_do(checko
     assert not (checkout / ".venv" / "installed").exists()
 
 
+def test_the_light_installation_is_left_small_and_the_whole_one_compiled(checkout: Path, tools: Path) -> None:
+    script(tools / "uv", 'echo "$@" >> uv.log')
+    script(tools / "python3", f'exec "{sys.executable}" "$@"')
+    for name, size in (("dev", "about 2 GB"), ("lite", "about 0.6 GB")):
+        (checkout / "requirements" / f"{name}.txt").write_text("# nothing\n")
+        answer = bootstrap(checkout, tools, "install", f"requirements/{name}.txt")
+        assert answer.returncode == 0 and answer.stderr.endswith(f"{size}\n"), answer.stderr
+    asked = [line for line in (checkout / "uv.log").read_text().splitlines() if "-r requirements/" in line]
+    assert [("--compile-bytecode" in line, line.split()[-1]) for line in asked] == [
+        (True, "requirements/dev.txt"),
+        (False, "requirements/lite.txt"),
+    ]
+    assert all("--require-hashes" in line for line in asked)
+
+
 def test_system_packages_that_are_there_need_no_apt(checkout: Path, tools: Path) -> None:
     script(tools / "dpkg-query", "echo install ok installed")
     answer = bootstrap(checkout, tools, "system-deps")
@@ -186,13 +202,33 @@ def test_every_pin_is_hashed_and_no_place_is_named(lock: Path) -> None:
     assert not re.search(r"https?://|file:|--index|--find-links| /", text)
 
 
-@pytest.mark.parametrize("name", ["dev", "cpu", "gpu", "dask"])
+@pytest.mark.parametrize("name", ["dev", "lite", "cpu", "gpu", "dask"])
 def test_the_vital_pins_hold_in_every_lock(name: str) -> None:
     """fastapi 0.151 breaks `prefect deploy`, 0.155 every Prefect 3.8 flow; sqlalchemy 2.1 silently disables schedules (all were tried)."""
     locked = pins(ROOT / "requirements" / f"{name}.txt")
     assert (0, 139) <= locked["fastapi"] < (0, 151)
     assert locked["sqlalchemy"] < (2, 1)
-    assert ("tensorflow" if name == "gpu" else "tensorflow-cpu") in locked
+    assert "h5py" in locked, "the hybrid's weights are read without TensorFlow"
+
+
+PLATFORMS = {
+    "Linux, x86-64": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"},
+    "Linux, ARM": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "aarch64"},
+    "macOS, ARM": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
+}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("name", ["dev", "lite", "cpu", "gpu", "dask"])
+def test_each_platform_gets_the_builds_that_have_wheels_for_it(name: str, platform: str) -> None:
+    """tensorflow-cpu has wheels for x86-64 alone, xgboost-cpu none for macOS; two builds of one library do not live in one venv."""
+    lines = re.findall(r"^[a-z0-9._-]+.*==.*", (ROOT / "requirements" / f"{name}.txt").read_text(), flags=re.M)
+    pinned = [Requirement(line.rstrip("\\ ")) for line in lines]
+    environment = PLATFORMS[platform] | {"python_version": "3.12", "python_full_version": "3.12.1"}
+    taken = {pin.name for pin in pinned if pin.marker is None or pin.marker.evaluate(environment)}
+    tensorflow = {"lite": set(), "gpu": {"tensorflow"}}.get(name, {"tensorflow-cpu" if "x86" in platform else "tensorflow"})
+    assert taken & {"tensorflow", "tensorflow-cpu"} == tensorflow and ("keras" in taken) == bool(tensorflow)
+    assert taken & {"xgboost", "xgboost-cpu"} == {"xgboost" if "macOS" in platform else "xgboost-cpu"}
 
 
 def test_the_lock_holds_all_that_pyproject_asks_for() -> None:
