@@ -12,7 +12,7 @@ from forecaster.errors import NotInstalled
 
 LIBRARIES = ("tensorflow", "keras")
 CPU_FILE = Path("/proc/cpuinfo")
-REMEDY = "install the extra cpu (make install REQUIREMENTS=requirements/cpu.txt), or leave it: the other models forecast without it"
+WITHOUT = "no network can be trained (regions keep the world's) and the first system's says nothing"
 
 
 def check() -> None:
@@ -29,9 +29,10 @@ def check() -> None:
 def why_none() -> str | None:
     """Why networks cannot be used here, in one line that says what to do; None where they can."""
     if absent := [name for name in LIBRARIES if util.find_spec(name) is None]:
-        return f"networks need {' and '.join(absent)}, not in this installation; {REMEDY}"
+        remedy = "to have them, install the extra cpu (make install REQUIREMENTS=requirements/cpu.txt)"
+        return f"{WITHOUT}: {' and '.join(absent)} not installed; {remedy}"
     if lacks_avx(CPU_FILE):
-        return "networks need TensorFlow, and this machine's CPU lacks AVX, which TensorFlow needs; train and use them on another machine"
+        return f"{WITHOUT}: this machine's CPU lacks AVX, which TensorFlow needs; train on another machine to have them"
     return None
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
+from forecaster.models import networks
 from forecaster.pipeline.due import due_reasons
-from forecaster.pipeline.members import unusable_kinds
 from forecaster.pipeline.predict import STALE_AFTER
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, code_version
@@ -35,7 +35,7 @@ def status_document(settings: Settings, clock: Clock) -> dict:
     """state ('ok' or what is wrong), and the figures it comes from; times as ISO text.
 
     last_run: the newest of all; runs: of each kind the newest. due: by region that is due for training, why; None
-    where the recipes cannot be read. lacking: by kind of model that this installation cannot run, why; that is no fault of its state.
+    where the recipes cannot be read. networks: why this installation can train none, None where it can; that is no fault of its state.
 
     Raises:
         BadInput: nothing has been published yet.
@@ -66,7 +66,7 @@ def status_document(settings: Settings, clock: Clock) -> dict:
         "published": published,
         "messages_waiting": waiting,
         "due": None if recipes is None else due_reasons(store, recipes, clock),
-        "lacking": unusable_kinds(recipes or []),
+        "networks": networks.why_none(),
     }
 
 
@@ -98,7 +98,7 @@ def status_text(document: dict) -> str:
             f"published  {kinds}",
             f"due        {waiting}",
             *(f"  {recipe_id:{width}}  {'; '.join(reasons)}" for recipe_id, reasons in due.items()),
-            *(f"lacking    {kind}: {reason}" for kind, reason in document["lacking"].items()),
+            *([f"networks   {document['networks']}"] if document["networks"] else []),
         ]
     )
 

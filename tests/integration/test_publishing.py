@@ -374,7 +374,7 @@ def test_a_kind_that_this_installation_cannot_run_is_told_once_and_is_no_fault_o
     assert "! this installation cannot run models of kind pooled" in listed
     publish(home[0], home[1].published)
     status = run("status").stdout
-    assert status.splitlines()[-1] == f"lacking    pooled: {reason}" and status.startswith("state      ok")
+    assert status.splitlines()[-1] == f"networks   {reason}" and status.startswith("state      ok")
 
 
 def test_a_kind_that_counts_and_cannot_be_run_is_lacking_of_the_forecast(home, without):

@@ -47,7 +47,7 @@ def test_a_cpu_without_avx_is_known_by_its_flags(cpu, asked_anew):
 
 def test_what_is_not_installed_is_named_with_the_extra(monkeypatch, asked_anew):
     monkeypatch.setattr(util, "find_spec", lambda name: None if name in ("tensorflow", "keras") else name)
-    assert "tensorflow and keras, not in this installation; install the extra cpu" in networks.why_none()
+    assert "tensorflow and keras not installed; to have them, install the extra cpu" in networks.why_none()
     assert "\n" not in networks.why_none()
 
 
