@@ -73,6 +73,8 @@ def _lines(row: dict[str, Any]) -> list[str]:
     for model in row["models"]:
         weight = f"{model['weight']:.2f}" if model["weight"] else "-"
         lines.append(f"  {weight:>5} {model['model_id']:40} data to {model['data_as_of']:%Y-%m-%d}  {_figures(model['evaluation'])}")
+        if model["told"]:
+            lines.append(f"        {model['told']}")
         if model["problem"]:
             lines.append(f"        ! {model['problem']}")
     return lines

@@ -111,9 +111,12 @@ def sigmoid(value: np.ndarray) -> np.ndarray:
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(value, dtype=np.float64)))
 
 
-def log_loss(probability: np.ndarray, happened: np.ndarray) -> float:
-    """Mean of -log(probability of what came), nats a day; probabilities kept within [1e-7, 1 - 1e-7]. NaN for no day."""
+def log_loss(probability: np.ndarray, happened: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Mean of -log(probability of what came), nats a day; probabilities kept within [1e-7, 1 - 1e-7]. NaN for no day.
+
+    weight: (n,), what each day counts; all the same by default.
+    """
     kept = np.clip(np.asarray(probability, dtype=np.float64), TINY, 1.0 - TINY)
     if kept.size == 0:
         return float("nan")
-    return float(-np.mean(np.where(happened, np.log(kept), np.log1p(-kept))))
+    return float(-np.average(np.where(happened, np.log(kept), np.log1p(-kept)), weights=weight))

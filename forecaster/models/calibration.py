@@ -38,8 +38,10 @@ class Calibration:
         return sigmoid(self.centre + self.shift + self.slope * (logit(probability) - self.centre))
 
 
-def fit_calibration(probability: np.ndarray, happened: np.ndarray) -> Calibration:
+def fit_calibration(probability: np.ndarray, happened: np.ndarray, weight: np.ndarray | None = None) -> Calibration:
     """The calibration of `probability` (n,) on outcomes `happened` (bool (n,)), from these days alone.
+
+    weight: (n,), how many days each stands for, by default as many; together they count as the n days that they are.
 
     The identity where there are fewer than 3 target days or quiet days, or where the maximum is not found.
     """
@@ -49,15 +51,16 @@ def fit_calibration(probability: np.ndarray, happened: np.ndarray) -> Calibratio
     if min(target_days, days - target_days) < FEWEST_TARGET_DAYS:
         return Calibration(reason=f"only {target_days} target days among {days} days", days=days, target_days=target_days)
     logits = logit(probability)
-    centre = float(logits.mean())
+    share = np.ones(days) if weight is None else weight / weight.mean()
+    centre = float(np.average(logits, weights=share))
     away = logits - centre
     sign = np.where(happened, -1.0, 1.0)
 
     def loss_and_gradient(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         slope, shift = parameters
         score = sign * (centre + shift + slope * away)
-        pull = sign * sigmoid(score)
-        loss = np.logaddexp(0.0, score).sum() + 0.5 * ((slope - 1.0) / SLOPE_SD) ** 2 + 0.5 * (shift / SHIFT_SD) ** 2
+        pull = share * sign * sigmoid(score)
+        loss = share @ np.logaddexp(0.0, score) + 0.5 * ((slope - 1.0) / SLOPE_SD) ** 2 + 0.5 * (shift / SHIFT_SD) ** 2
         gradient = np.array([pull @ away + (slope - 1.0) / SLOPE_SD**2, pull.sum() + shift / SHIFT_SD**2])
         return float(loss), gradient
 

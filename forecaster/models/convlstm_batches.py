@@ -15,6 +15,31 @@ from forecaster.models.spans import Span
 
 
 @dataclass(frozen=True)
+class JudgedDays:
+    """Days that stand for a span: `indices` (m,) in the data set, in the order of time; weight (m,): how many days each stands for."""
+
+    indices: np.ndarray
+    weight: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+def judged_days(happened: np.ndarray, span: Span, most: int, rng: np.random.Generator) -> JudgedDays:
+    """All days of a short span; of a longer one `most`, half of them target days where there are so many."""
+    inside = span.indices
+    if len(span) <= most:
+        return JudgedDays(inside, np.ones(len(span)))
+    targets, quiet = inside[happened[inside]], inside[~happened[inside]]
+    some = min(len(targets), max(most // 2, most - len(quiet)))
+    drawn = [(members, rng.choice(members, count, replace=False)) for members, count in ((targets, some), (quiet, most - some))]
+    indices = np.concatenate([chosen for _, chosen in drawn])
+    weight = np.concatenate([np.full(len(chosen), len(members) / max(len(chosen), 1)) for members, chosen in drawn])
+    order = np.argsort(indices)
+    return JudgedDays(indices[order], weight[order])
+
+
+@dataclass(frozen=True)
 class TrainingDays:
     """The training span after resampling: `sample.i` and `sample.j` count in the span's `days`.
 

@@ -2,7 +2,8 @@
 
 An epoch here is at most EPOCH_STEPS batches: small enough that a budget in minutes can stop at an epoch's end on a slow machine, and
 counted in batches, so that the same number of epochs gives the same weights. The recipe's `epochs` are passes over the resampled span,
-as in the first system. Epoch 0 is the untrained network.
+as in the first system. Epoch 0 is the untrained network. A network of this size takes as long to judge 90 days as to learn from a batch of
+32, so long spans are judged by JUDGED_DAYS of their days, weighted so that they stand for all: minutes are for learning.
 
 Reproducible: initial weights, dropout, resampling and the order of days follow from `seed`, and TensorFlow's deterministic kernels are
 switched on for the whole process (they cost nothing measurable here). Another number of CPU cores may round differently.
@@ -24,7 +25,7 @@ from forecaster.errors import BadInput
 from forecaster.models.base import Dataset, log_loss, sigmoid
 from forecaster.models.calibration import Calibration, fit_calibration
 from forecaster.models.convlstm import Predictor, build_network
-from forecaster.models.convlstm_batches import TrainingDays, batches, training_days
+from forecaster.models.convlstm_batches import JudgedDays, TrainingDays, batches, judged_days, training_days
 from forecaster.models.priors import PriorCorrection
 from forecaster.models.spans import Spans, fit_spans
 
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 EPOCH_STEPS = 50
 TIMED_STEPS = 5
+JUDGED_DAYS = 400
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ class Fitted:
     epochs, steps: trained, `best_epoch` of them kept. reason: "early stopping", "epochs" (the recipe's), "budget" or "max_epochs".
     loss_before, loss_after: validation log loss (prior-corrected) of epoch 0 and of the kept weights.
     training_samples: (quiet days, target days) after resampling.
-    predictions: one row a day of the spans validation and calibration (not train), columns span, target_start_us, happened, raw,
-    corrected, probability, reference. losses: span -> {days, raw, corrected, probability, reference} log losses over the days that have
-    a reference.
+    predictions: one row a judged day of the spans validation and calibration (not train), columns span, target_start_us, happened, weight,
+    raw, corrected, probability, reference. losses: span -> {days, raw, corrected, probability, reference} log losses over the days that
+    have a reference.
     """
 
     network: keras.Model
@@ -88,7 +90,7 @@ def fit(
     tensorboard_dir: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Fitted:
-    """Train on spans.train, stop early on spans.validation, calibrate on spans.calibration, forecast all but spans.train.
+    """Train on spans.train, stop early on spans.validation, calibrate on spans.calibration.
 
     Args:
         spans: default those of all days of `dataset` (`spans.fit_spans`).
@@ -109,18 +111,19 @@ def fit(
     spans = fit_spans(dataset.happened, recipe) if spans is None else spans
     seed = recipe.seed if seed is None else seed
     tf.config.experimental.enable_op_determinism()
-    resampling_rng, order_rng = np.random.default_rng(seed).spawn(2)
+    resampling_rng, order_rng, judged_rng = np.random.default_rng(seed).spawn(3)
     training = training_days(dataset, spans.train, resampling_rng)
     trainer = _Trainer(training, build_network(recipe, seed), order_rng)
+    judged = {name: judged_days(dataset.happened, spans.named()[name], JUDGED_DAYS, judged_rng) for name in ("validation", "calibration")}
     deadline = np.inf if max_minutes is None else started + 60.0 * max_minutes
     run = _run_epochs(
-        trainer, dataset, spans, deadline=deadline, max_epochs=max_epochs, clock=clock, tell=_listeners(on_epoch, tensorboard_dir)
+        trainer, dataset, judged, deadline=deadline, max_epochs=max_epochs, clock=clock, tell=_listeners(on_epoch, tensorboard_dir)
     )
     trainer.network.set_weights(run.weights)
-    calibration_days = dataset.days.take(spans.calibration.slice)
-    logits = {"validation": run.validation_logits, "calibration": trainer.predictor.logits(dataset.grid, calibration_days)}
-    calibration = fit_calibration(training.correction.probability(logits["calibration"]), dataset.happened[spans.calibration.slice])
-    predictions = _predictions(dataset, spans, logits, training.correction, calibration)
+    last = judged["calibration"]
+    logits = {"validation": run.validation_logits, "calibration": trainer.predictor.logits(dataset.grid, dataset.days.take(last.indices))}
+    calibration = fit_calibration(training.correction.probability(logits["calibration"]), dataset.happened[last.indices], last.weight)
+    predictions = _predictions(dataset, judged, logits, training.correction, calibration)
     return Fitted(
         network=trainer.network,
         spans=spans,
@@ -147,9 +150,10 @@ def span_losses(predictions: pd.DataFrame) -> dict[str, dict[str, float]]:
     for name, rows in predictions.groupby("span", sort=False):
         judged = rows[rows["reference"].notna()]
         happened = judged["happened"].to_numpy()
+        weight = judged["weight"].to_numpy()
         columns = ("raw", "corrected", "probability", "reference")
         losses[str(name)] = {"days": len(judged), "target_days": int(happened.sum())}
-        losses[str(name)] |= {column: log_loss(judged[column].to_numpy(), happened) for column in columns}
+        losses[str(name)] |= {column: log_loss(judged[column].to_numpy(), happened, weight) for column in columns}
     return losses
 
 
@@ -167,7 +171,7 @@ class _Run:
 def _run_epochs(
     trainer: "_Trainer",
     dataset: Dataset,
-    spans: Spans,
+    judged: dict[str, JudgedDays],
     *,
     deadline: float,
     max_epochs: int | None,
@@ -176,12 +180,14 @@ def _run_epochs(
 ) -> _Run:
     """Epochs until one of the four reasons to stop; `deadline` is on `clock` and leaves room for the predictions that follow."""
     recipe, correction = dataset.recipe, trainer.training.correction
-    days, happened = dataset.days.take(spans.validation.slice), dataset.happened[spans.validation.slice]
+    chosen = judged["validation"]
+    days, happened = dataset.days.take(chosen.indices), dataset.happened[chosen.indices]
 
     def judge(epoch: int, train_loss: float, train_accuracy: float) -> tuple[Epoch, list[np.ndarray], np.ndarray]:
         weights, logits = trainer.settled(lambda predictor: predictor.logits(dataset.grid, days))
-        loss = log_loss(correction.probability(logits), happened)
-        entry = Epoch(epoch, trainer.steps, train_loss, train_accuracy, loss, float(np.mean((logits >= 0) == happened)))
+        loss = log_loss(correction.probability(logits), happened, chosen.weight)
+        right = float(np.average((logits >= 0) == happened, weights=chosen.weight))
+        entry = Epoch(epoch, trainer.steps, train_loss, train_accuracy, loss, right)
         log.debug("%s: %s", recipe.id, entry)
         tell(entry)
         return entry, weights, logits
@@ -191,7 +197,7 @@ def _run_epochs(
     entry, weights, logits = judge(0, float("nan"), float("nan"))
     judging_seconds = clock() - judging_started
     run = _Run([entry], entry, weights, logits)
-    deadline -= judging_seconds * len(spans.calibration) / len(days)
+    deadline -= judging_seconds * len(judged["calibration"]) / len(days)
     epoch_steps = min(trainer.training.steps_per_pass, EPOCH_STEPS)
     last_epoch = -(-recipe.epochs * trainer.training.steps_per_pass // epoch_steps)
     epoch_seconds = 0.0
@@ -281,21 +287,22 @@ class _Trainer:
 
 
 def _predictions(
-    dataset: Dataset, spans: Spans, logits: dict[str, np.ndarray], correction: PriorCorrection, calibration: Calibration
+    dataset: Dataset, judged: dict[str, JudgedDays], logits: dict[str, np.ndarray], correction: PriorCorrection, calibration: Calibration
 ) -> pd.DataFrame:
-    """One row a day of the spans that `logits` names, in the order of time."""
+    """One row a judged day of the spans that `logits` names, in the order of time."""
     frames = []
     for name, values in logits.items():
-        span = spans.named()[name].slice
+        chosen = judged[name].indices
         corrected = correction.probability(values)
         columns = {
             "span": name,
-            "target_start_us": dataset.days.target_starts_us[span],
-            "happened": dataset.happened[span],
+            "target_start_us": dataset.days.target_starts_us[chosen],
+            "happened": dataset.happened[chosen],
+            "weight": judged[name].weight,
             "raw": sigmoid(values),
             "corrected": corrected,
             "probability": calibration.apply(corrected),
-            "reference": dataset.reference[span],
+            "reference": dataset.reference[chosen],
         }
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)

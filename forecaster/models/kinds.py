@@ -93,7 +93,7 @@ KINDS = {
         Kind("etas_generic", "forecaster.models.etas", "fit_generic"),
         Kind("etas", "forecaster.models.etas", reference=True, by_region=True, generic="generic_for"),
         Kind("pooled", "forecaster.models.pooled", version=2, pretrained="pooled", generic="generic_for"),
-        Kind("convlstm", "forecaster.models.convlstm_model", by_region=True, tensorflow=True),
+        Kind("convlstm", "forecaster.models.convlstm_model", version=2, by_region=True, tensorflow=True),
         Kind("hybrid", "forecaster.models.hybrid", version=2, pretrained="hybrid", generic="generic_for"),
         Kind("regional", "forecaster.models.regional", pretrained="hybrid", by_region=True, generic="generic_for"),
     )

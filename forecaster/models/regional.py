@@ -47,6 +47,15 @@ class RegionalModel:
         """Whether its forecasts are the hybrid's."""
         return not self.networks
 
+    @property
+    def told(self) -> str:
+        """What became of its training, in words."""
+        if self.training is None or self.networks:
+            return "the world's network, unchanged" if self.training is None else f"moved by {self.training['kept_epoch']} epochs"
+        epochs = self.training["epochs"]
+        why = f"none of {epochs} epochs was clearly better on its last days" if epochs else self.training["reason"]
+        return f"the world's network, unchanged: {why}"
+
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
         return hybrid.probability_with(self.pretrained, self.networks, self.recipe, inputs, days, reference)

@@ -32,7 +32,7 @@ from forecaster.pipeline.backfill_plan import (
 )
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.known_days import known_through, record_begins
-from forecaster.pipeline.members import Member, has_learnt, stored_member
+from forecaster.pipeline.members import Member, stored_member, untrained
 from forecaster.pipeline.predict import identified
 from forecaster.pipeline.walk_forward import FreshFit, fit_block, fit_row, fits_stored
 from forecaster.recipe import Recipe
@@ -232,10 +232,10 @@ def _members_of(
     for kind, one in packed.items():
         with tempfile.TemporaryDirectory(prefix="quakecast-block-") as folder:
             member = stored_member(registry.load_model(registry.place_model(Path(folder), one.files), recipe), recipe)
-        if has_learnt(member.model):
+        if (reason := untrained(member.model)) is None:
             members.append(member)
         else:
-            silent[kind] = f"{one.row['model_id']} has not learnt anything: its best state is its start"
+            silent[kind] = f"{one.row['model_id']} is {reason}"
     failed = fresh.failed if fresh is not None else {}
     silent |= failed
     return with_generic(members, recipe, block.first_day, record_from, silent), silent

@@ -17,7 +17,7 @@ from forecaster.models.combination import KIND, combine
 from forecaster.pipeline import publishing
 from forecaster.pipeline.backfill_plan import ServedModel
 from forecaster.pipeline.known_days import KnownThrough, record_begins, references_as_known
-from forecaster.pipeline.members import Member, asked, generic_member, has_learnt, kinds_of, stored_member
+from forecaster.pipeline.members import Member, asked, generic_member, kinds_of, stored_member, untrained
 from forecaster.pipeline.predict import data_age
 from forecaster.pipeline.publishing import Standing
 from forecaster.recipe import Recipe
@@ -64,10 +64,10 @@ def load_members(
         except ModelError as error:
             silent[one.kind] = str(error)
             continue
-        if has_learnt(member.model):
+        if (reason := untrained(member.model)) is None:
             members.append(member)
         else:
-            silent[one.kind] = f"{one.model_id} has not learnt anything: its best state is its start"
+            silent[one.kind] = f"{one.model_id} is {reason}"
     return with_generic(members, recipe, first, record_from, silent), silent
 
 

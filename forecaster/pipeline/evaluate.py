@@ -23,6 +23,7 @@ from forecaster.pipeline.evaluate_results import Part, ResultFolder, arrays_sha2
 from forecaster.pipeline.evaluate_world import World
 from forecaster.pipeline.history import check_admissible
 from forecaster.pipeline.known import Known
+from forecaster.pipeline.members import untrained
 from forecaster.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ def _evaluate_model(world: World, arm: Arm, kind: Kind, options: EvaluateOptions
         served = world.chosen & np.isin(world.years, fit.years)
         try:
             model = _model(world, kind, fit, keys, options, folder)
+            _require_trained(model)
             _require_admissible(model, world.recipe, world.history.days.local_days[served][0])
             probability = _probability(world, arm, model, served)
         except (NotTrainable, NotScoreable, ModelError) as error:
@@ -107,6 +109,16 @@ def _evaluate_model(world: World, arm: Arm, kind: Kind, options: EvaluateOptions
         for year in missing:
             folder.write_rows(parts[year], _rows(world, arm, kind, served, probability, year))
             result.written += 1
+
+
+def _require_trained(model: FittedModel) -> None:
+    """Refuse a network that has not learnt within its minutes: its figures would be those of no network.
+
+    Raises:
+        ModelError: it is untrained.
+    """
+    if (reason := untrained(model)) is not None:
+        raise ModelError(reason)
 
 
 def _require_admissible(model: FittedModel, recipe: Recipe, first_day: np.datetime64) -> None:

@@ -17,6 +17,7 @@ from forecaster.pipeline.due import settled_target_days
 from forecaster.pipeline.history import check_admissible, history_of, split_for_validation
 from forecaster.pipeline.judge import judge
 from forecaster.pipeline.known import Known, load_known
+from forecaster.pipeline.members import untrained
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version
 from forecaster.store import fits as stored_fits
@@ -152,6 +153,7 @@ def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits) -> P
     details = {
         **fits.details.get(fitted.kind, {}),
         "known_target_days": settled_target_days(known.events, recipe, as_of),
+        **({"told": fitted.told} if hasattr(fitted, "told") else {}),
     }
     record, files = registry.pack_model(recipe, fitted, data_as_of=as_of, seed=recipe.seed, code_version=code_version(), scores=details)
     row = {
@@ -185,6 +187,7 @@ def _fit_all(fitting: History, validation: History, history: History, options: T
         judged: FittedModel | None = None
         try:
             judged = _fit(kind, "evaluation", fitting, _share(deadline, turns_left), options, tell, options.max_epochs)
+            _require_trained(judged)
             check_admissible(judged, recipe, validation.days.local_days[0])
             fits.details[kind] = judge(judged, history.inputs, validation, fitting.days.first_day)
         except (ModelError, NotScoreable, BadInput) as error:
@@ -192,7 +195,9 @@ def _fit_all(fitting: History, validation: History, history: History, options: T
         if options.evaluate_only:
             continue
         try:
-            fits.served[kind] = _fit(kind, "served", history, _share(deadline, turns_left - 1), options, tell, _epochs(options, judged))
+            served = _fit(kind, "served", history, _share(deadline, turns_left - 1), options, tell, _epochs(options, judged))
+            _require_trained(served)
+            fits.served[kind] = served
         except (ModelError, NotScoreable, BadInput) as error:
             fits.failed[kind] = f"not fitted: {error}"
     return fits
@@ -216,6 +221,16 @@ def _fit(
         on_epoch=lambda epoch: tell(f"{kind}, {name} fit, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
         **more,
     )
+
+
+def _require_trained(model: FittedModel) -> None:
+    """An untrained network is neither judged nor stored: the fit before it, if there is one, goes on.
+
+    Raises:
+        NotTrainable: it has not learnt.
+    """
+    if (reason := untrained(model)) is not None:
+        raise NotTrainable(reason)
 
 
 def _epochs(options: TrainOptions, judged: Any) -> int | None:

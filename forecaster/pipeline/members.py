@@ -193,19 +193,28 @@ def has_learnt(model: FittedModel) -> bool:
     return not (isinstance(training, dict) and training.get("best_epoch") == 0)
 
 
+def untrained(model: FittedModel) -> str | None:
+    """What is said of a network that has not learnt; None of every other model."""
+    if has_learnt(model):
+        return None
+    epochs = getattr(model, "training", {}).get("epochs", 0)
+    return f"untrained: its best state is its start, after {epochs} epochs; allow more time (quakecast train --max-minutes)"
+
+
 def _another_serves(member: Member, day: date) -> bool:
     """Whether a fit holds nothing of its own but a pre-trained set, and another one serves the day: a newer one, or, after a roll-back,
     an older one."""
-    if not kind_named(member.kind).pretrained:
+    sets = kind_named(member.kind).pretrained
+    if sets is None or not getattr(member.model, "as_the_worlds", True):
         return False
-    found = newest_before(member.kind, day)
-    return found is not None and found.data_until != member.model.last_data_day
+    found = newest_before(sets, day)
+    held = getattr(member.model, "pretrained", None)
+    return found is not None and found.data_until != (member.model.last_data_day if held is None else held.data_until)
 
 
 def _unfit(member: Member, recipe: Recipe, day: date) -> str | None:
     if day < member.unseen_from:
         until = member.model.last_data_day
         return f"{member.model_id} has seen days up to {until} and may forecast from {member.unseen_from} on, not {day}"
-    if not has_learnt(member.model):
-        return f"{member.model_id} has not learnt anything: its best state is its start; allow more time (quakecast train --max-minutes)"
-    return None
+    reason = untrained(member.model)
+    return None if reason is None else f"{member.model_id} is {reason}"

@@ -7,7 +7,7 @@ from forecaster.errors import BadInput, ModelError, NotInstalled
 from forecaster.models import registry
 from forecaster.pipeline import publishing
 from forecaster.pipeline.job import Job
-from forecaster.pipeline.members import generic_member, has_learnt, kinds_of, load_member
+from forecaster.pipeline.members import generic_member, kinds_of, load_member, untrained
 from forecaster.recipe import Recipe
 from forecaster.settings import code_version
 from forecaster.store import fits as stored_fits
@@ -23,7 +23,8 @@ def list_models(job: Job, everything: bool = False) -> list[dict[str, Any]]:
     """One dict a recipe: recipe_id, published (how, weights by kind, reason, source, model_id), models.
 
     Models are the newest fit of each kind of the present recipe and one that a person pinned; with `everything`, all that were ever
-    fitted. Each has its weight in what is published, 0 where it has none, and `problem` says why a newest fit does not forecast.
+    fitted. Each has its weight in what is published, 0 where it has none; `problem` says why a newest fit does not forecast, `told` what
+    became of its training, where its kind says that.
     """
     now = job.clock.now()
     rows = []
@@ -161,7 +162,7 @@ def _unusable(job: Job, recipe: Recipe, row: dict[str, Any]) -> str | None:
         return f"this installation cannot run models of kind {row['kind']}"
     except ModelError as error:
         return str(error)
-    return None if has_learnt(member.model) and not member.level_only else "it has not learnt to tell days apart"
+    return untrained(member.model) or ("it has not learnt to tell days apart" if member.level_only else None)
 
 
 def _short(model: dict[str, Any], published: dict[str, Any], newest: set[str], problem: str | None) -> dict[str, Any]:
@@ -172,5 +173,6 @@ def _short(model: dict[str, Any], published: dict[str, Any], newest: set[str], p
         **{name: model[name] for name in names},
         "weight": weight,
         "problem": problem,
+        "told": (model["details"] or {}).get("told"),
         "evaluation": (model["details"] or {}).get("evaluation"),
     }

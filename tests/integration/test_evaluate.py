@@ -187,6 +187,13 @@ def test_a_model_that_knows_too_much_is_refused(world, tmp_path, toy, monkeypatc
     assert {row["reason"] for row in ResultFolder(tmp_path / "out").failures()} == {reason}
 
 
+def test_an_untrained_network_has_no_figures_but_a_reason(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(toy_kind.Toy, "training", {"best_epoch": 0, "epochs": 2}, raising=False)
+    failed = run(world, tmp_path / "out", recipes=(TOKYO,)).failed["A", "tokyo-m45", "toy"]
+    assert failed == "untrained: its best state is its start, after 2 epochs; allow more time (quakecast train --max-minutes)"
+    assert not list(tmp_path.glob("out/results/*_toy_*.parquet"))
+
+
 def test_arms_share_a_fit_and_differ_in_inputs(filled, settings, tmp_path, toy):
     settings.home.mkdir()
     store = open_store(settings.database)

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from forecaster.cli.models import _lines
 from forecaster.clock import Clock
 from forecaster.errors import CorruptModel, NotTrainable, RecipeChanged
 from forecaster.pipeline import publishing
 from forecaster.pipeline.fit_region import TrainOptions, fit_region, store_region
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.models import list_models
 from forecaster.pipeline.train import train_recipes
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
@@ -90,6 +93,30 @@ def test_a_fit_writes_nothing_and_can_be_sent(home, tmp_path, monkeypatch):
     assert sorted(fit.models) == sorted(fit.evaluated) == ["etas", "pooled"] and not fit.failed
     sent = pickle.loads(pickle.dumps(fit))
     assert sent == fit
+
+
+def test_an_untrained_network_is_neither_judged_nor_stored_and_the_fit_before_it_goes_on(home, monkeypatch):
+    store, settings, recipe = home
+    before = store_region(store, settings, recipe, fitted(home))["models"]["pooled"]
+    start = toy_models.Toy("pooled", 0.2, 0.2, date(2023, 1, 1), {"best_epoch": 0, "epochs": 2})
+    monkeypatch.setattr(toy_models, "fit_rate", lambda history, **_: start)
+    fit = fitted(home, NOW + timedelta(days=7))
+    assert fit.failed["pooled"].startswith("not fitted: untrained: its best state is its start, after 2 epochs; allow more time")
+    assert list(fit.models) == list(fit.evaluated) == ["etas"]
+    store_region(store, settings, recipe, fit)
+    with store.transaction() as connection:
+        newest = fits.newest_models(connection, recipe.id, recipe.recipe_hash, NOW + timedelta(days=8))
+    assert newest["pooled"]["model_id"] == before["model_id"] and newest["etas"]["model_id"] == fit.models["etas"].row["model_id"]
+
+
+def test_what_became_of_a_training_is_told_in_the_list_of_models(home, monkeypatch):
+    store, settings, recipe = home
+    monkeypatch.setattr(toy_models.Toy, "told", property(lambda toy: f"{toy.kind} moved by 2 epochs"), raising=False)
+    store_region(store, settings, recipe, fitted(home))
+    job = Job(settings, store, [recipe], Clock.standing_at(NOW), "0" * 16)
+    (row,) = list_models(job)
+    assert [model["told"] for model in row["models"]] == [f"{model['kind']} moved by 2 epochs" for model in row["models"]]
+    assert [line.strip() for line in _lines(row)].count("etas moved by 2 epochs") == 1
 
 
 def test_a_fit_that_was_sent_and_stored_is_what_training_at_once_gives(home, world, tmp_path):

@@ -136,3 +136,13 @@ def test_calibration_never_turns_days_round(seed):
     calibrated = fit_calibration(probability, rng.random(60) < 0.2).apply(probability)
     assert (np.diff(calibrated) >= -1e-12).all()
     assert ((calibrated > 0) & (calibrated < 1)).all()
+
+
+def test_days_that_stand_for_more_pull_more() -> None:
+    """Of 300 target days and 300 quiet ones, said to be even, the quiet ones stand for three times as many: the level goes to a quarter,
+    a little less far by the prior. Weights count by their ratio alone."""
+    said, happened = np.full(600, 0.5), np.arange(600) < 300
+    weight = np.where(happened, 1.0, 3.0)
+    level = fit_calibration(said, happened, weight).apply(np.array([0.5]))[0]
+    assert level == pytest.approx(0.25, abs=0.01) and fit_calibration(said, happened).apply(np.array([0.5]))[0] == pytest.approx(0.5)
+    assert fit_calibration(said, happened, 7 * weight).apply(np.array([0.5]))[0] == pytest.approx(level, abs=1e-9)

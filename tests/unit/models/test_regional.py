@@ -123,6 +123,7 @@ def test_too_few_target_days_train_nothing(history):
     assert (model.training["epochs"], model.training["kept_epoch"]) == (0, 0)
     assert model.training["reason"] == "only 7 target days to train on and 1 to stop by; 30 and 10 are the least"
     nothing = regional.fit(replace(history, happened=np.zeros(len(history.happened), bool)))
+    assert nothing.told == f"the world's network, unchanged: {nothing.training['reason']}"
     assert nothing.training["reason"].startswith("only 0 target days") and nothing.learning_curves() == {"loss": [], "val_loss": []}
 
 
@@ -157,6 +158,7 @@ def test_kept_and_loaded_without_tensorflow(monkeypatch, history, world, tuned, 
     stored = toy_models.save(tmp_path, history.recipe, model, data_as_of=datetime(2017, 3, 1, tzinfo=UTC))
     assert sorted(stored.record["files"]) == ["network-0.keras"] and stored.model == model
     assert stored.model_id.startswith(f"{history.recipe.id}-regional-")
+    assert stored.model.told == "moved by 2 epochs"
     again = said(stored.model, history)
     assert np.array_equal(again, said(model, history)) and np.abs(again - said(hybrid.fit(history), history)).max() > 1e-3
     days = history.take(SERVED)
@@ -174,7 +176,8 @@ def test_kept_and_loaded_without_tensorflow(monkeypatch, history, world, tuned, 
 
 def test_without_a_fit_the_worlds_network_serves(history):
     model = regional.generic_for(history.recipe, date(2016, 6, 1), date(2005, 1, 1))
-    assert model is not None and model.as_the_worlds and model.last_data_day == date(2014, 12, 31) and model.training is None
+    assert model is not None and model.as_the_worlds and model.told == "the world's network, unchanged"
+    assert model.last_data_day == date(2014, 12, 31) and model.training is None
     assert np.array_equal(said(model, history), said(hybrid.fit(history), history))
     assert json.loads(json.dumps(model.save(None))) and regional.generic_for(history.recipe, date(2014, 6, 1), date(2005, 1, 1)) is None
 

@@ -9,7 +9,8 @@ import pytest
 from forecaster.errors import CorruptModel
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
-from forecaster.models import pretrained
+from forecaster.models import pretrained, regional
+from forecaster.models.hybrid_inference import network_of
 from forecaster.pipeline.members import Member, asked, has_learnt, kinds_of, members_for, members_named
 from forecaster.recipe import Recipe
 from tests.support import toy_models
@@ -97,7 +98,7 @@ def spoil(models, row):
         (date(2024, 1, 1), None, spoil, "numbers.json was changed"),
         (date(2024, 1, 1), None, lambda models, row: row.pop("directory"), "is not in the table of models"),
         (DAY - timedelta(days=1), None, lambda models, row: None, "has seen days up to 2024-05-31 and may forecast from "),
-        (date(2024, 1, 1), {"best_epoch": 0}, lambda models, row: None, "has not learnt anything: its best state is its start"),
+        (date(2024, 1, 1), {"best_epoch": 0}, lambda models, row: None, "is untrained: its best state is its start, after 0 epochs"),
     ],
     ids=["gone", "changed", "no row", "has seen the day", "has not learnt"],
 )
@@ -114,7 +115,7 @@ def test_without_a_generic_one_its_kind_is_missing_and_told(tmp_path, tokyo, toy
     rows = {kind: stored(tmp_path, tokyo, kind=kind, training={"best_epoch": number}) for number, kind in enumerate(("pooled", "hybrid"))}
     found = members_for(tmp_path, tokyo, rows, DAY, FIRST)
     assert [member.kind for member in found.found] == ["recent_rate", "etas", "hybrid"], "an epoch is enough"
-    assert list(found.missing) == ["pooled"] and "has not learnt anything" in found.missing["pooled"] and found.replaced == {}
+    assert list(found.missing) == ["pooled"] and "is untrained: its best state" in found.missing["pooled"] and found.replaced == {}
 
 
 def test_a_set_of_the_package_that_was_changed_is_missing_and_told(tmp_path, tokyo, monkeypatch):
@@ -124,6 +125,20 @@ def test_a_set_of_the_package_that_was_changed_is_missing_and_told(tmp_path, tok
     found = members_for(tmp_path, tokyo, {}, DAY, FIRST)
     assert [member.kind for member in found.found] == ["recent_rate", "etas", "hybrid", "regional"]
     assert list(found.missing) == ["pooled"] and "install quakecast again" in found.missing["pooled"]
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["as the world's", "moved"])
+def test_a_regions_fit_that_moved_nothing_makes_way_for_the_newest_set(tmp_path, tokyo, moved):
+    """Fitted on the set to 2014, where the one to 2024 may serve by now; what the region's own days moved stays until the next fit."""
+    old = pretrained.of_data_until("hybrid", date(2014, 12, 31))
+    files = {"network-0.keras": (old.folder / "network-0.keras").read_bytes()} if moved else {}
+    networks = tuple(network_of(content, name) for name, content in files.items())
+    model = regional.RegionalModel(tokyo, old, date(2024, 12, 1), files, networks, {"epochs": 3, "kept_epoch": int(moved)})
+    kept = toy_models.save(tmp_path, tokyo, model, data_as_of=MADE)
+    row = {"model_id": kept.model_id, "directory": f"{tokyo.id}/{kept.model_id}"}
+    found = members_for(tmp_path, tokyo, {"regional": row}, date(2025, 3, 1), FIRST)
+    member = next(member for member in found.found if member.kind == "regional")
+    assert member.model_id == (kept.model_id if moved else "tokyo-m45-regional-generic-20241116") and found.replaced == {}
 
 
 def test_models_that_are_not_trained_in_steps_have_learnt(tokyo):
