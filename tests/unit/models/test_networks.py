@@ -1,6 +1,7 @@
 """An installation without TensorFlow, and a CPU that cannot run it: known without importing it, told in one line."""
 
 import ast
+import re
 import sys
 from importlib import metadata, util
 from pathlib import Path
@@ -12,6 +13,7 @@ from forecaster.errors import NotInstalled
 from forecaster.models import libraries, networks
 from forecaster.models.kinds import KINDS
 
+IMPORTS = re.compile(r"^import (.*)$|^from ([\w.]+) import (\([^)]*\)|.*)$", flags=re.M)
 CPUINFO = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse4_2 {}\nbugs\t\t: none\nprocessor\t: 1\n"
 
 
@@ -69,6 +71,28 @@ def test_a_tensorflow_that_does_not_import_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "forecaster.models.convlstm_training", None)
     with pytest.raises(NotInstalled, match=r"cannot be imported \(.*convlstm_training.*\); install it again"):
         kind.imported()
+
+
+def test_no_command_and_no_flow_imports_tensorflow_before_a_network_is_used():
+    """Whatever is imported with a module, all the way down; what a function imports when it runs is left out."""
+    root = Path(forecaster.__file__).parent.parent
+    paths = [*(root / "forecaster").rglob("*.py"), *(root / "flows").glob("*.py")]
+    brings = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): imported_with(path) for path in paths}
+    reached = {name for name in brings if name.startswith(("flows", "forecaster.pipeline", "forecaster.cli", "forecaster.reports"))}
+    reached |= {kind.module for kind in KINDS.values() if not kind.tensorflow}
+    while more := {name for module in reached for name in brings[module] if name in brings} - reached:
+        reached |= more
+    carrying = {name for name, found in brings.items() if {"tensorflow", "keras"} & found}
+    assert {"forecaster.models.convlstm", "forecaster.models.hybrid_training"} <= carrying and "forecaster.models.hybrid" in reached
+    assert carrying & reached == set()
+
+
+def imported_with(path: Path) -> set[str]:
+    """What a module imports as it is imported itself; of `from a import b`, both a and a.b."""
+    found: set[str] = set()
+    for whole, part, names in IMPORTS.findall(path.read_text(encoding="utf-8")):
+        found |= set(re.findall(r"[\w.]+", whole)) | {part} | {f"{part}.{name}" for name in re.findall(r"\w+", names)}
+    return found
 
 
 def test_the_record_of_a_model_names_every_library_that_models_and_features_import():
