@@ -2,14 +2,18 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, plain, problem_lines, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
+
+if TYPE_CHECKING:
+    from forecaster.pipeline.job import Job
 
 
 @click.command(epilog=example("quakecast train --recipe niigata-m45 --max-minutes 2"))
@@ -54,14 +58,25 @@ def models() -> None:
 @json_option
 @click.pass_obj
 def models_list(settings: Settings, recipes, everything, history, as_json) -> None:
-    """The models of each recipe, and how much each weighs in what is published."""
+    """The models of each recipe and how much each weighs in what is published; then the sets of the world, and which of them serve."""
     from forecaster.pipeline.members import unusable_kinds
     from forecaster.pipeline.models import list_models
+    from forecaster.pipeline.world_decisions import list_sets
 
     job = look(settings, recipes)
-    rows, lacking = list_models(job, history), unusable_kinds(job.recipes)
+    rows, lacking, sets = list_models(job, history), unusable_kinds(job.recipes), list_sets(job, history)
     lines = [line for row in rows for line in _lines(row)] + [f"without {kind}: {reason}" for kind, reason in lacking.items()]
-    tell(as_json, {"recipes": rows, "lacking": lacking}, "\n".join(lines))
+    lines += ["sets of the world:", *(line for row in sets for line in _set_lines(row))]
+    tell(as_json, {"recipes": rows, "lacking": lacking, "world": sets}, "\n".join(lines))
+
+
+def _set_lines(row: dict[str, Any]) -> list[str]:
+    age = "" if row["age_days"] is None else f", data to {row['data_until']}, {row['age_days']} days old"
+    lines = [f"  {row['kind']}: {row['serves']}{age} ({row['why']})"]
+    lines += [f"    ! {row['problem']}"] if row["problem"] else []
+    for one in row["sets"]:
+        lines.append(f"    {one['decision']:>7} {one['name']:24} {one['since']:%Y-%m-%d} by {one['decided_by']}: {one['reason']}")
+    return lines
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
@@ -112,14 +127,21 @@ def models_show(settings: Settings, model_id, as_json) -> None:
 @click.option("--kind", help="Publish the newest model of this kind alone.")
 @click.option("--combination", is_flag=True, help="Publish the combination again.")
 @click.option("--previous", is_flag=True, help="Go back: what was published before the last decision.")
+@click.option("--set", "set_name", metavar="NAME", help="Let a set of the world that was retired serve again.")
 @click.option("--reason", required=True, help="Why; it is kept.")
 @json_option
 @click.pass_obj
-def models_promote(settings: Settings, model_id, recipe_id, kind, combination, previous, reason, as_json) -> None:
+def models_promote(settings: Settings, model_id, recipe_id, kind, combination, previous, set_name, reason, as_json) -> None:
     """Decide what is published from now on: one model alone, the combination again, or what was before."""
     from forecaster.pipeline import models as step
     from forecaster.pipeline.job import publish_copy
 
+    if set_name is not None:
+        if model_id or recipe_id or kind or combination or previous:
+            raise BadInput("--set is of no recipe; leave the others out")
+        from forecaster.pipeline.world_decisions import bring_back
+
+        return _decided_on_set(settings, bring_back, set_name, reason, as_json)
     wanted = [model_id is not None, kind is not None, combination, previous]
     if sum(wanted) != 1 or (model_id is None) != (recipe_id is not None):
         raise BadInput("name either a MODEL_ID, or a --recipe with one of --kind, --combination and --previous")
@@ -134,16 +156,32 @@ def models_promote(settings: Settings, model_id, recipe_id, kind, combination, p
     tell(as_json, done, f"{done['recipe_id']}: published from now on: {done['text']}")
 
 
+def _decided_on_set(settings: Settings, decide: Callable[["Job", str, str], dict[str, str]], name: str, reason: str, as_json: bool) -> None:
+    from forecaster.pipeline.job import publish_copy
+
+    job = open_job(settings)
+    done = decide(job, name, reason)
+    publish_copy(job)
+    tell(as_json, done, "\n".join(f"{one}: {said}" for one, said in done.items()))
+
+
 @models.command("retire", epilog=example('quakecast models retire --recipe lima --reason "too sure after the swarm"'))
-@click.option("--recipe", "recipe_id", required=True, metavar="ID", help="The recipe.")
+@click.option("--recipe", "recipe_id", metavar="ID", help="The recipe.")
+@click.option("--set", "set_name", metavar="NAME", help="A set of the world that was trained here, as `models list` names it.")
 @click.option("--reason", required=True, help="Why; it is kept.")
 @json_option
 @click.pass_obj
-def models_retire(settings: Settings, recipe_id, reason, as_json) -> None:
-    """Publish the usual rate from now on, until a person decides otherwise (models promote --combination)."""
+def models_retire(settings: Settings, recipe_id, set_name, reason, as_json) -> None:
+    """Publish a recipe's usual rate from now on (until models promote --combination), or go back from a set to the one before it."""
     from forecaster.pipeline import models as step
     from forecaster.pipeline.job import publish_copy
 
+    if (recipe_id is None) == (set_name is None):
+        raise BadInput("name either a --recipe or a --set")
+    if set_name is not None:
+        from forecaster.pipeline.world_decisions import retire_named
+
+        return _decided_on_set(settings, retire_named, set_name, reason, as_json)
     job = open_job(settings, (recipe_id,))
     done = step.retire(job, job.recipes[0], reason)
     publish_copy(job)

@@ -65,7 +65,7 @@ def build_pool(
     days = target_days(circles[0], FIRST_LABEL, (data_until - FIRST_LABEL).days + 1)
     inputs, catalogue = events_until(inputs, data_until), events_until(catalogue, data_until)
     from_first = days.local_days >= np.datetime64(thinning.first_day)
-    parts: list[tuple[np.ndarray, ...]] = []
+    parts: list[list[np.ndarray]] = []
     for number, circle in enumerate(circles):
         near = _near(inputs, circle)
         happened, _, _ = daily_labels(_near(catalogue, circle), circle, days)
@@ -76,11 +76,24 @@ def build_pool(
         seen = observe(near, circle, days.take(kept), reference, counts[kept])
         weight = (1.0 / share[kept]).astype(np.float32)
         numbers = np.full(len(kept), number)
-        parts.append((*seen.columns, happened[kept], weight, days.local_days[kept], numbers))
+        parts.append([*seen.columns, happened[kept], weight, days.local_days[kept], numbers])
         on_circle(number)
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    columns = [_joined(parts, number) for number in range(len(parts[0]))]
     inside = len(columns) - 4
     return Pool(Observed(*columns[:inside]), *columns[inside:])
+
+
+def _joined(parts: list[list[np.ndarray]], number: int) -> np.ndarray:
+    """The arrays of this number, one after the other. Each is let go of when it is copied: pictures are a gigabyte, and two do not fit."""
+    whole = np.empty((sum(len(part[number]) for part in parts), *parts[0][number].shape[1:]), dtype=parts[0][number].dtype)
+    at = 0
+    for part in parts:
+        rows = part[number]
+        whole[at : at + len(rows)] = rows
+        at += len(rows)
+        part[number] = rows[:0].copy()
+        del rows
+    return whole
 
 
 def _near(events: Events, circle: Recipe) -> Events:

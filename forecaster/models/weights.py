@@ -1,4 +1,5 @@
-"""The weights of the combination that come with the package: `data/combination-<data_until>/`, made by deployments/data/learn_weights.py.
+"""The weights of the combination: those that come with the package, made by deployments/data/learn_weights.py, and those that this
+installation has learnt on from them (`pipeline.world_weights`).
 
 They were learnt on pooled days that their members had not seen. Before the first of them the mean of ETAS and the hybrid is what counts:
 it needs no learning.
@@ -16,7 +17,7 @@ import numpy as np
 
 from forecaster.errors import CorruptModel
 from forecaster.models.combination import MEMBERS, Belief, belief_of
-from forecaster.models.pretrained import newest_before
+from forecaster.models.pretrained import Pretrained, newest_before
 
 SET = "combination"
 WEIGHTS_FILE = "weights.json"
@@ -51,7 +52,15 @@ def weights_for(day: date, folder: Path | None = None) -> WorldWeights:
     Raises:
         CorruptModel: a set is not what its record says, or is of another version.
     """
-    found = newest_before(SET, day, folder)
+    return weights_of(newest_before(SET, day, folder))
+
+
+def weights_of(found: Pretrained | None) -> WorldWeights:
+    """The weights of a set; without one those that need no learning.
+
+    Raises:
+        CorruptModel: it is of another version.
+    """
     return unlearnt() if found is None else _read(found.folder, found.sha256, found.data_until)
 
 

@@ -110,16 +110,26 @@ def drifts(connection: Connection, recipes: Sequence[Recipe], until: datetime) -
     """By recipe, how the official combinations miss what came, where the 95 % interval of came / expected excludes 1."""
     targets = {recipe.id: recipe.target_hash for recipe in recipes}
     rows = stored_fits.scored_of_kind(connection, targets, KIND, until - DRIFT_SPAN, until)
-    found = {recipe.id: _drift(recipe, rows[recipe.id]) for recipe in recipes}
+    found = {recipe.id: _drift([days_of_windows(rows[recipe.id]["target_start"], recipe.zone)], rows[recipe.id]) for recipe in recipes}
     return {recipe_id: told for recipe_id, told in found.items() if told is not None}
 
 
-def _drift(recipe: Recipe, rows: pd.DataFrame) -> str | None:
+def drift_together(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> str | None:
+    """How the official combinations of all recipes together, those for comparison apart, miss what came; None where they do not, as in
+    `drifts`."""
+    relied_on = [recipe for recipe in recipes if recipe.comparison_only is None]
+    rows = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash for recipe in relied_on}, KIND, until - DRIFT_SPAN, until)
+    days = [days_of_windows(rows[recipe.id]["target_start"], recipe.zone) for recipe in relied_on]
+    told = _drift(days, pd.concat([rows[recipe.id] for recipe in relied_on])) if relied_on else None
+    return None if told is None else f"all recipes together: {told}"
+
+
+def _drift(days: Sequence[np.ndarray], rows: pd.DataFrame) -> str | None:
+    """days: of the rows, in their order."""
     said, came = rows["probability"].to_numpy(float), rows["happened"].to_numpy(float)
     if max(said.sum(), came.sum()) < FEWEST_DRIFT_DAYS:
         return None
-    days = days_of_windows(rows["target_start"], recipe.zone)
-    ratio = ratio_bounds(draw_blocks([days], BOOTSTRAP_SEED), days, came, said)
+    ratio = ratio_bounds(draw_blocks(days, BOOTSTRAP_SEED), np.concatenate(days), came, said)
     if ratio.low <= 1 <= ratio.high:
         return None
     return (

@@ -114,11 +114,20 @@ def go_back(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
     return _decide(job, recipe, str(how), kind, model_id, reason)
 
 
-def _decide(job: Job, recipe: Recipe, how: str, kind: str | None, model_id: str | None, reason: str) -> dict[str, Any]:
-    now = job.clock.now()
+def checked_reason(reason: str) -> str:
+    """A person's reason, in one line.
+
+    Raises:
+        BadInput: it is too short or too long.
+    """
     reason = " ".join(reason.split())
     if not 3 <= len(reason) <= MAX_REASON:
         raise BadInput(f"--reason has {len(reason)} characters: write why, in 3 to {MAX_REASON}; it is kept")
+    return reason
+
+
+def _decide(job: Job, recipe: Recipe, how: str, kind: str | None, model_id: str | None, reason: str) -> dict[str, Any]:
+    now, reason = job.clock.now(), checked_reason(reason)
     with job.store.transaction() as connection:
         made = publications.decisions(connection, recipe.id, recipe.target_hash, now)
         present = (made[-1]["how"], made[-1]["kind"], made[-1]["model_id"]) if made else ("combination", None, None)

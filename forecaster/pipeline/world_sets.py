@@ -10,7 +10,6 @@ from typing import Any
 from forecaster.errors import BadInput, CorruptModel, NotWritable
 from forecaster.files import place_folder
 from forecaster.models import pretrained, turns
-from forecaster.models.combination import MEMBERS
 from forecaster.models.kinds import KINDS
 from forecaster.models.pretrained import Pretrained
 from forecaster.models.weights import SET
@@ -23,6 +22,7 @@ log = logging.getLogger(__name__)
 WORLD, TWINS = "world", "judged"
 KINDS_TRAINED = ("etas", "pooled", "hybrid")
 SET_KINDS = (*KINDS_TRAINED, SET)
+WEIGHTS_VERSION = "1"  # raise it by hand where weights that were learnt before can be used no more
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def folder_of(settings: Settings) -> Path:
 
 
 def version_of(kind: str) -> str:
-    """What a set of this kind must have been trained for to be of use: the kind's version, or the members whose weights it holds."""
-    return ",".join(MEMBERS) if kind == SET else str(KINDS[kind].version)
+    """What a set of this kind must have been trained for to be of use."""
+    return WEIGHTS_VERSION if kind == SET else str(KINDS[kind].version)
 
 
 def use(store: Store, settings: Settings) -> None:

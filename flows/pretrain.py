@@ -1,0 +1,82 @@
+"""Pre-training as a Prefect flow: the world's sets are trained anew where they are due, judged, and serve where they are not worse."""
+
+from datetime import datetime
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+
+from flows import artifacts, steps, workers
+from flows.ending import ended
+from flows.hooks import tell_failure
+from flows.names import dated_name
+from flows.tasks import ON_A_WORKER, publish_task
+from flows.writer import one_writer
+from forecaster.pipeline import pretrain as step
+from forecaster.pipeline import world_fit, world_record
+from forecaster.pipeline.job import Job, open_reader
+from forecaster.pipeline.known_days import known_at
+from forecaster.settings import load_settings
+
+
+@task(name="train", task_run_name="train {kind}", **ON_A_WORKER)
+def train_task(
+    kind: str, as_of: datetime, size: world_fit.Size, opponent: world_fit.Artefact | None, opponent_name: str, code_version: str
+) -> world_fit.KindFit:
+    """Train one kind on a worker: it reads what its own settings name, and writes nothing."""
+    tell = get_run_logger().info
+    return world_fit.fit_kind(open_reader(load_settings()), kind, as_of, size, opponent, opponent_name, code_version, tell)
+
+
+@flow(
+    name="pretrain",
+    flow_run_name=dated_name,
+    description=__doc__,
+    timeout_seconds=12 * 3600,
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+)
+def pretrain(force: bool = False) -> Any:
+    """Train the world's sets where they are due: a month of days was settled, much has happened, the record drifts, a kind has changed.
+
+    First the record is looked at: sets that do clearly worse than the package's go back to these. A kind that fails leaves its set as it
+    is; the run is then partial.
+
+    Args:
+        force: Train also what is not due.
+    """
+    log, work, size = get_run_logger(), steps.open_work(None), world_fit.Size()
+    plan = step.plan_pretraining(work, size)
+    log.info("%s", plan.text)
+    with steps.noted_run(work, "pretrain") as done:
+        result = step.PretrainResult(plan.reasons)
+        result.rolled_back = _rolled_back(work, plan, done)
+        if plan.span is None:
+            result.failed["world"] = plan.text
+        elif plan.reasons or force:
+            publish_task(work)
+            _train(work, plan, size, result)
+        done |= {"reasons": plan.reasons, "decided": result.decided, "rolled_back": result.rolled_back}
+        done["problems"] += [f"{kind}: {why}" for kind, why in result.failed.items()]
+    return ended(done, "; ".join(result.decided) or plan.text)
+
+
+def _rolled_back(work: Job, plan: step.Plan, done: dict[str, Any]) -> dict[str, str]:
+    known = known_at(work.store, plan.as_of)
+    with one_writer(work):
+        return steps.alone("the look at the record", lambda: world_record.roll_back(work, known), done) or {}
+
+
+def _train(work: Job, plan: step.Plan, size: world_fit.Size, result: step.PretrainResult) -> None:
+    show = artifacts.show_progress("pre-training", "Pre-training")
+    judged: step.Judged = {}
+    calls = step.arguments(work, plan, size)
+    with workers.pool(work.settings) as run:
+        for count, (kind, fit, error) in enumerate(run(train_task, calls), start=1):
+            if error is None:
+                with one_writer(work):
+                    step.store_kind(work, fit, judged, result)
+            else:
+                step.note_failure(result, kind, error)
+            show(count, len(calls), kind)
+    with one_writer(work):
+        step.learn_weights(work, plan, judged, result)

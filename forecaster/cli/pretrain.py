@@ -1,0 +1,51 @@
+"""`quakecast pretrain`: train the sets of the world anew, from this installation's own catalogue."""
+
+import sys
+
+import click
+
+from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, tell
+from forecaster.settings import Settings
+
+
+@click.command(epilog=example("quakecast pretrain --dry-run"))
+@click.option("--dry-run", is_flag=True, help="Only say whether it is due and why, and on which days it would be judged.")
+@click.option("--force", is_flag=True, help="Train also where it is not due.")
+@click.option("--workers", type=click.IntRange(1, 3), default=2, show_default=True, help="Kinds trained at once.")
+@json_option
+@click.pass_obj
+def pretrain(settings: Settings, dry_run: bool, force: bool, workers: int, as_json: bool) -> None:
+    """Train anew, where it is due, what forecasts every region: ETAS parameters, pooled trees, hybrid, and the weights of the combination.
+
+    Each is trained on circles around the world, from the catalogue of this installation, and judged against the one that serves on the last
+    two settled years, which neither has seen. One that is not worse serves from the next day (UTC) on; `quakecast models list` shows them,
+    `quakecast models retire --set` goes back.
+    """
+    from forecaster.console import progress
+    from forecaster.pipeline import pretrain as step
+    from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.known_days import known_at
+    from forecaster.pipeline.world_fit import Size
+    from forecaster.pipeline.world_record import roll_back
+
+    job = look(settings) if dry_run else open_job(settings)
+    size = Size()
+    plan = step.plan_pretraining(job, size)
+    if dry_run:
+        return tell(as_json, {"due": bool(plan.reasons), "reasons": plan.reasons, "problem": plan.problem}, plan.text)
+    result = step.PretrainResult(plan.reasons, rolled_back=roll_back(job, known_at(job.store, plan.as_of)))
+    if plan.span is None:
+        result.failed["world"] = plan.text
+    elif plan.reasons or force:
+        with progress("pre-training") as update:
+            step.pretrain(job, plan, size, result, workers, update)
+    publish_copy(job)
+    told = [f"{name}: {said}" for name, said in (result.rolled_back | result.decided).items()]
+    tell(as_json, vars(result) | {"state": result.state}, "\n".join(told or ([] if result.failed else [plan.text])))
+    for kind, why in result.failed.items():
+        complain(f"{kind}: {why}")
+    if result.failed:
+        sys.exit(PARTIAL)
+
+
+COMMANDS = (pretrain,)

@@ -1,0 +1,90 @@
+"""Whether a newly trained set takes over: it must not be worse than the one that serves, on days that neither has seen.
+
+Equal is enough, since fresher data win ties. "Not worse" is shown by the 95 % interval of the difference: a set is refused where it lies
+below zero, or reaches below -MARGIN, so that few or odd days let nothing pass.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.pipeline.gain import BOOTSTRAP_SEED, gain_numbers, gain_words
+from forecaster.verification.intervals import DailyGain, Interval, draw_blocks, gain_interval
+from forecaster.verification.scores import log_likelihood
+
+MARGIN = 0.01  # nats per target day: a tenth of what the combination gains over the usual rate
+FEWEST_TARGET_DAYS = 100
+MAX_UNDEFINED = 0.05
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the set takes over, why in words, and the figures: gain over the other set, and over the usual rate."""
+
+    takes_over: bool
+    reason: str
+    numbers: dict[str, Any]
+
+
+def compare(judged: pd.DataFrame, other: str, new: str = "new", old: str = "old") -> Verdict:
+    """The verdict on the set behind the column `new` against the one behind `old`, called `other`; rows as `world_fit.KindFit.judged`.
+
+    Circles are pooled: sum of all gains over sum of all target days, intervals by 30-day blocks drawn for all circles together.
+    """
+    difference = gain_between(judged, new, old)
+    gain = gain_between(judged, new, "reference")
+    first, last = judged["local_day"].min(), judged["local_day"].max()
+    where = f"on {judged['recipe_id'].nunique()} circles, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    numbers: dict[str, Any] = {
+        "compared_with": other,
+        "difference": gain_numbers(difference),
+        "gain": gain_numbers(gain),
+        "circles": int(judged["recipe_id"].nunique()),
+        "first_day": f"{first:%Y-%m-%d}",
+        "last_day": f"{last:%Y-%m-%d}",
+    }
+    if difference.target_days < FEWEST_TARGET_DAYS or difference.undefined_share > MAX_UNDEFINED:
+        told = f"{difference.target_days} target days {where} are too few to compare it with {other}"
+        return Verdict(False, f"not shown to be as good: {told}", numbers)
+    words = f"{gain_words(difference)} against {other} {where}"
+    if difference.high < 0:
+        return Verdict(False, f"worse: {words}", numbers)
+    if difference.low <= -MARGIN:
+        return Verdict(False, f"not shown to be as good: {words}; the low end must lie above {-MARGIN:+g}", numbers)
+    better = "better" if difference.low > 0 else "not worse"
+    return Verdict(True, f"{better}: {words}", numbers)
+
+
+def gain_between(judged: pd.DataFrame, said: str, other: str) -> Interval:
+    """Information gain of the probabilities of column `said` over those of `other`, all circles pooled."""
+    happened = judged["happened"].to_numpy(dtype=bool)
+    gain = log_likelihood(happened, judged[said].to_numpy()) - log_likelihood(happened, judged[other].to_numpy())
+    local_days = judged["local_day"].to_numpy().astype("datetime64[D]")
+    return gain_interval([DailyGain(local_days, gain, happened)], draw_blocks([local_days], BOOTSTRAP_SEED))
+
+
+def gain_text(numbers: Mapping[str, Any] | None) -> str:
+    """The figures of `gain_numbers` in words; "not measured" where there are none."""
+    if not numbers or numbers.get("information_gain") is None:
+        return "not measured"
+    return f"{numbers['information_gain']:+.3f} (95 % {numbers['low']:+.3f} to {numbers['high']:+.3f})"
+
+
+def pooled(before: tuple[float, float, float, int] | None, new: Interval) -> tuple[float, float, float, int] | None:
+    """The gain of two spans that do not overlap, as one: (estimate, low, high, target days).
+
+    Sums of gains and of target days add; the half-widths of the intervals add as those of independent sums do.
+    """
+    if not np.isfinite(new.estimate) or not new.target_days:
+        return before
+    if before is None:
+        return new.estimate, new.low, new.high, new.target_days
+    whole = before[3] + new.target_days
+    share, fresh = before[3] / whole, new.target_days / whole
+    estimate = share * before[0] + fresh * new.estimate
+    low = float(np.hypot(share * (before[0] - before[1]), fresh * (new.estimate - new.low)))
+    high = float(np.hypot(share * (before[2] - before[0]), fresh * (new.high - new.estimate)))
+    return estimate, estimate - low, estimate + high, whole
