@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from forecaster.features.events import Events
-from forecaster.models import etas, etas_pooling, pooled, pooled_training, pretrained
+from forecaster.models import etas, etas_pooling, networks, pooled, pooled_training, pretrained
 from forecaster.models.pretrained import Pretrained
 from forecaster.pipeline.world_sets import Artefact
 from forecaster.recipe import Recipe
@@ -45,6 +45,7 @@ def _train_pooled(events: Events, until: date, circles: int | None, seed: int | 
 
 
 def _train_hybrid(events: Events, until: date, circles: int | None, seed: int | None, tell: Teller) -> Trained:
+    networks.check()
     from forecaster.models import hybrid_training  # TensorFlow takes seconds, and only training needs it
 
     settings = _chosen(hybrid_training.TrainingSettings(), circles, seed)
