@@ -19,6 +19,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,17 +36,15 @@ from rich.progress import track
 from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import QuakecastError
 from forecaster.features.circles import world_circles
-from forecaster.models import etas
-from forecaster.models.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, Days, combine, departures, learn
-from forecaster.models.hybrid import HybridModel
-from forecaster.models.pooled import PooledModel
+from forecaster.models.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, combine, learn
 from forecaster.models.pooled_training import events_until
 from forecaster.models.pretrained import load_pretrained, packaged, write_pretrained
-from forecaster.models.rates import recent_rate_for
 from forecaster.models.weights import SET, WEIGHTS_FILE
 from forecaster.pipeline import pull
-from forecaster.pipeline.history import history_of
 from forecaster.pipeline.known import Known, load_known
+from forecaster.pipeline.world_fit import said_by
+from forecaster.pipeline.world_kinds import model_of
+from forecaster.pipeline.world_weights import days_of
 from forecaster.recipe import Recipe
 from forecaster.store.database import open_store
 from forecaster.store.parquet import read_parquets, write_parquet
@@ -82,20 +81,9 @@ def fold(text: str) -> Fold:
 
 def said_by_members(known: Known, recipe: Recipe, one: Fold) -> pd.DataFrame:
     """Daily rows of one circle: recipe_id, local_day, happened, reference, and a probability for each of LEARNT."""
-    history = history_of(recipe, known)
-    local = history.days.local_days
-    days = history.take((local >= np.datetime64(one.first)) & (local <= np.datetime64(one.last)) & np.isfinite(history.reference))
-    inputs = known.inputs.known_before(int(days.days.cut_us[-1]))
-    recent = recent_rate_for(recipe, one.first, history.days.first_day)
-    models = {
-        "recent_rate": recent,
-        "etas": etas.generic(recipe),
-        "pooled": PooledModel(recipe, load_pretrained(one.sets / f"pooled-{one.until}")),
-        "hybrid": HybridModel(recipe, load_pretrained(one.sets / f"hybrid-{one.until}")),
-    }
-    said = {name: model.probability(inputs, days.days, days.reference) for name, model in models.items() if model is not None}
-    head = {"recipe_id": recipe.id, "local_day": days.days.local_days.astype("datetime64[s]"), "happened": days.happened}
-    return pd.DataFrame(head | {"reference": days.reference} | said)
+    sets = {kind: load_pretrained(one.sets / f"{kind}-{one.until}") for kind in ("pooled", "hybrid")}
+    makers = {kind: partial(model_of, kind, world=sets.get(kind)) for kind in ("etas", "pooled", "hybrid")}
+    return said_by(known, recipe, one.first, one.last, makers)[["recipe_id", "local_day", "happened", "reference", *LEARNT]]
 
 
 def rows_of(known: Known, circles: list[Recipe], one: Fold, work: Path) -> pd.DataFrame:
@@ -109,11 +97,6 @@ def rows_of(known: Known, circles: list[Recipe], one: Fold, work: Path) -> pd.Da
         parts = [said_by_members(known, circle, one) for circle in track(circles, f"{one.first} to {one.last}")]
         write_parquet(path, pd.concat(parts, ignore_index=True))
     return read_parquets([path], "recipe_id, local_day")
-
-
-def days_of(rows: pd.DataFrame) -> Days:
-    reference = rows["reference"].to_numpy()
-    return Days(departures({name: rows[name].to_numpy() for name in LEARNT}, reference), reference, rows["happened"].to_numpy(dtype=bool))
 
 
 def half_way(weights: np.ndarray) -> np.ndarray:

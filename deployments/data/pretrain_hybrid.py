@@ -13,35 +13,17 @@ To try it out in two minutes, elsewhere:
 """
 
 import os
-from dataclasses import replace
-from datetime import date
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from pretraining import Artefact, run
-from rich.progress import Progress
+from pretraining import run
 
-from forecaster.features.events import Events
 from forecaster.models.hybrid import KIND
-from forecaster.models.hybrid_training import TrainingSettings, pretrain
-
-
-def train(events: Events, until: date, circles: int, seed: int, progress: Progress) -> Artefact:
-    places = progress.add_task(f"circles to {until}", total=circles)
-    batches = progress.add_task(f"trees, then networks to {until}", total=None)
-    return pretrain(
-        events,
-        events,
-        until,
-        replace(TrainingSettings(), circles=circles, seed=seed),
-        lambda number: progress.advance(places),
-        lambda done, steps: progress.update(batches, completed=done, total=steps),
-    )
-
+from forecaster.models.hybrid_training import TrainingSettings
 
 if __name__ == "__main__":
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
-    run(KIND, __doc__, TrainingSettings.circles, TrainingSettings.seed, train)
+    run(KIND, __doc__, TrainingSettings.circles, TrainingSettings.seed)

@@ -11,22 +11,10 @@ To try it out in a minute, elsewhere:
     python deployments/data/pretrain_pooled.py --until 2014-12-31 --circles 40 --to /tmp/trial
 """
 
-from dataclasses import replace
-from datetime import date
+from pretraining import run
 
-from pretraining import Artefact, run
-from rich.progress import Progress
-
-from forecaster.features.events import Events
 from forecaster.models.pooled import KIND
-from forecaster.models.pooled_training import PoolSettings, pretrain
-
-
-def train(events: Events, until: date, circles: int, seed: int, progress: Progress) -> Artefact:
-    task = progress.add_task(f"circles to {until}, then the trees", total=circles)
-    settings = replace(PoolSettings(), circles=circles, seed=seed)
-    return pretrain(events, events, until, settings, lambda number: progress.advance(task))
-
+from forecaster.models.pooled_training import PoolSettings
 
 if __name__ == "__main__":
-    run(KIND, __doc__, PoolSettings.circles, PoolSettings.seed, train)
+    run(KIND, __doc__, PoolSettings.circles, PoolSettings.seed)

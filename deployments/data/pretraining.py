@@ -1,4 +1,4 @@
-"""What the scripts that pre-train share: the snapshot's earthquakes, the command line, an artefact for each date.
+"""What the scripts that pre-train share: the snapshot's earthquakes, the command line, a set for each date by the code of `pretrain`.
 
 Import it before numpy: it puts linear algebra on one thread, as sums in one order give the same bytes each time.
 """
@@ -6,22 +6,21 @@ Import it before numpy: it puts linear algebra on one thread, as sums in one ord
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import duckdb
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from forecaster.catalog.snapshot import SNAPSHOT_END, snapshot_path
 from forecaster.errors import QuakecastError
 from forecaster.features.events import Events, events_from_frame
-from forecaster.models.pretrained import packaged, write_pretrained
+from forecaster.files import place_folder
+from forecaster.models.pretrained import load_pretrained, packaged
+from forecaster.pipeline.world_kinds import train
 
 QUERY = """
     SELECT make_timestamp(origin_time_ms * 1000) AT TIME ZONE 'UTC' AS origin_time, origin_time AS known_at, latitude_deg, longitude_deg,
@@ -29,19 +28,14 @@ QUERY = """
     FROM read_parquet(?) WHERE magnitude >= 4.5 ORDER BY origin_time_ms, event_id
 """
 
-Artefact = tuple[dict[str, bytes], dict[str, Any]]
-
 
 def snapshot_events() -> Events:
     """The earthquakes of the snapshot from M 4.5 on, known at once: training learns from the final catalogue."""
     return events_from_frame(duckdb.execute(QUERY, [str(snapshot_path())]).df())
 
 
-def run(kind: str, description: str, circles: int, seed: int, train: Callable[[Events, date, int, int, Progress], Artefact]) -> None:
-    """The script of `kind`: reads the command line, and writes what `train(events, until, circles, seed, progress)` gives for each date.
-
-    circles, seed: the defaults.
-    """
+def run(kind: str, description: str, circles: int, seed: int) -> None:
+    """The script of `kind`: reads the command line, and writes the set of each date. circles, seed: the defaults."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--until", type=date.fromisoformat, action="append", required=True, metavar="DAY", help="last day of data, UTC")
     parser.add_argument("--circles", type=int, default=circles, help="places around the world (%(default)s)")
@@ -51,12 +45,13 @@ def run(kind: str, description: str, circles: int, seed: int, train: Callable[[E
     if late := [until for until in arguments.until if until >= SNAPSHOT_END.date()]:
         parser.error(f"--until {late[0]}: the snapshot ends before {SNAPSHOT_END:%Y-%m-%d}; choose an earlier day")
     events = snapshot_events()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns) as progress:
-            for until in arguments.until:
-                files, record = train(events, until, arguments.circles, arguments.seed, progress)
-                made = write_pretrained(arguments.to, kind, until, files, record | {"code": version("quakecast")})
-                progress.console.print(f"{made.folder}: {sum(map(len, files.values())):,} bytes, files {made.sha256[:12]}")
+        for until in arguments.until:
+            made = train(kind, events, until, arguments.circles, lambda told: print(told, flush=True), version("quakecast"), arguments.seed)
+            place_folder(arguments.to / made.name, made.files)
+            found = load_pretrained(arguments.to / made.name)
+            print(f"{found.folder}: {sum(map(len, made.files.values())):,} bytes, files {found.sha256[:12]}", flush=True)
     except QuakecastError as error:
         sys.exit(f"pretrain_{kind}: {error}")
+    except OSError as error:
+        sys.exit(f"pretrain_{kind}: cannot write {arguments.to}: {error.strerror}; choose a folder that can be written")
