@@ -76,21 +76,23 @@ def store(empty_file, settings) -> Store:
     return Store(settings.database)
 
 
-@pytest.fixture
-def kept_open(monkeypatch) -> Generator[None]:
+@pytest.fixture(autouse=True)
+def _kept_open(request, monkeypatch) -> Generator[None]:
     """Databases stay open between the transactions of a test: to open one costs ten times what most of these do.
 
-    For tests in which no other process wants the file, and nothing is asked of the closed file."""
+    Not where other processes want the file, or the closed file is looked at: those tests are marked `closed_files`."""
+    if request.node.get_closest_marker("closed_files"):
+        yield
+        return
     kept = {}
     opened = database.open_connection
 
     def open_connection(path: Path, *, read_only: bool = False, **options):
         if read_only and path in kept:
             kept.pop(path).close()
-        connection = opened(path, read_only=read_only, **options)
         if not read_only and path.name == "quakecast.duckdb" and path not in kept:
-            kept[path] = connection.cursor()
-        return connection
+            kept[path] = opened(path, **options)
+        return opened(path, read_only=read_only, **options)
 
     for module in (database, source):
         monkeypatch.setattr(module, "open_connection", open_connection)

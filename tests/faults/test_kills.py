@@ -4,6 +4,8 @@ import pytest
 
 from tests.faults import kills, world
 
+pytestmark = pytest.mark.closed_files
+
 
 @pytest.mark.timeout(900)  # half a minute on a quiet machine, and it may be killed at leisure on a busy one
 def test_days_that_are_killed_again_and_again_end_like_days_that_are_not(tmp_path):

@@ -11,10 +11,16 @@ from forecaster.store.database import Store, open_store
 from forecaster.store.publish import publish
 from tests.faults import upgrade
 
+pytestmark = pytest.mark.closed_files
+
 BACKUP = Path(__file__).resolve().parents[2] / "deployments" / "backup.sh"
 
 
-@pytest.mark.parametrize("schema", upgrade.schemas())
+SCHEMAS = upgrade.schemas()
+OFTEN = (SCHEMAS[0], SCHEMAS[len(SCHEMAS) // 2], SCHEMAS[-1])  # with every change; the others in the slow tests
+
+
+@pytest.mark.parametrize("schema", [pytest.param(one, marks=[pytest.mark.slow] * (one not in OFTEN)) for one in SCHEMAS])
 def test_nothing_is_lost_of_any_schema(schema: int, tmp_path: Path) -> None:
     path = tmp_path / "home" / "quakecast.duckdb"
     before = upgrade.built(path, schema)
@@ -23,7 +29,7 @@ def test_nothing_is_lost_of_any_schema(schema: int, tmp_path: Path) -> None:
     assert upgrade.lost(path, before) == [], "opened once more"
 
 
-@pytest.mark.parametrize("schema", [upgrade.schemas()[0], upgrade.schemas()[-3], upgrade.schemas()[-1]])
+@pytest.mark.parametrize("schema", [pytest.param(one, marks=[pytest.mark.slow] * (one != OFTEN[0])) for one in OFTEN])
 def test_a_backup_of_an_old_schema_is_restored_and_upgraded(schema: int, tmp_path: Path) -> None:
     home, restored = tmp_path / "home", tmp_path / "restored"
     before = upgrade.built(home / "quakecast.duckdb", schema)
@@ -36,7 +42,7 @@ def test_a_backup_of_an_old_schema_is_restored_and_upgraded(schema: int, tmp_pat
 
 def test_what_the_driver_looks_for_is_found(tmp_path: Path) -> None:
     path = tmp_path / "quakecast.duckdb"
-    before = upgrade.built(path, upgrade.schemas()[-1])
+    before = upgrade.built(path, SCHEMAS[-1])
     with open_store(path).transaction() as connection:
         connection.execute("UPDATE forecast SET probability = 0.26 WHERE forecast_id = 'forecast_id-0'")
         connection.execute("DELETE FROM outcome WHERE recipe_id = 'recipe_id-1'")

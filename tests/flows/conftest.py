@@ -35,6 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(1800))
             item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.closed_files)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,6 +20,8 @@ from forecaster.store.database import Store, open_store
 from tests.support import tiny, toy_models
 from tests.support.toys import table
 
+pytestmark = pytest.mark.closed_files
+
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2024, 1, 28, 12, tzinfo=UTC)
 OPTIONS = BackfillOptions(date(2023, 12, 1), date(2024, 1, 10), "walk-forward", retrain_every_days=8, max_minutes=5)

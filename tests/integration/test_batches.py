@@ -30,6 +30,8 @@ from tests.support.smtp_server import SmtpServer, free_port
 from tests.support.toys import table
 from tests.support.web_server import WebServer
 
+pytestmark = pytest.mark.closed_files
+
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 PATIENT_S = 0.4

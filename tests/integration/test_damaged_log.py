@@ -11,6 +11,8 @@ from forecaster.store.database import open_store
 from forecaster.store.source import LookedAt
 from tests.support.toys import table
 
+pytestmark = pytest.mark.closed_files
+
 COMMITS = 40
 KILLED = f"""
 import os, sys

@@ -22,6 +22,8 @@ from tests.support.smtp_server import SmtpServer
 from tests.support.toys import table
 from tests.support.web_server import Asked, Reply, WebServer
 
+pytestmark = pytest.mark.closed_files
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 CHILD = """

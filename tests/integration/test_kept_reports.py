@@ -24,6 +24,8 @@ from tests.support.smtp_server import SmtpServer
 from tests.support.toys import cover, quake, table, write
 from tests.support.webhook_server import WebhookServer
 
+pytestmark = pytest.mark.closed_files
+
 SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 TOKYO = Path(__file__).resolve().parents[2] / "recipes" / "tokyo-m45.toml"
 

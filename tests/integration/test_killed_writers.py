@@ -20,6 +20,8 @@ from forecaster.store.publish import publish
 from tests.support import toy_models
 from tests.support.toy_models import Toy
 
+pytestmark = pytest.mark.closed_files
+
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISH = """
 import os, signal, sys

@@ -20,6 +20,8 @@ from tests.support import tiny
 from tests.support.toys import cover, quake, table, write
 from tests.support.webhook_server import WebhookServer
 
+pytestmark = pytest.mark.closed_files
+
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 RECIPES = ("tokyo-m45", "athens")

@@ -25,6 +25,8 @@ from tests.support.toys import READ_FROM, dump
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import serve
 
+pytestmark = pytest.mark.closed_files
+
 SCRIPT = Path(__file__).resolve().parents[2] / "deployments" / "backup.sh"
 FIRST_EVENING = READ_FROM + timedelta(days=500, hours=14)
 

@@ -15,6 +15,8 @@ from forecaster.store.database import LOCK_WAIT_S, Store, migrations, open_store
 from forecaster.store.publish import publish
 from tests.support.toys import table
 
+pytestmark = pytest.mark.closed_files
+
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 40
 WRITER = """

@@ -293,6 +293,7 @@ def test_due_are_the_untrained_the_changed_and_those_a_week_old(home):
     assert due(store, [recipe, fresh], Clock.standing_at(NOW + week)) == ["fresh", recipe.id], "who has waited longest comes first"
 
 
+@pytest.mark.slow
 def test_a_budget_ends_the_networks_training_and_its_epochs_repeat_the_forecast(world, tmp_path, monkeypatch):
     """Time is cut in the middle of the training; with the recorded number of epochs instead of the time the forecast comes back.
 

@@ -191,6 +191,7 @@ def test_what_a_template_does_to_what_it_was_given_does_not_show_elsewhere(tmp_p
     assert mine.text == built_in.text and mine.html == built_in.html
 
 
+@pytest.mark.slow
 def test_built_in_templates_are_the_same_in_the_sandbox(tmp_path: Path) -> None:
     """A folder of one's own with nothing in it: every text is filled in the sandbox then."""
     data, mine, built_in = sample_report(), [], []

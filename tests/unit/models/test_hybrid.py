@@ -170,6 +170,7 @@ def test_training_sees_what_serving_computes(catalogue, circles, history) -> Non
         assert np.array_equal(pool.patches[some], seen.patches) and np.array_equal(pool.since[some], seen.since)
 
 
+@pytest.mark.slow
 def test_training_sees_nothing_after_its_last_day_and_is_reproducible(catalogue, shelf) -> None:
     """With everything from 1985 on taken away, a second training of the same seed gives the same artefact, byte for byte."""
     past = events_until(catalogue, UNTIL)

@@ -154,6 +154,7 @@ def test_any_name_of_a_place_is_shown_as_text(name: str) -> None:
         assert "\u2068تهران\u2069" in made
 
 
+@pytest.mark.slow
 def test_no_recipe_and_two_hundred() -> None:
     nothing = page_of(replace(few(), recipes=(), events=(), checks=(), pooled_records=()))
     assert "No region was forecast" in shown(nothing) and 'id="regions"' not in nothing

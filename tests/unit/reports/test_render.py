@@ -135,6 +135,7 @@ def test_nothing_known_still_makes_a_page_and_a_mail(language: str) -> None:
         assert parse(page).faults == []
 
 
+@pytest.mark.slow
 def test_two_hundred_recipes_make_a_page_and_a_mail_that_stays_small() -> None:
     data = many_recipes(200)
     assert render.render_report(data, "en").count('id="recipe-') == 200
