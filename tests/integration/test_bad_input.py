@@ -157,6 +157,7 @@ def test_a_data_folder_that_cannot_be_written(tmp_path, run):
     one_line(run("predict", QUAKECAST_HOME=str(tmp_path / "file" / "home")), 2, "cannot write to the data folder", "QUAKECAST_HOME")
 
 
+@pytest.mark.closed_files
 def test_a_database_of_a_newer_schema_is_left_as_it_is(home, run, settings):
     with home.transaction() as connection:
         connection.execute("INSERT INTO migration VALUES (999, 'later')")

@@ -117,6 +117,7 @@ def test_nothing_to_migrate_is_said(tmp_path):
     assert said.returncode == 2 and NOTHING_THERE in said.stderr and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.closed_files
 @pytest.mark.parametrize("name", ["run", "worker", "deploy", "pull", "verify", "migrate", "models list", "recipes check"])
 def test_a_newer_schema_stops_every_command_before_it_does_anything(tmp_path, name):
     tiny.write_recipe(tmp_path / "recipes", "athens", models='["etas"]')

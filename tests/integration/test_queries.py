@@ -428,6 +428,7 @@ def start(code: str, *arguments: object) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.closed_files
 def test_a_reader_meets_no_error_and_no_half_run_while_another_process_writes_and_publishes(home, tmp_path):
     store = Store(Path(shutil.copyfile(load_settings(home=home).database, tmp_path / "quakecast.duckdb")))
     copy = tmp_path / "published" / "quakecast.duckdb"
