@@ -17,7 +17,7 @@ from forecaster.recipe import DisplayName, Recipe, ResamplingMethod
 GRID_CELLS = 11
 SMALLEST_CELL_KM = 5.0
 _TRAINING: dict[str, Any] = {
-    "models": ("etas", "pooled", "hybrid"),
+    "models": ("etas", "pooled", "hybrid", "regional"),
     "test_ratio": 0.25,
     "learning_rate": 3e-4,
     "epochs": 50,
