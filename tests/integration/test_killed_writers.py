@@ -42,12 +42,13 @@ publish(Store(Path(sys.argv[1])), Path(sys.argv[2]))
 PLACE = """
 import json, os, pickle, signal, sys
 from pathlib import Path
+from forecaster import files
 from forecaster.models import registry
 
 if sys.argv[2] == "no exchange":
-    registry.exchange = lambda one, other: False
+    files.exchange = lambda one, other: False
 old, new = pickle.loads(sys.stdin.buffer.read())
-MET = ("rename", "exchange", "<lambda>", "held", "sync_folder", "rmtree", "place_model")
+MET = ("rename", "exchange", "<lambda>", "held", "sync_folder", "rmtree", "place_folder")
 
 def place_until(steps, models):
     def count(frame, event, argument):
