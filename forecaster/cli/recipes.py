@@ -50,7 +50,9 @@ def recipes_check(settings: Settings, recipes, everything, as_json) -> None:
     """Check every file, and say what the catalogue can tell at each place: completeness, past target days, coverage."""
     from forecaster.pipeline.check import check_recipes
     from forecaster.pipeline.job import catalogue_to_look_at
+    from forecaster.recipe import load_recipes
 
+    load_recipes(settings.recipe_folder)  # a bad one is told before the ten seconds that a catalogue may take
     with catalogue_to_look_at(settings) as home:
         rows = check_recipes(look(home, recipes))
     tell(as_json, {"recipes": rows}, "\n".join(row["text"] for row in rows))

@@ -38,7 +38,7 @@ RECIPES = ("tokyo-m45", "kermadec")
 GOOD_AFTER = (1, 2, 8, 9)  # days without a trouble, counted from the last: the weekly reconciliation falls among them
 WARM_UP = timedelta(days=64)  # of the service's own events before the month: more than a reconciliation reads
 MOST_REQUESTS = 120  # of a day, whatever happens
-MOST_SECONDS = 30.0  # of a pull in trouble
+MOST_SECONDS = 60.0  # of a pull in trouble
 
 
 @dataclass
@@ -153,7 +153,7 @@ def _read_up(home: Path, proxy: Proxy, first: datetime, recipe_ids: Sequence[str
 
 def _impatient(work: job.Job) -> UsgsClient:
     """The client of a job, with time-outs for a server of this machine and no wait between tries."""
-    told = {"clock": work.clock.now, "rng": np.random.default_rng(1), "timeout_s": (1.0, 1.0), "deadline_s": 2.0}
+    told = {"clock": work.clock.now, "rng": np.random.default_rng(1), "timeout_s": (3.0, 3.0), "deadline_s": 5.0}
     return UsgsClient(work.settings.usgs_url, "", sleep=lambda _: None, **told)
 
 

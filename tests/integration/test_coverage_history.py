@@ -90,7 +90,7 @@ def write_in_turn(connection: Connection, reads: pd.DataFrame) -> None:
         catalogue.write_coverage(connection, rows)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] * (seed > 3)) for seed in range(12)])
 def test_joined_coverage_answers_as_single_reads_do_at_any_time(store, seed):
     reads = history(seed)
     rng = np.random.default_rng(1000 + seed)
@@ -128,6 +128,7 @@ def test_an_old_home_is_joined_when_it_is_opened_and_no_read_is_lost(settings, m
         )
 
 
+@pytest.mark.slow
 def test_ten_years_of_pulls_are_a_row_a_stream_and_source(store):
     """14 pulls a day: at every one the rows that a reader meets are as few as at the first."""
     times = pd.date_range(FIRST, periods=10 * 365 * 14, freq="103min")

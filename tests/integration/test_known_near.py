@@ -121,8 +121,14 @@ def drawn_store(tmp_path_factory) -> Store:
     return store
 
 
-BOXES = {"across the date line": (30.0, 40.0, 178.0, 182.0), "the same, written west": (30.0, 40.0, -182.0, -178.0)}
-EAST_ONLY, HALF, NARROW = (30.0, 40.0, 178.0, 180.0), (34.0, 35.0, -180.0, 180.0), (33.0, 33.2, 0.0, 180.0)
+BOXES = {
+    "across the date line": (30.0, 40.0, 178.0, 182.0),
+    "the same, written west": (30.0, 40.0, -182.0, -178.0),
+    "east of it only": (30.0, 40.0, 178.0, 180.0),
+    "all around": (34.0, 35.0, -180.0, 180.0),
+    "few versions": (33.0, 33.2, 0.0, 180.0),
+}
+OFTEN = ("across the date line", "few versions")  # with every change; the others in the slow tests
 
 
 def in_box(frame: pd.DataFrame, box: tuple[float, float, float, float]) -> pd.DataFrame:
@@ -132,7 +138,7 @@ def in_box(frame: pd.DataFrame, box: tuple[float, float, float, float]) -> pd.Da
     return frame[lat.between(south, north) & (inside[0] | inside[1] | inside[2])].reset_index(drop=True)
 
 
-@pytest.mark.parametrize("box", [*BOXES.values(), EAST_ONLY, HALF, NARROW], ids=[*BOXES, "east of it only", "all around", "few versions"])
+@pytest.mark.parametrize("box", [pytest.param(box, id=name, marks=[pytest.mark.slow] * (name not in OFTEN)) for name, box in BOXES.items()])
 def test_a_box_leaves_out_what_lies_outside_and_nothing_else(drawn_store, box) -> None:
     """At every hour of histories with merges, deletions and versions that leave the box: rows, first and last moments are the same."""
     with drawn_store.transaction() as connection:
@@ -178,4 +184,4 @@ def test_an_export_is_read_by_boxes_too(drawn_store, tmp_path) -> None:
     end = T0 + timedelta(hours=HOURS)
     with drawn_store.transaction() as ours, ParquetExport(tmp_path / MANIFEST, str(tmp_path)).transaction() as exported:
         for read in (read_events, read_versions):
-            pd.testing.assert_frame_equal(read(exported, end, HALF), read(ours, end, HALF))
+            pd.testing.assert_frame_equal(read(exported, end, BOXES["all around"]), read(ours, end, BOXES["all around"]))

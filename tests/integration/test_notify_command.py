@@ -58,6 +58,7 @@ def test_try_send_list_and_send_again(store, settings, monkeypatch):
     assert "b@example.org" not in table(store, "delivery").to_string()
 
 
+@pytest.mark.usefixtures("thin_snapshot")
 @pytest.mark.parametrize(
     ("options", "said"),
     [

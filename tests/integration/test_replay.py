@@ -154,6 +154,7 @@ def test_a_live_home_in_which_an_earlier_version_replayed_goes_on(home, store, s
     assert table(store, "run").set_index("run_id")["replay"].to_dict() == {"old": None, work.run_id: False}
 
 
+@pytest.mark.slow
 def test_a_fresh_home_holds_only_what_was_known_at_the_moment_that_is_replayed(settings):
     work = job.open_job(settings, Clock.standing_at(NOW))
     with work.store.transaction() as connection:

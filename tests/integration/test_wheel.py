@@ -83,6 +83,7 @@ def test_the_wheel_carries_all_that_is_not_code_and_nothing_of_the_checkout(whee
     assert tops - {"forecaster", "flows"} == {top for top in tops if top.endswith(".dist-info")}
 
 
+@pytest.mark.slow
 def test_it_lists_forecasts_and_reports_elsewhere(installed):
     """All three read files of the wheel: recipes, the snapshot, templates; a past day needs no network."""
     listed = installed("-m", "forecaster", "recipes", "list", "--json")

@@ -184,6 +184,7 @@ def test_no_rows():
     assert modelled_known_at([], np.empty(0, dtype=np.int64), empty, empty, empty).shape == (0,)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_shares_hold_in_the_year_after_the_fit(shared_data, load_script):
     """Fitted on 2022-2023; over 2024 the mean of the modelled shares of each magnitude class and density lies within .08 of the measured
