@@ -22,6 +22,7 @@ from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
 HALF_COUNT = 0.5
+ROWS_AT_ONCE = 32_768
 LARGE_SHOCKS = ((6.0, 2.0), (7.0, 3.0))
 LONGEST_DAYS = 20_000.0
 SIDE_COLUMNS = (
@@ -66,9 +67,19 @@ class Observed:
         return np.column_stack([counts, excess, self.since, rates]).astype(np.float32)
 
     def table(self) -> np.ndarray:
-        """float32 (n, columns), what the trees see: counts and rates against the reference, and as they are; the reference's logit."""
+        """float32 (n, columns), what the trees see: counts and rates against the reference, and as they are; the reference's logit.
+
+        Filled some rows at a time: the float64 on the way would take a gigabyte for a pool.
+        """
+        width = self.take(slice(0, 0))._table().shape[1]
+        whole = np.empty((len(self), width), dtype=np.float32)
+        for at in range(0, len(self), ROWS_AT_ONCE):
+            whole[at : at + ROWS_AT_ONCE] = self.take(slice(at, at + ROWS_AT_ONCE))._table()
+        return whole
+
+    def _table(self) -> np.ndarray:
         sums, counts, rates = self._relative()
-        return np.column_stack([counts, self.since, rates, sums, self.rates, logit(self.reference)]).astype(np.float32)
+        return np.column_stack([counts, self.since, rates, sums, self.rates, logit(self.reference)])
 
     def _relative(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(counts over all depths as they are, against the reference, and rates against it)."""

@@ -17,6 +17,7 @@ from forecaster.errors import NotTrainable
 from forecaster.models.base import TINY
 
 ITERATIONS = 150
+ROWS_AT_ONCE = 32_768
 SPARSITY = 1e-5
 LEAST_BACKGROUND = 0.01
 START_BACKGROUND = 0.7
@@ -74,7 +75,9 @@ def fit_intensity(counts: np.ndarray, reference: np.ndarray, happened: np.ndarra
         raise NotTrainable(f"the pool has {int(happened.sum())} target days among {len(happened)}; both kinds are needed")
     rate = rate_of(reference)
     scale = np.maximum(counts.std(axis=0, dtype=np.float64), TINY)
-    scaled = (counts / scale).astype(np.float32)
+    scaled = np.empty(counts.shape, dtype=np.float32)
+    for at in range(0, len(counts), ROWS_AT_ONCE):  # as float64 all of them would take another half gigabyte
+        scaled[at : at + ROWS_AT_ONCE] = counts[at : at + ROWS_AT_ONCE] / scale
     share = weight / weight.sum(dtype=np.float64)
     of_target, of_quiet = share * happened, share * ~happened
 

@@ -19,7 +19,7 @@ from forecaster.store.database import Store
 
 log = logging.getLogger(__name__)
 
-WORLD, TWINS = "world", "judged"
+WORLD, TWINS = "world", "world-judged"
 KINDS_TRAINED = ("etas", "pooled", "hybrid")
 SET_KINDS = (*KINDS_TRAINED, SET)
 WEIGHTS_VERSION = "1"  # raise it by hand where weights that were learnt before can be used no more
@@ -45,8 +45,13 @@ class Artefact:
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where this installation's sets lie; the twins that were judged for them lie in its folder "judged"."""
+    """Where this installation's sets lie."""
     return settings.models / WORLD
+
+
+def twins_of(settings: Settings) -> Path:
+    """Where the twins lie that were judged for them."""
+    return settings.models / TWINS
 
 
 def version_of(kind: str) -> str:
@@ -107,7 +112,7 @@ def place(settings: Settings, made: Artefact, twin: Artefact | None) -> str:
         NotWritable: the disk is full, for instance. CorruptModel: what arrived is not what was made.
     """
     folder = folder_of(settings)
-    places = [(folder / TWINS / twin.name, twin)] if twin is not None else []
+    places = [(twins_of(settings) / twin.name, twin)] if twin is not None else []
     for target, artefact in [*places, (folder / made.name, made)]:
         try:
             place_folder(target, artefact.files)
@@ -122,7 +127,7 @@ def place(settings: Settings, made: Artefact, twin: Artefact | None) -> str:
 def twin_of(settings: Settings, row: Mapping[str, Any]) -> Pretrained | None:
     """The twin that was judged for the set of this decision; None where it is gone, or another one."""
     try:
-        found = pretrained.load_pretrained(folder_of(settings) / TWINS / f"{row['kind']}-{row['numbers']['twin']['data_until']}")
+        found = pretrained.load_pretrained(twins_of(settings) / f"{row['kind']}-{row['numbers']['twin']['data_until']}")
         return found if found.sha256 == row["numbers"]["twin"]["sha256"] else None
     except (CorruptModel, KeyError, TypeError) as error:
         log.warning("the twin of %s cannot be used: %s", row["directory"], error)

@@ -130,7 +130,7 @@ def test_a_set_is_compared_only_with_one_that_has_not_seen_the_days(job, monkeyp
     assert newest_before("hybrid", TOMORROW).data_until == UNTIL, "it has seen the days from `later` on"
     job = Job(job.settings, job.store, [], Clock(lambda: NOW + timedelta(days=31), simulated=False), "1")
     found = opponent_of(job, "hybrid", rows, later)
-    assert found.folder == job.settings.models / "world" / "judged" / f"hybrid-{TWIN_UNTIL}"
+    assert found.folder == world_sets.twins_of(job.settings) / f"hybrid-{TWIN_UNTIL}"
     (found.folder / world.FILE).write_text("5")
     assert opponent_of(job, "hybrid", rows, later).folder == packaged() / "hybrid-2014-12-31"
 
