@@ -21,8 +21,8 @@ each year. Without --arm: --inputs, --fit-until and --refit say it. Every (arm, 
 command again does only what is missing, and writes the tables anew (skill.json, SKILL.md, skill.html, scores.parquet, daily.parquet).
 
 --circles N judges N random circles of the world, drawn from the catalogue up to 2014, as a pool of their own: none shares more than a tenth
-of its area with another or with a recipe. Kinds that are trained on a region's own days (etas, convlstm) are left out there: the ETAS of
-circles is etas_generic. With --all or --recipe, recipes are judged, too. Intervals are given by blocks of 30, 90 and 365 days.
+of its area with another or with a recipe. Kinds that are trained on a region's own days (etas, regional, convlstm) are left out there: the
+ETAS of circles is etas_generic. With --all or --recipe, recipes are judged, too. Intervals are given by blocks of 30, 90 and 365 days.
 """
 
 
