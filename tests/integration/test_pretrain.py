@@ -10,13 +10,13 @@ from forecaster.errors import NotTrainable
 from forecaster.models import turns
 from forecaster.models.pretrained import newest_before, packaged
 from forecaster.models.weights import SET, usable_weights
-from forecaster.pipeline import world_sets
+from forecaster.pipeline import world_due, world_sets
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.pretrain import PretrainResult, opponent_of, plan_pretraining, pretrain
 from forecaster.store import world_sets as stored
 from tests.support import small_globe as world
 from tests.support.small_globe import NOW, SMALL, UNTIL
-from tests.support.world_sets import own_turns
+from tests.support.world_sets import decision, own_turns
 
 pytestmark = pytest.mark.usefixtures("own_turns")
 assert own_turns
@@ -160,9 +160,7 @@ def test_a_damaged_set_makes_it_due(job, monkeypatch):
     _run(job)
     (job.settings.models / "world" / f"hybrid-{UNTIL}" / world.FILE).write_text("9")
     with job.store.transaction() as connection:
-        from forecaster.pipeline.world_due import due_reasons
-
-        told = due_reasons(connection, stored.decisions(connection), world.globe(), UNTIL + timedelta(days=1), [], NOW)
+        told = world_due.due_reasons(connection, stored.decisions(connection), world.globe(), UNTIL + timedelta(days=1), [], NOW)
     assert len(told) == 1 and "is not the file of the training" in told[0] and "hybrid-2014-12-31 stands in" in told[0]
     assert _serving()["hybrid"] == "hybrid-2014-12-31"
 
@@ -174,3 +172,25 @@ def test_a_new_version_of_a_kind_makes_it_due_and_sets_of_the_old_one_do_not_ser
     world_sets.use(job.store, job.settings)
     assert _serving()["hybrid"] == "hybrid-2014-12-31"
     assert all(turn.kind != "hybrid" for turn in turns.all_turns())
+
+
+@pytest.mark.parametrize(
+    ("days", "patch", "said"),
+    [
+        (10, {"GROWTH_SHARE": 1e-4}, "earthquakes of M 4.5 and more were settled since, the newest training knew"),
+        (10, {"drift_together": lambda *_: "all recipes together: half of what came"}, "all recipes together: half of what came"),
+        (6, {"GROWTH_SHARE": 1e-4, "drift_together": lambda *_: "half"}, None),
+        (10, {}, None),
+        (30, {}, "30 days were settled since the data of the newest training ended (2024-04-15), 30 are the limit"),
+    ],
+    ids=["growth", "drift", "too soon for either", "a third of a month", "a month"],
+)
+def test_why_it_is_due(monkeypatch, days, patch, said):
+    """All kinds were trained `days` settled days ago."""
+    last = UNTIL - timedelta(days=days)
+    rows = [decision(world.toy_set(kind, last, 0.0), "refused", NOW) for kind in world_sets.SET_KINDS]
+    patch = {"drift_together": lambda *_: None} | patch
+    for name, value in patch.items():
+        monkeypatch.setattr(world_due, name, value)
+    told = world_due.due_reasons(None, rows, world.globe(), UNTIL, [], NOW)
+    assert (not told) if said is None else len(told) == 1 and said in told[0]
