@@ -151,7 +151,7 @@ def test_every_zone_has_an_alarm_that_yields_runs_and_the_forms_explain_themselv
     runs = wait_for(lambda: house.api("POST", "/flow_runs/filter", wanted), 30, house.log)
     of_tokyo, of_istanbul = (f"{START - timedelta(hours=ISSUED_H_AGO[name]):%H:30}" for name in ("tokyo-m45", "istanbul"))
     assert {run["expected_start_time"][11:16] for run in runs} >= {of_tokyo, of_istanbul}  # whole hours ahead of UTC, all the year
-    assert set(house.deployments) == {"daily", "send", "verify", "retrain", "backfill"}
+    assert set(house.deployments) == {"daily", "send", "verify", "retrain", "backfill", "pretrain"}
     form = house.deployments["backfill"]["parameter_openapi_schema"]
     assert form["required"] == ["from_date", "to_date"] and form["properties"]["mode"]["enum"] == ["walk-forward", "current-model"]
     assert all(
