@@ -12,6 +12,7 @@ from forecaster.errors import BadInput, NotScoreable, StoreError
 from forecaster.features.windows import target_days
 from forecaster.models import climatology
 from forecaster.models.combination import KIND
+from forecaster.models.regional import KIND as REGIONAL
 from forecaster.models.weights import WorldWeights, usable_weights
 from forecaster.pipeline import publishing, world_sets
 from forecaster.pipeline.check import circle_completeness
@@ -72,7 +73,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         BadInput, BadDate: the place or the day is none. NotScoreable: the catalogue does not cover it, or has never seen such an earthquake
             there.
     """
-    recipe = place.recipe()
+    recipe = _without_fits(place.recipe())
     now = clock.now()
     world_sets.use(store, settings)
     day = day or next_local_day(now, recipe.zone)
@@ -124,6 +125,11 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         "trust": trust,
         "warnings": [*told, *_warnings(recipe, trust)],
     }
+
+
+def _without_fits(recipe: Recipe) -> Recipe:
+    """The recipe without the hybrid of its region: where nothing is fitted that is the hybrid again."""
+    return recipe.model_copy(update={"models": tuple(kind for kind in recipe.models if kind != REGIONAL)})
 
 
 def _check_record(recipe: Recipe, labelled: LabelledDays) -> None:
