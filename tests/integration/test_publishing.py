@@ -91,7 +91,8 @@ def test_a_person_pins_one_model(home, run):
     assert (decision["number"], decision["how"], decision["kind"], decision["since"]) == (1, "kind", "pooled", NOW)
     listed = run("models", "list").stdout.splitlines()
     assert listed[0] == "athens: pooled 1.00 (person: a test of the trees)"
-    assert {line.split()[1]: line.split()[0] for line in listed[1:]} == {models["etas"]: "-", models["pooled"]: "1.00"}
+    own = listed[1 : listed.index("sets of the world:")]
+    assert {line.split()[1]: line.split()[0] for line in own} == {models["etas"]: "-", models["pooled"]: "1.00"}
 
 
 def test_a_pinned_kind_goes_with_its_newest_fit_and_a_pinned_model_stays(home, run):
