@@ -9,8 +9,8 @@ pytestmark = pytest.mark.closed_files
 
 @pytest.mark.timeout(900)  # half a minute on a quiet machine, and it may be killed at leisure on a busy one
 def test_days_that_are_killed_again_and_again_end_like_days_that_are_not(tmp_path):
-    """Two days, eight deaths: at boundaries of all steps, at random, and after a receiver's yes."""
-    with world.made(tmp_path, days=2, seed=1) as made:
-        result = kills.kill_days(made, days=2, kills=8, seed=1)
+    """A day, four deaths: at boundaries, and after a receiver's yes."""
+    with world.made(tmp_path, days=1, seed=1) as made:
+        result = kills.kill_days(made, days=1, kills=4, seed=1)
     assert result.wrong == []
-    assert sum(result.kills.values()) >= 4 and result.kills["webhook"] + result.kills["email"] >= 1, result
+    assert sum(result.kills.values()) >= 3 and result.kills["webhook"] + result.kills["email"] >= 1, result

@@ -3,14 +3,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from tests.faults import month
 from tests.faults.troubles import TROUBLES
 from tests.support.usgs_history import slice_history
 from tests.support.usgs_server import SLICE
-
-pytestmark = pytest.mark.closed_files
 
 SHORT = (
     "redirect loop",

@@ -77,6 +77,7 @@ def in_another_process(work: Job, *command: str, **changes: object) -> subproces
     return subprocess.run(code, env={**os.environ, **variables}, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.slow
 def test_a_pending_report_is_sent_by_another_process_with_other_recipes_as_it_was_written(job, store, servers, written, tmp_path):
     """Both receivers are ill when it is first sent. Then earthquakes come, one is withdrawn, and the recipe is another circle by its old
     name, beside one that nobody has forecast: nothing of that is in what goes out."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from forecaster.pipeline.predict import predict
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import ledger
-from forecaster.store.database import open_store
+from forecaster.store.database import Store, open_store
 from forecaster.store.one_at_a_time import holder_of, one_at_a_time
 from forecaster.store.publish import publish
 from tests.support import tiny
@@ -32,11 +33,12 @@ def machine(moment: datetime) -> Clock:
     return Clock(lambda: moment, simulated=False)
 
 
-@pytest.fixture
-def house(tmp_path):
-    """A published installation in which all is well: read, run and forecast a moment ago."""
-    settings = load_settings(home=tmp_path / "home", recipes=tmp_path / "recipes")
-    tiny.write_recipe(tmp_path / "recipes", "tokyo-m45", models="[]")
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A published installation in which all is well: read, run and forecast a moment ago. Copy it; never write to it."""
+    folder = tmp_path_factory.mktemp("house")
+    settings = load_settings(home=folder / "home", recipes=folder / "recipes")
+    tiny.write_recipe(folder / "recipes", "tokyo-m45", models="[]")
     store = open_store(settings.database)
     write(store, quake("us1", LONG_AGO))
     cover(store, NOW - HOUR)
@@ -47,7 +49,15 @@ def house(tmp_path):
         ledger.start_run(connection, row)
         ledger.finish_run(connection, "r1", NOW, "success", {})
     publish(store, settings.published)
-    return settings, store
+    return folder
+
+
+@pytest.fixture
+def house(tmp_path, built):
+    for name in ("home", "recipes"):
+        shutil.copytree(built / name, tmp_path / name)
+    settings = load_settings(home=tmp_path / "home", recipes=tmp_path / "recipes")
+    return settings, Store(settings.database)
 
 
 def checked(house, moment=NOW):

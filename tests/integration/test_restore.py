@@ -104,6 +104,7 @@ def test_saved_destroyed_restored_and_the_next_day_goes_on(lived, tmp_path):
     assert set(kinds["model_kind"]) == {"climatology", "recent_rate", "etas", "pooled", "published"}, "the restored models forecast"
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten_and_a_damaged_backup_is_refused(lived, tmp_path):
     kept = tmp_path / "monday.tar.gz"
     assert backup(lived, "save", kept).returncode == 0

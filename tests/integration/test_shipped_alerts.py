@@ -40,6 +40,7 @@ def channels(home, smtp, hook):
     )
 
 
+@pytest.mark.slow
 def test_after_the_noto_earthquake_an_untrained_installation_tells_by_mail_and_webhook(store, settings, recipes):
     """The bundled catalogue as it was known seven hours after it, the recipe as it is bundled, the models that come along."""
     niigata, now = recipes["niigata-m45"], datetime.now(UTC)

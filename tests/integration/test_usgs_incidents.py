@@ -181,6 +181,7 @@ except CatalogMalformed as error:
 """
 
 
+@pytest.mark.slow
 def test_a_gzip_body_of_400_mb_takes_no_more_memory_than_the_limit():
     bomb = answer(packed(LARGE), b"Content-Encoding: gzip")
     with serve_raw(say(answer(body()))) as good, serve_raw(say(bomb)) as bad:

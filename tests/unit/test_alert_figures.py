@@ -87,6 +87,7 @@ def test_the_choice_takes_the_bound_above_which_the_target_comes_and_keeps_to_tw
     assert raised["false_alarm_days"] == 0 and 1.0 <= raised["alerts_a_year"]["estimate"] <= 2.0
 
 
+@pytest.mark.slow
 def test_no_rule_may_stand_for_months(script, recipes):
     """Half of all days at 60 % with the target: whatever share that is, an alert that stands so long says nothing."""
     athens, half = recipes["athens"], 3 * 365

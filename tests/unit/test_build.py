@@ -265,6 +265,7 @@ def test_a_forbidden_import_is_caught(module: str, line: str, contract: str, tmp
     assert re.search(rf"^.*{contract}.* BROKEN", answer.stdout, flags=re.M), answer.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ci", "mark", "closing"),
     [

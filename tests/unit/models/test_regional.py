@@ -74,6 +74,7 @@ def said(model, history: History) -> np.ndarray:
     return model.probability(days.inputs, days.days, days.reference)
 
 
+@pytest.mark.slow
 def test_a_region_that_is_unlike_the_world_moves_its_network(history, tuned, told):
     """The best epoch on days that it was not trained on is kept; each is told of. A loss turned round fails."""
     losses = [epoch["validation_loss"] for epoch in tuned.training["history"]]
@@ -92,6 +93,7 @@ def test_the_same_seed_gives_the_same_losses_and_the_future_plays_no_part(histor
     assert (again.files, again.training["kept_epoch"], again.training["epochs"]) == ({}, 0, 1)
 
 
+@pytest.mark.slow
 def test_the_pull_holds_the_weights_near_the_worlds_and_minutes_end_a_training(history, world, tuned):
     """With a hundredth of the freedom the weights stray less than a third as far. Ten seconds pass at each look: after the first epoch
     another does not fit into 35."""

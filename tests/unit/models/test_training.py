@@ -106,6 +106,7 @@ def test_correction_is_counted_from_the_training_span(fitted):
     assert result.correction.exact
 
 
+@pytest.mark.slow
 def test_two_fits_are_identical_and_max_epochs_gives_the_same_bits(tiny_dataset):
     """One fit stops by its budget, the other by its number of epochs: every probability is the same, bit for bit."""
     dataset = tiny_dataset(epochs=50, patience=50)
