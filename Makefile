@@ -42,10 +42,10 @@ demo: install ## the daily job on real recorded input: no network needed once in
 	@"$(PY)" -m tests.support.demo
 
 test: install ## the tests, under 8 minutes: no network needed once installed
-	@"$(PY)" -m pytest -q tests --ignore=tests/bench -m "not slow" -n $(WORKERS) --dist loadfile
+	@"$(PY)" -m pytest -q tests --ignore=tests/bench -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slow: install ## the slow ones: Prefect's servers and workers, the browser, long forms of what `make test` samples
-	@"$(PY)" -m pytest -q tests --ignore=tests/bench -m slow -n $(WORKERS) --dist loadfile
+	@"$(PY)" -m pytest -q tests --ignore=tests/bench -m slow -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 soak: install ## the fault drivers at length, about an hour, loopback only (SOAK_ARGS="--kills 50 --minutes 20")
 	@"$(PY)" -m tests.faults.soak $(SOAK_ARGS)
