@@ -39,7 +39,7 @@ from forecaster.features.circles import world_circles
 from forecaster.models.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, combine, learn
 from forecaster.models.pooled_training import events_until
 from forecaster.models.pretrained import load_pretrained, packaged, write_pretrained
-from forecaster.models.weights import SET, WEIGHTS_FILE
+from forecaster.models.weights import SET, WEIGHTS_FILE, unlearnt
 from forecaster.pipeline import pull
 from forecaster.pipeline.known import Known, load_known
 from forecaster.pipeline.world_fit import said_by
@@ -52,10 +52,9 @@ from forecaster.verification.intervals import DailyGain, draw_blocks, gain_inter
 from forecaster.verification.scores import log_likelihood
 
 LEARNT = ("recent_rate", "etas", "pooled", "hybrid")
-START = Belief(np.array([{"etas": 0.5, "hybrid": 0.5}.get(name, 0.0) for name in MEMBERS]), np.eye(len(MEMBERS)))
-CAUTIOUS = np.array(
-    [{"etas": 0.25, "hybrid": 0.75}.get(name, 0.0) for name in MEMBERS]
-)  # between the hybrid alone and its equal mean with ETAS
+START = Belief(unlearnt().belief.mean, np.eye(len(MEMBERS)))
+BETWEEN = {"etas": 0.25, "hybrid": 0.75}  # the hybrid alone and its equal mean with ETAS
+CAUTIOUS = np.array([BETWEEN.get(name, 0.0) for name in MEMBERS])
 DAY_SHARE, OWN_SD = 0.3, 0.05  # chosen on 2011-2017 (docs/EXPERIMENTS.md)
 BLOCK_DAYS, REFITS = 90, 40
 

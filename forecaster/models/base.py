@@ -32,6 +32,11 @@ class History:
     happened: np.ndarray
     reference: np.ndarray
 
+    @property
+    def last_day(self) -> date:
+        """The last local target day."""
+        return self.days.local_days[-1].astype("datetime64[D]").item()
+
     def until(self, last_day: np.datetime64) -> "History":
         """The days up to `last_day`, included. Events are not cut: a model reads none after the issue of its last day."""
         return self.take(self.days.local_days <= last_day)

@@ -90,8 +90,7 @@ def fit(
         "history": [asdict(epoch) for epoch in fitted.history],
         "losses": fitted.losses,
     }
-    last = history.days.local_days[-1].astype("datetime64[D]").item()
-    return ConvLstmModel(history.recipe, Predictor(fitted.network), fitted.correction, fitted.calibration, last, training)
+    return ConvLstmModel(history.recipe, Predictor(fitted.network), fitted.correction, fitted.calibration, history.last_day, training)
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> ConvLstmModel:

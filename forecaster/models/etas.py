@@ -233,7 +233,7 @@ def fit(history: History, *, seed: int | None = None, max_minutes: float | None 
             f"{history.recipe.id}: the {kept} likelihood of ETAS has no maximum after {best.evaluations} evaluations "
             f"({int(history.happened.sum())} target days among {days}); use the reference"
         )
-    last = history.days.local_days[-1].item() + timedelta(days=history.recipe.predict_range_days - 1)
+    last = history.last_day + timedelta(days=history.recipe.predict_range_days - 1)
     return EtasModel(
         history.recipe,
         parameters_of(best.vector),

@@ -50,7 +50,7 @@ class Prior:
 
 def prior_for(history: History) -> Prior:
     """The prior of a recipe, K for its threshold by Gutenberg-Richter: POOLED, or PUBLISHED where the history ends before its data do."""
-    pooled = history.days.local_days[-1].item() > POOLED_UNTIL
+    pooled = history.last_day > POOLED_UNTIL
     mean, sd, until = (POOLED, POOLED_SD, POOLED_UNTIL) if pooled else (PUBLISHED, PUBLISHED_SD, None)
     shift = np.zeros(len(mean))
     shift[2] = -LN10 * B_VALUE * (history.recipe.threshold_mag - PARENT_MAG)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from forecaster.errors import CorruptModel, NotTrainable, NotWritable
+from forecaster.files import place_folder
 from forecaster.models import turns
 from forecaster.models.base import History
 from forecaster.models.libraries import library_versions
@@ -74,7 +75,7 @@ def newest_before(kind: str, day: date, folder: Path | None = None) -> Pretraine
     Raises:
         CorruptModel: the package's is not what its pretrained.json says.
     """
-    fitting = [(until, path) for until, path in _dated(kind, folder or packaged()) if first_day_after(until) <= day]
+    fitting = [(until, path) for until, path in dated(kind, folder or packaged()) if first_day_after(until) <= day]
     newest = max(fitting, default=None)
     for turn in turns.on_day(kind, day) if folder is None else ():
         if first_day_after(turn.data_until) <= day and (newest is None or turn.data_until > newest[0]):
@@ -91,7 +92,7 @@ def newest_for(kind: str, history: History) -> Pretrained:
     Raises:
         NotTrainable: every artefact has seen later days, or the targets are windows of several days, which the pools have none of.
     """
-    recipe, last_day = history.recipe, history.days.local_days[-1].item()
+    recipe, last_day = history.recipe, history.last_day
     if recipe.predict_range_days != 1:
         raise NotTrainable(f"{recipe.id}: predict_range_days = {recipe.predict_range_days}, {kind} forecasts single days; use etas")
     found = newest_before(kind, first_day_after(last_day))
@@ -185,9 +186,7 @@ def write_pretrained(folder: Path, kind: str, data_until: date, files: Mapping[s
     whole = with_record(kind, data_until, files, record)
     target = folder / f"{kind}-{data_until}"
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        for name, content in whole.items():
-            (target / name).write_bytes(content)
+        place_folder(target, whole)
     except OSError as error:
         raise NotWritable(f"cannot write {target}: {error.strerror or error}; choose a folder that can be written") from error
     return load_pretrained(target)
@@ -213,7 +212,8 @@ def files_sha256(files: Mapping[str, bytes]) -> str:
     return _digest(json.dumps(json.loads(files[RECORD_FILE])["files"], sort_keys=True).encode())
 
 
-def _dated(kind: str, folder: Path) -> Iterator[tuple[date, Path]]:
+def dated(kind: str, folder: Path) -> Iterator[tuple[date, Path]]:
+    """(data_until, folder) of each artefact of `kind` that lies in `folder`, by its name alone; unchecked."""
     for path in folder.glob(f"{kind}-*"):
         try:
             yield date.fromisoformat(path.name.removeprefix(f"{kind}-")), path

@@ -87,7 +87,7 @@ class Persistence:
 
 def fit_climatology(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> Climatology:
     """The climatology, which needs no fit: it rolls."""
-    return Climatology(_last_day(history))
+    return Climatology(history.last_day)
 
 
 def fit_best_rate(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> BestRate:
@@ -107,7 +107,7 @@ def fit_best_rate(history: History, *, seed: int | None = None, max_minutes: flo
         )
     rates = trailing_rates(history.inputs, history.recipe, first_day, history.days.cut_us[later], YEARS)
     losses = tuple(log_loss(rate, history.happened[later]) for rate in rates)
-    return BestRate(history.recipe, first_day, YEARS[int(np.argmin(losses))], _last_day(history), losses)
+    return BestRate(history.recipe, first_day, YEARS[int(np.argmin(losses))], history.last_day, losses)
 
 
 def fit_recent_rate(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> BestRate:
@@ -117,7 +117,7 @@ def fit_recent_rate(history: History, *, seed: int | None = None, max_minutes: f
         NotTrainable: the inputs do not hold the recipe's target events.
     """
     _check_inputs(history)
-    return _recent(history.recipe, history.days.first_day, _last_day(history))
+    return _recent(history.recipe, history.days.first_day, history.last_day)
 
 
 def recent_rate_for(recipe: Recipe, day: date, first_day: date) -> BestRate | None:
@@ -140,7 +140,7 @@ def fit_persistence(history: History, *, seed: int | None = None, max_minutes: f
     yesterday = happened_yesterday(history.inputs, history.recipe, history.days)
     overall = (history.happened.sum() + 0.5) / (len(history.days) + 1.0)
     quiet, active = ((history.happened[mask].sum() + overall) / (mask.sum() + 1.0) for mask in (~yesterday, yesterday))
-    return Persistence(history.recipe, float(quiet), float(active), _last_day(history))
+    return Persistence(history.recipe, float(quiet), float(active), history.last_day)
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> FittedModel:
@@ -255,10 +255,6 @@ def _check_inputs(history: History) -> None:
             f"{history.recipe.id}: the inputs hold {held} of {targets} target days, its threshold M {history.recipe.threshold_mag} lies "
             "below the common streams; a rate counted from them would be too low"
         )
-
-
-def _last_day(history: History) -> date:
-    return history.days.local_days[-1].astype("datetime64[D]").item()
 
 
 def _span_name(years: float | None) -> str:

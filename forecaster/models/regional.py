@@ -20,7 +20,7 @@ from forecaster.models.base import History
 from forecaster.models.hybrid_inference import Network, network_of
 from forecaster.models.hybrid_inputs import SIDE_COLUMNS
 from forecaster.models.networks import why_none
-from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.pretrained import Pretrained, newest_for, of_identity
 from forecaster.recipe import Recipe
 
 KIND = "regional"
@@ -50,8 +50,10 @@ class RegionalModel:
     @property
     def told(self) -> str:
         """What became of its training, in words."""
-        if self.training is None or self.networks:
-            return "the world's network, unchanged" if self.training is None else f"moved by {self.training['kept_epoch']} epochs"
+        if self.training is None:
+            return "the world's network, unchanged"
+        if self.networks:
+            return f"moved by {self.training['kept_epoch']} epochs"
         epochs = self.training["epochs"]
         why = f"none of {epochs} epochs was clearly better on its last days" if epochs else self.training["reason"]
         return f"the world's network, unchanged: {why}"
@@ -112,15 +114,14 @@ def fit(
             on_epoch=on_epoch,
         )
         files, training = tuned.files, tuned.training
-    last = history.days.local_days[-1].astype("datetime64[D]").item()
     networks = tuple(network_of(content, name) for name, content in sorted(files.items()))
-    return RegionalModel(history.recipe, world, last, files, networks, training)
+    return RegionalModel(history.recipe, world, history.last_day, files, networks, training)
 
 
 def generic_for(recipe: Recipe, day: date, first_day: date) -> RegionalModel | None:
     """The world's network unchanged, for a recipe without a fit; None and errors as `hybrid.generic_for`."""
-    found = newest_before(hybrid.KIND, day) if recipe.predict_range_days == 1 else None
-    return None if found is None else RegionalModel(recipe, found, found.data_until, {}, (), None)
+    found = hybrid.generic_for(recipe, day, first_day)
+    return None if found is None else RegionalModel(recipe, found.pretrained, found.last_data_day, {}, (), None)
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> RegionalModel:

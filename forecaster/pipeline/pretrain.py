@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -33,6 +33,7 @@ from forecaster.pipeline.world_sets import (
     decision_row,
     latest,
     name_of,
+    next_day,
     place,
     serving,
     twin_of,
@@ -186,7 +187,7 @@ def learn_weights(job: Job, plan: Plan, done: Mapping[str, pd.DataFrame], result
             raise NotTrainable(f"the weights need the days of all members, {', '.join(lacking)} failed; the weights that serve stay")
         assert plan.span is not None
         rows = world_weights.members_said({kind: done[kind] for kind in KINDS_TRAINED})
-        base, problem = usable_weights(job.clock.now().date() + timedelta(days=1))
+        base, problem = usable_weights(next_day(job.clock.now()))
         if problem is not None:
             raise CorruptModel(problem)
         verdict = world_weights.judge(_unseen(plan.span.first_judged), rows)

@@ -1,7 +1,7 @@
 """What is decided about the world's sets besides a training's own verdict, and what there is to see: retire, bring back, list."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from forecaster.errors import BadInput, CorruptModel
@@ -9,7 +9,20 @@ from forecaster.models import pretrained, turns
 from forecaster.models.etas_priors import POOLED_UNTIL
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.models import checked_reason
-from forecaster.pipeline.world_sets import SET_KINDS, decision_row, folder_of, latest, name_of, named, serving, use, version_of
+from forecaster.pipeline.world_sets import (
+    SET_KINDS,
+    damage_of,
+    decision_row,
+    folder_of,
+    latest,
+    name_of,
+    named,
+    next_day,
+    serving,
+    set_name,
+    use,
+    version_of,
+)
 from forecaster.settings import code_version
 from forecaster.store import world_sets as stored
 
@@ -23,21 +36,15 @@ def list_sets(job: Job, everything: bool = False) -> list[dict[str, Any]]:
     JSON-able but for dates and times.
     """
     now = job.clock.now()
-    tomorrow = now.date() + timedelta(days=1)
     with job.store.transaction() as connection:
         rows = stored.decisions(connection, now)
-    return [_listed(kind, [row for row in rows if row["kind"] == kind], tomorrow, everything) for kind in SET_KINDS]
+    return [_listed(kind, [row for row in rows if row["kind"] == kind], now, everything) for kind in SET_KINDS]
 
 
-def _listed(kind: str, rows: list[dict[str, Any]], tomorrow: date, everything: bool) -> dict[str, Any]:
-    problem = None
-    for turn in turns.on_day(kind, tomorrow)[:1]:
-        try:
-            pretrained.of_turn(turn)
-        except CorruptModel as error:
-            problem = str(error)
+def _listed(kind: str, rows: list[dict[str, Any]], now: datetime, everything: bool) -> dict[str, Any]:
+    problem = damage_of(kind, now)
     try:
-        found = pretrained.newest_before(kind, tomorrow)
+        found = serving(kind, now)
     except CorruptModel as error:
         found, problem = None, str(error)
     until = found.data_until if found is not None else POOLED_UNTIL if kind == "etas" else None
@@ -48,13 +55,13 @@ def _listed(kind: str, rows: list[dict[str, Any]], tomorrow: date, everything: b
         if own is not None and own["decision"] == "serves"
         else "it comes with the package, and no newer one of this installation"
     )
-    kept = {f"{row['kind']}-{row['data_until']}": row for row in rows}
-    sets = [{**row, "name": f"{row['kind']}-{row['data_until']}"} for row in (rows if everything else kept.values())]
+    kept = {set_name(row): row for row in rows}
+    sets = [{**row, "name": set_name(row)} for row in (rows if everything else kept.values())]
     return {
         "kind": kind,
         "serves": name,
         "data_until": until,
-        "age_days": None if until is None else (tomorrow - until).days - 1,
+        "age_days": None if until is None else (now.date() - until).days,
         "why": why,
         "problem": problem,
         "sets": sorted(sets, key=lambda row: row["number"], reverse=True),
@@ -64,7 +71,7 @@ def _listed(kind: str, rows: list[dict[str, Any]], tomorrow: date, everything: b
 def retire(job: Job, own: Sequence[turns.Turn], decided_by: str, reason: str, numbers: Mapping[str, Any]) -> dict[str, str]:
     """Let these sets serve no more from tomorrow (UTC) on; returns, by set, why."""
     now = job.clock.now()
-    after = {turn.kind: _next(turn.kind, own, now.date() + timedelta(days=1)) for turn in own}
+    after = {turn.kind: _next(turn.kind, own, next_day(now)) for turn in own}
     with job.store.transaction() as connection:
         for turn in own:
             row = decision_row(
@@ -99,8 +106,7 @@ def retire_named(job: Job, name: str, reason: str) -> dict[str, str]:
     reason = checked_reason(reason)
     with job.store.transaction() as connection:
         row = named(stored.decisions(connection), name)
-    tomorrow = job.clock.now().date() + timedelta(days=1)
-    own = [turn for turn in turns.on_day(row["kind"], tomorrow) if turn.folder.name == name]
+    own = [turn for turn in turns.on_day(row["kind"], next_day(job.clock.now())) if turn.folder.name == name]
     if not own:
         raise BadInput(f"{name} does not serve: the last decision about it is {row['decision']!r} ({row['reason']})")
     return retire(job, own, "person", reason, {})

@@ -1,17 +1,16 @@
 """Whether the world's sets are due for training, and why: age, growth of the catalogue, drift of the record, a new version, damage."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 
 from forecaster.catalog.coverage import WORLD
-from forecaster.errors import CorruptModel
-from forecaster.models import pretrained, turns
+from forecaster.models import pretrained
 from forecaster.pipeline.due import drift_together
 from forecaster.pipeline.known import Known
-from forecaster.pipeline.world_sets import SET_KINDS, latest, serving, version_of
+from forecaster.pipeline.world_sets import SET_KINDS, damage_of, latest, next_day, serving, version_of
 from forecaster.recipe import Recipe
 from forecaster.store.database import Connection
 from forecaster.timewindow import DAY_US
@@ -50,9 +49,8 @@ def due_reasons(
 
 def packaged_until(now: datetime) -> date | None:
     """Where the data of the package's newest networks end, of those that may forecast tomorrow."""
-    ends = [date.fromisoformat(path.name.removeprefix("hybrid-")) for path in pretrained.packaged().glob("hybrid-*")]
-    tomorrow = now.date() + timedelta(days=1)
-    return max((end for end in ends if pretrained.first_day_after(end) <= tomorrow), default=None)
+    ends = (end for end, _ in pretrained.dated("hybrid", pretrained.packaged()))
+    return max((end for end in ends if pretrained.first_day_after(end) <= next_day(now)), default=None)
 
 
 def _newest(kind: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -61,13 +59,9 @@ def _newest(kind: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] |
 
 def _damage(kind: str, rows: Sequence[Mapping[str, Any]], now: datetime) -> str | None:
     """Why the set that should serve cannot: it is damaged, or of another version of its kind."""
-    tomorrow = now.date() + timedelta(days=1)
-    for turn in turns.on_day(kind, tomorrow)[:1]:
-        try:
-            pretrained.of_turn(turn)
-        except CorruptModel as error:
-            found = serving(kind, now)
-            return f"{error}; {'nothing' if found is None else found.folder.name} stands in"
+    if (damage := damage_of(kind, now)) is not None:
+        found = serving(kind, now)
+        return f"{damage}; {'nothing' if found is None else found.folder.name} stands in"
     row = latest(rows, kind)
     if row is not None and row["decision"] == "serves" and row["kind_version"] != version_of(kind):
         return f"{row['directory']} is of version {row['kind_version']} of its kind, this quakecast has {version_of(kind)}"

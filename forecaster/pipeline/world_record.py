@@ -22,7 +22,7 @@ from forecaster.pipeline.known import Known
 from forecaster.pipeline.world_decisions import retire
 from forecaster.pipeline.world_judge import MAX_UNDEFINED, gain_between
 from forecaster.pipeline.world_kinds import model_of
-from forecaster.pipeline.world_sets import KINDS_TRAINED
+from forecaster.pipeline.world_sets import KINDS_TRAINED, next_day
 from forecaster.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def roll_back(job: Job, known: Known) -> dict[str, str]:
     """Retire the sets of each kind whose record has turned; returns, by set, why. Nothing else is changed."""
     told: dict[str, str] = {}
     for kind in KINDS_TRAINED:
-        own = turns.on_day(kind, job.clock.now().date() + timedelta(days=1))
+        own = turns.on_day(kind, next_day(job.clock.now()))
         if not own:
             continue
         rows = record_of(kind, known, job.recipes)

@@ -86,6 +86,26 @@ def _until(turn: turns.Turn, last_day: date) -> turns.Turn:
     return turns.Turn(turn.kind, turn.data_until, turn.folder, turn.sha256, turn.first_day, last_day)
 
 
+def next_day(now: datetime) -> date:
+    """The first target day (UTC) that a decision made now counts for."""
+    return now.date() + timedelta(days=1)
+
+
+def set_name(row: Mapping[str, Any]) -> str:
+    """What the set of a decision is called."""
+    return f"{row['kind']}-{row['data_until']}"
+
+
+def damage_of(kind: str, now: datetime) -> str | None:
+    """What is wrong with this installation's set whose turn is next; None where it is whole, or there is none."""
+    for turn in turns.on_day(kind, next_day(now))[:1]:
+        try:
+            pretrained.of_turn(turn)
+        except CorruptModel as error:
+            return str(error)
+    return None
+
+
 def serving(kind: str, now: datetime) -> Pretrained | None:
     """The set that forecasts the days after today (UTC); None where the kind goes without one (ETAS with the package's parameters,
     weights that were not learnt).
@@ -93,7 +113,7 @@ def serving(kind: str, now: datetime) -> Pretrained | None:
     Raises:
         CorruptModel: the package's set is damaged.
     """
-    return pretrained.newest_before(kind, now.date() + timedelta(days=1))
+    return pretrained.newest_before(kind, next_day(now))
 
 
 def name_of(kind: str, found: Pretrained | None) -> str:
@@ -167,7 +187,7 @@ def decision_row(
 
 def latest(rows: Iterable[Mapping[str, Any]], kind: str, name: str | None = None) -> Mapping[str, Any] | None:
     """The newest decision about this kind, or about the set of this name; None where there is none."""
-    found = [row for row in rows if row["kind"] == kind and (name is None or f"{kind}-{row['data_until']}" == name)]
+    found = [row for row in rows if row["kind"] == kind and (name is None or set_name(row) == name)]
     return found[-1] if found else None
 
 
@@ -181,5 +201,5 @@ def named(rows: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
     for kind in SET_KINDS:
         if (found := latest(rows, kind, name)) is not None:
             return found
-    known = ", ".join(dict.fromkeys(f"{row['kind']}-{row['data_until']}" for row in rows)) or "none yet"
+    known = ", ".join(dict.fromkeys(map(set_name, rows))) or "none yet"
     raise BadInput(f"this installation has trained no set {name!r}; its sets: {known}")
