@@ -1,16 +1,28 @@
-"""Send what waits in the outbox, look into it, send again."""
+"""Send what waits in the outbox, look into it, show what would be sent, try whether it arrives, send again."""
 
 import sys
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, look, machine_clock, open_job, tell
 from forecaster.errors import BadInput
 from forecaster.settings import Settings
 
+if TYPE_CHECKING:
+    from forecaster.pipeline.previews import Preview
 
-@click.command(epilog=example("quakecast notify --dry-run"))
-@click.option("--dry-run", is_flag=True, help="Show what would be sent, and that it can be made; nothing is sent or stored.")
+CHANNELS = ("email", "webhook", "slack", "apprise")  # those of pipeline.senders, which takes long to import
+ENDINGS = {"email": "txt", "apprise": "txt", "slack": "json", "webhook": "json"}
+
+
+@click.command(epilog=example("quakecast notify --preview --channel email --open\n  quakecast notify --test\n  quakecast notify --dry-run"))
+@click.option("--preview", is_flag=True, help="Show what the newest report and messages look like in each channel, set up or not.")
+@click.option("--test", "trial", is_flag=True, help="Send a test message to everybody who is set up, at once; nothing is stored.")
+@click.option("--dry-run", is_flag=True, help="List what is due now and for whom, or why nothing is; nothing is sent or stored.")
 @click.option("--list", "listed", is_flag=True, help="Show the newest messages and what became of each.")
 @click.option(
     "--resend",
@@ -19,16 +31,32 @@ from forecaster.settings import Settings
     metavar="[ID]",
     help="Send again: the delivery, report or message with this id; without one, the dead letters that are not out of date.",
 )
+@click.option("--channel", "channels", multiple=True, type=click.Choice(CHANNELS), help="With --preview or --test: this channel only.")
+@click.option("--open", "opened", is_flag=True, help="With --preview: write it as files into a new folder, and open them in a browser.")
 @click.option("--no-report", is_flag=True, help="Alerts and other messages only; the report waits.")
 @json_option
 @click.pass_obj
-def notify(settings: Settings, dry_run: bool, listed: bool, resend: str | None, no_report: bool, as_json: bool) -> None:
+def notify(settings: Settings, preview, trial, dry_run, listed, resend, channels, opened, no_report, as_json) -> None:
     """Send the newest report and every message that is due to everybody who is set up; each message once."""
+    asked = {"--preview": preview, "--test": trial, "--dry-run": dry_run, "--list": listed, "--resend": resend is not None}
+    if sum(asked.values()) > 1:
+        raise BadInput(f"{' and '.join(name for name, given in asked.items() if given)} are different things; ask for one at a time")
+    if channels and not (preview or trial):
+        raise BadInput("--channel goes with --preview or --test; messages that are due go to all channels")
+    if opened and not preview:
+        raise BadInput("--open goes with --preview")
+    if preview:
+        _preview(settings, channels, opened, as_json)
+    elif trial:
+        _trial(settings, channels, as_json)
+    else:
+        _outbox(settings, dry_run, listed, resend, not no_report, as_json)
+
+
+def _outbox(settings: Settings, dry_run: bool, listed: bool, resend: str | None, report: bool, as_json: bool) -> None:
     from forecaster.pipeline import messages
     from forecaster.pipeline.channels import check_channels
 
-    if sum((dry_run, listed, resend is not None)) > 1:
-        raise BadInput("--dry-run, --list and --resend are three things; ask for one at a time")
     if not listed:
         check_channels(settings)
     job = look(settings) if listed or dry_run else open_job(settings)
@@ -37,11 +65,58 @@ def notify(settings: Settings, dry_run: bool, listed: bool, resend: str | None, 
         tell(as_json, {"deliveries": rows}, "\n".join(map(_line, rows)) or "no message has been sent or planned yet")
         return
     again = resend is not None
-    result = messages.resend(job, resend or None) if again else messages.notify(job, report=not no_report, dry_run=dry_run)
-    tell(as_json, {"deliveries": result.rows, "failed": result.failed}, result.text)
-    for failure in result.failed:
-        complain(failure)
-    if result.failed:
+    result = messages.resend(job, resend or None) if again else messages.notify(job, report=report, dry_run=dry_run)
+    tell(as_json, {"deliveries": result.rows, "failed": result.failed, "text": result.text}, result.text)
+    _complain(result.failed)
+
+
+def _preview(settings: Settings, channels: tuple[str, ...], opened: bool, as_json: bool) -> None:
+    from forecaster.pipeline.previews import previews
+
+    made, problems = previews(look(settings), channels)
+    if opened:
+        folder, files = _written(made)
+        tell(as_json, {"files": files}, "\n".join(map(str, files)))
+        shown = [file for file in files if file.suffix == ".html"] or files
+        if not all(webbrowser.open(file.as_uri()) for file in shown):
+            click.echo(f"no browser could be opened here: look at the files in {folder}", err=True)
+    else:
+        tell(as_json, {"previews": [vars(each) for each in made]}, "\n\n".join(f"{_heading(each)}\n{each.text.rstrip()}" for each in made))
+    _complain(problems)
+
+
+def _heading(each: "Preview") -> str:
+    whom = f"would go to {', '.join(each.recipients)}" if each.recipients else "not set up: it would go to nobody"
+    return f"--- {each.subject} by {each.channel}, {whom}: {each.title}"
+
+
+def _written(made: list["Preview"]) -> tuple[Path, list[Path]]:
+    """The previews as files of a new folder of the system's temporary one: a mail's HTML and text, JSON, text."""
+    folder = Path(tempfile.mkdtemp(prefix="quakecast-preview-"))
+    files = []
+    for each in made:
+        texts = {ENDINGS[each.channel]: each.text} | ({"html": each.html} if each.html else {})
+        for ending, text in texts.items():
+            files.append(folder / f"{each.subject}-{each.channel}.{ending}")
+            files[-1].write_text(text, encoding="utf-8")
+    return folder, files
+
+
+def _trial(settings: Settings, channels: tuple[str, ...], as_json: bool) -> None:
+    from forecaster.pipeline.channels import check_channels
+    from forecaster.pipeline.trial_message import send_trial
+
+    check_channels(settings)
+    tried = send_trial(settings, machine_clock(), channels)
+    tell(as_json, {"tried": [each.document() for each in tried]}, "\n".join(each.line() for each in tried))
+    if any(each.error for each in tried):
+        sys.exit(PARTIAL)
+
+
+def _complain(problems: list[str]) -> None:
+    for problem in problems:
+        complain(problem)
+    if problems:
         sys.exit(PARTIAL)
 
 

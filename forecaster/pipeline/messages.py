@@ -5,6 +5,7 @@ messages.notify(job)                      plan the newest report, then send ever
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -74,14 +75,18 @@ def notify(job: Job, *, report: bool = True, dry_run: bool = False, sent_at: dat
     """
     to, now = recipients(job.settings), job.clock.now()
     if not to:
-        return NotifyResult(text=f"no channel is set up ({HOW_TO})")
+        return NotifyResult(text=f"no channel is set up ({HOW_TO}); `quakecast notify --preview` shows what would be sent")
     if not (dry_run or job.clock.simulated):
         timelines.check(job.store, job.clock)
     with job.store.transaction() as connection:
         rows = _plan(connection, to, now, report)
         if not dry_run:
             deliveries.write(connection, [asdict(row) for row in rows])
-    return rehearse(job, rows, to) if dry_run else send_rows(job, rows, to, sent_at)
+        why = None if any(outbox.is_due(row, now) for row in rows) else _why_nothing(connection, rows, now, report)
+    result = rehearse(job, rows, to) if dry_run else send_rows(job, rows, to, sent_at)
+    if why is not None:
+        result.text = "\n".join([*([result.text] if result.rows else []), why])
+    return result
 
 
 def resend(job: Job, wanted: str | None = None, *, sent_at: datetime | None = None) -> NotifyResult:
@@ -152,6 +157,34 @@ def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_r
         kept.append(outbox.close(row, reason) if reason else row)
         heard[_place(row.subject_id, row)] = kept[-1].state
     return kept
+
+
+def _why_nothing(connection: Connection, rows: Sequence[Delivery], now: datetime, with_report: bool) -> str:
+    """What became of what could have been sent, in a line."""
+    waiting = [row for row in rows if row.state in outbox.OPEN_STATES]
+    reasons = [_report_now(connection, now)] if with_report else []
+    if waiting:
+        first = min(row.next_try_at for row in waiting if row.next_try_at)
+        reasons.append(f"{len(waiting)} waiting, the first until {first:%Y-%m-%d %H:%M}Z")
+    else:
+        reasons.append("no alert or other message waits")
+    return f"nothing was due: {'; '.join(reasons)}; `quakecast notify --preview` shows what the newest looks like"
+
+
+def _report_now(connection: Connection, now: datetime) -> str:
+    """Whether the newest report has been sent, or why it is not."""
+    newest = deliveries.newest_report(connection)
+    if newest is None:
+        return "no report has been written yet"
+    named = f"the newest report, of {newest['issue_time']:%Y-%m-%d %H:%M}Z,"
+    if not newest["has_document"]:
+        return f"{named} was written by an earlier version and cannot be sent (`quakecast report` writes it again)"
+    states = Counter(deliveries.of_subjects(connection, [newest["report_id"]])["state"])
+    if set(states) == {"sent"}:
+        return f"{named} has been sent to all {states['sent']} recipients" if states["sent"] > 1 else f"{named} has been sent"
+    if now - newest["issue_time"] > TOO_OLD:
+        return f"{named} is older than {TOO_OLD / timedelta(hours=1):.0f} hours, and such a report is not sent"
+    return f"{named} is {', '.join(f'{state} for {count}' for state, count in sorted(states.items())) or 'for nobody'}"
 
 
 def _place(subject_id: str, row: Delivery) -> tuple[str, str, str]:

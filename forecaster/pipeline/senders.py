@@ -94,7 +94,7 @@ class Post:
         elif to.channel == "slack":
             slack.send_slack(letter.slack(repeat), slack.SlackSettings(to.address, settings.webhook_allow_private), now, self._web)
         elif to.channel == "apprise":
-            said_short = letter.chat(repeat, _room(to))
+            said_short = letter.chat(repeat, room_of(to))
             apprise_channel.send_apprise(*said_short, to.address, allow_private=settings.webhook_allow_private)
         else:
             raise DeliveryRefused(f"there is no channel {to.channel!r}; there are {', '.join(CHANNELS)}")
@@ -113,13 +113,13 @@ def preview(letter: Letter, to: Recipient) -> str:
         payload = letter.slack(False)
         return f"{payload['text']!r}, {len(payload.get('blocks', []))} blocks"
     if to.channel == "apprise":
-        title, text = letter.chat(False, _room(to))
+        title, text = letter.chat(False, room_of(to))
         return f"{title!r}, text {_kb(text)}"
     document = letter.document()
     return f"{document.get('version', 'a shape of your own')}, {_kb(json.dumps(document, ensure_ascii=False))}"
 
 
-def _room(to: Recipient) -> Room:
+def room_of(to: Recipient) -> Room:
     """What the service of an address that apprise knows takes."""
     limits = apprise_channel.limits_of(to.address.get_secret_value())
     return Room(limits.title, limits.text, limits.text if limits.together else None, limits.unit, apprise_channel.SEPARATOR)

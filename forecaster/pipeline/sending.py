@@ -147,9 +147,13 @@ class Letters:
         self._made: dict[str, Letter] = {}
 
     def of(self, row: Delivery) -> Letter:
-        if row.subject_id not in self._made:
-            self._made[row.subject_id] = self._report(row.subject_id) if row.subject_kind == "report" else self._message(row.subject_id)
-        return self._made[row.subject_id]
+        return self.of_subject(row.subject_kind, row.subject_id)
+
+    def of_subject(self, kind: str, subject_id: str) -> Letter:
+        """Of the report, or of the message, with this id."""
+        if subject_id not in self._made:
+            self._made[subject_id] = self._report(subject_id) if kind == "report" else self._message(subject_id)
+        return self._made[subject_id]
 
     @property
     def problems(self) -> list[str]:

@@ -121,6 +121,12 @@ def recent_message_ids(connection: Connection, since: object) -> list[str]:
     return [subject_id for (subject_id,) in rows]
 
 
+def newest_messages(connection: Connection) -> list[tuple[str, str]]:
+    """(kind, id) of the newest message of each kind, the newest of all first."""
+    newest = "SELECT kind, subject_id FROM message QUALIFY row_number() OVER (PARTITION BY kind ORDER BY created_at DESC, subject_id) = 1"
+    return [(kind, subject_id) for kind, subject_id in connection.execute(f"{newest} ORDER BY created_at DESC, subject_id").fetchall()]
+
+
 _LISTS = ("lines", "facts", "channels")
 
 
