@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from forecaster.recipe import AlertRule, QuietHours
+from forecaster.recipe_fields import AlertRule, QuietHours
 from forecaster.timewindow import day_of_window, local_day, require_utc
 
 Action = Literal["quiet", "raised", "held", "cleared", "suppressed"]

@@ -1,21 +1,20 @@
 """A place on the map as a recipe: from coordinates, a radius and a magnitude to a whole recipe, and its file.
 
-Nothing is looked up outside this machine: the time zone comes from the boundaries in timezonefinder, imported when first asked for.
+Nothing is looked up outside this machine.
 """
 
 import json
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from forecaster.errors import BadInput, NotWritable
-from forecaster.recipe import DisplayName, Recipe, ResamplingMethod
+from forecaster.recipe import Recipe, default_cell_km
+from forecaster.recipe_fields import DisplayName, ResamplingMethod
 
 GRID_CELLS = 11
-SMALLEST_CELL_KM = 5.0
 _TRAINING: dict[str, Any] = {
     "models": ("etas", "pooled", "hybrid", "regional"),
     "test_ratio": 0.25,
@@ -71,7 +70,7 @@ def recipe_at(
     try:
         return Recipe(
             id=recipe_id,
-            displayName=DisplayName(en=name, ja=name),
+            displayName=DisplayName({"en": name, "ja": name}),
             time_zone=zone,
             predict_center_lat=latitude_deg,
             predict_center_lng=longitude_deg,
@@ -80,7 +79,7 @@ def recipe_at(
             window_days=15,
             predict_range_days=1,
             grid="regional",
-            grid_cell_km=max(radius_km / 2, SMALLEST_CELL_KM),
+            grid_cell_km=default_cell_km(radius_km),
             lat_granularity=GRID_CELLS,
             lng_granularity=GRID_CELLS,
             **_TRAINING,
@@ -111,17 +110,12 @@ def place_name(latitude_deg: float, longitude_deg: float) -> str:
     return f"{_hundredths(latitude_deg, '° N', '° S')}, {_hundredths(longitude_deg, '° E', '° W')}"
 
 
-def zone_at(latitude_deg: float, longitude_deg: float) -> str:
-    """The IANA time zone of a place; at sea a zone of whole hours such as Etc/GMT-9, which is nine hours ahead of UTC."""
-    return str(_finder().timezone_at(lat=latitude_deg, lng=longitude_deg))
-
-
 def recipe_text(recipe: Recipe) -> str:
     """The file of a recipe that `recipe_at` gave, laid out and commented as the bundled ones."""
     method = recipe.resampling_methods[0]
     arguments = ", ".join(f"{name} = {value}" for name, value in method.args.items())
     return f"""id = {_quoted(recipe.id)}
-displayName = {{ en = {_quoted(recipe.display_name.en)}, ja = {_quoted(recipe.display_name.ja)} }}
+displayName = {{ en = {_quoted(recipe.display_name.en)}, ja = {_quoted(recipe.display_name.in_language("ja"))} }}
 time_zone = {_quoted(recipe.time_zone)}
 issue_local_time = {recipe.issue_local_time} # of the day before the target day
 
@@ -209,10 +203,3 @@ def _quoted(value: str | bool) -> str:
 
 def _short(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
-
-
-@lru_cache(maxsize=1)
-def _finder() -> Any:
-    from timezonefinder import TimezoneFinder
-
-    return TimezoneFinder()

@@ -1,155 +1,96 @@
 """A recipe: one target ("M >= m within R km of a place") with all that is needed to train and forecast it.
 
-One TOML file a recipe, complete, no inheritance. Unknown keys and values out of range are errors; all problems of a file are told at once.
+One TOML file a recipe, no inheritance: id, name, place, radius and magnitude are needed, everything else has a default (docs/RECIPES.md).
+Unknown keys and values out of range are errors; all problems of a file are told at once.
 """
 
 import hashlib
 import json
+import re
 import tomllib
+from collections.abc import Collection
 from datetime import date, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from forecaster import timewindow
+from forecaster import timewindow, zones
 from forecaster.errors import BadInput, BadRecipe
+from forecaster.recipe_fields import AlertRule, DisplayName, Frozen, ModelKind, ResamplingMethod, local_time
+from forecaster.recipe_problems import decoded, did_you_mean, problem_line, shown, toml_problem
 
-ResamplerName = Literal[
-    "SMOTE",
-    "RandomUnderSampler",
-    "ClusterCentroids",
-    "NearMiss",
-    "TomekLinks",
-    "CondensedNearestNeighbour",
-    "EditedNearestNeighbours",
-    "AllKNN",
-    "NeighbourhoodCleaningRule",
-]
-
-ModelKind = Literal["best_rate", "persistence", "etas", "pooled", "hybrid", "regional", "convlstm"]
-"""Every kind that can be fitted (`models.kinds`); the climatology is there without being asked for."""
-
-Severity = Literal["info", "warning", "critical"]
-"""How loudly a channel shows a message; it says nothing of the ground."""
-
-Channel = Literal["email", "webhook", "slack", "apprise"]
-"""Where messages can go (`pipeline.senders`)."""
+ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class DisplayName(_Frozen):
-    """The place's name for people, in every language of the reports."""
-
-    en: str = Field(min_length=1, max_length=80)
-    ja: str = Field(min_length=1, max_length=80)
-
-
-class ResamplingMethod(_Frozen):
-    """One step of the resampling chain: a resampler of imbalanced-learn by name, with its arguments."""
-
-    name: ResamplerName
-    args: dict[str, Any] = Field(default_factory=dict)
-
-
-class QuietHours(_Frozen):
-    """Local hours [from, until) in which an alert waits; across midnight where `from` is the later one."""
-
-    begins: time = Field(alias="from")
-    ends: time = Field(alias="until")
-
-    @field_validator("begins", "ends")
-    @classmethod
-    def _naive(cls, value: time) -> time:
-        return _local_time(value)
-
-    @model_validator(mode="after")
-    def _not_all_day(self) -> "QuietHours":
-        if self.begins == self.ends:
-            raise ValueError("from and until must differ, or no alert would ever be sent")
-        return self
-
-
-class AlertRule(_Frozen):
-    """When people are told of a forecast: its probability AND its ratio to the usual rate must reach a bound.
-
-    An alert stands until one of them falls below its `_off` bound (the bound itself where there is none). What each field does:
-    docs/ALERTS.md.
-    """
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    probability: float = Field(gt=0, lt=1)
-    ratio: float = Field(ge=1, le=10_000)
-    probability_off: float | None = Field(default=None, gt=0, lt=1)
-    ratio_off: float | None = Field(default=None, gt=0, le=10_000)
-    cooldown_days: int = Field(default=0, ge=0, le=366, description="at most one alert of the rule in so many days")
-    quiet_hours: QuietHours | None = None
-    min_gain: float = Field(default=0.0, ge=-5, le=5, description="nats per target day: the low end of the model's gain must lie above it")
-    channels: tuple[Channel, ...] = Field(default=(), description="all that are set up where empty")
-    severity: Severity = "info"
-
-    @field_validator("channels")
-    @classmethod
-    def _each_channel_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError("must name each channel once")
-        return value
-
-    @model_validator(mode="after")
-    def _off_below_on(self) -> "AlertRule":
-        for name in ("probability", "ratio"):
-            on, off = getattr(self, name), getattr(self, f"{name}_off")
-            if off is not None and off > on:
-                raise ValueError(f"{name}_off = {off:g}: must not lie above {name} = {on:g}, or an alert would end as it is raised")
-        return self
-
-
-class Recipe(_Frozen):
+class Recipe(Frozen):
     """One region's recipe; field names and meanings are those of the first system where it had them."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    display_name: DisplayName = Field(alias="displayName")
-    time_zone: str
-    issue_local_time: time = time(23, 30)
-    comparison_only: str | None = Field(default=None, min_length=10, description="why it is not meant to be relied on")
+    id: str = Field(pattern=ID_PATTERN, description="Its short name in commands; the file's name is the same with .toml.")
+    display_name: DisplayName = Field(
+        alias="displayName", description='The name for people: "Rome", or one a language, { en = "Rome", it = "Roma" }.'
+    )
+    predict_center_lat: float = Field(
+        ge=-90, le=90, description="Latitude of the circle's centre, north is positive.", json_schema_extra={"unit": "degrees"}
+    )
+    predict_center_lng: float = Field(
+        ge=-180, le=180, description="Longitude of the circle's centre, east is positive.", json_schema_extra={"unit": "degrees"}
+    )
+    predict_radius_meters: float = Field(ge=1_000, le=2_000_000, description="Radius of the circle.", json_schema_extra={"unit": "metres"})
+    threshold_mag: float = Field(ge=2.0, le=9.5, description="The smallest magnitude that counts.")
 
-    predict_center_lat: float = Field(ge=-90, le=90)
-    predict_center_lng: float = Field(ge=-180, le=180)
-    predict_radius_meters: float = Field(ge=1_000, le=2_000_000)
-    threshold_mag: float = Field(ge=2.0, le=9.5)
-    window_days: int = Field(ge=1, le=90)
-    predict_range_days: int = Field(ge=1, le=30)
-
-    grid: Literal["world", "regional"]
-    lat_granularity: int = Field(ge=3, le=180)
-    lng_granularity: int = Field(ge=3, le=360)
-    grid_cell_km: float | None = Field(default=None, ge=5, le=1000)
-
-    alerts: tuple[AlertRule, ...] = Field(default=(), description="when people are told between the daily reports")
+    time_zone: str = Field(description="IANA time zone in which its days begin; that of the centre where it is left out.")
+    issue_local_time: time = Field(
+        default=time(23, 30), description="Local time of the day before, at which the forecast is issued; whole minutes."
+    )
+    predict_range_days: int = Field(default=1, ge=1, le=30, description="How many days one forecast speaks about.")
+    comparison_only: str | None = Field(
+        default=None, min_length=10, description="Why it is not to be relied on: it is kept for comparison, and sends no alerts."
+    )
+    alerts: tuple[AlertRule, ...] = Field(default=(), description="When people are told between the daily reports: docs/ALERTS.md.")
     models: tuple[ModelKind, ...] = Field(
-        default=("etas", "pooled", "hybrid", "regional"), description="kinds that are fitted and forecast with"
+        default=("etas", "pooled", "hybrid", "regional"), description="Kinds of models that are fitted and forecast with."
+    )
+    test_ratio: float = Field(default=0.25, gt=0, lt=0.9, description="Share of the days, the last ones, on which its fits are judged.")
+    max_minutes: Annotated[float, Field(gt=0, le=1440)] = Field(
+        default=30.0, description="Training time for all its kinds.", json_schema_extra={"unit": "minutes"}
+    )
+    seed: int = Field(default=20191026, ge=0, lt=2**32, description="Seed of everything random in its fits.")
+    window_days: int = Field(
+        default=15, ge=1, le=90, description="Days before the forecast that the network sees; the record begins so many days later."
     )
 
-    test_ratio: float = Field(gt=0, lt=0.9)
-    learning_rate: float = Field(gt=0, le=1)
-    decay: float = Field(default=0.0, ge=0, le=1)
-    epochs: int = Field(ge=1, le=10_000)
-    dropout: float = Field(ge=0, lt=1)
-    filters: int = Field(default=30, ge=1, le=256)
-    hidden_units: int = Field(default=100, ge=1, le=4096)
-    recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid"
-    resampling_methods: tuple[ResamplingMethod, ...] = ()
-    balanced_batch: bool = False
-    use_class_weight: bool = False
-    batch_size: int = Field(default=32, ge=1, le=4096)
-    patience: int = Field(default=5, ge=1, le=1000)
-    max_minutes: Annotated[float, Field(gt=0, le=1440)] = 30.0
-    seed: int = Field(default=20191026, ge=0, lt=2**32)
+    grid: Literal["world", "regional"] = Field(default="regional", description="What the network sees: cells around the place, or all.")
+    grid_cell_km: float | None = Field(
+        default=None,
+        ge=5,
+        le=1000,
+        description="Size of a regional grid's cells; half the radius where it is left out, 5 km at least.",
+        json_schema_extra={"unit": "km"},
+    )
+    lat_granularity: int = Field(default=11, ge=3, le=180, description="Rows of the grid; odd on a regional one; on the world's 20.")
+    lng_granularity: int = Field(default=11, ge=3, le=360, description="Columns of the grid; odd on a regional one; on the world's 30.")
+    learning_rate: float = Field(default=3e-4, gt=0, le=1, description="Step size of the optimizer.")
+    decay: float = Field(default=0.0, ge=0, le=1, description="Decay of the learning rate a step.")
+    epochs: int = Field(default=50, ge=1, le=10_000, description="Passes over the training days at most.")
+    dropout: float = Field(default=0.3, ge=0, lt=1, description="Share of hidden units that are left out in training.")
+    filters: int = Field(default=30, ge=1, le=256, description="Filters of the convolution.")
+    hidden_units: int = Field(default=100, ge=1, le=4096, description="Units of the hidden layer.")
+    recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = Field(default="sigmoid", description="Activation of the gates.")
+    resampling_methods: tuple[ResamplingMethod, ...] = Field(
+        default=(), description="Steps that balance days with and without a target, by name and args (imbalanced-learn)."
+    )
+    balanced_batch: bool = Field(default=False, description="Whether each batch is balanced; not together with use_class_weight.")
+    use_class_weight: bool = Field(default=False, description="Whether rare days weigh more; not together with balanced_batch.")
+    batch_size: int = Field(default=32, ge=1, le=4096, description="Days in a batch.")
+    patience: int = Field(default=5, ge=1, le=1000, description="Epochs without progress after which training ends.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, fields: Any) -> Any:
+        return _with_defaults(fields) if isinstance(fields, dict) else fields
 
     @field_validator("time_zone")
     @classmethod
@@ -159,7 +100,7 @@ class Recipe(_Frozen):
     @field_validator("issue_local_time")
     @classmethod
     def _naive_time(cls, value: time) -> time:
-        return _local_time(value)
+        return local_time(value)
 
     @field_validator("models")
     @classmethod
@@ -204,7 +145,8 @@ class Recipe(_Frozen):
         return timewindow.target_window(day, self.zone, self.predict_range_days)
 
 
-_MOST_SHOWN = 100  # characters of a value, in a problem
+SMALLEST_CELL_KM = 5.0
+_WORLD_GRID = {"lat_granularity": 20, "lng_granularity": 30}
 _TARGET_FIELDS = {
     "predict_center_lat",
     "predict_center_lng",
@@ -215,14 +157,38 @@ _TARGET_FIELDS = {
 }
 
 
+def default_cell_km(radius_km: float) -> float:
+    """Cells of a regional grid are half the circle's radius wide, 5 km at least."""
+    return max(radius_km / 2, SMALLEST_CELL_KM)
+
+
+def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:
+    """The same with what follows from other fields: the zone of the place, the size of the grid. Values of a wrong type are left to their
+    own checks."""
+    filled = dict(fields)
+    place = [_number(fields.get(name), most) for name, most in (("predict_center_lat", 90), ("predict_center_lng", 180))]
+    if "time_zone" not in fields and place[0] is not None and place[1] is not None:
+        filled["time_zone"] = zones.zone_at(place[0], place[1])
+    if fields.get("grid") == "world":
+        filled = _WORLD_GRID | filled
+    elif fields.get("grid", "regional") == "regional" and fields.get("grid_cell_km") is None:
+        radius = _number(fields.get("predict_radius_meters"), 2_000_000)
+        if radius is not None:
+            filled["grid_cell_km"] = default_cell_km(radius / 1000.0)
+    return filled
+
+
+def _number(value: object, most: float) -> float | None:
+    """A number of at most this size, else None."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= most else None
+
+
 def _contradictions(fields: dict[str, Any]) -> list[str]:
     """What is wrong between fields of the right type, one line each; fields of a wrong type are left to their own checks."""
     problems = []
     cell_km = fields.get("grid_cell_km")
     sizes = [(name, fields.get(name)) for name in ("lat_granularity", "lng_granularity")]
     if fields.get("grid") == "regional":
-        if cell_km is None:
-            problems.append("grid_cell_km: is missing: a regional grid needs the size of its cells (5 to 1000 km)")
         problems += [
             f"{name} = {size}: must be odd on a regional grid, so that the target lies in the middle of a cell and not on an edge"
             for name, size in sizes
@@ -248,43 +214,13 @@ def _repeated(names: list[Any]) -> list[str]:
     return sorted({name for name in names if isinstance(name, str) and names.count(name) > 1})
 
 
-def _local_time(value: time) -> time:
-    if value.tzinfo is not None:
-        raise ValueError("must be a local time such as 23:30, without an offset")
-    if value.second or value.microsecond:
-        raise ValueError("must be a whole minute such as 23:30: no alarm rings between two minutes")
-    return value
-
-
 def _sha256(fields: dict[str, Any]) -> str:
     canonical = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _problem(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    if error["type"] == "missing":
-        return f"{key}: is missing"
-    if error["type"] == "extra_forbidden":
-        whole = "an alert rule (see docs/ALERTS.md" if key.startswith("alerts.") else "a recipe (see `quakecast recipes show tokyo`"
-        return f"{key}: is not a field of {whole} for all of them)"
-    if isinstance(error["input"], dict):
-        return f"{key}: {message}"
-    return f"{key} = {_shown(error['input'])}: {message}"
-
-
-def _shown(value: object) -> str:
-    """A value as it was written, at most _MOST_SHOWN characters of it."""
-    if isinstance(value, int) and abs(value) >= 10**_MOST_SHOWN:
-        return f"a number of more than {_MOST_SHOWN} digits"
-    text = repr(value)
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ..."
-
-
-def parse_recipe(text: str, file: str) -> Recipe:
-    """The recipe of a TOML text; `file` is the name to say in errors.
+def parse_recipe(text: str, file: str, others: Collection[str] = ()) -> Recipe:
+    """The recipe of a TOML text; `file` is the name to say in errors, `others` are the names of the files beside it.
 
     Raises:
         BadRecipe: with every problem of the file: key, value, limit.
@@ -294,54 +230,88 @@ def parse_recipe(text: str, file: str) -> Recipe:
     except RecursionError:
         raise BadRecipe(file, ["is not valid TOML: lists or tables lie too deep in each other"]) from None
     except ValueError as error:  # also of a number with more digits than Python reads
-        raise BadRecipe(file, [f"is not valid TOML: {str(error).partition(';')[0]}"]) from None
-    problems = _contradictions(fields)
+        raise BadRecipe(file, [toml_problem(text, error)]) from None
+    problems = _contradictions(_with_defaults(fields))
     if isinstance(fields.get("id"), str) and fields["id"] != Path(file).stem:
-        problems.append(f"id = {_shown(fields['id'])}: must be the file's name, {Path(file).stem!r}")
+        problems.append(f"id = {shown(fields['id'])}: must be the file's name, {Path(file).stem!r}{_remedy(fields['id'], others)}")
     try:
         recipe = Recipe.model_validate(fields)
     except ValidationError as error:
-        problems = [_problem(item) for item in error.errors() if item["loc"]] + problems
+        problems = _problems(error, fields) + problems
     if problems:
         raise BadRecipe(file, problems)
     return recipe
 
 
+def _remedy(recipe_id: str, others: Collection[str]) -> str:
+    """What to do about an id that is not its file's name."""
+    if f"{recipe_id}.toml" in others:
+        return f"; {recipe_id}.toml has this id already: change it, or take one of them away"
+    return f"; rename the file to {recipe_id}.toml" if re.fullmatch(ID_PATTERN, recipe_id) else ""
+
+
+def _problems(error: ValidationError, fields: dict[str, Any]) -> list[str]:
+    """One line a problem. That the zone is missing follows from a bad place, and is told only by that."""
+    schema = Recipe.model_json_schema()
+    found = [item for item in error.errors() if item["loc"] and (item["type"], item["loc"]) != ("missing", ("time_zone",))]
+    return [problem_line(item, fields, schema) for item in found]
+
+
 def load_recipes(folder: Path) -> dict[str, Recipe]:
-    """Every recipe of `folder`, by id, in the order of their ids.
+    """Every recipe of `folder`, by id, in the order of their ids. Hidden files are those of editors and systems, and no recipes.
 
     Raises:
         BadInput: no such folder, or no recipe in it.
         BadRecipe: with the problems of all files together.
     """
-    files = sorted(folder.glob("*.toml"), key=lambda file: file.stem)
+    files = sorted((file for file in folder.glob("*.toml") if not file.name.startswith(".")), key=lambda file: file.stem)
     if not files:
-        raise BadInput(f"no recipe (*.toml) in {folder}; set QUAKECAST_RECIPES to a folder that has some")
+        raise BadInput(f"{_no_recipe(folder)}; set QUAKECAST_RECIPES to a folder that has some")
+    names = {file.name for file in files}
     recipes: dict[str, Recipe] = {}
     broken: list[BadRecipe] = []
     for file in files:
         try:
-            recipe = parse_recipe(file.read_text(encoding="utf-8"), file.name)
+            recipe = parse_recipe(decoded(file.read_bytes()), file.name, names)
             recipes[recipe.id] = recipe
-        except UnicodeDecodeError:
-            broken.append(BadRecipe(file.name, ["is not UTF-8 text"]))
-        except OSError as error:
-            broken.append(BadRecipe(file.name, [f"cannot be read ({error.strerror})"]))
         except BadRecipe as error:
             broken.append(error)
+        except ValueError as error:
+            broken.append(BadRecipe(file.name, [str(error)]))
+        except OSError as error:
+            broken.append(BadRecipe(file.name, [f"cannot be read ({error.strerror})"]))
     if broken:
         lines = [f"{error.file}: {problem}" for error in broken for problem in error.problems]
         raise BadRecipe(str(folder), lines) if len(broken) > 1 else broken[0]
     return recipes
 
 
+def unread_files(folder: Path) -> list[str]:
+    """Names of files that look like recipes and are not read: their name does not end in `.toml`."""
+    return sorted(file.name for file in folder.iterdir() if ".toml" in file.name.lower() and file.suffix != ".toml" and file.is_file())
+
+
 def choose(recipes: dict[str, Recipe], ids: list[str] | tuple[str, ...]) -> list[Recipe]:
     """The recipes with these ids, all of them where `ids` is empty.
 
     Raises:
-        BadInput: an unknown id, with the ids there are.
+        BadInput: an unknown id, with the ids that are near to it, or all there are.
     """
     unknown = [recipe_id for recipe_id in ids if recipe_id not in recipes]
     if unknown:
-        raise BadInput(f"unknown recipe {', '.join(map(repr, unknown))}; there are: {', '.join(recipes)}")
+        near = did_you_mean(unknown[0], list(recipes)) if len(unknown) == 1 else ""
+        there = f"; there are: {', '.join(recipes)}"
+        raise BadInput(f"unknown recipe {', '.join(map(repr, unknown))}{near or there}")
     return [recipes[recipe_id] for recipe_id in ids] if ids else list(recipes.values())
+
+
+def _no_recipe(folder: Path) -> str:
+    """Why there is no recipe in a folder."""
+    if folder.is_file():
+        return f"{folder} is a file, and no folder of recipes"
+    if not folder.is_dir():
+        quoted = "; the name has quotation marks in it, which do not belong there" if str(folder)[:1] in "'\"" else ""
+        return f"there is no folder {folder} to read recipes from{quoted}"
+    unread = unread_files(folder)
+    there = f" (there is {', '.join(unread[:3])}: the name of a recipe must end in .toml)" if unread else ""
+    return f"no recipe (*.toml) in {folder}{there}"

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from forecaster.cli.common import example, json_option, look, open_job, recipe_options, tell
 from forecaster.errors import BadInput
-from forecaster.recipe import AlertRule, ModelKind
+from forecaster.recipe_fields import AlertRule, ModelKind
 from forecaster.settings import Settings
 
 MODELS = ("present", "published", "climatology", *get_args(ModelKind))

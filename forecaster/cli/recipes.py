@@ -1,4 +1,4 @@
-"""`quakecast recipes`: list, show, check and write them."""
+"""`quakecast recipes`: list, show, check and write them, and tell of their fields."""
 
 import json
 import shlex
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from forecaster.cli.common import example, json_option, look, recipe_options, tell
+from forecaster.cli.common import complain, example, json_option, machine_clock, recipe_options, tell
 from forecaster.settings import Settings, bundled_folder
 
 
@@ -47,15 +47,27 @@ def recipes_show(settings: Settings, recipe_id) -> None:
 @json_option
 @click.pass_obj
 def recipes_check(settings: Settings, recipes, everything, as_json) -> None:
-    """Check every file, and say what the catalogue can tell at each place: completeness, past target days, coverage."""
+    """Check every file, and say where each circle lies and what the catalogue can tell there: completeness, past target days, coverage."""
     from forecaster.pipeline.check import check_recipes
-    from forecaster.pipeline.job import catalogue_to_look_at
-    from forecaster.recipe import load_recipes
+    from forecaster.pipeline.job import catalogue_to_look_at, look_at
+    from forecaster.recipe import choose, load_recipes, unread_files
 
-    load_recipes(settings.recipe_folder)  # a bad one is told before the ten seconds that a catalogue may take
+    chosen = choose(load_recipes(settings.recipe_folder), recipes)  # before the ten seconds that a catalogue may take
     with catalogue_to_look_at(settings) as home:
-        rows = check_recipes(look(home, recipes))
+        rows = check_recipes(look_at(home, machine_clock(), chosen))
     tell(as_json, {"recipes": rows}, "\n".join(row["text"] for row in rows))
+    for name in unread_files(settings.recipe_folder):
+        complain(f"{settings.recipe_folder / name} is not read: the name of a recipe must end in .toml")
+
+
+@recipes.command("fields", epilog=example("quakecast recipes fields"))
+@click.option("--markdown", is_flag=True, help="As the tables of docs/RECIPES.md.")
+@json_option
+def recipes_fields(markdown, as_json) -> None:
+    """Every field that a recipe may have: its values, what it is where it is left out, and what it does."""
+    from forecaster.recipe_reference import as_markdown, as_text, reference
+
+    tell(as_json, {"fields": [row for part in reference() for row in part.document()]}, as_markdown() if markdown else as_text())
 
 
 @recipes.command("new", epilog=example("quakecast recipes new --at 38.30,142.40 --radius-km 150 --magnitude 4.5 --id my-place"))
@@ -70,12 +82,12 @@ def recipes_check(settings: Settings, recipes, everything, as_json) -> None:
 @click.pass_obj
 def recipes_new(settings: Settings, place, radius_km, magnitude, recipe_id, name, zone, out, as_json) -> None:
     """Write the recipe of a place of your own; an existing file is never overwritten."""
-    from forecaster import places
+    from forecaster import places, zones
     from forecaster.catalog.coverage import STREAMS
 
     latitude, longitude = places.parse_place(place)
     chosen = places.default_id(latitude, longitude) if recipe_id is None else recipe_id
-    whole = places.recipe_at(latitude, longitude, radius_km, magnitude, zone or places.zone_at(latitude, longitude), chosen, name)
+    whole = places.recipe_at(latitude, longitude, radius_km, magnitude, zone or zones.zone_at(latitude, longitude), chosen, name)
     folder = out or _folder_for_new(settings)
     path = places.write_recipe(whole, folder, settings.recipe_folder)
     prefix = "" if folder.resolve() == settings.recipe_folder.resolve() else f"QUAKECAST_RECIPES={shlex.quote(str(folder))} "

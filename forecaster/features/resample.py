@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from forecaster.errors import BadInput, NotTrainable
-from forecaster.recipe import ResamplingMethod
+from forecaster.recipe_fields import ResamplingMethod
 
 log = logging.getLogger(__name__)
 

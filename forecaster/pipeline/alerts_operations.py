@@ -15,7 +15,7 @@ from forecaster.pipeline.alerts_rules import Changes
 from forecaster.pipeline.due import drifts
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import STALE_AFTER
-from forecaster.recipe import Severity
+from forecaster.recipe_fields import Severity
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.words import local_text, utc_text
 from forecaster.store import alerts as stored

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from forecaster import places
+from forecaster import places, zones
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, NotScoreable, StoreError
 from forecaster.features.windows import target_days
@@ -41,7 +41,7 @@ class Place:
 
     def recipe(self) -> Recipe:
         """The same as a recipe. Raises BadInput where a value is none of a recipe."""
-        zone = self.zone or places.zone_at(self.latitude_deg, self.longitude_deg)
+        zone = self.zone or zones.zone_at(self.latitude_deg, self.longitude_deg)
         named = places.default_id(self.latitude_deg, self.longitude_deg)
         return places.recipe_at(self.latitude_deg, self.longitude_deg, self.radius_km, self.magnitude, zone, named)
 

@@ -1,4 +1,4 @@
-"""What the catalogue can tell about each recipe: completeness, past target days, coverage."""
+"""What can be told about each recipe: where its circle lies, and what the catalogue has there: completeness, target days, coverage."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.known import Known, labelled_days, load_known
+from forecaster.pipeline.whereabouts import place_warnings, where_it_lies
 from forecaster.recipe import Recipe
 from forecaster.timewindow import to_us
 
@@ -96,16 +97,21 @@ def _between(events: Events, start: datetime, end: datetime) -> Events:
 
 
 def check_recipes(job: Job) -> list[dict]:
-    """One dict a recipe: id, threshold_mag, completeness (see `_numbers`), target_days, days, warnings, text."""
+    """One dict a recipe: id, threshold_mag, where, completeness (see `_numbers`), target_days, days, warnings, text."""
     known = load_known(job.store, job.clock.now())
     return [_check(recipe, known) for recipe in job.recipes]
 
 
 def _check(recipe: Recipe, known: Known) -> dict:
-    row: dict = {"recipe_id": recipe.id, "threshold_mag": recipe.threshold_mag, "warnings": []}
+    row: dict = {
+        "recipe_id": recipe.id,
+        "threshold_mag": recipe.threshold_mag,
+        "where": where_it_lies(recipe, known.frame),
+        "warnings": place_warnings(recipe),
+    }
     complete = circle_completeness(recipe, known)
     row |= _numbers(complete)
-    text = f"{recipe.id:16} {_words(complete)}"
+    text = f"{recipe.id:16} {row['where']}\n{'':17}{_words(complete)}"
     if missing := complete.missing_below(recipe.threshold_mag):
         row["warnings"].append(f"threshold M {recipe.threshold_mag} is below the completeness magnitude {missing:.1f}")
     elif complete.mc is not None and not complete.mc.at_most and complete.mc.mc > recipe.threshold_mag:
@@ -117,6 +123,11 @@ def _check(recipe: Recipe, known: Known) -> dict:
         row |= {"days": len(labelled.days), "target_days": int(labelled.happened.sum())}
         share = row["target_days"] / row["days"]
         text += f"; {row['target_days']} target days of {row['days']} ({share:.1%}) since {labelled.days.first_day}"
+        if not row["target_days"]:
+            row["warnings"].append(
+                f"no earthquake of M >= {recipe.threshold_mag:g} within {recipe.radius_km:g} km since {labelled.days.first_day}: "
+                "no rate can be learnt here; lower threshold_mag or widen predict_radius_meters"
+            )
     except NotScoreable as error:
         row["warnings"].append(str(error))
     if recipe.comparison_only:

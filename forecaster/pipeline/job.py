@@ -65,7 +65,11 @@ def look(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = ()) -> Jo
     Raises:
         BadInput: a recipe or a setting; or there is no database, or one of an older schema. SchemaTooNew: a newer quakecast wrote it.
     """
-    recipes = choose(load_recipes(settings.recipe_folder), list(recipe_ids))
+    return look_at(settings, clock, choose(load_recipes(settings.recipe_folder), list(recipe_ids)))
+
+
+def look_at(settings: Settings, clock: Clock, recipes: list[Recipe]) -> Job:
+    """The same for recipes that have been read already."""
     store = LookedAt(settings.database)
     world_sets.use(store, settings)
     return Job(settings, store, recipes, clock, "")

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from forecaster.alerts import Decision, Said, Standing, after, decide, held_until, keeps, reaches, walk
-from forecaster.recipe import AlertRule, QuietHours
+from forecaster.recipe_fields import AlertRule, QuietHours
 from forecaster.timewindow import target_window
 
 TOKYO = ZoneInfo("Asia/Tokyo")

@@ -77,7 +77,7 @@ def test_recipes_show_prints_what_a_recipe_file_says(run):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["recipes", "show", "tokio"], "unknown recipe 'tokio'; there are: acapulco"),
+        (["recipes", "show", "tokio"], "unknown recipe 'tokio'; did you mean 'tokyo'?"),
         (["predict", "--target-date", "03.01.2024"], "target date '03.01.2024' is not a day; write it as YYYY-MM-DD"),
         (["predict", "--target_date", "2024-02-30"], "is not a day"),
         (["predict", "--tz", "Asia/Edo"], "--tz 'Asia/Edo' must be an IANA time zone"),

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster import places
+from forecaster import places, zones
 from forecaster.cli import main
 from forecaster.errors import BadInput, NotWritable
 from forecaster.recipe import load_recipes, parse_recipe
@@ -28,7 +28,7 @@ def test_a_recipe_of_ours_is_written_as_we_wrote_it() -> None:
     ours = (ROOT / "recipes" / "sendai-m45.toml").read_text(encoding="utf-8").replace("仙台", "Sendai")
     ours = ours.replace("learning_rate = 3e-4", "learning_rate = 0.0003").partition("\n# The alert rule that ships")[0]
     assert places.recipe_text(places.recipe_at(*SENDAI)) == ours
-    assert places.zone_at(*SENDAI[:2]) == "Asia/Tokyo"
+    assert zones.zone_at(*SENDAI[:2]) == "Asia/Tokyo"
 
 
 @pytest.mark.parametrize("name", ["los-angeles", "acapulco", "tonga", "kermadec", "wellington", "nankai-m45"])
@@ -51,7 +51,7 @@ def test_every_file_says_its_recipe(latitude, longitude, radius_km, magnitude, n
     recipe_id = places.default_id(latitude, longitude)
     recipe = places.recipe_at(latitude, longitude, radius_km, magnitude, "UTC", recipe_id, name)
     assert parse_recipe(places.recipe_text(recipe), f"{recipe_id}.toml") == recipe
-    assert recipe.display_name.en == recipe.display_name.ja == (name or places.place_name(latitude, longitude))
+    assert recipe.display_name.en == recipe.display_name.in_language("ja") == (name or places.place_name(latitude, longitude))
 
 
 @pytest.mark.parametrize("name", ['The "old" town \\ of Ω', "東京", "x" * 80, " padded "])
@@ -80,7 +80,7 @@ def test_ids_and_names_by_hand() -> None:
     ],
 )
 def test_zones_on_land_and_at_sea(latitude, longitude, zone) -> None:
-    assert places.zone_at(latitude, longitude) == zone
+    assert zones.zone_at(latitude, longitude) == zone
     assert zone in available_timezones()
 
 

@@ -7,7 +7,7 @@ from imblearn.under_sampling import ClusterCentroids, EditedNearestNeighbours, N
 
 from forecaster.errors import BadInput, NotTrainable
 from forecaster.features.resample import ClassCounts, Resampled, resample
-from forecaster.recipe import ResamplingMethod
+from forecaster.recipe_fields import ResamplingMethod
 
 NINE = [
     "SMOTE",
