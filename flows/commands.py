@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -17,6 +18,7 @@ from forecaster.timewindow import parse_day
 
 def prefect_defaults(*, quiet: bool = True) -> None:
     """Private defaults for Prefect, and `quiet` ones for a run without a server; what is set already is kept."""
+    ask_ourselves_directly()
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -25,6 +27,17 @@ def prefect_defaults(*, quiet: bool = True) -> None:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     if "PREFECT_HOME" in os.environ:  # Prefect makes the folder, but not the one above it
         Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+
+
+def ask_ourselves_directly() -> None:
+    """Where there is a proxy, let it not be asked for Prefect's server on this machine, or beside it (a name without a dot)."""
+    if not any(os.environ.get(name) for kind in ("HTTP", "HTTPS", "ALL") for name in (f"{kind}_PROXY", f"{kind.lower()}_proxy")):
+        return
+    told = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    server = urlsplit(os.environ.get("PREFECT_API_URL", "")).hostname or ""
+    direct = [host for host in ("127.0.0.1", "localhost", server) if host and (host == "127.0.0.1" or "." not in host)]
+    hosts = list(dict.fromkeys([*(host.strip() for host in told.split(",") if host.strip()), *direct]))
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(hosts)
 
 
 @click.command(epilog=example("quakecast run --total-minutes 10"))

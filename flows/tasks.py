@@ -8,10 +8,11 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import deployment
 
 from flows.writer import one_writer
 from forecaster.console import progress
-from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, StoreBusy, StoreUnreachable
+from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, NoConnection, StoreBusy, StoreUnreachable
 from forecaster.pipeline import alerts, export, job, messages, pages, predict, pull, tidy, train, verify
 from forecaster.recipe import Recipe
 
@@ -19,10 +20,15 @@ HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, Stor
 
 
 def heals(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether trying again can help: the network and the lock heal, bad input and our own bugs do not."""
+    """Whether trying again can help: the network and the lock heal, bad input and our own bugs do not.
+
+    Who waits at a terminal is told at once that there is no network; a scheduled run tries once more.
+    """
     error = state.data if isinstance(state.data, BaseException) else getattr(state.data, "exception", None)
     if error is None:
         error = state.result(raise_on_failure=False)
+    if isinstance(error, NoConnection) and not deployment.id:
+        return False
     return isinstance(error, HEALS)
 
 

@@ -7,6 +7,7 @@ QuakecastError
 |   +-- NotWritable
 +-- CatalogError              the catalogue could not be read
 |   +-- CatalogUnreachable    network, time-out, 5xx after retries
+|   |   +-- NoConnection      nothing answered: no network, no such name, a proxy that does not let us through
 |   +-- CatalogRefused        4xx: our request is wrong
 |   +-- CatalogTruncated      fewer rows than counted, or a cut body
 |   +-- CatalogMalformed      the answer is not to what was asked (HTML, wrong header, a redirect, too large, other events)
@@ -59,6 +60,10 @@ class CatalogError(QuakecastError):
 
 
 class CatalogUnreachable(CatalogError):
+    pass
+
+
+class NoConnection(CatalogUnreachable):
     pass
 
 

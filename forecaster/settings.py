@@ -25,6 +25,7 @@ USGS_URL = "https://earthquake.usgs.gov"
 PREFIX = "QUAKECAST_"
 NO_SETTINGS = ("QUAKECAST_CI", "QUAKECAST_CHROMIUM", "QUAKECAST_SNAPSHOT_WHEEL")
 """Other variables of that prefix: of the tests and of the build."""
+ANY_TEXT = ("QUAKECAST_SMTP_USERNAME", "QUAKECAST_SMTP_PASSWORD")  # they may begin and end with a quote
 SURELY_MEANT = 0.8  # how alike two names are of which one is taken for a misspelling of the other
 ADDRESS = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?/")
 
@@ -157,6 +158,7 @@ def load_settings(**overrides: object) -> Settings:
         BadInput: a variable has a value out of range, with its name (secrets are not repeated), or its name is misspelt.
     """
     check_names(tuple(sorted(name for name in os.environ if name.upper().startswith("QUAK"))))
+    _check_values()
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]
         logs.hide(value.get_secret_value() for _, value in settings if isinstance(value, SecretStr))
@@ -187,6 +189,26 @@ def check_names(names: Iterable[str]) -> None:
     for name in strange:
         if name.upper().startswith(PREFIX):
             log.warning("%s in the environment is no setting, and is ignored; deployments/.env.example lists all of them", name)
+
+
+def _check_values() -> None:
+    """Look for what a file of settings holds and its reader should have taken off: quotes, the line ends of Windows.
+
+    Raises:
+        BadInput: with the names of the variables; values are not repeated.
+    """
+    problems = []
+    for name, value in sorted(os.environ.items()):
+        if not name.upper().startswith(PREFIX):
+            continue
+        if value != value.rstrip("\r\n"):
+            problems.append(f"{name} ends with a line end: the file it comes from has those of Windows; save it with those of Unix (LF)")
+        elif len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" and name.upper() not in ANY_TEXT:
+            problems.append(
+                f"{name} has quotes around its value, which count as a part of it; take them off (docker run --env-file keeps them)"
+            )
+    if problems:
+        raise BadInput("\n".join(problems))
 
 
 def _meant(name: str, known: list[str]) -> str | None:

@@ -16,6 +16,7 @@ from forecaster.store.database import Store, open_store, read_parquet
 from forecaster.store.parquet import write_parquet
 from tests.support import toy_models
 
+PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 CI = os.environ.get("QUAKECAST_CI") == "1"
 
 
@@ -30,8 +31,9 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_outside_settings(monkeypatch):
-    """Settings of whoever runs the tests play no part."""
-    for name in [name for name in os.environ if name.startswith("QUAKECAST_") and name != "QUAKECAST_CI"]:
+    """Settings of whoever runs the tests play no part, their proxy included."""
+    ours = [name for name in os.environ if name.startswith("QUAKECAST_") and name != "QUAKECAST_CI"]
+    for name in [*ours, *(name for name in os.environ if name.upper() in PROXY)]:
         monkeypatch.delenv(name)
 
 

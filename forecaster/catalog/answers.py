@@ -21,9 +21,11 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from forecaster.errors import CatalogError, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
+from forecaster.catalog.no_connection import HOW_TO, bad_certificate, host_of, is_no_connection, reason
+from forecaster.errors import CatalogError, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NoConnection
 
 MOST_BYTES = 50_000_000  # 20,000 rows of geojson take 18 MB; before and after unpacking
+CONNECT_MARGIN_S = 2.0  # to resolve the name and agree on TLS, beyond the time-out of the connection itself
 _CHUNK = 65_536
 _WRONG_ADDRESS = (
     requests.exceptions.MissingSchema,
@@ -33,7 +35,7 @@ _WRONG_ADDRESS = (
     requests.exceptions.InvalidHeader,
     urllib3.exceptions.LocationValueError,
 )
-_TIMEOUTS = (requests.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
+_TIMEOUTS = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
 
 
 @dataclass
@@ -67,6 +69,7 @@ class Fetcher:
     def __init__(self, user_agent: str, timeout_s: tuple[float, float], deadline_s: float) -> None:
         self._timeout_s = timeout_s
         self._deadline_s = deadline_s
+        self.connect_s = min(timeout_s[0] + CONNECT_MARGIN_S, deadline_s)
         self._session = _Session()
         self._session.headers.update({"User-Agent": user_agent, "Accept-Encoding": "gzip"})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -77,17 +80,24 @@ class Fetcher:
         """Fill `exchange`; the status may be any below 500 but 3xx and 429.
 
         Raises:
-            CatalogUnreachable: time-out, no connection, 429 or 5xx: worth another try.
-            CatalogTruncated: the body was cut. CatalogMalformed: redirect, too large, or no HTTP. CatalogRefused: no address.
+            CatalogUnreachable: time-out, 429 or 5xx: worth another try. NoConnection: nothing answered within `connect_s`.
+            CatalogTruncated: the body was cut. CatalogMalformed: redirect, too large, or no HTTP.
+            CatalogRefused: no address, or a certificate that is not trusted.
         """
         thread = threading.Thread(target=self._run, args=(exchange,), name="one answer of the service", daemon=True)
         thread.start()
         try:
-            thread.join(self._deadline_s)
+            thread.join(self.connect_s)
+            connected = not thread.is_alive() or exchange.line is not None
+            if connected:
+                thread.join(self._deadline_s - self.connect_s)
         finally:
             late = thread.is_alive()
             if late:
                 exchange.hang_up()
+        if late and not connected:
+            exchange.note = "no connection"
+            raise NoConnection(f"{host_of(exchange.url)} cannot be reached: no connection within {self.connect_s:g} s")
         if late:
             exchange.note = "time-out"
             raise CatalogUnreachable(
@@ -114,10 +124,14 @@ class Fetcher:
             raise
         except _TIMEOUTS as error:
             exchange.note = "time-out"
-            waited = self._timeout_s[0] if isinstance(error, requests.ConnectTimeout) else self._timeout_s[1]
-            raise CatalogUnreachable(f"{where} did not answer within {waited:g} s") from error
+            raise CatalogUnreachable(f"{where} did not answer within {self._timeout_s[1]:g} s") from error
         except _WRONG_ADDRESS as error:
             exchange.note = "no address"
+            if isinstance(error, requests.exceptions.InvalidProxyURL) or "SOCKS" in str(error):
+                raise CatalogRefused(
+                    f"{host_of(exchange.url)} cannot be asked: the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used "
+                    f"({_said(error)}); write it as http://host:port"
+                ) from error
             raise CatalogRefused(
                 f"{where} cannot be asked ({_said(error)}); check the address of the service (QUAKECAST_USGS_URL)"
             ) from error
@@ -125,12 +139,23 @@ class Fetcher:
             if exchange.status is not None:
                 exchange.note = "body cut"
                 raise CatalogTruncated(f"{where}: the body was cut ({_said(error)}); nothing was stored, try again") from error
+            if trouble := bad_certificate(error):
+                exchange.note = "certificate"
+                raise CatalogRefused(
+                    f"{host_of(exchange.url)}: its certificate is not trusted ({trouble}); where a proxy opens TLS, name the file with its "
+                    f"certificate in REQUESTS_CA_BUNDLE ({HOW_TO})"
+                ) from error
+            if is_no_connection(error):
+                exchange.note = "no connection"
+                raise NoConnection(f"{host_of(exchange.url)} cannot be reached: {reason(error, exchange.url)}") from error
             if isinstance(error, requests.ConnectionError):
                 exchange.note = "no connection"
                 raise CatalogUnreachable(f"{where} cannot be reached ({_said(error)})") from error
             exchange.note = "no HTTP"
             raise CatalogMalformed(f"{where}: the answer is no HTTP that can be read ({_said(error)}); try again") from error
 
+
+_INSIDE = re.compile(r"_?\w*Https?\w*\([^)]*\): ")  # how urllib3 calls the object that it worked with
 
 _of_this_thread = threading.local()
 
@@ -170,6 +195,11 @@ class _Session(requests.Session):
 
 def _check_status(exchange: Exchange) -> None:
     status, where = exchange.status or 0, exchange.where
+    if status == 407:
+        exchange.note = "HTTP 407"
+        raise CatalogRefused(
+            f"{host_of(exchange.url)}: the proxy wants a login; write it as http://user:password@host:port in HTTPS_PROXY or HTTP_PROXY"
+        )
     if status == 429 or status >= 500:
         exchange.note = f"HTTP {status}"
         raise CatalogUnreachable(f"{where} answers HTTP {status}")
@@ -249,6 +279,6 @@ def _place(location: str) -> str:
 
 
 def _said(error: BaseException) -> str:
-    reason = error.args[0] if error.args else error
-    text = str(getattr(reason, "reason", reason)).rsplit(">:", 1)[-1].strip()
+    cause = error.args[0] if error.args else error
+    text = _INSIDE.sub("", str(getattr(cause, "reason", cause)).rsplit(">:", 1)[-1].strip())
     return "".join(c if c.isprintable() else "?" for c in without_login(text or type(error).__name__))[:200]

@@ -18,18 +18,20 @@ import numpy as np
 import pandas as pd
 
 from forecaster.catalog.answers import Exchange, Fetcher, without_login
+from forecaster.catalog.no_connection import advice
 from forecaster.catalog.parse import parse_count, parse_csv, parse_geojson
 from forecaster.catalog.politeness import Pace, in_words, pause_s, service_date, wished_wait_s
 from forecaster.catalog.query import Progress, Query, ReadResult
 from forecaster.catalog.revisions import REVISION_COLUMNS, quarantine_frame, revision_frame
 from forecaster.catalog.rows import Parsed, clean, only_asked
-from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
+from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NoConnection
 
 log = logging.getLogger(__name__)
 
 SERVICE = "/fdsnws/event/1"
 SEARCH_LIMIT = 20_000
 LONGEST_WAIT_S = 300.0
+LONGEST_SILENCE_S = 28.0  # without any connection: a person waits, and the job has a catalogue to go on with
 
 MOST_WINDOWS = 2_000
 MOST_SAID = 5_000
@@ -222,12 +224,14 @@ class UsgsClient:
     def _get(self, method: str, parameters: dict[str, str], read: Callable[[_Answer], T]) -> T:
         """What `read` makes of an answer, after as many tries as are worth it."""
         address = f"{self._base_url}{SERVICE}/{method}?{urlencode(parameters)}"
+        began = self._monotonic()
         for tries in range(1, self._max_tries + 1):
             exchange = Exchange(address, without_login(address))
             try:
                 return read(self._ask(exchange))
             except CatalogUnreachable as error:
                 problem, wish = str(error), wished_wait_s(exchange.headers, self._clock())
+                silent = isinstance(error, NoConnection)
             if tries == self._max_tries:
                 break
             if wish is not None and wish > LONGEST_WAIT_S:
@@ -235,9 +239,14 @@ class UsgsClient:
                     f"{problem}, and asks to wait {in_words(wish)} (more than {in_words(LONGEST_WAIT_S)}); run again then"
                 )
             pause = pause_s(tries, wish, self._rng)
+            spent = self._monotonic() - began
+            if silent and spent + pause + self._fetcher.connect_s > LONGEST_SILENCE_S:
+                break
             self.fetch_log[-1]["note"] = f"{exchange.note or 'says it is unavailable'}; waited {pause:.1f} s"
             log.info("%s; waiting %.1f s, then try %d of %d", problem, pause, tries + 1, self._max_tries)
             self._sleep(pause)
+        if silent:
+            raise NoConnection(f"{problem} ({tries} tries); {advice(address)}")
         raise CatalogUnreachable(f"{problem}, {self._max_tries} tries; check the network or run again later")
 
     def _ask(self, exchange: Exchange) -> _Answer:

@@ -42,11 +42,12 @@ def is_forbidden(address: str, allow_private: bool) -> bool:
     return not (ip.is_global or allow_private)
 
 
-def check_address(url: str, where: str, setting: str, allow_private: bool) -> None:
+def check_address(url: str, where: str, setting: str, allow_private: bool, *, by_proxy: bool = False) -> None:
     """Look at a URL before anything is connected; what its name resolves to later is checked again on the open connection.
 
     Args:
         where: what messages call the receiver; `setting` the name of the setting that holds the URL.
+        by_proxy: a proxy will resolve the name; that this machine cannot is no fault then.
 
     Raises:
         DeliveryRefused: no http(s) address, or one that leads where messages must not go.
@@ -63,6 +64,8 @@ def check_address(url: str, where: str, setting: str, allow_private: bool) -> No
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
+        if by_proxy:
+            return
         raise DeliveryFailed(f"{where}: the name does not resolve; will be tried again") from None
     if any(is_forbidden(str(item[4][0]), allow_private) for item in found):
         raise DeliveryRefused(

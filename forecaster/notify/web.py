@@ -1,5 +1,6 @@
-"""HTTP requests to somebody else's server: no redirects, no proxies, no netrc, the peer's address checked before it is connected to, an end
-to every attempt, and no more of an answer read than is needed."""
+"""HTTP requests to somebody else's server: no redirects, no netrc, the peer's address checked before it is connected to, an end to every
+attempt, and no more of an answer read than is needed. Proxy and certificates as for USGS: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY and
+REQUESTS_CA_BUNDLE. A proxy resolves names by itself: what this machine cannot resolve is left to its rules."""
 
 import logging
 import socket
@@ -13,6 +14,8 @@ from typing import Any, Literal
 import requests
 from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
@@ -85,7 +88,9 @@ class Session:
     def ask(self, method: str, address: WebAddress, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         """One request, as `request` says."""
         url = address.url.get_secret_value()
-        check_address(url, address.where, address.setting, address.allow_private)
+        around = requests.Session().merge_environment_settings(url, {}, True, None, None)
+        proxy = select_proxy(url, around["proxies"])
+        check_address(url, address.where, address.setting, address.allow_private, by_proxy=proxy is not None)
         try:
             with (
                 unlogged("urllib3"),
@@ -98,6 +103,8 @@ class Session:
                     timeout=address.timeout_s,
                     allow_redirects=False,
                     stream=True,
+                    proxies=around["proxies"],
+                    verify=around["verify"],
                 ) as answer,
             ):
                 if self._connections.were_cut:  # what was cut looks like headers that have ended
@@ -107,7 +114,17 @@ class Session:
         except requests.exceptions.SSLError as error:
             if self._connections.were_cut:
                 raise self._silent(address, error) from None
-            raise DeliveryRefused(f"{address.where}: its certificate cannot be trusted; check {address.setting}") from None
+            raise DeliveryRefused(
+                f"{address.where}: its certificate cannot be trusted; check {address.setting}, and where a proxy opens TLS, name the file "
+                "with its certificate in REQUESTS_CA_BUNDLE"
+            ) from None
+        except (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema) as error:
+            if self._connections.were_cut:
+                raise self._silent(address, error) from None
+            named = recipient_label(proxy or "")
+            raise ReceiverSilent(
+                f"{address.where}: the proxy {named} does not let us through; check HTTPS_PROXY and HTTP_PROXY; will be tried again"
+            ) from None
         except (requests.exceptions.RequestException, OSError) as error:
             raise self._silent(address, error) from None
         finally:
@@ -199,7 +216,7 @@ class _Watched:
     def _new_conn(self) -> socket.socket:
         own: Any = self
         try:
-            return self.connections.open(own._dns_host, own.port, own.timeout)
+            return self.connections.open(own._dns_host, own.port, own.timeout, trusted=own.proxy is not None)
         except TimeoutError:
             raise ConnectTimeoutError(own, "no connection in time") from None
         except OSError as error:
@@ -213,10 +230,18 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
+        self._watch(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        self._watch(manager)
+        return manager
+
+    def _watch(self, manager: Any) -> None:
+        """Let the manager's connections be opened by ours."""
         fields = {"connections": self._connections}
         plain, secure = type("_Plain", (_Watched, HTTPConnection), fields), type("_Secure", (_Watched, HTTPSConnection), fields)
-        pools = self.poolmanager.pool_classes_by_scheme
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": type("_PlainPool", (pools["http"],), {"ConnectionCls": plain}),
-            "https": type("_SecurePool", (pools["https"],), {"ConnectionCls": secure}),
+        manager.pool_classes_by_scheme = {
+            "http": type("_PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("_SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
         }

@@ -78,6 +78,27 @@ def test_a_zone_of_sending_that_names_no_place_is_refused(monkeypatch):
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('"mail.example.org"', "has quotes around its value"),
+        ("'mail.example.org'", "has quotes"),
+        ("mail.example.org\r", "those of Windows"),
+    ],
+)
+def test_what_a_reader_of_an_env_file_left_in_is_named(monkeypatch, value, said):
+    monkeypatch.setenv("QUAKECAST_SMTP_HOST", value)
+    with pytest.raises(BadInput, match=f"QUAKECAST_SMTP_HOST .*{said}") as error:
+        load_settings()
+    assert "mail.example.org" not in str(error.value)
+
+
+def test_a_password_may_have_quotes_around_it_and_a_name_in_front_of_an_address(monkeypatch):
+    monkeypatch.setenv("QUAKECAST_SMTP_PASSWORD", '"a"')
+    monkeypatch.setenv("QUAKECAST_MAIL_FROM", '"Quakes, all of them" <a@example.org>')
+    assert load_settings().smtp_password.get_secret_value() == '"a"'
+
+
 def test_secrets_are_not_shown(monkeypatch):
     secrets = ("SMTP_PASSWORD", "WEBHOOK_SECRET", "WEBHOOK_URL", "SLACK_WEBHOOK_URL", "APPRISE_URLS", "HEARTBEAT_URL")
     for name in secrets:

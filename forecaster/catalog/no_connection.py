@@ -1,0 +1,83 @@
+"""Why nothing answers at an address, in words: the name, the network, the proxy or the certificate; and what to do then.
+
+The proxy is the one that requests takes from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+"""
+
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import requests
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError
+
+STILL_WORKS = "what is stored still serves: predict, report, status and sql need no network"
+HOW_TO = "docs/how-to/network.md"
+
+
+def host_of(url: str) -> str:
+    """Scheme, host and port of an address, without a login."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return url[:60]
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else url[:60]
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy for this address, without a login; None where it is asked directly."""
+    proxy = select_proxy(url, get_environ_proxies(url))
+    return None if not proxy else host_of(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def is_no_connection(error: BaseException) -> bool:
+    """Whether nothing was heard from the address: the request never reached it."""
+    kinds = (NameResolutionError, NewConnectionError, ConnectTimeoutError, ProxyError, requests.exceptions.ConnectTimeout)
+    return any(isinstance(cause, kinds) for cause in _causes(error))
+
+
+def bad_certificate(error: BaseException) -> str | None:
+    """What is wrong with the certificate that was shown; None where that is not the trouble."""
+    return next(
+        (cause.verify_message or "not trusted" for cause in _causes(error) if isinstance(cause, ssl.SSLCertVerificationError)), None
+    )
+
+
+def reason(error: BaseException, url: str) -> str:
+    """Why no connection came about, in plain words."""
+    causes = list(_causes(error))
+    through = next((cause for cause in causes if isinstance(cause, ProxyError)), None)
+    said = _plainly(causes)
+    return f"the proxy {proxy_of(url) or 'on the way'} does not let us through: {said}" if through is not None else said
+
+
+def advice(url: str) -> str:
+    """What to look at, with the setting of the proxy that counts for this address as it is now."""
+    name = "HTTPS_PROXY" if urlsplit(url).scheme == "https" else "HTTP_PROXY"
+    proxy = proxy_of(url)
+    now = f"check {name} (now {proxy})" if proxy else f"behind a proxy set {name} (not set now)"
+    return f"check the network; {now}; {HOW_TO} says more; {STILL_WORKS}"
+
+
+def _plainly(causes: list[BaseException]) -> str:
+    if any(isinstance(cause, NameResolutionError) for cause in causes):
+        return "the name does not resolve"
+    last = causes[-1]
+    if isinstance(last, OSError) and last.strerror:
+        return last.strerror.lower()
+    if any(isinstance(cause, (ConnectTimeoutError, requests.exceptions.ConnectTimeout)) for cause in causes):
+        return "nothing answers there"
+    told = str(last.args[0]) if last.args and isinstance(last.args[0], str) else type(last).__name__
+    return told.removeprefix("Tunnel connection failed: ")[:100]
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised for, from the outside in: libraries wrap the reason in three or four layers."""
+    seen: list[BaseException] = []
+    found: object = error
+    while isinstance(found, BaseException) and found not in seen:
+        seen.append(found)
+        yield found
+        inside = [getattr(found, "reason", None), *found.args, found.__cause__, found.__context__]
+        found = next((each for each in inside if isinstance(each, BaseException)), None)
