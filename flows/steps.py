@@ -120,7 +120,8 @@ def verify(work: job.Job, done: dict[str, Any]) -> None:
 
 def raise_alerts(work: job.Job, done: dict[str, Any]) -> None:
     """Decide on alerts and corrections; alone. What is to be told lies in the outbox then."""
-    raised = alone("alerts", lambda: tasks.alerts_task(work), done)
+    doubts = done["pulled"]["doubts"] if "pulled" in done else None
+    raised = alone("alerts", lambda: tasks.alerts_task(work, doubts), done)
     if raised is not None:
         done["alerts"] = {name: value for name, value in vars(raised).items() if value}
 

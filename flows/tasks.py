@@ -101,8 +101,8 @@ def tidy_task(work: job.Job) -> tidy.TidyResult:
 
 
 @task(name="alerts", retries=1, timeout_seconds=1800, **_AGAIN)
-def alerts_task(work: job.Job) -> alerts.AlertsResult:
-    return alerts.raise_alerts(work)
+def alerts_task(work: job.Job, doubts: list[str] | None) -> alerts.AlertsResult:
+    return alerts.raise_alerts(work, doubts)
 
 
 @task(name="notify", cache_policy=NO_CACHE, timeout_seconds=1800)

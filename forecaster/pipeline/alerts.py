@@ -50,8 +50,10 @@ class AlertsResult:
     messages: list[str] = field(default_factory=list)
 
 
-def raise_alerts(job: Job) -> AlertsResult:
+def raise_alerts(job: Job, doubts: Sequence[str] | None = None) -> AlertsResult:
     """Decide on every rule of the job's recipes, correct what turned out otherwise, and look at the operation.
+
+    doubts: of this run's reading (`alerts_operations.find`); None where nothing was read.
 
     A job with a simulated clock looks at replayed forecasts and alerts only, and at no operation; any other never at replayed ones. What is
     to be told lies in the outbox then.
@@ -67,7 +69,7 @@ def raise_alerts(job: Job) -> AlertsResult:
         inputs = [_inputs(connection, recipe, every, by_recipe.get(recipe.id, []), now) for recipe in job.recipes]
         events: EventsByIssue = {}
         corrections = [_corrections(connection, job, given, now, events) for given in inputs]
-        found = [] if replay else alerts_operations.find(connection, job, now, texts)
+        found = [] if replay else alerts_operations.find(connection, job, now, texts, doubts)
     changes, result = Changes(), AlertsResult()
     for given, correct in zip(inputs, corrections, strict=True):
         for step in correct:
@@ -77,7 +79,7 @@ def raise_alerts(job: Job) -> AlertsResult:
         operations = [alert for alert in every if alert["kind"] == "operations"]
         in_scope = {recipe.id for recipe in job.recipes}
         result.operations_raised, result.operations_mended = alerts_operations.apply_findings(
-            found, operations, in_scope, texts, now, changes
+            found, operations, in_scope, texts, now, changes, not_looked_at=() if doubts is not None else ("doubted_feed",)
         )
     link = f"{job.settings.base_url.rstrip('/')}/index.html" if job.settings.base_url else None
     with job.store.transaction() as connection:

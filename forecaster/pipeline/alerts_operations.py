@@ -1,10 +1,11 @@
-"""Alerts of the operation: a stale catalogue, a failed run, forecasts that drift from what comes or are missing, messages given up.
+"""Alerts of the operation: a stale catalogue, a feed that cannot be true, a failed run, forecasts that drift from what comes or are
+missing, messages given up.
 
 Each is told once when it begins and once when it is mended, not in every run. A run that fails tells so itself, at once (`operations`);
 here are told the runs that ended without a word, and outside of a run every failure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +24,7 @@ from forecaster.store import catalogue
 from forecaster.store.database import Connection
 
 DEAD_SPAN = timedelta(days=7)
-CHECKS = ("stale_catalogue", "run_failed", "calibration_drift", "no_forecast", "dead_letters")
+CHECKS = ("stale_catalogue", "doubted_feed", "run_failed", "calibration_drift", "no_forecast", "dead_letters")
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,35 @@ class Finding:
         return f"{self.check}:{self.about}" if self.about else self.check
 
 
-def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts) -> list[Finding]:
-    """Everything that is wrong with the operation at `now`, for the recipes of the job."""
-    found = [*_stale_catalogue(connection, now), *_failed_runs(connection, job.run_id), *_dead_letters(connection, now)]
+def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts, doubts: Sequence[str] | None = None) -> list[Finding]:
+    """Everything that is wrong with the operation at `now`, for the recipes of the job.
+
+    doubts: why the reading of this run was not believed (`pull.PullResult.doubts`); None where nothing was read.
+    """
+    found = [
+        *_stale_catalogue(connection, now),
+        *_doubted_feed(doubts or ()),
+        *_failed_runs(connection, job.run_id),
+        *_dead_letters(connection, now),
+    ]
     for recipe_id, drifted in drifts(connection, [recipe for recipe in job.recipes if recipe.models], now).items():
         found.append(Finding("calibration_drift", recipe_id, "warning", {"recipe": recipe_id, "drift": drifted}))
     return found + _missing_forecasts(connection, job, now, texts)
 
 
 def apply_findings(
-    found: list[Finding], alerts: list[Row], in_scope: set[str], texts: AlertTexts, now: datetime, changes: Changes
+    found: list[Finding],
+    alerts: list[Row],
+    in_scope: set[str],
+    texts: AlertTexts,
+    now: datetime,
+    changes: Changes,
+    not_looked_at: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
     """(rules raised, rules mended): what is found for the first time, and what stood and is found no more.
 
-    alerts: those of the operation, oldest first. in_scope: the recipes that were looked at; alerts of others are left alone.
+    alerts: those of the operation, oldest first. in_scope: the recipes that were looked at; alerts of others are left alone, and so are
+    those of checks that were not looked at.
     """
     standing = {(alert["rule"], alert["recipe_id"]): alert for alert in alerts if alert["state"] == "raised"}
     current = {(finding.rule, finding.recipe_id): finding for finding in found}
@@ -65,7 +81,7 @@ def apply_findings(
             _tell(texts, alert, finding.check, finding.told, changes)
             raised.append(finding.rule)
     for key, alert in standing.items():
-        if key not in current and alert["recipe_id"] in in_scope | {""}:
+        if key not in current and alert["recipe_id"] in in_scope | {""} and alert["rule"] not in not_looked_at:
             alert |= {"state": "cleared", "cleared_at": now, "cleared_reason": "mended"}
             _tell(texts, alert, alert["rule"].partition(":")[0], alert["bounds"], changes)
             mended.append(alert["rule"])
@@ -83,6 +99,11 @@ def _stale_catalogue(connection: Connection, now: datetime) -> list[Finding]:
         return []
     told = {"hours": f"{age / timedelta(hours=1):.0f}", "read_until": utc_text(read_until) or ""}
     return [Finding("stale_catalogue", "", "critical", told)]
+
+
+def _doubted_feed(doubts: Sequence[str]) -> list[Finding]:
+    told = "; ".join(doubts)
+    return [Finding("doubted_feed", "", "critical", {"doubts": told[:300]})] if told else []
 
 
 def _failed_runs(connection: Connection, run_id: str) -> list[Finding]:

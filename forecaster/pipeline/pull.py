@@ -166,7 +166,7 @@ def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, cov
             continue
         covered_from, covered_to = spans["span_start"].min().to_pydatetime(), spans["span_end"].max().to_pydatetime()
         with store.transaction() as connection:
-            few = too_few(connection, stream, answer, covered_from, min(covered_to, now), now) if covered_to < now else None
+            few = too_few(connection, stream, answer, covered_from, covered_to, now) if covered_to < now else None
         doubts += [few] if few else []
     if not read.full:
         last_good = min(coverage.loc[coverage["stream"] == stream.name, "span_end"].max().to_pydatetime() for stream in read.streams)

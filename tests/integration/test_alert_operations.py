@@ -70,6 +70,20 @@ def test_a_stale_catalogue_is_told_once_and_mended_once(store, athens, run):
     assert len(set(table(store, "alert")["alert_id"])) == 2
 
 
+def test_a_feed_that_cannot_be_true_is_told_once_and_mended_by_a_good_reading_alone(store, settings, athens):
+    """A run that could not read, or a look by hand, knows nothing of it and mends nothing."""
+    cover(store, NOW)
+
+    def run(hours: int, doubts: list[str] | None):
+        return raise_alerts(world.job(store, settings, athens, NOW + hours * HOUR), doubts)
+
+    assert run(0, ["0 events of M >= 4.5 since 2024-01-08 09:00 (world), where 9 would be few"]).operations_raised == ["doubted_feed"]
+    assert not run(1, ["1 events of M >= 4.5"]).messages and not run(2, None).messages
+    assert run(3, []).operations_mended == ["doubted_feed"] and not run(4, []).messages
+    (raised, text), (mended, _) = told(store)
+    assert mended == f"Mended: {raised}" and "where 9 would be few. It proves nothing" in text
+
+
 def test_a_catalogue_of_a_day_is_not_stale_and_an_empty_store_tells_nothing(store, athens, run):
     assert not run(athens, NOW).messages
     cover(store, NOW - 24 * HOUR)

@@ -180,6 +180,21 @@ def test_silence_is_believed_as_long_as_the_earth_may_be_silent(busy, days, even
         assert read_until(busy) == (moment if believed else SNAPSHOT)
 
 
+def test_a_replica_that_stands_still_is_not_believed_after_two_days_of_nothing(busy):
+    """At 12 a day: P(0 in 2 days) = exp(-8.4) = 2e-4; each day by itself, exp(-4.2) = 0.015, says nothing, and nothing is missing."""
+    write(busy, *(quake(f"us_more_{n}", SNAPSHOT - n * DAY / 6, 4.6) for n in range(1, 6 * 365)))
+    end = SNAPSHOT + 5 * DAY
+    rows = [event(f"us_n{n}", SNAPSHOT + n * HOUR, 4.7) for n in range(5 * 24)]
+    frozen = rows[:24]
+    with serve(history_of([event("us_never", end + DAY), *frozen]), SNAPSHOT + DAY) as server:
+        days = [pull(busy, server, SNAPSHOT + day * DAY) for day in range(1, 5)]
+        assert [bool(day.doubts) for day in days] == [False, False, True, True]
+        assert "0 events of M >= 4.5 since" in days[2].doubts[0] and read_until(busy) == SNAPSHOT + 2 * DAY
+        server.history = history_of([event("us_never", end + DAY), *rows])
+        healed = pull(busy, server, end)
+    assert healed.problem() is None and read_until(busy) == end and "us_n47" in known(busy, end)
+
+
 def test_a_wrong_version_with_an_unchanged_stamp_goes_when_the_right_one_comes_back(seeded):
     """M5.0, then 7.0 with the same stamp, then 5.0 again: over the wire, as known at every moment."""
     with serve(history(event("us_a", FIRST - HOUR)), FIRST) as server:
