@@ -5,7 +5,8 @@ logit lies above the reference's, days since the last large shocks, rates of tar
 the pictures of `features.patches`. No place. The trunk counts shallow and deep events apart.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 
@@ -35,14 +36,13 @@ _TAUS = np.repeat(COUNTS.taus_days, len(COUNTS.ring_edges) * len(COUNTS.exponent
 
 
 @dataclass(frozen=True)
-class Observed:
-    """Days as observed at their cuts; arrays of shape (n, ...).
+class Counted:
+    """The numbers of days as observed at their cuts; arrays of shape (n, ...).
 
-    patches: float16. counts: float32, columns COUNTS.names. since: float32, log(days + 0.1) since the last M >= 6 within two radii and
-    M >= 7 within three. rates: float32, columns TAUS_DAYS, log rates of target days. reference: float64, the climatology's probability.
+    counts: float32, columns COUNTS.names. since: float32, log(days + 0.1) since the last M >= 6 within two radii and M >= 7 within three.
+    rates: float32, columns TAUS_DAYS, log rates of target days. reference: float64, the climatology's probability.
     """
 
-    patches: np.ndarray
     counts: np.ndarray
     since: np.ndarray
     rates: np.ndarray
@@ -54,11 +54,11 @@ class Observed:
     @property
     def columns(self) -> tuple[np.ndarray, ...]:
         """All arrays, in the order of the fields."""
-        return self.patches, self.counts, self.since, self.rates, self.reference
+        return tuple(getattr(self, each.name) for each in fields(self))
 
-    def take(self, selection: np.ndarray | slice) -> "Observed":
+    def take(self, selection: np.ndarray | slice) -> Self:
         """The days at these indices, or where this mask is true."""
-        return Observed(*(column[selection] for column in self.columns))
+        return type(self)(*(column[selection] for column in self.columns))
 
     def side(self, trunk: np.ndarray) -> np.ndarray:
         """float32 (n, SIDE_COLUMNS), what the networks are told besides pictures, where the trunk gives the probabilities `trunk` (n,)."""
@@ -88,14 +88,29 @@ class Observed:
         return sums, np.log((sums + HALF_COUNT) / (rate * _TAUS + HALF_COUNT)), self.rates - np.log(self.reference)[:, None]
 
 
-def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, counts: np.ndarray | None = None) -> Observed:
-    """These days, whose `reference` (n,) must be finite, at their cuts. `counts`: their decayed counts, where they are at hand."""
-    if counts is None:
-        counts = decayed_counts(inputs, recipe, days, COUNTS)
+@dataclass(frozen=True)
+class Observed(Counted):
+    """The numbers, and the pictures: patches, float16 (n, ...)."""
+
+    patches: np.ndarray
+
+
+def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray) -> Observed:
+    """These days, whose `reference` (n,) must be finite, at their cuts."""
+    numbers = count(inputs, recipe, days, reference, decayed_counts(inputs, recipe, days, COUNTS))
+    return Observed(*numbers.columns, pictures(inputs, recipe, days.cut_us, reference))
+
+
+def count(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, counts: np.ndarray) -> Counted:
+    """The numbers of these days; `counts` are their decayed counts."""
     since = np.column_stack([np.log(_days_since(inputs, recipe, days.cut_us, *shock) + 0.1) for shock in LARGE_SHOCKS])
-    patches = circle_patches(place(inputs, recipe), days.cut_us, rate_of(reference))
     rates = target_day_rates(inputs, recipe, days)
-    return Observed(patches, counts, since.astype(np.float32), rates, np.asarray(reference, dtype=np.float64))
+    return Counted(counts, since.astype(np.float32), rates, np.asarray(reference, dtype=np.float64))
+
+
+def pictures(inputs: Events, recipe: Recipe, cut_us: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """float16 (n, ...): the pictures of the days with these cuts and this usual chance, both (n,)."""
+    return circle_patches(place(inputs, recipe), cut_us, rate_of(reference))
 
 
 def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: float, radii: float) -> np.ndarray:

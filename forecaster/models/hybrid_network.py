@@ -11,6 +11,7 @@ Importing this module imports TensorFlow (seconds): only the training does.
 
 import io
 import json
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -123,8 +124,8 @@ def build_network(seed: int, columns: int, *, filters: int, hidden: int, joined:
 
 
 def network_bytes(network: keras.Model) -> bytes:
-    """`network` as a `.keras` file: structure and weights, without an optimiser and without the time of writing, so that the same
-    network is the same bytes."""
+    """`network` as a `.keras` file: structure and weights, without an optimiser, the time of writing and addresses in memory, so that the
+    same network is the same bytes in each process."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.keras"
         network.save(path)
@@ -134,5 +135,13 @@ def network_bytes(network: keras.Model) -> bytes:
                 content = source.read(name)
                 if name == "metadata.json":
                     content = json.dumps(json.loads(content) | {"date_saved": "1980-01-01@00:00:00"}).encode()
+                if name == "config.json":
+                    content = _numbered(content)
                 target.writestr(zipfile.ZipInfo(name), content)
     return written.getvalue()
+
+
+def _numbered(config: bytes) -> bytes:
+    """Keras tells objects that layers share by their address in memory; here they are numbered in the order of the file."""
+    numbers: dict[bytes, bytes] = {}
+    return re.sub(rb'(?<="shared_object_id": )\d+', lambda found: numbers.setdefault(found[0], b"%d" % (len(numbers) + 1)), config)

@@ -10,9 +10,10 @@ from forecaster.features.decayed_counts import decayed_counts
 from forecaster.features.events import Events
 from forecaster.features.geometry import KM_PER_DEGREE
 from forecaster.features.labels import daily_labels
+from forecaster.features.patches import CELLS, CHANNELS, STEPS
 from forecaster.features.windows import target_days
 from forecaster.models import climatology
-from forecaster.models.hybrid_inputs import Observed, observe
+from forecaster.models.hybrid_inputs import Counted, count, pictures
 from forecaster.models.pooled import COUNTS
 from forecaster.models.pooled_training import FIRST_LABEL, events_until, kept_share
 from forecaster.recipe import Recipe
@@ -34,21 +35,32 @@ class Thinning:
 @dataclass(frozen=True)
 class Pool:
     """Days of many circles; arrays of shape (n,). weight: 1 / the chance with which the day was kept, so that weighted sums estimate
-    sums over all days without bias. circle: its number."""
+    sums over all days without bias. circle: its number in `circles`. inputs: what the pictures are made of."""
 
-    observed: Observed
+    observed: Counted
     happened: np.ndarray
     weight: np.ndarray
     local_days: np.ndarray
+    cut_us: np.ndarray
     circle: np.ndarray
+    circles: Sequence[Recipe]
+    inputs: Events
 
     def __len__(self) -> int:
         return len(self.happened)
 
     def take(self, selection: np.ndarray | slice) -> "Pool":
         """The days at these indices, or where this mask is true."""
-        observed = self.observed.take(selection)
-        return Pool(observed, self.happened[selection], self.weight[selection], self.local_days[selection], self.circle[selection])
+        columns = (self.happened, self.weight, self.local_days, self.cut_us, self.circle)
+        return Pool(self.observed.take(selection), *(column[selection] for column in columns), self.circles, self.inputs)
+
+    def patches(self) -> np.ndarray:
+        """float16 (n, ...): the pictures of these days, made when they are asked for: those of a whole pool take a gigabyte."""
+        made = np.empty((len(self), STEPS, CELLS, CELLS, len(CHANNELS)), dtype=np.float16)
+        for number in np.unique(self.circle):
+            rows, circle = np.flatnonzero(self.circle == number), self.circles[number]
+            made[rows] = pictures(_near(self.inputs, circle), circle, self.cut_us[rows], self.observed.reference[rows])
+        return made
 
 
 def build_pool(
@@ -73,18 +85,18 @@ def build_pool(
         share = kept_share(counts, happened, thinning)
         kept = np.flatnonzero((rng.random(len(days)) < share) & from_first)
         reference = climatology.daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[kept])
-        seen = observe(near, circle, days.take(kept), reference, counts[kept])
+        seen = count(near, circle, days.take(kept), reference, counts[kept])
         weight = (1.0 / share[kept]).astype(np.float32)
         numbers = np.full(len(kept), number)
-        parts.append([*seen.columns, happened[kept], weight, days.local_days[kept], numbers])
+        parts.append([*seen.columns, happened[kept], weight, days.local_days[kept], days.cut_us[kept], numbers])
         on_circle(number)
     columns = [_joined(parts, number) for number in range(len(parts[0]))]
-    inside = len(columns) - 4
-    return Pool(Observed(*columns[:inside]), *columns[inside:])
+    inside = len(columns) - 5
+    return Pool(Counted(*columns[:inside]), *columns[inside:], circles, inputs)
 
 
 def _joined(parts: list[list[np.ndarray]], number: int) -> np.ndarray:
-    """The arrays of this number, one after the other. Each is let go of when it is copied: pictures are a gigabyte, and two do not fit."""
+    """The arrays of this number, one after the other. Each is let go of when it is copied, so that two are never there."""
     whole = np.empty((sum(len(part[number]) for part in parts), *parts[0][number].shape[1:]), dtype=parts[0][number].dtype)
     at = 0
     for part in parts:

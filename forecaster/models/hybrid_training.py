@@ -130,7 +130,7 @@ def train_network(
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(pool), min(settings.rows, len(pool)), replace=False))
     pool, trunk = pool.take(chosen), trunk[chosen]
-    side, offset = pool.observed.side(trunk), logit(trunk).astype(np.float32)
+    pictures, side, offset = pool.patches(), pool.observed.side(trunk), logit(trunk).astype(np.float32)
     weight = (pool.weight / pool.weight.mean()).astype(np.float32)
     network = build_network(seed, len(SIDE_COLUMNS), filters=settings.filters, hidden=settings.hidden, joined=settings.joined)
     network.get_layer("standardise").set_weights([side.mean(axis=0), side.std(axis=0) + SMALLEST_SD])
@@ -143,7 +143,7 @@ def train_network(
         order = rng.permutation(len(pool))
         for at in range(0, per_pass * size, size):
             rows = np.sort(order[at : at + size])
-            patches = turned(pool.observed.patches[rows].astype(np.float32), int(rng.integers(SYMMETRIES)))
+            patches = turned(pictures[rows].astype(np.float32), int(rng.integers(SYMMETRIES)))
             losses[done] = float(step(patches, side[rows], pool.happened[rows].astype(np.float32), weight[rows], offset[rows]))
             done += 1
             if tell:

@@ -8,7 +8,7 @@ import numpy as np
 
 from forecaster.models.base import logit
 from forecaster.models.boosting import predict, train_trees
-from forecaster.models.hybrid_inputs import Observed
+from forecaster.models.hybrid_inputs import Counted
 from forecaster.models.tree_file import Trees
 
 
@@ -30,12 +30,12 @@ class TreeSettings:
     )
 
 
-def fit_trees(observed: Observed, happened: np.ndarray, weight: np.ndarray, seed: int, settings: TreeSettings) -> bytes:
+def fit_trees(observed: Counted, happened: np.ndarray, weight: np.ndarray, seed: int, settings: TreeSettings) -> bytes:
     """Trees that start from the reference's logit, as a file's content."""
     start = logit(observed.reference)
     return train_trees(observed.table(), happened, weight, start, rounds=settings.rounds, seed=seed, parameters=settings.parameters)
 
 
-def tree_logits(trees: Trees, observed: Observed) -> np.ndarray:
+def tree_logits(trees: Trees, observed: Counted) -> np.ndarray:
     """float64 (n,): the reference's logit, corrected by the trees."""
     return predict(trees, observed.table(), logit(observed.reference), as_logit=True)

@@ -10,12 +10,13 @@ from forecaster.errors import BadInput
 from forecaster.models import networks
 from forecaster.pipeline.due import due_reasons
 from forecaster.pipeline.predict import STALE_AFTER
+from forecaster.pipeline.world_sets import SET_KINDS, in_service, use
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, code_version
 from forecaster.store.database import Store
 from forecaster.store.source import open_source
 
-RUN_KINDS = ("daily", "retrain", "backfill", "verify")
+RUN_KINDS = ("daily", "retrain", "pretrain", "backfill", "verify")
 _RUNS = (
     "SELECT run_id, kind, state, started_at, finished_at FROM run "
     "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY started_at DESC, run_id) = 1 ORDER BY started_at DESC, run_id"
@@ -35,7 +36,8 @@ def status_document(settings: Settings, clock: Clock) -> dict:
     """state ('ok' or what is wrong), and the figures it comes from; times as ISO text.
 
     last_run: the newest of all; runs: of each kind the newest. due: by region that is due for training, why; None
-    where the recipes cannot be read. networks: why this installation can train none, None where it can; that is no fault of its state.
+    where the recipes cannot be read. sets: by kind, the set of the world that serves, with its age. networks: why this
+    installation can train none, None where it can; that is no fault of its state.
 
     Raises:
         BadInput: nothing has been published yet.
@@ -48,11 +50,14 @@ def status_document(settings: Settings, clock: Clock) -> dict:
     published = {row["how"]: row["recipes"] for row in _rows(store, _PUBLISHED)}
     waiting = {row["state"]: row["messages"] for row in _rows(store, _WAITING)}
     recipes, problems = _recipes(settings)
+    use(store, settings)
+    sets = {kind: in_service(kind, now) for kind in SET_KINDS}
     age = None if read_until is None else now - read_until
     if age is None or age > STALE_AFTER:
         problems.append("the catalogue has not been read" if age is None else f"the catalogue is {age / timedelta(hours=1):.0f} hours old")
     problems += [f"the last {run['kind']} run was {run['state']}" for run in runs if run["state"] in ("failed", "partial")]
     problems += [f"{count} messages {state}" for state, count in waiting.items()]
+    problems += [served.problem for served in sets.values() if served.problem]
     return {
         "state": "; ".join(problems) or "ok",
         "code_version": code_version(),
@@ -66,6 +71,7 @@ def status_document(settings: Settings, clock: Clock) -> dict:
         "published": published,
         "messages_waiting": waiting,
         "due": None if recipes is None else due_reasons(store, recipes, clock),
+        "sets": {kind: {"name": served.name, "age_days": served.age_days} for kind, served in sets.items()},
         "networks": networks.why_none(),
     }
 
@@ -96,11 +102,16 @@ def status_text(document: dict) -> str:
             "runs       " + "; ".join(f"{each['kind']} {_run_words(each)}" for each in runs),
             f"forecasts  {document['forecasts']} published for {document['recipes_forecast']} recipes, last at {document['last_issue']}",
             f"published  {kinds}",
+            "sets       " + ", ".join(_set_words(served) for served in document["sets"].values()),
             f"due        {waiting}",
             *(f"  {recipe_id:{width}}  {'; '.join(reasons)}" for recipe_id, reasons in due.items()),
             *([f"networks   {document['networks']}"] if document["networks"] else []),
         ]
     )
+
+
+def _set_words(served: dict[str, Any]) -> str:
+    return served["name"] + ("" if served["age_days"] is None else f" ({served['age_days']} days old)")
 
 
 def _run_words(run: dict[str, Any]) -> str:

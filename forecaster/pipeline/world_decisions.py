@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from forecaster.errors import BadInput, CorruptModel
+from forecaster.errors import BadInput
 from forecaster.models import pretrained, turns
-from forecaster.models.etas_priors import POOLED_UNTIL
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.models import checked_reason
 from forecaster.pipeline.world_sets import (
     SET_KINDS,
-    damage_of,
     decision_row,
     folder_of,
+    in_service,
     latest,
     name_of,
     named,
@@ -42,14 +41,8 @@ def list_sets(job: Job, everything: bool = False) -> list[dict[str, Any]]:
 
 
 def _listed(kind: str, rows: list[dict[str, Any]], now: datetime, everything: bool) -> dict[str, Any]:
-    problem = damage_of(kind, now)
-    try:
-        found = serving(kind, now)
-    except CorruptModel as error:
-        found, problem = None, str(error)
-    until = found.data_until if found is not None else POOLED_UNTIL if kind == "etas" else None
-    name = name_of(kind, found)
-    own = latest(rows, kind, name)
+    served = in_service(kind, now)
+    own = latest(rows, kind, served.name)
     why = (
         own["reason"]
         if own is not None and own["decision"] == "serves"
@@ -59,11 +52,11 @@ def _listed(kind: str, rows: list[dict[str, Any]], now: datetime, everything: bo
     sets = [{**row, "name": set_name(row)} for row in (rows if everything else kept.values())]
     return {
         "kind": kind,
-        "serves": name,
-        "data_until": until,
-        "age_days": None if until is None else (now.date() - until).days,
+        "serves": served.name,
+        "data_until": served.data_until,
+        "age_days": served.age_days,
         "why": why,
-        "problem": problem,
+        "problem": served.problem,
         "sets": sorted(sets, key=lambda row: row["number"], reverse=True),
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 from forecaster.errors import BadInput, CorruptModel, NotWritable
 from forecaster.files import place_folder
 from forecaster.models import pretrained, turns
+from forecaster.models.etas_priors import POOLED_UNTIL
 from forecaster.models.kinds import KINDS
 from forecaster.models.pretrained import Pretrained
 from forecaster.models.weights import SET
@@ -114,6 +115,27 @@ def serving(kind: str, now: datetime) -> Pretrained | None:
         CorruptModel: the package's set is damaged.
     """
     return pretrained.newest_before(kind, next_day(now))
+
+
+@dataclass(frozen=True)
+class InService:
+    """The set of a kind that forecasts from tomorrow (UTC) on. problem: why one that should serve cannot; None where nothing is wrong."""
+
+    name: str
+    data_until: date | None
+    age_days: int | None
+    problem: str | None
+
+
+def in_service(kind: str, now: datetime) -> InService:
+    """What `serving` gives, by name and age; a damaged set is told as its problem."""
+    problem = damage_of(kind, now)
+    try:
+        found = serving(kind, now)
+    except CorruptModel as error:
+        found, problem = None, str(error)
+    until = found.data_until if found is not None else POOLED_UNTIL if kind == "etas" else None
+    return InService(name_of(kind, found), until, None if until is None else (now.date() - until).days, problem)
 
 
 def name_of(kind: str, found: Pretrained | None) -> str:

@@ -188,7 +188,7 @@ def test_the_status_says_who_is_due_and_how_runs_ended(run, read, recipe):
     assert lines[2:4] == [
         "last run   retrain, running since 2024-01-02T11:00:00+00:00",
         "runs       daily success at 2024-01-02T07:09:00+00:00; retrain running since 2024-01-02T11:00:00+00:00; "
-        "backfill partial at 2023-12-31T10:09:00+00:00; verify none yet",
+        "pretrain none yet; backfill partial at 2023-12-31T10:09:00+00:00; verify none yet",
     ]
     assert lines[-2:] == ["due        1 for training", "  athens  its newest model is 9 days old, 7 are the limit"]
 

@@ -95,6 +95,16 @@ def test_the_list_shows_what_serves_its_age_and_why(command, job):
     assert f"etas: {FIRST.name}" in text and "! " in text and "is not the file of the training" in text
 
 
+def test_the_status_names_the_sets_and_calls_a_damaged_one_a_fault(command, job):
+    shown = json.loads(command("status", "--json").stdout)
+    assert shown["sets"]["etas"] == {"name": SECOND.name, "age_days": 51}
+    assert "is not the file of the training" not in shown["state"]
+    assert f"sets       {SECOND.name} (51 days old), pooled-2024-11-16 (734 days old), " in command("status").output
+    (world_sets.folder_of(job.settings) / SECOND.name / "parameters.json").write_text("{}")
+    shown = json.loads(command("status", "--json").stdout)
+    assert shown["sets"]["etas"]["name"] == FIRST.name and "is not the file of the training" in shown["state"]
+
+
 def test_the_dry_run_says_whether_it_is_due_and_changes_nothing(command, job, monkeypatch):
     world.install(monkeypatch, {})
     monkeypatch.setattr(step, "due_reasons", lambda *_: ["31 days were settled"])

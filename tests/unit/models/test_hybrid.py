@@ -3,7 +3,10 @@
 Mutations that were seen to fail are named in the docstrings.
 """
 
+import io
 import json
+import re
+import zipfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,7 +22,7 @@ from forecaster.features.windows import target_days
 from forecaster.models import hybrid, pretrained
 from forecaster.models.base import History, logit, sigmoid
 from forecaster.models.hybrid_inference import Network, read_network, ring_shares
-from forecaster.models.hybrid_inputs import SIDE_COLUMNS, Observed, observe
+from forecaster.models.hybrid_inputs import SIDE_COLUMNS, Counted, observe
 from forecaster.models.hybrid_network import GridConvLSTM, build_network, network_bytes
 from forecaster.models.hybrid_pool import Thinning, build_pool
 from forecaster.models.hybrid_training import TrainingSettings, pretrain, train_network, turned
@@ -128,7 +131,7 @@ def test_networks_and_trees_see_all_depths_together() -> None:
     rng = np.random.default_rng(9)
     counts = rng.exponential(2.0, (6, 24, 2, 3)).astype(np.float32)
     rest = (np.zeros((6, 2), np.float32), np.zeros((6, 6), np.float32), np.full(6, 0.1))
-    one, other = (Observed(np.zeros((6, 0)), each.reshape(6, 144), *rest) for each in (counts, counts[:, :, ::-1]))
+    one, other = (Counted(each.reshape(6, 144), *rest) for each in (counts, counts[:, :, ::-1]))
     trunk = np.full(6, 0.3)
     assert one.side(trunk).shape == (6, len(SIDE_COLUMNS)) == (6, 81)
     assert one.side(trunk) == pytest.approx(other.side(trunk), rel=1e-5) and one.table() == pytest.approx(other.table(), rel=1e-5)
@@ -159,7 +162,8 @@ def test_weights_undo_the_thinning(catalogue, circles) -> None:
 def test_training_sees_what_serving_computes(catalogue, circles, history) -> None:
     """Every day of a pool that keeps all days, against `observe` on the days of the first circle, all at once and one alone."""
     keep_all = Thinning(THIN.first_day, 10**9, 1.0, 1.0)
-    pool = build_pool(catalogue, catalogue, circles[:1], UNTIL, keep_all, np.random.default_rng(5)).observed
+    whole = build_pool(catalogue, catalogue, circles[:1], UNTIL, keep_all, np.random.default_rng(5))
+    pool, patches = whole.observed, whole.patches()
     served = (history.days.local_days >= np.datetime64(THIN.first_day)) & (history.days.local_days <= np.datetime64(UNTIL))
     days, reference = history.days.take(served), history.reference[served]
     assert np.array_equal(pool.reference, reference)
@@ -167,7 +171,7 @@ def test_training_sees_what_serving_computes(catalogue, circles, history) -> Non
         seen = observe(catalogue, circles[0], days.take(some), reference[some])
         np.testing.assert_allclose(pool.counts[some], seen.counts, rtol=1e-6, atol=2e-6)
         np.testing.assert_allclose(pool.rates[some], seen.rates, atol=1e-5)
-        assert np.array_equal(pool.patches[some], seen.patches) and np.array_equal(pool.since[some], seen.since)
+        assert np.array_equal(patches[some], seen.patches) and np.array_equal(pool.since[some], seen.since)
 
 
 @pytest.mark.slow
@@ -191,7 +195,7 @@ def test_training_lowers_the_loss(catalogue, circles, tmp_path) -> None:
         return float(np.average(np.logaddexp(0, np.where(pool.happened, -1, 1) * logit(probability)), weights=pool.weight))
 
     network, _ = train_network(pool, trunk, 3, replace(SMALL, epochs=6))
-    residual = served(network, tmp_path).residual(pool.observed.patches, pool.observed.side(trunk))
+    residual = served(network, tmp_path).residual(pool.patches(), pool.observed.side(trunk))
     assert loss(sigmoid(logit(trunk) + residual)) < loss(trunk) - 0.005
 
 
@@ -277,3 +281,10 @@ def test_files_that_are_no_hybrid(shelf, tmp_path, history, name) -> None:
 def test_a_network_is_the_same_bytes_each_time() -> None:
     network = build_network(5, len(SIDE_COLUMNS), filters=2, hidden=4, joined=4)
     assert network_bytes(network) == network_bytes(network)
+
+
+def test_a_network_is_the_same_bytes_in_each_process() -> None:
+    """Keras writes addresses of objects into its file: a second process would give another hash for the same weights."""
+    with zipfile.ZipFile(io.BytesIO(network_bytes(build_network(3, len(SIDE_COLUMNS), filters=2, hidden=8, joined=8)))) as file:
+        shared = re.findall(rb'"shared_object_id": (\d+)', file.read("config.json"))
+    assert shared and set(shared) == {str(number + 1).encode() for number in range(len(set(shared)))}
