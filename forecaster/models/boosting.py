@@ -25,11 +25,13 @@ def train_trees(
     parameters: Mapping[str, Any],
 ) -> bytes:
     """`rounds` trees on `features` (n, columns) from the logits `start` (n,), as a file's content. `parameters` are XGBoost's, with
-    `max_bin`; weight (n,): how many days each row stands for."""
+    `max_bin`; weight (n,): how many days each row stands for. The features are let go of before the training, where nobody else holds
+    them."""
     import xgboost
 
     fixed = {"objective": "binary:logistic", "tree_method": "hist", "base_score": 0.5, "nthread": THREADS, "seed": seed}
     matrix = xgboost.QuantileDMatrix(features, happened, weight=weight, base_margin=start, max_bin=parameters["max_bin"], nthread=THREADS)
+    del features  # half a gigabyte for a pool, whose quantiles the matrix holds
     trees = xgboost.train(dict(parameters) | fixed, matrix, rounds)
     return bytes(trees.save_raw("ubj"))
 
