@@ -98,7 +98,8 @@ class Observed(Counted):
 def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray) -> Observed:
     """These days, whose `reference` (n,) must be finite, at their cuts."""
     numbers = count(inputs, recipe, days, reference, decayed_counts(inputs, recipe, days, COUNTS))
-    return Observed(*numbers.columns, pictures(inputs, recipe, days.cut_us, reference))
+    patches = pictures(inputs, recipe, days.cut_us, reference)
+    return Observed(numbers.counts, numbers.since, numbers.rates, numbers.reference, patches)
 
 
 def count(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, counts: np.ndarray) -> Counted:

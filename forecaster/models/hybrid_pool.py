@@ -37,14 +37,14 @@ class Pool:
     """Days of many circles; arrays of shape (n,). weight: 1 / the chance with which the day was kept, so that weighted sums estimate
     sums over all days without bias. circle: its number in `circles`. inputs: what the pictures are made of."""
 
+    circles: Sequence[Recipe]
+    inputs: Events
     observed: Counted
     happened: np.ndarray
     weight: np.ndarray
     local_days: np.ndarray
     cut_us: np.ndarray
     circle: np.ndarray
-    circles: Sequence[Recipe]
-    inputs: Events
 
     def __len__(self) -> int:
         return len(self.happened)
@@ -52,7 +52,7 @@ class Pool:
     def take(self, selection: np.ndarray | slice) -> "Pool":
         """The days at these indices, or where this mask is true."""
         columns = (self.happened, self.weight, self.local_days, self.cut_us, self.circle)
-        return Pool(self.observed.take(selection), *(column[selection] for column in columns), self.circles, self.inputs)
+        return Pool(self.circles, self.inputs, self.observed.take(selection), *(column[selection] for column in columns))
 
     def patches(self) -> np.ndarray:
         """float16 (n, ...): the pictures of these days, made when they are asked for: those of a whole pool take a gigabyte."""
@@ -92,7 +92,7 @@ def build_pool(
         on_circle(number)
     columns = [_joined(parts, number) for number in range(len(parts[0]))]
     inside = len(columns) - 5
-    return Pool(Counted(*columns[:inside]), *columns[inside:], circles, inputs)
+    return Pool(circles, inputs, Counted(*columns[:inside]), *columns[inside:])
 
 
 def _joined(parts: list[list[np.ndarray]], number: int) -> np.ndarray:
