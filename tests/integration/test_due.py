@@ -200,4 +200,4 @@ def test_recipes_that_cannot_be_read_are_one_line_of_the_status(run, settings):
     assert answer.stdout.splitlines()[-1] == "due        not known"
     assert json.loads(run("--json").stdout)["due"] is None
     gone = run(QUAKECAST_RECIPES=str(settings.home / "nowhere"))
-    assert "the recipes cannot be read: no recipe (*.toml) in" in gone.stdout.splitlines()[0]
+    assert "the recipes cannot be read: there is no folder" in gone.stdout.splitlines()[0]
