@@ -9,7 +9,7 @@ import json
 import re
 import tomllib
 from collections.abc import Collection
-from datetime import date, time, timedelta
+from datetime import date, time
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -133,12 +133,6 @@ class Recipe(Frozen):
     def target_hash(self) -> str:
         """SHA-256 (hex) of what makes the target: outcomes of another place, magnitude or zone are not this recipe's."""
         return _sha256(self.model_dump(mode="json", include=_TARGET_FIELDS))
-
-    @property
-    def issue_lead(self) -> timedelta:
-        """From the issue time to the start of the target day, on a day without a clock change."""
-        at = self.issue_local_time
-        return timedelta(days=1) - timedelta(hours=at.hour, minutes=at.minute, seconds=at.second)
 
     def target_window(self, day: date) -> timewindow.TimeWindow:
         """The window that a forecast for the local `day` speaks about."""

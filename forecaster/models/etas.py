@@ -65,10 +65,6 @@ class EtasModel:
         triggered[order] = v @ daily_stream(parents, days.take(order)).states(weights)
         return detected_share(parents, days) * (self._background(reference) + triggered)
 
-    def log_rate(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): log of `direct_count`, NaN where there is no reference; days in any order, each once."""
-        return np.log(np.maximum(self.direct_count(inputs, days, reference), 1e-12))
-
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): 1 - P(no target in the window), triggering inside the window included; NaN where there is no reference."""
         return -np.expm1(-self._sum(inputs, days, reference, "hit"))
@@ -98,19 +94,6 @@ class EtasModel:
             counts = simulated_counts(known, law, int(days.target_starts_us[j]), length, float(background[j]), runs, drawn)
             out[j] = drawn.binomial(counts, share[j])
         return out
-
-    def count_range(
-        self,
-        inputs: Events,
-        days: TargetDays,
-        reference: np.ndarray,
-        rng: np.random.Generator | Sequence[np.random.Generator],
-        level: float = 0.95,
-        runs: int = 2000,
-    ) -> np.ndarray:
-        """int64 (n, 2): central interval of the number of targets in each window, from `runs` simulations of each (`simulated`)."""
-        seen = self.simulated(inputs, days, reference, rng, runs)
-        return np.quantile(seen, [0.5 - level / 2, 0.5 + level / 2], axis=1, method="inverted_cdf").T.astype(np.int64)
 
     def _sum(self, inputs: Events, days: TargetDays, reference: np.ndarray, mean: Literal["hit", "number"]) -> np.ndarray:
         """(n,): -log P(no target) from the rings' `hit`, the expected number from their `number`."""

@@ -136,10 +136,6 @@ class ResultFolder:
         document = _read_json(folder / FIT_FILE)
         return kind.load(folder, document["record"], recipe)
 
-    def fit_notes(self) -> list[dict[str, Any]]:
-        """fit.json of every fit there is."""
-        return [_read_json(path) for path in sorted(self.fits.glob(f"[!.]*/{FIT_FILE}"))]
-
     def _rows(self, part: Part) -> Path:
         return self.results / f"{part.stem}_{part.key[:16]}.parquet"
 

@@ -5,7 +5,7 @@ target days. Its AUC is the chance that a target day was given more than a quiet
 of such days): ranking Tokyo above Athens is no skill. Molchan's area is taken against the climatology: .5 is what the climatology has.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.models.base import logit, sigmoid
-from forecaster.pipeline.evaluate_said import BASELINES, CIRCLES_POOL, POOLS, Rows, Said, said_by_arm
+from forecaster.pipeline.evaluate_said import BASELINES, CIRCLES_POOL, POOLS, Rows, Said
 from forecaster.pipeline.gain import BOOTSTRAP_SEED
 from forecaster.verification import comparison, consistency, curves, reliability, scores
 from forecaster.verification.intervals import UNDEFINED, BlockDraws, Bounds, block_number, draw_blocks, ratio_bounds, sums_by_day
@@ -37,18 +37,6 @@ def with_mean(daily: pd.DataFrame) -> pd.DataFrame:
         return daily
     logits = logit(both["probability"].to_numpy()) + logit(both.pop("probability_two").to_numpy())
     return pd.concat([daily, both.assign(probability=sigmoid(logits / 2), model=MEAN)], ignore_index=True)
-
-
-def score_table(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.DataFrame:
-    """One row an arm, level ("recipe" or "pool"), name, model and `days_of` (DAYS_OF; "outside_2011" only where 2011 is among the days;
-    for models of YEARLY in pools also each year, "2018"). Single circles of the pool "circles" have no rows.
-
-    Args:
-        daily: rows of `evaluate`, with or without the mean.
-        pools: recipe id -> its pool, None for none.
-    """
-    draws = block_draws(daily["local_day"].to_numpy())
-    return pd.DataFrame([row for said in said_by_arm(daily, pools) for row in score_rows(said, draws)])
 
 
 def block_draws(local_days: np.ndarray) -> list[BlockDraws]:

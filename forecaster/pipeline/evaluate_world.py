@@ -17,8 +17,6 @@ from forecaster.recipe import Recipe
 from forecaster.timewindow import to_us
 from forecaster.verification.sequences import in_sequence
 
-ZONES_DIFFER = 1  # days by which the local days of a place may end before the catalogue's last UTC day
-
 
 class World:
     """One recipe's days with outcomes and references, and its two kinds of inputs."""

@@ -1,4 +1,4 @@
-"""Curves of a forecast for plots: ROC, precision and recall, Molchan, sharpness.
+"""Curves of a forecast for plots: ROC, precision and recall, Molchan.
 
 `happened` is bool (n,) and holds both outcomes (ValueError otherwise: one class has no curve); probabilities are float (n,) in 0..1.
 Days with equal values enter together.
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.verification.scores import log_likelihood
-
-SHARPNESS_EDGES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -71,12 +69,6 @@ def molchan_diagram(happened: np.ndarray, probability: np.ndarray, reference: np
     caught = np.concatenate([[0.0], np.cumsum(np.bincount(at, weights=happened))])
     x, missed = alarmed / alarmed[-1], 1 - caught / caught[-1]
     return Molchan(Curve(x, missed), 1 - float(np.trapezoid(missed, x)), math.sqrt(1 / (12 * np.count_nonzero(happened))))
-
-
-def sharpness_histogram(probability: np.ndarray, edges: tuple[float, ...] = SHARPNESS_EDGES) -> tuple[np.ndarray, np.ndarray]:
-    """(edges (k + 1,); days in each bin, int (k,)): how often what was said. A bin holds its lower edge, the last one both."""
-    counts, bounds = np.histogram(probability, edges)
-    return bounds, counts
 
 
 def thin(curve: Curve, most: int = 200) -> Curve:

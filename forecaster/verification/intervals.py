@@ -8,7 +8,7 @@ blocks as a rough one that is rather too narrow.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -132,13 +132,6 @@ def bounds(estimate: float, drawn: np.ndarray, undefined_share: float = 0.0, lev
     """Quantiles of resampled scores (resamples,) at both sides of `level`."""
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Bounds(float(estimate), float(low), float(high), undefined_share)
-
-
-def gain_difference(model: DailyGain, other: DailyGain) -> DailyGain:
-    """`model`'s gain less `other`'s, day by day: its information gain over `other`. The days must be the same (ValueError)."""
-    if not np.array_equal(model.local_days, other.local_days) or not np.array_equal(model.happened, other.happened):
-        raise ValueError("two models can be compared on the same days and outcomes only")
-    return replace(model, gain=model.gain - other.gain)
 
 
 def linear_spread(days: DailyGain, block_days: int) -> float:

@@ -30,12 +30,6 @@ class Reliability:
     low: np.ndarray
     high: np.ndarray
 
-    @property
-    def share_outside(self) -> float:
-        """Share of the days whose recalibrated probability lies outside the band; some is normal, as the band holds point by point."""
-        outside = (self.recalibrated < self.low) | (self.recalibrated > self.high)
-        return float(self.days[outside].sum() / self.days.sum())
-
 
 @dataclass(frozen=True)
 class Decomposition:

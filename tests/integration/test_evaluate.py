@@ -20,8 +20,8 @@ from forecaster.pipeline import evaluate_circles
 from forecaster.pipeline.evaluate import evaluate
 from forecaster.pipeline.evaluate_plan import Arm, EvaluateOptions
 from forecaster.pipeline.evaluate_results import Part, ResultFolder
-from forecaster.pipeline.evaluate_said import pool_of
-from forecaster.pipeline.evaluate_scores import score_table, with_mean
+from forecaster.pipeline.evaluate_said import pool_of, said_by_arm
+from forecaster.pipeline.evaluate_scores import block_draws, score_rows, with_mean
 from forecaster.pipeline.evaluate_tables import write_tables
 from forecaster.pipeline.known import load_known
 from forecaster.recipe import load_recipes
@@ -225,7 +225,9 @@ def test_hand_worked_scores(tmp_path):
     said = [0.75, 0.25, 0.25, 0.25]
     frames = [pd.DataFrame(head | {"recipe_id": "one", "model": "m", "probability": said})]
     frames.append(pd.DataFrame(head | {"recipe_id": "two", "model": "m", "probability": 0.5}))
-    table = score_table(pd.concat(frames), {"one": "japan", "two": "japan"})
+    daily = pd.concat(frames)
+    draws = block_draws(daily["local_day"].to_numpy())
+    table = pd.DataFrame([row for said in said_by_arm(daily, {"one": "japan", "two": "japan"}) for row in score_rows(said, draws)])
     one = table[(table["name"] == "one") & (table["days_of"] == "all")].iloc[0]
     pool = table[(table["name"] == "japan") & (table["days_of"] == "all")].iloc[0]
     assert one["gain_over_climatology"] == pytest.approx(4 * math.log(1.5))

@@ -112,7 +112,7 @@ def test_the_circles_abroad(recipes, name):
 
 
 def test_every_recipe_is_issued_half_an_hour_before_its_day(recipes):
-    assert {recipe.issue_lead.total_seconds() for recipe in recipes.values()} == {1800.0}
+    assert {recipe.issue_local_time for recipe in recipes.values()} == {time(23, 30)}
 
 
 def test_every_problem_of_a_file_is_told_at_once_with_key_value_and_limit(tokyo_text):

@@ -19,8 +19,9 @@ from forecaster.models import etas, etas_intensity
 from forecaster.models.base import History
 from forecaster.models.etas_kernels import Parameters, omori_integral
 from forecaster.models.etas_pooling import world_histories
-from forecaster.models.etas_simulation import Law, draw_magnitudes, grow, simulated_counts, to_events, uniform_background
+from forecaster.models.etas_simulation import Law, draw_magnitudes, grow, simulated_counts, uniform_background
 from forecaster.timewindow import DAY_US
+from tests.support.etas_catalogue import to_events
 
 ONE = Parameters(0.5, 0.2, 0.4, 0.8, 0.02, 1.1, 15.0, 1.0, 1.6)
 RUNS = 40_000
@@ -76,7 +77,7 @@ def test_probability_and_count_are_those_of_simulations(recipe, threshold, north
     assert expected == pytest.approx(counts.mean(), abs=4 * counts.std() / np.sqrt(RUNS) + 0.01 * expected)
     direct = fitted.direct_count(events, days, reference)[0]
     assert -np.expm1(-direct) < probability < -np.expm1(-expected)
-    low, high = fitted.count_range(events, days, reference, np.random.default_rng(5))[0]
+    low, high = np.quantile(fitted.simulated(events, days, reference, np.random.default_rng(5), 2000)[0], [0.025, 0.975])
     assert abs(low - np.quantile(counts, 0.025)) <= 1
     assert abs(high - np.quantile(counts, 0.975)) <= 1 + 0.1 * high
 
@@ -125,8 +126,8 @@ def test_one_day_as_among_many_and_in_any_order(model, history):
     np.testing.assert_allclose(found, everything[some], rtol=1e-9)
     assert np.isnan(found[1])
     np.testing.assert_allclose(
-        model.log_rate(history.inputs, history.days.take(some), reference[some]),
-        np.log(model.direct_count(history.inputs, history.days, reference)[some]),
+        model.direct_count(history.inputs, history.days.take(some), reference[some]),
+        model.direct_count(history.inputs, history.days, reference)[some],
         rtol=1e-9,
     )
 
@@ -136,7 +137,7 @@ def test_no_day_and_no_event(model, history):
     assert len(model.probability(history.inputs, history.days.take(slice(0, 0)), np.empty(0))) == 0
     probability = model.probability(nothing, history.days.take(slice(0, 3)), history.reference[:3])
     assert (probability > 0).all()
-    assert model.count_range(nothing, history.days.take(slice(0, 2)), history.reference[:2], np.random.default_rng(1)).shape == (2, 2)
+    assert model.simulated(nothing, history.days.take(slice(0, 2)), history.reference[:2], np.random.default_rng(1), 9).shape == (2, 9)
 
 
 def test_saved_and_loaded_is_the_same(model, history, tmp_path):
@@ -178,7 +179,7 @@ def test_generic_needs_no_fit(history):
     """Its K is that of M 4.5 scaled by Gutenberg-Richter: a tenth at M 5.5."""
     strong = history.recipe.model_copy(update={"threshold_mag": 5.5})
     assert etas.generic(strong).parameters.k == pytest.approx(0.1 * etas.generic(history.recipe).parameters.k)
-    assert np.isfinite(etas.generic(history.recipe).log_rate(history.inputs, history.days, history.reference)).all()
+    assert np.isfinite(etas.generic(history.recipe).direct_count(history.inputs, history.days, history.reference)).all()
 
 
 def test_world_histories_end_with_their_last_day(history):

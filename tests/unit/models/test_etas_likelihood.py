@@ -20,8 +20,9 @@ from forecaster.models.etas_kernels import Parameters, circle_share, kernel_widt
 from forecaster.models.etas_likelihood import DailyLikelihood, PointLikelihood, maximise
 from forecaster.models.etas_pooling import WIDER, pooled_maximum
 from forecaster.models.etas_priors import POOLED_UNTIL, PUBLISHED, PUBLISHED_SD, Prior, prior_for
-from forecaster.models.etas_simulation import Law, grow, to_events, uniform_background
+from forecaster.models.etas_simulation import Law, grow, uniform_background
 from forecaster.timewindow import DAY_US
+from tests.support.etas_catalogue import to_events
 
 TRUTH = Parameters(0.5, 0.1, 0.12, 0.8, 0.03, 1.15, 8.0, 1.0, 1.7)
 REFERENCE = 0.12

@@ -8,7 +8,7 @@ import xarray as xr
 from scores.probability import roc_curve_data
 from sklearn import metrics
 
-from forecaster.verification.curves import Curve, molchan_diagram, precision_recall_curve, roc_curve, sharpness_histogram, thin
+from forecaster.verification.curves import Curve, molchan_diagram, precision_recall_curve, roc_curve, thin
 from forecaster.verification.scores import roc_auc
 
 HAPPENED = np.array([True, False, True, False])
@@ -79,14 +79,6 @@ def test_area_skill_of_chance() -> None:
         skills.append(result.area_skill)
     assert np.mean(skills) == pytest.approx(0.5, abs=4 * result.error / 20)
     assert np.std(skills) == pytest.approx(result.error, rel=0.15)
-
-
-def test_sharpness() -> None:
-    edges, counts = sharpness_histogram(np.array([0.0, 0.0009, 0.001, 0.15, 0.2, 1.0]))
-    assert len(edges) == len(counts) + 1
-    assert dict(zip(edges.tolist(), counts.tolist(), strict=False)) == {
-        0.0: 2, 0.001: 1, 0.002: 0, 0.005: 0, 0.01: 0, 0.02: 0, 0.05: 0, 0.1: 1, 0.2: 1, 0.5: 1
-    }  # fmt: skip
 
 
 def test_thinned_curves_stay_close() -> None:

@@ -8,7 +8,6 @@ import pytest
 from forecaster.verification.intervals import (
     DailyGain,
     draw_blocks,
-    gain_difference,
     gain_interval,
     gain_intervals,
     information_gain_intervals,
@@ -114,19 +113,11 @@ def test_models_on_the_same_draws() -> None:
     other = drawn(np.random.default_rng(9))
     model = DailyGain(other.local_days, other.gain + 0.3 * other.happened, other.happened)
     draws = draw_blocks([other.local_days], np.random.default_rng(0))
-    difference = gain_interval([gain_difference(model, other)], draws)
+    difference = gain_interval([DailyGain(model.local_days, model.gain - other.gain, model.happened)], draws)
     assert (difference.estimate, difference.low, difference.high) == pytest.approx((0.3, 0.3, 0.3))
     single = gain_intervals({"a": model}, draws)[0]["a"]
     assert single.high - single.low > 0.1
     assert single == information_gain_intervals({"a": model}, np.random.default_rng(0))[0]["a"]
-
-
-def test_models_of_other_days_are_not_compared() -> None:
-    record = drawn(np.random.default_rng(9))
-    with pytest.raises(ValueError, match="same days"):
-        gain_difference(record, DailyGain(record.local_days + 1, record.gain, record.happened))
-    with pytest.raises(ValueError, match="same days"):
-        gain_difference(record, DailyGain(record.local_days, record.gain, ~record.happened))
 
 
 def test_longer_blocks_see_longer_dependence() -> None:
