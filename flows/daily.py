@@ -117,7 +117,8 @@ def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, do
     trained = steps.alone("train", lambda: tasks.train_task(work, options, due), done) if due else None
     if trained is not None:
         done |= {"trained": {name: row["judged"] for name, row in trained.trained.items()}, "not_trained": trained.skipped}
-        done["not_fitted"] = trained.failed
+        done |= {"not_fitted": trained.failed, "out_of_time": trained.out_of_time}
+        done["problems"] += [f"training: {problem}"] if (problem := trained.problem()) else []
 
 
 def _predict(work: job.Job, agenda: list[Issue] | None, day: date | None, problem: str | None, done: dict[str, Any]) -> list[str]:

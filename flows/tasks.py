@@ -14,7 +14,7 @@ from flows.writer import one_writer
 from forecaster.console import progress
 from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, NoConnection, StoreBusy, StoreUnreachable
 from forecaster.pipeline import alerts, export, job, messages, pages, predict, pull, tidy, train, verify
-from forecaster.recipe import Recipe
+from forecaster.recipe import Recipe, choose
 
 HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, StoreUnreachable)
 
@@ -59,7 +59,7 @@ def pull_task(work: job.Job) -> pull.PullResult:
 
 @task(name="train", cache_policy=NO_CACHE)
 def train_task(work: job.Job, options: train.TrainOptions, recipe_ids: list[str]) -> train.TrainResult:
-    chosen = [recipe for recipe in work.recipes if recipe.id in recipe_ids]
+    chosen = choose({recipe.id: recipe for recipe in work.recipes}, recipe_ids)  # in this order: the minutes may not do for all
     with progress("training", len(chosen)) as update:
         return train.train_recipes(work.store, chosen, work.settings, work.clock, options, on_progress=update)
 

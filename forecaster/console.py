@@ -1,5 +1,8 @@
 """What a person at a terminal sees: progress bars and tables, on standard error and standard output."""
 
+import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,8 +26,12 @@ MOST_COMBINATIONS = 3  # told below the table
 
 
 @contextmanager
-def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, int | None, str], None]]:
-    """A bar on standard error, none where the log is JSON; yields update(done, total, text)."""
+def progress(title: str, total: int | None = None, every_s: float = 60.0) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar on standard error, or a line a minute where that is no terminal; nothing in a log of JSON. Yields update(done, total, text)."""
+    if not sys.stderr.isatty() and not logs.is_json():
+        with _lines(title, total, every_s) as update:
+            yield update
+        return
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
     console = Console(stderr=True)
     with Progress(*columns, TimeElapsedColumn(), TextColumn("{task.fields[text]}"), console=console, disable=logs.is_json()) as bar:
@@ -34,6 +41,32 @@ def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, in
             bar.update(task, completed=done, total=total, text=text)
 
         yield update
+
+
+@contextmanager
+def _lines(title: str, total: int | None, every_s: float) -> Iterator[Callable[[int, int | None, str], None]]:
+    """Say on standard error how far it is, now and then: `training: 3 of 29 after 2 min, tokyo-m45, etas`."""
+    state: list[tuple[int, int | None, str]] = [(0, total, "")]
+    begun, over = time.monotonic(), threading.Event()
+
+    def tell() -> None:
+        while not over.wait(every_s):
+            done, of, text = state[0]
+            part = f"{done} of {of} " if of else ""
+            print(
+                f"{title}: {part}after {(time.monotonic() - begun) / 60:.0f} min{', ' if text else ''}{text}", file=sys.stderr, flush=True
+            )
+
+    def update(done: int, total: int | None = None, text: str = "") -> None:
+        state[0] = (done, total, text)
+
+    teller = threading.Thread(target=tell, name=f"progress of {title}", daemon=True)
+    teller.start()
+    try:
+        yield update
+    finally:
+        over.set()
+        teller.join()
 
 
 def chance(probability: float | None) -> str:

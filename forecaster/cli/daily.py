@@ -69,7 +69,15 @@ def predict(settings: Settings, recipes, everything, target_date, tz, reissue, a
     tell(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown))
     silent = [f"{recipe_id}, {kind}: {reason}" for recipe_id, kinds in result.silent.items() for kind, reason in kinds.items()]
     lacking = [f"without {kind}: {reason}" for kind, reason in result.unusable.items()]
-    for line in [*problem_lines({**result.not_scoreable, **result.degraded}), *silent, *lacking]:
+    degraded = {
+        name: f"{f'as issued at {result.kept[name]:%Y-%m-%d %H:%M} UTC, ' if name in result.kept else ''}{reason}"
+        for name, reason in result.degraded.items()
+    }
+    kept = {
+        name: f"issued at {issued:%Y-%m-%d %H:%M} UTC already, and kept; --reissue makes it anew from what is known now"
+        for name, issued in result.kept.items()
+    }
+    for line in [*problem_lines(kept), *problem_lines({**result.not_scoreable, **degraded}), *silent, *lacking]:
         complain(line)
     if result.degraded or silent or not shown:
         sys.exit(PARTIAL)

@@ -9,12 +9,13 @@ import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.features.events import Events, events_from_frame
+from forecaster.features.geometry import in_circle
 from forecaster.features.labels import target_events
 from forecaster.models.combination import KIND
 from forecaster.pipeline.gain import BOOTSTRAP_SEED
 from forecaster.pipeline.known import MATURITY
 from forecaster.recipe import Recipe
-from forecaster.store import catalogue
+from forecaster.store import catalogue, held
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection, Store
 from forecaster.timewindow import DAY_US, days_of_windows, to_us
@@ -39,9 +40,10 @@ class _Newest:
 
 
 def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, list[str]]:
-    """By recipe that is due, why, in words; recipes to be relied on first, of them the one that has waited longest.
+    """By recipe that is due, why, in words, and in the order in which they should be trained.
 
-    A kind that could not be fitted waits for the next week with the others.
+    Recipes to be relied on come first; of them the one that has waited longest, and of those that have waited as long the one where more
+    has happened in the last week than its last year lets expect. A kind that could not be fitted waits for the next week with the others.
     """
     until = data_until(store, clock)
     trained = [recipe for recipe in recipes if recipe.models]
@@ -50,8 +52,30 @@ def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, 
         known = any(found.target_days is not None for found in newest.values())
         events = events_from_frame(catalogue.read_events(connection, until)) if known else None
         reasons = {recipe.id: _reasons(connection, recipe, newest[recipe.id], events, until) for recipe in trained}
-    trained.sort(key=lambda recipe: (recipe.comparison_only is not None, newest[recipe.id].data_as_of or NEVER))
+        activity = _activity(connection, [recipe for recipe in trained if reasons[recipe.id]], until)
+    trained.sort(
+        key=lambda recipe: (
+            recipe.comparison_only is not None,
+            newest[recipe.id].data_as_of or NEVER,
+            -activity.get(recipe.id, 0.0),
+        )
+    )
     return {recipe.id: reasons[recipe.id] for recipe in trained if reasons[recipe.id]}
+
+
+def _activity(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, float]:
+    """By recipe, the target events of the last week over those of a week of the last year, which are counted as one more."""
+    if len(recipes) < 2:
+        return {}
+    year, week = until - timedelta(days=365), until - timedelta(days=7)
+    found = held.stored_between(connection, year, until, min(recipe.threshold_mag for recipe in recipes))
+    recent = (found["origin_time"] >= week).to_numpy()
+    place, magnitude = (found["latitude_deg"].to_numpy(float), found["longitude_deg"].to_numpy(float)), found["magnitude"].to_numpy(float)
+    activity = {}
+    for recipe in recipes:
+        targets = in_circle(recipe, *place) & (magnitude >= recipe.threshold_mag)
+        activity[recipe.id] = float((targets & recent).sum() / (1 + targets.sum() / 52))
+    return activity
 
 
 def changed_recipes(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:

@@ -44,7 +44,8 @@ NOT_OFFICIAL = "so this is no official forecast"
 @dataclass
 class PredictResult:
     """The forecast ids of this issue, and by recipe why nothing could be said, what its forecast lacks, and which kinds of model that are
-    not published are silent (kind: reason). unusable: by kind that this installation cannot run, why."""
+    not published are silent (kind: reason). unusable: by kind that this installation cannot run, why. kept: by recipe whose day had its
+    forecast already, when that was issued; `forecast_ids` has its last issue."""
 
     forecast_ids: list[str] = field(default_factory=list)
     not_scoreable: dict[str, str] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class PredictResult:
     silent: dict[str, dict[str, str]] = field(default_factory=dict)
     targets: dict[str, date] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, datetime] = field(default_factory=dict)
 
 
 def predict(
@@ -71,7 +73,7 @@ def predict(
     Inputs are what was known at the issue time, and never later than the recipe's issue lead before the target. A first prospective
     issue for the next local day is official (not one made days ahead, nor one from a catalogue that has not been read for a week or by a
     clock that is minutes off) and stays, also for who predicts when its day has begun, as does a first late one: predicting again
-    returns it, unless `reissue` asks for a new one, which supersedes it.
+    returns it, unless `reissue` asks for a new one, which supersedes it and is returned from then on. The first one is scored.
     `problem` marks every row as degraded (a pull that failed, for instance).
 
     Raises:
@@ -95,9 +97,11 @@ def predict(
         mode = forecast_mode(clock, window)
         if not reissue:
             with store.transaction() as connection:
-                kept = _standing(_stored(connection, recipe.id, recipe.target_hash, window.start), mode)
-            if len(kept):
+                stored = _stored(connection, recipe.id, recipe.target_hash, window.start)
+            if len(_standing(stored, mode)):
+                kept = _last_issue(stored)
                 result.forecast_ids += kept["forecast_id"].tolist()
+                result.kept[recipe.id] = kept["issue_time"].iloc[0].to_pydatetime()
                 if kept["degraded"].any():
                     result.degraded[recipe.id] = str(kept["degraded_reason"].iloc[0])
                 continue
@@ -278,6 +282,12 @@ def _standing(stored: pd.DataFrame, mode: str) -> pd.DataFrame:
     official = stored[stored["official"]]
     late = stored[(stored["mode"] == "late") & (mode == "late")]
     return official if len(official) or late.empty else late[late["issue_time"] == late["issue_time"].min()]
+
+
+def _last_issue(stored: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the newest issue that is published for a window, in its time or late."""
+    told = stored[stored["mode"].isin(("prospective", "late"))]
+    return told[told["issue_time"] == told.loc[told["published"], "issue_time"].max()]
 
 
 def identified(row: dict) -> dict:

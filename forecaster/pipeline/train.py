@@ -23,12 +23,24 @@ Progress = Callable[[int, int | None, str], None]
 class TrainResult:
     """Per recipe what came of it: `judged` (in words), `models` (rows of the table) by kind; or why there is nothing.
 
-    failed: by recipe and kind, why a kind is missing while others are there.
+    failed: by recipe and kind, why a kind is missing while others are there. out_of_time: of the skipped ones, those for which the minutes
+    of the run did not do.
     """
 
     trained: dict[str, dict] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
+    out_of_time: list[str] = field(default_factory=list)
+
+    def problem(self) -> str | None:
+        """The recipes that were due and had no turn, in words; None where all had one."""
+        if not self.out_of_time:
+            return None
+        count = len(self.out_of_time)
+        return (
+            f"{count} recipe{'s are' if count > 1 else ' is'} not trained, since the minutes of this run were used up: "
+            f"{', '.join(self.out_of_time)}; run it again, or allow more minutes"
+        )
 
 
 def due(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
@@ -41,16 +53,20 @@ def train_recipes(
 ) -> TrainResult:
     """Train these recipes one after the other; one that cannot be trained does not stop the others, nor a kind the other kinds.
 
-    Each model is stored with its evaluation. A failed fit leaves the old model in place.
+    Each model is stored with its evaluation. A failed fit leaves the old model in place. A recipe is not begun where fewer of the minutes
+    of the run are left than the longest one before it took: a fit that has begun cannot be cut at any moment.
     """
     known = load_known(store, data_until(store, clock))
     started = time.monotonic()
-    result = TrainResult()
+    result, longest = TrainResult(), FEWEST_MINUTES
     for done, recipe in enumerate(recipes):
-        minutes = _minutes(recipe, options, (time.monotonic() - started) / 60)
-        if minutes is not None and minutes < FEWEST_MINUTES:
+        begun = time.monotonic()
+        used = (begun - started) / 60
+        if options.total_minutes is not None and options.total_minutes - used < longest:
             result.skipped[recipe.id] = f"not trained: the {options.total_minutes:g} minutes of this run were used up; train it by itself"
+            result.out_of_time.append(recipe.id)
             continue
+        minutes = _minutes(recipe, options, used)
         try:
             made, failed = train_recipe(
                 store, recipe, settings, known, options, minutes, _teller(on_progress, done, len(recipes), recipe.id)
@@ -61,6 +77,7 @@ def train_recipes(
             result.trained[recipe.id] = made
             if failed:
                 result.failed[recipe.id] = failed
+            longest = max(longest, (time.monotonic() - begun) / 60)
         if on_progress is not None:
             on_progress(done + 1, len(recipes), recipe.id)
     return result

@@ -77,6 +77,20 @@ def test_to_be_relied_on_first_then_who_has_waited_longest(read, recipe):
     assert list(due(read, compared, old, older, new)) == ["new", "older", "old", "compared"]
 
 
+def test_of_those_without_a_model_the_place_with_more_than_its_usual_comes_first(read, recipe):
+    """Twelve in a week and twelve in the year before, then three in a week and none before, then seventy a week all the year."""
+    places = {"busy": (10.0, 10.0), "quiet": (-10.0, 10.0), "shaken": (10.0, -60.0), "stirred": (-40.0, 60.0)}
+    recipes = [changed(recipe, id=name, predict_center_lat=at[0], predict_center_lng=at[1]) for name, at in places.items()]
+    told = [("busy", n / 10) for n in range(3650)] + [("shaken", n / 2) for n in range(12)] + [("shaken", 20 + n * 28) for n in range(12)]
+    told += [("stirred", 1.0 + n) for n in range(3)]
+    write(
+        read,
+        *(quake(f"{name}{n}", NOW - days * DAY - timedelta(minutes=9), 5.2, place=places[name]) for n, (name, days) in enumerate(told)),
+    )
+    compared = changed(recipes[2], id="compared", comparison_only="kept for comparison")
+    assert list(due(read, compared, *recipes)) == ["shaken", "stirred", "busy", "quiet", "compared"]
+
+
 @pytest.mark.parametrize(
     ("known", "new", "is_due"), [(50, 4, False), (50, 5, True), (51, 5, False), (0, 4, False), (0, 5, True), (None, 50, False)]
 )

@@ -114,6 +114,7 @@ def test_the_first_prospective_issue_is_official_and_stays(toy, tokyo, settings)
     write(toy, *(quake(f"us9{day}", datetime(2023, 7, day, tzinfo=UTC)) for day in range(1, 20)))
     again = predict(toy, [tokyo], settings, machine(NOW + timedelta(hours=1)))
     assert sorted(again.forecast_ids) == sorted(first.forecast_ids)
+    assert (first.kept, again.kept) == ({}, {tokyo.id: NOW})
     assert dump(toy, "event_revision", "event_id_map") == before
 
 
@@ -127,7 +128,9 @@ def test_a_reissue_is_a_new_row_and_only_the_official_one_is_scored(toy, tokyo, 
     (second,) = [name for name in again if rows.loc[name, "published"]]
     assert rows.loc[second, "supersedes"] == first and pd.isna(rows.loc[first, "supersedes"])
     assert rows.loc[second, "probability"] > rows.loc[first, "probability"]
-    assert sorted(predict(toy, [tokyo], settings, machine(NOW + timedelta(hours=2))).forecast_ids) == sorted(official)
+    later = predict(toy, [tokyo], settings, machine(NOW + timedelta(hours=2)))
+    assert sorted(later.forecast_ids) == sorted(again), "what was said last is shown"
+    assert later.kept == {tokyo.id: NOW + timedelta(hours=1)} and len(table(toy, "forecast")) == len(rows)
     cover(toy, END + timedelta(days=2))
     verify(toy, [tokyo], machine(END + timedelta(days=2)))
     assert sorted(table(toy, "score")["forecast_id"]) == sorted(official)

@@ -10,7 +10,7 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.errors import NotWritable
 from forecaster.models.spans import purge_days
-from forecaster.pipeline import members
+from forecaster.pipeline import members, train
 from forecaster.pipeline.history import history_of, split_for_validation
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.predict import predict
@@ -212,6 +212,25 @@ def test_when_the_minutes_of_the_run_are_used_up_the_others_are_told_so(world):
     result = train_recipes(store, others, settings, CLOCK, TrainOptions(max_minutes=5, total_minutes=0.1001))
     assert list(result.trained) == [recipe.id]
     assert result.skipped == {"athens-again": "not trained: the 0.1001 minutes of this run were used up; train it by itself"}
+    assert result.out_of_time == ["athens-again"]
+    told = "1 recipe is not trained, since the minutes of this run were used up: athens-again; run it again, or allow more minutes"
+    assert result.problem() == told
+
+
+def test_a_recipe_is_not_begun_with_fewer_minutes_left_than_the_longest_before_it_took(world, monkeypatch):
+    """Each takes four of the ten minutes: two are trained, and 2 minutes stay unused. A limit of minutes is one."""
+    store, settings, recipe = world
+    now = [0.0]
+
+    def four_minutes(*_):
+        now[0] += 240
+        return {"judged": "", "models": {}}, {}
+
+    monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(train, "train_recipe", four_minutes)
+    three = [changed(recipe, id=name) for name in ("b", "a", "c", "d")]
+    result = train_recipes(store, three, settings, CLOCK, TrainOptions(total_minutes=10))
+    assert list(result.trained) == ["b", "a"] and result.out_of_time == ["c", "d"]
 
 
 def test_one_that_cannot_be_trained_does_not_stop_the_others(world):

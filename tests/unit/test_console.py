@@ -1,5 +1,7 @@
 """What a person at a terminal reads: chances in words, the table of a run, the bar of a step."""
 
+import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -106,10 +108,28 @@ def test_the_last_days_of_a_place_stand_with_what_came():
     ]
 
 
-def test_the_bar_goes_to_standard_error_and_shows_the_last_text(capsys):
+def test_the_bar_goes_to_standard_error_and_shows_the_last_text(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with progress("training", 2) as update:
         update(1, 2, "tokyo-m45")
         update(2, 2, "istanbul")
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "training" in printed.err and "2/2" in printed.err and "istanbul" in printed.err
+
+
+def test_in_a_file_there_is_a_line_now_and_then_in_place_of_the_bar(capsys):
+    """As of `quakecast run > log 2>&1`, where nine minutes of training said nothing."""
+    said, waits = "", 0
+    with progress("training", 29, every_s=0.01) as update:
+        update(3, 29, "tokyo-m45, etas")
+        while not said and waits < 3000:
+            said, waits = capsys.readouterr().err, waits + 1
+            threading.Event().wait(0.01)
+    assert said.splitlines()[-1] == "training: 3 of 29 after 0 min, tokyo-m45, etas"
+
+
+def test_what_is_over_soon_says_nothing_in_a_file(capsys):
+    with progress("reading USGS") as update:
+        update(1, 1, "")
+    assert capsys.readouterr().err == ""
