@@ -42,6 +42,22 @@ def is_forbidden(address: str, allow_private: bool) -> bool:
     return not (ip.is_global or allow_private)
 
 
+def host_and_port(url: str, setting: str) -> tuple[str, int]:
+    """Where a URL leads.
+
+    Raises:
+        DeliveryRefused: it is no http(s) address; `setting` is the name of the setting that holds it.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        host, port, parts = None, 0, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host:
+        raise DeliveryRefused(f"{setting} is not an http(s) address; write it as https://host/path")
+    return host, port
+
+
 def check_address(url: str, where: str, setting: str, allow_private: bool, *, by_proxy: bool = False) -> None:
     """Look at a URL before anything is connected; what its name resolves to later is checked again on the open connection.
 
@@ -53,14 +69,7 @@ def check_address(url: str, where: str, setting: str, allow_private: bool, *, by
         DeliveryRefused: no http(s) address, or one that leads where messages must not go.
         DeliveryFailed: the name does not resolve.
     """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        host, port = None, 0
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not host:
-        raise DeliveryRefused(f"{setting} is not an http(s) address; write it as https://host/path")
+    host, port = host_and_port(url, setting)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

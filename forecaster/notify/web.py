@@ -20,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
-from forecaster.notify.addresses import check_address, is_forbidden, recipient_label
+from forecaster.notify.addresses import check_address, host_and_port, is_forbidden, recipient_label
 from forecaster.notify.connections import PATIENCE, Connections
 
 TIMEOUT_S = 15.0
@@ -88,6 +88,7 @@ class Session:
     def ask(self, method: str, address: WebAddress, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         """One request, as `request` says."""
         url = address.url.get_secret_value()
+        host_and_port(url, address.setting)  # before the library looks for a proxy: it fails at a URL that is none
         around = requests.Session().merge_environment_settings(url, {}, True, None, None)
         proxy = select_proxy(url, around["proxies"])
         check_address(url, address.where, address.setting, address.allow_private, by_proxy=proxy is not None)

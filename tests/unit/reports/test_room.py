@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from forecaster.notify.apprise_channel import Limits, limits_of, send_apprise
 from forecaster.notify.outbox import Recipient
-from forecaster.pipeline.senders import _room
+from forecaster.pipeline.senders import room_of
 from forecaster.reports import slack
 from forecaster.reports.letters import MessageLetter, ReportLetter
 from forecaster.reports.message import Message
@@ -33,7 +33,7 @@ def alert(title: str, *lines: str, link: str | None = None) -> MessageLetter:
 
 
 def sent(letter: MessageLetter | ReportLetter, url: str) -> tuple[str, str]:
-    return letter.chat(False, _room(Recipient("apprise", "", SecretStr(url))))
+    return letter.chat(False, room_of(Recipient("apprise", "", SecretStr(url))))
 
 
 def utf16(text: str) -> int:
