@@ -1,0 +1,80 @@
+"""The days around the Noto earthquake of 2024-01-01, replayed from the bundled catalogue alone: no network, no Prefect, no training.
+
+Each day is forecast with what was known at 12:00 UTC (21:00 in Japan) of the day before. When an event became known is modelled
+(`catalog.delays`): the bundled catalogue says nothing of it. Every forecast is marked as a replay.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from forecaster.clock import Clock
+from forecaster.errors import BadInput
+from forecaster.files import check_data_folder
+from forecaster.pipeline import alerts, export, pages, pull
+from forecaster.pipeline.job import alive, note_end, open_job, publish_copy, start_run
+from forecaster.pipeline.predict import predict
+from forecaster.pipeline.verify import verify
+from forecaster.recipe import load_recipes
+from forecaster.reports.contract import ReportData
+from forecaster.settings import Settings
+
+LAST_ISSUE = datetime(2024, 1, 3, 12, tzinfo=UTC)  # the first that knows what came on the day after the main shock
+DAYS, DAYS_QUICK = 9, 4
+MARK = ".quakecast-demo"  # in a home that a demo made, and that another may empty
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What the last day's report says, and its pages, the first in the first language."""
+
+    data: ReportData
+    pages: list[Path]
+
+
+def prepare(home: Path) -> None:
+    """Make an empty home; one that an earlier demo made is emptied.
+
+    Raises:
+        BadInput: the folder holds something else. NotWritable: it cannot be written.
+    """
+    if home.exists() and any(home.iterdir()):
+        if not (home / MARK).is_file():
+            raise BadInput(f"{home} holds files that are no demo's; name another folder (--folder), nothing was touched")
+        shutil.rmtree(home)
+    check_data_folder(home)
+    (home / MARK).write_text("Made by `quakecast demo`; the next demo empties this folder.\n", encoding="utf-8")
+
+
+def replay(settings: Settings, days: int, languages: Sequence[str], say: Callable[[str], object]) -> Replayed:
+    """Do the daily job for the last `days` issues up to LAST_ISSUE in the home of these settings; `say` is told what was done.
+
+    For the recipes to be relied on, of those that the settings name.
+
+    Raises:
+        BadInput: a recipe or a setting. NotWritable: the disk is full.
+    """
+    chosen = [recipe.id for recipe in load_recipes(settings.recipe_folder).values() if not recipe.comparison_only]
+    issues = [LAST_ISSUE - timedelta(days=back) for back in range(days - 1, -1, -1)]
+    for issue in issues:
+        job = open_job(settings, Clock.standing_at(issue), chosen, known_by=issue)
+        if issue == issues[0]:
+            say(f"bundled catalogue loaded as it was known on {issue:%Y-%m-%d %H:%M} UTC")
+        last = issue == issues[-1]
+        with alive(job, "daily"):
+            start_run(job, "daily")
+            read = pull.replay_snapshot(job.store, job.clock) if issue != issues[0] else 0
+            made = predict(job.store, job.recipes, job.settings, job.clock, run_id=job.run_id)
+            settled = len(verify(job.store, job.recipes, job.clock).settled)
+            raised = alerts.raise_alerts(job).raised
+            written = pages.write_report(job, languages if last else languages[:1])
+            if last:
+                export.export(job, settings.output)
+            note_end(job, "success", {"problems": [], "forecasts": len(made.forecast_ids), "new_revisions": read, "settled": settled})
+        news = f"{read} new events, " if read else ""
+        told = f"{news}{len(made.forecast_ids)} forecasts, {settled} outcomes, {len(raised)} alerts raised"
+        say(f"{issue:%Y-%m-%d %H:%M} UTC: {told}")
+    publish_copy(job)
+    return Replayed(written.data, written.pages)
