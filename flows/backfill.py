@@ -18,7 +18,7 @@ from flows.hooks import tell_failure
 from flows.names import dated_name
 from flows.tasks import ON_A_WORKER, publish_task
 from flows.writer import one_writer
-from forecaster.pipeline import backfill as past
+from forecaster.pipeline.backfilling import backfill as past
 from forecaster.pipeline.job import Job, open_reader, publish_copy
 from forecaster.recipe import Recipe
 from forecaster.settings import load_settings

@@ -11,10 +11,10 @@ from flows.hooks import tell_failure
 from flows.names import dated_name
 from flows.tasks import ON_A_WORKER, publish_task
 from flows.writer import one_writer
-from forecaster.pipeline import pretrain as step
-from forecaster.pipeline import world_fit, world_record
 from forecaster.pipeline.job import Job, open_reader
 from forecaster.pipeline.known_days import known_at
+from forecaster.pipeline.world import pretrain as step
+from forecaster.pipeline.world import world_fit, world_record
 from forecaster.settings import load_settings
 
 

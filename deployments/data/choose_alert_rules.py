@@ -39,13 +39,13 @@ from rich.progress import track
 from forecaster.alerts import walk
 from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import BadInput, QuakecastError
-from forecaster.models.combination import KIND, combine
-from forecaster.models.weights import WorldWeights, weights_for
+from forecaster.models.combination.combination import KIND, combine
+from forecaster.models.combination.weights import WorldWeights, weights_for
 from forecaster.pipeline import pull
 from forecaster.pipeline.alerts_evidence import rates_document, rehearse, said_in
-from forecaster.pipeline.evaluate_published import with_published
-from forecaster.pipeline.evaluate_results import ResultFolder
-from forecaster.pipeline.evaluate_said import pool_of
+from forecaster.pipeline.evaluation.evaluate_published import with_published
+from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
+from forecaster.pipeline.evaluation.evaluate_said import pool_of
 from forecaster.pipeline.known import load_known
 from forecaster.recipe import AlertRule, Recipe, load_recipes
 from forecaster.store.database import open_store

@@ -36,15 +36,15 @@ from rich.progress import track
 from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import QuakecastError
 from forecaster.features.circles import world_circles
-from forecaster.models.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, combine, learn
-from forecaster.models.pooled_training import events_until
+from forecaster.models.combination.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, combine, learn
+from forecaster.models.combination.weights import SET, WEIGHTS_FILE, unlearnt
+from forecaster.models.pooled.pooled_training import events_until
 from forecaster.models.pretrained import load_pretrained, packaged, write_pretrained
-from forecaster.models.weights import SET, WEIGHTS_FILE, unlearnt
 from forecaster.pipeline import pull
 from forecaster.pipeline.known import Known, load_known
-from forecaster.pipeline.world_fit import said_by
-from forecaster.pipeline.world_kinds import model_of
-from forecaster.pipeline.world_weights import days_of
+from forecaster.pipeline.world.world_fit import said_by
+from forecaster.pipeline.world.world_kinds import model_of
+from forecaster.pipeline.world.world_weights import days_of
 from forecaster.recipe import Recipe
 from forecaster.store.database import open_store
 from forecaster.store.parquet import read_parquets, write_parquet

@@ -1,4 +1,4 @@
-"""The ETAS prior of forecaster/models/etas_priors.py (POOLED) from the bundled snapshot: the common parameters of circles around the world.
+"""The ETAS prior of forecaster/models/etas/etas_priors.py (POOLED) from the bundled snapshot: the circles' common parameters.
 
     python deployments/data/pool_etas_prior.py
 
@@ -12,9 +12,9 @@ from datetime import date
 import numpy as np
 from pretraining import snapshot_events
 
-from forecaster.models.etas_kernels import NAMES
-from forecaster.models.etas_pooling import pooled_maximum, world_histories
-from forecaster.models.etas_priors import POOLED_UNTIL
+from forecaster.models.etas.etas_kernels import NAMES
+from forecaster.models.etas.etas_pooling import pooled_maximum, world_histories
+from forecaster.models.etas.etas_priors import POOLED_UNTIL
 
 FIRST_DAY = date(1975, 1, 1)
 

@@ -18,8 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from pretraining import run
 
-from forecaster.models.hybrid import KIND
-from forecaster.models.hybrid_training import TrainingSettings
+from forecaster.models.hybrid.hybrid import KIND
+from forecaster.models.hybrid.hybrid_training import TrainingSettings
 
 if __name__ == "__main__":
     import tensorflow as tf

@@ -13,8 +13,8 @@ To try it out in a minute, elsewhere:
 
 from pretraining import run
 
-from forecaster.models.pooled import KIND
-from forecaster.models.pooled_training import PoolSettings
+from forecaster.models.pooled.pooled import KIND
+from forecaster.models.pooled.pooled_training import PoolSettings
 
 if __name__ == "__main__":
     run(KIND, __doc__, PoolSettings.circles, PoolSettings.seed)

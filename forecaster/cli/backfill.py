@@ -42,7 +42,7 @@ def backfill(
     settings: Settings, recipes, everything, first, last, mode, retrain_every, max_minutes, overwrite, dry_run, yes, as_json
 ) -> None:
     from forecaster.console import progress
-    from forecaster.pipeline import backfill as step
+    from forecaster.pipeline.backfilling import backfill as step
     from forecaster.pipeline.job import publish_copy
 
     options = step.BackfillOptions(_day("--from", first), _day("--to", last), mode, retrain_every, overwrite, max_minutes)

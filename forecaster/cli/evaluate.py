@@ -13,7 +13,7 @@ from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 
 if TYPE_CHECKING:
-    from forecaster.pipeline.evaluate_plan import Arm
+    from forecaster.pipeline.evaluation.evaluate_plan import Arm
 
 _DETAILS = """
 Arms: A inputs of the final catalogue, one fit on days to 2014-12-31; B inputs as known at issue, the same fit; C as B, references refitted
@@ -68,11 +68,11 @@ def evaluate(
 ) -> None:
     from forecaster.console import progress
     from forecaster.models.kinds import KINDS
-    from forecaster.pipeline import evaluate as step
-    from forecaster.pipeline import evaluate_circles as pool
-    from forecaster.pipeline.evaluate_plan import EvaluateOptions
-    from forecaster.pipeline.evaluate_results import ResultFolder
-    from forecaster.pipeline.evaluate_tables import write_tables
+    from forecaster.pipeline.evaluation import evaluate as step
+    from forecaster.pipeline.evaluation import evaluate_circles as pool
+    from forecaster.pipeline.evaluation.evaluate_plan import EvaluateOptions
+    from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
+    from forecaster.pipeline.evaluation.evaluate_tables import write_tables
     from forecaster.pipeline.known import load_known
     from forecaster.recipe import load_recipes
 
@@ -107,7 +107,7 @@ def evaluate(
 
 
 def _arms(arms: tuple[str, ...], inputs: str | None, fit_inputs: str | None, fit_until: str | None, refit: str | None) -> tuple["Arm", ...]:
-    from forecaster.pipeline.evaluate_plan import ARMS, Arm
+    from forecaster.pipeline.evaluation.evaluate_plan import ARMS, Arm
 
     if arms:
         said = {"--inputs": inputs, "--fit-inputs": fit_inputs, "--fit-until": fit_until, "--refit": refit}

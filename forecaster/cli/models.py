@@ -61,7 +61,7 @@ def models_list(settings: Settings, recipes, everything, history, as_json) -> No
     """The models of each recipe and how much each weighs in what is published; then the sets of the world, and which of them serve."""
     from forecaster.pipeline.members import unusable_kinds
     from forecaster.pipeline.models import list_models
-    from forecaster.pipeline.world_decisions import list_sets
+    from forecaster.pipeline.world.world_decisions import list_sets
 
     job = look(settings, recipes)
     rows, lacking, sets = list_models(job, history), unusable_kinds(job.recipes), list_sets(job, history)
@@ -139,7 +139,7 @@ def models_promote(settings: Settings, model_id, recipe_id, kind, combination, p
     if set_name is not None:
         if model_id or recipe_id or kind or combination or previous:
             raise BadInput("--set is of no recipe; leave the others out")
-        from forecaster.pipeline.world_decisions import bring_back
+        from forecaster.pipeline.world.world_decisions import bring_back
 
         return _decided_on_set(settings, bring_back, set_name, reason, as_json)
     wanted = [model_id is not None, kind is not None, combination, previous]
@@ -179,7 +179,7 @@ def models_retire(settings: Settings, recipe_id, set_name, reason, as_json) -> N
     if (recipe_id is None) == (set_name is None):
         raise BadInput("name either a --recipe or a --set")
     if set_name is not None:
-        from forecaster.pipeline.world_decisions import retire_named
+        from forecaster.pipeline.world.world_decisions import retire_named
 
         return _decided_on_set(settings, retire_named, set_name, reason, as_json)
     job = open_job(settings, (recipe_id,))

@@ -22,11 +22,11 @@ def pretrain(settings: Settings, dry_run: bool, force: bool, workers: int, as_js
     `quakecast models retire --set` goes back.
     """
     from forecaster.console import progress
-    from forecaster.pipeline import pretrain as step
     from forecaster.pipeline.job import publish_copy
     from forecaster.pipeline.known_days import known_at
-    from forecaster.pipeline.world_fit import Size
-    from forecaster.pipeline.world_record import roll_back
+    from forecaster.pipeline.world import pretrain as step
+    from forecaster.pipeline.world.world_fit import Size
+    from forecaster.pipeline.world.world_record import roll_back
 
     job = look(settings) if dry_run else open_job(settings)
     size = Size()

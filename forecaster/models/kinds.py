@@ -82,7 +82,7 @@ class Kind:
         return digest.hexdigest()
 
 
-_RATES = "forecaster.models.rates"
+_RATES = "forecaster.models.baselines.rates"
 KINDS = {
     kind.name: kind
     for kind in (
@@ -90,12 +90,12 @@ KINDS = {
         Kind("best_rate", _RATES, "fit_best_rate", reference=True),
         Kind("recent_rate", _RATES, "fit_recent_rate", reference=True, generic="recent_rate_for"),
         Kind("persistence", _RATES, "fit_persistence", reference=True),
-        Kind("etas_generic", "forecaster.models.etas", "fit_generic"),
-        Kind("etas", "forecaster.models.etas", reference=True, by_region=True, generic="generic_for"),
-        Kind("pooled", "forecaster.models.pooled", version=2, pretrained="pooled", generic="generic_for"),
-        Kind("convlstm", "forecaster.models.convlstm_model", version=2, by_region=True, tensorflow=True),
-        Kind("hybrid", "forecaster.models.hybrid", version=2, pretrained="hybrid", generic="generic_for"),
-        Kind("regional", "forecaster.models.regional", pretrained="hybrid", by_region=True, generic="generic_for"),
+        Kind("etas_generic", "forecaster.models.etas.etas", "fit_generic"),
+        Kind("etas", "forecaster.models.etas.etas", reference=True, by_region=True, generic="generic_for"),
+        Kind("pooled", "forecaster.models.pooled.pooled", version=2, pretrained="pooled", generic="generic_for"),
+        Kind("convlstm", "forecaster.models.convlstm.convlstm_model", version=2, by_region=True, tensorflow=True),
+        Kind("hybrid", "forecaster.models.hybrid.hybrid", version=2, pretrained="hybrid", generic="generic_for"),
+        Kind("regional", "forecaster.models.hybrid.regional", pretrained="hybrid", by_region=True, generic="generic_for"),
     )
 }
 

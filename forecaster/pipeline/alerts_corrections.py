@@ -24,7 +24,7 @@ from forecaster.features.events import Events, events_from_frame
 from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import promised_day
 from forecaster.models.base import Forecaster
-from forecaster.models.combination import KIND, CombinedModel
+from forecaster.models.combination.combination import KIND, CombinedModel
 from forecaster.pipeline import alerts_messages
 from forecaster.pipeline.alerts_evidence import said_in
 from forecaster.pipeline.alerts_messages import Row, identity

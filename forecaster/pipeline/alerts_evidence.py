@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from forecaster.alerts import Decision, Said, walk
-from forecaster.models.combination import KIND
-from forecaster.models.weights import usable_weights
+from forecaster.models.combination.combination import KIND
+from forecaster.models.combination.weights import usable_weights
 from forecaster.pipeline.gain import BOOTSTRAP_SEED, gain_at, gain_words
 from forecaster.pipeline.learning import posterior
 from forecaster.recipe import AlertRule, Recipe

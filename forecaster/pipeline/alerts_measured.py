@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.errors import CorruptModel
-from forecaster.models.combination import KIND
+from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerts_evidence import rates_document, rehearse
 from forecaster.recipe import AlertRule, Recipe
 from forecaster.settings import bundled_folder

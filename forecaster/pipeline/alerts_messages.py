@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from forecaster.alerts import held_until
-from forecaster.models.combination import KIND
+from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerts_evidence import Skill
 from forecaster.pipeline.gain import gain_numbers
 from forecaster.recipe import AlertRule, Recipe

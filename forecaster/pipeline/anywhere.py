@@ -10,15 +10,16 @@ from forecaster import places, zones
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, NotScoreable, StoreError
 from forecaster.features.windows import target_days
-from forecaster.models import climatology
-from forecaster.models.combination import KIND
-from forecaster.models.regional import KIND as REGIONAL
-from forecaster.models.weights import WorldWeights, usable_weights
-from forecaster.pipeline import publishing, world_sets
+from forecaster.models.baselines import climatology
+from forecaster.models.combination.combination import KIND
+from forecaster.models.combination.weights import WorldWeights, usable_weights
+from forecaster.models.hybrid.regional import KIND as REGIONAL
+from forecaster.pipeline import publishing
 from forecaster.pipeline.check import circle_completeness
 from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.known import Known, LabelledDays, labelled_days, load_known_near
 from forecaster.pipeline.predict import combine_members, data_age
+from forecaster.pipeline.world import world_sets
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store.database import Store

@@ -11,7 +11,7 @@ from forecaster.clock import Clock
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.geometry import in_circle
 from forecaster.features.labels import target_events
-from forecaster.models.combination import KIND
+from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.gain import BOOTSTRAP_SEED
 from forecaster.pipeline.known import MATURITY
 from forecaster.recipe import Recipe

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 import numpy as np
 
 from forecaster.errors import NotTrainable
-from forecaster.models import climatology
 from forecaster.models.base import FittedModel, History
+from forecaster.models.baselines import climatology
 from forecaster.models.spans import purge_days
 from forecaster.pipeline.known import Known, labelled_days
 from forecaster.recipe import Recipe

@@ -15,7 +15,8 @@ from forecaster import logs
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.models.registry import clear_leftovers
-from forecaster.pipeline import pull, timelines, world_sets
+from forecaster.pipeline import pull, timelines
+from forecaster.pipeline.world import world_sets
 from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings, code_version
 from forecaster.store import ledger, running

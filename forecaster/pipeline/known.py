@@ -12,7 +12,7 @@ from forecaster.features.events import NEVER, Events, events_from_frame
 from forecaster.features.geometry import box_about, great_circle_km
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day
-from forecaster.models.climatology import FINAL_AFTER_DAYS
+from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
 from forecaster.recipe import Recipe
 from forecaster.store import catalogue
 from forecaster.store.database import Store

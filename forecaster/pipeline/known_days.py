@@ -12,7 +12,7 @@ from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.labels import target_events
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day, pairs_between
-from forecaster.models import climatology
+from forecaster.models.baselines import climatology
 from forecaster.pipeline.known import MATURITY, Known, load_known, versions_of
 from forecaster.recipe import Recipe
 from forecaster.store import catalogue

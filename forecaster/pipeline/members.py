@@ -13,7 +13,7 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models import registry
 from forecaster.models.base import FittedModel, bounded
-from forecaster.models.combination import OWN_ONLY
+from forecaster.models.combination.combination import OWN_ONLY
 from forecaster.models.kinds import generic_model, kind_named
 from forecaster.models.pretrained import newest_before
 from forecaster.pipeline.history import first_admissible_day

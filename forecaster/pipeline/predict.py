@@ -18,9 +18,9 @@ from forecaster.clock import Clock, forecast_mode
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
-from forecaster.models import climatology
 from forecaster.models.base import Forecaster
-from forecaster.models.combination import combine
+from forecaster.models.baselines import climatology
+from forecaster.models.combination.combination import combine
 from forecaster.pipeline import publishing, timelines
 from forecaster.pipeline.agenda import EARLY_AT_MOST, is_due
 from forecaster.pipeline.clock_check import clock_problem

@@ -11,8 +11,8 @@ import numpy as np
 from forecaster.errors import ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.combination import KIND, RATE, CombinedModel, counted, shared_out
-from forecaster.models.weights import WorldWeights, usable_weights
+from forecaster.models.combination.combination import KIND, RATE, CombinedModel, counted, shared_out
+from forecaster.models.combination.weights import WorldWeights, usable_weights
 from forecaster.pipeline.members import Member, asked
 from forecaster.recipe import Recipe
 from forecaster.store import publications

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from forecaster.models.weights import WorldWeights, usable_weights
+from forecaster.models.combination.weights import WorldWeights, usable_weights
 from forecaster.pipeline.learning import Learnt, Settled, learn_own, learn_world, settled_of
 from forecaster.recipe import Recipe
 from forecaster.settings import code_version

@@ -13,8 +13,8 @@ from forecaster import settings as config
 from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
-from forecaster.models.combination import KIND, RATE
-from forecaster.models.weights import usable_weights
+from forecaster.models.combination.combination import KIND, RATE
+from forecaster.models.combination.weights import usable_weights
 from forecaster.pipeline import records
 from forecaster.pipeline.agenda import next_issue_time
 from forecaster.pipeline.check import circle_completeness

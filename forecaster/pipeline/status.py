@@ -10,7 +10,7 @@ from forecaster.errors import BadInput
 from forecaster.models import networks
 from forecaster.pipeline.due import due_reasons
 from forecaster.pipeline.predict import STALE_AFTER
-from forecaster.pipeline.world_sets import SET_KINDS, in_service, use
+from forecaster.pipeline.world.world_sets import SET_KINDS, in_service, use
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, code_version
 from forecaster.store.database import Store

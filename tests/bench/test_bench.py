@@ -85,7 +85,7 @@ def test_one_convolution_a_step_against_keras() -> None:
     import keras
     import tensorflow as tf
 
-    from forecaster.models.convlstm import OneConvolutionConvLSTM
+    from forecaster.models.convlstm.convlstm import OneConvolutionConvLSTM
 
     x = tf.constant(np.random.default_rng(1).random((32, 15, 20, 30, 3), dtype=np.float32))
     timings = {}

@@ -9,7 +9,7 @@ import pytest
 
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
-from forecaster.models.combination import combine
+from forecaster.models.combination.combination import combine
 from forecaster.pipeline import publishing
 from forecaster.pipeline.alerts import raise_alerts
 from forecaster.pipeline.members import Member, generic_member

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.backfill import backfill, plan_backfill
-from forecaster.pipeline.backfill_plan import block_of
+from forecaster.pipeline.backfilling.backfill import backfill, plan_backfill
+from forecaster.pipeline.backfilling.backfill_plan import block_of
 from forecaster.pipeline.history import first_admissible_day
 from forecaster.pipeline.predict import predict
 from forecaster.pipeline.train import TrainOptions, train_recipes

@@ -12,7 +12,7 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
-from forecaster.pipeline.backfill import BackfillOptions, backfill, only_backfill
+from forecaster.pipeline.backfilling.backfill import BackfillOptions, backfill, only_backfill
 from forecaster.pipeline.job import Job
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
@@ -31,7 +31,7 @@ from datetime import datetime
 from pathlib import Path
 import pytest
 from forecaster.models import registry
-from forecaster.pipeline import backfill as past
+from forecaster.pipeline.backfilling import backfill as past
 from forecaster.store import hindcasts
 from tests.integration import test_backfill_killed as here
 from tests.support import toy_models

@@ -9,10 +9,10 @@ import pytest
 
 from forecaster.catalog.coverage import streams_for
 from forecaster.clock import Clock
-from forecaster.models import etas
-from forecaster.models.pooled import PooledModel
+from forecaster.models.etas import etas
+from forecaster.models.pooled.pooled import PooledModel
 from forecaster.models.pretrained import newest_before
-from forecaster.pipeline.backfill import BackfillOptions, forecast_chunk, plan_backfill, store_chunk
+from forecaster.pipeline.backfilling.backfill import BackfillOptions, forecast_chunk, plan_backfill, store_chunk
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.known import labelled_days, load_known
 from forecaster.pipeline.known_days import known_through, references_as_known

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import BadDate, BadInput, CorruptModel, RecipeChanged, StoreBusy
-from forecaster.pipeline.backfill import backfill, forecast_chunk, only_backfill, plan_backfill, store_chunk
+from forecaster.pipeline.backfilling.backfill import backfill, forecast_chunk, only_backfill, plan_backfill, store_chunk
 from forecaster.pipeline.job import publish_copy
 from forecaster.pipeline.train import TrainOptions, train_recipes
 from forecaster.recipe import Recipe

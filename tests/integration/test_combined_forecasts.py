@@ -11,13 +11,13 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.errors import CorruptModel
 from forecaster.features.windows import target_days
-from forecaster.models import weights
-from forecaster.models.combination import combine
-from forecaster.models.rates import BestRate
-from forecaster.models.weights import unlearnt
+from forecaster.models.baselines.rates import BestRate
+from forecaster.models.combination import weights
+from forecaster.models.combination.combination import combine
+from forecaster.models.combination.weights import unlearnt
 from forecaster.pipeline import publishing
-from forecaster.pipeline.backfill import backfill
-from forecaster.pipeline.backfill_days import days_of, forecast_days
+from forecaster.pipeline.backfilling.backfill import backfill
+from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days
 from forecaster.pipeline.known_days import known_through
 from forecaster.pipeline.members import Member, generic_member
 from forecaster.pipeline.predict import predict

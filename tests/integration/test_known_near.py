@@ -13,7 +13,11 @@ from forecaster.catalog.revisions import revision_frame
 from forecaster.features.events import Events
 from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import target_days
-from forecaster.models import climatology, etas, hybrid, pooled, pretrained
+from forecaster.models import pretrained
+from forecaster.models.baselines import climatology
+from forecaster.models.etas import etas
+from forecaster.models.hybrid import hybrid
+from forecaster.models.pooled import pooled
 from forecaster.pipeline.known import Known, labelled_days, load_known, load_known_near, reach_km
 from forecaster.places import recipe_at
 from forecaster.recipe import Recipe

@@ -8,11 +8,11 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.errors import NotTrainable
 from forecaster.models import turns
+from forecaster.models.combination.weights import SET, usable_weights
 from forecaster.models.pretrained import newest_before, packaged
-from forecaster.models.weights import SET, usable_weights
-from forecaster.pipeline import world_due, world_sets
 from forecaster.pipeline.job import Job
-from forecaster.pipeline.pretrain import PretrainResult, opponent_of, plan_pretraining, pretrain
+from forecaster.pipeline.world import world_due, world_sets
+from forecaster.pipeline.world.pretrain import PretrainResult, opponent_of, plan_pretraining, pretrain
 from forecaster.store import world_sets as stored
 from tests.support import small_globe as world
 from tests.support.small_globe import NOW, SMALL, UNTIL

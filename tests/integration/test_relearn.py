@@ -8,9 +8,9 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import CorruptModel
-from forecaster.models import weights
-from forecaster.models.combination import belief_of, combine
-from forecaster.models.weights import unlearnt
+from forecaster.models.combination import weights
+from forecaster.models.combination.combination import belief_of, combine
+from forecaster.models.combination.weights import unlearnt
 from forecaster.pipeline import publishing, relearn
 from forecaster.pipeline.verify import verify
 from forecaster.recipe import Recipe

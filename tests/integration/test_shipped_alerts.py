@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.models.combination import KIND
+from forecaster.models.combination.combination import KIND
 from forecaster.pipeline import alerts_measured, messages
 from forecaster.pipeline.alerts import raise_alerts
 from forecaster.pipeline.job import Job

@@ -9,10 +9,10 @@ from click.testing import CliRunner
 from forecaster.cli import main
 from forecaster.clock import Clock
 from forecaster.models.pretrained import newest_before
-from forecaster.pipeline import pretrain as step
-from forecaster.pipeline import world_record, world_sets
 from forecaster.pipeline.job import Job, publish_copy
-from forecaster.pipeline.world_decisions import list_sets
+from forecaster.pipeline.world import pretrain as step
+from forecaster.pipeline.world import world_record, world_sets
+from forecaster.pipeline.world.world_decisions import list_sets
 from forecaster.store import world_sets as stored
 from tests.support import small_globe as world
 from tests.support.world_sets import decision, etas_set, own_turns

@@ -4,7 +4,7 @@ import numpy as np
 
 from forecaster.features.events import Events
 from forecaster.features.geometry import EARTH_RADIUS_KM, wrap_longitude
-from forecaster.models.etas_simulation import Points
+from forecaster.models.etas.etas_simulation import Points
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 

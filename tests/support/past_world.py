@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from forecaster.clock import Clock
-from forecaster.pipeline.backfill import BackfillOptions
+from forecaster.pipeline.backfilling.backfill import BackfillOptions
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.train import TrainOptions, train_recipes
 from forecaster.recipe import Recipe, load_recipes

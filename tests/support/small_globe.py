@@ -17,10 +17,10 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.base import logit, sigmoid
 from forecaster.models.pretrained import Pretrained, with_record
-from forecaster.pipeline import pretrain, world_fit, world_kinds
 from forecaster.pipeline.known import Known
-from forecaster.pipeline.world_fit import Size
-from forecaster.pipeline.world_sets import Artefact
+from forecaster.pipeline.world import pretrain, world_fit, world_kinds
+from forecaster.pipeline.world.world_fit import Size
+from forecaster.pipeline.world.world_sets import Artefact
 from forecaster.timewindow import DAY_US
 
 NOW = datetime(2024, 6, 30, 12, tzinfo=UTC)

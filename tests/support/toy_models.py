@@ -15,8 +15,9 @@ import pytest
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, pairs_between
-from forecaster.models import kinds, registry, weights
+from forecaster.models import kinds, registry
 from forecaster.models.base import FittedModel, History
+from forecaster.models.combination import weights
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 

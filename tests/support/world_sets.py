@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from forecaster.models import turns
-from forecaster.models.etas_kernels import NAMES
-from forecaster.models.etas_priors import PARAMETERS_FILE, POOLED
+from forecaster.models.etas.etas_kernels import NAMES
+from forecaster.models.etas.etas_priors import PARAMETERS_FILE, POOLED
 from forecaster.models.pretrained import with_record
-from forecaster.pipeline import world_sets
-from forecaster.pipeline.world_sets import Artefact
+from forecaster.pipeline.world import world_sets
+from forecaster.pipeline.world.world_sets import Artefact
 from forecaster.settings import Settings
 
 RECORD = {"circles": 2, "seed": 1, "code": "0"}

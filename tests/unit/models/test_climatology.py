@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.errors import NotScoreable
-from forecaster.models.climatology import daily_probability, earliest_issue_us
+from forecaster.models.baselines.climatology import daily_probability, earliest_issue_us
 from forecaster.timewindow import DAY_US, to_us
 
 FIRST = datetime(1980, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from forecaster.models.base import TINY, logit, sigmoid
-from forecaster.models.combination import (
+from forecaster.models.combination.combination import (
     MEMBERS,
     Belief,
     CombinedModel,

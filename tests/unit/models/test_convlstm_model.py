@@ -7,8 +7,8 @@ import pytest
 
 from forecaster.errors import CorruptModel
 from forecaster.features.events import Events
-from forecaster.models import convlstm_model
 from forecaster.models.base import History
+from forecaster.models.convlstm import convlstm_model
 from forecaster.timewindow import DAY_US
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from forecaster.models.etas_kernels import (
+from forecaster.models.etas.etas_kernels import (
     NODES,
     Parameters,
     branching_ratio,

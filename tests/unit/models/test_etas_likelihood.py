@@ -14,13 +14,13 @@ from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels, target_events
 from forecaster.features.windows import target_days
 from forecaster.models.base import History, log_loss
-from forecaster.models.etas_detection import share_after
-from forecaster.models.etas_intensity import daily_stream, select_parents
-from forecaster.models.etas_kernels import Parameters, circle_share, kernel_width_km, omori_integral, omori_weights
-from forecaster.models.etas_likelihood import DailyLikelihood, PointLikelihood, maximise
-from forecaster.models.etas_pooling import WIDER, pooled_maximum
-from forecaster.models.etas_priors import POOLED_UNTIL, PUBLISHED, PUBLISHED_SD, Prior, prior_for
-from forecaster.models.etas_simulation import Law, grow, uniform_background
+from forecaster.models.etas.etas_detection import share_after
+from forecaster.models.etas.etas_intensity import daily_stream, select_parents
+from forecaster.models.etas.etas_kernels import Parameters, circle_share, kernel_width_km, omori_integral, omori_weights
+from forecaster.models.etas.etas_likelihood import DailyLikelihood, PointLikelihood, maximise
+from forecaster.models.etas.etas_pooling import WIDER, pooled_maximum
+from forecaster.models.etas.etas_priors import POOLED_UNTIL, PUBLISHED, PUBLISHED_SD, Prior, prior_for
+from forecaster.models.etas.etas_simulation import Law, grow, uniform_background
 from forecaster.timewindow import DAY_US
 from tests.support.etas_catalogue import to_events
 

@@ -16,9 +16,10 @@ import keras
 import numpy as np
 import pytest
 
-from forecaster.models import hybrid_network, pretrained
-from forecaster.models.hybrid_inference import BATCH, read_network
-from forecaster.models.hybrid_inputs import SIDE_COLUMNS
+from forecaster.models import pretrained
+from forecaster.models.hybrid import hybrid_network
+from forecaster.models.hybrid.hybrid_inference import BATCH, read_network
+from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS
 
 NETWORKS = sorted(pretrained.packaged().glob("hybrid-*/network-*.keras"))
 ROOT = Path(__file__).parents[3]
@@ -205,7 +206,10 @@ import numpy as np
 from forecaster.features.circles import circle_recipe
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
-from forecaster.models import etas, hybrid, pooled, pretrained
+from forecaster.models.etas import etas
+from forecaster.models.hybrid import hybrid
+from forecaster.models.pooled import pooled
+from forecaster.models import pretrained
 recipe = circle_recipe(0, 38.3, 142.4, 150.0, 4.5)
 days = target_days(recipe, date(2025, 1, 1), 1)
 one = np.array([0.0])

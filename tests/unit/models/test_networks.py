@@ -68,7 +68,7 @@ def test_a_tensorflow_that_does_not_import_is_one_line(monkeypatch):
     """As where a shared library of the system is too old."""
     kind = KINDS["convlstm"]
     monkeypatch.delitem(sys.modules, kind.module, raising=False)
-    monkeypatch.setitem(sys.modules, "forecaster.models.convlstm_training", None)
+    monkeypatch.setitem(sys.modules, "forecaster.models.convlstm.convlstm_training", None)
     with pytest.raises(NotInstalled, match=r"cannot be imported \(.*convlstm_training.*\); install it again"):
         kind.imported()
 
@@ -83,7 +83,10 @@ def test_no_command_and_no_flow_imports_tensorflow_before_a_network_is_used():
     while more := {name for module in reached for name in brings[module] if name in brings} - reached:
         reached |= more
     carrying = {name for name, found in brings.items() if {"tensorflow", "keras"} & found}
-    assert {"forecaster.models.convlstm", "forecaster.models.hybrid_training"} <= carrying and "forecaster.models.hybrid" in reached
+    assert {
+        "forecaster.models.convlstm.convlstm",
+        "forecaster.models.hybrid.hybrid_training",
+    } <= carrying and "forecaster.models.hybrid.hybrid" in reached
     assert carrying & reached == set()
 
 
@@ -99,7 +102,7 @@ def test_the_record_of_a_model_names_every_library_that_models_and_features_impo
     """xgboost was missing, and lightgbm listed, when the list was kept by hand alone."""
     root = Path(forecaster.__file__).parent
     imported = set()
-    for path in [*(root / "models").glob("*.py"), *(root / "features").glob("*.py")]:
+    for path in [*(root / "models").rglob("*.py"), *(root / "features").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []

@@ -14,10 +14,11 @@ from forecaster.features.decayed_counts import decayed_counts
 from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models import pooled, pretrained
+from forecaster.models import pretrained
 from forecaster.models.base import History
-from forecaster.models.pooled_intensity import Intensity, fit_intensity, rate_of
-from forecaster.models.pooled_training import Pool, PoolSettings, build_pool, events_until, pretrain, train
+from forecaster.models.pooled import pooled
+from forecaster.models.pooled.pooled_intensity import Intensity, fit_intensity, rate_of
+from forecaster.models.pooled.pooled_training import Pool, PoolSettings, build_pool, events_until, pretrain, train
 from forecaster.timewindow import DAY_US
 from tests.support.clustered_world import clustered_events, history_until
 

@@ -14,12 +14,12 @@ import pytest
 
 from forecaster.errors import CorruptModel
 from forecaster.features.circles import circle_recipe
-from forecaster.models import hybrid, regional
 from forecaster.models.base import History, log_loss
-from forecaster.models.hybrid_inference import network_of
-from forecaster.models.hybrid_pool import Thinning
+from forecaster.models.hybrid import hybrid, regional
+from forecaster.models.hybrid.hybrid_inference import network_of
+from forecaster.models.hybrid.hybrid_pool import Thinning
+from forecaster.models.hybrid.regional_training import Epoch, TuningSettings, better, split, thinned, tune
 from forecaster.models.pretrained import of_data_until
-from forecaster.models.regional_training import Epoch, TuningSettings, better, split, thinned, tune
 from forecaster.timewindow import DAY_US
 from tests.support import toy_models
 from tests.support.clustered_world import clustered_events, history_until

@@ -11,7 +11,7 @@ import pytest
 
 from forecaster.errors import CorruptModel, NotWritable
 from forecaster.models import registry
-from forecaster.models.rates import Persistence
+from forecaster.models.baselines.rates import Persistence
 from tests.support import toy_models
 
 AS_OF = datetime(2001, 7, 10, 12, tzinfo=UTC)

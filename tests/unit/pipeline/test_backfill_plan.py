@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 
 from forecaster.models import networks
-from forecaster.pipeline import backfill_cost
-from forecaster.pipeline.backfill import BackfillResult, ChunkRows, note
-from forecaster.pipeline.backfill_cost import estimated_minutes
-from forecaster.pipeline.backfill_plan import Chunk, ServedModel, block_of
+from forecaster.pipeline.backfilling import backfill_cost
+from forecaster.pipeline.backfilling.backfill import BackfillResult, ChunkRows, note
+from forecaster.pipeline.backfilling.backfill_cost import estimated_minutes
+from forecaster.pipeline.backfilling.backfill_plan import Chunk, ServedModel, block_of
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import pytest
 
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.windows import TargetDays, target_days
-from forecaster.models import etas
+from forecaster.models.etas import etas
 from forecaster.pipeline.drivers import NAMED, drivers_of
 from forecaster.pipeline.known import Known
 from forecaster.pipeline.nearby import drivers_said, largest_near

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from forecaster.features.circles import circle_recipe
-from forecaster.pipeline.evaluate_pools import pool_facts, share_of, shared_days
-from forecaster.pipeline.evaluate_said import said_by_arm
-from forecaster.pipeline.evaluate_scores import block_draws, score_rows
+from forecaster.pipeline.evaluation.evaluate_pools import pool_facts, share_of, shared_days
+from forecaster.pipeline.evaluation.evaluate_said import said_by_arm
+from forecaster.pipeline.evaluation.evaluate_scores import block_draws, score_rows
 
 DAYS = pd.date_range("2020-01-01", periods=300)
 CIRCLES = {  # a and b are the same place, c is far away

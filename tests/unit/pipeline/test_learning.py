@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from forecaster.models.base import logit, sigmoid
-from forecaster.models.weights import unlearnt
+from forecaster.models.combination.weights import unlearnt
 from forecaster.pipeline.learning import Settled, learn_own, learn_world, posterior, settled_of
 
 FIRST = np.datetime64("2020-01-01")

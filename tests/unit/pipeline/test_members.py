@@ -9,8 +9,9 @@ import pytest
 from forecaster.errors import CorruptModel
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
-from forecaster.models import pretrained, regional
-from forecaster.models.hybrid_inference import network_of
+from forecaster.models import pretrained
+from forecaster.models.hybrid import regional
+from forecaster.models.hybrid.hybrid_inference import network_of
 from forecaster.pipeline.members import Member, asked, has_learnt, kinds_of, members_for, members_named
 from forecaster.recipe import Recipe
 from tests.support import toy_models

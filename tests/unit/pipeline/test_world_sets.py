@@ -8,10 +8,12 @@ from multiprocessing import get_context
 import pytest
 
 from forecaster.errors import CorruptModel, NotWritable
-from forecaster.models import etas, turns
+from forecaster.models import turns
+from forecaster.models.etas import etas
 from forecaster.models.pretrained import newest_before, of_identity
-from forecaster.pipeline import members, world_sets
+from forecaster.pipeline import members
 from forecaster.pipeline.job import open_reader
+from forecaster.pipeline.world import world_sets
 from forecaster.settings import load_settings
 from forecaster.store import world_sets as stored
 from forecaster.store.publish import publish

@@ -1,0 +1,1 @@
+"""Rates that need no training: what everything else has to beat."""

@@ -1,0 +1,1 @@
+"""The first system's network."""

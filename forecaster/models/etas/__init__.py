@@ -1,0 +1,1 @@
+"""The ETAS model of aftershocks."""

@@ -1,0 +1,291 @@
+"""Space-time ETAS of one recipe: fitted by penalised maximum likelihood, both likelihoods tried, the better on validation kept."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from forecaster.errors import CorruptModel, NotTrainable
+from forecaster.features.events import Events
+from forecaster.features.windows import TargetDays
+from forecaster.models.base import History, log_loss
+from forecaster.models.etas.etas_branching import solve, triggered_sums
+from forecaster.models.etas.etas_detection import B_VALUE, detected_share
+from forecaster.models.etas.etas_intensity import PARENT_MAG, Parents, daily_stream, select_parents
+from forecaster.models.etas.etas_kernels import LN10, NAMES, Parameters, branching_ratio, omori_weights, parameters_of
+from forecaster.models.etas.etas_likelihood import DailyLikelihood, Maximum, Objective, PointLikelihood, maximise
+from forecaster.models.etas.etas_priors import POOLED, POOLED_UNTIL, Prior, prior_for, read_vector
+from forecaster.models.etas.etas_simulation import Law, simulated_counts
+from forecaster.models.pretrained import Pretrained, newest_before
+from forecaster.models.spans import purge_days
+from forecaster.recipe import Recipe
+from forecaster.timewindow import DAY_US
+
+KIND = "etas"
+DAILY, POINT = "daily", "point process"
+FEWEST_DAYS = 2 * 365
+FEWEST_TARGET_DAYS = 10
+VALIDATION_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class EtasModel:
+    """A fitted ETAS. long_term_rate: mean rate of the training span, a window; None takes each day's own reference for it.
+
+    standard_errors: on the scales of `etas_kernels.NAMES`, of likelihood and prior together, NaN where the curvature is not positive.
+    validation_loss: of both likelihoods, nats a day. likelihood: the one that was kept ("generic" where nothing was fitted).
+    """
+
+    kind: ClassVar[str] = KIND
+    recipe: Recipe
+    parameters: Parameters
+    long_term_rate: float | None
+    last_data_day: date
+    likelihood: str
+    standard_errors: dict[str, float] = field(default_factory=dict)
+    validation_loss: dict[str, float] = field(default_factory=dict)
+    target_days: int = 0
+
+    @property
+    def branching_ratio(self) -> float:
+        """Mean number of direct offspring of M >= 4.5, within ten years, of an earthquake of M >= 4.5."""
+        return branching_ratio(self.parameters, self.recipe.threshold_mag, PARENT_MAG, B_VALUE)
+
+    def direct_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): expected targets of each window, in the catalogue, that are background or triggered by what its cut saw."""
+        parents = parents_on(inputs, self.recipe, days)
+        order = np.argsort(days.target_starts_us, kind="stable")
+        weights = parents.productivity(self.parameters) * parents.shares(self.parameters, self.recipe.radius_km)
+        triggered = np.empty(len(days))
+        v = omori_weights(self.parameters.c, self.parameters.p)[0]
+        triggered[order] = v @ daily_stream(parents, days.take(order)).states(weights)
+        return detected_share(parents, days) * (self._background(reference) + triggered)
+
+    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): 1 - P(no target in the window), triggering inside the window included; NaN where there is no reference."""
+        return -np.expm1(-self._sum(inputs, days, reference, "hit"))
+
+    def expected_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): expected number of targets in each window, all generations; NaN where there is no reference."""
+        return self._sum(inputs, days, reference, "number")
+
+    def simulated(
+        self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator | Sequence[np.random.Generator], runs: int
+    ) -> np.ndarray:
+        """int64 (n, runs): numbers of targets in each window, simulated.
+
+        rng: one for all days, in their order, or one for each day, so that a day's figures do not depend on the others. A reference
+        that is NaN is an error of the caller (ValueError).
+        """
+        parents = parents_on(inputs, self.recipe, days)
+        background, share = self._background(reference), detected_share(parents, days)
+        if np.isnan(background).any():
+            raise ValueError("the number of events cannot be simulated without a reference rate")
+        law = Law(self.parameters, self.recipe.threshold_mag)
+        out = np.empty((len(days), runs), dtype=np.int64)
+        for j in range(len(days)):
+            known = parents.visible(int(days.cut_us[j]))
+            drawn = rng if isinstance(rng, np.random.Generator) else rng[j]
+            length = int(days.target_ends_us[j] - days.target_starts_us[j]) / DAY_US
+            counts = simulated_counts(known, law, int(days.target_starts_us[j]), length, float(background[j]), runs, drawn)
+            out[j] = drawn.binomial(counts, share[j])
+        return out
+
+    def _sum(self, inputs: Events, days: TargetDays, reference: np.ndarray, mean: Literal["hit", "number"]) -> np.ndarray:
+        """(n,): -log P(no target) from the rings' `hit`, the expected number from their `number`."""
+        parents = parents_on(inputs, self.recipe, days)
+        order = np.argsort(days.target_starts_us, kind="stable")
+        triggered = np.empty(len(days))
+        if not len(days):
+            return triggered
+        window = float(np.median(days.target_ends_us - days.target_starts_us)) / DAY_US
+        rings = solve(self.parameters, self.recipe.threshold_mag, self.recipe.radius_km, window)
+        stream = daily_stream(parents, days.take(order))
+        triggered[order] = triggered_sums(parents, stream, self.parameters, rings, rings.hit if mean == "hit" else rings.number)
+        steady = rings.background_hit if mean == "hit" else rings.background_number
+        background = self._background(reference) * float(steady @ rings.area_ratio) * rings.per_target
+        return detected_share(parents, days) * (triggered + background)
+
+    def _background(self, reference: np.ndarray) -> np.ndarray:
+        """(n,): expected background targets of each window; outside the circle they are taken to be as dense as inside."""
+        rate = -np.log1p(-np.asarray(reference, dtype=np.float64))
+        slow = rate if self.long_term_rate is None else self.long_term_rate
+        return self.parameters.background * rate + self.parameters.long_term * slow
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """The whole model as a record; nothing is written."""
+        return {
+            "parameters": self.parameters.record(),
+            "long_term_rate": self.long_term_rate,
+            "last_data_day": self.last_data_day.isoformat(),
+            "likelihood": self.likelihood,
+            "standard_errors": {name: value if np.isfinite(value) else None for name, value in self.standard_errors.items()},
+            "validation_loss": dict(self.validation_loss),
+            "target_days": self.target_days,
+            "branching_ratio": self.branching_ratio,
+        }
+
+
+def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> EtasModel:
+    """The model that `save` described.
+
+    Raises:
+        CorruptModel: a key is missing or a value is no number in its range.
+    """
+    try:
+        numbers = {name: float(value) for name, value in record["parameters"].items()}
+        parameters = Parameters(**numbers)
+        rate = record["long_term_rate"]
+        model = EtasModel(
+            recipe,
+            parameters,
+            None if rate is None else float(rate),
+            date.fromisoformat(record["last_data_day"]),
+            str(record["likelihood"]),
+            {name: float("nan") if value is None else float(value) for name, value in record["standard_errors"].items()},
+            {name: float(value) for name, value in record["validation_loss"].items()},
+            int(record["target_days"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptModel(f"{folder}: the ETAS record cannot be read ({error!r}); delete it and train again") from error
+    if (
+        not all(np.isfinite(list(numbers.values())))
+        or min(parameters.background, parameters.long_term, parameters.k, parameters.c) <= 0
+        or parameters.d <= 0
+        or parameters.q <= 1
+    ):
+        raise CorruptModel(
+            f"{folder}: ETAS parameters must be finite and positive, q above 1, got {numbers}; delete the model and train again"
+        )
+    return model
+
+
+def generic(recipe: Recipe, world: Pretrained | None = None) -> EtasModel:
+    """ETAS without a fit: the parameters of this set, pooled over circles around the world; without one those of the package, on data to
+    2010 (`etas_priors`).
+
+    Raises:
+        CorruptModel: the set holds no parameters of this version.
+    """
+    vector = POOLED.copy() if world is None else read_vector(world)
+    vector[2] -= LN10 * B_VALUE * (recipe.threshold_mag - PARENT_MAG)
+    return EtasModel(recipe, parameters_of(vector), None, POOLED_UNTIL if world is None else world.data_until, "generic")
+
+
+def generic_for(recipe: Recipe, day: date, first_day: date) -> EtasModel | None:
+    """`generic` of the newest set that may forecast the local `day`; None where it does not lie after the data of the package's."""
+    world = newest_before(KIND, day)
+    return generic(recipe, world) if world is not None or day > POOLED_UNTIL else None
+
+
+def fit_generic(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:
+    """`generic` as a kind of its own: nothing is fitted, neither `seed` nor `max_minutes` plays a part."""
+    return generic(history.recipe)
+
+
+def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:
+    """Fit by both likelihoods on the first four fifths of the days, keep the better on the rest, refit it on all. Nothing is drawn: `seed`
+    plays no part.
+
+    Raises:
+        NotTrainable: too few days or target days, no convergence, or `max_minutes` are over.
+    """
+    history = _usable(history)
+    deadline = None if max_minutes is None else time.monotonic() + 60.0 * max_minutes
+    prior = prior_for(history)
+    days = len(history.days)
+    cut = round(days * (1.0 - VALIDATION_SHARE))
+    training, validation = history.take(slice(0, cut)), slice(cut + purge_days(history.recipe), days)
+    everything = DailyLikelihood(history, parents_on(history.inputs, history.recipe, history.days))
+    losses: dict[str, float] = {}
+    found: dict[str, Maximum] = {}
+    for name in (DAILY, POINT):
+        likelihood, long_term = _likelihood(name, training)
+        found[name] = _maximum(likelihood, prior, prior.mean, deadline, errors=False)
+        counts = everything.counts(found[name].vector, long_term) * _inner_factor(everything, found[name].vector)
+        losses[name] = log_loss(-np.expm1(-counts[validation]), history.happened[validation])
+    kept = min(losses, key=lambda name: losses[name])
+    likelihood, long_term = (everything, everything.long_term) if kept == DAILY else _likelihood(kept, history)
+    best = _maximum(likelihood, prior, found[kept].vector, deadline, errors=True)
+    if not best.converged:
+        raise NotTrainable(
+            f"{history.recipe.id}: the {kept} likelihood of ETAS has no maximum after {best.evaluations} evaluations "
+            f"({int(history.happened.sum())} target days among {days}); use the reference"
+        )
+    last = history.last_day + timedelta(days=history.recipe.predict_range_days - 1)
+    return EtasModel(
+        history.recipe,
+        parameters_of(best.vector),
+        long_term,
+        max(last, prior.until) if prior.until else last,
+        kept,
+        dict(zip(NAMES, best.standard_errors.tolist(), strict=True)),
+        losses,
+        int(history.happened.sum()),
+    )
+
+
+def _usable(history: History) -> History:
+    """The days that have a reference, checked."""
+    kept = history.take(np.isfinite(history.reference))
+    targets = int(kept.happened.sum())
+    if len(kept.days) < FEWEST_DAYS or targets < FEWEST_TARGET_DAYS:
+        raise NotTrainable(
+            f"{history.recipe.id}: ETAS needs {FEWEST_DAYS} days with a reference and {FEWEST_TARGET_DAYS} target days among them, "
+            f"there are {len(kept.days)} and {targets}; widen the circle, lower the threshold, or load an older part of the catalogue"
+        )
+    return kept
+
+
+def _likelihood(name: str, history: History) -> tuple[DailyLikelihood | PointLikelihood, float]:
+    likelihood: DailyLikelihood | PointLikelihood
+    if name == DAILY:
+        likelihood = DailyLikelihood(history, parents_on(history.inputs, history.recipe, history.days))
+    else:
+        likelihood = PointLikelihood(history, parents_on(history.catalogue.known_at_once(), history.recipe, history.days))
+    return likelihood, likelihood.long_term
+
+
+def _maximum(
+    likelihood: DailyLikelihood | PointLikelihood, prior: Prior, start: np.ndarray, deadline: float | None, *, errors: bool
+) -> Maximum:
+    """The maximum; that of the daily likelihood with triggering inside the windows, by a second search at the first one's factor."""
+    objective = _within(likelihood, deadline, likelihood.parents.recipe)
+    if isinstance(likelihood, PointLikelihood):
+        return maximise(objective, prior, start, errors=errors)
+    first = maximise(objective, prior, start)
+    whole = likelihood.scaled(_inner_factor(likelihood, first.vector))
+    return maximise(_within(whole, deadline, likelihood.parents.recipe), prior, first.vector, errors=errors)
+
+
+def _inner_factor(likelihood: DailyLikelihood, vector: np.ndarray) -> float:
+    """-log P(no target) with triggering inside the windows over that without it, over all days together."""
+    parameters, recipe, days = parameters_of(vector), likelihood.parents.recipe, likelihood.days
+    window = float(np.median(days.target_ends_us - days.target_starts_us)) / DAY_US
+    rings = solve(parameters, recipe.threshold_mag, recipe.radius_km, window)
+    background = float(np.sum(parameters.background * likelihood.rate + parameters.long_term * likelihood.long_term))
+    direct = triggered_sums(likelihood.parents, likelihood.stream, parameters, rings, np.outer(np.ones(len(rings.hit)), rings.inside))
+    hit = triggered_sums(likelihood.parents, likelihood.stream, parameters, rings, rings.hit)
+    steady = float(rings.background_hit @ rings.area_ratio) * rings.per_target
+    return (float(hit.sum()) + steady * background) / (float(direct.sum()) / rings.per_target + background)
+
+
+def parents_on(events: Events, recipe: Recipe, days: TargetDays) -> Parents:
+    """Those that may be seen or counted on these days."""
+    last = int(days.target_ends_us.max()) if len(days) else 0
+    return select_parents(events.take(slice(0, int(np.searchsorted(events.origin_time_us, last)))), recipe)
+
+
+def _within(objective: Objective, deadline: float | None, recipe: Recipe) -> Objective:
+    """The same objective, which gives up at the deadline."""
+
+    def timed(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        if deadline is not None and time.monotonic() > deadline:
+            raise NotTrainable(f"{recipe.id}: the fit of ETAS has used up its time; allow more minutes, or use the reference")
+        return objective(vector)
+
+    return timed

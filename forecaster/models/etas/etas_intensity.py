@@ -1,0 +1,186 @@
+"""Expected numbers of triggered target events: sums over all past earthquakes as recursions over days, with their gradients.
+
+Omori's law is a sum of exponentials (`etas_kernels.omori_weights`), so what all past earthquakes still trigger is one state a node and
+day, multiplied by exp(-s) from day to day. An earthquake's version enters at the first day whose issue sees it and leaves at the first
+whose issue does not, so each day's sum is what was known at its cut, exactly.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import accumulate
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from forecaster.features.events import Events
+from forecaster.features.geometry import great_circle_km
+from forecaster.features.windows import TargetDays
+from forecaster.models.etas.etas_kernels import LN10, NODES, REFERENCE_MAG, Parameters, circle_share, kernel_width_km
+from forecaster.recipe import Recipe
+from forecaster.timewindow import DAY_US
+
+PARENT_MAG = 4.5
+REACH_KM = ((PARENT_MAG, 500.0), (6.5, 1000.0), (7.5, 2000.0))
+MAG_NODES = np.arange(PARENT_MAG, 9.76, 0.25)
+DAILY_DECAY = np.exp(-NODES)
+FEW_SLOTS = 8
+
+
+@dataclass(frozen=True)
+class Parents:
+    """Earthquakes that may trigger targets, by origin; arrays (n,). distance_km: from the circle's centre."""
+
+    recipe: Recipe
+    events: Events
+    distance_km: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    @property
+    def distance_nodes(self) -> np.ndarray:
+        """Where F is tabulated."""
+        return _distance_nodes(self.recipe.radius_km)
+
+    @cached_property
+    def interpolation(self) -> csr_array:
+        """(n, distances x magnitudes): bilinear weights of the tabulated F for each event."""
+        rows, columns, weights = [], [], []
+        x, fx = _bracket(self.distance_nodes, self.distance_km)
+        m, fm = _bracket(MAG_NODES, self.events.magnitude)
+        for dx, wx in ((0, 1.0 - fx), (1, fx)):
+            for dm, wm in ((0, 1.0 - fm), (1, fm)):
+                rows.append(np.arange(len(self)))
+                columns.append((x + dx) * len(MAG_NODES) + m + dm)
+                weights.append(wx * wm)
+        shape = (len(self), len(self.distance_nodes) * len(MAG_NODES))
+        return csr_array((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+
+    def shares(self, parameters: Parameters, radius: float) -> np.ndarray:
+        """F of each event, (n,), for a circle of `radius` km about the recipe's centre; most exact for the recipe's own radius."""
+        return self.interpolation @ _share_table(self.recipe.radius_km, parameters.d, parameters.gamma, parameters.q, radius)
+
+    def visible(self, moment_us: int) -> "Parents":
+        """The versions that are an input of this issue time."""
+        events = self.events
+        seen = (events.origin_time_us < moment_us) & (events.known_at_us <= moment_us) & (moment_us < events.known_until_us)
+        return Parents(self.recipe, events.take(seen), self.distance_km[seen])
+
+    def productivity(self, parameters: Parameters) -> np.ndarray:
+        """K 10^(alpha (M - 6)) of each event, (n,)."""
+        return parameters.k * np.exp(LN10 * parameters.alpha * (self.events.magnitude - REFERENCE_MAG))
+
+
+def select_parents(events: Events, recipe: Recipe) -> Parents:
+    """The versions of magnitude PARENT_MAG or more that are near enough to the circle for their size (REACH_KM beyond its rim)."""
+    reach = recipe.radius_km + REACH_KM[-1][1]
+    near = np.flatnonzero((events.magnitude >= PARENT_MAG) & (np.abs(events.latitude_deg - recipe.predict_center_lat) <= reach / 111.0))
+    distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, events.latitude_deg[near], events.longitude_deg[near])
+    limits = np.array([recipe.radius_km + km for _, km in REACH_KM])
+    kept = distance <= limits[np.searchsorted([mag for mag, _ in REACH_KM], events.magnitude[near], side="right") - 1]
+    return Parents(recipe, events.take(near[kept]), distance[kept])
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What turns the weights of parents into sums at `reads`: entries of parents into daily slots, and the slots' reading.
+
+    entry_parent, entry_slot: int (entries,), by slot. entry: (nodes, entries), exp(-s x days from the origin to the slot), negative for
+    versions that leave. read_slot: int (reads,). read: (nodes, reads). The value of a read is sum over k of
+    v_k read_k S_k(slot), with S_k(slot) the sum of weight x entry x exp(-s_k x days since) over all entries up to the slot.
+    """
+
+    parents: int
+    slots: int
+    entry_parent: np.ndarray
+    entry_slot: np.ndarray
+    entry: np.ndarray
+    read_slot: np.ndarray
+    read: np.ndarray
+
+    def states(self, weights: np.ndarray) -> np.ndarray:
+        """(nodes, reads): read_k S_k of parents with these weights, (parents,) or one for each node, (nodes, parents)."""
+        out = np.empty_like(self.read)
+        entering = np.broadcast_to(weights[..., self.entry_parent], self.entry.shape)
+        for k, decay in enumerate(DAILY_DECAY):
+            fed = np.bincount(self.entry_slot, entering[k] * self.entry[k], self.slots)
+            out[k] = _decayed(fed, decay)[self.read_slot]
+        out *= self.read
+        return out
+
+    def back(self, node_weights: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """(parents,): derivative by the parents' weights of sum over reads of gradient x value, at node weights v."""
+        total = np.zeros(len(self.entry_parent))
+        for k, decay in enumerate(DAILY_DECAY):
+            given = np.bincount(self.read_slot, gradient * self.read[k] * node_weights[k], self.slots)
+            carried = _decayed(given[::-1], decay)[::-1]
+            total += carried[self.entry_slot] * self.entry[k]
+        return np.bincount(self.entry_parent, total, self.parents)
+
+
+def _decayed(values: np.ndarray, decay: float) -> np.ndarray:
+    """float64 (n,): running sums of `values` (n,) that fade by `decay` from one to the next.
+
+    A forecast of one day has but a few of them, and need not wait for the library, which takes half a second to import.
+    """
+    if len(values) > FEW_SLOTS:
+        from scipy.signal import lfilter
+
+        return lfilter([1.0], [1.0, -decay], values)
+    return np.array(list(accumulate(values.tolist(), lambda kept, entering: entering + decay * kept)))
+
+
+def daily_stream(parents: Parents, days: TargetDays) -> Stream:
+    """The stream whose reads are the days' windows: a read is the integral of the triggered rate over [target_start, target_end).
+
+    days: in order of their starts, each once (ValueError: our own bug).
+    """
+    starts, cuts = days.target_starts_us, days.cut_us
+    if np.any(np.diff(starts) <= 0) or np.any(np.diff(cuts) < 0):
+        raise ValueError("target days must be in order, each once")
+    slot = np.round((starts - starts[0]) / DAY_US).astype(np.int64)
+    enter = np.searchsorted(cuts, np.maximum(parents.events.known_at_us, parents.events.origin_time_us + 1), side="left")
+    leave = np.searchsorted(cuts, parents.events.known_until_us, side="left")
+    seen = enter < leave
+    gone = seen & (leave < len(days))
+    parent = np.concatenate([np.flatnonzero(seen), np.flatnonzero(gone)])
+    at = slot[np.concatenate([enter[seen], leave[gone]])]
+    sign = np.concatenate([np.ones(int(seen.sum())), -np.ones(int(gone.sum()))])
+    late = (starts - starts[0] - slot * DAY_US) / DAY_US
+    length = (days.target_ends_us - starts) / DAY_US
+    read = np.exp(-np.outer(NODES, late)) * -np.expm1(-np.outer(NODES, length)) / NODES[:, None]
+    return make_stream(parents, int(starts[0]), int(slot[-1]) + 1, (parent, at, sign), slot, read)
+
+
+def make_stream(
+    parents: Parents, zero_us: int, slots: int, entries: tuple[np.ndarray, np.ndarray, np.ndarray], read_slot: np.ndarray, read: np.ndarray
+) -> Stream:
+    """A stream of (parent, slot, sign) entries; slot 0 is at `zero_us`."""
+    parent, at, sign = entries
+    age = (zero_us + at * DAY_US - parents.events.origin_time_us[parent]) / DAY_US
+    return Stream(len(parents), slots, parent, at, np.exp(-np.outer(NODES, age)) * sign, read_slot, read)
+
+
+@lru_cache(maxsize=32)
+def _distance_nodes(circle_km: float) -> np.ndarray:
+    """Distances from the centre, km: dense near the rim, where F falls over the width of the kernel."""
+    outward = 2.0 * np.sinh(np.linspace(0.0, np.arcsinh(REACH_KM[-1][1] / 2.0), 48))
+    inward = 2.0 * np.sinh(np.linspace(0.0, np.arcsinh(circle_km / 2.0), 32))
+    nodes = np.concatenate([circle_km - inward[::-1], circle_km + outward[1:]])
+    nodes.flags.writeable = False
+    return nodes
+
+
+@lru_cache(maxsize=64)
+def _share_table(circle_km: float, d: float, gamma: float, q: float, radius: float) -> np.ndarray:
+    """F at the distance nodes of a circle and MAG_NODES, flat, for a circle of `radius` km."""
+    table = circle_share(_distance_nodes(circle_km), kernel_width_km(MAG_NODES, d, gamma), q, radius).ravel()
+    table.flags.writeable = False
+    return table
+
+
+def _bracket(nodes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(index of the node below, share of the way to the next), values kept within the nodes."""
+    index = np.clip(np.searchsorted(nodes, values, side="right") - 1, 0, len(nodes) - 2)
+    share = (values - nodes[index]) / (nodes[index + 1] - nodes[index])
+    return index, np.clip(share, 0.0, 1.0)

@@ -1,0 +1,1 @@
+"""The hybrid of network and trees, and its network fitted to one region."""

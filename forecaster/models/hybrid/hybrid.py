@@ -1,0 +1,128 @@
+"""The hybrid: the mean of two logits, learned from hundreds of circles: a ConvLSTM's on top of an intensity, and that of trees.
+
+    logit P = (1 - s_t) trunk + s_t trees + s_n (mean residual of the networks)        (trunk, trees: logits)
+
+The trunk is an intensity linear in decayed counts, on top of the climatology's own rate (`pooled_intensity`): an ETAS model whose
+kernel is a table. Networks correct it; a network's last layer started at zero: untrained, it adds nothing. Trees (XGBoost,
+doi:10.1145/2939672.2939785) start from the climatology and never saw the trunk, so that the two err in different places. The shares
+were chosen on 2011-2017. XGBoost and TensorFlow are needed to train only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecaster.errors import CorruptModel
+from forecaster.features.events import Events
+from forecaster.features.windows import TargetDays
+from forecaster.models.base import History, logit, sigmoid
+from forecaster.models.boosting import load_trees
+from forecaster.models.hybrid.hybrid_inference import Network, read_network
+from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS, observe
+from forecaster.models.hybrid.hybrid_trees import tree_logits
+from forecaster.models.pooled.pooled import COUNTS
+from forecaster.models.pooled.pooled_intensity import Intensity, read_intensity
+from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.tree_file import Trees
+from forecaster.recipe import Recipe
+
+KIND = "hybrid"
+TRUNK_FILE = "trunk.json"
+TREES_FILE = "trees.ubj"
+TREES_SHARE = 0.5
+NETWORKS_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class HybridModel:
+    """The hybrid for one recipe."""
+
+    recipe: Recipe
+    pretrained: Pretrained
+    kind: str = KIND
+
+    @property
+    def last_data_day(self) -> date:
+        """The last UTC day of which anything entered the training."""
+        return self.pretrained.data_until
+
+    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
+        return probability_with(self.pretrained, None, self.recipe, inputs, days, reference)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """The record that `load` needs; the weights stay in the package, nothing is written."""
+        return self.pretrained.identity()
+
+
+def probability_with(
+    pretrained: Pretrained, networks: Sequence[Network] | None, recipe: Recipe, inputs: Events, days: TargetDays, reference: np.ndarray
+) -> np.ndarray:
+    """float64 (n,): what trunk and trees of an artefact say with these networks, or with its own; NaN where the reference is NaN.
+
+    Raises:
+        CorruptModel: its files are no hybrid of ours.
+    """
+    found = np.full(len(days), np.nan)
+    known = np.isfinite(reference)
+    if not known.any():
+        return found
+    trunk, trees, own = content_of(pretrained)
+    seen = observe(inputs, recipe, days.take(known), reference[known])
+    start = trunk.probability(seen.counts, seen.reference)
+    side = seen.side(start)
+    residual = np.mean([network.residual(seen.patches, side) for network in networks or own], axis=0)
+    found[known] = blend(logit(start), tree_logits(trees, seen), residual)
+    return found
+
+
+def content_of(pretrained: Pretrained) -> tuple[Intensity, Trees, tuple[Network, ...]]:
+    """Trunk, trees and networks of an artefact, kept for the next call.
+
+    Raises:
+        CorruptModel: its files are no hybrid of ours.
+    """
+    return _content(pretrained.folder, pretrained.sha256)
+
+
+def blend(start: np.ndarray, corrected: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """float64 (n,): probability from the logits of the trunk and of the trees and the networks' residual."""
+    return sigmoid((1.0 - TREES_SHARE) * start + TREES_SHARE * corrected + NETWORKS_SHARE * residual)
+
+
+def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> HybridModel:
+    """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
+    `max_minutes` play no part: there is no fine-tuning by region. Raises as `pretrained.newest_for`."""
+    return HybridModel(history.recipe, newest_for(KIND, history))
+
+
+def generic_for(recipe: Recipe, day: date, first_day: date) -> HybridModel | None:
+    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none, or the targets are
+    windows of several days. Raises as `pretrained.newest_before`."""
+    found = newest_before(KIND, day) if recipe.predict_range_days == 1 else None
+    return None if found is None else HybridModel(recipe, found)
+
+
+def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> HybridModel:
+    """The model of a record that `save` gave. Raises as `pretrained.of_identity`."""
+    return HybridModel(recipe, of_identity(KIND, folder, record))
+
+
+@lru_cache(maxsize=2)
+def _content(folder: Path, sha256: str) -> tuple[Intensity, Trees, tuple[Network, ...]]:
+    """Trunk, trees and networks of an artefact whose files were checked, ready to forecast; another `sha256` is another entry."""
+    try:
+        trunk = read_intensity((folder / TRUNK_FILE).read_bytes(), COUNTS.names)
+        trees = load_trees((folder / TREES_FILE).read_bytes())
+        networks = [read_network(path) for path in sorted(folder.glob("network-*.keras"))]
+        told = {network.columns for network in networks}
+    except (ValueError, OSError) as error:
+        raise CorruptModel(f"{folder} holds no hybrid of ours ({' '.join(str(error).split())[:200]}); install quakecast again") from error
+    if told != {len(SIDE_COLUMNS)}:
+        raise CorruptModel(f"{folder}: its inputs are not those of this version ({len(SIDE_COLUMNS)} numbers); install quakecast again")
+    return trunk, trees, tuple(networks)

@@ -1,0 +1,125 @@
+"""What the hybrid's networks see of a day, made by one function for training and serving. Plain numpy.
+
+The same decayed counts as the pooled trees', over all depths, each against what the usual rate alone would give, how much the trunk's
+logit lies above the reference's, days since the last large shocks, rates of target days on several time scales against the reference, and
+the pictures of `features.patches`. No place. The trunk counts shallow and deep events apart.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+
+from forecaster.features.decayed_counts import decayed_counts
+from forecaster.features.events import Events
+from forecaster.features.geometry import great_circle_km
+from forecaster.features.patches import circle_patches, place
+from forecaster.features.seen_days import TAUS_DAYS, target_day_rates
+from forecaster.features.windows import TargetDays
+from forecaster.models.base import logit
+from forecaster.models.pooled.pooled import COUNTS
+from forecaster.models.pooled.pooled_intensity import rate_of
+from forecaster.recipe import Recipe
+from forecaster.timewindow import DAY_US
+
+HALF_COUNT = 0.5
+ROWS_AT_ONCE = 32_768
+LARGE_SHOCKS = ((6.0, 2.0), (7.0, 3.0))
+LONGEST_DAYS = 20_000.0
+SIDE_COLUMNS = (
+    *replace(COUNTS, deep_km=None).names,
+    "excess",
+    *(f"since_m{magnitude:g}" for magnitude, _ in LARGE_SHOCKS),
+    *(f"target_days_tau{tau:g}" for tau in TAUS_DAYS),
+)
+_TAUS = np.repeat(COUNTS.taus_days, len(COUNTS.ring_edges) * len(COUNTS.exponents))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The numbers of days as observed at their cuts; arrays of shape (n, ...).
+
+    counts: float32, columns COUNTS.names. since: float32, log(days + 0.1) since the last M >= 6 within two radii and M >= 7 within three.
+    rates: float32, columns TAUS_DAYS, log rates of target days. reference: float64, the climatology's probability.
+    """
+
+    counts: np.ndarray
+    since: np.ndarray
+    rates: np.ndarray
+    reference: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.reference)
+
+    @property
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """All arrays, in the order of the fields."""
+        return tuple(getattr(self, each.name) for each in fields(self))
+
+    def take(self, selection: np.ndarray | slice) -> Self:
+        """The days at these indices, or where this mask is true."""
+        return type(self)(*(column[selection] for column in self.columns))
+
+    def side(self, trunk: np.ndarray) -> np.ndarray:
+        """float32 (n, SIDE_COLUMNS), what the networks are told besides pictures, where the trunk gives the probabilities `trunk` (n,)."""
+        _, counts, rates = self._relative()
+        excess = logit(trunk) - logit(self.reference)
+        return np.column_stack([counts, excess, self.since, rates]).astype(np.float32)
+
+    def table(self) -> np.ndarray:
+        """float32 (n, columns), what the trees see: counts and rates against the reference, and as they are; the reference's logit.
+
+        Filled some rows at a time: the float64 on the way would take a gigabyte for a pool.
+        """
+        width = self.take(slice(0, 0))._table().shape[1]
+        whole = np.empty((len(self), width), dtype=np.float32)
+        for at in range(0, len(self), ROWS_AT_ONCE):
+            whole[at : at + ROWS_AT_ONCE] = self.take(slice(at, at + ROWS_AT_ONCE))._table()
+        return whole
+
+    def _table(self) -> np.ndarray:
+        sums, counts, rates = self._relative()
+        return np.column_stack([counts, self.since, rates, sums, self.rates, logit(self.reference)])
+
+    def _relative(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(counts over all depths as they are, against the reference, and rates against it)."""
+        rate = rate_of(self.reference)[:, None]
+        sums = COUNTS.of_all_depths(self.counts)
+        return sums, np.log((sums + HALF_COUNT) / (rate * _TAUS + HALF_COUNT)), self.rates - np.log(self.reference)[:, None]
+
+
+@dataclass(frozen=True)
+class Observed(Counted):
+    """The numbers, and the pictures: patches, float16 (n, ...)."""
+
+    patches: np.ndarray
+
+
+def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray) -> Observed:
+    """These days, whose `reference` (n,) must be finite, at their cuts."""
+    numbers = count(inputs, recipe, days, reference, decayed_counts(inputs, recipe, days, COUNTS))
+    patches = pictures(inputs, recipe, days.cut_us, reference)
+    return Observed(numbers.counts, numbers.since, numbers.rates, numbers.reference, patches)
+
+
+def count(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, counts: np.ndarray) -> Counted:
+    """The numbers of these days; `counts` are their decayed counts."""
+    since = np.column_stack([np.log(_days_since(inputs, recipe, days.cut_us, *shock) + 0.1) for shock in LARGE_SHOCKS])
+    rates = target_day_rates(inputs, recipe, days)
+    return Counted(counts, since.astype(np.float32), rates, np.asarray(reference, dtype=np.float64))
+
+
+def pictures(inputs: Events, recipe: Recipe, cut_us: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """float16 (n, ...): the pictures of the days with these cuts and this usual chance, both (n,)."""
+    return circle_patches(place(inputs, recipe), cut_us, rate_of(reference))
+
+
+def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: float, radii: float) -> np.ndarray:
+    """float64 (n,): days from the last such visible event's origin to each cut, at most 20,000."""
+    large = inputs.take(inputs.magnitude >= magnitude)
+    distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, large.latitude_deg, large.longitude_deg)
+    large = large.take(distance <= radii * recipe.radius_km)
+    latest = np.full(len(cut_us), -np.inf)
+    for origin, known, until in zip(large.origin_time_us, large.known_at_us, large.known_until_us, strict=True):
+        latest[(cut_us > origin) & (cut_us >= known) & (cut_us < until)] = origin
+    return np.minimum((cut_us - latest) / DAY_US, LONGEST_DAYS)

@@ -1,0 +1,191 @@
+"""Fitting the world's ConvLSTM to one region: Adam on the region's own days, held back by a pull to the world's weights.
+
+    minimise  sum over days of -log P(what came) + sum over weights of (w - w of the world)^2 / (2 sd^2)
+
+P is the hybrid's probability: trunk and trees stay as they are, only the networks' residual moves. The pull is a normal prior about the
+world's weights; its strength and the number of passes were chosen once, for all regions (docs/EXPERIMENTS.md). The pass that was best on
+the region's last days counts; the world's network is kept unless that one is better there by `evidence` standard errors.
+
+Importing this module imports TensorFlow (seconds): only the training does. Reproducible by seed, on as many cores.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from forecaster.features.decayed_counts import decayed_counts
+from forecaster.models.base import History, log_loss, logit
+from forecaster.models.hybrid.hybrid import TREES_SHARE, blend, content_of
+from forecaster.models.hybrid.hybrid_inference import Network
+from forecaster.models.hybrid.hybrid_inputs import Observed, observe
+from forecaster.models.hybrid.hybrid_pool import Thinning
+from forecaster.models.hybrid.hybrid_training import Tuning
+from forecaster.models.hybrid.hybrid_trees import tree_logits
+from forecaster.models.pooled.pooled import COUNTS
+from forecaster.models.pooled.pooled_training import kept_share
+from forecaster.models.pretrained import Pretrained
+from forecaster.models.spans import purge_days
+
+BLOCK_DAYS = 30
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """What fixes a region's training besides its data.
+
+    thinning: which of its days are trained on, weighted so that they stand for all. validation_share: of the days, the last ones.
+    fewest_target_days: in training and in validation; with fewer nothing is trained. sd: how far a weight may move. evidence: by how many
+    standard errors the best epoch must be better than the world's network on the validation days.
+    """
+
+    thinning: Thinning = field(default_factory=lambda: Thinning(date(1980, 1, 1), 1500, 0.3, 0.1))
+    validation_share: float = 0.2
+    fewest_target_days: tuple[int, int] = (30, 10)
+    sd: float = 0.1
+    learning_rate: float = 1e-3
+    batch: int = 256
+    epochs: int = 5
+    evidence: float = 2.0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the region's days. Losses in nats a day: train_loss of the batches (None at epoch 0), validation_loss of the blend."""
+
+    epoch: int
+    train_loss: float | None
+    validation_loss: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """files: by name, the region's networks; none where the world's are kept. training: JSON-able, how it went."""
+
+    files: dict[str, bytes]
+    training: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RegionDays:
+    """Days of one region before their networks speak; arrays of shape (n,). offset: the blend's logit without a residual. weight: 1 / the
+    chance with which the day was kept."""
+
+    observed: Observed
+    side: np.ndarray
+    offset: np.ndarray
+    happened: np.ndarray
+    weight: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.happened)
+
+    def probability(self, networks: Sequence[Network]) -> np.ndarray:
+        """float64 (n,): the hybrid's with these networks."""
+        residual = np.mean([network.residual(self.observed.patches, self.side) for network in networks], axis=0)
+        return blend(self.offset, self.offset, residual)
+
+
+def tune(
+    history: History,
+    pretrained: Pretrained,
+    settings: TuningSettings,
+    *,
+    seed: int,
+    max_minutes: float | None = None,
+    max_epochs: int | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Tuned:
+    """Train the networks of `pretrained` on all but the last days of `history`, stop early on these.
+
+    max_minutes: of the whole call; training ends before an epoch that is not expected to fit. Without enough target days nothing is
+    trained, and the record says so.
+
+    Raises:
+        CorruptModel: the artefact's files are no hybrid of ours.
+    """
+    deadline = np.inf if max_minutes is None else clock() + 60.0 * max_minutes
+    first, last = split(history, settings)
+    counted = tuple(int(part.happened.sum()) for part in (first, last))
+    training: dict[str, Any] = {"seed": seed, "days": len(first.happened), "validation_days": len(last.happened)}
+    training |= {"target_days": counted[0], "validation_target_days": counted[1]}
+    if any(found < fewest for found, fewest in zip(counted, settings.fewest_target_days, strict=True)):
+        fewest = " and ".join(map(str, settings.fewest_target_days))
+        few = f"only {counted[0]} target days to train on and {counted[1]} to stop by; {fewest} are the least"
+        return Tuned({}, training | {"epochs": 0, "kept_epoch": 0, "reason": few, "history": []})
+    judged = region_days(last, pretrained)
+    keep = thinned(first, settings.thinning, np.random.default_rng(seed))
+    days = region_days(first, pretrained, keep)
+    run = Tuning(
+        content_of(pretrained)[2],
+        (days.observed.patches, days.side, days.offset, days.happened, days.weight),
+        sd=settings.sd,
+        rate=settings.learning_rate,
+        batch=settings.batch,
+        seed=seed + 1,
+    )
+    start = judged.probability(run.networks)
+    told = [Epoch(0, None, log_loss(start, judged.happened))]
+    best, kept, files, reason, seconds = told[0], start, dict[str, bytes](), "", 0.0
+    tell = on_epoch or (lambda epoch: None)
+    tell(best)
+    limit = settings.epochs if max_epochs is None else min(settings.epochs, max_epochs)
+    while not reason:
+        began, number = clock(), len(told)
+        if number > limit:
+            reason = "epochs" if limit == settings.epochs else "max_epochs"
+        elif began + seconds > deadline:
+            reason = "budget"
+        else:
+            train_loss = run.pass_once()
+            said = judged.probability(run.networks)
+            told.append(Epoch(number, train_loss, log_loss(said, judged.happened)))
+            tell(told[-1])
+            if told[-1].validation_loss < best.validation_loss:
+                best, kept, files = told[-1], said, run.files()
+            seconds = clock() - began
+    evidence = better(kept, start, judged.happened)
+    shown = evidence > settings.evidence
+    training |= {"epochs": len(told) - 1, "kept_epoch": best.epoch if shown else 0, "reason": reason, "evidence": evidence}
+    return Tuned(files if shown else {}, training | {"history": [asdict(epoch) for epoch in told]})
+
+
+def split(history: History, settings: TuningSettings) -> tuple[History, History]:
+    """(days to train on, the last ones to stop by), those with a reference from `settings.thinning.first_day` on, a purge between them."""
+    history = history.take(history.days.local_days >= np.datetime64(settings.thinning.first_day))
+    stop = len(history.days) - round(len(history.days) * settings.validation_share)
+    parts = history.take(slice(0, max(stop - purge_days(history.recipe), 0))), history.take(slice(stop, None))
+    first, last = (part.take(np.isfinite(part.reference)) for part in parts)
+    return first, last
+
+
+def thinned(history: History, thinning: Thinning, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(indices of the days that are kept, 1 / the chance of each)."""
+    counts = decayed_counts(history.inputs, history.recipe, history.days, COUNTS)
+    share = kept_share(counts, history.happened, thinning)
+    kept = np.flatnonzero(rng.random(len(share)) < share)
+    return kept, (1.0 / share[kept]).astype(np.float32)
+
+
+def region_days(history: History, pretrained: Pretrained, kept: tuple[np.ndarray, np.ndarray] | None = None) -> RegionDays:
+    """The days of `history`, or those that `thinned` kept, as the networks of `pretrained` see them."""
+    indices, weight = kept if kept is not None else (np.arange(len(history.happened)), np.ones(len(history.happened), np.float32))
+    days = history.take(indices)
+    trunk, trees, _ = content_of(pretrained)
+    seen = observe(days.inputs, days.recipe, days.days, days.reference)
+    start = trunk.probability(seen.counts, seen.reference)
+    offset = (1.0 - TREES_SHARE) * logit(start) + TREES_SHARE * tree_logits(trees, seen)
+    return RegionDays(seen, seen.side(start), offset, days.happened, weight)
+
+
+def better(said: np.ndarray, start: np.ndarray, happened: np.ndarray) -> float:
+    """By how many standard errors `said` (n,) beats `start` (n,) in log likelihood, consecutive days taken in blocks of 30."""
+    sign = np.where(happened, 1.0, -1.0)
+    gain = np.logaddexp(0.0, -sign * logit(start)) - np.logaddexp(0.0, -sign * logit(said))
+    blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK_DAYS))
+    spread = float(np.sqrt(np.sum((blocks - blocks.mean()) ** 2)))
+    return float(gain.sum()) / spread if spread > 0 else 0.0

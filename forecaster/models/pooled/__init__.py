@@ -1,0 +1,1 @@
+"""Boosted trees on circles around the world, on an intensity."""

@@ -1,0 +1,126 @@
+"""Pooled trees: one model for every circle on Earth, learned from hundreds of them (`pooled_training`).
+
+The trunk is an intensity linear in decayed counts (`pooled_intensity`); gradient-boosted trees (XGBoost, Chen and Guestrin 2016,
+doi:10.1145/2939672.2939785) start from its logit and add what it misses. The trunk counts shallow and deep events apart, the trees
+together: on 2011-2017 they lost by columns for each depth. Both come with the package, pre-trained; for a recipe nothing
+is trained or calibrated: on 2011-2017 a calibration by region lost. XGBoost itself is needed to train only.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecaster.errors import CorruptModel
+from forecaster.features.decayed_counts import CountSettings, decayed_counts
+from forecaster.features.events import Events
+from forecaster.features.patches import DEEP_KM
+from forecaster.features.windows import TargetDays
+from forecaster.models.base import History, logit
+from forecaster.models.boosting import load_trees, predict
+from forecaster.models.pooled.pooled_intensity import Intensity, rate_of, read_intensity
+from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.tree_file import Trees
+from forecaster.recipe import Recipe
+
+KIND = "pooled"
+TREES_FILE = "trees.ubj"
+INTENSITY_FILE = "intensity.json"
+COUNTS = CountSettings(
+    ring_edges=(1.0, 2.0, 4.0),
+    exponents=(0.0, 0.5, 1.0),
+    taus_days=(0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0),
+    deep_km=DEEP_KM,
+)
+TREE_TAUS_DAYS = (1.0, 10.0, 30.0, 100.0)
+HALF_COUNT = 0.5
+
+
+@dataclass(frozen=True)
+class PooledModel:
+    """The pooled trees for one recipe."""
+
+    recipe: Recipe
+    pretrained: Pretrained
+    kind: str = KIND
+
+    @property
+    def last_data_day(self) -> date:
+        """The last UTC day of which anything entered the training."""
+        return self.pretrained.data_until
+
+    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
+        return pooled_probability(self.pretrained, inputs, self.recipe, days, reference)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """The record that `load` needs; the trees stay in the package, nothing is written."""
+        return self.pretrained.identity()
+
+
+def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> PooledModel:
+    """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
+    `max_minutes` play no part. Raises as `pretrained.newest_for`."""
+    return PooledModel(history.recipe, newest_for(KIND, history))
+
+
+def generic_for(recipe: Recipe, day: date, first_day: date) -> PooledModel | None:
+    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none, or the targets are
+    windows of several days. Raises as `pretrained.newest_before`."""
+    found = newest_before(KIND, day) if recipe.predict_range_days == 1 else None
+    return None if found is None else PooledModel(recipe, found)
+
+
+def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> PooledModel:
+    """The model of a record that `save` gave. Raises as `pretrained.of_identity`."""
+    return PooledModel(recipe, of_identity(KIND, folder, record))
+
+
+def pooled_probability(pretrained: Pretrained, inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+    """float64 (n,): what the artefact says of these days, uncalibrated; NaN where the reference is NaN.
+
+    Raises:
+        CorruptModel: its files are no model of ours.
+    """
+    intensity, trees = _content(pretrained.folder, pretrained.sha256)
+    counts = decayed_counts(inputs, recipe, days, COUNTS)
+    found = np.full(len(days), np.nan)
+    known = np.isfinite(reference)
+    if known.any():
+        found[known] = boosted(trees, intensity, counts[known], reference[known])
+    return found
+
+
+def boosted(trees: Trees, intensity: Intensity, counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """float64 (n,): the probability of the intensity, corrected by the trees."""
+    trunk = intensity.probability(counts, reference)
+    return predict(trees, tree_features(counts, reference, trunk), logit(trunk))
+
+
+def tree_features(counts: np.ndarray, reference: np.ndarray, trunk: np.ndarray) -> np.ndarray:
+    """float32 (n, 37), what the trees see of days with `counts` (n, 144), the reference's and the trunk's probabilities (n,).
+
+    For the time constants of 1, 10, 30 and 100 days: log((S + 1/2) / (lambda tau + 1/2)), each sum over all depths against what the usual
+    rate of targets alone would give; then how much the trunk's logit lies above the reference's. No place, no absolute rate: nothing to
+    know a circle by.
+    """
+    rate = rate_of(reference)
+    kept = [COUNTS.taus_days.index(tau) for tau in TREE_TAUS_DAYS]
+    sums = COUNTS.of_all_depths(counts).reshape(len(counts), len(COUNTS.taus_days), -1)[:, kept].astype(np.float64)
+    usual = rate[:, None, None] * np.array(TREE_TAUS_DAYS)[None, :, None]
+    ratios = np.log((sums + HALF_COUNT) / (usual + HALF_COUNT)).reshape(len(counts), -1)
+    return np.column_stack([ratios, logit(trunk) - logit(reference)]).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _content(folder: Path, sha256: str) -> tuple[Intensity, Trees]:
+    """Intensity and trees of an artefact whose files were checked; `sha256` makes another training another entry."""
+    try:
+        intensity = read_intensity((folder / INTENSITY_FILE).read_bytes(), COUNTS.names)
+        trees = load_trees((folder / TREES_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise CorruptModel(f"{folder} holds no pooled trees ({' '.join(str(error).split())[:200]}); install quakecast again") from error
+    return intensity, trees

@@ -1,0 +1,258 @@
+"""Forecast past days in bulk: idempotent, in the order of dates, one block of days at a time, resumable after a kill at any point.
+
+    plan_backfill -> for each step: forecast_chunk of each chunk (reads only, anywhere) -> store_chunk (the one writer)
+
+`backfill` does all of it in this process; a flow can send the chunks of a step to other processes, which read a copy of the store that
+holds the step before: a walk-forward block is compared with the block before it. A chunk's rows and the fits that made
+them are stored in one transaction: what is there is whole, and a second run does only what is missing.
+"""
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from forecaster.errors import ModelError, NotScoreable, RecipeChanged
+from forecaster.models import registry
+from forecaster.models.kinds import kind_named
+from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days, load_members, with_generic
+from forecaster.pipeline.backfilling.backfill_plan import (
+    CURRENT_MODEL,
+    BackfillOptions,
+    BackfillPlan,
+    BlockFit,
+    Chunk,
+    Mode,
+    backfill_mode,
+    plan_backfill,
+)
+from forecaster.pipeline.backfilling.walk_forward import FreshFit, fit_block, fit_row, fits_stored
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.known_days import known_through, record_begins
+from forecaster.pipeline.members import Member, stored_member, untrained
+from forecaster.pipeline.predict import identified
+from forecaster.recipe import Recipe
+from forecaster.settings import Settings, code_version
+from forecaster.store import hindcasts
+from forecaster.store.database import Store
+from forecaster.store.one_at_a_time import one_at_a_time
+
+__all__ = [
+    "BackfillOptions",
+    "BackfillPlan",
+    "BackfillResult",
+    "Chunk",
+    "ChunkRows",
+    "Mode",
+    "backfill",
+    "forecast_chunk",
+    "note",
+    "only_backfill",
+    "plan_backfill",
+    "store_chunk",
+]
+
+log = logging.getLogger(__name__)
+
+LOCK_FILE = "backfill.lock"
+Progress = Callable[[int, int | None, str], None]
+
+
+@dataclass(frozen=True)
+class ChunkRows:
+    """What a chunk gave, nothing of it stored yet; plain values, which can be sent to another process.
+
+    rows: of the table `forecast`, but for what the writer adds. silent: by kind, why a model said nothing on some or all of the days.
+    fit: walk-forward, the block's fits where this chunk made them.
+    """
+
+    chunk: Chunk
+    rows: list[dict[str, Any]]
+    silent: dict[str, str]
+    fit: FreshFit | None = None
+
+
+@dataclass
+class BackfillResult:
+    """What a backfill did.
+
+    days, rows: recipe days forecast and rows written. there: recipe days that were there before. fits: trainings made. failed: by recipe,
+    why it was given up, with its earlier days stored. silent: by recipe and kind, why a model said nothing. left_out: as in the plan.
+    """
+
+    days: int = 0
+    rows: int = 0
+    there: int = 0
+    fits: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    silent: dict[str, dict[str, str]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """success, partial (something planned could not be done), or failed (nothing could). What was left out is told by the plan."""
+        if self.failed and not self.days and not self.there:
+            return "failed"
+        return "partial" if self.failed or self.silent else "success"
+
+    @property
+    def text(self) -> str:
+        """A line for people."""
+        if not self.days and not self.failed:
+            return f"nothing to do: all {self.there} recipe days are there"
+        return f"{self.days} recipe days forecast, {self.rows} rows, {self.fits} trainings; {self.there} recipe days were there before"
+
+
+@contextmanager
+def only_backfill(settings: Settings, now: datetime) -> Iterator[None]:
+    """Hold this home's place for a backfill; a process that dies gives it back.
+
+    Raises:
+        StoreBusy: another one runs; says who runs it and since when.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(settings.home / LOCK_FILE, "a backfill", now):
+        yield
+
+
+def forecast_chunk(
+    source: Store, settings: Settings, recipe: Recipe, chunk: Chunk, options: BackfillOptions, tell: Callable[[str], None] = log.info
+) -> ChunkRows:
+    """Forecast the days of a chunk; walk-forward fits the block's models first, where they are not stored. Nothing is written.
+
+    source: where the catalogue is read, and the walk-forward's block before; it need not be the store that is written.
+    tell: called with a line when a fit begins.
+
+    Raises:
+        RecipeChanged: the recipe is not the one that was planned with.
+        CorruptModel: a model's directory is not on this machine. NotScoreable: no usual rate on one of the days.
+    """
+    _check_recipe(recipe, chunk)
+    known = known_through(source, chunk.known_until)
+    days = days_of(recipe, chunk.days)
+    if options.mode == CURRENT_MODEL:
+        assert chunk.standing is not None, "the plan of current-model names the weights"
+        members, silent = load_members(settings.models, recipe, chunk.served, chunk.days[0], record_begins(recipe, known.coverage))
+        rows = forecast_days(recipe, known, days, members, chunk.standing, silent, allow_in_sample=True)
+        return ChunkRows(chunk, rows, silent)
+    with source.transaction() as connection:
+        before, block = fits_stored(connection, chunk, options)
+    fresh = None
+    if block is None:
+        fresh = fit_block(source, recipe, chunk, before, options, tell)
+        block = fresh.block
+    members, silent = _members_of(settings, recipe, block, fresh, record_begins(recipe, known.coverage))
+    rows = forecast_days(recipe, known, days, members, block.standing, silent, allow_in_sample=False)
+    return ChunkRows(chunk, rows, silent, fresh)
+
+
+def store_chunk(job: Job, recipe: Recipe, done: ChunkRows, options: BackfillOptions) -> int:
+    """Store a chunk: its models' directories, then in one transaction its fits and rows; returns how many rows are new.
+
+    Again, it changes nothing. With `overwrite`, the rows that the same mode made of these days before are taken away first.
+
+    Raises:
+        RecipeChanged: the recipe has changed since; nothing is stored. CorruptModel: a model did not arrive whole.
+    """
+    _check_recipe(recipe, done.chunk)
+    mode, now = backfill_mode(job.clock), job.clock.now()
+    stamp = {
+        "mode": mode,
+        "method": options.mode,
+        "supersedes": None,
+        "code_version": code_version(),
+        "run_id": job.run_id,
+        "created_at": now,
+    }
+    rows = [identified({**row, **stamp}) for row in done.rows]
+    for packed in done.fit.packed.values() if done.fit is not None else ():
+        registry.place_model(job.settings.models, packed.files)
+    with job.store.transaction() as connection:
+        if options.overwrite:
+            starts = [recipe.target_window(day).start for day in done.chunk.days]
+            hindcasts.drop_days(connection, recipe.id, recipe.target_hash, options.mode, mode, starts)
+        if done.fit is not None:
+            hindcasts.add_fit(connection, fit_row(done.fit, recipe, options, code_version(), now))
+        return hindcasts.add_missing(connection, rows)
+
+
+def backfill(job: Job, options: BackfillOptions, on_progress: Progress | None = None, plan: BackfillPlan | None = None) -> BackfillResult:
+    """The whole backfill in this process, in the order of dates. A recipe that fails is given up; the others go on.
+
+    plan: where the caller has made it already (and shown it); it must be of the same options. on_progress: (days done, days in all, what).
+
+    Raises:
+        BadInput, BadDate: as `plan_backfill`. StoreBusy: another backfill runs in this home.
+    """
+    with only_backfill(job.settings, job.clock.now()):
+        plan = plan or plan_backfill(job.store, job.settings, job.recipes, options, job.clock)
+        result = BackfillResult(there=plan.there, left_out=dict(plan.left_out))
+        by_id = {recipe.id: recipe for recipe in job.recipes}
+        tried = 0
+        for step in plan.steps:
+            chunks = [chunk for chunk in step if chunk.recipe_id not in result.failed]
+            for chunk in sorted(chunks, key=lambda chunk: by_id[chunk.recipe_id].time_zone):
+                recipe = by_id[chunk.recipe_id]
+                span = f"{recipe.id}, {chunk.days[0]} to {chunk.days[-1]}"
+                tell = _teller(on_progress, tried, plan.missing, span)
+                tell("forecasting")
+                try:
+                    done = forecast_chunk(job.store, job.settings, recipe, chunk, options, tell)
+                    note(result, done, store_chunk(job, recipe, done, options))
+                except (ModelError, NotScoreable, RecipeChanged) as error:
+                    log.error("%s: %s", span, error)
+                    result.failed[recipe.id] = str(error)
+                tried += len(chunk.days)
+        if on_progress is not None:
+            on_progress(tried, plan.missing, "done")
+    return result
+
+
+def note(result: BackfillResult, done: ChunkRows, rows: int) -> None:
+    """Add a stored chunk to the result."""
+    result.days += len(done.chunk.days)
+    result.rows += rows
+    result.fits += done.fit is not None
+    if silent := {kind: reason for kind, reason in done.silent.items() if not kind_named(kind).unusable()}:
+        result.silent.setdefault(done.chunk.recipe_id, {}).update(silent)
+
+
+def _members_of(
+    settings: Settings, recipe: Recipe, block: BlockFit, fresh: FreshFit | None, record_from: date
+) -> tuple[list[Member], dict[str, str]]:
+    """The members of a block: those just fitted from what was packed, the others from the models folder or without a fit."""
+    packed = fresh.packed if fresh is not None else {}
+    old = [model for kind, model in block.models.items() if kind not in packed]
+    members, silent = load_members(settings.models, recipe, old, block.first_day, record_from)
+    members = [member for member in members if member.kind not in packed]
+    for kind, one in packed.items():
+        with tempfile.TemporaryDirectory(prefix="quakecast-block-") as folder:
+            member = stored_member(registry.load_model(registry.place_model(Path(folder), one.files), recipe), recipe)
+        if (reason := untrained(member.model)) is None:
+            members.append(member)
+        else:
+            silent[kind] = f"{one.row['model_id']} is {reason}"
+    failed = fresh.failed if fresh is not None else {}
+    silent |= failed
+    return with_generic(members, recipe, block.first_day, record_from, silent), silent
+
+
+def _check_recipe(recipe: Recipe, chunk: Chunk) -> None:
+    if (recipe.id, recipe.recipe_hash) != (chunk.recipe_id, chunk.recipe_hash):
+        raise RecipeChanged(
+            f"{chunk.recipe_id}: the recipe changed while the backfill ran ({chunk.recipe_hash[:12]} was planned, it is now "
+            f"{recipe.recipe_hash[:12]}); nothing of these days is stored, run the backfill again"
+        )
+
+
+def _teller(on_progress: Progress | None, done: int, total: int, span: str) -> Callable[[str], None]:
+    def tell(what: str) -> None:
+        log.info("%s: %s", span, what)
+        if on_progress is not None:
+            on_progress(done, total, f"{span}: {what}")
+
+    return tell

@@ -1,0 +1,215 @@
+"""Forecasts of many past days of one recipe at once: the same rows that the daily run would have made of each."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecaster.errors import CorruptModel, ModelError
+from forecaster.features.windows import TargetDays, target_days
+from forecaster.models import registry
+from forecaster.models.combination.combination import KIND, combine
+from forecaster.pipeline import publishing
+from forecaster.pipeline.backfilling.backfill_plan import ServedModel
+from forecaster.pipeline.known_days import KnownThrough, record_begins, references_as_known
+from forecaster.pipeline.members import Member, asked, generic_member, kinds_of, stored_member, untrained
+from forecaster.pipeline.predict import data_age
+from forecaster.pipeline.publishing import Standing
+from forecaster.recipe import Recipe
+from forecaster.timewindow import from_us
+
+MODELS_KEPT = 64
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one model says of the days; (n,), NaN where there is no row of it. in_sample: whether it has seen the day."""
+
+    member: Member
+    probability: np.ndarray
+    in_sample: np.ndarray
+
+
+def days_of(recipe: Recipe, days: Sequence[date]) -> TargetDays:
+    """These local days, cut at the recipe's own issue times; `days` rise."""
+    whole = target_days(recipe, days[0], (days[-1] - days[0]).days + 1)
+    return whole.take(np.isin(whole.local_days, np.array(days, dtype="datetime64[D]")))
+
+
+def load_members(
+    models: Path, recipe: Recipe, served: Sequence[ServedModel], first: date, record_from: date
+) -> tuple[list[Member], dict[str, str]]:
+    """(the members of a chunk whose first day is `first`, {kind: why one is silent}): its fitted models, and for kinds of the recipe
+    without one what needs no fit. record_from: the first day of the record of target days.
+
+    Raises:
+        CorruptModel: a directory is not on this machine; a model that is there and cannot be loaded is silent instead.
+    """
+    members: list[Member] = []
+    silent: dict[str, str] = {}
+    for one in served:
+        directory = models / one.directory
+        if not directory.is_dir():
+            raise CorruptModel(
+                f"{one.model_id} is not in {models} on this machine; share QUAKECAST_HOME/models with it or copy the folder there, then "
+                "run the backfill again; nothing of these days was stored"
+            )
+        try:
+            member = _loaded(directory, recipe.model_dump_json())
+        except ModelError as error:
+            silent[one.kind] = str(error)
+            continue
+        if (reason := untrained(member.model)) is None:
+            members.append(member)
+        else:
+            silent[one.kind] = f"{one.model_id} is {reason}"
+    return with_generic(members, recipe, first, record_from, silent), silent
+
+
+def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_from: date, silent: dict[str, str]) -> list[Member]:
+    """The members, and for kinds of the recipe without one what may forecast from the day `first` on without a fit, in the recipe's order.
+    Where one stands in, its kind is silent no more."""
+    kinds = kinds_of(recipe)
+    found = {member.kind: member for member in members}
+    for kind in kinds:
+        if kind not in found and (generic := generic_member(recipe, kind, first, record_from)) is not None:
+            found[kind] = generic
+            silent.pop(kind, None)
+    order = [*kinds, *(kind for kind in found if kind not in kinds)]
+    return [found[kind] for kind in order if kind in found]
+
+
+@lru_cache(maxsize=MODELS_KEPT)
+def _loaded(directory: Path, recipe_json: str) -> Member:
+    """The member of a directory, kept: the name of a directory is a hash of its content."""
+    recipe = Recipe.model_validate_json(recipe_json)
+    return stored_member(registry.load_model(directory, recipe), recipe)
+
+
+def forecast_days(
+    recipe: Recipe,
+    known: KnownThrough,
+    days: TargetDays,
+    members: Sequence[Member],
+    standing: Standing,
+    silent: dict[str, str],
+    *,
+    allow_in_sample: bool,
+) -> list[dict[str, Any]]:
+    """Rows of the table `forecast` for each day: the climatology, each model, and the published combination, but for what the writer adds.
+
+    standing: the weights that count over these days. silent: by kind, why a model says nothing; what is found here is added.
+    allow_in_sample: models speak of days they have seen, marked.
+
+    Raises:
+        NotScoreable: no usual rate on one of the days.
+    """
+    standing = publishing.counting(standing, members)
+    reference = references_as_known(recipe, known, days.cut_us)
+    record_from = record_begins(recipe, known.coverage)
+    said = [_said(recipe, known, days, reference, member, silent, allow_in_sample=allow_in_sample) for member in members]
+    values = {one.member.kind: one.probability for one in said}
+    published = combine(values, standing.weights, reference)
+    spoken = [[one for one in said if np.isfinite(one.probability[j])] for j in range(len(days))]
+    numbers = _numbers(known, days, reference, published, said)
+    rows: list[dict[str, Any]] = []
+    for j in range(len(days)):
+        as_of = from_us(int(days.cut_us[j]))
+        age, stale = data_age(as_of, known.read_until(as_of))
+        there = {one.member.kind for one in spoken[j]}
+        problems = publishing.problems_of(standing, publishing.lacking_of(standing, there, silent), {})
+        reasons = [stale, *problems] if stale else problems
+        issue = {
+            "recipe_id": recipe.id,
+            "target_start": from_us(int(days.target_starts_us[j])),
+            "target_end": from_us(int(days.target_ends_us[j])),
+            "issue_time": as_of,
+            "as_of": as_of,
+            "official": False,
+            "reference_probability": float(reference[j]),
+            "recipe_hash": recipe.recipe_hash,
+            "target_hash": recipe.target_hash,
+            "data_age_hours": age,
+        }
+        made = [publishing.rate_row(recipe, float(reference[j])) | _flags(reasons, None)]
+        made += [_row(one, j, numbers[j].get(one.member.kind, {}), reasons) for one in spoken[j]]
+        details = publishing.details_of([one.member for one in spoken[j]], standing, there, record_from) | numbers[j].get(KIND, {})
+        made.append(_combined(recipe, spoken[j], j, float(published[j]), standing, details, reasons))
+        rows += [{**issue, **row, "published": row["model_kind"] == KIND} for row in made]
+    return rows
+
+
+def _row(said: Said, j: int, numbers: dict[str, Any], reasons: list[str]) -> dict[str, Any]:
+    one = said.member
+    row = {"model_id": one.model_id, "model_kind": one.kind, "probability": float(said.probability[j])}
+    return row | {"details": json.dumps(numbers) if numbers else None} | _flags(reasons, _seen([said], j))
+
+
+def _combined(
+    recipe: Recipe, spoken: Sequence[Said], j: int, probability: float, standing: Standing, details: dict[str, Any], reasons: list[str]
+) -> dict[str, Any]:
+    members = [one.member for one in spoken]
+    row = {
+        "model_id": publishing.model_id_of(recipe, members, standing),
+        "model_kind": KIND,
+        "probability": probability,
+        "details": json.dumps(details),
+    }
+    return row | _flags(reasons, _seen([one for one in spoken if one.member.kind in standing.weights], j))
+
+
+def _seen(said: Sequence[Said], j: int) -> str | None:
+    """Why a row is in-sample; None where none of its models has seen the day."""
+    told = [one.member for one in said if one.in_sample[j]]
+    who = ", ".join(f"{member.model_id} has seen this day, it forecasts from {member.unseen_from} on" for member in told)
+    return f"in-sample: {who}; never scored" if told else None
+
+
+def _flags(reasons: list[str], seen: str | None) -> dict[str, Any]:
+    told = [*reasons, *([seen] if seen else [])]
+    return {"degraded": bool(told), "degraded_reason": "; ".join(told) or None, "in_sample": seen is not None}
+
+
+def _numbers(
+    known: KnownThrough, days: TargetDays, reference: np.ndarray, published: np.ndarray, said: Sequence[Said]
+) -> list[dict[str, dict[str, Any]]]:
+    """For each day, by kind the expected numbers (`publishing.counts_of`), {} where the model that counts says nothing."""
+    found: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(days))]
+    counting = next((one for one in said if hasattr(one.member.model, "simulated")), None)
+    if counting is not None:
+        good = np.isfinite(counting.probability)
+        told = publishing.counts_of([counting.member], known.inputs, days.take(good), reference[good], published[good])
+        for place, numbers in zip(np.flatnonzero(good).tolist(), told, strict=True):
+            found[place] = numbers
+    return found
+
+
+def _said(
+    recipe: Recipe,
+    known: KnownThrough,
+    days: TargetDays,
+    reference: np.ndarray,
+    member: Member,
+    silent: dict[str, str],
+    *,
+    allow_in_sample: bool,
+) -> Said:
+    probability = np.full(len(days), np.nan)
+    in_sample = days.local_days < np.datetime64(member.unseen_from)
+    wanted = np.ones(len(days), dtype=bool) if allow_in_sample else ~in_sample
+    if not wanted.all():
+        silent[member.kind] = f"{member.model_id} has seen some of these days and may forecast from {member.unseen_from} on"
+    lengths_us = days.target_ends_us - days.target_starts_us
+    try:
+        for length_us in np.unique(lengths_us[wanted]):  # apart where clocks change: some models take one length for all
+            part = wanted & (lengths_us == length_us)
+            probability[part] = asked(member, known.inputs, days.take(part), reference[part])
+    except ModelError as error:
+        silent[member.kind] = str(error)
+        probability[:] = np.nan
+    return Said(member, probability, in_sample)

@@ -1,0 +1,252 @@
+"""What a backfill is to do: which days are missing, in which blocks, by which models, and what that will cost."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Literal, get_args
+
+from forecaster.clock import Clock
+from forecaster.errors import BadDate, BadInput, NotScoreable
+from forecaster.pipeline import publishing
+from forecaster.pipeline.backfilling.backfill_cost import estimated_minutes
+from forecaster.pipeline.known_days import first_day_with_reference
+from forecaster.pipeline.predict import STALE_AFTER
+from forecaster.pipeline.publishing import Standing
+from forecaster.recipe import Recipe
+from forecaster.settings import Settings
+from forecaster.store import catalogue, hindcasts
+from forecaster.store import fits as stored_fits
+from forecaster.store.database import Connection, Store
+from forecaster.timewindow import FIRST_DAY, day_exists, day_of_window, days_between, issue_time
+
+Mode = Literal["walk-forward", "current-model"]
+WALK_FORWARD, CURRENT_MODEL = get_args(Mode)
+DAYS_AT_ONCE = 30
+MOST_DAYS_OF_A_BLOCK = 3660
+
+
+@dataclass(frozen=True)
+class BackfillOptions:
+    """Which days (both included, each recipe's local days), and how.
+
+    mode: walk-forward forecasts each block of `retrain_every_days` by models fitted on what was known before it; current-model forecasts
+        all days by the models of today, and marks as in-sample those that a model has seen.
+    overwrite: make days anew that the same mode has made before; no other forecast is ever replaced.
+    max_minutes: of the fits of one recipe and block (walk-forward); by default the recipe's own.
+    """
+
+    first_day: date
+    last_day: date
+    mode: Mode
+    retrain_every_days: int = 30
+    overwrite: bool = False
+    max_minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A fitted model as a chunk names it; `directory` lies below the models folder."""
+
+    model_id: str
+    kind: str
+    directory: str
+    data_as_of: datetime
+
+
+@dataclass(frozen=True)
+class BlockFit:
+    """What the fits of a walk-forward block gave: the weights of its combination and where they come from, and the models by kind."""
+
+    first_day: date
+    as_of: datetime
+    standing: Standing
+    models: dict[str, ServedModel]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The unit of work: consecutive missing days of one recipe, in one block. Plain values, which can be sent to another process.
+
+    block_first_day: blocks lie on a grid that depends on their length alone, so that any range of days meets the same ones.
+    known_until: the last issue of the whole plan; one reading of the catalogue up to then serves all chunks.
+    served, standing: current-model: the models of today, and what is published at the first issue of the block.
+    """
+
+    recipe_id: str
+    recipe_hash: str
+    block_first_day: date
+    days: tuple[date, ...]
+    known_until: datetime
+    served: tuple[ServedModel, ...] = ()
+    standing: Standing | None = None
+
+
+@dataclass(frozen=True)
+class BackfillPlan:
+    """The work: `steps` in the order of dates; the chunks of one step are of different recipes and do not need each other.
+
+    missing, there: recipe days to be made, and those that are there already. fits: how many trainings. left_out: by recipe, why days or the
+    whole of it cannot be forecast. text: all of it for people.
+    """
+
+    steps: list[list[Chunk]]
+    missing: int
+    there: int
+    fits: int
+    estimated_minutes: float
+    text: str
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def backfill_mode(clock: Clock) -> str:
+    """What the rows of a backfill are: hindcasts, or under a simulated clock replays."""
+    return "replay" if clock.simulated else "hindcast"
+
+
+def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], options: BackfillOptions, clock: Clock) -> BackfillPlan:
+    """What `options` ask for, less what is there. Reads only.
+
+    Raises:
+        BadDate: the range is reversed, has not ended everywhere, or lies before the data. BadInput: an unknown mode, a bad number, a
+            catalogue that has not been read to the end of the range, no recipe.
+    """
+    _check(recipes, options, clock.now())
+    with source.transaction() as connection:
+        coverage = catalogue.read_coverage(connection)
+    read_until = None if coverage.empty else coverage["span_end"].max().to_pydatetime()
+    known_until = max(issue_time(options.last_day, recipe.zone, recipe.issue_local_time) for recipe in recipes)
+    if read_until is None or known_until > read_until + STALE_AFTER:
+        until = "nowhere" if read_until is None else f"to {read_until:%Y-%m-%d %H:%M}Z only"
+        raise BadInput(
+            f"the catalogue has been read {until}, the days to {options.last_day} were issued by {known_until:%Y-%m-%d %H:%M}Z; "
+            "run `quakecast pull`, or choose an earlier last day"
+        )
+    left_out: dict[str, str] = {}
+    blocks: dict[date, list[Chunk]] = defaultdict(list)
+    there, missing = 0, 0
+    fits_of: dict[str, list[date]] = {}
+    with source.transaction() as connection:
+        for recipe in recipes:
+            try:
+                first = max(options.first_day, first_day_with_reference(recipe, coverage))
+            except NotScoreable as error:
+                left_out[recipe.id] = str(error)
+                continue
+            if first > options.first_day:
+                left_out[recipe.id] = f"no usual rate before {first}: a year of final outcomes is needed"
+            stored = hindcasts.days_there(connection, recipe.id, recipe.recipe_hash, options.mode, backfill_mode(clock))
+            days = [day for day in days_between(first, options.last_day) if day_exists(day, recipe.zone)]
+            made = {day_of_window(start, recipe.zone) for start in stored}
+            kept = [day for day in days if options.overwrite or day not in made]
+            there += len(days) - len(kept)
+            missing += len(kept)
+            for chunk in _chunks(connection, recipe, kept, options, known_until, clock.now()):
+                blocks[chunk.block_first_day].append(chunk)
+            if options.mode == WALK_FORWARD:
+                wanted = {block_of(day, options.retrain_every_days) for day in kept}
+                done = hindcasts.blocks_fitted(connection, recipe.id, recipe.recipe_hash, options.retrain_every_days)
+                fits_of[recipe.id] = sorted(wanted if options.overwrite else wanted - done)
+        measured = hindcasts.mean_fit_seconds(connection, {recipe.id: recipe.recipe_hash for recipe in recipes})
+    if not there and not missing:
+        raise BadDate(
+            f"nothing can be forecast from {options.first_day} to {options.last_day}: "
+            + "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:3])
+        )
+    steps = [blocks[day] for day in sorted(blocks)]
+    minutes = estimated_minutes(recipes, steps, fits_of, measured, options.max_minutes)
+    fits = sum(len(days) for days in fits_of.values())
+    text = _text(recipes, options, missing, there, fits, minutes, left_out, steps)
+    return BackfillPlan(steps, missing, there, fits, minutes, text, left_out)
+
+
+def block_of(day: date, length: int) -> date:
+    """The first day of the block that holds `day`, of blocks of `length` days counted from FIRST_DAY."""
+    return day - timedelta(days=(day - FIRST_DAY).days % length)
+
+
+def _check(recipes: Sequence[Recipe], options: BackfillOptions, now: datetime) -> None:
+    first, last = options.first_day, options.last_day
+    if options.mode not in get_args(Mode):
+        raise BadInput(f"mode {options.mode!r} is none of {', '.join(get_args(Mode))}")
+    if not 1 <= options.retrain_every_days <= MOST_DAYS_OF_A_BLOCK:
+        raise BadInput(f"retraining every {options.retrain_every_days} days: choose 1 to {MOST_DAYS_OF_A_BLOCK}")
+    if options.max_minutes is not None and not options.max_minutes > 0:
+        raise BadInput(f"max_minutes is {options.max_minutes:g}: allow more than 0 minutes for the fits of a recipe and block")
+    if not recipes:
+        raise BadInput("no recipe is left to backfill; name one that `quakecast recipes list` shows")
+    if last < first:
+        raise BadDate(f"the range is reversed: it begins on {first} and ends on {last}; swap the two days")
+    if first <= FIRST_DAY:
+        raise BadDate(f"{first} lies before the data, which begin on {FIRST_DAY}; choose a later first day")
+    latest = max(recipes, key=lambda recipe: recipe.target_window(last).end)
+    end = latest.target_window(last).end
+    if end > now:
+        raise BadDate(
+            f"{last} has not ended for {latest.id} (it does at {end:%Y-%m-%d %H:%M}Z): a backfill forecasts days that are over; choose an "
+            "earlier last day, the daily run does the rest"
+        )
+
+
+def _chunks(
+    connection: Connection, recipe: Recipe, days: list[date], options: BackfillOptions, known_until: datetime, now: datetime
+) -> list[Chunk]:
+    length = options.retrain_every_days if options.mode == WALK_FORWARD else DAYS_AT_ONCE
+    grouped: dict[date, list[date]] = defaultdict(list)
+    for day in days:
+        grouped[block_of(day, length)].append(day)
+    chunks = []
+    for first, group in grouped.items():
+        standing = _standing(connection, recipe, first, options)
+        served = () if standing is None else _models_of_today(connection, recipe, now, standing)
+        chunks.append(Chunk(recipe.id, recipe.recipe_hash, first, tuple(group), known_until, served, standing))
+    return chunks
+
+
+def _models_of_today(connection: Connection, recipe: Recipe, now: datetime, standing: Standing) -> tuple[ServedModel, ...]:
+    """The newest fit of each kind of the recipe; in its place the very one that a person pinned."""
+    newest = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, now)
+    if standing.model_id is not None:
+        pinned = stored_fits.model_named(connection, standing.model_id)
+        newest |= {} if pinned is None else {pinned["kind"]: pinned}
+    rows = {str(kind): newest[kind] for kind in recipe.models if kind in newest}
+    return tuple(ServedModel(row["model_id"], kind, row["directory"], row["data_as_of"].to_pydatetime()) for kind, row in rows.items())
+
+
+def _standing(connection: Connection, recipe: Recipe, first: date, options: BackfillOptions) -> Standing | None:
+    """The weights that count at the first issue of the block; a walk-forward block learns its own."""
+    if options.mode == WALK_FORWARD:
+        return None
+    return publishing.standing(connection, recipe, issue_time(first, recipe.zone, recipe.issue_local_time), first)
+
+
+def _text(
+    recipes: Sequence[Recipe],
+    options: BackfillOptions,
+    missing: int,
+    there: int,
+    fits: int,
+    minutes: float,
+    left_out: dict[str, str],
+    steps: list[list[Chunk]],
+) -> str:
+    count = (options.last_day - options.first_day).days + 1
+    lines = [f"{options.mode}, {options.first_day} to {options.last_day}: {len(recipes)} recipes, {count} days"]
+    if not missing:
+        lines.append(f"all {there} recipe days are there already: nothing to do")
+    else:
+        lines.append(f"{missing} recipe days to forecast, {there} are there already" + (" and stay" if there else ""))
+        lines.append(f"{fits} trainings, about {_duration(minutes)} in one process" if fits else f"about {_duration(minutes)}, no training")
+    if options.mode == CURRENT_MODEL and missing:
+        bare = sorted({chunk.recipe_id for step in steps for chunk in step if not chunk.served})
+        lines.append("days that a model has seen are marked in-sample and never scored")
+        if bare:
+            lines.append(f"without a fit of their own, by the generic models: {', '.join(bare)}")
+    lines += [f"{name}: {reason}" for name, reason in left_out.items()]
+    return "\n".join(lines)
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 90:
+        return "less than a minute" if minutes < 1 else f"{minutes:.0f} minutes"
+    return f"{minutes / 60:.0f} hours"

@@ -1,0 +1,134 @@
+"""Walk-forward: the fits of a block of days on nothing but what was known before it, and the weights of its combination."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from forecaster.errors import NotScoreable, NotTrainable
+from forecaster.features.labels import promised_labels
+from forecaster.models.combination.combination import KIND
+from forecaster.models.combination.weights import usable_weights
+from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions, BlockFit, Chunk, ServedModel
+from forecaster.pipeline.fit_region import PackedModel, TrainOptions, fit_region
+from forecaster.pipeline.known import Known, labelled_days
+from forecaster.pipeline.known_days import known_at
+from forecaster.pipeline.learning import learn_own, settled_of
+from forecaster.pipeline.publishing import How, Standing, shipped
+from forecaster.recipe import Recipe
+from forecaster.store import hindcasts
+from forecaster.store.database import Connection, Store
+from forecaster.timewindow import FIRST_DAY, days_of_windows, issue_time
+
+
+@dataclass(frozen=True)
+class FreshFit:
+    """A block's fits that are not stored yet: what they decided, their models as they travel, and the figures."""
+
+    block: BlockFit
+    packed: dict[str, PackedModel]
+    numbers: dict[str, Any]
+    failed: dict[str, str]
+    seconds: float
+
+
+def fits_stored(connection: Connection, chunk: Chunk, options: BackfillOptions) -> tuple[BlockFit | None, BlockFit | None]:
+    """(the block before, this block's own fits); the latter None where there are none or they are to be made anew."""
+    key = (connection, chunk.recipe_id, chunk.recipe_hash, options.retrain_every_days, chunk.block_first_day)
+    own = None if options.overwrite else hindcasts.fit_of_block(*key)
+    before = hindcasts.fit_before_block(*key)
+    return _block(before), _block(own)
+
+
+def fit_block(
+    source: Store, recipe: Recipe, chunk: Chunk, before: BlockFit | None, options: BackfillOptions, tell: Callable[[str], None]
+) -> FreshFit:
+    """Fit the kinds of the recipe as of the block's first issue, and learn its weights from the settled days of earlier blocks; reads only.
+
+    A kind that cannot be fitted (too few target days, for instance) goes on with the block before's, or with what needs no fit.
+    """
+    as_of = issue_time(chunk.block_first_day, recipe.zone, recipe.issue_local_time)
+    minutes = recipe.max_minutes if options.max_minutes is None else options.max_minutes
+    started = time.monotonic()
+    known = None
+    try:
+        known = known_at(source, as_of)
+        fit = fit_region(source, recipe, as_of, TrainOptions(minutes), minutes, tell, known=known)
+    except (NotTrainable, NotScoreable) as error:
+        packed, failed = {}, {str(kind): str(error) for kind in recipe.models}
+    else:
+        packed, failed = fit.models, fit.failed
+    fresh = {kind: _served(one.row) for kind, one in packed.items()}
+    models = {**({} if before is None else before.models), **fresh}
+    standing, numbers = _block_weights(source, recipe, chunk.block_first_day, known, as_of)
+    block = BlockFit(chunk.block_first_day, as_of, standing, models)
+    return FreshFit(block, packed, numbers, failed, time.monotonic() - started)
+
+
+def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_version: str, now: datetime) -> dict[str, Any]:
+    """The fits as a row of the table `walk_forward_fit`."""
+    block = fit.block
+    return {
+        "recipe_id": recipe.id,
+        "recipe_hash": recipe.recipe_hash,
+        "retrain_every_days": options.retrain_every_days,
+        "first_day": block.first_day,
+        "as_of": block.as_of,
+        "kind": KIND,
+        "model_id": None,
+        "reason": block.standing.reason,
+        "numbers": {**fit.numbers, "how": block.standing.how, "weights": dict(block.standing.weights), "source": block.standing.source},
+        "models": {kind: _short(model) | _details(fit, kind) for kind, model in block.models.items()},
+        "failed": fit.failed,
+        "seconds": fit.seconds,
+        "code_version": code_version,
+        "created_at": now,
+    }
+
+
+def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | None, as_of: datetime) -> tuple[Standing, dict[str, Any]]:
+    """(the weights of a block, the figures): the package's, moved by the recipe's own walk-forward days that were settled by then."""
+    base, problem = usable_weights(first)
+    since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
+    with source.transaction() as connection:
+        rows = hindcasts.walk_forward_said(connection, recipe.id, recipe.recipe_hash, recipe.target_window(since).start, as_of)
+    if rows.empty or known is None:
+        return replace(shipped(base), problem=problem), {}
+    labelled = labelled_days(recipe, known)
+    local_days = days_of_windows(rows["target_start"], recipe.zone)
+    settled = np.isin(local_days, labelled.days.local_days)
+    rows, local_days = rows[settled], local_days[settled]
+    rows = rows.assign(happened=promised_labels(known.events, recipe, rows)[0])
+    own = learn_own(base, base.belief, settled_of(rows, local_days))
+    reason = f"learnt from {own.days} walk-forward days of its own, on top of {base.name}"
+    how: How = "rate" if own.rate_only else "combination"
+    return Standing(how, own.weights, reason, base.name, problem=problem), own.numbers()
+
+
+def _details(fit: FreshFit, kind: str) -> dict[str, Any]:
+    return {"details": fit.packed[kind].row["details"]} if kind in fit.packed else {}
+
+
+def _short(model: ServedModel) -> dict[str, Any]:
+    return {"model_id": model.model_id, "directory": model.directory, "data_as_of": model.data_as_of}
+
+
+def _served(row: dict[str, Any]) -> ServedModel:
+    return ServedModel(row["model_id"], row["kind"], row["directory"], row["data_as_of"])
+
+
+def _block(row: dict[str, Any] | None) -> BlockFit | None:
+    """A row of `walk_forward_fit` as a chunk carries it."""
+    if row is None:
+        return None
+    models = {
+        kind: ServedModel(one["model_id"], kind, one["directory"], datetime.fromisoformat(one["data_as_of"]))
+        for kind, one in row["models"].items()
+    }
+    first: date = row["first_day"].date() if isinstance(row["first_day"], datetime) else row["first_day"]
+    numbers = row["numbers"]
+    standing = Standing(numbers.get("how", "rate"), numbers.get("weights", {}), row["reason"], numbers.get("source", "champion"))
+    return BlockFit(first, row["as_of"].to_pydatetime(), standing, models)

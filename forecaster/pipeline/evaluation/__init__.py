@@ -1,0 +1,1 @@
+"""Judging models on past days."""

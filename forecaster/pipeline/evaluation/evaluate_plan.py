@@ -1,0 +1,107 @@
+"""What is evaluated, and by which fits.
+
+An arm says what a forecast is made from and what its model was fitted on:
+
+    A  inputs of the final catalogue, one fit on days to 2014-12-31
+    B  inputs as they were known at each issue, the same fit
+    C  as B; references (best rate, persistence, ETAS) refitted each year on days to the end of the year before, less 45 days for
+       their outcomes to be final; other models keep their weights
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from forecaster.catalog.coverage import covered_span
+from forecaster.errors import BadInput, NotScoreable
+from forecaster.models.baselines import climatology
+from forecaster.models.kinds import Kind
+from forecaster.models.spans import purge_days
+from forecaster.pipeline.known import Known
+from forecaster.recipe import Recipe
+from forecaster.timewindow import DAY_US, to_us
+
+FINAL_DAYS = timedelta(days=climatology.FINAL_AFTER_DAYS)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """inputs, fit_inputs: "final" or "known", what is forecast from and what is fitted on. fit_until: the last day of the one fit.
+    refit: references are fitted again for each year, on the forecast's inputs; without a `fit_until`, all models are."""
+
+    name: str
+    inputs: str
+    fit_inputs: str
+    fit_until: date | None
+    refit: bool = False
+
+
+ARMS = {
+    "A": Arm("A", "final", "final", date(2014, 12, 31)),
+    "B": Arm("B", "known", "final", date(2014, 12, 31)),
+    "C": Arm("C", "known", "final", date(2014, 12, 31), refit=True),
+}
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Days first_day..last_day, both included; `max_minutes` and `seed` go to every fit."""
+
+    arms: tuple[Arm, ...]
+    models: tuple[str, ...]
+    first_day: date
+    last_day: date
+    max_minutes: float | None = 5.0
+    seed: int = 20110311
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """One fit of a plan: on which inputs, until which day, and for which years."""
+
+    inputs: str
+    until: date
+    years: tuple[int, ...]
+
+
+def plan_fits(arm: Arm, kind: Kind, years: Sequence[int]) -> list[FitPlan]:
+    """The fits by which this kind of model forecasts these years: one for all, or one a year."""
+    if arm.refit and (kind.reference or arm.fit_until is None):
+        inputs = arm.inputs if arm.fit_until is not None else arm.fit_inputs
+        return [FitPlan(inputs, date(year - 1, 12, 31) - FINAL_DAYS, (year,)) for year in years]
+    if arm.fit_until is None:
+        raise BadInput(f"arm {arm.name} names no fit: give --fit-until or --refit yearly")
+    return [FitPlan(arm.fit_inputs, arm.fit_until, tuple(years))]
+
+
+def check_plan(known: Known, recipes: Sequence[Recipe], options: EvaluateOptions) -> None:
+    """Before anything is done: are the days in order, far enough from the fits, and covered by the catalogue?
+
+    Raises:
+        BadInput: with the days, the limit and what to choose instead.
+    """
+    if options.first_day > options.last_day:
+        raise BadInput(f"--from {options.first_day} lies after --to {options.last_day}; exchange them")
+    if known.coverage.empty:
+        raise BadInput("the database holds no catalogue; run `quakecast pull` first")
+    purge = max(purge_days(recipe) for recipe in recipes)
+    for arm in options.arms:
+        if arm.fit_until is not None and options.first_day <= arm.fit_until + timedelta(days=purge):
+            begin = arm.fit_until + timedelta(days=purge + 1)
+            raise BadInput(
+                f"--from {options.first_day} lies within {purge} days of purge after the fit of arm {arm.name}, {arm.fit_until}, or "
+                f"before it; evaluate from {begin} on, or fit on earlier days (--fit-until)"
+            )
+    first, last = (int(np.datetime64(day, "D").astype(np.int64)) * DAY_US for day in (options.first_day, options.last_day))
+    for recipe in recipes:
+        try:
+            span = covered_span(recipe, known.coverage)
+        except NotScoreable:
+            continue
+        if first < to_us(span.start) or last + DAY_US > to_us(min(span.end, known.as_of)):
+            raise BadInput(
+                f"--from {options.first_day} --to {options.last_day} reach outside the catalogue, read for {recipe.id} from "
+                f"{span.start:%Y-%m-%d} to {min(span.end, known.as_of):%Y-%m-%d} (not included); choose days inside, or pull"
+            )

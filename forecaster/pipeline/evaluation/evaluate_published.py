@@ -1,0 +1,75 @@
+"""What would have been published on past days: the combination of the evaluated members, walking forward.
+
+At the beginning of each month the weights are learnt anew, as the weekly schedule does it (`learning`), from the days whose outcome was
+final by then: the world's from all recipes that are to be relied on, each recipe's own from its own. Everything starts from the package's
+weights that may be used for the first day. So no figure of a day, and no weight, rests on a later day.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
+from forecaster.models.combination.combination import KIND, MEMBERS, combine
+from forecaster.models.combination.weights import WorldWeights, weights_for
+from forecaster.models.pretrained import packaged
+from forecaster.pipeline.evaluation.evaluate_said import CIRCLES_ETAS, CIRCLES_POOL
+from forecaster.pipeline.learning import Settled, learn_own, learn_world, settled_of
+
+
+def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.DataFrame:
+    """The same rows with those of model "published", for every arm, recipe and day on which at least one member spoke.
+
+    Args:
+        daily: rows of `evaluate`. pools: recipe id -> its pool. Recipes for comparison only (None) and random circles teach nobody else.
+
+    Where a recipe has no fitted ETAS in the arm, the generic one is the member, as it is for an installation that has trained nothing.
+    """
+    found = [daily]
+    for _, rows in daily.groupby("arm", sort=True):
+        said = {str(recipe_id): _settled(part) for recipe_id, part in rows.groupby("recipe_id", sort=True)}
+        said = {name: one for name, one in said.items() if len(one)}
+        published = walk_forward(said, pools) if said else {}
+        plain = rows.drop_duplicates(["recipe_id", "local_day"]).set_index(["recipe_id", "local_day"])
+        for recipe_id, one in said.items():
+            part = plain.loc[recipe_id].loc[pd.DatetimeIndex(one.local_days.astype("datetime64[s]"))].reset_index()
+            found.append(part.assign(recipe_id=recipe_id, model=KIND, probability=published[recipe_id])[daily.columns])
+    return pd.concat(found, ignore_index=True)
+
+
+def walk_forward(said: Mapping[str, Settled], pools: Mapping[str, str | None]) -> dict[str, np.ndarray]:
+    """By recipe, the published probability (n,) of each of its days, from weights learnt on what was final when its month began."""
+    first = min(one.local_days.min() for one in said.values())
+    base = weights_for(first.item(), packaged())
+    out = {name: np.full(len(one), np.nan) for name, one in said.items()}
+    last = max(one.local_days.max() for one in said.values())
+    for month in np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1):
+        begins = month.astype("datetime64[D]")
+        weights = _weights(base, said, pools, begins - FINAL_AFTER_DAYS - 1)
+        for name, one in said.items():
+            days = one.local_days.astype("datetime64[M]") == month
+            if days.any():
+                now = one.take(days)
+                out[name][days] = combine(now.said, weights[name], now.reference)
+    return out
+
+
+def _weights(
+    base: WorldWeights, said: Mapping[str, Settled], pools: Mapping[str, str | None], settled_until: np.datetime64
+) -> dict[str, dict[str, float]]:
+    """By recipe, the weights learnt from the days up to `settled_until`, included; the package's where there are none."""
+    settled = {name: one.take(one.local_days <= settled_until) for name, one in said.items()}
+    settled = {name: one for name, one in settled.items() if len(one)}
+    teachers = {name: one for name, one in settled.items() if pools.get(name) not in (None, CIRCLES_POOL)}
+    world = learn_world(base, teachers).belief if teachers else base.belief
+    return {name: learn_own(base, world, settled[name]).weights if name in settled else world.weights for name in said}
+
+
+def _settled(rows: pd.DataFrame) -> Settled:
+    """The days of one arm and recipe."""
+    kinds = set(rows["model"])
+    if "etas" not in kinds and CIRCLES_ETAS in kinds:
+        rows = rows.assign(model=rows["model"].replace(CIRCLES_ETAS, "etas"))
+    rows = rows[rows["model"].isin(MEMBERS)].rename(columns={"model": "model_kind", "reference": "reference_probability"})
+    return settled_of(rows, rows["local_day"].to_numpy().astype("datetime64[D]"))

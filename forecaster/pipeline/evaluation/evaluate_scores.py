@@ -1,0 +1,178 @@
+"""From the daily rows of an evaluation to a table of scores: one row an arm, recipe or pool, model and kind of day.
+
+Two models are compared on the days on which both have spoken. A pool's gain is the sum of its recipes' gains over the sum of their
+target days. Its AUC is the chance that a target day was given more than a quiet day of the same recipe (recipes weighted by their pairs
+of such days): ranking Tokyo above Athens is no skill. Molchan's area is taken against the climatology: .5 is what the climatology has.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.models.base import logit, sigmoid
+from forecaster.pipeline.evaluation.evaluate_said import BASELINES, CIRCLES_POOL, POOLS, Rows, Said
+from forecaster.pipeline.gain import BOOTSTRAP_SEED
+from forecaster.verification import comparison, consistency, curves, reliability, scores
+from forecaster.verification.intervals import UNDEFINED, BlockDraws, Bounds, block_number, draw_blocks, ratio_bounds, sums_by_day
+from forecaster.verification.sequences import outside_2011
+
+MEAN = "mean"
+MEAN_OF = ("etas", "pooled")
+BLOCKS = (30, 90, 365)  # days; the first one's interval is that of every gain
+FEWEST_BLOCKS = 5
+DAYS_OF = ("all", "quiet", "sequence", "outside_2011")
+YEARLY = ("published", "hybrid", "etas", "etas_generic", "best_rate")  # judged by year, too, in pools
+NAN = float("nan")
+
+
+def with_mean(daily: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with those of model "mean": the average of the logits of ETAS and the pooled trees, where both have spoken."""
+    keys = ["arm", "recipe_id", "local_day"]
+    one, two = (daily[daily["model"] == name] for name in MEAN_OF)
+    both = one.merge(two[[*keys, "probability"]], on=keys, suffixes=("", "_two"))
+    if both.empty:
+        return daily
+    logits = logit(both["probability"].to_numpy()) + logit(both.pop("probability_two").to_numpy())
+    return pd.concat([daily, both.assign(probability=sigmoid(logits / 2), model=MEAN)], ignore_index=True)
+
+
+def block_draws(local_days: np.ndarray) -> list[BlockDraws]:
+    """Draws of blocks of each length of BLOCKS, from all days that are to be judged."""
+    days = np.unique(local_days.astype("datetime64[D]"))
+    return [draw_blocks([days], np.random.default_rng(BOOTSTRAP_SEED), block_days=length) for length in BLOCKS]
+
+
+def score_rows(said: Said, draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
+    """The rows of one arm."""
+    kinds_of_day = _days_of(said.local_days, said.status)
+    for model in said.probability:
+        for days_of, chosen in (kinds_of_day | (_years(said.local_days) if model in YEARLY else {})).items():
+            for level, name, pool, rows in _groups(said, said.rows(model, chosen)):
+                if level == "recipe" and days_of not in DAYS_OF:
+                    continue
+                head: dict[str, Any] = {"arm": said.arm, "level": level, "name": name, "pool": pool, "model": model, "days_of": days_of}
+                head |= {"recipes": len(np.unique(rows.recipe))}
+                tests = _tests(rows, joint=pool != CIRCLES_POOL) if days_of == "all" else {}
+                compared = draws if level == "pool" or days_of == "all" else draws[:1]
+                yield head | _scores(rows) | _comparisons(rows, compared) | tests
+
+
+def gain_bounds(local_days: np.ndarray, gain: np.ndarray, happened: np.ndarray, draws: Sequence[BlockDraws]) -> list[Bounds]:
+    """Sum of `gain` / sum of `happened` (both (n,), weighted or not) with its bounds by each draw. Without bounds where the days lie in
+    fewer than FEWEST_BLOCKS blocks, undefined where nothing happened."""
+    days, above, below = sums_by_day(local_days, gain, happened)
+    found = []
+    for drawn in draws:
+        bounds = ratio_bounds(drawn, days, above, below)
+        found.append(Bounds(bounds.estimate, NAN, NAN, 1.0) if too_few_blocks(days, drawn) else bounds)
+    return found
+
+
+def too_few_blocks(local_days: np.ndarray, drawn: BlockDraws) -> bool:
+    """Whether the days lie in fewer than FEWEST_BLOCKS blocks; never so for the first length, which every gain has."""
+    return drawn.block_days != BLOCKS[0] and len(np.unique(block_number(local_days, drawn.block_days))) < FEWEST_BLOCKS
+
+
+def _days_of(local_days: np.ndarray, status: np.ndarray) -> dict[str, np.ndarray]:
+    """Masks (n,) of the kinds of days there are."""
+    masks = {"all": np.ones(len(status), dtype=bool), "quiet": status == "quiet", "sequence": status == "sequence"}
+    outside = outside_2011(local_days)
+    return masks if outside.all() else masks | {"outside_2011": outside}
+
+
+def _years(local_days: np.ndarray) -> dict[str, np.ndarray]:
+    years = local_days.astype("datetime64[Y]")
+    return {str(year): years == year for year in np.unique(years)}
+
+
+def _groups(said: Said, rows: Rows) -> Iterator[tuple[str, str, str | None, Rows]]:
+    """(level, name, pool, rows) of every recipe and pool that has rows, but for single circles."""
+    for number, one in rows.by_recipe():
+        if said.pools[number] != CIRCLES_POOL:
+            yield "recipe", said.names[number], said.pools[number], one
+    for pool in POOLS:
+        member = np.array([name == pool for name in said.pools], dtype=bool)[rows.recipe]
+        if member.any():
+            yield "pool", pool, pool, rows.take(member)
+
+
+def _scores(rows: Rows) -> dict[str, Any]:
+    """What a model's days say by themselves, and beside the climatology."""
+    happened, said, reference = rows.happened, rows.probability, rows.others["climatology"]
+    line = reliability.calibration_line(happened, said, block_number(rows.local_days))
+    brier, log = reliability.decompose(happened, said, "brier"), reliability.decompose(happened, said, "log")
+    both = bool(happened.any() and not happened.all())
+    return {
+        "first_day": str(rows.local_days.min()),
+        "last_day": str(rows.local_days.max()),
+        "days": len(happened),
+        "target_days": int(happened.sum()),
+        "base_rate": float(happened.mean()),
+        "mean_probability": float(said.mean()),
+        "log_score": log.score,
+        "brier": brier.score,
+        "brier_skill": scores.brier_skill(happened, said, reference),
+        "auc": _auc(rows),
+        "pr_auc": scores.pr_auc(happened, said),
+        "molchan_skill": curves.molchan_diagram(happened, said, reference).area_skill if both else NAN,
+        "calibration_ratio": scores.calibration_ratio(happened, said),
+        "calibration_slope": line.slope,
+        "calibration_slope_error": line.slope_error,
+        "calibration_intercept": line.intercept,
+        "calibration_error": reliability.expected_calibration_error(happened, said),
+        "sharpness": float(said.std()),
+        **{f"brier_{name}": value for name, value in asdict(brier).items() if name != "score"},
+        **{f"log_{name}": value for name, value in asdict(log).items() if name != "score"},
+    }
+
+
+def _auc(rows: Rows) -> float:
+    """AUC within recipes, each weighted by its pairs of a target day and a quiet day; NaN where there is no pair."""
+    total = pairs = 0.0
+    for _, one in rows.by_recipe():
+        count = float(one.happened.sum()) * float((~one.happened).sum())
+        if count:
+            total, pairs = total + count * scores.roc_auc(one.happened, one.probability), pairs + count
+    return total / pairs if pairs else NAN
+
+
+def _tests(rows: Rows, joint: bool) -> dict[str, Any]:
+    """Binary N test and, where `joint`, L test. In a pool, days are taken as independent of each other, which overlapping circles are not;
+    250 circles have too many days for the L test's simulations."""
+    named = {"n": asdict(consistency.number_test(rows.happened, rows.probability))}
+    if joint:
+        named["l"] = asdict(consistency.likelihood_test(rows.happened, rows.probability, np.random.default_rng(BOOTSTRAP_SEED)))
+    return {f"{test}_{name}": value for test, values in named.items() for name, value in values.items()}
+
+
+def _comparisons(rows: Rows, draws: Sequence[BlockDraws]) -> dict[str, Any]:
+    """Information gain over each baseline, with its interval by each length of block, and the p-values of the T and W tests, on the days
+    that both have."""
+    found: dict[str, Any] = {}
+    for name in BASELINES:
+        other = rows.others.get(name, np.full(len(rows.happened), np.nan))
+        both = np.isfinite(other)
+        targets = int(np.count_nonzero(rows.happened[both]))
+        bounds, t_p, w_p = [UNDEFINED] * len(draws), NAN, NAN
+        if both.any():
+            happened, said, over = rows.happened[both], rows.probability[both], other[both]
+            gain = scores.log_likelihood(happened, said) - scores.log_likelihood(happened, over)
+            bounds = gain_bounds(rows.local_days[both], gain, happened, draws)
+            t_p = comparison.paired_t_test(happened, said, over).p_value
+            w_p = comparison.signed_rank_test(happened, said, over).p_value
+        start = f"gain_over_{name}"
+        found |= {
+            start: bounds[0].estimate,
+            f"{start}_low": bounds[0].low,
+            f"{start}_high": bounds[0].high,
+            f"{start}_target_days": targets,
+            f"{start}_undefined_share": bounds[0].undefined_share,
+            f"t_p_over_{name}": t_p,
+            f"w_p_over_{name}": w_p,
+        }
+        for drawn, bound in zip(draws, bounds, strict=True):
+            found |= {f"{start}_low_{drawn.block_days}": bound.low, f"{start}_high_{drawn.block_days}": bound.high}
+    return found

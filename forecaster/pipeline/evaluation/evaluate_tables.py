@@ -1,0 +1,226 @@
+"""From the stored results of an evaluation to its tables: daily.parquet, scores.parquet, skill.json, SKILL.md and skill.html."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.errors import NotScoreable
+from forecaster.pipeline.evaluation.evaluate_circles import is_circle, read_circles
+from forecaster.pipeline.evaluation.evaluate_pools import pool_facts
+from forecaster.pipeline.evaluation.evaluate_published import with_published
+from forecaster.pipeline.evaluation.evaluate_results import DAILY_ORDER, ResultFolder
+from forecaster.pipeline.evaluation.evaluate_said import BASELINES, CIRCLES_ETAS, CIRCLES_POOL, POOLS, pool_of, said_by_arm
+from forecaster.pipeline.evaluation.evaluate_scores import BLOCKS, block_draws, score_rows, with_mean
+from forecaster.pipeline.gain import BOOTSTRAP_SEED
+from forecaster.recipe import load_recipes
+from forecaster.reports.export import check_document, write_atomic
+from forecaster.reports.render import render_skill
+from forecaster.reports.skill import Plots, skill_context
+from forecaster.reports.skill_charts import Line, ReliabilityPlot
+from forecaster.reports.skill_tables import skill_markdown
+from forecaster.settings import code_version
+from forecaster.store.parquet import write_parquet
+from forecaster.verification import curves, reliability
+from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES
+
+DRAWN = ("published", "climatology", "best_rate", "etas", "pooled", "convlstm", "hybrid", "regional")
+ODDS_STEP = 0.05  # probabilities are grouped to 5 % of their odds for reliability curves
+PLAIN = (
+    "arm", "level", "name", "pool", "model", "days_of", "recipes", "first_day", "last_day", "days", "target_days", "base_rate", "auc",
+    "pr_auc", "molchan_skill", "brier", "brier_skill", "calibration_ratio", "calibration_slope", "calibration_slope_error",
+    "calibration_error", "sharpness", "log_score", "log_miscalibration", "log_discrimination", "log_uncertainty",
+)  # fmt: skip
+N_TEST = ("observed", "expected", "low", "high", "delta1", "delta2")
+L_TEST = ("observed", "low", "high", "gamma")
+COUNTS = ("recipes", "days", "target_days", "observed", "low", "high")
+
+
+def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -> list[Path]:
+    """Score everything stored in `folder` and write the tables beside it; returns their paths. The same results give the same bytes.
+
+    Raises:
+        NotScoreable: there is no result yet; names the first failure, if there are any.
+        CorruptModel: a result file cannot be read.
+    """
+    daily, failures = folder.daily(), _failures(folder.failures())
+    if daily is None:
+        why = f": {failures[0]['model']} for {failures[0]['recipe_id']}: {failures[0]['reason']}" if failures else ""
+        raise NotScoreable(f"no result in {folder.folder}{why}")
+    recipes, circles = load_recipes(recipe_folder), read_circles(folder)
+    pools = {recipe.id: pool_of(recipe) for recipe in recipes.values()}
+    if circles is not None:
+        pools |= {recipe.id: CIRCLES_POOL for recipe in circles.recipes}
+    other_seeds = daily["recipe_id"].map({name: is_circle(name) and name not in pools for name in daily["recipe_id"].unique()})
+    daily = _in_order(with_published(with_mean(daily[~other_seeds.astype(bool)]), pools))
+    if daily.empty:
+        raise NotScoreable(
+            f"no result in {folder.folder} but of circles that circles.json does not name; run `evaluate --circles` to its end"
+        )
+    draws = block_draws(daily["local_day"].to_numpy())
+    places = recipes | {recipe.id: recipe for recipe in (circles.recipes if circles else ())}
+    found, facts = [], []
+    for said in said_by_arm(daily, pools):
+        found += list(score_rows(said, draws))
+        facts += list(pool_facts(said, places, draws))
+    scores = pd.DataFrame(found)
+    document = skill_document(daily, scores, failures) | {"pools": _rounded(facts)}
+    check_document("skill.json", document)
+    page = render_skill(skill_context(document, plots_of(daily, pools)))
+    return [
+        write_parquet(folder.folder / "daily.parquet", daily),
+        write_parquet(folder.folder / "scores.parquet", scores),
+        write_atomic(folder.folder / "skill.json", skill_text(document)),
+        write_atomic(folder.folder / "SKILL.md", skill_markdown(document, preface)),
+        write_atomic(folder.folder / "skill.html", page),
+    ]
+
+
+def skill_document(daily: pd.DataFrame, scores: pd.DataFrame, failures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """skill.json (schemas/skill.schema.json): single recipes on all days, pools also on quiet days, in sequences and outside 2011."""
+    arms = [
+        {
+            "arm": str(arm),
+            "inputs": str(rows["inputs"].iloc[0]),
+            "first_day": f"{rows['local_day'].min():%Y-%m-%d}",
+            "last_day": f"{rows['local_day'].max():%Y-%m-%d}",
+            "recipes": sum(not is_circle(name) for name in rows["recipe_id"].unique()),
+            "circles": sum(is_circle(name) for name in rows["recipe_id"].unique()),
+            "models": sorted(rows["model"].unique().tolist()),
+        }
+        for arm, rows in daily.groupby("arm", sort=True)
+    ]
+    kept = scores[(scores["level"] == "pool") | (scores["days_of"] == "all")]
+    return {
+        "version": 1,
+        "code_version": code_version(),
+        "unit": "nats per target day",
+        "interval": {"level": 0.95, "block_days": BLOCK_DAYS, "other_block_days": list(BLOCKS[1:]), "resamples": RESAMPLES},
+        "arms": arms,
+        "scores": [_score(row) for row in kept.to_dict("records")],
+        "failures": list(failures),
+    }
+
+
+def skill_text(document: Mapping[str, Any]) -> str:
+    """skill.json as text: what lists hold is one line each, so that the file stays small and a change shows where it is."""
+    parts = []
+    for name, value in document.items():
+        if isinstance(value, list) and value:
+            lines = ",\n  ".join(json.dumps(item, ensure_ascii=False, allow_nan=False, separators=(",", ":")) for item in value)
+            text = f"[\n  {lines}\n ]"
+        else:
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        parts.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _in_order(daily: pd.DataFrame) -> pd.DataFrame:
+    """By DAILY_ORDER; sorted by numbers in place of texts, which matters with millions of rows."""
+    codes = [pd.factorize(daily[name], sort=True)[0] for name in DAILY_ORDER.split(", ")]
+    return daily.take(np.lexsort(codes[::-1])).reset_index(drop=True)
+
+
+def plots_of(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[Plots]:
+    """Reliability, ROC, precision-recall and Molchan curves of every arm and pool."""
+    found = []
+    pool = daily["recipe_id"].map(pools)
+    for arm in sorted(daily["arm"].unique()):
+        for name in POOLS:
+            rows = daily[(daily["arm"] == arm) & (pool == name)]
+            drawn = [CIRCLES_ETAS if name == CIRCLES_POOL and model == "etas" else model for model in DRAWN]
+            said = {model: part for model in drawn if len(part := rows[rows["model"] == model])}
+            said = {model: part for model, part in said.items() if part["happened"].any() and not part["happened"].all()}
+            if not said:
+                continue
+            plots = [_reliability(model, part) for model, part in said.items()]
+            ranked = {model: part for model, part in said.items() if model != "climatology"}
+            roc = [_line(model, curves.roc_curve(*_columns(part)[:2])) for model, part in said.items()]
+            molchan = [_line(model, curves.molchan_diagram(*_columns(part)).curve) for model, part in ranked.items()]
+            precision = [_line(model, curves.precision_recall_curve(*_columns(part)[:2])) for model, part in said.items()]
+            base_rate = float(rows.drop_duplicates(["recipe_id", "local_day"])["happened"].mean())
+            found.append(Plots(arm, name, plots, base_rate, roc, precision, molchan))
+    return found
+
+
+def _columns(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return part["happened"].to_numpy(dtype=bool), part["probability"].to_numpy(), part["reference"].to_numpy()
+
+
+def _reliability(model: str, part: pd.DataFrame) -> ReliabilityPlot:
+    happened, said, _ = _columns(part)
+    odds = np.log(np.clip(said, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(said, 1e-6, 1 - 1e-6))
+    grouped = 1 / (1 + np.exp(-np.round(odds / ODDS_STEP) * ODDS_STEP))
+    found = reliability.corp_reliability(happened, grouped, np.random.default_rng(BOOTSTRAP_SEED))
+    return ReliabilityPlot(model, *(getattr(found, name).tolist() for name in ("probability", "recalibrated", "low", "high")))
+
+
+def _line(model: str, curve: curves.Curve) -> Line:
+    thinned = curves.thin(curve, 120)
+    return Line(model, list(zip(thinned.x.tolist(), thinned.y.tolist(), strict=True)), model)
+
+
+def _score(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """One entry of `scores`, with null where there is no figure."""
+    gains: dict[str, dict[str, Any] | None] = {}
+    for name in BASELINES:
+        start = f"gain_over_{name}"
+        gains[name] = None
+        if row[f"{start}_target_days"] and math.isfinite(row[f"{start}_low"]):
+            gains[name] = {
+                "estimate": _figure(row[start]),
+                "low": _figure(row[f"{start}_low"]),
+                "high": _figure(row[f"{start}_high"]),
+                "target_days": int(row[f"{start}_target_days"]),
+                "blocks": {str(length): _pair(row.get(f"{start}_low_{length}"), row.get(f"{start}_high_{length}")) for length in BLOCKS},
+                "t_test_p": _figure(row[f"t_p_over_{name}"]),
+                "w_test_p": _figure(row[f"w_p_over_{name}"]),
+            }
+    entry = {name: _figure(row[name], name) for name in PLAIN}
+    return entry | {
+        "information_gain": gains,
+        "n_test": None if _missing(row.get("n_observed")) else {name: _figure(row[f"n_{name}"], name) for name in N_TEST},
+        "l_test": None if _missing(row.get("l_gamma")) else {name: _figure(row[f"l_{name}"]) for name in L_TEST},
+    }
+
+
+def _pair(low: Any, high: Any) -> list[float] | None:
+    """Bounds to four significant figures; None where there are none."""
+    return None if _missing(low) or _missing(high) else [float(f"{value:.4g}") for value in (low, high)]
+
+
+def _rounded(value: Any) -> Any:
+    """The same with numbers to four significant figures, and null where there is none."""
+    if isinstance(value, Mapping):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else None
+    return value
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _figure(value: Any, name: str = "") -> Any:
+    """As JSON has it: counts whole, other numbers to six significant figures, what is missing null."""
+    if _missing(value) or isinstance(value, str):
+        return None if _missing(value) else value
+    return int(value) if name in COUNTS else float(f"{float(value):.6g}")
+
+
+def _failures(failures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Failures of single years told as one where arm, recipe, model and reason are the same."""
+    years: dict[tuple[str, str, str, str], list[int]] = {}
+    for row in failures:
+        years.setdefault((row["arm"], row["recipe_id"], row["model"], row["reason"]), []).append(row["year"])
+    return [
+        {"arm": arm, "recipe_id": recipe_id, "model": model, "years": sorted(found), "reason": reason}
+        for (arm, recipe_id, model, reason), found in sorted(years.items())
+    ]

@@ -1,0 +1,1 @@
+"""Training the sets of the world."""

@@ -1,0 +1,144 @@
+"""What is decided about the world's sets besides a training's own verdict, and what there is to see: retire, bring back, list."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from forecaster.errors import BadInput
+from forecaster.models import pretrained, turns
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.models import checked_reason
+from forecaster.pipeline.world.world_sets import (
+    SET_KINDS,
+    decision_row,
+    folder_of,
+    in_service,
+    latest,
+    name_of,
+    named,
+    next_day,
+    serving,
+    set_name,
+    use,
+    version_of,
+)
+from forecaster.settings import code_version
+from forecaster.store import world_sets as stored
+
+PACKAGED = "it comes with the package; this installation has none that may serve in its place"
+
+
+def list_sets(job: Job, everything: bool = False) -> list[dict[str, Any]]:
+    """One dict a kind: kind, serves (its name), data_until, age_days, why, and sets: what was decided about this installation's own, newest
+    first, the newest decision of each; with `everything`, every decision. `problem`: why a set that should serve cannot.
+
+    JSON-able but for dates and times.
+    """
+    now = job.clock.now()
+    with job.store.transaction() as connection:
+        rows = stored.decisions(connection, now)
+    return [_listed(kind, [row for row in rows if row["kind"] == kind], now, everything) for kind in SET_KINDS]
+
+
+def _listed(kind: str, rows: list[dict[str, Any]], now: datetime, everything: bool) -> dict[str, Any]:
+    served = in_service(kind, now)
+    own = latest(rows, kind, served.name)
+    why = (
+        own["reason"]
+        if own is not None and own["decision"] == "serves"
+        else "it comes with the package, and no newer one of this installation"
+    )
+    kept = {set_name(row): row for row in rows}
+    sets = [{**row, "name": set_name(row)} for row in (rows if everything else kept.values())]
+    return {
+        "kind": kind,
+        "serves": served.name,
+        "data_until": served.data_until,
+        "age_days": served.age_days,
+        "why": why,
+        "problem": served.problem,
+        "sets": sorted(sets, key=lambda row: row["number"], reverse=True),
+    }
+
+
+def retire(job: Job, own: Sequence[turns.Turn], decided_by: str, reason: str, numbers: Mapping[str, Any]) -> dict[str, str]:
+    """Let these sets serve no more from tomorrow (UTC) on; returns, by set, why."""
+    now = job.clock.now()
+    after = {turn.kind: _next(turn.kind, own, next_day(now)) for turn in own}
+    with job.store.transaction() as connection:
+        for turn in own:
+            row = decision_row(
+                turn.kind,
+                turn.data_until,
+                "retired",
+                decided_by,
+                now,
+                instead_of=after[turn.kind],
+                directory=turn.folder.name,
+                sha256=turn.sha256,
+                reason=reason,
+                numbers=numbers,
+                code_version=code_version(),
+            )
+            stored.add_decision(connection, row)
+    use(job.store, job.settings)
+    return {turn.folder.name: f"retired, {after[turn.kind]} serves from tomorrow (UTC) on: {reason}" for turn in own}
+
+
+def _next(kind: str, leaving: Sequence[turns.Turn], tomorrow: date) -> str:
+    left = [turn for turn in turns.on_day(kind, tomorrow) if turn not in leaving]
+    return left[0].folder.name if left else name_of(kind, pretrained.newest_before(kind, tomorrow, pretrained.packaged()))
+
+
+def retire_named(job: Job, name: str, reason: str) -> dict[str, str]:
+    """A person's decision: the set of this name serves no more; the one before it does.
+
+    Raises:
+        BadInput: there is no such set, it has no turn, or no reason is given.
+    """
+    reason = checked_reason(reason)
+    with job.store.transaction() as connection:
+        row = named(stored.decisions(connection), name)
+    own = [turn for turn in turns.on_day(row["kind"], next_day(job.clock.now())) if turn.folder.name == name]
+    if not own:
+        raise BadInput(f"{name} does not serve: the last decision about it is {row['decision']!r} ({row['reason']})")
+    return retire(job, own, "person", reason, {})
+
+
+def bring_back(job: Job, name: str, reason: str) -> dict[str, str]:
+    """A person's decision: the set of this name, which was retired, serves again; the newest of those that serve forecasts.
+
+    Raises:
+        BadInput: there is no such set, it was not retired, or no reason is given. CorruptModel: its files are gone or damaged.
+    """
+    reason, now = checked_reason(reason), job.clock.now()
+    with job.store.transaction() as connection:
+        rows = stored.decisions(connection)
+    row = named(rows, name)
+    kind = row["kind"]
+    if row["decision"] != "retired":
+        raise BadInput(f"{name} was not retired: the last decision about it is {row['decision']!r} ({row['reason']})")
+    if row["kind_version"] != version_of(kind):
+        raise BadInput(
+            f"{name} is of version {row['kind_version']} of its kind, this quakecast has {version_of(kind)}; run `quakecast pretrain`"
+        )
+    turn = turns.Turn(kind, row["data_until"], folder_of(job.settings) / row["directory"], row["sha256"], now.date())
+    pretrained.of_turn(turn)
+    served = latest([one for one in rows if one["decision"] == "serves"], kind, name) or row
+    with job.store.transaction() as connection:
+        again = decision_row(
+            kind,
+            row["data_until"],
+            "serves",
+            "person",
+            now,
+            instead_of=name_of(kind, serving(kind, now)),
+            directory=row["directory"],
+            sha256=row["sha256"],
+            reason=reason,
+            numbers=served["numbers"],
+            code_version=code_version(),
+        )
+        stored.add_decision(connection, again)
+    use(job.store, job.settings)
+    return {name: f"serves again from tomorrow (UTC) on: {reason}"}

@@ -1,0 +1,174 @@
+"""One kind's pre-training, which only reads and may run anywhere: a twin that is judged, what both sets say of days that neither has seen,
+and the set that is to serve.
+
+As of a region's fits (`fit_region`), the set that serves has to see the latest data, so that no day is left to judge it by. Its twin is
+trained by the same code with the same settings on data that end before the last two settled years, and stands for it there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog.coverage import WORLD
+from forecaster.errors import NotScoreable, NotTrainable
+from forecaster.features.circles import circle_recipe, spread_circles
+from forecaster.features.events import Events
+from forecaster.models.base import bounded
+from forecaster.models.baselines.rates import recent_rate_for
+from forecaster.models.pooled.pooled_training import FIRST_LABEL, events_until
+from forecaster.models.pretrained import PURGE_DAYS, Pretrained
+from forecaster.pipeline.history import history_of
+from forecaster.pipeline.known import MATURITY, Known, labelled_days
+from forecaster.pipeline.known_days import known_at
+from forecaster.pipeline.world.world_kinds import Teller, Unpacked, model_of, train
+from forecaster.pipeline.world.world_sets import Artefact
+from forecaster.recipe import Recipe
+from forecaster.store.database import Store
+
+NEW, OLD, RECENT = "new", "old", "recent_rate"
+SEED = 4711
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is done. circles: by kind, how many places it is trained on (absent: its own number). judged_circles, judged_days: by which
+    both sets are compared, the last settled ones."""
+
+    circles: Mapping[str, int] = field(default_factory=dict)
+    judged_circles: int = 120
+    judged_days: int = 730
+
+
+@dataclass(frozen=True)
+class Span:
+    """The days of a pre-training. until: the last settled UTC day, where the data of the set that serves end. first_judged: from there to
+    `until` the twin is judged; its data end with `twin_until`, a purge before."""
+
+    until: date
+    first_judged: date
+
+    @property
+    def twin_until(self) -> date:
+        return self.first_judged - timedelta(days=PURGE_DAYS + 1)
+
+
+@dataclass(frozen=True)
+class KindFit:
+    """What the pre-training of one kind gave, nothing of it stored yet; plain values, which can be sent to another process.
+
+    compared_with: what the set that it is compared with is called.
+    judged: daily rows of the circles: recipe_id, local_day, happened, reference, and the probabilities that the twin ("new"), the set that
+    it is compared with ("old") and the recent rate (NaN where it says nothing) give.
+    """
+
+    kind: str
+    span: Span
+    made: Artefact
+    twin: Artefact
+    compared_with: str
+    judged: pd.DataFrame
+
+
+def span_of(known: Known, size: Size) -> Span:
+    """The days that a pre-training has at `known.as_of`.
+
+    Raises:
+        NotTrainable: the catalogue of the world begins too late, or has a gap.
+    """
+    anywhere = circle_recipe(0, 0.0, 0.0, 200.0, WORLD.min_magnitude)
+    try:
+        days = labelled_days(anywhere, known).days.local_days
+    except NotScoreable as error:
+        raise NotTrainable(f"sets of the world need the catalogue from {FIRST_LABEL} on: {error}") from error
+    first, until = days[0].item(), days[-1].item()
+    read_until = known.read_until
+    stops_early = read_until is not None and until < (read_until - MATURITY).date() - timedelta(days=2)
+    if first > FIRST_LABEL or stops_early:
+        raise NotTrainable(
+            f"sets of the world need the catalogue from {FIRST_LABEL} on without a gap, the longest span that was read is {first} to "
+            f"{until}; load the bundled snapshot (a fresh QUAKECAST_HOME does), then run `quakecast pull`"
+        )
+    return Span(until, until - timedelta(days=size.judged_days - 1))
+
+
+def strong_events(known: Known) -> Events:
+    """The earthquakes of the world stream as they are known now, as if each had been known at once: what sets are trained on."""
+    return known.events.take(known.events.magnitude >= WORLD.min_magnitude).known_at_once()
+
+
+def fit_kind(
+    source: Store,
+    kind: str,
+    as_of: datetime,
+    size: Size,
+    opponent: Artefact | None,
+    opponent_name: str,
+    code_version: str,
+    tell: Teller = lambda what: None,
+) -> KindFit:
+    """Train the twin, ask it and `opponent` about the judged days, train the set that serves.
+
+    opponent: called `opponent_name`; None stands for the package's parameters of ETAS.
+
+    Raises:
+        NotTrainable: the store is too young, has a gap, or holds too little.
+    """
+    known = known_at(source, as_of)
+    span, events, circles = span_of(known, size), strong_events(known), size.circles.get(kind)
+    tell(f"{kind}: the twin, on data to {span.twin_until}")
+    twin = train(kind, events, span.twin_until, circles, tell, code_version)
+    with Unpacked() as unpack:
+        sets = {NEW: unpack(twin), OLD: None if opponent is None else unpack(opponent)}
+        judged = said_on_circles(known, judged_circles(events, span, size), span, kind, sets, tell)
+    tell(f"{kind}: the set that serves, on data to {span.until}")
+    made = train(kind, events, span.until, circles, tell, code_version)
+    return KindFit(kind, span, made, twin, opponent_name, judged)
+
+
+def judged_circles(events: Events, span: Span, size: Size) -> list[Recipe]:
+    """Circles that hardly overlap, drawn from the catalogue before the judged days, so that their outcomes play no part in the choice.
+
+    Raises:
+        NotTrainable: there is no place for one.
+    """
+    found = spread_circles(events_until(events, span.twin_until), size.judged_circles, np.random.default_rng(SEED), prefix="world")
+    if not found:
+        raise NotTrainable(f"the catalogue to {span.twin_until} has no place for a circle to judge by; load more of it")
+    return found
+
+
+def said_on_circles(
+    known: Known, circles: list[Recipe], span: Span, kind: str, sets: Mapping[str, Pretrained | None], tell: Teller
+) -> pd.DataFrame:
+    """`KindFit.judged`: what models of `kind` with each of these sets say of the judged days, from what was known at each issue."""
+    parts = []
+    for number, circle in enumerate(circles, start=1):
+        said = said_by(known, circle, span.first_judged, span.until, {name: _maker(kind, one) for name, one in sets.items()})
+        parts.append(said)
+        if number % 20 == 0:
+            tell(f"{kind}: judged on {number} of {len(circles)} circles")
+    return pd.concat(parts, ignore_index=True)
+
+
+def _maker(kind: str, world: Pretrained | None) -> Callable[[Recipe], Any]:
+    return lambda recipe: model_of(kind, recipe, world)
+
+
+def said_by(known: Known, recipe: Recipe, first: date, last: date, makers: Mapping[str, Callable[[Recipe], Any]]) -> pd.DataFrame:
+    """Daily rows of one circle from `first` to `last`: recipe_id, local_day, happened, reference, a probability for each of `makers` and
+    for the recent rate; days without a usual rate are left out."""
+    history = history_of(recipe, known)
+    local = history.days.local_days
+    days = history.take((local >= np.datetime64(first)) & (local <= np.datetime64(last)) & np.isfinite(history.reference))
+    inputs = known.inputs.known_before(int(days.days.cut_us[-1])) if len(days.days) else known.inputs
+    models = {name: maker(recipe) for name, maker in makers.items()} | {RECENT: recent_rate_for(recipe, first, history.days.first_day)}
+    nothing = np.full(len(days.days), np.nan)
+    said = {
+        name: nothing if model is None else bounded(model.probability(inputs, days.days, days.reference)) for name, model in models.items()
+    }
+    head = {"recipe_id": recipe.id, "local_day": days.days.local_days.astype("datetime64[s]"), "happened": days.happened}
+    return pd.DataFrame(head | {"reference": days.reference} | said)

@@ -1,0 +1,90 @@
+"""Roll back by itself: a kind whose own sets do clearly worse than the package's on the record's days goes back to the package's.
+
+A set that serves for a month has hardly a settled day of its own before the next takes over, so the record speaks about the line of them:
+on each settled day of the recipes since the first of them served, the set whose turn it was against the package's newest, from what was
+known at the issue. Both have seen none of these days. Where the 95 % interval lies below zero, the line is worse than doing nothing.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from forecaster.errors import ModelError, NotScoreable
+from forecaster.models import pretrained, turns
+from forecaster.models.base import bounded
+from forecaster.pipeline.gain import gain_numbers, gain_words
+from forecaster.pipeline.history import history_of
+from forecaster.pipeline.job import Job
+from forecaster.pipeline.known import Known
+from forecaster.pipeline.world.world_decisions import retire
+from forecaster.pipeline.world.world_judge import MAX_UNDEFINED, gain_between
+from forecaster.pipeline.world.world_kinds import model_of
+from forecaster.pipeline.world.world_sets import KINDS_TRAINED, next_day
+from forecaster.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+SPAN_DAYS = 365
+FEWEST_TARGET_DAYS = 50
+
+
+def roll_back(job: Job, known: Known) -> dict[str, str]:
+    """Retire the sets of each kind whose record has turned; returns, by set, why. Nothing else is changed."""
+    told: dict[str, str] = {}
+    for kind in KINDS_TRAINED:
+        own = turns.on_day(kind, next_day(job.clock.now()))
+        if not own:
+            continue
+        rows = record_of(kind, known, job.recipes)
+        gain = gain_between(rows, "new", "old") if len(rows) else None
+        if gain is None or gain.target_days < FEWEST_TARGET_DAYS or gain.undefined_share > MAX_UNDEFINED or not gain.high < 0:
+            continue
+        reason = f"the record has turned: {gain_words(gain)} against the package's on {rows['recipe_id'].nunique()} recipes since "
+        reason += f"{rows['local_day'].min():%Y-%m-%d}"
+        told |= retire(job, own, "record", reason, {"record": gain_numbers(gain)})
+    return told
+
+
+def record_of(kind: str, known: Known, recipes: Sequence[Recipe]) -> pd.DataFrame:
+    """Daily rows of all recipes that are relied on: recipe_id, local_day, happened, reference, what the set of the day's turn says ("new")
+    and what the package's newest says ("old"), of settled days of the last year on which an own set served."""
+    mine = [turn for turn in turns.all_turns() if turn.kind == kind]
+    parts = [_record(kind, known, recipe, mine) for recipe in recipes if recipe.comparison_only is None and recipe.predict_range_days == 1]
+    found = [part for part in parts if part is not None]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[turns.Turn]) -> pd.DataFrame | None:
+    try:
+        history = history_of(recipe, known)
+    except NotScoreable:
+        return None
+    first = max(min(turn.first_day for turn in mine), known.as_of.date() - timedelta(days=SPAN_DAYS))
+    local = history.days.local_days
+    days = history.take((local >= np.datetime64(first)) & np.isfinite(history.reference))
+    if not len(days.days):
+        return None
+    served = [_of_day(mine, day) for day in days.days.local_days.astype("datetime64[D]").tolist()]
+    new, old = np.full(len(served), np.nan), np.full(len(served), np.nan)
+    inputs = known.inputs.known_before(int(days.days.cut_us[-1]))
+    try:
+        for turn in dict.fromkeys(turn for turn in served if turn is not None):
+            at = np.array([one == turn for one in served])
+            on = days.take(at)
+            package = pretrained.newest_before(kind, turn.first_day, pretrained.packaged())
+            for said, world in ((new, pretrained.of_turn(turn)), (old, package)):
+                said[at] = bounded(model_of(kind, recipe, world).probability(inputs, on.days, on.reference))
+    except ModelError as error:  # a damaged set is told of elsewhere; its days are no record
+        log.warning("%s: no record of %s: %s", recipe.id, kind, error)
+        return None
+    head = {"recipe_id": recipe.id, "local_day": days.days.local_days.astype("datetime64[s]"), "happened": days.happened}
+    frame = pd.DataFrame(head | {"reference": days.reference, "new": new, "old": old})
+    return frame[np.isfinite(new) & np.isfinite(old)]
+
+
+def _of_day(mine: Sequence[turns.Turn], day: date) -> turns.Turn | None:
+    on = [turn for turn in mine if turn.on(day)]
+    return max(on, key=lambda turn: turn.data_until, default=None)

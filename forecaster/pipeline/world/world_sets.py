@@ -1,0 +1,227 @@
+"""The sets that this installation has trained on the world's circles: where they lie, what was decided about them, and whose turn it is."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from forecaster.errors import BadInput, CorruptModel, NotWritable
+from forecaster.files import place_folder
+from forecaster.models import pretrained, turns
+from forecaster.models.combination.weights import SET
+from forecaster.models.etas.etas_priors import POOLED_UNTIL
+from forecaster.models.kinds import KINDS
+from forecaster.models.pretrained import Pretrained
+from forecaster.settings import Settings
+from forecaster.store import world_sets as stored
+from forecaster.store.database import Store
+
+log = logging.getLogger(__name__)
+
+WORLD, TWINS = "world", "world-judged"
+KINDS_TRAINED = ("etas", "pooled", "hybrid")
+SET_KINDS = (*KINDS_TRAINED, SET)
+WEIGHTS_VERSION = "1"  # raise it by hand where weights that were learnt before can be used no more
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A set as it travels: the content of its folder, pretrained.json among it, by path there."""
+
+    kind: str
+    data_until: date
+    files: Mapping[str, bytes]
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.kind}-{self.data_until}"
+
+    @property
+    def sha256(self) -> str:
+        """As `Pretrained.sha256`."""
+        return pretrained.files_sha256(self.files)
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where this installation's sets lie."""
+    return settings.models / WORLD
+
+
+def twins_of(settings: Settings) -> Path:
+    """Where the twins lie that were judged for them."""
+    return settings.models / TWINS
+
+
+def version_of(kind: str) -> str:
+    """What a set of this kind must have been trained for to be of use."""
+    return WEIGHTS_VERSION if kind == SET else str(KINDS[kind].version)
+
+
+def use(store: Store, settings: Settings) -> None:
+    """Let this process forecast with the sets whose turn it is, as the store says."""
+    with store.transaction() as connection:
+        rows = stored.decisions(connection)
+    turns.note(turns_of(rows, folder_of(settings)))
+
+
+def turns_of(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[turns.Turn]:
+    """The turns that follow from these decisions, oldest first: each begins on the day after its decision and ends on the day of the
+    set's retirement. Sets that were trained for another version of their kind have none."""
+    open_turns: dict[tuple[str, date], turns.Turn] = {}
+    closed = []
+    for row in rows:
+        key, day = (row["kind"], row["data_until"]), row["since"].date()
+        if row["decision"] == "serves" and row["kind"] in SET_KINDS and row["kind_version"] == version_of(row["kind"]):
+            if key in open_turns:  # trained again on data to the same day
+                closed.append(_until(open_turns.pop(key), day))
+            open_turns[key] = turns.Turn(*key, folder / row["directory"], row["sha256"], day + timedelta(days=1))
+        elif row["decision"] == "retired" and key in open_turns:
+            closed.append(_until(open_turns.pop(key), day))
+    return [turn for turn in closed if turn.last_day is None or turn.first_day <= turn.last_day] + list(open_turns.values())
+
+
+def _until(turn: turns.Turn, last_day: date) -> turns.Turn:
+    return turns.Turn(turn.kind, turn.data_until, turn.folder, turn.sha256, turn.first_day, last_day)
+
+
+def next_day(now: datetime) -> date:
+    """The first target day (UTC) that a decision made now counts for."""
+    return now.date() + timedelta(days=1)
+
+
+def set_name(row: Mapping[str, Any]) -> str:
+    """What the set of a decision is called."""
+    return f"{row['kind']}-{row['data_until']}"
+
+
+def damage_of(kind: str, now: datetime) -> str | None:
+    """What is wrong with this installation's set whose turn is next; None where it is whole, or there is none."""
+    for turn in turns.on_day(kind, next_day(now))[:1]:
+        try:
+            pretrained.of_turn(turn)
+        except CorruptModel as error:
+            return str(error)
+    return None
+
+
+def serving(kind: str, now: datetime) -> Pretrained | None:
+    """The set that forecasts the days after today (UTC); None where the kind goes without one (ETAS with the package's parameters,
+    weights that were not learnt).
+
+    Raises:
+        CorruptModel: the package's set is damaged.
+    """
+    return pretrained.newest_before(kind, next_day(now))
+
+
+@dataclass(frozen=True)
+class InService:
+    """The set of a kind that forecasts from tomorrow (UTC) on. problem: why one that should serve cannot; None where nothing is wrong."""
+
+    name: str
+    data_until: date | None
+    age_days: int | None
+    problem: str | None
+
+
+def in_service(kind: str, now: datetime) -> InService:
+    """What `serving` gives, by name and age; a damaged set is told as its problem."""
+    problem = damage_of(kind, now)
+    try:
+        found = serving(kind, now)
+    except CorruptModel as error:
+        found, problem = None, str(error)
+    until = found.data_until if found is not None else POOLED_UNTIL if kind == "etas" else None
+    return InService(name_of(kind, found), until, None if until is None else (now.date() - until).days, problem)
+
+
+def name_of(kind: str, found: Pretrained | None) -> str:
+    """What a set is called in records: its folder, or what stands in for one."""
+    if found is not None:
+        return found.folder.name
+    return "the mean of ETAS and the hybrid" if kind == SET else f"the package's parameters of {kind}"
+
+
+def place(settings: Settings, made: Artefact, twin: Artefact | None) -> str:
+    """Put a set in its place, whole or not at all, and before it the twin that was judged for it; returns its directory below `folder_of`.
+
+    Until a decision names it, nobody reads it.
+
+    Raises:
+        NotWritable: the disk is full, for instance. CorruptModel: what arrived is not what was made.
+    """
+    folder = folder_of(settings)
+    places = [(twins_of(settings) / twin.name, twin)] if twin is not None else []
+    for target, artefact in [*places, (folder / made.name, made)]:
+        try:
+            place_folder(target, artefact.files)
+        except OSError as error:
+            raise NotWritable(
+                f"cannot write {target}: {error.strerror or error}; the sets that serve stay: free some space and run `quakecast pretrain`"
+            ) from error
+        pretrained.load_pretrained(target, "run `quakecast pretrain`")
+    return made.name
+
+
+def twin_of(settings: Settings, row: Mapping[str, Any]) -> Pretrained | None:
+    """The twin that was judged for the set of this decision; None where it is gone, or another one."""
+    try:
+        found = pretrained.load_pretrained(twins_of(settings) / f"{row['kind']}-{row['numbers']['twin']['data_until']}")
+        return found if found.sha256 == row["numbers"]["twin"]["sha256"] else None
+    except (CorruptModel, KeyError, TypeError) as error:
+        log.warning("the twin of %s cannot be used: %s", row["directory"], error)
+        return None
+
+
+def decision_row(
+    kind: str,
+    data_until: date,
+    decision: str,
+    decided_by: str,
+    since: datetime,
+    *,
+    instead_of: str,
+    directory: str,
+    sha256: str,
+    reason: str,
+    numbers: Mapping[str, Any],
+    code_version: str,
+) -> dict[str, Any]:
+    """A row of the table `world_set`."""
+    return {
+        "kind": kind,
+        "data_until": data_until,
+        "decision": decision,
+        "decided_by": decided_by,
+        "since": since,
+        "instead_of": instead_of,
+        "directory": directory,
+        "sha256": sha256,
+        "kind_version": version_of(kind),
+        "reason": reason,
+        "numbers": dict(numbers),
+        "code_version": code_version,
+    }
+
+
+def latest(rows: Iterable[Mapping[str, Any]], kind: str, name: str | None = None) -> Mapping[str, Any] | None:
+    """The newest decision about this kind, or about the set of this name; None where there is none."""
+    found = [row for row in rows if row["kind"] == kind and (name is None or set_name(row) == name)]
+    return found[-1] if found else None
+
+
+def named(rows: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """The newest decision about the set of this name.
+
+    Raises:
+        BadInput: this installation has trained no such set.
+    """
+    rows = list(rows)
+    for kind in SET_KINDS:
+        if (found := latest(rows, kind, name)) is not None:
+            return found
+    known = ", ".join(dict.fromkeys(map(set_name, rows))) or "none yet"
+    raise BadInput(f"this installation has trained no set {name!r}; its sets: {known}")

@@ -1,0 +1,85 @@
+"""The world's weights of the combination, learnt on: the belief of the weights that serve, moved by the days since.
+
+The days are those of circles that hardly overlap, so that each counts as a recipe's does (`day_share`). They are forecast by the twins of
+the newly trained members, which had not seen them, or by the sets that stay. Whether learning on is worth it is asked of the same two years
+crosswise: weights that had seen none of them are moved by one half and judged on the other.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.models.combination.combination import MEMBERS, Belief, Days, combine, departures, learn
+from forecaster.models.combination.weights import SET, WEIGHTS_FILE, WorldWeights
+from forecaster.models.pretrained import with_record
+from forecaster.pipeline.world.world_judge import Verdict, compare, gain_between, pooled
+from forecaster.pipeline.world.world_sets import Artefact
+
+HEAD = ["recipe_id", "local_day", "happened", "reference"]
+
+
+def members_said(judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One frame of the rows of each kind (`pretrain.Judged`): HEAD, and a column for each member that speaks."""
+    kinds = list(judged)
+    frame = judged[kinds[0]][[*HEAD, "recent_rate"]]
+    for kind in kinds:
+        rows = judged[kind]
+        if not frame[HEAD[:2]].equals(rows[HEAD[:2]]):
+            raise ValueError(f"the days of {kind} are not those of {kinds[0]}")
+        frame = frame.assign(**{kind: rows["said"].to_numpy()})
+    return frame
+
+
+def days_of(rows: pd.DataFrame) -> Days:
+    """What weights are learnt from."""
+    reference = rows["reference"].to_numpy()
+    said = {kind: rows[kind].to_numpy() for kind in MEMBERS if kind in rows}
+    return Days(departures(said, reference), reference, rows["happened"].to_numpy(dtype=bool))
+
+
+def learn_on(base: WorldWeights, rows: pd.DataFrame, until: date, seed: int, code_version: str) -> Artefact:
+    """The weights after the days of `rows` that the base has not seen, as a set whose data end with `until`.
+
+    The gain over the usual rate that goes with them is that of the base and of these days together, as the base said them; how far
+    recipes' gains stray from one another, and from the mean, stays the base's: some months say little of it.
+    """
+    fresh = rows if base.data_until is None else rows[rows["local_day"] > pd.Timestamp(base.data_until)]
+    belief = learn(base.belief, days_of(fresh), base.day_share)
+    gain = gain_between(fresh.assign(said=_combined(fresh, base.belief)), "said", "reference") if len(fresh) else None
+    content: dict[str, Any] = {
+        "belief": belief.record(),
+        "day_share": base.day_share,
+        "own_sd": base.own_sd,
+        "gain_mean": base.gain_mean,
+        "gain_sd": base.gain_sd,
+        "pooled_gain": base.pooled_gain if gain is None else pooled(base.pooled_gain, gain),
+    }
+    files = {WEIGHTS_FILE: (json.dumps(content, indent=1) + "\n").encode()}
+    settings = {"on_top_of": base.name, "days": len(fresh)}
+    record = {
+        "circles": int(rows["recipe_id"].nunique()),
+        "seed": seed,
+        "settings": settings,
+        "target_days": int(fresh["happened"].sum()),
+        "code": code_version,
+    }
+    return Artefact(SET, until, with_record(SET, until, files, record))
+
+
+def judge(unseen: WorldWeights, rows: pd.DataFrame) -> Verdict:
+    """Whether learning on from `unseen`, weights that had seen none of these days, does better than leaving them."""
+    local = rows["local_day"].to_numpy().astype("datetime64[D]")
+    early = local < np.quantile(local.astype(np.int64), 0.5).astype("int64").astype("datetime64[D]")
+    new = np.full(len(rows), np.nan)
+    for learnt, judged in ((early, ~early), (~early, early)):
+        new[judged] = _combined(rows[judged], learn(unseen.belief, days_of(rows[learnt]), unseen.day_share))
+    return compare(rows.assign(new=new, old=_combined(rows, unseen.belief)), f"{unseen.name}, not learnt on")
+
+
+def _combined(rows: pd.DataFrame, belief: Belief) -> np.ndarray:
+    said = {kind: rows[kind].to_numpy() for kind in MEMBERS if kind in rows}
+    return combine(said, belief.weights, rows["reference"].to_numpy())
