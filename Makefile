@@ -30,7 +30,7 @@ export XDG_CONFIG_HOME := $(CURDIR)/.cache/config
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help install demo test test-slow soak run lint types imports audit system-deps live-check bench lock clean
+.PHONY: help install demo test test-slow soak run wheel lint types imports audit system-deps live-check bench lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -52,6 +52,9 @@ soak: install ## the fault drivers at length, about an hour, loopback only (SOAK
 
 run: install ## the daily job live: pull from USGS, forecast the next local day, report
 	@"$(PY)" -m forecaster run
+
+wheel: install ## build dist/quakecast-*.whl, which needs no checkout (docs/how-to/install.md)
+	@"$(PY)" -m hatchling build -t wheel -d dist
 
 lint: install ## ruff: rules and format
 	@"$(PY)" -m ruff check .

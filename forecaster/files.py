@@ -8,6 +8,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import pwd
 import shutil
 import stat
 import tempfile
@@ -41,6 +42,21 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
+def refused(path: Path) -> str:
+    """What to say of a file or folder that this process may not use: whose it is, or what of it can be seen, and what to do."""
+    owner, at = "another user", path
+    for at in (path, *path.parents):
+        with suppress(OSError, KeyError):
+            owner = pwd.getpwuid(at.stat().st_uid).pw_name
+            break
+    try:
+        own = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        own = f"user {os.geteuid()}"
+    mend = f"change the mode of {at}" if owner == own else f"{at} belongs to {owner} and this is {own}: run it as {owner}"
+    return f"permission denied; {mend}, or set QUAKECAST_HOME to a folder of your own"
+
+
 def check_data_folder(folder: Path) -> None:
     """Make the folder where it is not there, and see that files can be written into it.
 
@@ -52,6 +68,8 @@ def check_data_folder(folder: Path) -> None:
         probe = folder / WRITE_PROBE
         probe.touch()
         probe.unlink(missing_ok=True)
+    except PermissionError:
+        raise NotWritable(f"cannot write to the data folder {folder}: {refused(folder)}") from None
     except OSError as error:
         raise NotWritable(
             f"cannot write to the data folder {folder} ({error.strerror}); set QUAKECAST_HOME to a folder you may write to"

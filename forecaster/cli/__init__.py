@@ -4,6 +4,8 @@ Exit codes: 0 success; 1 failure; 2 bad input; 3 partial (done, but degraded: th
 A module of this package names its commands in `COMMANDS`; what is heavy is imported inside them.
 """
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -16,6 +18,7 @@ from forecaster import logs
 from forecaster.cli import alerts, backfill, daily, data, demo, evaluate, forecast, init, models, notify, pretrain, recipes
 from forecaster.cli.common import complain
 from forecaster.errors import BadInput, QuakecastError
+from forecaster.files import refused
 from forecaster.settings import code_version, load_settings, wants_json
 
 
@@ -40,6 +43,11 @@ class _Group(click.Group):
             for line in str(error).splitlines():
                 complain(line)
             sys.exit(error.exit_code)
+        except OSError as error:
+            if (said := _of_the_machine(error)) is None:
+                raise
+            complain(said)
+            sys.exit(BadInput.exit_code)
 
 
 def _refuse_what_is_no_text(words: Sequence[str] | None) -> None:
@@ -49,6 +57,17 @@ def _refuse_what_is_no_text(words: Sequence[str] | None) -> None:
             raise BadInput("an argument holds a NUL character, which no file name and no query can have; leave it out")
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise BadInput(f"the argument {ascii(word)[:100]} is no text in UTF-8; write it anew")
+
+
+def _of_the_machine(error: OSError) -> str | None:
+    """What the user can mend of an error of the system: rights and space. None for every other, which is a fault of ours."""
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes)) else Path()
+    if isinstance(error, PermissionError):
+        return f"cannot use {path}: {refused(path)}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        named = f" to {path}" if error.filename else ""
+        return f"cannot write{named} ({(error.strerror or 'no space').lower()}); free some space, or set QUAKECAST_HOME to another disk"
+    return None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -40,7 +40,7 @@ def alerts_test(settings: Settings, recipes, everything, name, model, years, as_
     """What a rule would have sent over the last years, and how often it would have been false.
 
     Counted on forecasts that their models had not seen: official ones, and those of `quakecast backfill --mode walk-forward`. Nothing is
-    sent, stored or switched on. Who tries many bounds and keeps the best will see it do worse than told here.
+    sent, stored or switched on. If you try many bounds and keep the best, expect it to do worse than shown here.
     """
     from forecaster.pipeline.alerts_rehearsal import chosen_rules, rehearse_rules
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreBusy, StoreError
-from forecaster.files import check_data_folder, keep_private, private_files
+from forecaster.files import check_data_folder, keep_private, private_files, refused
 from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
 
 if TYPE_CHECKING:
@@ -206,6 +206,8 @@ def open_connection(path: Path, *, read_only: bool = False, wait_s: float = LOCK
 def _unreadable(path: Path, said: str) -> StoreError:
     """The error of a file that DuckDB cannot open. Where there is a log beside it, it is the log that cannot be read back."""
     log = path.with_name(f"{path.name}.wal")
+    if not os.access(path, os.R_OK):
+        return StoreError(f"cannot open {path}: {refused(path)}")
     if not log.exists():
         return StoreError(f"cannot open {path}: {said}; is it a quakecast database?")
     until = f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d %H:%M:%S}Z"

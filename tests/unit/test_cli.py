@@ -1,5 +1,6 @@
 """The command line where it needs no database: help, recipes, and what JSON it prints."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from forecaster.cli import main
 from forecaster.cli.common import tell
+from forecaster.files import refused
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {"pull", "train", "predict", "verify", "report", "notify", "export", "serve", "sql", "status", "recipes"}
@@ -157,3 +159,39 @@ def test_as_a_module(tmp_path):
     bad = module("predict", "--target-date", "tomorrow")
     assert bad.returncode == 2 and bad.stdout == "" and bad.stderr.count("\n") == 1
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/etc/shadow-of-quakes"),
+            "cannot use /etc/shadow-of-quakes: permission denied; ",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/x/report.html"),
+            "cannot write to /x/report.html (no space left on device); free",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot write (no space left on device); free some space"),
+    ],
+)
+def test_rights_and_space_are_one_line_and_no_traceback(monkeypatch, error, said):
+    def raising(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("forecaster.pipeline.status.status_document", raising)
+    told = CliRunner().invoke(main, ["status"])
+    assert told.exit_code == 2 and told.stderr.startswith(f"quakecast: {said}") and told.stderr.count("\n") == 1
+
+
+def test_another_error_of_the_system_is_a_fault_of_ours(monkeypatch):
+    def raising(*args, **kwargs):
+        raise ConnectionResetError("x")
+
+    monkeypatch.setattr("forecaster.pipeline.status.status_document", raising)
+    assert isinstance(CliRunner().invoke(main, ["status"]).exception, ConnectionResetError)
+
+
+def test_whose_a_folder_is_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("forecaster.files.os.geteuid", lambda: Path("/").stat().st_uid + 54321)
+    assert f"/ belongs to {Path('/').owner()} and this is user " in refused(Path("/none/at/all"))
