@@ -56,9 +56,10 @@ run: install ## the daily job live: pull from USGS, forecast the next local day,
 wheel: install ## build dist/quakecast-*.whl, which needs no checkout (docs/how-to/install.md)
 	@"$(PY)" -m hatchling build -t wheel -d dist
 
-lint: install ## ruff: rules and format
+lint: install ## ruff: rules and format; vulture: code that nothing calls
 	@"$(PY)" -m ruff check .
 	@"$(PY)" -m ruff format --check .
+	@"$(PY)" -m vulture
 
 types: install ## mypy
 	@"$(PY)" -m mypy

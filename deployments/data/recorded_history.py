@@ -26,7 +26,6 @@ RECORDED_UNTIL = pd.Timestamp(SNAPSHOT_END)
 CATALOG = "comcat_m35_1973_2024.parquet"
 REVISIONS = "usgs_revisions_2022_2024.parquet"
 FETCHES = "usgs_fetches_2022_2024.parquet"
-FEED_SHOWS = pd.Timedelta(hours=24)
 BESIDE = pd.Timedelta(minutes=30)
 LONGEST_UNREAD_H = 3.0
 FEWEST_FED_ROWS = 100

@@ -17,8 +17,6 @@ from forecaster.reports.texts import day_writer
 from forecaster.reports.words import Phrase, local_text, model_name, offset_text, probability_phrase, ratio_text, signed
 from forecaster.timewindow import day_of_window
 
-TEMPLATES = ("alert", "alert_end", "alert_outcome", "alert_withdrawn", "alert_operations")
-
 
 @dataclass(frozen=True)
 class AlertTexts:
@@ -28,7 +26,7 @@ class AlertTexts:
     user_folder: Path | None = None
 
     def fill(self, name: str, context: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-        """(title, paragraphs) by the template `name` of TEMPLATES."""
+        """(title, paragraphs) by the template `name`: alert, alert_end, alert_outcome, alert_withdrawn or alert_operations."""
         text = templates.fill(environment(self.language, self.user_folder), f"{name}.txt.j2", context, self.user_folder)
         title, _, body = text.strip().partition("\n")
         paragraphs = (" ".join(paragraph.split()).replace("。 ", "。") for paragraph in body.split("\n\n"))
