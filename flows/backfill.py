@@ -5,7 +5,6 @@ Each step is stored before the next begins, so a run that is killed is resumed b
 
 import logging
 import time
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger, task
@@ -16,6 +15,7 @@ from flows.ending import ended
 from flows.faults import words
 from flows.hooks import tell_failure
 from flows.names import dated_name
+from flows.parameters import Day
 from flows.tasks import ON_A_WORKER, publish_task
 from flows.writer import one_writer
 from forecaster.pipeline.backfilling import backfill as past
@@ -44,8 +44,8 @@ def forecast_task(recipe: Recipe, chunk: past.Chunk, options: past.BackfillOptio
     on_crashed=[tell_failure],
 )
 def backfill(
-    from_date: date,
-    to_date: date,
+    from_date: Day,
+    to_date: Day,
     recipes: Annotated[list[str], Field(min_length=1)] | None = None,
     mode: Literal["walk-forward", "current-model"] = "walk-forward",
     retrain_every: Annotated[int, Field(ge=1, le=3660)] = 30,

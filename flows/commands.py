@@ -100,10 +100,12 @@ def deploy(settings: Settings, project: Path, as_json: bool) -> None:
     from forecaster.recipe import load_recipes
 
     recipes = list(load_recipes(settings.recipe_folder).values())
-    names = step(settings, recipes, project.resolve())
+    names, coming = step(settings, recipes, project.resolve(), machine_clock().now())
     schema = migrated_text(*migrate(settings, machine_clock())) if settings.database.exists() else ""
-    told = [*(f"deployed {name}" for name in names), *([schema] if schema else []), "now start a worker: quakecast worker"]
-    tell(as_json, {"deployments": names, "schema": schema}, "\n".join(told))
+    told = [*(f"deployed {name}" for name in names), *([schema] if schema else []), "next runs:", *(f"  {run.text}" for run in coming)]
+    rings = [{"deployment": run.deployment, "time_zone": run.time_zone, "at": run.at} for run in coming]
+    text = "\n".join([*told, "now start a worker: quakecast worker"])
+    tell(as_json, {"deployments": names, "schema": schema, "next_runs": rings}, text)
 
 
 @click.command(epilog=example("quakecast worker --limit 4"))

@@ -18,6 +18,7 @@ from flows.ending import NO_FORECAST, ended
 from flows.hooks import tell_failure
 from flows.late_runs import cancel_overtaken
 from flows.names import dated_name
+from flows.parameters import Day
 from flows.retraining import request_retraining
 from flows.writer import one_writer
 from forecaster.pipeline import job, train
@@ -36,7 +37,7 @@ from forecaster.timewindow import require_utc
     log_prints=False,
 )
 def daily(
-    target_date: date | None = None,
+    target_date: Day | None = None,
     recipes: Annotated[list[str], Field(min_length=1)] | None = None,
     issue: Literal["next", "due"] = "next",
     train_mode: Literal["due", "never"] | list[str] = "due",

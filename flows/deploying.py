@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 
+from flows.next_runs import NextRun, name_first_runs, next_runs
 from flows.zombies import HEARTBEAT_SECONDS, ensure_zombie_watches
 from forecaster.errors import QuakecastError
 from forecaster.pipeline.agenda import issue_alarms
@@ -73,10 +75,11 @@ def check_server(client: SyncPrefectClient) -> None:
         raise ServerUnusable(f"the Prefect server at {url} is version {found}, {OLDEST_SERVER} is the oldest that will do; upgrade it")
 
 
-def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path) -> list[str]:
-    """Make the work pool and the watches for dead runs as they should be, and deploy everything.
+def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path, now: datetime) -> tuple[list[str], list[NextRun]]:
+    """Make the work pool and the watches for dead runs as they should be, deploy everything, and name the runs to come.
 
-    project: the folder in which runs work. Deploying again replaces what was deployed. Returns the names of the deployments.
+    project: the folder in which runs work. Deploying again replaces what was deployed. Returns the names of the deployments, and when
+    each schedule rings next after `now`.
 
     Raises:
         ServerUnusable: down, or too old; nothing is changed. QuakecastError: the server refused, with what it said.
@@ -99,7 +102,10 @@ def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path) -> list
     if ran.returncode != 0:
         told = [line.strip() for line in (ran.stdout + ran.stderr).splitlines() if line.strip() and "An exception occurred" not in line]
         raise QuakecastError(f"the deployment failed: {told[-1] if told else 'Prefect said nothing'}"[:500])
-    return [f"{row['name']}/{row['name']}" for row in document["deployments"]]
+    coming = next_runs(document, now)
+    with get_client(sync_client=True) as client:
+        name_first_runs(client, {run.deployment for run in coming})
+    return [f"{row['name']}/{row['name']}" for row in document["deployments"]], coming
 
 
 def become_worker(settings: Settings, limit: int | None) -> NoReturn:
@@ -112,5 +118,6 @@ def become_worker(settings: Settings, limit: int | None) -> NoReturn:
         check_server(client)
     own = {"QUAKECAST_HOME": str(settings.home.resolve()), "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
     own |= JSON_LOGS | {"QUAKECAST_LOG_FORMAT": "json"} if settings.log_format == "json" else {}
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    own |= {"PREFECT_API_URL": str(prefect.settings.get_current_settings().api.url)}
+    command = [sys.executable, "-m", "flows.worker_process", "worker", "start", "--pool", POOL, "--type", "process"]
     os.execve(sys.executable, [*command, *(["--limit", str(limit)] if limit else [])], {**os.environ, **own})

@@ -12,6 +12,7 @@ from flows import tasks
 from flows.faults import words
 from flows.hooks import tell_partial
 from flows.lost_runs import tell_lost_runs
+from flows.next_runs import name_next_runs
 from forecaster import logs
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, CatalogError, QuakecastError
@@ -54,6 +55,7 @@ def noted_run(work: job.Job, kind: str) -> Iterator[dict[str, Any]]:
         try:
             yield done
             alone("runs that never began", lambda: tell_lost_runs(work.settings, datetime.now(UTC)), done)
+            name_next_runs()
         except BaseException as error:
             failed = {**done, "problems": [*done["problems"], words(error)]}
             failed["state"] = "partial" if done.get("forecasts") else "failed"

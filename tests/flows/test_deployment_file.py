@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from flows.deploying import deployment_file, with_schedules
+from flows.next_runs import next_runs
 from forecaster.settings import load_settings
 from forecaster.timewindow import local_day, local_midnight
 
@@ -30,6 +31,43 @@ def test_schedules_follow_the_recipes_and_the_settings(recipes):
     ]
     assert rows["send"]["schedules"] == [{"cron": "45 6 * * *", "timezone": "Europe/Athens", "slug": "morning"}]
     assert rows["verify"] == DEPLOYMENTS["verify"]
+
+
+def test_when_each_schedule_rings_next_is_told_in_utc_and_in_its_zone(recipes):
+    """Tokyo is 9 hours ahead of UTC; Los Angeles 8 behind, and 7 from 8 March 2026, 10:00 UTC, on."""
+    document = with_schedules(deployment_file(), [recipes["tokyo-m45"], recipes["los-angeles"]], load_settings(send_time_zone="Asia/Tokyo"))
+    texts = [run.text for run in next_runs(document, datetime(2026, 3, 7, 12, tzinfo=UTC))]
+    assert texts == [
+        "daily     Sat 2026-03-07 14:30 UTC  (Sat 23:30 in Asia/Tokyo)",
+        "send      Sat 2026-03-07 22:30 UTC  (Sun 07:30 in Asia/Tokyo)",
+        "retrain   Sun 2026-03-08 03:00 UTC",
+        "verify    Sun 2026-03-08 06:15 UTC",
+        "daily     Sun 2026-03-08 07:30 UTC  (Sat 23:30 in America/Los_Angeles)",
+        "pretrain  Sat 2026-03-14 01:00 UTC",
+    ]
+    later = next_runs(document, datetime(2026, 3, 8, 12, tzinfo=UTC))
+    assert [run.at.hour for run in later if run.time_zone == "America/Los_Angeles"] == [6]
+
+
+@pytest.mark.parametrize(("name", "parameter"), [("backfill", "from_date"), ("backfill", "to_date"), ("daily", "target_date")])
+@pytest.mark.parametrize(("value", "refused"), [("yesterday", True), ("2024-13-01", True), ("2024-1-2", True), ("2024-01-02", False)])
+def test_a_day_that_is_none_is_refused_by_the_form(name, parameter, value, refused):
+    """Prefect's own check of parameters before it makes a run; it looks at no `format`."""
+    module, _, function = DEPLOYMENTS[name]["entrypoint"].rpartition(".")
+    schema = getattr(import_module(module), function).parameters.model_dump()
+    days = {"from_date": "2024-01-01", "to_date": "2024-01-02"} if name == "backfill" else {}
+    told = [error for error in [_refusal(days | {parameter: value}, schema)] if error]
+    assert bool(told) == refused and all(parameter in error for error in told)
+
+
+def _refusal(values, schema) -> str | None:
+    from prefect.utilities.schema_tools.validation import ValidationError, validate
+
+    try:
+        validate(values, schema, raise_on_error=True)
+    except ValidationError as error:
+        return str(error)
+    return None
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)

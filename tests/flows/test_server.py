@@ -151,6 +151,7 @@ def test_every_zone_has_an_alarm_that_yields_runs_and_the_forms_explain_themselv
     runs = wait_for(lambda: house.api("POST", "/flow_runs/filter", wanted), 30, house.log)
     of_tokyo, of_istanbul = (f"{START - timedelta(hours=ISSUED_H_AGO[name]):%H:30}" for name in ("tokyo-m45", "istanbul"))
     assert {run["expected_start_time"][11:16] for run in runs} >= {of_tokyo, of_istanbul}  # whole hours ahead of UTC, all the year
+    assert {run["name"] for run in runs} == {f"daily {run['expected_start_time'][:16].replace('T', ' ')}Z" for run in runs}
     assert set(house.deployments) == {"daily", "send", "verify", "retrain", "backfill", "pretrain"}
     form = house.deployments["backfill"]["parameter_openapi_schema"]
     assert form["required"] == ["from_date", "to_date"] and form["properties"]["mode"]["enum"] == ["walk-forward", "current-model"]
@@ -208,12 +209,19 @@ def test_the_morning_sends_what_the_evening_said(house):
 
 def test_bad_values_are_refused_before_anything_runs(house):
     before = len(published(house, "SELECT * FROM run"))
-    for parameters in ({"issue": "sometimes"}, {"recipes": []}, {"max_minutes": -1}):
+    days = {"from_date": "2024-01-01", "to_date": "2024-01-01"}
+    for name, parameters in (
+        ("daily", {"issue": "sometimes"}),
+        ("daily", {"recipes": []}),
+        ("daily", {"max_minutes": -1}),
+        ("backfill", days | {"from_date": "yesterday"}),
+        ("daily", {"target_date": "02.01.2024"}),
+    ):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            trigger(house, "daily", **parameters)
+            trigger(house, name, **parameters)
         assert refused.value.code in (409, 422)
     told = {
-        "valid date": trigger(house, "backfill", from_date="yesterday", to_date="2024-01-01"),  # the server takes any text for a date
+        "valid date": trigger(house, "backfill", **(days | {"from_date": "2023-02-30"})),  # a pattern knows no months
         "unknown recipe 'atlantis'": trigger(house, "verify", recipes=["atlantis"]),
         "2020-01-05": trigger(house, "backfill", from_date="2020-01-05", to_date="2020-01-01"),
     }
