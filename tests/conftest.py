@@ -11,9 +11,10 @@ from forecaster.catalog import snapshot
 from forecaster.pipeline.pull import load_snapshot
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
-from forecaster.store import database, source
+from forecaster.store import database
 from forecaster.store.database import Store, open_store, read_parquet
-from forecaster.store.parquet import write_parquet
+from forecaster.store.sharing import source
+from forecaster.store.sharing.parquet import write_parquet
 from tests.support import toy_models
 
 PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

@@ -38,8 +38,8 @@ from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import target_days
 from forecaster.pipeline.known import load_known
 from forecaster.recipe import Recipe, load_recipes
-from forecaster.store import catalogue
 from forecaster.store.database import Store, open_store
+from forecaster.store.versions import catalogue
 
 DAY_US = 86_400_000_000
 FIRST_DAY, CHECK_DAY, LAST_DAY = date(2022, 5, 16), date(2024, 1, 1), date(2024, 12, 31)

@@ -49,7 +49,7 @@ from forecaster.pipeline.evaluation.evaluate_said import pool_of
 from forecaster.pipeline.known import load_known
 from forecaster.recipe import AlertRule, Recipe, load_recipes
 from forecaster.store.database import open_store
-from forecaster.store.parquet import read_parquets
+from forecaster.store.sharing.parquet import read_parquets
 from forecaster.verification.alarms import FEWEST_BLOCKS, FEWEST_DAYS
 from forecaster.verification.proportions import Share, share_of_days
 

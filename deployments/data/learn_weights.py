@@ -47,7 +47,7 @@ from forecaster.pipeline.world.world_kinds import model_of
 from forecaster.pipeline.world.world_weights import days_of
 from forecaster.recipe import Recipe
 from forecaster.store.database import open_store
-from forecaster.store.parquet import read_parquets, write_parquet
+from forecaster.store.sharing.parquet import read_parquets, write_parquet
 from forecaster.verification.intervals import DailyGain, draw_blocks, gain_intervals
 from forecaster.verification.scores import log_likelihood
 

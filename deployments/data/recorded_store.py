@@ -16,8 +16,8 @@ import recorded_history
 
 from forecaster.catalog.coverage import STREAMS, coverage_rows
 from forecaster.catalog.snapshot import SNAPSHOT_END, SNAPSHOT_OBSERVED_AT, SNAPSHOT_START
-from forecaster.store import catalogue
 from forecaster.store.database import open_store
+from forecaster.store.versions import catalogue
 
 
 def make_store(folder: Path, database: Path) -> int:

@@ -20,8 +20,8 @@ from forecaster.recipe_fields import Severity
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.words import local_text, utc_text
 from forecaster.store import alerts as stored
-from forecaster.store import catalogue
 from forecaster.store.database import Connection
+from forecaster.store.versions import catalogue
 
 DEAD_SPAN = timedelta(days=7)
 CHECKS = ("stale_catalogue", "doubted_feed", "run_failed", "calibration_drift", "no_forecast", "dead_letters")

@@ -21,8 +21,8 @@ from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.texts import speaker
 from forecaster.reports.words import probability_phrase
 from forecaster.store import alerts as stored
-from forecaster.store import catalogue
 from forecaster.store.database import Connection
+from forecaster.store.versions import catalogue
 from forecaster.timewindow import day_of_window, local_day, next_local_day
 
 PRESENT, PUBLISHED = "present", "published"

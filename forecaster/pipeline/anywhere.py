@@ -23,7 +23,7 @@ from forecaster.pipeline.world import world_sets
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store.database import Store
-from forecaster.store.source import LookedAt, open_source
+from forecaster.store.sharing.source import LookedAt, open_source
 from forecaster.timewindow import check_target_day, issue_time, next_local_day, to_us
 
 TEN_YEARS = 3652

@@ -15,9 +15,9 @@ from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.gain import BOOTSTRAP_SEED
 from forecaster.pipeline.known import MATURITY
 from forecaster.recipe import Recipe
-from forecaster.store import catalogue, held
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection, Store
+from forecaster.store.versions import catalogue, held
 from forecaster.timewindow import DAY_US, days_of_windows, to_us
 from forecaster.verification.intervals import draw_blocks, ratio_bounds
 

@@ -19,11 +19,12 @@ from forecaster.pipeline import pull, timelines
 from forecaster.pipeline.world import world_sets
 from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings, code_version
-from forecaster.store import ledger, running
+from forecaster.store import ledger
 from forecaster.store.database import Store, open_store, refuse_newer, stored_schema
-from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
-from forecaster.store.publish import publish
-from forecaster.store.source import LookedAt, open_source
+from forecaster.store.sharing import running
+from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
+from forecaster.store.sharing.publish import publish
+from forecaster.store.sharing.source import LookedAt, open_source
 from forecaster.store.targets import note_targets
 
 

@@ -14,8 +14,8 @@ from forecaster.features.labels import daily_labels
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
 from forecaster.recipe import Recipe
-from forecaster.store import catalogue
 from forecaster.store.database import Store
+from forecaster.store.versions import catalogue
 
 MATURITY = timedelta(days=FINAL_AFTER_DAYS)
 REACH_KM, REACH_RADII = 2000.0, 4.0

@@ -15,8 +15,8 @@ from forecaster.features.windows import TargetDays, complete_days, first_complet
 from forecaster.models.baselines import climatology
 from forecaster.pipeline.known import MATURITY, Known, load_known, versions_of
 from forecaster.recipe import Recipe
-from forecaster.store import catalogue
 from forecaster.store.database import Store
+from forecaster.store.versions import catalogue
 from forecaster.timewindow import from_us, local_day
 
 

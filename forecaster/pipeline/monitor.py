@@ -21,8 +21,8 @@ from forecaster.recipe import load_recipes
 from forecaster.settings import Settings
 from forecaster.store import alerts as stored
 from forecaster.store.database import Store
-from forecaster.store.one_at_a_time import WRITER_LOCK, holder_of
-from forecaster.store.source import open_source
+from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, holder_of
+from forecaster.store.sharing.source import open_source
 
 WORDS = ("OK", "WARNING", "CRITICAL")
 WARNING, CRITICAL = 1, 2

@@ -21,8 +21,8 @@ from forecaster.clock import Clock
 from forecaster.pipeline.pull_doubts import LOST, Lookups, too_few, unexplained
 from forecaster.pipeline.reconcile import RECONCILE_SPAN, reconcile
 from forecaster.recipe import Recipe
-from forecaster.store import catalogue
 from forecaster.store.database import Connection, Store, read_parquet
+from forecaster.store.versions import catalogue
 
 log = logging.getLogger(__name__)
 

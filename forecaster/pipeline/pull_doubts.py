@@ -20,8 +20,8 @@ from forecaster.catalog.coverage import Stream, in_streams
 from forecaster.catalog.query import MAGNITUDE_DIFFERS, PLACE_DIFFERS_DEG, WORLD, Query, ReadResult
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.errors import CatalogMalformed
-from forecaster.store import held
 from forecaster.store.database import Connection, Store
+from forecaster.store.versions import held
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from forecaster.catalog.coverage import Stream, in_streams
 from forecaster.catalog.query import Query, ReadResult
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.pipeline.pull_doubts import MOST_SINGLE_LOOKUPS, Lookups
-from forecaster.store import held
 from forecaster.store.database import Store
+from forecaster.store.versions import held
 
 RECONCILE_SPAN = timedelta(days=60)
 OVERTAKEN_AFTER = timedelta(hours=48)  # so long two back ends may differ

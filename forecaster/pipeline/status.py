@@ -14,7 +14,7 @@ from forecaster.pipeline.world.world_sets import SET_KINDS, in_service, use
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, code_version
 from forecaster.store.database import Store
-from forecaster.store.source import open_source
+from forecaster.store.sharing.source import open_source
 
 RUN_KINDS = ("daily", "retrain", "pretrain", "backfill", "verify")
 _RUNS = (

@@ -23,7 +23,7 @@ import pandas as pd
 
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreBusy, StoreError
 from forecaster.files import check_data_folder, keep_private, private_files, refused
-from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
+from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection

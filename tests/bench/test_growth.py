@@ -19,7 +19,8 @@ from forecaster.pipeline.tidy import tidy
 from forecaster.pipeline.verify import verify
 from forecaster.reports import index
 from forecaster.settings import load_settings
-from forecaster.store import catalogue, ledger
+from forecaster.store import ledger
+from forecaster.store.versions import catalogue
 from tests.support.grown_home import NOW, grow
 
 MONTH, DECADE = 30, 3650

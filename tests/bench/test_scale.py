@@ -23,7 +23,7 @@ from forecaster.pipeline.train import TrainOptions, train_recipes
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 
 AS_OF = datetime(2023, 12, 25, tzinfo=UTC)
 RECIPES = list(load_recipes(Path(__file__).resolve().parents[2] / "recipes").values())

@@ -28,7 +28,7 @@ from forecaster.recipe import load_recipes, parse_recipe
 from forecaster.reports.letters import MessageLetter, ReportLetter
 from forecaster.reports.message import Message
 from forecaster.store.database import open_store
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 from forecaster.timewindow import issue_time
 from tests.support import tiny
 from tests.support.sample_report import sample_report

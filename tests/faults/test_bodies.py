@@ -12,8 +12,8 @@ import pytest
 from forecaster.catalog.query import Query
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.errors import CatalogError
-from forecaster.store import catalogue
 from forecaster.store.database import open_store
+from forecaster.store.versions import catalogue
 from tests.faults.bodies import READ_AT, Body, bodies, check, collection, feature, judged, raw_answers, table
 from tests.support.raw_server import serve_raw
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from forecaster.store.database import Store, open_store
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 from tests.faults import upgrade
 
 pytestmark = pytest.mark.closed_files

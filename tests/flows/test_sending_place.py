@@ -9,7 +9,7 @@ from flows.daily import daily
 from flows.send import send
 from flows.verify import verify
 from forecaster.pipeline import senders
-from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
+from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 from tests.flows.conftest import NOW
 from tests.support.slow_server import SlowServer
 from tests.support.toys import table

@@ -21,7 +21,7 @@ HOLDER = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
+from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 
 with one_at_a_time(Path(sys.argv[1]) / WRITER_LOCK, "the run 'daily 2026-01-02 14:30Z'", datetime(2026, 1, 2, 14, 31, tzinfo=UTC)):
     print("held", flush=True)

@@ -17,7 +17,7 @@ from forecaster.pipeline.job import publish_copy
 from forecaster.pipeline.train import TrainOptions, train_recipes
 from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
-from forecaster.store.source import PublishedCopy
+from forecaster.store.sharing.source import PublishedCopy
 from tests.support import past_world
 from tests.support.past_world import DAYS, FIRST, LAST, NOW, TODAY, TRAINED, WALK, open_home
 from tests.support.toys import dump, table

@@ -10,7 +10,7 @@ from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.store import fits
 from forecaster.store.database import Store, open_store
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 from tests.support.toys import cover, dump, quake, table, write
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import Fault, serve

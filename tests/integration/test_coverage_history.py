@@ -18,8 +18,9 @@ from forecaster.features.geometry import circle_box
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.pull import CHANGES, FULL_READ
 from forecaster.recipe import Recipe, load_recipes
-from forecaster.store import catalogue, database, ledger
+from forecaster.store import database, ledger
 from forecaster.store.database import Connection, open_store
+from forecaster.store.versions import catalogue
 from forecaster.timewindow import TimeWindow
 
 RECIPES = [load_recipes(Path(__file__).resolve().parents[2] / "recipes")[name] for name in ("tokyo", "niigata", "kermadec")]

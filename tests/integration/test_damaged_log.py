@@ -8,7 +8,7 @@ import pytest
 
 from forecaster.errors import StoreError
 from forecaster.store.database import open_store
-from forecaster.store.source import LookedAt
+from forecaster.store.sharing.source import LookedAt
 from tests.support.toys import table
 
 pytestmark = pytest.mark.closed_files

@@ -12,7 +12,7 @@ from forecaster.catalog import snapshot
 from forecaster.clock import Clock
 from forecaster.pipeline import demo, pull
 from forecaster.store.database import read_parquet
-from forecaster.store.parquet import write_parquet
+from forecaster.store.sharing.parquet import write_parquet
 from tests.support.toys import table
 
 ROOT = Path(__file__).resolve().parents[2]

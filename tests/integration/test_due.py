@@ -13,8 +13,8 @@ from forecaster.pipeline.known import load_known
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.store import fits, ledger
 from forecaster.store.database import Store
-from forecaster.store.publish import publish
-from forecaster.store.source import open_source
+from forecaster.store.sharing.publish import publish
+from forecaster.store.sharing.source import open_source
 from tests.support import tiny
 from tests.support.toys import cover, dump, quake, write
 

@@ -27,7 +27,7 @@ from forecaster.pipeline.known import load_known
 from forecaster.recipe import load_recipes
 from forecaster.settings import bundled_folder
 from forecaster.store.database import Store, open_store
-from forecaster.store.parquet import read_parquets, write_parquet
+from forecaster.store.sharing.parquet import read_parquets, write_parquet
 from tests.support import toy_kind
 from tests.support.toys import cover, quake, write
 

@@ -25,9 +25,9 @@ from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import fits, publications
 from forecaster.store.database import Store, open_store
-from forecaster.store.parquet import export_tables
-from forecaster.store.publish import publish
-from forecaster.store.source import open_source
+from forecaster.store.sharing.parquet import export_tables
+from forecaster.store.sharing.publish import publish
+from forecaster.store.sharing.source import open_source
 from tests.support import tiny, toy_models
 from tests.support.toys import dump, table
 
@@ -41,7 +41,7 @@ from pathlib import Path
 from forecaster.pipeline.fit_region import TrainOptions, fit_region
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
-from forecaster.store.source import open_source
+from forecaster.store.sharing.source import open_source
 settings = load_settings(home=Path(sys.argv[1]))
 recipe = load_recipes(settings.home / "recipes")["athens"]
 source = open_source(settings)

@@ -16,7 +16,7 @@ import pytest
 
 from forecaster.models import registry
 from forecaster.store.database import Store, open_store, query
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 from tests.support import toy_models
 from tests.support.toy_models import Toy
 
@@ -27,7 +27,7 @@ PUBLISH = """
 import os, signal, sys
 from pathlib import Path
 from forecaster.store.database import Store
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 
 whole = Store.copy_file
 
@@ -82,7 +82,7 @@ import resource, signal, sys
 from pathlib import Path
 from forecaster.errors import NotWritable
 from forecaster.store.database import Store
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 
 store, copy, limit = Store(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3])
 if limit:
@@ -227,8 +227,8 @@ from datetime import UTC, datetime
 
 os.umask(int(sys.argv[2], 8))
 from forecaster.store.database import open_store
-from forecaster.store.one_at_a_time import one_at_a_time
-from forecaster.store.publish import publish
+from forecaster.store.sharing.one_at_a_time import one_at_a_time
+from forecaster.store.sharing.publish import publish
 from forecaster.reports.export import write_atomic
 
 home = Path(sys.argv[1])

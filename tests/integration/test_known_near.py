@@ -21,10 +21,10 @@ from forecaster.models.pooled import pooled
 from forecaster.pipeline.known import Known, labelled_days, load_known, load_known_near, reach_km
 from forecaster.places import recipe_at
 from forecaster.recipe import Recipe
-from forecaster.store.catalogue import read_events, read_versions, write_revisions
 from forecaster.store.database import Store, open_store
-from forecaster.store.parquet import MANIFEST, export_tables
-from forecaster.store.source import ParquetExport
+from forecaster.store.sharing.parquet import MANIFEST, export_tables
+from forecaster.store.sharing.source import ParquetExport
+from forecaster.store.versions.catalogue import read_events, read_versions, write_revisions
 from forecaster.timewindow import to_us
 from tests.unit.store.test_versions import HOURS, T0, drawn_rows
 

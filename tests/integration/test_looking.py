@@ -7,7 +7,7 @@ import pytest
 from forecaster.errors import SchemaTooNew, StoreBusy
 from forecaster.store import database
 from forecaster.store.database import open_store
-from forecaster.store.one_at_a_time import WRITER_LOCK, one_at_a_time
+from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 from tests.support import command_line, tiny
 
 pytestmark = pytest.mark.usefixtures("thin_snapshot")

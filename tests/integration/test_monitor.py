@@ -19,8 +19,8 @@ from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import ledger
 from forecaster.store.database import Store, open_store
-from forecaster.store.one_at_a_time import holder_of, one_at_a_time
-from forecaster.store.publish import publish
+from forecaster.store.sharing.one_at_a_time import holder_of, one_at_a_time
+from forecaster.store.sharing.publish import publish
 from tests.support import tiny
 from tests.support.toys import cover, quake, write
 
@@ -124,7 +124,7 @@ def test_who_died_with_the_lock_holds_nothing(tmp_path):
     lock = tmp_path / "writer.lock"
     program = (
         "import sys, time; from datetime import datetime, UTC; from pathlib import Path\n"
-        "from forecaster.store.one_at_a_time import one_at_a_time\n"
+        "from forecaster.store.sharing.one_at_a_time import one_at_a_time\n"
         f"with one_at_a_time(Path({str(lock)!r}), 'a run', datetime.now(UTC)): print('held', flush=True); time.sleep(60)"
     )
     root = Path(__file__).resolve().parents[2]

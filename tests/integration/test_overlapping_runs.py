@@ -15,7 +15,7 @@ from forecaster.clock import Clock
 from forecaster.pipeline.job import open_job
 from forecaster.pipeline.report import report_data
 from forecaster.settings import load_settings
-from forecaster.store import running
+from forecaster.store.sharing import running
 from tests.support import tiny
 from tests.support.toys import cover, quake, table, write
 from tests.support.webhook_server import WebhookServer

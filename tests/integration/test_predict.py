@@ -12,7 +12,8 @@ from forecaster.errors import BadDate
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.predict import forecasts_sha256, predict
 from forecaster.pipeline.verify import verify
-from forecaster.store import catalogue, ledger
+from forecaster.store import ledger
+from forecaster.store.versions import catalogue
 from tests.support import tiny
 from tests.support.toys import cover, dump, quake, table, write
 

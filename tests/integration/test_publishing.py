@@ -19,7 +19,7 @@ from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import database, fits, publications
 from forecaster.store.database import Store, open_store
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 from tests.support import tiny, toy_models
 from tests.support.toys import cover, dump, quake, table, write
 

@@ -9,8 +9,8 @@ from forecaster.errors import CatalogError, CatalogMalformed, CatalogTruncated, 
 from forecaster.pipeline import pull as step
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.pull import load_snapshot
-from forecaster.store import catalogue
 from forecaster.store.database import Store
+from forecaster.store.versions import catalogue
 from forecaster.timewindow import to_us
 from tests.support.pulls import DAY, FIRST, HOUR, SECOND, SNAPSHOT, event, history, known, pull, read_until, seed
 from tests.support.toys import cover, dump, table

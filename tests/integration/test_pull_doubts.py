@@ -13,7 +13,7 @@ from forecaster.errors import CatalogMalformed
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.pull_doubts import LOST
 from forecaster.store.database import Store
-from forecaster.store.same_event import REFUSED
+from forecaster.store.versions.same_event import REFUSED
 from tests.support.pulls import DAY, FIRST, HOUR, SECOND, SNAPSHOT, event, history, known, pull, read_until, seed
 from tests.support.toys import dump, quake, table, write
 from tests.support.usgs_history import history_of

@@ -29,9 +29,9 @@ from forecaster.pipeline.job import Job, publish_copy
 from forecaster.pipeline.verify import verify
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, query
-from forecaster.store.parquet import export_tables
-from forecaster.store.publish import publish
-from forecaster.store.source import PublishedCopy, open_source
+from forecaster.store.sharing.parquet import export_tables
+from forecaster.store.sharing.publish import publish
+from forecaster.store.sharing.source import PublishedCopy, open_source
 from forecaster.store.targets import note_targets
 from forecaster.verification.scores import information_gain
 from tests.support import queried_store
@@ -387,7 +387,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from forecaster.store.database import Store
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 
 store, copy = Store(Path(sys.argv[1])), Path(sys.argv[2])
 new = ("SELECT * REPLACE (forecast_id || $n AS forecast_id, target_start - to_days($n) AS target_start) FROM {} "

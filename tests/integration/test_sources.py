@@ -18,11 +18,11 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreError, StoreUnreachable
 from forecaster.settings import load_settings
-from forecaster.store import parquet
 from forecaster.store.database import Store, migrations, open_store
-from forecaster.store.parquet import export_tables
-from forecaster.store.publish import publish
-from forecaster.store.source import HTTPFS, ParquetExport, PublishedCopy, open_source
+from forecaster.store.sharing import parquet
+from forecaster.store.sharing.parquet import export_tables
+from forecaster.store.sharing.publish import publish
+from forecaster.store.sharing.source import HTTPFS, ParquetExport, PublishedCopy, open_source
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)

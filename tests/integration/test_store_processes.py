@@ -12,7 +12,7 @@ import pytest
 from forecaster.errors import NotWritable, SchemaTooNew, StoreBusy, StoreError
 from forecaster.store import database
 from forecaster.store.database import LOCK_WAIT_S, Store, migrations, open_store, query
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 from tests.support.toys import table
 
 pytestmark = pytest.mark.closed_files
@@ -23,9 +23,9 @@ WRITER = """
 import sys, time
 from pathlib import Path
 from datetime import UTC, datetime
-from forecaster.store.catalogue import write_fetch_log
+from forecaster.store.versions.catalogue import write_fetch_log
 from forecaster.store.database import Store
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 
 def entry(url):
     return dict(requested_at=datetime(2024, 1, 1, tzinfo=UTC), url=url, status=200, rows=1, bytes=1, elapsed_s=0.1, note="")

@@ -17,8 +17,8 @@ import pytest
 from forecaster.catalog.query import Query
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
-from forecaster.store import catalogue
 from forecaster.store.database import open_store
+from forecaster.store.versions import catalogue
 from tests.support.raw_server import answer, drip, flood, say, serve_raw
 from tests.support.smtp_server import make_certificate
 

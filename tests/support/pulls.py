@@ -8,8 +8,8 @@ from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.pipeline.known import load_known
 from forecaster.pipeline.pull import PullResult, pull_catalog
-from forecaster.store import catalogue
 from forecaster.store.database import Store
+from forecaster.store.versions import catalogue
 from tests.support.toys import TOKYO, cover, quake, write
 from tests.support.usgs_history import History, history_of
 from tests.support.usgs_server import UsgsServer

@@ -12,9 +12,10 @@ from forecaster.clock import Clock
 from forecaster.pipeline.verify import verify
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
-from forecaster.store import catalogue, ledger
+from forecaster.store import ledger
 from forecaster.store.database import Connection, Store, open_store
 from forecaster.store.targets import note_targets
+from forecaster.store.versions import catalogue
 from forecaster.timewindow import local_day
 from tests.support.toys import TOKYO, cover, quake, write
 

@@ -6,8 +6,8 @@ import pandas as pd
 
 from forecaster.catalog.coverage import STREAMS, coverage_rows
 from forecaster.catalog.revisions import revision_frame
-from forecaster.store import catalogue
 from forecaster.store.database import Store
+from forecaster.store.versions import catalogue
 
 TOKYO = (35.68, 139.77)
 READ_FROM = datetime(2021, 1, 1, tzinfo=UTC)

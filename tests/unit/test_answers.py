@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.cli import answers
 from forecaster.cli.answers import Answer, csv_text, json_text, listing_text, table_text
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 
 MOMENT = datetime(2024, 1, 1, 7, 10, 9, 476000, tzinfo=UTC)
 

@@ -39,7 +39,7 @@ from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version
 from forecaster.store import hindcasts
 from forecaster.store.database import Store
-from forecaster.store.one_at_a_time import one_at_a_time
+from forecaster.store.sharing.one_at_a_time import one_at_a_time
 
 __all__ = [
     "BackfillOptions",

@@ -15,9 +15,10 @@ from forecaster.pipeline.predict import STALE_AFTER
 from forecaster.pipeline.publishing import Standing
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
-from forecaster.store import catalogue, hindcasts
 from forecaster.store import fits as stored_fits
+from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
+from forecaster.store.versions import catalogue
 from forecaster.timewindow import FIRST_DAY, day_exists, day_of_window, days_between, issue_time
 
 Mode = Literal["walk-forward", "current-model"]

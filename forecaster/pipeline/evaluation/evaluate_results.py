@@ -25,7 +25,7 @@ from forecaster.models.base import FittedModel
 from forecaster.models.kinds import Kind
 from forecaster.recipe import Recipe
 from forecaster.reports.export import write_atomic
-from forecaster.store.parquet import read_parquets, write_parquet
+from forecaster.store.sharing.parquet import read_parquets, write_parquet
 
 FIT_FILE = "fit.json"
 DAILY_ORDER = "arm, recipe_id, local_day, model"

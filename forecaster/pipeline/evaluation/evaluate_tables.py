@@ -24,7 +24,7 @@ from forecaster.reports.skill import Plots, skill_context
 from forecaster.reports.skill_charts import Line, ReliabilityPlot
 from forecaster.reports.skill_tables import skill_markdown
 from forecaster.settings import code_version
-from forecaster.store.parquet import write_parquet
+from forecaster.store.sharing.parquet import write_parquet
 from forecaster.verification import curves, reliability
 from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES
 

@@ -17,8 +17,8 @@ import pytest
 from forecaster.catalog.parse import parse_count, parse_csv, parse_geojson
 from forecaster.catalog.revisions import QUARANTINE_COLUMNS, REVISION_COLUMNS
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
-from forecaster.store import catalogue
 from forecaster.store.database import open_store
+from forecaster.store.versions import catalogue
 
 INCIDENTS = Path(__file__).resolve().parents[2] / "support" / "incidents"
 READ_AT = datetime(2024, 1, 2, tzinfo=UTC)

@@ -13,8 +13,8 @@ import pytest
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.features.events import NEVER
 from forecaster.pipeline.known import load_known
-from forecaster.store import catalogue
 from forecaster.store.database import open_store
+from forecaster.store.versions import catalogue
 from forecaster.timewindow import to_us
 
 pytestmark = pytest.mark.shared

@@ -16,7 +16,7 @@ from forecaster.pipeline.job import open_reader
 from forecaster.pipeline.world import world_sets
 from forecaster.settings import load_settings
 from forecaster.store import world_sets as stored
-from forecaster.store.publish import publish
+from forecaster.store.sharing.publish import publish
 from tests.support.world_sets import Ledger, decision, etas_set, noon, own_turns
 
 pytestmark = pytest.mark.usefixtures("own_turns")

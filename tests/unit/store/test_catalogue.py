@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from forecaster.catalog.revisions import revision_frame
-from forecaster.store.catalogue import read_events, write_revisions
 from forecaster.store.database import Store, open_store
-from forecaster.store.same_event import REFUSED
+from forecaster.store.versions.catalogue import read_events, write_revisions
+from forecaster.store.versions.same_event import REFUSED
 
 T0 = datetime(2024, 12, 5, 18, 44, tzinfo=UTC)
 

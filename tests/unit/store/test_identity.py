@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.catalog.revisions import revision_frame
-from forecaster.store.catalogue import read_events, read_versions, write_revisions
 from forecaster.store.database import migrations
+from forecaster.store.versions.catalogue import read_events, read_versions, write_revisions
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 ids = st.lists(st.sampled_from("abcd"), min_size=1, max_size=3, unique=True)

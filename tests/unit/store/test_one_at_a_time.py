@@ -3,7 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
-from forecaster.store.one_at_a_time import holder_of, one_at_a_time
+from forecaster.store.sharing.one_at_a_time import holder_of, one_at_a_time
 
 SINCE = datetime(2024, 1, 2, 14, 31, tzinfo=UTC)
 

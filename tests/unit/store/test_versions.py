@@ -13,8 +13,8 @@ import pytest
 from forecaster.catalog.revisions import revision_frame
 from forecaster.features.events import NEVER
 from forecaster.pipeline.known import load_known
-from forecaster.store.catalogue import read_events, read_versions, write_revisions
 from forecaster.store.database import open_store
+from forecaster.store.versions.catalogue import read_events, read_versions, write_revisions
 from forecaster.timewindow import to_us
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)

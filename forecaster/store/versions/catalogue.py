@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.identity import identify, store_identities
-from forecaster.store.same_event import REFUSED
+from forecaster.store.versions.identity import identify, store_identities
+from forecaster.store.versions.same_event import REFUSED
 
 _STORED = (
     "event_key, event_id, ids, origin_time, latitude_deg, longitude_deg, depth_km, magnitude, magnitude_type, event_type, status, net, "

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from forecaster.errors import NotWritable
-from forecaster.store.one_at_a_time import one_at_a_time
+from forecaster.store.sharing.one_at_a_time import one_at_a_time
 
 FOLDER = "running"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.same_event import Standing, Word, newness, same_events, standing
+from forecaster.store.versions.same_event import Standing, Word, newness, same_events, standing
 
 WORD = (
     "event_id, epoch_us(ordered_at), epoch_us(known_at), epoch_us(observed_at), content_md5, ids, status <> 'deleted', "

@@ -26,7 +26,7 @@ from forecaster.store.database import (
     open_connection,
     schema_of,
 )
-from forecaster.store.parquet import MANIFEST, is_version
+from forecaster.store.sharing.parquet import MANIFEST, is_version
 
 REMOTE = ("http", "https", "s3", "s3a", "s3n", "gs", "gcs", "r2")
 HTTPFS = "duckdb_extension_httpfs"

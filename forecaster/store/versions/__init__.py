@@ -1,0 +1,1 @@
+"""The catalogue: versions of events."""
