@@ -27,6 +27,7 @@ from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
 from forecaster.pipeline.job import Job, publish_copy
 from forecaster.pipeline.verify import verify
+from forecaster.recipe_fields import DisplayName
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, query
 from forecaster.store.sharing.parquet import export_tables
@@ -263,7 +264,7 @@ def test_targets_are_noted_once_and_a_changed_one_is_another(store, recipes):
     recipe = recipes["tokyo-m45"]
     with store.transaction() as connection:
         assert note_targets(connection, recipes.values()) == len(recipes) and note_targets(connection, recipes.values()) == 0
-        renamed = recipe.model_copy(update={"display_name": recipe.display_name.model_copy(update={"en": "Edo"})})
+        renamed = recipe.model_copy(update={"display_name": DisplayName({"en": "Edo"})})
         assert note_targets(connection, [renamed]) == 1
         wider = recipes["athens"].model_copy(update={"predict_radius_meters": 123_000.0})
         assert note_targets(connection, [wider.model_validate(wider.model_dump())]) == 1
