@@ -87,19 +87,22 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
     default=Path(),
     help="Folder in which runs work (default: this one).",
 )
+@click.option("--take-over", is_flag=True, help="Though the server carries another installation: its schedules are replaced.")
 @json_option
 @click.pass_obj
-def deploy(settings: Settings, project: Path, as_json: bool) -> None:
+def deploy(settings: Settings, project: Path, take_over: bool, as_json: bool) -> None:
     """Put the flows and their schedules onto the Prefect server that PREFECT_API_URL names."""
     check_channels(settings)
     refuse_newer_home(settings)
     prefect_defaults()
     from flows.deploying import deploy as step
+    from flows.installation import claim_server
     from forecaster.cli.data import migrated_text
     from forecaster.pipeline.job import migrate
     from forecaster.recipe import load_recipes
 
     recipes = list(load_recipes(settings.recipe_folder).values())
+    claim_server(settings, take_over=take_over)
     names, coming = step(settings, recipes, project.resolve(), machine_clock().now())
     schema = migrated_text(*migrate(settings, machine_clock())) if settings.database.exists() else ""
     told = [*(f"deployed {name}" for name in names), *([schema] if schema else []), "next runs:", *(f"  {run.text}" for run in coming)]
@@ -117,5 +120,7 @@ def worker(settings: Settings, limit: int | None) -> None:
     refuse_newer_home(settings)
     prefect_defaults(quiet=False)
     from flows.deploying import become_worker
+    from flows.installation import check_claim
 
+    check_claim(settings)
     become_worker(settings, limit)
