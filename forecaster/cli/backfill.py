@@ -44,6 +44,7 @@ def backfill(
     from forecaster.console import progress
     from forecaster.pipeline.backfilling import backfill as step
     from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.verify import verify
 
     options = step.BackfillOptions(_day("--from", first), _day("--to", last), mode, retrain_every, overwrite, max_minutes)
     job = look(settings, recipes) if dry_run else open_job(settings, recipes)
@@ -58,11 +59,14 @@ def backfill(
         click.confirm("Begin?", abort=True, err=True)
     with progress("backfill", plan.missing) as update:
         result = step.backfill(job, options, update, plan)
+    checked = verify(job.store, job.recipes, job.clock)  # as the flow does: past days have outcomes, which `alerts test` counts
     publish_copy(job)
-    tell(as_json, {**figures, "state": result.state, **vars(result)}, result.text)
-    for line in [*(f"{name}: {reason}" for name, reason in result.failed.items()), *_silent(result.silent)]:
+    text = f"{result.text}; {len(checked.settled)} outcomes written, {checked.scored} forecasts scored"
+    tell(as_json, {**figures, "state": result.state, **vars(result), "settled": len(checked.settled), "scored": checked.scored}, text)
+    told = {**result.failed, **{f"verify, {what}": reason for what, reason in checked.failed.items()}}
+    for line in [*(f"{name}: {reason}" for name, reason in told.items()), *_silent(result.silent)]:
         complain(line)
-    if result.state != "success":
+    if result.state != "success" or checked.failed:
         sys.exit(1 if result.state == "failed" else PARTIAL)
 
 
