@@ -25,8 +25,11 @@ from jsonschema import Draft202012Validator
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
+from forecaster.features.geometry import in_circle
+from forecaster.models.kinds import KINDS
 from forecaster.pipeline.job import Job, publish_copy
 from forecaster.pipeline.verify import verify
+from forecaster.recipe import Recipe
 from forecaster.recipe_fields import DisplayName
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, query
@@ -39,7 +42,7 @@ from tests.support import queried_store
 from tests.support.toys import dump, table
 
 ROOT = Path(__file__).resolve().parents[2]
-VIEWS = ("v_forecast", "v_scored", "v_skill", "v_calibration", "v_event", "v_revision_impact", "v_run")
+VIEWS = ("v_forecast", "v_scored", "v_skill", "v_calibration", "v_event", "v_event_in_target", "v_revision_impact", "v_run")
 QUESTION = re.compile(r"^## (\d+)\. ([^\n]+)\n(?:(?!^## ).)*?```sql\n(.*?)```\n\n```text\n(.*?)```", re.MULTILINE | re.DOTALL)
 DOCUMENT = (ROOT / "docs" / "QUERIES.md").read_text(encoding="utf-8")
 QUESTIONS = {int(number): (title, sql, answer) for number, title, sql, answer in QUESTION.findall(DOCUMENT)}
@@ -91,6 +94,63 @@ def test_the_document_tells_of_every_view_and_no_other(published):
     assert (
         told == set(VIEWS) == set(query(published, "SELECT view_name FROM duckdb_views() WHERE starts_with(view_name, 'v_')")["view_name"])
     )
+
+
+def test_the_comment_on_kinds_names_every_kind_of_model(published):
+    told = one(published, "SELECT comment FROM duckdb_columns() WHERE table_name = 'model' AND column_name = 'kind'")["comment"]
+    fitted = {name for name in KINDS if name not in ("climatology", "etas_generic")}
+    assert fitted <= set(re.findall(r"\w+", told))
+
+
+def test_new_names_say_the_same_as_those_that_stay(published):
+    for view, names in {
+        "v_forecast": {"kind": "model_kind", "usual_probability": "reference_probability"},
+        "v_scored": {"kind": "model_kind", "usual_probability": "reference_probability"},
+        "v_skill": {"kind": "model_kind"},
+        "v_calibration": {"kind": "model_kind"},
+    }.items():
+        differing = " OR ".join(f"{new} IS DISTINCT FROM {old}" for new, old in names.items())
+        assert one(published, f"SELECT count(*) AS rows, count(*) FILTER ({differing}) AS other FROM {view}") | {"rows": 0} == {
+            "rows": 0,
+            "other": 0,
+        }
+    assert one(published, "SELECT bool_and(published) AS shown, count(latitude_deg) = count(*) AS placed FROM v_forecast")
+
+
+def test_a_recipe_has_one_row_with_its_place_radius_and_threshold(published, recipes):
+    rows = query(published, "SELECT * FROM recipe ORDER BY recipe_id").set_index("recipe_id")
+    assert list(rows.index) == ["niigata-m45", "tokyo-m45"]
+    for name, row in rows.iterrows():
+        recipe = recipes[name]
+        told = (row["latitude_deg"], row["longitude_deg"], row["radius_km"], row["threshold_mag"], row["time_zone"], row["target_hash"])
+        centre = (recipe.predict_center_lat, recipe.predict_center_lng)
+        assert told == (*centre, recipe.radius_km, recipe.threshold_mag, recipe.time_zone, recipe.target_hash)
+
+
+def test_of_two_targets_of_a_recipe_the_one_that_was_never_forecast_is_the_newer(home, recipes, tmp_path):
+    store = Store(Path(shutil.copyfile(load_settings(home=home).database, tmp_path / "copy.duckdb")))
+    wider = Recipe(**(recipes["tokyo-m45"].model_dump() | {"predict_radius_meters": 300_000}))
+    with store.transaction() as connection:
+        note_targets(connection, [wider])
+    assert one(store.path, "SELECT radius_km FROM recipe WHERE recipe_id = 'tokyo-m45'") == {"radius_km": 300}
+
+
+def test_the_events_in_a_target_are_those_that_the_outcomes_count(published, recipes):
+    """Of each recipe: by the circle of `features.geometry`, and day by day as `verify` counted them."""
+    told = query(published, "SELECT * FROM v_event_in_target")
+    every = query(published, "SELECT * FROM v_event WHERE event_type = 'earthquake'")
+    for name in ("niigata-m45", "tokyo-m45"):
+        recipe = recipes[name]
+        near = in_circle(recipe, every["latitude_deg"].to_numpy(), every["longitude_deg"].to_numpy())
+        inside = every[near & (every["magnitude"] >= recipe.threshold_mag)]
+        assert set(inside["event_id"]) == set(told.loc[told["recipe_id"] == name, "event_id"]) != set()
+    counted = query(
+        published,
+        "SELECT f.recipe_id, f.local_day, any_value(f.event_count) AS counted, count(e.event_id) AS found FROM v_forecast f "
+        "LEFT JOIN v_event_in_target e USING (recipe_id, local_day) "
+        "WHERE f.counts AND f.mode = 'replay' AND f.happened IS NOT NULL GROUP BY ALL",
+    )
+    assert (counted["counted"] == counted["found"]).all() and counted["counted"].sum() > 5
 
 
 def test_the_views_say_the_same_in_every_sessions_time_zone(published):
@@ -299,22 +359,32 @@ def test_the_answers_are_those_of_the_toy_store(published):
     def answer(number: int) -> pd.DataFrame:
         return query(published, QUESTIONS[number][1])
 
-    assert answer(1)["recipe_id"].tolist() == ["niigata-m45", "tokyo-m45"] and answer(1)["ratio"].tolist() == [4, 1]
+    assert answer(1)["recipe_id"].tolist() == ["tokyo-m45", "niigata-m45"] and answer(1)["ratio"].tolist() == [1, 0.5]
     noto = answer(2).set_index(answer(2)["local_day"].dt.strftime("%m-%d"))
-    assert len(noto) == 6 and noto["happened"].sum() == 2 and (noto.loc["01-02", "etas"], noto.loc["01-02", "published"]) == (5, 5)
+    assert len(noto) == 12 and noto["happened"].sum() == 2 and (noto.loc["01-02", "etas"], noto.loc["01-02", "published"]) == (5, 5)
     assert noto["hybrid"].isna().all() and noto.loc["01-01", "usual_percent"] == 1.25
     pooled = answer(3).query("mode == 'replay'").set_index("outcome_status")
     assert (pooled.loc["final", "days"], pooled.loc["final", "target_days"], pooled.loc["provisional", "days"]) == (42, 5, 88)
     kinds = answer(4)
-    assert set(kinds["model_kind"]) == {"climatology", "etas"} and kinds["days"].nunique() == 1 and kinds["target_days"].tolist() == [9, 9]
-    assert answer(5)["days"].sum() == answer(6)["days"].sum() == 42 + 88 and answer(5)["came"].sum() == 9
+    assert set(kinds["kind"]) == {"climatology", "etas"} and kinds["days"].nunique() == 1 and kinds["target_days"].tolist() == [9, 9]
+    own = 42 + 88 + 1  # the last is the official one of 24 January
+    assert answer(5)["days"].sum() == answer(6)["days"].sum() == own and answer(5)["came"].sum() == 9
     assert answer(6).set_index("said").loc["3 twice and more", "target_days"] == 1
-    assert answer(7)["event_id"].tolist().count("shifted") == 1 and len(answer(7)) == 5
-    assert answer(8)["events"].tolist() == [6] and answer(8)["revised"].tolist() == [0], "of the Noto sequence"
-    delays = query(published, QUESTIONS[8][1].replace("2023-12-25", "2023-11-01"))
-    assert delays["events"].sum() == 6 + 5 + 4 + 1 and delays["revised"].sum() == 4
-    assert answer(9)[["magnitude_from", "happened", "known_by_noon"]].to_numpy().tolist() == [[5.5, 2, 2]]
+    assert answer(7).set_index("outcome_status").loc["final", "changed"] > 0
+    turned = query(published, re.findall(r"^## 7\..*?```sql.*?```sql\n(.*?)```", DOCUMENT, re.MULTILINE | re.DOTALL)[0])
+    assert turned["event_id"].tolist().count("shifted") == 1 and len(turned) == 5
+    assert answer(8)["magnitude"].is_monotonic_decreasing and set(answer(8)["recipe_id"]) == {"niigata-m45", "tokyo-m45"}
+    assert (answer(8)["km"] <= 150).all()
+    assert answer(9)[["magnitude_from", "happened", "known_then"]].to_numpy().tolist() == [[5.5, 1, 1]]
     assert answer(10)["runs"].sum() == 67 and answer(10)["partial"].sum() == 3 and answer(10)["failed_requests"].sum() == 34
+
+
+def test_the_questions_have_answers_in_a_home_with_official_forecasts_too(home, tmp_path):
+    store = Store(Path(shutil.copyfile(load_settings(home=home).database, tmp_path / "copy.duckdb")))
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM forecast WHERE mode <> 'replay'")
+        connection.execute("UPDATE forecast SET mode = 'prospective'; UPDATE score SET mode = 'prospective'")
+    assert [number for number, (_, sql, _) in QUESTIONS.items() if query(store.path, sql).empty] == []
 
 
 def test_the_weights_of_a_published_forecast_are_read_as_the_document_says(home, published, tmp_path):
