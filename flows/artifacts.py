@@ -8,7 +8,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_link_artifact, create_progress_artifact, create_table_artifact, update_progress_artifact
 
-from forecaster.console import chance
+from forecaster.console import chances
 from forecaster.pipeline import tables
 from forecaster.pipeline.job import Job
 
@@ -21,8 +21,7 @@ def show_forecasts(work: Job, forecast_ids: list[str]) -> None:
         {
             "recipe": row["recipe_id"],
             "day": row["local_day"],
-            "probability": chance(row["probability"]),
-            "usual": chance(row["reference_probability"]),
+            **dict(zip(("probability", "usual"), chances(row["probability"], row["reference_probability"]), strict=True)),
             "ratio": f"{row['probability'] / row['reference_probability']:.2f}",
             "model": row["model_kind"],
             "mode": row["mode"],

@@ -12,6 +12,7 @@ from flows.own_prefect import choose_home
 from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, problem_lines, recipe_options, tell
 from forecaster.pipeline.channels import check_channels
 from forecaster.pipeline.job import refuse_newer_home
+from forecaster.quantities import counted
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
 
@@ -72,7 +73,7 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
     silent = {name: f"no forecast: {reason}" for name, reason in done.get("not_scoreable", {}).items()}
     told = {*silent, *done.get("out_of_time", [])}  # the latter among the problems
     untrained = {name: reason for name, reason in done.get("not_trained", {}).items() if name not in told}
-    lines = [f"{done['forecasts']} forecasts, state {done['state']}", *problem_lines(silent), *problem_lines(untrained)]
+    lines = [f"{counted(done['forecasts'], 'forecast')}, state {done['state']}", *problem_lines(silent), *problem_lines(untrained)]
     tell(as_json, done, "\n".join([*lines, *(f"report: {page}" for page in done["pages"])]))
     for problem in done["problems"]:
         complain(problem)

@@ -24,6 +24,7 @@ from flows.writer import one_writer
 from forecaster.pipeline import job, train
 from forecaster.pipeline.agenda import Issue, missing_issues, moment_of_alarm
 from forecaster.pipeline.predict import PredictResult
+from forecaster.quantities import counted
 from forecaster.timewindow import require_utc
 
 
@@ -98,7 +99,7 @@ def daily(
         if issue == "due" and not work.clock.simulated:
             done["retraining"] = steps.alone("asking for a retraining", lambda: request_retraining(work), done) or []
     get_run_logger().info("daily run %s: %d forecasts, state %s", work.run_id, done["forecasts"], done["state"])
-    return ended(done, f"{done['forecasts']} forecasts", name=None if said else NO_FORECAST)
+    return ended(done, counted(done["forecasts"], "forecast"), name=None if said else NO_FORECAST)
 
 
 def _agenda(work: job.Job, target_date: date | None, issue: str) -> list[Issue] | None:

@@ -17,6 +17,7 @@ from flows.writer import one_writer
 from forecaster.errors import NotScoreable, NotTrainable, RecipeChanged
 from forecaster.pipeline import due, fit_region, train
 from forecaster.pipeline.job import Job, open_reader
+from forecaster.quantities import counted
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 
@@ -64,7 +65,7 @@ def retrain(
         done |= {"reasons": reasons, "trained": {}, "not_trained": {}, "not_fitted": {}}
         publish_task(work)
         _train(work, ordered, max_minutes, done)
-    return ended(done, f"{len(done['trained'])} of {len(ordered)} regions trained")
+    return ended(done, f"{len(done['trained'])} of {counted(len(ordered), 'place')} trained")
 
 
 def _train(work: Job, recipes: Sequence[Recipe], max_minutes: float | None, done: dict[str, Any]) -> None:

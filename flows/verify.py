@@ -10,6 +10,7 @@ from flows.ending import ended
 from flows.hooks import tell_failure
 from flows.names import dated_name
 from flows.writer import one_writer
+from forecaster.quantities import counted
 
 
 @flow(
@@ -36,5 +37,5 @@ def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pul
             steps.raise_alerts(work, done)
         steps.notify(work, done, report=False)  # after the writer's place is free: a mail server may be silent for long
         steps.alone("artifacts", lambda: artifacts.show_skill(work), done)
-    told = f"{done.get('settled', 0)} outcomes written, {done.get('turned', 0)} turned round, {done.get('waiting', 0)} waiting"
+    told = f"{counted(done.get('settled', 0), 'outcome')} written, {done.get('turned', 0)} turned round, {done.get('waiting', 0)} waiting"
     return ended(done, told)

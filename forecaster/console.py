@@ -16,8 +16,8 @@ from rich.table import Table
 from forecaster import logs
 from forecaster.reports import words
 from forecaster.reports.combined import COMBINED, expected_number, made_from, made_of, pooled_phrase
-from forecaster.reports.context import in_order
 from forecaster.reports.contract import RecipeForecast, ReportData
+from forecaster.reports.ranking import in_order
 from forecaster.reports.region import result_of
 from forecaster.reports.texts import FALLBACK, speaker
 from forecaster.timewindow import day_of_window
@@ -74,6 +74,13 @@ def chance(probability: float | None) -> str:
     return speaker(FALLBACK)(words.probability_phrase(probability))
 
 
+def chances(probability: float | None, usual: float | None) -> tuple[str, str]:
+    """A probability and the usual rate beside it, in one notation."""
+    say = speaker(FALLBACK)
+    first, second = words.probability_pair(probability, usual)
+    return say(first), say(second)
+
+
 def forecast_table(data: ReportData) -> Table:
     """One row a recipe, the highest ratio first, those for comparison last: what is published, the usual rate, how many are expected, and
     how many models it is combined from; below, how much each counts."""
@@ -92,10 +99,10 @@ def forecast_table(data: ReportData) -> Table:
             continue
         number = expected_number(row)
         expected = f"{number['count']} ({number['low']} to {number['high']})" if number else ""
-        figures = (chance(row.probability), chance(row.reference_probability), words.ratio_text(ratio), expected)
+        figures = (*chances(row.probability, row.reference_probability), words.ratio_text(ratio), expected)
         table.add_row(row.recipe_id, target, _local_day(row).isoformat(), *figures, say(made_of(row)))
     shares = Counter(", ".join(map(say, made_from(row))) for row in data.recipes if row.model_kind == COMBINED and row.weights)
-    counted = [f"{made} ({count} regions)" if count > 1 else made for made, count in shares.most_common(MOST_COMBINATIONS)]
+    counted = [f"{made} ({count} places)" if count > 1 else made for made, count in shares.most_common(MOST_COMBINATIONS)]
     table.caption = "\n".join(["How much each model counts, which need not add up to 100 %:", *counted] if counted else [])
     table.caption += "\n" + say(pooled_phrase(data.pooled_skill))
     table.caption_justify = "left"
@@ -103,17 +110,17 @@ def forecast_table(data: ReportData) -> Table:
 
 
 def days_table(row: RecipeForecast, count: int) -> Table:
-    """The last `count` forecasts for one place, oldest first: what was said each day, and what came."""
+    """The last `count` forecasts for one place, oldest first, and what happened."""
     say = speaker(FALLBACK)
     place = f"{row.recipe_id}, M{row.threshold_mag:.1f}+ within {row.radius_km:.0f} km"
-    table = Table(title=f"{place}: what was said each day, and what came", title_justify="left")
+    table = Table(title=f"{place}: the forecast of each day, and what happened", title_justify="left")
     table.add_column("day (local)", no_wrap=True)
     for name in ("probability", "usual", "times usual"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("did it come?", no_wrap=True)
+    table.add_column("earthquake?", no_wrap=True)
     for outcome in (*row.recent_outcomes, *row.open_outcomes)[-count:]:
         ratio = words.ratio_text(words.ratio_to_usual(outcome.probability, outcome.reference_probability))
-        said = (chance(outcome.probability), chance(outcome.reference_probability), ratio)
+        said = (*chances(outcome.probability, outcome.reference_probability), ratio)
         table.add_row(outcome.day.isoformat(), *said, say(result_of(outcome) if outcome.happened is not None else "history.key_open"))
     return table
 

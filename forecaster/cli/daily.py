@@ -2,12 +2,14 @@
 
 import sys
 from datetime import date
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, problem_lines, recipe_options, tell
 from forecaster.errors import BadInput
+from forecaster.quantities import counted
 from forecaster.settings import Settings
 from forecaster.timewindow import check_zone_name, next_local_day, parse_day
 
@@ -33,7 +35,7 @@ def pull(settings: Settings, as_json: bool) -> None:
             lambda done, total: update(done, total, ""),
         )
     publish_copy(job)
-    tell(as_json, vars(result), f"{result.rows_read} rows in {result.requests} requests, {result.new_revisions} new versions of events")
+    tell(as_json, vars(result), _pulled(result))
     if problem := result.problem():
         complain(f"{problem}; see the table quarantine" if result.quarantined else problem)
         sys.exit(PARTIAL)
@@ -83,13 +85,20 @@ def predict(settings: Settings, recipes, everything, target_date, tz, reissue, a
         sys.exit(PARTIAL)
 
 
+def _pulled(result) -> str:
+    read = f"{counted(result.rows_read, 'row')} in {counted(result.requests, 'request')}"
+    return f"{read}, {counted(result.new_revisions, 'new version')} of events"
+
+
 def _forecast_lines(rows: list[dict]) -> str:
-    from forecaster.console import chance
+    from forecaster.console import chances
 
     said = [row for row in rows if row["published"]]
     return "\n".join(
-        f"{row['recipe_id']:16} {row['target_start']:%Y-%m-%d %H:%M}Z to {row['target_end']:%Y-%m-%d %H:%M}Z  "
-        f"{chance(row['probability'])} (usual {chance(row['reference_probability'])}), {row['model_kind']}, {row['mode']}"
+        f"{row['recipe_id']:16} {row['target_start']:%Y-%m-%d %H:%M}Z to {row['target_end']:%Y-%m-%d %H:%M}Z  {{}} (usual {{}})".format(
+            *chances(row["probability"], row["reference_probability"])
+        )
+        + f", {row['model_kind']}, {row['mode']}"
         for row in said
     )
 
@@ -106,7 +115,8 @@ def verify(settings: Settings, recipes, everything, as_json) -> None:
     job = open_job(settings, recipes)
     result = step.verify(job.store, job.recipes, job.clock)
     publish_copy(job)
-    text = f"{len(result.settled)} outcomes written, {len(result.turned)} turned round, {result.waiting} waiting, {result.scored} scored"
+    counts = f"{len(result.turned)} turned round, {result.waiting} waiting, {result.scored} scored"
+    text = f"{counted(len(result.settled), 'outcome')} written, {counts}"
     tell(as_json, vars(result), "\n".join([text, *(f"weights, {scope}: {reason}" for scope, reason in result.learnt.items())]))
     for what, told in result.failed.items():
         complain(f"{what}: {told}")
@@ -116,16 +126,22 @@ def verify(settings: Settings, recipes, everything, as_json) -> None:
 
 @click.command(epilog=example("quakecast report --language ja"))
 @click.option("--language", multiple=True, help="Language of the page, such as en or ja (default: all that there is an i18n file for).")
+@click.option(
+    "--one-file-to",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for copies that need no other file, to be sent or shown elsewhere.",
+)
 @json_option
 @click.pass_obj
-def report(settings: Settings, language, as_json) -> None:
-    """Write the report page from what the database holds now."""
+def report(settings: Settings, language, one_file_to, as_json) -> None:
+    """Write the report page from what the database holds now. Pages share a style sheet and a script in reports/assets/."""
     from forecaster.pipeline import pages
     from forecaster.reports.texts import languages
 
     job = open_job(settings)
     written = pages.write_report(job, language or languages(settings.templates))
-    tell(as_json, {"report_id": written.report_id, "pages": [str(page) for page in written.pages]}, "\n".join(map(str, written.pages)))
+    made = written.pages + (pages.copy_in_one_file(written, one_file_to) if one_file_to else [])
+    tell(as_json, {"report_id": written.report_id, "pages": [str(page) for page in made]}, "\n".join(map(str, made)))
 
 
 COMMANDS = (pull, predict, verify, report)

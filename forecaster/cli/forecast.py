@@ -43,14 +43,15 @@ def forecast(settings: Settings, place, radius_km, magnitude, day, zone, as_json
 
 
 def _lines(told: dict[str, Any]) -> list[str]:
-    from forecaster.console import chance
+    from forecaster.console import chance, chances
     from forecaster.reports.words import ratio_text
 
     zone = ZoneInfo(told["time_zone"])
     starts, ends = (f"{datetime.fromisoformat(told[name]).astimezone(zone):%Y-%m-%d %H:%M}" for name in ("target_start", "target_end"))
     what = f"M >= {told['magnitude']:g} within {told['radius_km']:g} km of {told['place']['name']}"
     lines = [f"{what}, {starts} to {ends} {zone.key}"]
-    lines.append(f"  {chance(told['probability'])}: {ratio_text(told['ratio'])} times the usual {chance(told['usual_rate'])}")
+    chance_of_it, usual = chances(told["probability"], told["usual_rate"])
+    lines.append(f"  {chance_of_it}: {ratio_text(told['ratio'])} times the usual {usual}")
     if told["expected_count"] is not None:
         bounds = f"95 % {told['count_low']} to {told['count_high']}"
         lines.append(f"  {told['expected_count']:.2g} such earthquakes expected ({bounds})")

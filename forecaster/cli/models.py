@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, plain, problem_lines, recipe_options, tell
 from forecaster.errors import BadInput
+from forecaster.quantities import age_text
 from forecaster.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def models_list(settings: Settings, recipes, everything, history, as_json) -> No
 
 
 def _set_lines(row: dict[str, Any]) -> list[str]:
-    age = "" if row["age_days"] is None else f", data to {row['data_until']}, {row['age_days']} days old"
+    age = "" if row["age_days"] is None else f", data to {row['data_until']}, {age_text(timedelta(days=row['age_days']))} old"
     lines = [f"  {row['kind']}: {row['serves']}{age} ({row['why']})"]
     lines += [f"    ! {row['problem']}"] if row["problem"] else []
     for one in row["sets"]:

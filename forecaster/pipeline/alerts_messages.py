@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from forecaster.alerts import held_until
@@ -14,7 +14,7 @@ from forecaster.recipe import AlertRule, Recipe
 from forecaster.reports import alert_text
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.message import Message, MessageKind
-from forecaster.reports.words import Phrase, local_text, probability_phrase, ratio_text, utc_text
+from forecaster.reports.words import Phrase, age_phrase, probability_phrase, ratio_text
 from forecaster.timewindow import day_of_window
 
 Row = dict[str, Any]
@@ -36,8 +36,8 @@ def raised(texts: AlertTexts, recipe: Recipe, alert: Row, skill: Skill, model_ki
         "mode": alert["mode"],
         "rates": alert_text.rates_phrases(texts, alert["expected"], _whose(alert["expected"], model_kind)),
         "skill": alert_text.skill_phrase(model_kind, gain, skill.source),
-        "degraded": degraded,
-        "held_until": alert["held_until"] and local_text(alert["held_until"], recipe.zone),
+        "degraded": degraded and texts.degraded(degraded),
+        "held_until": alert["held_until"] and texts.writer.local(alert["held_until"], recipe.zone),
     }
     facts = {**_facts(alert), "expected": alert["expected"], "model": model_kind, "gain": gain, "gain_source": skill.source}
     said = _message(texts, "alert", "alert", alert, alert["alert_id"], alert["raised_at"], context, facts)
@@ -89,7 +89,7 @@ def withdrawn(texts: AlertTexts, recipe: Recipe, alert: Row, forecast: Row, corr
         **alert_text.figure_words(correction["probability"], correction["probability"] / correction["ratio"]),
         "mode": alert["mode"],
         "why": correction["reason"],
-        "events": [_revised_event(event) for event in events],
+        "events": [_revised_event(texts, event) for event in events],
         "before": probability_phrase(forecast["probability"]),
         "before_ratio": ratio_text(forecast["probability"] / forecast["reference_probability"]),
     }
@@ -102,7 +102,8 @@ def withdrawn(texts: AlertTexts, recipe: Recipe, alert: Row, forecast: Row, corr
 def operation(texts: AlertTexts, alert: Row, check: str, told: Mapping[str, str]) -> Message:
     """Something is wrong with the operation, or is mended; `told` fills the check's texts."""
     mended = alert["state"] == "cleared"
-    context = {"check": check, "mended": mended, "facts": told, "since": utc_text(alert["raised_at"])}
+    said = {**told, "age": age_phrase(timedelta(hours=float(told["hours"])))} if "hours" in told else told
+    context = {"check": check, "mended": mended, "facts": said, "since": texts.writer.moment(alert["raised_at"])}
     subject_id = identity(alert["alert_id"], "end") if mended else alert["alert_id"]
     at = alert["cleared_at"] if mended else alert["raised_at"]
     facts = {"check": check, "state": alert["state"], "recipe_id": alert["recipe_id"], **told}
@@ -132,8 +133,9 @@ def _message(
     )
 
 
-def _revised_event(event: Row) -> Phrase:
-    said = {"magnitude": f"{event['magnitude']:.1f}", "time": utc_text(event["origin_time"]), "distance": f"{event['distance_km']:.0f}"}
+def _revised_event(texts: AlertTexts, event: Row) -> Phrase:
+    time = texts.writer.moment(event["origin_time"])
+    said = {"magnitude": f"{event['magnitude']:.1f}", "time": time, "distance": f"{event['distance_km']:.0f}"}
     if event["magnitude_now"] is None:
         return Phrase("alert.event_deleted", said)
     return Phrase("alert.event_revised", {**said, "now": f"{event['magnitude_now']:.1f}"})

@@ -18,7 +18,6 @@ from forecaster.pipeline.job import Job
 from forecaster.pipeline.predict import STALE_AFTER
 from forecaster.recipe_fields import Severity
 from forecaster.reports.alert_text import AlertTexts
-from forecaster.reports.words import local_text, utc_text
 from forecaster.store import alerts as stored
 from forecaster.store.database import Connection
 from forecaster.store.versions import catalogue
@@ -48,9 +47,9 @@ def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts, dou
     doubts: why the reading of this run was not believed (`pull.PullResult.doubts`); None where nothing was read.
     """
     found = [
-        *_stale_catalogue(connection, now),
+        *_stale_catalogue(connection, now, texts),
         *_doubted_feed(doubts or ()),
-        *_failed_runs(connection, job.run_id),
+        *_failed_runs(connection, job.run_id, texts),
         *_dead_letters(connection, now),
     ]
     for recipe_id, drifted in drifts(connection, [recipe for recipe in job.recipes if recipe.models], now).items():
@@ -88,7 +87,7 @@ def apply_findings(
     return raised, mended
 
 
-def _stale_catalogue(connection: Connection, now: datetime) -> list[Finding]:
+def _stale_catalogue(connection: Connection, now: datetime, texts: AlertTexts) -> list[Finding]:
     coverage = catalogue.read_coverage(connection)
     world = coverage[coverage["stream"] == "world"]
     if world.empty:
@@ -97,7 +96,7 @@ def _stale_catalogue(connection: Connection, now: datetime) -> list[Finding]:
     age = now - read_until
     if age <= STALE_AFTER:
         return []
-    told = {"hours": f"{age / timedelta(hours=1):.0f}", "read_until": utc_text(read_until) or ""}
+    told = {"hours": f"{age / timedelta(hours=1):.0f}", "read_until": texts.writer.moment(read_until) or ""}
     return [Finding("stale_catalogue", "", "critical", told)]
 
 
@@ -106,13 +105,13 @@ def _doubted_feed(doubts: Sequence[str]) -> list[Finding]:
     return [Finding("doubted_feed", "", "critical", {"doubts": told[:300]})] if told else []
 
 
-def _failed_runs(connection: Connection, run_id: str) -> list[Finding]:
+def _failed_runs(connection: Connection, run_id: str, texts: AlertTexts) -> list[Finding]:
     inside = stored.is_running(connection, run_id)
     found = []
     for run in stored.last_ended_runs(connection):
         silent = "without a word" in (run["problem"] or "")
         if run["state"] == "failed" and (silent or not inside):
-            told = {"kind": run["kind"], "started": utc_text(run["started_at"]) or "", "problem": (run["problem"] or "")[:300]}
+            told = {"kind": run["kind"], "started": texts.writer.moment(run["started_at"]) or "", "problem": (run["problem"] or "")[:300]}
             found.append(Finding("run_failed", "", "critical", told, about=run["kind"]))
     return found
 
@@ -137,7 +136,11 @@ def _missing_forecasts(connection: Connection, job: Job, now: datetime, texts: A
             "no_forecast",
             recipe.id,
             "critical",
-            {"recipe": recipe.id, "day": texts.day(day), "due": f"{local_text(due, recipe.zone)} ({recipe.time_zone})"},
+            {
+                "recipe": recipe.id,
+                "day": texts.day(day),
+                "due": f"{texts.writer.local(due, recipe.zone)} ({texts.writer.zone(recipe.zone)})",
+            },
         )
         for recipe, day, due in late_forecasts(connection, job.recipes, now)
     ]

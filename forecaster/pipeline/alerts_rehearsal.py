@@ -19,7 +19,7 @@ from forecaster.recipe import AlertRule, Recipe
 from forecaster.reports import alert_text
 from forecaster.reports.alert_text import AlertTexts
 from forecaster.reports.texts import speaker
-from forecaster.reports.words import probability_phrase
+from forecaster.reports.words import probability_pair
 from forecaster.store import alerts as stored
 from forecaster.store.database import Connection
 from forecaster.store.versions import catalogue
@@ -154,9 +154,9 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, dat
     ]
     say = speaker("en")
     if alerts:
-        lines.append(f"  {'raised for':12}{'stands to':12}{'chance':18}{'usual':18}{'ratio':>5}  what came")
+        lines.append(f"  {'raised for':12}{'stands to':12}{'chance':18}{'usual':18}{'ratio':>5}  what happened")
     for row in alerts:
-        chance, usual = (say(probability_phrase(row[name])) for name in ("probability", "usual"))
+        chance, usual = map(say, probability_pair(row["probability"], row["usual"]))
         lines.append(f"  {row['day']:12}{row['last_day']:12}{chance:18}{usual:18}{row['ratio']:5.1f}  {_came(row)}")
     if document["suppressed"]:
         lines.append(f"  {len(document['suppressed'])} more days reached the bounds within the cooldown of {rule.cooldown_days} days")

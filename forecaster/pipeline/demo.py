@@ -17,6 +17,7 @@ from forecaster.pipeline import alerts, export, pages, pull
 from forecaster.pipeline.job import alive, note_end, open_job, publish_copy, start_run
 from forecaster.pipeline.predict import predict
 from forecaster.pipeline.verify import verify
+from forecaster.quantities import counted
 from forecaster.recipe import load_recipes
 from forecaster.reports.contract import ReportData
 from forecaster.settings import Settings
@@ -74,7 +75,7 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
                 export.export(job, settings.output)
             note_end(job, "success", {"problems": [], "forecasts": len(made.forecast_ids), "new_revisions": read, "settled": settled})
         news = f"{read} new events, " if read else ""
-        told = f"{news}{len(made.forecast_ids)} forecasts, {settled} outcomes, {len(raised)} alerts raised"
+        told = f"{news}{counted(len(made.forecast_ids), 'forecast')}, {counted(settled, 'outcome')}, {counted(len(raised), 'alert')} raised"
         say(f"{issue:%Y-%m-%d %H:%M} UTC: {told}")
     publish_copy(job)
     return Replayed(written.data, written.pages)

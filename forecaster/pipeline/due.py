@@ -14,6 +14,7 @@ from forecaster.features.labels import target_events
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.gain import BOOTSTRAP_SEED
 from forecaster.pipeline.known import MATURITY
+from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection, Store
@@ -118,7 +119,7 @@ def _reasons(connection: Connection, recipe: Recipe, newest: _Newest, events: Ev
     reasons = []
     age = until - newest.data_as_of
     if age >= RETRAIN_AFTER:
-        reasons.append(f"its newest model is {age.days} days old, {RETRAIN_AFTER.days} are the limit")
+        reasons.append(f"its newest model is {age_text(age)} old, {RETRAIN_AFTER.days} days are the limit")
     if newest.target_days is not None and events is not None:
         new = settled_target_days(events, recipe, until) - newest.target_days
         if new >= max(FEWEST_NEW_DAYS, GROWTH_SHARE * newest.target_days):

@@ -17,6 +17,7 @@ from forecaster.pipeline.alerts_operations import DEAD_SPAN
 from forecaster.pipeline.predict import STALE_AFTER
 from forecaster.pipeline.publishing import MAX_AGE_HOURS
 from forecaster.pipeline.status import last_read, newest_runs
+from forecaster.quantities import age_text
 from forecaster.recipe import load_recipes
 from forecaster.settings import Settings
 from forecaster.store import alerts as stored
@@ -77,7 +78,7 @@ def _look_at_runs(found: Found, store: Store, now: datetime) -> None:
         age = now - daily["started_at"].to_pydatetime()
         found.figures["daily_age_hours"] = age / timedelta(hours=1)
         if age > DAILY_WITHIN:
-            ago = f"{age / timedelta(hours=1):.0f} hours ago"
+            ago = f"{age_text(age)} ago"
             found.problems.append((CRITICAL, f"no daily run since {daily['started_at']:%Y-%m-%d %H:%M}Z, {ago}"))
     for kind, run in runs.items():
         ended = run["started_at"] if pd.isna(run["finished_at"]) else run["finished_at"]
@@ -94,7 +95,7 @@ def _look_at_data(found: Found, store: Store, now: datetime) -> None:
     hours = (now - read_until) / timedelta(hours=1)
     found.figures["data_age_hours"] = hours
     if now - read_until > STALE_AFTER:
-        found.problems.append((CRITICAL if hours > MAX_AGE_HOURS else WARNING, f"the catalogue is {hours:.0f} hours old"))
+        found.problems.append((CRITICAL if hours > MAX_AGE_HOURS else WARNING, f"the catalogue is {age_text(now - read_until)} old"))
 
 
 def _look_at_forecasts(found: Found, store: Store, settings: Settings, now: datetime) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.report import report_data
 from forecaster.reports import document, export, render, texts
+from forecaster.reports.assets import in_one_file, write_assets
 from forecaster.reports.contract import ReportData
 from forecaster.reports.index import list_reports
 from forecaster.settings import Settings
@@ -56,10 +57,13 @@ def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
     export.clear_unfinished(job.settings.output)
     data = _unless_told(job, report_data(job.store, job.recipes, job.clock))
     names = {language: page_name(data, language) for language in languages}
+    shared = render.page_assets(languages[0], job.settings.templates)
+    write_assets(job.settings.output / "reports", shared)
     pages = []
     for language, name in names.items():
         others = {other: Path(path).name for other, path in names.items() if other != language}
-        pages.append(export.write_atomic(job.settings.output / name, render.render_report(data, language, others, job.settings.templates)))
+        page = render.render_report(data, language, others, job.settings.templates, shared)
+        pages.append(export.write_atomic(job.settings.output / name, page))
     write_index(job.settings, languages[0])
     kept = document.pack(data)
     row = {
@@ -77,6 +81,15 @@ def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
         deliveries.keep_report(connection, row)
         deliveries.clear_documents(connection, data.generated_at - KEEP_DOCUMENTS)
     return WrittenReport(data.report_id, pages, data)
+
+
+def copy_in_one_file(written: WrittenReport, folder: Path) -> list[Path]:
+    """The report's pages below `folder`, each as one file that needs no other: to be sent, or shown elsewhere.
+
+    Raises:
+        NotWritable: the folder cannot be written.
+    """
+    return [export.write_atomic(folder / page.name, in_one_file(page.read_text(encoding="utf-8"), page.parent)) for page in written.pages]
 
 
 def write_index(settings: Settings, language: str | None = None) -> None:

@@ -27,6 +27,7 @@ from forecaster.pipeline.clock_check import clock_problem
 from forecaster.pipeline.drivers import drivers_of
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.pipeline.members import members_for, unusable_kinds
+from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store import ledger
@@ -257,7 +258,7 @@ def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, str |
     """(hours since the catalogue was read, why that makes a forecast degraded or None); `read_until` is no later than `as_of`."""
     age = as_of - read_until if read_until else timedelta(days=9999)
     hours = age / timedelta(hours=1)
-    return hours, f"the catalogue is {hours:.0f} hours old" if age > STALE_AFTER else None
+    return hours, f"the catalogue is {age_text(age)} old" if age > STALE_AFTER else None
 
 
 def _in_its_time(mode: str, day: date, recipe: Recipe, now: datetime) -> bool:

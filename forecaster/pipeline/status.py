@@ -1,6 +1,6 @@
 """The state of an installation, read from the published copy (or what QUAKECAST_READ_FROM names): it can be asked while a run writes."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ from forecaster.models import networks
 from forecaster.pipeline.due import due_reasons
 from forecaster.pipeline.predict import STALE_AFTER
 from forecaster.pipeline.world.world_sets import SET_KINDS, in_service, use
+from forecaster.quantities import age_text, counted
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, code_version
 from forecaster.store.database import Store
@@ -54,9 +55,9 @@ def status_document(settings: Settings, clock: Clock) -> dict:
     sets = {kind: in_service(kind, now) for kind in SET_KINDS}
     age = None if read_until is None else now - read_until
     if age is None or age > STALE_AFTER:
-        problems.append("the catalogue has not been read" if age is None else f"the catalogue is {age / timedelta(hours=1):.0f} hours old")
+        problems.append("the catalogue has not been read" if age is None else f"the catalogue is {age_text(age)} old")
     problems += [f"the last {run['kind']} run was {run['state']}" for run in runs if run["state"] in ("failed", "partial")]
-    problems += [f"{count} messages {state}" for state, count in waiting.items()]
+    problems += [f"{counted(count, 'message')} {state}" for state, count in waiting.items()]
     problems += [served.problem for served in sets.values() if served.problem]
     return {
         "state": "; ".join(problems) or "ok",
@@ -97,10 +98,11 @@ def status_text(document: dict) -> str:
     return "\n".join(
         [
             f"state      {document['state']}",
-            f"catalogue  read until {document['read_until']}, {document['data_age_hours']} hours ago",
+            f"catalogue  {_catalogue_words(document)}",
             f"last run   {run['kind']}, {_run_words(run)}" if run else "last run   none yet",
             "runs       " + "; ".join(f"{each['kind']} {_run_words(each)}" for each in runs),
-            f"forecasts  {document['forecasts']} published for {document['recipes_forecast']} recipes, last at {document['last_issue']}",
+            f"forecasts  {document['forecasts']:,} published for {counted(document['recipes_forecast'], 'recipe')}, "
+            f"last at {_minute(document['last_issue'])}",
             f"published  {kinds}",
             "sets       " + ", ".join(_set_words(served) for served in document["sets"].values()),
             f"due        {waiting}",
@@ -111,15 +113,26 @@ def status_text(document: dict) -> str:
 
 
 def _set_words(served: dict[str, Any]) -> str:
-    return served["name"] + ("" if served["age_days"] is None else f" ({served['age_days']} days old)")
+    return served["name"] + ("" if served["age_days"] is None else f" ({age_text(timedelta(days=served['age_days']))} old)")
+
+
+def _catalogue_words(document: dict) -> str:
+    if document["read_until"] is None:
+        return "not read yet"
+    return f"read until {_minute(document['read_until'])}, {age_text(timedelta(hours=document['data_age_hours']))} ago"
 
 
 def _run_words(run: dict[str, Any]) -> str:
     if run["state"] is None:
         return "none yet"
     if run["state"] == "running":
-        return f"running since {run['started_at']}"
-    return f"{run['state']} at {run['finished_at'] or run['started_at']}"
+        return f"running since {_minute(run['started_at'])}"
+    return f"{run['state']} at {_minute(run['finished_at'] or run['started_at'])}"
+
+
+def _minute(at: str | None) -> str:
+    """An ISO moment of the document as people read it."""
+    return "never" if at is None else f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _recipes(settings: Settings) -> tuple[list[Recipe] | None, list[str]]:

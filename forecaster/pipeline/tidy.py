@@ -14,6 +14,7 @@ from pathlib import Path
 from forecaster import files
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.pages import write_index
+from forecaster.reports import assets
 from forecaster.store import retention
 from forecaster.store.moments import was_replayed_in
 
@@ -62,6 +63,8 @@ def tidy(job: Job, *, dry_run: bool = False) -> TidyResult:
         result.bytes += sum(files.size_of(path) if dry_run else files.remove(path) for path in paths)
     if found["pages"] and not dry_run:
         write_index(settings)
+        for path in assets.unused(settings.output / "reports", (settings.output / "reports").glob("*.html")):
+            result.bytes += files.remove(path)
     if not result.nothing and not dry_run:
         log.info("tidied: %s", words(result))
     return result

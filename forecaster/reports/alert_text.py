@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 
 from forecaster.reports import templates
 from forecaster.reports.combined import COMBINED
+from forecaster.reports.reasons import reasons
 from forecaster.reports.render import environment
-from forecaster.reports.texts import day_writer
-from forecaster.reports.words import Phrase, local_text, model_name, offset_text, probability_phrase, ratio_text, signed
+from forecaster.reports.texts import day_writer, speaker
+from forecaster.reports.words import Phrase, model_name, offset_text, probability_pair, probability_phrase, ratio_text, signed
+from forecaster.reports.writing import Writer
 from forecaster.timewindow import day_of_window
 
 
@@ -32,8 +34,17 @@ class AlertTexts:
         paragraphs = (" ".join(paragraph.split()).replace("。 ", "。") for paragraph in body.split("\n\n"))
         return " ".join(title.split()), tuple(paragraph for paragraph in paragraphs if paragraph)
 
+    @property
+    def writer(self) -> Writer:
+        return day_writer(self.language, self.user_folder)
+
     def day(self, day: date) -> str:
-        return day_writer(self.language, self.user_folder)(day)
+        return self.writer(day)
+
+    def degraded(self, reason: str) -> str:
+        """What the pipeline's reason means for a reader, as a sentence."""
+        said = reasons(reason, self.language, self.writer)
+        return speaker(self.language, self.user_folder)(Phrase("operations.degraded_run", {"reason": said}))
 
     def place(self, display_name: Mapping[str, str], recipe_id: str) -> str:
         return display_name.get(self.language) or display_name.get("en") or recipe_id
@@ -42,9 +53,9 @@ class AlertTexts:
 def window_words(texts: AlertTexts, start: datetime, end: datetime, zone: ZoneInfo) -> dict[str, str]:
     """starts, ends, zone, offset and day of a window, as the templates name it."""
     return {
-        "starts": local_text(start, zone),
-        "ends": local_text(end, zone),
-        "zone": zone.key,
+        "starts": texts.writer.local(start, zone),
+        "ends": texts.writer.local(end, zone),
+        "zone": texts.writer.zone(zone),
         "offset": offset_text(start, zone),
         "day": texts.day(day_of_window(start, zone)),
     }
@@ -52,7 +63,8 @@ def window_words(texts: AlertTexts, start: datetime, end: datetime, zone: ZoneIn
 
 def figure_words(probability: float, usual: float) -> dict[str, Any]:
     """probability and usual as phrases, and the ratio; the three are always said together."""
-    return {"probability": probability_phrase(probability), "usual": probability_phrase(usual), "ratio": ratio_text(probability / usual)}
+    said, beside = probability_pair(probability, usual)
+    return {"probability": said, "usual": beside, "ratio": ratio_text(probability / usual)}
 
 
 def bounds_words(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,13 +97,15 @@ def world_map(
     rim += [project(WORLD_MIDDLE_LON + 180, lat) for lat in range(80, -81, -4)]
     west, south, east, north = JAPAN_BOX
     corners = [project(lon, lat) for lon, lat in ((west, south), (east, south), (east, north), (west, north))]
-    box = f'<path class="inset-box" d="{path_data(corners, True)}" fill="none" stroke="{INK}" stroke-width="1"/>'
     label_at = ((corners[2][0] + corners[3][0]) / 2, corners[3][1] - 5)
-    box += _text(label_at, inset_label, font_size, "middle")
+    box = ""
+    if any(map(in_japan, targets)):
+        box = f'<path class="inset-box" d="{path_data(corners, True)}" fill="none" stroke="{INK}" stroke-width="1"/>'
+        box += _text(label_at, inset_label, font_size, "middle")
     edge = WORLD_MIDDLE_LON - 180
     turned = [[(lon + turn, lat) for lon, lat in line] for line in coastlines for turn in (0, 360)]
     turned = [line for line in turned if any(edge <= lon <= edge + 360 for lon, _ in line) and max(lat for _, lat in line) > -62]
-    outside = [target for target in targets if not _in_japan(target)]
+    outside = [target for target in targets if not in_japan(target)]
     body = _layers(targets, outside, events, turned, project, near, width, font_size, "world")
     frame = f'<path class="sea" d="{path_data(rim, True)}" fill="{SEA}" stroke="{COAST}" stroke-width="0.6"/>'
     clip = f'<clipPath id="clip-world"><path d="{path_data(rim, True)}"/></clipPath>'
@@ -122,7 +124,7 @@ def japan_map(
     def project(lon: float, lat: float) -> tuple[float, float]:
         return (lon - west) * squeeze * scale, (north - lat) * scale
 
-    here = [target for target in targets if _in_japan(target)]
+    here = [target for target in targets if in_japan(target)]
     inside = [event for event in events if _in_box(event)]
     body = _layers(
         here, here, inside, [line for line in coastlines if _touches(line)], project, lambda lon: lon, JAPAN_WIDTH, font_size, "japan"
@@ -187,7 +189,8 @@ def can_draw(text: str) -> bool:
     return svg_to_png(line.format(escape(text))) not in (svg_to_png(line.format("\ue000" * len(text))), svg_to_png(line.format("")))
 
 
-def _in_japan(target: MapTarget) -> bool:
+def in_japan(target: MapTarget) -> bool:
+    """Whether the inset of Japan shows this circle."""
     west, south, east, north = JAPAN_BOX
     return west <= target.lng <= east and south <= target.lat <= north
 
@@ -274,6 +277,8 @@ def _labels(
     taken = [*kept_free, *(box for target in targets if (box := boxes[id(target)])[2] - box[0] < 40)]
     texts = []
     for target in targets:
+        if not target.lines:
+            continue
         left, top, right, bottom = boxes[id(target)]
         wide = max((sum(1.0 if ord(char) > 0x2E80 else 0.58 for char in line) for line in target.lines), default=0) * size
         tall, middle = size * 1.2 * len(target.lines), (top + bottom) / 2

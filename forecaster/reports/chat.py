@@ -51,10 +51,13 @@ def render_chat(
     repeat: bool = False,
     room: Room = ROOMY,
 ) -> tuple[str, str]:
-    """(title, text) of the day's report: what the headline means, cautions, and the ROWS rows with the highest ratio."""
+    """(title, text) of the day's report: what the headline means, cautions, the first ROWS rows that stand out, and
+    one line for the others."""
     context = told_in(for_messages(data), language, user_templates)
     context |= {"report_url": report_url, "repeat": repeat}
-    shorter = ({"listed": context["rows"][:count], "unlisted": len(context["rows"][count:])} for count in range(ROWS, -1, -1))
+    shorter = (
+        {"listed": context["leading_rows"][:count], "unlisted": len(context["leading_rows"][count:])} for count in range(ROWS, -1, -1)
+    )
     return _chat("email.subject.j2", "apprise.txt.j2", context, shorter, language, user_templates, problems, room)
 
 
@@ -69,7 +72,7 @@ def render_chat_message(
     room: Room = ROOMY,
 ) -> tuple[str, str]:
     """(title, text) of a short message."""
-    context = message_context(message, language, answered) | {"repeat": repeat}
+    context = message_context(message, language, answered, user_templates) | {"repeat": repeat}
     shorter = ({"lines": context["lines"][:count]} for count in range(len(context["lines"]), 0, -1))
     return _chat("message.subject.j2", "apprise_message.txt.j2", context, shorter, language, user_templates, problems, room)
 

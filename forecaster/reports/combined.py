@@ -9,6 +9,7 @@ from typing import Any
 from forecaster.reports.contract import Evaluation, ModelForecast, PooledSkill, RecipeForecast
 from forecaster.reports.track_record import model_line
 from forecaster.reports.words import Phrase, count_text, known, model_name, short_name, signed
+from forecaster.reports.writing import Writer
 
 COMBINED, RATE = "published", "climatology"
 PERSON, UNLEARNT, WORLD = "person", "mean", "world"
@@ -50,7 +51,7 @@ def _weighed(key: str, recipe: RecipeForecast, name: Callable[[str], Phrase]) ->
     return tuple(Phrase(key, {"model": name(kind), "weight": weight_text(weight)}) for kind, weight in heaviest)
 
 
-def made_how(recipe: RecipeForecast, write_day: Callable[[date], str]) -> Phrase | None:
+def made_how(recipe: RecipeForecast, writer: Writer) -> Phrase | None:
     """A sentence on what the figure is combined from, and where the weights come from; None without a figure."""
     kind = told_kind(recipe)
     if kind is None or recipe.probability is None:
@@ -59,16 +60,16 @@ def made_how(recipe: RecipeForecast, write_day: Callable[[date], str]) -> Phrase
         return Phrase("combined.chosen" if is_chosen(recipe) else "combined.one", {"model": model_name(kind)})
     if not recipe.weights:
         return Phrase(f"combined.rate_{_why_rate(recipe)}")
-    return Phrase("combined.made", {"members": _weighed("combined.member", recipe, model_name), "source": source_of(recipe, write_day)})
+    return Phrase("combined.made", {"members": _weighed("combined.member", recipe, model_name), "source": source_of(recipe, writer)})
 
 
-def source_of(recipe: RecipeForecast, write_day: Callable[[date], str]) -> Phrase:
+def source_of(recipe: RecipeForecast, writer: Writer) -> Phrase:
     """Where the weights come from."""
     source = recipe.weights_source or ""
     if source == UNLEARNT:
         return Phrase("combined.source_mean")
     if (packaged := PACKAGED.fullmatch(source)) is not None:
-        return Phrase("combined.source_package", {"day": write_day(date.fromisoformat(packaged[1]))})
+        return Phrase("combined.source_package", {"day": writer(date.fromisoformat(packaged[1]))})
     if (learnt := LEARNT.fullmatch(source)) is not None:
         return Phrase("combined.source_world" if learnt[1] == WORLD else "combined.source_own")
     return Phrase("combined.source_unknown")
@@ -129,7 +130,7 @@ def pooled_phrase(skill: PooledSkill | None, key: str = "evaluation.pooled", wit
     if skill is None:
         return Phrase(without)
     gains = {"gain": signed(skill.gain), "low": signed(skill.low), "high": signed(skill.high)}
-    return Phrase(key, {**gains, "days": f"{skill.target_days:,}"})
+    return Phrase(key, {**gains, "days": skill.target_days})
 
 
 def trust_phrases(raised: Sequence[dict[str, Any]], skill: PooledSkill | None) -> list[Phrase]:

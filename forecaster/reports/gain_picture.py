@@ -13,6 +13,7 @@ from forecaster.reports.words import known
 
 COLUMNS = ("place", "model", "gain", "low", "high", "target_days")
 WIDTH, LABELS, ROW, FOOT = 680.0, 150.0, 22.0, 40.0
+SIDE = 26.0  # half a label of the axis, on both sides
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def gain_picture(gains: GainRows, title: str, axis_label: str) -> str:
     height = ROW * len(gains.rows) + FOOT
 
     def across(value: float) -> float:
-        return LABELS + 12 + (WIDTH - LABELS - 24) * (value - low) / span
+        return LABELS + SIDE + (WIDTH - LABELS - 2 * SIDE) * (value - low) / span
 
     bottom = ROW * len(gains.rows) + 4
     shapes = [f'<path class="tick" d="M{across(0):.1f} 2V{bottom:.0f}" stroke="{INK}" stroke-dasharray="4 3"/>']
@@ -71,10 +72,10 @@ def gain_picture(gains: GainRows, title: str, axis_label: str) -> str:
         dot = f'cx="{across(row.gain):.1f}" cy="{y:.1f}" r="4.2"'
         look = f'fill="{EDGE if full else PAPER}" stroke="{EDGE}" stroke-width="1.6"'
         shapes.append(f'<circle class="dot{"" if full else " outside"}" {dot} {look}/>')
-    shapes.append(f'<path class="grid" d="M{LABELS + 12:.0f} {bottom:.0f}H{WIDTH - 12:.0f}" stroke="{COAST}"/>')
+    shapes.append(f'<path class="grid" d="M{LABELS + SIDE:.0f} {bottom:.0f}H{WIDTH - SIDE:.0f}" stroke="{COAST}"/>')
     for value in sorted({round(low, 2), 0.0, round(high, 2)}):
         shapes.append(_text(across(value), bottom + 14, f"{value:+.2f}".replace("-", "−") if value else "0", "middle"))
-    shapes.append(_text(LABELS + 12 + (WIDTH - LABELS - 24) / 2, height - 6, axis_label, "middle"))
+    shapes.append(_text(LABELS + SIDE + (WIDTH - LABELS - 2 * SIDE) / 2, height - 6, axis_label, "middle"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" viewBox="0 0 {WIDTH:g} {height:g}" role="img" '
         f'aria-label="{escape(title)}" font-family="system-ui, sans-serif">{"".join(shapes)}</svg>'

@@ -17,13 +17,15 @@ HEAD_BYTES = 16_384
 FACT = re.compile(r'<meta name="quakecast:(made|mode|period|headline)" content="([^"]*)">')
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 SCRIPT_HASH = re.compile(r"'sha256-[A-Za-z0-9+/]{43}='")
+OWN_SCRIPT = re.compile(r"script-src 'self'[ ;]")
 HEADS_FILE = ".heads.json"
 MODES = ("prospective", "late", "hindcast", "replay")
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the head of one page says. script_hashes: of the scripts that its own policy lets run, as CSP sources."""
+    """What the head of one page says. script_hashes: of the scripts that its own policy lets run, as CSP sources; 'self' for
+    that of assets/."""
 
     facts: dict[str, str] = field(default_factory=dict)
     script_hashes: tuple[str, ...] = ()
@@ -119,5 +121,6 @@ def _read_head(page: Path, changed: int, size: int) -> Head:
     for key, value in FACT.findall(text):
         facts.setdefault(key, html.unescape(value))
     policy = POLICY.search(text.split("<title>")[0])  # the page's own, which stands before all that came from outside
-    hashes = SCRIPT_HASH.findall(html.unescape(policy[1])) if policy else []
-    return Head(facts, tuple(hashes))
+    allowed = html.unescape(policy[1]) if policy else ""
+    own = ["'self'"] if OWN_SCRIPT.search(allowed) else []
+    return Head(facts, (*own, *SCRIPT_HASH.findall(allowed)))

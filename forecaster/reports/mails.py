@@ -1,17 +1,17 @@
 """Reports and short messages as mails: subject, text and HTML with its styles inlined, by the templates; pictures by CID."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from forecaster.reports import charts, templates
 from forecaster.reports.context import map_targets
 from forecaster.reports.contract import ReportData
+from forecaster.reports.headline import usual_line
 from forecaster.reports.message import Message
 from forecaster.reports.plain import for_messages, one_line, single_spaced, wrapped
 from forecaster.reports.render import coastlines, environment, told_in
-from forecaster.reports.texts import FALLBACK, speaker
+from forecaster.reports.texts import FALLBACK, day_writer, speaker
 from forecaster.settings import code_version
 
 MAIL_ROWS = 40
@@ -31,12 +31,14 @@ def render_email(
 ) -> tuple[str, str, str]:
     """(subject, text, HTML) of the day's report. The HTML shows `pictures` by their CID.
 
-    The rows with the highest ratios are listed, MAIL_ROWS at most, fewer where the HTML would be too long; of the others their number.
+    The rows that stand out are listed, MAIL_ROWS at most, fewer where the HTML would be too long; of the others of these their number.
+    Places near or below their usual rate take one line together.
     """
     context = told_in(for_messages(data), language, user_templates) | {"report_url": report_url, "pictures": pictures, "wrapped": wrapped}
+    context["usual_line"] = usual_line(context["usual_rows"], bool(context["leading_rows"]), MAIL_ROWS)
     count = MAIL_ROWS
     while True:
-        listed = {"listed": context["rows"][:count], "unlisted": len(context["rows"][count:])}
+        listed = {"listed": context["leading_rows"][:count], "unlisted": len(context["leading_rows"][count:])}
         subject, text, page = _parts("email", context | listed, language, user_templates, problems)
         if len(page.encode()) < MOST_HTML_BYTES or count == 0:
             return subject, text, page
@@ -44,16 +46,16 @@ def render_email(
 
 
 def email_pictures(data: ReportData, language: str) -> dict[str, bytes]:
-    """CID -> PNG: the world map and the inset, circles numbered as the rows of the mail's table."""
+    """CID -> PNG: the world map, and the inset where a place lies in Japan; circles numbered as the rows of the mail's table."""
     context, label = told_in(data, language), speaker(language)("map.japan")
     if not charts.can_draw(label):  # no font of this machine has its letters
         label = speaker(FALLBACK)("map.japan")
     targets, coasts = map_targets(context["rows"], numbered=True), coastlines()
     world = charts.world_map(targets, data.events, coasts, "", label, font_size=17.0)
-    return {
-        "world-map": charts.svg_to_png(world, scale=1.25),
-        "japan-map": charts.svg_to_png(charts.japan_map(targets, data.events, coasts, "", font_size=16.0), scale=1.5),
-    }
+    pictures = {"world-map": charts.svg_to_png(world, scale=1.25)}
+    if any(map(charts.in_japan, targets)):
+        pictures["japan-map"] = charts.svg_to_png(charts.japan_map(targets, data.events, coasts, "", font_size=16.0), scale=1.5)
+    return pictures
 
 
 def render_message(
@@ -67,11 +69,12 @@ def render_message(
 
     `answered`: the message that this one follows up on.
     """
-    return _parts("message", message_context(message, language, answered), language, user_templates, problems)
+    return _parts("message", message_context(message, language, answered, user_templates), language, user_templates, problems)
 
 
-def message_context(message: Message, language: str, answered: Message | None = None) -> dict[str, Any]:
+def message_context(message: Message, language: str, answered: Message | None = None, user_templates: Path | None = None) -> dict[str, Any]:
     """What the templates of a short message are given."""
+    writer = day_writer(language, user_templates)
     return {
         "language": language,
         "kind": message.kind,
@@ -79,16 +82,12 @@ def message_context(message: Message, language: str, answered: Message | None = 
         "title": one_line(message.title, LONGEST_TITLE),
         "lines": [_paragraph(line) for line in message.lines],
         "link": message.link,
-        "created": _utc(message),
-        "answered": f"{one_line(answered.title, LONGEST_TITLE)} ({_utc(answered)})" if answered else None,
+        "created": writer.moment(message.created_at),
+        "answered": f"{one_line(answered.title, LONGEST_TITLE)} ({writer.moment(answered.created_at)})" if answered else None,
         "subject_id": message.subject_id,
         "version": code_version(),
         "wrapped": wrapped,
     }
-
-
-def _utc(message: Message) -> str:
-    return f"{message.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _paragraph(text: str) -> str:

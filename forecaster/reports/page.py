@@ -1,6 +1,6 @@
 """What only the page has, beside `report_context`: maps, a part for each recipe, charts with their tables and files, scripts. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -11,10 +11,11 @@ from forecaster.reports.context import map_targets
 from forecaster.reports.contract import RecipeForecast, ReportData
 from forecaster.reports.csv_link import csv_link
 from forecaster.reports.gain_picture import gain_picture, gain_rows
-from forecaster.reports.region import DayWriter, record_line, region_of, reliability_of
+from forecaster.reports.region import record_line, region_of, reliability_of
 from forecaster.reports.region_map import BoxedLine, boxed, region_map
 from forecaster.reports.shapes import hatch_patterns
 from forecaster.reports.words import known, known_probability, ratio_to_usual
+from forecaster.reports.writing import Writer
 
 Say = Callable[..., str]
 FORECAST_COLUMNS = (
@@ -43,18 +44,25 @@ def page_parts(
     data: ReportData,
     context: dict[str, Any],
     say: Say,
-    write_day: DayWriter,
+    writer: Writer,
     coastlines: Sequence[charts.Polyline],
     script: str,
     chart_specs: str,
+    assets: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Names for the page's template. context: `report_context` of the same data. `script` draws the charts by
-    `chart_specs`; both are in the page as they are, with the library; a page without charts has none of them."""
+    """Names for the page's template.
+
+    Args:
+        context: `report_context` of the same data.
+        script: draws the charts by `chart_specs`; both are in the page as they are, with the library. A page without charts has none of
+            them.
+        assets: the addresses of the style sheet (css) and the script (js) that the page shares with others and leaves out.
+    """
     rows = {row["id"]: row for row in (*context["rows"], *context["comparison_rows"])}
     targets = map_targets(context["rows"], numbered=False)
     lines = boxed(coastlines)
-    regions = {recipe.recipe_id: _region(recipe, data, rows[recipe.recipe_id], say, write_day, lines) for recipe in data.recipes}
-    records = [record_line(record, write_day) for record in data.pooled_records]
+    regions = {recipe.recipe_id: _region(recipe, data, rows[recipe.recipe_id], say, writer, lines) for recipe in data.recipes}
+    records = [record_line(record, writer) for record in data.pooled_records]
     drawn = next((record for record in data.pooled_records if record.reliability is not None), None)
     evaluation = gain_rows(context["evaluated"], {recipe.recipe_id: recipe for recipe in data.recipes}, say)
     pooled = _with_picture(reliability_of(drawn), say, say("reliability.all_title")) if drawn else None
@@ -62,7 +70,9 @@ def page_parts(
     scripts = (vega.library(), script) if charted else ()
     return {
         "world_map": Markup(charts.world_map(targets, data.events, coastlines, say("map.world_title"), say("map.japan"))),
-        "japan_map": Markup(charts.japan_map(targets, data.events, coastlines, say("map.japan_title"))),
+        "japan_map": Markup(charts.japan_map(targets, data.events, coastlines, say("map.japan_title")))
+        if any(map(charts.in_japan, targets))
+        else None,
         "hatch_patterns": Markup(hatch_patterns("legend")),
         "regions": regions,
         "pooled_records": records,
@@ -74,16 +84,17 @@ def page_parts(
         "checks_csv": _checks_csv(data, rows),
         "made_at": f"{data.generated_at:%Y-%m-%dT%H:%M:%SZ}",
         "file_day": f"{data.generated_at:%Y-%m-%d}",
-        "content_policy": vega.content_policy(*scripts),
+        "content_policy": vega.content_policy(*scripts, shared=assets is not None),
+        "assets": assets,
         "scripts": [Markup(text) for text in scripts],
         "chart_specs": Markup(chart_specs) if charted else None,
     }
 
 
 def _region(
-    recipe: RecipeForecast, data: ReportData, row: dict[str, Any], say: Say, write_day: DayWriter, coastlines: Sequence[BoxedLine]
+    recipe: RecipeForecast, data: ReportData, row: dict[str, Any], say: Say, writer: Writer, coastlines: Sequence[BoxedLine]
 ) -> dict[str, Any]:
-    told = region_of(recipe, write_day)
+    told = region_of(recipe, writer)
     title = say("region.map_title", name=row["name"], radius=row["radius"])
     place = (recipe.lat, recipe.lng, recipe.radius_km, row["level"])
     told["map"] = Markup(region_map(*place, data.events, recipe.drivers, coastlines, title, f"r{row['number']}"))

@@ -14,7 +14,7 @@ from forecaster.reports.shapes import EDGE, PAPER
 from forecaster.reports.words import known_probability
 
 SIZE, SMALL_SIZE = (680.0, 190.0), (300.0, 270.0)
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 10.0, 22.0, 26.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 22.0, 26.0  # a label in the middle of its end of the axis finds room
 STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
 
 

@@ -1,28 +1,27 @@
 """What the page tells of one recipe beyond its row: history, what drives the forecast, records by mode. Pure; texts are Phrases."""
 
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Sequence
 from typing import Any
 
 from forecaster.reports.contract import DayOutcome, DriverEvent, RecipeForecast, TrackRecord
 from forecaster.reports.csv_link import csv_link
 from forecaster.reports.track_record import is_few, verdict_of
-from forecaster.reports.words import Phrase, known, known_probability, probability_phrase, signed, utc_text
+from forecaster.reports.words import Phrase, known, known_probability, probability_pair, probability_phrase, signed
+from forecaster.reports.writing import Writer
 
-DayWriter = Callable[[date], str]
 NEAR_KM, NEAR_DAYS, RECENT_DAYS = 100, 90, 30  # as the pipeline gathers them
 HISTORY_COLUMNS = ("day", "probability", "usual", "happened", "max_magnitude", "status", "mode", "afterwards")
 RELIABILITY_COLUMNS = ("said", "days", "came", "low", "high")
 DRIVER_COLUMNS = ("number", "origin_time", "magnitude", "latitude", "longitude", "depth_km", "distance_km", "place", "probability_without")
 
 
-def region_of(recipe: RecipeForecast, write_day: DayWriter) -> dict[str, Any]:
+def region_of(recipe: RecipeForecast, writer: Writer) -> dict[str, Any]:
     """history, drivers, records and the reliability curve to draw, each with its CSV; empty or None where there is nothing."""
-    records = [record_line(record, write_day) for record in recipe.records]
+    records = [record_line(record, writer) for record in recipe.records]
     drawn = next((record for record in recipe.records if record.reliability is not None), None)
     return {
-        "history": history_of(recipe.recent_outcomes, write_day),
-        "drivers": [_driver(number, driver) for number, driver in enumerate(recipe.drivers, 1)],
+        "history": history_of(recipe.recent_outcomes, writer),
+        "drivers": [_driver(number, driver, writer) for number, driver in enumerate(recipe.drivers, 1)],
         "driver_events": recipe.drivers,
         "drivers_intro": drivers_intro(recipe),
         "drivers_csv": _drivers_csv(recipe.drivers) if recipe.drivers else None,
@@ -31,11 +30,11 @@ def region_of(recipe: RecipeForecast, write_day: DayWriter) -> dict[str, Any]:
     }
 
 
-def history_of(outcomes: Sequence[DayOutcome], write_day: DayWriter) -> dict[str, Any] | None:
+def history_of(outcomes: Sequence[DayOutcome], writer: Writer) -> dict[str, Any] | None:
     """The earlier forecasts as a table, oldest first; None where there are none."""
     if not outcomes:
         return None
-    rows = [history_row(outcome, write_day) for outcome in outcomes]
+    rows = [history_row(outcome, writer) for outcome in outcomes]
     raw = [
         (
             outcome.day.isoformat(),
@@ -63,19 +62,20 @@ def history_of(outcomes: Sequence[DayOutcome], write_day: DayWriter) -> dict[str
                 "days": len(outcomes),
                 "settled": len(settled),
                 "hits": sum(bool(outcome.happened) for outcome in settled),
-                "first": write_day(outcomes[0].day),
-                "last": write_day(outcomes[-1].day),
+                "first": writer(outcomes[0].day),
+                "last": writer(outcomes[-1].day),
             },
         ),
     }
 
 
-def history_row(outcome: DayOutcome, write_day: DayWriter) -> dict[str, Any]:
+def history_row(outcome: DayOutcome, writer: Writer) -> dict[str, Any]:
     """One earlier forecast in words: the day, what was said, the usual rate, what came."""
+    probability, usual = probability_pair(outcome.probability, outcome.reference_probability)
     return {
-        "day": write_day(outcome.day),
-        "probability": probability_phrase(outcome.probability),
-        "usual": probability_phrase(outcome.reference_probability),
+        "day": writer(outcome.day),
+        "probability": probability,
+        "usual": usual,
         "result": result_of(outcome),
         "happened": outcome.happened,
         "status": Phrase(f"status.{outcome.status}"),
@@ -108,18 +108,18 @@ def drivers_intro(recipe: RecipeForecast) -> Phrase | None:
     return Phrase(f"drivers.model_same{many}" if same else f"drivers.model{many}", values)
 
 
-def record_line(record: TrackRecord, write_day: DayWriter) -> dict[str, Any]:
+def record_line(record: TrackRecord, writer: Writer) -> dict[str, Any]:
     """One mode's record in figures and words."""
     few = is_few(record)
     expected = known(record.expected)
     return {
         "mode": record.mode,
-        "days": f"{record.settled_days:,}",
-        "final": None if record.final_days is None else f"{record.final_days:,}",
-        "hits": f"{record.hits:,}",
+        "days": record.settled_days,
+        "final": record.final_days,
+        "hits": record.hits,
         "expected": None if expected is None else f"{expected:,.1f}",
-        "first": write_day(record.first_day) if record.first_day else None,
-        "last": write_day(record.last_day) if record.last_day else None,
+        "first": writer(record.first_day) if record.first_day else None,
+        "last": writer(record.last_day) if record.last_day else None,
         "gain": signed(record.information_gain),
         "low": signed(record.low),
         "high": signed(record.high),
@@ -141,7 +141,7 @@ def reliability_of(record: TrackRecord | None) -> dict[str, Any] | None:
         "rows": [
             {
                 "said": probability_phrase(said),
-                "days": f"{days:,}",
+                "days": days,
                 "came": percent_or_zero(came),
                 "low": percent_or_zero(low),
                 "high": percent_or_zero(high),
@@ -149,8 +149,8 @@ def reliability_of(record: TrackRecord | None) -> dict[str, Any] | None:
             }
             for said, days, came, low, high in points
         ],
-        "days": f"{record.settled_days:,}",
-        "hits": f"{record.hits:,}",
+        "days": record.settled_days,
+        "hits": record.hits,
     }
 
 
@@ -159,13 +159,14 @@ def percent_or_zero(share: float) -> str:
     return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
 
 
-def _driver(number: int, driver: DriverEvent) -> dict[str, Any]:
+def _driver(number: int, driver: DriverEvent, writer: Writer) -> dict[str, Any]:
     depth = known(driver.depth_km)
     return {
         "number": number,
         "magnitude": f"{driver.magnitude:.1f}",
-        "time": utc_text(driver.origin_time),
-        "place": driver.place,
+        "time": writer.moment(driver.origin_time),
+        "place": writer.place(driver.place),
+        "place_is_english": writer.place(driver.place) == driver.place,
         "distance": f"{driver.distance_km:,.0f}",
         "depth": None if depth is None else f"{depth:.0f}",
         "without": None if driver.without is None else probability_phrase(driver.without),

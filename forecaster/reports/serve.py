@@ -1,8 +1,9 @@
 """A small web server for the output folder: reports, their index and the JSON files, and nothing else.
 
 GET and HEAD only; no file outside the folder, no dotfile, no link that leads out, no listing, no type but those of TYPES. Of scripts only
-those may run that a report page itself names in its head, by their SHA-256. Meant for one's own machine: on another address than loopback
-it says so, and it is no substitute for a real web server there.
+those may run that a report page itself names in its head: by their SHA-256, or the shared one, which is served only while its content is
+what its name tells. A page with `?download` comes as one file that needs no other. Meant for one's own machine: on another address than
+loopback it says so, and it is no substitute for a real web server there.
 """
 
 import ipaddress
@@ -13,9 +14,10 @@ from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from forecaster.errors import BadInput
+from forecaster.reports import assets
 from forecaster.reports.index import list_reports, read_head
 from forecaster.reports.render import render_index
 from forecaster.reports.texts import FALLBACK
@@ -27,6 +29,7 @@ TYPES = {
     ".json": "application/json; charset=utf-8",
     ".png": "image/png",
     ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",  # of reports/assets/ only
 }
 POLICY = (
     "default-src 'none'; {scripts}style-src 'unsafe-inline' 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
@@ -106,7 +109,8 @@ def find_file(folder: Path, target: str) -> Path | None:
     try:
         found = folder.joinpath(*parts).resolve()
         hidden = any(part.startswith(".") for part in found.relative_to(folder).parts)
-        return found if not hidden and found.suffix.lower() in TYPES and found.is_file() else None
+        wrong_script = found.suffix.lower() == ".js" and not assets.NAME.fullmatch(found.name)
+        return found if not hidden and not wrong_script and found.suffix.lower() in TYPES and found.is_file() else None
     except (OSError, ValueError):
         return None
 
@@ -143,25 +147,42 @@ class _Requests(BaseHTTPRequestHandler):
         if self.server.loopback and not is_loopback(_host_of(self.headers.get("Host", ""))):
             return self._send(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", b"this server answers to localhost only\n", with_body)
         if _path_of(self.path) in ("", "/"):
-            page = render_index(list_reports(self.server.folder), self.server.language, self.server.user_folder).encode()
+            page = self._index().encode()
             return self._send(HTTPStatus.OK, TYPES[".html"], page, with_body)
         file = find_file(self.server.folder, self.path)
         if file is None:
             return self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"not found\n", with_body)
         try:
             body, changed = file.read_bytes(), file.stat().st_mtime
-        except OSError:
+            if file.suffix.lower() == ".js" and not assets.is_whole(file.name, body):
+                raise FileNotFoundError(f"{file.name} was changed")
+            if file.suffix.lower() == ".html" and urlsplit(self.path).query == "download":
+                body = assets.in_one_file(body.decode("utf-8"), file.parent).encode("utf-8")
+                return self._send(HTTPStatus.OK, TYPES[".html"], body, with_body, changed, saved_as=file.name)
+        except (OSError, UnicodeDecodeError):
             return self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"not found\n", with_body)
         scripts = read_head(file).script_hashes if file.suffix.lower() == ".html" else ()
         self._send(HTTPStatus.OK, TYPES[file.suffix.lower()], body, with_body, changed, scripts)
 
+    def _index(self) -> str:
+        return render_index(list_reports(self.server.folder), self.server.language, self.server.user_folder, served=True)
+
     def _send(
-        self, status: HTTPStatus, kind: str, body: bytes, with_body: bool, changed: float | None = None, scripts: Sequence[str] = ()
+        self,
+        status: HTTPStatus,
+        kind: str,
+        body: bytes,
+        with_body: bool,
+        changed: float | None = None,
+        scripts: Sequence[str] = (),
+        saved_as: str | None = None,
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Security-Policy", content_policy(scripts))
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        if saved_as is not None:
+            self.send_header("Content-Disposition", f'attachment; filename="{quote(saved_as)}"')
         if changed is not None:
             self.send_header("Last-Modified", formatdate(changed, usegmt=True))
         self.end_headers()

@@ -39,12 +39,13 @@ def render_slack(
     *,
     repeat: bool = False,
 ) -> dict[str, Any]:
-    """The payload of the day's report: headline, what it means, cautions, the ROWS rows with the highest ratio, a link to the rest."""
+    """The payload of the day's report: headline, what it means, cautions, the first ROWS of the rows that stand out, one line for
+    the others, a link to the rest."""
     context = told_in(for_messages(data), language, user_templates)
-    listed = context["rows"][:ROWS]
+    listed = context["leading_rows"][:ROWS]
     context |= {
         "groups": [listed[i : i + ROWS_A_BLOCK] for i in range(0, len(listed), ROWS_A_BLOCK)],
-        "unlisted": len(context["rows"]) - len(listed),
+        "unlisted": len(context["leading_rows"]) - len(listed),
         "report_url": report_url,
         "repeat": repeat,
     }
@@ -61,7 +62,7 @@ def render_slack_message(
     repeat: bool = False,
 ) -> dict[str, Any]:
     """The payload of a short message."""
-    context = message_context(message, language, answered) | {"repeat": repeat}
+    context = message_context(message, language, answered, user_templates) | {"repeat": repeat}
     context |= {"lines": context["lines"][:MOST_LINES], "unlisted": len(context["lines"][MOST_LINES:])}
     return _payload("slack_message.json.j2", context, language, user_templates, problems)
 

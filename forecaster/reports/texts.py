@@ -1,25 +1,30 @@
 """What a report says in each language: templates/i18n/<language>.toml. A further language is one more file, here or in a user's folder.
 
-A text that a language lacks is said in English, and told: in the log, and at the foot of the page (`missing_texts`).
+A text that a language lacks is said in English, and told: in the log, and at the foot of the page (`missing_texts`). A text is a
+string, or a table of the forms that the language has for a count: `{ one = "...", other = "..." }`, for the number `count`, or for the
+one that `by` names.
 """
 
 import functools
 import logging
 import re
 import tomllib
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
 from forecaster.errors import BadInput
+from forecaster.reports.locales import number_text, plural_of
 from forecaster.reports.words import Phrase
+from forecaster.reports.writing import LanguageWriter, Writer
 from forecaster.settings import bundled_folder
 
 logger = logging.getLogger(__name__)
 
 FALLBACK = "en"
+FORMS = ("zero", "one", "two", "few", "many", "other")
+Text = str | Mapping[str, str]
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -41,8 +46,8 @@ def languages(user_folder: Path | None = None) -> list[str]:
     return sorted(found, key=lambda language: (language != FALLBACK, language))
 
 
-def read_texts(language: str, user_folder: Path | None = None) -> dict[str, str]:
-    """Dotted key -> text of the language's file; a user's file may replace single texts of a built-in one.
+def read_texts(language: str, user_folder: Path | None = None) -> dict[str, Text]:
+    """Dotted key -> text, or its forms by count, of the language's file; a user's file may replace single texts of a built-in one.
 
     Raises:
         BadInput: there is no such file, or it is none of ours, with its name and what is wrong.
@@ -58,7 +63,7 @@ def read_texts(language: str, user_folder: Path | None = None) -> dict[str, str]
 def language_name(language: str, user_folder: Path | None = None) -> str:
     """What the language calls itself; its code where it has no file any more."""
     try:
-        return read_texts(language, user_folder).get("page.language_name", language)
+        return str(read_texts(language, user_folder).get("page.language_name", language))
     except BadInput:
         return language
 
@@ -76,9 +81,11 @@ def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str
     texts, fallback = read_texts(language, user_folder), read_texts(FALLBACK)
 
     def spell(value: Any) -> Any:
-        """A phrase in words; a tuple as a list in words, with the language's [list] separators."""
+        """A phrase in words; a whole number with its digits grouped; a tuple as a list in words, with the language's [list] separators."""
         if isinstance(value, Phrase):
             return say(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return number_text(value, language)
         if not isinstance(value, tuple):
             return value
         *before, last = [str(spell(each)) for each in value]
@@ -89,27 +96,28 @@ def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str
         spoken = {name: spell(value) for name, value in filled.items()}
         if key in texts:
             try:
-                return texts[key].format_map(spoken)
+                return _form(texts[key], filled, language).format_map(spoken)
             except (KeyError, ValueError, IndexError, AttributeError) as error:
                 if key not in fallback:
                     raise
                 logger.warning("i18n/%s.toml: the text %s cannot be filled (%r); English is used", language, key, error)
-        return fallback[key].format_map(spoken)
+        return _form(fallback[key], filled, FALLBACK).format_map(spoken)
 
     return say
 
 
-def day_writer(language: str, user_folder: Path | None = None) -> Callable[[date], str]:
-    """The function that writes a day as the language's [date] table says; where that does not fit, in ISO form."""
-    say = speaker(language, user_folder)
-    weekdays, months = say("date.weekdays").split(), say("date.months").split()
+def _form(text: Text, values: Mapping[str, Any], language: str) -> str:
+    """The text, in the form that the language has for its count."""
+    if isinstance(text, str):
+        return text
+    count = values.get(text.get("by", "count"))
+    form = plural_of(count, language) if isinstance(count, int | float) else "other"
+    return text.get(form, text["other"])
 
-    def write(day: date) -> str:
-        if (len(weekdays), len(months)) != (7, 12):
-            return day.isoformat()
-        return say("date.day", weekday=weekdays[day.weekday()], day=day.day, month=months[day.month - 1], year=day.year)
 
-    return write
+def day_writer(language: str, user_folder: Path | None = None) -> Writer:
+    """What writes days and moments as the language's [date] table says; where that does not fit, in ISO form."""
+    return LanguageWriter(language, speaker(language, user_folder))
 
 
 def tell_missing(language: str, user_folder: Path | None = None) -> int:
@@ -131,18 +139,25 @@ def _folders(user_folder: Path | None) -> list[Path]:
 
 
 @functools.lru_cache(maxsize=32)
-def _read(file: Path, changed: int) -> dict[str, str]:
+def _read(file: Path, changed: int) -> dict[str, Text]:
     """The texts of a file; `changed` makes an edited file another entry."""
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
         found = {f"{table}.{key}": text for table, entries in tables.items() for key, text in entries.items()}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
         raise BadInput(f"{file} cannot be read as texts of a language ({error}); mend or remove it") from None
-    if wrong := [key for key, text in found.items() if not isinstance(text, str)]:
-        raise BadInput(f"{file}: {wrong[0]} is no text; write it in quotes")
-    if wrong := [key for key, text in found.items() if not _fills_in_names(text)]:
+    if wrong := [key for key, text in found.items() if not _is_text(text)]:
+        raise BadInput(f'{file}: {wrong[0]} is no text; write it in quotes, or as {{ one = "...", other = "..." }}')
+    if wrong := [key for key, text in found.items() if not all(map(_fills_in_names, text.values() if isinstance(text, dict) else [text]))]:
         raise BadInput(f"{file}: {wrong[0]} fills in more than a name; write {{name}}, without . [ and wide numbers")
     return found
+
+
+def _is_text(text: Any) -> bool:
+    """A string, or strings by plural form, of which `other` must be there."""
+    if isinstance(text, dict):
+        return "other" in text and set(text) <= {*FORMS, "by"} and all(isinstance(form, str) for form in text.values())
+    return isinstance(text, str)
 
 
 def _fills_in_names(text: str) -> bool:

@@ -83,4 +83,5 @@ def evaluation_verdict(evaluated: Sequence[dict[str, Any]]) -> Phrase:
     if not tested:
         return Phrase("evaluation.untested")
     better = sum(row["evaluation"]["verdict"].key == "verdict.better" for row in tested)
-    return Phrase("evaluation.some" if better else "evaluation.nothing", {"better": better, "count": len(tested)})
+    key = "evaluation.nothing" if not better else "evaluation.every" if better == len(tested) else "evaluation.some"
+    return Phrase(key, {"better": better, "count": len(tested)})

@@ -18,7 +18,7 @@ Say = Callable[..., str]
 HISTORY_PIXELS = 170
 MODES = ("prospective", "late", "hindcast", "replay")
 ROW_PIXELS = 22  # of the chart of gains, times its rows (in the script)
-POLICY = "default-src 'none'; {scripts}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+POLICY = "default-src 'none'; {scripts}style-src 'unsafe-inline'{own}; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 @functools.cache
@@ -32,11 +32,16 @@ def library() -> str:
     return bundle
 
 
-def content_policy(*scripts: str) -> str:
-    """The page's Content-Security-Policy: nothing is loaded, and of scripts only these run, told by their SHA-256."""
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return POLICY.format(scripts=f"script-src {allowed}; " if allowed else "")
+def content_policy(*scripts: str, shared: bool = False) -> str:
+    """The page's Content-Security-Policy: nothing is loaded, and of scripts only these run, told by their SHA-256. `shared`: nothing is
+    loaded but the style sheet and the script that lie beside the page."""
+    allowed = [*(["'self'"] if shared and scripts else []), *map(script_source, scripts)]
+    return POLICY.format(scripts=f"script-src {' '.join(allowed)}; " if allowed else "", own=" 'self'" if shared else "")
+
+
+def script_source(script: str) -> str:
+    """How a policy names a script that stands in the page."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def specifications(say: Say) -> str:

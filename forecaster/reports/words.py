@@ -7,9 +7,11 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from forecaster.quantities import age_of
 
 SMALL = 0.01  # at or below this, "about 1 in N"
 SURE = 0.99  # above this, "> 99 %"
@@ -72,9 +74,36 @@ def probability_phrase(probability: float | None) -> Phrase:
         return Phrase("number.unknown")
     if p <= SMALL:
         if p < RAREST:
-            return Phrase("number.rarer_than", {"n": f"{round(1 / RAREST):,}"})
-        return Phrase("number.one_in", {"n": f"{round(one_significant(1 / p)):,}"})
+            return _rarest()
+        return Phrase("number.one_in", {"n": round(one_significant(1 / p))})
     return Phrase("number.percent", {"percent": percent(p)})
+
+
+def probability_pair(probability: float | None, usual: float | None) -> tuple[Phrase, Phrase]:
+    """A probability and what it is compared with, in one notation: both "about 1 in N", or, where either is above 1 %, both in percent."""
+    pair = known_probability(probability), known_probability(usual)
+    if any(p is not None and p > SMALL for p in pair):
+        return _in_percent(pair[0]), _in_percent(pair[1])
+    return probability_phrase(probability), probability_phrase(usual)
+
+
+def _in_percent(p: float | None) -> Phrase:
+    """As `probability_phrase`, and at or below 1 % in percent too, with one significant figure: "0.7 %", "0.0004 %"."""
+    if p is None or p > SMALL:
+        return probability_phrase(p)
+    if p < RAREST:
+        return _rarest()
+    return Phrase("number.percent", {"percent": f"{100 * one_significant(p):.4f}".rstrip("0").rstrip(".")})
+
+
+def _rarest() -> Phrase:
+    return Phrase("number.rarer_than", {"n": round(1 / RAREST)})
+
+
+def age_phrase(span: timedelta) -> Phrase:
+    """ "23 months"."""
+    count, unit = age_of(span)
+    return Phrase(f"age.{unit}", {"count": count})
 
 
 def model_name(kind: str | None) -> Phrase:

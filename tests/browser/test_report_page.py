@@ -4,10 +4,7 @@ said on the console, nothing sticking out on a phone; and all of it without scri
 Chromium is what `make system-deps` installs; without it these tests skip and say so.
 """
 
-import os
-import shutil
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +21,6 @@ from tests.support.sample_report import many_recipes, sample_report
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 SHOWN = ("niigata-m45", "athens", "niigata")  # fitted; usual rate; comparison only and not scoreable
 DAYS = 10
@@ -58,19 +54,6 @@ CONTRAST = """
   return low;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = os.environ.get("QUAKECAST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no Chromium on this machine: `make system-deps` installs it")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=QUIET)
-        yield running
-        running.close()
 
 
 def small_report() -> ReportData:

@@ -239,7 +239,7 @@ def test_what_was_never_trained_is_trained_at_once_and_a_region_that_fails_leave
     asked = {"deployments": {"id": {"any_": [house.deployments["retrain"]["id"]]}}, "flow_runs": {"state": {"type": {"any_": list(ENDED)}}}}
     (run,) = wait_for(lambda: house.api("POST", "/flow_runs/filter", asked), 60, house.worker_log)
     assert run["parameters"]["recipes"] == sorted(RECIPES) and run["state_name"] == "Completed"
-    assert run["state"]["message"] == "2 of 3 regions trained"
+    assert run["state"]["message"] == "2 of 3 places trained"
     models = published(house, "SELECT DISTINCT recipe_id FROM model ORDER BY 1")
     assert models["recipe_id"].tolist() == ["athens", "tokyo-m45"]
     shutil.rmtree(house.settings.models / "tokyo-m45")

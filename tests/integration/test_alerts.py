@@ -97,9 +97,9 @@ def test_raised_held_and_ended_each_once_in_one_thread(store, athens, run):
     assert row["last_target_start"] == athens.target_window(after(1)).start and row["cleared_for"] == athens.target_window(after(2)).start
     opening, closing = told(store)
     assert (opening["subject_id"], opening["thread_id"]) == (alert_id, None) and closing["thread_id"] == alert_id
-    assert opening["title"] == "Athens, Wed 10 Jan 2024: 8.0 % for M 4.5 or more, 8.0 times the usual about 1 in 100"
+    assert opening["title"] == "Athens, Wed 10 Jan 2024: 8.0 % for M 4.5 or more, 8.0 times the usual 1 %"
     assert opening["expires_at"] == athens.target_window(DAY).end and opening["link"] == "https://quakes.example.org/index.html"
-    assert "from 2024-01-10 00:00 to 2024-01-11 00:00 (Europe/Athens, UTC+02:00)" in opening["lines"][0]
+    assert "from 10 Jan 2024, 00:00 to 11 Jan 2024, 00:00 (Eastern European Time, UTC+02:00)" in opening["lines"][0]
     assert opening["facts"]["ratio"] == pytest.approx(8.0) and opening["facts"]["rule"] == "raised"
     assert "not known: there is no past forecast" in " ".join(opening["lines"])
     assert set(table(store, "delivery").groupby("subject_id")["channel"].apply(sorted).map(tuple)) == {("email", "webhook")}
@@ -191,7 +191,7 @@ def test_quiet_hours_hold_back_and_lose_nothing(store, run, settings):
     assert opening["not_before"] == datetime(2024, 1, 10, 5, tzinfo=UTC) and closing["not_before"] == datetime(2024, 1, 11, 5, tzinfo=UTC)
     assert set(table(store, "delivery").groupby("subject_id")["next_try_at"].max()) == {opening["not_before"], closing["not_before"]}
     assert table(store, "alert")["held_until"][0] == opening["not_before"]
-    assert "held back in the quiet hours, until 2024-01-10 07:00 (Europe/Athens)" in opening["lines"][-1]
+    assert "held back in the quiet hours, until 10 Jan 2024, 07:00 (Eastern European Time)" in opening["lines"][-1]
 
 
 def test_a_cooldown_holds_from_day_to_day(store, run):
@@ -294,4 +294,4 @@ def test_no_message_promises_or_warns(store, athens, settings, language):
     assert len(told(store)) == 2
     for word in ("safe", "warning", "danger", "red", "green", "predict", "安全", "警報", "警告", "注意報", "危険"):
         assert word not in text.replace("numbered", ""), word
-    assert ("about 1 in 100" in text) if language == "en" else ("約100分の1" in text)
+    assert ("8.0 times the usual 1 %" in text) if language == "en" else ("平常(1 %)の8.0倍" in text)

@@ -29,7 +29,10 @@ def test_title_and_text_arrive_through_json_and_ntfy() -> None:
     plain, ntfy = (json.loads(asked.body) for asked in server.asked)
     assert (plain["title"], plain["message"], plain["type"]) == (title, text, "info") and server.asked[0].path == "/T0KEN"
     assert (ntfy["topic"], ntfy["title"], ntfy["message"]) == ("T0KEN", title, text)
-    assert title.startswith("[Replay] Niigata: 21 %, 4.6 times") and "\n1. Niigata: 21 % (4.6 times the usual 4.6 %)\n" in text
+    assert (
+        title.startswith("[Replay] Niigata, after the M 7.5 of 1 Jan: 21 %, 4.6 times")
+        and "\n1. Niigata: 21 % (4.6 times the usual 4.6 %)\n" in text
+    )
     assert "Asia/Tokyo" in text and "https://example.org/r" in text and "Nobody can predict" in text
 
 

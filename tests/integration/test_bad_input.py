@@ -116,7 +116,7 @@ def test_verify_and_status(home, run, settings):
 def test_status_of_old_data_is_exit_code_3(home, run, monkeypatch):
     monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW + timedelta(days=3), simulated=False))
     result = run("status")
-    assert result.exit_code == 3 and "the catalogue is 72 hours old" in result.stdout
+    assert result.exit_code == 3 and "the catalogue is 3 days old" in result.stdout
 
 
 def test_sql_reads_the_published_copy(home, run):

@@ -65,7 +65,7 @@ def test_no_model_and_another_recipe(read, recipe):
 def test_age_in_words_at_its_limit(read, recipe):
     model(read, recipe, NOW - 9 * DAY)
     model(read, recipe, NOW - 12 * DAY, "pooled")
-    assert due(read, recipe) == {"athens": ["its newest model is 9 days old, 7 are the limit"]}
+    assert due(read, recipe) == {"athens": ["its newest model is 9 days old, 7 days are the limit"]}
     assert due(read, recipe, at=NOW - 2 * DAY) and not due(read, recipe, at=NOW - 2 * DAY - timedelta(microseconds=1))
 
 
@@ -195,16 +195,16 @@ def test_the_status_says_who_is_due_and_how_runs_ended(run, read, recipe):
     answer = run("--json")
     document = json.loads(answer.stdout)
     assert answer.exit_code == 3 and document["state"] == "the last backfill run was partial"
-    assert document["due"] == {"athens": ["its newest model is 9 days old, 7 are the limit"]}
+    assert document["due"] == {"athens": ["its newest model is 9 days old, 7 days are the limit"]}
     assert document["runs"]["daily"]["state"] == "success" and document["last_run"]["run_id"] == "retrain1"
     assert document["runs"]["retrain"]["finished_at"] is None
     lines = run().stdout.splitlines()
     assert lines[2:4] == [
-        "last run   retrain, running since 2024-01-02T11:00:00+00:00",
-        "runs       daily success at 2024-01-02T07:09:00+00:00; retrain running since 2024-01-02T11:00:00+00:00; "
-        "pretrain none yet; backfill partial at 2023-12-31T10:09:00+00:00; verify none yet",
+        "last run   retrain, running since 2024-01-02 11:00 UTC",
+        "runs       daily success at 2024-01-02 07:09 UTC; retrain running since 2024-01-02 11:00 UTC; "
+        "pretrain none yet; backfill partial at 2023-12-31 10:09 UTC; verify none yet",
     ]
-    assert lines[-2:] == ["due        1 for training", "  athens  its newest model is 9 days old, 7 are the limit"]
+    assert lines[-2:] == ["due        1 for training", "  athens  its newest model is 9 days old, 7 days are the limit"]
 
 
 def test_recipes_that_cannot_be_read_are_one_line_of_the_status(run, settings):

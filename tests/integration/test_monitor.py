@@ -88,7 +88,7 @@ def test_all_is_well(house):
         ("SELECT 1", 27, 2, "no daily run since 2024-01-02 14:30Z, 27 hours ago"),
         ("SELECT 1", 0.5, 0, "OK"),
         ("UPDATE coverage SET span_end = span_end - INTERVAL 24 HOUR", 0, 1, "WARNING: the catalogue is 25 hours old"),
-        ("UPDATE coverage SET span_end = span_end - INTERVAL 8 DAY", 0, 2, "CRITICAL: the catalogue is 193 hours old"),
+        ("UPDATE coverage SET span_end = span_end - INTERVAL 8 DAY", 0, 2, "CRITICAL: the catalogue is 8 days old"),
         ("DELETE FROM coverage", 0, 2, "CRITICAL: the catalogue has not been read"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, NotWritable
 from forecaster.pipeline.job import Job
-from forecaster.pipeline.pages import write_report
+from forecaster.pipeline.pages import copy_in_one_file, write_report
 from forecaster.pipeline.predict import predict
 from tests.support.toys import cover, dump, quake, table, write
 
@@ -33,7 +33,11 @@ def said(job: Job) -> Job:
 
 
 def names(folder) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if _is_page(path))
+
+
+def _is_page(path) -> bool:
+    return path.is_file() and not path.name.startswith(".") and path.parent.name != "assets"
 
 
 def test_a_page_a_language_an_index_and_a_row(job, store, settings):
@@ -47,6 +51,18 @@ def test_a_page_a_language_an_index_and_a_row(job, store, settings):
     assert (row["report_id"], row["run_id"], row["mode"]) == (written.report_id, "run-1", "live")
     assert (row["path"], row["issue_time"]) == ("reports/2024-01-02T1200Z.en.html", NOW)
     assert row["forecasts_sha256"] == written.data.forecasts_sha256 and row["forecasts_sha256"] in english
+
+
+def test_pages_share_a_style_sheet_and_a_script_and_leave_as_one_file_each(job, settings, tmp_path):
+    written = write_report(said(job()), ["en", "ja"])
+    later = write_report(job(NOW + timedelta(hours=1)), ["en"])
+    shared = sorted(path.name for path in (settings.output / "reports" / "assets").iterdir())
+    assert sorted(name.rpartition(".")[2] for name in shared) == ["css", "js"]
+    for page in (*written.pages, *later.pages):
+        assert all(f"assets/{name}" in page.read_text(encoding="utf-8") for name in shared if name.endswith(".css"))
+    copies = copy_in_one_file(written, tmp_path / "sent")
+    assert [copy.name for copy in copies] == [page.name for page in written.pages]
+    assert all("assets/" not in copy.read_text(encoding="utf-8") for copy in copies)
 
 
 def test_the_index_lists_the_newest_first_and_keeps_the_older(job, settings):
@@ -99,7 +115,7 @@ def test_a_language_of_the_users_own_folder_gets_its_page_and_stands_in_the_inde
     assert [page.name for page in written.pages] == ["2024-01-02T1200Z.en.html", "2024-01-02T1200Z.de.html"]
     assert "Üblich" in written.pages[1].read_text(encoding="utf-8")
     index = (settings.output / "index.html").read_text(encoding="utf-8")
-    assert 'hreflang="de"' in index and ">Deutsch<" in index and "No forecast is clearly above its usual rate" in index
+    assert 'hreflang="de"' in index and ">Deutsch<" in index and "No place is clearly above its usual rate" in index
 
 
 def test_an_unknown_language_is_told_before_anything_is_written(job, store, settings):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from forecaster.reports import assets
 from forecaster.reports.serve import SAFE_HEADERS, ReportServer, content_policy, make_server
 
 
@@ -48,6 +49,33 @@ def test_reports_and_json_are_served_with_safe_headers(server: ReportServer) -> 
         assert headers[name] == value
     assert headers["Server"].strip() == "quakecast"  # no version of Python
     assert ask(server, "/reports/2024-01-03.en.html")[0] == 200
+
+
+def test_the_shared_script_is_served_while_it_is_whole_and_no_other(server: ReportServer) -> None:
+    folder = server.folder / "reports" / "assets"
+    folder.mkdir()
+    name = assets.name_of(b"ours()", "js")
+    (folder / name).write_text("ours()", encoding="utf-8")
+    (folder / "other.js").write_text("evil()", encoding="utf-8")
+    status, headers, body = ask(server, f"/reports/assets/{name}")
+    assert (status, headers["Content-Type"], body) == (200, "text/javascript; charset=utf-8", "ours()")
+    assert ask(server, "/reports/assets/other.js")[0] == 404
+    (folder / name).write_text("evil()", encoding="utf-8")
+    assert ask(server, f"/reports/assets/{name}")[0] == 404
+
+
+def test_a_page_that_is_downloaded_comes_as_one_file(server: ReportServer) -> None:
+    shared = assets.Assets("p { color: red }", "ours()")
+    assets.write_assets(server.folder / "reports", shared)
+    css, js = shared.addresses["css"], shared.addresses["js"]
+    head = f'<link rel="stylesheet" href="{css}"><script defer src="{js}"></script>'
+    (server.folder / "reports" / "x.en.html").write_text(f"<html><head>{head}</head><body>page</body></html>", encoding="utf-8")
+    status, headers, body = ask(server, "/reports/x.en.html?download")
+    assert status == 200 and headers["Content-Disposition"] == 'attachment; filename="x.en.html"'
+    assert "p { color: red }" in body and "<script>ours()</script>" in body and "assets/" not in body
+    assert "Content-Disposition" not in ask(server, "/reports/x.en.html")[1]
+    (server.folder / "reports" / css).unlink()
+    assert ask(server, "/reports/x.en.html?download")[0] == 404  # not a page without its looks
 
 
 def test_the_index_links_the_reports(server: ReportServer) -> None:

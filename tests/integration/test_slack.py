@@ -40,18 +40,22 @@ def test_a_report_of_any_size_is_taken(count: int, language: str) -> None:
     assert server.posted == [payload] and len(payload["blocks"]) <= 15
     if count:
         shown = sum(len(block.get("fields", [])) // 2 for block in payload["blocks"])
-        main = {29: 21, 200: 200}[count]
-        assert shown == 10 and (f"… and {main - 10} more" in words(payload) or f"ほか{main - 10}地域" in words(payload))
-        assert "Asia/Tokyo" in words(payload)
+        leading, usual = {29: (4, 17), 200: (28, 172)}[count]  # those that stand out, ten at most, and one line for the others
+        assert shown == min(leading, 10) and (f"{usual} more places" in words(payload) or f"ほかの{usual}か所" in words(payload))
+        assert (f"… and {leading - 10} more" in words(payload) or f"ほか{leading - 10}か所" in words(payload)) == (leading > 10)
+        assert "Japan Time" in words(payload) or "日本時間" in words(payload)
     else:
-        assert "No recipe was forecast" in words(payload) or language == "ja"
+        assert "No place was forecast" in words(payload) or language == "ja"
 
 
 def test_ten_seconds_are_enough() -> None:
     """The headline is the header and the notification; what it means, and that it is no warning, follow."""
     payload = ReportLetter(niigata_report(), "en", "https://example.org/r?a=1&b=2").slack(False)
     first = payload["blocks"][0]
-    assert (first["type"], first["text"]["text"]) == ("header", "[Replay] Niigata: 21 %, 4.6 times the usual 4.6 %")
+    assert (first["type"], first["text"]["text"]) == (
+        "header",
+        "[Replay] Niigata, after the M 7.5 of 1 Jan: 21 %, 4.6 times the usual 4.6 %",
+    )
     assert payload["text"] == first["text"]["text"] and payload["mrkdwn"] is False
     assert obeyed(payload) == ["<https://example.org/r?a=1&amp;b=2|The full report, with maps and tests>"]
     assert "Nobody can predict" in words(payload) and "no official warning" in words(payload)

@@ -92,7 +92,7 @@ def test_the_table_says_when_how_good_and_keeps_every_figure_whole_on_a_narrow_t
     printed = " ".join(capsys.readouterr().out.split())
     assert "Next-day forecasts, made 2024-01-02 15:00 UTC" in printed
     assert "hybrid 56 %, ETAS 44 %" in printed and "2024-01-03" in printed and "about 1 in" not in printed
-    assert "gained +0.112 nats per day with an earthquake over the usual rate (95 % +0.070 to +0.158" in printed
+    assert "scored +0.112 against the usual rate (95 % range +0.070 to +0.158" in printed
 
 
 def test_the_last_days_of_a_place_stand_with_what_came():
@@ -102,7 +102,7 @@ def test_the_last_days_of_a_place_stand_with_what_came():
     assert [list(column.cells) for column in table.columns] == [
         ["2024-01-02", "2024-01-03"],
         ["> 99 %", "30 %"],
-        ["about 1 in 100", "about 1 in 100"],
+        ["1 %", "1 %"],
         ["100", "30"],
         ["yes, M 7.5", "not known yet"],
     ]

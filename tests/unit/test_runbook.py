@@ -142,7 +142,8 @@ def alarms() -> list[str]:
 
 
 TEXTS = tomllib.loads((ROOT / "templates" / "i18n" / "en.toml").read_text(encoding="utf-8"))["alert"]
-SAID = "\n".join([*SOURCES.values(), *TEXTS.values()])
+FORMS = [form for text in TEXTS.values() for form in ([text] if isinstance(text, str) else text.values())]
+SAID = "\n".join([*SOURCES.values(), *FORMS])
 
 
 @pytest.mark.parametrize("told", alarms())

@@ -35,6 +35,7 @@ from forecaster.pipeline.job import Job
 from forecaster.pipeline.known_days import known_through, record_begins
 from forecaster.pipeline.members import Member, stored_member, untrained
 from forecaster.pipeline.predict import identified
+from forecaster.quantities import counted
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version
 from forecaster.store import hindcasts
@@ -104,7 +105,8 @@ class BackfillResult:
         """A line for people."""
         if not self.days and not self.failed:
             return f"nothing to do: all {self.there} recipe days are there"
-        return f"{self.days} recipe days forecast, {self.rows} rows, {self.fits} trainings; {self.there} recipe days were there before"
+        made = f"{counted(self.days, 'recipe day')} forecast, {counted(self.rows, 'row')}, {counted(self.fits, 'training')}"
+        return f"{made}; {counted(self.there, 'recipe day')} were there before"
 
 
 @contextmanager

@@ -21,8 +21,8 @@ RATES = {"days": 0}
 def test_the_skill_behind_an_alert_says_where_it_comes_from(kind: str, source: str, told: str) -> None:
     name = {"published": "combined forecast", "etas": "aftershock model ETAS"}[kind]
     assert speaker("en")(skill_phrase(kind, GAIN, source)) == (
-        f"Behind it: {name}. Its gain over the usual rate: +0.112 nats per day with such an earthquake "
-        f"(95 % range +0.070 to +0.158; 4321 such days of {told})."
+        f"Behind it: {name}. Its score against the usual rate: +0.112 (95 % range +0.070 to +0.158, above 0 is better; "
+        f"4,321 days with such an earthquake, from {told})."
     )
 
 
@@ -33,4 +33,5 @@ def test_rates_are_counted_on_forecasts_of_the_combination() -> None:
 
 def test_near_certain_figures_are_never_whole() -> None:
     assert [whole_percent(share) for share in (0.0, 0.001, 0.837, 0.9999, 1.0)] == ["0", "< 1", "84", "> 99", "100"]
+    assert speaker("en")(figure_words(0.4, 0.007)["usual"]) == "0.7 %"  # beside a percentage, a percentage
     assert speaker("ja")(figure_words(0.9999, 0.2)["probability"]) == "> 99 %"

@@ -38,13 +38,13 @@ def test_a_report_is_one_entry_with_date_mode_headline_and_languages(folder: Pat
     assert (later.made, later.mode, sorted(later.hrefs)) == ("2024-02-01T09:00:00Z", "", ["ja"])
     assert (earlier.made, earlier.mode, sorted(earlier.hrefs)) == ("2024-01-02T12:04:00Z", "replay", ["en", "ja"])
     assert earlier.hrefs["ja"] == "reports/2024-01-02T1204Z-replay.ja.html"
-    assert earlier.headlines["en"].endswith("usual rate") and earlier.periods["en"] == "Thu 4 Jan 2024"
+    assert "usual rate" in earlier.headlines["en"] and earlier.periods["en"] == "Thu 4 Jan 2024"
     assert (other.name, other.made, other.hrefs) == ("skill", "", {"": "skill.html"})
 
 
 def test_the_page_has_them_by_month_in_its_language_else_in_another(folder: Path) -> None:
     page = render_index(list_reports(folder), "en")
-    assert page.index(">2024-02<") < page.index(">2024-01<") < page.index("Other pages")
+    assert page.index(">February 2024<") < page.index(">January 2024<") < page.index("Other pages")
     assert '<th role="rowheader" scope="row" lang="ja"><a href="reports/2024-02-01T0900Z.ja.html">' in page
     assert "2 reports" in page and "Replay" in page and 'hreflang="ja"' in page
     assert render_index([], "ja").count("<table") == 0

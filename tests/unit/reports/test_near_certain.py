@@ -27,7 +27,11 @@ def data() -> ReportData:
 
 
 @pytest.mark.parametrize(
-    ("language", "headline"), [("en", "Niigata: > 99 %, 5.0 times the usual 20 %"), ("ja", "新潟：> 99 %、平常(20 %)の5.0倍")]
+    ("language", "headline"),
+    [
+        ("en", "Niigata, after the M 7.5 of 1 Jan: > 99 %, 5.0 times the usual 20 %"),
+        ("ja", "新潟(1月1日のM7.5の後)：> 99 %、平常(20 %)の5.0倍"),
+    ],
 )
 def test_people_read_more_than_99_percent(data: ReportData, language: str, headline: str) -> None:
     subject, text, mail = mails.render_email(data, language)

@@ -128,9 +128,9 @@ def test_what_drives_a_figure_is_what_would_be_said_without_it(page: str) -> Non
 
 def test_hindcasts_stand_apart_from_what_was_issued(page: str) -> None:
     text = shown(page)
-    assert "Hindcast 730 settled days (700 final), Sat 1 Jan 2022 to Sun 31 Dec 2023: an earthquake on 31, 33.4 expected." in text
-    assert "Worked out after the days, by models that had not seen them. No forecasts." in text
-    assert "worked out after the day" in text and text.index("Replay 7 settled days") < text.index("Hindcast 730 settled days")
+    assert "Hindcast 730 days checked (700 final), Sat 1 Jan 2022 to Sun 31 Dec 2023: an earthquake on 31, 33.4 expected." in text
+    assert "Computed after the days, by models that had not seen them. No forecasts." in text
+    assert "computed after the day" in text and text.index("Replay 7 days checked") < text.index("Hindcast 730 days checked")
 
 
 def test_revisions_that_changed_an_earlier_outcome_are_named(page: str) -> None:
@@ -157,7 +157,7 @@ def test_any_name_of_a_place_is_shown_as_text(name: str) -> None:
 @pytest.mark.slow
 def test_no_recipe_and_two_hundred() -> None:
     nothing = page_of(replace(few(), recipes=(), events=(), checks=(), pooled_records=()))
-    assert "No region was forecast" in shown(nothing) and 'id="regions"' not in nothing
+    assert "No place was forecast" in shown(nothing) and 'id="regions"' not in nothing
     many = page_of(many_recipes(200))
     assert many.count('<details class="region"') == 200 and len(many) < 12_000_000
 
@@ -165,7 +165,7 @@ def test_no_recipe_and_two_hundred() -> None:
 def test_a_recipe_without_history_says_so() -> None:
     made = page_of(few(recent_outcomes=(), records=(), track_record=None))
     text = shown(made)
-    assert text.count("No earlier forecast of this region has ended yet.") == 5 and text.count("no settled day yet") >= 5
+    assert text.count("No earlier forecast of this place has ended yet.") == 5 and text.count("no day checked yet") >= 5
     assert 'data-chart="history"' not in made
 
 
@@ -178,10 +178,10 @@ def test_when_every_model_is_degraded_the_headline_says_it_and_the_reasons_are_c
     data = replace(quiet, recipes=rows, events=(), degraded=tuple(row.degraded_reason or "" for row in rows))
     text = shown(page_of(data))
     assert "No model could be used: every figure here is the usual rate" in text
-    assert "5 of 5 forecasts are degraded. Most often: the model 0 could not be loaded" in text
+    assert "5 of 5 forecasts are made with less than usual. Most often: the model 0 could not be loaded" in text
     one_works = replace(data, recipes=(replace(rows[0], degraded_reason=None), *rows[1:]))
     works = shown(page_of(one_works))
-    assert "No forecast is clearly above its usual rate" in works and "4 of 5 forecasts are degraded" in works
+    assert "No place is clearly above its usual rate" in works and "4 of 5 forecasts are made with less than usual" in works
     assert "The other reasons (1) stand at the foot of the page." in text and "4 × the model 0" in text and "1 × the model 1" in text
 
 

@@ -3,8 +3,9 @@
 import logging
 import shutil
 import string
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -38,13 +39,51 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_language_has_the_same_keys_and_placeholders() -> None:
-    def placeholders(text: str) -> set[str]:
-        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+    def placeholders(text: texts.Text) -> set[str]:
+        """Of all forms together: "once" need not name the number."""
+        forms = [text] if isinstance(text, str) else [text[form] for form in texts.FORMS if form in text]
+        return {name for form in forms for _, name, _, _ in string.Formatter().parse(form) if name}
 
     english = {key: placeholders(text) for key, text in texts.read_texts("en").items()}
     assert len(english) > 100
     for language in texts.languages():
         assert {key: placeholders(text) for key, text in texts.read_texts(language).items()} == english
+
+
+def test_a_count_takes_the_form_of_its_language(folder: Path) -> None:
+    english, japanese = texts.speaker("en"), texts.speaker("ja")
+    assert [english("index.count", count=count) for count in (0, 1, 2, 12_345)] == ["0 reports", "1 report", "2 reports", "12,345 reports"]
+    assert [japanese("index.count", count=count) for count in (1, 12_345)] == ["1件の報告", "12,345件の報告"]
+    polish = '[index]\ncount = { one = "{count} raport", few = "{count} raporty", other = "{count} raportów" }\n'
+    (folder / "i18n" / "pl.toml").write_text(polish, encoding="utf-8")
+    say = texts.speaker("pl", folder)
+    assert [say("index.count", count=count) for count in (1, 3, 5, 22)] == ["1 raport", "3 raporty", "5 raportów", "22 raporty"]
+
+
+@pytest.mark.parametrize("forms", ['{ one = "x" }', '{ other = "x", some = "y" }', "{ other = 3 }", '{ other = "{a.b}" }'])
+def test_forms_that_are_none_are_refused(folder: Path, forms: str) -> None:
+    (folder / "i18n" / "de.toml").write_text(f"[index]\ncount = {forms}\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"index\.count"):
+        texts.speaker("de", folder)
+
+
+def test_moments_are_written_in_the_zone_of_the_readers(folder: Path) -> None:
+    at, tokyo, athens = datetime(2024, 1, 2, 15, 4, tzinfo=UTC), ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Athens")
+    english, japanese = texts.day_writer("en"), texts.day_writer("ja")
+    assert (english.moment(at), japanese.moment(at)) == ("2 Jan 2024, 15:04 UTC", "2024年1月3日 00:04(日本時間)")
+    assert (english.zone(tokyo), japanese.zone(tokyo), japanese.zone(athens)) == ("Japan Time", "日本時間", "東ヨーロッパ時間")
+    assert japanese.zone(ZoneInfo("Etc/GMT-9")) == "Etc/GMT-9" and japanese.moment(None) is None
+    assert japanese.local(at, athens) == "2024年1月2日 17:04"
+    assert texts.day_writer("de", folder).moment(at) == "2 Januar 2024, 15:04 UTC"
+
+
+def test_the_words_of_usgs_for_a_place_are_said_in_the_readers_language() -> None:
+    english, japanese = texts.day_writer("en"), texts.day_writer("ja")
+    assert japanese.place("42 km NE of Anamizu, Japan") == "日本、Anamizuの北東42 km"
+    assert japanese.place("8 km SSW of Nikolski, Alaska") == "Alaska、Nikolskiの南南西8 km"
+    for text in ("south of the Fiji Islands", "42 km XX of Anamizu", None):
+        assert japanese.place(text) == text
+    assert english.place("42 km NE of Anamizu, Japan") == "42 km NE of Anamizu, Japan"
 
 
 def test_a_third_language_is_one_file(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -124,7 +163,7 @@ def test_days_as_each_language_writes_them(folder: Path) -> None:
 
 
 def test_a_list_of_places_is_joined_as_the_language_does() -> None:
-    for language, two, more in (("en", "near A and B.", "near A, B and other regions."), ("ja", "A、Bの近く", "A、B、その他の地域の近く")):
+    for language, two, more in (("en", "near A and B.", "near A, B and other places."), ("ja", "A、Bの近く", "A、B、その他の場所の近く")):
         say = texts.speaker(language)
         assert two in say(Phrase("caution.unheard", {"names": ("A", "B")}))
         assert more in say(Phrase("caution.unheard", {"names": ("A", "B", Phrase("list.more"))}))

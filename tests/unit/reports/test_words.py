@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster.reports import words
+from forecaster.reports.texts import speaker
 
 
 @pytest.mark.parametrize(
@@ -18,10 +19,10 @@ from forecaster.reports import words
         (0.124, "number.percent", {"percent": "12"}),
         (0.0996, "number.percent", {"percent": "10"}),  # not "10.0" beside "9.9"
         (0.0101, "number.percent", {"percent": "1.0"}),
-        (0.01, "number.one_in", {"n": "100"}),
-        (0.0061, "number.one_in", {"n": "200"}),  # 1 / 0.0061 = 164
-        (0.00003, "number.one_in", {"n": "30,000"}),  # 1 / 0.00003 = 33,333
-        (0.0, "number.rarer_than", {"n": "1,000,000"}),
+        (0.01, "number.one_in", {"n": 100}),
+        (0.0061, "number.one_in", {"n": 200}),  # 1 / 0.0061 = 164
+        (0.00003, "number.one_in", {"n": 30_000}),  # 1 / 0.00003 = 33,333
+        (0.0, "number.rarer_than", {"n": 1_000_000}),
         (0.99, "number.percent", {"percent": "99"}),
         (0.9901, "number.percent", {"percent": "> 99"}),  # one rule above 99 %, never 100
         (1.0, "number.percent", {"percent": "> 99"}),
@@ -31,15 +32,31 @@ from forecaster.reports import words
         (-0.1, "number.unknown", {}),
     ],
 )
-def test_a_probability_in_words(probability: float | None, key: str, values: dict[str, str]) -> None:
+def test_a_probability_in_words(probability: float | None, key: str, values: dict[str, object]) -> None:
     phrase = words.probability_phrase(probability)
     assert (phrase.key, phrase.values) == (key, values)
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ((0.4, 0.0073), ("40 %", "0.7 %")),
+        ((0.0099, 0.013), ("1 %", "1.3 %")),
+        ((0.0004, 0.012), ("0.04 %", "1.2 %")),
+        ((0.02, 1e-7), ("2.0 %", "less than 1 in 1,000,000")),
+        ((0.009, 0.005), ("about 1 in 100", "about 1 in 200")),
+        ((0.009, None), ("about 1 in 100", "not known")),
+    ],
+)
+def test_a_chance_and_what_it_is_compared_with_have_one_notation(pair: tuple, said: tuple) -> None:
+    say = speaker("en")
+    assert tuple(map(say, words.probability_pair(*pair))) == said
 
 
 @given(st.floats(0, 1))
 def test_no_probability_reads_as_impossible_or_certain(probability: float) -> None:
     values = words.probability_phrase(probability).values
-    shown = float(values["percent"].removeprefix("> ")) if "percent" in values else 100 / int(values["n"].replace(",", ""))
+    shown = float(values["percent"].removeprefix("> ")) if "percent" in values else 100 / values["n"]
     assert 0 < shown <= 99 and (probability <= 0.99 or values["percent"] == "> 99")
 
 
