@@ -188,7 +188,7 @@ def check_names(names: Iterable[str]) -> None:
         raise BadInput("\n".join(f"{name} in the environment is no setting; did you mean {found}?" for name, found in meant.items()))
     for name in strange:
         if name.upper().startswith(PREFIX):
-            log.warning("%s in the environment is no setting, and is ignored; deployments/.env.example lists all of them", name)
+            log.warning("%s in the environment is no setting, and is ignored; `quakecast init FILE` writes all of them", name)
 
 
 def _check_values() -> None:

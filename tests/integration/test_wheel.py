@@ -77,7 +77,8 @@ def test_the_wheel_carries_all_that_is_not_code_and_nothing_of_the_checkout(whee
         tracked = subprocess.run(["git", "ls-files", "-z", folder], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
         assert len(tracked) > 5
         assert {f"forecaster/_bundled/{name}" for name in filter(None, tracked)} <= names
-    assert {"forecaster/_bundled/deployments/prefect.yaml", "forecaster/_bundled/docs/alerts.json"} <= names
+    others = ("deployments/prefect.yaml", "deployments/.env.example", "docs/alerts.json")
+    assert {f"forecaster/_bundled/{name}" for name in others} <= names
     assert any(name.endswith("/licenses/NOTICE") for name in names)
     tops = {name.split("/")[0] for name in names}
     assert tops - {"forecaster", "flows"} == {top for top in tops if top.endswith(".dist-info")}
@@ -96,6 +97,21 @@ def test_it_lists_forecasts_and_reports_elsewhere(installed):
     pages = list((installed.home / "out" / "reports").glob("*.en.html"))
     assert len(pages) == 1 and "Tokyo" in pages[0].read_text(encoding="utf-8")
     assert str(pages[0]) in told.stdout.replace("\n", "")
+
+
+@pytest.mark.slow
+def test_the_quick_demo_needs_no_checkout(installed):
+    told = installed("-m", "forecaster", "demo", "--quick", "--folder", "demo")
+    assert told.returncode == 0, told.stderr
+    rose = next(line for line in told.stdout.splitlines() if "2024-01-02" in line and "yes" in line)
+    assert "80 %" in rose, "the day after the main shock, by the models of the package"
+    shown = installed("-m", "forecaster", "--home", "demo", "notify", "--preview", "--channel", "email")
+    assert shown.returncode == 0 and "Niigata" in shown.stdout
+
+
+def test_it_writes_the_settings_that_it_knows(installed):
+    told = installed("-m", "forecaster", "init", "here.env")
+    assert told.returncode == 0 and "QUAKECAST_CONTACT" in told.stdout, told.stderr
 
 
 def test_the_whole_job_is_a_command_of_it(installed):
