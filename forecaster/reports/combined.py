@@ -11,7 +11,7 @@ from forecaster.reports.track_record import model_line
 from forecaster.reports.words import Phrase, count_text, known, model_name, short_name, signed
 from forecaster.reports.writing import Writer
 
-COMBINED, RATE = "published", "climatology"
+COMBINED, RATE, HYBRID, REGIONAL = "published", "climatology", "hybrid", "regional"
 PERSON, UNLEARNT, WORLD = "person", "mean", "world"
 PACKAGED = re.compile(r"combination-(\d{4}-\d{2}-\d{2})")
 COUNTS = ("expected_count", "count_low", "count_high")
@@ -78,18 +78,24 @@ def source_of(recipe: RecipeForecast, writer: Writer) -> Phrase:
 def model_lines(recipe: RecipeForecast) -> list[dict[str, Any]]:
     """The table of what each model says: what is shown first, then the members by weight, the usual rate last.
 
-    Where the usual rate or one chosen model is what is shown, the combination, which then is the same, is left out.
+    Where the usual rate or one chosen model is what is shown, the combination, which then is the same, is left out. A region's network that
+    was not moved says what the world's says: it has no line of its own, and its weight is added to the hybrid's.
     """
-    models, kind = list(recipe.models), told_kind(recipe)
+    models, kind, weights = list(recipe.models), told_kind(recipe), dict(recipe.weights)
+    said = {model.kind: model.probability for model in models}
+    if kind != REGIONAL and said.get(REGIONAL) is not None and said.get(REGIONAL) == said.get(HYBRID):
+        models = [model for model in models if model.kind != REGIONAL]
+        if REGIONAL in weights:
+            weights[HYBRID] = weights.get(HYBRID, 0.0) + weights.pop(REGIONAL)
     if kind != COMBINED:
         models = [replace(model, published=model.kind == kind) for model in models if model.kind != COMBINED]
 
     def place(model: ModelForecast) -> tuple[bool, bool, float]:
-        return not model.published, model.kind == RATE, -recipe.weights.get(model.kind, 0.0)
+        return not model.published, model.kind == RATE, -weights.get(model.kind, 0.0)
 
     lines = []
     for model in sorted(models, key=place):
-        weight = recipe.weights.get(model.kind)
+        weight = weights.get(model.kind)
         lines.append(model_line(model) | {"weight": None if weight is None or kind != COMBINED else weight_text(weight)})
     return lines
 

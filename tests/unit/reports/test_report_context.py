@@ -139,6 +139,17 @@ def test_every_model_is_listed_with_what_it_says_and_how_much_it_counts_the_comb
     assert (row["evaluation"]["kind"], row["evaluation"]["weight"]) == ("hybrid", "56")  # it counts most, whatever the others gained
 
 
+def test_a_region_s_network_that_was_not_moved_has_no_line_of_its_own() -> None:
+    """Mutation seen to fail: leaving its weight out of the hybrid's."""
+    regional = ModelForecast("regional", 0.15)
+    weights = {"weights": {"hybrid": 0.5, "etas": 0.44, "regional": 0.06}}
+    row = context_of(forecast("a", 0.14, 0.1, **(COMBINED | weights), models=(*MODELS, regional)))["rows"][0]
+    assert [(model["kind"], model["weight"]) for model in row["models"][:3]] == [("published", None), ("hybrid", "56"), ("etas", "44")]
+    moved = replace(regional, probability=0.16)
+    row = context_of(forecast("a", 0.14, 0.1, **(COMBINED | weights), models=(*MODELS, moved)))["rows"][0]
+    assert ("regional", "6") in [(model["kind"], model["weight"]) for model in row["models"]]
+
+
 def test_where_nothing_but_the_usual_rate_counts_it_is_what_is_shown() -> None:
     models = tuple(replace(model, probability=0.1) if model.published else model for model in MODELS)
     row = context_of(forecast("a", 0.1, 0.1, model_kind="climatology", models=models))["rows"][0]
