@@ -122,9 +122,10 @@ def recent_message_ids(connection: Connection, since: object) -> list[str]:
 
 
 def newest_messages(connection: Connection) -> list[tuple[str, str]]:
-    """(kind, id) of the newest message of each kind, the newest of all first."""
-    newest = "SELECT kind, subject_id FROM message QUALIFY row_number() OVER (PARTITION BY kind ORDER BY created_at DESC, subject_id) = 1"
-    return [(kind, subject_id) for kind, subject_id in connection.execute(f"{newest} ORDER BY created_at DESC, subject_id").fetchall()]
+    """(kind, id) of the newest message of each kind, the newest of all first; a follow-up only where there is nothing else of its kind."""
+    order = "PARTITION BY kind ORDER BY thread_id IS NOT NULL, created_at DESC, subject_id"
+    newest = f"SELECT kind, subject_id FROM message QUALIFY row_number() OVER ({order}) = 1 ORDER BY created_at DESC, subject_id"
+    return [(kind, subject_id) for kind, subject_id in connection.execute(newest).fetchall()]
 
 
 _LISTS = ("lines", "facts", "channels")

@@ -91,6 +91,7 @@ def replayed(store, settings, recipes) -> Path:
     predict(store, work.recipes, settings, work.clock)
     write_report(work, ["en"])
     enqueue(work, [Message("alert-1", "alert", "Tokyo: 21 %", ("line",), NOW)])
+    enqueue(work, [Message("alert-2", "alert", "Tokyo: the alert has ended", ("line",), NOW + timedelta(hours=1), thread_id="alert-1")])
     return settings.home
 
 
