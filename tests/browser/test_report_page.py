@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from forecaster.reports.assets import write_assets
 from forecaster.reports.contract import ReportData
 from forecaster.reports.index import list_reports
 from forecaster.reports.mails import render_email
-from forecaster.reports.render import render_index, render_report
+from forecaster.reports.render import page_assets, render_index, render_report
 from forecaster.reports.serve import make_server
 from tests.support.sample_report import many_recipes, sample_report
 
@@ -70,9 +71,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "reports").mkdir()
     later = replace(small_report(), generated_at=datetime(2024, 2, 1, 9, tzinfo=UTC))
     names = {"report": (small_report(), "2024-01-02T1204Z-replay"), "later": (later, "2024-02-01T0900Z-replay")}
+    shared = page_assets("en")
+    write_assets(folder / "reports", shared)
     for data, name in names.values():
+        beside = shared if data is later else None  # one report as an archive keeps it, one as it leaves the house
         for language in ("en", "ja"):
-            page = render_report(data, language, {other: f"{name}.{other}.html" for other in ("en", "ja") if other != language})
+            others = {other: f"{name}.{other}.html" for other in ("en", "ja") if other != language}
+            page = render_report(data, language, others, assets=beside)
             (folder / "reports" / f"{name}.{language}.html").write_text(page, encoding="utf-8")
     for language in ("en", "ja"):
         mail = render_email(sample_report(), language)[2].replace("cid:", "data:,")
@@ -159,8 +164,10 @@ def test_charts_draw_under_the_servers_policy_and_say_their_figures(browser: Any
             and "Replay" in tip.inner_text()
         )
         tab.goto(f"http://127.0.0.1:{server.server_port}/")
-        tab.get_by_role("link", name="日本語, 2024-02-01 09:00").click()
+        tab.get_by_role("link", name="日本語, 2024-02-01 09:00", exact=True).click()
         assert tab.locator("html").get_attribute("lang") == "ja" and said == []
+        tab.evaluate(OPEN_ALL)
+        assert tab.evaluate(DRAW_ALL) == 0 and said == []  # by the script that it shares with others
         tab.evaluate("document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.evil = 1' }))")
         assert tab.evaluate("window.evil") is None and "Content Security Policy" in said[0]
         tab.context.close()
@@ -168,8 +175,19 @@ def test_charts_draw_under_the_servers_policy_and_say_their_figures(browser: Any
         thread.join()
 
 
+def test_a_page_of_the_archive_is_whole_where_its_folder_is_opened_without_a_server(browser: Any, folder: Path) -> None:
+    page = folder / "reports" / "2024-02-01T0900Z-replay.en.html"
+    tab, said, asked = opened(browser, page)
+    tab.evaluate(OPEN_ALL)
+    assert tab.evaluate(DRAW_ALL) == 0 and said == []
+    assert {address.rpartition("/")[0] for address in asked} == {(page.parent / "assets").as_uri()} and len(asked) == 2
+    assert tab.evaluate("getComputedStyle(document.body).margin") == "0px"
+    tab.context.close()
+
+
 def test_without_scripts_every_chart_is_a_picture_with_a_table_and_a_file(browser: Any, pages: dict[str, Path]) -> None:
     tab, _, asked = opened(browser, pages["report.en"], java_script_enabled=False)
+    tab.locator("details.as-usual:has(#about-athens) > summary").click()
     tab.locator("details.region:has(#about-athens) > summary").click()
     assert tab.locator("#about-niigata-m45").is_visible()  # the headline's region is open from the start
     chart = tab.locator('#about-athens figure[data-chart="history"]')
@@ -187,6 +205,7 @@ def test_without_scripts_every_chart_is_a_picture_with_a_table_and_a_file(browse
 def test_a_place_in_the_table_leads_to_its_region_which_opens(browser: Any, pages: dict[str, Path]) -> None:
     tab, _, _ = opened(browser, pages["report.en"])
     assert tab.locator("#about-athens").is_hidden()
+    tab.locator("details.as-usual:has(#recipe-athens) > summary").click()
     tab.locator('#recipe-athens a[href="#about-athens"]').click()
     tab.locator("#about-athens").wait_for(state="visible")
     tab.context.close()
@@ -196,6 +215,8 @@ def test_the_keyboard_reaches_everything_and_opens_it(browser: Any, pages: dict[
     tab, _, _ = opened(browser, pages["report.en"])
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.getAttribute('href')") == "#forecasts"
+    tab.locator("details.as-usual:has(#about-athens) > summary").focus()
+    tab.keyboard.press("Enter")
     tab.locator("details.region:has(#about-athens) > summary").focus()
     tab.keyboard.press("Enter")
     assert tab.locator("#about-athens").is_visible()
