@@ -1,6 +1,6 @@
 """A worker that is told to stop leaves, also where its server is gone. The worker here is a program that never leaves by itself.
 
-Mutations that were seen to fail: the handlers not noted; the answer of the server not asked for; the process ended though it answers.
+Mutations that were seen to fail: the signal not noted; the server not asked.
 """
 
 import signal
