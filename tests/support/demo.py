@@ -51,6 +51,7 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
         from forecaster.console import days_table, forecast_table, ordered, print_table
         from forecaster.pipeline.job import open_job
         from forecaster.pipeline.report import report_data
+        from forecaster.quantities import counted
         from forecaster.settings import load_settings
 
         work = open_job(load_settings(), Clock.standing_at(FIRST_ISSUE), known_by=SNAPSHOT_KNOWN_BY)
@@ -66,7 +67,7 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
                 languages=("en", "ja") if issue == options.until else ("en",),
             )
             pulled = done.get("pulled", {})
-            read = f"{pulled.get('new_revisions', 0)} new versions of events in {pulled.get('requests', 0)} requests"
+            read = f"{counted(pulled.get('new_revisions', 0), 'new version')} of events in {counted(pulled.get('requests', 0), 'request')}"
             told = f"{done['forecasts']} forecasts, {done.get('settled', 0)} outcomes written"
             say(started, f"issue {issue:%Y-%m-%d %H:%M} UTC: {read}, {told}, {done['state']}")
             for problem in done["problems"]:
