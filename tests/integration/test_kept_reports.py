@@ -166,7 +166,7 @@ def test_a_report_of_an_earlier_version_is_closed_with_the_reason_and_goes_out_w
     assert row["state"] == "closed" and row["last_error"].startswith(
         "an earlier version wrote the report and kept no document of it; `quake"
     )
-    assert "cannot be sent" not in notify(job(later), dry_run=True).text
+    assert "due, but cannot be sent" not in notify(job(later), dry_run=True).text
     again = resend(job(later), row["subject_id"])
     assert len(again.failed) == 2 and all("no document of it is kept" in said for said in again.failed)
     write_report(job(later), ["en"])
