@@ -149,7 +149,7 @@ def test_a_correction_follows_in_the_same_channels_and_thread_and_never_before(j
         "Correction: It was M 4.4",
     )
     assert not hook.received and slack.posted[1]["text"] == "Correction: It was M 4.4"
-    follows = f"This follows up on: {alert.title} ({now:%Y-%m-%d %H:%M} UTC)"
+    follows = f"This follows up on: {alert.title} ({now.day} {now:%b %Y, %H:%M} UTC)"
     assert follows in str(slack.posted[1]["blocks"]) and follows in " ".join(answer.get_body(("plain",)).get_content().split())
     assert "follows up" not in str(slack.posted[0])
 
