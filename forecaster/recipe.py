@@ -182,7 +182,7 @@ def _contradictions(fields: dict[str, Any]) -> list[str]:
     problems = []
     cell_km = fields.get("grid_cell_km")
     sizes = [(name, fields.get(name)) for name in ("lat_granularity", "lng_granularity")]
-    if fields.get("grid") == "regional":
+    if fields.get("grid", "regional") == "regional":
         problems += [
             f"{name} = {size}: must be odd on a regional grid, so that the target lies in the middle of a cell and not on an edge"
             for name, size in sizes
@@ -231,7 +231,7 @@ def parse_recipe(text: str, file: str, others: Collection[str] = ()) -> Recipe:
     try:
         recipe = Recipe.model_validate(fields)
     except ValidationError as error:
-        problems = _problems(error, fields) + problems
+        problems = _problems(error, fields) + problems or [found["msg"] for found in error.errors()]
     if problems:
         raise BadRecipe(file, problems)
     return recipe

@@ -33,7 +33,7 @@ def test_title_and_text_arrive_through_json_and_ntfy() -> None:
         title.startswith("[Replay] Niigata, after the M 7.5 of 1 Jan: 21 %, 4.6 times")
         and "\n1. Niigata: 21 % (4.6 times the usual 4.6 %)\n" in text
     )
-    assert "Asia/Tokyo" in text and "https://example.org/r" in text and "Nobody can predict" in text
+    assert "Japan Time" in text and "https://example.org/r" in text and "Nobody can predict" in text
 
 
 @pytest.mark.parametrize("count", [0, 200])

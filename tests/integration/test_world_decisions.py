@@ -89,7 +89,7 @@ def test_the_list_shows_what_serves_its_age_and_why(command, job):
     text = command("models", "list").output
     assert f"etas: {SECOND.name}, data to 2026-09-30, 51 days old (not worse: +0.004 nats)" in text
     assert f"serves {FIRST.name}" in text and "2026-10-15 by rule: a test" in text
-    assert "hybrid: hybrid-2024-11-16, data to 2024-11-16, 734 days old (it comes with the package" in text
+    assert "hybrid: hybrid-2024-11-16, data to 2024-11-16, 2 years old (it comes with the package" in text
     (world_sets.folder_of(job.settings) / SECOND.name / "parameters.json").write_text("{}")
     text = command("models", "list").output
     assert f"etas: {FIRST.name}" in text and "! " in text and "is not the file of the training" in text
@@ -99,7 +99,7 @@ def test_the_status_names_the_sets_and_calls_a_damaged_one_a_fault(command, job)
     shown = json.loads(command("status", "--json").stdout)
     assert shown["sets"]["etas"] == {"name": SECOND.name, "age_days": 51}
     assert "is not the file of the training" not in shown["state"]
-    assert f"sets       {SECOND.name} (51 days old), pooled-2024-11-16 (734 days old), " in command("status").output
+    assert f"sets       {SECOND.name} (51 days old), pooled-2024-11-16 (2 years old), " in command("status").output
     (world_sets.folder_of(job.settings) / SECOND.name / "parameters.json").write_text("{}")
     shown = json.loads(command("status", "--json").stdout)
     assert shown["sets"]["etas"]["name"] == FIRST.name and "is not the file of the training" in shown["state"]

@@ -187,3 +187,9 @@ def test_the_reference_has_every_field_once_and_the_docs_have_it() -> None:
     text = (DOCS / "RECIPES.md").read_text(encoding="utf-8")
     assert as_markdown() in text, "run `quakecast recipes fields --markdown` and put its tables into docs/RECIPES.md"
     assert "predict_radius_meters: a number from 1000 to 2000000, in metres (needed)" in as_text()
+
+
+def test_a_contradiction_with_a_default_is_told_like_any_other():
+    """The grid is regional where nothing is said: an even number of cells was an UnboundLocalError then."""
+    with pytest.raises(BadRecipe, match="lat_granularity = 20: must be odd on a regional grid"):
+        parse_recipe(ROME + "lat_granularity = 20\n", "rome.toml")
