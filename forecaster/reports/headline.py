@@ -48,7 +48,8 @@ def headline(rows: Sequence[dict[str, Any]]) -> Phrase:
         return Phrase("headline.degraded", told)
     if all(row["model_kind"] == RATE for row in said):
         return Phrase("headline.usual_rate", told)
-    return Phrase("headline.usual", {key: said[0][key] for key in ("name", "probability", "ratio")})
+    highest = {key: said[0][key] for key in ("name", "probability", "ratio")}
+    return Phrase("headline.usual" if len(said) > 1 else "headline.usual_one", highest)
 
 
 def lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:

@@ -115,7 +115,7 @@ def test_a_language_of_the_users_own_folder_gets_its_page_and_stands_in_the_inde
     assert [page.name for page in written.pages] == ["2024-01-02T1200Z.en.html", "2024-01-02T1200Z.de.html"]
     assert "Üblich" in written.pages[1].read_text(encoding="utf-8")
     index = (settings.output / "index.html").read_text(encoding="utf-8")
-    assert 'hreflang="de"' in index and ">Deutsch<" in index and "No place is clearly above its usual rate" in index
+    assert 'hreflang="de"' in index and ">Deutsch<" in index and "is not clearly above its usual rate" in index
 
 
 def test_an_unknown_language_is_told_before_anything_is_written(job, store, settings):

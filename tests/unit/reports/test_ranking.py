@@ -92,3 +92,8 @@ def test_every_channel_begins_with_the_place_that_matters_and_ends_in_one_line(l
 def test_quiet_days_do_not_all_have_the_same_headline() -> None:
     days = [told(place("a", 0.1 + day / 100, 0.1), place("b", 0.02, 0.02)) for day in range(3)]
     assert len({speaker("en")(context["headline"]) for context in days}) == 3
+
+
+def test_of_one_place_alone_no_headline_compares_it_with_others() -> None:
+    context = told(place("a", 0.08, 0.1))
+    assert context["headline"].key == "headline.usual_one" and "0.8 times usual" in speaker("en")(context["headline"])

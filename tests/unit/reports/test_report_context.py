@@ -60,17 +60,17 @@ def test_the_headline_is_the_highest_ratio_not_the_highest_probability() -> None
 
 def test_a_recipe_kept_for_comparison_makes_no_headline() -> None:
     context = context_of(forecast("old", 0.5, 0.01, comparison_only="as it was"), forecast("new", 0.02, 0.02))
-    assert context["headline"].key == "headline.usual"
+    assert context["headline"].key == "headline.usual_one"
     assert [row["id"] for row in context["comparison_rows"]] == ["old"]
 
 
 @pytest.mark.parametrize(
-    ("recipes", "key"), [((), "headline.none"), ((("a", None, 0.1),), "headline.unknown"), ((("a", 0.12, 0.1),), "headline.usual")]
+    ("recipes", "key"), [((), "headline.none"), ((("a", None, 0.1),), "headline.unknown"), ((("a", 0.12, 0.1),), "headline.usual_one")]
 )
 def test_quiet_and_empty_days_say_so(recipes: tuple, key: str) -> None:
     context = context_of(*[forecast(*item) for item in recipes])
     assert context["headline"].key == key
-    assert (context["lede"] is not None) == (key == "headline.usual")
+    assert (context["lede"] is not None) == (key == "headline.usual_one")
 
 
 def test_the_quiet_days_sentence_counts_only_regions_with_a_figure() -> None:
