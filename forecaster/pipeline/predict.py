@@ -1,6 +1,5 @@
 """Say what the next day may bring: every model's probability for every recipe, stored with how and when it was made."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from forecaster import logs
 from forecaster import settings as config
@@ -25,20 +23,19 @@ from forecaster.pipeline import publishing, timelines
 from forecaster.pipeline.agenda import EARLY_AT_MOST, is_due
 from forecaster.pipeline.clock_check import clock_problem
 from forecaster.pipeline.drivers import drivers_of
+from forecaster.pipeline.issue_rows import DAILY, identified, last_issue, standing_of, stored_for, write_issue
 from forecaster.pipeline.known import Known, labelled_days, load_known
 from forecaster.pipeline.members import members_for, unusable_kinds
 from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
-from forecaster.store import ledger
-from forecaster.store.database import Connection, Store
+from forecaster.store.database import Store
 from forecaster.timewindow import check_target_day, issue_time, next_local_day, to_us
 
 log = logging.getLogger(__name__)
 
 STALE_AFTER = timedelta(hours=24)
 EXPLAINED_FROM = 1.1  # times the usual rate: what drives a forecast is worked out from there on; it costs ten forecasts
-DAILY = "daily"
 NOT_OFFICIAL = "so this is no official forecast"
 
 
@@ -98,9 +95,9 @@ def predict(
         mode = forecast_mode(clock, window)
         if not reissue:
             with store.transaction() as connection:
-                stored = _stored(connection, recipe.id, recipe.target_hash, window.start)
-            if len(_standing(stored, mode)):
-                kept = _last_issue(stored)
+                stored = stored_for(connection, recipe.id, recipe.target_hash, window.start)
+            if len(standing_of(stored, mode)):
+                kept = last_issue(stored)
                 result.forecast_ids += kept["forecast_id"].tolist()
                 result.kept[recipe.id] = kept["issue_time"].iloc[0].to_pydatetime()
                 if kept["degraded"].any():
@@ -139,7 +136,7 @@ def predict(
         rows += [identified({**stamp, **row}) for row in made]
         if on_progress is not None:
             on_progress(recipe.id)
-    result.forecast_ids += _write(store, rows, clock, reissue)
+    result.forecast_ids += write_issue(store, rows, clock, reissue)
     return result
 
 
@@ -267,91 +264,3 @@ def _in_its_time(mode: str, day: date, recipe: Recipe, now: datetime) -> bool:
     if mode != "prospective":
         return False
     return day == next_local_day(now, recipe.zone) or is_due(recipe, day, now + EARLY_AT_MOST)
-
-
-def _stored(connection: Connection, recipe_id: str, target_hash: str, start: datetime) -> pd.DataFrame:
-    """Every daily forecast that is stored for this target and window, all models."""
-    stored = ledger.forecasts_for(connection, recipe_id, start)
-    return stored[(stored["target_hash"] == target_hash) & (stored["method"] == DAILY)]
-
-
-def _standing(stored: pd.DataFrame, mode: str) -> pd.DataFrame:
-    """The rows of the issue that stands for a window, so that another of this mode adds nothing: the official one, or, for a day that has
-    begun (all of whose inputs end before), the first late one. Empty where a new one is to be made."""
-    if mode not in ("prospective", "late"):
-        return stored.head(0)
-    official = stored[stored["official"]]
-    late = stored[(stored["mode"] == "late") & (mode == "late")]
-    return official if len(official) or late.empty else late[late["issue_time"] == late["issue_time"].min()]
-
-
-def _last_issue(stored: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the newest issue that is published for a window, in its time or late."""
-    told = stored[stored["mode"].isin(("prospective", "late"))]
-    return told[told["issue_time"] == told.loc[told["published"], "issue_time"].max()]
-
-
-def identified(row: dict) -> dict:
-    """The row with its forecast_id, which follows from what makes it this forecast and no other."""
-    times = f"{row['target_start']:%FT%TZ}|{row['issue_time'].isoformat()}"
-    key = f"{row['recipe_id']}|{row['recipe_hash']}|{row['model_id']}|{times}|{row['mode']}"
-    key += "" if row["method"] == DAILY else f"|{row['method']}"
-    return {**row, "forecast_id": hashlib.sha256(key.encode()).hexdigest()[:24]}
-
-
-def _write(store: Store, rows: list[dict], clock: Clock, reissue: bool) -> list[str]:
-    """Store the rows of one issue in one transaction; returns the ids of what stands.
-
-    A row whose day has begun while it was made, or while it waited to be written, is late. What is official and what is published is
-    decided here, where no other process can write: an issue that another one wrote meanwhile stands instead of ours (but for a
-    `reissue`), and the same issue again is left as it was first written, with what it published.
-    """
-    said: list[str] = []
-    with store.transaction() as connection:
-        fresh, written_at = [], clock.now()
-        for row in (_as_written(row, written_at) for row in rows):
-            stored = _stored(connection, row["recipe_id"], row["target_hash"], row["target_start"])
-            standing = stored.head(0) if reissue else _standing(stored, row["mode"])
-            if len(standing):
-                said += standing["forecast_id"].tolist()
-                continue
-            said.append(row["forecast_id"])
-            issue = stored[(stored["mode"] == row["mode"]) & (stored["issue_time"] == row["issue_time"])]
-            first = issue.loc[issue["published"] & (issue["recipe_hash"] == row["recipe_hash"]), "forecast_id"].tolist()
-            said += first
-            if row["forecast_id"] not in set(stored["forecast_id"]):
-                row["official"] = row["official"] and not stored["official"].any()
-                row["published"] = row["published"] and not first
-                row["supersedes"] = _superseded(stored[stored["mode"] == row["mode"]], row)
-                fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
-        ledger.insert(connection, "forecast", fresh)
-    return list(dict.fromkeys(said))
-
-
-def _as_written(row: dict, written_at: datetime) -> dict:
-    if row["mode"] != "prospective" or written_at < row["target_start"]:
-        return row
-    return identified({**row, "mode": "late", "official": False, "issue_time": written_at, "created_at": written_at})
-
-
-def _superseded(earlier: pd.DataFrame, row: dict) -> str | None:
-    """The forecast that `row` takes the place of: the last of its kind of model, else the last published one."""
-    same = earlier[earlier["model_kind"] == row["model_kind"]]
-    found = same if len(same) else earlier[earlier["published"]]
-    return found["forecast_id"].iloc[-1] if len(found) else None
-
-
-_AS_BEFORE = (("details", None), ("method", DAILY), ("in_sample", False))  # columns that older rows had not, as they stand there
-
-
-def forecasts_sha256(rows: list[dict]) -> str:
-    """SHA-256 (hex) of forecast rows as canonical JSON, in the order of their ids: what was said, and when, cannot be changed unseen."""
-    canonical = [
-        {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in sorted(row.items())
-            if name != "run_id" and (name, value) not in _AS_BEFORE
-        }
-        for row in sorted(rows, key=lambda row: row["forecast_id"])
-    ]
-    return hashlib.sha256(json.dumps(canonical, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -18,9 +18,9 @@ from forecaster.models.combination.weights import usable_weights
 from forecaster.pipeline import records
 from forecaster.pipeline.agenda import next_issue_time
 from forecaster.pipeline.check import circle_completeness
+from forecaster.pipeline.issue_rows import forecasts_sha256
 from forecaster.pipeline.known import Known, load_known
 from forecaster.pipeline.nearby import drivers_said, largest_near
-from forecaster.pipeline.predict import forecasts_sha256
 from forecaster.recipe import Recipe
 from forecaster.reports.contract import (
     DayOutcome,

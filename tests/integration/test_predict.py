@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import BadDate
+from forecaster.pipeline.issue_rows import forecasts_sha256
 from forecaster.pipeline.known import load_known
-from forecaster.pipeline.predict import forecasts_sha256, predict
+from forecaster.pipeline.predict import predict
 from forecaster.pipeline.verify import verify
 from forecaster.store import ledger
 from forecaster.store.versions import catalogue

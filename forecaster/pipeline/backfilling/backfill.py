@@ -31,10 +31,10 @@ from forecaster.pipeline.backfilling.backfill_plan import (
     plan_backfill,
 )
 from forecaster.pipeline.backfilling.walk_forward import FreshFit, fit_block, fit_row, fits_stored
+from forecaster.pipeline.issue_rows import identified
 from forecaster.pipeline.job import Job
 from forecaster.pipeline.known_days import known_through, record_begins
 from forecaster.pipeline.members import Member, stored_member, untrained
-from forecaster.pipeline.predict import identified
 from forecaster.quantities import counted
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version

@@ -1,0 +1,101 @@
+"""The rows of an issue in the store: which stand for a window, and how new ones are written, so that the first official one stays."""
+
+import hashlib
+import json
+from datetime import datetime
+
+import pandas as pd
+
+from forecaster.clock import Clock
+from forecaster.store import ledger
+from forecaster.store.database import Connection, Store
+
+DAILY = "daily"  # the method of a forecast that no backfill made
+
+
+def stored_for(connection: Connection, recipe_id: str, target_hash: str, start: datetime) -> pd.DataFrame:
+    """Every daily forecast that is stored for this target and window, all models."""
+    stored = ledger.forecasts_for(connection, recipe_id, start)
+    return stored[(stored["target_hash"] == target_hash) & (stored["method"] == DAILY)]
+
+
+def standing_of(stored: pd.DataFrame, mode: str) -> pd.DataFrame:
+    """The rows of the issue that stands for a window, so that another of this mode adds nothing: the official one, or, for a day that has
+    begun (all of whose inputs end before), the first late one. Empty where a new one is to be made."""
+    if mode not in ("prospective", "late"):
+        return stored.head(0)
+    official = stored[stored["official"]]
+    late = stored[(stored["mode"] == "late") & (mode == "late")]
+    return official if len(official) or late.empty else late[late["issue_time"] == late["issue_time"].min()]
+
+
+def last_issue(stored: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the newest issue that is published for a window, in its time or late."""
+    told = stored[stored["mode"].isin(("prospective", "late"))]
+    return told[told["issue_time"] == told.loc[told["published"], "issue_time"].max()]
+
+
+def identified(row: dict) -> dict:
+    """The row with its forecast_id, which follows from what makes it this forecast and no other."""
+    times = f"{row['target_start']:%FT%TZ}|{row['issue_time'].isoformat()}"
+    key = f"{row['recipe_id']}|{row['recipe_hash']}|{row['model_id']}|{times}|{row['mode']}"
+    key += "" if row["method"] == DAILY else f"|{row['method']}"
+    return {**row, "forecast_id": hashlib.sha256(key.encode()).hexdigest()[:24]}
+
+
+def write_issue(store: Store, rows: list[dict], clock: Clock, reissue: bool) -> list[str]:
+    """Store the rows of one issue in one transaction; returns the ids of what stands.
+
+    A row whose day has begun while it was made, or while it waited to be written, is late. What is official and what is published is
+    decided here, where no other process can write: an issue that another one wrote meanwhile stands instead of ours (but for a
+    `reissue`), and the same issue again is left as it was first written, with what it published.
+    """
+    said: list[str] = []
+    with store.transaction() as connection:
+        fresh, written_at = [], clock.now()
+        for row in (_as_written(row, written_at) for row in rows):
+            stored = stored_for(connection, row["recipe_id"], row["target_hash"], row["target_start"])
+            standing = stored.head(0) if reissue else standing_of(stored, row["mode"])
+            if len(standing):
+                said += standing["forecast_id"].tolist()
+                continue
+            said.append(row["forecast_id"])
+            issue = stored[(stored["mode"] == row["mode"]) & (stored["issue_time"] == row["issue_time"])]
+            first = issue.loc[issue["published"] & (issue["recipe_hash"] == row["recipe_hash"]), "forecast_id"].tolist()
+            said += first
+            if row["forecast_id"] not in set(stored["forecast_id"]):
+                row["official"] = row["official"] and not stored["official"].any()
+                row["published"] = row["published"] and not first
+                row["supersedes"] = _superseded(stored[stored["mode"] == row["mode"]], row)
+                fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
+        ledger.insert(connection, "forecast", fresh)
+    return list(dict.fromkeys(said))
+
+
+def _as_written(row: dict, written_at: datetime) -> dict:
+    if row["mode"] != "prospective" or written_at < row["target_start"]:
+        return row
+    return identified({**row, "mode": "late", "official": False, "issue_time": written_at, "created_at": written_at})
+
+
+def _superseded(earlier: pd.DataFrame, row: dict) -> str | None:
+    """The forecast that `row` takes the place of: the last of its kind of model, else the last published one."""
+    same = earlier[earlier["model_kind"] == row["model_kind"]]
+    found = same if len(same) else earlier[earlier["published"]]
+    return found["forecast_id"].iloc[-1] if len(found) else None
+
+
+_AS_BEFORE = (("details", None), ("method", DAILY), ("in_sample", False))  # columns that older rows had not, as they stand there
+
+
+def forecasts_sha256(rows: list[dict]) -> str:
+    """SHA-256 (hex) of forecast rows as canonical JSON, in the order of their ids: what was said, and when, cannot be changed unseen."""
+    canonical = [
+        {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in sorted(row.items())
+            if name != "run_id" and (name, value) not in _AS_BEFORE
+        }
+        for row in sorted(rows, key=lambda row: row["forecast_id"])
+    ]
+    return hashlib.sha256(json.dumps(canonical, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
