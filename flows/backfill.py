@@ -10,16 +10,16 @@ from typing import Annotated, Any, Literal
 from prefect import flow, get_run_logger, task
 from pydantic import Field
 
-from flows import artifacts, steps, workers
-from flows.ending import ended
-from flows.faults import words
-from flows.hooks import tell_failure
-from flows.names import dated_name
 from flows.parameters import Day
+from flows.support import artifacts, steps, workers
+from flows.support.faults import words
+from flows.support.final_state import ended
+from flows.support.hooks import tell_failure
+from flows.support.names import dated_name
+from flows.support.write_lock import one_writer
 from flows.tasks import ON_A_WORKER, publish_task
-from flows.writer import one_writer
 from forecaster.pipeline.backfilling import backfill as past
-from forecaster.pipeline.job import Job, open_reader, publish_copy
+from forecaster.pipeline.run_context import Job, open_reader, publish_copy
 from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
 

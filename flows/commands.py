@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from flows.own_prefect import choose_home
+from flows.support.own_prefect import choose_home
 from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, problem_lines, recipe_options, tell
-from forecaster.pipeline.channels import check_channels
-from forecaster.pipeline.job import refuse_newer_home
+from forecaster.pipeline.messaging.channel_check import check_channels
+from forecaster.pipeline.run_context import refuse_newer_home
 from forecaster.quantities import counted
 from forecaster.settings import Settings
 from forecaster.timewindow import parse_day
@@ -96,10 +96,10 @@ def deploy(settings: Settings, project: Path, take_over: bool, as_json: bool) ->
     check_channels(settings)
     refuse_newer_home(settings)
     prefect_defaults()
-    from flows.deploying import deploy as step
     from flows.installation import claim_server
+    from flows.support.deploying import deploy as step
     from forecaster.cli.data import migrated_text
-    from forecaster.pipeline.job import migrate
+    from forecaster.pipeline.run_context import migrate
     from forecaster.recipe import load_recipes
 
     recipes = list(load_recipes(settings.recipe_folder).values())
@@ -120,8 +120,8 @@ def worker(settings: Settings, limit: int | None) -> None:
     check_channels(settings)
     refuse_newer_home(settings)
     prefect_defaults(quiet=False)
-    from flows.deploying import become_worker
     from flows.installation import check_claim
+    from flows.support.deploying import become_worker
 
     check_claim(settings)
     become_worker(settings, limit)

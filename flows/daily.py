@@ -13,17 +13,19 @@ from prefect.runtime import flow_run
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from flows import artifacts, steps, tasks
-from flows.ending import NO_FORECAST, ended
-from flows.hooks import tell_failure
-from flows.late_runs import cancel_overtaken
-from flows.names import dated_name
+from flows import tasks
 from flows.parameters import Day
-from flows.retraining import request_retraining
-from flows.writer import one_writer
-from forecaster.pipeline import job, train
-from forecaster.pipeline.agenda import Issue, missing_issues, moment_of_alarm
-from forecaster.pipeline.predict import PredictResult
+from flows.support import artifacts, steps
+from flows.support.final_state import NO_FORECAST, ended
+from flows.support.hooks import tell_failure
+from flows.support.names import dated_name
+from flows.support.overdue_runs import cancel_overtaken
+from flows.support.retraining import request_retraining
+from flows.support.write_lock import one_writer
+from forecaster.pipeline import run_context
+from forecaster.pipeline.daily.issue_schedule import Issue, missing_issues, moment_of_alarm
+from forecaster.pipeline.daily.predict import PredictResult
+from forecaster.pipeline.training import train
 from forecaster.quantities import counted
 from forecaster.timewindow import require_utc
 
@@ -102,7 +104,7 @@ def daily(
     return ended(done, counted(done["forecasts"], "forecast"), name=None if said else NO_FORECAST)
 
 
-def _agenda(work: job.Job, target_date: date | None, issue: str) -> list[Issue] | None:
+def _agenda(work: run_context.Job, target_date: date | None, issue: str) -> list[Issue] | None:
     """The days to make, oldest first; None: one day, that which was asked for or each recipe's next."""
     if target_date is not None or issue == "next":
         return None
@@ -111,7 +113,7 @@ def _agenda(work: job.Job, target_date: date | None, issue: str) -> list[Issue] 
     return missing_issues(work.store, work.recipes, moment, replay=work.clock.simulated)
 
 
-def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, done: dict[str, Any]) -> None:
+def _train(work: run_context.Job, mode: str | list[str], options: train.TrainOptions, done: dict[str, Any]) -> None:
     def found() -> list[str]:
         return [] if mode == "never" else mode if isinstance(mode, list) else list(train.due(work.store, work.recipes, work.clock))
 
@@ -123,7 +125,7 @@ def _train(work: job.Job, mode: str | list[str], options: train.TrainOptions, do
         done["problems"] += [f"training: {problem}"] if (problem := trained.problem()) else []
 
 
-def _predict(work: job.Job, agenda: list[Issue] | None, day: date | None, problem: str | None, done: dict[str, Any]) -> list[str]:
+def _predict(work: run_context.Job, agenda: list[Issue] | None, day: date | None, problem: str | None, done: dict[str, Any]) -> list[str]:
     """Make the forecasts, one day after the other; returns their ids. A day that fails does not stop the next one.
 
     Raises:
@@ -157,7 +159,7 @@ def _predict(work: job.Job, agenda: list[Issue] | None, day: date | None, proble
     return said.forecast_ids
 
 
-def _show(work: job.Job, forecast_ids: list[str], pages: list[str]) -> None:
+def _show(work: run_context.Job, forecast_ids: list[str], pages: list[str]) -> None:
     artifacts.show_forecasts(work, forecast_ids)
     artifacts.show_skill(work)
     if pages:

@@ -14,7 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
 
-from flows.deploying import POOL, check_server
+from flows.support.deploying import POOL, check_server
 from forecaster.errors import BadInput
 from forecaster.files import check_data_folder
 from forecaster.settings import Settings

@@ -14,8 +14,8 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 from prefect.runtime import deployment
 
-from flows.names import name_for
-from flows.zombies import TAG
+from flows.support.names import name_for
+from flows.support.stale_runs import TAG
 
 PAGE = 200
 log = logging.getLogger(__name__)

@@ -5,14 +5,14 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task
 
-from flows import artifacts, steps, workers
-from flows.ending import ended
-from flows.hooks import tell_failure
-from flows.names import dated_name
+from flows.support import artifacts, steps, workers
+from flows.support.final_state import ended
+from flows.support.hooks import tell_failure
+from flows.support.names import dated_name
+from flows.support.write_lock import one_writer
 from flows.tasks import ON_A_WORKER, publish_task
-from flows.writer import one_writer
-from forecaster.pipeline.job import Job, open_reader
-from forecaster.pipeline.known_days import known_at
+from forecaster.pipeline.as_of.as_known_by_day import known_at
+from forecaster.pipeline.run_context import Job, open_reader
 from forecaster.pipeline.world import pretrain as step
 from forecaster.pipeline.world import world_fit, world_record
 from forecaster.settings import load_settings

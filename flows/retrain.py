@@ -7,26 +7,26 @@ from typing import Annotated, Any
 from prefect import flow, get_run_logger, task
 from pydantic import Field
 
-from flows import artifacts, steps, workers
-from flows.ending import ended
-from flows.faults import words
-from flows.hooks import tell_failure
-from flows.names import dated_name
+from flows.support import artifacts, steps, workers
+from flows.support.faults import words
+from flows.support.final_state import ended
+from flows.support.hooks import tell_failure
+from flows.support.names import dated_name
+from flows.support.write_lock import one_writer
 from flows.tasks import ON_A_WORKER, publish_task
-from flows.writer import one_writer
 from forecaster.errors import NotScoreable, NotTrainable, RecipeChanged
-from forecaster.pipeline import due, fit_region, train
-from forecaster.pipeline.job import Job, open_reader
+from forecaster.pipeline.run_context import Job, open_reader
+from forecaster.pipeline.training import due, fit_recipe, train
 from forecaster.quantities import counted
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 
 
 @task(name="fit", task_run_name="fit {recipe.id}", **ON_A_WORKER)
-def fit_task(recipe: Recipe, as_of: datetime, minutes: float) -> fit_region.RegionFit:
+def fit_task(recipe: Recipe, as_of: datetime, minutes: float) -> fit_recipe.RegionFit:
     """Fit one region on a worker: it reads what its own settings name, and writes nothing."""
     tell = get_run_logger().info
-    return fit_region.fit_region(open_reader(load_settings()), recipe, as_of, fit_region.TrainOptions(), minutes, tell)
+    return fit_recipe.fit_region(open_reader(load_settings()), recipe, as_of, fit_recipe.TrainOptions(), minutes, tell)
 
 
 @flow(
@@ -86,7 +86,7 @@ def _train(work: Job, recipes: Sequence[Recipe], max_minutes: float | None, done
             show(count, len(calls), name)
 
 
-def _store(work: Job, name: str, fit: fit_region.RegionFit, done: dict[str, Any]) -> None:
+def _store(work: Job, name: str, fit: fit_recipe.RegionFit, done: dict[str, Any]) -> None:
     """Put a fit in its place.
 
     Raises:
@@ -96,7 +96,7 @@ def _store(work: Job, name: str, fit: fit_region.RegionFit, done: dict[str, Any]
     if recipe is None:
         raise RecipeChanged(f"{name}: the recipe was deleted while it was trained; nothing of that fit is stored")
     with one_writer(work):
-        stored = fit_region.store_region(work.store, work.settings, recipe, fit)
+        stored = fit_recipe.store_region(work.store, work.settings, recipe, fit)
     done["trained"][name] = stored["judged"]
     if fit.failed:
         done["not_fitted"][name] = fit.failed

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from flows import steps, tasks
-from flows.ending import ended
-from flows.hooks import tell_failure
-from flows.names import dated_name
-from flows.writer import one_writer
+from flows import tasks
+from flows.support import steps
+from flows.support.final_state import ended
+from flows.support.hooks import tell_failure
+from flows.support.names import dated_name
+from flows.support.write_lock import one_writer
 
 
 @flow(

@@ -10,10 +10,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import deployment
 
-from flows.writer import one_writer
+from flows.support.write_lock import one_writer
 from forecaster.console import progress
 from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, NoConnection, StoreBusy, StoreUnreachable
-from forecaster.pipeline import alerts, export, job, messages, pages, predict, pull, tidy, train, verify
+from forecaster.pipeline import run_context, tidy
+from forecaster.pipeline.alerting import raise_alerts
+from forecaster.pipeline.daily import export_map_files, predict, publish_report, pull, verify
+from forecaster.pipeline.messaging import deliver
+from forecaster.pipeline.training import train
 from forecaster.recipe import Recipe, choose
 
 HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, StoreUnreachable)
@@ -44,11 +48,11 @@ ON_A_WORKER: dict[str, Any] = {**_AGAIN, "retries": 2, "persist_result": False}
 
 
 @task(name="pull", retries=1, timeout_seconds=3600, **{**_AGAIN, "retry_delay_seconds": 30})
-def pull_task(work: job.Job) -> pull.PullResult:
+def pull_task(work: run_context.Job) -> pull.PullResult:
     with progress("reading USGS") as update:
         return pull.pull_catalog(
             work.store,
-            job.usgs_client(work),
+            run_context.usgs_client(work),
             work.recipes,
             work.clock,
             work.run_id,
@@ -58,14 +62,14 @@ def pull_task(work: job.Job) -> pull.PullResult:
 
 
 @task(name="train", cache_policy=NO_CACHE)
-def train_task(work: job.Job, options: train.TrainOptions, recipe_ids: list[str]) -> train.TrainResult:
+def train_task(work: run_context.Job, options: train.TrainOptions, recipe_ids: list[str]) -> train.TrainResult:
     chosen = choose({recipe.id: recipe for recipe in work.recipes}, recipe_ids)  # in this order: the minutes may not do for all
     with progress("training", len(chosen)) as update:
         return train.train_recipes(work.store, chosen, work.settings, work.clock, options, on_progress=update)
 
 
 @task(name="predict", retries=1, timeout_seconds=3600, **_AGAIN)
-def predict_task(work: job.Job, recipes: list[Recipe], target_day: date | None, problem: str | None) -> predict.PredictResult:
+def predict_task(work: run_context.Job, recipes: list[Recipe], target_day: date | None, problem: str | None) -> predict.PredictResult:
     with progress("forecasting", len(recipes)) as update:
         done = iter(range(1, len(recipes) + 1))
         return predict.predict(
@@ -81,37 +85,37 @@ def predict_task(work: job.Job, recipes: list[Recipe], target_day: date | None, 
 
 
 @task(name="verify", retries=1, timeout_seconds=3600, **_AGAIN)
-def verify_task(work: job.Job) -> verify.VerifyResult:
+def verify_task(work: run_context.Job) -> verify.VerifyResult:
     return verify.verify(work.store, work.recipes, work.clock)
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)
-def report_task(work: job.Job, languages: tuple[str, ...]) -> pages.WrittenReport:
-    return pages.write_report(work, languages)
+def report_task(work: run_context.Job, languages: tuple[str, ...]) -> publish_report.WrittenReport:
+    return publish_report.write_report(work, languages)
 
 
 @task(name="export", cache_policy=NO_CACHE, timeout_seconds=1800)
-def export_task(work: job.Job) -> list:
-    return export.export(work, work.settings.output)
+def export_task(work: run_context.Job) -> list:
+    return export_map_files.export(work, work.settings.output)
 
 
 @task(name="tidy", cache_policy=NO_CACHE, timeout_seconds=1800)
-def tidy_task(work: job.Job) -> tidy.TidyResult:
+def tidy_task(work: run_context.Job) -> tidy.TidyResult:
     return tidy.tidy(work)
 
 
 @task(name="alerts", retries=1, timeout_seconds=1800, **_AGAIN)
-def alerts_task(work: job.Job, doubts: list[str] | None) -> alerts.AlertsResult:
-    return alerts.raise_alerts(work, doubts)
+def alerts_task(work: run_context.Job, doubts: list[str] | None) -> raise_alerts.AlertsResult:
+    return raise_alerts.raise_alerts(work, doubts)
 
 
 @task(name="notify", cache_policy=NO_CACHE, timeout_seconds=1800)
-def notify_task(work: job.Job, report: bool) -> messages.NotifyResult:
-    return messages.notify(work, report=report, sent_at=datetime.now(UTC) if work.clock.simulated else None)
+def notify_task(work: run_context.Job, report: bool) -> deliver.NotifyResult:
+    return deliver.notify(work, report=report, sent_at=datetime.now(UTC) if work.clock.simulated else None)
 
 
 @task(name="publish", retries=2, **_AGAIN)
-def publish_task(work: job.Job) -> None:
+def publish_task(work: run_context.Job) -> None:
     """Put a fresh copy of the database where readers and workers find it."""
     with one_writer(work):
-        job.publish_copy(work)
+        run_context.publish_copy(work)

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from flows import artifacts, steps
-from flows.ending import ended
-from flows.hooks import tell_failure
-from flows.names import dated_name
-from flows.writer import one_writer
+from flows.support import artifacts, steps
+from flows.support.final_state import ended
+from flows.support.hooks import tell_failure
+from flows.support.names import dated_name
+from flows.support.write_lock import one_writer
 from forecaster.quantities import counted
 
 

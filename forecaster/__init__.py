@@ -17,12 +17,12 @@ _HOMES = {
     "load_recipes": "forecaster.recipe",
     "Settings": "forecaster.settings",
     "load_settings": "forecaster.settings",
-    "open_job": "forecaster.pipeline.job",
-    "pull_catalog": "forecaster.pipeline.pull",
-    "train_recipes": "forecaster.pipeline.train",
-    "predict": "forecaster.pipeline.predict",
-    "verify": "forecaster.pipeline.verify",
-    "report_data": "forecaster.pipeline.report",
+    "open_job": "forecaster.pipeline.run_context",
+    "pull_catalog": "forecaster.pipeline.daily.pull",
+    "train_recipes": "forecaster.pipeline.training.train",
+    "predict": "forecaster.pipeline.daily.predict",
+    "verify": "forecaster.pipeline.daily.verify",
+    "report_data": "forecaster.pipeline.daily.build_report",
 }
 
 __all__ = sorted(_HOMES)

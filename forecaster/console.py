@@ -15,14 +15,14 @@ from rich.table import Table
 
 from forecaster import logs
 from forecaster.reports import words
-from forecaster.reports.combined import COMBINED, expected_number, made_from, made_of, pooled_phrase
-from forecaster.reports.contract import RecipeForecast, ReportData
-from forecaster.reports.ranking import in_order
-from forecaster.reports.region import result_of
+from forecaster.reports.content.combined import COMBINED, expected_number, made_from, made_of, pooled_phrase
+from forecaster.reports.content.contract import RecipeForecast, ReportData
+from forecaster.reports.content.ranking import in_order
+from forecaster.reports.content.recipe_part import result_of
 from forecaster.reports.texts import FALLBACK, speaker
 from forecaster.timewindow import day_of_window
 
-MOST_COMBINATIONS = 3  # told below the table
+MAX_COMBINATIONS = 3  # told below the table
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def forecast_table(data: ReportData) -> Table:
         figures = (*chances(row.probability, row.reference_probability), words.ratio_text(ratio), expected)
         table.add_row(row.recipe_id, target, _local_day(row).isoformat(), *figures, say(made_of(row)))
     shares = Counter(", ".join(map(say, made_from(row))) for row in data.recipes if row.model_kind == COMBINED and row.weights)
-    counted = [f"{made} ({count} places)" if count > 1 else made for made, count in shares.most_common(MOST_COMBINATIONS)]
+    counted = [f"{made} ({count} places)" if count > 1 else made for made, count in shares.most_common(MAX_COMBINATIONS)]
     table.caption = "\n".join(["How much each model counts, which need not add up to 100 %:", *counted] if counted else [])
     table.caption += "\n" + say(pooled_phrase(data.pooled_skill))
     table.caption_justify = "left"

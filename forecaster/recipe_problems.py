@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-MOST_SHOWN = 100  # characters of a value
+MAX_SHOWN = 100  # characters of a value
 _LIMITS = {"greater_than_equal", "less_than_equal", "greater_than", "less_than"}
 _TYPOGRAPHIC = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\uff02"
 
@@ -37,11 +37,11 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as it was written, at most MOST_SHOWN characters of it."""
-    if isinstance(value, int) and abs(value) >= 10**MOST_SHOWN:
-        return f"a number of more than {MOST_SHOWN} digits"
+    """A value as it was written, at most MAX_SHOWN characters of it."""
+    if isinstance(value, int) and abs(value) >= 10**MAX_SHOWN:
+        return f"a number of more than {MAX_SHOWN} digits"
     text = repr(value)
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} ..."
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} ..."
 
 
 def toml_problem(text: str, error: ValueError) -> str:

@@ -8,8 +8,8 @@ writes the rule at the end of recipes/*.toml, docs/alerts.json, and the table of
 
 Chosen on the days of the folds: what the combination would have published from what was known at each issue, with the package's weights for
 2018 and the generic ETAS. A rule is a bound of the chance and one of its ratio to the usual rate, each perhaps with a lower one at which
-the alert ends, perhaps with a cooldown: a small family of readable numbers. Left out are rules that were raised more than MOST_A_YEAR or
-less than FEWEST_A_YEAR times a year, or stood for more than MOST_OF_ALL_DAYS. Of the others the one whose share of alert days with the
+the alert ends, perhaps with a cooldown: a small family of readable numbers. Left out are rules that were raised more than MAX_A_YEAR or
+less than MIN_A_YEAR times a year, or stood for more than MAX_OF_ALL_DAYS. Of the others the one whose share of alert days with the
 target has the highest low end of its 95 % interval: a high share that rests on enough days. Rules that were raised RATHER_FROM times a year
 or more go first. Where no rule has such a share, the one whose alert days were given the highest chance on average. In Japan days count
 from 2012 on: the sequence of 2011 is a year of its own, and a rule chosen for it would be silent in any other.
@@ -36,21 +36,21 @@ import pandas as pd
 from learn_weights import LEARNT, Fold, fold, rows_of
 from rich.progress import track
 
-from forecaster.alerts import walk
+from forecaster.alert_rules import walk
 from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import BadInput, QuakecastError
 from forecaster.models.combination.combination import KIND, combine
 from forecaster.models.combination.weights import WorldWeights, weights_for
-from forecaster.pipeline import pull
-from forecaster.pipeline.alerts_evidence import rates_document, rehearse, said_in
+from forecaster.pipeline.alerting.rule_track_record import rates_document, rehearse, said_in
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.daily import pull
 from forecaster.pipeline.evaluation.evaluate_published import with_published
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
 from forecaster.pipeline.evaluation.evaluate_said import pool_of
-from forecaster.pipeline.known import load_known
 from forecaster.recipe import AlertRule, Recipe, load_recipes
 from forecaster.store.database import open_store
 from forecaster.store.sharing.parquet import read_parquets
-from forecaster.verification.alarms import FEWEST_BLOCKS, FEWEST_DAYS
+from forecaster.verification.alarms import MIN_BLOCKS, MIN_DAYS
 from forecaster.verification.proportions import Share, share_of_days
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,8 +59,8 @@ PROBABILITIES = (0.7, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.08, 0.05, 0.03
 RATIOS = {10.0: 5.0, 5.0: 3.0, 3.0: 2.0, 2.0: 1.5}  # where it is raised, and below which it ends
 PROBABILITY_OFF = 0.6  # of the bound at which it is raised
 COOLDOWNS = (0, 7)
-MOST_A_YEAR, RATHER_FROM, FEWEST_A_YEAR = 2.0, 1.0, 0.5
-MOST_OF_ALL_DAYS = 0.05  # for which it stands
+MAX_A_YEAR, RATHER_FROM, MIN_A_YEAR = 2.0, 1.0, 0.5
+MAX_OF_ALL_DAYS = 0.05  # for which it stands
 JAPAN_FROM = date(2012, 1, 1)
 MEASURED = (date(2018, 1, 1), date(2024, 12, 31))
 ARM = "B"
@@ -81,7 +81,7 @@ class Tried:
     @property
     def rank(self) -> tuple[bool, float, float]:
         """The more the better; `Share` counts days with the target as hits here."""
-        enough = self.share.days >= FEWEST_DAYS and self.share.blocks >= FEWEST_BLOCKS
+        enough = self.share.days >= MIN_DAYS and self.share.blocks >= MIN_BLOCKS
         low = self.share.low if enough else 0.0
         return (low > 0.0 and self.yearly >= RATHER_FROM, low, self.said)
 
@@ -145,11 +145,11 @@ def chosen(recipe: Recipe, rows: pd.DataFrame, since: date) -> AlertRule:
         stands = np.array([decision.stands for decision in decisions]) & counts
         raised = np.array([decision.action == "raised" for decision in decisions]) & counts
         yearly = float(raised.sum() / counts.sum() * 365.25)
-        if FEWEST_A_YEAR <= yearly <= MOST_A_YEAR and stands.sum() <= MOST_OF_ALL_DAYS * counts.sum():
+        if MIN_A_YEAR <= yearly <= MAX_A_YEAR and stands.sum() <= MAX_OF_ALL_DAYS * counts.sum():
             tried = Tried(rule, yearly, share_of_days(local[stands], happened[stands]), float(chance[stands].mean()))
             best = tried if best is None or tried.rank > best.rank else best
     if best is None:
-        raise BadInput(f"{recipe.id}: no rule of the family is raised {FEWEST_A_YEAR:g} to {MOST_A_YEAR:g} times a year; widen the family")
+        raise BadInput(f"{recipe.id}: no rule of the family is raised {MIN_A_YEAR:g} to {MAX_A_YEAR:g} times a year; widen the family")
     return best.rule
 
 

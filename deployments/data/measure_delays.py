@@ -25,7 +25,7 @@ import recorded_history
 from forecaster.catalog.delays import CLASS_EDGES, DENSITIES, DENSITY_EDGES, QUANTILE_LEVELS, cell_number, magnitude_class
 
 PRIOR_SIGMA = 2.0
-FEWEST_DELAYS = 100
+MIN_DELAYS = 100
 SMALLEST_MAGNITUDE = 4.0
 HEADER = """\
 # Measured by deployments/data/measure_delays.py on the recorded USGS feed, origins 2022-04-09 to 2023-12-31.
@@ -61,7 +61,7 @@ def measure(folder: Path, start: str, end: str) -> pd.DataFrame:
             "delay_min": delay.where(delay < 24 * 60),
         }
     )
-    return events[recorded_history.longest_unread_hours(origin_us, recorded_history.fetched_us(folder)) < recorded_history.LONGEST_UNREAD_H]
+    return events[recorded_history.longest_unread_hours(origin_us, recorded_history.fetched_us(folder)) < recorded_history.MAX_UNREAD_H]
 
 
 def fit_shares(events: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
@@ -106,7 +106,7 @@ def table(events: pd.DataFrame) -> str:
         for number, name in enumerate(DENSITIES):
             of_class = (events["class"] == max(index, CLASS_EDGES.index(4.0))) & events["delay_min"].notna()
             chosen = of_class & (density == number)
-            delays = events["delay_min"][chosen if chosen.sum() >= FEWEST_DELAYS else of_class].clip(lower=1.0)
+            delays = events["delay_min"][chosen if chosen.sum() >= MIN_DELAYS else of_class].clip(lower=1.0)
             values = ", ".join(f"{value:.1f}" for value in np.quantile(delays, QUANTILE_LEVELS))
             lines.append(f'[[quick_delay]]\ndensity = "{name}"\nfrom_magnitude = {edge}\nevents = {len(delays)}\nminutes = [{values}]\n')
     return "\n".join(lines).rstrip()

@@ -27,8 +27,8 @@ CATALOG = "comcat_m35_1973_2024.parquet"
 REVISIONS = "usgs_revisions_2022_2024.parquet"
 FETCHES = "usgs_fetches_2022_2024.parquet"
 BESIDE = pd.Timedelta(minutes=30)
-LONGEST_UNREAD_H = 3.0
-FEWEST_FED_ROWS = 100
+MAX_UNREAD_H = 3.0
+MIN_FED_ROWS = 100
 _DAY_US = 86_400_000_000
 
 
@@ -122,7 +122,7 @@ def fetched_us(folder: Path) -> np.ndarray:
     """int64 (n,): when the feed was read, in order; answers cut short left out."""
     frame = connect().execute(
         "SELECT epoch_us(fetched_at) FROM read_parquet(?) WHERE header_ok = 1 AND rows > ? ORDER BY 1",
-        [str(folder / FETCHES), FEWEST_FED_ROWS],
+        [str(folder / FETCHES), MIN_FED_ROWS],
     )
     return frame.df().iloc[:, 0].to_numpy(dtype=np.int64)
 
@@ -197,7 +197,7 @@ def _reviewed(final: pd.DataFrame, chain: dict[str, list[str]], fetched: np.ndar
     position = [final[name].to_numpy(dtype=np.float64) for name in ("magnitude", "latitude_deg", "longitude_deg")]
     names, origin = final["event_id"].to_numpy(dtype=object), _us(final["origin_time"])
     shown = final["event_id"].isin(chain).to_numpy()
-    unread = longest_unread_hours(origin, fetched) >= LONGEST_UNREAD_H
+    unread = longest_unread_hours(origin, fetched) >= MAX_UNREAD_H
     known = np.where(unread & ~shown, modelled_known_at(names, origin, *position), review_known_at(names, origin))
     inside = in_streams(STREAMS, position[1], position[2], position[0])
     frame = final.assign(

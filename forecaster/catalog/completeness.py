@@ -11,7 +11,7 @@ import numpy as np
 
 BIN = 0.1
 CORRECTION = 0.2
-FEWEST_EVENTS = 50
+MIN_EVENTS = 50
 STABLE_BINS = 5  # half a magnitude unit
 
 
@@ -46,7 +46,7 @@ def estimate_completeness(magnitude: np.ndarray, cut: float) -> Completeness | N
     tenths = _tenths(magnitude)
     lowest = round(cut / BIN)
     tenths = tenths[tenths >= lowest]
-    if len(tenths) < FEWEST_EVENTS:
+    if len(tenths) < MIN_EVENTS:
         return None
     fullest = int(np.bincount(tenths - lowest).argmax())
     if fullest == 0:
@@ -64,7 +64,7 @@ def estimate_stable_completeness(magnitude: np.ndarray, cut: float) -> Completen
     tenths = _tenths(magnitude)
     lowest = round(cut / BIN)
     tenths = tenths[tenths >= lowest]
-    if len(tenths) < FEWEST_EVENTS:
+    if len(tenths) < MIN_EVENTS:
         return None
     slopes = [_slope(tenths, start) for start in range(lowest, int(tenths.max()) + 1)]
     for rank, own in enumerate(slopes):
@@ -103,7 +103,7 @@ def estimate_b_positive(magnitude: np.ndarray, mc: float) -> BValue | None:
     differences = np.diff(tenths[tenths >= round(mc / BIN)])
     positive = differences[differences > 0] * BIN
     n = len(positive)
-    if n < FEWEST_EVENTS or positive.max() == positive.min():
+    if n < MIN_EVENTS or positive.max() == positive.min():
         return None
     half = BIN / 2
     b_value = math.atanh(half / float(positive.mean() - BIN + half)) / half / math.log(10)
@@ -113,7 +113,7 @@ def estimate_b_positive(magnitude: np.ndarray, mc: float) -> BValue | None:
 def _slope(tenths: np.ndarray, lowest: int) -> BValue | None:
     binned = tenths[tenths >= lowest] * BIN
     n = len(binned)
-    if n < FEWEST_EVENTS or binned.max() == binned.min():
+    if n < MIN_EVENTS or binned.max() == binned.min():
         return None
     b_value = math.log10(math.e) / float(binned.mean() - (lowest * BIN - BIN / 2))
     return BValue(b_value, _shi_bolt(b_value, binned), n)

@@ -19,7 +19,7 @@ from forecaster.catalog.rows import Parsed, Rows, clean, judge, numbers
 from forecaster.errors import CatalogError, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
 from forecaster.timewindow import from_us
 
-MOST_VALUES = 4_000_000  # commas, lists and objects of a body: 200 for each of 20,000 rows; a row of geojson has 40
+MAX_VALUES = 4_000_000  # commas, lists and objects of a body: 200 for each of 20,000 rows; a row of geojson has 40
 
 _NEEDED = ("time", "latitude", "longitude", "depth", "mag", "magType", "net", "id", "updated", "place", "type", "status")
 _ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z"
@@ -137,7 +137,7 @@ def _read_count(body: bytes, where: str) -> int:
     number = document.get("count") if document else text
     if isinstance(number, str) and number.isascii() and number.isdigit():
         number = int(number)
-    if type(number) is not int or not 0 <= number < MOST_VALUES:
+    if type(number) is not int or not 0 <= number < MAX_VALUES:
         raise CatalogMalformed(f"{where}: a count was asked for, the answer starts {text[:60]!r}; try again")
     return number
 
@@ -157,8 +157,8 @@ def _whatever_it_holds(where: str) -> Iterator[None]:
 
 def _decode(body: bytes, where: str) -> str:
     values = sum(map(body.count, (b",", b"[", b"{")))
-    if values > MOST_VALUES:
-        raise CatalogMalformed(f"{where}: a body of {values:,} values, the limit is {MOST_VALUES:,}; nothing was taken from it, try again")
+    if values > MAX_VALUES:
+        raise CatalogMalformed(f"{where}: a body of {values:,} values, the limit is {MAX_VALUES:,}; nothing was taken from it, try again")
     text = body.decode("utf-8-sig", errors="replace")
     if not text.strip():
         raise CatalogMalformed(f"{where}: an empty body with HTTP 200; it is not read as «no earthquakes», try again")

@@ -24,9 +24,9 @@ MAX_MAGNITUDE = 10.0
 MIN_MAGNITUDE = -5.0  # USGS calls -1 to 10 usual; microearthquakes of single networks go a little below -2
 SHALLOWEST_KM, DEEPEST_KM = -100.0, 1000.0
 AHEAD = timedelta(minutes=10)  # clocks differ
-MOST_TEXT = 1000
-MOST_IDS = 100
-MOST_OUTSIDE = 0.1
+MAX_TEXT = 1000
+MAX_IDS = 100
+MAX_OUTSIDE = 0.1
 
 _ID = re.compile(r"[!-+\--~]{1,100}")  # printable ASCII without blank and comma
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,7 +81,7 @@ def judge(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
     for name in _TEXTS:
         odd |= np.array([isinstance(value, bool | list | dict) for value in rows.values[name]], dtype=bool)
     no_id = np.array([event_id == "" for event_id in rows.event_id], dtype=bool)
-    bad_id = np.array([len(ids) > MOST_IDS or not all(map(_ID.fullmatch, ids)) for ids in rows.ids], dtype=bool)
+    bad_id = np.array([len(ids) > MAX_IDS or not all(map(_ID.fullmatch, ids)) for ids in rows.ids], dtype=bool)
     with np.errstate(invalid="ignore"):
         every_row = [
             (rows.broken, rows.broken_reason),
@@ -155,7 +155,7 @@ def only_asked(parsed: Parsed, query: Query, where: str) -> Parsed:
     outside = (reasons != "").to_numpy()
     if not outside.any():
         return parsed
-    if outside.sum() > 1 and outside.mean() > MOST_OUTSIDE:
+    if outside.sum() > 1 and outside.mean() > MAX_OUTSIDE:
         told = ", ".join(f"{reason}: {count}" for reason, count in reasons[outside].value_counts().items())
         raise CatalogMalformed(
             f"{where}: {outside.sum()} of {len(outside)} events are not what was asked for ({told}): the answer to another question; "
@@ -184,7 +184,7 @@ def numbers(values: list) -> tuple[np.ndarray, np.ndarray]:
 def clean(value: Any) -> str:
     """A text without what no store and no message can hold (half of a surrogate pair, NUL and other control characters)."""
     text = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
-    text = text[:MOST_TEXT]
+    text = text[:MAX_TEXT]
     return (text if text.isprintable() else "".join(map(_character, text))).strip()
 
 

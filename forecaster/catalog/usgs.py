@@ -17,24 +17,24 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 
-from forecaster.catalog.answers import Exchange, Fetcher, without_login
 from forecaster.catalog.no_connection import advice
 from forecaster.catalog.parse import parse_count, parse_csv, parse_geojson
-from forecaster.catalog.politeness import Pace, in_words, pause_s, service_date, wished_wait_s
 from forecaster.catalog.query import Progress, Query, ReadResult
+from forecaster.catalog.rate_limit import Pace, in_words, pause_s, service_date, wished_wait_s
 from forecaster.catalog.revisions import REVISION_COLUMNS, quarantine_frame, revision_frame
 from forecaster.catalog.rows import Parsed, clean, only_asked
+from forecaster.catalog.service_answers import Exchange, Fetcher, without_login
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NoConnection
 
 log = logging.getLogger(__name__)
 
 SERVICE = "/fdsnws/event/1"
 SEARCH_LIMIT = 20_000
-LONGEST_WAIT_S = 300.0
-LONGEST_SILENCE_S = 28.0  # without any connection: a person waits, and the job has a catalogue to go on with
+MAX_WAIT_S = 300.0
+MAX_SILENCE_S = 28.0  # without any connection: a person waits, and the job has a catalogue to go on with
 
-MOST_WINDOWS = 2_000
-MOST_SAID = 5_000
+MAX_WINDOWS = 2_000
+MAX_SAID = 5_000
 CLOCKS_DIFFER = timedelta(days=1)
 STALE_ANSWER = timedelta(minutes=30)  # the service lets an answer be kept for a minute
 
@@ -111,9 +111,9 @@ class UsgsClient:
         while waiting:
             window = waiting.pop()
             windows += 1
-            if windows > MOST_WINDOWS:
+            if windows > MAX_WINDOWS:
                 raise CatalogMalformed(
-                    f"{MOST_WINDOWS} parts of the span were asked for and it is not read yet: the service's counts do not add up; try again"
+                    f"{MAX_WINDOWS} parts of the span were asked for and it is not read yet: the service's counts do not add up; try again"
                 )
             count = self.count(window)
             expected = count if expected < 0 else expected
@@ -234,13 +234,11 @@ class UsgsClient:
                 silent = isinstance(error, NoConnection)
             if tries == self._max_tries:
                 break
-            if wish is not None and wish > LONGEST_WAIT_S:
-                raise CatalogUnreachable(
-                    f"{problem}, and asks to wait {in_words(wish)} (more than {in_words(LONGEST_WAIT_S)}); run again then"
-                )
+            if wish is not None and wish > MAX_WAIT_S:
+                raise CatalogUnreachable(f"{problem}, and asks to wait {in_words(wish)} (more than {in_words(MAX_WAIT_S)}); run again then")
             pause = pause_s(tries, wish, self._rng)
             spent = self._monotonic() - began
-            if silent and spent + pause + self._fetcher.connect_s > LONGEST_SILENCE_S:
+            if silent and spent + pause + self._fetcher.connect_s > MAX_SILENCE_S:
                 break
             self.fetch_log[-1]["note"] = f"{exchange.note or 'says it is unavailable'}; waited {pause:.1f} s"
             log.info("%s; waiting %.1f s, then try %d of %d", problem, pause, tries + 1, self._max_tries)
@@ -296,7 +294,7 @@ def _good(answer: _Answer) -> _Answer:
 
 
 def _refusal(answer: _Answer) -> CatalogMalformed | CatalogRefused:
-    said = answer.body[:MOST_SAID].decode("utf-8", errors="replace").strip()
+    said = answer.body[:MAX_SAID].decode("utf-8", errors="replace").strip()
     if answer.status < 400:
         return CatalogMalformed(f"{answer.where}: HTTP {answer.status} instead of an answer; try again")
     paragraphs = [clean(line) for line in said.splitlines() if line.strip()]

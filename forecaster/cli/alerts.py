@@ -42,7 +42,7 @@ def alerts_test(settings: Settings, recipes, everything, name, model, years, as_
     Counted on forecasts that their models had not seen: official ones, and those of `quakecast backfill --mode walk-forward`. Nothing is
     sent, stored or switched on. If you try many bounds and keep the best, expect it to do worse than shown here.
     """
-    from forecaster.pipeline.alerts_rehearsal import chosen_rules, rehearse_rules
+    from forecaster.pipeline.alerting.rule_backtest import chosen_rules, rehearse_rules
 
     inline = _inline(name, bounds)
     job = look(settings, recipes)
@@ -56,7 +56,7 @@ def alerts_test(settings: Settings, recipes, everything, name, model, years, as_
 @click.pass_obj
 def alerts_check(settings: Settings, recipes, everything, as_json) -> None:
     """Every rule that is switched on: its false alarms, and what would keep it from speaking."""
-    from forecaster.pipeline.alerts_rehearsal import check_rules
+    from forecaster.pipeline.alerting.rule_backtest import check_rules
 
     documents = check_rules(look(settings, recipes))
     tell(as_json, {"rules": documents}, "\n".join(row["text"] for row in documents) or "no recipe has an alert rule (docs/ALERTS.md)")
@@ -68,7 +68,7 @@ def alerts_check(settings: Settings, recipes, everything, as_json) -> None:
 @click.pass_obj
 def alerts_list(settings: Settings, limit, as_json) -> None:
     """The alerts that were raised, newest first."""
-    from forecaster.pipeline.alerts_rehearsal import list_alerts
+    from forecaster.pipeline.alerting.rule_backtest import list_alerts
 
     rows = list_alerts(look(settings), limit)
     lines = [f"{row['raised_at']:%Y-%m-%d %H:%M}Z  {row['state']:9}  {row['rule']:20}  {row['message']}" for row in rows]
@@ -81,8 +81,8 @@ def alerts_list(settings: Settings, limit, as_json) -> None:
 @click.pass_obj
 def alerts_run(settings: Settings, recipes, everything, as_json) -> None:
     """Decide on every rule now and put what is to be told into the outbox, as the daily job does; `quakecast notify` sends it."""
-    from forecaster.pipeline.alerts import raise_alerts
-    from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.alerting.raise_alerts import raise_alerts
+    from forecaster.pipeline.run_context import publish_copy
 
     job = open_job(settings, recipes)
     result = raise_alerts(job)

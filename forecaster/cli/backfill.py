@@ -43,8 +43,8 @@ def backfill(
 ) -> None:
     from forecaster.console import progress
     from forecaster.pipeline.backfilling import backfill as step
-    from forecaster.pipeline.job import publish_copy
-    from forecaster.pipeline.verify import verify
+    from forecaster.pipeline.daily.verify import verify
+    from forecaster.pipeline.run_context import publish_copy
 
     options = step.BackfillOptions(_day("--from", first), _day("--to", last), mode, retrain_every, overwrite, max_minutes)
     job = look(settings, recipes) if dry_run else open_job(settings, recipes)

@@ -13,10 +13,10 @@ from forecaster.clock import Clock
 from forecaster.settings import Settings
 
 if TYPE_CHECKING:
-    from forecaster.pipeline.job import Job
+    from forecaster.pipeline.run_context import Job
 
 PARTIAL = 3
-MOST_NAMED = 5
+MAX_NAMED = 5
 
 
 def machine_clock() -> Clock:
@@ -30,18 +30,18 @@ def open_job(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":
     Raises:
         BadInput: it is the home of a replay: what is stored today would end it.
     """
-    from forecaster.pipeline import job, timelines
+    from forecaster.pipeline import run_context, timelines
 
-    opened = job.open_job(settings, machine_clock(), recipes)
+    opened = run_context.open_job(settings, machine_clock(), recipes)
     timelines.check(opened.store, opened.clock)
     return opened
 
 
 def look(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":
     """The same for a command that only looks: it makes and changes nothing."""
-    from forecaster.pipeline import job
+    from forecaster.pipeline import run_context
 
-    return job.look(settings, machine_clock(), recipes)
+    return run_context.look(settings, machine_clock(), recipes)
 
 
 def example(text: str) -> str:
@@ -76,7 +76,7 @@ def problem_lines(problems: dict[str, str]) -> list[str]:
     having: dict[str, list[str]] = {}
     for recipe_id, reason in problems.items():
         having.setdefault(reason, []).append(recipe_id)
-    return [f"{', '.join(ids) if len(ids) <= MOST_NAMED else f'{len(ids)} recipes'}: {reason}" for reason, ids in having.items()]
+    return [f"{', '.join(ids) if len(ids) <= MAX_NAMED else f'{len(ids)} recipes'}: {reason}" for reason, ids in having.items()]
 
 
 def plain(value: Any) -> Any:

@@ -20,8 +20,8 @@ from forecaster.timewindow import check_zone_name, next_local_day, parse_day
 def pull(settings: Settings, as_json: bool) -> None:
     """Read what USGS has learnt since the last pull into the database."""
     from forecaster.console import progress
-    from forecaster.pipeline.job import publish_copy, usgs_client
-    from forecaster.pipeline.pull import pull_catalog
+    from forecaster.pipeline.daily.pull import pull_catalog
+    from forecaster.pipeline.run_context import publish_copy, usgs_client
 
     job = open_job(settings)
     with progress("reading USGS") as update:
@@ -50,8 +50,8 @@ def pull(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 def predict(settings: Settings, recipes, everything, target_date, tz, reissue, as_json) -> None:
     """Forecast a day with every model of every recipe, and store it."""
-    from forecaster.pipeline import predict as step
-    from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.daily import predict as step
+    from forecaster.pipeline.run_context import publish_copy
     from forecaster.store import ledger
 
     day: date | None = parse_day(target_date) if target_date else None
@@ -109,8 +109,8 @@ def _forecast_lines(rows: list[dict]) -> str:
 @click.pass_obj
 def verify(settings: Settings, recipes, everything, as_json) -> None:
     """Settle the outcomes of ended forecasts and score them."""
-    from forecaster.pipeline import verify as step
-    from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.daily import verify as step
+    from forecaster.pipeline.run_context import publish_copy
 
     job = open_job(settings, recipes)
     result = step.verify(job.store, job.recipes, job.clock)
@@ -135,12 +135,12 @@ def verify(settings: Settings, recipes, everything, as_json) -> None:
 @click.pass_obj
 def report(settings: Settings, language, one_file_to, as_json) -> None:
     """Write the report page from what the database holds now. Pages share a style sheet and a script in reports/assets/."""
-    from forecaster.pipeline import pages
+    from forecaster.pipeline.daily import publish_report
     from forecaster.reports.texts import languages
 
     job = open_job(settings)
-    written = pages.write_report(job, language or languages(settings.templates))
-    made = written.pages + (pages.copy_in_one_file(written, one_file_to) if one_file_to else [])
+    written = publish_report.write_report(job, language or languages(settings.templates))
+    made = written.pages + (publish_report.copy_in_one_file(written, one_file_to) if one_file_to else [])
     tell(as_json, {"report_id": written.report_id, "pages": [str(page) for page in made]}, "\n".join(map(str, made)))
 
 

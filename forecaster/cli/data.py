@@ -25,7 +25,7 @@ def export(settings: Settings, out, parquet, recipes, everything) -> None:
         made = export_tables(PublishedCopy(settings.published), parquet)
         click.echo(f"{made.folder / made.version}: {len(made.tables)} tables, {sum(made.tables.values())} rows")
     if parquet is None or out is not None:
-        from forecaster.pipeline.export import export as step
+        from forecaster.pipeline.daily.export_map_files import export as step
 
         for path in step(look(settings, recipes), out or settings.output):
             click.echo(path)
@@ -37,7 +37,7 @@ def export(settings: Settings, out, parquet, recipes, everything) -> None:
 @click.pass_obj
 def serve(settings: Settings, host, port) -> None:
     """Show the output folder (reports, JSON files) in a browser; on this machine only unless --host says otherwise."""
-    from forecaster.reports.serve import make_server
+    from forecaster.reports.web.serve import make_server
 
     with make_server(settings.output, host, port, settings.language, settings.templates) as server:
         click.echo(f"http://{host}:{server.server_address[1]}/ (Ctrl-C ends it)")
@@ -55,21 +55,21 @@ def serve(settings: Settings, host, port) -> None:
 @click.pass_obj
 def sql(settings: Settings, statement, describe, as_csv, as_json) -> None:
     """Ask the published copy of the database; also while a run writes. Times are UTC. See docs/QUERIES.md."""
-    from forecaster.cli import answers
+    from forecaster.cli import query_output
 
     if not describe and statement is None:
         raise BadInput('no query; write one such as "SELECT * FROM v_skill", or --describe to see what there is')
-    answer = answers.describe(settings.published, statement) if describe else answers.ask(settings.published, statement)
-    width = answers.terminal_width(sys.stdout)
+    answer = query_output.describe(settings.published, statement) if describe else query_output.ask(settings.published, statement)
+    width = query_output.terminal_width(sys.stdout)
     left_out = 0
     if as_json:
-        text = answers.json_text(answer)
+        text = query_output.json_text(answer)
     elif as_csv:
-        text = answers.csv_text(answer).rstrip("\n")
+        text = query_output.csv_text(answer).rstrip("\n")
     elif describe:
-        text = answers.listing_text(answer, width)
+        text = query_output.listing_text(answer, width)
     else:
-        text, left_out = answers.table_text(answer, width)
+        text, left_out = query_output.table_text(answer, width)
     click.echo(text)
     if left_out:
         click.echo(f"... {left_out:,} more rows: --csv prints all of them, LIMIT asks for fewer", err=True)
@@ -103,7 +103,7 @@ def migrate(settings: Settings, as_json) -> None:
 
     Commands that write do so by themselves; those that only look ask for it.
     """
-    from forecaster.pipeline.job import migrate as step
+    from forecaster.pipeline.run_context import migrate as step
 
     before, after = step(settings, common.machine_clock())
     tell(as_json, {"schema_before": before, "schema": after}, migrated_text(before, after))
@@ -118,7 +118,7 @@ def tidy(settings: Settings, dry_run, as_json) -> None:
 
     Forecasts, outcomes, scores, alerts and the catalogue stay for ever.
     """
-    from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.run_context import publish_copy
     from forecaster.pipeline.tidy import tidy as step
     from forecaster.pipeline.tidy import words
 

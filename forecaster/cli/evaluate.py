@@ -68,12 +68,12 @@ def evaluate(
 ) -> None:
     from forecaster.console import progress
     from forecaster.models.kinds import KINDS
+    from forecaster.pipeline.as_of.as_known import load_known
     from forecaster.pipeline.evaluation import evaluate as step
     from forecaster.pipeline.evaluation import evaluate_circles as pool
     from forecaster.pipeline.evaluation.evaluate_plan import EvaluateOptions
     from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
     from forecaster.pipeline.evaluation.evaluate_tables import write_tables
-    from forecaster.pipeline.known import load_known
     from forecaster.recipe import load_recipes
 
     named = [*models, *(name.strip() for name in (model_list or "").split(",") if name.strip())] or list(KINDS)

@@ -27,7 +27,7 @@ def forecast(settings: Settings, place, radius_km, magnitude, day, zone, as_json
     same arguments, which is then forecast every day.
     """
     from forecaster.pipeline.anywhere import Place, catalogue_of, forecast_at
-    from forecaster.pipeline.job import catalogue_to_look_at
+    from forecaster.pipeline.run_context import catalogue_to_look_at
     from forecaster.places import parse_place
 
     asked = Place(*parse_place(place), radius_km, magnitude, zone)

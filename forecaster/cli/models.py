@@ -15,7 +15,7 @@ from forecaster.quantities import age_text
 from forecaster.settings import Settings
 
 if TYPE_CHECKING:
-    from forecaster.pipeline.job import Job
+    from forecaster.pipeline.run_context import Job
 
 
 @click.command(epilog=example("quakecast train --recipe niigata-m45 --max-minutes 2"))
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 def train(settings: Settings, recipes, everything, max_minutes, max_epochs, evaluate_only, tensorboard, as_json) -> None:
     """Fit the models of each recipe and judge them on days they have not seen; from then on they are members of what is published."""
     from forecaster.console import progress
-    from forecaster.pipeline.job import publish_copy
-    from forecaster.pipeline.train import TrainOptions, train_recipes
+    from forecaster.pipeline.run_context import publish_copy
+    from forecaster.pipeline.training.train import TrainOptions, train_recipes
 
     job = open_job(settings, recipes)
     options = TrainOptions(max_minutes, max_epochs, evaluate_only, tensorboard)
@@ -61,8 +61,8 @@ def models() -> None:
 @click.pass_obj
 def models_list(settings: Settings, recipes, everything, history, as_json) -> None:
     """The models of each recipe and how much each weighs in what is published; then the sets of the world, and which of them serve."""
-    from forecaster.pipeline.members import unusable_kinds
-    from forecaster.pipeline.models import list_models
+    from forecaster.pipeline.daily.members import unusable_kinds
+    from forecaster.pipeline.training.manage_models import list_models
     from forecaster.pipeline.world.world_decisions import list_sets
 
     job = look(settings, recipes)
@@ -110,7 +110,7 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
 @click.pass_obj
 def models_show(settings: Settings, model_id, as_json) -> None:
     """All figures of one model, and what was decided about it."""
-    from forecaster.pipeline.models import show_model
+    from forecaster.pipeline.training.manage_models import show_model
 
     document = show_model(look(settings), model_id)
     names = ("recipe_id", "kind", "data_as_of", "directory", "decision", "code_version")
@@ -135,8 +135,8 @@ def models_show(settings: Settings, model_id, as_json) -> None:
 @click.pass_obj
 def models_promote(settings: Settings, model_id, recipe_id, kind, combination, previous, set_name, reason, as_json) -> None:
     """Decide what is published from now on: one model alone, the combination again, or what was before."""
-    from forecaster.pipeline import models as step
-    from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.run_context import publish_copy
+    from forecaster.pipeline.training import manage_models as step
 
     if set_name is not None:
         if model_id or recipe_id or kind or combination or previous:
@@ -159,7 +159,7 @@ def models_promote(settings: Settings, model_id, recipe_id, kind, combination, p
 
 
 def _decided_on_set(settings: Settings, decide: Callable[["Job", str, str], dict[str, str]], name: str, reason: str, as_json: bool) -> None:
-    from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.run_context import publish_copy
 
     job = open_job(settings)
     done = decide(job, name, reason)
@@ -175,8 +175,8 @@ def _decided_on_set(settings: Settings, decide: Callable[["Job", str, str], dict
 @click.pass_obj
 def models_retire(settings: Settings, recipe_id, set_name, reason, as_json) -> None:
     """Publish a recipe's usual rate from now on (until models promote --combination), or go back from a set to the one before it."""
-    from forecaster.pipeline import models as step
-    from forecaster.pipeline.job import publish_copy
+    from forecaster.pipeline.run_context import publish_copy
+    from forecaster.pipeline.training import manage_models as step
 
     if (recipe_id is None) == (set_name is None):
         raise BadInput("name either a --recipe or a --set")

@@ -13,7 +13,7 @@ from forecaster.errors import BadInput
 from forecaster.settings import Settings
 
 if TYPE_CHECKING:
-    from forecaster.pipeline.previews import Preview
+    from forecaster.pipeline.messaging.previews import Preview
 
 CHANNELS = ("email", "webhook", "slack", "apprise")  # those of pipeline.senders, which takes long to import
 ENDINGS = {"email": "txt", "apprise": "txt", "slack": "json", "webhook": "json"}
@@ -54,24 +54,24 @@ def notify(settings: Settings, preview, trial, dry_run, listed, resend, channels
 
 
 def _outbox(settings: Settings, dry_run: bool, listed: bool, resend: str | None, report: bool, as_json: bool) -> None:
-    from forecaster.pipeline import messages
-    from forecaster.pipeline.channels import check_channels
+    from forecaster.pipeline.messaging import deliver
+    from forecaster.pipeline.messaging.channel_check import check_channels
 
     if not listed:
         check_channels(settings)
     job = look(settings) if listed or dry_run else open_job(settings)
     if listed:
-        rows = messages.list_deliveries(job)
+        rows = deliver.list_deliveries(job)
         tell(as_json, {"deliveries": rows}, "\n".join(map(_line, rows)) or "no message has been sent or planned yet")
         return
     again = resend is not None
-    result = messages.resend(job, resend or None) if again else messages.notify(job, report=report, dry_run=dry_run)
+    result = deliver.resend(job, resend or None) if again else deliver.notify(job, report=report, dry_run=dry_run)
     tell(as_json, {"deliveries": result.rows, "failed": result.failed, "text": result.text}, result.text)
     _complain(result.failed)
 
 
 def _preview(settings: Settings, channels: tuple[str, ...], opened: bool, as_json: bool) -> None:
-    from forecaster.pipeline.previews import previews
+    from forecaster.pipeline.messaging.previews import previews
 
     made, problems = previews(look(settings), channels)
     if opened:
@@ -103,8 +103,8 @@ def _written(made: list["Preview"]) -> tuple[Path, list[Path]]:
 
 
 def _trial(settings: Settings, channels: tuple[str, ...], as_json: bool) -> None:
-    from forecaster.pipeline.channels import check_channels
-    from forecaster.pipeline.trial_message import send_trial
+    from forecaster.pipeline.messaging.channel_check import check_channels
+    from forecaster.pipeline.messaging.trial_message import send_trial
 
     check_channels(settings)
     tried = send_trial(settings, machine_clock(), channels)

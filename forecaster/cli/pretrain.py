@@ -22,8 +22,8 @@ def pretrain(settings: Settings, dry_run: bool, force: bool, workers: int, as_js
     `quakecast models retire --set` goes back.
     """
     from forecaster.console import progress
-    from forecaster.pipeline.job import publish_copy
-    from forecaster.pipeline.known_days import known_at
+    from forecaster.pipeline.as_of.as_known_by_day import known_at
+    from forecaster.pipeline.run_context import publish_copy
     from forecaster.pipeline.world import pretrain as step
     from forecaster.pipeline.world.world_fit import Size
     from forecaster.pipeline.world.world_record import roll_back

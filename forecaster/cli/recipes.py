@@ -48,8 +48,8 @@ def recipes_show(settings: Settings, recipe_id) -> None:
 @click.pass_obj
 def recipes_check(settings: Settings, recipes, everything, as_json) -> None:
     """Check every file, and say where each circle lies and what the catalogue can tell there: completeness, past target days, coverage."""
-    from forecaster.pipeline.check import check_recipes
-    from forecaster.pipeline.job import catalogue_to_look_at, look_at
+    from forecaster.pipeline.as_of.recipe_check import check_recipes
+    from forecaster.pipeline.run_context import catalogue_to_look_at, look_at
     from forecaster.recipe import choose, load_recipes, unread_files
 
     chosen = choose(load_recipes(settings.recipe_folder), recipes)  # before the ten seconds that a catalogue may take

@@ -21,7 +21,7 @@ TARGETS_A_YEAR = (2.0, 150.0)
 YEAR_US = 365.25 * 86_400_000_000
 CELL_DEGREES = 2.0
 TRIES_A_CIRCLE = 40
-MOST_OVERLAP = 0.1
+MAX_OVERLAP = 0.1
 
 
 def circle_recipe(
@@ -65,7 +65,7 @@ def spread_circles(
     count: int,
     rng: np.random.Generator,
     avoid: Sequence[Recipe] = (),
-    most_overlap: float = MOST_OVERLAP,
+    most_overlap: float = MAX_OVERLAP,
     prefix: str = "circle",
 ) -> list[Recipe]:
     """Up to `count` circles that hardly overlap: none shares more than `most_overlap` of the smaller one's area with another or `avoid`.

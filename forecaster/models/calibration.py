@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from forecaster.models.base import logit, sigmoid
+from forecaster.models.interface import logit, sigmoid
 
 SLOPE_SD = 0.5
 SHIFT_SD = 1.0
-FEWEST_TARGET_DAYS = 3
+MIN_TARGET_DAYS = 3
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def fit_calibration(probability: np.ndarray, happened: np.ndarray, weight: np.nd
     happened = np.asarray(happened, dtype=bool)
     target_days = int(happened.sum())
     days = len(happened)
-    if min(target_days, days - target_days) < FEWEST_TARGET_DAYS:
+    if min(target_days, days - target_days) < MIN_TARGET_DAYS:
         return Calibration(reason=f"only {target_days} target days among {days} days", days=days, target_days=target_days)
     logits = logit(probability)
     share = np.ones(days) if weight is None else weight / weight.mean()

@@ -10,7 +10,7 @@ from typing import Any
 
 from forecaster.errors import BadInput, NotInstalled
 from forecaster.models import networks
-from forecaster.models.base import FittedModel, History
+from forecaster.models.interface import FittedModel, History
 from forecaster.recipe import Recipe
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from forecaster.errors import CorruptModel, NotTrainable, NotWritable
 from forecaster.files import place_folder
 from forecaster.models import turns
-from forecaster.models.base import History
+from forecaster.models.interface import History
 from forecaster.models.libraries import library_versions
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from forecaster.notify import web
 from forecaster.notify.addresses import is_forbidden
 from forecaster.notify.apprise_channel import find_service
 
-MOST_MEMORY = 2 << 30  # bytes of address space: an answer without an end breaks off
+MAX_MEMORY = 2 << 30  # bytes of address space: an answer without an end breaks off
 _STATUS = re.compile(r"error=(\d{3})\b")
 
 
@@ -49,7 +49,7 @@ def guard_addresses(allow_private: bool) -> None:
 
 def main() -> None:
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     asked = json.load(sys.stdin)
     guard_addresses(asked["allow_private"])
     told = sys.stdout

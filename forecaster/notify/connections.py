@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from forecaster.errors import DeliveryRefused
 from forecaster.notify.addresses import PERMIT
 
-MOST_ADDRESSES = 4  # of those that a name resolves to; each may wait for a time-out
+MAX_ADDRESSES = 4  # of those that a name resolves to; each may wait for a time-out
 PATIENCE = 4  # an attempt as a whole takes this many time-outs at most
 
 
@@ -30,7 +30,7 @@ class Connections:
             DeliveryRefused: the name leads where messages must not go; nothing has been connected to.
             OSError: nothing answers.
         """
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[:MOST_ADDRESSES]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[:MAX_ADDRESSES]
         if not trusted and any(self._is_refused(str(place[0])) for *_, place in found):
             raise DeliveryRefused(f"a receiver's name led to an address that messages must not reach; see {PERMIT}")
         last: OSError = OSError("the name has no address")

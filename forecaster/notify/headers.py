@@ -9,14 +9,14 @@ from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.utils import parseaddr
 from typing import Any
 
-LONGEST_LINE = 76
+MAX_LINE = 76
 _UTF8 = Charset("utf-8")
 _UTF8.header_encoding = SHORTEST  # whatever a plugin of another library sets for the whole process
 
 
 def encoded(text: str, name: str, linesep: str) -> str:
     """The value of header `name`: as it is where it is short plain ASCII, else as encoded words (RFC 2047) on lines of their own."""
-    fits = len(name) + 2 + len(text) <= LONGEST_LINE
+    fits = len(name) + 2 + len(text) <= MAX_LINE
     if fits and text.isascii() and "=?" not in text and text == " ".join(text.split()):
         return text
     return Header(text, _UTF8, header_name=name).encode(linesep=linesep)

@@ -3,7 +3,7 @@
     pending --claim--> sending --taken--> sent        (final)
        |    (again)      |  |
        |  +--------------+  +--DeliveryFailed--> failed, until next_try_at
-       |  |                 +--DeliveryRefused, or the last of MOST_ATTEMPTS--> dead   (final until a person asks for it)
+       |  |                 +--DeliveryRefused, or the last of MAX_ATTEMPTS--> dead   (final until a person asks for it)
        +--+--- a newer report took its place, its recipient is gone, too late --> closed
 
 A row is claimed before its message goes out, so that two processes do not send it both. A process that dies between sending and marking
@@ -28,10 +28,10 @@ DeliveryState = Literal["pending", "sending", "sent", "failed", "dead", "closed"
 SubjectKind = Literal["report", "alert", "correction", "operations"]
 OPEN_STATES: tuple[DeliveryState, ...] = ("pending", "sending", "failed")
 FIRST_WAIT = timedelta(minutes=5)
-LONGEST_WAIT = timedelta(hours=6)
-LONGEST_ASKED = timedelta(hours=24)  # of what a receiver may ask for by Retry-After
+MAX_WAIT = timedelta(hours=6)
+MAX_ASKED = timedelta(hours=24)  # of what a receiver may ask for by Retry-After
 LEASE = timedelta(minutes=10)  # longer than any attempt takes
-MOST_ATTEMPTS = 10
+MAX_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def claim(row: Delivery, now: datetime) -> Delivery:
 
 def wait_after(attempts: int) -> timedelta:
     """5, 15, 45 minutes, ... three times as long each time, at most six hours: ten attempts take a day and a half."""
-    return min(FIRST_WAIT * 3 ** (min(attempts, 20) - 1), LONGEST_WAIT)
+    return min(FIRST_WAIT * 3 ** (min(attempts, 20) - 1), MAX_WAIT)
 
 
 def attempt(row: Delivery, send: Callable[[], object], clock: Callable[[], datetime]) -> Delivery:
@@ -115,11 +115,11 @@ def attempt(row: Delivery, send: Callable[[], object], clock: Callable[[], datet
 
 
 def fail(row: Delivery, error: str, now: datetime, asked_s: float = 0.0) -> Delivery:
-    """A claimed row that could not be sent: to be tried again, or given up after MOST_ATTEMPTS. `asked_s`: the wait asked for."""
-    if row.attempts >= MOST_ATTEMPTS:
+    """A claimed row that could not be sent: to be tried again, or given up after MAX_ATTEMPTS. `asked_s`: the wait asked for."""
+    if row.attempts >= MAX_ATTEMPTS:
         logger.error("%s to %s given up after %d attempts: %s", row.channel, row.recipient, row.attempts, error)
         return replace(row, state="dead", last_error=error, next_try_at=None)
-    asked = timedelta(seconds=min(asked_s, LONGEST_ASKED.total_seconds()))  # it may be any number
+    asked = timedelta(seconds=min(asked_s, MAX_ASKED.total_seconds()))  # it may be any number
     again = now + max(wait_after(row.attempts), asked)
     logger.warning("%s to %s failed, again from %s: %s", row.channel, row.recipient, again.isoformat(timespec="minutes"), error)
     return replace(row, state="failed", last_error=error, next_try_at=again)

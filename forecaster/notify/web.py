@@ -25,7 +25,7 @@ from forecaster.notify.connections import PATIENCE, Connections
 
 TIMEOUT_S = 15.0
 RETRYABLE = frozenset({408, 425, 429})  # and every 5xx
-LONGEST_ANSWER = 4096  # bytes of the body that are read; of a longer one the connection is not used again
+MAX_ANSWER = 4096  # bytes of the body that are read; of a longer one the connection is not used again
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def request(
 def _beginning(answer: requests.Response) -> str:
     """The first bytes of a body; nothing, where it cannot be read: the status has been told by then."""
     try:
-        return bytes(answer.raw.read(LONGEST_ANSWER, decode_content=False)).decode("utf-8", "replace")
+        return bytes(answer.raw.read(MAX_ANSWER, decode_content=False)).decode("utf-8", "replace")
     except (HTTPError, OSError):
         return ""
 

@@ -14,11 +14,11 @@ from forecaster.models.baselines import climatology
 from forecaster.models.combination.combination import KIND
 from forecaster.models.combination.weights import WorldWeights, usable_weights
 from forecaster.models.hybrid.regional import KIND as REGIONAL
-from forecaster.pipeline import publishing
-from forecaster.pipeline.check import circle_completeness
-from forecaster.pipeline.drivers import drivers_of
-from forecaster.pipeline.known import Known, LabelledDays, labelled_days, load_known_near
-from forecaster.pipeline.predict import combine_members, data_age
+from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days, load_known_near
+from forecaster.pipeline.as_of.recipe_check import circle_completeness
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.daily.contributing_events import drivers_of
+from forecaster.pipeline.daily.predict import combine_members, data_age
 from forecaster.pipeline.world import world_sets
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings

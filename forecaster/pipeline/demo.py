@@ -13,13 +13,15 @@ from pathlib import Path
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.files import check_data_folder
-from forecaster.pipeline import alerts, export, pages, pull
-from forecaster.pipeline.job import alive, note_end, open_job, publish_copy, start_run
-from forecaster.pipeline.predict import predict
-from forecaster.pipeline.verify import verify
+from forecaster.pipeline.alerting import raise_alerts
+from forecaster.pipeline.daily import export_map_files, pull
+from forecaster.pipeline.daily import publish_report as pages
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.run_context import alive, note_end, open_job, publish_copy, start_run
 from forecaster.quantities import counted
 from forecaster.recipe import load_recipes
-from forecaster.reports.contract import ReportData
+from forecaster.reports.content.contract import ReportData
 from forecaster.settings import Settings
 
 LAST_ISSUE = datetime(2024, 1, 3, 12, tzinfo=UTC)  # the first that knows what came on the day after the main shock
@@ -69,10 +71,10 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
             read = pull.replay_snapshot(job.store, job.clock) if issue != issues[0] else 0
             made = predict(job.store, job.recipes, job.settings, job.clock, run_id=job.run_id)
             settled = len(verify(job.store, job.recipes, job.clock).settled)
-            raised = alerts.raise_alerts(job).raised
+            raised = raise_alerts.raise_alerts(job).raised
             written = pages.write_report(job, languages if last else languages[:1])
             if last:
-                export.export(job, settings.output)
+                export_map_files.export(job, settings.output)
             note_end(job, "success", {"problems": [], "forecasts": len(made.forecast_ids), "new_revisions": read, "settled": settled})
         news = f"{read} new events, " if read else ""
         told = f"{news}{counted(len(made.forecast_ids), 'forecast')}, {counted(settled, 'outcome')}, {counted(len(raised), 'alert')} raised"

@@ -12,15 +12,15 @@ import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.errors import QuakecastError
-from forecaster.pipeline.agenda import late_forecasts
-from forecaster.pipeline.alerts_operations import DEAD_SPAN
-from forecaster.pipeline.predict import STALE_AFTER
-from forecaster.pipeline.publishing import MAX_AGE_HOURS
+from forecaster.pipeline.alerting.system_alerts import DEAD_SPAN
+from forecaster.pipeline.daily.issue_schedule import late_forecasts
+from forecaster.pipeline.daily.predict import STALE_AFTER
+from forecaster.pipeline.daily.publishing import MAX_AGE_HOURS
 from forecaster.pipeline.status import last_read, newest_runs
 from forecaster.quantities import age_text
 from forecaster.recipe import load_recipes
 from forecaster.settings import Settings
-from forecaster.store import alerts as stored
+from forecaster.store import alert_rows as stored
 from forecaster.store.database import Store
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, holder_of
 from forecaster.store.sharing.source import open_source

@@ -8,8 +8,8 @@ import pandas as pd
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.models import networks
-from forecaster.pipeline.due import due_reasons
-from forecaster.pipeline.predict import STALE_AFTER
+from forecaster.pipeline.daily.predict import STALE_AFTER
+from forecaster.pipeline.training.due import due_reasons
 from forecaster.pipeline.world.world_sets import SET_KINDS, in_service, use
 from forecaster.quantities import age_text, counted
 from forecaster.recipe import Recipe, load_recipes

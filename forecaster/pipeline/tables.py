@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from forecaster.pipeline.job import Job
+from forecaster.pipeline.run_context import Job
 from forecaster.store import ledger
 from forecaster.timewindow import day_of_window
 

@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from forecaster import files
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.pages import write_index
-from forecaster.reports import assets
+from forecaster.pipeline.daily.publish_report import write_index
+from forecaster.pipeline.run_context import Job
+from forecaster.reports.web import assets
 from forecaster.store import retention
 from forecaster.store.moments import was_replayed_in
 

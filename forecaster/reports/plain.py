@@ -5,18 +5,18 @@ import unicodedata
 from dataclasses import replace
 from typing import Literal
 
-from forecaster.reports.contract import RecipeForecast, ReportData
+from forecaster.reports.content.contract import RecipeForecast, ReportData
 
 # line breaks and other controls, marks and embeddings that turn the direction of what follows, invisible characters
 _CONTROLS = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _BLANKS = re.compile("[ \t\n\r\f\v]+")
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _ISOLATE, _POP = "\u2068", "\u2069"
-LONGEST_NAME = 60
-LONGEST_REASON = 200
-MOST_REASONS = 5
+MAX_NAME = 60
+MAX_REASON = 200
+MAX_REASONS = 5
 COLUMNS = 76
-LONGEST_WORD = 40  # what is longer may be cut inside
+MAX_WORD = 40  # what is longer may be cut inside
 
 Unit = Literal["characters", "utf16", "bytes"]
 
@@ -53,7 +53,7 @@ def cut(text: str, most: int, unit: Unit = "characters") -> str:
     if not text[end].isspace():
         word = max((found.end() for found in re.finditer(r"\s", text[:end])), default=0)
         rest = re.match(r"\S*", text[word:])
-        if end - word <= LONGEST_WORD or "://" in (rest.group() if rest else ""):
+        if end - word <= MAX_WORD or "://" in (rest.group() if rest else ""):
             end = word
     while end > 0 and (_joins(text[end]) or _joins(text[end - 1], after=True)):
         end -= 1
@@ -76,15 +76,15 @@ def isolated(text: str) -> str:
 
 def for_messages(data: ReportData) -> ReportData:
     """The report with names and reasons that keep to one line and their own direction, and are not endless."""
-    reasons = tuple(one_line(reason, LONGEST_REASON) for reason in data.degraded)
-    more = (f"… (+{len(reasons) - MOST_REASONS})",) if len(reasons) > MOST_REASONS else ()
-    return replace(data, recipes=tuple(map(_tame, data.recipes)), degraded=reasons[:MOST_REASONS] + more)
+    reasons = tuple(one_line(reason, MAX_REASON) for reason in data.degraded)
+    more = (f"… (+{len(reasons) - MAX_REASONS})",) if len(reasons) > MAX_REASONS else ()
+    return replace(data, recipes=tuple(map(_tame, data.recipes)), degraded=reasons[:MAX_REASONS] + more)
 
 
 def _tame(recipe: RecipeForecast) -> RecipeForecast:
     return replace(
         recipe,
-        display_name={language: isolated(one_line(name, LONGEST_NAME)) for language, name in recipe.display_name.items()},
+        display_name={language: isolated(one_line(name, MAX_NAME)) for language, name in recipe.display_name.items()},
         degraded_reason=_reason(recipe.degraded_reason),
         not_scoreable_reason=_reason(recipe.not_scoreable_reason),
         comparison_only=_reason(recipe.comparison_only),
@@ -92,7 +92,7 @@ def _tame(recipe: RecipeForecast) -> RecipeForecast:
 
 
 def _reason(text: str | None) -> str | None:
-    return None if text is None else one_line(text, LONGEST_REASON)
+    return None if text is None else one_line(text, MAX_REASON)
 
 
 def wrapped(text: str, indent: str = "", hanging: str | None = None) -> str:

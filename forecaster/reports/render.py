@@ -14,15 +14,15 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from forecaster.reports import charts, vega
-from forecaster.reports.assets import Assets
-from forecaster.reports.context import report_context
-from forecaster.reports.contract import ReportData
-from forecaster.reports.index import PastReport
+from forecaster.reports.content.context import report_context
+from forecaster.reports.content.contract import ReportData
+from forecaster.reports.drawing import charts, vega
 from forecaster.reports.locales import month_text, number_text
-from forecaster.reports.page import page_parts
 from forecaster.reports.templates import fill
 from forecaster.reports.texts import FALLBACK, day_writer, language_name, speaker, tell_missing, template_folder
+from forecaster.reports.web.assets import Assets
+from forecaster.reports.web.index import PastReport
+from forecaster.reports.web.page import page_parts
 
 
 def told_in(data: ReportData, language: str, user_folder: Path | None = None) -> dict[str, Any]:

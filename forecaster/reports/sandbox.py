@@ -11,10 +11,10 @@ from typing import Any
 from jinja2 import BaseLoader, Environment
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
-MOST_SECONDS = 20.0
-MOST_LETTERS = 5_000_000  # of a text; a page of 29 recipes has less than a tenth
-MOST_STEPS = 1_000_000  # of all ranges of a text together
-MOST_REPEATED = 1_000_000  # letters or items that one multiplication makes
+MAX_SECONDS = 20.0
+MAX_LETTERS = 5_000_000  # of a text; a page of 29 recipes has less than a tenth
+MAX_STEPS = 1_000_000  # of all ranges of a text together
+MAX_REPEATED = 1_000_000  # letters or items that one multiplication makes
 BRINGS_ALONG = ("lipsum", "cycler", "joiner")  # jinja's own, which a report has no use for
 
 
@@ -36,7 +36,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for name in BRINGS_ALONG:
             made.globals.pop(name, None)
         made.globals |= own | {"range": made.range}
-        made._until, made._steps = time.monotonic() + MOST_SECONDS, 0
+        made._until, made._steps = time.monotonic() + MAX_SECONDS, 0
         return made
 
     _until = float("inf")
@@ -52,21 +52,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for part in self.get_template(name).generate(**context):
             self.look_at_the_clock()
             letters += len(part)
-            if letters > MOST_LETTERS:
-                raise SecurityError(f"the text has more than {MOST_LETTERS:,} letters")
+            if letters > MAX_LETTERS:
+                raise SecurityError(f"the text has more than {MAX_LETTERS:,} letters")
             parts.append(part)
         return "".join(parts)
 
     def look_at_the_clock(self) -> None:
         if time.monotonic() > self._until:
-            raise SecurityError(f"the template takes longer than {MOST_SECONDS:.0f} s")
+            raise SecurityError(f"the template takes longer than {MAX_SECONDS:.0f} s")
 
     def range(self, *bounds: int) -> Iterator[int]:
-        """As Python's; a text takes MOST_STEPS steps in all of its ranges."""
+        """As Python's; a text takes MAX_STEPS steps in all of its ranges."""
         steps = range(*bounds)
         self._steps += len(steps)
-        if self._steps > MOST_STEPS:
-            raise SecurityError(f"the ranges of the template have more than {MOST_STEPS:,} steps")
+        if self._steps > MAX_STEPS:
+            raise SecurityError(f"the ranges of the template have more than {MAX_STEPS:,} steps")
         return iter(steps)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -86,8 +86,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise SecurityError("the power is too large")
         if operator == "*":
             for many, times in ((left, right), (right, left)):
-                if hasattr(many, "__len__") and isinstance(times, int) and len(many) * times > MOST_REPEATED:
-                    raise SecurityError(f"a multiplication makes more than {MOST_REPEATED:,} letters or items")
+                if hasattr(many, "__len__") and isinstance(times, int) and len(many) * times > MAX_REPEATED:
+                    raise SecurityError(f"a multiplication makes more than {MAX_REPEATED:,} letters or items")
         if operator == "%" and isinstance(left, str):
             raise SecurityError("the sign % formats no text here; join texts by ~")
         return super().call_binop(context, operator, left, right)

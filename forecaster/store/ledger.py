@@ -9,7 +9,7 @@ import pandas as pd
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 
-LONGEST_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
+MAX_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
 CLOCKS_APART = timedelta(minutes=1)  # of two runs at once; the issue that stands may be the other's
 FORECAST_COLUMNS = (
     "forecast_id",
@@ -192,7 +192,7 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
         "QUALIFY row_number() OVER (PARTITION BY issued.recipe_id "
         "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), place DESC) = 1) "
         "SELECT f.* FROM forecast f SEMI JOIN shown USING (forecast_id) ORDER BY recipe_id",
-        {"now": now, "said": now + CLOCKS_APART, "hashes": target_hashes, "day": LONGEST_DAY},
+        {"now": now, "said": now + CLOCKS_APART, "hashes": target_hashes, "day": MAX_DAY},
     ).df()
 
 

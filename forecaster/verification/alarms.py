@@ -12,8 +12,8 @@ from forecaster.verification.intervals import UNDEFINED, Bounds, draw_blocks, ra
 from forecaster.verification.proportions import Share, share_of_days
 
 DAYS_A_YEAR = 365.25
-FEWEST_DAYS = 10
-FEWEST_BLOCKS = 5
+MIN_DAYS = 10
+MIN_BLOCKS = 5
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class AlarmRates:
 
     @property
     def known(self) -> bool:
-        """Whether the alert days are enough to state a share of false alarms: FEWEST_DAYS in FEWEST_BLOCKS blocks of 30 days."""
-        return self.false_alarms.days >= FEWEST_DAYS and self.false_alarms.blocks >= FEWEST_BLOCKS
+        """Whether the alert days are enough to state a share of false alarms: MIN_DAYS in MIN_BLOCKS blocks of 30 days."""
+        return self.false_alarms.days >= MIN_DAYS and self.false_alarms.blocks >= MIN_BLOCKS
 
 
 def alarm_rates(

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline import alerts, export, job, pages, predict, verify
-from forecaster.pipeline.agenda import missing_issues
+from forecaster.pipeline import run_context
+from forecaster.pipeline.alerting import raise_alerts
+from forecaster.pipeline.daily import export_map_files, predict, publish_report, verify
+from forecaster.pipeline.daily.issue_schedule import missing_issues
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 from tests.support import tiny
@@ -49,19 +51,19 @@ def test_a_day_with_prefect_and_without(home: Path, monkeypatch: pytest.MonkeyPa
     from flows.daily import daily
 
     def steps(now: datetime) -> None:
-        work = job.open_job(load_settings(), Clock.standing_at(now))
-        job.start_run(work, "daily")
-        job.pull.pull_catalog(work.store, job.usgs_client(work), work.recipes, work.clock, work.run_id)
+        work = run_context.open_job(load_settings(), Clock.standing_at(now))
+        run_context.start_run(work, "daily")
+        run_context.pull.pull_catalog(work.store, run_context.usgs_client(work), work.recipes, work.clock, work.run_id)
         predict.predict(work.store, work.recipes, work.settings, work.clock, run_id=work.run_id)
         verify.verify(work.store, work.recipes, work.clock)
-        alerts.raise_alerts(work)
-        pages.write_report(work, ("en",))
-        export.export(work, work.settings.output)
-        job.note_end(work, "success", {})
-        job.publish_copy(work)
+        raise_alerts.raise_alerts(work)
+        publish_report.write_report(work, ("en",))
+        export_map_files.export(work, work.settings.output)
+        run_context.note_end(work, "success", {})
+        run_context.publish_copy(work)
 
     def nothing_due(now: datetime) -> None:
-        work = job.open_job(load_settings(), Clock.standing_at(now))
+        work = run_context.open_job(load_settings(), Clock.standing_at(now))
         assert missing_issues(work.store, work.recipes, now, replay=True) == []
 
     options = {"train_mode": "never", "languages": ("en",), "send": "nothing"}

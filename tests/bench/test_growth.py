@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.pipeline import export, pages
-from forecaster.pipeline.agenda import missing_issues
-from forecaster.pipeline.alerts import raise_alerts
-from forecaster.pipeline.job import Job, publish_copy
-from forecaster.pipeline.predict import predict
+from forecaster.pipeline.alerting.raise_alerts import raise_alerts
+from forecaster.pipeline.daily import export_map_files, publish_report
+from forecaster.pipeline.daily.issue_schedule import missing_issues
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.pipeline.tidy import tidy
-from forecaster.pipeline.verify import verify
-from forecaster.reports import index
+from forecaster.reports.web import index
 from forecaster.settings import load_settings
 from forecaster.store import ledger
 from forecaster.store.versions import catalogue
@@ -33,9 +33,9 @@ def steps(job: Job) -> dict[str, Callable[[], object]]:
         "predict": lambda: predict(job.store, job.recipes, job.settings, job.clock, run_id="now"),
         "verify": lambda: verify(job.store, job.recipes, job.clock),
         "alerts": lambda: raise_alerts(job),
-        "first report": lambda: pages.write_report(job, ("en", "ja")),
-        "report": lambda: pages.write_report(job, ("en", "ja")),
-        "export": lambda: export.export(job, job.settings.output),
+        "first report": lambda: publish_report.write_report(job, ("en", "ja")),
+        "report": lambda: publish_report.write_report(job, ("en", "ja")),
+        "export": lambda: export_map_files.export(job, job.settings.output),
         "tidy": lambda: tidy(job),
         "publish": lambda: publish_copy(job),
     }

@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.models import registry
+from forecaster.models import model_files
 from forecaster.models.kinds import kind_named
-from forecaster.pipeline import pages
-from forecaster.pipeline.history import history_of, split_for_validation
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.known import Known, load_known
-from forecaster.pipeline.predict import predict
-from forecaster.pipeline.pull import load_snapshot
-from forecaster.pipeline.train import TrainOptions, train_recipes
+from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.as_of.training_history import history_of, split_for_validation
+from forecaster.pipeline.daily import publish_report
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.pull import load_snapshot
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.train import TrainOptions, train_recipes
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
@@ -81,7 +81,7 @@ def test_fits_and_forecasts_of_one_recipe(recipe_id: str, known: Known, settings
         started = time.process_time()
         model.probability(history.inputs, *many)
         batch = seconds_since(started)
-        _, files = registry.pack_model(recipe, model, data_as_of=AS_OF, seed=1, code_version="bench", scores={})
+        _, files = model_files.pack_model(recipe, model, data_as_of=AS_OF, seed=1, code_version="bench", scores={})
         size = sum(len(content) for content in files.values())
         print(
             f"  {name}: fit {fitting:.1f} s, one day {1e3 * single:.0f} ms, 365 days at once {batch:.2f} s, directory {size / 1e3:.0f} kB"
@@ -122,7 +122,7 @@ def test_a_day_and_its_page_by_the_number_of_recipes(store: Store, settings: Set
         predict(store, job.recipes, settings, job.clock, run_id=job.run_id)
         said = seconds_since(started)
         started = time.process_time()
-        (page,) = pages.write_report(job, ["en"]).pages
+        (page,) = publish_report.write_report(job, ["en"]).pages
         print(f"\n{count} recipes: usual rates {said:.1f} s, page {seconds_since(started):.1f} s and {page.stat().st_size / 1e6:.2f} MB")
 
 

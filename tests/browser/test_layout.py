@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from forecaster.reports.contract import RecipeForecast, ReportData
-from forecaster.reports.index import list_reports
-from forecaster.reports.mails import render_email
+from forecaster.reports.content.contract import RecipeForecast, ReportData
+from forecaster.reports.outgoing.mails import render_email
 from forecaster.reports.render import render_index, render_report
+from forecaster.reports.web.index import list_reports
 from tests.support.sample_report import sample_report
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from forecaster.reports.assets import write_assets
-from forecaster.reports.contract import ReportData
-from forecaster.reports.index import list_reports
-from forecaster.reports.mails import render_email
+from forecaster.reports.content.contract import ReportData
+from forecaster.reports.outgoing.mails import render_email
 from forecaster.reports.render import page_assets, render_index, render_report
-from forecaster.reports.serve import make_server
+from forecaster.reports.web.assets import write_assets
+from forecaster.reports.web.index import list_reports
+from forecaster.reports.web.serve import make_server
 from tests.support.sample_report import many_recipes, sample_report
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]

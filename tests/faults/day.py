@@ -21,10 +21,11 @@ from typing import Any
 
 import pytest
 
-from flows import steps, tasks
+from flows import tasks
+from flows.support import steps
 from forecaster.clock import Clock
-from forecaster.pipeline import job
-from forecaster.reports import vega
+from forecaster.pipeline import run_context
+from forecaster.reports.drawing import vega
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store
 from tests.support import toy_models
@@ -87,7 +88,7 @@ def live(told: dict[str, Any], moment: datetime, die_at: int | None = None) -> N
 
 def the_day(settings: Settings, moment: datetime, boundaries: Boundaries) -> dict[str, Any]:
     """What flows/daily.py does, step for step; returns what the steps say."""
-    work = job.open_job(settings, Clock(lambda: moment, simulated=False))
+    work = run_context.open_job(settings, Clock(lambda: moment, simulated=False))
     with steps.noted_run(work, "daily") as done:
         boundaries.enter("pull")
         problem = steps.pull(work, done)

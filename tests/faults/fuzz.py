@@ -25,8 +25,8 @@ from click.testing import CliRunner
 from forecaster.cli import main
 from forecaster.errors import QuakecastError
 from forecaster.recipe import load_recipes, parse_recipe
-from forecaster.reports.letters import MessageLetter, ReportLetter
-from forecaster.reports.message import Message
+from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
+from forecaster.reports.outgoing.message import Message
 from forecaster.store.database import open_store
 from forecaster.store.sharing.publish import publish
 from forecaster.timewindow import issue_time

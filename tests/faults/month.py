@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows import steps
+from flows.support import steps
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
-from forecaster.pipeline import job, predict, verify
-from forecaster.pipeline.train import TrainOptions, train_recipes
+from forecaster.pipeline import run_context
+from forecaster.pipeline.daily import predict, verify
+from forecaster.pipeline.training.train import TrainOptions, train_recipes
 from forecaster.recipe import load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
@@ -37,8 +38,8 @@ from tests.support.usgs_server import serve
 RECIPES = ("tokyo-m45", "kermadec")
 GOOD_AFTER = (1, 2, 8, 9)  # days without a trouble, counted from the last: the weekly reconciliation falls among them
 WARM_UP = timedelta(days=64)  # of the service's own events before the month: more than a reconciliation reads
-MOST_REQUESTS = 120  # of a day, whatever happens
-MOST_SECONDS = 60.0  # of a pull in trouble
+MAX_REQUESTS = 120  # of a day, whatever happens
+MAX_SECONDS = 60.0  # of a pull in trouble
 
 
 @dataclass
@@ -89,7 +90,7 @@ def replay(
         toy_models.put_in_place(patch)
         patch.setattr(predict, "EXPLAINED_FROM", float("inf"))  # what drives a forecast costs ten of them
         without_prefect(patch)
-        patch.setattr(job, "usgs_client", _impatient)
+        patch.setattr(run_context, "usgs_client", _impatient)
         _read_up(untouched, proxy, first, recipes)
         homes = []
         for name in ("good", "bad"):
@@ -151,14 +152,14 @@ def _read_up(home: Path, proxy: Proxy, first: datetime, recipe_ids: Sequence[str
     assert day.problem is None and day.raw_error is None, day
 
 
-def _impatient(work: job.Job) -> UsgsClient:
+def _impatient(work: run_context.Job) -> UsgsClient:
     """The client of a job, with time-outs for a server of this machine and no wait between tries."""
     told = {"clock": work.clock.now, "rng": np.random.default_rng(1), "timeout_s": (3.0, 3.0), "deadline_s": 5.0}
     return UsgsClient(work.settings.usgs_url, "", sleep=lambda _: None, **told)
 
 
 def _live(settings: Settings, moment: datetime, trouble: Trouble | None, proxy: Proxy) -> Day:
-    work = job.open_job(settings, Clock(lambda: moment, simulated=False))
+    work = run_context.open_job(settings, Clock(lambda: moment, simulated=False))
     done: dict[str, Any] = {"problems": []}
     before, began, raw_error = len(proxy.requests), time.monotonic(), None
     try:
@@ -185,8 +186,8 @@ def _judge(result: Replayed, troubles: dict[str, Trouble], good: Store, bad: Sto
         for true, what in (
             (day.raw_error is None, f"an error that nobody foresaw: {day.raw_error}"),
             (day.forecasts > 0 or day.reasons, "neither a forecast nor a reason"),
-            (day.requests <= MOST_REQUESTS, f"{day.requests} requests"),
-            (day.seconds <= MOST_SECONDS, f"the pull took {day.seconds:.0f} s"),
+            (day.requests <= MAX_REQUESTS, f"{day.requests} requests"),
+            (day.seconds <= MAX_SECONDS, f"the pull took {day.seconds:.0f} s"),
         ):
             if not true:
                 result.wrong.append(f"{day.day}, {day.trouble}: {what}")

@@ -27,7 +27,7 @@ from tests.support.usgs_server import load_history
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 MONTHS = (datetime(2023, 10, 1, 8, tzinfo=UTC), datetime(2024, 10, 1, 8, tzinfo=UTC))
 SLICE_MONTH = datetime(2023, 12, 24, 8, tzinfo=UTC)
-MOST_TOLD = 40  # findings of one part
+MAX_TOLD = 40  # findings of one part
 
 
 @dataclass
@@ -152,7 +152,7 @@ def _timed(name: str, soak: Soak) -> Part:
 def markdown(parts: list[Part], asked: argparse.Namespace) -> str:
     rows = [f"| {part.name} | {part.done} | {part.came} | {len(part.wrong)} | {part.seconds:.0f} s |" for part in parts]
     head = ["| part | what was done | what came | not as promised | time |", "|---|---|---|---|---|"]
-    faults = [f"- {part.name}: {fault[:600]}" for part in parts for fault in part.wrong[:MOST_TOLD]]
+    faults = [f"- {part.name}: {fault[:600]}" for part in parts for fault in part.wrong[:MAX_TOLD]]
     return "\n".join([f"Seed {asked.seed}.", "", *head, *rows, *([""] if faults else []), *faults]) + "\n"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.train import TrainOptions, train_recipes
+from forecaster.pipeline.training.train import TrainOptions, train_recipes
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store

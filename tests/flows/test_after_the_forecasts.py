@@ -17,11 +17,12 @@ from flows.daily import daily
 from flows.send import send
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
-from forecaster.pipeline import messages, predict, verify
-from forecaster.pipeline.agenda import Issue
-from forecaster.pipeline.job import open_job
+from forecaster.pipeline.daily import predict, verify
+from forecaster.pipeline.daily.issue_schedule import Issue
+from forecaster.pipeline.messaging import deliver
+from forecaster.pipeline.run_context import open_job
 from forecaster.recipe import load_recipes
-from forecaster.reports.message import Message
+from forecaster.reports.outgoing.message import Message
 from tests.flows.conftest import NOW
 from tests.support.toys import table
 from tests.support.web_server import WebServer
@@ -122,7 +123,7 @@ def test_a_recipe_that_cannot_be_verified_stops_no_other(world, pulse, monkeypat
 
 
 def test_a_step_that_takes_too_long(world, pulse, monkeypatch):
-    monkeypatch.setattr("forecaster.pipeline.messages.notify", lambda *_, **__: time.sleep(3))
+    monkeypatch.setattr("forecaster.pipeline.messaging.deliver.notify", lambda *_, **__: time.sleep(3))
     monkeypatch.setattr(tasks, "notify_task", tasks.notify_task.with_options(timeout_seconds=0.2))
     state = daily(**ALL, return_state=True)
     check_done(world, state, pulse, ["notify"])
@@ -130,7 +131,7 @@ def test_a_step_that_takes_too_long(world, pulse, monkeypatch):
 
 
 def test_what_is_due_for_training_cannot_be_found(world, pulse, monkeypatch):
-    monkeypatch.setattr("forecaster.pipeline.train.due", broken(KeyError(SECRET)))
+    monkeypatch.setattr("forecaster.pipeline.training.train.due", broken(KeyError(SECRET)))
     check_done(world, daily(**ALL | {"train_mode": "due"}, return_state=True), pulse, ["what is due for training"])
 
 
@@ -155,14 +156,14 @@ def test_a_prefect_server_that_fails_when_the_work_is_done(world, pulse, monkeyp
     sends, sends_async = httpx.Client.send, httpx.AsyncClient.send
     monkeypatch.setattr(httpx.Client, "send", send)
     monkeypatch.setattr(httpx.AsyncClient, "send", send_async)
-    monkeypatch.setattr("flows.late_runs.deployment", SimpleNamespace(id=str(uuid4())))
+    monkeypatch.setattr("flows.support.overdue_runs.deployment", SimpleNamespace(id=str(uuid4())))
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
         state = daily(**ALL, return_state=True)
     check_done(world, state, pulse, ["overtaken runs", "artifacts"])
 
 
 def test_no_forecast_no_heartbeat(world, pulse, monkeypatch):
-    monkeypatch.setattr("forecaster.pipeline.predict.predict", broken(NotScoreable("nothing was read")))
+    monkeypatch.setattr("forecaster.pipeline.daily.predict.predict", broken(NotScoreable("nothing was read")))
     assert daily(**ALL, return_state=True).name == "Failed"
     assert not pulse.asked and len(told(world)) == 1
 
@@ -186,10 +187,10 @@ def test_a_day_that_fails_leaves_the_next_one_made(world, pulse, monkeypatch):
 
 def test_the_morning_sends_what_waits_though_the_report_fails(world, monkeypatch):
     work = open_job(world.settings, Clock(lambda: datetime.now(UTC), simulated=False))
-    messages.enqueue(
+    deliver.enqueue(
         work, [Message("operations|x", "operations", "It waits", ("since the evening",), datetime.now(UTC), severity="warning")]
     )
-    monkeypatch.setattr("forecaster.pipeline.pages.write_report", broken(KeyError(SECRET)))
+    monkeypatch.setattr("forecaster.pipeline.daily.publish_report.write_report", broken(KeyError(SECRET)))
     state = send(languages=("en",), return_state=True)
     assert state.name == "Partial" and "report: KeyError" in state.message and "webhook: sent" in state.message
     (document,) = [text for text in map(json.dumps, world.hook.received) if "send partial" in text]

@@ -7,8 +7,8 @@ import pytest
 from prefect.server.schemas.schedules import CronSchedule
 
 from forecaster.clock import Clock
-from forecaster.pipeline.agenda import due_day, issue_alarms, missing_issues, moment_of_alarm
-from forecaster.pipeline.predict import predict
+from forecaster.pipeline.daily.issue_schedule import due_day, issue_alarms, missing_issues, moment_of_alarm
+from forecaster.pipeline.daily.predict import predict
 from forecaster.timewindow import days_between, issue_time, local_midnight, local_midnights_us
 from tests.support.toys import cover, quake, table, write
 

@@ -12,7 +12,7 @@ from prefect.utilities.callables import parameter_schema
 from flows import tasks
 from flows.daily import daily
 from forecaster.errors import BadInput, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NotWritable, StoreBusy
-from forecaster.pipeline.operations import send_heartbeat, tell_operator
+from forecaster.pipeline.messaging.operator import send_heartbeat, tell_operator
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import fits, ledger
@@ -46,7 +46,7 @@ def toys(monkeypatch):
 def impatient(monkeypatch):
     """Waits between tries are cut; how often and for what it is tried again stays."""
     for name in ("CAP_S", "LEAST_S"):
-        monkeypatch.setattr(f"forecaster.catalog.politeness.{name}", 0.01)
+        monkeypatch.setattr(f"forecaster.catalog.rate_limit.{name}", 0.01)
     for name in ("pull_task", "predict_task", "verify_task"):
         monkeypatch.setattr(tasks, name, getattr(tasks, name).with_options(retry_delay_seconds=0))
 
@@ -182,7 +182,7 @@ def test_our_own_bug_fails_the_run_at_once_and_says_so(world, impatient, monkeyp
         calls.append(1)
         raise KeyError("our own bug")
 
-    monkeypatch.setattr("forecaster.pipeline.predict.predict", broken)
+    monkeypatch.setattr("forecaster.pipeline.daily.predict.predict", broken)
     with pytest.raises(KeyError, match="our own bug"):
         run_daily(recipes=["istanbul"])
     state, details = last_run(world)

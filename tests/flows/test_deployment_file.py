@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows.deploying import deployment_file, with_schedules
 from flows.next_runs import next_runs
+from flows.support.deploying import deployment_file, with_schedules
 from forecaster.settings import load_settings
 from forecaster.timewindow import local_day, local_midnight
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from prefect import flow
 
-from flows.hooks import tell_failure
+from flows.support.hooks import tell_failure
 from forecaster.errors import BadInput
 
 

@@ -3,8 +3,8 @@
 import pytest
 from prefect.client.orchestration import get_client
 
-from flows.deploying import POOL
 from flows.installation import FILE, check_claim, claim_server
+from flows.support.deploying import POOL
 from forecaster.errors import BadInput
 from forecaster.settings import load_settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
-from flows.deploying import JSON_LOGS
+from flows.support.deploying import JSON_LOGS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """

@@ -9,9 +9,9 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import IntervalSchedule
 
 from flows.daily import _agenda
-from flows.late_runs import cancel_overtaken
+from flows.support.overdue_runs import cancel_overtaken
 from forecaster.clock import Clock
-from forecaster.pipeline.job import Job
+from forecaster.pipeline.run_context import Job
 from forecaster.recipe import load_recipes
 from forecaster.timewindow import issue_time, next_local_day
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.own_prefect import choose_home
+from flows.support.own_prefect import choose_home
 from forecaster.store.database import open_store, query
 from tests.support import tiny
 from tests.support.usgs_history import history_of

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from flows import pretrain as flow
-from flows import steps
+from flows.support import steps
 from forecaster.clock import Clock
 from forecaster.models.pretrained import newest_before
-from forecaster.pipeline.job import Job
+from forecaster.pipeline.run_context import Job
 from tests.support import small_globe as world
 from tests.support.toys import table
 from tests.support.world_sets import own_turns

@@ -8,7 +8,7 @@ import pytest
 from flows.daily import daily
 from flows.send import send
 from flows.verify import verify
-from forecaster.pipeline import senders
+from forecaster.pipeline.messaging import senders
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 from tests.flows.conftest import NOW
 from tests.support.slow_server import SlowServer

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from forecaster.pipeline.agenda import issue_alarms
+from forecaster.pipeline.daily.issue_schedule import issue_alarms
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store, query

@@ -8,10 +8,10 @@ import pytest
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import workers
 from flows.backfill import backfill
-from flows.faults import words
 from flows.retrain import retrain
+from flows.support import workers
+from flows.support.faults import words
 from forecaster.errors import BadInput, NotTrainable
 from forecaster.settings import load_settings
 from tests.support import tiny

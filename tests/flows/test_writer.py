@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
-from flows import writer
+from flows.support import write_lock
 from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
-from forecaster.pipeline.job import Job
+from forecaster.pipeline.run_context import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
@@ -43,7 +43,7 @@ def write(world):
     @flow
     def writes() -> str:
         work = Job(world.settings, world.store, [], Clock(lambda: datetime.now(UTC), simulated=False), "run")
-        with writer.one_writer(work):
+        with write_lock.one_writer(work):
             return "written"
 
     return writes
@@ -67,7 +67,7 @@ def test_a_holder_that_is_killed_gives_the_place_back_at_once(world, write, capl
 
 
 def test_nobody_waits_for_ever(world, write, monkeypatch):
-    monkeypatch.setattr(writer, "LONGEST_WAIT", timedelta(seconds=1))
+    monkeypatch.setattr(write_lock, "MAX_WAIT", timedelta(seconds=1))
     with (
         held(world.home),
         pytest.raises(StoreBusy, match=r"'daily 2026-01-02 14:30Z' is running already, as process .*wait for it to end, or"),
@@ -79,7 +79,7 @@ def test_the_place_is_free_after_an_error_too(world, write):
     @flow
     def fails():
         work = Job(world.settings, world.store, [], Clock(lambda: datetime.now(UTC), simulated=False), "run")
-        with writer.one_writer(work):
+        with write_lock.one_writer(work):
             raise KeyError("a bug")
 
     with pytest.raises(KeyError):

@@ -10,10 +10,10 @@ import pytest
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
 from forecaster.models.combination.combination import combine
-from forecaster.pipeline import publishing
-from forecaster.pipeline.alerts import raise_alerts
-from forecaster.pipeline.members import Member, generic_member
-from forecaster.pipeline.verify import _scores
+from forecaster.pipeline.alerting.raise_alerts import raise_alerts
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.daily.members import Member, generic_member
+from forecaster.pipeline.daily.verify import _scores
 from forecaster.settings import load_settings
 from forecaster.store import ledger
 from tests.support import alert_world as world

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from forecaster.pipeline.alerts import raise_alerts
-from forecaster.pipeline.verify import _scores
-from forecaster.store import alerts as stored
+from forecaster.pipeline.alerting.raise_alerts import raise_alerts
+from forecaster.pipeline.daily.verify import _scores
+from forecaster.store import alert_rows as stored
 from forecaster.store import ledger
 from tests.support import alert_world as world
 from tests.support.toys import table

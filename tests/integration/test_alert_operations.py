@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.pipeline.alerts import raise_alerts
-from forecaster.pipeline.alerts_operations import CHECKS
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.messages import notify
+from forecaster.pipeline.alerting.raise_alerts import raise_alerts
+from forecaster.pipeline.alerting.system_alerts import CHECKS
+from forecaster.pipeline.messaging.deliver import notify
+from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from forecaster.store import ledger, publications
 from forecaster.timewindow import next_local_day
@@ -239,7 +239,7 @@ def quakecast(store, settings, tmp_path, monkeypatch):
     lima = world.RECIPE_FILE.with_name("lima.toml").read_text(encoding="utf-8")
     (folder / "lima.toml").write_text(lima.partition("[[alerts]]")[0], encoding="utf-8")
     (folder / "athens.toml").write_text(world.text(world.RULE), encoding="utf-8")
-    monkeypatch.setattr("forecaster.pipeline.pull.load_snapshot", lambda *_: 0)
+    monkeypatch.setattr("forecaster.pipeline.daily.pull.load_snapshot", lambda *_: 0)
     environment = {"QUAKECAST_HOME": str(settings.home), "QUAKECAST_RECIPES": str(folder)}
     return lambda *arguments: CliRunner().invoke(main, list(arguments), env=environment)
 

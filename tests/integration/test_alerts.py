@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from forecaster.errors import StoreBusy
-from forecaster.pipeline import alerts as step
-from forecaster.pipeline import messages
-from forecaster.pipeline.alerts import raise_alerts
-from forecaster.pipeline.alerts_evidence import rehearse
+from forecaster.pipeline.alerting import raise_alerts as step
+from forecaster.pipeline.alerting.raise_alerts import raise_alerts
+from forecaster.pipeline.alerting.rule_track_record import rehearse
+from forecaster.pipeline.messaging import deliver
 from forecaster.recipe import parse_recipe
 from forecaster.settings import load_settings
-from forecaster.store import alerts as stored
+from forecaster.store import alert_rows as stored
 from tests.support import alert_world as world
 from tests.support.toys import dump, table
 
@@ -259,7 +259,7 @@ def test_an_alert_and_its_message_are_stored_together_or_not_at_all(store, athen
     def dies(*_args, **_more):
         raise StoreBusy("somebody pulled the plug")
 
-    monkeypatch.setattr(messages.deliveries, "write", dies)
+    monkeypatch.setattr(deliver.deliveries, "write", dies)
     with pytest.raises(StoreBusy):
         run(athens, now)
     assert dump(store) == before

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.apprise_channel import send_apprise, service_label, split_addresses
-from forecaster.reports.chat import MOST_TEXT, MOST_TITLE
-from forecaster.reports.letters import MessageLetter, ReportLetter
-from forecaster.reports.message import Message
+from forecaster.reports.outgoing.chat import MAX_TEXT, MAX_TITLE
+from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
+from forecaster.reports.outgoing.message import Message
 from tests.support.sample_report import many_recipes
 from tests.support.told_reports import EVIL, evil_report, niigata_report
 from tests.support.web_server import WebServer
@@ -49,7 +49,7 @@ def test_texts_stay_short_and_keep_their_last_words(count: int, language: str) -
         MessageLetter(Message("m", "alert", "t" * 400, ("z" * 900,) * 9, datetime(2024, 1, 1, tzinfo=UTC)), language),
     ):
         title, text = letter.chat(True)
-        assert len(title) <= MOST_TITLE and len(text) <= MOST_TEXT and text.endswith(last) and "\n" not in title
+        assert len(title) <= MAX_TITLE and len(text) <= MAX_TEXT and text.endswith(last) and "\n" not in title
 
 
 def test_nobody_is_called_and_no_direction_is_turned() -> None:

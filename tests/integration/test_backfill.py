@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from forecaster.clock import Clock
+from forecaster.pipeline.as_of.training_history import first_admissible_day
 from forecaster.pipeline.backfilling.backfill import backfill, plan_backfill
 from forecaster.pipeline.backfilling.backfill_plan import block_of
-from forecaster.pipeline.history import first_admissible_day
-from forecaster.pipeline.predict import predict
-from forecaster.pipeline.train import TrainOptions, train_recipes
-from forecaster.pipeline.verify import verify
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.training.train import TrainOptions, train_recipes
 from forecaster.settings import load_settings
 from forecaster.store import fits as stored_fits
 from forecaster.store import ledger

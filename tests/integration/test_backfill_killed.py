@@ -13,7 +13,7 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
 from forecaster.pipeline.backfilling.backfill import BackfillOptions, backfill, only_backfill
-from forecaster.pipeline.job import Job
+from forecaster.pipeline.run_context import Job
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store
@@ -30,7 +30,7 @@ import os, signal, sys
 from datetime import datetime
 from pathlib import Path
 import pytest
-from forecaster.models import registry
+from forecaster.models import model_files as registry
 from forecaster.pipeline.backfilling import backfill as past
 from forecaster.store import hindcasts
 from tests.integration import test_backfill_killed as here

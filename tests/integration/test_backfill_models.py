@@ -12,11 +12,11 @@ from forecaster.clock import Clock
 from forecaster.models.etas import etas
 from forecaster.models.pooled.pooled import PooledModel
 from forecaster.models.pretrained import newest_before
+from forecaster.pipeline.as_of.as_known import labelled_days, load_known
+from forecaster.pipeline.as_of.as_known_by_day import known_through, references_as_known
 from forecaster.pipeline.backfilling.backfill import BackfillOptions, forecast_chunk, plan_backfill, store_chunk
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.known import labelled_days, load_known
-from forecaster.pipeline.known_days import known_through, references_as_known
-from forecaster.pipeline.predict import predict
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe
 from forecaster.store import fits, publications
 from forecaster.timewindow import issue_time, to_us

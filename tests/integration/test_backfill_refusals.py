@@ -13,8 +13,8 @@ from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import BadDate, BadInput, CorruptModel, RecipeChanged, StoreBusy
 from forecaster.pipeline.backfilling.backfill import backfill, forecast_chunk, only_backfill, plan_backfill, store_chunk
-from forecaster.pipeline.job import publish_copy
-from forecaster.pipeline.train import TrainOptions, train_recipes
+from forecaster.pipeline.run_context import publish_copy
+from forecaster.pipeline.training.train import TrainOptions, train_recipes
 from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
 from forecaster.store.sharing.source import PublishedCopy

@@ -21,9 +21,9 @@ from forecaster.notify.heartbeat import beat
 from forecaster.notify.mail_server import MailServer
 from forecaster.notify.slack import SlackSettings, send_slack
 from forecaster.notify.webhook import WebhookSettings, send_webhook
-from forecaster.pipeline import senders, sending
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.messages import Message, enqueue, notify
+from forecaster.pipeline.messaging import senders, sending
+from forecaster.pipeline.messaging.deliver import Message, enqueue, notify
+from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support.slow_server import SlowServer
 from tests.support.smtp_server import SmtpServer, free_port

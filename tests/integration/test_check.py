@@ -8,8 +8,8 @@ import numpy as np
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.pipeline.check import circle_completeness
-from forecaster.pipeline.known import load_known
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.recipe_check import circle_completeness
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
 from tests.support.toys import cover, quake, write

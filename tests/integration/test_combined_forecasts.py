@@ -15,12 +15,12 @@ from forecaster.models.baselines.rates import BestRate
 from forecaster.models.combination import weights
 from forecaster.models.combination.combination import combine
 from forecaster.models.combination.weights import unlearnt
-from forecaster.pipeline import publishing
+from forecaster.pipeline.as_of.as_known_by_day import known_through
 from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days
-from forecaster.pipeline.known_days import known_through
-from forecaster.pipeline.members import Member, generic_member
-from forecaster.pipeline.predict import predict
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.daily.members import Member, generic_member
+from forecaster.pipeline.daily.predict import predict
 from forecaster.recipe import Recipe
 from forecaster.store import fits, publications
 from tests.support import past_world, tiny, toy_models

@@ -15,8 +15,8 @@ from forecaster.catalog.coverage import STREAMS, Stream, coverage_rows, covered_
 from forecaster.catalog.query import Region
 from forecaster.errors import NotScoreable
 from forecaster.features.geometry import circle_box
-from forecaster.pipeline.known import load_known
-from forecaster.pipeline.pull import CHANGES, FULL_READ
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.daily.pull import CHANGES, FULL_READ
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.store import database, ledger
 from forecaster.store.database import Connection, open_store

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.catalog import snapshot
 from forecaster.clock import Clock
-from forecaster.pipeline import demo, pull
+from forecaster.pipeline import demo
+from forecaster.pipeline.daily import pull
 from forecaster.store.database import read_parquet
 from forecaster.store.sharing.parquet import write_parquet
 from tests.support.toys import table

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.email import Mail, MailSettings, build_message, message_id
 from forecaster.notify.mail_server import send_email
-from forecaster.reports import letters, mails
-from forecaster.reports.letters import ReportLetter
+from forecaster.reports.outgoing import letters, mails
+from forecaster.reports.outgoing.letters import ReportLetter
 from tests.support.sample_report import many_recipes, sample_report
 from tests.support.smtp_server import SmtpServer, free_port, make_certificate
 from tests.support.told_reports import evil_report
@@ -94,8 +94,8 @@ def test_names_that_would_be_more_than_names_stay_names(language: str) -> None:
 
 def test_a_mail_that_would_be_too_long_lists_fewer_rows_and_leaves_pictures_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """By design: with limits so low that 40 rows of 200 and the second picture do not fit."""
-    monkeypatch.setattr(mails, "MOST_HTML_BYTES", 28_000)
-    monkeypatch.setattr(letters, "MOST_PICTURE_BYTES", 300_000)
+    monkeypatch.setattr(mails, "MAX_HTML_BYTES", 28_000)
+    monkeypatch.setattr(letters, "MAX_PICTURE_BYTES", 300_000)
     said = ReportLetter(many_recipes(200), "en", "https://example.org/r.html").mail()
     assert len(said.html.encode()) < 28_000 and "… and 18 more places in the full report." in said.text and "and 18 more" in said.html
     assert list(said.pictures) == ["world-map"] and "cid:world-map" in said.html and "cid:japan-map" not in said.html

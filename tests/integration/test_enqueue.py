@@ -11,9 +11,9 @@ from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.notify import outbox
 from forecaster.notify.email import message_id
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.messages import Message, enqueue, list_deliveries, notify, resend
-from forecaster.reports.export import check_document
+from forecaster.pipeline.messaging.deliver import Message, enqueue, list_deliveries, notify, resend
+from forecaster.pipeline.run_context import Job
+from forecaster.reports.map_files import check_document
 from forecaster.settings import load_settings
 from tests.support.slack_server import SlackServer, said
 from tests.support.smtp_server import SmtpServer
@@ -225,7 +225,7 @@ def test_two_that_send_at_once_send_once(job, alert, store, now):
 
 def test_one_message_that_cannot_be_made_does_not_keep_the_others(job, alert, store, monkeypatch):
     """Our own bug is told at the end; what could be sent was sent."""
-    from forecaster.reports import slack
+    from forecaster.reports.outgoing import slack_blocks as slack
 
     def broken(*_arguments: object, **_options: object) -> dict:
         raise KeyError("our own bug")
@@ -241,19 +241,19 @@ def test_one_message_that_cannot_be_made_does_not_keep_the_others(job, alert, st
 
 
 def test_a_message_that_never_can_be_made_is_given_up_like_one_that_nobody_takes(job, alert, store, monkeypatch):
-    from forecaster.reports import slack
+    from forecaster.reports.outgoing import slack_blocks as slack
 
     def broken(*_arguments: object, **_options: object) -> dict:
         raise KeyError("our own bug")
 
     monkeypatch.setattr(slack, "render_slack_message", broken)
     enqueue(job(), [replace(alert, channels=("slack",), expires_at=None)])
-    for attempt in range(outbox.MOST_ATTEMPTS):
-        later = job().clock.now() + attempt * outbox.LONGEST_WAIT
+    for attempt in range(outbox.MAX_ATTEMPTS):
+        later = job().clock.now() + attempt * outbox.MAX_WAIT
         with suppress(KeyError):
             notify(replace(job(), clock=Clock(lambda now=later: now, simulated=False)))
     (row,) = table(store, "delivery").to_dict("records")
-    assert (row["state"], row["attempts"], row["last_error"]) == ("dead", outbox.MOST_ATTEMPTS, "our own fault: KeyError")
+    assert (row["state"], row["attempts"], row["last_error"]) == ("dead", outbox.MAX_ATTEMPTS, "our own fault: KeyError")
 
 
 def test_messages_alone_leave_the_report_for_later(job, alert, store):

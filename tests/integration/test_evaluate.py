@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from forecaster.cli import main
 from forecaster.errors import BadInput, NotScoreable, NotWritable
 from forecaster.models.kinds import KINDS, Kind
+from forecaster.pipeline.as_of.as_known import load_known
 from forecaster.pipeline.evaluation import evaluate_circles
 from forecaster.pipeline.evaluation.evaluate import evaluate
 from forecaster.pipeline.evaluation.evaluate_plan import Arm, EvaluateOptions
@@ -23,7 +24,6 @@ from forecaster.pipeline.evaluation.evaluate_results import Part, ResultFolder
 from forecaster.pipeline.evaluation.evaluate_said import pool_of, said_by_arm
 from forecaster.pipeline.evaluation.evaluate_scores import block_draws, score_rows, with_mean
 from forecaster.pipeline.evaluation.evaluate_tables import write_tables
-from forecaster.pipeline.known import load_known
 from forecaster.recipe import load_recipes
 from forecaster.settings import bundled_folder
 from forecaster.store.database import Store, open_store

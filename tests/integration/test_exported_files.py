@@ -10,10 +10,10 @@ from jsonschema import Draft202012Validator
 
 from forecaster.clock import Clock
 from forecaster.errors import NotWritable
-from forecaster.pipeline.export import export
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.predict import predict
-from forecaster.pipeline.verify import verify
+from forecaster.pipeline.daily.export_map_files import export
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from forecaster.store import fits
 from forecaster.store.database import open_store

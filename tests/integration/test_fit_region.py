@@ -16,11 +16,11 @@ import pytest
 from forecaster.cli.models import _lines
 from forecaster.clock import Clock
 from forecaster.errors import CorruptModel, NotTrainable, RecipeChanged
-from forecaster.pipeline import publishing
-from forecaster.pipeline.fit_region import TrainOptions, fit_region, store_region
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.models import list_models
-from forecaster.pipeline.train import train_recipes
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.fit_recipe import TrainOptions, fit_region, store_region
+from forecaster.pipeline.training.manage_models import list_models
+from forecaster.pipeline.training.train import train_recipes
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import fits, publications
@@ -38,7 +38,7 @@ FIT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from forecaster.pipeline.fit_region import TrainOptions, fit_region
+from forecaster.pipeline.training.fit_recipe import TrainOptions, fit_region
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.sharing.source import open_source

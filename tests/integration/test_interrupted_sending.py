@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.messages import Message, enqueue, notify
+from forecaster.pipeline.messaging.deliver import Message, enqueue, notify
+from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support.slack_server import SlackServer
 from tests.support.smtp_server import SmtpServer
@@ -30,8 +30,8 @@ CHILD = """
 import json, sys
 from datetime import datetime
 from forecaster.clock import Clock
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.messages import notify
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.messaging.deliver import notify
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 settings = load_settings(**json.loads(sys.argv[1]))

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.export import export
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.messages import notify, resend
-from forecaster.pipeline.pages import KEEP_DOCUMENTS, kept_data, write_report
-from forecaster.pipeline.predict import predict
-from forecaster.reports.letters import ReportLetter
+from forecaster.pipeline.daily.export_map_files import export
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.publish_report import KEEP_DOCUMENTS, kept_data, write_report
+from forecaster.pipeline.messaging.deliver import notify, resend
+from forecaster.pipeline.run_context import Job
+from forecaster.reports.outgoing.letters import ReportLetter
 from forecaster.settings import load_settings
 from forecaster.store import deliveries
 from tests.support.smtp_server import SmtpServer

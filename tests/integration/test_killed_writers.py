@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.models import registry
+from forecaster.models import model_files
 from forecaster.store.database import Store, open_store, query
 from forecaster.store.sharing.publish import publish
 from tests.support import toy_models
@@ -43,7 +43,7 @@ PLACE = """
 import json, os, pickle, signal, sys
 from pathlib import Path
 from forecaster import files
-from forecaster.models import registry
+from forecaster.models import model_files as registry
 
 if sys.argv[2] == "no exchange":
     files.exchange = lambda one, other: False
@@ -150,14 +150,14 @@ def test_a_model_that_is_replaced_is_the_old_or_the_new_one_wherever_it_is_kille
 
     def packed(note: str) -> dict[str, bytes]:
         model = Toy("etas", 0.9, 0.1, date(2001, 5, 23), {"note": note})
-        return registry.pack_model(recipe, model, data_as_of=datetime(2001, 7, 10, 12, tzinfo=UTC), seed=7, code_version="1")[1]
+        return model_files.pack_model(recipe, model, data_as_of=datetime(2001, 7, 10, 12, tzinfo=UTC), seed=7, code_version="1")[1]
 
     old, new = packed("old"), packed("new")
     assert old != new
     ended = run(PLACE, tmp_path, how, given=pickle.dumps((old, new)))
     assert ended.returncode == 0, ended.stderr.decode()
     found = json.loads(ended.stdout)
-    notes = [registry.load_model(Path(target), recipe).model.training["note"] for _, _, target, _ in found]
+    notes = [model_files.load_model(Path(target), recipe).model.training["note"] for _, _, target, _ in found]
     assert [names for *_, target, names in found] == [[Path(target).name] for *_, target, _ in found], "nothing else is left"
     assert [killed for killed, *_ in found] == [True] * (len(found) - 1) + [False] and len(found) > 10
     assert notes[0] == "old" and notes[-1] == "new", "the old one or the new one, whole"
@@ -167,12 +167,12 @@ def test_a_model_that_is_replaced_is_the_old_or_the_new_one_wherever_it_is_kille
 
 def test_the_same_model_again_is_left_as_it_is(toys, recipes, tmp_path):
     model = Toy("etas", 0.9, 0.1, date(2001, 5, 23))
-    files = registry.pack_model(recipes["athens"], model, data_as_of=datetime(2001, 7, 10, tzinfo=UTC), seed=7, code_version="1")[1]
-    target = registry.place_model(tmp_path, files)
+    files = model_files.pack_model(recipes["athens"], model, data_as_of=datetime(2001, 7, 10, tzinfo=UTC), seed=7, code_version="1")[1]
+    target = model_files.place_model(tmp_path, files)
     before = target.stat().st_ino
-    assert registry.place_model(tmp_path, files).stat().st_ino == before
+    assert model_files.place_model(tmp_path, files).stat().st_ino == before
     (target / "stray.txt").write_text("none of its files")
-    registry.place_model(tmp_path, files)
+    model_files.place_model(tmp_path, files)
     assert not (target / "stray.txt").exists()
 
 
@@ -229,7 +229,7 @@ os.umask(int(sys.argv[2], 8))
 from forecaster.store.database import open_store
 from forecaster.store.sharing.one_at_a_time import one_at_a_time
 from forecaster.store.sharing.publish import publish
-from forecaster.reports.export import write_atomic
+from forecaster.reports.map_files import write_atomic
 
 home = Path(sys.argv[1])
 store = open_store(home / "quakecast.duckdb")

@@ -18,7 +18,7 @@ from forecaster.models.baselines import climatology
 from forecaster.models.etas import etas
 from forecaster.models.hybrid import hybrid
 from forecaster.models.pooled import pooled
-from forecaster.pipeline.known import Known, labelled_days, load_known, load_known_near, reach_km
+from forecaster.pipeline.as_of.as_known import Known, labelled_days, load_known, load_known_near, reach_km
 from forecaster.places import recipe_at
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store, open_store

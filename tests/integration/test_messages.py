@@ -13,11 +13,11 @@ from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.notify.email import message_id
 from forecaster.notify.outbox import LEASE, Recipient, delivery_id
-from forecaster.pipeline import messages
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.messages import notify
-from forecaster.pipeline.pages import write_report
-from forecaster.pipeline.predict import predict
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.publish_report import write_report
+from forecaster.pipeline.messaging import deliver
+from forecaster.pipeline.messaging.deliver import notify
+from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 from tests.support.smtp_server import SmtpServer
@@ -108,8 +108,8 @@ def test_each_row_goes_by_the_clock_of_its_own_attempt(job, report, store, serve
     """The mail takes eleven minutes: the webhook's claim, its time and its next try count from then, not from when the batch began."""
     smtp, hook = servers
     hook.statuses[:] = [500]
-    claimed, claim = [], messages.outbox.claim
-    monkeypatch.setattr(messages.outbox, "claim", lambda row, at: claimed.append(claim(row, at)) or claimed[-1])
+    claimed, claim = [], deliver.outbox.claim
+    monkeypatch.setattr(deliver.outbox, "claim", lambda row, at: claimed.append(claim(row, at)) or claimed[-1])
     begun = now - timedelta(minutes=11)
     notify(replace(job(), clock=Clock(lambda: begun + timedelta(minutes=11) * len(smtp.messages), simulated=False)))
     assert [row.next_try_at for row in claimed] == [begun + LEASE, now + LEASE]

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from forecaster.cli import common, main
 from forecaster.clock import Clock
+from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.monitor import look
-from forecaster.pipeline.predict import predict
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import ledger

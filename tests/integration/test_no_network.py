@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from forecaster import cli
-from forecaster.catalog.usgs import LONGEST_SILENCE_S, UsgsClient
+from forecaster.catalog.usgs import MAX_SILENCE_S, UsgsClient
 from forecaster.errors import CatalogRefused, DeliveryFailed, DeliveryRefused, NoConnection, ReceiverSilent
 from forecaster.notify import web
 from forecaster.notify.heartbeat import beat
@@ -63,7 +63,7 @@ def test_a_name_that_does_not_resolve_is_one_line_with_host_proxy_and_what_still
     said = str(error)
     assert said.startswith("https://quakes.example.org cannot be reached: the name does not resolve (") and ADVICE in said
     assert "\n" not in said and "Https" not in said and "fdsnws" not in said
-    assert sum(slept) < LONGEST_SILENCE_S
+    assert sum(slept) < MAX_SILENCE_S
 
 
 def test_where_nobody_listens_it_says_so():
@@ -81,7 +81,7 @@ def test_no_more_tries_than_fit_into_half_a_minute(nameless):
     client = UsgsClient("https://x.example", "x", clock=lambda: NOW, rng=np.random.default_rng(1), sleep=waits.sleep, monotonic=monotonic)
     with pytest.raises(NoConnection, match=r"\(2 tries\)"):
         client.read_small(QUERY)
-    assert monotonic() < LONGEST_SILENCE_S
+    assert monotonic() < MAX_SILENCE_S
 
 
 def test_a_name_server_that_never_answers_holds_nobody_up(monkeypatch):
@@ -134,8 +134,8 @@ def test_the_service_is_read_through_a_proxy(monkeypatch):
 def test_pull_says_it_in_one_line(store, settings):
     environment = {"QUAKECAST_HOME": str(settings.home), "QUAKECAST_USGS_URL": NOBODY}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecaster.catalog.usgs.LONGEST_SILENCE_S", 0.0)
-        patch.setattr("forecaster.pipeline.pull.load_snapshot", lambda *args: 0)
+        patch.setattr("forecaster.catalog.usgs.MAX_SILENCE_S", 0.0)
+        patch.setattr("forecaster.pipeline.daily.pull.load_snapshot", lambda *args: 0)
         told = CliRunner().invoke(cli.main, ["pull"], env=environment)
     assert told.exit_code == 1 and told.stderr.splitlines()[-1].startswith(f"quakecast: {NOBODY} cannot be reached")
 

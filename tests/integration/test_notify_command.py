@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.messages import Message, enqueue
-from forecaster.pipeline.pages import write_report
-from forecaster.pipeline.predict import predict
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.publish_report import write_report
+from forecaster.pipeline.messaging.deliver import Message, enqueue
+from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support.smtp_server import SmtpServer
 from tests.support.toys import cover, dump, quake, table, write

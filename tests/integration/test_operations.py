@@ -9,9 +9,9 @@ import pytest
 
 from forecaster.notify.email import message_id
 from forecaster.notify.outbox import delivery_id
-from forecaster.pipeline.operations import send_heartbeat, tell_operator
-from forecaster.pipeline.senders import recipients
-from forecaster.reports.export import check_document
+from forecaster.pipeline.messaging.operator import send_heartbeat, tell_operator
+from forecaster.pipeline.messaging.senders import recipients
+from forecaster.reports.map_files import check_document
 from forecaster.settings import load_settings
 from tests.support.smtp_server import SmtpServer
 from tests.support.web_server import WebServer

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.job import open_job
-from forecaster.pipeline.report import report_data
+from forecaster.pipeline.daily.build_report import report_data
+from forecaster.pipeline.run_context import open_job
 from forecaster.settings import load_settings
 from forecaster.store.sharing import running
 from tests.support import tiny

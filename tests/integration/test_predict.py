@@ -9,10 +9,10 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import BadDate
-from forecaster.pipeline.issue_rows import forecasts_sha256
-from forecaster.pipeline.known import load_known
-from forecaster.pipeline.predict import predict
-from forecaster.pipeline.verify import verify
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.daily.issue_rows import forecasts_sha256
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.verify import verify
 from forecaster.store import ledger
 from forecaster.store.versions import catalogue
 from tests.support import tiny
@@ -276,7 +276,7 @@ def test_an_official_issue_that_comes_in_between_is_all_that_there_is(toy, tokyo
         other.extend(predict(toy, [tokyo], settings, machine(NOW + timedelta(seconds=1))).forecast_ids)
         return load_known(store, as_of)
 
-    monkeypatch.setattr("forecaster.pipeline.predict.load_known", meanwhile)
+    monkeypatch.setattr("forecaster.pipeline.daily.predict.load_known", meanwhile)
     ours = predict(toy, [tokyo], settings, machine(NOW))
     rows = table(toy, "forecast")
     assert sorted(ours.forecast_ids) == sorted(other) == sorted(rows["forecast_id"])

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.models import kinds, networks
-from forecaster.pipeline import publishing
-from forecaster.pipeline.predict import predict
-from forecaster.pipeline.train import TrainOptions, train_recipes
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.training.train import TrainOptions, train_recipes
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import database, fits, publications

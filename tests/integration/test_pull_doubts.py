@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from forecaster.errors import CatalogMalformed
-from forecaster.pipeline.known import load_known
-from forecaster.pipeline.pull_doubts import LOST
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.daily.pull_checks import LOST
 from forecaster.store.database import Store
 from forecaster.store.versions.same_event import REFUSED
 from tests.support.pulls import DAY, FIRST, HOUR, SECOND, SNAPSHOT, event, history, known, pull, read_until, seed

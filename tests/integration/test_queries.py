@@ -27,8 +27,8 @@ from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
 from forecaster.features.geometry import in_circle
 from forecaster.models.kinds import KINDS
-from forecaster.pipeline.job import Job, publish_copy
-from forecaster.pipeline.verify import verify
+from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.recipe import Recipe
 from forecaster.recipe_fields import DisplayName
 from forecaster.settings import load_settings

@@ -11,8 +11,9 @@ from forecaster.errors import CorruptModel
 from forecaster.models.combination import weights
 from forecaster.models.combination.combination import belief_of, combine
 from forecaster.models.combination.weights import unlearnt
-from forecaster.pipeline import publishing, relearn
-from forecaster.pipeline.verify import verify
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.training import weekly_weights
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from tests.support import alert_world as world
@@ -50,7 +51,7 @@ def record(store, recipe, *, status="final", count=COUNT, **said) -> None:
 
 def learn(store, *recipes, now=NOW, **more):
     with store.transaction() as connection:
-        return relearn.relearn(connection, list(recipes), now, **more)
+        return weekly_weights.relearn(connection, list(recipes), now, **more)
 
 
 def standing(store, recipe, now=NOW):
@@ -124,7 +125,7 @@ def test_an_outcome_that_was_settled_later_teaches_later(store, athens):
 def test_days_that_the_packages_weights_were_learnt_from_do_not_teach_twice(store, athens, monkeypatch):
     """Weights learnt on days to 2023-03-01 leave 300 - 60 of the days from 2023-01-01 on."""
     base = replace(unlearnt(), name="combination-2023-03-01", data_until=date(2023, 3, 1))
-    monkeypatch.setattr(relearn, "usable_weights", lambda day: (base, None))
+    monkeypatch.setattr(weekly_weights, "usable_weights", lambda day: (base, None))
     record(store, athens, etas=RIGHT, hybrid=FALSE)
     assert learn(store, athens)["athens"].startswith("learnt from 240 settled days of its own (24 with such an earthquake), on top of comb")
     assert standing(store, athens).source == "mean", "what was learnt on top of other weights is not used"

@@ -8,9 +8,10 @@ from click.testing import CliRunner
 from forecaster.cli import main
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
-from forecaster.pipeline import job, messages
-from forecaster.pipeline.known import load_known
-from forecaster.pipeline.pull import pull_catalog
+from forecaster.pipeline import run_context
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.daily.pull import pull_catalog
+from forecaster.pipeline.messaging import deliver
 from forecaster.settings import load_settings
 from forecaster.store import ledger
 from tests.support import tiny
@@ -55,8 +56,8 @@ def service():
 
 
 def pull(settings, clock, server):
-    work = job.open_job(load_settings(**settings.model_dump() | {"usgs_url": server.url}), clock)
-    pull_catalog(work.store, job.usgs_client(work), work.recipes, clock, work.run_id, own_streams=False)
+    work = run_context.open_job(load_settings(**settings.model_dump() | {"usgs_url": server.url}), clock)
+    pull_catalog(work.store, run_context.usgs_client(work), work.recipes, clock, work.run_id, own_streams=False)
     return work
 
 
@@ -66,11 +67,11 @@ def test_a_replay_is_refused_where_anything_later_is_known_and_changes_nothing(h
         connection.execute(LATER[what], {"at": NOW + HOUR})
     before = dump(store)
     with pytest.raises(BadInput) as refused:
-        job.open_job(home, Clock.standing_at(NOW + HOUR - timedelta(seconds=1)))
+        run_context.open_job(home, Clock.standing_at(NOW + HOUR - timedelta(seconds=1)))
     told = str(refused.value)
     assert what in told and "2024-01-03 13:00Z" in told and "QUAKECAST_HOME" in told and str(store.path) in told and "\n" not in told
     assert dump(store) == before
-    job.open_job(home, Clock.standing_at(NOW + HOUR))
+    run_context.open_job(home, Clock.standing_at(NOW + HOUR))
 
 
 def test_a_replay_of_yesterday_in_a_live_home_leaves_what_was_known_as_it_is(home, store, service):
@@ -108,13 +109,13 @@ def test_a_replay_goes_forward_day_by_day_and_may_do_the_same_day_again(home, st
     for moment in (NOW, NOW, NOW + DAY, NOW + 2 * DAY, NOW + 2 * DAY):
         service.clock = moment
         work = pull(home, Clock.standing_at(moment), service)
-        with job.alive(work, "daily"):
-            assert job.start_run(work, "daily") == []
-            job.note_end(work, "success", {})
-            job.publish_copy(work)
+        with run_context.alive(work, "daily"):
+            assert run_context.start_run(work, "daily") == []
+            run_context.note_end(work, "success", {})
+            run_context.publish_copy(work)
     assert table(store, "run")["replay"].tolist() == [True] * 3
     with pytest.raises(BadInput, match="a home of its own"):
-        job.open_job(home, Clock.standing_at(NOW + DAY))
+        run_context.open_job(home, Clock.standing_at(NOW + DAY))
 
 
 def test_the_home_of_a_replay_is_no_home_for_today(home, store, service):
@@ -124,10 +125,10 @@ def test_the_home_of_a_replay_is_no_home_for_today(home, store, service):
         if mark == "a run":
             with store.transaction() as connection:
                 connection.execute("DELETE FROM event_revision WHERE known_at_source = 'modelled'")
-            with job.alive(work, "daily"):
-                job.start_run(work, "daily")
-        live = job.open_job(home, machine(NOW + DAY))
-        for act in (lambda: job.usgs_client(live), lambda: job.start_run(live, "daily")):  # noqa: B023
+            with run_context.alive(work, "daily"):
+                run_context.start_run(work, "daily")
+        live = run_context.open_job(home, machine(NOW + DAY))
+        for act in (lambda: run_context.usgs_client(live), lambda: run_context.start_run(live, "daily")):  # noqa: B023
             with pytest.raises(BadInput, match=r"is the home of a replay.*QUAKECAST_HOME"):
                 act()
 
@@ -141,7 +142,7 @@ def test_no_command_of_today_ends_a_replay(home, store, service, command):
     done = CliRunner().invoke(main, command.split(), env=environment)
     assert done.exit_code == 2 and "is the home of a replay" in done.output and len(done.output.splitlines()) == 1
     assert dump(store) == before
-    job.open_job(home, Clock.standing_at(NOW + DAY))
+    run_context.open_job(home, Clock.standing_at(NOW + DAY))
 
 
 def test_a_live_home_in_which_an_earlier_version_replayed_goes_on(home, store, service):
@@ -150,17 +151,17 @@ def test_a_live_home_in_which_an_earlier_version_replayed_goes_on(home, store, s
         ledger.start_run(connection, {"run_id": "old", "kind": "daily", "started_at": NOW, "code_version": "0"})
         connection.execute("UPDATE run SET replay = NULL")
     work = pull(home, machine(NOW + HOUR), service)
-    job.start_run(work, "daily")
+    run_context.start_run(work, "daily")
     assert table(store, "run").set_index("run_id")["replay"].to_dict() == {"old": None, work.run_id: False}
 
 
 @pytest.mark.slow
 def test_a_fresh_home_holds_only_what_was_known_at_the_moment_that_is_replayed(settings):
-    work = job.open_job(settings, Clock.standing_at(NOW))
+    work = run_context.open_job(settings, Clock.standing_at(NOW))
     with work.store.transaction() as connection:
         assert connection.execute("SELECT max(known_at) <= $now FROM event_revision", {"now": NOW}).fetchone() == (True,)
     with pytest.raises(BadInput, match="it holds a reading of the catalogue of 2024-01-03 12:00Z"):
-        job.open_job(settings, Clock.standing_at(NOW - DAY))
+        run_context.open_job(settings, Clock.standing_at(NOW - DAY))
 
 
 def test_what_lies_in_the_outbox_of_a_replay_is_not_sent_by_a_command_of_today(home, store):
@@ -172,13 +173,13 @@ def test_what_lies_in_the_outbox_of_a_replay_is_not_sent_by_a_command_of_today(h
             "webhook_allow_private": True,
         }
         settings = load_settings(**home.model_dump() | told)
-        replay = job.open_job(settings, Clock.standing_at(NOW))
-        with job.alive(replay, "daily"):
-            job.start_run(replay, "daily")
-            messages.enqueue(replay, [messages.Message("alert-1", "alert", "title", ("line",), NOW)])
-        live = job.open_job(settings, machine(NOW + HOUR))
+        replay = run_context.open_job(settings, Clock.standing_at(NOW))
+        with run_context.alive(replay, "daily"):
+            run_context.start_run(replay, "daily")
+            deliver.enqueue(replay, [deliver.Message("alert-1", "alert", "title", ("line",), NOW)])
+        live = run_context.open_job(settings, machine(NOW + HOUR))
         with pytest.raises(BadInput, match="is the home of a replay"):
-            messages.notify(live)
+            deliver.notify(live)
         assert not hook.paths
-        assert "due" in messages.notify(live, dry_run=True).text
-        assert [row["state"] for row in messages.notify(replay, sent_at=datetime.now(UTC)).rows] == ["sent"]
+        assert "due" in deliver.notify(live, dry_run=True).text
+        assert [row["state"] for row in deliver.notify(replay, sent_at=datetime.now(UTC)).rows] == ["sent"]

@@ -12,12 +12,12 @@ import pytest
 
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
-from forecaster.pipeline import pages, predict, verify
-from forecaster.pipeline.job import Job, publish_copy
-from forecaster.pipeline.pull import pull_catalog
-from forecaster.pipeline.train import TrainOptions, train_recipes
+from forecaster.pipeline.daily import predict, publish_report, verify
+from forecaster.pipeline.daily.pull import pull_catalog
+from forecaster.pipeline.run_context import Job, publish_copy
+from forecaster.pipeline.training.train import TrainOptions, train_recipes
 from forecaster.recipe import load_recipes
-from forecaster.reports.index import HEADS_FILE
+from forecaster.reports.web.index import HEADS_FILE
 from forecaster.settings import Settings
 from forecaster.store.database import open_store, query
 from tests.support import tiny, toy_models
@@ -46,7 +46,7 @@ def the_day(settings: Settings, now: datetime) -> Job:
         pull_catalog(job.store, client, recipes, clock, job.run_id, False)
     predict.predict(job.store, recipes, settings, clock, run_id=job.run_id)
     verify.verify(job.store, recipes, clock)
-    pages.write_report(job, ["en"])
+    publish_report.write_report(job, ["en"])
     publish_copy(job)
     return job
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.reports import assets
-from forecaster.reports.serve import SAFE_HEADERS, ReportServer, content_policy, make_server
+from forecaster.reports.web import assets
+from forecaster.reports.web.serve import SAFE_HEADERS, ReportServer, content_policy, make_server
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.models.combination.combination import KIND
-from forecaster.pipeline import alerts_measured, messages
-from forecaster.pipeline.alerts import raise_alerts
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.predict import predict
-from forecaster.pipeline.pull import load_snapshot
+from forecaster.pipeline.alerting import rule_figures
+from forecaster.pipeline.alerting.raise_alerts import raise_alerts
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.pull import load_snapshot
+from forecaster.pipeline.messaging import deliver
+from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support import alert_world as world
 from tests.support.smtp_server import SmtpServer
@@ -51,7 +52,7 @@ def test_after_the_noto_earthquake_an_untrained_installation_tells_by_mail_and_w
     with SmtpServer() as smtp, WebhookServer(SECRET) as hook:
         job = Job(channels(settings.home, smtp, hook), store, [niigata], clock, "run")
         (alert_id,) = raise_alerts(job).raised
-        assert not messages.notify(job, report=False, sent_at=now).failed
+        assert not deliver.notify(job, report=False, sent_at=now).failed
     (mail,), (document,) = smtp.messages, hook.received
     facts = document["facts"]
     assert (facts["rule"], facts["recipe_id"], facts["model"], facts["alert_id"]) == ("raised", "niigata-m45", KIND, alert_id)
@@ -68,7 +69,7 @@ def test_no_channel_no_message_and_the_alert_is_kept(store, settings, recipes):
     say(store, athens, above(athens))
     job = world.job(store, settings, athens, world.issued(athens, DAY))
     assert len(raise_alerts(job).raised) == 1
-    messages.notify(job, report=False)
+    deliver.notify(job, report=False)
     assert table(store, "delivery").empty and len(table(store, "alert")) == 1
 
 
@@ -117,7 +118,7 @@ def test_check_on_a_fresh_home_tells_the_measured_figures_of_every_rule(fresh, r
     assert all(line.endswith("days with such an earthquake (measured for docs/ALERTS.md)") for line in lines)
     assert text.count("! no channel is set up") == 21 and text.count("!") == 21, "and nothing else is wrong with them"
     (found,) = json.loads(fresh("check", "--recipe", "athens", "--json"))["rules"]
-    shipped = alerts_measured.measured(recipes["athens"], recipes["athens"].alerts[0])
+    shipped = rule_figures.measured(recipes["athens"], recipes["athens"].alerts[0])
     assert found["measured"] == shipped and found["barred"] is None
     (athens,) = (line for line in lines if line.startswith("athens,"))
     assert f"false on {shipped['false_alarm_days']} of {shipped['alert_days']} alert days" in athens
@@ -147,8 +148,8 @@ def test_what_was_measured_is_told_of_that_rule_and_target_only(recipes):
     athens = recipes["athens"]
     (rule,) = athens.alerts
     louder = rule.model_copy(update={"severity": "warning", "channels": ("email",)})
-    assert alerts_measured.measured(athens, louder)["alerts"] == alerts_measured.measured(athens, rule)["alerts"]
+    assert rule_figures.measured(athens, louder)["alerts"] == rule_figures.measured(athens, rule)["alerts"]
     for change in ({"probability": rule.probability / 2}, {"ratio": rule.ratio + 1}, {"cooldown_days": rule.cooldown_days + 1}):
-        assert alerts_measured.measured(athens, rule.model_copy(update=change)) is None
+        assert rule_figures.measured(athens, rule.model_copy(update=change)) is None
     moved = type(athens).model_validate(athens.model_dump() | {"predict_radius_meters": 200_000})
-    assert alerts_measured.measured(moved, rule) is None
+    assert rule_figures.measured(moved, rule) is None

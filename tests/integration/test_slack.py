@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.slack import SlackSettings, send_slack
-from forecaster.reports.letters import MessageLetter, ReportLetter
-from forecaster.reports.message import Message
-from forecaster.reports.slack import check_limits
+from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
+from forecaster.reports.outgoing.message import Message
+from forecaster.reports.outgoing.slack_blocks import check_limits
 from tests.support.sample_report import many_recipes, sample_report
 from tests.support.slack_server import SlackServer, obeyed, said, styled
 from tests.support.told_reports import EVIL, evil_report, niigata_report

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from forecaster.cli import main
 from forecaster.clock import Clock
-from forecaster.pipeline import pages
-from forecaster.pipeline.job import Job
+from forecaster.pipeline.daily import publish_report
+from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.tidy import tidy
 from forecaster.settings import Settings
 from forecaster.store import ledger
@@ -51,7 +51,7 @@ def names(paths: list[Path]) -> list[str]:
 
 
 def test_pages_leave_after_their_days_and_sooner_where_nobody_was_sent_them(job, store, settings):
-    pages.write_index(settings, "ja")
+    publish_report.write_index(settings, "ja")
     today, week_old = page(settings, DAY / 4), [page(settings, 7 * DAY + hour * timedelta(hours=1)) for hour in range(3)]
     morning, noon, evening = (page(settings, 50 * DAY + hour * timedelta(hours=1)) for hour in (8, 4, 0))
     both = page(settings, 50 * DAY, "ja")

@@ -9,12 +9,13 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import NotWritable
-from forecaster.models.spans import purge_days
-from forecaster.pipeline import members, train
-from forecaster.pipeline.history import history_of, split_for_validation
-from forecaster.pipeline.known import load_known
-from forecaster.pipeline.predict import predict
-from forecaster.pipeline.train import TrainOptions, due, train_recipes
+from forecaster.models.data_splits import purge_days
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.training_history import history_of, split_for_validation
+from forecaster.pipeline.daily import members
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.training import train
+from forecaster.pipeline.training.train import TrainOptions, due, train_recipes
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store

@@ -10,8 +10,9 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.notify.outbox import Recipient
-from forecaster.pipeline import messages, publishing
-from forecaster.pipeline.job import Job
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.messaging import deliver
+from forecaster.pipeline.run_context import Job
 from forecaster.settings import Settings, load_settings
 from forecaster.store import database, publications
 from forecaster.store.database import Store, open_store
@@ -132,10 +133,10 @@ def test_a_report_of_the_version_before_is_closed_with_the_reason_and_never_sent
     secret = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
     hook = load_settings(home=settings.home, webhook_url="http://127.0.0.1:9/x", webhook_secret=secret, webhook_allow_private=True)
     job = Job(hook, open_store(hook.database), [], Clock(lambda: NOON + timedelta(hours=1), simulated=False), "run")
-    (to,) = messages.recipients(hook)
+    (to,) = deliver.recipients(hook)
     with job.store.transaction() as connection:
-        rows = messages._plan(connection, [to], job.clock.now(), True)
-        two = messages._plan(connection, [to, _other(to)], job.clock.now(), True)
+        rows = deliver._plan(connection, [to], job.clock.now(), True)
+        two = deliver._plan(connection, [to, _other(to)], job.clock.now(), True)
     for planned in (rows, two):
         assert [row.state for row in planned] == ([] if state in ("sent", "dead") else ["closed"])
     assert all((row.last_error or "").startswith("an earlier version wrote the report and kept no document") for row in rows)

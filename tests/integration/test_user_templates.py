@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.pipeline.operations import tell_operator
+from forecaster.pipeline.messaging.operator import tell_operator
 from forecaster.reports import sandbox
-from forecaster.reports.letters import MessageLetter, ReportLetter
-from forecaster.reports.message import Message
+from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
+from forecaster.reports.outgoing.message import Message
 from forecaster.reports.render import environment, render_index, render_report
 from forecaster.reports.sandbox import Sandbox
 from forecaster.settings import load_settings
@@ -177,7 +177,7 @@ def test_a_template_without_an_end_is_refused(tmp_path: Path, text: str, said: s
 
 
 def test_a_template_that_takes_too_long_is_refused(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(sandbox, "MOST_SECONDS", 0.2)
+    monkeypatch.setattr(sandbox, "MAX_SECONDS", 0.2)
     letters = "abcdefghij" * 10
     loops = "".join(f"{{% for c{i} in '{letters}' %}}" for i in range(6)) + "{{ c0.x }}" + "{% endfor %}" * 6
     (tmp_path / "message.txt.j2").write_text(loops.replace("{{ c0.x }}", "{% if c0.isdigit() %}{% endif %}"))

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.known import labelled_days, load_known
-from forecaster.pipeline.predict import predict
-from forecaster.pipeline.report import report_data
-from forecaster.pipeline.verify import verify
+from forecaster.pipeline.as_of.as_known import labelled_days, load_known
+from forecaster.pipeline.daily.build_report import report_data
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.verify import verify
 from forecaster.store import ledger
 from tests.support.toys import cover, dump, quake, table, write
 

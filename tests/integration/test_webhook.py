@@ -11,7 +11,7 @@ from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify import outbox
 from forecaster.notify.addresses import recipient_label
 from forecaster.notify.webhook import WebhookSettings, send_webhook
-from forecaster.reports.export import webhook_document
+from forecaster.reports.map_files import webhook_document
 from tests.support.sample_report import sample_report
 from tests.support.web_server import WebServer
 from tests.support.webhook_server import WebhookServer

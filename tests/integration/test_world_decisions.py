@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from forecaster.cli import main
 from forecaster.clock import Clock
 from forecaster.models.pretrained import newest_before
-from forecaster.pipeline.job import Job, publish_copy
+from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.pipeline.world import pretrain as step
 from forecaster.pipeline.world import world_record, world_sets
 from forecaster.pipeline.world.world_decisions import list_sets
-from forecaster.store import world_sets as stored
+from forecaster.store import world_set_rows as stored
 from tests.support import small_globe as world
 from tests.support.world_sets import decision, etas_set, own_turns
 
@@ -44,7 +44,7 @@ def job(store, settings) -> Job:
 def command(job, monkeypatch):
     """`quakecast ...` on the job's home at its moment."""
     monkeypatch.setattr("forecaster.cli.common.machine_clock", lambda: job.clock)
-    monkeypatch.setattr("forecaster.pipeline.pull.load_snapshot", lambda *_: 0)
+    monkeypatch.setattr("forecaster.pipeline.daily.pull.load_snapshot", lambda *_: 0)
 
     def run(*words: str):
         return CliRunner().invoke(main, ["--home", str(job.settings.home), *words])
@@ -118,7 +118,9 @@ def test_the_dry_run_says_whether_it_is_due_and_changes_nothing(command, job, mo
 
 def test_a_catalogue_that_is_too_young_is_one_line_and_a_partial_run(command, monkeypatch):
     world.install(monkeypatch, {}, world.globe(start=datetime(2000, 1, 1, tzinfo=UTC)))
-    monkeypatch.setattr("forecaster.pipeline.known_days.known_at", lambda *_: world.globe(start=datetime(2000, 1, 1, tzinfo=UTC)))
+    monkeypatch.setattr(
+        "forecaster.pipeline.as_of.as_known_by_day.known_at", lambda *_: world.globe(start=datetime(2000, 1, 1, tzinfo=UTC))
+    )
     done = command("pretrain", "--force")
     told = [line for line in done.output.splitlines() if line]
     assert done.exit_code == 3 and len(told) == 1 and "the longest span that was read is 2000-01-16 to 2024-05-15" in told[0]

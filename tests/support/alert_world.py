@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from forecaster.clock import Clock
-from forecaster.pipeline.issue_rows import identified
-from forecaster.pipeline.job import Job
+from forecaster.pipeline.daily.issue_rows import identified
+from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe, parse_recipe
 from forecaster.settings import Settings
 from forecaster.store import fits, ledger

@@ -8,8 +8,8 @@ import numpy as np
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models.base import History
 from forecaster.models.baselines import climatology
+from forecaster.models.interface import History
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 

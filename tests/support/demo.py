@@ -49,8 +49,8 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
         from flows.daily import daily
         from forecaster.clock import Clock
         from forecaster.console import days_table, forecast_table, ordered, print_table
-        from forecaster.pipeline.job import open_job
-        from forecaster.pipeline.report import report_data
+        from forecaster.pipeline.daily.build_report import report_data
+        from forecaster.pipeline.run_context import open_job
         from forecaster.quantities import counted
         from forecaster.settings import load_settings
 

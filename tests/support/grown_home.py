@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from forecaster.clock import Clock
-from forecaster.pipeline import pages
-from forecaster.pipeline.job import Job, open_job, publish_copy
-from forecaster.pipeline.predict import predict
+from forecaster.pipeline.daily import publish_report
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.run_context import Job, open_job, publish_copy
 from forecaster.pipeline.tidy import tidy
-from forecaster.pipeline.verify import verify
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Connection
 from forecaster.store.targets import note_targets
@@ -91,7 +91,7 @@ def grow(settings: Settings, days: int) -> Job:
     job = open_job(settings, clock, known_by=NOW)
     said = predict(job.store, job.recipes, settings, clock, run_id="template")
     assert len(said.not_scoreable) < 3, said.not_scoreable
-    written = pages.write_report(job, ("en", "ja"))
+    written = publish_report.write_report(job, ("en", "ja"))
     with job.store.transaction() as connection:
         note_targets(connection, job.recipes)
         for sql in (_FORECASTS, _OUTCOMES, _SCORES, _READS, _REQUESTS, _RUNS, _REPORTS, _DELIVERIES, _ALERTS):

@@ -9,7 +9,10 @@ import sys
 from datetime import UTC, datetime
 
 from forecaster.clock import Clock
-from forecaster.pipeline import alerts, job, messages, pages, predict
+from forecaster.pipeline import run_context
+from forecaster.pipeline.alerting import raise_alerts
+from forecaster.pipeline.daily import predict, publish_report
+from forecaster.pipeline.messaging import deliver
 from forecaster.settings import load_settings
 
 
@@ -19,22 +22,22 @@ def main() -> None:
     for line in sys.stdin:
         told = json.loads(line)
         now = datetime.fromisoformat(told["now"])
-        say(run(job.open_job(settings, Clock(lambda now=now: now, simulated=False)), told["wait"]))  # type: ignore[misc]
+        say(run(run_context.open_job(settings, Clock(lambda now=now: now, simulated=False)), told["wait"]))  # type: ignore[misc]
 
 
-def run(work: job.Job, wait: str | None) -> dict:
+def run(work: run_context.Job, wait: str | None) -> dict:
     """One day's work; returns its id, the runs that it took for dead, its forecasts, and what it sent."""
-    with job.alive(work, "daily"):
-        done = {"run_id": work.run_id, "abandoned": job.start_run(work, "daily")}
+    with run_context.alive(work, "daily"):
+        done = {"run_id": work.run_id, "abandoned": run_context.start_run(work, "daily")}
         pause("predict", wait)
         said = predict.predict(work.store, work.recipes, work.settings, work.clock, run_id=work.run_id)
         done["forecast_ids"] = sorted(said.forecast_ids)
         pause("report", wait)
-        done["alerts"] = alerts.raise_alerts(work).messages
-        done["report_id"] = pages.write_report(work, ["en"]).report_id
+        done["alerts"] = raise_alerts.raise_alerts(work).messages
+        done["report_id"] = publish_report.write_report(work, ["en"]).report_id
         pause("notify", wait)
-        done["sent"] = [row["state"] for row in messages.notify(work, sent_at=datetime.now(UTC)).rows]
-        job.note_end(work, "success", {"problems": []})
+        done["sent"] = [row["state"] for row in deliver.notify(work, sent_at=datetime.now(UTC)).rows]
+        run_context.note_end(work, "success", {"problems": []})
     return done
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from forecaster.clock import Clock
 from forecaster.pipeline.backfilling.backfill import BackfillOptions
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.train import TrainOptions, train_recipes
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.train import TrainOptions, train_recipes
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store

@@ -6,8 +6,8 @@ import numpy as np
 
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
-from forecaster.pipeline.known import load_known
-from forecaster.pipeline.pull import PullResult, pull_catalog
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.daily.pull import PullResult, pull_catalog
 from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
 from tests.support.toys import TOKYO, cover, quake, write

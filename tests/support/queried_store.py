@@ -9,7 +9,7 @@ and a hindcast by a model that had seen the day, with a score that it should nev
 from datetime import UTC, date, datetime, timedelta
 
 from forecaster.clock import Clock
-from forecaster.pipeline.verify import verify
+from forecaster.pipeline.daily.verify import verify
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import ledger

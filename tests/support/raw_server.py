@@ -106,7 +106,7 @@ def flood(first: bytes, endless: bytes) -> Talk:
 def answer(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
     """A whole HTTP answer; Content-Length is given unless a header of that name is.
 
-    It says that the line closes after it, as `serve_raw` does: a client that would use the line again can lose its next request to the race.
+    It says that the line closes, as `serve_raw` does: a client that uses a closing line again loses its request.
     """
     length = b"" if any(header.lower().startswith(b"content-length") for header in headers) else b"Content-Length: %d\r\n" % len(body)
     return b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + b"".join(header + b"\r\n" for header in headers) + length + b"\r\n" + body

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from forecaster.recipe import Recipe, load_recipes
-from forecaster.reports.contract import (
+from forecaster.reports.content.contract import (
     DayOutcome,
     DriverEvent,
     Evaluation,

@@ -15,9 +15,9 @@ from forecaster.catalog.coverage import STREAMS, coverage_rows
 from forecaster.errors import NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import logit, sigmoid
+from forecaster.models.interface import logit, sigmoid
 from forecaster.models.pretrained import Pretrained, with_record
-from forecaster.pipeline.known import Known
+from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.world import pretrain, world_fit, world_kinds
 from forecaster.pipeline.world.world_fit import Size
 from forecaster.pipeline.world.world_sets import Artefact

@@ -5,7 +5,7 @@ Those hold markup of every channel, directions turned round, calls to everybody,
 
 from dataclasses import replace
 
-from forecaster.reports.contract import ReportData
+from forecaster.reports.content.contract import ReportData
 from tests.support.sample_report import sample_report
 
 EVIL = (

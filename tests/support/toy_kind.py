@@ -14,7 +14,7 @@ import numpy as np
 from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import History
+from forecaster.models.interface import History
 from forecaster.recipe import Recipe
 
 LOG: list[str] = []

@@ -15,9 +15,9 @@ import pytest
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, pairs_between
-from forecaster.models import kinds, registry
-from forecaster.models.base import FittedModel, History
+from forecaster.models import kinds, model_files
 from forecaster.models.combination import weights
+from forecaster.models.interface import FittedModel, History
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
@@ -92,10 +92,10 @@ def keep_weights_unlearnt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(weights, "newest_before", lambda *_: None)
 
 
-def save(models: Path, recipe: Recipe, model: FittedModel, **options: Any) -> registry.StoredModel:
+def save(models: Path, recipe: Recipe, model: FittedModel, **options: Any) -> model_files.StoredModel:
     """Pack a model, put it in its place under `models`, and load it from there."""
-    _, files = registry.pack_model(recipe, model, **({"seed": 1, "code_version": "0"} | options))
-    return registry.load_model(registry.place_model(models, files), recipe)
+    _, files = model_files.pack_model(recipe, model, **({"seed": 1, "code_version": "0"} | options))
+    return model_files.load_model(model_files.place_model(models, files), recipe)
 
 
 def _fit(kind: str, history: History, high: float, low: float) -> Toy:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from forecaster.alerts import Decision, Said, Standing, after, decide, held_until, keeps, reaches, walk
+from forecaster.alert_rules import Decision, Said, Standing, after, decide, held_until, keeps, reaches, walk
 from forecaster.recipe_fields import AlertRule, QuietHours
 from forecaster.timewindow import target_window
 

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster import cli
-from forecaster.cli import answers
-from forecaster.cli.answers import Answer, csv_text, json_text, listing_text, table_text
+from forecaster.cli import query_output
+from forecaster.cli.query_output import Answer, csv_text, json_text, listing_text, table_text
 from forecaster.store.sharing.publish import publish
 
 MOMENT = datetime(2024, 1, 1, 7, 10, 9, 476000, tzinfo=UTC)
@@ -105,6 +105,6 @@ def test_a_missing_query_and_a_wrong_name_say_where_to_look(run):
 
 
 def test_rows_left_out_are_told_beside_the_table(run, monkeypatch):
-    monkeypatch.setattr(answers, "MOST_LINES", 10)
+    monkeypatch.setattr(query_output, "MAX_LINES", 10)
     result = run("SELECT * FROM range(25)")
     assert len(result.stdout.splitlines()) == 11 and result.stderr == "... 15 more rows: --csv prints all of them, LIMIT asks for fewer\n"

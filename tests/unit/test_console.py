@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from forecaster.console import chance, days_table, forecast_table, ordered, print_table, progress
-from forecaster.reports.contract import DayOutcome, ModelForecast, PooledSkill, RecipeForecast, ReportData
+from forecaster.reports.content.contract import DayOutcome, ModelForecast, PooledSkill, RecipeForecast, ReportData
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)  # midnight in Tokyo: the local 3 January
 END = datetime(2024, 1, 3, 15, tzinfo=UTC)

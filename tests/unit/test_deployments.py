@@ -10,7 +10,7 @@ import yaml
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from flows.zombies import HEARTBEAT_SECONDS
+from flows.support.stale_runs import HEARTBEAT_SECONDS
 from forecaster.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forecaster.features.windows import target_days
-from forecaster.pipeline.agenda import due_day, is_due, next_issue_time
+from forecaster.pipeline.daily.issue_schedule import due_day, is_due, next_issue_time
 from forecaster.timewindow import (
     day_exists,
     day_of_window,

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from forecaster.errors import BadInput, BadRecipe
 from forecaster.models.kinds import KINDS
-from forecaster.pipeline import senders
+from forecaster.pipeline.messaging import senders
 from forecaster.recipe import Recipe, choose, load_recipes, parse_recipe
 from forecaster.recipe_fields import Channel, ModelKind, Severity
-from forecaster.reports import message
+from forecaster.reports.outgoing import message
 from tests.support import alert_world
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"

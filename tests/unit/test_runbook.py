@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from forecaster.cli import main
-from forecaster.pipeline.alerts_operations import CHECKS
+from forecaster.pipeline.alerting.system_alerts import CHECKS
 from forecaster.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,7 +157,7 @@ def test_what_an_alarm_says_is_still_said(told):
 
 def test_every_problem_of_the_status_is_explained():
     """What `quakecast status` can put into its state stands in the table: the texts are read from the code."""
-    source = SOURCES[ROOT / "forecaster" / "pipeline" / "status.py"] + SOURCES[ROOT / "forecaster" / "pipeline" / "due.py"]
+    source = SOURCES[ROOT / "forecaster" / "pipeline" / "status.py"] + SOURCES[ROOT / "forecaster" / "pipeline" / "training" / "due.py"]
     texts = re.findall(r'f?"((?:the catalogue|the last|the recipes|it has no|its |\{count\}|\{new\})[^"]*)"', source)
     assert len(texts) >= 8, texts
     explained = "\n".join(re.sub(r"\s*\.\.\.\s*", " ", told) for told in alarms())

@@ -13,7 +13,7 @@ TRAILING_YEARS = 10
 YEAR_DAYS = 365.25
 PRIOR_DAYS = 365.25
 FINAL_AFTER_DAYS = 45
-FEWEST_DAYS = 365
+MIN_DAYS = 365
 
 
 def daily_probability(
@@ -39,11 +39,11 @@ def daily_probability(
     """
     issue = np.atleast_1d(np.asarray(issue_us, dtype=np.int64))
     final = np.searchsorted(_final_us(target_ends_us), issue, side="right")
-    if len(issue) and final.min() < FEWEST_DAYS:
+    if len(issue) and final.min() < MIN_DAYS:
         worst = int(final.argmin())
         raise NotScoreable(
             f"no reference rate at {from_us(issue[worst]):%Y-%m-%d %H:%M}Z: {final[worst]} outcomes were final by then, at least "
-            f"{FEWEST_DAYS} are needed; forecast later days, or load an older part of the catalogue"
+            f"{MIN_DAYS} are needed; forecast later days, or load an older part of the catalogue"
         )
     total = np.concatenate([[0], np.cumsum(happened, dtype=np.int64)])
     long_term = (total[final] + 0.5) / (final + 1.0)
@@ -70,12 +70,12 @@ def earliest_issue_us(target_ends_us: np.ndarray) -> int:
     Raises:
         NotScoreable: they never do.
     """
-    if len(target_ends_us) < FEWEST_DAYS:
+    if len(target_ends_us) < MIN_DAYS:
         raise NotScoreable(
-            f"no reference rate: the catalogue covers {len(target_ends_us)} target days, at least {FEWEST_DAYS} are needed; "
+            f"no reference rate: the catalogue covers {len(target_ends_us)} target days, at least {MIN_DAYS} are needed; "
             "load an older part of the catalogue"
         )
-    return int(_final_us(target_ends_us)[FEWEST_DAYS - 1])
+    return int(_final_us(target_ends_us)[MIN_DAYS - 1])
 
 
 def _final_us(target_ends_us: np.ndarray) -> np.ndarray:

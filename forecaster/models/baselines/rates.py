@@ -18,8 +18,8 @@ from forecaster.errors import CorruptModel, NotScoreable, NotTrainable
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels, target_events
 from forecaster.features.windows import TargetDays, pairs_between, target_days
-from forecaster.models.base import FittedModel, History, log_loss
-from forecaster.models.baselines.climatology import FEWEST_DAYS, FINAL_AFTER_DAYS, PRIOR_DAYS, YEAR_DAYS, earliest_issue_us
+from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS, MIN_DAYS, PRIOR_DAYS, YEAR_DAYS, earliest_issue_us
+from forecaster.models.interface import FittedModel, History, log_loss
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
@@ -99,11 +99,11 @@ def fit_best_rate(history: History, *, seed: int | None = None, max_minutes: flo
     _check_inputs(history)
     first_day = history.days.first_day
     ends = history.days.target_ends_us
-    later = history.days.cut_us >= (earliest_issue_us(ends) if len(ends) >= FEWEST_DAYS else NEVER)
+    later = history.days.cut_us >= (earliest_issue_us(ends) if len(ends) >= MIN_DAYS else NEVER)
     if not later.any():
         raise NotTrainable(
             f"{history.recipe.id}: no trailing rate can be chosen on {len(history.days)} days, of which the first "
-            f"{FEWEST_DAYS + FINAL_AFTER_DAYS} only make the first rate; fit on a longer span"
+            f"{MIN_DAYS + FINAL_AFTER_DAYS} only make the first rate; fit on a longer span"
         )
     rates = trailing_rates(history.inputs, history.recipe, first_day, history.days.cut_us[later], YEARS)
     losses = tuple(log_loss(rate, history.happened[later]) for rate in rates)
@@ -180,10 +180,10 @@ def trailing_rates(inputs: Events, recipe: Recipe, first_day: date, cut_us: np.n
     days = target_days(recipe, first_day, max(count, 0))
     final_us = days.target_ends_us + FINAL_AFTER_DAYS * DAY_US
     final = np.searchsorted(final_us, cut_us, side="right")
-    if final.min() < FEWEST_DAYS:
+    if final.min() < MIN_DAYS:
         raise NotScoreable(
             f"{recipe.id}: no trailing rate: {final.min()} outcomes since {first_day} were final at the first issue, at least "
-            f"{FEWEST_DAYS} are needed; forecast later days"
+            f"{MIN_DAYS} are needed; forecast later days"
         )
     day, begins, ends = _believed(inputs, recipe, days, final_us)
     settled = (begins == final_us[day]) & (ends == NEVER)

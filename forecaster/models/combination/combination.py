@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import FittedModel, bounded, logit, sigmoid
+from forecaster.models.interface import FittedModel, bounded, logit, sigmoid
 
 KIND = "published"
 RATE = "climatology"

@@ -9,9 +9,9 @@ import numpy as np
 from forecaster.features.daily_grid import day_summary, window_tensor
 from forecaster.features.resample import Resampled, resample
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import Dataset
-from forecaster.models.priors import PriorCorrection, balanced_weights, count_classes, prior_correction
-from forecaster.models.spans import Span
+from forecaster.models.data_splits import Span
+from forecaster.models.interface import Dataset
+from forecaster.models.prior_correction import PriorCorrection, balanced_weights, count_classes, prior_correction
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ import pandas as pd
 import tensorflow as tf
 
 from forecaster.errors import BadInput
-from forecaster.models.base import Dataset, log_loss, sigmoid
 from forecaster.models.calibration import Calibration, fit_calibration
 from forecaster.models.convlstm.convlstm import Predictor, build_network
 from forecaster.models.convlstm.convlstm_batches import JudgedDays, TrainingDays, batches, judged_days, training_days
-from forecaster.models.priors import PriorCorrection
-from forecaster.models.spans import Spans, fit_spans
+from forecaster.models.data_splits import Spans, fit_spans
+from forecaster.models.interface import Dataset, log_loss, sigmoid
+from forecaster.models.prior_correction import PriorCorrection
 
 log = logging.getLogger(__name__)
 

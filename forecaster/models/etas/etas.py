@@ -12,7 +12,7 @@ import numpy as np
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import History, log_loss
+from forecaster.models.data_splits import purge_days
 from forecaster.models.etas.etas_branching import solve, triggered_sums
 from forecaster.models.etas.etas_detection import B_VALUE, detected_share
 from forecaster.models.etas.etas_intensity import PARENT_MAG, Parents, daily_stream, select_parents
@@ -20,15 +20,15 @@ from forecaster.models.etas.etas_kernels import LN10, NAMES, Parameters, branchi
 from forecaster.models.etas.etas_likelihood import DailyLikelihood, Maximum, Objective, PointLikelihood, maximise
 from forecaster.models.etas.etas_priors import POOLED, POOLED_UNTIL, Prior, prior_for, read_vector
 from forecaster.models.etas.etas_simulation import Law, simulated_counts
+from forecaster.models.interface import History, log_loss
 from forecaster.models.pretrained import Pretrained, newest_before
-from forecaster.models.spans import purge_days
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
 KIND = "etas"
 DAILY, POINT = "daily", "point process"
-FEWEST_DAYS = 2 * 365
-FEWEST_TARGET_DAYS = 10
+MIN_DAYS = 2 * 365
+MIN_TARGET_DAYS = 10
 VALIDATION_SHARE = 0.2
 
 
@@ -233,9 +233,9 @@ def _usable(history: History) -> History:
     """The days that have a reference, checked."""
     kept = history.take(np.isfinite(history.reference))
     targets = int(kept.happened.sum())
-    if len(kept.days) < FEWEST_DAYS or targets < FEWEST_TARGET_DAYS:
+    if len(kept.days) < MIN_DAYS or targets < MIN_TARGET_DAYS:
         raise NotTrainable(
-            f"{history.recipe.id}: ETAS needs {FEWEST_DAYS} days with a reference and {FEWEST_TARGET_DAYS} target days among them, "
+            f"{history.recipe.id}: ETAS needs {MIN_DAYS} days with a reference and {MIN_TARGET_DAYS} target days among them, "
             f"there are {len(kept.days)} and {targets}; widen the circle, lower the threshold, or load an older part of the catalogue"
         )
     return kept

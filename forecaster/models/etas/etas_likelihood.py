@@ -13,7 +13,6 @@ import numpy as np
 
 from forecaster.features.labels import target_events
 from forecaster.features.windows import pairs_between
-from forecaster.models.base import History
 from forecaster.models.etas.etas_detection import detected_share, shaded_moments
 from forecaster.models.etas.etas_intensity import MAG_NODES, Parents, Stream, daily_stream, make_stream
 from forecaster.models.etas.etas_kernels import (
@@ -28,6 +27,7 @@ from forecaster.models.etas.etas_kernels import (
     parameters_of,
 )
 from forecaster.models.etas.etas_priors import Prior
+from forecaster.models.interface import History
 from forecaster.timewindow import DAY_US
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]

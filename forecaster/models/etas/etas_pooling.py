@@ -12,13 +12,13 @@ from forecaster.features.circles import world_circles
 from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models.base import History
 from forecaster.models.baselines import climatology
 from forecaster.models.etas.etas_detection import B_VALUE
 from forecaster.models.etas.etas_intensity import PARENT_MAG, select_parents
 from forecaster.models.etas.etas_kernels import LN10, NAMES
 from forecaster.models.etas.etas_likelihood import DailyLikelihood, Maximum, maximise
 from forecaster.models.etas.etas_priors import PARAMETERS_FILE, POOLED, PUBLISHED, PUBLISHED_SD, Prior
+from forecaster.models.interface import History
 from forecaster.timewindow import DAY_US
 
 WIDER = 3.0

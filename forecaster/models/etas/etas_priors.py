@@ -20,10 +20,10 @@ from datetime import date
 import numpy as np
 
 from forecaster.errors import CorruptModel
-from forecaster.models.base import History
 from forecaster.models.etas.etas_detection import B_VALUE
 from forecaster.models.etas.etas_intensity import PARENT_MAG
 from forecaster.models.etas.etas_kernels import LN10, NAMES
+from forecaster.models.interface import History
 from forecaster.models.pretrained import Pretrained
 
 PUBLISHED = np.array([np.log(0.6), np.log(0.1), np.log(0.1), 0.9, np.log(0.018), 1.0, np.log(10.0), 1.0, np.log(0.6)])

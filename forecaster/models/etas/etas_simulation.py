@@ -14,7 +14,7 @@ from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
 LARGEST_MAG = 9.0
-MOST_EVENTS = 2_000_000
+MAX_EVENTS = 2_000_000
 BEYOND_KM = 160.0
 
 
@@ -89,14 +89,14 @@ def grow(first: Points, end_days: float, law: Law, rng: np.random.Generator) -> 
     """`first` and all their descendants before `end_days`, generation by generation.
 
     Raises:
-        ValueError: more than MOST_EVENTS, so the process explodes.
+        ValueError: more than MAX_EVENTS, so the process explodes.
     """
     everything = generation = first
     while len(generation):
         left = np.maximum(end_days - generation.time_days, 0.0)
         count = rng.poisson(law.offspring(generation.magnitude, 0.0, left))
-        if len(everything) + count.sum() > MOST_EVENTS:
-            raise ValueError(f"the simulated process exceeds {MOST_EVENTS} earthquakes; its parameters are supercritical: {law}")
+        if len(everything) + count.sum() > MAX_EVENTS:
+            raise ValueError(f"the simulated process exceeds {MAX_EVENTS} earthquakes; its parameters are supercritical: {law}")
         generation = children(generation, count, np.zeros(len(left)), left, law, rng)
         everything = everything.joined(generation)
     return everything

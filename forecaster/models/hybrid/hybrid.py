@@ -20,11 +20,11 @@ import numpy as np
 from forecaster.errors import CorruptModel
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import History, logit, sigmoid
-from forecaster.models.boosting import load_trees
+from forecaster.models.gradient_boosting import load_trees
 from forecaster.models.hybrid.hybrid_inference import Network, read_network
 from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS, observe
 from forecaster.models.hybrid.hybrid_trees import tree_logits
+from forecaster.models.interface import History, logit, sigmoid
 from forecaster.models.pooled.pooled import COUNTS
 from forecaster.models.pooled.pooled_intensity import Intensity, read_intensity
 from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity

@@ -16,7 +16,7 @@ from forecaster.features.geometry import great_circle_km
 from forecaster.features.patches import circle_patches, place
 from forecaster.features.seen_days import TAUS_DAYS, target_day_rates
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import logit
+from forecaster.models.interface import logit
 from forecaster.models.pooled.pooled import COUNTS
 from forecaster.models.pooled.pooled_intensity import rate_of
 from forecaster.recipe import Recipe
@@ -25,7 +25,7 @@ from forecaster.timewindow import DAY_US
 HALF_COUNT = 0.5
 ROWS_AT_ONCE = 32_768
 LARGE_SHOCKS = ((6.0, 2.0), (7.0, 3.0))
-LONGEST_DAYS = 20_000.0
+MAX_DAYS = 20_000.0
 SIDE_COLUMNS = (
     *replace(COUNTS, deep_km=None).names,
     "excess",
@@ -122,4 +122,4 @@ def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: f
     latest = np.full(len(cut_us), -np.inf)
     for origin, known, until in zip(large.origin_time_us, large.known_at_us, large.known_until_us, strict=True):
         latest[(cut_us > origin) & (cut_us >= known) & (cut_us < until)] = origin
-    return np.minimum((cut_us - latest) / DAY_US, LONGEST_DAYS)
+    return np.minimum((cut_us - latest) / DAY_US, MAX_DAYS)

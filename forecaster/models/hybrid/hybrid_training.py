@@ -17,20 +17,20 @@ import tensorflow as tf
 
 from forecaster.features.circles import world_circles
 from forecaster.features.events import Events
-from forecaster.models.base import logit
 from forecaster.models.hybrid.hybrid import NETWORKS_SHARE, TREES_FILE, TRUNK_FILE
 from forecaster.models.hybrid.hybrid_inference import GATES, Network
 from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS
 from forecaster.models.hybrid.hybrid_network import build_network, network_bytes
 from forecaster.models.hybrid.hybrid_pool import Pool, Thinning, build_pool
 from forecaster.models.hybrid.hybrid_trees import TreeSettings, fit_trees
+from forecaster.models.interface import logit
 from forecaster.models.pooled.pooled import COUNTS
 from forecaster.models.pooled.pooled_intensity import fit_intensity
 from forecaster.models.pooled.pooled_training import events_until
 
 WARM_SHARE = 0.05
 LAST_RATE = 0.01
-LONGEST_GRADIENT = 1.0
+MAX_GRADIENT = 1.0
 SYMMETRIES = 8
 LAYERS = ("convlstm", "standardise", "counts", "joined", "residual")  # those with weights
 SMALLEST_SD = 1e-3
@@ -153,7 +153,7 @@ def train_network(
 
 def descent(network: keras.Model, rate: keras.optimizers.schedules.LearningRateSchedule | float) -> Callable[..., tf.Tensor]:
     """One traced step of Adam: (patches, side, happened, weight, offset) of a batch -> its weighted log loss before the step."""
-    optimiser = keras.optimizers.Adam(rate, clipnorm=LONGEST_GRADIENT)
+    optimiser = keras.optimizers.Adam(rate, clipnorm=MAX_GRADIENT)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def step(patches: tf.Tensor, side: tf.Tensor, happened: tf.Tensor, weight: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
@@ -219,7 +219,7 @@ def _pulled_descent(models: Sequence[keras.Model], rate: float, pull: float) -> 
     before the step. pull: of the squared distance from the first weights, 1 / (sd^2 x days)."""
     variables = [variable for model in models for variable in model.trainable_variables]
     start = [tf.constant(variable.numpy()) for variable in variables]
-    optimiser = keras.optimizers.Adam(rate, clipnorm=LONGEST_GRADIENT)
+    optimiser = keras.optimizers.Adam(rate, clipnorm=MAX_GRADIENT)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def step(patches: tf.Tensor, side: tf.Tensor, happened: tf.Tensor, weight: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.models.base import logit
-from forecaster.models.boosting import predict, train_trees
+from forecaster.models.gradient_boosting import predict, train_trees
 from forecaster.models.hybrid.hybrid_inputs import Counted
+from forecaster.models.interface import logit
 from forecaster.models.tree_file import Trees
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from forecaster.errors import CorruptModel
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import History
 from forecaster.models.hybrid import hybrid
 from forecaster.models.hybrid.hybrid_inference import Network, network_of
 from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS
+from forecaster.models.interface import History
 from forecaster.models.networks import why_none
 from forecaster.models.pretrained import Pretrained, newest_for, of_identity
 from forecaster.recipe import Recipe

@@ -18,17 +18,17 @@ from typing import Any
 import numpy as np
 
 from forecaster.features.decayed_counts import decayed_counts
-from forecaster.models.base import History, log_loss, logit
+from forecaster.models.data_splits import purge_days
 from forecaster.models.hybrid.hybrid import TREES_SHARE, blend, content_of
 from forecaster.models.hybrid.hybrid_inference import Network
 from forecaster.models.hybrid.hybrid_inputs import Observed, observe
 from forecaster.models.hybrid.hybrid_pool import Thinning
 from forecaster.models.hybrid.hybrid_training import Tuning
 from forecaster.models.hybrid.hybrid_trees import tree_logits
+from forecaster.models.interface import History, log_loss, logit
 from forecaster.models.pooled.pooled import COUNTS
 from forecaster.models.pooled.pooled_training import kept_share
 from forecaster.models.pretrained import Pretrained
-from forecaster.models.spans import purge_days
 
 BLOCK_DAYS = 30
 

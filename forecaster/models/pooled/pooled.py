@@ -19,8 +19,8 @@ from forecaster.features.decayed_counts import CountSettings, decayed_counts
 from forecaster.features.events import Events
 from forecaster.features.patches import DEEP_KM
 from forecaster.features.windows import TargetDays
-from forecaster.models.base import History, logit
-from forecaster.models.boosting import load_trees, predict
+from forecaster.models.gradient_boosting import load_trees, predict
+from forecaster.models.interface import History, logit
 from forecaster.models.pooled.pooled_intensity import Intensity, rate_of, read_intensity
 from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
 from forecaster.models.tree_file import Trees

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.errors import NotTrainable
-from forecaster.models.base import TINY
+from forecaster.models.interface import TINY
 
 ITERATIONS = 150
 ROWS_AT_ONCE = 32_768

@@ -13,9 +13,9 @@ from forecaster.features.decayed_counts import decayed_counts
 from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models.base import logit
 from forecaster.models.baselines import climatology
-from forecaster.models.boosting import train_trees
+from forecaster.models.gradient_boosting import train_trees
+from forecaster.models.interface import logit
 from forecaster.models.pooled.pooled import COUNTS, INTENSITY_FILE, TREES_FILE, tree_features
 from forecaster.models.pooled.pooled_intensity import Intensity, fit_intensity
 from forecaster.recipe import Recipe

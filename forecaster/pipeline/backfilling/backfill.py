@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from forecaster.errors import ModelError, NotScoreable, RecipeChanged
-from forecaster.models import registry
+from forecaster.models import model_files
 from forecaster.models.kinds import kind_named
+from forecaster.pipeline.as_of.as_known_by_day import known_through, record_begins
 from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days, load_members, with_generic
 from forecaster.pipeline.backfilling.backfill_plan import (
     CURRENT_MODEL,
@@ -31,10 +32,9 @@ from forecaster.pipeline.backfilling.backfill_plan import (
     plan_backfill,
 )
 from forecaster.pipeline.backfilling.walk_forward import FreshFit, fit_block, fit_row, fits_stored
-from forecaster.pipeline.issue_rows import identified
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.known_days import known_through, record_begins
-from forecaster.pipeline.members import Member, stored_member, untrained
+from forecaster.pipeline.daily.issue_rows import identified
+from forecaster.pipeline.daily.members import Member, stored_member, untrained
+from forecaster.pipeline.run_context import Job
 from forecaster.quantities import counted
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings, code_version
@@ -172,7 +172,7 @@ def store_chunk(job: Job, recipe: Recipe, done: ChunkRows, options: BackfillOpti
     }
     rows = [identified({**row, **stamp}) for row in done.rows]
     for packed in done.fit.packed.values() if done.fit is not None else ():
-        registry.place_model(job.settings.models, packed.files)
+        model_files.place_model(job.settings.models, packed.files)
     with job.store.transaction() as connection:
         if options.overwrite:
             starts = [recipe.target_window(day).start for day in done.chunk.days]
@@ -233,7 +233,7 @@ def _members_of(
     members = [member for member in members if member.kind not in packed]
     for kind, one in packed.items():
         with tempfile.TemporaryDirectory(prefix="quakecast-block-") as folder:
-            member = stored_member(registry.load_model(registry.place_model(Path(folder), one.files), recipe), recipe)
+            member = stored_member(model_files.load_model(model_files.place_model(Path(folder), one.files), recipe), recipe)
         if (reason := untrained(member.model)) is None:
             members.append(member)
         else:

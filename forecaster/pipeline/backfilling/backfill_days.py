@@ -12,14 +12,14 @@ import numpy as np
 
 from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.windows import TargetDays, target_days
-from forecaster.models import registry
+from forecaster.models import model_files
 from forecaster.models.combination.combination import KIND, combine
-from forecaster.pipeline import publishing
+from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, record_begins, references_as_known
 from forecaster.pipeline.backfilling.backfill_plan import ServedModel
-from forecaster.pipeline.known_days import KnownThrough, record_begins, references_as_known
-from forecaster.pipeline.members import Member, asked, generic_member, kinds_of, stored_member, untrained
-from forecaster.pipeline.predict import data_age
-from forecaster.pipeline.publishing import Standing
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, stored_member, untrained
+from forecaster.pipeline.daily.predict import data_age
+from forecaster.pipeline.daily.publishing import Standing
 from forecaster.recipe import Recipe
 from forecaster.timewindow import from_us
 
@@ -88,7 +88,7 @@ def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_
 def _loaded(directory: Path, recipe_json: str) -> Member:
     """The member of a directory, kept: the name of a directory is a hash of its content."""
     recipe = Recipe.model_validate_json(recipe_json)
-    return stored_member(registry.load_model(directory, recipe), recipe)
+    return stored_member(model_files.load_model(directory, recipe), recipe)
 
 
 def forecast_days(

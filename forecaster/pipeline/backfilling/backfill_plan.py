@@ -8,11 +8,11 @@ from typing import Literal, get_args
 
 from forecaster.clock import Clock
 from forecaster.errors import BadDate, BadInput, NotScoreable
-from forecaster.pipeline import publishing
+from forecaster.pipeline.as_of.as_known_by_day import first_day_with_reference
 from forecaster.pipeline.backfilling.backfill_cost import estimated_minutes
-from forecaster.pipeline.known_days import first_day_with_reference
-from forecaster.pipeline.predict import STALE_AFTER
-from forecaster.pipeline.publishing import Standing
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.daily.predict import STALE_AFTER
+from forecaster.pipeline.daily.publishing import Standing
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
@@ -24,7 +24,7 @@ from forecaster.timewindow import FIRST_DAY, day_exists, day_of_window, days_bet
 Mode = Literal["walk-forward", "current-model"]
 WALK_FORWARD, CURRENT_MODEL = get_args(Mode)
 DAYS_AT_ONCE = 30
-MOST_DAYS_OF_A_BLOCK = 3660
+MAX_DAYS_OF_A_BLOCK = 3660
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,8 @@ def _check(recipes: Sequence[Recipe], options: BackfillOptions, now: datetime) -
     first, last = options.first_day, options.last_day
     if options.mode not in get_args(Mode):
         raise BadInput(f"mode {options.mode!r} is none of {', '.join(get_args(Mode))}")
-    if not 1 <= options.retrain_every_days <= MOST_DAYS_OF_A_BLOCK:
-        raise BadInput(f"retraining every {options.retrain_every_days} days: choose 1 to {MOST_DAYS_OF_A_BLOCK}")
+    if not 1 <= options.retrain_every_days <= MAX_DAYS_OF_A_BLOCK:
+        raise BadInput(f"retraining every {options.retrain_every_days} days: choose 1 to {MAX_DAYS_OF_A_BLOCK}")
     if options.max_minutes is not None and not options.max_minutes > 0:
         raise BadInput(f"max_minutes is {options.max_minutes:g}: allow more than 0 minutes for the fits of a recipe and block")
     if not recipes:

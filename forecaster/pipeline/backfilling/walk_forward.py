@@ -12,12 +12,12 @@ from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.features.labels import promised_labels
 from forecaster.models.combination.combination import KIND
 from forecaster.models.combination.weights import usable_weights
+from forecaster.pipeline.as_of.as_known import Known, labelled_days
+from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions, BlockFit, Chunk, ServedModel
-from forecaster.pipeline.fit_region import PackedModel, TrainOptions, fit_region
-from forecaster.pipeline.known import Known, labelled_days
-from forecaster.pipeline.known_days import known_at
-from forecaster.pipeline.learning import learn_own, settled_of
-from forecaster.pipeline.publishing import How, Standing, shipped
+from forecaster.pipeline.daily.publishing import How, Standing, shipped
+from forecaster.pipeline.training.fit_recipe import PackedModel, TrainOptions, fit_region
+from forecaster.pipeline.training.weight_learning import learn_own, settled_of
 from forecaster.recipe import Recipe
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from forecaster.errors import BadInput, CorruptModel
-from forecaster.features.circles import MOST_OVERLAP, circle_recipe, spread_circles
+from forecaster.features.circles import MAX_OVERLAP, circle_recipe, spread_circles
 from forecaster.features.overlap import overlap_matrix
 from forecaster.models.kinds import kind_named
+from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.evaluation.evaluate_plan import EvaluateOptions
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
-from forecaster.pipeline.known import Known
 from forecaster.recipe import Recipe
-from forecaster.reports.export import write_atomic
+from forecaster.reports.map_files import write_atomic
 from forecaster.timewindow import DAY_US
 
 DRAWN_UNTIL = date(2014, 12, 31)
@@ -45,7 +45,7 @@ class Circles:
 
 
 def draw_circles(known: Known, count: int, seed: int, avoid: Sequence[Recipe]) -> Circles:
-    """Up to `count` circles; none shares more than MOST_OVERLAP of the smaller one's area with another or with one of `avoid`.
+    """Up to `count` circles; none shares more than MAX_OVERLAP of the smaller one's area with another or with one of `avoid`.
 
     Raises:
         BadInput: the catalogue up to DRAWN_UNTIL gives no circle at all.
@@ -83,7 +83,7 @@ def write_circles(folder: ResultFolder, circles: Circles) -> None:
         "asked": circles.asked,
         "found": len(circles.recipes),
         "drawn_until": DRAWN_UNTIL.isoformat(),
-        "most_overlap": MOST_OVERLAP,
+        "most_overlap": MAX_OVERLAP,
         "largest_overlap": round(circles.largest_overlap, 4),
         "circles": [
             {

@@ -17,9 +17,9 @@ import numpy as np
 from forecaster.catalog.coverage import covered_span
 from forecaster.errors import BadInput, NotScoreable
 from forecaster.models.baselines import climatology
+from forecaster.models.data_splits import purge_days
 from forecaster.models.kinds import Kind
-from forecaster.models.spans import purge_days
-from forecaster.pipeline.known import Known
+from forecaster.pipeline.as_of.as_known import Known
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, to_us
 

@@ -13,7 +13,7 @@ from forecaster.verification.intervals import BlockDraws, Bounds, sums_by_day
 from forecaster.verification.scores import log_likelihood
 
 REFERENCE = "climatology"
-FEWEST_USABLE = 0.95
+MIN_USABLE = 0.95
 
 
 def pool_facts(said: Said, circles: Mapping[str, Recipe], draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
@@ -89,7 +89,7 @@ def share_of(local_days: np.ndarray, added: np.ndarray, own: np.ndarray, draws: 
     for drawn in draws:
         (_, top), (_, bottom) = drawn.sums(days, above), drawn.sums(days, below)
         usable = bottom > 0
-        stated = usable.mean() >= FEWEST_USABLE and not too_few_blocks(days, drawn)
+        stated = usable.mean() >= MIN_USABLE and not too_few_blocks(days, drawn)
         low, high = np.quantile(top[usable] / bottom[usable], [0.025, 0.975]) if stated else (np.nan, np.nan)
         found.append(Bounds(float(above.sum() / below.sum()), float(low), float(high), float(1 - usable.mean())))
     return _numbers(found, draws)

@@ -15,7 +15,7 @@ from forecaster.models.combination.combination import KIND, MEMBERS, combine
 from forecaster.models.combination.weights import WorldWeights, weights_for
 from forecaster.models.pretrained import packaged
 from forecaster.pipeline.evaluation.evaluate_said import CIRCLES_ETAS, CIRCLES_POOL
-from forecaster.pipeline.learning import Settled, learn_own, learn_world, settled_of
+from forecaster.pipeline.training.weight_learning import Settled, learn_own, learn_world, settled_of
 
 
 def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.DataFrame:

@@ -21,10 +21,10 @@ import pandas as pd
 
 from forecaster.errors import CorruptModel, NotWritable
 from forecaster.features.events import Events
-from forecaster.models.base import FittedModel
+from forecaster.models.interface import FittedModel
 from forecaster.models.kinds import Kind
 from forecaster.recipe import Recipe
-from forecaster.reports.export import write_atomic
+from forecaster.reports.map_files import write_atomic
 from forecaster.store.sharing.parquet import read_parquets, write_parquet
 
 FIT_FILE = "fit.json"

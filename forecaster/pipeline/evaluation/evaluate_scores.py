@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.models.base import logit, sigmoid
+from forecaster.models.interface import logit, sigmoid
 from forecaster.pipeline.evaluation.evaluate_said import BASELINES, CIRCLES_POOL, POOLS, Rows, Said
-from forecaster.pipeline.gain import BOOTSTRAP_SEED
+from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.verification import comparison, consistency, curves, reliability, scores
 from forecaster.verification.intervals import UNDEFINED, BlockDraws, Bounds, block_number, draw_blocks, ratio_bounds, sums_by_day
 from forecaster.verification.sequences import outside_2011
@@ -22,7 +22,7 @@ from forecaster.verification.sequences import outside_2011
 MEAN = "mean"
 MEAN_OF = ("etas", "pooled")
 BLOCKS = (30, 90, 365)  # days; the first one's interval is that of every gain
-FEWEST_BLOCKS = 5
+MIN_BLOCKS = 5
 DAYS_OF = ("all", "quiet", "sequence", "outside_2011")
 YEARLY = ("published", "hybrid", "etas", "etas_generic", "best_rate")  # judged by year, too, in pools
 NAN = float("nan")
@@ -62,7 +62,7 @@ def score_rows(said: Said, draws: Sequence[BlockDraws]) -> Iterator[dict[str, An
 
 def gain_bounds(local_days: np.ndarray, gain: np.ndarray, happened: np.ndarray, draws: Sequence[BlockDraws]) -> list[Bounds]:
     """Sum of `gain` / sum of `happened` (both (n,), weighted or not) with its bounds by each draw. Without bounds where the days lie in
-    fewer than FEWEST_BLOCKS blocks, undefined where nothing happened."""
+    fewer than MIN_BLOCKS blocks, undefined where nothing happened."""
     days, above, below = sums_by_day(local_days, gain, happened)
     found = []
     for drawn in draws:
@@ -72,8 +72,8 @@ def gain_bounds(local_days: np.ndarray, gain: np.ndarray, happened: np.ndarray, 
 
 
 def too_few_blocks(local_days: np.ndarray, drawn: BlockDraws) -> bool:
-    """Whether the days lie in fewer than FEWEST_BLOCKS blocks; never so for the first length, which every gain has."""
-    return drawn.block_days != BLOCKS[0] and len(np.unique(block_number(local_days, drawn.block_days))) < FEWEST_BLOCKS
+    """Whether the days lie in fewer than MIN_BLOCKS blocks; never so for the first length, which every gain has."""
+    return drawn.block_days != BLOCKS[0] and len(np.unique(block_number(local_days, drawn.block_days))) < MIN_BLOCKS
 
 
 def _days_of(local_days: np.ndarray, status: np.ndarray) -> dict[str, np.ndarray]:

@@ -16,13 +16,13 @@ from forecaster.pipeline.evaluation.evaluate_published import with_published
 from forecaster.pipeline.evaluation.evaluate_results import DAILY_ORDER, ResultFolder
 from forecaster.pipeline.evaluation.evaluate_said import BASELINES, CIRCLES_ETAS, CIRCLES_POOL, POOLS, pool_of, said_by_arm
 from forecaster.pipeline.evaluation.evaluate_scores import BLOCKS, block_draws, score_rows, with_mean
-from forecaster.pipeline.gain import BOOTSTRAP_SEED
+from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.recipe import load_recipes
-from forecaster.reports.export import check_document, write_atomic
+from forecaster.reports.map_files import check_document, write_atomic
 from forecaster.reports.render import render_skill
-from forecaster.reports.skill import Plots, skill_context
-from forecaster.reports.skill_charts import Line, ReliabilityPlot
-from forecaster.reports.skill_tables import skill_markdown
+from forecaster.reports.skill_pages.skill import Plots, skill_context
+from forecaster.reports.skill_pages.skill_charts import Line, ReliabilityPlot
+from forecaster.reports.skill_pages.skill_tables import skill_markdown
 from forecaster.settings import code_version
 from forecaster.store.sharing.parquet import write_parquet
 from forecaster.verification import curves, reliability

@@ -8,11 +8,11 @@ import numpy as np
 
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.features.events import Events
-from forecaster.models.base import History
+from forecaster.models.interface import History
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.training_history import history_of
 from forecaster.pipeline.evaluation.evaluate_plan import EvaluateOptions
 from forecaster.pipeline.evaluation.evaluate_results import events_sha256
-from forecaster.pipeline.history import history_of
-from forecaster.pipeline.known import Known
 from forecaster.recipe import Recipe
 from forecaster.timewindow import to_us
 from forecaster.verification.sequences import in_sequence

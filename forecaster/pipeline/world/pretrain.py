@@ -19,9 +19,9 @@ from forecaster.errors import CorruptModel, NotTrainable, QuakecastError, unfore
 from forecaster.models import pretrained
 from forecaster.models.combination.weights import SET, WorldWeights, usable_weights, weights_of
 from forecaster.models.pretrained import Pretrained
-from forecaster.pipeline.due import data_until
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.known_days import known_at
+from forecaster.pipeline.as_of.as_known_by_day import known_at
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.due import data_until
 from forecaster.pipeline.world import world_weights
 from forecaster.pipeline.world.world_due import due_reasons
 from forecaster.pipeline.world.world_fit import SEED, KindFit, Size, Span, fit_kind, span_of
@@ -40,7 +40,7 @@ from forecaster.pipeline.world.world_sets import (
     use,
 )
 from forecaster.settings import code_version
-from forecaster.store import world_sets as stored
+from forecaster.store import world_set_rows as stored
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from forecaster.errors import BadInput
 from forecaster.models import pretrained, turns
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.models import checked_reason
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.manage_models import checked_reason
 from forecaster.pipeline.world.world_sets import (
     SET_KINDS,
     decision_row,
@@ -23,7 +23,7 @@ from forecaster.pipeline.world.world_sets import (
     version_of,
 )
 from forecaster.settings import code_version
-from forecaster.store import world_sets as stored
+from forecaster.store import world_set_rows as stored
 
 PACKAGED = "it comes with the package; this installation has none that may serve in its place"
 

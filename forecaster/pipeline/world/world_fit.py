@@ -17,13 +17,13 @@ from forecaster.catalog.coverage import WORLD
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.features.circles import circle_recipe, spread_circles
 from forecaster.features.events import Events
-from forecaster.models.base import bounded
 from forecaster.models.baselines.rates import recent_rate_for
+from forecaster.models.interface import bounded
 from forecaster.models.pooled.pooled_training import FIRST_LABEL, events_until
 from forecaster.models.pretrained import PURGE_DAYS, Pretrained
-from forecaster.pipeline.history import history_of
-from forecaster.pipeline.known import MATURITY, Known, labelled_days
-from forecaster.pipeline.known_days import known_at
+from forecaster.pipeline.as_of.as_known import MATURITY, Known, labelled_days
+from forecaster.pipeline.as_of.as_known_by_day import known_at
+from forecaster.pipeline.as_of.training_history import history_of
 from forecaster.pipeline.world.world_kinds import Teller, Unpacked, model_of, train
 from forecaster.pipeline.world.world_sets import Artefact
 from forecaster.recipe import Recipe

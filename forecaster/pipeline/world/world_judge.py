@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.pipeline.gain import BOOTSTRAP_SEED, gain_numbers, gain_words
+from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED, gain_numbers, gain_words
 from forecaster.verification.intervals import DailyGain, Interval, draw_blocks, gain_interval
 from forecaster.verification.scores import log_likelihood
 
 MARGIN = 0.01  # nats per target day: a tenth of what the combination gains over the usual rate
-FEWEST_TARGET_DAYS = 100
+MIN_TARGET_DAYS = 100
 MAX_UNDEFINED = 0.05
 
 
@@ -46,7 +46,7 @@ def compare(judged: pd.DataFrame, other: str, new: str = "new", old: str = "old"
         "first_day": f"{first:%Y-%m-%d}",
         "last_day": f"{last:%Y-%m-%d}",
     }
-    if difference.target_days < FEWEST_TARGET_DAYS or difference.undefined_share > MAX_UNDEFINED:
+    if difference.target_days < MIN_TARGET_DAYS or difference.undefined_share > MAX_UNDEFINED:
         told = f"{difference.target_days} target days {where} are too few to compare it with {other}"
         return Verdict(False, f"not shown to be as good: {told}", numbers)
     words = f"{gain_words(difference)} against {other} {where}"

@@ -14,11 +14,11 @@ import pandas as pd
 
 from forecaster.errors import ModelError, NotScoreable
 from forecaster.models import pretrained, turns
-from forecaster.models.base import bounded
-from forecaster.pipeline.gain import gain_numbers, gain_words
-from forecaster.pipeline.history import history_of
-from forecaster.pipeline.job import Job
-from forecaster.pipeline.known import Known
+from forecaster.models.interface import bounded
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.training_history import history_of
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.information_gain import gain_numbers, gain_words
 from forecaster.pipeline.world.world_decisions import retire
 from forecaster.pipeline.world.world_judge import MAX_UNDEFINED, gain_between
 from forecaster.pipeline.world.world_kinds import model_of
@@ -28,7 +28,7 @@ from forecaster.recipe import Recipe
 log = logging.getLogger(__name__)
 
 SPAN_DAYS = 365
-FEWEST_TARGET_DAYS = 50
+MIN_TARGET_DAYS = 50
 
 
 def roll_back(job: Job, known: Known) -> dict[str, str]:
@@ -40,7 +40,7 @@ def roll_back(job: Job, known: Known) -> dict[str, str]:
             continue
         rows = record_of(kind, known, job.recipes)
         gain = gain_between(rows, "new", "old") if len(rows) else None
-        if gain is None or gain.target_days < FEWEST_TARGET_DAYS or gain.undefined_share > MAX_UNDEFINED or not gain.high < 0:
+        if gain is None or gain.target_days < MIN_TARGET_DAYS or gain.undefined_share > MAX_UNDEFINED or not gain.high < 0:
             continue
         reason = f"the record has turned: {gain_words(gain)} against the package's on {rows['recipe_id'].nunique()} recipes since "
         reason += f"{rows['local_day'].min():%Y-%m-%d}"

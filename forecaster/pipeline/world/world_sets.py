@@ -15,7 +15,7 @@ from forecaster.models.etas.etas_priors import POOLED_UNTIL
 from forecaster.models.kinds import KINDS
 from forecaster.models.pretrained import Pretrained
 from forecaster.settings import Settings
-from forecaster.store import world_sets as stored
+from forecaster.store import world_set_rows as stored
 from forecaster.store.database import Store
 
 log = logging.getLogger(__name__)

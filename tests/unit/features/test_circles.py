@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecaster.errors import NotTrainable
-from forecaster.features.circles import MOST_OVERLAP, TARGETS_A_YEAR, circle_recipe, spread_circles, world_circles
+from forecaster.features.circles import MAX_OVERLAP, TARGETS_A_YEAR, circle_recipe, spread_circles, world_circles
 from forecaster.features.events import Events
 from forecaster.features.labels import target_events
 from forecaster.features.overlap import overlap_matrix
@@ -73,7 +73,7 @@ def test_spread_circles_hardly_overlap_each_other_or_recipes(catalogue) -> None:
     circles = spread_circles(catalogue, 100, np.random.default_rng(3), avoid, prefix="circle-3")
     assert 20 <= len(circles) < 60, "where places give out there are fewer than were asked for"
     overlap = overlap_matrix([*avoid, *circles])
-    assert overlap[~np.eye(len(overlap), dtype=bool)].max() <= MOST_OVERLAP < 0.15
+    assert overlap[~np.eye(len(overlap), dtype=bool)].max() <= MAX_OVERLAP < 0.15
     rates = [len(target_events(catalogue, circle)) / YEARS for circle in circles]
     assert min(rates) >= TARGETS_A_YEAR[0] * 0.99 and max(rates) <= TARGETS_A_YEAR[1] * 1.01
     assert circles[0].id == "circle-3-0000" and len({circle.id for circle in circles}) == len(circles)

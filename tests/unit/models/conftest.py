@@ -9,7 +9,7 @@ import pytest
 
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
-from forecaster.models.base import Dataset, dataset_from_events
+from forecaster.models.interface import Dataset, dataset_from_events
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.timewindow import DAY_US
 

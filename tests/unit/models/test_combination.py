@@ -6,7 +6,6 @@ from datetime import date
 import numpy as np
 import pytest
 
-from forecaster.models.base import TINY, logit, sigmoid
 from forecaster.models.combination.combination import (
     MEMBERS,
     Belief,
@@ -20,6 +19,7 @@ from forecaster.models.combination.combination import (
     shared_out,
     stack,
 )
+from forecaster.models.interface import TINY, logit, sigmoid
 
 HALF = np.array([0.5])
 

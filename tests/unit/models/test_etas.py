@@ -15,11 +15,11 @@ from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models.base import History
 from forecaster.models.etas import etas, etas_intensity
 from forecaster.models.etas.etas_kernels import Parameters, omori_integral
 from forecaster.models.etas.etas_pooling import world_histories
 from forecaster.models.etas.etas_simulation import Law, draw_magnitudes, grow, simulated_counts, uniform_background
+from forecaster.models.interface import History
 from forecaster.timewindow import DAY_US
 from tests.support.etas_catalogue import to_events
 

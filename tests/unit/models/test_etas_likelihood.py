@@ -13,7 +13,6 @@ import pytest
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels, target_events
 from forecaster.features.windows import target_days
-from forecaster.models.base import History, log_loss
 from forecaster.models.etas.etas_detection import share_after
 from forecaster.models.etas.etas_intensity import daily_stream, select_parents
 from forecaster.models.etas.etas_kernels import Parameters, circle_share, kernel_width_km, omori_integral, omori_weights
@@ -21,6 +20,7 @@ from forecaster.models.etas.etas_likelihood import DailyLikelihood, PointLikelih
 from forecaster.models.etas.etas_pooling import WIDER, pooled_maximum
 from forecaster.models.etas.etas_priors import POOLED_UNTIL, PUBLISHED, PUBLISHED_SD, Prior, prior_for
 from forecaster.models.etas.etas_simulation import Law, grow, uniform_background
+from forecaster.models.interface import History, log_loss
 from forecaster.timewindow import DAY_US
 from tests.support.etas_catalogue import to_events
 

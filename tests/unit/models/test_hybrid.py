@@ -20,7 +20,6 @@ from forecaster.features.circles import circle_recipe
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
 from forecaster.models import pretrained
-from forecaster.models.base import History, logit, sigmoid
 from forecaster.models.hybrid import hybrid
 from forecaster.models.hybrid.hybrid_inference import Network, read_network, ring_shares
 from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS, Counted, observe
@@ -28,6 +27,7 @@ from forecaster.models.hybrid.hybrid_network import GridConvLSTM, build_network,
 from forecaster.models.hybrid.hybrid_pool import Thinning, build_pool
 from forecaster.models.hybrid.hybrid_training import TrainingSettings, pretrain, train_network, turned
 from forecaster.models.hybrid.hybrid_trees import TreeSettings, tree_logits
+from forecaster.models.interface import History, logit, sigmoid
 from forecaster.models.pooled.pooled_training import events_until
 from forecaster.timewindow import DAY_US
 from tests.support.clustered_world import clustered_events, history_until

@@ -76,7 +76,7 @@ def test_a_tensorflow_that_does_not_import_is_one_line(monkeypatch):
 def test_no_command_and_no_flow_imports_tensorflow_before_a_network_is_used():
     """Whatever is imported with a module, all the way down; what a function imports when it runs is left out."""
     root = Path(forecaster.__file__).parent.parent
-    paths = [*(root / "forecaster").rglob("*.py"), *(root / "flows").glob("*.py")]
+    paths = [*(root / "forecaster").rglob("*.py"), *(root / "flows").rglob("*.py")]
     brings = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): imported_with(path) for path in paths}
     reached = {name for name in brings if name.startswith(("flows", "forecaster.pipeline", "forecaster.cli", "forecaster.reports"))}
     reached |= {kind.module for kind in KINDS.values() if not kind.tensorflow}
@@ -102,7 +102,7 @@ def test_the_record_of_a_model_names_every_library_that_models_and_features_impo
     """xgboost was missing, and lightgbm listed, when the list was kept by hand alone."""
     root = Path(forecaster.__file__).parent
     imported = set()
-    for path in [*(root / "models").rglob("*.py"), *(root / "features").glob("*.py")]:
+    for path in [*(root / "models").rglob("*.py"), *(root / "features").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []

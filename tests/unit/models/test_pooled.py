@@ -15,7 +15,7 @@ from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
 from forecaster.models import pretrained
-from forecaster.models.base import History
+from forecaster.models.interface import History
 from forecaster.models.pooled import pooled
 from forecaster.models.pooled.pooled_intensity import Intensity, fit_intensity, rate_of
 from forecaster.models.pooled.pooled_training import Pool, PoolSettings, build_pool, events_until, pretrain, train

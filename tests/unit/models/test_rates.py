@@ -10,8 +10,8 @@ from forecaster.errors import BadInput, CorruptModel, NotScoreable, NotTrainable
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models.base import History
 from forecaster.models.baselines import climatology, rates
+from forecaster.models.interface import History
 from forecaster.models.kinds import KINDS, Kind, kind_named
 from forecaster.recipe import load_recipes
 from forecaster.settings import bundled_folder

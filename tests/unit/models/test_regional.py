@@ -14,11 +14,11 @@ import pytest
 
 from forecaster.errors import CorruptModel
 from forecaster.features.circles import circle_recipe
-from forecaster.models.base import History, log_loss
 from forecaster.models.hybrid import hybrid, regional
 from forecaster.models.hybrid.hybrid_inference import network_of
 from forecaster.models.hybrid.hybrid_pool import Thinning
 from forecaster.models.hybrid.regional_training import Epoch, TuningSettings, better, split, thinned, tune
+from forecaster.models.interface import History, log_loss
 from forecaster.models.pretrained import of_data_until
 from forecaster.timewindow import DAY_US
 from tests.support import toy_models

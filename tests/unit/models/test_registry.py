@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecaster.errors import CorruptModel, NotWritable
-from forecaster.models import registry
+from forecaster.models import model_files
 from forecaster.models.baselines.rates import Persistence
 from tests.support import toy_models
 
@@ -39,7 +39,7 @@ def saved(recipe, tmp_path):
 
 
 def test_what_is_loaded_is_what_was_fitted(recipe, saved):
-    assert registry.load_model(saved.directory, recipe).model == toy_models.Toy("etas", 0.9, 0.1, LAST) == saved.model
+    assert model_files.load_model(saved.directory, recipe).model == toy_models.Toy("etas", 0.9, 0.1, LAST) == saved.model
 
 
 def test_the_record_says_it_all(recipe, saved, tmp_path):
@@ -100,15 +100,15 @@ def spoil_record(folder, **changes):
 def test_a_spoilt_directory_is_refused_in_one_line(recipe, saved, spoil, message):
     spoil(saved.directory)
     with pytest.raises(CorruptModel, match=message) as caught:
-        registry.load_model(saved.directory, recipe)
+        model_files.load_model(saved.directory, recipe)
     assert "\n" not in str(caught.value)
 
 
 def test_another_recipe_is_refused_but_not_for_other_kinds_beside_it(saved, recipe):
-    registry.load_model(saved.directory, recipe.model_copy(update={"models": ("etas",)}))
+    model_files.load_model(saved.directory, recipe.model_copy(update={"models": ("etas",)}))
     for changed in (type(recipe).model_validate(recipe.model_dump() | {"dropout": 0.1}), recipe.model_copy(update={"id": "athens-again"})):
         with pytest.raises(CorruptModel, match=r"was fitted for athens .* train again"):
-            registry.load_model(saved.directory, changed)
+            model_files.load_model(saved.directory, changed)
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing(recipe, tmp_path, saved):
@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_keeps_nothing(recipe, tmp_path, saved):
     with pytest.raises(NotWritable, match="cannot write a model of kind etas under"):
         save(blocked, recipe)
     model = replace(saved.model, last_data_day=LAST)
-    assert registry.load_model(saved.directory, recipe).model == model
+    assert model_files.load_model(saved.directory, recipe).model == model
 
 
 def test_rates_are_models_like_any_other(recipe, tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.errors import NotTrainable
-from forecaster.models.spans import fit_spans, purge_days
+from forecaster.models.data_splits import fit_spans, purge_days
 
 
 def alternating(days: int) -> np.ndarray:

@@ -8,10 +8,10 @@ import pytest
 
 from forecaster.errors import NotTrainable
 from forecaster.features.daily_grid import day_summary, window_tensor
-from forecaster.models.base import log_loss, sigmoid
 from forecaster.models.convlstm.convlstm_batches import batches, judged_days, training_days
 from forecaster.models.convlstm.convlstm_training import fit
-from forecaster.models.spans import Span
+from forecaster.models.data_splits import Span
+from forecaster.models.interface import log_loss, sigmoid
 
 
 class Clock:

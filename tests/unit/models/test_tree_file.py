@@ -8,7 +8,7 @@ import pytest
 import xgboost
 
 from forecaster.models import pretrained
-from forecaster.models.boosting import load_trees, predict, train_trees
+from forecaster.models.gradient_boosting import load_trees, predict, train_trees
 from forecaster.models.tree_file import BATCH, Trees, parse_ubjson, read_trees
 
 FILES = sorted(pretrained.packaged().glob("*/trees.ubj"))

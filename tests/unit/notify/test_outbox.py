@@ -66,7 +66,7 @@ def test_a_claimed_row_is_nobody_else_s_until_its_lease_ends() -> None:
 def test_a_failure_waits_longer_each_time_and_dies_in_the_end() -> None:
     """5, 15, 45, 135 minutes, then 6 hours: together 33 h 20 min until the tenth attempt."""
     row, now, waits = one_row(), NOW, []
-    for _ in range(outbox.MOST_ATTEMPTS):
+    for _ in range(outbox.MAX_ATTEMPTS):
         row = tried(row, now, DeliveryFailed("451"))
         if row.next_try_at is not None:
             assert not outbox.is_due(row, row.next_try_at - timedelta(seconds=1))

@@ -4,7 +4,15 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from forecaster.pipeline.agenda import CATCH_UP_DAYS, Alarm, due_day, issue_alarms, missing_issues, moment_of_alarm, next_issue_time
+from forecaster.pipeline.daily.issue_schedule import (
+    CATCH_UP_DAYS,
+    Alarm,
+    due_day,
+    issue_alarms,
+    missing_issues,
+    moment_of_alarm,
+    next_issue_time,
+)
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
 from forecaster.timewindow import issue_time

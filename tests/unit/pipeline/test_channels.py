@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.errors import BadInput
-from forecaster.pipeline.channels import RETIRED, check_channels
+from forecaster.pipeline.messaging.channel_check import RETIRED, check_channels
 from forecaster.settings import load_settings
 
 SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()

@@ -11,9 +11,9 @@ import pytest
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models.etas import etas
-from forecaster.pipeline.drivers import NAMED, drivers_of
-from forecaster.pipeline.known import Known
-from forecaster.pipeline.nearby import drivers_said, largest_near
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.daily.contributing_events import NAMED, drivers_of
+from forecaster.pipeline.daily.nearby import drivers_said, largest_near
 from forecaster.recipe import Recipe
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecaster.models.base import logit, sigmoid
 from forecaster.models.combination.weights import unlearnt
-from forecaster.pipeline.learning import Settled, learn_own, learn_world, posterior, settled_of
+from forecaster.models.interface import logit, sigmoid
+from forecaster.pipeline.training.weight_learning import Settled, learn_own, learn_world, posterior, settled_of
 
 FIRST = np.datetime64("2020-01-01")
 RATE = 0.1

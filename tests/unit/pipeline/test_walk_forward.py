@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
+from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.walk_forward import _block, _block_weights
-from forecaster.pipeline.known_days import known_at
 from forecaster.timewindow import issue_time
 from tests.support import past_world
 from tests.support.past_world import WALK, open_home

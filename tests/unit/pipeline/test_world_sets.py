@@ -11,11 +11,11 @@ from forecaster.errors import CorruptModel, NotWritable
 from forecaster.models import turns
 from forecaster.models.etas import etas
 from forecaster.models.pretrained import newest_before, of_identity
-from forecaster.pipeline import members
-from forecaster.pipeline.job import open_reader
+from forecaster.pipeline.daily import members
+from forecaster.pipeline.run_context import open_reader
 from forecaster.pipeline.world import world_sets
 from forecaster.settings import load_settings
-from forecaster.store import world_sets as stored
+from forecaster.store import world_set_rows as stored
 from forecaster.store.sharing.publish import publish
 from tests.support.world_sets import Ledger, decision, etas_set, noon, own_turns
 
@@ -117,7 +117,7 @@ def test_a_disk_that_fills_leaves_what_serves(ledger, monkeypatch):
 
 
 def test_what_a_killed_process_had_half_placed_is_cleared_and_never_read(ledger):
-    from forecaster.models.registry import clear_leftovers
+    from forecaster.models.model_files import clear_leftovers
 
     ledger.serve(FIRST, noon("2026-10-15"))
     half = ledger.folder / ".new-abc" / "made"

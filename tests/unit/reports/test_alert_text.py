@@ -2,7 +2,7 @@
 
 import pytest
 
-from forecaster.reports.alert_text import AlertTexts, figure_words, rates_phrases, skill_phrase, whole_percent
+from forecaster.reports.outgoing.alert_text import AlertTexts, figure_words, rates_phrases, skill_phrase, whole_percent
 from forecaster.reports.texts import speaker
 
 GAIN = {"information_gain": 0.112, "low": 0.07, "high": 0.158, "target_days": 4321}

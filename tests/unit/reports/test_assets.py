@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.reports import assets, render
-from forecaster.reports.index import read_head
+from forecaster.reports import render
+from forecaster.reports.web import assets
+from forecaster.reports.web.index import read_head
 from tests.support.sample_report import sample_report
 
 SAMPLE = sample_report()

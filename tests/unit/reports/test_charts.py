@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from forecaster.features.geometry import great_circle_km
-from forecaster.reports import charts
-from forecaster.reports.contract import DayOutcome, RecentEvent
+from forecaster.reports.content.contract import DayOutcome, RecentEvent
+from forecaster.reports.drawing import charts
 
 SQUARE = [[100.0, -10.0], [140.0, -10.0], [140.0, 20.0], [100.0, 20.0], [100.0, -10.0]]
 
@@ -84,7 +84,7 @@ def test_events_grow_with_magnitude_and_stay_bounded() -> None:
     assert charts.event_radius(5.5) / charts.event_radius(4.5) == pytest.approx(1.7)
     assert charts.event_radius(9.5) == 16.0
     many = [RecentEvent(datetime(2024, 1, 1, tzinfo=UTC), 0.0, 0.0, None, 4.5 + i / 1000) for i in range(500)]
-    assert charts.world_map([], many, [], "t", "j").count('class="event"') == charts.MOST_EVENTS
+    assert charts.world_map([], many, [], "t", "j").count('class="event"') == charts.MAX_EVENTS
 
 
 def test_the_strip_starts_at_the_usual_rate_and_is_clipped() -> None:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forecaster.reports import contract
-from forecaster.reports.contract import RecipeForecast, ReportData
-from forecaster.reports.document import pack, unpack
-from forecaster.reports.export import webhook_document
+from forecaster.reports.content import contract
+from forecaster.reports.content.contract import RecipeForecast, ReportData
+from forecaster.reports.content.document import pack, unpack
+from forecaster.reports.map_files import webhook_document
 from tests.support.sample_report import sample_report
 
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))

@@ -10,8 +10,8 @@ import pytest
 
 from forecaster import files
 from forecaster.errors import NotWritable
-from forecaster.reports import export
-from forecaster.reports.contract import RecentEvent, RecipeForecast
+from forecaster.reports import map_files
+from forecaster.reports.content.contract import RecentEvent, RecipeForecast
 from forecaster.timewindow import TimeWindow, target_window
 from tests.support.sample_report import sample_report
 
@@ -37,11 +37,11 @@ FORECAST = RecipeForecast(
 def detail(tensor: np.ndarray) -> dict:
     event = RecentEvent(datetime(2024, 1, 1, 7, 10, 9, tzinfo=UTC), 37.488, 137.271, float("nan"), 7.5)
     latitudes, longitudes = -90 + 9.0 * np.arange(20), -40 + 12.0 * np.arange(30)
-    return export.detail_document(FORECAST, WINDOW, tensor, latitudes, longitudes, [event])
+    return map_files.detail_document(FORECAST, WINDOW, tensor, latitudes, longitudes, [event])
 
 
 def test_predictions_have_the_fields_of_the_first_system() -> None:
-    document = export.predictions_document([(FORECAST, 1, export.Summary(acc=0.7, auc=float("nan")))])
+    document = map_files.predictions_document([(FORECAST, 1, map_files.Summary(acc=0.7, auc=float("nan")))])
     assert document == {
         "predictions": [
             {
@@ -62,15 +62,15 @@ def test_predictions_have_the_fields_of_the_first_system() -> None:
             }
         ]
     }
-    export.check_document("predictions.json", document)
+    map_files.check_document("predictions.json", document)
 
 
 def test_summary_has_the_fields_of_the_first_system() -> None:
-    summary = export.Summary(
+    summary = map_files.Summary(
         0.7, 0.55, 0.2, 0.3, 0.15, 3, 17, 7, 73, (0.6, 0.7), (0.5, 0.6), (0.69, 0.6), (0.7, float("inf")), date(1974, 1, 1)
     )
-    document = export.summary_document(summary)
-    export.check_document("tokyo/summary.json", document)
+    document = map_files.summary_document(summary)
+    map_files.check_document("tokyo/summary.json", document)
     assert list(document) == [
         *("acc", "auc", "f1", "precision", "recall", "tp", "fn", "fp", "tn", "train_acc", "train_val_acc", "loss", "val_loss"),
         *("train_start_date", "train_end_date", "test_start_date", "test_end_date"),
@@ -81,18 +81,18 @@ def test_summary_has_the_fields_of_the_first_system() -> None:
         "19740101",
         None,
     )
-    export.check_document("summary.json", export.summary_document(export.Summary()))
+    map_files.check_document("summary.json", map_files.summary_document(map_files.Summary()))
 
 
 def test_validations_are_in_order_with_numbers_for_facts() -> None:
     earlier = TimeWindow(TARGET.start - timedelta(days=1), TARGET.start)
     rows = [
-        export.Validation(WINDOW, TARGET, 0.3, None),
-        export.Validation(WINDOW, earlier, 0.2, True, 5.1),
-        export.Validation(WINDOW, TARGET, 1.3, False),
+        map_files.Validation(WINDOW, TARGET, 0.3, None),
+        map_files.Validation(WINDOW, earlier, 0.2, True, 5.1),
+        map_files.Validation(WINDOW, TARGET, 1.3, False),
     ]
-    document = export.validations_document(rows, TOKYO)
-    export.check_document("validations.json", document)
+    document = map_files.validations_document(rows, TOKYO)
+    map_files.check_document("validations.json", document)
     first, second, third = document["validations"]
     assert first == {
         "window_start": "20231219",
@@ -135,15 +135,15 @@ ROW = {
 def test_a_fault_of_one_row_among_many_is_told(changed, fault) -> None:
     """Values that were looked at before do not stand for others that equal them: 1 is a number, True is none."""
     row = {name: value for name, value in {**ROW, **changed}.items() if value is not ...}
-    export.check_document("validations.json", {"validations": [ROW, {**ROW, "prediction": 1}, ROW]})
+    map_files.check_document("validations.json", {"validations": [ROW, {**ROW, "prediction": 1}, ROW]})
     with pytest.raises(ValueError, match=rf"validations\[2\].*{fault}"):
-        export.check_document("validations.json", {"validations": [ROW, ROW, row]})
+        map_files.check_document("validations.json", {"validations": [ROW, ROW, row]})
 
 
 @pytest.mark.parametrize("document", [{}, {"validations": None}, {"validations": [ROW, 1]}, {"validations": [], "more": 1}])
 def test_a_document_of_another_form_is_refused(document) -> None:
     with pytest.raises(ValueError, match=r"validations\.schema\.json"):
-        export.check_document("validations.json", document)
+        map_files.check_document("validations.json", document)
 
 
 def test_heatmaps_are_sparse_and_keep_day_channel_latitude_and_longitude_apart() -> None:
@@ -151,7 +151,7 @@ def test_heatmaps_are_sparse_and_keep_day_channel_latitude_and_longitude_apart()
     tensor = np.zeros((15, 20, 30, 3), dtype=np.float32)
     tensor[2, 14, 3, 0], tensor[5, 0, 29, 1], tensor[14, 19, 0, 2] = 0.5, 0.01, 1.0
     document = detail(tensor)
-    export.check_document("tokyo/detail_20240103_20240104.json", document)
+    map_files.check_document("tokyo/detail_20240103_20240104.json", document)
     assert document["mag_heatmaps"][2] == [{"lat": 36.0, "lng": -4.0, "heat": 0.5}]  # -90 + 14 * 9, -40 + 3 * 12
     assert document["freq_heatmaps"][5] == [{"lat": -90.0, "lng": 308.0, "heat": 0.01}]
     assert document["depth_heatmaps"][14] == [{"lat": 81.0, "lng": -40.0, "heat": 1.0}]
@@ -169,8 +169,8 @@ def test_a_tensor_of_the_wrong_shape_is_refused() -> None:
 
 def test_the_webhook_body_holds_every_forecast_and_its_mode() -> None:
     data = sample_report()
-    document = export.webhook_document(data)
-    export.check_document("webhook.json", document)
+    document = map_files.webhook_document(data)
+    map_files.check_document("webhook.json", document)
     assert len(document["forecasts"]) == 29 and {row["mode"] for row in document["forecasts"]} == {"replay"}
     tokyo = next(row for row in document["forecasts"] if row["recipe_id"] == "tokyo-m45")
     assert (tokyo["target_start"], tokyo["target_end"]) == ("2024-01-02T15:00:00Z", "2024-01-03T15:00:00Z")
@@ -182,23 +182,25 @@ def test_the_webhook_body_holds_every_forecast_and_its_mode() -> None:
     [({"probability": 1.2}, "probability"), ({"start_date": "2024-01-03"}, "start_date"), ({"extra": 1}, "extra"), ({"id": None}, "id")],
 )
 def test_a_document_that_breaks_its_schema_is_not_written_nor_are_the_others(tmp_path: Path, change: dict, fault: str) -> None:
-    document = export.predictions_document([(FORECAST, 1, None)])
+    document = map_files.predictions_document([(FORECAST, 1, None)])
     document["predictions"][0] |= change
     with pytest.raises(ValueError, match=fault):
-        export.write_export(tmp_path, {"tokyo/summary.json": export.summary_document(export.Summary()), "predictions.json": document})
+        map_files.write_export(
+            tmp_path, {"tokyo/summary.json": map_files.summary_document(map_files.Summary()), "predictions.json": document}
+        )
     assert list(tmp_path.rglob("*")) == []
 
 
 @pytest.mark.parametrize("name", ["../predictions.json", "/tmp/predictions.json", "a/../../predictions.json", "predictions.txt"])
 def test_names_outside_the_folder_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="relative name"):
-        export.write_export(tmp_path / "out", {name: {"predictions": []}})
+        map_files.write_export(tmp_path / "out", {name: {"predictions": []}})
 
 
 def test_writing_twice_leaves_one_whole_file_and_no_temporary_one(tmp_path: Path) -> None:
-    documents = {"predictions.json": export.predictions_document([(FORECAST, 1, None)]), "tokyo/validations.json": {"validations": []}}
-    export.write_export(tmp_path, {"predictions.json": {"predictions": []}})
-    paths = export.write_export(tmp_path, documents)
+    documents = {"predictions.json": map_files.predictions_document([(FORECAST, 1, None)]), "tokyo/validations.json": {"validations": []}}
+    map_files.write_export(tmp_path, {"predictions.json": {"predictions": []}})
+    paths = map_files.write_export(tmp_path, documents)
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == ["predictions.json", "tokyo/validations.json"]
     assert json.loads(paths[0].read_text(encoding="utf-8"))["predictions"][0]["displayName"]["ja"] == "東京"
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["predictions.json", "validations.json"]
@@ -207,7 +209,7 @@ def test_writing_twice_leaves_one_whole_file_and_no_temporary_one(tmp_path: Path
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     with pytest.raises(NotWritable, match=r"cannot write .*predictions\.json: .*; choose a folder"):
-        export.write_export(tmp_path / "file", {"predictions.json": {"predictions": []}})
+        map_files.write_export(tmp_path / "file", {"predictions.json": {"predictions": []}})
 
 
 def test_what_killed_processes_left_is_removed_and_what_is_being_written_stays(tmp_path):
@@ -217,5 +219,5 @@ def test_what_killed_processes_left_is_removed_and_what_is_being_written_stays(t
     for path in (*left, page, written):
         path.write_text("{")
     with files.held(written):
-        export.clear_unfinished(tmp_path)
+        map_files.clear_unfinished(tmp_path)
     assert [path for path in (*left, page, written) if path.exists()] == [page, written]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.reports import index
-from forecaster.reports.contract import ReportData
-from forecaster.reports.index import list_reports, read_head
+from forecaster.reports.content.contract import ReportData
 from forecaster.reports.render import render_index, render_report
+from forecaster.reports.web import index
+from forecaster.reports.web.index import list_reports, read_head
 from tests.support.sample_report import sample_report
 
 SMALL = replace(sample_report(), recipes=sample_report().recipes[-1:], events=(), checks=())

@@ -10,9 +10,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from forecaster.reports import chat, mails, render, slack
-from forecaster.reports.contract import ReportData
-from forecaster.reports.export import check_document, predictions_document, webhook_document
+from forecaster.reports import render
+from forecaster.reports.content.contract import ReportData
+from forecaster.reports.map_files import check_document, predictions_document, webhook_document
+from forecaster.reports.outgoing import chat, mails, slack_blocks
 from tests.support.sample_report import sample_report
 
 SAID = 0.99962
@@ -36,7 +37,7 @@ def data() -> ReportData:
 def test_people_read_more_than_99_percent(data: ReportData, language: str, headline: str) -> None:
     subject, text, mail = mails.render_email(data, language)
     title, chatted = chat.render_chat(data, language)
-    blocks = slack.render_slack(data, language)["blocks"]
+    blocks = slack_blocks.render_slack(data, language)["blocks"]
     page = html.unescape(render.render_report(data, language)).replace("\u00a0", " ")
     assert headline in subject and headline in title and headline in page and headline in html.unescape(mail).replace("\u00a0", " ")
     assert headline.replace("：", "： ") in text.replace("：", "： ") and "> 99 %" in chatted

@@ -15,10 +15,11 @@ from xml.etree import ElementTree
 import pytest
 import vl_convert
 
-from forecaster.reports import render, vega
-from forecaster.reports.contract import DayOutcome, ReportData
-from forecaster.reports.csv_link import csv_link
+from forecaster.reports import render
+from forecaster.reports.content.contract import DayOutcome, ReportData
+from forecaster.reports.drawing import vega
 from forecaster.reports.texts import speaker
+from forecaster.reports.web.csv_link import csv_link
 from tests.support.sample_report import many_recipes, sample_report
 from tests.unit.reports.test_render import bare, parse, shown
 

@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from forecaster.reports.contract import DayOutcome, DriverEvent, RecentEvent, ReliabilityCurve
-from forecaster.reports.gain_picture import GainRow, GainRows, gain_picture
-from forecaster.reports.pictures import SIZE, history_picture, reliability_picture, scale_of
-from forecaster.reports.region_map import WIDTH, boxed, region_map
-from forecaster.reports.shapes import path_data
+from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecentEvent, ReliabilityCurve
+from forecaster.reports.drawing.gain_picture import GainRow, GainRows, gain_picture
+from forecaster.reports.drawing.pictures import SIZE, history_picture, reliability_picture, scale_of
+from forecaster.reports.drawing.region_map import WIDTH, boxed, region_map
+from forecaster.reports.drawing.shapes import path_data
 
 DAY = date(2024, 1, 1)
 SQUARE = [[179.0, -1.0], [180.0, -1.0], [180.0, 1.0], [179.0, 1.0], [179.0, -1.0]]

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from forecaster.reports import chat, mails, render, slack
-from forecaster.reports.context import report_context
-from forecaster.reports.contract import ModelForecast, RecentEvent, RecipeForecast, ReportData
+from forecaster.reports import render
+from forecaster.reports.content.context import report_context
+from forecaster.reports.content.contract import ModelForecast, RecentEvent, RecipeForecast, ReportData
+from forecaster.reports.outgoing import chat, mails, slack_blocks
 from forecaster.reports.texts import day_writer, speaker
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)
@@ -78,7 +79,7 @@ def test_every_channel_begins_with_the_place_that_matters_and_ends_in_one_line(l
     data = report(*QUIET, struck(models=ETAS))
     page = render.render_report(data, language)
     _, text, html = mails.render_email(data, language)
-    payload = slack.render_slack(data, language)
+    payload = slack_blocks.render_slack(data, language)
     fields = [field["text"] for block in payload["blocks"] for field in block.get("fields", [])]
     chatted = chat.render_chat(data, language)[1]
     for made in (text, chatted, html, page[page.index('id="forecasts"') :]):

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.steps import UNREAD
-from forecaster.pipeline import predict, publishing
-from forecaster.pipeline.pull import PullResult
-from forecaster.reports import mails, render
-from forecaster.reports.reasons import reasons
+from flows.support.steps import UNREAD
+from forecaster.pipeline.daily import predict, publishing
+from forecaster.pipeline.daily.pull import PullResult
+from forecaster.reports import render
+from forecaster.reports.content.reasons import reasons
+from forecaster.reports.outgoing import mails
 from forecaster.reports.texts import day_writer, speaker
 from forecaster.reports.words import Phrase
 from tests.support.sample_report import sample_report

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.reports import mails, render
-from forecaster.reports.contract import RecipeForecast, ReportData
+from forecaster.reports import render
+from forecaster.reports.content.contract import RecipeForecast, ReportData
+from forecaster.reports.outgoing import mails
 from forecaster.reports.texts import read_texts
 from tests.support.sample_report import many_recipes, sample_report
 

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from forecaster.reports.context import map_targets, report_context
-from forecaster.reports.contract import (
+from forecaster.reports.content.context import map_targets, report_context
+from forecaster.reports.content.contract import (
     DayOutcome,
     Evaluation,
     ModelForecast,

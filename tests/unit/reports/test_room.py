@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from forecaster.notify.apprise_channel import Limits, limits_of, send_apprise
 from forecaster.notify.outbox import Recipient
-from forecaster.pipeline.senders import room_of
-from forecaster.reports import slack
-from forecaster.reports.letters import MessageLetter, ReportLetter
-from forecaster.reports.message import Message
+from forecaster.pipeline.messaging.senders import room_of
+from forecaster.reports.outgoing import slack_blocks
+from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
+from forecaster.reports.outgoing.message import Message
 from forecaster.reports.plain import cut, size
 from tests.support.sample_report import many_recipes, sample_report
 from tests.support.slack_server import fault_of, obeyed
@@ -106,7 +106,7 @@ def test_whatever_a_message_says_no_channel_obeys_it(texts: list[str]) -> None:
     title, text = letter.chat(True)
     assert "@" not in title + text and "\n" not in title
     payload = letter.slack(True)
-    slack.check_limits(payload)
+    slack_blocks.check_limits(payload)
     assert fault_of(payload) is None and not obeyed(payload)
     assert letter.document()["title"] == texts[0]
     mail = letter.mail()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from forecaster.errors import BadInput
-from forecaster.reports.index import list_reports
-from forecaster.reports.serve import find_file, is_loopback, make_server
+from forecaster.reports.web.index import list_reports
+from forecaster.reports.web.serve import find_file, is_loopback, make_server
 
 
 @pytest.fixture

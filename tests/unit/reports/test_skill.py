@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from forecaster.reports import skill_charts as charts
-from forecaster.reports.export import check_document
+from forecaster.reports.map_files import check_document
 from forecaster.reports.render import render_skill
-from forecaster.reports.skill import BASELINES, MODELS, NAMES, Plots, gain_text, skill_context
-from forecaster.reports.skill_tables import skill_markdown
+from forecaster.reports.skill_pages import skill_charts as charts
+from forecaster.reports.skill_pages.skill import BASELINES, MODELS, NAMES, Plots, gain_text, skill_context
+from forecaster.reports.skill_pages.skill_tables import skill_markdown
 
 
 def gain(estimate, low, high):

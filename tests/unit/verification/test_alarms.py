@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from forecaster.verification.alarms import FEWEST_DAYS, alarm_rates
+from forecaster.verification.alarms import MIN_DAYS, alarm_rates
 
 START = np.datetime64("1970-01-01")
 
@@ -43,7 +43,7 @@ def test_many_days_of_few_sequences_are_too_few_cases():
         assert found.known == known and found.false_alarms.days == 20 * sequences
     single = np.zeros(30 * 9, bool)
     single[::30] = True
-    assert alarm_rates(START + np.arange(270), single, single, ~single, rng()).false_alarms.days == FEWEST_DAYS - 1
+    assert alarm_rates(START + np.arange(270), single, single, ~single, rng()).false_alarms.days == MIN_DAYS - 1
     assert not alarm_rates(START + np.arange(270), single, single, ~single, rng()).known
 
 

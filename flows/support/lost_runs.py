@@ -1,0 +1,32 @@
+"""Runs that died before they began: the server has marked them as crashed, no process of theirs could tell, so the next run does."""
+
+from datetime import datetime, timedelta
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import StateType
+from prefect.runtime import deployment
+
+from flows.support.hooks import tell_end
+from flows.support.stale_runs import NEVER_BEGAN, TAG
+from forecaster.settings import Settings
+
+SINCE = timedelta(days=3)
+TOLD = "told"  # a tag, by which a run is told once
+
+
+def tell_lost_runs(settings: Settings, now: datetime) -> int:
+    """Tell the operator of runs of the last days that never began and nobody has told of; returns how many. Outside a deployment: none."""
+    if deployment.id is None:
+        return 0
+    crashed = FlowRunFilter.model_validate(
+        {"tags": {"all_": [TAG]}, "state": {"type": {"any_": [StateType.CRASHED]}}, "expected_start_time": {"after_": now - SINCE}}
+    )
+    told = 0
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=crashed, limit=200):
+            if run.state and NEVER_BEGAN in (run.state.message or "") and TOLD not in run.tags:
+                tell_end(settings, client.read_flow(run.flow_id).name, run, run.state)
+                client.update_flow_run(run.id, tags={*run.tags, TOLD})
+                told += 1
+    return told

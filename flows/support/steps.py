@@ -1,0 +1,159 @@
+"""What flows share around their steps: opening the job, noting the run in the store, going on where one step fails."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from prefect import get_run_logger
+from prefect.runtime import deployment
+
+from flows import tasks
+from flows.next_runs import name_next_runs
+from flows.support.faults import words
+from flows.support.hooks import tell_partial
+from flows.support.lost_runs import tell_lost_runs
+from forecaster import logs
+from forecaster.clock import Clock
+from forecaster.errors import BadInput, CatalogError, QuakecastError
+from forecaster.pipeline import run_context
+from forecaster.pipeline.messaging import operator
+from forecaster.settings import load_settings
+
+Result = TypeVar("Result")
+
+UNREAD = "USGS could not be read; the forecast is made from what was stored before"
+
+
+def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = None) -> run_context.Job:
+    """The job of these recipes (all, where none is named) on the machine's clock, or on one that stands still.
+
+    Raises:
+        BadInput: a recipe, a setting or the data folder, or a simulated clock in a deployment, or one that the store is ahead of; nothing
+            is changed.
+    """
+    if simulated_now and deployment.id is not None:
+        raise BadInput("simulated_now: a deployment keeps the record and replays nothing; replay in a home of its own (QUAKECAST_HOME)")
+    clock = Clock.standing_at(simulated_now) if simulated_now else Clock(lambda: datetime.now(UTC), simulated=False)
+    settings = load_settings()
+    if settings.log_format == "json":
+        logs.write_json()
+    return run_context.open_job(settings, clock, recipes or ())
+
+
+@contextmanager
+def noted_run(work: run_context.Job, kind: str) -> Iterator[dict[str, Any]]:
+    """Note in the store that a run of this kind begins and how it ends; yields what it did, for its steps to fill in (also
+    "state", where it is another one than what "problems" tell).
+
+    Runs of this kind that died without a word are marked as failed; one that lives beside this one is left alone. An error is noted,
+    and raised on; a run that has stored forecasts is partial even so. Steps that failed alone are told to the operator at the end, all in
+    one message.
+    """
+    done: dict[str, Any] = {"run_id": work.run_id, "problems": []}
+    with run_context.alive(work, kind):
+        done["abandoned"] = run_context.start_run(work, kind)
+        try:
+            yield done
+            alone("runs that never began", lambda: tell_lost_runs(work.settings, datetime.now(UTC)), done)
+            name_next_runs()
+        except BaseException as error:
+            failed = {**done, "problems": [*done["problems"], words(error)]}
+            failed["state"] = "partial" if done.get("forecasts") else "failed"
+            _finish(work, failed)
+            raise
+        settle(done)
+        _finish(work, done)
+    tell_operator(work, kind, done)
+
+
+def _finish(work: run_context.Job, done: dict[str, Any]) -> None:
+    """Note the end and publish; where that fails, the note says so, if it can."""
+    problems = len(done["problems"])
+    alone("the note of the run's end", lambda: run_context.note_end(work, done["state"], done), done)
+    alone("publishing", lambda: run_context.publish_copy(work), done)
+    settle(done)
+    if len(done["problems"]) > problems:
+        alone("the note of the run's end", lambda: run_context.note_end(work, done["state"], done), done)
+
+
+def settle(done: dict[str, Any]) -> None:
+    """Say in "state" what "problems" tell: a success with a problem is partial."""
+    if done.get("state", "success") == "success":
+        done["state"] = "partial" if done["problems"] else "success"
+
+
+def tell_operator(work: run_context.Job, kind: str, done: dict[str, Any]) -> None:
+    """Tell the operator of the steps that failed, once; a replay tells nobody."""
+    settle(done)
+    if done.get("failed_steps") and not work.clock.simulated:
+        tell_partial(work.settings, kind, work.run_id, done["failed_steps"])
+
+
+def beat(work: run_context.Job, state: str) -> None:
+    """The heartbeat: it follows the forecasts, so that whatever fails after them is not taken for a missing day. A replay has none."""
+    if not work.clock.simulated:
+        operator.send_heartbeat(work.settings, state)
+
+
+def pull(work: run_context.Job, done: dict[str, Any]) -> str | None:
+    """Pull; where that fails the run goes on with what is stored, and every forecast says so."""
+    try:
+        pulled = tasks.pull_task(work)
+    except CatalogError as error:
+        done["problems"].append(f"pull: {error}")
+        return UNREAD
+    except Exception as error:  # noqa: BLE001 - whatever it is, the day goes on
+        note_failure("pull", error, done)
+        return UNREAD
+    done["pulled"] = vars(pulled)
+    problem = pulled.problem()
+    done["problems"] += [f"pull: {problem}"] if problem else []
+    return problem
+
+
+def verify(work: run_context.Job, done: dict[str, Any]) -> None:
+    """Settle what has ended; alone."""
+    checked = alone("verify", lambda: tasks.verify_task(work), done)
+    if checked is not None:
+        for what, told in checked.failed.items():
+            note_told(f"verify, {what}: {told}", done)
+        done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting, "learnt": checked.learnt}
+
+
+def raise_alerts(work: run_context.Job, done: dict[str, Any]) -> None:
+    """Decide on alerts and corrections; alone. What is to be told lies in the outbox then."""
+    doubts = done["pulled"]["doubts"] if "pulled" in done else None
+    raised = alone("alerts", lambda: tasks.alerts_task(work, doubts), done)
+    if raised is not None:
+        done["alerts"] = {name: value for name, value in vars(raised).items() if value}
+
+
+def notify(work: run_context.Job, done: dict[str, Any], *, report: bool) -> None:
+    """Send what is due, with the newest report or without it; alone. A message that could not be sent makes the run partial."""
+    sent = alone("notify", lambda: tasks.notify_task(work, report), done)
+    if sent is not None:
+        done["problems"] += sent.failed
+        done["sent"] = [f"{row['channel']}: {row['state']}" for row in sent.rows]
+
+
+def alone(name: str, step: Callable[[], Result], done: dict[str, Any]) -> Result | None:
+    """A step that may fail, in whatever way, without stopping the others; its failure makes the run partial, and the operator is told."""
+    try:
+        return step()
+    except Exception as error:  # noqa: BLE001 - our own bugs, too, leave done what is done
+        note_failure(name, error, done)
+        return None
+
+
+def note_failure(name: str, error: Exception, done: dict[str, Any]) -> None:
+    """Note in `done` that a step failed; an error that nobody foresaw goes to the run's log whole."""
+    if not isinstance(error, QuakecastError):
+        get_run_logger().error("%s failed", name, exc_info=error)
+    note_told(f"{name}: {words(error)}", done)
+
+
+def note_told(told: str, done: dict[str, Any]) -> None:
+    """Note in `done` what failed, in words."""
+    done["problems"].append(told)
+    done.setdefault("failed_steps", []).append(told)

@@ -1,0 +1,166 @@
+"""Alert rows as messages: what is said when an alert is raised, ends, is withdrawn, when an outcome turns, when the operation fails."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from forecaster.alert_rules import held_until
+from forecaster.models.combination.combination import KIND
+from forecaster.pipeline.alerting.rule_track_record import Skill
+from forecaster.pipeline.training.information_gain import gain_numbers
+from forecaster.recipe import AlertRule, Recipe
+from forecaster.reports.outgoing import alert_text
+from forecaster.reports.outgoing.alert_text import AlertTexts
+from forecaster.reports.outgoing.message import Message, MessageKind
+from forecaster.reports.words import Phrase, age_phrase, probability_phrase, ratio_text
+from forecaster.timewindow import day_of_window
+
+Row = dict[str, Any]
+
+
+def identity(*parts: object) -> str:
+    """24 hex digits that follow from these parts alone."""
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:24]
+
+
+def raised(texts: AlertTexts, recipe: Recipe, alert: Row, skill: Skill, model_kind: str, degraded: str | None) -> Message:
+    """A new alert: figures, window, expected false alarms, rule, model, and what the forecast lacks."""
+    gain = None if skill.gain is None else gain_numbers(skill.gain)
+    context = {
+        **_place(texts, recipe),
+        **alert_text.window_words(texts, alert["target_start"], alert["target_end"], recipe.zone),
+        **alert_text.figure_words(alert["probability"], alert["reference_probability"]),
+        **alert_text.bounds_words(alert["bounds"]),
+        "mode": alert["mode"],
+        "rates": alert_text.rates_phrases(texts, alert["expected"], _whose(alert["expected"], model_kind)),
+        "skill": alert_text.skill_phrase(model_kind, gain, skill.source),
+        "degraded": degraded and texts.degraded(degraded),
+        "held_until": alert["held_until"] and texts.writer.local(alert["held_until"], recipe.zone),
+    }
+    facts = {**_facts(alert), "expected": alert["expected"], "model": model_kind, "gain": gain, "gain_source": skill.source}
+    said = _message(texts, "alert", "alert", alert, alert["alert_id"], alert["raised_at"], context, facts)
+    return replace(said, not_before=alert["held_until"], expires_at=alert["target_end"])
+
+
+def ended(texts: AlertTexts, recipe: Recipe, alert: Row, forecast: Row | None, windows: Sequence[Row]) -> Message:
+    """An alert that stands no longer; `forecast` is the one that ended it, None where none did. windows: those that it stood for."""
+    came = [window["happened"] for window in windows if window["happened"] is not None]
+    context: Row = {
+        **_place(texts, recipe),
+        **alert_text.bounds_words(alert["bounds"]),
+        "mode": alert["mode"],
+        "now_said": forecast is not None,
+        "why": alert["cleared_reason"],
+        "stood_days": len(windows),
+        "first_day": _day(texts, recipe, alert["target_start"]),
+        "last_day": _day(texts, recipe, alert["last_target_start"]),
+        "settled": len(came),
+        "hits": sum(map(bool, came)),
+    }
+    if forecast is not None:
+        context |= alert_text.window_words(texts, forecast["target_start"], forecast["target_end"], recipe.zone)
+        context |= alert_text.figure_words(forecast["probability"], forecast["reference_probability"])
+    facts = {**_facts(alert), "stood_windows": len(windows), "settled_windows": len(came), "windows_with_target": context["hits"]}
+    said = _message(texts, "alert_end", "alert", alert, identity(alert["alert_id"], "end"), alert["cleared_at"], context, facts)
+    return _after_quiet_hours(said, recipe, alert)
+
+
+def outcome_turned(texts: AlertTexts, recipe: Recipe, alert: Row, window: Row, correction: Row) -> Message:
+    """The outcome of a window that an alert stood for is another than the record had said."""
+    context = {
+        **_place(texts, recipe),
+        **alert_text.window_words(texts, window["target_start"], window["target_end"], recipe.zone),
+        **alert_text.figure_words(window["probability"], window["reference_probability"]),
+        "mode": alert["mode"],
+        "happened": correction["happened"],
+    }
+    facts = {**_facts(alert), "corrected": "outcome", "corrected_start": _iso(window["target_start"]), "happened": correction["happened"]}
+    at, subject_id = correction["corrected_at"], correction["correction_id"]
+    return _after_quiet_hours(_message(texts, "alert_outcome", "correction", alert, subject_id, at, context, facts), recipe, alert)
+
+
+def withdrawn(texts: AlertTexts, recipe: Recipe, alert: Row, forecast: Row, correction: Row, events: Sequence[Row]) -> Message:
+    """What an alert stands on no longer holds; `forecast` is the one that it stood on, `events` those that were revised since."""
+    context = {
+        **_place(texts, recipe),
+        **alert_text.window_words(texts, forecast["target_start"], forecast["target_end"], recipe.zone),
+        **alert_text.figure_words(correction["probability"], correction["probability"] / correction["ratio"]),
+        "mode": alert["mode"],
+        "why": correction["reason"],
+        "events": [_revised_event(texts, event) for event in events],
+        "before": probability_phrase(forecast["probability"]),
+        "before_ratio": ratio_text(forecast["probability"] / forecast["reference_probability"]),
+    }
+    facts = {**_facts(alert), "corrected": "forecast", "probability_now": correction["probability"], "ratio_now": correction["ratio"]}
+    facts["revised_events"] = [{**event, "origin_time": _iso(event["origin_time"])} for event in events]
+    at, subject_id = correction["corrected_at"], correction["correction_id"]
+    return _after_quiet_hours(_message(texts, "alert_withdrawn", "correction", alert, subject_id, at, context, facts), recipe, alert)
+
+
+def operation(texts: AlertTexts, alert: Row, check: str, told: Mapping[str, str]) -> Message:
+    """Something is wrong with the operation, or is mended; `told` fills the check's texts."""
+    mended = alert["state"] == "cleared"
+    said = {**told, "age": age_phrase(timedelta(hours=float(told["hours"])))} if "hours" in told else told
+    context = {"check": check, "mended": mended, "facts": said, "since": texts.writer.moment(alert["raised_at"])}
+    subject_id = identity(alert["alert_id"], "end") if mended else alert["alert_id"]
+    at = alert["cleared_at"] if mended else alert["raised_at"]
+    facts = {"check": check, "state": alert["state"], "recipe_id": alert["recipe_id"], **told}
+    return _message(texts, "alert_operations", "operations", alert, subject_id, at, context, facts)
+
+
+def _after_quiet_hours(message: Message, recipe: Recipe, alert: Row) -> Message:
+    """A follow-up keeps the quiet hours of the rule as it was when the alert was raised."""
+    rule = AlertRule.model_validate(alert["bounds"])
+    return replace(message, not_before=held_until(rule.quiet_hours, recipe.zone, message.created_at))
+
+
+def _message(
+    texts: AlertTexts, template: str, kind: MessageKind, alert: Row, subject_id: str, at: datetime, context: Row, facts: Row
+) -> Message:
+    title, lines = texts.fill(template, context)
+    return Message(
+        subject_id=subject_id,
+        kind=kind,
+        title=title,
+        lines=lines,
+        created_at=at,
+        severity=alert["severity"],
+        thread_id=None if subject_id == alert["alert_id"] else alert["thread_id"],
+        channels=tuple(alert["channels"]) if alert["channels"] else None,
+        facts=facts,
+    )
+
+
+def _revised_event(texts: AlertTexts, event: Row) -> Phrase:
+    time = texts.writer.moment(event["origin_time"])
+    said = {"magnitude": f"{event['magnitude']:.1f}", "time": time, "distance": f"{event['distance_km']:.0f}"}
+    if event["magnitude_now"] is None:
+        return Phrase("alert.event_deleted", said)
+    return Phrase("alert.event_revised", {**said, "now": f"{event['magnitude_now']:.1f}"})
+
+
+def _whose(expected: Mapping[str, Any], model_kind: str) -> Literal["kind", "combination", "measured"]:
+    if "counted_on" in expected:
+        return "measured"
+    return "combination" if model_kind == KIND else "kind"
+
+
+def _place(texts: AlertTexts, recipe: Recipe) -> Row:
+    name = texts.place(recipe.display_name.model_dump(), recipe.id)
+    return {"name": name, "magnitude": f"{recipe.threshold_mag:.1f}", "radius": f"{recipe.radius_km:.0f}"}
+
+
+def _day(texts: AlertTexts, recipe: Recipe, start: datetime) -> str:
+    return texts.day(day_of_window(start, recipe.zone))
+
+
+def _facts(alert: Row) -> Row:
+    """What every message of an alert carries for machines."""
+    names = ("alert_id", "recipe_id", "rule", "mode", "state", "probability", "reference_probability", "ratio", "forecast_id")
+    return {name: alert[name] for name in names} | {name: _iso(alert[name]) for name in ("target_start", "target_end")}
+
+
+def _iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

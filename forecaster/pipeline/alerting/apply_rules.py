@@ -1,0 +1,165 @@
+"""The rules of recipes on the forecasts of the day: which alerts are raised, held and ended. Rows in, rows and messages out; no store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from forecaster.alert_rules import Decision, Standing, decide, held_until
+from forecaster.pipeline.alerting import alert_messages
+from forecaster.pipeline.alerting.alert_messages import Row, identity
+from forecaster.pipeline.alerting.rule_figures import expected
+from forecaster.pipeline.alerting.rule_track_record import Skill, barred, said_in
+from forecaster.recipe import AlertRule, Recipe
+from forecaster.reports.outgoing.alert_text import AlertTexts
+from forecaster.reports.outgoing.message import Message
+from forecaster.store.alert_rows import ALERT_COLUMNS
+
+LAPSES_AFTER = timedelta(days=1)
+
+
+@dataclass
+class Changes:
+    """Alert rows as they are to be stored, by id; corrections; messages; what was done to which alert (ids); and by recipe/rule why it
+    raised nothing though its bounds were reached."""
+
+    alerts: dict[str, Row] = field(default_factory=dict)
+    corrections: list[Row] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    raised: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
+    suppressed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RuleInputs:
+    """What the rules of one recipe are given.
+
+    alerts: its alerts of this target and of this kind of mode, oldest first, changes of this run in them.
+    forecasts: published for windows that have not ended, oldest first. evidence: by kind of model, rows of `store.alerts.out_of_sample`, of
+    those kinds whose forecasts reach a rule. skills: by forecast_id. windows: by alert_id, those from the one that it was raised for on.
+    """
+
+    recipe: Recipe
+    alerts: Sequence[Row]
+    forecasts: Sequence[Row]
+    evidence: Mapping[str, pd.DataFrame]
+    skills: Mapping[str, Skill]
+    windows: Mapping[str, Sequence[Row]]
+
+
+def apply_rules(given: RuleInputs, texts: AlertTexts, now: datetime, changes: Changes) -> None:
+    """Take every forecast that no alert of a rule has looked at yet, window after window, and note what comes of it in `changes`.
+
+    An alert that stands is held or ended by each; raised is one by the newest alone: the window before it is as good as over.
+    """
+    rules = {rule.name: rule for rule in given.recipe.alerts}
+    for alert in given.alerts:
+        if alert["state"] == "raised" and (alert["rule"] not in rules or alert["target_hash"] != given.recipe.target_hash):
+            _end(given, texts, alert, now, "gone", None, changes)
+    for rule in rules.values():
+        mine = [alert for alert in given.alerts if alert["rule"] == rule.name and alert["target_hash"] == given.recipe.target_hash]
+        for forecast in given.forecasts:
+            _apply(given, rule, mine, forecast, texts, now, changes)
+        for alert in mine:
+            if alert["state"] == "raised" and alert["last_target_end"] + LAPSES_AFTER <= now:
+                _end(given, texts, alert, now, "lapsed", None, changes)
+
+
+def standing_of(alerts: Sequence[Row]) -> tuple[Standing, Row | None, datetime | None]:
+    """(where the rule of these alerts stands, the alert that stands, the last window that was looked at).
+
+    A withdrawn alert starts no cooldown: it should not have been raised.
+    """
+    kept = [alert for alert in alerts if alert["state"] != "withdrawn"]
+    stands = next((alert for alert in kept if alert["state"] == "raised"), None)
+    raised_for = max((alert["target_start"] for alert in kept), default=None)
+    seen = max((alert["cleared_for"] or alert["last_target_start"] for alert in alerts), default=None)
+    if stands is None:
+        return Standing(raised_for), None, seen
+    return Standing(raised_for, stands["last_target_start"], stands["last_target_end"]), stands, seen
+
+
+def stood_for(alert: Row, windows: Sequence[Row]) -> list[Row]:
+    """Of these windows those that the alert stands, or stood, for."""
+    return [window for window in windows if alert["target_start"] <= window["target_start"] <= alert["last_target_start"]]
+
+
+def _apply(given: RuleInputs, rule: AlertRule, mine: list[Row], forecast: Row, texts: AlertTexts, now: datetime, changes: Changes) -> None:
+    standing, stands, seen = standing_of(mine)
+    overtaken = stands is None and forecast is not given.forecasts[-1]
+    if overtaken or (seen is not None and forecast["target_start"] <= seen):
+        return
+    skill = given.skills.get(forecast["forecast_id"], Skill(None, "evaluation"))
+    decision = decide(rule, given.recipe.zone, standing, said_in(forecast), barred(rule, skill))
+    if decision.action == "suppressed":
+        changes.suppressed[f"{given.recipe.id}/{rule.name}"] = decision.reason
+    if stands is not None and decision.lapsed:
+        _end(given, texts, stands, now, "lapsed", None, changes)
+    if decision.action == "held" and stands is not None:
+        stands |= {
+            "last_forecast_id": forecast["forecast_id"],
+            "last_target_start": forecast["target_start"],
+            "last_target_end": forecast["target_end"],
+        }
+        changes.alerts[stands["alert_id"]] = stands
+        changes.held.append(stands["alert_id"])
+    elif decision.action == "cleared" and stands is not None:
+        _end(given, texts, stands, now, "below", forecast, changes)
+    elif decision.action == "raised":
+        alert = _raised(given, rule, forecast, decision, now)
+        degraded = forecast["degraded_reason"]
+        message = alert_messages.raised(texts, given.recipe, alert, skill, forecast["model_kind"], degraded)
+        alert["message"] = message.title
+        mine.append(alert)
+        changes.alerts[alert["alert_id"]] = alert
+        changes.raised.append(alert["alert_id"])
+        changes.messages.append(message)
+
+
+def _raised(given: RuleInputs, rule: AlertRule, forecast: Row, decision: Decision, now: datetime) -> Row:
+    recipe, said = given.recipe, said_in(forecast)
+    replay = forecast["mode"] == "replay"
+    alert_id = identity("alert", recipe.id, recipe.target_hash, rule.name, replay, f"{said.target_start:%FT%TZ}")
+    return dict.fromkeys(ALERT_COLUMNS) | {
+        "alert_id": alert_id,
+        "kind": "forecast",
+        "rule": rule.name,
+        "recipe_id": recipe.id,
+        "target_hash": recipe.target_hash,
+        "mode": forecast["mode"],
+        "severity": rule.severity,
+        "state": "raised",
+        "reason": decision.reason,
+        "raised_at": now,
+        "held_until": held_until(rule.quiet_hours, recipe.zone, now),
+        "forecast_id": forecast["forecast_id"],
+        "target_start": said.target_start,
+        "target_end": said.target_end,
+        "probability": said.probability,
+        "reference_probability": said.reference_probability,
+        "ratio": said.ratio,
+        "last_forecast_id": forecast["forecast_id"],
+        "last_target_start": said.target_start,
+        "last_target_end": said.target_end,
+        "thread_id": alert_id,
+        "channels": list(rule.channels) or None,
+        "bounds": rule.model_dump(mode="json", by_alias=True),
+        "expected": expected(recipe, rule, given.evidence[forecast["model_kind"]], forecast["model_kind"]),
+    }
+
+
+def _end(given: RuleInputs, texts: AlertTexts, alert: Row, now: datetime, why: str, forecast: Row | None, changes: Changes) -> None:
+    alert |= {
+        "state": "cleared",
+        "cleared_at": now,
+        "cleared_for": forecast["target_start"] if forecast else None,
+        "cleared_reason": why,
+    }
+    changes.alerts[alert["alert_id"]] = alert
+    changes.cleared.append(alert["alert_id"])
+    windows = stood_for(alert, given.windows.get(alert["alert_id"], ()))
+    changes.messages.append(alert_messages.ended(texts, given.recipe, alert, forecast, windows))

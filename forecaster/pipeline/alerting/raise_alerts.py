@@ -1,0 +1,137 @@
+"""The alerts of the day: the rules of the recipes on what was published, corrections of what was said, and the state of the operation.
+
+    raise_alerts(job)     after predict and verify, before messages.notify(job)
+
+Reads the store once, decides, and writes once: alerts, corrections and their messages in one transaction. Everything has an id that follows
+from what it is about, so that running it again raises and tells nothing twice.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import pandas as pd
+
+from forecaster.alert_rules import reaches
+from forecaster.pipeline.alerting import system_alerts
+from forecaster.pipeline.alerting.alert_messages import Row
+from forecaster.pipeline.alerting.apply_rules import Changes, RuleInputs, apply_rules, stood_for
+from forecaster.pipeline.alerting.corrections import ask_again, correct_outcomes, withdraw
+from forecaster.pipeline.alerting.rule_track_record import Skill, said_in, skill_of
+from forecaster.pipeline.messaging import deliver as messages
+from forecaster.pipeline.run_context import Job
+from forecaster.recipe import Recipe
+from forecaster.reports.outgoing.alert_text import AlertTexts
+from forecaster.store import alert_rows as stored
+from forecaster.store import fits as stored_fits
+from forecaster.store.database import Connection
+
+log = logging.getLogger(__name__)
+
+Correct = Callable[[AlertTexts, datetime, Changes], None]
+EventsByIssue = dict[datetime, tuple[pd.DataFrame, pd.DataFrame]]
+CORRECTED_FOR = timedelta(days=120)  # outcomes are final after 45 days; later ones come of a long silence
+
+
+@dataclass
+class AlertsResult:
+    """What this run did: alert ids raised, held, cleared, withdrawn; ids of corrections; by recipe/rule why nothing was raised though both
+    bounds were reached; checks of the operation that began and ended; ids of the new messages."""
+
+    raised: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
+    corrected: list[str] = field(default_factory=list)
+    suppressed: dict[str, str] = field(default_factory=dict)
+    operations_raised: list[str] = field(default_factory=list)
+    operations_mended: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+
+def raise_alerts(job: Job, doubts: Sequence[str] | None = None) -> AlertsResult:
+    """Decide on every rule of the job's recipes, correct what turned out otherwise, and look at the operation.
+
+    doubts: of this run's reading (`alerts_operations.find`); None where nothing was read.
+
+    A job with a simulated clock looks at replayed forecasts and alerts only, and at no operation; any other never at replayed ones. What is
+    to be told lies in the outbox then.
+
+    Raises:
+        StoreBusy: another process kept the database; nothing was stored, run it again.
+    """
+    now, replay = job.clock.now(), job.clock.simulated
+    texts = AlertTexts(job.settings.language, job.settings.templates)
+    with job.store.transaction() as connection:
+        every = stored.read_alerts(connection, replay=replay)
+        by_recipe = _forecasts(connection, job.recipes, now, replay)
+        inputs = [_inputs(connection, recipe, every, by_recipe.get(recipe.id, []), now) for recipe in job.recipes]
+        events: EventsByIssue = {}
+        corrections = [_corrections(connection, job, given, now, events) for given in inputs]
+        found = [] if replay else system_alerts.find(connection, job, now, texts, doubts)
+    changes, result = Changes(), AlertsResult()
+    for given, correct in zip(inputs, corrections, strict=True):
+        for step in correct:
+            step(texts, now, changes)
+        apply_rules(given, texts, now, changes)
+    if not replay:
+        operations = [alert for alert in every if alert["kind"] == "operations"]
+        in_scope = {recipe.id for recipe in job.recipes}
+        result.operations_raised, result.operations_mended = system_alerts.apply_findings(
+            found, operations, in_scope, texts, now, changes, not_looked_at=() if doubts is not None else ("doubted_feed",)
+        )
+    link = f"{job.settings.base_url.rstrip('/')}/index.html" if job.settings.base_url else None
+    with job.store.transaction() as connection:
+        stored.write_alerts(connection, list(changes.alerts.values()))
+        stored.write_corrections(connection, changes.corrections)
+        result.messages = messages.enqueue(job, [replace(message, link=link) for message in changes.messages], connection)
+    for name in ("raised", "held", "cleared", "withdrawn", "suppressed"):
+        setattr(result, name, getattr(changes, name))
+    result.corrected = [row["correction_id"] for row in changes.corrections]
+    log.info("alerts: %d raised, %d cleared, %d messages", len(result.raised), len(result.cleared), len(result.messages))
+    return result
+
+
+def _forecasts(connection: Connection, recipes: Sequence[Recipe], now: datetime, replay: bool) -> dict[str, list[Row]]:
+    """By recipe, the rows of `store.alerts.live_forecasts` of its present target."""
+    targets = {recipe.id: recipe.target_hash for recipe in recipes}
+    rows: dict[str, list[Row]] = {}
+    for row in stored.live_forecasts(connection, list(targets.values()), now, replay=replay):
+        if targets.get(row["recipe_id"]) == row["target_hash"]:
+            rows.setdefault(row["recipe_id"], []).append(row)
+    return rows
+
+
+def _inputs(connection: Connection, recipe: Recipe, every: Sequence[Row], forecasts: Sequence[Row], now: datetime) -> RuleInputs:
+    mine = [alert for alert in every if alert["kind"] == "forecast" and alert["recipe_id"] == recipe.id]
+    fresh = [alert for alert in mine if alert["state"] == "raised" or alert["last_target_end"] > now - CORRECTED_FOR]
+    telling = [row for row in forecasts if any(reaches(rule, said_in(row)) for rule in recipe.alerts)]
+    skills: dict[str, Skill] = {
+        row["forecast_id"]: skill_of(connection, recipe, row["model_kind"], row["model_id"], now) for row in telling
+    }
+    kinds = {row["model_kind"] for row in telling}
+    evidence = {kind: stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind) for kind in kinds}
+    windows = {alert["alert_id"]: stored.told_windows(connection, alert) for alert in fresh}
+    return RuleInputs(recipe, mine, forecasts, evidence, skills, windows)
+
+
+def _corrections(connection: Connection, job: Job, given: RuleInputs, now: datetime, events: EventsByIssue) -> list[Correct]:
+    """What is to be corrected of the recipe's alerts, ready to be done; reads what it needs, each issue's `events` once."""
+    steps: list[Correct] = []
+    rules = {rule.name: rule for rule in given.recipe.alerts}
+    for alert in given.alerts:
+        if alert["alert_id"] not in given.windows or alert["target_hash"] != given.recipe.target_hash:
+            continue
+        steps.append(partial(correct_outcomes, given.recipe, alert, stood_for(alert, given.windows[alert["alert_id"]])))
+        newest = next((row for row in given.forecasts if row["target_start"] == alert["last_target_start"]), None)
+        if alert["state"] == "raised" and newest is not None and alert["rule"] in rules:
+            as_of = newest["as_of"]
+            if as_of not in events:
+                events[as_of] = stored.events_then_and_now(connection, as_of, now)
+            fits = stored_fits.models_of(connection, [given.recipe.id])
+            again = partial(ask_again, given.recipe, job.settings, newest, fits, *events[as_of])
+            stood_on = stored.forecast_named(connection, alert["last_forecast_id"])
+            steps.append(partial(withdraw, given.recipe, rules[alert["rule"]], alert, stood_on, newest, again))
+    return steps

@@ -1,0 +1,245 @@
+"""Rules before they are switched on, and what there is of them: what each would have sent, what stands, whether it could speak."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from forecaster.catalog.coverage import covered_span
+from forecaster.errors import BadInput, NotScoreable
+from forecaster.pipeline.alerting.alert_messages import Row
+from forecaster.pipeline.alerting.rule_figures import measured
+from forecaster.pipeline.alerting.rule_track_record import RehearsedDay, Skill, barred, rates_document, rehearse, skill_of
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.messaging.senders import recipients
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.information_gain import gain_numbers
+from forecaster.recipe import AlertRule, Recipe
+from forecaster.reports.outgoing import alert_text
+from forecaster.reports.outgoing.alert_text import AlertTexts
+from forecaster.reports.texts import speaker
+from forecaster.reports.words import probability_pair
+from forecaster.store import alert_rows as stored
+from forecaster.store.database import Connection
+from forecaster.store.versions import catalogue
+from forecaster.timewindow import day_of_window, local_day, next_local_day
+
+PRESENT, PUBLISHED = "present", "published"
+FINAL_AFTER = timedelta(days=2)
+A_YEAR = timedelta(days=366)  # of settled days, which a usual rate needs
+
+
+def chosen_rules(recipes: Sequence[Recipe], name: str | None, inline: AlertRule | None) -> list[tuple[Recipe, AlertRule]]:
+    """Each recipe with each of its rules, or those called `name`, or with the rule `inline`.
+
+    Raises:
+        BadInput: there is none, with the names there are.
+    """
+    if inline is not None:
+        return [(recipe, inline) for recipe in recipes]
+    found = [(recipe, rule) for recipe in recipes for rule in recipe.alerts if name in (None, rule.name)]
+    if not found:
+        names = sorted({rule.name for recipe in recipes for rule in recipe.alerts})
+        there = f"there are: {', '.join(names)}" if names else "there are none"
+        what = "no alert rule" if name is None else f"no alert rule {name!r}"
+        raise BadInput(
+            f"{what} in {_named(recipes)}; {there}: write one as [[alerts]] (docs/ALERTS.md), or try --probability 0.05 --ratio 3"
+        )
+    return found
+
+
+def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: float, model: str = PRESENT) -> list[Row]:
+    """What each rule would have sent over the last `years` of stored out-of-sample forecasts, and how it would have turned out.
+
+    Args:
+        model: a kind of model, PRESENT for the combination, or PUBLISHED for what was, or would have been, published then.
+
+    Each: recipe_id, model, rule (its fields), days (forecasts), missing (days of the span without one), official (of the days), alerts,
+    rates (as an alert states them), measured (those that docs/ALERTS.md states of the rule; None where it did not come with the recipe),
+    skill, barred (why it would be silent now, or None), suppressed (days and why), text for people.
+    Alerts: day, last_day, probability, usual, ratio, stood_days, days_with_target, unsettled_days.
+    """
+    now = job.clock.now()
+    found = []
+    for recipe, rule in rules:
+        with job.store.transaction() as connection:
+            standing = publishing.standing(connection, recipe, now, next_local_day(now, recipe.zone))
+            kind = {PRESENT: publishing.KIND, PUBLISHED: None}.get(model, model)
+            rows = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind)
+            skill = skill_of(connection, recipe, publishing.KIND, "", now)
+            past = _past_days(connection, recipe, now, years)
+        silent = barred(rule, skill) if standing.weights else _USUAL_RATE
+        known = measured(recipe, rule) if kind in (publishing.KIND, None) else None
+        figures = {"model": kind or PUBLISHED, "measured": known, "skill": _skill(skill), "barred": silent}
+        found.append(_rehearsed(recipe, rule, rows, years) | figures)
+        found[-1]["text"] = "\n".join(_lines(recipe, rule, found[-1], past))
+    return found
+
+
+_USUAL_RATE = "the usual rate is what is published now, and its ratio to itself is always 1 (--model tries another kind)"
+
+
+def _past_days(connection: Connection, recipe: Recipe, now: datetime, years: float) -> tuple[date, date] | None:
+    """The last `years` of days that a backfill could forecast: the catalogue has been read beyond them. None where it has not been read."""
+    try:
+        span = covered_span(recipe, catalogue.read_coverage(connection))
+    except NotScoreable:
+        return None
+    last = local_day(min(span.end, now) - FINAL_AFTER, recipe.zone)
+    return max(last - timedelta(days=round(365.25 * years)), local_day(span.start, recipe.zone) + A_YEAR), last
+
+
+def _rehearsed(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, years: float) -> Row:
+    """The figures of the last `years` before the last of these rows; the rule goes through all of them, so that none begins halfway."""
+    since = rows["target_start"].iloc[-1].to_pydatetime() - timedelta(days=round(365.25 * years)) if len(rows) else None
+    rehearsal = rehearse(recipe, rule, rows, since)
+    shown = [day for day in rehearsal.days if since is None or day.said.target_start >= since]
+    episodes = [_episode(recipe, stood) for stood in _stood(rehearsal.days) if since is None or stood[-1].said.target_start >= since]
+    span = [day_of_window(shown[at].said.target_start, recipe.zone) for at in (0, -1)] if shown else []
+    return {
+        "recipe_id": recipe.id,
+        "rule": rule.model_dump(mode="json", by_alias=True),
+        "days": len(shown),
+        "missing": (span[1] - span[0]).days + 1 - len(shown) if span else 0,
+        "official": sum(day.method == "daily" for day in shown),
+        "alerts": episodes,
+        "suppressed": [{"day": _day(recipe, day), "reason": day.decision.reason} for day in shown if day.decision.action == "suppressed"],
+        "rates": rates_document(rehearsal.rates),
+    }
+
+
+def _skill(skill: Skill) -> Row | None:
+    return None if skill.gain is None else {**gain_numbers(skill.gain), "source": skill.source}
+
+
+def _stood(days: Sequence[RehearsedDay]) -> list[list[RehearsedDay]]:
+    """Of every alert that would have been raised, the windows that it would have stood for."""
+    episodes: list[list[RehearsedDay]] = []
+    for day in days:
+        if day.decision.action == "raised":
+            episodes.append([day])
+        elif day.decision.action == "held":
+            episodes[-1].append(day)
+    return episodes
+
+
+def _episode(recipe: Recipe, stood: Sequence[RehearsedDay]) -> Row:
+    return {
+        "day": _day(recipe, stood[0]),
+        "last_day": _day(recipe, stood[-1]),
+        "probability": stood[0].said.probability,
+        "usual": stood[0].said.reference_probability,
+        "ratio": stood[0].said.ratio,
+        "stood_days": len(stood),
+        "days_with_target": sum(day.happened is True for day in stood),
+        "unsettled_days": sum(day.happened is None for day in stood),
+    }
+
+
+def _day(recipe: Recipe, day: RehearsedDay) -> str:
+    return day_of_window(day.said.target_start, recipe.zone).isoformat()
+
+
+def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, date] | None) -> list[str]:
+    whose = "what was published" if document["model"] == PUBLISHED else document["model"]
+    bounds = f"{whose}, probability >= {rule.probability:.3g} and >= {rule.ratio:g} times usual"
+    head = f"{recipe.id}, rule {rule.name} ({bounds}):"
+    if not document["days"]:
+        return [f"{head} no out-of-sample forecast of past days is stored here", *_without_days(recipe, document, past)]
+    alerts, rates = document["alerts"], document["rates"]
+    lines = [
+        f"{head} {len(alerts)} alerts stood in {document['days']} days ({document['official']} official forecasts, "
+        f"the others walk-forward; {document['missing']} days of the span have none)"
+    ]
+    say = speaker("en")
+    if alerts:
+        lines.append(f"  {'raised for':12}{'stands to':12}{'chance':18}{'usual':18}{'ratio':>5}  what happened")
+    for row in alerts:
+        chance, usual = map(say, probability_pair(row["probability"], row["usual"]))
+        lines.append(f"  {row['day']:12}{row['last_day']:12}{chance:18}{usual:18}{row['ratio']:5.1f}  {_came(row)}")
+    if document["suppressed"]:
+        lines.append(f"  {len(document['suppressed'])} more days reached the bounds within the cooldown of {rule.cooldown_days} days")
+    lines += [
+        f"  {say(phrase)}"
+        for phrase in alert_text.rates_phrases(AlertTexts("en"), rates, "published" if document["model"] == PUBLISHED else "kind")
+    ]
+    if document["barred"]:
+        lines.append(f"  As things are, it would send nothing: {document['barred']}")
+    return lines
+
+
+def _without_days(recipe: Recipe, document: Row, past: tuple[date, date] | None) -> list[str]:
+    """What is said of a rule in the place of the figures of forecasts that are not stored."""
+    lines = []
+    if document["measured"] is not None:
+        lines.append(f"  Measured, as docs/ALERTS.md says: {_figures(document['measured'])}")
+    else:
+        lines.append("  Its false alarms are not known.")
+    if past is None:
+        lines.append("  No catalogue has been read for this place: run `quakecast pull`.")
+    else:
+        make = f"quakecast backfill --mode walk-forward --recipe {recipe.id} --from {past[0]} --to {past[1]}"
+        lines.append(f"  Forecasts of past days, by models that had not seen them: `{make}`")
+    if document["barred"]:
+        lines.append(f"  As things are, it would send nothing: {document['barred']}")
+    return lines
+
+
+def _figures(rates: Row) -> str:
+    """Rates in one line: of which days, how often raised, how often false, what it caught."""
+    share, yearly = rates["false_alarm_share"], rates["alerts_a_year"]
+    said = f"{rates['first_day']} to {rates['last_day']}, raised {rates['alerts']} times ({yearly['estimate']:.2g} a year), "
+    cases = f"{rates['false_alarm_days']} of {rates['alert_days']} alert days"
+    if share is None:
+        said += f"false on {cases}, too few for a share"
+    else:
+        estimate, low, high = (f"{100 * share[name]:.0f}" for name in ("estimate", "low", "high"))
+        said += f"false on {cases} ({estimate} %, 95 % range {low} to {high} %)"
+    return f"{said}, stood for {rates['hit_days']} of {rates['target_days']} days with such an earthquake"
+
+
+def _came(row: Row) -> str:
+    open_days = f", {row['unsettled_days']} not settled" if row["unsettled_days"] else ""
+    if row["stood_days"] == 1 and not open_days:
+        return "such an earthquake" if row["days_with_target"] else "none"
+    return f"such an earthquake on {row['days_with_target']} of {row['stood_days']} days{open_days}"
+
+
+def list_alerts(job: Job, limit: int) -> list[Row]:
+    """The newest alerts of rules and of the operation, newest first; of replays where the job's clock is simulated."""
+    with job.store.transaction() as connection:
+        rows = stored.read_alerts(connection, replay=job.clock.simulated)
+    return list(reversed(rows))[:limit]
+
+
+def check_rules(job: Job) -> list[Row]:
+    """Every rule of the job's recipes: what is to be expected of it, whether its model may speak, whether its channels are set up."""
+    there = {to.channel for to in recipients(job.settings)}
+    documents = []
+    for row in rehearse_rules(job, [(recipe, rule) for recipe in job.recipes for rule in recipe.alerts], years=100):
+        wanted = set(row["rule"]["channels"])
+        problems = [row["barred"]] if row["barred"] else []
+        if not there:
+            problems.append("no channel is set up")
+        elif missing := sorted(wanted - there):
+            problems.append(f"not set up: {', '.join(missing)}")
+        if row["rates"]["false_alarm_share"] is None and row["measured"] is None:
+            problems.append("its false alarms are not known: too few forecasts of past days are stored (`quakecast alerts test` says more)")
+        documents.append({**row, "problems": problems, "text": _check_line(row, problems)})
+    return documents
+
+
+def _check_line(row: Row, problems: Sequence[Any]) -> str:
+    rates = row["rates"] if row["rates"]["false_alarm_share"] is not None or row["measured"] is None else row["measured"]
+    head = f"{row['recipe_id']}, rule {row['rule']['name']}"
+    if not rates["days"]:
+        said = "no forecast of past days is stored"
+    else:
+        said = _figures(rates) + (" (measured for docs/ALERTS.md)" if rates is row["measured"] else " (forecasts stored here)")
+    return f"{head}: {said}" + "".join(f"\n  ! {problem}" for problem in problems)
+
+
+def _named(recipes: Sequence[Recipe]) -> str:
+    ids = [recipe.id for recipe in recipes]
+    return ", ".join(ids) if len(ids) <= 5 else f"{len(ids)} recipes"

@@ -1,0 +1,162 @@
+"""What a rule would have sent on past days, and whether its model has earned the right to send anything: out of sample, as known now."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from forecaster.alert_rules import Decision, Said, walk
+from forecaster.models.combination.combination import KIND
+from forecaster.models.combination.weights import usable_weights
+from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED, gain_at, gain_words
+from forecaster.pipeline.training.weight_learning import posterior
+from forecaster.recipe import AlertRule, Recipe
+from forecaster.store import fits as stored_fits
+from forecaster.store.database import Connection
+from forecaster.timewindow import days_of_windows, local_day
+from forecaster.verification.alarms import AlarmRates, alarm_rates
+from forecaster.verification.intervals import Interval
+from forecaster.verification.proportions import Share
+
+MIN_RECORD_DAYS = 10
+RECORD_SPAN = timedelta(days=365)
+MAX_UNDEFINED = 0.05  # share of resamples without a target day, above which an interval rests on too few events to decide by
+
+
+@dataclass(frozen=True)
+class RehearsedDay:
+    """One past window: what was, or would have been, published for it, what the rule makes of that, what came (None: not settled)."""
+
+    said: Said
+    method: str
+    decision: Decision
+    happened: bool | None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A rule on past windows, oldest first, and its rates on those of them that are settled."""
+
+    days: tuple[RehearsedDay, ...]
+    rates: AlarmRates
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Gain of the model behind a forecast over the usual rate, and where the figure comes from; gain None: it was never judged.
+
+    source: `record` (official forecasts of the last year), `pooled` (days of all circles) or `evaluation` (days that the fit had not seen).
+    """
+
+    gain: Interval | None
+    source: Literal["record", "pooled", "evaluation"]
+
+
+def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetime | None = None) -> Rehearsal:
+    """The rule on these rows of `store.alerts.out_of_sample`, all of them in turn; rates are counted on the windows from `since` on.
+
+    Whether the model has the rule's `min_gain` plays no part here.
+    """
+    forecasts = [said_in(row) for row in rows.to_dict("records")]
+    decisions = walk(rule, recipe.zone, forecasts)
+    came = [None if pd.isna(value) else bool(value) for value in rows["happened"]]
+    judged = np.array(
+        [value is not None and (since is None or said.target_start >= since) for said, value in zip(forecasts, came, strict=True)],
+        dtype=bool,
+    )
+    local_days = days_of_windows((said.target_start for said in forecasts), recipe.zone)
+    raised = np.array([decision.action == "raised" for decision in decisions], dtype=bool)
+    stands = np.array([decision.stands for decision in decisions], dtype=bool)
+    happened = np.array([value is True for value in came], dtype=bool)
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    rates = alarm_rates(local_days[judged], raised[judged], stands[judged], happened[judged], rng)
+    return Rehearsal(tuple(map(RehearsedDay, forecasts, rows["method"], decisions, came)), rates)
+
+
+def said_in(row: dict[Any, Any]) -> Said:
+    """What a row of the table `forecast` says."""
+    start, end = (pd.Timestamp(row[name]).to_pydatetime() for name in ("target_start", "target_end"))
+    return Said(start, end, float(row["probability"]), float(row["reference_probability"]))
+
+
+def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: str, now: datetime) -> Skill:
+    """How the model behind a forecast has done against the usual rate.
+
+    Of the combination: what the pooled days of all circles say, together with its own official forecasts of the last year once the target
+    came on MIN_RECORD_DAYS of their days. Of a single kind: its own record, else the evaluation of the very fit, on days that it was
+    not fitted on.
+    """
+    own = record(connection, recipe, model_kind, now)
+    own = own if own is not None and own.target_days >= MIN_RECORD_DAYS and own.undefined_share <= MAX_UNDEFINED else None
+    if model_kind == KIND:
+        base, _ = usable_weights(local_day(now, recipe.zone))
+        if own is None:
+            return Skill(None if base.pooled_gain is None else Interval(*base.pooled_gain, 0.0), "pooled")
+        mean, sd = posterior(base, own.estimate, (own.high - own.low) / 3.92)
+        return Skill(Interval(mean, mean - 1.96 * sd, mean + 1.96 * sd, own.target_days, 0.0), "record")
+    if own is not None:
+        return Skill(own, "record")
+    model = stored_fits.model_named(connection, model_id)
+    found = (model["details"].get("evaluation") if model else None) or {}
+    if found.get("information_gain") is None or found.get("low") is None:
+        return Skill(None, "evaluation")
+    gain = Interval(found["information_gain"], found["low"], found["high"], found["target_days"], found.get("undefined_share", 0.0))
+    return Skill(gain, "evaluation")
+
+
+def record(connection: Connection, recipe: Recipe, kind: str, as_of: datetime) -> Interval | None:
+    """Gain over the usual rate of a kind's official forecasts of the last year, settled by now; None where there is none."""
+    rows = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash}, kind, as_of - RECORD_SPAN, as_of)[recipe.id]
+    if rows.empty:
+        return None
+    happened, said, reference = (rows[name].to_numpy() for name in ("happened", "probability", "reference_probability"))
+    starts = (pd.Timestamp(start).to_pydatetime() for start in rows["target_start"])
+    return gain_at(recipe, starts, happened.astype(bool), said, reference)
+
+
+def barred(rule: AlertRule, skill: Skill) -> str | None:
+    """Why the rule may not speak from this model; None where it may.
+
+    Pooled days and evaluations must show a gain whose low end lies above `min_gain`, on enough events. A record of the combination's own
+    silences a rule only where it shows the gain to lie below `min_gain`: its high end does.
+    """
+    if skill.gain is None:
+        return "the model has never been judged against the usual rate"
+    words = f"the model's gain over the usual rate is {gain_words(skill.gain)}"
+    if skill.source == "record":
+        return None if skill.gain.high > rule.min_gain else f"{words}: its high end must lie above {rule.min_gain:+g} (min_gain)"
+    if skill.gain.undefined_share <= MAX_UNDEFINED and skill.gain.low > rule.min_gain:
+        return None
+    return f"{words}: its low end must lie above {rule.min_gain:+g} (min_gain)"
+
+
+def rates_document(rates: AlarmRates) -> dict[str, Any]:
+    """The rates as JSON: what an alert states of its rule, and keeps. Shares that are not known are null."""
+    return {
+        "first_day": rates.first_day.isoformat() if rates.first_day else None,
+        "last_day": rates.last_day.isoformat() if rates.last_day else None,
+        "days": rates.days,
+        "target_days": rates.target_days,
+        "alert_days": rates.false_alarms.days,
+        "alert_blocks": rates.false_alarms.blocks,
+        "false_alarm_days": rates.false_alarms.hits,
+        "false_alarm_share": _share(rates.false_alarms) if rates.known else None,
+        "days_without_target_share": 1 - rates.target_days / rates.days if rates.days else None,
+        "hit_days": rates.hits.hits,
+        "hit_share": _share(rates.hits) if rates.hits.blocks > 1 else None,
+        "alerts": rates.alerts,
+        "alerts_in_vain": rates.alerts_in_vain,
+        "alerts_a_year": _bounds(rates) if rates.days else None,
+        "method": "shares: Korn-Graubard on 30-day blocks; alerts a year: bootstrap of 30-day blocks; 95 %; out-of-sample forecasts only",
+    }
+
+
+def _share(share: Share) -> dict[str, float]:
+    return {"estimate": share.share, "low": share.low, "high": share.high}
+
+
+def _bounds(rates: AlarmRates) -> dict[str, float]:
+    found = rates.alerts_a_year
+    return {"estimate": found.estimate, "low": found.low, "high": found.high}

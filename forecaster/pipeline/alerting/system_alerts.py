@@ -1,0 +1,171 @@
+"""Alerts of the operation: a stale catalogue, a feed that cannot be true, a failed run, forecasts that drift from what comes or are
+missing, messages given up.
+
+Each is told once when it begins and once when it is mended, not in every run. A run that fails tells so itself, at once (`operations`);
+here are told the runs that ended without a word, and outside of a run every failure.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from forecaster.pipeline.alerting import alert_messages
+from forecaster.pipeline.alerting.alert_messages import Row, identity
+from forecaster.pipeline.alerting.apply_rules import Changes
+from forecaster.pipeline.daily.issue_schedule import late_forecasts
+from forecaster.pipeline.daily.predict import STALE_AFTER
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.due import drifts
+from forecaster.recipe_fields import Severity
+from forecaster.reports.outgoing.alert_text import AlertTexts
+from forecaster.store import alert_rows as stored
+from forecaster.store.database import Connection
+from forecaster.store.versions import catalogue
+
+DEAD_SPAN = timedelta(days=7)
+CHECKS = ("stale_catalogue", "doubted_feed", "run_failed", "calibration_drift", "no_forecast", "dead_letters")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong: which check says so, of which recipe or what else (`about`), and what fills its texts."""
+
+    check: str
+    recipe_id: str
+    severity: Severity
+    told: Mapping[str, str]
+    about: str = ""
+
+    @property
+    def rule(self) -> str:
+        return f"{self.check}:{self.about}" if self.about else self.check
+
+
+def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts, doubts: Sequence[str] | None = None) -> list[Finding]:
+    """Everything that is wrong with the operation at `now`, for the recipes of the job.
+
+    doubts: why the reading of this run was not believed (`pull.PullResult.doubts`); None where nothing was read.
+    """
+    found = [
+        *_stale_catalogue(connection, now, texts),
+        *_doubted_feed(doubts or ()),
+        *_failed_runs(connection, job.run_id, texts),
+        *_dead_letters(connection, now),
+    ]
+    for recipe_id, drifted in drifts(connection, [recipe for recipe in job.recipes if recipe.models], now).items():
+        found.append(Finding("calibration_drift", recipe_id, "warning", {"recipe": recipe_id, "drift": drifted}))
+    return found + _missing_forecasts(connection, job, now, texts)
+
+
+def apply_findings(
+    found: list[Finding],
+    alerts: list[Row],
+    in_scope: set[str],
+    texts: AlertTexts,
+    now: datetime,
+    changes: Changes,
+    not_looked_at: Collection[str] = (),
+) -> tuple[list[str], list[str]]:
+    """(rules raised, rules mended): what is found for the first time, and what stood and is found no more.
+
+    alerts: those of the operation, oldest first. in_scope: the recipes that were looked at; alerts of others are left alone, and so are
+    those of checks that were not looked at.
+    """
+    standing = {(alert["rule"], alert["recipe_id"]): alert for alert in alerts if alert["state"] == "raised"}
+    current = {(finding.rule, finding.recipe_id): finding for finding in found}
+    raised, mended = [], []
+    for key, finding in current.items():
+        if key not in standing:
+            alert = _raised(finding, sum((alert["rule"], alert["recipe_id"]) == key for alert in alerts), now)
+            _tell(texts, alert, finding.check, finding.told, changes)
+            raised.append(finding.rule)
+    for key, alert in standing.items():
+        if key not in current and alert["recipe_id"] in in_scope | {""} and alert["rule"] not in not_looked_at:
+            alert |= {"state": "cleared", "cleared_at": now, "cleared_reason": "mended"}
+            _tell(texts, alert, alert["rule"].partition(":")[0], alert["bounds"], changes)
+            mended.append(alert["rule"])
+    return raised, mended
+
+
+def _stale_catalogue(connection: Connection, now: datetime, texts: AlertTexts) -> list[Finding]:
+    coverage = catalogue.read_coverage(connection)
+    world = coverage[coverage["stream"] == "world"]
+    if world.empty:
+        return []
+    read_until = world["span_end"].max().to_pydatetime()
+    age = now - read_until
+    if age <= STALE_AFTER:
+        return []
+    told = {"hours": f"{age / timedelta(hours=1):.0f}", "read_until": texts.writer.moment(read_until) or ""}
+    return [Finding("stale_catalogue", "", "critical", told)]
+
+
+def _doubted_feed(doubts: Sequence[str]) -> list[Finding]:
+    told = "; ".join(doubts)
+    return [Finding("doubted_feed", "", "critical", {"doubts": told[:300]})] if told else []
+
+
+def _failed_runs(connection: Connection, run_id: str, texts: AlertTexts) -> list[Finding]:
+    inside = stored.is_running(connection, run_id)
+    found = []
+    for run in stored.last_ended_runs(connection):
+        silent = "without a word" in (run["problem"] or "")
+        if run["state"] == "failed" and (silent or not inside):
+            told = {"kind": run["kind"], "started": texts.writer.moment(run["started_at"]) or "", "problem": (run["problem"] or "")[:300]}
+            found.append(Finding("run_failed", "", "critical", told, about=run["kind"]))
+    return found
+
+
+def _dead_letters(connection: Connection, now: datetime) -> list[Finding]:
+    return [
+        Finding(
+            "dead_letters",
+            "",
+            "warning",
+            {"channel": row["channel"], "count": str(row["count"]), "error": row["error"] or ""},
+            about=row["channel"],
+        )
+        for row in stored.dead_letters(connection, now - DEAD_SPAN)
+    ]
+
+
+def _missing_forecasts(connection: Connection, job: Job, now: datetime, texts: AlertTexts) -> list[Finding]:
+    """Recipes whose last forecast that was due is not there LATE_AFTER its issue time; one that never had any is left to the report."""
+    return [
+        Finding(
+            "no_forecast",
+            recipe.id,
+            "critical",
+            {
+                "recipe": recipe.id,
+                "day": texts.day(day),
+                "due": f"{texts.writer.local(due, recipe.zone)} ({texts.writer.zone(recipe.zone)})",
+            },
+        )
+        for recipe, day, due in late_forecasts(connection, job.recipes, now)
+    ]
+
+
+def _raised(finding: Finding, earlier: int, now: datetime) -> Row:
+    alert_id = identity("operations", finding.rule, finding.recipe_id, earlier)
+    return dict.fromkeys(stored.ALERT_COLUMNS) | {
+        "alert_id": alert_id,
+        "kind": "operations",
+        "rule": finding.rule,
+        "recipe_id": finding.recipe_id,
+        "mode": "prospective",
+        "severity": finding.severity,
+        "state": "raised",
+        "reason": finding.check,
+        "raised_at": now,
+        "thread_id": alert_id,
+        "bounds": dict(finding.told),
+    }
+
+
+def _tell(texts: AlertTexts, alert: Row, check: str, told: Mapping[str, str], changes: Changes) -> None:
+    message = alert_messages.operation(texts, alert, check, told)
+    if alert["state"] == "raised":
+        alert["message"] = message.title
+    changes.alerts[alert["alert_id"]] = alert
+    changes.messages.append(message)

@@ -1,0 +1,121 @@
+"""What was known at many issue times, from one reading of the catalogue: inputs, outcomes and the usual rate of each day."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog.coverage import STREAMS, covered_span, in_streams, last_read
+from forecaster.errors import NotScoreable
+from forecaster.features.events import Events
+from forecaster.features.labels import target_events
+from forecaster.features.windows import TargetDays, complete_days, first_complete_day, pairs_between
+from forecaster.models.baselines import climatology
+from forecaster.pipeline.as_of.as_known import MATURITY, Known, load_known, versions_of
+from forecaster.recipe import Recipe
+from forecaster.store.database import Store
+from forecaster.store.versions import catalogue
+from forecaster.timewindow import from_us, local_day
+
+
+@dataclass(frozen=True)
+class KnownThrough:
+    """Every version of every event that was believed at some moment up to `until`: what a row of days needs that were issued by then.
+
+    versions: of all that was read, also for single recipes: what outcomes are judged by. inputs: those of the common streams.
+    world_until: until when the world stream has been read.
+    """
+
+    until: datetime
+    versions: Events
+    inputs: Events
+    coverage: pd.DataFrame
+    world_until: datetime | None
+
+    def read_until(self, as_of: datetime) -> datetime | None:
+        """As `Known.read_until` at that moment."""
+        return None if self.world_until is None else min(self.world_until, as_of)
+
+
+def known_through(store: Store, until: datetime) -> KnownThrough:
+    """The catalogue's versions and coverage up to `until` (aware UTC); kept for the next chunk, until the catalogue changes."""
+    return _known_through(store, until, _reading(store))
+
+
+def known_at(store: Store, as_of: datetime) -> Known:
+    """`load_known`, kept for the next recipe of the same issue time, until the catalogue changes."""
+    return _known_at(store, as_of, _reading(store))
+
+
+def _reading(store: Store) -> tuple[int, int, int]:
+    with store.transaction() as connection:
+        return catalogue.reading(connection)
+
+
+@lru_cache(maxsize=2)
+def _known_at(store: Store, as_of: datetime, reading: tuple[int, int, int]) -> Known:
+    return load_known(store, as_of)
+
+
+@lru_cache(maxsize=2)
+def _known_through(store: Store, until: datetime, reading: tuple[int, int, int]) -> KnownThrough:
+    with store.transaction() as connection:
+        versions = versions_of(catalogue.read_versions(connection, until))
+        coverage = catalogue.read_coverage(connection)
+    inside = in_streams(STREAMS, versions.latitude_deg, versions.longitude_deg, versions.magnitude)
+    world = coverage[coverage["stream"] == STREAMS[0].name]
+    world_until = None if world.empty else world["span_end"].max().to_pydatetime()
+    return KnownThrough(until, versions, versions.take(inside), coverage, world_until)
+
+
+def references_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray) -> np.ndarray:
+    """float64 (n,): the climatology's probability at each of these issue times (int64 (n,), none later than `known.until`).
+
+    Each is made from the outcomes that were final at that issue, as the catalogue told them then: the same as from `load_known` of each.
+
+    Raises:
+        NotScoreable: the catalogue has not been read for this recipe, or too little of it was known at one of the times.
+    """
+    if not len(cut_us):
+        return np.empty(0)
+    span = covered_span(recipe, known.coverage)
+    read = last_read(recipe, known.coverage)
+    first = first_complete_day(recipe, span.start)
+    days = complete_days(recipe, first, min(span.end, from_us(int(cut_us.max()))))
+    targets = target_events(known.versions, recipe)
+    day, index = pairs_between(targets.origin_time_us, days.target_starts_us, days.target_ends_us)
+    since, until = targets.known_at_us[index], targets.known_until_us[index]
+    found = np.empty(len(cut_us))
+    for j, cut in enumerate(cut_us.tolist()):
+        settled_by = min(span.end, min(from_us(cut), read) - MATURITY)
+        count = (local_day(settled_by, recipe.zone) - timedelta(days=recipe.predict_range_days) - first).days + 1
+        if count < 1:
+            raise NotScoreable(f"not scoreable: no target day since {first} lies {MATURITY.days} days before {from_us(cut):%Y-%m-%d}")
+        happened = np.bincount(day[(since <= cut) & (cut < until)], minlength=len(days))[:count] > 0
+        settled = days.take(slice(0, count))
+        found[j] = climatology.daily_probability(happened, settled.target_starts_us, settled.target_ends_us, cut)[0]
+    return found
+
+
+def record_begins(recipe: Recipe, coverage: pd.DataFrame) -> date:
+    """The first target day that the catalogue can tell of.
+
+    Raises:
+        NotScoreable: the catalogue has not been read for this recipe.
+    """
+    return first_complete_day(recipe, covered_span(recipe, coverage).start)
+
+
+def first_day_with_reference(recipe: Recipe, coverage: pd.DataFrame) -> date:
+    """The first local day whose issue has a year of final outcomes behind it.
+
+    Raises:
+        NotScoreable: the catalogue has not been read for this recipe, or for too short a time.
+    """
+    span = covered_span(recipe, coverage)
+    days: TargetDays = complete_days(recipe, first_complete_day(recipe, span.start), span.end)
+    earliest = climatology.earliest_issue_us(days.target_ends_us)
+    later = np.flatnonzero(days.cut_us >= earliest)
+    return days.first_day + timedelta(days=int(later[0]) if len(later) else len(days))

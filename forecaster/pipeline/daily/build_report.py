@@ -1,0 +1,262 @@
+"""Gather from the store what a report says. Reads only; the pages are made in `reports`."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from forecaster import settings as config
+from forecaster.catalog.coverage import covered_span
+from forecaster.clock import Clock
+from forecaster.errors import NotScoreable
+from forecaster.models.combination.combination import KIND, RATE
+from forecaster.models.combination.weights import usable_weights
+from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.as_of.recipe_check import circle_completeness
+from forecaster.pipeline.daily import records
+from forecaster.pipeline.daily.issue_rows import forecasts_sha256
+from forecaster.pipeline.daily.issue_schedule import next_issue_time
+from forecaster.pipeline.daily.nearby import drivers_said, largest_near
+from forecaster.recipe import Recipe
+from forecaster.reports.content.contract import (
+    DayOutcome,
+    Evaluation,
+    Mode,
+    ModelForecast,
+    PooledSkill,
+    RecentEvent,
+    RecipeForecast,
+    ReportData,
+    SettledCheck,
+    TurnedOutcome,
+)
+from forecaster.store import ledger
+from forecaster.store.database import Connection, Store
+from forecaster.timewindow import day_of_window, next_local_day
+
+EVENTS_DAYS = 7
+EVENTS_MIN_MAGNITUDE = 4.5
+HISTORY_DAYS = 90
+OPEN_DAYS = 3  # the window of the forecast, the one that runs, and one more where zones differ
+
+
+def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData:
+    """What is to be told now: the last published forecast of every recipe, what became of earlier ones, and the state of the data.
+
+    The report's id follows from the forecasts: told again, it is the same report, and is not sent twice.
+    """
+    now = clock.now()
+    known = load_known(store, now)
+    with store.transaction() as connection:
+        last = {
+            row["recipe_id"]: row
+            for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes]).to_dict("records")
+        }
+        silent_mode: Mode = "replay" if clock.simulated else "prospective"
+        scored = records.scored_days(connection, recipes)
+        told = _told(connection, recipes, last, known.as_of)
+        rows = [_recipe_forecast(recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id], told) for recipe in recipes]
+        changes = ledger.changes_between(connection, now - timedelta(days=1), now)
+        checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
+        turned = _turned(connection, {recipe.target_hash: recipe for recipe in recipes}, now)
+        said = [row["forecast_id"] for row in last.values() if row["recipe_id"] in {recipe.id for recipe in recipes}]
+        sha256 = forecasts_sha256(ledger.forecasts_of_issue(connection, said).to_dict("records"))
+    read_until = known.read_until
+    flags = sorted({row.degraded_reason for row in rows if row.degraded_reason})
+    return ReportData(
+        report_id=sha256[:24] if said else hashlib.sha256(f"nothing|{now:%Y-%m-%d}".encode()).hexdigest()[:24],
+        generated_at=now,
+        recipes=tuple(rows),
+        events=_recent_events(known),
+        events_days=EVENTS_DAYS,
+        events_min_magnitude=EVENTS_MIN_MAGNITUDE,
+        checks=checks,
+        data_age_hours=(now - read_until) / timedelta(hours=1) if read_until else None,
+        last_pull_at=_utc(changes["last_pull_at"]),
+        quarantined=changes["quarantined"],
+        revisions_since_yesterday=changes["revised_events"],
+        outcomes_changed=changes["turned_outcomes"],
+        turned=turned,
+        pooled_skill=_pooled_skill(now),
+        pooled_records=records.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),
+        degraded=tuple(flags),
+        forecasts_sha256=sha256,
+        code_version=config.code_version(),
+        next_issue_at=min((next_issue_time(recipe, now) for recipe in recipes), default=None),
+    )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What else is told of the last forecasts: by forecast every model of its issue, by recipe the windows before and up to it."""
+
+    models: Mapping[str, list[dict]]
+    ended: Mapping[str, pd.DataFrame]
+    open: Mapping[str, pd.DataFrame]
+
+
+def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, dict], now: datetime) -> _Told:
+    shown = {recipe.id: recipe.target_hash for recipe in recipes if recipe.id in last}
+    return _Told(
+        ledger.models_of_issues(connection, [last[recipe_id]["forecast_id"] for recipe_id in shown]),
+        ledger.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS),
+        ledger.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS),
+    )
+
+
+def _recipe_forecast(
+    recipe: Recipe, row: dict | None, known: Known, silent_mode: Mode, scored: dict[Mode, pd.DataFrame], told: _Told
+) -> RecipeForecast:
+    """The recipe's row of the report; `silent_mode` is that of a recipe without a forecast, `scored` its settled days by mode."""
+    kept = tuple(records.record_of(mode, {recipe.id: days}) for mode, days in scored.items())
+    place: dict[str, Any] = {
+        "recipe_id": recipe.id,
+        "display_name": recipe.display_name.model_dump(),
+        "lat": recipe.predict_center_lat,
+        "lng": recipe.predict_center_lng,
+        "radius_km": recipe.radius_km,
+        "threshold_mag": recipe.threshold_mag,
+        "time_zone": recipe.time_zone,
+        "comparison_only": recipe.comparison_only,
+        "incomplete_below": circle_completeness(recipe, known).missing_below(recipe.threshold_mag),
+    }
+    if row is None:
+        window = recipe.target_window(next_local_day(known.as_of, recipe.zone))
+        return RecipeForecast(
+            **place,
+            target_start=window.start,
+            target_end=window.end,
+            probability=None,
+            reference_probability=None,
+            mode=silent_mode,
+            not_scoreable_reason=_why_not(recipe, known),
+            drivers=largest_near(known.frame, recipe, known.as_of),
+        )
+    ended = _outcomes(told.ended[recipe.id], recipe)
+    details = json.loads(row["details"]) if isinstance(row["details"], str) else {}
+    return RecipeForecast(
+        **place,
+        target_start=_utc(row["target_start"]),
+        target_end=_utc(row["target_end"]),
+        probability=row["probability"],
+        reference_probability=row["reference_probability"],
+        mode=row["mode"],
+        issue_time=_utc(row["issue_time"]),
+        as_of=_utc(row["as_of"]),
+        model_kind=_shown_kind(row, details),
+        model_id=row["model_id"],
+        official=row["official"],
+        degraded_reason=row["degraded_reason"] if isinstance(row["degraded_reason"], str) else None,
+        track_record=records.of_mode(kept, row["mode"]),
+        records=kept,
+        drivers=drivers_said(details) if "drivers" in details else largest_near(known.frame, recipe, known.as_of),
+        without_recent=details.get("without_recent"),
+        models=tuple(_model_forecast(model) for model in told.models[row["forecast_id"]]),
+        weights=details.get("weights", {}),
+        weights_source=details.get("source"),
+        recent_outcomes=ended,
+        open_outcomes=tuple(said for said in _outcomes(told.open[recipe.id], recipe) if not ended or said.day > ended[-1].day),
+    )
+
+
+def _pooled_skill(now: datetime) -> PooledSkill | None:
+    found = usable_weights(now.date())[0].pooled_gain
+    return None if found is None else PooledSkill(*found)
+
+
+def _shown_kind(row: dict, details: dict[str, Any]) -> str:
+    """The kind of a published row as a reader is told it: the usual rate where nothing else counts in the combination."""
+    return RATE if row["model_kind"] == KIND and not details.get("weights") else row["model_kind"]
+
+
+def _model_forecast(row: dict) -> ModelForecast:
+    evaluation = (row["model_details"] or {}).get("evaluation")
+    return ModelForecast(
+        kind=row["model_kind"],
+        probability=row["probability"],
+        published=row["published"],
+        model_id=row["model_id"],
+        evaluation=_evaluation(evaluation) if evaluation else None,
+        **{name: value for name, value in (row["details"] or {}).items() if name in ModelForecast.__dataclass_fields__},
+    )
+
+
+def _evaluation(found: dict) -> Evaluation:
+    kept = {name: value for name, value in found.items() if name in Evaluation.__dataclass_fields__}
+    for name in ("test_first_day", "test_last_day"):
+        if isinstance(kept.get(name), str):
+            kept[name] = date.fromisoformat(kept[name])
+    return Evaluation(**kept)
+
+
+def _why_not(recipe: Recipe, known: Known) -> str:
+    try:
+        covered_span(recipe, known.coverage)
+    except NotScoreable as error:
+        return str(error)
+    return "no forecast has been issued yet; run `quakecast predict`"
+
+
+def _outcomes(frame: pd.DataFrame, recipe: Recipe) -> tuple[DayOutcome, ...]:
+    return tuple(_day_outcome(row, recipe) for row in frame.to_dict("records"))
+
+
+def _day_outcome(row: dict, recipe: Recipe) -> DayOutcome:
+    settled = not pd.isna(row["happened"])
+    return DayOutcome(
+        day=day_of_window(_utc(row["target_start"]), recipe.zone),
+        probability=row["probability"],
+        happened=bool(row["happened"]) if settled else None,
+        status=row["status"] if settled else "pending",
+        reference_probability=row["reference_probability"],
+        max_magnitude=None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
+        mode=row.get("mode"),
+        afterwards=row.get("mode") == "hindcast" or row.get("method", "daily") != "daily",
+    )
+
+
+def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -> tuple[TurnedOutcome, ...]:
+    """The outcomes of these recipes (by target hash) that the last day's revisions turned round."""
+    rows = [row for row in ledger.turned_between(connection, now - timedelta(days=1), now) if row["target_hash"] in recipes]
+    return tuple(
+        TurnedOutcome(
+            row["recipe_id"],
+            day_of_window(_utc(row["target_start"]), recipes[row["target_hash"]].zone),
+            bool(row["happened"]),
+            None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
+        )
+        for row in rows
+    )
+
+
+def _checks(connection: Connection, recipes: dict[str, Recipe]) -> tuple[SettledCheck, ...]:
+    rows = ledger.last_settled(connection).to_dict("records")
+    return tuple(
+        SettledCheck(row["recipe_id"], _day_outcome(row, recipes[row["recipe_id"]])) for row in rows if row["recipe_id"] in recipes
+    )
+
+
+def _recent_events(known: Known) -> tuple[RecentEvent, ...]:
+    frame = known.frame
+    since = known.as_of - timedelta(days=EVENTS_DAYS)
+    recent = frame[(frame["origin_time"] >= since) & (frame["magnitude"] >= EVENTS_MIN_MAGNITUDE)]
+    return tuple(
+        RecentEvent(
+            origin_time=_utc(row["origin_time"]),
+            latitude_deg=row["latitude_deg"],
+            longitude_deg=row["longitude_deg"],
+            depth_km=None if pd.isna(row["depth_km"]) else row["depth_km"],
+            magnitude=row["magnitude"],
+            place=row["place"] if isinstance(row["place"], str) else None,
+        )
+        for row in recent.to_dict("records")
+    )
+
+
+def _utc(value):
+    """A stored time as an aware datetime; None stays None."""
+    return None if value is None or pd.isna(value) else pd.Timestamp(value).to_pydatetime()

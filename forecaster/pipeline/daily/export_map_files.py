@@ -1,0 +1,146 @@
+"""Write the map UI's JSON files from the store."""
+
+import math
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecaster.features.daily_grid import cell_edges, place_on_grid, window_tensor
+from forecaster.features.events import Events
+from forecaster.features.windows import promised_day
+from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.daily.build_report import report_data
+from forecaster.pipeline.daily.publish_report import kept_data
+from forecaster.pipeline.run_context import Job
+from forecaster.recipe import Recipe
+from forecaster.reports import map_files as documents
+from forecaster.reports.content.contract import RecentEvent, RecipeForecast, ReportData
+from forecaster.store import deliveries, ledger
+from forecaster.timewindow import TimeWindow, days_of_windows, from_us, local_midnights_us, to_us
+
+VALIDATIONS = 365
+
+
+def export(job: Job, folder: Path) -> list[Path]:
+    """predictions.json, and per recipe summary.json, validations.json and the detail file of the last forecast, all checked first.
+
+    Where this run has written a report, the forecasts are those of its document; else those of this moment.
+
+    Raises:
+        NotWritable: the folder cannot be written; files written before stay whole.
+    """
+    now = job.clock.now()
+    data = _report_of(job)
+    known = load_known(job.store, now)
+    recipes = {recipe.id: recipe for recipe in job.recipes}
+    made: dict[str, dict] = {}
+    predictions = []
+    with job.store.transaction() as connection:
+        last = {
+            row["recipe_id"]: row
+            for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in job.recipes]).to_dict("records")
+        }
+        spoken = ledger.models_of_issues(connection, [row["forecast_id"] for row in last.values()])
+        targets = {recipe.id: recipe.target_hash for recipe in job.recipes}
+        history = ledger.recent_published(connection, targets, dict.fromkeys(targets, now), VALIDATIONS)
+    for forecast in data.recipes:
+        recipe = recipes[forecast.recipe_id]
+        summary = _summary(spoken[last[recipe.id]["forecast_id"]] if recipe.id in last else [])
+        predictions.append((forecast, recipe.predict_range_days, summary))
+        if summary is not None:
+            made[f"{recipe.id}/summary.json"] = documents.summary_document(summary)
+        made[f"{recipe.id}/validations.json"] = documents.validations_document(_validations(recipe, history[recipe.id]), recipe.zone)
+        if forecast.as_of is not None:
+            name = documents.detail_name(TimeWindow(forecast.target_start, forecast.target_end), recipe.zone)
+            made[f"{recipe.id}/{name}"] = _detail(recipe, forecast, known)
+    made["predictions.json"] = documents.predictions_document(predictions)
+    return documents.write_export(folder, made)
+
+
+def _report_of(job: Job) -> ReportData:
+    with job.store.transaction() as connection:
+        row = deliveries.report_of_run(connection, job.run_id)
+    if row is not None and row["document"] is not None:
+        return kept_data(row)
+    return report_data(job.store, job.recipes, job.clock)
+
+
+def _summary(spoken: list[dict]) -> documents.Summary | None:
+    """Scores on the validation span, and learning curves where there are any, of the judged model that counts most in what is published;
+    of those that count alike, the one that gained most over the usual rate. None where no model has been judged."""
+    judged = [row for row in spoken if "summary" in (row["model_details"] or {})]
+    if not judged:
+        return None
+    weights: dict[str, float] = next(((row["details"] or {}).get("weights", {}) for row in spoken if row["published"]), {})
+
+    def rank(row: dict) -> tuple[bool, float, float]:
+        gain = row["model_details"]["evaluation"]["information_gain"]
+        return row["published"], weights.get(row["model_kind"], 0.0), -math.inf if gain is None else gain
+
+    chosen = max(judged, key=rank)
+    fields = dict(chosen["model_details"]["summary"])
+    for name in ("train_start_date", "train_end_date", "test_start_date", "test_end_date"):
+        fields[name] = date.fromisoformat(fields[name])
+    return documents.Summary(**fields)
+
+
+def _window_before(recipe: Recipe, target_start: datetime) -> TimeWindow:
+    (start_us,) = _window_starts_us(recipe, [target_start])
+    return TimeWindow(from_us(start_us), target_start)
+
+
+def _window_starts_us(recipe: Recipe, target_starts: Sequence[datetime]) -> np.ndarray:
+    """int64 (n,): where the days begin that the models see before each of these targets, at least one."""
+    days = days_of_windows(target_starts, recipe.zone)
+    first, last = days.min().item(), days.max().item()
+    midnights_us = local_midnights_us(first - timedelta(days=recipe.window_days), (last - first).days + 1, recipe.zone)
+    return midnights_us[(days - days.min()).astype(np.int64)]
+
+
+def _validations(recipe: Recipe, frame: pd.DataFrame) -> list[documents.Validation]:
+    if frame.empty:
+        return []
+    targets = [
+        TimeWindow(start.to_pydatetime(), end.to_pydatetime())
+        for start, end in zip(frame["target_start"], frame["target_end"], strict=True)
+    ]
+    starts_us = _window_starts_us(recipe, [target.start for target in targets])
+    return [
+        documents.Validation(
+            window=TimeWindow(from_us(start_us), target.start),
+            target=target,
+            prediction=probability,
+            fact=None if pd.isna(happened) else bool(happened),
+            max_magnitude=None if pd.isna(max_magnitude) else float(max_magnitude),
+        )
+        for start_us, target, probability, happened, max_magnitude in zip(
+            starts_us, targets, frame["probability"], frame["happened"], frame["max_magnitude"], strict=True
+        )
+    ]
+
+
+def _detail(recipe: Recipe, forecast: RecipeForecast, known: Known) -> dict:
+    """What the model of the last forecast saw: its window of heatmaps, cut at the forecast's as-of, and the events in it."""
+    assert forecast.as_of is not None
+    days = promised_day(recipe, forecast.target_start, forecast.target_end, forecast.as_of)
+    window = _window_before(recipe, forecast.target_start)
+    seen = _between(known.inputs, window.start - timedelta(days=1), forecast.target_end)
+    tensor = window_tensor(place_on_grid(seen, recipe), days)[0]
+    latitudes_deg, longitudes_deg = cell_edges(recipe)
+    shown = _between(known.inputs.visible(to_us(known.as_of)), window.start, forecast.target_end)
+    strong = shown.take(shown.magnitude >= recipe.threshold_mag)
+    events = [
+        RecentEvent(from_us(us), float(lat), float(lon), None if np.isnan(depth) else float(depth), float(magnitude))
+        for us, lat, lon, depth, magnitude in zip(
+            strong.origin_time_us, strong.latitude_deg, strong.longitude_deg, strong.depth_km, strong.magnitude, strict=True
+        )
+    ]
+    return documents.detail_document(forecast, window, tensor, latitudes_deg, longitudes_deg, events)
+
+
+def _between(events: Events, start: datetime, end: datetime) -> Events:
+    first, last = np.searchsorted(events.origin_time_us, [to_us(start), to_us(end)])
+    return events.take(slice(int(first), int(last)))

@@ -1,0 +1,267 @@
+"""Say what the next day may bring: every model's probability for every recipe, stored with how and when it was made."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecaster import logs
+from forecaster import settings as config
+from forecaster.clock import Clock, forecast_mode
+from forecaster.errors import NotScoreable
+from forecaster.features.events import Events
+from forecaster.features.windows import TargetDays, target_days
+from forecaster.models.baselines import climatology
+from forecaster.models.combination.combination import combine
+from forecaster.models.interface import Forecaster
+from forecaster.pipeline import timelines
+from forecaster.pipeline.as_of.as_known import Known, labelled_days, load_known
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.daily.clock_check import clock_problem
+from forecaster.pipeline.daily.contributing_events import drivers_of
+from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, standing_of, stored_for, write_issue
+from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
+from forecaster.pipeline.daily.members import members_for, unusable_kinds
+from forecaster.quantities import age_text
+from forecaster.recipe import Recipe
+from forecaster.store import fits as stored_fits
+from forecaster.store.database import Store
+from forecaster.timewindow import check_target_day, issue_time, next_local_day, to_us
+
+log = logging.getLogger(__name__)
+
+STALE_AFTER = timedelta(hours=24)
+EXPLAINED_FROM = 1.1  # times the usual rate: what drives a forecast is worked out from there on; it costs ten forecasts
+NOT_OFFICIAL = "so this is no official forecast"
+
+
+@dataclass
+class PredictResult:
+    """The forecast ids of this issue, and by recipe why nothing could be said, what its forecast lacks, and which kinds of model that are
+    not published are silent (kind: reason). unusable: by kind that this installation cannot run, why. kept: by recipe whose day had its
+    forecast already, when that was issued; `forecast_ids` has its last issue."""
+
+    forecast_ids: list[str] = field(default_factory=list)
+    not_scoreable: dict[str, str] = field(default_factory=dict)
+    degraded: dict[str, str] = field(default_factory=dict)
+    silent: dict[str, dict[str, str]] = field(default_factory=dict)
+    targets: dict[str, date] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, datetime] = field(default_factory=dict)
+
+
+def predict(
+    store: Store,
+    recipes: list[Recipe],
+    settings: config.Settings,
+    clock: Clock,
+    *,
+    target_day: date | None = None,
+    run_id: str | None = None,
+    reissue: bool = False,
+    problem: str | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> PredictResult:
+    """Forecast `target_day` (by default each recipe's next local day) with every model of every recipe, and store it.
+
+    Inputs are what was known at the issue time, and never later than the recipe's issue lead before the target. A first prospective
+    issue for the next local day is official (not one made days ahead, nor one from a catalogue that has not been read for a week or by a
+    clock that is minutes off) and stays, also for who predicts when its day has begun, as does a first late one: predicting again
+    returns it, unless `reissue` asks for a new one, which supersedes it and is returned from then on. The first one is scored.
+    `problem` marks every row as degraded (a pull that failed, for instance).
+
+    Raises:
+        BadDate: the day lies before the data or too far ahead; nothing is stored.
+        BadInput: the store is the home of a replay, and the clock is the machine's.
+    """
+    now = clock.now()
+    wrong_clock = None
+    if not clock.simulated:
+        timelines.check(store, clock)
+        with store.transaction() as connection:
+            wrong_clock = clock_problem(connection, now)
+    days = {recipe.id: target_day or next_local_day(now, recipe.zone) for recipe in recipes}
+    for recipe in recipes:
+        check_target_day(days[recipe.id], recipe.zone, now)
+    result = PredictResult(targets=days, unusable=unusable_kinds(recipes))
+    known_at: dict[datetime, Known] = {}
+    rows: list[dict] = []
+    for recipe in recipes:
+        window = recipe.target_window(days[recipe.id])
+        mode = forecast_mode(clock, window)
+        if not reissue:
+            with store.transaction() as connection:
+                stored = stored_for(connection, recipe.id, recipe.target_hash, window.start)
+            if len(standing_of(stored, mode)):
+                kept = last_issue(stored)
+                result.forecast_ids += kept["forecast_id"].tolist()
+                result.kept[recipe.id] = kept["issue_time"].iloc[0].to_pydatetime()
+                if kept["degraded"].any():
+                    result.degraded[recipe.id] = str(kept["degraded_reason"].iloc[0])
+                continue
+        due = issue_time(days[recipe.id], recipe.zone, recipe.issue_local_time)
+        as_of = min(now, due)
+        if as_of not in known_at:
+            known_at[as_of] = load_known(store, as_of)
+        asked = _Asked(days[recipe.id], mode, _in_its_time(mode, days[recipe.id], recipe, now), problem, wrong_clock)
+        try:
+            with logs.about(recipe=recipe.id):
+                made, silent = _issue(store, recipe, settings, known_at[as_of], asked)
+        except NotScoreable as error:
+            result.not_scoreable[recipe.id] = str(error)
+            continue
+        stamp = {
+            "recipe_id": recipe.id,
+            "target_start": window.start,
+            "target_end": window.end,
+            "issue_time": due if mode == "hindcast" else now,
+            "as_of": as_of,
+            "mode": mode,
+            "recipe_hash": recipe.recipe_hash,
+            "target_hash": recipe.target_hash,
+            "code_version": config.code_version(),
+            "run_id": run_id,
+            "created_at": now,
+            "method": DAILY,
+            "in_sample": False,
+        }
+        if made[0]["degraded_reason"]:
+            result.degraded[recipe.id] = made[0]["degraded_reason"]
+        if silent:
+            result.silent[recipe.id] = silent
+        rows += [identified({**stamp, **row}) for row in made]
+        if on_progress is not None:
+            on_progress(recipe.id)
+    result.forecast_ids += write_issue(store, rows, clock, reissue)
+    return result
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A day of one recipe: its mode, whether its forecast comes in its time, and what is wrong with the run (a pull that failed, the
+    machine's clock), in words."""
+
+    day: date
+    mode: str
+    in_its_time: bool
+    problem: str | None
+    wrong_clock: str | None
+
+
+def _issue(store: Store, recipe: Recipe, settings: config.Settings, known: Known, asked: _Asked) -> tuple[list[dict], dict[str, str]]:
+    """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. Above the usual
+    rate, and but for a hindcast, it also says which earthquakes drive it."""
+    day = asked.day
+    labelled = labelled_days(recipe, known)
+    days = target_days(recipe, day, 1).issued_at(known.as_of)
+    reference = climatology.daily_probability(
+        labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(known.as_of)])
+    )
+    age, stale = data_age(known.as_of, known.read_until)
+    with store.transaction() as connection:
+        standing = publishing.unless_too_old(publishing.standing(connection, recipe, known.as_of, day), age, known.read_until)
+        fits = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, known.as_of)
+        if standing.model_id is not None:
+            (kind,) = standing.weights
+            fits[kind] = stored_fits.model_named(connection, standing.model_id) or {"model_id": standing.model_id}
+    issue = combine_members(recipe, settings.models, fits, standing, known.inputs, days, reference, labelled.days.first_day)
+    row = issue.rows[-1]
+    if asked.mode != "hindcast" and row["details"]["weights"] and row["probability"] >= EXPLAINED_FROM * reference[0]:
+        row["details"] |= drivers_of(issue.model, recipe, known, days, reference, row["probability"])
+    reasons = [reason for reason in (asked.problem, asked.wrong_clock, stale, *issue.problems) if reason]
+    official = asked.in_its_time and age <= publishing.MAX_AGE_HOURS and asked.wrong_clock is None
+    reasons += [NOT_OFFICIAL] if asked.in_its_time and not official else []
+    flags = {
+        "official": official,
+        "reference_probability": float(reference[0]),
+        "degraded": bool(reasons),
+        "degraded_reason": "; ".join(reasons) or None,
+        "data_age_hours": age,
+    }
+    said = [publishing.rate_row(recipe, float(reference[0])), *issue.rows]
+    rows = [{**one, "details": as_text(one["details"]), "published": one["model_kind"] == publishing.KIND, **flags} for one in said]
+    return rows, issue.silent
+
+
+@dataclass(frozen=True)
+class Combined:
+    """One day of one recipe: a row a member (model_id, model_kind, probability, details as a dict) and the combination's last, the model
+    behind it, what is lacking of it (in words), and by kind why a model that does not count says nothing."""
+
+    rows: list[dict[str, Any]]
+    model: Forecaster
+    problems: list[str]
+    silent: dict[str, str]
+
+
+def combine_members(
+    recipe: Recipe,
+    models: Path,
+    fits: Mapping[str, Mapping[str, Any]],
+    standing: publishing.Standing,
+    inputs: Events,
+    days: TargetDays,
+    reference: np.ndarray,
+    first_day: date,
+) -> Combined:
+    """What the members say of the one day in `days`, and the combination of it.
+
+    Args:
+        models: the folder of model directories. fits: rows of the table `model` by kind. reference: (1,), the usual rate.
+        first_day: of the record of target days.
+    """
+    members = members_for(models, recipe, fits, days.local_days[0].astype("datetime64[D]").item(), first_day)
+    said, silent = publishing.ask_all(members.found, inputs, days, reference)
+    silent |= members.missing
+    for name, reason in (silent | members.replaced).items():
+        log.error("%s: %s: %s", recipe.id, name, reason)
+    spoken = [member for member in members.found if member.kind in said]
+    standing = publishing.counting(standing, spoken)
+    published = combine(said, standing.weights, reference)
+    lacking = publishing.lacking_of(standing, said, silent | members.unusable)
+    numbers = publishing.counts_of(spoken, inputs, days, reference, published)[0]
+    rows = [
+        {
+            "model_id": member.model_id,
+            "model_kind": member.kind,
+            "probability": float(said[member.kind][0]),
+            "details": numbers.get(member.kind, {}),
+        }
+        for member in spoken
+    ]
+    rows.append(
+        {
+            "model_id": publishing.model_id_of(recipe, spoken, standing),
+            "model_kind": publishing.KIND,
+            "probability": float(published[0]),
+            "details": publishing.details_of(spoken, standing, said, first_day) | numbers.get(publishing.KIND, {}),
+        }
+    )
+    problems = publishing.problems_of(standing, lacking, members.replaced)
+    quiet = {kind: reason for kind, reason in silent.items() if kind not in lacking}
+    return Combined(rows, publishing.combined_model(spoken, standing, said), problems, quiet)
+
+
+def as_text(details: Mapping[str, Any] | None) -> str | None:
+    """Details as the table `forecast` keeps them: JSON, None where there are none."""
+    return json.dumps(details, ensure_ascii=False) if details else None
+
+
+def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, str | None]:
+    """(hours since the catalogue was read, why that makes a forecast degraded or None); `read_until` is no later than `as_of`."""
+    age = as_of - read_until if read_until else timedelta(days=9999)
+    hours = age / timedelta(hours=1)
+    return hours, f"the catalogue is {age_text(age)} old" if age > STALE_AFTER else None
+
+
+def _in_its_time(mode: str, day: date, recipe: Recipe, now: datetime) -> bool:
+    """Whether a forecast may be the official one: made before its day, for the next local day, or when its own is due. One made days ahead
+    is a look ahead."""
+    if mode != "prospective":
+        return False
+    return day == next_local_day(now, recipe.zone) or is_due(recipe, day, now + EARLY_AT_MOST)

@@ -1,0 +1,132 @@
+"""Write the report pages: one file a language, an index, and the row that says what was written."""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from forecaster.pipeline.daily.build_report import report_data
+from forecaster.pipeline.run_context import Job
+from forecaster.reports import map_files, render, texts
+from forecaster.reports.content import document
+from forecaster.reports.content.contract import ReportData
+from forecaster.reports.web.assets import in_one_file, write_assets
+from forecaster.reports.web.index import list_reports
+from forecaster.settings import Settings
+from forecaster.store import deliveries
+
+log = logging.getLogger(__name__)
+
+_LANGUAGE = re.compile(r'<html lang="([A-Za-z0-9-]+)">')
+KEEP_DOCUMENTS = timedelta(days=30)  # for who sends a report again; what nobody can need any more is dropped
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report and its pages, the first in the first language asked for."""
+
+    report_id: str
+    pages: list[Path]
+    data: ReportData
+
+
+def page_name(data: ReportData, language: str) -> str:
+    """Below the output folder: reports/2024-01-02T1200Z.en.html, with -replay where the clock was simulated."""
+    modes = {row.mode for row in data.recipes if row.probability is not None}
+    mark = "-replay" if "replay" in modes else ""
+    return f"reports/{data.generated_at:%Y-%m-%dT%H%MZ}{mark}.{language}.html"
+
+
+def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
+    """Write the pages and the index below the output folder, each by rename, and keep the report in the store with all that it says.
+
+    What is sent later is made from that. A report that is planned for somebody already stays as it was written first.
+    Besides the languages asked for, there is a page in each that the user's own folder of templates adds.
+
+    Raises:
+        NotWritable: the output folder cannot be written.
+        BadInput: an unknown language.
+    """
+    added = set(texts.languages(job.settings.templates)) - set(texts.languages())
+    languages = list(dict.fromkeys([*languages, *sorted(added)]))
+    for language in languages:
+        texts.read_texts(language, job.settings.templates)
+    map_files.clear_unfinished(job.settings.output)
+    data = _unless_told(job, report_data(job.store, job.recipes, job.clock))
+    names = {language: page_name(data, language) for language in languages}
+    shared = render.page_assets(languages[0], job.settings.templates)
+    write_assets(job.settings.output / "reports", shared)
+    pages = []
+    for language, name in names.items():
+        others = {other: Path(path).name for other, path in names.items() if other != language}
+        page = render.render_report(data, language, others, job.settings.templates, shared)
+        pages.append(map_files.write_atomic(job.settings.output / name, page))
+    write_index(job.settings, languages[0])
+    kept = document.pack(data)
+    row = {
+        "report_id": data.report_id,
+        "run_id": job.run_id,
+        "issue_time": data.generated_at,
+        "mode": "replay" if job.clock.simulated else "live",
+        "path": names[languages[0]],
+        "forecasts_sha256": data.forecasts_sha256,
+        "created_at": data.generated_at,
+        "document": kept.content,
+        "document_sha256": kept.sha256,
+    }
+    with job.store.transaction() as connection:
+        deliveries.keep_report(connection, row)
+        deliveries.clear_documents(connection, data.generated_at - KEEP_DOCUMENTS)
+    return WrittenReport(data.report_id, pages, data)
+
+
+def copy_in_one_file(written: WrittenReport, folder: Path) -> list[Path]:
+    """The report's pages below `folder`, each as one file that needs no other: to be sent, or shown elsewhere.
+
+    Raises:
+        NotWritable: the folder cannot be written.
+    """
+    return [
+        map_files.write_atomic(folder / page.name, in_one_file(page.read_text(encoding="utf-8"), page.parent)) for page in written.pages
+    ]
+
+
+def write_index(settings: Settings, language: str | None = None) -> None:
+    """Write the index of the reports, in the language that it is in where none is named.
+
+    Raises:
+        NotWritable: the output folder cannot be written.
+    """
+    index = settings.output / "index.html"
+    if language is None:
+        found = _LANGUAGE.search(index.read_text(encoding="utf-8", errors="replace")) if index.is_file() else None
+        language = found[1] if found and found[1] in texts.languages(settings.templates) else settings.language
+    map_files.write_atomic(index, render.render_index(list_reports(settings.output, remember=True), language, settings.templates))
+
+
+def kept_data(row: dict) -> ReportData:
+    """What a stored report says.
+
+    Raises:
+        ValueError: its document is not there or cannot be read; with the reason.
+    """
+    if row["document"] is None:
+        raise ValueError("no document of it is kept: an earlier version wrote it, or it is too old")
+    return document.unpack(bytes(row["document"]), row["document_sha256"])
+
+
+def _unless_told(job: Job, data: ReportData) -> ReportData:
+    """The same; or, where people were told of the report within this minute, what they were told: their link leads to the same page."""
+    with job.store.transaction() as connection:
+        told = deliveries.told_report(connection, data.report_id)
+    if told is None or pd.Timestamp(told["issue_time"]).floor("min") != pd.Timestamp(data.generated_at).floor("min"):
+        return data
+    try:
+        return kept_data(told)
+    except ValueError as error:
+        log.warning("report %s is written anew, what was told of it cannot be read: %s", data.report_id, error)
+        return data

@@ -1,0 +1,161 @@
+"""What a recipe publishes: the combination of its members, with the weights that count at the moment, or what a person decided instead."""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+
+from forecaster.errors import ModelError
+from forecaster.features.events import Events
+from forecaster.features.windows import TargetDays
+from forecaster.models.combination.combination import KIND, RATE, CombinedModel, counted, shared_out
+from forecaster.models.combination.weights import WorldWeights, usable_weights
+from forecaster.pipeline.daily.members import Member, asked
+from forecaster.recipe import Recipe
+from forecaster.store import publications
+from forecaster.store.database import Connection
+
+How = Literal["combination", "kind", "rate"]
+COUNT_RUNS = 2000
+MAX_AGE_HOURS = 7 * 24.0  # of the catalogue: what has not been read looks to every model like days without an earthquake
+NO_MEMBER = "there is no such model for this day; decide anew (quakecast models promote)"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is published for a target: `weights` by kind (none: the usual rate), and why.
+
+    source: where the weights come from (the package's set, or what was learnt on it). model_id: the very model, where a person named one.
+    problem: why the package's weights cannot be used.
+    """
+
+    how: How
+    weights: Mapping[str, float]
+    reason: str
+    source: str
+    model_id: str | None = None
+    problem: str | None = None
+
+
+def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
+    """What counts for the recipe's target on the local `day`, for forecasts from what was known at `as_of`."""
+    made = publications.decisions(connection, recipe.id, recipe.target_hash, as_of)
+    if made and made[-1]["how"] == "rate":
+        return Standing("rate", {}, made[-1]["reason"], "person")
+    if made and made[-1]["how"] == "kind":
+        return Standing("kind", {made[-1]["kind"]: 1.0}, made[-1]["reason"], "person", made[-1]["model_id"])
+    base, problem = usable_weights(day)
+    for scope, target_hash in ((recipe.id, recipe.target_hash), (publications.WORLD, "")):
+        row = publications.newest_weights(connection, scope, target_hash, base.name, as_of)
+        if row is not None:
+            weights = {} if row["rate_only"] else row["weights"]
+            how: How = "rate" if row["rate_only"] else "combination"
+            return Standing(how, weights, row["reason"], f"{scope} {row['number']}", problem=problem)
+    return replace(shipped(base), problem=problem)
+
+
+def unless_too_old(standing: Standing, age_hours: float, read_until: datetime | None) -> Standing:
+    """The same, or the usual rate alone where the catalogue has not been read for MAX_AGE_HOURS."""
+    if age_hours <= MAX_AGE_HOURS:
+        return standing
+    read = "never been read" if read_until is None else f"not been read since {read_until:%Y-%m-%d %H:%M}Z"
+    told = f"the catalogue has {read}, models need it to be {MAX_AGE_HOURS / 24:.0f} days old at most: run `quakecast pull`"
+    return Standing("rate", {}, told, standing.source, problem=f"{told}; the usual rate is published")
+
+
+def shipped(base: WorldWeights) -> Standing:
+    """The package's weights as they are."""
+    until = "not learnt: the mean of ETAS and the hybrid" if base.data_until is None else f"learnt on days to {base.data_until}"
+    return Standing("combination", base.belief.weights, f"weights of the package, {until}", base.name)
+
+
+def counting(standing: Standing, members: Sequence[Member]) -> Standing:
+    """The same without weights for members that gain by their level alone; what a person pinned stays."""
+    if standing.how != "combination":
+        return standing
+    level_only = {member.kind for member in members if member.level_only}
+    return replace(standing, weights={kind: weight for kind, weight in standing.weights.items() if kind not in level_only})
+
+
+def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, str]) -> dict[str, str]:
+    """By kind that should count and is not in `said`, why. A kind without any member is told of where a person pinned it."""
+    known = dict.fromkeys(standing.weights, NO_MEMBER) | dict(missing) if standing.how == "kind" else missing
+    return {kind: known[kind] for kind in standing.weights if kind in known and kind not in said}
+
+
+def problems_of(standing: Standing, lacking: Mapping[str, str], replaced: Mapping[str, str]) -> list[str]:
+    """What makes the combination less than it should be, in words: weights that cannot be read, members that lack (`lacking_of`), or fits
+    that a generic model stands in for."""
+    told = [standing.problem] if standing.problem is not None else []
+    told += [f"without {kind}: {reason}" for kind, reason in lacking.items()]
+    return told + [f"{kind} without its fit: {reason}" for kind, reason in replaced.items() if kind in standing.weights]
+
+
+def ask_all(
+    members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """({kind: probabilities (n,)}, {kind: why a member says nothing})."""
+    said: dict[str, np.ndarray] = {}
+    silent: dict[str, str] = {}
+    for member in members:
+        try:
+            said[member.kind] = asked(member, inputs, days, reference)
+        except ModelError as error:
+            silent[member.kind] = str(error)
+    return said, silent
+
+
+def combined_model(members: Sequence[Member], standing: Standing, said: Container[str]) -> CombinedModel:
+    """The combination of the members that spoke, as a model."""
+    return CombinedModel({member.kind: member.model for member in members if member.kind in said}, standing.weights)
+
+
+def model_id_of(recipe: Recipe, members: Sequence[Member], standing: Standing) -> str:
+    """An id that follows from the recipe, the members that count and their weights."""
+    used = {member.kind: member.model_id for member in members if member.kind in standing.weights}
+    key = "|".join(f"{kind}={used.get(kind)}x{weight:.6g}" for kind, weight in sorted(standing.weights.items()))
+    return f"{recipe.id}-{KIND}-{sha256(key.encode()).hexdigest()[:8]}"
+
+
+def details_of(members: Sequence[Member], standing: Standing, said: Container[str], record_from: date) -> dict[str, Any]:
+    """What is kept with a published forecast: how, weights as they counted (members that said nothing shared out), members by kind (their
+    ids), where the weights come from, and since when the record of target days reaches."""
+    weights = {kind: round(weight, 8) for kind, weight in shared_out(standing.weights, said).items()}
+    used = {member.kind: member.model_id for member in members if member.kind in weights}
+    how = standing.how if weights else "rate"
+    return {"how": how, "weights": weights, "members": used, "source": standing.source, "record_from": record_from.isoformat()}
+
+
+def counts_of(
+    members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray, probability: np.ndarray
+) -> list[dict[str, dict[str, Any]]]:
+    """For each day, expected_count, count_low and count_high (95 %) of the member that counts, by its kind, and of the combination (under
+    KIND), which agree with the published `probability` (n,): given that there is one, numbers are as in the simulations. {} without one.
+    """
+    counting = next((member for member in members if hasattr(member.model, "simulated")), None)
+    if counting is None or not len(days):
+        return [{} for _ in probability]
+    model: Any = counting.model
+    drawn = [np.random.default_rng(int(start) // 1_000_000) for start in days.target_starts_us]
+    simulated = model.simulated(inputs, days, reference, drawn, COUNT_RUNS)
+    expected = model.expected_count(inputs, days, reference)
+    own = np.quantile(simulated, [0.025, 0.975], axis=1, method="inverted_cdf").T.astype(int)
+    return [
+        {
+            counting.kind: _numbers(float(expected[j]), int(own[j, 0]), int(own[j, 1])),
+            KIND: _numbers(*counted(float(probability[j]), simulated[j])),
+        }
+        for j in range(len(days))
+    ]
+
+
+def _numbers(expected: float, low: int, high: int) -> dict[str, Any]:
+    return {"expected_count": expected, "count_low": low, "count_high": high}
+
+
+def rate_row(recipe: Recipe, probability: float) -> dict[str, Any]:
+    """What the climatology says: model_id, model_kind, probability, details."""
+    return {"model_id": f"{recipe.id}-{RATE}", "model_kind": RATE, "probability": probability, "details": None}

@@ -1,0 +1,254 @@
+"""Bring the catalogue up to date: the bundled snapshot once, then what the service has learnt since.
+
+A pull reads everything first and writes once: a failed read leaves the store as it was. A row that is absent from an answer is not
+a deletion; only the service's own word is. A read with rows that could not be believed proves no coverage: one of them may be the event.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog import snapshot
+from forecaster.catalog.coverage import STREAMS, WORLD, Stream, coverage_rows, in_streams, streams_for
+from forecaster.catalog.query import Query, ReadResult
+from forecaster.catalog.revisions import quarantine_frame, replayed
+from forecaster.catalog.usgs import UsgsClient
+from forecaster.clock import Clock
+from forecaster.pipeline.daily.pull_checks import LOST, Lookups, too_few, unexplained
+from forecaster.pipeline.daily.reconcile import RECONCILE_SPAN, reconcile
+from forecaster.recipe import Recipe
+from forecaster.store.database import Connection, Store, read_parquet
+from forecaster.store.versions import catalogue
+
+log = logging.getLogger(__name__)
+
+CATALOGUE_START = datetime(1973, 1, 1, tzinfo=UTC)
+MAGNITUDE_MARGIN = 0.5  # read this much below a stream's cut, so that an event revised downwards is seen
+UPDATED_OVERLAP = timedelta(hours=48)
+RECONCILE_EVERY = timedelta(days=7)
+QUARANTINE_BLOCKS = timedelta(days=7)  # a row that has been sent like this for longer no longer holds up everything else
+FULL_READ = "usgs full read"
+CHANGES = "usgs changes"
+
+
+@dataclass
+class PullResult:
+    """What a pull did; goes into the run's details and the report.
+
+    doubts: why the answers are not believed to be whole; such a pull keeps what it read and proves no coverage.
+    reconciled: what the weekly reading found, by kind; None on other days.
+    """
+
+    rows_read: int = 0
+    new_revisions: int = 0
+    merged_events: int = 0
+    parted_events: int = 0
+    overruled: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    below_cut: int = 0
+    doubts: list[str] = field(default_factory=list)
+    reconciled: dict[str, int] | None = None
+
+    def problem(self) -> str | None:
+        """What is wrong with the catalogue after this pull, in words for the forecasts that are made from it; None where all is well."""
+        told = [f"the service's answer is not believed to be whole: {'; '.join(self.doubts)}"] if self.doubts else []
+        told += [f"rows of the catalogue could not be believed: {self.quarantined}"] if self.quarantined else []
+        return "; ".join(told) or None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """`streams`: those whose events the answer holds."""
+
+    query: Query
+    full: bool
+    streams: tuple[Stream, ...]
+
+
+def load_snapshot(store: Store, known_by: datetime | None = None) -> int:
+    """Load the bundled snapshot into an empty store; returns the number of events, 0 where a catalogue is there already.
+
+    With `known_by` only what was known by then is loaded, as if the snapshot had been taken at that time.
+    """
+    with store.transaction() as connection:
+        if not catalogue.read_coverage(connection).empty:
+            return 0
+    frame = snapshot.snapshot_revisions(read_parquet(snapshot.snapshot_path()), known_by)
+    taken_at = min(snapshot.SNAPSHOT_OBSERVED_AT, known_by or snapshot.SNAPSHOT_OBSERVED_AT)
+    rows = coverage_rows(STREAMS, snapshot.SNAPSHOT_START, min(snapshot.SNAPSHOT_END, taken_at), taken_at, "snapshot")
+    with store.transaction() as connection:
+        count = catalogue.write_revisions(connection, frame)
+        catalogue.write_coverage(connection, rows)
+    return count.new
+
+
+def replay_snapshot(store: Store, clock: Clock) -> int:
+    """What the bundled snapshot knows more at the clock's time than at its last loading, as if it had been taken anew; returns the number
+    of new events. For a replay that has no service to ask.
+    """
+    now = clock.now()
+    with store.transaction() as connection:
+        before = catalogue.read_coverage(connection)["read_at"].max()
+    frame = snapshot.snapshot_revisions(read_parquet(snapshot.snapshot_path()), now)
+    rows = coverage_rows(STREAMS, snapshot.SNAPSHOT_START, min(snapshot.SNAPSHOT_END, now), now, "snapshot")
+    with store.transaction() as connection:
+        count = catalogue.write_revisions(connection, frame[frame["known_at"] > before])
+        catalogue.write_coverage(connection, rows)
+    return count.new
+
+
+def pull_catalog(
+    store: Store,
+    client: UsgsClient,
+    recipes: list[Recipe],
+    clock: Clock,
+    run_id: str | None = None,
+    own_streams: bool = True,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> PullResult:
+    """Read what the service has learnt since the last pull, and store it with the coverage it proves.
+
+    `own_streams`: also read the whole history for recipes whose targets the common streams do not hold.
+
+    Raises:
+        CatalogError: the service could not be read completely; nothing but the log of requests is stored.
+    """
+    streams = streams_for(recipes) if own_streams else list(STREAMS)
+    now = clock.now()
+    with store.transaction() as connection:
+        coverage = catalogue.read_coverage(connection)
+        updated_at = catalogue.last_updated_at(connection)
+        known = catalogue.known_ids(connection)
+    result = PullResult()
+    answers: list[ReadResult] = []
+    lookups, weekly = Lookups(client), None
+    try:
+        for read in _plan(streams, coverage, updated_at, now):
+            small = read.query.updated_after is not None and not read.full
+            answer = client.read_small(read.query, on_progress) if small else client.read(read.query, on_progress=on_progress)
+            answers.append(answer)
+            result.doubts += _doubts(store, lookups, read, answer, coverage, now)
+        if _reconcile_due(coverage, now):
+            weekly = reconcile(store, client, streams, now)
+    finally:
+        with store.transaction() as connection:
+            catalogue.write_fetch_log(connection, client.fetch_log, run_id)
+            result.requests = len(client.fetch_log)
+            client.fetch_log.clear()
+    answers += weekly.answers if weekly else []
+    frames = [_keep(answer, streams, known, result) for answer in answers] + lookups.found + (weekly.found if weekly else [])
+    with store.transaction() as connection:
+        refused = [_write(connection, frame, clock, result) for frame in frames]
+        bad = pd.concat([answer.quarantined for answer in answers]).drop_duplicates(["reason", "raw"])
+        doubtful = catalogue.not_quarantined_before(connection, bad, clock.observed_now() - QUARANTINE_BLOCKS) or result.doubts
+        if weekly is not None:
+            result.reconciled = weekly.differences | {"joined": result.merged_events, "parted": result.parted_events}
+        overruling = [] if doubtful else lookups.overruling + (weekly.overruling if weekly else [])
+        result.overruled = len(overruling)
+        refused += [_write(connection, frame, clock, result, overruling=True) for frame in overruling]
+        lost = [{"source": "usgs", "observed_at": clock.observed_now(), "reason": LOST, "raw": name} for name in lookups.lost]
+        bad = pd.concat([bad, *refused, quarantine_frame(lost)]).drop_duplicates(["reason", "raw"])
+        result.quarantined = {str(reason): int(count) for reason, count in bad["reason"].value_counts().items()}
+        catalogue.write_quarantine(connection, bad, run_id)
+        if not doubtful:
+            catalogue.write_coverage(connection, _proved(streams, coverage, now))
+            if weekly is not None:
+                catalogue.write_coverage(connection, coverage_rows(streams, now - RECONCILE_SPAN, now, now, FULL_READ))
+    log.info("pulled %d rows in %d requests, %d new versions", result.rows_read, result.requests, result.new_revisions)
+    return result
+
+
+def _write(connection: Connection, frame: pd.DataFrame, clock: Clock, result: PullResult, overruling: bool = False) -> pd.DataFrame:
+    """Store versions and count what became of them; returns the rows whose ids were not believed to be one event's."""
+    count = catalogue.write_revisions(connection, replayed(frame, clock.now()) if clock.simulated else frame, overruling)
+    result.new_revisions += count.new
+    result.merged_events += count.merged_events
+    result.parted_events += count.parted_events
+    return count.refused
+
+
+def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, coverage: pd.DataFrame, now: datetime) -> list[str]:
+    """Why this answer is not believed to be whole."""
+    doubts = []
+    for stream in read.streams:
+        spans = coverage[coverage["stream"] == stream.name]
+        if spans.empty or read.query.end < now:
+            continue
+        covered_from, covered_to = spans["span_start"].min().to_pydatetime(), spans["span_end"].max().to_pydatetime()
+        with store.transaction() as connection:
+            few = too_few(connection, stream, answer, covered_from, covered_to, now) if covered_to < now else None
+        doubts += [few] if few else []
+    if not read.full:
+        last_good = min(coverage.loc[coverage["stream"] == stream.name, "span_end"].max().to_pydatetime() for stream in read.streams)
+        if lost := unexplained(store, lookups, read.query, answer, last_good, now):
+            named = ", ".join(lost[:3]) + (" ..." if len(lost) > 3 else "")
+            doubts.append(f"{len(lost)} events changed since {read.query.updated_after:%F %H:%M} did not come back ({named})")
+    return doubts
+
+
+def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | None, now: datetime) -> list[_Read]:
+    """The reads that bring every stream up to `now`: one for all the changes, more only where a stream was never read."""
+    reads: list[_Read] = []
+    changes: list[Stream] = []
+    for stream in streams:
+        rows = coverage[coverage["stream"] == stream.name]
+        if rows.empty:
+            reads.append(_Read(Query(CATALOGUE_START, now, stream.min_magnitude, stream.region), True, (stream,)))
+        elif updated_at is None or not rows["source"].str.startswith("usgs").any():
+            end, taken_at = rows["span_end"].max().to_pydatetime(), rows["read_at"].max().to_pydatetime()
+            low = stream.min_magnitude - MAGNITUDE_MARGIN
+            if end < now:
+                reads.append(_Read(Query(end, now, stream.min_magnitude, stream.region), True, (stream,)))
+            reads.append(
+                _Read(Query(CATALOGUE_START, end, low, stream.region, updated_after=taken_at, include_deleted=True), True, (stream,))
+            )
+        else:
+            changes.append(stream)
+    common = [stream for stream in changes if stream in STREAMS]
+    groups = [(WORLD.region, common)] if common else []
+    groups += [(stream.region, [stream]) for stream in changes if stream not in STREAMS]
+    for region, group in groups:
+        assert updated_at is not None
+        low = min(stream.min_magnitude for stream in group) - MAGNITUDE_MARGIN
+        read_to = min(coverage.loc[coverage["stream"] == stream.name, "span_end"].max().to_pydatetime() for stream in group)
+        since = min(updated_at, read_to) - UPDATED_OVERLAP
+        query = Query(CATALOGUE_START, now, low, region, updated_after=since, include_deleted=True)
+        reads.append(_Read(query, False, tuple(group)))
+    return reads
+
+
+def _keep(answer: ReadResult, streams: list[Stream], known: set[str], result: PullResult) -> pd.DataFrame:
+    """The rows that belong to a stream, or to an event that is stored already; the rest is below what is read completely."""
+    frame = answer.revisions
+    wanted = in_streams(
+        streams, frame["latitude_deg"].to_numpy(), frame["longitude_deg"].to_numpy(), frame["magnitude"].to_numpy(dtype=np.float64)
+    )
+    wanted |= np.fromiter((not known.isdisjoint(ids) for ids in frame["ids"]), dtype=bool, count=len(frame))
+    result.rows_read += answer.counted
+    result.below_cut += int((~wanted).sum())
+    return frame[wanted]
+
+
+def _proved(streams: list[Stream], coverage: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    rows = []
+    for stream in streams:
+        spans = coverage[coverage["stream"] == stream.name]
+        start = CATALOGUE_START if spans.empty else spans["span_end"].max().to_pydatetime()
+        if start < now:
+            rows.append(coverage_rows([stream], start, now, now, FULL_READ if spans.empty else CHANGES))
+    return pd.concat(rows) if rows else coverage.head(0)
+
+
+def _reconcile_due(coverage: pd.DataFrame, now: datetime) -> bool:
+    """A week after the first pull, and every week from then on."""
+    pulls = coverage[coverage["source"].str.startswith("usgs")]
+    if pulls.empty:
+        return False
+    full = pulls[pulls["source"] == FULL_READ]
+    last = full["read_at"].max() if len(full) else pulls["first_read_at"].min()
+    return now - last >= RECONCILE_EVERY

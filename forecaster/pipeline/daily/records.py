@@ -1,0 +1,120 @@
+"""The track record of what was published, mode by mode: prospective forecasts apart from hindcasts, days that a model had seen in none."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
+from forecaster.recipe import Recipe
+from forecaster.reports.content.contract import Mode, ReliabilityCurve, TrackRecord
+from forecaster.store import ledger
+from forecaster.store.database import Connection
+from forecaster.timewindow import days_of_windows_us
+from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
+from forecaster.verification.reliability import corp_reliability
+from forecaster.verification.scores import log_likelihood
+
+MODES: tuple[Mode, ...] = ("prospective", "late", "replay", "hindcast")
+ENOUGH_HITS = 10  # for an interval
+CURVE_DAYS, CURVE_HITS = 60, 5  # for a reliability curve
+CURVE_POINTS = 12
+CURVE_GAP = 0.04  # of the largest value that was said, between two points
+CURVE_RESAMPLES = 200
+
+
+def scored_days(connection: Connection, recipes: Sequence[Recipe]) -> dict[str, dict[Mode, pd.DataFrame]]:
+    """By recipe and mode, the settled days of what was published (`ledger.scored`) with `local_day`; modes without any are left out."""
+    frames = ledger.scored(connection, {recipe.id: recipe.target_hash for recipe in recipes})
+    return {recipe.id: _by_mode(frames[recipe.id], recipe) for recipe in recipes}
+
+
+def _by_mode(frame: pd.DataFrame, recipe: Recipe) -> dict[Mode, pd.DataFrame]:
+    starts_us = frame["target_start"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    every = frame.assign(local_day=days_of_windows_us(starts_us, recipe.zone))
+    by_mode = dict(iter(every.groupby("mode")))
+    return {mode: by_mode[mode].drop(columns="mode").reset_index(drop=True) for mode in MODES if mode in by_mode}
+
+
+def record_of(mode: Mode, days: Mapping[str, pd.DataFrame]) -> TrackRecord:
+    """The record of the days (recipe id -> frame of `scored_days`, one or several recipes pooled) in one mode.
+
+    An interval comes with ten settled target days, a reliability curve with 60 settled days and five target days.
+    """
+    every = pd.concat(days.values(), ignore_index=True)
+    happened = every["happened"].to_numpy(dtype=bool)
+    said = every["probability"].to_numpy(dtype=np.float64)
+    gain = _gain(days)
+    enough = gain.target_days >= ENOUGH_HITS
+    return TrackRecord(
+        settled_days=len(every),
+        hits=int(happened.sum()),
+        information_gain=_known(gain.estimate),
+        low=_known(gain.low) if enough else None,
+        high=_known(gain.high) if enough else None,
+        mode=mode,
+        expected=float(said.sum()),
+        final_days=int((every["status"] == "final").sum()),
+        first_day=every["local_day"].min().date(),
+        last_day=every["local_day"].max().date(),
+        reliability=reliability_curve(happened, said),
+    )
+
+
+def reliability_curve(happened: np.ndarray, said: np.ndarray) -> ReliabilityCurve | None:
+    """CORP's curve with 90 % consistency bars at no more than CURVE_POINTS of the values that were said, at equal shares of the days."""
+    if len(happened) < CURVE_DAYS or happened.sum() < CURVE_HITS:
+        return None
+    whole = corp_reliability(happened, _three_figures(said), np.random.default_rng(BOOTSTRAP_SEED), CURVE_RESAMPLES)
+    share = np.cumsum(whole.days) / whole.days.sum()
+    at = np.unique(np.searchsorted(share, np.linspace(0.0, 1.0, CURVE_POINTS)).clip(0, len(share) - 1))
+    at = _apart(at, whole.probability)
+    up_to = np.cumsum(whole.days)[at]
+    counted = np.diff(up_to, prepend=0)
+    return ReliabilityCurve(
+        tuple(whole.probability[at].tolist()),
+        tuple(counted.tolist()),
+        tuple(whole.recalibrated[at].tolist()),
+        tuple(whole.low[at].tolist()),
+        tuple(whole.high[at].tolist()),
+    )
+
+
+def _apart(at: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Those of the indices `at` (rising) whose values lie far enough apart to be told from each other; the last one stays."""
+    kept = [int(at[-1])]
+    for index in at[-2::-1]:
+        if said[kept[-1]] - said[index] >= CURVE_GAP * said[at[-1]]:
+            kept.append(int(index))
+    return np.array(kept[::-1])
+
+
+def pooled_records(days: Mapping[str, Mapping[Mode, pd.DataFrame]]) -> tuple[TrackRecord, ...]:
+    """One record a mode of all these recipes together (recipe id -> `scored_days`)."""
+    by_mode = {mode: {recipe_id: modes[mode] for recipe_id, modes in days.items() if mode in modes} for mode in MODES}
+    return tuple(record_of(mode, found) for mode, found in by_mode.items() if found)
+
+
+def of_mode(records: Sequence[TrackRecord], mode: str) -> TrackRecord | None:
+    """The record of this mode, if there is one."""
+    return next((record for record in records if record.mode == mode), None)
+
+
+def _gain(days: Mapping[str, pd.DataFrame]) -> Interval:
+    daily = {}
+    for recipe_id, frame in days.items():
+        happened = frame["happened"].to_numpy(dtype=bool)
+        said, usual = frame["probability"].to_numpy(), frame["reference_probability"].to_numpy()
+        gain = log_likelihood(happened, said) - log_likelihood(happened, usual)
+        daily[recipe_id] = DailyGain(frame["local_day"].to_numpy(dtype="datetime64[D]"), gain, happened)
+    return information_gain_intervals(daily, BOOTSTRAP_SEED)[1]
+
+
+def _three_figures(values: np.ndarray) -> np.ndarray:
+    """Rounded to three significant figures: values that nobody tells apart share a place on the curve."""
+    scale = 10.0 ** (2 - np.floor(np.log10(values)))
+    return np.round(values * scale) / scale
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

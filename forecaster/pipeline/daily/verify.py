@@ -1,0 +1,171 @@
+"""Settle what was said: outcomes from the catalogue as it is known now, and scores against them."""
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog.coverage import covered_span, last_read
+from forecaster.clock import Clock
+from forecaster.errors import NotScoreable, QuakecastError, unforeseen
+from forecaster.features.labels import promised_labels
+from forecaster.pipeline.as_of.as_known import MATURITY, Known, load_known
+from forecaster.pipeline.training.weekly_weights import relearn
+from forecaster.recipe import Recipe
+from forecaster.store import ledger
+from forecaster.store.database import Store
+from forecaster.timewindow import to_us
+from forecaster.verification import scores
+
+log = logging.getLogger(__name__)
+
+PROVISIONAL_AFTER = timedelta(days=1)
+_TOLD = ("status", "event_count", "max_magnitude")
+
+
+@dataclass
+class VerifyResult:
+    """Outcomes written by this run, those that a revision turned round, how many windows had to wait, by recipe (or "weights") what failed
+    alone, and by scope (a recipe, or the world) what the weights of the combination were learnt from, where they were."""
+
+    settled: list[dict] = field(default_factory=list)
+    turned: list[dict] = field(default_factory=list)
+    waiting: int = 0
+    scored: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    learnt: dict[str, str] = field(default_factory=dict)
+
+
+def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
+    """Fill in the outcome of every ended window of these recipes that was forecast, and score the forecasts.
+
+    An outcome is preliminary for a day, provisional until 45 days after the window, then final; it is made anew until then, because late
+    reviews change it. Ages are counted to the last reading of the catalogue: without a pull nothing matures. No outcome is made where the
+    catalogue has not been read to the window's end. Running it again changes nothing. Once a week the weights of the combination are
+    learnt anew from what is final (`relearn`).
+    """
+    now = clock.now()
+    known = load_known(store, now)
+    by_target = {(recipe.id, recipe.target_hash): recipe for recipe in recipes}
+    result = VerifyResult()
+    with store.transaction() as connection:
+        targets = ledger.unsettled_targets(connection, now)
+        stored = {_key(row): row for row in ledger.outcomes_of(connection, targets).to_dict("records")}
+    known = _since(known, targets)
+    judged = _judged(by_target, targets, known, result.failed)
+    turns: list[dict] = []
+    for target in targets.to_dict("records"):
+        row = judged.get(_key(target))
+        if row is None:
+            result.waiting += 1
+            continue
+        before = stored.get(_key(target))
+        turned = before is not None and before["happened"] != row["happened"]
+        row["changed"] = bool(turned or (before is not None and before["changed"]))
+        row["turned_at"] = now if turned else None if before is None or pd.isna(before["turned_at"]) else before["turned_at"]
+        if before is not None and turned:
+            result.turned.append(row)
+            turns.append(_turn(before, row))
+        if before is None or turned or any(_differ(before[name], row[name]) for name in _TOLD):
+            result.settled.append(row)
+    with store.transaction() as connection:
+        ledger.insert(connection, "outcome", result.settled, replace=True)
+        ledger.insert(connection, "outcome_turn", turns, replace=True)
+        rows = _scores(ledger.forecasts_to_score(connection), now)
+        ledger.insert(connection, "score", rows, replace=True)
+        result.scored = len(rows)
+    if not clock.simulated:
+        try:
+            with store.transaction() as connection:
+                result.learnt = relearn(connection, recipes, now)
+        except Exception as error:  # noqa: BLE001 - the old weights serve on
+            _note_failure(result.failed, "weights", error)
+    return result
+
+
+def _note_failure(failed: dict[str, str], what: str, error: Exception) -> None:
+    """Our own errors are told as they are; another's text might hold a secret, so only its kind is."""
+    log.error("%s: verification failed", what, exc_info=error)
+    failed[what] = str(error) if isinstance(error, QuakecastError) else unforeseen(error)
+
+
+def _key(row: dict) -> tuple:
+    return row["recipe_id"], row["target_hash"], row["target_start"]
+
+
+def _differ(before, now) -> bool:
+    """Whether two values differ; two missing ones do not."""
+    return before != now and not (pd.isna(before) and pd.isna(now))
+
+
+def _turn(before: dict, row: dict) -> dict:
+    """What is kept of a turned outcome: what was known by `as_of_before` said the opposite."""
+    kept = {name: row[name] for name in ("recipe_id", "target_start", "target_hash", "happened", "status", "as_of")}
+    return {**kept, "status_before": before["status"], "as_of_before": before["as_of"]}
+
+
+def _since(known: Known, targets: pd.DataFrame) -> Known:
+    """The same without the events before the first of these windows."""
+    if targets.empty:
+        return known
+    first = np.searchsorted(known.events.origin_time_us, to_us(targets["target_start"].min().to_pydatetime()))
+    return replace(known, events=known.events.take(slice(int(first), None)))
+
+
+def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known: Known, failed: dict[str, str]) -> dict[tuple, dict]:
+    """By key, what happened in each window, as known now; those of which the catalogue does not say are absent, and those of a recipe that
+    fails, noted in `failed`."""
+    found: dict[tuple, dict] = {}
+    for key, recipe in recipes.items():
+        windows = targets[(targets["recipe_id"] == key[0]) & (targets["target_hash"] == key[1])]
+        try:
+            found |= {_key(row): row for row in _outcomes(recipe, windows, known)}
+        except Exception as error:  # noqa: BLE001 - the outcomes of the others are settled
+            _note_failure(failed, recipe.id, error)
+    return found
+
+
+def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[dict]:
+    """The rows of one recipe's windows, all at once; the windows are those that were promised, not those of the zone's rules today."""
+    try:
+        span = covered_span(recipe, known.coverage)
+    except NotScoreable:
+        return []
+    inside = windows[(windows["target_start"] >= span.start) & (windows["target_end"] <= span.end)]
+    if inside.empty:
+        return []
+    happened, max_magnitude, count = promised_labels(known.events, recipe, inside)
+    read = min(known.as_of, last_read(recipe, known.coverage))
+    ages = [read - end.to_pydatetime() for end in inside["target_end"]]
+    return [
+        {
+            "recipe_id": recipe.id,
+            "target_start": start,
+            "target_end": end,
+            "target_hash": recipe.target_hash,
+            "happened": bool(happened[j]),
+            "event_count": int(count[j]),
+            "max_magnitude": float(max_magnitude[j]) if count[j] else None,
+            "status": "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary",
+            "as_of": known.as_of,
+        }
+        for j, (start, end, age) in enumerate(zip(inside["target_start"], inside["target_end"], ages, strict=True))
+    ]
+
+
+def _scores(due: pd.DataFrame, now: datetime) -> list[dict]:
+    """One row of table `score` for each of these forecasts with their outcome."""
+    if due.empty:
+        return []
+    happened = due["happened"].to_numpy(dtype=bool)
+    said, reference = due["probability"].to_numpy(), due["reference_probability"].to_numpy()
+    kept = due[["forecast_id", "recipe_id", "target_start", "mode", "happened", "status"]]
+    made = kept.assign(
+        log_score=scores.log_likelihood(happened, said),
+        reference_log_score=scores.log_likelihood(happened, reference),
+        brier=(said - happened) ** 2,
+        scored_at=now,
+    )
+    return made.to_dict("records")

@@ -1,0 +1,1 @@
+"""Send reports and messages to everybody who is set up."""

@@ -1,0 +1,72 @@
+"""Tell the operator that something is wrong with the machine, and a watcher that it lives.
+
+Neither needs the database: it may be what is broken.
+"""
+
+import logging
+from datetime import datetime
+
+from forecaster.errors import QuakecastError
+from forecaster.notify.heartbeat import beat
+from forecaster.pipeline.messaging.senders import Post, recipients
+from forecaster.reports.outgoing.letters import MessageLetter
+from forecaster.reports.outgoing.message import Message
+from forecaster.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DONE = ("success", "partial", "completed")  # states of a run, and of a flow that ended as one
+
+
+def tell_operator(settings: Settings, subject: str, text: str, key: str, now: datetime) -> list[str]:
+    """Send a short message about the operation (failed run, crash, stale data) to every channel that is set up.
+
+    Sent at once and not through the outbox: tried once. Never raises.
+
+    Args:
+        subject: one line. `text`: paragraphs, an empty line between two; no secret may stand in either.
+        key: deterministic id of what happened; Message-ID and webhook id follow from it, so that receivers can drop repeats.
+        now: the machine's time (receivers refuse a webhook with an old timestamp).
+
+    Returns:
+        What failed, in words, a line a channel; no secrets.
+    """
+    try:
+        lines = tuple(part.strip() for part in text.split("\n\n") if part.strip())
+        message = Message(f"operations|{key}", "operations", subject, lines, now, severity="critical")
+        letter, to = MessageLetter(message, settings.language, settings.templates), recipients(settings)
+    except Exception as error:  # noqa: BLE001  a failing run must not fail a second time for telling
+        return [_failure("the message could not be made", error)]
+    failures = []
+    with Post(settings) as post:
+        for recipient in to:
+            if post.given_up(recipient):
+                continue
+            try:
+                post.send(letter, recipient, now)
+            except Exception as error:  # noqa: BLE001
+                failures.append(_failure(f"{recipient.channel} to {recipient.label}", error))
+    return failures
+
+
+def send_heartbeat(settings: Settings, state: str) -> str | None:
+    """GET `heartbeat_url` after a run whose state is one of DONE, so that its absence is noticed; what failed, in words, or None.
+
+    After any other state nothing is sent (silence is the sign), or `heartbeat_url`/fail is asked for, where `heartbeat_fail` is set.
+    Never raises.
+    """
+    failed = state.lower() not in DONE
+    if not settings.heartbeat_url.get_secret_value() or (failed and not settings.heartbeat_fail):
+        return None
+    try:
+        beat(settings.heartbeat_url, failed=failed, allow_private=settings.webhook_allow_private)
+    except Exception as error:  # noqa: BLE001
+        return _failure("heartbeat", error)
+    return None
+
+
+def _failure(what: str, error: Exception) -> str:
+    """Our own errors are told as they are; another's text might hold an address, so only its kind is."""
+    told = f"{what}: {error if isinstance(error, QuakecastError) else type(error).__name__}"
+    logger.error(told)
+    return told

@@ -1,0 +1,58 @@
+"""A test message, sent at once to everybody who is set up: nothing is stored, no database is needed, and the outbox knows nothing of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC
+
+from forecaster.clock import Clock
+from forecaster.errors import BadInput, DeliveryError
+from forecaster.pipeline.messaging.senders import HOW_TO, Post, recipients
+from forecaster.reports.outgoing.letters import MessageLetter
+from forecaster.reports.outgoing.message import Message
+from forecaster.reports.texts import speaker
+from forecaster.settings import Settings
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Whether one recipient took the test message; `error` says why not."""
+
+    channel: str
+    recipient: str
+    error: str | None
+
+    def line(self) -> str:
+        return f"{self.channel} to {self.recipient}: {self.error or 'test message sent'}"
+
+    def document(self) -> dict[str, str | None]:
+        return asdict(self)
+
+
+def send_trial(settings: Settings, clock: Clock, channels: Sequence[str] = ()) -> list[Tried]:
+    """Send a test message to every recipient of `channels` (of all that are set up, where none is named), each once.
+
+    Raises:
+        BadInput: none of these channels is set up.
+    """
+    to = [each for each in recipients(settings) if each.channel in channels or not channels]
+    if not to:
+        raise BadInput(f"no {' or '.join(channels) or 'channel'} is set up: set {HOW_TO}")
+    now = clock.now()
+    say = speaker(settings.language, settings.templates)
+    message = Message(
+        subject_id=f"test-{now.astimezone(UTC):%Y%m%dT%H%M%S}",
+        kind="operations",
+        title=say("test.title"),
+        lines=(say("test.nothing"), say("test.reached")),
+        created_at=now,
+        facts={"test": True},
+    )
+    letter, tried = MessageLetter(message, settings.language, settings.templates), list[Tried]()
+    with Post(settings) as post:
+        for each in to:
+            try:
+                post.send(letter, each, clock.now())
+                tried.append(Tried(each.channel, each.label, None))
+            except DeliveryError as error:
+                tried.append(Tried(each.channel, each.label, str(error)))
+    return tried

@@ -1,0 +1,185 @@
+"""What every step of a run is given: settings, the open store, the chosen recipes, the clock."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import numpy as np
+
+from forecaster import logs
+from forecaster.catalog.usgs import UsgsClient
+from forecaster.clock import Clock
+from forecaster.models.model_files import clear_leftovers
+from forecaster.pipeline import timelines
+from forecaster.pipeline.daily import pull
+from forecaster.pipeline.world import world_sets
+from forecaster.recipe import Recipe, choose, load_recipes
+from forecaster.settings import Settings, code_version
+from forecaster.store import ledger
+from forecaster.store.database import Store, open_store, refuse_newer, stored_schema
+from forecaster.store.sharing import running
+from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
+from forecaster.store.sharing.publish import publish
+from forecaster.store.sharing.source import LookedAt, open_source
+from forecaster.store.targets import note_targets
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the daily job, or of one of its steps."""
+
+    settings: Settings
+    store: Store
+    recipes: list[Recipe]
+    clock: Clock
+    run_id: str
+
+
+def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), known_by: datetime | None = None) -> Job:
+    """Load the recipes, open the store, and load the bundled snapshot into it where it is empty.
+
+    `known_by`: load only what was known by then; in a replay what was known by its moment, where nothing else is asked for.
+
+    Raises:
+        BadInput: a recipe, a setting or the data folder, or a simulated clock that the store is ahead of; nothing is changed.
+    """
+    recipes = choose(load_recipes(settings.recipe_folder), list(recipe_ids))
+    store = open_store(settings.database)
+    clear_leftovers(settings.models)
+    started = clock.now()
+    if clock.simulated:
+        timelines.check(store, clock)
+    pull.load_snapshot(store, known_by or (started if clock.simulated else None))
+    world_sets.use(store, settings)
+    unique = "replay" if clock.simulated else uuid4().hex
+    run_id = hashlib.sha256(f"{started.isoformat()}|{unique}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
+    logs.bind(run_id=run_id)
+    return Job(settings, store, recipes, clock, run_id)
+
+
+def look(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = ()) -> Job:
+    """The same to look only: the database is opened for reading; nothing is made, migrated or changed.
+
+    Raises:
+        BadInput: a recipe or a setting; or there is no database, or one of an older schema. SchemaTooNew: a newer quakecast wrote it.
+    """
+    return look_at(settings, clock, choose(load_recipes(settings.recipe_folder), list(recipe_ids)))
+
+
+def look_at(settings: Settings, clock: Clock, recipes: list[Recipe]) -> Job:
+    """The same for recipes that have been read already."""
+    store = LookedAt(settings.database)
+    world_sets.use(store, settings)
+    return Job(settings, store, recipes, clock, "")
+
+
+@contextmanager
+def catalogue_to_look_at(settings: Settings) -> Iterator[Settings]:
+    """These settings, where there is a database or a copy; else those of a home with the bundled catalogue that goes with the block."""
+    if settings.database.exists() or settings.published.exists() or settings.read_from:
+        yield settings
+        return
+    with TemporaryDirectory(prefix="quakecast-") as folder:
+        passing = settings.model_copy(update={"home": Path(folder)})
+        pull.load_snapshot(open_store(passing.database))
+        yield passing
+
+
+def migrate(settings: Settings, clock: Clock) -> tuple[int, int]:
+    """Bring the database to the schema of this version and publish it; returns the schema before and after.
+
+    Raises:
+        BadInput: there is no database. StoreBusy: a run is at work on it. SchemaTooNew: a newer quakecast wrote it.
+    """
+    if not settings.database.exists():
+        raise LookedAt(settings.database).missing()
+    before = stored_schema(settings.database)
+    job = open_job(settings, clock)
+    publish_copy(job)
+    return before, stored_schema(settings.database)
+
+
+def refuse_newer_home(settings: Settings) -> None:
+    """Raises:
+    SchemaTooNew: a newer quakecast wrote the database, so that no run of this one could use it.
+    """
+    if settings.database.exists():
+        refuse_newer(stored_schema(settings.database), settings.database)
+
+
+def open_reader(settings: Settings) -> Store:
+    """What a worker reads: the published copy, or what QUAKECAST_READ_FROM names. It writes nothing.
+
+    Raises:
+        BadInput: there is nothing to read. SchemaTooNew: it was written by a newer quakecast.
+    """
+    source = open_source(settings)
+    world_sets.use(source, settings)
+    return source
+
+
+def usgs_client(job: Job) -> UsgsClient:
+    """A client of the service that the settings name. What it reads is stamped by the machine's clock.
+
+    Raises:
+        BadInput: the store is of another time (`timelines.check`).
+    """
+    timelines.check(job.store, job.clock)
+    jitter = np.random.default_rng(int(job.run_id, 16))
+    return UsgsClient(job.settings.usgs_url, job.settings.contact, clock=job.clock.observed_now, rng=jitter)
+
+
+@contextmanager
+def alive(job: Job, kind: str) -> Iterator[None]:
+    """Let other processes see that this run lives, as long as the block lasts: `start_run` and `note_end` belong into it.
+
+    Raises:
+        StoreBusy: the same moment is being replayed by another process.
+    """
+    with running.alive(job.settings.home, job.run_id, f"a {kind} run", job.clock.observed_now()):
+        yield
+
+
+@contextmanager
+def writers_place(job: Job, what: str, since: datetime, wait: timedelta, on_wait: Callable[[str], object]) -> Iterator[None]:
+    """Hold the one place of a writer of this database, as `one_at_a_time` does.
+
+    Raises:
+        StoreBusy: another held it all the while.
+    """
+    with one_at_a_time(job.store.path.with_name(WRITER_LOCK), what, since, wait=wait, on_wait=on_wait):
+        yield
+
+
+def start_run(job: Job, kind: str) -> list[str]:
+    """Note in the store that a run began; returns the ids of runs of this kind that died without a word, now marked as failed.
+
+    Raises:
+        BadInput: the store is of another time (`timelines.check`).
+    """
+    timelines.check(job.store, job.clock)
+    row = {"run_id": job.run_id, "kind": kind, "started_at": job.clock.now(), "code_version": code_version(), "replay": job.clock.simulated}
+    with job.store.transaction() as connection:
+        others = [run_id for run_id in ledger.running(connection, kind) if run_id != job.run_id]
+        dead = [run_id for run_id in others if not running.is_alive(job.settings.home, run_id)]
+        ledger.close_abandoned(connection, dead, job.clock.now())
+        ledger.start_run(connection, row)
+    return dead
+
+
+def note_end(job: Job, state: str, details: dict) -> None:
+    """Note in the store how the run ended."""
+    with job.store.transaction() as connection:
+        ledger.finish_run(connection, job.run_id, job.clock.now(), state, details)
+
+
+def publish_copy(job: Job) -> None:
+    """Put a copy of the database where people read it, with what the job's recipes ask."""
+    with job.store.transaction() as connection:
+        note_targets(connection, job.recipes)
+    publish(job.store, job.settings.published)

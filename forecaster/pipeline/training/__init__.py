@@ -1,0 +1,1 @@
+"""Fit models when they are due, and decide which of them serve."""

@@ -1,0 +1,163 @@
+"""Which recipes are due for training, and why: no model, a changed recipe, age, growth of the data, drift of the calibration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from forecaster.clock import Clock
+from forecaster.features.events import Events, events_from_frame
+from forecaster.features.geometry import in_circle
+from forecaster.features.labels import target_events
+from forecaster.models.combination.combination import KIND
+from forecaster.pipeline.as_of.as_known import MATURITY
+from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
+from forecaster.quantities import age_text
+from forecaster.recipe import Recipe
+from forecaster.store import fits as stored_fits
+from forecaster.store.database import Connection, Store
+from forecaster.store.versions import catalogue, held
+from forecaster.timewindow import DAY_US, days_of_windows, to_us
+from forecaster.verification.intervals import draw_blocks, ratio_bounds
+
+RETRAIN_AFTER = timedelta(days=7)
+GROWTH_SHARE = 0.10  # new target days against those that the newest model knew
+MIN_NEW_DAYS = 5
+DRIFT_SPAN = timedelta(days=180)
+DRIFT_PAUSE = timedelta(days=2)  # a refit may not mend a drift
+MIN_DRIFT_DAYS = 5  # target days that came or were expected; fewer show no drift
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class _Newest:
+    """When the newest model of the present recipe was fitted, and what it knew; None where there is none, or where it does not say."""
+
+    data_as_of: datetime | None
+    target_days: int | None
+    other_hash: str | None
+
+
+def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, list[str]]:
+    """By recipe that is due, why, in words, and in the order in which they should be trained.
+
+    Recipes to be relied on come first; of them the one that has waited longest, and of those that have waited as long the one where more
+    has happened in the last week than its last year lets expect. A kind that could not be fitted waits for the next week with the others.
+    """
+    until = data_until(store, clock)
+    trained = [recipe for recipe in recipes if recipe.models]
+    with store.transaction() as connection:
+        newest = {recipe.id: _newest(connection, recipe, until) for recipe in trained}
+        known = any(found.target_days is not None for found in newest.values())
+        events = events_from_frame(catalogue.read_events(connection, until)) if known else None
+        reasons = {recipe.id: _reasons(connection, recipe, newest[recipe.id], events, until) for recipe in trained}
+        activity = _activity(connection, [recipe for recipe in trained if reasons[recipe.id]], until)
+    trained.sort(
+        key=lambda recipe: (
+            recipe.comparison_only is not None,
+            newest[recipe.id].data_as_of or NEVER,
+            -activity.get(recipe.id, 0.0),
+        )
+    )
+    return {recipe.id: reasons[recipe.id] for recipe in trained if reasons[recipe.id]}
+
+
+def _activity(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, float]:
+    """By recipe, the target events of the last week over those of a week of the last year, which are counted as one more."""
+    if len(recipes) < 2:
+        return {}
+    year, week = until - timedelta(days=365), until - timedelta(days=7)
+    found = held.stored_between(connection, year, until, min(recipe.threshold_mag for recipe in recipes))
+    recent = (found["origin_time"] >= week).to_numpy()
+    place, magnitude = (found["latitude_deg"].to_numpy(float), found["longitude_deg"].to_numpy(float)), found["magnitude"].to_numpy(float)
+    activity = {}
+    for recipe in recipes:
+        targets = in_circle(recipe, *place) & (magnitude >= recipe.threshold_mag)
+        activity[recipe.id] = float((targets & recent).sum() / (1 + targets.sum() / 52))
+    return activity
+
+
+def changed_recipes(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
+    """Ids of the recipes without a model of their present content: new ones, and those that have changed since their last fit."""
+    until = data_until(store, clock)
+    with store.transaction() as connection:
+        return [recipe.id for recipe in recipes if recipe.models and _newest(connection, recipe, until).data_as_of is None]
+
+
+def data_until(store: Store, clock: Clock) -> datetime:
+    """What a model trained now may claim to know: the clock's time, or where the last reading ended if that is earlier."""
+    with store.transaction() as connection:
+        coverage = catalogue.read_coverage(connection)
+    return clock.now() if coverage.empty else min(clock.now(), coverage["span_end"].max().to_pydatetime())
+
+
+def settled_target_days(events: Events, recipe: Recipe, as_of: datetime) -> int:
+    """Days (UTC) with a target event whose outcome was final at `as_of`: what a fit has to learn from.
+
+    Later ones are inputs of a forecast, but no fit learns from them yet.
+    """
+    days = target_events(events, recipe).origin_time_us // DAY_US
+    return len(np.unique(days[days < to_us(as_of - MATURITY) // DAY_US]))
+
+
+def _newest(connection: Connection, recipe: Recipe, until: datetime) -> _Newest:
+    rows = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, until).values()
+    if not rows:
+        others = [row for row in stored_fits.models_of(connection, [recipe.id]) if row["recipe_hash"] != recipe.recipe_hash]
+        return _Newest(None, None, max(others, key=lambda row: row["data_as_of"])["recipe_hash"] if others else None)
+    last = max(rows, key=lambda row: row["data_as_of"])
+    return _Newest(last["data_as_of"].to_pydatetime(), last["details"].get("known_target_days"), None)
+
+
+def _reasons(connection: Connection, recipe: Recipe, newest: _Newest, events: Events | None, until: datetime) -> list[str]:
+    if newest.data_as_of is None:
+        if newest.other_hash is None:
+            return ["it has no model yet"]
+        return [f"its recipe has changed since its newest model was fitted ({newest.other_hash[:12]}, now {recipe.recipe_hash[:12]})"]
+    reasons = []
+    age = until - newest.data_as_of
+    if age >= RETRAIN_AFTER:
+        reasons.append(f"its newest model is {age_text(age)} old, {RETRAIN_AFTER.days} days are the limit")
+    if newest.target_days is not None and events is not None:
+        new = settled_target_days(events, recipe, until) - newest.target_days
+        if new >= max(MIN_NEW_DAYS, GROWTH_SHARE * newest.target_days):
+            reasons.append(
+                f"{new} days with a target event were settled since its newest model was fitted, which knew {newest.target_days}"
+            )
+    if age >= DRIFT_PAUSE and (drifted := drifts(connection, [recipe], until).get(recipe.id)):
+        reasons.append(drifted)
+    return reasons
+
+
+def drifts(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, str]:
+    """By recipe, how the official combinations miss what came, where the 95 % interval of came / expected excludes 1."""
+    targets = {recipe.id: recipe.target_hash for recipe in recipes}
+    rows = stored_fits.scored_of_kind(connection, targets, KIND, until - DRIFT_SPAN, until)
+    found = {recipe.id: _drift([days_of_windows(rows[recipe.id]["target_start"], recipe.zone)], rows[recipe.id]) for recipe in recipes}
+    return {recipe_id: told for recipe_id, told in found.items() if told is not None}
+
+
+def drift_together(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> str | None:
+    """How the official combinations of all recipes together, those for comparison apart, miss what came; None where they do not, as in
+    `drifts`."""
+    relied_on = [recipe for recipe in recipes if recipe.comparison_only is None]
+    rows = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash for recipe in relied_on}, KIND, until - DRIFT_SPAN, until)
+    days = [days_of_windows(rows[recipe.id]["target_start"], recipe.zone) for recipe in relied_on]
+    told = _drift(days, pd.concat([rows[recipe.id] for recipe in relied_on])) if relied_on else None
+    return None if told is None else f"all recipes together: {told}"
+
+
+def _drift(days: Sequence[np.ndarray], rows: pd.DataFrame) -> str | None:
+    """days: of the rows, in their order."""
+    said, came = rows["probability"].to_numpy(float), rows["happened"].to_numpy(float)
+    if max(said.sum(), came.sum()) < MIN_DRIFT_DAYS:
+        return None
+    ratio = ratio_bounds(draw_blocks(days, BOOTSTRAP_SEED), np.concatenate(days), came, said)
+    if ratio.low <= 1 <= ratio.high:
+        return None
+    return (
+        f"its forecasts expected {said.sum():.1f} target days of the last {DRIFT_SPAN.days} days and {came.sum():.0f} came: "
+        f"{ratio.estimate:.2f} times as many (95 % {ratio.low:.2f} to {ratio.high:.2f})"
+    )

@@ -1,0 +1,76 @@
+"""How an evaluation fit did on days that it never saw: the figures that are stored with a model and shown in reports."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from forecaster.errors import NotTrainable
+from forecaster.features.events import Events
+from forecaster.models.interface import FittedModel, History, bounded
+from forecaster.pipeline.training.information_gain import gain_numbers, gain_over, levelled
+from forecaster.verification import scores
+
+
+def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: date) -> dict[str, Any]:
+    """{evaluation, summary} of the validation days that have a reference.
+
+    The gain over the usual rate is told apart: `level_gain` is what expecting as many target days alone would have brought, and
+    `discrimination` (with its 95 % interval) what telling days apart adds.
+
+    fitted_from: the first day that the model was fitted on.
+
+    Raises:
+        NotTrainable: the model gives something else than a probability on one of those days.
+    """
+    usable = np.isfinite(validation.reference)
+    said = bounded(model.probability(inputs, validation.days, validation.reference))
+    wrong = usable & ~((said > 0) & (said < 1))
+    if wrong.any():
+        day, value = validation.days.local_days[wrong][0], said[wrong][0]
+        raise NotTrainable(f"{validation.recipe.id}: {model.kind} says {value} on {day} of the validation span, which is no probability")
+    judged = validation.take(usable)
+    happened, reference, days = judged.happened, judged.reference, judged.days.local_days
+    kept = said[usable]
+    gain = gain_over(validation.recipe, days, happened, kept, reference)
+    level = levelled(reference, kept)
+    discrimination = gain_over(validation.recipe, days, happened, kept, level)
+    evaluation = {
+        **gain_numbers(gain),
+        "level_gain": _finite(gain_over(validation.recipe, days, happened, level, reference).estimate),
+        "discrimination": _finite(discrimination.estimate),
+        "discrimination_low": _finite(discrimination.low),
+        "discrimination_high": _finite(discrimination.high),
+        "auc": _finite(scores.roc_auc(happened, kept)),
+        "auc_reference": _finite(scores.roc_auc(happened, reference)),
+        "brier_skill": _finite(scores.brier_skill(happened, kept, reference)),
+        "calibration_ratio": _finite(scores.calibration_ratio(happened, kept)),
+        "log_loss": scores.log_score(happened, kept),
+        "reference_log_loss": scores.log_score(happened, reference),
+        "test_days": len(days),
+        "base_rate": float(happened.mean()),
+        "test_first_day": str(days[0]),
+        "test_last_day": str(days[-1]),
+    }
+    return {
+        "evaluation": evaluation,
+        "summary": _summary(model, happened, kept, evaluation) | {"train_start_date": fitted_from.isoformat()},
+    }
+
+
+def _summary(model: FittedModel, happened: np.ndarray, said: np.ndarray, evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Fields of the first system's summary.json; its learning curves where the model has them."""
+    counted = scores.threshold_scores(happened, said)
+    curves = model.learning_curves() if hasattr(model, "learning_curves") else {}
+    return {
+        **{name: getattr(counted, name) for name in ("acc", "f1", "precision", "recall", "tp", "fn", "fp", "tn")},
+        "auc": evaluation["auc"],
+        **{name: list(curves.get(name, [])) for name in ("train_acc", "train_val_acc", "loss", "val_loss")},
+        "train_end_date": model.last_data_day.isoformat(),
+        "test_start_date": evaluation["test_first_day"],
+        "test_end_date": evaluation["test_last_day"],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,249 @@
+"""One region's training in two halves: a fit, which only reads and may run anywhere, and what the one writer makes of it."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from forecaster import logs
+from forecaster.errors import BadInput, ModelError, NotInstalled, NotScoreable, NotTrainable, RecipeChanged
+from forecaster.models import model_files
+from forecaster.models.interface import FittedModel, History
+from forecaster.models.kinds import kind_named
+from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.as_of.training_history import check_admissible, history_of, split_for_validation
+from forecaster.pipeline.daily.members import untrained
+from forecaster.pipeline.training.due import settled_target_days
+from forecaster.pipeline.training.evaluate_fit import judge
+from forecaster.recipe import Recipe
+from forecaster.settings import Settings, code_version
+from forecaster.store import fits as stored_fits
+from forecaster.store.database import Store
+
+MIN_MINUTES = 0.1
+NEURAL = ("regional", "convlstm")  # trained in epochs
+FIRST_NETWORK = "convlstm"
+
+Teller = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Limits of a training run. `max_minutes` is per recipe, `total_minutes` for all of them together.
+
+    max_epochs: of each network. tensorboard: of the first system's; without `max_minutes`, `max_epochs` lifts the recipe's limit of time.
+    """
+
+    max_minutes: float | None = None
+    max_epochs: int | None = None
+    evaluate_only: bool = False
+    tensorboard: Path | None = None
+    total_minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A fitted model as it travels: its row of the table `model`, and its directory as {path there: content}."""
+
+    row: dict[str, Any]
+    files: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class RegionFit:
+    """What the fits of one recipe gave, nothing of it stored yet; plain values, which can be sent to another process.
+
+    models: by kind, those that serve. failed: by kind, why one is missing. evaluated: by kind, how its evaluation fit did.
+    """
+
+    recipe_id: str
+    recipe_hash: str
+    as_of: datetime
+    models: dict[str, PackedModel]
+    failed: dict[str, str]
+    evaluated: dict[str, dict]
+
+
+@dataclass
+class _Fits:
+    """What the fits of one recipe gave, by kind."""
+
+    details: dict[str, dict] = field(default_factory=dict)
+    served: dict[str, FittedModel] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def fit_region(
+    source: Store,
+    recipe: Recipe,
+    as_of: datetime,
+    options: TrainOptions,
+    minutes: float | None,
+    tell: Teller = lambda what: None,
+    *,
+    known: Known | None = None,
+) -> RegionFit:
+    """Fit every kind of the recipe on what was known at `as_of`, and judge each; nothing is written but temporary files.
+
+    Args:
+        source: where to read from; it need not be the store that is written.
+        minutes: for all fits together; None for no limit.
+        tell: called with a line when a fit begins.
+        known: the catalogue as known at `as_of`, where the caller has it already.
+
+    Raises:
+        NotScoreable: the catalogue has not been read for this recipe.
+        NotTrainable: too few target days to judge by, or every kind failed.
+    """
+    known = load_known(source, as_of) if known is None else known
+    history = history_of(recipe, known)
+    fitting, validation = split_for_validation(history)
+    with logs.about(recipe=recipe.id):
+        fits = _fit_all(fitting, validation, history, options, minutes, tell)
+    if recipe.models and not (fits.details or fits.served):
+        raise NotTrainable("; ".join(f"{kind}: {reason}" for kind, reason in fits.failed.items()))
+    packed = {kind: _packed(recipe, known, model, fits) for kind, model in fits.served.items()}
+    return RegionFit(recipe.id, recipe.recipe_hash, as_of, packed, fits.failed, fits.details)
+
+
+def store_region(store: Store, settings: Settings, recipe: Recipe, fit: RegionFit) -> dict[str, Any]:
+    """Put the models of a fit in their places; returns {judged: how they did, in words, models: rows by kind}.
+
+    Directories come first, then the rows in one transaction: killed between, at most a directory is left that no row names. The same fit
+    again changes nothing. From then on they are members of what the recipe publishes.
+
+    Raises:
+        RecipeChanged: the fit is of another recipe than this one is now; nothing is stored.
+        CorruptModel: a model did not arrive whole. NotWritable: the models folder cannot be written.
+    """
+    if (fit.recipe_id, fit.recipe_hash) != (recipe.id, recipe.recipe_hash):
+        raise RecipeChanged(
+            f"{recipe.id}: the recipe changed while it was trained ({fit.recipe_id} {fit.recipe_hash[:12]} was fitted, it is now "
+            f"{recipe.recipe_hash[:12]}); nothing of that fit is stored, it will be trained again"
+        )
+    rows = {kind: packed.row for kind, packed in fit.models.items()}
+    for packed in fit.models.values():
+        model_files.place_model(settings.models, packed.files)
+    with store.transaction() as connection:
+        for row in rows.values():
+            stored_fits.add_model(connection, row)
+    return {"judged": judged_words(fit.evaluated), "models": rows}
+
+
+def judged_words(evaluated: Mapping[str, Mapping[str, Any]]) -> str:
+    """How each kind did on its validation days, in one line."""
+    return "; ".join(f"{kind}: {_judged(details)}" for kind, details in evaluated.items()) or "nothing could be judged"
+
+
+def _judged(details: Mapping[str, Any]) -> str:
+    found = details.get("evaluation") or {}
+    if found.get("information_gain") is None or found.get("low") is None:
+        return "not judged"
+    bounds = f"95 % {found['low']:+.3f} to {found['high']:+.3f}"
+    parts = f"level {found['level_gain']:+.3f}, discrimination {found['discrimination']:+.3f}"
+    return f"{found['information_gain']:+.3f} nats per target day over the usual rate ({bounds}; {parts})"
+
+
+def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits) -> PackedModel:
+    """A served fit, with its row of the table `model`."""
+    as_of = known.as_of
+    details = {
+        **fits.details.get(fitted.kind, {}),
+        "known_target_days": settled_target_days(known.events, recipe, as_of),
+        **({"told": fitted.told} if hasattr(fitted, "told") else {}),
+    }
+    record, files = model_files.pack_model(recipe, fitted, data_as_of=as_of, seed=recipe.seed, code_version=code_version(), scores=details)
+    row = {
+        "model_id": record["model_id"],
+        "recipe_id": recipe.id,
+        "kind": fitted.kind,
+        "recipe_hash": recipe.recipe_hash,
+        "directory": f"{recipe.id}/{record['model_id']}",
+        "data_as_of": as_of,
+        "decision": fits.failed.get(fitted.kind) or _judged(details),
+        "details": record["scores"],
+        "created_at": as_of,
+        "code_version": code_version(),
+    }
+    return PackedModel(row, files)
+
+
+def _fit_all(fitting: History, validation: History, history: History, options: TrainOptions, minutes: float | None, tell: Teller) -> _Fits:
+    """Both fits of every kind of the recipe, in its order; each has its share of what is left of the minutes."""
+    recipe, fits = history.recipe, _Fits()
+    for kind in recipe.models:
+        with suppress(BadInput, NotInstalled):  # told when it is to be fitted
+            kind_named(kind).imported()  # seconds that are no training
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    turns = 1 if options.evaluate_only else 2
+    for done, kind in enumerate(recipe.models):
+        if deadline is not None and time.monotonic() >= deadline:
+            fits.failed[kind] = f"not fitted: the {minutes:g} minutes of {recipe.id} were used up; allow more (--max-minutes)"
+            continue
+        turns_left = turns * (len(recipe.models) - done)
+        judged: FittedModel | None = None
+        try:
+            judged = _fit(kind, "evaluation", fitting, _share(deadline, turns_left), options, tell, options.max_epochs)
+            _require_trained(judged)
+            check_admissible(judged, recipe, validation.days.local_days[0])
+            fits.details[kind] = judge(judged, history.inputs, validation, fitting.days.first_day)
+        except (ModelError, NotScoreable, BadInput) as error:
+            fits.failed[kind] = f"not judged: {error}"
+        if options.evaluate_only:
+            continue
+        try:
+            served = _fit(kind, "served", history, _share(deadline, turns_left - 1), options, tell, _epochs(options, judged))
+            _require_trained(served)
+            fits.served[kind] = served
+        except (ModelError, NotScoreable, BadInput) as error:
+            fits.failed[kind] = f"not fitted: {error}"
+    return fits
+
+
+def _fit(
+    kind: str, name: str, history: History, minutes: float | None, options: TrainOptions, tell: Teller, max_epochs: int | None
+) -> FittedModel:
+    """One fit, the "evaluation" or the "served" one."""
+    tell(f"{kind}, {name} fit")
+    if kind not in NEURAL:
+        return kind_named(kind).fit(history, max_minutes=minutes)
+    fitter = kind_named(kind).imported().fit
+    more = {}
+    if kind == FIRST_NETWORK and options.tensorboard:
+        more["tensorboard_dir"] = options.tensorboard / history.recipe.id / name
+    return fitter(
+        history,
+        max_minutes=minutes,
+        max_epochs=max_epochs,
+        on_epoch=lambda epoch: tell(f"{kind}, {name} fit, epoch {epoch.epoch}: validation loss {epoch.validation_loss:.4f}"),
+        **more,
+    )
+
+
+def _require_trained(model: FittedModel) -> None:
+    """An untrained network is neither judged nor stored: the fit before it, if there is one, goes on.
+
+    Raises:
+        NotTrainable: it has not learnt.
+    """
+    if (reason := untrained(model)) is not None:
+        raise NotTrainable(reason)
+
+
+def _epochs(options: TrainOptions, judged: Any) -> int | None:
+    """A network that serves is trained for no more epochs than the one that was judged, where a limit had cut that."""
+    if judged is None or judged.kind not in NEURAL:
+        return options.max_epochs
+    return judged.training["epochs"] if judged.training["reason"] in ("budget", "max_epochs") else options.max_epochs
+
+
+def _share(deadline: float | None, turns_left: int) -> float | None:
+    """Minutes for the next of `turns_left` fits: about twice an equal part of what is left, since most fits take less than theirs; the last
+    kind shares evenly between its two. None where there is no limit."""
+    if deadline is None:
+        return None
+    part = 1 / turns_left if turns_left <= 2 else 2 / (turns_left + 1)
+    return max((deadline - time.monotonic()) / 60 * part, MIN_MINUTES)

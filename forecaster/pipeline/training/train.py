@@ -1,0 +1,110 @@
+"""Fit every kind of model of each recipe: once to be judged on days it never saw, once to serve as a member of what is published."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from forecaster.clock import Clock
+from forecaster.errors import ModelError, NotScoreable
+from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.training.due import data_until, due_reasons
+from forecaster.pipeline.training.fit_recipe import MIN_MINUTES, Teller, TrainOptions, fit_region, judged_words, store_region
+from forecaster.recipe import Recipe
+from forecaster.settings import Settings
+from forecaster.store.database import Store
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int | None, str], None]
+
+
+@dataclass
+class TrainResult:
+    """Per recipe what came of it: `judged` (in words), `models` (rows of the table) by kind; or why there is nothing.
+
+    failed: by recipe and kind, why a kind is missing while others are there. out_of_time: of the skipped ones, those for which the minutes
+    of the run did not do.
+    """
+
+    trained: dict[str, dict] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, dict[str, str]] = field(default_factory=dict)
+    out_of_time: list[str] = field(default_factory=list)
+
+    def problem(self) -> str | None:
+        """The recipes that were due and had no turn, in words; None where all had one."""
+        if not self.out_of_time:
+            return None
+        count = len(self.out_of_time)
+        return (
+            f"{count} recipe{'s are' if count > 1 else ' is'} not trained, since the minutes of this run were used up: "
+            f"{', '.join(self.out_of_time)}; run it again, or allow more minutes"
+        )
+
+
+def due(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
+    """Ids of the recipes that are due, in the order of `due_reasons`."""
+    return list(due_reasons(store, recipes, clock))
+
+
+def train_recipes(
+    store: Store, recipes: list[Recipe], settings: Settings, clock: Clock, options: TrainOptions, on_progress: Progress | None = None
+) -> TrainResult:
+    """Train these recipes one after the other; one that cannot be trained does not stop the others, nor a kind the other kinds.
+
+    Each model is stored with its evaluation. A failed fit leaves the old model in place. A recipe is not begun where fewer of the minutes
+    of the run are left than the longest one before it took: a fit that has begun cannot be cut at any moment.
+    """
+    known = load_known(store, data_until(store, clock))
+    started = time.monotonic()
+    result, longest = TrainResult(), MIN_MINUTES
+    for done, recipe in enumerate(recipes):
+        begun = time.monotonic()
+        used = (begun - started) / 60
+        if options.total_minutes is not None and options.total_minutes - used < longest:
+            result.skipped[recipe.id] = f"not trained: the {options.total_minutes:g} minutes of this run were used up; train it by itself"
+            result.out_of_time.append(recipe.id)
+            continue
+        minutes = _minutes(recipe, options, used)
+        try:
+            made, failed = train_recipe(
+                store, recipe, settings, known, options, minutes, _teller(on_progress, done, len(recipes), recipe.id)
+            )
+        except (NotScoreable, ModelError) as error:
+            result.skipped[recipe.id] = str(error)
+        else:
+            result.trained[recipe.id] = made
+            if failed:
+                result.failed[recipe.id] = failed
+            longest = max(longest, (time.monotonic() - begun) / 60)
+        if on_progress is not None:
+            on_progress(done + 1, len(recipes), recipe.id)
+    return result
+
+
+def train_recipe(
+    store: Store, recipe: Recipe, settings: Settings, known: Known, options: TrainOptions, minutes: float | None, tell: Teller
+) -> tuple[dict, dict[str, str]]:
+    """Fit, judge and store for one recipe: ({judged, models}, {kind: why it failed}); see `fit_region`."""
+    fit = fit_region(store, recipe, known.as_of, options, minutes, tell, known=known)
+    if options.evaluate_only:
+        return {"judged": judged_words(fit.evaluated), "models": fit.evaluated}, fit.failed
+    return store_region(store, settings, recipe, fit), fit.failed
+
+
+def _minutes(recipe: Recipe, options: TrainOptions, used: float) -> float | None:
+    """Minutes for one recipe; None where `max_epochs` alone is to decide."""
+    own = options.max_minutes if options.max_minutes is not None else recipe.max_minutes
+    if options.max_epochs is not None and options.max_minutes is None:
+        return None
+    return own if options.total_minutes is None else min(own, options.total_minutes - used)
+
+
+def _teller(on_progress: Progress | None, done: int, total: int, recipe_id: str) -> Teller:
+    def tell(what: str) -> None:
+        log.info("%s, %s", recipe_id, what)
+        if on_progress is not None:
+            on_progress(done, total, f"{recipe_id}, {what}")
+
+    return tell

@@ -1,0 +1,80 @@
+"""Learn the weights of the combination anew from the settled official forecasts of this installation, once a week."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from forecaster.models.combination.weights import WorldWeights, usable_weights
+from forecaster.pipeline.training.weight_learning import Learnt, Settled, learn_own, learn_world, settled_of
+from forecaster.recipe import Recipe
+from forecaster.settings import code_version
+from forecaster.store import publications
+from forecaster.store.database import Connection
+from forecaster.timewindow import FIRST_DAY, days_of_windows_us, next_local_day
+
+log = logging.getLogger(__name__)
+
+LEARN_EVERY = timedelta(days=7)
+
+
+def relearn(connection: Connection, recipes: Sequence[Recipe], now: datetime, *, force: bool = False) -> dict[str, str]:
+    """Learn and store the world's weights and each recipe's, where the last ones are a week old; returns what was learnt, by scope.
+
+    From final outcomes alone, of days that the package's weights have not seen. Recipes kept for comparison teach themselves only.
+    Forecasts from `now` on use what was learnt; nothing that was official changes. Nothing is learnt on weights that cannot be read.
+    """
+    base, problem = usable_weights(min((next_local_day(now, recipe.zone) for recipe in recipes), default=now.date()))
+    if problem is not None:
+        log.error("no weights are learnt: %s", problem)
+        return {}
+    last = publications.newest_weights(connection, publications.WORLD, "", base.name, now)
+    if last is not None and now - last["since"].to_pydatetime() < LEARN_EVERY and not force:
+        return {}
+    settled = _settled(connection, recipes, base, now)
+    if not settled:
+        return {}
+    relied_on = {recipe.id: settled[recipe.id] for recipe in recipes if recipe.id in settled and recipe.comparison_only is None}
+    world = learn_world(base, relied_on)
+    told = {publications.WORLD: _store(connection, publications.WORLD, "", base, world, now)}
+    for recipe in recipes:
+        if recipe.id in settled:
+            own = learn_own(base, world.belief, settled[recipe.id])
+            told[recipe.id] = _store(connection, recipe.id, recipe.target_hash, base, own, now)
+    log.info("weights learnt from %d recipes: %s", len(settled), told[publications.WORLD])
+    return told
+
+
+def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeights, now: datetime) -> dict[str, Settled]:
+    """By recipe, its settled official days after those that the base was learnt from; recipes without any are absent."""
+    since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
+    begin = min(recipe.target_window(since).start for recipe in recipes) if recipes else now
+    rows = publications.settled_members(connection, {recipe.id: recipe.target_hash for recipe in recipes}, begin, now)
+    found = {}
+    for recipe in recipes:
+        mine = rows[recipe.id]
+        if len(mine):
+            starts_us = mine["target_start"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+            found[recipe.id] = settled_of(mine, days_of_windows_us(starts_us, recipe.zone))
+    return found
+
+
+def _store(connection: Connection, scope: str, target_hash: str, base: WorldWeights, learnt: Learnt, now: datetime) -> str:
+    whose = "of all recipes" if scope == publications.WORLD else "of its own"
+    reason = f"learnt from {learnt.days} settled days {whose} ({learnt.target_days} with such an earthquake), on top of {base.name}"
+    if learnt.rate_only:
+        reason += f"; the usual rate alone is published, the combination is worse with a probability of {learnt.worse:.0%}"
+    row: dict[str, Any] = {
+        "scope": scope,
+        "target_hash": target_hash,
+        "base": base.name,
+        "since": now,
+        "weights": learnt.weights,
+        "belief": learnt.belief.record(),
+        "rate_only": learnt.rate_only,
+        "reason": reason,
+        "numbers": learnt.numbers(),
+        "code_version": code_version(),
+    }
+    publications.add_weights(connection, row)
+    return reason

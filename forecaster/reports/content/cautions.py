@@ -1,0 +1,28 @@
+"""What must be said beside a headline so that nobody takes a figure for more than it is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from forecaster.reports.content.combined import trust_phrases
+from forecaster.reports.content.contract import PooledSkill
+from forecaster.reports.content.headline import subject
+from forecaster.reports.words import Phrase
+
+NAMED_PLACES = 5
+HEADLINES = 3  # places above their usual rate that the top of a report names
+
+
+def cautions(rows: Sequence[dict[str, Any]], notable: Sequence[dict[str, Any]], skill: PooledSkill | None) -> list[Phrase]:
+    """Said beside the headlines: how far their figures may be trusted, and usual rates that do not know of a large earthquake nearby.
+
+    Args:
+        rows: of the report's table; `notable` those above their usual rate, the highest first. skill: of the combination.
+    """
+    said = trust_phrases(notable[:HEADLINES], skill)
+    about = subject(rows)  # the headline says it of its own place
+    unheard = [row for row in rows if row["unheard"] is not None and row is not about]
+    if unheard:
+        names = tuple(f"{row['name']} (M {row['unheard'][0]:.1f})" for row in unheard[:NAMED_PLACES])
+        more = (Phrase("list.more"),) if len(unheard) > NAMED_PLACES else ()
+        said.append(Phrase("caution.unheard", {"names": (*names, *more)}))
+    return said

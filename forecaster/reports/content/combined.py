@@ -1,0 +1,162 @@
+"""What a published forecast is made of, in words: its members and their weights, where these come from, how far it may be trusted. Pure."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from forecaster.reports.content.contract import Evaluation, ModelForecast, PooledSkill, RecipeForecast
+from forecaster.reports.content.track_record import model_line
+from forecaster.reports.words import Phrase, count_text, known, model_name, short_name, signed
+from forecaster.reports.writing import Writer
+
+COMBINED, RATE, HYBRID, REGIONAL = "published", "climatology", "hybrid", "regional"
+PERSON, UNLEARNT, WORLD = "person", "mean", "world"
+PACKAGED = re.compile(r"combination-(\d{4}-\d{2}-\d{2})")
+COUNTS = ("expected_count", "count_low", "count_high")
+LEARNT = re.compile(r"(\S+) \d+")
+
+
+def weight_text(weight: float) -> str:
+    """0.56 -> "56", and "< 1" for what would round to nothing: percent, the number only."""
+    return f"{round(100 * weight)}" if weight >= 0.005 else "< 1"
+
+
+def is_chosen(recipe: RecipeForecast) -> bool:
+    """Whether a person decided what is shown, in place of the combination."""
+    return recipe.weights_source == PERSON
+
+
+def told_kind(recipe: RecipeForecast) -> str | None:
+    """The kind that is shown, as a reader is told it: where a person chose one model alone, that one."""
+    return next(iter(recipe.weights)) if recipe.model_kind == COMBINED and is_chosen(recipe) and recipe.weights else recipe.model_kind
+
+
+def made_from(recipe: RecipeForecast) -> tuple[Phrase, ...]:
+    """The members in short: "ETAS 56 %", the heaviest first; the one model that is shown where nothing is combined."""
+    kind = told_kind(recipe)
+    return _weighed("combined.short", recipe, short_name) if kind == COMBINED and recipe.weights else (short_name(kind),)
+
+
+def made_of(recipe: RecipeForecast) -> Phrase:
+    """In a word or two: how many members there are, or the one model that is shown."""
+    kind = told_kind(recipe)
+    return Phrase("combined.count", {"count": len(recipe.weights)}) if kind == COMBINED and recipe.weights else short_name(kind)
+
+
+def _weighed(key: str, recipe: RecipeForecast, name: Callable[[str], Phrase]) -> tuple[Phrase, ...]:
+    """The members that count, the heaviest first, each said by the text `key`."""
+    heaviest = sorted(recipe.weights.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Phrase(key, {"model": name(kind), "weight": weight_text(weight)}) for kind, weight in heaviest)
+
+
+def made_how(recipe: RecipeForecast, writer: Writer) -> Phrase | None:
+    """A sentence on what the figure is combined from, and where the weights come from; None without a figure."""
+    kind = told_kind(recipe)
+    if kind is None or recipe.probability is None:
+        return None
+    if kind != COMBINED and kind != RATE:
+        return Phrase("combined.chosen" if is_chosen(recipe) else "combined.one", {"model": model_name(kind)})
+    if not recipe.weights:
+        return Phrase(f"combined.rate_{_why_rate(recipe)}")
+    return Phrase("combined.made", {"members": _weighed("combined.member", recipe, model_name), "source": source_of(recipe, writer)})
+
+
+def source_of(recipe: RecipeForecast, writer: Writer) -> Phrase:
+    """Where the weights come from."""
+    source = recipe.weights_source or ""
+    if source == UNLEARNT:
+        return Phrase("combined.source_mean")
+    if (packaged := PACKAGED.fullmatch(source)) is not None:
+        return Phrase("combined.source_package", {"day": writer(date.fromisoformat(packaged[1]))})
+    if (learnt := LEARNT.fullmatch(source)) is not None:
+        return Phrase("combined.source_world" if learnt[1] == WORLD else "combined.source_own")
+    return Phrase("combined.source_unknown")
+
+
+def model_lines(recipe: RecipeForecast) -> list[dict[str, Any]]:
+    """The table of what each model says: what is shown first, then the members by weight, the usual rate last.
+
+    Where the usual rate or one chosen model is what is shown, the combination, which then is the same, is left out. A region's network that
+    was not moved says what the world's says: it has no line of its own, and its weight is added to the hybrid's.
+    """
+    models, kind, weights = list(recipe.models), told_kind(recipe), dict(recipe.weights)
+    said = {model.kind: model.probability for model in models}
+    if kind != REGIONAL and said.get(REGIONAL) is not None and said.get(REGIONAL) == said.get(HYBRID):
+        models = [model for model in models if model.kind != REGIONAL]
+        if REGIONAL in weights:
+            weights[HYBRID] = weights.get(HYBRID, 0.0) + weights.pop(REGIONAL)
+    if kind != COMBINED:
+        models = [replace(model, published=model.kind == kind) for model in models if model.kind != COMBINED]
+
+    def place(model: ModelForecast) -> tuple[bool, bool, float]:
+        return not model.published, model.kind == RATE, -weights.get(model.kind, 0.0)
+
+    lines = []
+    for model in sorted(models, key=place):
+        weight = weights.get(model.kind)
+        lines.append(model_line(model) | {"weight": None if weight is None or kind != COMBINED else weight_text(weight)})
+    return lines
+
+
+def tested_member(recipe: RecipeForecast) -> tuple[ModelForecast, Evaluation] | None:
+    """Of the models that were tested on days that they had not seen the one that counts most; None where none was tested."""
+    tested = [(model, found) for model in recipe.models if (found := model.evaluation) and known(found.information_gain) is not None]
+    if not tested:
+        return None
+    weights = dict(recipe.weights)
+    if recipe.model_kind is not None and recipe.model_kind != COMBINED:
+        weights.setdefault(recipe.model_kind, 1.0)
+    return max(tested, key=lambda item: (weights.get(item[0].kind, 0.0), known(item[1].information_gain) or 0.0))
+
+
+def expected_figures(recipe: RecipeForecast) -> dict[str, float | int | None]:
+    """expected_count, count_low, count_high: how many such earthquakes the shown forecast expects, with the 95 % range; None where it does
+    not count."""
+    shown = next((model for model in recipe.models if model.published), None)
+    figures = {name: getattr(shown, name, None) for name in COUNTS}
+    return figures if all(known(value) is not None for value in figures.values()) else dict.fromkeys(COUNTS)
+
+
+def expected_number(recipe: RecipeForecast) -> dict[str, Any] | None:
+    """The same in words: count, low, high; None where there is none."""
+    figures = expected_figures(recipe)
+    count = known(figures["expected_count"])
+    return None if count is None else {"count": count_text(count), "low": figures["count_low"], "high": figures["count_high"]}
+
+
+def is_proven(skill: PooledSkill | None) -> bool:
+    """Whether the combination has shown skill on days of many circles: its whole interval lies above zero."""
+    return skill is not None and skill.low > 0
+
+
+def pooled_phrase(skill: PooledSkill | None, key: str = "evaluation.pooled", without: str = "evaluation.pooled_unmeasured") -> Phrase:
+    """The text `key` with the figures of the combination on days of many circles around the world; `without`, where there are none."""
+    if skill is None:
+        return Phrase(without)
+    gains = {"gain": signed(skill.gain), "low": signed(skill.low), "high": signed(skill.high)}
+    return Phrase(key, {**gains, "days": skill.target_days})
+
+
+def trust_phrases(raised: Sequence[dict[str, Any]], skill: PooledSkill | None) -> list[Phrase]:
+    """How far the figures of these rows of `report_context` may be trusted, which are above their usual rate."""
+    alone = [row["name"] for row in raised if row["model_kind"] != RATE and not row["combined"] and not _is_tested(row["evaluation"])]
+    said = [Phrase("caution.unproven", {"name": tuple(alone)})] if alone else []
+    if any(row["combined"] for row in raised):
+        said.append(pooled_phrase(skill, "caution.trust" if is_proven(skill) else "caution.trust_unproven", "caution.trust_unmeasured"))
+    return said
+
+
+def _is_tested(evaluation: dict[str, Any] | None) -> bool:
+    return evaluation is not None and evaluation["shown_alone"] and evaluation["verdict"].key == "verdict.better"
+
+
+def _why_rate(recipe: RecipeForecast) -> str:
+    """Why the usual rate is shown: a person, the region's own record, members that say nothing, or a store from before the combination."""
+    source = recipe.weights_source
+    if source is None:
+        return "alone"
+    if source == PERSON:
+        return "chosen"
+    return "learnt" if LEARNT.fullmatch(source) and not recipe.degraded_reason else "silent"

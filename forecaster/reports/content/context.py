@@ -1,0 +1,295 @@
+"""From a day's facts to what the templates show: rows, headline, counts. Pure; texts come out as Phrases, said by the renderer.
+
+Judgements made here, each from SCIENCE.md: a skill is claimed only where the 95 % interval of the information gain lies above zero;
+a recipe kept for comparison never makes the headline; a number that is not a probability is shown as unknown.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from forecaster.reports.content.cautions import HEADLINES, cautions
+from forecaster.reports.content.combined import (
+    COMBINED,
+    expected_number,
+    made_how,
+    made_of,
+    model_lines,
+    pooled_phrase,
+    tested_member,
+    told_kind,
+    weight_text,
+)
+from forecaster.reports.content.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
+from forecaster.reports.content.footer import operations
+from forecaster.reports.content.headline import above, headline, lede, notable, struck_flag, subject, usual_line
+from forecaster.reports.content.ranking import hearing_model, in_order, is_as_usual, struck_by
+from forecaster.reports.content.reasons import reasons
+from forecaster.reports.content.recipe_part import history_row, result_of
+from forecaster.reports.content.track_record import evaluation_verdict, figures_of, track_of
+from forecaster.reports.drawing.charts import MapTarget
+from forecaster.reports.words import (
+    NOTABLE,
+    Phrase,
+    known,
+    known_probability,
+    level_of,
+    model_name,
+    offset_text,
+    plain,
+    probability_pair,
+    ratio_text,
+    ratio_to_usual,
+)
+from forecaster.reports.writing import ISO, Writer
+from forecaster.timewindow import day_of_window
+
+LOUDEST_FIRST = ("replay", "hindcast", "late", "prospective")
+LISTED_EVENTS = 15
+LAST_DAYS = 7
+
+
+def report_context(data: ReportData, language: str, writer: Writer = ISO) -> dict[str, Any]:
+    """Everything a template needs, by name. Rows are ordered by `ranking.in_order` and numbered from 1.
+
+    Args:
+        data: any report: no recipe, 200 recipes, unknown values anywhere.
+        language: of display names; a name missing in it falls back to English, then to the recipe's id.
+        writer: how the language writes days and moments.
+    """
+    main = in_order([recipe for recipe in data.recipes if not recipe.comparison_only], data.events)
+    comparison = in_order([recipe for recipe in data.recipes if recipe.comparison_only], data.events)
+    rows = [_row(number, recipe, data, language, writer) for number, recipe in enumerate(main, 1)]
+    extra = [_row(number, recipe, data, language, writer) for number, recipe in enumerate(comparison, len(rows) + 1)]
+    modes = {recipe.mode for recipe in data.recipes}
+    mode = next((name for name in LOUDEST_FIRST if name in modes), None)
+    names = {row["id"]: row for row in rows + extra}
+    about = subject(rows)
+    evaluated = [row for row in rows if row["evaluation"] is not None]
+    return {
+        "report_id": data.report_id,
+        "language": language,
+        "generated_at": writer.moment(data.generated_at),
+        "mode": mode,
+        "modes_differ": len(modes) > 1,
+        "period": _period(data.recipes, writer),
+        "headline": headline(rows),
+        "headline_id": about["id"] if about else None,
+        "also": [above(row) for row in notable(rows) if about is None or row["id"] != about["id"]][: HEADLINES - 1],
+        "lede": lede(rows),
+        "cautions": cautions(rows, notable(rows), data.pooled_skill),
+        "headline_days": _last_days(about, writer),
+        "rows": rows,
+        "leading_rows": [row for row in rows if not is_as_usual(row)],
+        "usual_rows": (usual := [row for row in rows if is_as_usual(row)]),
+        "usual_line": usual_line(usual, len(usual) < len(rows)),
+        "comparison_rows": extra,
+        "checks": [_check(check, names, writer) for check in data.checks],
+        "checks_count": _count_checks(data.checks),
+        "evaluated": evaluated,
+        "combination_verdict": pooled_phrase(data.pooled_skill),
+        "evaluation_verdict": evaluation_verdict(evaluated),
+        "events": _events(data, writer),
+        "events_total": len(data.events),
+        "events_days": data.events_days,
+        "events_min_magnitude": f"{data.events_min_magnitude:g}",
+        "operations": operations(data, names, language, writer),
+    }
+
+
+def map_targets(rows: Sequence[dict[str, Any]], numbered: bool) -> list[MapTarget]:
+    """The circles of `rows`; labels are name and ratio, or (for pictures that cannot count on a font) row number and ratio, of those
+    rows only that a mail lists by themselves."""
+    targets = []
+    for row in rows:
+        first = f"{row['number']}" if numbered else row["name"]
+        lines: tuple[str, ...] = (f"{first}: ×{row['ratio']}",) if numbered else (first, f"×{row['ratio']}")
+        lines = () if numbered and is_as_usual(row) else lines
+        title = f"{row['name']}: M ≥ {row['magnitude']}, {row['radius']} km, ×{row['ratio']}"
+        targets.append(MapTarget(row["lat"], row["lng"], row["radius_km"], row["level"], lines, title))
+    return targets
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _name(recipe: RecipeForecast, language: str) -> str:
+    return plain(recipe.display_name.get(language) or recipe.display_name.get("en") or recipe.recipe_id)
+
+
+def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, writer: Writer) -> dict[str, Any]:
+    zone = _zone(recipe.time_zone)
+    ratio = ratio_to_usual(recipe.probability, recipe.reference_probability)
+    level = level_of(ratio)
+    first, last = _local_days(recipe)
+    flags = [Phrase("flag.degraded", {"reason": reasons(recipe.degraded_reason, language, writer)})] if recipe.degraded_reason else []
+    if recipe.not_scoreable_reason:
+        flags.append(Phrase("flag.not_scoreable", {"reason": reasons(recipe.not_scoreable_reason, language, writer)}))
+    if recipe.incomplete_below is not None:
+        flags.append(Phrase("flag.incomplete", {"magnitude": f"{recipe.incomplete_below:.1f}"}))
+    if recipe.mode == "prospective" and not recipe.official and recipe.probability is not None:
+        flags.append(Phrase("flag.not_official"))
+    kind = recipe.model_kind
+    struck = struck_by(recipe, data.events)
+    unheard = struck if kind == "climatology" else None
+    hearing = None if unheard is None else hearing_model(recipe)
+    if struck is not None:
+        flags.append(struck_flag(struck, zone, hearing, kind, writer))
+    probability, usual = probability_pair(recipe.probability, recipe.reference_probability)
+    return {
+        "number": number,
+        "id": recipe.recipe_id,
+        "name": _name(recipe, language),
+        "lat": recipe.lat,
+        "lng": recipe.lng,
+        "radius_km": recipe.radius_km,
+        "radius": f"{recipe.radius_km:.0f}",
+        "magnitude": f"{recipe.threshold_mag:.1f}",
+        "day": writer(first),
+        "last_day": writer(last) if last > first else None,
+        "starts": writer.local(recipe.target_start, zone),
+        "ends": writer.local(recipe.target_end, zone),
+        "zone": writer.zone(zone),
+        "offset": offset_text(recipe.target_start, zone),
+        "probability": probability,
+        "probability_value": known_probability(recipe.probability),
+        "usual": usual,
+        "ratio_value": ratio,
+        "said": _said(recipe, ratio, probability, usual),
+        "ratio": ratio_text(ratio),
+        "level": level,
+        "level_name": Phrase("level.none" if level is None else "level.itself" if kind == "climatology" else f"level.{level}"),
+        "model_kind": kind,
+        "model": model_name(told_kind(recipe)),
+        "combined": told_kind(recipe) == COMBINED,
+        "made_from": made_of(recipe),
+        "made_how": made_how(recipe, writer),
+        "expected": expected_number(recipe),
+        "models": model_lines(recipe),
+        "model_id": recipe.model_id,
+        "degraded": recipe.degraded_reason,
+        "mode": recipe.mode,
+        "issued": writer.moment(recipe.issue_time),
+        "as_of": writer.moment(recipe.as_of),
+        "flags": flags,
+        "unheard": unheard,
+        "struck": struck,
+        "struck_day": None if struck is None else writer.short(struck.at.astimezone(zone).date()),
+        "hearing": None
+        if hearing is None
+        else (model_name(hearing.kind), probability_pair(hearing.probability, recipe.reference_probability)[0]),
+        "comparison_only": recipe.comparison_only,
+        "track": track_of(recipe),
+        "strip_days": _known_days(recipe.recent_outcomes),
+        "outcomes": recipe.recent_outcomes,
+        "open": recipe.open_outcomes,
+        "outcomes_title": _outcomes_title(recipe.recent_outcomes),
+        "evaluation": _evaluation(recipe),
+    }
+
+
+def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
+    """The test of the member that counts most, how much it counts, and whether it is all that is shown; None where none was tested."""
+    if (found := tested_member(recipe)) is None:
+        return None
+    model, figures = found
+    weight = recipe.weights.get(model.kind)
+    told = {"kind": model.kind, "model": model_name(model.kind), "shown_alone": told_kind(recipe) == model.kind}
+    return {**told, "weight": None if weight is None else weight_text(weight), **figures_of(figures)}
+
+
+def _last_days(row: dict[str, Any] | None, writer: Writer) -> list[dict[str, Any]]:
+    """The last forecasts for the place of the headline, oldest first, with what came: how its chance rose, and whether it was right."""
+    if row is None or row["ratio_value"] is None or row["ratio_value"] < NOTABLE:
+        return []
+    told = []
+    for outcome in (*row["outcomes"], *row["open"])[-LAST_DAYS:]:
+        ratio = ratio_text(ratio_to_usual(outcome.probability, outcome.reference_probability))
+        open_yet = {"result": Phrase("history.key_open")} if outcome.happened is None else {}
+        told.append(history_row(outcome, writer) | {"ratio": ratio} | open_yet)
+    return told
+
+
+def _said(recipe: RecipeForecast, ratio: float | None, probability: Phrase, usual: Phrase) -> Phrase:
+    """ "3.1 %, 2.4 times the usual 1.3 %." as one sentence."""
+    values = {"probability": probability, "usual": usual}
+    if ratio is None:
+        return Phrase("region.said_alone", values)
+    if recipe.model_kind == "climatology":
+        return Phrase("region.said_usual", values)
+    rare = "" if values["usual"].key == "number.percent" else "_rare"
+    return Phrase(f"region.said{rare}", {**values, "ratio": ratio_text(ratio)})
+
+
+def _local_days(recipe: RecipeForecast) -> tuple[date, date]:
+    """First and last local day of the target window."""
+    zone = _zone(recipe.time_zone)
+    return day_of_window(recipe.target_start, zone), day_of_window(recipe.target_end, zone) - timedelta(days=1)
+
+
+def _period(recipes: Sequence[RecipeForecast], writer: Writer) -> Phrase | None:
+    """The local days that the forecasts speak about; zones may differ by one."""
+    if not recipes:
+        return None
+    days = [_local_days(recipe) for recipe in recipes]
+    first, last = min(start for start, _ in days), max(end for _, end in days)
+    if first == last:
+        return Phrase("period.day", {"day": writer(first)})
+    return Phrase("period.days", {"first": writer(first), "last": writer(last)})
+
+
+def _outcomes_title(outcomes: Sequence[DayOutcome]) -> Phrase:
+    return Phrase("track.strip", _known_days(outcomes))
+
+
+def _known_days(outcomes: Sequence[DayOutcome]) -> dict[str, int]:
+    """Of the days that a row's strip draws: how many are known, and on how many there was an earthquake."""
+    happened = [outcome.happened for outcome in outcomes if outcome.happened is not None]
+    return {"days": len(happened), "hits": sum(map(bool, happened))}
+
+
+def _check(check: SettledCheck, names: dict[str, dict[str, Any]], writer: Writer) -> dict[str, Any]:
+    outcome, row = check.outcome, names.get(check.recipe_id)
+    probability, usual = probability_pair(outcome.probability, outcome.reference_probability)
+    return {
+        "name": row["name"] if row else check.recipe_id,
+        "magnitude": row["magnitude"] if row else None,
+        "day": writer(outcome.day),
+        "probability": probability,
+        "usual": usual,
+        "happened": outcome.happened,
+        "result": result_of(outcome),
+        "status": Phrase(f"status.{outcome.status}"),
+    }
+
+
+def _count_checks(checks: Sequence[SettledCheck]) -> Phrase:
+    """Days with an earthquake beside the number that the forecasts expected: calibration in one sentence."""
+    told = [
+        (check.outcome.happened, p)
+        for check in checks
+        if check.outcome.happened is not None and (p := known_probability(check.outcome.probability)) is not None
+    ]
+    values = {"count": len(told), "hits": sum(bool(happened) for happened, _ in told), "expected": f"{sum(p for _, p in told):.1f}"}
+    return Phrase("checks.count", values) if told else Phrase("checks.none")
+
+
+def _events(data: ReportData, writer: Writer) -> list[dict[str, Any]]:
+    largest = sorted(data.events, key=lambda event: (-event.magnitude, event.origin_time))[:LISTED_EVENTS]
+    return [
+        {
+            "time": writer.moment(event.origin_time),
+            "magnitude": f"{event.magnitude:.1f}",
+            "depth": None if (depth := known(event.depth_km)) is None else f"{depth:.0f}",
+            "place": None if event.place is None else writer.place(plain(event.place)),
+            "place_is_english": event.place is not None and writer.place(plain(event.place)) == plain(event.place),
+            "lat": f"{event.latitude_deg:.1f}",
+            "lng": f"{event.longitude_deg:.1f}",
+        }
+        for event in largest
+    ]

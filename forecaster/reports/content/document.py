@@ -1,0 +1,54 @@
+"""A report as a document that is kept: everything that `ReportData` holds, as JSON, and back. Whatever is sent later is made from it.
+
+Fields that a later version adds have a default, so that an older document stays readable; fields that are not known are passed over.
+"""
+
+import json
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+
+from pydantic import TypeAdapter, ValidationError
+
+from forecaster.reports.content.contract import ReportData
+
+VERSION = 1  # goes up where an older program would misread a newer document
+
+
+@dataclass(frozen=True)
+class Document:
+    """The compressed JSON, and the SHA-256 (hex) of the JSON."""
+
+    content: bytes
+    sha256: str
+
+
+def pack(data: ReportData) -> Document:
+    """The document of a report; the same report gives the same bytes."""
+    kept = {"version": VERSION, "report": _adapter().dump_python(data, mode="json")}
+    text = json.dumps(kept, ensure_ascii=True, separators=(",", ":")).encode()
+    return Document(zlib.compress(text, 9), sha256(text).hexdigest())
+
+
+def unpack(content: bytes, digest: str) -> ReportData:
+    """The report of a document.
+
+    Raises:
+        ValueError: it is damaged, or of a version that is not known; with the reason.
+    """
+    try:
+        text = zlib.decompress(content)
+        if sha256(text).hexdigest() != digest:
+            raise ValueError("the document is not the one that was written: its SHA-256 differs")
+        kept = json.loads(text)
+        if kept["version"] != VERSION:
+            raise ValueError(f"the document has version {kept['version']}, this quakecast reads {VERSION}; upgrade quakecast")
+        return _adapter().validate_python(kept["report"])
+    except (zlib.error, KeyError, TypeError, ValidationError) as error:
+        raise ValueError(f"the document cannot be read ({type(error).__name__})") from None
+
+
+@cache
+def _adapter() -> TypeAdapter[ReportData]:
+    return TypeAdapter(ReportData)

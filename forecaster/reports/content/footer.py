@@ -1,0 +1,64 @@
+"""What stands behind a page: the state of the data, what was revised, what is degraded, which models spoke. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from forecaster.reports.content.combined import told_kind
+from forecaster.reports.content.contract import ReportData
+from forecaster.reports.content.reasons import reasons
+from forecaster.reports.words import Phrase, age_phrase, known, model_name
+from forecaster.reports.writing import Writer
+
+STALE_HOURS = 36.0
+
+
+def operations(data: ReportData, names: Mapping[str, dict[str, Any]], language: str, writer: Writer) -> dict[str, Any]:
+    """The facts of the page's foot. names: the page's rows by recipe id."""
+    age = known(data.data_age_hours)
+    degraded = Counter(recipe.degraded_reason for recipe in data.recipes if recipe.degraded_reason)
+    told = {reason: reasons(reason, language, writer) for reason in (*degraded, *data.degraded)}
+    published = Counter(told_kind(recipe) for recipe in data.recipes if recipe.model_kind and recipe.probability is not None)
+    return {
+        "data_age_hours": None if age is None else f"{age:.1f}" if age < 10 else f"{age:,.0f}",
+        "data_age": Phrase("number.unknown") if age is None else age_phrase(timedelta(hours=age)),
+        "stale": age is None or age > STALE_HOURS,
+        "last_pull_at": writer.moment(data.last_pull_at),
+        "quarantined": sum(data.quarantined.values()),
+        "quarantine_reasons": sorted(data.quarantined.items(), key=lambda item: (-item[1], item[0])),
+        "revisions": data.revisions_since_yesterday,
+        "outcomes_changed": data.outcomes_changed,
+        "turned": [_turned(turned, names, writer) for turned in data.turned],
+        "degraded": data.degraded,
+        "degraded_counts": [
+            (Phrase("reason.several", {"reasons": told[reason]}), count)
+            for reason, count in sorted(degraded.items(), key=lambda item: (-item[1], item[0]))
+        ],
+        "degraded_summary": _degraded(data, degraded, told),
+        "sha256": data.forecasts_sha256,
+        "code_version": data.code_version,
+        "models": [{"name": model_name(kind), "count": count} for kind, count in published.most_common()],
+        "next_issue_at": writer.moment(data.next_issue_at),
+    }
+
+
+def _turned(turned: Any, names: Mapping[str, dict[str, Any]], writer: Writer) -> Phrase:
+    row = names.get(turned.recipe_id)
+    magnitude = known(turned.max_magnitude)
+    answer = Phrase("check.no")
+    if turned.happened:
+        answer = Phrase("check.yes") if magnitude is None else Phrase("check.yes_magnitude", {"magnitude": f"{magnitude:.1f}"})
+    values = {"name": row["name"] if row else turned.recipe_id, "day": writer(turned.day), "answer": answer}
+    return Phrase("operations.turned", values)
+
+
+def _degraded(data: ReportData, degraded: Mapping[str, int], told: Mapping[str, Any]) -> Phrase | None:
+    """One sentence for the top of the page, however many forecasts are degraded and for whatever reasons."""
+    count = sum(degraded.values())
+    if not count:
+        return None if not data.degraded else Phrase("operations.degraded_run", {"reason": told[data.degraded[0]]})
+    said = sum(recipe.probability is not None for recipe in data.recipes)
+    first = max(degraded, key=lambda reason: (degraded[reason], reason))
+    key = "operations.degraded_one" if len(degraded) == 1 else "operations.degraded_many"
+    return Phrase(key, {"count": count, "all": said, "reason": told[first], "more": len(degraded) - 1})

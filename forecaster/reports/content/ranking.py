@@ -1,0 +1,79 @@
+"""Which places stand out, and in which order all of them come: by the ratio to the usual rate, and by what happened near by. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from forecaster.features.geometry import great_circle_km
+from forecaster.reports.content.contract import ModelForecast, RecentEvent, RecipeForecast
+from forecaster.reports.words import NOTABLE, known_probability, ratio_to_usual
+
+LARGE_MAGNITUDE = 6.0
+AFTERSHOCK_REACH_KM = 100.0
+RATE = "climatology"
+HEARS_FIRST = ("etas", "regional", "hybrid", "pooled")  # kinds that look at single earthquakes
+
+
+class Struck(NamedTuple):
+    """A large recent earthquake at a place."""
+
+    magnitude: float
+    distance_km: float
+    at: datetime
+
+
+def struck_by(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> Struck | None:
+    """The largest recent earthquake that matters at the place: M 6 and a unit above its threshold, within its circle and 100 km around."""
+    large = [event for event in events if event.magnitude >= max(LARGE_MAGNITUDE, recipe.threshold_mag + 1.0)]
+    found = [
+        Struck(event.magnitude, float(great_circle_km(recipe.lat, recipe.lng, event.latitude_deg, event.longitude_deg)), event.origin_time)
+        for event in large
+    ]
+    near = [one for one in found if one.distance_km <= recipe.radius_km + AFTERSHOCK_REACH_KM]
+    return max(near, key=lambda one: (one.magnitude, -one.distance_km)) if near else None
+
+
+def unheard_event(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> Struck | None:
+    """The same, where the published figure is the usual rate, which knows nothing of it."""
+    return struck_by(recipe, events) if recipe.model_kind == RATE else None
+
+
+def hearing_model(recipe: RecipeForecast) -> ModelForecast | None:
+    """Of the models that look at single earthquakes, the first of HEARS_FIRST that says something, published or not."""
+    said = {model.kind: model for model in recipe.models if known_probability(model.probability) is not None}
+    return next((said[kind] for kind in HEARS_FIRST if kind in said), None)
+
+
+def in_order(recipes: Sequence[RecipeForecast], events: Sequence[RecentEvent] = ()) -> list[RecipeForecast]:
+    """The highest ratio first, unknown ones last.
+
+    Where the usual rate is published in spite of a large earthquake, the ratio that counts is that of `hearing_model`, and at least that of
+    a place that stands out; where no such model says anything, the place comes first.
+    """
+
+    def key(recipe: RecipeForecast) -> tuple[float, float, float, str]:
+        ratio = ratio_to_usual(recipe.probability, recipe.reference_probability)
+        probability = known_probability(recipe.probability)
+        struck = unheard_event(recipe, events)
+        if struck is not None:
+            model = hearing_model(recipe)
+            heard = ratio_to_usual(model.probability, recipe.reference_probability) if model else None
+            ratio = float("inf") if heard is None else max(heard, NOTABLE)
+        return (
+            -1.0 if ratio is None else ratio,
+            struck.magnitude if struck else 0.0,
+            -1.0 if probability is None else probability,
+            recipe.recipe_id,
+        )
+
+    return sorted(recipes, key=key, reverse=True)
+
+
+def stands_out(row: dict[str, Any]) -> bool:
+    """Whether a row of the report is above its usual rate, or struck by a large earthquake that its figure does not count."""
+    return row["unheard"] is not None or (row["ratio_value"] is not None and row["ratio_value"] >= NOTABLE)
+
+
+def is_as_usual(row: dict[str, Any]) -> bool:
+    """Whether a row takes one line with others of its kind: it has a figure, near or below its usual rate."""
+    return row["ratio_value"] is not None and not stands_out(row)

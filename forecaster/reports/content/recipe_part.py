@@ -1,0 +1,191 @@
+"""What the page tells of one recipe beyond its row: history, what drives the forecast, records by mode. Pure; texts are Phrases."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeForecast, TrackRecord
+from forecaster.reports.content.track_record import is_few, verdict_of
+from forecaster.reports.web.csv_link import csv_link
+from forecaster.reports.words import Phrase, known, known_probability, probability_pair, probability_phrase, signed
+from forecaster.reports.writing import Writer
+
+NEAR_KM, NEAR_DAYS, RECENT_DAYS = 100, 90, 30  # as the pipeline gathers them
+HISTORY_COLUMNS = ("day", "probability", "usual", "happened", "max_magnitude", "status", "mode", "afterwards")
+RELIABILITY_COLUMNS = ("said", "days", "came", "low", "high")
+DRIVER_COLUMNS = ("number", "origin_time", "magnitude", "latitude", "longitude", "depth_km", "distance_km", "place", "probability_without")
+
+
+def region_of(recipe: RecipeForecast, writer: Writer) -> dict[str, Any]:
+    """history, drivers, records and the reliability curve to draw, each with its CSV; empty or None where there is nothing."""
+    records = [record_line(record, writer) for record in recipe.records]
+    drawn = next((record for record in recipe.records if record.reliability is not None), None)
+    return {
+        "history": history_of(recipe.recent_outcomes, writer),
+        "drivers": [_driver(number, driver, writer) for number, driver in enumerate(recipe.drivers, 1)],
+        "driver_events": recipe.drivers,
+        "drivers_intro": drivers_intro(recipe),
+        "drivers_csv": _drivers_csv(recipe.drivers) if recipe.drivers else None,
+        "records": records,
+        "reliability": reliability_of(drawn),
+    }
+
+
+def history_of(outcomes: Sequence[DayOutcome], writer: Writer) -> dict[str, Any] | None:
+    """The earlier forecasts as a table, oldest first; None where there are none."""
+    if not outcomes:
+        return None
+    rows = [history_row(outcome, writer) for outcome in outcomes]
+    raw = [
+        (
+            outcome.day.isoformat(),
+            known_probability(outcome.probability),
+            known_probability(outcome.reference_probability),
+            outcome.happened,
+            known(outcome.max_magnitude),
+            outcome.status,
+            outcome.mode,
+            outcome.afterwards,
+        )
+        for outcome in outcomes
+    ]
+    settled = [outcome for outcome in outcomes if outcome.happened is not None]
+    return {
+        "rows": rows,
+        "csv": csv_link(HISTORY_COLUMNS, raw),
+        "outcomes": outcomes,
+        "modes": sorted({outcome.mode for outcome in outcomes if outcome.mode}),
+        "afterwards": any(outcome.afterwards for outcome in outcomes),
+        "title": Phrase("history.title", {"days": len(outcomes)}),
+        "summary": Phrase(
+            "history.summary",
+            {
+                "days": len(outcomes),
+                "settled": len(settled),
+                "hits": sum(bool(outcome.happened) for outcome in settled),
+                "first": writer(outcomes[0].day),
+                "last": writer(outcomes[-1].day),
+            },
+        ),
+    }
+
+
+def history_row(outcome: DayOutcome, writer: Writer) -> dict[str, Any]:
+    """One earlier forecast in words: the day, what was said, the usual rate, what came."""
+    probability, usual = probability_pair(outcome.probability, outcome.reference_probability)
+    return {
+        "day": writer(outcome.day),
+        "probability": probability,
+        "usual": usual,
+        "result": result_of(outcome),
+        "happened": outcome.happened,
+        "status": Phrase(f"status.{outcome.status}"),
+        "mode": outcome.mode,
+    }
+
+
+def result_of(outcome: DayOutcome) -> Phrase:
+    """Whether it happened, with the magnitude where it is known."""
+    if outcome.happened is None:
+        return Phrase("check.unknown")
+    if outcome.happened and known(outcome.max_magnitude) is not None:
+        return Phrase("check.yes_magnitude", {"magnitude": f"{outcome.max_magnitude:.1f}"})
+    return Phrase("check.yes" if outcome.happened else "check.no")
+
+
+def drivers_intro(recipe: RecipeForecast) -> Phrase | None:
+    """What the list of earthquakes below it is, and what would be said without the recent ones; None without a forecast."""
+    if known_probability(recipe.probability) is None:
+        return None
+    kind, told = recipe.model_kind, known_probability(recipe.without_recent)
+    near = {"km": f"{recipe.radius_km + NEAR_KM:.0f}", "days": NEAR_DAYS, "magnitude": f"{recipe.threshold_mag:.1f}"}
+    if kind in (None, "climatology"):
+        return Phrase("drivers.usual" if recipe.drivers else "drivers.usual_none", near)
+    if told is None:
+        return Phrase("drivers.unknown" if recipe.drivers else "drivers.unknown_none", near)
+    values = {"days": RECENT_DAYS, "without": probability_phrase(told), "said": probability_phrase(recipe.probability)}
+    same = values["without"] == values["said"]
+    many = "" if recipe.drivers else "_none"
+    return Phrase(f"drivers.model_same{many}" if same else f"drivers.model{many}", values)
+
+
+def record_line(record: TrackRecord, writer: Writer) -> dict[str, Any]:
+    """One mode's record in figures and words."""
+    few = is_few(record)
+    expected = known(record.expected)
+    return {
+        "mode": record.mode,
+        "days": record.settled_days,
+        "final": record.final_days,
+        "hits": record.hits,
+        "expected": None if expected is None else f"{expected:,.1f}",
+        "first": writer(record.first_day) if record.first_day else None,
+        "last": writer(record.last_day) if record.last_day else None,
+        "gain": signed(record.information_gain),
+        "low": signed(record.low),
+        "high": signed(record.high),
+        "few": few,
+        "verdict": Phrase("verdict.few") if few else verdict_of(record.low, record.high),
+    }
+
+
+def reliability_of(record: TrackRecord | None) -> dict[str, Any] | None:
+    """The curve of a record as a table; None where there is none."""
+    if record is None or record.reliability is None:
+        return None
+    curve = record.reliability
+    points = list(zip(curve.said, curve.days, curve.came, curve.low, curve.high, strict=True))
+    return {
+        "mode": record.mode,
+        "curve": curve,
+        "csv": csv_link(RELIABILITY_COLUMNS, points),
+        "rows": [
+            {
+                "said": probability_phrase(said),
+                "days": days,
+                "came": percent_or_zero(came),
+                "low": percent_or_zero(low),
+                "high": percent_or_zero(high),
+                "outside": not low <= came <= high,
+            }
+            for said, days, came, low, high in points
+        ],
+        "days": record.settled_days,
+        "hits": record.hits,
+    }
+
+
+def percent_or_zero(share: float) -> str:
+    """A share of days that came: unlike a probability it may be 0 or 1."""
+    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
+
+
+def _driver(number: int, driver: DriverEvent, writer: Writer) -> dict[str, Any]:
+    depth = known(driver.depth_km)
+    return {
+        "number": number,
+        "magnitude": f"{driver.magnitude:.1f}",
+        "time": writer.moment(driver.origin_time),
+        "place": writer.place(driver.place),
+        "place_is_english": writer.place(driver.place) == driver.place,
+        "distance": f"{driver.distance_km:,.0f}",
+        "depth": None if depth is None else f"{depth:.0f}",
+        "without": None if driver.without is None else probability_phrase(driver.without),
+    }
+
+
+def _drivers_csv(drivers: Sequence[DriverEvent]) -> str:
+    rows = [
+        (
+            number,
+            f"{driver.origin_time:%Y-%m-%dT%H:%M:%SZ}",
+            driver.magnitude,
+            driver.latitude_deg,
+            driver.longitude_deg,
+            known(driver.depth_km),
+            round(driver.distance_km, 1),
+            driver.place,
+            driver.without,
+        )
+        for number, driver in enumerate(drivers, 1)
+    ]
+    return csv_link(DRIVER_COLUMNS, rows)

@@ -1,0 +1,87 @@
+"""What a report says of a model's record: its settled days, its test on days that it never saw, and the verdict in words. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from forecaster.reports.content.contract import Evaluation, ModelForecast, RecipeForecast, TrackRecord
+from forecaster.reports.words import Phrase, count_text, known, model_name, probability_phrase, signed
+
+FEW_SETTLED_DAYS = 30
+FEW_HITS = 5
+
+
+def track_of(recipe: RecipeForecast) -> dict[str, Any] | None:
+    """The record of the published forecasts on settled days; None where none is settled."""
+    track = recipe.track_record
+    if track is None or track.settled_days <= 0:
+        return None
+    few = is_few(track)
+    return {
+        "days": track.settled_days,
+        "hits": track.hits,
+        "gain": signed(track.information_gain),
+        "low": signed(track.low),
+        "high": signed(track.high),
+        "few": few,
+        "verdict": Phrase("verdict.few") if few else verdict_of(track.low, track.high),
+    }
+
+
+def is_few(track: TrackRecord) -> bool:
+    """Whether the days are too few to judge: by their number, or because they give no interval."""
+    return track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS or known(track.low) is None or known(track.high) is None
+
+
+def verdict_of(low: float | None, high: float | None) -> Phrase:
+    """Better or worse than the usual rate only where the whole 95 % interval says so."""
+    low, high = known(low), known(high)
+    if low is None or high is None:
+        return Phrase("verdict.unknown")
+    if low > 0:
+        return Phrase("verdict.better")
+    return Phrase("verdict.worse" if high < 0 else "verdict.no_difference")
+
+
+def model_line(model: ModelForecast) -> dict[str, Any]:
+    """One line of a recipe's details: what this model says, and how it did on days that it never saw."""
+    counted = known(model.expected_count)
+    return {
+        "kind": model.kind,
+        "name": model_name(model.kind),
+        "probability": probability_phrase(model.probability),
+        "published": model.published,
+        "model_id": model.model_id,
+        "count": None if counted is None else count_text(counted),
+        "count_low": model.count_low,
+        "count_high": model.count_high,
+        "evaluation": None if model.evaluation is None else figures_of(model.evaluation),
+    }
+
+
+def figures_of(found: Evaluation) -> dict[str, Any]:
+    """The figures of a test in words."""
+    auc, loss, usual = known(found.auc), known(found.log_loss), known(found.reference_log_loss)
+    return {
+        "gain": signed(found.information_gain),
+        "low": signed(found.low),
+        "high": signed(found.high),
+        "auc": None if auc is None else f"{auc:.2f}",
+        "days": found.test_days,
+        "target_days": found.target_days,
+        "first_day": found.test_first_day,
+        "last_day": found.test_last_day,
+        "base_rate": probability_phrase(found.base_rate),
+        "loss": None if loss is None else f"{loss:.4f}",
+        "usual_loss": None if usual is None else f"{usual:.4f}",
+        "verdict": verdict_of(found.low, found.high),
+    }
+
+
+def evaluation_verdict(evaluated: Sequence[dict[str, Any]]) -> Phrase:
+    """How many of the tested recipes did better than the usual rate."""
+    tested = [row for row in evaluated if row["evaluation"]["verdict"].key != "verdict.unknown"]
+    if not tested:
+        return Phrase("evaluation.untested")
+    better = sum(row["evaluation"]["verdict"].key == "verdict.better" for row in tested)
+    key = "evaluation.nothing" if not better else "evaluation.every" if better == len(tested) else "evaluation.some"
+    return Phrase(key, {"better": better, "count": len(tested)})

@@ -1,0 +1,332 @@
+"""Inline SVG: the world map, the Japan inset and the small strips of the tables. Values in, text out; nothing is read or drawn elsewhere.
+
+Every shape carries its light-mode colours as attributes (so the picture stands alone and becomes a PNG) and a class that a page's
+style may override (dark mode). Ratio to usual is told four times: by one hue from pale to dark, by hatching, by the width of the edge
+and in figures.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+
+from forecaster.reports.content.contract import DayOutcome, RecentEvent
+from forecaster.reports.drawing.shapes import EDGE, HATCHES, PAPER, hatch_patterns, path_data
+from forecaster.reports.words import known_probability
+
+Polyline = Sequence[Sequence[float]]  # [[lon, lat], ...] in degrees
+Projection = Callable[[float, float], tuple[float, float]]  # (lon, lat) in degrees -> (x, y) in pixels
+
+EARTH_RADIUS_KM = 6371.0088
+FILLS = ("#e8ebf7", "#c5cdeb", "#93a1da", "#5a6bc0", "#2c378f")
+EDGE_WIDTHS = (0.8, 1.0, 1.4, 1.9, 2.5)
+INK, LAND, SEA, COAST = "#1c2333", "#e3e0d8", "#f4f6f8", "#a8a496"
+MAX_EVENTS = 400
+NAMED_MAGNITUDE = 6.5  # from here on an earthquake's magnitude is written beside it
+COARSENESS = 1.3  # pixels between neighbouring points of a coast
+
+WORLD_SIZE = (960.0, 440.0)
+WORLD_MIDDLE_LON = 155.0  # the Pacific in the middle: the seam runs down the Atlantic
+JAPAN_BOX = (125.5, 29.3, 149.5, 47.6)  # west, south, east, north in degrees
+JAPAN_WIDTH = 460.0
+
+
+@dataclass(frozen=True)
+class MapTarget:
+    """A circle on the map. `level` 0..4 as words.level_of, None for no forecast; `lines` are written beside it."""
+
+    lat: float
+    lng: float
+    radius_km: float
+    level: int | None
+    lines: tuple[str, ...]
+    title: str
+
+
+def load_coastlines() -> list[Polyline]:
+    """The bundled coastlines (Natural Earth): polylines of [lon, lat] in degrees, closed where they bound land."""
+    text = resources.files("forecaster.reports").joinpath("data/coastlines.json").read_text(encoding="utf-8")
+    return list(json.loads(text))
+
+
+def equal_earth(lon_deg: float, lat_deg: float, middle_lon: float = 0.0) -> tuple[float, float]:
+    """Equal Earth projection (Savric et al. 2019, doi:10.1080/13658816.2018.1504949): x within +-2.7066, y within +-1.3174."""
+    a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
+    theta = math.asin(math.sqrt(3) / 2 * math.sin(math.radians(lat_deg)))
+    square, sixth = theta**2, theta**6
+    slope = 9 * a4 * sixth * square + 7 * a3 * sixth + 3 * a2 * square + a1
+    x = 2 * math.sqrt(3) * math.radians(lon_deg - middle_lon) * math.cos(theta) / (3 * slope)
+    return x, theta * (a1 + a2 * square + sixth * (a3 + a4 * square))
+
+
+def circle_points(lat: float, lng: float, radius_km: float, count: int = 48) -> list[tuple[float, float]]:
+    """(lon, lat) of `count` points at `radius_km` great-circle distance; longitudes are continuous, not wrapped."""
+    phi, angle = math.radians(lat), radius_km / EARTH_RADIUS_KM
+    points = []
+    for step in range(count):
+        bearing = 2 * math.pi * step / count
+        sine = math.sin(phi) * math.cos(angle) + math.cos(phi) * math.sin(angle) * math.cos(bearing)
+        turn = math.atan2(math.sin(bearing) * math.sin(angle) * math.cos(phi), math.cos(angle) - math.sin(phi) * sine)
+        points.append((lng + math.degrees(turn), math.degrees(math.asin(max(-1.0, min(1.0, sine))))))
+    return points
+
+
+def world_map(
+    targets: Sequence[MapTarget],
+    events: Sequence[RecentEvent],
+    coastlines: Iterable[Polyline],
+    title: str,
+    inset_label: str,
+    font_size: float = 11.0,
+) -> str:
+    """The world from 60 S to 78 N, Pacific in the middle. Targets inside the Japan box are drawn without a label: the inset names them."""
+    width, height = WORLD_SIZE
+    scale = (width - 8) / (2 * 2.7066)
+    top = equal_earth(0, 78)[1]
+
+    def project(lon: float, lat: float) -> tuple[float, float]:
+        x, y = equal_earth(lon, lat, WORLD_MIDDLE_LON)
+        return width / 2 + scale * x, 4 + scale * (top - y)
+
+    def near(lon: float) -> float:
+        return (lon - WORLD_MIDDLE_LON + 180) % 360 - 180 + WORLD_MIDDLE_LON
+
+    rim = [project(WORLD_MIDDLE_LON - 180, lat) for lat in range(-80, 81, 4)]
+    rim += [project(WORLD_MIDDLE_LON + 180, lat) for lat in range(80, -81, -4)]
+    west, south, east, north = JAPAN_BOX
+    corners = [project(lon, lat) for lon, lat in ((west, south), (east, south), (east, north), (west, north))]
+    label_at = ((corners[2][0] + corners[3][0]) / 2, corners[3][1] - 5)
+    box = ""
+    if any(map(in_japan, targets)):
+        box = f'<path class="inset-box" d="{path_data(corners, True)}" fill="none" stroke="{INK}" stroke-width="1"/>'
+        box += _text(label_at, inset_label, font_size, "middle")
+    edge = WORLD_MIDDLE_LON - 180
+    turned = [[(lon + turn, lat) for lon, lat in line] for line in coastlines for turn in (0, 360)]
+    turned = [line for line in turned if any(edge <= lon <= edge + 360 for lon, _ in line) and max(lat for _, lat in line) > -62]
+    outside = [target for target in targets if not in_japan(target)]
+    body = _layers(targets, outside, events, turned, project, near, width, font_size, "world")
+    frame = f'<path class="sea" d="{path_data(rim, True)}" fill="{SEA}" stroke="{COAST}" stroke-width="0.6"/>'
+    clip = f'<clipPath id="clip-world"><path d="{path_data(rim, True)}"/></clipPath>'
+    return _svg(width, height, "world", title, clip, frame, body, box)
+
+
+def japan_map(
+    targets: Sequence[MapTarget], events: Sequence[RecentEvent], coastlines: Iterable[Polyline], title: str, font_size: float = 13.0
+) -> str:
+    """The inset: degrees of latitude as long as on the ground, of longitude as at the middle of the box."""
+    west, south, east, north = JAPAN_BOX
+    squeeze = math.cos(math.radians((south + north) / 2))
+    scale = JAPAN_WIDTH / ((east - west) * squeeze)
+    height = round((north - south) * scale, 1)
+
+    def project(lon: float, lat: float) -> tuple[float, float]:
+        return (lon - west) * squeeze * scale, (north - lat) * scale
+
+    here = [target for target in targets if in_japan(target)]
+    inside = [event for event in events if _in_box(event)]
+    body = _layers(
+        here, here, inside, [line for line in coastlines if _touches(line)], project, lambda lon: lon, JAPAN_WIDTH, font_size, "japan"
+    )
+    rectangle = f'width="{JAPAN_WIDTH:.0f}" height="{height:.0f}"'
+    frame = f'<rect class="sea" {rectangle} fill="{SEA}"/>'
+    return _svg(JAPAN_WIDTH, height, "japan", title, f'<clipPath id="clip-japan"><rect {rectangle}/></clipPath>', frame, body, "")
+
+
+def ratio_strip(ratio: float | None, level: int | None) -> str:
+    """A bar from the usual rate (the tick) to `ratio`, log scale, clipped at 1/4 and 16 times. Decoration: the figure is beside it."""
+    width, low, high = 112.0, -2.0, 4.0
+
+    def at(value: float) -> float:
+        return 2 + (width - 4) * (min(max(value, low), high) - low) / (high - low)
+
+    axis = f'<path class="axis" d="M2 9H{width - 2:.0f}" stroke="{COAST}" stroke-width="1"/>'
+    tick = f'<path class="tick" d="M{at(0):.1f} 2V16" stroke="{INK}" stroke-width="1.4"/>'
+    bar = ""
+    if ratio and level is not None:
+        start, end = sorted((at(0), at(math.log2(ratio))))
+        place = f'x="{start:.1f}" y="5" width="{max(end - start, 1.5):.1f}" height="8" rx="1"'
+        bar = f'<rect class="level-{level}" {place} fill="{FILLS[level]}" stroke="{EDGE}"/>'
+    return f'<svg class="strip" viewBox="0 0 {width:.0f} 18" width="{width:.0f}" height="18" aria-hidden="true">{axis}{bar}{tick}</svg>'
+
+
+def outcome_strip(outcomes: Sequence[DayOutcome], title: str) -> str:
+    """One bar a day, oldest first, as high as the square root of its probability; a dot where it happened, a ring where not yet known."""
+    days = outcomes[-90:]
+    step, height = 8.0 if len(days) <= 20 else 4.0 if len(days) <= 45 else 2.2, 28.0
+    bars, shapes = [], []
+    for index, outcome in enumerate(days):
+        x = 2 + index * step
+        tall = 1 + 16 * math.sqrt(known_probability(outcome.probability) or 0.0)
+        bars.append(f"M{x:.1f} {height - 2:.0f}v-{tall:.1f}h{0.65 * step:.1f}v{tall:.1f}Z")
+        middle = x + 0.33 * step
+        if outcome.happened:
+            shapes.append(f'<circle class="hit" cx="{middle:.1f}" cy="5" r="{max(1.7, min(3, step / 2)):.1f}" fill="{INK}"/>')
+        elif outcome.happened is None:
+            shapes.append(f'<circle class="open" cx="{middle:.1f}" cy="5" r="{min(2.4, step / 2):.1f}" fill="none" stroke="{INK}"/>')
+    shapes.insert(0, f'<path class="days" d="{"".join(bars)}" fill="{FILLS[2]}"/>')
+    width = 4 + step * max(len(days), 1)
+    size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
+    return f'<svg class="strip" {size} role="img" aria-label="{escape(title)}">{"".join(shapes)}</svg>'
+
+
+def event_radius(magnitude: float) -> float:
+    """Radius in pixels on the map: 1.8 at M 4.5, 1.7 times as much per unit, at most 16."""
+    return min(1.8 * 1.7 ** (magnitude - 4.5), 16.0)
+
+
+def svg_to_png(svg: str, scale: float = 2.0) -> bytes:
+    """The picture as PNG, for mail programs that show no SVG."""
+    import vl_convert  # slow to load, and only mails need it
+
+    return vl_convert.svg_to_png(svg, scale=scale)
+
+
+def can_draw(text: str) -> bool:
+    """Whether a font of this machine has the letters of `text`: drawn without one they look like characters that no font has."""
+    line = '<svg xmlns="http://www.w3.org/2000/svg" width="99" height="40"><text y="30" font-family="system-ui, sans-serif">{}</text></svg>'
+    return svg_to_png(line.format(escape(text))) not in (svg_to_png(line.format("\ue000" * len(text))), svg_to_png(line.format("")))
+
+
+def in_japan(target: MapTarget) -> bool:
+    """Whether the inset of Japan shows this circle."""
+    west, south, east, north = JAPAN_BOX
+    return west <= target.lng <= east and south <= target.lat <= north
+
+
+def _in_box(event: RecentEvent) -> bool:
+    """Whether the inset of Japan shows this earthquake, and its magnitude."""
+    west, south, east, north = JAPAN_BOX
+    return west <= event.longitude_deg <= east and south <= event.latitude_deg <= north
+
+
+def _touches(line: Polyline) -> bool:
+    west, south, east, north = JAPAN_BOX
+    lons, lats = [point[0] for point in line], [point[1] for point in line]
+    return min(lons) <= east and max(lons) >= west and min(lats) <= north and max(lats) >= south
+
+
+def land_and_coast(coastlines: Iterable[Polyline], project: Projection) -> tuple[str, str]:
+    """(path to fill, path to stroke). Where land was cut at the date line it is filled across, but no coast is drawn there."""
+    land, coast = [], []
+    for line in coastlines:
+        points = [project(point[0], point[1]) for point in line]
+        if len(line) > 2 and tuple(line[0]) == tuple(line[-1]):
+            land.append(path_data(points, True, COARSENESS))
+        start = 0
+        for index in range(1, len(line)):
+            if line[index][0] == line[index - 1][0] and line[index][0] % 360 == 180:
+                coast.append(path_data(points[start:index], False, COARSENESS))
+                start = index
+        coast.append(path_data(points[start:], False, COARSENESS))
+    return "".join(land), "".join(coast)
+
+
+def _layers(
+    targets: Sequence[MapTarget],
+    named: Sequence[MapTarget],
+    events: Sequence[RecentEvent],
+    coastlines: Iterable[Polyline],
+    project: Projection,
+    near: Callable[[float], float],
+    width: float,
+    font_size: float,
+    name: str,
+) -> tuple[str, str]:
+    """(what is clipped: land, circles, coast, events; what is not: the labels). The highest ratio is drawn last, on top."""
+    land, coast = land_and_coast(coastlines, project)
+    shapes = [f'<path class="land" d="{land}" fill="{LAND}" fill-rule="evenodd"/>']
+    boxes: dict[int, tuple[float, float, float, float]] = {}
+    for target in sorted(targets, key=lambda item: -1 if item.level is None else item.level):
+        points = [project(lon, lat) for lon, lat in circle_points(target.lat, near(target.lng), target.radius_km)]
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        boxes[id(target)] = (min(xs), min(ys), max(xs), max(ys))
+        look = f'fill="{PAPER}" stroke="{EDGE}" stroke-width="1" stroke-dasharray="3 2" class="level-none"'
+        if target.level is not None:
+            look = f'fill="{FILLS[target.level]}" stroke="{EDGE}" stroke-width="{EDGE_WIDTHS[target.level]}" class="level-{target.level}"'
+        outline = path_data(points, True)
+        shapes.append(f'<path d="{outline}" {look}><title>{escape(target.title)}</title></path>')
+        if target.level in HATCHES:
+            shapes.append(f'<path class="hatch" d="{outline}" fill="url(#hatch-{name}-{target.level})"/>')
+    shapes.append(f'<path class="coast" d="{coast}" fill="none" stroke="{COAST}" stroke-width="0.7"/>')
+    for event in sorted(events, key=lambda item: -item.magnitude)[:MAX_EVENTS]:
+        x, y = project(near(event.longitude_deg), event.latitude_deg)
+        ring = f'cx="{x:.1f}" cy="{y:.1f}" r="{event_radius(event.magnitude):.1f}" fill="none"'
+        shapes.append(
+            f'<circle class="casing" {ring} stroke="{PAPER}" stroke-width="3"/>'
+            f'<circle class="event" {ring} stroke="{INK}" stroke-width="1.2"/>'
+        )
+    strong = [event for event in events if event.magnitude >= NAMED_MAGNITUDE and not (name == "world" and _in_box(event))]
+    rings = [(*project(near(event.longitude_deg), event.latitude_deg), event_radius(event.magnitude)) for event in strong]
+    magnitudes = [
+        _plate(min(x, width - 18), y - radius - 3, f"M{event.magnitude:.1f}", font_size - 1)
+        for event, (x, y, radius) in zip(strong, rings, strict=True)
+    ]
+    kept_free = [(x - radius - 12, y - radius - font_size - 2, x + radius + 12, y + radius) for x, y, radius in rings]
+    return "".join(shapes), _labels(named, boxes, kept_free, font_size) + "".join(magnitudes)
+
+
+def _labels(
+    targets: Sequence[MapTarget],
+    boxes: dict[int, tuple[float, float, float, float]],
+    kept_free: Sequence[tuple[float, float, float, float]],
+    size: float,
+) -> str:
+    """Each target's lines beside its circle, in the order given; one that finds no free place is left out (the table has it)."""
+    taken = [*kept_free, *(box for target in targets if (box := boxes[id(target)])[2] - box[0] < 40)]
+    texts = []
+    for target in targets:
+        if not target.lines:
+            continue
+        left, top, right, bottom = boxes[id(target)]
+        wide = max((sum(1.0 if ord(char) > 0x2E80 else 0.58 for char in line) for line in target.lines), default=0) * size
+        tall, middle = size * 1.2 * len(target.lines), (top + bottom) / 2
+        across = (left + right) / 2
+        places = [
+            ("start", right + 3, middle - tall / 2, right + 3),
+            ("end", left - 3, middle - tall / 2, left - 3 - wide),
+            ("middle", across, top - 3 - tall, across - wide / 2),
+            ("middle", across, bottom + 3, across - wide / 2),
+            ("start", right + 3, middle, right + 3),
+            ("start", right + 3, middle - tall, right + 3),
+        ]
+        if right - left > 60:
+            places.insert(0, ("middle", across, middle - tall / 2, across - wide / 2))
+        for anchor, x, y, edge in places:
+            spot = (edge, y, edge + wide, y + tall)
+            if edge >= 0 and not any(_overlap(spot, other) for other in taken):
+                taken.append(spot)
+                pill = f'x="{edge - 2:.1f}" y="{y:.1f}" width="{wide + 4:.1f}" height="{tall + 2:.1f}" rx="3"'
+                texts.append(f'<rect class="pill" {pill} fill="{SEA}" fill-opacity="0.86"/>')
+                texts += [
+                    _text((x, y + size * (1 + 1.2 * i)), line, size, anchor, i == len(target.lines) - 1)
+                    for i, line in enumerate(target.lines)
+                ]
+                break
+    return "".join(texts)
+
+
+def _plate(x: float, y: float, text: str, size: float) -> str:
+    """A strong word on a plate of its own, so that it is read on any ground."""
+    wide = 0.62 * size * len(text)
+    plate = f'x="{x - wide / 2:.1f}" y="{y - size:.1f}" width="{wide:.1f}" height="{size + 3:.1f}" rx="3"'
+    return f'<rect class="plate-back" {plate} fill="{SEA}" fill-opacity="0.86"/>{_text((x, y), text, size, "middle", True)}'
+
+
+def _overlap(one: tuple[float, float, float, float], two: tuple[float, float, float, float]) -> bool:
+    return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
+
+
+def _text(at: tuple[float, float], text: str, size: float, anchor: str, strong: bool = False) -> str:
+    weight = ' font-weight="700"' if strong else ""
+    place = f'x="{at[0]:.1f}" y="{at[1]:.1f}" font-size="{size:g}" text-anchor="{anchor}"'
+    return f'<text class="label" {place} fill="{INK}"{weight}>{escape(text)}</text>'
+
+
+def _svg(width: float, height: float, name: str, title: str, clip: str, frame: str, body: tuple[str, str], over: str) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="map map-{name}" viewBox="0 0 {width:g} {height:g}" role="img" '
+        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif"><defs>{clip}{hatch_patterns(name)}</defs>{frame}'
+        f'<g clip-path="url(#clip-{name})">{body[0]}</g>{over}{body[1]}</svg>'
+    )

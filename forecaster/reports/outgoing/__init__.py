@@ -1,0 +1,1 @@
+"""Reports and messages in the shape of each channel."""

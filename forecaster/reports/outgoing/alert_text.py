@@ -1,0 +1,127 @@
+"""What an alert, its end, its correction and a word about the operation say: title and paragraphs, by templates/alert*.txt.j2.
+
+The first line of a template is the title; an empty line ends a paragraph.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from forecaster.reports import templates
+from forecaster.reports.content.combined import COMBINED
+from forecaster.reports.content.reasons import reasons
+from forecaster.reports.render import environment
+from forecaster.reports.texts import day_writer, speaker
+from forecaster.reports.words import Phrase, model_name, offset_text, probability_pair, probability_phrase, ratio_text, signed
+from forecaster.reports.writing import Writer
+from forecaster.timewindow import day_of_window
+
+
+@dataclass(frozen=True)
+class AlertTexts:
+    """How alerts are worded: the language, and a folder of the user's own templates."""
+
+    language: str
+    user_folder: Path | None = None
+
+    def fill(self, name: str, context: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+        """(title, paragraphs) by the template `name`: alert, alert_end, alert_outcome, alert_withdrawn or alert_operations."""
+        text = templates.fill(environment(self.language, self.user_folder), f"{name}.txt.j2", context, self.user_folder)
+        title, _, body = text.strip().partition("\n")
+        paragraphs = (" ".join(paragraph.split()).replace("。 ", "。") for paragraph in body.split("\n\n"))
+        return " ".join(title.split()), tuple(paragraph for paragraph in paragraphs if paragraph)
+
+    @property
+    def writer(self) -> Writer:
+        return day_writer(self.language, self.user_folder)
+
+    def day(self, day: date) -> str:
+        return self.writer(day)
+
+    def degraded(self, reason: str) -> str:
+        """What the pipeline's reason means for a reader, as a sentence."""
+        said = reasons(reason, self.language, self.writer)
+        return speaker(self.language, self.user_folder)(Phrase("operations.degraded_run", {"reason": said}))
+
+    def place(self, display_name: Mapping[str, str], recipe_id: str) -> str:
+        return display_name.get(self.language) or display_name.get("en") or recipe_id
+
+
+def window_words(texts: AlertTexts, start: datetime, end: datetime, zone: ZoneInfo) -> dict[str, str]:
+    """starts, ends, zone, offset and day of a window, as the templates name it."""
+    return {
+        "starts": texts.writer.local(start, zone),
+        "ends": texts.writer.local(end, zone),
+        "zone": texts.writer.zone(zone),
+        "offset": offset_text(start, zone),
+        "day": texts.day(day_of_window(start, zone)),
+    }
+
+
+def figure_words(probability: float, usual: float) -> dict[str, Any]:
+    """probability and usual as phrases, and the ratio; the three are always said together."""
+    said, beside = probability_pair(probability, usual)
+    return {"probability": said, "usual": beside, "ratio": ratio_text(probability / usual)}
+
+
+def bounds_words(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule's name and bounds; what ends an alert is what raises it where the rule has no other bound."""
+    ends_at = {name: rule.get(f"{name}_off") or rule[name] for name in ("probability", "ratio")}
+    return {
+        "rule": rule["name"],
+        "from_probability": probability_phrase(rule["probability"]),
+        "from_ratio": ratio_text(rule["ratio"]),
+        "off_probability": probability_phrase(ends_at["probability"]),
+        "off_ratio": ratio_text(ends_at["ratio"]),
+    }
+
+
+def skill_phrase(kind: str, gain: Mapping[str, Any] | None, source: str) -> Phrase:
+    """How the model has done against the usual rate, with its interval; `source`: record, pooled or evaluation."""
+    if gain is None:
+        return Phrase("alert.skill_unknown", {"model": model_name(kind)})
+    source = "both" if kind == COMBINED and source == "record" else source
+    figures = {name: signed(gain[name]) for name in ("information_gain", "low", "high")}
+    return Phrase(
+        "alert.skill",
+        {"model": model_name(kind), **figures, "target_days": gain["target_days"], "source": Phrase(f"alert.source_{source}")},
+    )
+
+
+def rates_phrases(
+    texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["kind", "combination", "published", "measured"] = "kind"
+) -> list[Phrase]:
+    """What is to be expected of the rule: false alarms with their interval and count, how often it speaks, what it misses.
+
+    whose: forecasts of the kind of model that spoke, of the combination, what was and would have been published, or those of the
+    combination in the evaluation that comes along.
+    """
+    said_by = {"whose": Phrase(f"alert.whose_{whose}")}
+    if not rates["days"]:
+        return [Phrase("alert.rates_none", said_by)]
+    span = {name: texts.day(date.fromisoformat(rates[name])) for name in ("first_day", "last_day")}
+    counts = {name: rates[name] for name in ("days", "alert_days", "alert_blocks", "false_alarm_days", "hit_days", "target_days", "alerts")}
+    share, yearly = rates["false_alarm_share"], rates["alerts_a_year"]
+    if not rates["alert_days"]:
+        said = [Phrase("alert.rates_never", {**counts, **span, **said_by})]
+    elif share is None:
+        said = [Phrase("alert.rates_few", {**counts, **span, **said_by})]
+    else:
+        bounds = {name: whole_percent(share[name]) for name in ("estimate", "low", "high")}
+        said = [Phrase("alert.rates", {**counts, **span, **said_by, **bounds, "base": whole_percent(rates["days_without_target_share"])})]
+    often = {name: f"{yearly[name]:.2g}" if yearly[name] < 10 else f"{yearly[name]:.0f}" for name in ("estimate", "low", "high")}
+    said.append(Phrase("alert.rates_yearly", {**counts, **often}))
+    return said
+
+
+def whole_percent(share: float) -> str:
+    """0.837 -> "84"; "> 99" and "< 1" where rounding would claim certainty."""
+    rounded = round(100 * share)
+    if rounded >= 100 and share < 1:
+        return "> 99"
+    if rounded <= 0 and share > 0:
+        return "< 1"
+    return f"{rounded}"

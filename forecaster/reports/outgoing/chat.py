@@ -1,0 +1,104 @@
+"""Reports and short messages as a title and a short text, for every service that apprise knows (Teams, Discord, Telegram, ntfy ...)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from forecaster.reports import templates
+from forecaster.reports.content.contract import ReportData
+from forecaster.reports.outgoing.mails import message_context
+from forecaster.reports.outgoing.message import Message
+from forecaster.reports.plain import Unit, cut, for_messages, single_spaced, size
+from forecaster.reports.render import environment, told_in
+
+ROWS = 5
+MAX_TITLE = 140
+MAX_TEXT = 1900
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much a service takes of the title, of the text and, where it counts them as one, of both with `separator` between; in `unit`.
+
+    We say no more than MAX_TITLE and MAX_TEXT characters anywhere.
+    """
+
+    title: int = MAX_TITLE
+    text: int = MAX_TEXT
+    together: int | None = None
+    unit: Unit = "utf16"
+    separator: int = 0
+
+    def of_title(self) -> int:
+        return self.title if self.together is None else min(self.title, self.together // 2)
+
+    def of_text(self, title: str) -> int:
+        left = self.text if self.together is None else self.together - size(title, self.unit) - self.separator
+        return max(min(self.text, left), 0)
+
+
+ROOMY = Room()
+
+
+def render_chat(
+    data: ReportData,
+    language: str,
+    report_url: str | None = None,
+    user_templates: Path | None = None,
+    problems: list[str] | None = None,
+    *,
+    repeat: bool = False,
+    room: Room = ROOMY,
+) -> tuple[str, str]:
+    """(title, text) of the day's report: what the headline means, cautions, the first ROWS rows that stand out, and
+    one line for the others."""
+    context = told_in(for_messages(data), language, user_templates)
+    context |= {"report_url": report_url, "repeat": repeat}
+    shorter = (
+        {"listed": context["leading_rows"][:count], "unlisted": len(context["leading_rows"][count:])} for count in range(ROWS, -1, -1)
+    )
+    return _chat("email.subject.j2", "apprise.txt.j2", context, shorter, language, user_templates, problems, room)
+
+
+def render_chat_message(
+    message: Message,
+    language: str,
+    user_templates: Path | None = None,
+    problems: list[str] | None = None,
+    answered: Message | None = None,
+    *,
+    repeat: bool = False,
+    room: Room = ROOMY,
+) -> tuple[str, str]:
+    """(title, text) of a short message."""
+    context = message_context(message, language, answered, user_templates) | {"repeat": repeat}
+    shorter = ({"lines": context["lines"][:count]} for count in range(len(context["lines"]), 0, -1))
+    return _chat("message.subject.j2", "apprise_message.txt.j2", context, shorter, language, user_templates, problems, room)
+
+
+def _chat(
+    subject: str,
+    body: str,
+    context: Mapping[str, Any],
+    shorter: Iterable[Mapping[str, Any]],
+    language: str,
+    user_templates: Path | None,
+    problems: list[str] | None,
+    room: Room,
+) -> tuple[str, str]:
+    """The first of the `shorter` and shorter texts that the service takes; the last one is cut."""
+    builtin, text = environment(language, user_templates), ""
+    title = single_spaced(_harmless(templates.fill(builtin, subject, context, user_templates, problems)))
+    title = cut(cut(title, MAX_TITLE), room.of_title(), room.unit)
+    most = room.of_text(title)
+    for listed in shorter:
+        text = _harmless(templates.fill(builtin, body, {**context, **listed}, user_templates, problems)).strip()
+        if size(text) <= MAX_TEXT and size(text, room.unit) <= most:
+            break
+    return title, cut(cut(text, MAX_TEXT), most, room.unit)
+
+
+def _harmless(text: str) -> str:
+    """Without the sign that calls people: a place name must not ring everybody's telephone."""
+    return text.replace("@", "＠")

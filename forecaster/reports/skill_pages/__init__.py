@@ -1,0 +1,1 @@
+"""Skill on past days, as page and as tables."""

@@ -1,0 +1,1 @@
+"""The pages of the archive, and the server for them."""
