@@ -1,9 +1,11 @@
 """What the fields of a recipe may hold: names by language, resampling steps, kinds of models, alert rules."""
 
 from datetime import time
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator, model_validator
+
+from forecaster.model_kinds import kinds_where
 
 ResamplerName = Literal[
     "SMOTE",
@@ -17,8 +19,11 @@ ResamplerName = Literal[
     "NeighbourhoodCleaningRule",
 ]
 
-ModelKind = Literal["best_rate", "persistence", "etas", "pooled", "hybrid", "regional", "convlstm"]
-"""Every kind that can be fitted (`models.kinds`); the climatology is there without being asked for."""
+if TYPE_CHECKING:
+    ModelKind = str
+else:
+    ModelKind = Literal[kinds_where(lambda kind: kind.in_recipes)]
+"""Every kind that a recipe may name (`model_kinds`); the climatology is there without being asked for."""
 
 Severity = Literal["info", "warning", "critical"]
 """How loudly a channel shows a message; it says nothing of the ground."""

@@ -1,16 +1,17 @@
 """`quakecast alerts`: what rules would have sent, what they sent, whether they could, and the step of the day by hand."""
 
-from typing import Any, get_args
+from typing import Any
 
 import click
 from pydantic import ValidationError
 
 from forecaster.cli.common import example, json_option, look, open_job, recipe_options, tell
 from forecaster.errors import BadInput
-from forecaster.recipe_fields import AlertRule, ModelKind
+from forecaster.model_kinds import kinds_where
+from forecaster.recipe_fields import AlertRule
 from forecaster.settings import Settings
 
-MODELS = ("present", "published", "climatology", *get_args(ModelKind))
+MODELS = ("present", "published", "climatology", *kinds_where(lambda kind: kind.in_recipes))
 
 
 @click.group()

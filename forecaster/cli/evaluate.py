@@ -67,7 +67,7 @@ def evaluate(
     **how: Any,
 ) -> None:
     from forecaster.console import progress
-    from forecaster.models.kinds import KINDS
+    from forecaster.model_kinds import KINDS
     from forecaster.pipeline.as_of.as_known import load_known
     from forecaster.pipeline.evaluation import evaluate as step
     from forecaster.pipeline.evaluation import evaluate_circles as pool

@@ -1,4 +1,4 @@
-"""The kinds of models: where each is fitted and loaded. Modules are imported when a kind is first used, some of them are heavy."""
+"""How each kind of `forecaster.model_kinds` is fitted and loaded. Modules are imported when a kind is first used, some are heavy."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,31 +9,15 @@ from types import ModuleType
 from typing import Any
 
 from forecaster.errors import BadInput, NotInstalled
+from forecaster.model_kinds import KINDS, Kind
 from forecaster.models import networks
 from forecaster.models.interface import FittedModel, History
 from forecaster.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of model. A `reference` is refitted each year where references are; others keep their weights.
-
-    version: raise it by hand with every change that makes the kind answer otherwise, so that stored evaluations of it are made anew.
-    pretrained: the kind of the artefacts of the package (`models.pretrained`) that it starts from, which then count, too; None for none.
-    generic: function of the module that gives a model for (recipe, day, first day of the record) without a fit, or None where it cannot.
-    by_region: whether it is trained on each region's own days, which takes long; such kinds are not evaluated on random circles.
-    tensorflow: whether it forecasts with TensorFlow, which an installation may lack.
-    """
-
-    name: str
-    module: str
-    fitter: str = "fit"
-    reference: bool = False
-    version: int = 1
-    pretrained: str | None = None
-    generic: str | None = None
-    by_region: bool = False
-    tensorflow: bool = False
+class FittableKind(Kind):
+    """A kind with its functions: how it is fitted and loaded, and what its stored results depend on."""
 
     def unusable(self) -> str | None:
         """Why this installation can neither fit it nor forecast with it, in one line; None where it can."""
@@ -82,25 +66,7 @@ class Kind:
         return digest.hexdigest()
 
 
-_RATES = "forecaster.models.baselines.rates"
-KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind("climatology", _RATES, "fit_climatology", reference=True),
-        Kind("best_rate", _RATES, "fit_best_rate", reference=True),
-        Kind("recent_rate", _RATES, "fit_recent_rate", reference=True, generic="recent_rate_for"),
-        Kind("persistence", _RATES, "fit_persistence", reference=True),
-        Kind("etas_generic", "forecaster.models.etas.etas", "fit_generic"),
-        Kind("etas", "forecaster.models.etas.etas", reference=True, by_region=True, generic="generic_for"),
-        Kind("pooled", "forecaster.models.pooled.pooled", version=2, pretrained="pooled", generic="generic_for"),
-        Kind("convlstm", "forecaster.models.convlstm.convlstm_model", version=2, by_region=True, tensorflow=True),
-        Kind("hybrid", "forecaster.models.hybrid.hybrid", version=2, pretrained="hybrid", generic="generic_for"),
-        Kind("regional", "forecaster.models.hybrid.regional", pretrained="hybrid", by_region=True, generic="generic_for"),
-    )
-}
-
-
-def kind_named(name: str) -> Kind:
+def kind_named(name: str) -> FittableKind:
     """The kind of this name.
 
     Raises:
@@ -112,7 +78,7 @@ def kind_named(name: str) -> Kind:
         raise BadInput(
             f"models of kind {name!r} need {KINDS[name].module}, which is not installed; leave it out, or install quakecast again"
         )
-    return KINDS[name]
+    return FittableKind(**vars(KINDS[name]))
 
 
 def generic_model(name: str, recipe: Recipe, day: date, first_day: date) -> FittedModel | None:

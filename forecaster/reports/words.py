@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from forecaster.model_kinds import label_of, title_of
 from forecaster.quantities import age_of
 
 SMALL = 0.01  # at or below this, "about 1 in N"
@@ -19,18 +20,6 @@ RAREST = 1e-6
 JOINERS = "\u200c\u200d"  # they shape letters and turn nothing
 LEVEL_BOUNDS = (0.8, 1.25, 2.0, 4.0)
 NOTABLE = LEVEL_BOUNDS[1]
-NAMED_KINDS = (
-    "published",
-    "climatology",
-    "recent_rate",
-    "best_rate",
-    "persistence",
-    "etas",
-    "pooled",
-    "hybrid",
-    "regional",
-    "convlstm",
-)
 
 
 @dataclass(frozen=True)
@@ -107,17 +96,17 @@ def age_phrase(span: timedelta) -> Phrase:
 
 
 def model_name(kind: str | None) -> Phrase:
-    """What a kind of model is called; its own name where it is none of ours."""
+    """What a kind of model is called; its title, or its own name, where no language has a text for it."""
     if kind is None:
         return Phrase("number.unknown")
-    return Phrase(f"model.{kind}") if kind in NAMED_KINDS else Phrase("model.other", {"kind": kind})
+    return Phrase(f"model.{label}") if (label := label_of(kind)) else Phrase("model.other", {"kind": title_of(kind)})
 
 
 def short_name(kind: str | None) -> Phrase:
     """The same in a word or two."""
     if kind is None:
         return Phrase("number.unknown")
-    return Phrase(f"short.{kind}") if kind in NAMED_KINDS else Phrase("short.other", {"kind": kind})
+    return Phrase(f"short.{label}") if (label := label_of(kind)) else Phrase("short.other", {"kind": title_of(kind)})
 
 
 def percent(p: float) -> str:

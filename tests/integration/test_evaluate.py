@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from forecaster.cli import main
 from forecaster.errors import BadInput, NotScoreable, NotWritable
-from forecaster.models.kinds import KINDS, Kind
+from forecaster.model_kinds import KINDS, Kind
 from forecaster.pipeline.as_of.as_known import load_known
 from forecaster.pipeline.evaluation import evaluate_circles
 from forecaster.pipeline.evaluation.evaluate import evaluate

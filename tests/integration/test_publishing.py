@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.models import kinds, networks
+from forecaster.model_kinds import KINDS
+from forecaster.models import networks
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.training.train import TrainOptions, train_recipes
@@ -355,7 +356,7 @@ def without(monkeypatch):
 
     def lack(kind: str) -> str:
         monkeypatch.setattr(networks, "why_none", lambda: "networks need tensorflow; install the extra cpu")
-        monkeypatch.setitem(kinds.KINDS, kind, replace(kinds.KINDS[kind], tensorflow=True))
+        monkeypatch.setitem(KINDS, kind, replace(KINDS[kind], tensorflow=True))
         return networks.why_none()
 
     return lack

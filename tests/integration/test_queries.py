@@ -26,7 +26,7 @@ from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
 from forecaster.features.geometry import in_circle
-from forecaster.models.kinds import KINDS
+from forecaster.model_kinds import KINDS
 from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.recipe import Recipe

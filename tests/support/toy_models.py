@@ -4,7 +4,7 @@ The weights of the combination are those that were never learnt, whatever the pa
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import pytest
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, pairs_between
-from forecaster.models import kinds, model_files
+from forecaster.model_kinds import KINDS
+from forecaster.models import model_files
 from forecaster.models.combination import weights
 from forecaster.models.interface import FittedModel, History
 from forecaster.recipe import Recipe
@@ -83,7 +84,8 @@ def put_in_place(patch: pytest.MonkeyPatch, *, generic: bool = False) -> None:
     """Let `etas`, `pooled`, `hybrid` and `regional` (these two never fit) be toys while the patch lasts; `generic`: etas needs none."""
     for name, fitter in {"etas": "fit_follower", "pooled": "fit_rate", "hybrid": "fit_nothing", "regional": "fit_nothing"}.items():
         stand_in = "generic_follower" if generic and name == "etas" else None
-        patch.setitem(kinds.KINDS, name, kinds.Kind(name, "tests.support.toy_models", fitter, generic=stand_in))
+        toy = replace(KINDS[name], module="tests.support.toy_models", fitter=fitter, generic=stand_in, version=1, pretrained=None)
+        patch.setitem(KINDS, name, replace(toy, reference=False, by_region=False))
     keep_weights_unlearnt(patch)
 
 

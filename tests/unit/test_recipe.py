@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from forecaster.errors import BadInput, BadRecipe
-from forecaster.models.kinds import KINDS
+from forecaster.model_kinds import KINDS
 from forecaster.pipeline.messaging import senders
 from forecaster.recipe import Recipe, choose, load_recipes, parse_recipe
 from forecaster.recipe_fields import Channel, ModelKind, Severity

@@ -17,13 +17,13 @@ from scipy.optimize import minimize
 
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
+from forecaster.model_kinds import kinds_where
 from forecaster.models.interface import FittedModel, bounded, logit, sigmoid
 
 KIND = "published"
 RATE = "climatology"
-MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "convlstm", "regional")
-ALIKE = ("etas", "pooled", "hybrid", "regional")
-OWN_ONLY = ("convlstm",)  # members whose skill no pooled days have shown: they are trained on one region alone
+MEMBERS = kinds_where(lambda kind: kind.member)
+ALIKE = kinds_where(lambda kind: kind.alike)
 NEGLIGIBLE = 1e-3  # a weight below it is none
 SPREAD_OF_OTHERS = 0.05  # of the weight of a member that no day was learnt from: held near 0 until a record speaks for it
 

@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from forecaster.model_kinds import KINDS
 from forecaster.recipe import Recipe
 
 if TYPE_CHECKING:
     from forecaster.pipeline.backfilling.backfill_plan import Chunk
 
-# Seconds on one core of a 2024 server with nothing else to do: of both fits of a kind with its judging, and of a day's forecast. Measured
-# on tokyo-m45 and wellington, and over 10,038 recipe days of 2024; a ConvLSTM takes the minutes that its recipe allows.
-SECONDS_A_FIT = {"best_rate": 1.0, "persistence": 1.0, "etas": 6.0, "pooled": 2.0, "hybrid": 4.0, "regional": 45.0, "convlstm": 1800.0}
-SECONDS_A_DAY = {"etas": 0.008, "hybrid": 0.006, "regional": 0.006, "convlstm": 0.006}
-SECONDS_A_RECIPE_DAY = 0.006
+SECONDS_A_RECIPE_DAY = 0.006  # beside its models', as `model_kinds` was measured
 SECONDS_TO_READ = 10.0
 
 
@@ -34,10 +31,10 @@ def estimated_minutes(
     seconds = SECONDS_TO_READ
     for recipe_id, blocks in fits_of.items():
         recipe = by_id[recipe_id]
-        usual = sum(SECONDS_A_FIT.get(kind, 0.0) for kind in recipe.models)
+        usual = sum(KINDS[kind].seconds_a_fit for kind in recipe.models)
         limit = 60 * (recipe.max_minutes if max_minutes is None else max_minutes)
         seconds += len(blocks) * measured.get(recipe_id, min(usual, limit))
     for chunk in (chunk for step in steps for chunk in step):
         kinds = {model.kind for model in chunk.served} or (set(by_id[chunk.recipe_id].models) if chunk.recipe_id in fits_of else set())
-        seconds += len(chunk.days) * (SECONDS_A_RECIPE_DAY + sum(SECONDS_A_DAY.get(kind, 0.0) for kind in kinds))
+        seconds += len(chunk.days) * (SECONDS_A_RECIPE_DAY + sum(KINDS[kind].seconds_a_day for kind in kinds if kind in KINDS))
     return seconds / 60

@@ -11,8 +11,8 @@ import numpy as np
 from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
+from forecaster.model_kinds import Kind
 from forecaster.models import model_files
-from forecaster.models.combination.combination import OWN_ONLY
 from forecaster.models.interface import FittedModel, bounded
 from forecaster.models.kinds import generic_model, kind_named
 from forecaster.models.pretrained import newest_before
@@ -20,7 +20,7 @@ from forecaster.pipeline.as_of.training_history import first_admissible_day
 from forecaster.recipe import Recipe
 
 RECENT = "recent_rate"
-PACKAGED, PACKAGED_FROM = ("pooled", "hybrid"), date(2015, 1, 17)  # the first day that a set of the package may forecast
+PACKAGED_FROM = date(2015, 1, 17)  # the first day that a set of the package may forecast
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,17 @@ def _add_generic(result: Members, recipe: Recipe, kind: str, day: date, first_da
     if member is None:
         if problem is not None:
             result.missing[kind] = problem
-        elif kind in PACKAGED and kind_named(kind).generic is not None and recipe.predict_range_days == 1 and day >= PACKAGED_FROM:
+        elif _is_packaged(kind_named(kind)) and recipe.predict_range_days == 1 and day >= PACKAGED_FROM:
             result.missing[kind] = f"no pre-trained {kind} for {day} is in this installation; install quakecast again"
         return
     result.found.append(member)
     if problem is not None:
         result.replaced[kind] = problem
+
+
+def _is_packaged(kind: Kind) -> bool:
+    """Whether the package holds sets of the kind itself, which forecast without a fit."""
+    return kind.pretrained == kind.name and kind.generic is not None
 
 
 def load_member(models: Path, recipe: Recipe, row: Mapping[str, Any]) -> Member:
@@ -116,7 +121,8 @@ def stored_member(stored: model_files.StoredModel, recipe: Recipe) -> Member:
     """
     evaluation = (stored.record.get("scores") or {}).get("evaluation") or {}
     low = evaluation.get("discrimination_low")
-    shown = stored.model.kind not in OWN_ONLY or (low is not None and low > 0)
+    kind = kind_named(stored.model.kind)
+    shown = kind.proven or not kind.member or (low is not None and low > 0)
     return replace(member_of(stored.model_id, stored.model, recipe), level_only=not shown)
 
 

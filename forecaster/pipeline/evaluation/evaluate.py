@@ -17,7 +17,7 @@ import pandas as pd
 from forecaster.errors import ModelError, NotScoreable, NotTrainable
 from forecaster.models import turns
 from forecaster.models.interface import FittedModel
-from forecaster.models.kinds import Kind, kind_named
+from forecaster.models.kinds import FittableKind, kind_named
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.training_history import check_admissible
 from forecaster.pipeline.daily.members import untrained
@@ -84,7 +84,9 @@ def evaluate(
     return result
 
 
-def _evaluate_model(world: World, arm: Arm, kind: Kind, options: EvaluateOptions, folder: ResultFolder, result: EvaluateResult) -> None:
+def _evaluate_model(
+    world: World, arm: Arm, kind: FittableKind, options: EvaluateOptions, folder: ResultFolder, result: EvaluateResult
+) -> None:
     present = sorted(set(world.years[world.chosen].tolist()))
     for fit in plan_fits(arm, kind, present):
         keys = _fit_keys(world, kind, fit, options)
@@ -133,7 +135,7 @@ def _require_admissible(model: FittedModel, recipe: Recipe, first_day: np.dateti
         raise ModelError(f"refused: {error}; begin later (--from), or fit on earlier days (--fit-until)") from None
 
 
-def _fit_keys(world: World, kind: Kind, fit: FitPlan, options: EvaluateOptions) -> dict[str, Any]:
+def _fit_keys(world: World, kind: FittableKind, fit: FitPlan, options: EvaluateOptions) -> dict[str, Any]:
     """All that determines a fit."""
     days = world.history.until(np.datetime64(fit.until))
     last_cut = int(days.days.cut_us[-1]) if len(days.days) else 0
@@ -151,7 +153,7 @@ def _fit_keys(world: World, kind: Kind, fit: FitPlan, options: EvaluateOptions) 
     }
 
 
-def _part(world: World, arm: Arm, kind: Kind, year: int, keys: dict[str, Any]) -> Part:
+def _part(world: World, arm: Arm, kind: FittableKind, year: int, keys: dict[str, Any]) -> Part:
     days = world.history.take(world.chosen & (world.years == year))
     key = {
         "fit": keys,
@@ -162,7 +164,9 @@ def _part(world: World, arm: Arm, kind: Kind, year: int, keys: dict[str, Any]) -
     return Part(arm.name, world.recipe.id, year, kind.name, sha256_of(key))
 
 
-def _model(world: World, kind: Kind, fit: FitPlan, keys: dict[str, Any], options: EvaluateOptions, folder: ResultFolder) -> FittedModel:
+def _model(
+    world: World, kind: FittableKind, fit: FitPlan, keys: dict[str, Any], options: EvaluateOptions, folder: ResultFolder
+) -> FittedModel:
     def make() -> tuple[FittedModel, dict[str, Any]]:
         history = world.training(fit.inputs, fit.until)
         started, cpu = time.perf_counter(), time.process_time()
@@ -193,7 +197,7 @@ def _probability(world: World, arm: Arm, model: FittedModel, served: np.ndarray)
     return probability
 
 
-def _rows(world: World, arm: Arm, kind: Kind, served: np.ndarray, probability: np.ndarray, year: int) -> pd.DataFrame:
+def _rows(world: World, arm: Arm, kind: FittableKind, served: np.ndarray, probability: np.ndarray, year: int) -> pd.DataFrame:
     inside = world.years[served] == year
     days = world.history.take(served).take(inside)
     return pd.DataFrame(

@@ -18,7 +18,7 @@ from forecaster.catalog.coverage import covered_span
 from forecaster.errors import BadInput, NotScoreable
 from forecaster.models.baselines import climatology
 from forecaster.models.data_splits import purge_days
-from forecaster.models.kinds import Kind
+from forecaster.models.kinds import FittableKind
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, to_us
@@ -66,7 +66,7 @@ class FitPlan:
     years: tuple[int, ...]
 
 
-def plan_fits(arm: Arm, kind: Kind, years: Sequence[int]) -> list[FitPlan]:
+def plan_fits(arm: Arm, kind: FittableKind, years: Sequence[int]) -> list[FitPlan]:
     """The fits by which this kind of model forecasts these years: one for all, or one a year."""
     if arm.refit and (kind.reference or arm.fit_until is None):
         inputs = arm.inputs if arm.fit_until is not None else arm.fit_inputs

@@ -22,7 +22,7 @@ import pandas as pd
 from forecaster.errors import CorruptModel, NotWritable
 from forecaster.features.events import Events
 from forecaster.models.interface import FittedModel
-from forecaster.models.kinds import Kind
+from forecaster.models.kinds import FittableKind
 from forecaster.recipe import Recipe
 from forecaster.reports.map_files import write_atomic
 from forecaster.store.sharing.parquet import read_parquets, write_parquet
@@ -108,7 +108,7 @@ class ResultFolder:
         """What failed: arm, recipe_id, year, model, reason."""
         return [_read_json(path) for path in sorted(self.results.glob("*.failed.json"))]
 
-    def fit(self, name: str, kind: Kind, recipe: Recipe, make: Callable[[], tuple[FittedModel, dict[str, Any]]]) -> FittedModel:
+    def fit(self, name: str, kind: FittableKind, recipe: Recipe, make: Callable[[], tuple[FittedModel, dict[str, Any]]]) -> FittedModel:
         """The fit of this name: loaded, or made (model, what to note of it), saved and loaded, so that what forecasts is what is kept.
 
         Raises:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.errors import NotScoreable
+from forecaster.model_kinds import looks
 from forecaster.pipeline.evaluation.evaluate_circles import is_circle, read_circles
 from forecaster.pipeline.evaluation.evaluate_pools import pool_facts
 from forecaster.pipeline.evaluation.evaluate_published import with_published
@@ -28,7 +29,6 @@ from forecaster.store.sharing.parquet import write_parquet
 from forecaster.verification import curves, reliability
 from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES
 
-DRAWN = ("published", "climatology", "best_rate", "etas", "pooled", "convlstm", "hybrid", "regional")
 ODDS_STEP = 0.05  # probabilities are grouped to 5 % of their odds for reliability curves
 PLAIN = (
     "arm", "level", "name", "pool", "model", "days_of", "recipes", "first_day", "last_day", "days", "target_days", "base_rate", "auc",
@@ -132,7 +132,7 @@ def plots_of(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[Plots
     for arm in sorted(daily["arm"].unique()):
         for name in POOLS:
             rows = daily[(daily["arm"] == arm) & (pool == name)]
-            drawn = [CIRCLES_ETAS if name == CIRCLES_POOL and model == "etas" else model for model in DRAWN]
+            drawn = [CIRCLES_ETAS if name == CIRCLES_POOL and model == "etas" else model for model, look in looks().items() if look.drawn]
             said = {model: part for model in drawn if len(part := rows[rows["model"] == model])}
             said = {model: part for model, part in said.items() if part["happened"].any() and not part["happened"].all()}
             if not said:

@@ -24,8 +24,6 @@ from forecaster.store import fits as stored_fits
 from forecaster.store.database import Store
 
 MIN_MINUTES = 0.1
-NEURAL = ("regional", "convlstm")  # trained in epochs
-FIRST_NETWORK = "convlstm"
 
 Teller = Callable[[str], None]
 
@@ -208,11 +206,12 @@ def _fit(
 ) -> FittedModel:
     """One fit, the "evaluation" or the "served" one."""
     tell(f"{kind}, {name} fit")
-    if kind not in NEURAL:
-        return kind_named(kind).fit(history, max_minutes=minutes)
-    fitter = kind_named(kind).imported().fit
+    entry = kind_named(kind)
+    if not entry.epochs:
+        return entry.fit(history, max_minutes=minutes)
+    fitter = entry.imported().fit
     more = {}
-    if kind == FIRST_NETWORK and options.tensorboard:
+    if entry.tensorboard and options.tensorboard:
         more["tensorboard_dir"] = options.tensorboard / history.recipe.id / name
     return fitter(
         history,
@@ -235,7 +234,7 @@ def _require_trained(model: FittedModel) -> None:
 
 def _epochs(options: TrainOptions, judged: Any) -> int | None:
     """A network that serves is trained for no more epochs than the one that was judged, where a limit had cut that."""
-    if judged is None or judged.kind not in NEURAL:
+    if judged is None or not kind_named(judged.kind).epochs:
         return options.max_epochs
     return judged.training["epochs"] if judged.training["reason"] in ("budget", "max_epochs") else options.max_epochs
 

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from forecaster.features.geometry import great_circle_km
+from forecaster.model_kinds import KINDS, kinds_where
 from forecaster.reports.content.contract import ModelForecast, RecentEvent, RecipeForecast
 from forecaster.reports.words import NOTABLE, known_probability, ratio_to_usual
 
 LARGE_MAGNITUDE = 6.0
 AFTERSHOCK_REACH_KM = 100.0
 RATE = "climatology"
-HEARS_FIRST = ("etas", "regional", "hybrid", "pooled")  # kinds that look at single earthquakes
 
 
 class Struck(NamedTuple):
@@ -39,9 +39,10 @@ def unheard_event(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> Stru
 
 
 def hearing_model(recipe: RecipeForecast) -> ModelForecast | None:
-    """Of the models that look at single earthquakes, the first of HEARS_FIRST that says something, published or not."""
+    """Of the models that look at single earthquakes, the first by `Kind.event_rank` that says something, published or not."""
     said = {model.kind: model for model in recipe.models if known_probability(model.probability) is not None}
-    return next((said[kind] for kind in HEARS_FIRST if kind in said), None)
+    hearing = sorted(kinds_where(lambda kind: kind.event_rank), key=lambda kind: KINDS[kind].event_rank)
+    return next((said[kind] for kind in hearing if kind in said), None)
 
 
 def in_order(recipes: Sequence[RecipeForecast], events: Sequence[RecentEvent] = ()) -> list[RecipeForecast]:

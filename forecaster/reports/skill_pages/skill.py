@@ -6,36 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from forecaster.model_kinds import looks, title_of
 from forecaster.reports.skill_pages import skill_charts as charts
 
-MODELS = (
-    "published",
-    "climatology",
-    "persistence",
-    "recent_rate",
-    "best_rate",
-    "etas_generic",
-    "etas",
-    "pooled",
-    "mean",
-    "convlstm",
-    "hybrid",
-    "regional",
-)
-NAMES = {
-    "published": "published combination",
-    "climatology": "usual rate",
-    "persistence": "persistence",
-    "recent_rate": "three-year rate",
-    "best_rate": "best rate",
-    "etas_generic": "ETAS, generic",
-    "etas": "ETAS",
-    "pooled": "pooled trees",
-    "mean": "mean of ETAS and trees",
-    "convlstm": "first ConvLSTM",
-    "hybrid": "hybrid",
-    "regional": "hybrid fitted to the region",
-}
 BASELINES = ("etas", "best_rate", "climatology")  # the usual rate last: much of a gain over it is the level of the last ten years
 POOLS = {"japan": "Japan", "abroad": "Abroad", "circles": "Random circles"}
 ARMS = {
@@ -92,18 +65,18 @@ def skill_context(document: Mapping[str, Any], plots: Sequence[Plots]) -> dict[s
                 "title": arm_title(arm),
                 "days": arm_days(arm),
                 "pools": pools,
-                "models": [model for model in MODELS if model in arm["models"]],
+                "models": [model for model in looks() if model in arm["models"]],
                 "others": sorted({row["name"] for row in others}),
             }
         )
     return {
         "arms": arms,
-        "names": NAMES,
+        "names": {model: title_of(model) for model in looks()},
         "baselines": {base: name_of(base) for base in BASELINES},
         "reading": reading(document),
         "failures": failure_lines(document["failures"]),
         "code_version": document["code_version"],
-        "marks": {model: Markup(f'<svg width="12" height="12" viewBox="-6 -6 12 12">{charts.mark(model)}</svg>') for model in MODELS},
+        "marks": {model: Markup(f'<svg width="12" height="12" viewBox="-6 -6 12 12">{charts.mark(model)}</svg>') for model in looks()},
         "colours": (charts.style(0), charts.style(1)),
     }
 
@@ -152,7 +125,7 @@ def _curves(plots: Plots) -> list[Markup]:
 
 
 def rows_of(document: Mapping[str, Any], arm: str, days_of: str = "all", **wanted: Any) -> list[Row]:
-    """Scores of an arm with these values, in the order of MODELS."""
+    """Scores of an arm with these values, in the order of tables."""
     found = [
         row
         for row in document["scores"]
@@ -162,13 +135,14 @@ def rows_of(document: Mapping[str, Any], arm: str, days_of: str = "all", **wante
 
 
 def place_of(model: str) -> tuple[int, str]:
-    """The model's place in every table: that in MODELS, unknown ones last."""
-    return (MODELS.index(model) if model in MODELS else len(MODELS), model)
+    """The model's place in every table, unknown ones last."""
+    order = list(looks())
+    return (order.index(model) if model in order else len(order), model)
 
 
 def name_of(model: str) -> str:
     """The model's name for readers."""
-    return NAMES.get(model, model)
+    return title_of(model)
 
 
 def number_text(value: float | None, form: str = ".2f") -> str:

@@ -8,46 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-COLOURS = {  # light, dark; told apart also by the marks, and with colour-blind eyes
-    "published": ("#b0174f", "#ff86b0"),
-    "climatology": ("#7d818c", "#9aa0ae"),
-    "persistence": ("#8a7a5c", "#c0ae8b"),
-    "best_rate": ("#a8780c", "#e0b14a"),
-    "recent_rate": ("#5b7f95", "#a9c4d4"),
-    "etas_generic": ("#8c5a3c", "#d6a98c"),
-    "etas": ("#c2571a", "#f3945a"),
-    "pooled": ("#0e7f8c", "#4cc4d0"),
-    "mean": ("#3f86c4", "#7db8ee"),
-    "convlstm": ("#8a4fa3", "#cd97e3"),
-    "hybrid": ("#2c378f", "#b3beff"),
-    "regional": ("#1f7a3d", "#79d79a"),
-}
-OTHER = ("#1c2333", "#eceef4")
-MARKS = {
-    "published": "M0 -5L1.5 -1.6L5 -1.5L2.2 0.8L3.2 4.4L0 2.3L-3.2 4.4L-2.2 0.8L-5 -1.5L-1.5 -1.6Z",
-    "climatology": "M-4 0H4",
-    "persistence": "M-3.4 -3.4L3.4 3.4M-3.4 3.4L3.4 -3.4",
-    "best_rate": "M-4 0H4M0 -4V4",
-    "recent_rate": "M0 -4.4V4.4",
-    "etas_generic": "M-3.3 -3.3H3.3V3.3H-3.3Z",
-    "etas": "M-3.3 -3.3H3.3V3.3H-3.3Z",
-    "pooled": "M0 -4.6L4.6 0L0 4.6L-4.6 0Z",
-    "mean": "M-4 -3.2H4L0 4Z",
-    "convlstm": "M0 -4.4L4.2 3.2H-4.2Z",
-    "hybrid": "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z",
-    "regional": "M-4.4 -2.6H4.4V2.6H-4.4Z",
-}
-DASHES = {
-    "etas": "6 3",
-    "recent_rate": "1 2",
-    "etas_generic": "6 2 1 2",
-    "published": "12 2",
-    "pooled": "2 2.5",
-    "convlstm": "8 3 2 3",
-    "regional": "3 3",
-    "mean": "4 4",
-    "climatology": "1 3",
-}
+from forecaster.model_kinds import OTHER_COLOUR, Look, looks
+
 WIDE = 940.0
 LABELS = 150.0
 SMALL = 236.0
@@ -86,9 +48,9 @@ class ReliabilityPlot:
 
 def mark(model: str, x: float = 0.0, y: float = 0.0) -> str:
     """The mark of a model at a place."""
-    open_mark = model in ("climatology", "persistence", "recent_rate", "best_rate", "etas_generic")
-    look = "mark-open" if open_mark else "mark"
-    return f'<path class="{look} m-{_name(model)}" d="{MARKS.get(model, MARKS["hybrid"])}" transform="translate({x:.1f} {y:.1f})"/>'
+    shown = looks().get(model, Look())
+    look = "mark-open" if shown.baseline else "mark"
+    return f'<path class="{look} m-{_name(model)}" d="{shown.mark}" transform="translate({x:.1f} {y:.1f})"/>'
 
 
 def gain_chart(rows: Sequence[tuple[str, Sequence[Bar]]], title: str, unit: str) -> str:
@@ -141,8 +103,10 @@ def curve_chart(lines: Sequence[Line], title: str, chance: Sequence[tuple[float,
         _frame(place, [0.0, 0.25, 0.5, 0.75, 1.0], lambda value: f"{value:g}")
         + f'<path class="zero" d="{_path([place(x, y) for x, y in chance])}"/>'
     )
+    known = looks()
     for line in lines:
-        dash = f' stroke-dasharray="{DASHES[line.model]}"' if line.model in DASHES else ""
+        dashes = known[line.model].dash if line.model in known else ""
+        dash = f' stroke-dasharray="{dashes}"' if dashes else ""
         body += (
             f'<path class="line m-{_name(line.model)}"{dash} d="{_path([place(x, y) for x, y in line.points])}"><title>{escape(line.label)}'
         )
@@ -210,12 +174,12 @@ def _text(x: float, y: float, text: str, anchor: str, look: str = "tick-label") 
 
 
 def _name(model: str) -> str:
-    return model if model in COLOURS else "other"
+    return model if model in looks() else "other"
 
 
 def style(theme: int) -> Mapping[str, str]:
     """Model -> colour, of the light (0) or the dark (1) theme; "other" for any further one."""
-    return {model: pair[theme] for model, pair in {**COLOURS, "other": OTHER}.items()}
+    return {model: look.colour[theme] for model, look in looks().items()} | {"other": OTHER_COLOUR[theme]}
 
 
 def _svg(width: float, height: float, title: str, body: str) -> str:

@@ -10,8 +10,9 @@ import pytest
 
 import forecaster
 from forecaster.errors import NotInstalled
+from forecaster.model_kinds import KINDS
 from forecaster.models import libraries, networks
-from forecaster.models.kinds import KINDS
+from forecaster.models.kinds import kind_named
 
 IMPORTS = re.compile(r"^import (.*)$|^from ([\w.]+) import (\([^)]*\)|.*)$", flags=re.M)
 CPUINFO = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse4_2 {}\nbugs\t\t: none\nprocessor\t: 1\n"
@@ -55,18 +56,18 @@ def test_what_is_not_installed_is_named_with_the_extra(monkeypatch, asked_anew):
 
 def test_a_kind_that_needs_a_network_is_refused_before_tensorflow_is_imported(monkeypatch, cpu, asked_anew, tmp_path):
     cpu("x86_64", "sse4_2")
-    kind = KINDS["convlstm"]
+    kind = kind_named("convlstm")
     monkeypatch.delitem(sys.modules, kind.module, raising=False)
     for use in (lambda: kind.fit(None), lambda: kind.load(tmp_path, {}, None), kind.imported):
         with pytest.raises(NotInstalled, match="lacks AVX"):
             use()
     assert kind.module not in sys.modules
-    assert {name for name in KINDS if KINDS[name].unusable()} == {"convlstm"}
+    assert {name for name in KINDS if kind_named(name).unusable()} == {"convlstm"}
 
 
 def test_a_tensorflow_that_does_not_import_is_one_line(monkeypatch):
     """As where a shared library of the system is too old."""
-    kind = KINDS["convlstm"]
+    kind = kind_named("convlstm")
     monkeypatch.delitem(sys.modules, kind.module, raising=False)
     monkeypatch.setitem(sys.modules, "forecaster.models.convlstm.convlstm_training", None)
     with pytest.raises(NotInstalled, match=r"cannot be imported \(.*convlstm_training.*\); install it again"):

@@ -10,9 +10,10 @@ from forecaster.errors import BadInput, CorruptModel, NotScoreable, NotTrainable
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
+from forecaster.model_kinds import KINDS, Kind
 from forecaster.models.baselines import climatology, rates
 from forecaster.models.interface import History
-from forecaster.models.kinds import KINDS, Kind, kind_named
+from forecaster.models.kinds import kind_named
 from forecaster.recipe import load_recipes
 from forecaster.settings import bundled_folder
 from forecaster.timewindow import DAY_US, to_us
@@ -82,7 +83,7 @@ def test_what_comes_after_a_cut_changes_nothing(busy):
     cut = int(DAYS.cut_us[3000])
     later = busy.take(busy.origin_time_us < cut)
     for kind in ("best_rate", "persistence"):
-        model = KINDS[kind].fit(history(busy).take(slice(0, 2500)))
+        model = kind_named(kind).fit(history(busy).take(slice(0, 2500)))
         days = DAYS.take(slice(2900, 3001))
         whole = model.probability(busy, days, REFERENCE)
         np.testing.assert_array_equal(whole, model.probability(later, days, REFERENCE))
@@ -130,8 +131,8 @@ def test_yesterday_is_what_was_known_of_it_at_the_cut():
 
 @pytest.mark.parametrize("kind", ["climatology", "best_rate", "persistence"])
 def test_saved_and_loaded_they_say_the_same(busy, tmp_path, kind):
-    model = KINDS[kind].fit(history(busy).take(slice(0, 5000)))
-    loaded = KINDS[kind].load(tmp_path, model.save(tmp_path), RECIPE)
+    model = kind_named(kind).fit(history(busy).take(slice(0, 5000)))
+    loaded = kind_named(kind).load(tmp_path, model.save(tmp_path), RECIPE)
     assert loaded == model and loaded.kind == kind and loaded.last_data_day == date(2013, 9, 8)
     days, reference = DAYS.take(slice(5100, 5200)), np.linspace(0.1, 0.2, 100)
     said = loaded.probability(busy, days, reference)
@@ -163,9 +164,10 @@ def test_kinds_are_known_by_name(monkeypatch):
 
 def test_a_kinds_fingerprint_follows_its_version_and_its_artefacts():
     """A stored evaluation is made anew where one of them changes: a version raised by hand, a pre-trained set more or less."""
-    marks = {kind.name: kind.fingerprint() for kind in KINDS.values()}
+    marks = {name: kind_named(name).fingerprint() for name in KINDS}
     assert len(set(marks.values())) == len(KINDS)
-    for name, kind in KINDS.items():
+    for name in KINDS:
+        kind = kind_named(name)
         assert replace(kind, version=kind.version + 1).fingerprint() != marks[name]
         assert (replace(kind, pretrained=None).fingerprint() != marks[name]) == (name in ("pooled", "hybrid", "regional"))
 

@@ -1,10 +1,12 @@
 """The grid of blocks, and what a backfill is said to cost."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
+from forecaster.model_kinds import KINDS
 from forecaster.models import networks
 from forecaster.pipeline.backfilling import backfill_cost
 from forecaster.pipeline.backfilling.backfill import BackfillResult, ChunkRows, note
@@ -37,8 +39,8 @@ def chunk(recipe, count, *kinds):
 
 
 def test_the_estimate_is_fits_times_their_seconds_and_days_times_theirs(recipes, monkeypatch):
-    monkeypatch.setattr(backfill_cost, "SECONDS_A_FIT", {"etas": 20.0, "pooled": 10.0, "hybrid": 30.0})
-    monkeypatch.setattr(backfill_cost, "SECONDS_A_DAY", {"etas": 2.0})
+    for name, (fit, day) in {"etas": (20.0, 2.0), "pooled": (10.0, 0.0), "hybrid": (30.0, 0.0), "regional": (0.0, 0.0)}.items():
+        monkeypatch.setitem(KINDS, name, replace(KINDS[name], seconds_a_fit=fit, seconds_a_day=day))
     monkeypatch.setattr(backfill_cost, "SECONDS_A_RECIPE_DAY", 1.0)
     monkeypatch.setattr(backfill_cost, "SECONDS_TO_READ", 6.0)
     lima, tonga = recipes["lima"], recipes["tonga"]

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
+from forecaster.model_kinds import KINDS, looks
 from forecaster.reports.map_files import check_document
 from forecaster.reports.render import render_skill
 from forecaster.reports.skill_pages import skill_charts as charts
-from forecaster.reports.skill_pages.skill import BASELINES, MODELS, NAMES, Plots, gain_text, skill_context
+from forecaster.reports.skill_pages.skill import BASELINES, Plots, gain_text, skill_context
 from forecaster.reports.skill_pages.skill_tables import skill_markdown
 
 
@@ -87,7 +88,7 @@ def test_the_page_holds_its_plots_and_loads_nothing(document):
     page = render_skill(skill_context(document, [Plots("A", "japan", [plot], 0.03, [line], [line], [line])]))
     assert page.count('class="chart"') == 2 + 1 + 3 and "ETAS &lt;1&gt;" in page
     assert not re.findall(r'(?:src|href)="(?!https://www\.jma|https://earthquake\.usgs|data:|#)', page)
-    for colour in (*charts.COLOURS["hybrid"], *charts.COLOURS["etas"]):
+    for colour in (*KINDS["hybrid"].look.colour, *KINDS["etas"].look.colour):
         assert colour in page, "both themes"
 
 
@@ -145,7 +146,13 @@ def test_a_pool_of_circles(document):
 
 
 def test_the_published_combination_has_its_own_look():
-    for table in (charts.COLOURS, charts.MARKS, charts.DASHES, NAMES):
-        assert "published" in table and "etas_generic" in table
-    assert MODELS[0] == "published" and BASELINES[0] == "etas" and BASELINES[-1] == "climatology"
-    assert charts.MARKS["published"] not in [mark for name, mark in charts.MARKS.items() if name != "published"]
+    found = looks()
+    assert next(iter(found)) == "published" and BASELINES[0] == "etas" and BASELINES[-1] == "climatology"
+    assert found["published"].mark not in [look.mark for name, look in found.items() if name != "published"]
+
+
+def test_every_model_has_a_look_of_its_own():
+    found = looks()
+    assert set(found) == {"published", "mean", *KINDS}
+    assert len({look.title for look in found.values()}) == len({look.colour for look in found.values()}) == len(found)
+    assert len({(look.mark, look.dash) for look in found.values()}) == len(found), "told apart without colours, too"
