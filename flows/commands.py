@@ -3,18 +3,16 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
-from flows.support.own_prefect import choose_home
 from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, problem_lines, recipe_options, tell
-from forecaster.pipeline.messaging.channel_check import check_channels
-from forecaster.pipeline.run_context import refuse_newer_home
 from forecaster.quantities import counted
-from forecaster.settings import Settings
-from forecaster.timewindow import parse_day
+
+if TYPE_CHECKING:
+    from forecaster.settings import Settings
 
 
 def prefect_defaults(*, quiet: bool = True) -> None:
@@ -41,6 +39,17 @@ def ask_ourselves_directly() -> None:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(hosts)
 
 
+def _check(settings: "Settings") -> None:
+    """Raises:
+    BadInput: a channel is set up wrongly. SchemaTooNew: a newer quakecast wrote the database.
+    """
+    from forecaster.pipeline.messaging.channel_check import check_channels
+    from forecaster.pipeline.run_context import refuse_newer_home
+
+    check_channels(settings)
+    refuse_newer_home(settings)
+
+
 @click.command(epilog=example("quakecast run --total-minutes 10"))
 @recipe_options
 @click.option("--target-date", "--target_date", help="Day to forecast, YYYY-MM-DD (default: the next local day of each recipe).")
@@ -51,10 +60,14 @@ def ask_ourselves_directly() -> None:
 @click.option("--no-send", is_flag=True, help="Write everything, send nothing.")
 @json_option
 @click.pass_obj
-def run(settings: Settings, recipes, everything, target_date, train_mode, max_minutes, max_epochs, total_minutes, no_send, as_json) -> None:
+def run(
+    settings: "Settings", recipes, everything, target_date, train_mode, max_minutes, max_epochs, total_minutes, no_send, as_json
+) -> None:
     """The whole daily job: pull, train what is due, predict, verify, report, export, notify."""
-    check_channels(settings)
-    refuse_newer_home(settings)
+    from flows.support.own_prefect import choose_home
+    from forecaster.timewindow import parse_day
+
+    _check(settings)
     choose_home(settings.home)
     prefect_defaults()
     os.environ["QUAKECAST_HOME"] = str(Path(settings.home).resolve())
@@ -91,10 +104,9 @@ def run(settings: Settings, recipes, everything, target_date, train_mode, max_mi
 @click.option("--take-over", is_flag=True, help="Though the server carries another installation: its schedules are replaced.")
 @json_option
 @click.pass_obj
-def deploy(settings: Settings, project: Path, take_over: bool, as_json: bool) -> None:
+def deploy(settings: "Settings", project: Path, take_over: bool, as_json: bool) -> None:
     """Put the flows and their schedules onto the Prefect server that PREFECT_API_URL names."""
-    check_channels(settings)
-    refuse_newer_home(settings)
+    _check(settings)
     prefect_defaults()
     from flows.installation import claim_server
     from flows.support.deploying import deploy as step
@@ -115,10 +127,9 @@ def deploy(settings: Settings, project: Path, take_over: bool, as_json: bool) ->
 @click.command(epilog=example("quakecast worker --limit 4"))
 @click.option("--limit", type=click.IntRange(min=1), help="Runs at once (default: no limit; a deployment never overlaps itself).")
 @click.pass_obj
-def worker(settings: Settings, limit: int | None) -> None:
+def worker(settings: "Settings", limit: int | None) -> None:
     """Do the runs of the Prefect server on this machine, until it is ended (Ctrl-C)."""
-    check_channels(settings)
-    refuse_newer_home(settings)
+    _check(settings)
     prefect_defaults(quiet=False)
     from flows.installation import check_claim
     from flows.support.deploying import become_worker

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import time
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -232,11 +232,3 @@ def bundled_folder(name: str) -> Path:
     """`recipes`, `templates` or `docs`: at the top of a checkout, inside the package in an installed wheel."""
     inside = Path(str(resources.files("forecaster"))) / "_bundled" / name
     return inside if inside.is_dir() else Path(str(resources.files("forecaster"))).parent / name
-
-
-def code_version() -> str:
-    """The version of quakecast that runs."""
-    try:
-        return metadata.version("quakecast")
-    except metadata.PackageNotFoundError:
-        return "uninstalled"

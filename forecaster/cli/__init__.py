@@ -8,7 +8,8 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,20 @@ from forecaster.cli import alerts, backfill, daily, data, demo, evaluate, foreca
 from forecaster.cli.common import complain
 from forecaster.errors import BadInput, QuakecastError
 from forecaster.files import refused
-from forecaster.settings import code_version, load_settings, wants_json
+from forecaster.installed import code_version
+
+COMMANDS = "quakecast.commands"  # the group of entry points of commands from elsewhere
 
 
 class _Group(click.Group):
     """Shows our own errors as one line each, with their exit code, and finds commands that other packages register."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *(entry.name for entry in entry_points(group="quakecast.commands"))})
+        return sorted({*super().list_commands(ctx), *(entry.name for entry in _registered())})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         found = super().get_command(ctx, name)
-        for entry in entry_points(group="quakecast.commands") if found is None else ():
+        for entry in _registered() if found is None else ():
             if entry.name == name:
                 return entry.load()
         return found
@@ -48,6 +51,14 @@ class _Group(click.Group):
                 raise
             complain(said)
             sys.exit(BadInput.exit_code)
+
+
+@cache
+def _registered() -> list[EntryPoint]:
+    """The commands that installed packages register. `importlib.metadata.entry_points` parses the lists of all packages, which takes twenty
+    times as long as to look which of them name the group."""
+    listed = {dist.name: dist for dist in reversed(list(distributions())) if COMMANDS in (dist.read_text("entry_points.txt") or "")}
+    return [entry for dist in listed.values() for entry in dist.entry_points if entry.group == COMMANDS]
 
 
 def _refuse_what_is_no_text(words: Sequence[str] | None) -> None:
@@ -78,6 +89,8 @@ def _of_the_machine(error: OSError) -> str | None:
 @click.pass_context
 def main(ctx: click.Context, home: Path | None, verbose: bool, log_format: str | None) -> None:
     """Daily earthquake probabilities that can be checked. No official warning; nobody can predict time and place of an earthquake."""
+    from forecaster.settings import load_settings, wants_json
+
     logs.set_up(verbose=verbose, as_json=wants_json(log_format))
     given = {"home": home, "log_format": log_format}
     ctx.obj = load_settings(**{name: value for name, value in given.items() if value is not None})

@@ -1,15 +1,16 @@
 """`quakecast alerts`: what rules would have sent, what they sent, whether they could, and the step of the day by hand."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import ValidationError
 
 from forecaster.cli.common import example, json_option, look, open_job, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.model_kinds import kinds_where
-from forecaster.recipe_fields import AlertRule
-from forecaster.settings import Settings
+
+if TYPE_CHECKING:
+    from forecaster.recipe_fields import AlertRule
+    from forecaster.settings import Settings
 
 MODELS = ("present", "published", "climatology", *kinds_where(lambda kind: kind.in_recipes))
 
@@ -37,7 +38,7 @@ def alerts() -> None:
 @click.option("--years", type=click.FloatRange(min=0, min_open=True, max=100), default=5.0, show_default=True, help="Of stored forecasts.")
 @json_option
 @click.pass_obj
-def alerts_test(settings: Settings, recipes, everything, name, model, years, as_json, **bounds) -> None:
+def alerts_test(settings: "Settings", recipes, everything, name, model, years, as_json, **bounds) -> None:
     """What a rule would have sent over the last years, and how often it would have been false.
 
     Counted on forecasts that their models had not seen: official ones, and those of `quakecast backfill --mode walk-forward`. Nothing is
@@ -55,7 +56,7 @@ def alerts_test(settings: Settings, recipes, everything, name, model, years, as_
 @recipe_options
 @json_option
 @click.pass_obj
-def alerts_check(settings: Settings, recipes, everything, as_json) -> None:
+def alerts_check(settings: "Settings", recipes, everything, as_json) -> None:
     """Every rule that is switched on: its false alarms, and what would keep it from speaking."""
     from forecaster.pipeline.alerting.rule_backtest import check_rules
 
@@ -67,7 +68,7 @@ def alerts_check(settings: Settings, recipes, everything, as_json) -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @json_option
 @click.pass_obj
-def alerts_list(settings: Settings, limit, as_json) -> None:
+def alerts_list(settings: "Settings", limit, as_json) -> None:
     """The alerts that were raised, newest first."""
     from forecaster.pipeline.alerting.rule_backtest import list_alerts
 
@@ -80,7 +81,7 @@ def alerts_list(settings: Settings, limit, as_json) -> None:
 @recipe_options
 @json_option
 @click.pass_obj
-def alerts_run(settings: Settings, recipes, everything, as_json) -> None:
+def alerts_run(settings: "Settings", recipes, everything, as_json) -> None:
     """Decide on every rule now and put what is to be told into the outbox, as the daily job does; `quakecast notify` sends it."""
     from forecaster.pipeline.alerting.raise_alerts import raise_alerts
     from forecaster.pipeline.run_context import publish_copy
@@ -94,7 +95,7 @@ def alerts_run(settings: Settings, recipes, everything, as_json) -> None:
     tell(as_json, vars(result), "\n".join([f"{counts}; {operations}; {len(result.messages)} messages in the outbox", *silent]))
 
 
-def _inline(name: str | None, bounds: dict[str, Any]) -> AlertRule | None:
+def _inline(name: str | None, bounds: dict[str, Any]) -> "AlertRule | None":
     """The rule that the options make, None where there is none of them."""
     given = {key: value for key, value in bounds.items() if value is not None}
     if not given:
@@ -103,6 +104,10 @@ def _inline(name: str | None, bounds: dict[str, Any]) -> AlertRule | None:
         raise BadInput("--rule names a rule of the recipe, --probability and --ratio make a new one: give one or the other")
     if missing := {"probability", "ratio"} - set(given):
         raise BadInput(f"--{sorted(missing)[0]} is missing: a rule has a bound of the probability and one of its ratio to the usual rate")
+    from pydantic import ValidationError
+
+    from forecaster.recipe_fields import AlertRule
+
     try:
         return AlertRule.model_validate({"name": "tried", **given})
     except ValidationError as error:

@@ -2,13 +2,15 @@
 
 import sys
 from datetime import date
+from typing import TYPE_CHECKING
 
 import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, recipe_options, tell
 from forecaster.errors import BadInput
-from forecaster.settings import Settings
-from forecaster.timewindow import parse_day
+
+if TYPE_CHECKING:
+    from forecaster.settings import Settings
 
 _DETAILS = """
 walk-forward: each block of days by models that are fitted on nothing but what was known before it, with weights learnt from
@@ -39,7 +41,7 @@ only what is missing; it may be stopped at any moment.
 @json_option
 @click.pass_obj
 def backfill(
-    settings: Settings, recipes, everything, first, last, mode, retrain_every, max_minutes, overwrite, dry_run, yes, as_json
+    settings: "Settings", recipes, everything, first, last, mode, retrain_every, max_minutes, overwrite, dry_run, yes, as_json
 ) -> None:
     from forecaster.console import progress
     from forecaster.pipeline.backfilling import backfill as step
@@ -78,6 +80,8 @@ def _silent(silent: dict[str, dict[str, str]]) -> list[str]:
 
 
 def _day(option: str, text: str) -> date:
+    from forecaster.timewindow import parse_day
+
     try:
         return parse_day(text)
     except BadInput:

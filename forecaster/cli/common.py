@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster import logs
-from forecaster.clock import Clock
-from forecaster.settings import Settings
 
 if TYPE_CHECKING:
+    from forecaster.clock import Clock
     from forecaster.pipeline.run_context import Job
+    from forecaster.settings import Settings
 
 PARTIAL = 3
 MAX_NAMED = 5
 
 
-def machine_clock() -> Clock:
+def machine_clock() -> "Clock":
     """The machine's own clock."""
+    from forecaster.clock import Clock
+
     return Clock(lambda: datetime.now(UTC), simulated=False)
 
 
-def open_job(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":
+def open_job(settings: "Settings", recipes: tuple[str, ...] = ()) -> "Job":
     """The job of these recipes (all, where none is named), on the machine's clock, for a command that stores something.
 
     Raises:
@@ -37,7 +39,7 @@ def open_job(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":
     return opened
 
 
-def look(settings: Settings, recipes: tuple[str, ...] = ()) -> "Job":
+def look(settings: "Settings", recipes: tuple[str, ...] = ()) -> "Job":
     """The same for a command that only looks: it makes and changes nothing."""
     from forecaster.pipeline import run_context
 

@@ -3,6 +3,7 @@
 import sys
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
@@ -10,14 +11,15 @@ import click
 from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, problem_lines, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.quantities import counted
-from forecaster.settings import Settings
-from forecaster.timewindow import check_zone_name, next_local_day, parse_day
+
+if TYPE_CHECKING:
+    from forecaster.settings import Settings
 
 
 @click.command(epilog=example("quakecast pull"))
 @json_option
 @click.pass_obj
-def pull(settings: Settings, as_json: bool) -> None:
+def pull(settings: "Settings", as_json: bool) -> None:
     """Read what USGS has learnt since the last pull into the database."""
     from forecaster.console import progress
     from forecaster.pipeline.daily.pull import pull_catalog
@@ -48,11 +50,12 @@ def pull(settings: Settings, as_json: bool) -> None:
 @click.option("--reissue", is_flag=True, help="Issue once more: a new row supersedes the old one; the first is still the one scored.")
 @json_option
 @click.pass_obj
-def predict(settings: Settings, recipes, everything, target_date, tz, reissue, as_json) -> None:
+def predict(settings: "Settings", recipes, everything, target_date, tz, reissue, as_json) -> None:
     """Forecast a day with every model of every recipe, and store it."""
     from forecaster.pipeline.daily import predict as step
     from forecaster.pipeline.run_context import publish_copy
     from forecaster.store import ledger
+    from forecaster.timewindow import check_zone_name, next_local_day, parse_day
 
     day: date | None = parse_day(target_date) if target_date else None
     if tz:
@@ -107,7 +110,7 @@ def _forecast_lines(rows: list[dict]) -> str:
 @recipe_options
 @json_option
 @click.pass_obj
-def verify(settings: Settings, recipes, everything, as_json) -> None:
+def verify(settings: "Settings", recipes, everything, as_json) -> None:
     """Settle the outcomes of ended forecasts and score them."""
     from forecaster.pipeline.daily import verify as step
     from forecaster.pipeline.run_context import publish_copy
@@ -133,7 +136,7 @@ def verify(settings: Settings, recipes, everything, as_json) -> None:
 )
 @json_option
 @click.pass_obj
-def report(settings: Settings, language, one_file_to, as_json) -> None:
+def report(settings: "Settings", language, one_file_to, as_json) -> None:
     """Write the report page from what the database holds now. Pages share a style sheet and a script in reports/assets/."""
     from forecaster.pipeline.daily import publish_report
     from forecaster.reports.texts import languages

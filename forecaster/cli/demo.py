@@ -3,11 +3,14 @@
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from forecaster.cli.common import example, json_option, tell
-from forecaster.settings import Settings
+
+if TYPE_CHECKING:
+    from forecaster.settings import Settings
 
 TOLD_ISSUES = 9
 
@@ -23,7 +26,7 @@ TOLD_ISSUES = 9
 )
 @json_option
 @click.pass_obj
-def demo(settings: Settings, quick: bool, folder: Path, as_json: bool) -> None:
+def demo(settings: "Settings", quick: bool, folder: Path, as_json: bool) -> None:
     """Replay the days around the Noto earthquake of 2024-01-01 from the bundled catalogue: no network, no training, nothing is sent."""
     from forecaster.console import days_table, forecast_table, ordered, print_table
     from forecaster.pipeline import demo as step

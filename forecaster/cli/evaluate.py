@@ -9,11 +9,10 @@ import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, recipe_options, tell
 from forecaster.errors import BadInput
-from forecaster.settings import Settings
-from forecaster.timewindow import parse_day
 
 if TYPE_CHECKING:
     from forecaster.pipeline.evaluation.evaluate_plan import Arm
+    from forecaster.settings import Settings
 
 _DETAILS = """
 Arms: A inputs of the final catalogue, one fit on days to 2014-12-31; B inputs as known at issue, the same fit; C as B, references refitted
@@ -50,7 +49,7 @@ ETAS of circles is etas_generic. With --all or --recipe, recipes are judged, too
 @json_option
 @click.pass_obj
 def evaluate(
-    settings: Settings,
+    settings: "Settings",
     recipes: tuple[str, ...],
     everything: bool,
     models: tuple[str, ...],
@@ -126,6 +125,8 @@ def _arms(arms: tuple[str, ...], inputs: str | None, fit_inputs: str | None, fit
 
 
 def _day(option: str, text: str) -> date:
+    from forecaster.timewindow import parse_day
+
     try:
         return parse_day(text)
     except BadInput:

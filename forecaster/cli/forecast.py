@@ -2,14 +2,15 @@
 
 import sys
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, tell
-from forecaster.settings import Settings
-from forecaster.timewindow import parse_day
+
+if TYPE_CHECKING:
+    from forecaster.settings import Settings
 
 
 @click.command(epilog=example("quakecast forecast --at 38.3,142.4 --radius-km 150 --magnitude 4.5 --date 2024-06-01"))
@@ -20,7 +21,7 @@ from forecaster.timewindow import parse_day
 @click.option("--zone", metavar="AREA/CITY", help="Time zone of the day (default: that of the place).")
 @json_option
 @click.pass_obj
-def forecast(settings: Settings, place, radius_km, magnitude, day, zone, as_json) -> None:
+def forecast(settings: "Settings", place, radius_km, magnitude, day, zone, as_json) -> None:
     """Forecast a day at any place on Earth, without a recipe; nothing is stored.
 
     A past day is forecast from what was known when its forecast would have been issued. `quakecast recipes new` makes a recipe of the
@@ -29,6 +30,7 @@ def forecast(settings: Settings, place, radius_km, magnitude, day, zone, as_json
     from forecaster.pipeline.anywhere import Place, catalogue_of, forecast_at
     from forecaster.pipeline.run_context import catalogue_to_look_at
     from forecaster.places import parse_place
+    from forecaster.timewindow import parse_day
 
     asked = Place(*parse_place(place), radius_km, magnitude, zone)
     asked.recipe()

@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from forecaster.cli.common import example
 from forecaster.errors import BadInput, NotWritable
-from forecaster.settings import Settings, bundled_folder
+
+if TYPE_CHECKING:
+    from forecaster.settings import Settings
 
 OWNERS_FILE = 0o600  # it will hold passwords
 HOME_LINE = "#QUAKECAST_HOME=quakecast-data"
@@ -22,8 +25,10 @@ TAB completes commands and options, in bash after:
 @click.command(epilog=example("quakecast init\n  quakecast init /etc/quakecast/quakecast.env"))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=Path("quakecast.env"))
 @click.pass_obj
-def init(settings: Settings, file: Path) -> None:
+def init(settings: "Settings", file: Path) -> None:
     """Write a commented file of settings, for you alone to read (default: quakecast.env); one that is there is never overwritten."""
+    from forecaster.settings import bundled_folder
+
     text = (bundled_folder("deployments") / ".env.example").read_text(encoding="utf-8")
     text = text.replace(HOME_LINE, f"QUAKECAST_HOME={_quoted(settings.home.resolve())}")
     try:

@@ -12,10 +12,10 @@ import click
 from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, plain, problem_lines, recipe_options, tell
 from forecaster.errors import BadInput
 from forecaster.quantities import age_text
-from forecaster.settings import Settings
 
 if TYPE_CHECKING:
     from forecaster.pipeline.run_context import Job
+    from forecaster.settings import Settings
 
 
 @click.command(epilog=example("quakecast train --recipe niigata-m45 --max-minutes 2"))
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for TensorBoard logs of the ConvLSTM.")
 @json_option
 @click.pass_obj
-def train(settings: Settings, recipes, everything, max_minutes, max_epochs, evaluate_only, tensorboard, as_json) -> None:
+def train(settings: "Settings", recipes, everything, max_minutes, max_epochs, evaluate_only, tensorboard, as_json) -> None:
     """Fit the models of each recipe and judge them on days they have not seen; from then on they are members of what is published."""
     from forecaster.console import progress
     from forecaster.pipeline.run_context import publish_copy
@@ -59,7 +59,7 @@ def models() -> None:
 @click.option("--history", is_flag=True, help="Every model that was ever fitted, not only the newest of each kind.")
 @json_option
 @click.pass_obj
-def models_list(settings: Settings, recipes, everything, history, as_json) -> None:
+def models_list(settings: "Settings", recipes, everything, history, as_json) -> None:
     """The models of each recipe and how much each weighs in what is published; then the sets of the world, and which of them serve."""
     from forecaster.pipeline.daily.members import unusable_kinds
     from forecaster.pipeline.training.manage_models import list_models
@@ -108,7 +108,7 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
 @click.argument("model_id")
 @json_option
 @click.pass_obj
-def models_show(settings: Settings, model_id, as_json) -> None:
+def models_show(settings: "Settings", model_id, as_json) -> None:
     """All figures of one model, and what was decided about it."""
     from forecaster.pipeline.training.manage_models import show_model
 
@@ -133,7 +133,7 @@ def models_show(settings: Settings, model_id, as_json) -> None:
 @click.option("--reason", required=True, help="Why; it is kept.")
 @json_option
 @click.pass_obj
-def models_promote(settings: Settings, model_id, recipe_id, kind, combination, previous, set_name, reason, as_json) -> None:
+def models_promote(settings: "Settings", model_id, recipe_id, kind, combination, previous, set_name, reason, as_json) -> None:
     """Decide what is published from now on: one model alone, the combination again, or what was before."""
     from forecaster.pipeline.run_context import publish_copy
     from forecaster.pipeline.training import manage_models as step
@@ -158,7 +158,9 @@ def models_promote(settings: Settings, model_id, recipe_id, kind, combination, p
     tell(as_json, done, f"{done['recipe_id']}: published from now on: {done['text']}")
 
 
-def _decided_on_set(settings: Settings, decide: Callable[["Job", str, str], dict[str, str]], name: str, reason: str, as_json: bool) -> None:
+def _decided_on_set(
+    settings: "Settings", decide: Callable[["Job", str, str], dict[str, str]], name: str, reason: str, as_json: bool
+) -> None:
     from forecaster.pipeline.run_context import publish_copy
 
     job = open_job(settings)
@@ -173,7 +175,7 @@ def _decided_on_set(settings: Settings, decide: Callable[["Job", str, str], dict
 @click.option("--reason", required=True, help="Why; it is kept.")
 @json_option
 @click.pass_obj
-def models_retire(settings: Settings, recipe_id, set_name, reason, as_json) -> None:
+def models_retire(settings: "Settings", recipe_id, set_name, reason, as_json) -> None:
     """Publish a recipe's usual rate from now on (until models promote --combination), or go back from a set to the one before it."""
     from forecaster.pipeline.run_context import publish_copy
     from forecaster.pipeline.training import manage_models as step

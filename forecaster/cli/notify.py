@@ -10,10 +10,10 @@ import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, look, machine_clock, open_job, tell
 from forecaster.errors import BadInput
-from forecaster.settings import Settings
 
 if TYPE_CHECKING:
     from forecaster.pipeline.messaging.previews import Preview
+    from forecaster.settings import Settings
 
 CHANNELS = ("email", "webhook", "slack", "apprise")  # those of pipeline.senders, which takes long to import
 ENDINGS = {"email": "txt", "apprise": "txt", "slack": "json", "webhook": "json"}
@@ -36,7 +36,7 @@ ENDINGS = {"email": "txt", "apprise": "txt", "slack": "json", "webhook": "json"}
 @click.option("--no-report", is_flag=True, help="Alerts and other messages only; the report waits.")
 @json_option
 @click.pass_obj
-def notify(settings: Settings, preview, trial, dry_run, listed, resend, channels, opened, no_report, as_json) -> None:
+def notify(settings: "Settings", preview, trial, dry_run, listed, resend, channels, opened, no_report, as_json) -> None:
     """Send the newest report and every message that is due to everybody who is set up; each message once."""
     asked = {"--preview": preview, "--test": trial, "--dry-run": dry_run, "--list": listed, "--resend": resend is not None}
     if sum(asked.values()) > 1:
@@ -53,7 +53,7 @@ def notify(settings: Settings, preview, trial, dry_run, listed, resend, channels
         _outbox(settings, dry_run, listed, resend, not no_report, as_json)
 
 
-def _outbox(settings: Settings, dry_run: bool, listed: bool, resend: str | None, report: bool, as_json: bool) -> None:
+def _outbox(settings: "Settings", dry_run: bool, listed: bool, resend: str | None, report: bool, as_json: bool) -> None:
     from forecaster.pipeline.messaging import deliver
     from forecaster.pipeline.messaging.channel_check import check_channels
 
@@ -70,7 +70,7 @@ def _outbox(settings: Settings, dry_run: bool, listed: bool, resend: str | None,
     _complain(result.failed)
 
 
-def _preview(settings: Settings, channels: tuple[str, ...], opened: bool, as_json: bool) -> None:
+def _preview(settings: "Settings", channels: tuple[str, ...], opened: bool, as_json: bool) -> None:
     from forecaster.pipeline.messaging.previews import previews
 
     made, problems = previews(look(settings), channels)
@@ -102,7 +102,7 @@ def _written(made: list["Preview"]) -> tuple[Path, list[Path]]:
     return folder, files
 
 
-def _trial(settings: Settings, channels: tuple[str, ...], as_json: bool) -> None:
+def _trial(settings: "Settings", channels: tuple[str, ...], as_json: bool) -> None:
     from forecaster.pipeline.messaging.channel_check import check_channels
     from forecaster.pipeline.messaging.trial_message import send_trial
 

@@ -1,11 +1,14 @@
 """`quakecast pretrain`: train the sets of the world anew, from this installation's own catalogue."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, tell
-from forecaster.settings import Settings
+
+if TYPE_CHECKING:
+    from forecaster.settings import Settings
 
 
 @click.command(epilog=example("quakecast pretrain --dry-run"))
@@ -14,7 +17,7 @@ from forecaster.settings import Settings
 @click.option("--workers", type=click.IntRange(1, 3), default=2, show_default=True, help="Kinds trained at once.")
 @json_option
 @click.pass_obj
-def pretrain(settings: Settings, dry_run: bool, force: bool, workers: int, as_json: bool) -> None:
+def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int, as_json: bool) -> None:
     """Train anew, where it is due, what forecasts every region: ETAS parameters, pooled trees, hybrid, and the weights of the combination.
 
     Each is trained on circles around the world, from the catalogue of this installation, and judged against the one that serves on the last

@@ -3,11 +3,14 @@
 import json
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from forecaster.cli.common import complain, example, json_option, machine_clock, recipe_options, tell
-from forecaster.settings import Settings, bundled_folder
+
+if TYPE_CHECKING:
+    from forecaster.settings import Settings
 
 
 @click.group()
@@ -18,7 +21,7 @@ def recipes() -> None:
 @recipes.command("list", epilog=example("quakecast recipes list"))
 @json_option
 @click.pass_obj
-def recipes_list(settings: Settings, as_json) -> None:
+def recipes_list(settings: "Settings", as_json) -> None:
     """Every recipe, one line each."""
     from forecaster.recipe import load_recipes
 
@@ -34,7 +37,7 @@ def recipes_list(settings: Settings, as_json) -> None:
 @recipes.command("show", epilog=example("quakecast recipes show tokyo"))
 @click.argument("recipe_id")
 @click.pass_obj
-def recipes_show(settings: Settings, recipe_id) -> None:
+def recipes_show(settings: "Settings", recipe_id) -> None:
     """All fields of one recipe."""
     from forecaster.recipe import choose, load_recipes
 
@@ -46,7 +49,7 @@ def recipes_show(settings: Settings, recipe_id) -> None:
 @recipe_options
 @json_option
 @click.pass_obj
-def recipes_check(settings: Settings, recipes, everything, as_json) -> None:
+def recipes_check(settings: "Settings", recipes, everything, as_json) -> None:
     """Check every file, and say where each circle lies and what the catalogue can tell there: completeness, past target days, coverage."""
     from forecaster.pipeline.as_of.recipe_check import check_recipes
     from forecaster.pipeline.run_context import catalogue_to_look_at, look_at
@@ -80,7 +83,7 @@ def recipes_fields(markdown, as_json) -> None:
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write it (default: where recipes are read).")
 @json_option
 @click.pass_obj
-def recipes_new(settings: Settings, place, radius_km, magnitude, recipe_id, name, zone, out, as_json) -> None:
+def recipes_new(settings: "Settings", place, radius_km, magnitude, recipe_id, name, zone, out, as_json) -> None:
     """Write the recipe of a place of your own; an existing file is never overwritten."""
     from forecaster import places, zones
     from forecaster.catalog.coverage import STREAMS
@@ -104,8 +107,10 @@ def recipes_new(settings: Settings, place, radius_km, magnitude, recipe_id, name
     tell(as_json, document, "\n".join(text))
 
 
-def _folder_for_new(settings: Settings) -> Path:
+def _folder_for_new(settings: "Settings") -> Path:
     """Where recipes are read; beside the data where that is inside the installed package, which an upgrade replaces."""
+    from forecaster.settings import bundled_folder
+
     installed = settings.recipes is None and bundled_folder("recipes").parent.name == "_bundled"
     return settings.home / "recipes" if installed else settings.recipe_folder
 

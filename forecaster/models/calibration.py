@@ -10,7 +10,6 @@ the ranking was worth nothing on this span: then every day gets the span's rate.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from forecaster.models.interface import logit, sigmoid
 
@@ -63,6 +62,8 @@ def fit_calibration(probability: np.ndarray, happened: np.ndarray, weight: np.nd
         loss = share @ np.logaddexp(0.0, score) + 0.5 * ((slope - 1.0) / SLOPE_SD) ** 2 + 0.5 * (shift / SHIFT_SD) ** 2
         gradient = np.array([pull @ away + (slope - 1.0) / SLOPE_SD**2, pull.sum() + shift / SHIFT_SD**2])
         return float(loss), gradient
+
+    from scipy.optimize import minimize  # takes long to import, and a forecast need not wait for it
 
     best = minimize(loss_and_gradient, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0.0, None), (None, None)])
     if not (best.success and np.isfinite(best.x).all()):

@@ -13,8 +13,8 @@ import pandas as pd
 from forecaster.clock import Clock
 from forecaster.errors import QuakecastError
 from forecaster.pipeline.alerting.system_alerts import DEAD_SPAN
+from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
-from forecaster.pipeline.daily.predict import STALE_AFTER
 from forecaster.pipeline.daily.publishing import MAX_AGE_HOURS
 from forecaster.pipeline.status import last_read, newest_runs
 from forecaster.quantities import age_text

@@ -14,12 +14,13 @@ import numpy as np
 from forecaster import logs
 from forecaster.catalog.usgs import UsgsClient
 from forecaster.clock import Clock
+from forecaster.installed import code_version
 from forecaster.models.model_files import clear_leftovers
 from forecaster.pipeline import timelines
 from forecaster.pipeline.daily import pull
 from forecaster.pipeline.world import world_sets
 from forecaster.recipe import Recipe, choose, load_recipes
-from forecaster.settings import Settings, code_version
+from forecaster.settings import Settings
 from forecaster.store import ledger
 from forecaster.store.database import Store, open_store, refuse_newer, stored_schema
 from forecaster.store.sharing import running

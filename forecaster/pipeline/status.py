@@ -7,15 +7,16 @@ import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
+from forecaster.installed import code_version
 from forecaster.models import networks
-from forecaster.pipeline.daily.predict import STALE_AFTER
+from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.training.due import due_reasons
 from forecaster.pipeline.world.world_sets import SET_KINDS, in_service, use
 from forecaster.quantities import age_text, counted
 from forecaster.recipe import Recipe, load_recipes
-from forecaster.settings import Settings, code_version
+from forecaster.settings import Settings
 from forecaster.store.database import Store
-from forecaster.store.sharing.source import open_source
+from forecaster.store.sharing.source import one_reading, open_source
 
 RUN_KINDS = ("daily", "retrain", "pretrain", "backfill", "verify")
 _RUNS = (
@@ -43,8 +44,12 @@ def status_document(settings: Settings, clock: Clock) -> dict:
     Raises:
         BadInput: nothing has been published yet.
     """
+    with one_reading(open_source(settings)) as store:
+        return _document(store, settings, clock)
+
+
+def _document(store: Store, settings: Settings, clock: Clock) -> dict:
     now = clock.now()
-    store = open_source(settings)
     read_until = last_read(store)
     runs = [{str(name): _text(value) for name, value in row.items()} for row in newest_runs(store)]
     forecasts = _rows(store, _FORECASTS)[0]

@@ -19,13 +19,12 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreBusy, StoreError
 from forecaster.files import check_data_folder, keep_private, private_files, refused
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 
 if TYPE_CHECKING:
+    import pandas as pd
     from duckdb import DuckDBPyConnection as Connection
 else:
     Connection = object
@@ -217,7 +216,7 @@ def _unreadable(path: Path, said: str) -> StoreError:
     )
 
 
-def query(path: Path, sql: str, parameters: list | None = None) -> pd.DataFrame:
+def query(path: Path, sql: str, parameters: list | None = None) -> "pd.DataFrame":
     """The answer of a read-only query on the database file at `path` (the published copy, usually).
 
     Raises:
@@ -286,7 +285,7 @@ def one_line(error: object) -> str:
     return re.sub(r"\s+", " ", str(error))[:400]
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
+def read_parquet(path: Path) -> "pd.DataFrame":
     """All rows of a Parquet file."""
     import duckdb
 

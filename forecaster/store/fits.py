@@ -19,12 +19,21 @@ def add_model(connection: Connection, row: dict) -> None:
 
 def newest_models(connection: Connection, recipe_id: str, recipe_hash: str, as_of: datetime) -> dict[str, dict]:
     """By kind, the newest model of this very recipe whose data end by `as_of`; `details` is parsed."""
+    return newest_models_of_all(connection, {recipe_id: recipe_hash}, as_of)[recipe_id]
+
+
+def newest_models_of_all(connection: Connection, recipe_hashes: Mapping[str, str], as_of: datetime) -> dict[str, dict[str, dict]]:
+    """The same for many recipes (id -> hash) in one query: by recipe, by kind."""
     frame = connection.execute(
-        "SELECT * FROM model WHERE recipe_id = $id AND recipe_hash = $hash AND data_as_of <= $as_of "
-        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY data_as_of DESC, created_at DESC) = 1 ORDER BY kind",
-        {"id": recipe_id, "hash": recipe_hash, "as_of": as_of},
+        "SELECT m.* FROM model m JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS recipe_hash) USING (recipe_id, recipe_hash) "
+        "WHERE data_as_of <= $as_of "
+        "QUALIFY row_number() OVER (PARTITION BY recipe_id, kind ORDER BY data_as_of DESC, created_at DESC) = 1 ORDER BY recipe_id, kind",
+        {"ids": list(recipe_hashes), "hashes": list(recipe_hashes.values()), "as_of": as_of},
     ).df()
-    return {row["kind"]: row for row in _rows(frame, "details")}
+    found: dict[str, dict[str, dict]] = {recipe_id: {} for recipe_id in recipe_hashes}
+    for row in _rows(frame, "details"):
+        found[row["recipe_id"]][row["kind"]] = row
+    return found
 
 
 def models_of(connection: Connection, recipe_ids: list[str]) -> list[dict]:

@@ -24,7 +24,7 @@ from forecaster.recipe import Recipe
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.parquet import MANIFEST, export_tables
 from forecaster.store.sharing.source import ParquetExport
-from forecaster.store.versions.catalogue import read_events, read_versions, write_revisions
+from forecaster.store.versions.catalogue import read_events, read_strong_events, read_versions, write_revisions
 from forecaster.timewindow import to_us
 from tests.unit.store.test_versions import HOURS, T0, drawn_rows
 
@@ -155,6 +155,19 @@ def test_a_box_leaves_out_what_lies_outside_and_nothing_else(drawn_store, box) -
                 order = ["origin_time", "latitude_deg", "longitude_deg", "known_at", "event_id"]
                 pd.testing.assert_frame_equal(*(f.sort_values(order, ignore_index=True) for f in (found, expected)), check_dtype=False)
         assert 0 < len(expected) < len(read_versions(connection, moment))
+
+
+def test_the_strong_events_of_several_boxes_are_those_of_the_catalogue(drawn_store) -> None:
+    boxes = [BOXES["east of it only"], BOXES["few versions"]]
+    with drawn_store.transaction() as connection:
+        for hour in range(0, HOURS + 1, 5):
+            whole = read_events(connection, T0 + timedelta(hours=hour))
+            strong = whole[whole["magnitude"] >= 5.0].reset_index(drop=True)
+            expected = pd.concat([in_box(strong, box) for box in boxes]).drop_duplicates("event_id").drop(columns="place")
+            found = read_strong_events(connection, T0 + timedelta(hours=hour), boxes, 5.0)
+            order = ["origin_time", "event_id"]
+            pd.testing.assert_frame_equal(*(frame.sort_values(order, ignore_index=True) for frame in (found, expected)), check_dtype=False)
+        assert 0 < len(expected) < len(whole)
 
 
 def test_an_event_of_the_box_that_turned_out_to_be_one_far_away(store) -> None:

@@ -55,6 +55,17 @@ def test_every_command_has_help_with_an_example_that_uses_it(run, path):
     assert run(*path, "-h").output == result.output
 
 
+HEAVY = ("numpy", "pandas", "pydantic", "duckdb", "prefect", "scipy", "rich", "requests")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_what_needs_no_library_imports_none(option):
+    ask = f"import sys; from forecaster.cli import main; main([{option!r}], standalone_mode=False); print(*sys.modules, file=sys.stderr)"
+    asked = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "quakecast" in asked.stdout or "Usage" in asked.stdout
+    assert set(asked.stderr.split()).isdisjoint(HEAVY)
+
+
 def test_help_says_what_it_is_not(run):
     assert "nobody can predict time and place" in run("--help").output
     assert run("--version").output.startswith("quakecast, version ")

@@ -13,7 +13,6 @@ from datetime import date
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.optimize import minimize
 
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
@@ -137,6 +136,8 @@ def learn(belief: Belief, days: Days, share: float) -> Belief:
         pull = belief.precision @ away
         slope = share * ((sign * sigmoid(score)) @ days.departures)
         return float(share * np.logaddexp(0.0, score).sum() + 0.5 * away @ pull), slope + pull
+
+    from scipy.optimize import minimize  # takes long to import, and a forecast need not wait for it
 
     best = minimize(loss, belief.mean, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(belief.mean))
     p = sigmoid(offset + days.departures @ best.x)

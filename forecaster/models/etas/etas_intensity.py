@@ -8,9 +8,9 @@ whose issue does not, so each day's sum is what was known at its cut, exactly.
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from forecaster.features.events import Events
 from forecaster.features.geometry import great_circle_km
@@ -18,6 +18,9 @@ from forecaster.features.windows import TargetDays
 from forecaster.models.etas.etas_kernels import LN10, NODES, REFERENCE_MAG, Parameters, circle_share, kernel_width_km
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 PARENT_MAG = 4.5
 REACH_KM = ((PARENT_MAG, 500.0), (6.5, 1000.0), (7.5, 2000.0))
@@ -43,8 +46,10 @@ class Parents:
         return _distance_nodes(self.recipe.radius_km)
 
     @cached_property
-    def interpolation(self) -> csr_array:
+    def interpolation(self) -> "csr_array":
         """(n, distances x magnitudes): bilinear weights of the tabulated F for each event."""
+        from scipy.sparse import csr_array  # takes long to import, and most readers of this module do not need it
+
         rows, columns, weights = [], [], []
         x, fx = _bracket(self.distance_nodes, self.distance_km)
         m, fm = _bracket(MAG_NODES, self.events.magnitude)

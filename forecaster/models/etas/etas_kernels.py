@@ -11,7 +11,6 @@ where F is the mass inside the circle of f(r) ~ (r^2 + D^2)^-q, D = d 10^(gamma 
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.special import digamma, gammaln
 
 REFERENCE_MAG = 6.0
 LN10 = float(np.log(10.0))
@@ -62,6 +61,8 @@ def omori_weights(c: float, p: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
     The integral of s^(p-1) exp(-s (t + c)) / Gamma(p) over s, by the trapezoidal rule in log s: relative error < 1e-3 for t + c from
     0.02 days to 50 years.
     """
+    from scipy.special import digamma, gammaln  # takes long to import, and most readers of this module do not need it
+
     v = np.exp(np.log(_STEP) + p * np.log(NODES) - NODES * c - gammaln(p))
     return v, -NODES * v, v * (np.log(NODES) - digamma(p))
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import Row, identity
 from forecaster.pipeline.alerting.apply_rules import Changes
+from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
-from forecaster.pipeline.daily.predict import STALE_AFTER
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.due import drifts
 from forecaster.recipe_fields import Severity

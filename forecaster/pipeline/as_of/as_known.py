@@ -20,6 +20,7 @@ from forecaster.store.versions import catalogue
 MATURITY = timedelta(days=FINAL_AFTER_DAYS)
 REACH_KM, REACH_RADII = 2000.0, 4.0
 MARGIN_DEG = 1e-6
+STALE_AFTER = timedelta(hours=24)  # a catalogue that was read longer ago makes a forecast degraded
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from forecaster.errors import ModelError, NotScoreable, RecipeChanged
+from forecaster.installed import code_version
 from forecaster.models import model_files
 from forecaster.models.kinds import kind_named
 from forecaster.pipeline.as_of.as_known_by_day import known_through, record_begins
@@ -37,7 +38,7 @@ from forecaster.pipeline.daily.members import Member, stored_member, untrained
 from forecaster.pipeline.run_context import Job
 from forecaster.quantities import counted
 from forecaster.recipe import Recipe
-from forecaster.settings import Settings, code_version
+from forecaster.settings import Settings
 from forecaster.store import hindcasts
 from forecaster.store.database import Store
 from forecaster.store.sharing.one_at_a_time import one_at_a_time

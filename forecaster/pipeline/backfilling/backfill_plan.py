@@ -8,10 +8,10 @@ from typing import Literal, get_args
 
 from forecaster.clock import Clock
 from forecaster.errors import BadDate, BadInput, NotScoreable
+from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.as_of.as_known_by_day import first_day_with_reference
 from forecaster.pipeline.backfilling.backfill_cost import estimated_minutes
 from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.predict import STALE_AFTER
 from forecaster.pipeline.daily.publishing import Standing
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings

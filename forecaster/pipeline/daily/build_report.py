@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from forecaster import settings as config
 from forecaster.catalog.coverage import covered_span
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
+from forecaster.installed import code_version
 from forecaster.models.combination.combination import KIND, RATE
 from forecaster.models.combination.weights import usable_weights
 from forecaster.pipeline.as_of.as_known import Known, load_known
@@ -85,7 +85,7 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
         pooled_records=records.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),
         degraded=tuple(flags),
         forecasts_sha256=sha256,
-        code_version=config.code_version(),
+        code_version=code_version(),
         next_issue_at=min((next_issue_time(recipe, now) for recipe in recipes), default=None),
     )
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from forecaster import logs
-from forecaster import settings as config
 from forecaster.clock import Clock, forecast_mode
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
+from forecaster.installed import code_version
 from forecaster.models.baselines import climatology
 from forecaster.models.combination.combination import combine
 from forecaster.models.interface import Forecaster
 from forecaster.pipeline import timelines
-from forecaster.pipeline.as_of.as_known import Known, labelled_days, load_known
+from forecaster.pipeline.as_of.as_known import STALE_AFTER, Known, labelled_days, load_known
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.clock_check import clock_problem
 from forecaster.pipeline.daily.contributing_events import drivers_of
@@ -29,13 +29,13 @@ from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
 from forecaster.pipeline.daily.members import members_for, unusable_kinds
 from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
+from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Store
 from forecaster.timewindow import check_target_day, issue_time, next_local_day, to_us
 
 log = logging.getLogger(__name__)
 
-STALE_AFTER = timedelta(hours=24)
 EXPLAINED_FROM = 1.1  # times the usual rate: what drives a forecast is worked out from there on; it costs ten forecasts
 NOT_OFFICIAL = "so this is no official forecast"
 
@@ -58,7 +58,7 @@ class PredictResult:
 def predict(
     store: Store,
     recipes: list[Recipe],
-    settings: config.Settings,
+    settings: Settings,
     clock: Clock,
     *,
     target_day: date | None = None,
@@ -124,7 +124,7 @@ def predict(
             "mode": mode,
             "recipe_hash": recipe.recipe_hash,
             "target_hash": recipe.target_hash,
-            "code_version": config.code_version(),
+            "code_version": code_version(),
             "run_id": run_id,
             "created_at": now,
             "method": DAILY,
@@ -153,7 +153,7 @@ class _Asked:
     wrong_clock: str | None
 
 
-def _issue(store: Store, recipe: Recipe, settings: config.Settings, known: Known, asked: _Asked) -> tuple[list[dict], dict[str, str]]:
+def _issue(store: Store, recipe: Recipe, settings: Settings, known: Known, asked: _Asked) -> tuple[list[dict], dict[str, str]]:
     """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. Above the usual
     rate, and but for a hindcast, it also says which earthquakes drive it."""
     day = asked.day

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import pdtr
 
 from forecaster.catalog.coverage import Stream, in_streams
 from forecaster.catalog.query import MAGNITUDE_DIFFERS, PLACE_DIFFERS_DEG, WORLD, Query, ReadResult
@@ -156,6 +155,8 @@ def too_few(
     told = set(frame["ids"].explode())
     kept = since[np.array([told.isdisjoint(ids) for ids in since["ids"]], dtype=bool)]
     times = pd.concat([alive["origin_time"], kept["origin_time"]])
+    from scipy.special import pdtr  # takes long to import, and a run that pulls nothing need not wait for it
+
     for start, least in spans:
         count = int((times >= start).sum())
         expected = usual * KNOWN_SHARE * ((now - start) / timedelta(days=1))

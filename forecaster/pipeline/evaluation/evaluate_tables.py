@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.errors import NotScoreable
+from forecaster.installed import code_version
 from forecaster.model_kinds import looks
 from forecaster.pipeline.evaluation.evaluate_circles import is_circle, read_circles
 from forecaster.pipeline.evaluation.evaluate_pools import pool_facts
@@ -24,7 +25,6 @@ from forecaster.reports.render import render_skill
 from forecaster.reports.skill_pages.skill import Plots, skill_context
 from forecaster.reports.skill_pages.skill_charts import Line, ReliabilityPlot
 from forecaster.reports.skill_pages.skill_tables import skill_markdown
-from forecaster.settings import code_version
 from forecaster.store.sharing.parquet import write_parquet
 from forecaster.verification import curves, reliability
 from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES

@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.features.events import Events, events_from_frame
-from forecaster.features.geometry import in_circle
+from forecaster.features.geometry import box_about, in_circle
 from forecaster.features.labels import target_events
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.as_of.as_known import MATURITY
@@ -49,10 +49,10 @@ def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, 
     until = data_until(store, clock)
     trained = [recipe for recipe in recipes if recipe.models]
     with store.transaction() as connection:
-        newest = {recipe.id: _newest(connection, recipe, until) for recipe in trained}
-        known = any(found.target_days is not None for found in newest.values())
-        events = events_from_frame(catalogue.read_events(connection, until)) if known else None
-        reasons = {recipe.id: _reasons(connection, recipe, newest[recipe.id], events, until) for recipe in trained}
+        newest = _newest(connection, trained, until)
+        events = _target_events(connection, [recipe for recipe in trained if newest[recipe.id].target_days is not None], until)
+        drifted = drifts(connection, [recipe for recipe in trained if _may_drift(newest[recipe.id], until)], until)
+        reasons = {recipe.id: _reasons(recipe, newest[recipe.id], events, until, drifted.get(recipe.id)) for recipe in trained}
         activity = _activity(connection, [recipe for recipe in trained if reasons[recipe.id]], until)
     trained.sort(
         key=lambda recipe: (
@@ -62,6 +62,13 @@ def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, 
         )
     )
     return {recipe.id: reasons[recipe.id] for recipe in trained if reasons[recipe.id]}
+
+
+def _target_events(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> Events:
+    """The target events of these recipes as known at `until`, and others near by."""
+    boxes = [box_about(recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km + 0.1) for recipe in recipes]
+    least = min((recipe.threshold_mag for recipe in recipes), default=0.0)
+    return events_from_frame(catalogue.read_strong_events(connection, until, boxes, least))
 
 
 def _activity(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, float]:
@@ -83,7 +90,8 @@ def changed_recipes(store: Store, recipes: list[Recipe], clock: Clock) -> list[s
     """Ids of the recipes without a model of their present content: new ones, and those that have changed since their last fit."""
     until = data_until(store, clock)
     with store.transaction() as connection:
-        return [recipe.id for recipe in recipes if recipe.models and _newest(connection, recipe, until).data_as_of is None]
+        newest = _newest(connection, [recipe for recipe in recipes if recipe.models], until)
+    return [recipe_id for recipe_id, found in newest.items() if found.data_as_of is None]
 
 
 def data_until(store: Store, clock: Clock) -> datetime:
@@ -102,16 +110,31 @@ def settled_target_days(events: Events, recipe: Recipe, as_of: datetime) -> int:
     return len(np.unique(days[days < to_us(as_of - MATURITY) // DAY_US]))
 
 
-def _newest(connection: Connection, recipe: Recipe, until: datetime) -> _Newest:
-    rows = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, until).values()
-    if not rows:
-        others = [row for row in stored_fits.models_of(connection, [recipe.id]) if row["recipe_hash"] != recipe.recipe_hash]
-        return _Newest(None, None, max(others, key=lambda row: row["data_as_of"])["recipe_hash"] if others else None)
-    last = max(rows, key=lambda row: row["data_as_of"])
-    return _Newest(last["data_as_of"].to_pydatetime(), last["details"].get("known_target_days"), None)
+def _newest(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, _Newest]:
+    hashes = {recipe.id: recipe.recipe_hash for recipe in recipes}
+    models = stored_fits.newest_models_of_all(connection, hashes, until)
+    without = [recipe_id for recipe_id, kinds in models.items() if not kinds]
+    others: dict[str, list[dict]] = {recipe_id: [] for recipe_id in without}
+    for row in stored_fits.models_of(connection, without) if without else ():
+        if row["recipe_hash"] != hashes[row["recipe_id"]]:
+            others[row["recipe_id"]].append(row)
+    found = {}
+    for recipe_id, kinds in models.items():
+        last = max(kinds.values() if kinds else others[recipe_id], key=lambda row: row["data_as_of"], default=None)
+        if last is None:
+            found[recipe_id] = _Newest(None, None, None)
+        elif not kinds:
+            found[recipe_id] = _Newest(None, None, last["recipe_hash"])
+        else:
+            found[recipe_id] = _Newest(last["data_as_of"].to_pydatetime(), last["details"].get("known_target_days"), None)
+    return found
 
 
-def _reasons(connection: Connection, recipe: Recipe, newest: _Newest, events: Events | None, until: datetime) -> list[str]:
+def _may_drift(newest: _Newest, until: datetime) -> bool:
+    return newest.data_as_of is not None and until - newest.data_as_of >= DRIFT_PAUSE
+
+
+def _reasons(recipe: Recipe, newest: _Newest, events: Events, until: datetime, drifted: str | None) -> list[str]:
     if newest.data_as_of is None:
         if newest.other_hash is None:
             return ["it has no model yet"]
@@ -120,13 +143,13 @@ def _reasons(connection: Connection, recipe: Recipe, newest: _Newest, events: Ev
     age = until - newest.data_as_of
     if age >= RETRAIN_AFTER:
         reasons.append(f"its newest model is {age_text(age)} old, {RETRAIN_AFTER.days} days are the limit")
-    if newest.target_days is not None and events is not None:
+    if newest.target_days is not None:
         new = settled_target_days(events, recipe, until) - newest.target_days
         if new >= max(MIN_NEW_DAYS, GROWTH_SHARE * newest.target_days):
             reasons.append(
                 f"{new} days with a target event were settled since its newest model was fitted, which knew {newest.target_days}"
             )
-    if age >= DRIFT_PAUSE and (drifted := drifts(connection, [recipe], until).get(recipe.id)):
+    if drifted is not None:
         reasons.append(drifted)
     return reasons
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from forecaster import logs
 from forecaster.errors import BadInput, ModelError, NotInstalled, NotScoreable, NotTrainable, RecipeChanged
+from forecaster.installed import code_version
 from forecaster.models import model_files
 from forecaster.models.interface import FittedModel, History
 from forecaster.models.kinds import kind_named
@@ -19,7 +20,7 @@ from forecaster.pipeline.daily.members import untrained
 from forecaster.pipeline.training.due import settled_target_days
 from forecaster.pipeline.training.evaluate_fit import judge
 from forecaster.recipe import Recipe
-from forecaster.settings import Settings, code_version
+from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Store
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from forecaster.models.interface import logit, sigmoid
 from forecaster.recipe import Recipe
@@ -32,6 +31,8 @@ def levelled(reference: np.ndarray, said: np.ndarray) -> np.ndarray:
     """float64 (n,): the reference with its logit shifted so that it expects as many target days as `said`: the level of `said` without its
     discrimination."""
     offset, wanted = logit(reference), float(np.mean(said))
+    from scipy.optimize import brentq  # takes long to import, and a forecast need not wait for it
+
     shift = brentq(lambda value: float(sigmoid(offset + value).mean()) - wanted, -30.0, 30.0)
     return sigmoid(offset + shift)
 

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from forecaster.errors import BadInput, ModelError, NotInstalled
+from forecaster.installed import code_version
 from forecaster.models import model_files
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import generic_member, kinds_of, load_member, untrained
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe
-from forecaster.settings import code_version
 from forecaster.store import fits as stored_fits
 from forecaster.store import publications
 from forecaster.store.database import Connection

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from forecaster.installed import code_version
 from forecaster.models.combination.weights import WorldWeights, usable_weights
 from forecaster.pipeline.training.weight_learning import Learnt, Settled, learn_own, learn_world, settled_of
 from forecaster.recipe import Recipe
-from forecaster.settings import code_version
 from forecaster.store import publications
 from forecaster.store.database import Connection
 from forecaster.timewindow import FIRST_DAY, days_of_windows_us, next_local_day

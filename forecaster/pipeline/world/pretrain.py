@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.errors import CorruptModel, NotTrainable, QuakecastError, unforeseen
+from forecaster.installed import code_version
 from forecaster.models import pretrained
 from forecaster.models.combination.weights import SET, WorldWeights, usable_weights, weights_of
 from forecaster.models.pretrained import Pretrained
@@ -39,7 +40,6 @@ from forecaster.pipeline.world.world_sets import (
     twin_of,
     use,
 )
-from forecaster.settings import code_version
 from forecaster.store import world_set_rows as stored
 
 log = logging.getLogger(__name__)

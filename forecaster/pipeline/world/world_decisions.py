@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from forecaster.errors import BadInput
+from forecaster.installed import code_version
 from forecaster.models import pretrained, turns
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.manage_models import checked_reason
@@ -22,7 +23,6 @@ from forecaster.pipeline.world.world_sets import (
     use,
     version_of,
 )
-from forecaster.settings import code_version
 from forecaster.store import world_set_rows as stored
 
 PACKAGED = "it comes with the package; this installation has none that may serve in its place"

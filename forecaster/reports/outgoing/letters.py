@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from forecaster.errors import BadInput
+from forecaster.installed import code_version
 from forecaster.reports import map_files, templates
 from forecaster.reports.content.contract import ReportData
 from forecaster.reports.outgoing import chat, mails
@@ -16,7 +17,6 @@ from forecaster.reports.outgoing import slack_blocks as slack
 from forecaster.reports.outgoing.message import Message, message_document
 from forecaster.reports.render import environment
 from forecaster.reports.texts import FALLBACK, languages, read_texts
-from forecaster.settings import code_version
 
 logger = logging.getLogger(__name__)
 

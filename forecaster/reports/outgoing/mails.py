@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from forecaster.installed import code_version
 from forecaster.reports import templates
 from forecaster.reports.content.context import map_targets
 from forecaster.reports.content.contract import ReportData
@@ -13,7 +14,6 @@ from forecaster.reports.outgoing.message import Message
 from forecaster.reports.plain import for_messages, one_line, single_spaced, wrapped
 from forecaster.reports.render import coastlines, environment, told_in
 from forecaster.reports.texts import FALLBACK, day_writer, speaker
-from forecaster.settings import code_version
 
 MAIL_ROWS = 40
 MAX_HTML_BYTES = 100_000  # mail programs cut off what is longer

@@ -60,6 +60,27 @@ def open_source(settings: Settings) -> Store:
         return source
 
 
+@contextmanager
+def one_reading(source: Store) -> Iterator[Store]:
+    """The source as it is now, for several questions in a row: they share a connection, and see the same state.
+
+    Raises:
+        As a transaction of the source.
+    """
+    with source.transaction() as connection:
+        yield _OneReading(source.path, connection)
+
+
+@dataclass(frozen=True)
+class _OneReading(Store):
+    connection: Connection
+
+    @contextmanager
+    def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator[Connection]:
+        """The one that is open."""
+        yield self.connection
+
+
 @dataclass(frozen=True)
 class PublishedCopy(Store):
     """A copy of the database, opened for reading only; any number of threads and processes may."""
