@@ -63,7 +63,7 @@ class EtasModel:
         triggered = np.empty(len(days))
         v = omori_weights(self.parameters.c, self.parameters.p)[0]
         triggered[order] = v @ daily_stream(parents, days.take(order)).states(weights)
-        return detected_share(parents, days) * (self._background(reference) + triggered)
+        return detected_share(parents, days) * (self.background(reference) + triggered)
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): 1 - P(no target in the window), triggering inside the window included; NaN where there is no reference."""
@@ -82,7 +82,7 @@ class EtasModel:
         that is NaN is an error of the caller (ValueError).
         """
         parents = parents_on(inputs, self.recipe, days)
-        background, share = self._background(reference), detected_share(parents, days)
+        background, share = self.background(reference), detected_share(parents, days)
         if np.isnan(background).any():
             raise ValueError("the number of events cannot be simulated without a reference rate")
         law = Law(self.parameters, self.recipe.threshold_mag)
@@ -107,10 +107,10 @@ class EtasModel:
         stream = daily_stream(parents, days.take(order))
         triggered[order] = triggered_sums(parents, stream, self.parameters, rings, rings.hit if mean == "hit" else rings.number)
         steady = rings.background_hit if mean == "hit" else rings.background_number
-        background = self._background(reference) * float(steady @ rings.area_ratio) * rings.per_target
+        background = self.background(reference) * float(steady @ rings.area_ratio) * rings.per_target
         return detected_share(parents, days) * (triggered + background)
 
-    def _background(self, reference: np.ndarray) -> np.ndarray:
+    def background(self, reference: np.ndarray) -> np.ndarray:
         """(n,): expected background targets of each window; outside the circle they are taken to be as dense as inside."""
         rate = -np.log1p(-np.asarray(reference, dtype=np.float64))
         slow = rate if self.long_term_rate is None else self.long_term_rate

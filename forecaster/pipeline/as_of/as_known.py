@@ -18,6 +18,7 @@ from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
 
 MATURITY = timedelta(days=FINAL_AFTER_DAYS)
+PROVISIONAL_AFTER = timedelta(days=1)
 REACH_KM, REACH_RADII = 2000.0, 4.0
 MARGIN_DEG = 1e-6
 STALE_AFTER = timedelta(hours=24)  # a catalogue that was read longer ago makes a forecast degraded
@@ -54,6 +55,11 @@ class LabelledDays:
     happened: np.ndarray
     max_magnitude: np.ndarray
     event_count: np.ndarray
+
+
+def status_of(age: timedelta) -> str:
+    """How mature an outcome is, `age` after the end of its window: preliminary, provisional or final."""
+    return "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary"
 
 
 def load_known(store: Store, as_of: datetime) -> Known:

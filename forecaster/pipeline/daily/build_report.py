@@ -21,6 +21,7 @@ from forecaster.pipeline.daily import records
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
 from forecaster.pipeline.daily.issue_schedule import next_issue_time
 from forecaster.pipeline.daily.nearby import drivers_said, largest_near
+from forecaster.pipeline.rungs.told_ladder import told_ladder
 from forecaster.recipe import Recipe
 from forecaster.reports.content.contract import (
     DayOutcome,
@@ -34,7 +35,7 @@ from forecaster.reports.content.contract import (
     SettledCheck,
     TurnedOutcome,
 )
-from forecaster.store import ledger
+from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection, Store
 from forecaster.timewindow import day_of_window, next_local_day
 
@@ -92,19 +93,25 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
 
 @dataclass(frozen=True)
 class _Told:
-    """What else is told of the last forecasts: by forecast every model of its issue, by recipe the windows before and up to it."""
+    """What else is told of the last forecasts: by forecast every model of its issue and its ladder, by recipe the windows before and up to
+    it, and by recipe and mode the record of its rungs."""
 
     models: Mapping[str, list[dict]]
     ended: Mapping[str, pd.DataFrame]
     open: Mapping[str, pd.DataFrame]
+    rungs: Mapping[str, list[dict]]
+    rung_records: Mapping[tuple[str, str], dict[tuple[int, float], dict]]
 
 
 def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, dict], now: datetime) -> _Told:
     shown = {recipe.id: recipe.target_hash for recipe in recipes if recipe.id in last}
+    said = [last[recipe_id]["forecast_id"] for recipe_id in shown]
     return _Told(
-        ledger.models_of_issues(connection, [last[recipe_id]["forecast_id"] for recipe_id in shown]),
+        ledger.models_of_issues(connection, said),
         ledger.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS),
         ledger.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS),
+        rung_rows.ladders(connection, said),
+        rung_rows.records(connection, shown),
     )
 
 
@@ -138,6 +145,7 @@ def _recipe_forecast(
         )
     ended = _outcomes(told.ended[recipe.id], recipe)
     details = json.loads(row["details"]) if isinstance(row["details"], str) else {}
+    ladder, no_ladder = told_ladder(told.rungs[row["forecast_id"]], details, told.rung_records.get((recipe.id, row["mode"]), {}))
     return RecipeForecast(
         **place,
         target_start=_utc(row["target_start"]),
@@ -159,6 +167,8 @@ def _recipe_forecast(
         weights=details.get("weights", {}),
         weights_source=details.get("source"),
         recent_outcomes=ended,
+        ladder=ladder,
+        no_ladder=no_ladder,
         open_outcomes=tuple(said for said in _outcomes(told.open[recipe.id], recipe) if not ended or said.day > ended[-1].day),
     )
 

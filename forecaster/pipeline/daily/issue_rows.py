@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from forecaster.clock import Clock
-from forecaster.store import ledger
+from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection, Store
 
 DAILY = "daily"  # the method of a forecast that no backfill made
@@ -44,7 +44,7 @@ def identified(row: dict) -> dict:
 
 
 def write_issue(store: Store, rows: list[dict], clock: Clock, reissue: bool) -> list[str]:
-    """Store the rows of one issue in one transaction; returns the ids of what stands.
+    """Store the rows of one issue in one transaction, each with the `rungs` of its ladder; returns the ids of what stands.
 
     A row whose day has begun while it was made, or while it waited to be written, is late. What is official and what is published is
     decided here, where no other process can write: an issue that another one wrote meanwhile stands instead of ours (but for a
@@ -52,7 +52,9 @@ def write_issue(store: Store, rows: list[dict], clock: Clock, reissue: bool) -> 
     """
     said: list[str] = []
     with store.transaction() as connection:
-        fresh, written_at = [], clock.now()
+        fresh: list[dict] = []
+        rungs: list[dict] = []
+        written_at = clock.now()
         for row in (_as_written(row, written_at) for row in rows):
             stored = stored_for(connection, row["recipe_id"], row["target_hash"], row["target_start"])
             standing = stored.head(0) if reissue else standing_of(stored, row["mode"])
@@ -68,7 +70,9 @@ def write_issue(store: Store, rows: list[dict], clock: Clock, reissue: bool) -> 
                 row["published"] = row["published"] and not first
                 row["supersedes"] = _superseded(stored[stored["mode"] == row["mode"]], row)
                 fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
+                rungs += [{"forecast_id": row["forecast_id"], **rung} for rung in row.get("rungs", ()) if row["published"]]
         ledger.insert(connection, "forecast", fresh)
+        rung_rows.add(connection, rungs)
     return list(dict.fromkeys(said))
 
 

@@ -17,8 +17,7 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.installed import code_version
 from forecaster.models.baselines import climatology
-from forecaster.models.combination.combination import combine
-from forecaster.models.interface import Forecaster
+from forecaster.models.combination.combination import CombinedModel, combine
 from forecaster.pipeline import timelines
 from forecaster.pipeline.as_of.as_known import STALE_AFTER, Known, labelled_days, load_known
 from forecaster.pipeline.daily import publishing
@@ -27,6 +26,7 @@ from forecaster.pipeline.daily.contributing_events import drivers_of
 from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, standing_of, stored_for, write_issue
 from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
 from forecaster.pipeline.daily.members import members_for, unusable_kinds
+from forecaster.pipeline.rungs.issue_rungs import published_rungs
 from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
@@ -183,8 +183,10 @@ def _issue(store: Store, recipe: Recipe, settings: Settings, known: Known, asked
         "degraded_reason": "; ".join(reasons) or None,
         "data_age_hours": age,
     }
+    rungs = published_rungs(recipe, known, labelled, days, reference, row, issue.model.members)
     said = [publishing.rate_row(recipe, float(reference[0])), *issue.rows]
     rows = [{**one, "details": as_text(one["details"]), "published": one["model_kind"] == publishing.KIND, **flags} for one in said]
+    rows[-1]["rungs"] = rungs
     return rows, issue.silent
 
 
@@ -194,7 +196,7 @@ class Combined:
     behind it, what is lacking of it (in words), and by kind why a model that does not count says nothing."""
 
     rows: list[dict[str, Any]]
-    model: Forecaster
+    model: CombinedModel
     problems: list[str]
     silent: dict[str, str]
 

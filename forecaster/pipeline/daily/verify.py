@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -11,29 +11,31 @@ from forecaster.catalog.coverage import covered_span, last_read
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable, QuakecastError, unforeseen
 from forecaster.features.labels import promised_labels
-from forecaster.pipeline.as_of.as_known import MATURITY, Known, load_known
+from forecaster.pipeline.as_of.as_known import Known, load_known, status_of
+from forecaster.pipeline.rungs.settle_rungs import settled_outcomes
 from forecaster.pipeline.training.weekly_weights import relearn
 from forecaster.recipe import Recipe
-from forecaster.store import ledger
+from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Store
 from forecaster.timewindow import to_us
 from forecaster.verification import scores
 
 log = logging.getLogger(__name__)
 
-PROVISIONAL_AFTER = timedelta(days=1)
 _TOLD = ("status", "event_count", "max_magnitude")
 
 
 @dataclass
 class VerifyResult:
-    """Outcomes written by this run, those that a revision turned round, how many windows had to wait, by recipe (or "weights") what failed
-    alone, and by scope (a recipe, or the world) what the weights of the combination were learnt from, where they were."""
+    """Outcomes written by this run (`rungs`: how many of ladders), those that a revision turned round, how many windows had to wait, by
+    recipe (or "weights") what failed alone, and by scope (a recipe, or the world) what the weights of the combination were learnt from,
+    where they were."""
 
     settled: list[dict] = field(default_factory=list)
     turned: list[dict] = field(default_factory=list)
     waiting: int = 0
     scored: int = 0
+    rungs: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     learnt: dict[str, str] = field(default_factory=dict)
 
@@ -53,6 +55,8 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
     with store.transaction() as connection:
         targets = ledger.unsettled_targets(connection, now)
         stored = {_key(row): row for row in ledger.outcomes_of(connection, targets).to_dict("records")}
+        rungs = rung_rows.unsettled(connection, now)
+    settled_rungs = settled_outcomes(by_target, rungs, known, lambda recipe_id, error: _note_failure(result.failed, recipe_id, error))
     known = _since(known, targets)
     judged = _judged(by_target, targets, known, result.failed)
     turns: list[dict] = []
@@ -73,6 +77,8 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
     with store.transaction() as connection:
         ledger.insert(connection, "outcome", result.settled, replace=True)
         ledger.insert(connection, "outcome_turn", turns, replace=True)
+        rung_rows.settle(connection, settled_rungs)
+        result.rungs = len(settled_rungs)
         rows = _scores(ledger.forecasts_to_score(connection), now)
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
@@ -148,7 +154,7 @@ def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[dict]
             "happened": bool(happened[j]),
             "event_count": int(count[j]),
             "max_magnitude": float(max_magnitude[j]) if count[j] else None,
-            "status": "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary",
+            "status": status_of(age),
             "as_of": known.as_of,
         }
         for j, (start, end, age) in enumerate(zip(inside["target_start"], inside["target_end"], ages, strict=True))

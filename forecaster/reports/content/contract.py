@@ -86,6 +86,55 @@ class ModelForecast:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """One rung of a ladder: a horizon, local days from the start of the target, and the smallest magnitude that counts.
+
+    count_low, count_high: 95 % range of the number. beyond_record: larger than anything in the record of the circle. The last four are
+    of earlier forecasts of this mode whose window of this length has ended; windows overlap, so they are fewer than they look.
+    """
+
+    horizon_days: int
+    magnitude: float
+    window_end: datetime
+    probability: float
+    reference_probability: float
+    expected_count: float
+    count_low: int
+    count_high: int
+    usual_count: float
+    beyond_record: bool = False
+    settled: int = 0
+    hits: int = 0  # of them with such an earthquake
+    expected_hits: float = 0.0  # the sum of their probabilities
+    in_range: int = 0  # of them with a number inside the 95 % range
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Longer windows and larger magnitudes of one forecast, by horizon and magnitude; never more likely for a larger magnitude or a shorter
+    horizon. basis: "etas", or "climatology" where nothing but the usual rate was published. b_value, b_sigma: of the magnitudes."""
+
+    rungs: tuple[Rung, ...]
+    basis: str
+    b_value: float
+    b_sigma: float
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Days, rising."""
+        return tuple(sorted({rung.horizon_days for rung in self.rungs}))
+
+    @property
+    def magnitudes(self) -> tuple[float, ...]:
+        """Rising, the recipe's threshold first."""
+        return tuple(sorted({rung.magnitude for rung in self.rungs}))
+
+    def rung(self, horizon_days: int, magnitude: float) -> Rung | None:
+        """The rung of this horizon and magnitude; None outside the ladder, which is never carried on by guesses."""
+        return next((one for one in self.rungs if one.horizon_days == horizon_days and abs(one.magnitude - magnitude) < 1e-6), None)
+
+
+@dataclass(frozen=True)
 class DayOutcome:
     """One earlier forecast and what became of it; `happened` is None while that is not known."""
 
@@ -151,6 +200,8 @@ class RecipeForecast:
     weights_source: str | None = None  # where the weights come from
     recent_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have ended, oldest first
     open_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have not, that of this forecast last
+    ladder: Ladder | None = None
+    no_ladder: str | None = None  # why there is none, where there is a forecast
 
 
 @dataclass(frozen=True)

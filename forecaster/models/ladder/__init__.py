@@ -1,0 +1,1 @@
+"""The ladder: one forecast carried on to longer windows and larger magnitudes."""

@@ -1,0 +1,101 @@
+"""From one published probability to a whole ladder: horizons by the shape of ETAS, magnitudes by Gutenberg and Richter.
+
+The published probability holds in its own corner, exactly. From there on each further span of days adds what ETAS adds to -log P(none),
+times (published / ETAS in the corner) ** CARRY: what the other members know beyond ETAS is partly a level, which stays, and partly the
+moment, which passes. CARRY and WIDER were chosen once, on days up to 2017, for all recipes. Where nothing but the usual rate is
+published, the usual rates of longer windows take the place of ETAS.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecaster.models.etas.etas_horizons import Horizons
+from forecaster.models.interface import TINY
+from forecaster.models.ladder.count_law import HIGH, LOW, Counts, cluster_of, coherent_counts
+from forecaster.models.ladder.magnitude_law import MagnitudeLaw, rung_magnitudes
+
+HORIZONS = (1, 3, 7, 30)
+CARRY = 1.0
+WIDER = 1.0
+_SURE = 1e-6  # nearer to 1, a probability no longer says how many are expected
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Arrays of shape (n, horizons, magnitudes); `low` and `high` bound the central 95 % of the number. horizons: days from the start of
+    the target. A rung is never more likely than one of a smaller magnitude or a longer horizon."""
+
+    horizons: tuple[int, ...]
+    magnitudes: tuple[float, ...]
+    probability: np.ndarray
+    expected: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def horizons_of(range_days: int) -> tuple[int, ...]:
+    """The horizons of a recipe's ladder: HORIZONS, and that of its own window."""
+    return tuple(sorted({*HORIZONS, range_days}))
+
+
+def climb(published: np.ndarray | None, base: Horizons, range_days: int, law: MagnitudeLaw) -> Counts:
+    """The numbers behind the ladder.
+
+    Args:
+        published: (n,), probability of the recipe's own window of `range_days`; None for the ladder of `base` itself.
+        base: what gives the shape over `horizons_of(range_days)`.
+    """
+    anchor = horizons_of(range_days).index(range_days)
+    cluster = cluster_of(base.number / base.hit)
+    hit = base.hit if published is None else _anchored(published, base.hit, anchor)
+    wider = np.where(np.arange(hit.shape[1]) == anchor, 1.0, WIDER)
+    return coherent_counts(hit, cluster * wider, anchor, law.shares(np.array(rung_magnitudes(law.threshold_mag))))
+
+
+def _anchored(published: np.ndarray, base: np.ndarray, anchor: int) -> np.ndarray:
+    """(n, horizons): -log P(none), that of `published` at the anchor."""
+    said = -np.log1p(-published)
+    said = np.where(published > 1.0 - _SURE, np.maximum(said, base[:, anchor]), said)
+    ratio = said / base[:, anchor]
+    hit = base * ratio[:, None]
+    hit[:, anchor] = said
+    hit[:, anchor + 1 :] = said[:, None] + np.cumsum(np.diff(base[:, anchor:], axis=1) * ratio[:, None] ** CARRY, axis=1)
+    return np.maximum.accumulate(hit, axis=1)
+
+
+def ladder_of(counts: Counts, law: MagnitudeLaw, range_days: int, published: np.ndarray | None = None) -> Ladder:
+    """The ladder of these numbers; `published` (n,), where it is given, stands in its corner to the last digit."""
+    horizons = horizons_of(range_days)
+    probability = counts.probability()
+    if published is not None:
+        anchor = horizons.index(range_days)
+        probability[:, anchor, 0] = published
+        probability[:, anchor:, 0] = np.maximum.accumulate(probability[:, anchor:, 0], axis=1)
+        probability[:, : anchor + 1, 0] = np.minimum.accumulate(probability[:, anchor::-1, 0], axis=1)[:, ::-1]
+        probability = np.minimum.accumulate(probability, axis=2)
+    return Ladder(
+        horizons,
+        rung_magnitudes(law.threshold_mag),
+        np.clip(probability, TINY, 1.0 - TINY),
+        counts.expected(),
+        counts.quantile(LOW),
+        counts.quantile(HIGH),
+    )
+
+
+def with_corner(ladder: Ladder, range_days: int, numbers: Sequence[tuple[float, int, int] | None]) -> Ladder:
+    """The ladder with the (expected number, low, high) that were published for its corner in that place, a day each, None for none; the
+    other rungs give way as far as they contradict them."""
+    anchor = ladder.horizons.index(range_days)
+    arrays = [ladder.expected.copy(), ladder.low.copy(), ladder.high.copy()]
+    for place, told in enumerate(numbers):
+        if told is None:
+            continue
+        for values, value in zip(arrays, told, strict=True):
+            day = values[place]
+            day[: anchor + 1, :] = np.minimum(day[: anchor + 1, :], value)
+            day[anchor:, 0] = np.maximum(day[anchor:, 0], value)
+            day[anchor, 0] = value
+    return Ladder(ladder.horizons, ladder.magnitudes, ladder.probability, *arrays)

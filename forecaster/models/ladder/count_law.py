@@ -1,0 +1,92 @@
+"""Numbers of earthquakes in windows of several lengths, and of several magnitudes, that contradict each other nowhere.
+
+Earthquakes come in clusters, so their number N in a window is negative binomial (Evison & Rhoades 1999, doi:10.1080/00288306.1999.9514844;
+Kagan 2010, doi:10.1111/j.1365-246X.2009.04497.x): Poisson many clusters, -log P(none) of them, of logarithmic sizes. With
+
+    P(N = 0) = exp(-hit),    E(N) = number,    number / hit = x / log(1 + x),    size r = hit / log(1 + x)
+
+N is negative binomial of mean r x. If each earthquake is larger than some magnitude with the chance q, so that magnitudes know nothing
+of each other, the number of the larger ones is negative binomial again, of mean q r x and the same size. It is the more, in the sense of
+stochastic order, the larger q, r and x are. So a ladder is consistent if r and x do not fall from one window to a longer one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betainc
+
+from forecaster.models.interface import TINY
+
+LOW, HIGH = 0.025, 0.975
+_LEAST_CLUSTER, _MOST_CLUSTER = 1e-6, 1e3
+MAX_COUNT = 10_000_000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Negative binomials of n forecasts; size, cluster: (n, horizons), r and x above. shares: (nodes, magnitudes), what the numbers of the
+    larger ones are thinned by, at equally probable slopes."""
+
+    size: np.ndarray
+    cluster: np.ndarray
+    shares: np.ndarray
+
+    def probability(self) -> np.ndarray:
+        """float64 (n, horizons, magnitudes): of at least one."""
+        none = np.exp(-self.size[..., None, None] * np.log1p(self.cluster[..., None, None] * self.shares))
+        return np.clip(1.0 - none.mean(axis=-2), TINY, 1.0 - TINY)
+
+    def expected(self) -> np.ndarray:
+        """float64 (n, horizons, magnitudes)."""
+        return (self.size * self.cluster)[..., None] * self.shares.mean(axis=0)
+
+    def at_most(self, count: np.ndarray) -> np.ndarray:
+        """float64 (n, horizons, magnitudes): the chance of no more than `count`, of the same shape; 0 below 0."""
+        thinned = self.cluster[..., None, None] * self.shares
+        k = np.maximum(count, 0.0)[..., None, :]
+        share = betainc(np.broadcast_to(self.size[..., None, None], thinned.shape), k + 1.0, 1.0 / (1.0 + thinned)).mean(axis=-2)
+        return np.where(count < 0, 0.0, share)
+
+    def quantile(self, level: float) -> np.ndarray:
+        """int64 (n, horizons, magnitudes): the smallest count that is not exceeded with the chance `level`, MAX_COUNT at most."""
+        shape = (*self.size.shape, self.shares.shape[1])
+        low, high = np.full(shape, -1.0), np.full(shape, 1.0)
+        while (short := (self.at_most(high) < level) & (high < MAX_COUNT)).any():
+            low, high = np.where(short, high, low), np.where(short, 2.0 * high, high)
+        while (high - low > 1.0).any():
+            middle = np.floor(0.5 * (low + high))
+            enough = self.at_most(middle) >= level
+            wide = high - low > 1.0
+            low, high = np.where(wide & ~enough, middle, low), np.where(wide & enough, middle, high)
+        return np.minimum(high, MAX_COUNT).astype(np.int64)
+
+
+def cluster_of(ratio: np.ndarray) -> np.ndarray:
+    """x of x / log(1 + x) = ratio (number over hit, 1 or more), by bisection of log x."""
+    low, high = np.full(np.shape(ratio), np.log(_LEAST_CLUSTER)), np.full(np.shape(ratio), np.log(_MOST_CLUSTER))
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        x = np.exp(middle)
+        above = x / np.log1p(x) > ratio
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return np.exp(0.5 * (low + high))
+
+
+def coherent_counts(hit: np.ndarray, cluster: np.ndarray, anchor: int, shares: np.ndarray) -> Counts:
+    """The counts whose -log P(none) is `hit` (n, horizons), which must not fall from a window to a longer one (ValueError: our own bug).
+
+    cluster: (n, horizons), x; kept as it is at the horizon `anchor`, and moved at others as little as no contradiction needs.
+    """
+    if np.any(np.diff(hit, axis=1) < 0) or not np.all(hit > 0):
+        raise ValueError("hits must be positive and must not fall with the horizon")
+    x = np.clip(cluster, _LEAST_CLUSTER, _MOST_CLUSTER)
+    size = hit / np.log1p(x)
+    for j in range(anchor + 1, hit.shape[1]):
+        x[:, j] = np.maximum(x[:, j], x[:, j - 1])
+        size[:, j] = np.maximum(hit[:, j] / np.log1p(x[:, j]), size[:, j - 1])
+        x[:, j] = np.maximum(np.expm1(hit[:, j] / size[:, j]), x[:, j - 1])
+    for j in range(anchor - 1, -1, -1):
+        x[:, j] = np.minimum(x[:, j], x[:, j + 1])
+        size[:, j] = np.minimum(hit[:, j] / np.log1p(x[:, j]), size[:, j + 1])
+        x[:, j] = np.minimum(np.expm1(hit[:, j] / size[:, j]), x[:, j + 1])
+    return Counts(size, x, shares)

@@ -1,0 +1,54 @@
+"""What became of the rungs of a ladder, by the catalogue as it is known now."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog.coverage import covered_span, last_read
+from forecaster.errors import NotScoreable
+from forecaster.features.labels import promised_labels
+from forecaster.pipeline.as_of.as_known import Known, status_of
+from forecaster.recipe import Recipe
+
+
+def settled_outcomes(
+    recipes: Mapping[tuple[str, str], Recipe], rungs: pd.DataFrame, known: Known, on_failure: Callable[[str, Exception], object]
+) -> list[dict[str, Any]]:
+    """Rows of the table `rung_outcome` that are new, or other than what is stored.
+
+    Args:
+        recipes: by recipe id and target hash. rungs: as `rung_rows.unsettled` gives them.
+
+    Rungs of a target that is no recipe's any more wait, as do windows to whose end the catalogue has not been read. A recipe that fails is
+    handed to `on_failure`, and the others are settled.
+    """
+    found: list[dict[str, Any]] = []
+    for key, part in rungs.groupby(["recipe_id", "target_hash"], sort=True):
+        recipe = recipes.get((str(key[0]), str(key[1])))
+        if recipe is None:
+            continue
+        try:
+            found += _outcomes(recipe, part, known)
+        except Exception as error:  # noqa: BLE001 - the rungs of the others are settled
+            on_failure(recipe.id, error)
+    return found
+
+
+def _outcomes(recipe: Recipe, rungs: pd.DataFrame, known: Known) -> list[dict[str, Any]]:
+    try:
+        span = covered_span(recipe, known.coverage)
+    except NotScoreable:
+        return []
+    inside = rungs[(rungs["target_start"] >= span.start) & (rungs["target_end"] <= span.end)].reset_index(drop=True)
+    read = min(known.as_of, last_read(recipe, known.coverage))
+    count = np.zeros(len(inside), dtype=np.int64)
+    for magnitude in np.unique(inside["magnitude"]):
+        these = (inside["magnitude"] == magnitude).to_numpy()
+        larger = recipe.model_copy(update={"threshold_mag": float(magnitude)})
+        count[these] = promised_labels(known.events, larger, inside[these])[2]
+    status = [status_of(read - end.to_pydatetime()) for end in inside["target_end"]]
+    changed = (inside["status"].to_numpy() != np.array(status, dtype=object)) | (inside["event_count"].to_numpy() != count)
+    rows = inside.assign(event_count=count, happened=count > 0, status=status, as_of=known.as_of)[changed]
+    return rows.rename(columns={"target_end": "window_end"}).to_dict("records")  # type: ignore[return-value]

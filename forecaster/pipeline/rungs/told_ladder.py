@@ -1,0 +1,44 @@
+"""A stored ladder as reports have it, with the record of its rungs; where there is none, why."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from forecaster.pipeline.rungs.issue_rungs import VERSION
+from forecaster.reports.content.contract import Ladder, Rung
+
+_PLAIN = (
+    "horizon_days",
+    "magnitude",
+    "probability",
+    "reference_probability",
+    "expected_count",
+    "count_low",
+    "count_high",
+    "usual_count",
+    "beyond_record",
+)
+NONE_STORED = "the forecast was made by a version of quakecast that had no ladder"
+
+
+def told_ladder(
+    rows: Sequence[Mapping[str, Any]], details: Mapping[str, Any], record: Mapping[tuple[int, float], Mapping[str, Any]]
+) -> tuple[Ladder | None, str | None]:
+    """(ladder, why there is none or None).
+
+    Args:
+        rows: of the table `rung`, of one forecast. details: of the forecast. record: by (horizon, magnitude), what `rung_rows.records` has.
+    """
+    if not rows:
+        return None, details.get("no_ladder", NONE_STORED)
+    version = int(rows[0]["version"])
+    if version > VERSION:
+        return None, f"the ladder has version {version}, this quakecast reads up to {VERSION}: upgrade quakecast"
+    rungs = tuple(
+        Rung(
+            **{name: row[name] for name in _PLAIN},
+            window_end=row["window_end"].to_pydatetime(),
+            **record.get((row["horizon_days"], row["magnitude"]), {}),
+        )
+        for row in rows
+    )
+    return Ladder(rungs, rows[0]["basis"], rows[0]["b_value"], rows[0]["b_sigma"]), None

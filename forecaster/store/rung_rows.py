@@ -1,0 +1,65 @@
+"""The rungs of the ladder: what published forecasts say of longer windows and larger magnitudes, and what came."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import pandas as pd
+
+from forecaster.store.database import Connection
+from forecaster.store.ledger import insert
+
+
+def add(connection: Connection, rows: list[dict]) -> None:
+    """Append rungs; one that is there already stays as it was written (ids of forecasts follow from what makes them)."""
+    if not rows:
+        return
+    ids = sorted({row["forecast_id"] for row in rows})
+    stored = connection.execute("SELECT DISTINCT forecast_id FROM rung WHERE forecast_id IN (SELECT unnest($ids))", {"ids": ids}).fetchall()
+    there = {row[0] for row in stored}
+    insert(connection, "rung", [row for row in rows if row["forecast_id"] not in there])
+
+
+def ladders(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[dict]]:
+    """By forecast, its rungs by horizon and magnitude; forecasts without a ladder have none."""
+    frame = connection.execute(
+        "SELECT * FROM rung WHERE forecast_id IN (SELECT unnest($ids)) ORDER BY forecast_id, horizon_days, magnitude",
+        {"ids": list(forecast_ids)},
+    ).df()
+    found: dict[str, list[dict]] = {forecast_id: [] for forecast_id in forecast_ids}
+    for row in frame.to_dict("records"):
+        found[row["forecast_id"]].append({str(name): value for name, value in row.items()})
+    return found
+
+
+def unsettled(connection: Connection, now: datetime) -> pd.DataFrame:
+    """recipe_id, target_hash, target_start, target_end (of the rung), horizon_days, magnitude of every rung whose window has ended and that
+    has no final outcome, with status and event_count of the one that it has."""
+    return connection.execute(
+        "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, r.window_end AS target_end, r.horizon_days, r.magnitude, "
+        "o.status, o.event_count "
+        "FROM rung r JOIN forecast f USING (forecast_id) LEFT JOIN rung_outcome o ON o.recipe_id = f.recipe_id "
+        "AND o.target_hash = f.target_hash AND o.target_start = f.target_start AND o.horizon_days = r.horizon_days "
+        "AND o.magnitude = r.magnitude WHERE r.window_end <= $now AND coalesce(o.status, '') <> 'final' ORDER BY ALL",
+        {"now": now},
+    ).df()
+
+
+def settle(connection: Connection, rows: list[dict]) -> None:
+    """Write outcomes of rungs; earlier ones of the same rungs are replaced."""
+    insert(connection, "rung_outcome", rows, replace=True)
+
+
+def records(connection: Connection, targets: Mapping[str, str]) -> dict[tuple[str, str], dict[tuple[int, float], dict]]:
+    """By (recipe id, mode) of these targets (recipe id -> target hash), and by (horizon, magnitude): settled, hits, expected_hits and
+    in_range, of the forecasts that count and whose window has ended, but for what is preliminary."""
+    rows = connection.execute(
+        "SELECT recipe_id, mode, horizon_days, magnitude, count(*), count(*) FILTER (happened), sum(probability), "
+        "count(*) FILTER (in_range) FROM v_ladder WHERE counts AND log_score IS NOT NULL "
+        "AND target_hash IN (SELECT unnest($hashes)) AND method = 'daily' AND (official OR mode <> 'prospective') GROUP BY ALL",
+        {"hashes": list(targets.values())},
+    ).fetchall()
+    found: dict[tuple[str, str], dict[tuple[int, float], dict]] = {}
+    for recipe_id, mode, horizon, magnitude, settled, hits, expected, inside in rows:
+        figures = {"settled": settled, "hits": hits, "expected_hits": float(expected), "in_range": inside}
+        found.setdefault((recipe_id, mode), {})[horizon, magnitude] = figures
+    return found

@@ -1,0 +1,106 @@
+"""The ladder of a forecast in the store: written with it, settled window by window, told in the report."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from forecaster.clock import Clock
+from forecaster.pipeline.daily.build_report import report_data
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.rungs import told_ladder
+from forecaster.reports.content import document
+from forecaster.reports.content.contract import Ladder, ReportData
+from tests.support.toys import cover, dump, quake, table, write
+
+ISSUED = datetime(2024, 1, 2, 12, tzinfo=UTC)
+START = datetime(2024, 1, 2, 15, tzinfo=UTC)  # 2024-01-03 in Tokyo
+DAY = timedelta(days=1)
+
+
+def machine(moment: datetime) -> Clock:
+    return Clock(lambda: moment, simulated=False)
+
+
+@pytest.fixture(params=[(), ("etas",)], ids=["rate", "etas"])
+def tokyo(request, recipes):
+    return type(recipes["tokyo-m45"]).model_validate(recipes["tokyo-m45"].model_dump() | {"models": request.param})
+
+
+@pytest.fixture
+def issued(store, tokyo, settings):
+    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", datetime(2023, 6, 1, tzinfo=UTC), 5.6))
+    cover(store, ISSUED)
+    predict(store, [tokyo], settings, machine(ISSUED))
+    return store
+
+
+def test_every_published_forecast_has_its_ladder_and_keeps_it(issued, tokyo, settings):
+    rungs, forecasts = table(issued, "rung"), table(issued, "forecast")
+    published = forecasts[forecasts["published"]].iloc[0]
+    assert set(rungs["forecast_id"]) == {published["forecast_id"]} and len(rungs) == 4 * 5
+    corner = rungs[(rungs["horizon_days"] == 1) & (rungs["magnitude"] == 4.5)].iloc[0]
+    assert corner["probability"] == published["probability"]
+    assert corner["reference_probability"] == pytest.approx(published["reference_probability"], rel=1e-9)
+    assert (corner["window_end"], set(rungs["basis"])) == (published["target_end"], {"etas"})
+    assert sorted(rungs.loc[rungs["beyond_record"], "magnitude"].unique()) == [6.0, 6.5], "the largest seen is M 5.6"
+    before = dump(issued)
+    predict(issued, [tokyo], settings, machine(ISSUED + timedelta(hours=1)))
+    assert dump(issued) == before
+
+
+def test_each_rung_is_settled_when_its_own_window_has_ended(issued, tokyo):
+    for name, after, magnitude in (("in1", 0, 4.6), ("in3", 2.5, 5.0), ("out3", 3.0, 6.0), ("in7", 6.999, 4.5)):
+        write(issued, quake(name, START + after * DAY, magnitude))
+    cover(issued, START + 3 * DAY, source="usgs changes")
+    verify(issued, [tokyo], machine(START + 3 * DAY))
+    told = table(issued, "rung_outcome").set_index(["horizon_days", "magnitude"])
+    assert sorted(set(told.index.get_level_values(0))) == [1, 3]
+    assert told.loc[3, "event_count"].tolist() == [2, 1, 0, 0, 0] and told.loc[1, "event_count"].tolist() == [1, 0, 0, 0, 0]
+    assert set(told.loc[1, "status"]) == {"provisional"} and set(told.loc[3, "status"]) == {"preliminary"}
+    cover(issued, START + 60 * DAY, source="usgs changes")
+    done = verify(issued, [tokyo], machine(START + 60 * DAY))
+    assert done.rungs == 20 and verify(issued, [tokyo], machine(START + 60 * DAY)).rungs == 0
+    rows = table(issued, "v_ladder").set_index(["horizon_days", "magnitude"])
+    assert rows.loc[(7, 4.5), "event_count"] == 4 and bool(rows.loc[(7, 6.0), "happened"]) and rows.loc[(3, 6.0), "event_count"] == 0
+    assert set(rows.loc[1, "outcome_status"]) == {"final"} and set(rows.loc[30, "outcome_status"]) == {"provisional"}
+    assert rows["log_score"].notna().all() and rows["gain_over_etas"].notna().all() and (rows["log_score"] < 0).all()
+
+
+def test_the_report_tells_the_ladder_with_its_record_and_old_documents_load_without(issued, tokyo):
+    cover(issued, START + 5 * DAY, source="usgs changes")
+    verify(issued, [tokyo], machine(START + 5 * DAY))
+    data = report_data(issued, [tokyo], machine(START + 5 * DAY))
+    ladder = data.recipes[0].ladder
+    assert isinstance(ladder, Ladder) and data.recipes[0].no_ladder is None
+    assert (ladder.horizons, ladder.magnitudes) == ((1, 3, 7, 30), (4.5, 5.0, 5.5, 6.0, 6.5))
+    rung = ladder.rung(3, 4.5)
+    assert rung is not None and (rung.settled, rung.hits, rung.in_range) == (1, 0, 1) and 0 < rung.expected_hits < 1
+    assert ladder.rung(1, 4.5).probability == data.recipes[0].probability
+    assert (ladder.rung(2, 4.5), ladder.rung(3, 7.0)) == (None, None)
+    kept = document.pack(data)
+    assert document.unpack(kept.content, kept.sha256) == data
+    old = document._adapter().dump_python(data, mode="json")
+    for recipe in old["recipes"]:
+        del recipe["ladder"], recipe["no_ladder"]
+    without: ReportData = document._adapter().validate_python(old)
+    assert without.recipes[0].ladder is None and without.recipes[0].probability == data.recipes[0].probability
+
+
+def test_a_ladder_that_cannot_be_told_says_why(issued, tokyo):
+    row = table(issued, "rung").iloc[0].to_dict()
+    assert told_ladder.told_ladder([], {}, {}) == (None, told_ladder.NONE_STORED)
+    assert told_ladder.told_ladder([], {"no_ladder": "no reference rate"}, {}) == (None, "no reference rate")
+    none, reason = told_ladder.told_ladder([row | {"version": 99}], {}, {})
+    assert none is None and "version 99" in reason and "upgrade" in reason
+
+
+def test_a_record_too_short_for_a_month_gives_a_forecast_without_a_ladder(store, tokyo, settings):
+    """Of 2021-01-17 to the issue of 2022-03-10 less 45 days, some 365 days and a few are final, but not 365 spans of 30 days."""
+    issued = datetime(2022, 3, 10, 12, tzinfo=UTC)
+    write(store, quake("us1", datetime(2021, 3, 5, tzinfo=UTC)))
+    cover(store, issued)
+    predict(store, [tokyo], settings, machine(issued))
+    assert table(store, "rung").empty and len(table(store, "forecast")) > 0
+    told = report_data(store, [tokyo], machine(issued)).recipes[0]
+    assert told.ladder is None and "no reference rate" in told.no_ladder

@@ -1,0 +1,147 @@
+"""The ladder: counts that contradict each other nowhere, magnitudes with the doubt about b, windows of several lengths by ETAS.
+
+Mutations that these tests catch: a size that falls with the horizon, a corner that is off by the thinning, quantiles one too low, the
+slope of the place forgotten, windows of several days with the background of one.
+"""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecaster.features.windows import target_days
+from forecaster.models.etas import etas
+from forecaster.models.etas.etas_horizons import Horizons, over_horizons
+from forecaster.models.ladder.climb import climb, horizons_of, ladder_of, with_corner
+from forecaster.models.ladder.count_law import Counts, cluster_of, coherent_counts
+from forecaster.models.ladder.magnitude_law import PRIOR_EVENTS, WORLD_B, magnitude_law, rung_magnitudes
+from forecaster.models.ladder.usual_horizons import usual_horizons
+from forecaster.timewindow import DAY_US
+from tests.unit.models.test_etas import ONE, sequence
+
+PROBABILITIES = st.floats(1e-6, 1 - 1e-7)
+
+
+@st.composite
+def bases(draw, horizons: int) -> Horizons:
+    steps = draw(st.lists(st.floats(0.0, 8.0), min_size=horizons, max_size=horizons))
+    hit = np.cumsum([max(steps[0], 1e-5), *steps[1:]])[None]
+    more = np.array([draw(st.lists(st.floats(1.0, 40.0), min_size=horizons, max_size=horizons))])
+    return Horizons(hit, np.maximum.accumulate(hit * more, axis=1))
+
+
+@st.composite
+def laws(draw):
+    threshold = draw(st.sampled_from([3.0, 4.5, 5.0, 6.4, 7.9, 9.2]))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    magnitudes = threshold + rng.exponential(draw(st.floats(0.2, 1.2)), draw(st.sampled_from([0, 3, 400])))
+    return magnitude_law(magnitudes, threshold, draw(st.sampled_from([None, threshold - 0.3, threshold + 0.3, threshold + 2.5])))
+
+
+@given(st.data(), PROBABILITIES, st.sampled_from([1, 3, 5, 7, 30]), laws())
+def test_no_rung_is_likelier_for_a_larger_magnitude_or_a_shorter_horizon(data, published, range_days, law):
+    base = data.draw(bases(len(horizons_of(range_days))))
+    said = np.array([published])
+    ladder = ladder_of(climb(said, base, range_days, law), law, range_days, said)
+    numbers = data.draw(st.one_of(st.none(), st.tuples(st.floats(0.0, 50.0), st.integers(0, 9), st.integers(9, 90))))
+    for one in (ladder, with_corner(ladder, range_days, [numbers])):
+        for values in (one.probability, one.expected, one.low, one.high):
+            assert (np.diff(values, axis=1) >= -1e-12).all() and (np.diff(values, axis=2) <= 1e-12).all()
+        assert (one.low <= one.high).all() and ((one.probability > 0) & (one.probability < 1)).all()
+    anchor = horizons_of(range_days).index(range_days)
+    assert ladder.probability[0, anchor, 0] == published
+    if numbers is not None:
+        assert tuple(values[0, anchor, 0] for values in (one.expected, one.low, one.high)) == numbers
+
+
+def test_counts_are_negative_binomial_worked_by_hand():
+    """hit = ln 2 and x = 1 give r = 1: a geometric law, P(N = k) = 2^-(k+1), mean 1. Half as many are larger: x = 1/2, P(0) = 2/3."""
+    counts = coherent_counts(np.array([[np.log(2.0)]]), np.array([[1.0]]), 0, np.array([[1.0, 0.5]]))
+    assert counts.probability()[0, 0] == pytest.approx([0.5, 1 / 3], rel=1e-9)
+    assert counts.expected()[0, 0] == pytest.approx([1.0, 0.5], rel=1e-9)
+    assert counts.at_most(np.array([[[1.0, 0.0]]]))[0, 0] == pytest.approx([0.75, 2 / 3], rel=1e-9)
+    assert [counts.quantile(level)[0, 0, 0] for level in (0.4, 0.74, 0.76, 0.97)] == [0, 1, 2, 5]
+    assert cluster_of(np.array([1.0 / np.log(2.0)])) == pytest.approx([1.0], rel=1e-9)
+
+
+def test_a_simulated_cluster_process_has_the_ladders_chances():
+    rng = np.random.default_rng(5)
+    hit, x, share = 1.3, 2.0, 0.3
+    counts = coherent_counts(np.array([[hit]]), np.array([[x]]), 0, np.array([[1.0, share]]))
+    clusters = rng.poisson(hit, 40_000)
+    whole = np.array([rng.logseries(x / (1.0 + x), size).sum() for size in clusters])
+    larger = rng.binomial(whole, share)
+    assert counts.probability()[0, 0] == pytest.approx([(whole > 0).mean(), (larger > 0).mean()], abs=0.01)
+    assert counts.expected()[0, 0] == pytest.approx([whole.mean(), larger.mean()], rel=0.02)
+    inside = (counts.quantile(0.025)[0, 0, 0] <= whole) & (whole <= counts.quantile(0.975)[0, 0, 0])
+    assert 0.95 <= inside.mean() < 0.985
+
+
+def test_the_slope_of_a_place_is_drawn_to_the_worlds_the_less_the_more_it_has():
+    """Magnitudes are rounded to tenths, as catalogues have them: those from 4.45 on are of at least 4.5."""
+    rng = np.random.default_rng(2)
+    few, many = (magnitude_law(np.round(4.45 + rng.exponential(1 / (1.4 * np.log(10)), n), 1), 4.5) for n in (20, 20_000))
+    none = magnitude_law(np.empty(0), 4.5)
+    assert none.b_value == pytest.approx(WORLD_B) and none.largest_seen is None and none.events == 0
+    assert none.b_sigma == pytest.approx(WORLD_B / np.sqrt(PRIOR_EVENTS))
+    assert many.b_value == pytest.approx(1.4, abs=0.03) and WORLD_B < few.b_value < 1.3
+    assert many.b_sigma < few.b_sigma <= none.b_sigma * 1.2
+    assert many.shares(np.array([5.5])).mean() == pytest.approx(10**-1.4, rel=0.05)
+    assert none.shares(np.array([5.5])).mean() > 10**-1.0, "the doubt about b makes large earthquakes likelier on average"
+
+
+def test_below_completeness_the_catalogues_own_share_counts():
+    magnitudes = np.concatenate([np.full(100, 3.2), np.full(99, 4.0)])
+    law = magnitude_law(magnitudes, 3.0, 4.0)
+    assert law.shares(np.array([3.0, 4.0])).mean(axis=0) == pytest.approx([1.0, 99.5 / 199.5], rel=1e-6)
+    with pytest.raises(ValueError, match="below the threshold"):
+        law.shares(np.array([2.9]))
+
+
+def test_magnitudes_go_up_to_eight_and_a_threshold_above_stands_alone():
+    assert rung_magnitudes(4.5) == (4.5, 5.0, 5.5, 6.0, 6.5)
+    assert rung_magnitudes(6.7) == (6.7, 7.2, 7.7)
+    assert rung_magnitudes(8.3) == (8.3,)
+    assert horizons_of(1) == (1, 3, 7, 30) and horizons_of(5) == (1, 3, 5, 7, 30)
+
+
+def test_windows_of_several_days_are_those_of_a_model_of_such_windows(recipes):
+    """The same parameters, asked by a recipe of seven days, give the same; the background of seven days is seven times that of one."""
+    recipe = recipes["wellington"]
+    days = target_days(recipe, date(2001, 5, 5), 1)
+    events = sequence(recipe, int(days.cut_us[0]), [7.0, 5.0, 5.5], 40.0)
+    model = etas.EtasModel(recipe, ONE, None, date(2000, 1, 1), "generic")
+    reference = np.array([0.08])
+    ends = days.target_starts_us[:, None] + DAY_US * np.array([[1, 3, 7, 30]])
+    found = over_horizons(model, events, days, ends, reference)
+    assert -np.expm1(-found.hit[:, 0]) == pytest.approx(model.probability(events, days, reference), rel=1e-9)
+    assert found.number[:, 0] == pytest.approx(model.expected_count(events, days, reference), rel=1e-9)
+    weekly = recipe.model_copy(update={"predict_range_days": 7})
+    week = replace(model, recipe=weekly)
+    reference_7 = -np.expm1(7 * np.log1p(-reference))
+    days_7 = replace(days, target_ends_us=ends[:, 2])
+    assert -np.expm1(-found.hit[:, 2]) == pytest.approx(week.probability(events, days_7, reference_7), rel=1e-9)
+    runs = week.simulated(events, days_7, reference_7, np.random.default_rng(1), 20_000)
+    assert -np.expm1(-found.hit[0, 2]) == pytest.approx((runs > 0).mean(), abs=0.015)
+    assert found.number[0, 2] == pytest.approx(runs.mean(), rel=0.06)
+
+
+def test_the_usual_rate_of_longer_windows_is_how_often_they_held_one(recipes):
+    """Every tenth of 4000 days has two: a tenth of all days, three tenths of all spans of three, each span of 30, two a tenth of a day."""
+    days = target_days(recipes["wellington"], date(1990, 1, 1), 4000)
+    counts = np.where(np.arange(4000) % 10 == 0, 2, 0)
+    issue = days.target_starts_us[-1:] + 100 * DAY_US
+    found = usual_horizons(counts, days, issue, (1, 3, 7, 30))
+    assert -np.expm1(-found.hit[0, :3]) == pytest.approx([0.1, 0.3, 0.7], abs=0.002)
+    assert found.number[0] == pytest.approx(0.2 * np.array([1, 3, 7, 30]), rel=0.01)
+
+
+def test_a_probability_near_one_keeps_the_expected_number_of_etas():
+    """1 - 1e-7 is as near to 1 as is ever said: it must not make 16 of the 60 that ETAS expects."""
+    base = Horizons(np.array([[50.0, 70.0, 80.0, 90.0]]), np.array([[60.0, 90.0, 110.0, 130.0]]))
+    law = magnitude_law(np.empty(0), 4.5)
+    counts: Counts = climb(np.array([1 - 1e-7]), base, 1, law)
+    assert counts.expected()[0, 0, 0] == pytest.approx(60.0, rel=0.01)
