@@ -56,3 +56,13 @@ def box_about(lat: float, lon: float, radius_km: float) -> tuple[float, float, f
         return max(min_lat, -90.0), min(max_lat, 90.0), -180.0, 180.0
     half = math.degrees(math.asin(math.sin(reach) / math.cos(math.radians(lat))))
     return min_lat, max_lat, lon - half, lon + half
+
+
+def boxes_about(lat: np.ndarray, lon: np.ndarray, radius_km: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(min_lat, max_lat, min_lon, max_lon), each (n,), of many circles: as `circle_box`, so never too small."""
+    reach = radius_km / EARTH_RADIUS_KM
+    south, north = lat - math.degrees(reach), lat + math.degrees(reach)
+    sine = np.sin(reach) / np.maximum(np.cos(np.radians(lat)), 1e-12)
+    half = np.degrees(np.arcsin(np.minimum(sine, 1.0)))
+    whole = (south <= -90) | (north >= 90) | (lon - half < -180) | (lon + half > 180)
+    return np.maximum(south, -90.0), np.minimum(north, 90.0), np.where(whole, -180.0, lon - half), np.where(whole, 180.0, lon + half)

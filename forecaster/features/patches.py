@@ -14,6 +14,7 @@ import numpy as np
 
 from forecaster.features.events import NEVER, Events
 from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km, wrap_longitude
+from forecaster.features.many_circles import Circles
 from forecaster.features.windows import pairs_between
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
@@ -25,6 +26,7 @@ STEPS = len(STEP_EDGES_DAYS) - 1
 DEEP_KM = 70.0
 CHANNELS = ("events", "productivity", "deep", "larger")
 LITTLE = 0.1
+HALF_DIAGONAL = float(np.sqrt(2)) / 2
 
 
 @dataclass(frozen=True)
@@ -47,28 +49,40 @@ def place(events: Events, recipe: Recipe) -> Placed:
     all sizes look alike."""
     lat, lon, radius_km = recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km
     strong = events.take(events.magnitude >= recipe.threshold_mag)
-    reach = CELLS / 2 * CELL_RADII * radius_km * np.sqrt(2)
+    reach = CELLS * CELL_RADII * radius_km * HALF_DIAGONAL
     strong = strong.take(np.abs(strong.latitude_deg - lat) * KM_PER_DEGREE <= reach)
     distance = great_circle_km(lat, lon, strong.latitude_deg, strong.longitude_deg)
     near = distance <= reach
     strong, distance = strong.take(near), distance[near]
-    lat0, lat1 = np.radians(lat), np.radians(strong.latitude_deg)
-    east = np.radians(wrap_longitude(strong.longitude_deg - lon))
+    cell = _cell(lat, lon, radius_km, strong.latitude_deg, strong.longitude_deg, distance)
+    kept = strong.take(cell >= 0)
+    return Placed(kept.origin_time_us, kept.known_at_us, kept.known_until_us, cell[cell >= 0], _values(kept, recipe.threshold_mag))
+
+
+def _cell(
+    lat: np.ndarray | float,
+    lon: np.ndarray | float,
+    radius_km: float,
+    event_lat: np.ndarray,
+    event_lon: np.ndarray,
+    distance_km: np.ndarray,
+) -> np.ndarray:
+    """int64 (n,): the cell of each event in the grid about its centre, -1 outside. Degrees, and distances from the centre."""
+    lat0, lat1 = np.radians(lat), np.radians(event_lat)
+    east = np.radians(wrap_longitude(event_lon - lon))
     bearing = np.arctan2(np.sin(east) * np.cos(lat1), np.cos(lat0) * np.sin(lat1) - np.sin(lat0) * np.cos(lat1) * np.cos(east))
     scale = 1.0 / (CELL_RADII * radius_km)
-    row = np.floor(distance * np.cos(bearing) * scale + CELLS / 2)
-    column = np.floor(distance * np.sin(bearing) * scale + CELLS / 2)
+    row = np.floor(distance_km * np.cos(bearing) * scale + CELLS / 2)
+    column = np.floor(distance_km * np.sin(bearing) * scale + CELLS / 2)
     inside = (row >= 0) & (row < CELLS) & (column >= 0) & (column < CELLS)
-    kept = strong.take(inside)
-    deep = np.nan_to_num(kept.depth_km, nan=0.0) >= DEEP_KM
-    productivity = 10.0 ** (np.minimum(kept.magnitude, 9.5) - recipe.threshold_mag)
-    return Placed(
-        kept.origin_time_us,
-        kept.known_at_us,
-        kept.known_until_us,
-        (row * CELLS + column)[inside].astype(np.int64),
-        np.column_stack([np.ones(len(kept)), deep, kept.magnitude >= recipe.threshold_mag + 1.0, productivity]).astype(np.float64),
-    )
+    return np.where(inside, row * CELLS + column, -1).astype(np.int64)
+
+
+def _values(events: Events, threshold_mag: float) -> np.ndarray:
+    """float64 (n, 4): what each event adds to its cell (`Placed.values`)."""
+    deep = np.nan_to_num(events.depth_km, nan=0.0) >= DEEP_KM
+    productivity = 10.0 ** (np.minimum(events.magnitude, 9.5) - threshold_mag)
+    return np.column_stack([np.ones(len(events)), deep, events.magnitude >= threshold_mag + 1.0, productivity]).astype(np.float64)
 
 
 def circle_patches(placed: Placed, cut_us: np.ndarray, daily_rate: np.ndarray) -> np.ndarray:
@@ -77,14 +91,36 @@ def circle_patches(placed: Placed, cut_us: np.ndarray, daily_rate: np.ndarray) -
     Channels: log((events + 0.1) / (usual + 0.1)), where usual is what the rate gives a cell of this size in a span of this length; the
     same of the productivity; log(1 + deep events); log(1 + events of M >= threshold + 1).
     """
-    sums = np.maximum(_sums(placed, cut_us), 0.0)
+    return _pictures(np.maximum(_sums(placed, cut_us), 0.0), daily_rate)
+
+
+def patches_of_circles(circles: Circles, daily_rate: np.ndarray) -> np.ndarray:
+    """float16 (circles, STEPS, CELLS, CELLS, channels): the same of many circles at their one cut; daily_rate: (circles,)."""
+    edges = circles.cut_us - np.array(STEP_EDGES_DAYS, dtype=np.int64) * DAY_US
+    inputs = circles.inputs
+    events = inputs.take((inputs.magnitude >= circles.threshold_mag) & (inputs.origin_time_us >= edges[0]))
+    step = np.searchsorted(edges, events.origin_time_us, side="right") - 1
+    values = _values(events, circles.threshold_mag)
+    sums = np.zeros((len(circles) * STEPS * CELLS * CELLS, len(CHANNELS)))
+    for near in circles.near(events, CELLS * CELL_RADII * circles.radius_km * HALF_DIAGONAL):
+        circle, event = near.circle, near.event
+        place_of = circles.latitude_deg[circle], circles.longitude_deg[circle], circles.radius_km
+        cell = _cell(*place_of, events.latitude_deg[event], events.longitude_deg[event], near.distance_km)
+        kept = cell >= 0
+        at = ((circle * STEPS + step[event]) * CELLS * CELLS + cell)[kept]
+        np.add.at(sums, at, values[event[kept]])
+    return _pictures(sums.reshape(len(circles), STEPS, CELLS * CELLS, len(CHANNELS)), daily_rate)
+
+
+def _pictures(sums: np.ndarray, daily_rate: np.ndarray) -> np.ndarray:
+    """float16 (n, STEPS, CELLS, CELLS, channels) from the sums of `Placed.values` by step and cell."""
     spans = -np.diff(np.array(STEP_EDGES_DAYS, dtype=np.float64))
     usual = (np.asarray(daily_rate, dtype=np.float64)[:, None] * spans * CELL_RADII**2 / np.pi)[:, :, None]
     pictures = np.empty(sums.shape, dtype=np.float16)
     pictures[..., 0] = np.log((sums[..., 0] + LITTLE) / (usual + LITTLE))
     pictures[..., 1] = np.log((sums[..., 3] + LITTLE) / (usual + LITTLE))
     pictures[..., 2:] = np.log1p(sums[..., 1:3])
-    return pictures.reshape(len(cut_us), STEPS, CELLS, CELLS, len(CHANNELS))
+    return pictures.reshape(len(sums), STEPS, CELLS, CELLS, len(CHANNELS))
 
 
 def _sums(placed: Placed, cut_us: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ a sequence ten events on one day are one target day.
 import numpy as np
 import pandas as pd
 
-from forecaster.features.decayed_counts import CountSettings, decayed_counts
+from forecaster.features.decayed_counts import SMALLEST_SUM, CountSettings, decayed_counts
 from forecaster.features.events import Events
 from forecaster.features.labels import target_events
+from forecaster.features.many_circles import Circles, positive_days
 from forecaster.features.windows import TargetDays
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
@@ -27,8 +28,24 @@ def target_day_rates(inputs: Events, recipe: Recipe, days: TargetDays) -> np.nda
     the climatology is.
     """
     seen = decayed_counts(days_with_targets(inputs, recipe), recipe, days, CountSettings((1.0,), (0.0,), TAUS_DAYS))
+    return _log_rates(seen, days.cut_us)
+
+
+def rates_of_circles(circles: Circles) -> np.ndarray:
+    """float32 (circles, len(TAUS_DAYS)): the same of many circles at their one cut: any version of a target shows its day."""
+    strong = circles.inputs.take(circles.inputs.magnitude >= circles.threshold_mag)
+    happened = positive_days(circles.latitude_deg, circles.longitude_deg, circles.radius_km, strong)
+    age_days = (circles.cut_us - happened.day * DAY_US) / DAY_US
+    sums = [np.bincount(happened.circle, np.exp(-age_days / tau), len(circles)) for tau in TAUS_DAYS]
+    seen = np.column_stack(sums)
+    seen[seen < SMALLEST_SUM] = 0.0
+    return _log_rates(seen.astype(np.float32), np.full(len(circles), circles.cut_us))
+
+
+def _log_rates(seen: np.ndarray, cut_us: np.ndarray) -> np.ndarray:
+    """float32 (n, len(TAUS_DAYS)): from the decayed numbers of target days `seen`, float32 of the same shape, at these cuts (n,)."""
     taus = np.array(TAUS_DAYS)
-    elapsed = np.maximum((days.cut_us - CATALOGUE_START_US) / DAY_US, 1.0)
+    elapsed = np.maximum((cut_us - CATALOGUE_START_US) / DAY_US, 1.0)
     among = taus * -np.expm1(-elapsed[:, None] / taus)
     long_term = (seen[:, -1:] + 0.5) / (among[:, -1:] + 1.0)
     rates = np.column_stack([(seen + PRIOR_DAYS * long_term)[:, :-1] / (among + PRIOR_DAYS)[:, :-1], long_term])

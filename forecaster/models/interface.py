@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from forecaster.errors import NotTrainable
 from forecaster.features.daily_grid import GridEvents, place_on_grid
 from forecaster.features.events import Events
+from forecaster.features.many_circles import Circles
 from forecaster.features.windows import TargetDays
 from forecaster.recipe import Recipe
 
@@ -63,6 +64,15 @@ class FittedModel(Forecaster, Protocol):
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write weights, if there are any, into the existing `folder`; returns the JSON-able record that `load` of its module needs."""
+        ...
+
+
+@runtime_checkable
+class ForecastsCircles(Protocol):
+    """A model that forecasts many circles at once, as fast as it can; whoever asks goes circle by circle where a kind cannot."""
+
+    def probability_of_circles(self, circles: Circles) -> np.ndarray:
+        """float64 (n,): what `probability` says of each circle's day, where the model was made for a recipe like theirs."""
         ...
 
 

@@ -6,6 +6,7 @@ Every forecast carries it, every skill is measured against it.
 import numpy as np
 
 from forecaster.errors import NotScoreable
+from forecaster.features.many_circles import PositiveDays
 from forecaster.features.windows import TargetDays
 from forecaster.timewindow import DAY_US, from_us
 
@@ -46,10 +47,34 @@ def daily_probability(
             f"{MIN_DAYS} are needed; forecast later days, or load an older part of the catalogue"
         )
     total = np.concatenate([[0], np.cumsum(happened, dtype=np.int64)])
-    long_term = (total[final] + 0.5) / (final + 1.0)
-    trailing_us = issue - round(TRAILING_YEARS * YEAR_DAYS * DAY_US)
-    oldest = np.minimum(np.searchsorted(target_starts_us, trailing_us, side="left"), final)
-    return (total[final] - total[oldest] + PRIOR_DAYS * long_term) / (final - oldest + PRIOR_DAYS)
+    oldest = np.minimum(np.searchsorted(target_starts_us, issue - trailing_us(TRAILING_YEARS), side="left"), final)
+    return shrunk_rate(total[final] - total[oldest], final - oldest, total[final], final)
+
+
+def trailing_us(years: float) -> int:
+    """Microseconds of that many years."""
+    return round(years * YEAR_DAYS * DAY_US)
+
+
+def shrunk_rate(hits: np.ndarray, days: np.ndarray | int, all_hits: np.ndarray, all_days: np.ndarray | int) -> np.ndarray:
+    """P of `daily_probability`: `hits` target days among `days` trailing ones, `all_hits` among `all_days`; arrays that broadcast."""
+    long_term = (all_hits + 0.5) / (all_days + 1.0)
+    return (hits + PRIOR_DAYS * long_term) / (days + PRIOR_DAYS)
+
+
+def rate_of_circles(happened: PositiveDays, days: TargetDays, issue_us: int, window_days: int = 1) -> np.ndarray:
+    """float64 (circles,): what `daily_probability` says at one issue of windows of `window_days` days in many circles.
+
+    happened: with days counted from that of `days`, consecutive windows within coverage, the same for all circles.
+
+    Raises:
+        NotScoreable: as `daily_probability`.
+    """
+    daily_probability(np.zeros(len(days), dtype=bool), days.target_starts_us, days.target_ends_us, issue_us)
+    final = int(np.searchsorted(_final_us(days.target_ends_us), issue_us, side="right"))
+    oldest = min(int(np.searchsorted(days.target_starts_us, issue_us - trailing_us(TRAILING_YEARS), side="left")), final)
+    hits, all_hits = happened.windows(oldest, final, window_days), happened.windows(0, final, window_days)
+    return shrunk_rate(hits, final - oldest, all_hits, final)
 
 
 def daily_references(happened: np.ndarray, days: TargetDays) -> np.ndarray:

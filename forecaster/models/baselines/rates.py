@@ -17,8 +17,9 @@ import numpy as np
 from forecaster.errors import CorruptModel, NotScoreable, NotTrainable
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels, target_events
+from forecaster.features.many_circles import Circles, positive_days
 from forecaster.features.windows import TargetDays, pairs_between, target_days
-from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS, MIN_DAYS, PRIOR_DAYS, YEAR_DAYS, earliest_issue_us
+from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS, MIN_DAYS, earliest_issue_us, shrunk_rate, trailing_us
 from forecaster.models.interface import FittedModel, History, log_loss
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
@@ -57,6 +58,10 @@ class BestRate:
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         return trailing_rates(inputs, self.recipe, self.first_day, days.cut_us, [self.years])[0]
+
+    def probability_of_circles(self, circles: Circles) -> np.ndarray:
+        """float64 (n,): the same of many circles."""
+        return trailing_rate_of_circles(circles, self.first_day, self.years)
 
     def save(self, folder: Path) -> dict[str, Any]:
         return {
@@ -198,8 +203,30 @@ def trailing_rates(inputs: Events, recipe: Recipe, first_day: date, cut_us: np.n
             continue
         start = np.minimum(oldest[row], final)
         hits = total[final] - total[start] + _unsettled(day[~settled], begins[~settled], ends[~settled], cut_us, start)
-        rates[row] = (hits + PRIOR_DAYS * long_term) / (final - start + PRIOR_DAYS)
+        rates[row] = shrunk_rate(hits, final - start, since_first, final)
     return rates
+
+
+def trailing_rate_of_circles(circles: Circles, first_day: date, years: float | None) -> np.ndarray:
+    """float64 (n,): what `trailing_rates` says at the circles' one cut. A span of days that it counts there is open at that cut, so that
+    the versions which the cut sees are all that counts.
+
+    Raises:
+        NotScoreable: as `trailing_rates`.
+    """
+    cut_us = circles.cut_us
+    first = int(np.datetime64(first_day, "D").astype(np.int64))
+    final = cut_us // DAY_US - FINAL_AFTER_DAYS - first  # windows of UTC days that ended at least 45 days before the cut
+    if final < MIN_DAYS:
+        raise NotScoreable(
+            f"no trailing rate of {len(circles)} circles: {max(final, 0)} outcomes since {first_day} were final at the issue, at least "
+            f"{MIN_DAYS} are needed; forecast later days"
+        )
+    oldest = 0 if years is None else min(max(-((trailing_us(years) - cut_us) // DAY_US) - first, 0), final)
+    strong = circles.inputs.take(circles.inputs.magnitude >= circles.threshold_mag)
+    happened = positive_days(circles.latitude_deg, circles.longitude_deg, circles.radius_km, strong, first_day)
+    hits, all_hits = happened.windows(oldest, final), happened.windows(0, final)
+    return (all_hits + 0.5) / (final + 1.0) if years is None else shrunk_rate(hits, final - oldest, all_hits, final)
 
 
 def happened_yesterday(inputs: Events, recipe: Recipe, days: TargetDays) -> np.ndarray:
@@ -242,8 +269,9 @@ def _unsettled(day: np.ndarray, begins: np.ndarray, ends: np.ndarray, cut_us: np
 
 
 def _oldest(days: TargetDays, cut_us: np.ndarray, years: float | None) -> np.ndarray:
-    reach = 0 if years is None else round(years * YEAR_DAYS * DAY_US)
-    return np.zeros(len(cut_us), dtype=np.int64) if years is None else np.searchsorted(days.target_starts_us, cut_us - reach, side="left")
+    if years is None:
+        return np.zeros(len(cut_us), dtype=np.int64)
+    return np.searchsorted(days.target_starts_us, cut_us - trailing_us(years), side="left")
 
 
 def _check_inputs(history: History) -> None:

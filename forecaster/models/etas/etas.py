@@ -11,9 +11,11 @@ import numpy as np
 
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
+from forecaster.features.many_circles import Circles
 from forecaster.features.windows import TargetDays
 from forecaster.models.data_splits import purge_days
 from forecaster.models.etas.etas_branching import solve, triggered_sums
+from forecaster.models.etas.etas_circles import no_target_rates
 from forecaster.models.etas.etas_detection import B_VALUE, detected_share
 from forecaster.models.etas.etas_intensity import PARENT_MAG, Parents, daily_stream, select_parents
 from forecaster.models.etas.etas_kernels import LN10, NAMES, Parameters, branching_ratio, omori_weights, parameters_of
@@ -68,6 +70,17 @@ class EtasModel:
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): 1 - P(no target in the window), triggering inside the window included; NaN where there is no reference."""
         return -np.expm1(-self._sum(inputs, days, reference, "hit"))
+
+    def probability_of_circles(self, circles: Circles) -> np.ndarray:
+        """float64 (n,): the same of many circles, which share this model's parameters."""
+        return -np.expm1(-self.rates_of_circles(circles)[0])
+
+    def rates_of_circles(self, circles: Circles) -> np.ndarray:
+        """float64 (1 + longer, circles): -log P(no target) of the circles' day and of their longer windows."""
+        windows = [circles.days, *circles.longer]
+        days = np.array([int(each.target_ends_us[0] - each.target_starts_us[0]) / DAY_US for each in windows])
+        background = np.outer(days, self._background(circles.reference))
+        return circles.once((self.kind, self.parameters), lambda: no_target_rates(self.parameters, circles, windows, background))
 
     def expected_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): expected number of targets in each window, all generations; NaN where there is no reference."""

@@ -31,7 +31,7 @@ def _shading(parents: Parents) -> np.ndarray:
     return np.flatnonzero(large & (parents.distance_km <= recipe.radius_km + NEAR_KM))
 
 
-def _hidden_days(magnitude: np.ndarray, threshold: float) -> np.ndarray:
+def hidden_days(magnitude: np.ndarray, threshold: float) -> np.ndarray:
     """How long the share stays below 1, days."""
     return 10.0 ** ((magnitude - 4.5 - threshold) / 0.75)
 
@@ -41,13 +41,18 @@ def detected_share(parents: Parents, days: TargetDays) -> np.ndarray:
     share = np.ones(len(days))
     events, threshold = parents.events, parents.recipe.threshold_mag
     for i in _shading(parents):
-        until_us = events.origin_time_us[i] + _hidden_days(events.magnitude[i], threshold) * DAY_US
+        until_us = events.origin_time_us[i] + hidden_days(events.magnitude[i], threshold) * DAY_US
         seen = (events.origin_time_us[i] < days.cut_us) & (events.known_at_us[i] <= days.cut_us) & (days.cut_us < events.known_until_us[i])
         for j in np.flatnonzero(seen & (days.target_starts_us < until_us)):
-            moments = np.linspace(days.target_starts_us[j], days.target_ends_us[j], 2 * _STEPS + 1)[1::2]
-            after = (moments - events.origin_time_us[i]) / DAY_US
-            share[j] = min(share[j], float(share_after(events.magnitude[i], after, threshold).mean()))
+            window = int(days.target_starts_us[j]), int(days.target_ends_us[j])
+            share[j] = min(share[j], share_over(float(events.magnitude[i]), int(events.origin_time_us[i]), *window, threshold))
     return share
+
+
+def share_over(magnitude: float, origin_us: int, start_us: int, end_us: int, threshold: float) -> float:
+    """Mean detected share over [start, end) after an earthquake of this magnitude."""
+    moments = np.linspace(start_us, end_us, 2 * _STEPS + 1)[1::2]
+    return float(share_after(np.asarray(magnitude), (moments - origin_us) / DAY_US, threshold).mean())
 
 
 def shaded_moments(parents: Parents, begin_us: int, end_us: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -56,7 +61,7 @@ def shaded_moments(parents: Parents, begin_us: int, end_us: int) -> tuple[np.nda
     moments, widths, missed = [np.empty(0, dtype=np.int64)], [np.empty(0)], [np.empty(0)]
     shading = _shading(parents)
     for place, i in enumerate(shading):
-        edges = np.geomspace(1.0 / 1440.0, max(float(_hidden_days(events.magnitude[i], threshold)), 2.0 / 1440.0), _STEPS + 1)
+        edges = np.geomspace(1.0 / 1440.0, max(float(hidden_days(events.magnitude[i], threshold)), 2.0 / 1440.0), _STEPS + 1)
         middle = np.sqrt(edges[1:] * edges[:-1])
         at = events.origin_time_us[i] + np.round(middle * DAY_US).astype(np.int64)
         share = share_after(events.magnitude[i], middle, threshold)

@@ -43,7 +43,7 @@ class Parents:
     @property
     def distance_nodes(self) -> np.ndarray:
         """Where F is tabulated."""
-        return _distance_nodes(self.recipe.radius_km)
+        return distance_nodes(self.recipe.radius_km)
 
     @cached_property
     def interpolation(self) -> "csr_array":
@@ -51,8 +51,8 @@ class Parents:
         from scipy.sparse import csr_array  # takes long to import, and most readers of this module do not need it
 
         rows, columns, weights = [], [], []
-        x, fx = _bracket(self.distance_nodes, self.distance_km)
-        m, fm = _bracket(MAG_NODES, self.events.magnitude)
+        x, fx = bracket(self.distance_nodes, self.distance_km)
+        m, fm = bracket(MAG_NODES, self.events.magnitude)
         for dx, wx in ((0, 1.0 - fx), (1, fx)):
             for dm, wm in ((0, 1.0 - fm), (1, fm)):
                 rows.append(np.arange(len(self)))
@@ -63,7 +63,7 @@ class Parents:
 
     def shares(self, parameters: Parameters, radius: float) -> np.ndarray:
         """F of each event, (n,), for a circle of `radius` km about the recipe's centre; most exact for the recipe's own radius."""
-        return self.interpolation @ _share_table(self.recipe.radius_km, parameters.d, parameters.gamma, parameters.q, radius)
+        return self.interpolation @ share_table(self.recipe.radius_km, parameters.d, parameters.gamma, parameters.q, radius)
 
     def visible(self, moment_us: int) -> "Parents":
         """The versions that are an input of this issue time."""
@@ -167,7 +167,7 @@ def make_stream(
 
 
 @lru_cache(maxsize=32)
-def _distance_nodes(circle_km: float) -> np.ndarray:
+def distance_nodes(circle_km: float) -> np.ndarray:
     """Distances from the centre, km: dense near the rim, where F falls over the width of the kernel."""
     outward = 2.0 * np.sinh(np.linspace(0.0, np.arcsinh(REACH_KM[-1][1] / 2.0), 48))
     inward = 2.0 * np.sinh(np.linspace(0.0, np.arcsinh(circle_km / 2.0), 32))
@@ -177,14 +177,14 @@ def _distance_nodes(circle_km: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _share_table(circle_km: float, d: float, gamma: float, q: float, radius: float) -> np.ndarray:
+def share_table(circle_km: float, d: float, gamma: float, q: float, radius: float) -> np.ndarray:
     """F at the distance nodes of a circle and MAG_NODES, flat, for a circle of `radius` km."""
-    table = circle_share(_distance_nodes(circle_km), kernel_width_km(MAG_NODES, d, gamma), q, radius).ravel()
+    table = circle_share(distance_nodes(circle_km), kernel_width_km(MAG_NODES, d, gamma), q, radius).ravel()
     table.flags.writeable = False
     return table
 
 
-def _bracket(nodes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bracket(nodes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(index of the node below, share of the way to the next), values kept within the nodes."""
     index = np.clip(np.searchsorted(nodes, values, side="right") - 1, 0, len(nodes) - 2)
     share = (values - nodes[index]) / (nodes[index + 1] - nodes[index])

@@ -19,10 +19,11 @@ import numpy as np
 
 from forecaster.errors import CorruptModel
 from forecaster.features.events import Events
+from forecaster.features.many_circles import Circles
 from forecaster.features.windows import TargetDays
 from forecaster.models.gradient_boosting import load_trees
 from forecaster.models.hybrid.hybrid_inference import Network, read_network
-from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS, observe
+from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS, Observed, observe, observe_circles
 from forecaster.models.hybrid.hybrid_trees import tree_logits
 from forecaster.models.interface import History, logit, sigmoid
 from forecaster.models.pooled.pooled import COUNTS
@@ -55,6 +56,10 @@ class HybridModel:
         """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
         return probability_with(self.pretrained, None, self.recipe, inputs, days, reference)
 
+    def probability_of_circles(self, circles: Circles) -> np.ndarray:
+        """float64 (n,): the same of many circles."""
+        return _said(content_of(self.pretrained), observe_circles(circles))
+
     def save(self, folder: Path) -> dict[str, Any]:
         """The record that `load` needs; the weights stay in the package, nothing is written."""
         return self.pretrained.identity()
@@ -73,12 +78,17 @@ def probability_with(
     if not known.any():
         return found
     trunk, trees, own = content_of(pretrained)
-    seen = observe(inputs, recipe, days.take(known), reference[known])
+    found[known] = _said((trunk, trees, networks or own), observe(inputs, recipe, days.take(known), reference[known]))
+    return found
+
+
+def _said(content: tuple[Intensity, Trees, Sequence[Network]], seen: Observed) -> np.ndarray:
+    """float64 (n,): what trunk, trees and networks say of what was observed."""
+    trunk, trees, networks = content
     start = trunk.probability(seen.counts, seen.reference)
     side = seen.side(start)
-    residual = np.mean([network.residual(seen.patches, side) for network in networks or own], axis=0)
-    found[known] = blend(logit(start), tree_logits(trees, seen), residual)
-    return found
+    residual = np.mean([network.residual(seen.patches, side) for network in networks], axis=0)
+    return blend(logit(start), tree_logits(trees, seen), residual)
 
 
 def content_of(pretrained: Pretrained) -> tuple[Intensity, Trees, tuple[Network, ...]]:

@@ -10,11 +10,12 @@ from typing import Self
 
 import numpy as np
 
-from forecaster.features.decayed_counts import decayed_counts
+from forecaster.features.decayed_counts import counts_of_circles, decayed_counts
 from forecaster.features.events import Events
 from forecaster.features.geometry import great_circle_km
-from forecaster.features.patches import circle_patches, place
-from forecaster.features.seen_days import TAUS_DAYS, target_day_rates
+from forecaster.features.many_circles import Circles
+from forecaster.features.patches import circle_patches, patches_of_circles, place
+from forecaster.features.seen_days import TAUS_DAYS, rates_of_circles, target_day_rates
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import logit
 from forecaster.models.pooled.pooled import COUNTS
@@ -102,6 +103,18 @@ def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndar
     return Observed(numbers.counts, numbers.since, numbers.rates, numbers.reference, patches)
 
 
+def observe_circles(circles: Circles) -> Observed:
+    """Many circles on their one day, whose `reference` must be finite."""
+    since = np.column_stack([np.log(_days_since_of_circles(circles, *shock) + 0.1) for shock in LARGE_SHOCKS])
+    return Observed(
+        circles.once("counts", lambda: counts_of_circles(circles, COUNTS)),
+        since.astype(np.float32),
+        rates_of_circles(circles),
+        circles.reference,
+        patches_of_circles(circles, rate_of(circles.reference)),
+    )
+
+
 def count(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, counts: np.ndarray) -> Counted:
     """The numbers of these days; `counts` are their decayed counts."""
     since = np.column_stack([np.log(_days_since(inputs, recipe, days.cut_us, *shock) + 0.1) for shock in LARGE_SHOCKS])
@@ -123,3 +136,12 @@ def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: f
     for origin, known, until in zip(large.origin_time_us, large.known_at_us, large.known_until_us, strict=True):
         latest[(cut_us > origin) & (cut_us >= known) & (cut_us < until)] = origin
     return np.minimum((cut_us - latest) / DAY_US, MAX_DAYS)
+
+
+def _days_since_of_circles(circles: Circles, magnitude: float, radii: float) -> np.ndarray:
+    """float64 (circles,): `_days_since` at the circles' one cut."""
+    large = circles.inputs.take(circles.inputs.magnitude >= magnitude)
+    latest = np.full(len(circles), -np.inf)
+    for near in circles.near(large, radii * circles.radius_km):
+        np.maximum.at(latest, near.circle, large.origin_time_us[near.event])
+    return np.minimum((circles.cut_us - latest) / DAY_US, MAX_DAYS)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from forecaster.errors import CorruptModel
-from forecaster.features.decayed_counts import CountSettings, decayed_counts
+from forecaster.features.decayed_counts import CountSettings, counts_of_circles, decayed_counts
 from forecaster.features.events import Events
+from forecaster.features.many_circles import Circles
 from forecaster.features.patches import DEEP_KM
 from forecaster.features.windows import TargetDays
 from forecaster.models.gradient_boosting import load_trees, predict
@@ -55,6 +56,11 @@ class PooledModel:
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
         return pooled_probability(self.pretrained, inputs, self.recipe, days, reference)
+
+    def probability_of_circles(self, circles: Circles) -> np.ndarray:
+        """float64 (n,): the same of many circles."""
+        intensity, trees = _content(self.pretrained.folder, self.pretrained.sha256)
+        return boosted(trees, intensity, circles.once("counts", lambda: counts_of_circles(circles, COUNTS)), circles.reference)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """The record that `load` needs; the trees stay in the package, nothing is written."""

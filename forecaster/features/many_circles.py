@@ -1,0 +1,140 @@
+"""Many circles of one size on one day, for a forecast of all of them at once: which events lie near which circle, and on which days it
+came. What is counted is the same as circle by circle (`labels`, `decayed_counts`, `patches`); a test compares them."""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from forecaster.errors import BadInput
+from forecaster.features.events import Events
+from forecaster.features.geometry import EARTH_RADIUS_KM
+from forecaster.features.windows import TargetDays
+from forecaster.timewindow import DAY_US
+
+CIRCLES_AT_ONCE = 512
+HALF_WAY_KM = np.pi * EARTH_RADIUS_KM
+
+
+@dataclass(frozen=True)
+class Near:
+    """Which events lie near which circles; arrays (pairs,). circle: int64, numbers among all circles. event: int64. distance_km."""
+
+    circle: np.ndarray
+    event: np.ndarray
+    distance_km: np.ndarray
+
+
+@dataclass(frozen=True)
+class Circles:
+    """Circles of one radius with one threshold, and one target day in UTC that is forecast for all of them.
+
+    latitude_deg, longitude_deg: float64 (n,). days: the one day. inputs: the versions of events that its cut sees. reference: float64
+    (n,), each circle's usual chance. first_day: of the record of target days, the same for all. longer: windows of several days from the
+    same start and cut, for models that can say something of them.
+    """
+
+    latitude_deg: np.ndarray
+    longitude_deg: np.ndarray
+    radius_km: float
+    threshold_mag: float
+    inputs: Events
+    days: TargetDays
+    reference: np.ndarray
+    first_day: date
+    longer: tuple[TargetDays, ...] = ()
+    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_places(self.latitude_deg, self.longitude_deg)
+        if {len(days) for days in (self.days, *self.longer)} != {1}:
+            raise ValueError("circles are forecast for one day at a time")
+
+    def __len__(self) -> int:
+        return len(self.latitude_deg)
+
+    @property
+    def cut_us(self) -> int:
+        """The issue time, microseconds."""
+        return int(self.days.cut_us[0])
+
+    def near(self, events: Events, reach_km: float) -> Iterator[Near]:
+        """The pairs of circles and `events` no farther apart than this, some hundred circles at a time, in no order."""
+        yield from near_pairs(self.latitude_deg, self.longitude_deg, events, reach_km)
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` gives, kept for who asks for the same key again: two models that need the same numbers."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+
+def check_places(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> None:
+    """Raises:
+    BadInput: a latitude beyond 90 or a longitude beyond 180 degrees, or no number; says which.
+    """
+    wrong = np.flatnonzero(~((np.abs(latitude_deg) <= 90.0) & (np.abs(longitude_deg) <= 180.0)))
+    if len(wrong):
+        at = wrong[0]
+        raise BadInput(
+            f"circle {at}: {latitude_deg[at]:g},{longitude_deg[at]:g} is no place on Earth; latitudes are -90 to 90, longitudes -180 to 180"
+        )
+
+
+def unit_vectors(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> np.ndarray:
+    """float64 (n, 3): the places on the unit sphere. Neither the date line nor a pole is special there."""
+    latitude, longitude = np.radians(latitude_deg), np.radians(longitude_deg)
+    return np.column_stack([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
+
+
+def near_pairs(latitude_deg: np.ndarray, longitude_deg: np.ndarray, events: Events, reach_km: float) -> Iterator[Near]:
+    """The pairs of places (n,) and `events` no farther apart than `reach_km`, as `Circles.near` gives them. Distances are those of
+    `geometry.great_circle_km`, to a millimetre."""
+    if not len(events):
+        return
+    from scipy.spatial import cKDTree  # a quarter of a second that a forecast of one place need not wait for
+
+    half_chord = np.sin(min(reach_km, HALF_WAY_KM) / (2.0 * EARTH_RADIUS_KM))
+    tree = cKDTree(unit_vectors(events.latitude_deg, events.longitude_deg))
+    places = unit_vectors(latitude_deg, longitude_deg)
+    for at in range(0, len(places), CIRCLES_AT_ONCE):
+        some = cKDTree(places[at : at + CIRCLES_AT_ONCE])
+        found = some.sparse_distance_matrix(tree, 2.0 * half_chord + 1e-12, output_type="ndarray")
+        distance = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(found["v"] / 2.0, 1.0))
+        kept = distance <= reach_km
+        yield Near(found["i"][kept] + at, found["j"][kept], distance[kept])
+
+
+@dataclass(frozen=True)
+class PositiveDays:
+    """On which days of a record events came in which circle: sorted by circle, then by day, each pair once; int64 (m,)."""
+
+    circle: np.ndarray
+    day: np.ndarray
+    circles: int
+
+    def windows(self, first: int, end: int, window_days: int = 1) -> np.ndarray:
+        """int64 (circles,): how many windows of `window_days` days that begin on the days first .. end - 1 hold such a day."""
+        low = np.maximum(self.day - window_days + 1, first)
+        same = np.zeros(len(self.day), dtype=bool)
+        same[1:] = self.circle[1:] == self.circle[:-1]
+        low[1:] = np.where(same[1:], np.maximum(low[1:], self.day[:-1] + 1), low[1:])
+        held = np.maximum(np.minimum(self.day, end - 1) - low + 1, 0)
+        return np.bincount(self.circle, held, self.circles).astype(np.int64)
+
+
+def positive_days(
+    latitude_deg: np.ndarray, longitude_deg: np.ndarray, radius_km: float, events: Events, first_day: date | None = None
+) -> PositiveDays:
+    """The UTC days, counted from `first_day` on (None: from 1970-01-01), on which one of these `events` came in the circles."""
+    since = 0 if first_day is None else int(np.datetime64(first_day, "D").astype(np.int64))
+    day = events.origin_time_us // DAY_US - since
+    first, last = (int(day.min()), int(day.max())) if len(events) else (0, 0)
+    span = last - first + 1
+    keys = [
+        np.unique(near.circle * span + (day[near.event] - first)) for near in near_pairs(latitude_deg, longitude_deg, events, radius_km)
+    ]
+    key = np.concatenate(keys) if keys else np.empty(0, dtype=np.int64)
+    return PositiveDays(key // span, key % span + first, len(latitude_deg))

@@ -1,0 +1,1 @@
+"""The whole Earth once a day: the published combination for a circle about every cell with seismicity, its record, page and export."""

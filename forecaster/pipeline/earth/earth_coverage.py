@@ -1,0 +1,57 @@
+"""Which cells the catalogue covers, and down to which magnitude it is complete there."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog.completeness import estimate_completeness, estimate_stable_completeness
+from forecaster.features.geometry import boxes_about
+from forecaster.features.many_circles import near_pairs
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.recipe_check import COMPLETENESS_YEARS, ENOUGH_TO_WARN, CircleCompleteness
+from forecaster.pipeline.earth.earth_grid import Grid
+from forecaster.timewindow import to_us
+
+_YEAR_US = 365.25 * 86_400_000_000
+
+
+def covered_by(grid: Grid, coverage: pd.DataFrame) -> np.ndarray:
+    """bool (cells, rows of `coverage`): whether a row's region holds the cell's whole circle, over the date line and the poles, too."""
+    south, north, west, east = boxes_about(grid.latitude_deg, grid.longitude_deg, grid.radius_km)
+    held = [
+        (row["min_latitude_deg"] <= south)
+        & (north <= row["max_latitude_deg"])
+        & (row["min_longitude_deg"] <= west)
+        & (east <= row["max_longitude_deg"])
+        for row in coverage.to_dict("records")
+    ]
+    return np.stack(held, axis=1) if held else np.zeros((len(grid), 0), dtype=bool)
+
+
+def patterns_of(held: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(which rows hold them, indices of the cells) for each pattern in `held` (cells, rows)."""
+    patterns, of = np.unique(held, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        yield pattern, np.flatnonzero(of.ravel() == number)
+
+
+def complete_cells(grid: Grid, known: Known, covered: np.ndarray, magnitude: float) -> np.ndarray:
+    """bool (cells,): where no estimate from 100 events or more says that earthquakes of at least `magnitude` are missing from the last
+    ten years (`recipe_check.CircleCompleteness.missing_below`)."""
+    complete = np.ones(len(grid), dtype=bool)
+    if known.coverage.empty:
+        return complete
+    end = min(to_us(known.as_of), to_us(known.coverage["span_end"].max().to_pydatetime()))
+    first, last = np.searchsorted(known.events.origin_time_us, [end - round(COMPLETENESS_YEARS * _YEAR_US), end])
+    events = known.events.take(slice(int(first), int(last)))
+    cuts = np.where(covered, known.coverage["min_magnitude"].to_numpy(), np.inf).min(axis=1, initial=np.inf)
+    for near in near_pairs(grid.latitude_deg, grid.longitude_deg, events, grid.radius_km):
+        order = np.argsort(near.circle, kind="stable")
+        cells, starts = np.unique(near.circle[order], return_index=True)
+        for cell, held in zip(cells.tolist(), np.split(events.magnitude[near.event[order]], starts[1:]), strict=True):
+            read = held[held >= cuts[cell]]
+            if len(read) >= ENOUGH_TO_WARN:
+                estimates = estimate_completeness(read, cuts[cell]), estimate_stable_completeness(read, cuts[cell])
+                complete[cell] = CircleCompleteness(*estimates, None, None, (), len(read)).missing_below(magnitude) is None
+    return complete

@@ -1,0 +1,238 @@
+"""What the published combination says of the circles about all cells with seismicity: the next day and the next week.
+
+The day's figure is that of `anywhere.forecast_at` for the same circle, on a day of UTC. The week's is the day's carried on: with H the
+-log P(no target) of ETAS without a fit, whose windows may be of any length,
+
+    -log(1 - P(week)) = -log(1 - P(day)) H(week) / H(day),
+
+so the week is never less likely than its first day, and decays within it as aftershocks do. The usual chances of both are counted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import numpy as np
+
+from forecaster.errors import CorruptModel, ModelError, NotScoreable
+from forecaster.features.circles import circle_recipe
+from forecaster.features.geometry import great_circle_km
+from forecaster.features.many_circles import Circles, positive_days
+from forecaster.features.windows import target_days
+from forecaster.models.baselines import climatology
+from forecaster.models.combination.combination import combine
+from forecaster.models.combination.weights import usable_weights
+from forecaster.models.etas.etas import EtasModel
+from forecaster.models.hybrid.regional import KIND as REGIONAL
+from forecaster.models.interface import ForecastsCircles, bounded
+from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days, reach_km
+from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, no_probability, unusable_kinds
+from forecaster.pipeline.daily.predict import data_age
+from forecaster.pipeline.earth.earth_coverage import complete_cells, covered_by, patterns_of
+from forecaster.pipeline.earth.earth_grid import Grid, seismic_cells, whole_grid
+from forecaster.recipe import Recipe
+from forecaster.timewindow import DAY_US, to_us
+
+MAGNITUDES = (4.5, 5.0)
+WEEK_DAYS = 7
+HORIZONS_DAYS = (1, WEEK_DAYS)
+
+
+@dataclass(frozen=True)
+class EarthForecast:
+    """One issue. grid: the cells with seismicity. For each row, arrays (rows,): index, of its cell in `grid`; magnitude; horizon_days;
+    probability and usual. left_out: what has no row and why, in words. problems: what makes the forecast less than it should be.
+    weights: by kind, as they counted.
+    """
+
+    grid: Grid
+    as_of: datetime
+    target_day: date
+    index: np.ndarray
+    magnitude: np.ndarray
+    horizon_days: np.ndarray
+    probability: np.ndarray
+    usual: np.ndarray
+    left_out: tuple[str, ...]
+    problems: tuple[str, ...]
+    weights: Mapping[str, float]
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """(rows,): times the usual chance."""
+        return self.probability / self.usual
+
+
+def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: int) -> EarthForecast:
+    """Forecast `target_day`, a day of UTC, and the week that begins with it, from what is `known` at `as_of`.
+
+    Raises:
+        BadInput: an unknown resolution. NotScoreable: no cell has seismicity, or the catalogue covers none.
+    """
+    grid = seismic_cells(whole_grid(resolution), known.events)
+    if not len(grid):
+        raise NotScoreable(
+            f"no world map at {as_of:%Y-%m-%d %H:%M}Z: the catalogue has no circle of {grid.radius_km:g} km with ten earthquakes of M 5 "
+            "or more; run `quakecast pull`"
+        )
+    age, stale = data_age(as_of, known.read_until)
+    base, problem = usable_weights(target_day)
+    standing = publishing.unless_too_old(replace(publishing.shipped(base), problem=problem), age, known.read_until)
+    told = [text for text in (standing.problem, stale) if text]
+    left_out: list[str] = []
+    parts: list[tuple[np.ndarray, ...]] = []
+    covered = covered_by(grid, known.coverage)
+    for magnitude in MAGNITUDES:
+        complete = complete_cells(grid, known, covered, magnitude)
+        if not complete.all():
+            left_out.append(f"M {magnitude:g}: {np.count_nonzero(~complete):,} cells, the catalogue is not complete down to it there")
+        for here, record in _groups(grid, known, covered, magnitude, complete, left_out):
+            for horizon, probability, usual in _forecast(grid.take(here), record, known, magnitude, target_day, standing, told):
+                size = len(here)
+                parts.append((here, np.full(size, magnitude), np.full(size, horizon), probability, usual))
+    if not parts:
+        raise NotScoreable(f"no world map at {as_of:%Y-%m-%d %H:%M}Z: {'; '.join(left_out)}")
+    index, magnitudes, horizons, probability, usual = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return EarthForecast(
+        grid,
+        as_of,
+        target_day,
+        index,
+        magnitudes,
+        horizons,
+        probability,
+        usual,
+        tuple(left_out),
+        tuple(dict.fromkeys(told)),
+        dict(standing.weights),
+    )
+
+
+def _groups(
+    grid: Grid, known: Known, covered: np.ndarray, magnitude: float, complete: np.ndarray, left_out: list[str]
+) -> list[tuple[np.ndarray, LabelledDays]]:
+    """Indices of complete cells that have the same record of target days, with the record of one of them."""
+    groups: dict[tuple[date, int], tuple[list[np.ndarray], LabelledDays]] = {}
+    for pattern, cells in patterns_of(covered & (known.coverage["min_magnitude"].to_numpy() <= magnitude)):
+        cells = cells[complete[cells]]
+        if not len(cells):
+            continue
+        if not pattern.any():
+            left_out.append(f"M {magnitude:g}: {len(cells):,} cells, the catalogue has not been read there down to it")
+            continue
+        try:
+            record = labelled_days(_recipe(grid, int(cells[0]), magnitude), known)
+        except NotScoreable as error:
+            left_out.append(f"M {magnitude:g}: {len(cells):,} cells, {error}")
+            continue
+        groups.setdefault((record.days.first_day, len(record.days)), ([], record))[0].append(cells)
+    return [(np.sort(np.concatenate(cells)), record) for cells, record in groups.values()]
+
+
+def _forecast(
+    grid: Grid,
+    record: LabelledDays,
+    known: Known,
+    magnitude: float,
+    target_day: date,
+    standing: publishing.Standing,
+    told: list[str],
+) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """(horizon in days, probability, usual) of these cells, which have the same `record` of days; what lacks is added to `told`."""
+    recipe = _recipe(grid, 0, magnitude)
+    days = target_days(recipe, target_day, 1).issued_at(known.as_of)
+    strong = known.events.take(known.events.magnitude >= magnitude)
+    happened = positive_days(grid.latitude_deg, grid.longitude_deg, grid.radius_km, strong, record.days.first_day)
+    issue_us = to_us(known.as_of)
+    usual_day = climatology.rate_of_circles(happened, record.days, issue_us)
+    weeks = labelled_days(recipe.model_copy(update={"predict_range_days": WEEK_DAYS}), known).days
+    usual_week = climatology.rate_of_circles(happened, weeks, issue_us, WEEK_DAYS)
+    if not standing.weights:
+        return [(1, usual_day, usual_day), (WEEK_DAYS, usual_week, usual_week)]
+    circles = Circles(
+        grid.latitude_deg,
+        grid.longitude_deg,
+        grid.radius_km,
+        magnitude,
+        known.inputs.visible(int(days.cut_us[0])),
+        days,
+        usual_day,
+        record.days.first_day,
+        longer=(replace(days, target_ends_us=days.target_starts_us + WEEK_DAYS * DAY_US),),
+    )
+    said, lacking, etas = ask_members(circles, recipe, known, standing)
+    told += [f"without {kind}: {reason}" for kind, reason in lacking.items()]
+    day = combine(said, standing.weights, usual_day)
+    return [(1, day, usual_day), (WEEK_DAYS, carried_on(day, usual_week, circles, etas), usual_week)]
+
+
+def carried_on(day: np.ndarray, usual_week: np.ndarray, circles: Circles, etas: EtasModel | None) -> np.ndarray:
+    """float64 (n,): the chance of the week that begins with a day of this chance; without ETAS, as its excess over the usual chance was."""
+    if etas is None:
+        return np.maximum(day, usual_week)
+    first, week = etas.rates_of_circles(circles)
+    return bounded(-np.expm1(np.log1p(-day) * week / first))
+
+
+def ask_members(
+    circles: Circles, recipe: Recipe, known: Known, standing: publishing.Standing
+) -> tuple[dict[str, np.ndarray], dict[str, str], EtasModel | None]:
+    """(by kind that counts what it says of the circles, by kind why another one says nothing, ETAS where it is among them).
+
+    Members are those of a recipe without a fit; `recipe` is that of one of the circles.
+    """
+    day = circles.days.first_day
+    said: dict[str, np.ndarray] = {}
+    lacking = {kind: reason for kind, reason in unusable_kinds([recipe]).items() if kind in standing.weights}
+    etas: EtasModel | None = None
+    for kind in kinds_of(recipe):
+        if kind not in standing.weights or kind in lacking:
+            continue
+        try:
+            member = generic_member(recipe, kind, day, circles.first_day)
+            if member is not None:
+                said[kind] = _ask(member, circles, known)
+        except ModelError as error:
+            lacking[kind] = str(error)
+            continue
+        if member is not None and isinstance(member.model, EtasModel):
+            etas = member.model
+    return said, lacking, etas
+
+
+def _ask(member: Member, circles: Circles, known: Known) -> np.ndarray:
+    """float64 (n,): what a member's kind says of each circle, all at once where it can.
+
+    Raises:
+        CorruptModel: it gives something else than a probability.
+    """
+    if isinstance(member.model, ForecastsCircles):
+        said = bounded(member.model.probability_of_circles(circles))
+        wrong = np.flatnonzero(~((said > 0) & (said < 1)))
+        if len(wrong):
+            raise CorruptModel(no_probability(member.model_id, float(said[wrong[0]]), circles.days.local_days[0]))
+        return said
+    return one_by_one(member.kind, circles, known)
+
+
+def one_by_one(kind: str, circles: Circles, known: Known) -> np.ndarray:
+    """float64 (n,): the same of a kind that knows one recipe at a time; NaN where it has no model for a circle."""
+    found = np.full(len(circles), np.nan)
+    inputs = known.inputs
+    for number in range(len(circles)):
+        recipe = circle_recipe(
+            number, float(circles.latitude_deg[number]), float(circles.longitude_deg[number]), circles.radius_km, circles.threshold_mag
+        )
+        member = generic_member(recipe, kind, circles.days.first_day, circles.first_day)
+        if member is None:
+            continue
+        away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, inputs.latitude_deg, inputs.longitude_deg)
+        found[number] = asked(member, inputs.take(away <= reach_km(recipe)), circles.days, circles.reference[number : number + 1])[0]
+    return found
+
+
+def _recipe(grid: Grid, number: int, magnitude: float) -> Recipe:
+    """The target of one cell, without the hybrid of its region: where nothing is fitted that is the hybrid again."""
+    recipe = circle_recipe(number, float(grid.latitude_deg[number]), float(grid.longitude_deg[number]), grid.radius_km, magnitude, "cell")
+    return recipe.model_copy(update={"models": tuple(kind for kind in recipe.models if kind != REGIONAL)})

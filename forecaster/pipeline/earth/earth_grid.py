@@ -1,0 +1,96 @@
+"""The cells of the world map: Uber's hexagons (H3), which cover the Earth without a seam at the date line or a point at the poles.
+
+Resolution 3 has 41,162 cells of about 12,400 km2, 86 to 131 km from centre to centre. A forecast is that of a circle about the cell's
+centre, with one radius for all, wide enough that circles of neighbours overlap and every place lies in several.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import h3
+import numpy as np
+
+from forecaster.errors import BadInput
+from forecaster.features.events import Events
+from forecaster.features.many_circles import near_pairs, unit_vectors
+
+RESOLUTION = 3
+RADIUS_KM = {2: 400.0, 3: 150.0}
+SEISMIC_MAG = 5.0
+FEWEST_EVENTS = 10
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells of one resolution; arrays (n,). cell: uint64, H3's numbers. Degrees are those of the centres."""
+
+    resolution: int
+    cell: np.ndarray
+    latitude_deg: np.ndarray
+    longitude_deg: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+    @property
+    def radius_km(self) -> float:
+        """Of the circle about each centre."""
+        return RADIUS_KM[self.resolution]
+
+    def take(self, selection: np.ndarray) -> "Grid":
+        """The cells at these indices, or where this mask is true."""
+        return Grid(self.resolution, self.cell[selection], self.latitude_deg[selection], self.longitude_deg[selection])
+
+    def areas_km2(self) -> np.ndarray:
+        """float64 (n,): the area of each cell."""
+        return np.array([h3.cell_area(name, "km^2") for name in names_of(self.cell)])
+
+
+@lru_cache(maxsize=2)
+def whole_grid(resolution: int = RESOLUTION) -> Grid:
+    """All cells of the Earth, ascending by number.
+
+    Raises:
+        BadInput: a resolution that the world map has no circles for.
+    """
+    if resolution not in RADIUS_KM:
+        raise BadInput(f"resolution {resolution}: the world map is made at H3 resolution {' or '.join(map(str, RADIUS_KM))}")
+    names = sorted(name for base in h3.get_res0_cells() for name in h3.cell_to_children(base, resolution))
+    centres = np.array([h3.cell_to_latlng(name) for name in names])
+    latitude, longitude = centres.T.copy()
+    return Grid(resolution, np.array([h3.str_to_int(name) for name in names], dtype=np.uint64), latitude, longitude)
+
+
+def names_of(cells: np.ndarray) -> list[str]:
+    """The names that H3 gives these numbers, such as `832f5afffffffff`."""
+    return [h3.int_to_str(int(cell)) for cell in cells]
+
+
+def outline(name: str) -> list[tuple[float, float]]:
+    """Corners (latitude, longitude) of a cell, in order. Longitudes run on through the date line beside the first corner's."""
+    corners = h3.cell_to_boundary(name)
+    first = corners[0][1]
+    return [(latitude, first + (longitude - first + 180.0) % 360.0 - 180.0) for latitude, longitude in corners]
+
+
+def cells_of(latitude_deg: np.ndarray, longitude_deg: np.ndarray, resolution: int) -> np.ndarray:
+    """uint64 (n,): the cell that each place lies in."""
+    pairs = zip(latitude_deg.tolist(), longitude_deg.tolist(), strict=True)
+    return np.array([h3.str_to_int(h3.latlng_to_cell(*pair, resolution)) for pair in pairs], dtype=np.uint64)
+
+
+def seismic_cells(grid: Grid, events: Events) -> Grid:
+    """The cells whose circle holds FEWEST_EVENTS earthquakes of M >= SEISMIC_MAG or more among `events`."""
+    strong = events.take(events.magnitude >= SEISMIC_MAG)
+    count = np.zeros(len(grid), dtype=np.int64)
+    for near in near_pairs(grid.latitude_deg, grid.longitude_deg, strong, grid.radius_km):
+        count += np.bincount(near.circle, minlength=len(grid))
+    return grid.take(count >= FEWEST_EVENTS)
+
+
+def nearest_named(grid: Grid, latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(index of the nearest of these places for each cell, its distance in radians), to find a name for each cell's centre."""
+    from scipy.spatial import cKDTree
+
+    chord, index = cKDTree(unit_vectors(latitude_deg, longitude_deg)).query(unit_vectors(grid.latitude_deg, grid.longitude_deg))
+    return index, 2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0))
