@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import click
@@ -61,7 +61,16 @@ def _check(settings: "Settings") -> None:
 @json_option
 @click.pass_obj
 def run(
-    settings: "Settings", recipes, everything, target_date, train_mode, max_minutes, max_epochs, total_minutes, no_send, as_json
+    settings: "Settings",
+    recipes: tuple[str, ...],
+    everything: bool,
+    target_date: str | None,
+    train_mode: Literal["due", "never"],
+    max_minutes: float | None,
+    max_epochs: int | None,
+    total_minutes: float,
+    no_send: bool,
+    as_json: bool,
 ) -> None:
     """The whole daily job: pull, train what is due, predict, verify, report, export, notify."""
     from flows.support.own_prefect import choose_home

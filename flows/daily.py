@@ -25,7 +25,7 @@ from flows.support.write_lock import one_writer
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily.issue_schedule import Issue, missing_issues, moment_of_alarm
 from forecaster.pipeline.daily.predict import PredictResult
-from forecaster.pipeline.training import train
+from forecaster.pipeline.training import fit_recipe, train
 from forecaster.quantities import counted
 from forecaster.timewindow import require_utc
 
@@ -83,7 +83,7 @@ def daily(
     with steps.noted_run(work, "daily") as done:
         with one_writer(work):
             problem = steps.pull(work, done)
-        _train(work, train_mode, train.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)
+        _train(work, train_mode, fit_recipe.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)
         with one_writer(work):
             said = _predict(work, agenda, target_date, problem, done)
             steps.beat(work, "success" if said else NO_FORECAST)
@@ -113,7 +113,7 @@ def _agenda(work: run_context.Job, target_date: date | None, issue: str) -> list
     return missing_issues(work.store, work.recipes, moment, replay=work.clock.simulated)
 
 
-def _train(work: run_context.Job, mode: str | list[str], options: train.TrainOptions, done: dict[str, Any]) -> None:
+def _train(work: run_context.Job, mode: str | list[str], options: fit_recipe.TrainOptions, done: dict[str, Any]) -> None:
     def found() -> list[str]:
         return [] if mode == "never" else mode if isinstance(mode, list) else list(train.due(work.store, work.recipes, work.clock))
 

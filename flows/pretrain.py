@@ -15,12 +15,13 @@ from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.run_context import Job, open_reader
 from forecaster.pipeline.world import pretrain as step
 from forecaster.pipeline.world import world_fit, world_record
+from forecaster.pipeline.world.world_sets import Artefact
 from forecaster.settings import load_settings
 
 
 @task(name="train", task_run_name="train {kind}", **ON_A_WORKER)
 def train_task(
-    kind: str, as_of: datetime, size: world_fit.Size, opponent: world_fit.Artefact | None, opponent_name: str, code_version: str
+    kind: str, as_of: datetime, size: world_fit.Size, opponent: Artefact | None, opponent_name: str, code_version: str
 ) -> world_fit.KindFit:
     """Train one kind on a worker: it reads what its own settings name, and writes nothing."""
     tell = get_run_logger().info

@@ -16,7 +16,7 @@ from flows.support.write_lock import one_writer
 from flows.tasks import ON_A_WORKER, publish_task
 from forecaster.errors import NotScoreable, NotTrainable, RecipeChanged
 from forecaster.pipeline.run_context import Job, open_reader
-from forecaster.pipeline.training import due, fit_recipe, train
+from forecaster.pipeline.training import due, fit_recipe
 from forecaster.quantities import counted
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
@@ -70,7 +70,7 @@ def retrain(
 
 def _train(work: Job, recipes: Sequence[Recipe], max_minutes: float | None, done: dict[str, Any]) -> None:
     show = artifacts.show_progress("retraining", "Retraining")
-    as_of = train.data_until(work.store, work.clock)
+    as_of = due.data_until(work.store, work.clock)
     calls = {recipe.id: {"recipe": recipe, "as_of": as_of, "minutes": max_minutes or recipe.max_minutes} for recipe in recipes}
     with workers.pool(work.settings) as run:
         for count, (name, fit, error) in enumerate(run(fit_task, calls), start=1):

@@ -4,6 +4,7 @@ What writes is called by a flow that holds the writer's place.
 """
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from prefect import task
@@ -17,7 +18,7 @@ from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.alerting import raise_alerts
 from forecaster.pipeline.daily import export_map_files, predict, publish_report, pull, verify
 from forecaster.pipeline.messaging import deliver
-from forecaster.pipeline.training import train
+from forecaster.pipeline.training import fit_recipe, train
 from forecaster.recipe import Recipe, choose
 
 HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, StoreUnreachable)
@@ -62,7 +63,7 @@ def pull_task(work: run_context.Job) -> pull.PullResult:
 
 
 @task(name="train", cache_policy=NO_CACHE)
-def train_task(work: run_context.Job, options: train.TrainOptions, recipe_ids: list[str]) -> train.TrainResult:
+def train_task(work: run_context.Job, options: fit_recipe.TrainOptions, recipe_ids: list[str]) -> train.TrainResult:
     chosen = choose({recipe.id: recipe for recipe in work.recipes}, recipe_ids)  # in this order: the minutes may not do for all
     with progress("training", len(chosen)) as update:
         return train.train_recipes(work.store, chosen, work.settings, work.clock, options, on_progress=update)
@@ -95,7 +96,7 @@ def report_task(work: run_context.Job, languages: tuple[str, ...]) -> publish_re
 
 
 @task(name="export", cache_policy=NO_CACHE, timeout_seconds=1800)
-def export_task(work: run_context.Job) -> list:
+def export_task(work: run_context.Job) -> list[Path]:
     return export_map_files.export(work, work.settings.output)
 
 

@@ -43,7 +43,8 @@ class ServerUnusable(QuakecastError):
 
 def deployment_file() -> dict[str, Any]:
     """The contents of `deployments/prefect.yaml`."""
-    return yaml.safe_load((bundled_folder("deployments") / "prefect.yaml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load((bundled_folder("deployments") / "prefect.yaml").read_text(encoding="utf-8"))
+    return document
 
 
 def with_schedules(document: dict[str, Any], recipes: Sequence[Recipe], settings: Settings) -> dict[str, Any]:

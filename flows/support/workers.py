@@ -31,7 +31,7 @@ def task_runner(settings: Settings) -> TaskRunner[Any]:
     if settings.task_runner == "processes":
         return ProcessPoolTaskRunner(max_workers=settings.workers)
     try:
-        from prefect_dask import DaskTaskRunner
+        from prefect_dask.task_runners import DaskTaskRunner
     except ImportError:
         raise BadInput("QUAKECAST_TASK_RUNNER is dask, and Dask is not installed; install quakecast[dask], or choose threads") from None
     if settings.dask_address:

@@ -85,7 +85,8 @@ def last_read(recipe: Recipe, coverage: pd.DataFrame) -> datetime:
     Raises:
         NotScoreable: as `covered_span`.
     """
-    return _rows_of(recipe, coverage)["read_at"].max().to_pydatetime()
+    newest: datetime = _rows_of(recipe, coverage)["read_at"].max().to_pydatetime()
+    return newest
 
 
 def _rows_of(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:

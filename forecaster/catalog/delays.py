@@ -80,7 +80,8 @@ def quick_share(
     measured = _measured()
     above = np.maximum(np.nan_to_num(magnitude, nan=_SMALLEST_MAGNITUDE), _SMALLEST_MAGNITUDE) - 4.5
     logit = measured.line @ np.array([np.ones_like(above), above, np.maximum(above, 0.0)])
-    return 1.0 / (1.0 + np.exp(-logit - measured.offset[cell_number(latitude_deg, longitude_deg)]))
+    share: np.ndarray = 1.0 / (1.0 + np.exp(-logit - measured.offset[cell_number(latitude_deg, longitude_deg)]))
+    return share
 
 
 def network_density(latitude_deg: NDArray[np.float64], longitude_deg: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -108,7 +109,8 @@ def review_known_at(event_ids: Sequence[str] | NDArray[np.object_], origin_time_
 def _review_delay_s(uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
     _, position, angle = uniforms.T
     normal = np.sqrt(-2.0 * np.log(position)) * np.cos(2.0 * np.pi * angle)
-    return REVIEW_MEDIAN_DAYS * 86_400.0 * np.exp(REVIEW_SIGMA * normal)
+    seconds: np.ndarray = REVIEW_MEDIAN_DAYS * 86_400.0 * np.exp(REVIEW_SIGMA * normal)
+    return seconds
 
 
 def _whole_seconds_us(seconds: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ CatalogError.
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -85,13 +85,13 @@ def parse_geojson(body: bytes, observed_at: datetime, where: str = "geojson", la
         return Parsed(parsed.revisions, parsed.quarantined, parsed.rows, counted if type(counted) is int else None, made)
 
 
-def _feature_rows(features: list) -> Rows:
+def _feature_rows(features: list[Any]) -> Rows:
     whole = np.array([isinstance(f, dict) and isinstance(f.get("properties"), dict) for f in features], dtype=bool)
     rows = [f if ok else {"properties": {}} for f, ok in zip(features, whole, strict=True)]
     properties = [row["properties"] for row in rows]
     points = [_coordinates(row.get("geometry")) for row in rows]
     ids = [clean(row.get("id")) for row in rows]
-    values: dict[str, list] = {
+    values: dict[str, list[Any]] = {
         **{name: [point[i] for point in points] for i, name in enumerate(("longitude", "latitude", "depth"))},
         **{name: [p.get(name) for p in properties] for name in ("mag", "magType", "net", "place", "type", "status")},
     }
@@ -100,7 +100,7 @@ def _feature_rows(features: list) -> Rows:
     return Rows(values, ids, aliases, time, updated, ~whole, "feature without properties", features)
 
 
-def _metadata(document: dict, where: str) -> dict:
+def _metadata(document: dict[str, Any], where: str) -> dict[str, Any]:
     """What the answer says of itself, where that is not an error."""
     metadata = document.get("metadata")
     if metadata is None:
@@ -170,7 +170,7 @@ def _decode(body: bytes, where: str) -> str:
     return text
 
 
-def _load_json(body: bytes, where: str) -> dict:
+def _load_json(body: bytes, where: str) -> dict[str, Any]:
     text = _decode(body, where)
     try:
         document = json.loads(text)
@@ -193,7 +193,7 @@ def _iso_us(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     return np.where(bad, 0, micros), bad & ~broken_clock
 
 
-def _milliseconds_us(values: list) -> tuple[np.ndarray, np.ndarray]:
+def _milliseconds_us(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     found, _ = numbers(values)
     bad = ~(np.abs(found) < _LATEST_US / 1000)
     micros = np.where(bad, 0, found) * 1000
@@ -212,6 +212,6 @@ def _aliases(ids: Any, event_id: str) -> list[str]:
     return aliases if event_id in aliases or not event_id else [event_id, *aliases]
 
 
-def _coordinates(geometry: Any) -> list:
+def _coordinates(geometry: Any) -> list[Any]:
     given = geometry.get("coordinates") if isinstance(geometry, dict) else None
     return (given[:3] + [None] * 3)[:3] if isinstance(given, list) else [None] * 3

@@ -8,6 +8,7 @@ and their rows are joined by id. Nothing is lost in the last second, and nothing
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -141,7 +142,7 @@ class ReadResult:
     quarantined: pd.DataFrame
     counted: int
     requests: int
-    fetch_log: list[dict]
+    fetch_log: list[dict[str, Any]]
 
 
 def floor_second(moment: datetime) -> datetime:

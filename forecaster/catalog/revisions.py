@@ -4,6 +4,7 @@ A *revision* is one version of one event as somebody told us; nothing is ever ov
 """
 
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -32,7 +33,7 @@ _TIMES = ("origin_time", "updated_at", "observed_at", "known_at")
 _FLOATS = ("latitude_deg", "longitude_deg", "depth_km", "magnitude")
 
 
-def revision_frame(rows: list[dict]) -> pd.DataFrame:
+def revision_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Rows (dicts with keys among REVISION_COLUMNS) as a frame with the contract's dtypes; times are UTC microseconds."""
     frame = pd.DataFrame(rows, columns=list(REVISION_COLUMNS))
     for column in _TIMES:
@@ -48,7 +49,7 @@ def replayed(frame: pd.DataFrame, moment: datetime) -> pd.DataFrame:
     return frame.assign(known_at=known_at, known_at_source="modelled")
 
 
-def quarantine_frame(rows: list[dict]) -> pd.DataFrame:
+def quarantine_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Rows that could not be read, with the reason; `raw` is cut to 2000 characters."""
     frame = pd.DataFrame(rows, columns=list(QUARANTINE_COLUMNS))
     frame["observed_at"] = pd.to_datetime(frame["observed_at"], utc=True).astype("datetime64[us, UTC]")

@@ -54,7 +54,7 @@ class Rows:
     """Rows of a body, column by column and not yet judged: values as they came (`ids`: every id of each row); times in UTC microseconds,
     each with the mask of what could not be read; `broken` rows failed before, for `broken_reason`; `raw` is each row as received."""
 
-    values: dict[str, list]
+    values: dict[str, list[Any]]
     event_id: list[str]
     ids: list[list[str]]
     time: tuple[np.ndarray, np.ndarray]
@@ -114,7 +114,7 @@ def judge(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
     good = np.flatnonzero(reason == "")
     bad = np.flatnonzero(reason != "")
 
-    def chosen(values: Sequence[Any] | np.ndarray) -> list:
+    def chosen(values: Sequence[Any] | np.ndarray) -> list[Any]:
         return [values[i] for i in good.tolist()]
 
     frame = pd.DataFrame(
@@ -174,7 +174,7 @@ def only_asked(parsed: Parsed, query: Query, where: str) -> Parsed:
     return replace(parsed, revisions=kept, quarantined=pd.concat(together, ignore_index=True))
 
 
-def numbers(values: list) -> tuple[np.ndarray, np.ndarray]:
+def numbers(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     """Floats, NaN where nothing was given; and the mask of what was given and is no finite number."""
     given = np.array([value is not None and value != "" for value in values], dtype=bool)
     found = np.array([_number(value) for value in values], dtype="float64")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 import numpy as np
@@ -93,7 +93,7 @@ class UsgsClient:
         self._search_limit = search_limit
         user_agent = f"quakecast/{_package_version()} ({contact or 'no contact given'})".encode("latin-1", "replace").decode("latin-1")
         self._fetcher = Fetcher(user_agent, timeout_s, deadline_s)
-        self.fetch_log: list[dict] = []
+        self.fetch_log: list[dict[str, Any]] = []
 
     def count(self, query: Query) -> int:
         """Number of matching events, both bounds included, as the service counts them."""

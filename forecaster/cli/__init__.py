@@ -35,7 +35,8 @@ class _Group(click.Group):
         found = super().get_command(ctx, name)
         for entry in _registered() if found is None else ():
             if entry.name == name:
-                return entry.load()
+                command: click.Command = entry.load()
+                return command
         return found
 
     def main(self, *args: Any, **extra: Any) -> Any:

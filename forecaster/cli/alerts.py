@@ -1,6 +1,6 @@
 """`quakecast alerts`: what rules would have sent, what they sent, whether they could, and the step of the day by hand."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -38,7 +38,17 @@ def alerts() -> None:
 @click.option("--years", type=click.FloatRange(min=0, min_open=True, max=100), default=5.0, show_default=True, help="Of stored forecasts.")
 @json_option
 @click.pass_obj
-def alerts_test(settings: "Settings", recipes, everything, name, model, years, as_json, **bounds) -> None:
+def alerts_test(
+    settings: "Settings",
+    /,
+    recipes: tuple[str, ...],
+    everything: bool,
+    name: str | None,
+    model: str,
+    years: float,
+    as_json: bool,
+    **bounds: float | None,
+) -> None:
     """What a rule would have sent over the last years, and how often it would have been false.
 
     Counted on forecasts that their models had not seen: official ones, and those of `quakecast backfill --mode walk-forward`. Nothing is
@@ -56,7 +66,7 @@ def alerts_test(settings: "Settings", recipes, everything, name, model, years, a
 @recipe_options
 @json_option
 @click.pass_obj
-def alerts_check(settings: "Settings", recipes, everything, as_json) -> None:
+def alerts_check(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Every rule that is switched on: its false alarms, and what would keep it from speaking."""
     from forecaster.pipeline.alerting.rule_backtest import check_rules
 
@@ -68,7 +78,7 @@ def alerts_check(settings: "Settings", recipes, everything, as_json) -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @json_option
 @click.pass_obj
-def alerts_list(settings: "Settings", limit, as_json) -> None:
+def alerts_list(settings: "Settings", limit: int, as_json: bool) -> None:
     """The alerts that were raised, newest first."""
     from forecaster.pipeline.alerting.rule_backtest import list_alerts
 
@@ -81,7 +91,7 @@ def alerts_list(settings: "Settings", limit, as_json) -> None:
 @recipe_options
 @json_option
 @click.pass_obj
-def alerts_run(settings: "Settings", recipes, everything, as_json) -> None:
+def alerts_run(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Decide on every rule now and put what is to be told into the outbox, as the daily job does; `quakecast notify` sends it."""
     from forecaster.pipeline.alerting.raise_alerts import raise_alerts
     from forecaster.pipeline.run_context import publish_copy
@@ -95,7 +105,7 @@ def alerts_run(settings: "Settings", recipes, everything, as_json) -> None:
     tell(as_json, vars(result), "\n".join([f"{counts}; {operations}; {len(result.messages)} messages in the outbox", *silent]))
 
 
-def _inline(name: str | None, bounds: dict[str, Any]) -> "AlertRule | None":
+def _inline(name: str | None, bounds: dict[str, float | None]) -> "AlertRule | None":
     """The rule that the options make, None where there is none of them."""
     given = {key: value for key, value in bounds.items() if value is not None}
     if not given:

@@ -10,6 +10,7 @@ from forecaster.cli.common import PARTIAL, complain, example, json_option, look,
 from forecaster.errors import BadInput
 
 if TYPE_CHECKING:
+    from forecaster.pipeline.backfilling.backfill_plan import Mode
     from forecaster.settings import Settings
 
 _DETAILS = """
@@ -41,7 +42,18 @@ only what is missing; it may be stopped at any moment.
 @json_option
 @click.pass_obj
 def backfill(
-    settings: "Settings", recipes, everything, first, last, mode, retrain_every, max_minutes, overwrite, dry_run, yes, as_json
+    settings: "Settings",
+    recipes: tuple[str, ...],
+    everything: bool,
+    first: str,
+    last: str,
+    mode: "Mode",
+    retrain_every: int,
+    max_minutes: float | None,
+    overwrite: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     from forecaster.console import progress
     from forecaster.pipeline.backfilling import backfill as step

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def json_option(command: Any) -> Any:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")(command)
 
 
-def tell(as_json: bool, document: dict, text: str) -> None:
+def tell(as_json: bool, document: Mapping[str, Any], text: str) -> None:
     """The result of a command, for a script or for a person."""
     click.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, default=str, allow_nan=False) if as_json else text)
 

@@ -1,9 +1,10 @@
 """The steps of the daily job, one command each."""
 
 import sys
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -13,6 +14,7 @@ from forecaster.errors import BadInput
 from forecaster.quantities import counted
 
 if TYPE_CHECKING:
+    from forecaster.pipeline.daily.pull import PullResult
     from forecaster.settings import Settings
 
 
@@ -50,7 +52,9 @@ def pull(settings: "Settings", as_json: bool) -> None:
 @click.option("--reissue", is_flag=True, help="Issue once more: a new row supersedes the old one; the first is still the one scored.")
 @json_option
 @click.pass_obj
-def predict(settings: "Settings", recipes, everything, target_date, tz, reissue, as_json) -> None:
+def predict(
+    settings: "Settings", recipes: tuple[str, ...], everything: bool, target_date: str | None, tz: str | None, reissue: bool, as_json: bool
+) -> None:
     """Forecast a day with every model of every recipe, and store it."""
     from forecaster.pipeline.daily import predict as step
     from forecaster.pipeline.run_context import publish_copy
@@ -88,12 +92,12 @@ def predict(settings: "Settings", recipes, everything, target_date, tz, reissue,
         sys.exit(PARTIAL)
 
 
-def _pulled(result) -> str:
+def _pulled(result: "PullResult") -> str:
     read = f"{counted(result.rows_read, 'row')} in {counted(result.requests, 'request')}"
     return f"{read}, {counted(result.new_revisions, 'new version')} of events"
 
 
-def _forecast_lines(rows: list[dict]) -> str:
+def _forecast_lines(rows: Sequence[Mapping[Hashable, Any]]) -> str:
     from forecaster.console import chances
 
     said = [row for row in rows if row["published"]]
@@ -110,7 +114,7 @@ def _forecast_lines(rows: list[dict]) -> str:
 @recipe_options
 @json_option
 @click.pass_obj
-def verify(settings: "Settings", recipes, everything, as_json) -> None:
+def verify(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Settle the outcomes of ended forecasts and score them."""
     from forecaster.pipeline.daily import verify as step
     from forecaster.pipeline.run_context import publish_copy
@@ -136,7 +140,7 @@ def verify(settings: "Settings", recipes, everything, as_json) -> None:
 )
 @json_option
 @click.pass_obj
-def report(settings: "Settings", language, one_file_to, as_json) -> None:
+def report(settings: "Settings", language: tuple[str, ...], one_file_to: Path | None, as_json: bool) -> None:
     """Write the report page from what the database holds now. Pages share a style sheet and a script in reports/assets/."""
     from forecaster.pipeline.daily import publish_report
     from forecaster.reports.texts import languages

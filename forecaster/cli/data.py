@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--parquet", type=click.Path(path_type=Path), help="Folder for all tables of the published copy as Parquet, for workers.")
 @recipe_options
 @click.pass_obj
-def export(settings: "Settings", out, parquet, recipes, everything) -> None:
+def export(settings: "Settings", out: Path | None, parquet: Path | None, recipes: tuple[str, ...], everything: bool) -> None:
     """Write the map UI's JSON files: predictions, summary, validations, details; or, with --parquet, all tables for workers to read."""
     if parquet is not None:
         from forecaster.store.sharing.parquet import export_tables
@@ -38,7 +38,7 @@ def export(settings: "Settings", out, parquet, recipes, everything) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.pass_obj
-def serve(settings: "Settings", host, port) -> None:
+def serve(settings: "Settings", host: str, port: int) -> None:
     """Show the output folder (reports, JSON files) in a browser; on this machine only unless --host says otherwise."""
     from forecaster.reports.web.serve import make_server
 
@@ -56,13 +56,16 @@ def serve(settings: "Settings", host, port) -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: all rows, all of every value.")
 @json_option
 @click.pass_obj
-def sql(settings: "Settings", statement, describe, as_csv, as_json) -> None:
+def sql(settings: "Settings", statement: str | None, describe: bool, as_csv: bool, as_json: bool) -> None:
     """Ask the published copy of the database; also while a run writes. Times are UTC. See docs/QUERIES.md."""
     from forecaster.cli import query_output
 
-    if not describe and statement is None:
+    if describe:
+        answer = query_output.describe(settings.published, statement)
+    elif statement is None:
         raise BadInput('no query; write one such as "SELECT * FROM v_skill", or --describe to see what there is')
-    answer = query_output.describe(settings.published, statement) if describe else query_output.ask(settings.published, statement)
+    else:
+        answer = query_output.ask(settings.published, statement)
     width = query_output.terminal_width(sys.stdout)
     left_out = 0
     if as_json:
@@ -82,7 +85,7 @@ def sql(settings: "Settings", statement, describe, as_csv, as_json) -> None:
 @click.option("--check", is_flag=True, help="One line for a monitor; exit code 0: all is well, 1: look at it, 2: act now.")
 @json_option
 @click.pass_obj
-def status(settings: "Settings", check, as_json) -> None:
+def status(settings: "Settings", check: bool, as_json: bool) -> None:
     """How old the data are, what ran last, what was said last. Reads the published copy."""
     if check:
         from forecaster.pipeline.monitor import look
@@ -101,7 +104,7 @@ def status(settings: "Settings", check, as_json) -> None:
 @click.command(epilog=example("quakecast migrate"))
 @json_option
 @click.pass_obj
-def migrate(settings: "Settings", as_json) -> None:
+def migrate(settings: "Settings", as_json: bool) -> None:
     """Bring the database to the schema of this version, and publish it. Take a backup first: there is no way back.
 
     Commands that write do so by themselves; those that only look ask for it.
@@ -116,7 +119,7 @@ def migrate(settings: "Settings", as_json) -> None:
 @click.option("--dry-run", is_flag=True, help="Only list what would go.")
 @json_option
 @click.pass_obj
-def tidy(settings: "Settings", dry_run, as_json) -> None:
+def tidy(settings: "Settings", dry_run: bool, as_json: bool) -> None:
     """Remove what is older than QUAKECAST_KEEP_PAGES_DAYS and QUAKECAST_KEEP_DETAILS_DAYS say. The daily job does so after each run.
 
     Forecasts, outcomes, scores, alerts and the catalogue stay for ever.

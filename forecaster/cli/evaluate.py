@@ -50,6 +50,7 @@ ETAS of circles is etas_generic. With --all or --recipe, recipes are judged, too
 @click.pass_obj
 def evaluate(
     settings: "Settings",
+    /,
     recipes: tuple[str, ...],
     everything: bool,
     models: tuple[str, ...],

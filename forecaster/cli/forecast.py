@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.option("--zone", metavar="AREA/CITY", help="Time zone of the day (default: that of the place).")
 @json_option
 @click.pass_obj
-def forecast(settings: "Settings", place, radius_km, magnitude, day, zone, as_json) -> None:
+def forecast(
+    settings: "Settings", place: str, radius_km: float, magnitude: float, day: str | None, zone: str | None, as_json: bool
+) -> None:
     """Forecast a day at any place on Earth, without a recipe; nothing is stored.
 
     A past day is forecast from what was known when its forecast would have been issued. `quakecast recipes new` makes a recipe of the

@@ -28,11 +28,21 @@ if TYPE_CHECKING:
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Folder for TensorBoard logs of the ConvLSTM.")
 @json_option
 @click.pass_obj
-def train(settings: "Settings", recipes, everything, max_minutes, max_epochs, evaluate_only, tensorboard, as_json) -> None:
+def train(
+    settings: "Settings",
+    recipes: tuple[str, ...],
+    everything: bool,
+    max_minutes: float | None,
+    max_epochs: int | None,
+    evaluate_only: bool,
+    tensorboard: Path | None,
+    as_json: bool,
+) -> None:
     """Fit the models of each recipe and judge them on days they have not seen; from then on they are members of what is published."""
     from forecaster.console import progress
     from forecaster.pipeline.run_context import publish_copy
-    from forecaster.pipeline.training.train import TrainOptions, train_recipes
+    from forecaster.pipeline.training.fit_recipe import TrainOptions
+    from forecaster.pipeline.training.train import train_recipes
 
     job = open_job(settings, recipes)
     options = TrainOptions(max_minutes, max_epochs, evaluate_only, tensorboard)
@@ -59,7 +69,7 @@ def models() -> None:
 @click.option("--history", is_flag=True, help="Every model that was ever fitted, not only the newest of each kind.")
 @json_option
 @click.pass_obj
-def models_list(settings: "Settings", recipes, everything, history, as_json) -> None:
+def models_list(settings: "Settings", recipes: tuple[str, ...], everything: bool, history: bool, as_json: bool) -> None:
     """The models of each recipe and how much each weighs in what is published; then the sets of the world, and which of them serve."""
     from forecaster.pipeline.daily.members import unusable_kinds
     from forecaster.pipeline.training.manage_models import list_models
@@ -108,7 +118,7 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
 @click.argument("model_id")
 @json_option
 @click.pass_obj
-def models_show(settings: "Settings", model_id, as_json) -> None:
+def models_show(settings: "Settings", model_id: str, as_json: bool) -> None:
     """All figures of one model, and what was decided about it."""
     from forecaster.pipeline.training.manage_models import show_model
 
@@ -133,7 +143,17 @@ def models_show(settings: "Settings", model_id, as_json) -> None:
 @click.option("--reason", required=True, help="Why; it is kept.")
 @json_option
 @click.pass_obj
-def models_promote(settings: "Settings", model_id, recipe_id, kind, combination, previous, set_name, reason, as_json) -> None:
+def models_promote(
+    settings: "Settings",
+    model_id: str | None,
+    recipe_id: str | None,
+    kind: str | None,
+    combination: bool,
+    previous: bool,
+    set_name: str | None,
+    reason: str,
+    as_json: bool,
+) -> None:
     """Decide what is published from now on: one model alone, the combination again, or what was before."""
     from forecaster.pipeline.run_context import publish_copy
     from forecaster.pipeline.training import manage_models as step
@@ -175,17 +195,17 @@ def _decided_on_set(
 @click.option("--reason", required=True, help="Why; it is kept.")
 @json_option
 @click.pass_obj
-def models_retire(settings: "Settings", recipe_id, set_name, reason, as_json) -> None:
+def models_retire(settings: "Settings", recipe_id: str | None, set_name: str | None, reason: str, as_json: bool) -> None:
     """Publish a recipe's usual rate from now on (until models promote --combination), or go back from a set to the one before it."""
     from forecaster.pipeline.run_context import publish_copy
     from forecaster.pipeline.training import manage_models as step
 
-    if (recipe_id is None) == (set_name is None):
-        raise BadInput("name either a --recipe or a --set")
-    if set_name is not None:
+    if set_name is not None and recipe_id is None:
         from forecaster.pipeline.world.world_decisions import retire_named
 
         return _decided_on_set(settings, retire_named, set_name, reason, as_json)
+    if recipe_id is None or set_name is not None:
+        raise BadInput("name either a --recipe or a --set")
     job = open_job(settings, (recipe_id,))
     done = step.retire(job, job.recipes[0], reason)
     publish_copy(job)

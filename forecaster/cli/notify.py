@@ -3,8 +3,9 @@
 import sys
 import tempfile
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,7 +37,18 @@ ENDINGS = {"email": "txt", "apprise": "txt", "slack": "json", "webhook": "json"}
 @click.option("--no-report", is_flag=True, help="Alerts and other messages only; the report waits.")
 @json_option
 @click.pass_obj
-def notify(settings: "Settings", preview, trial, dry_run, listed, resend, channels, opened, no_report, as_json) -> None:
+def notify(
+    settings: "Settings",
+    preview: bool,
+    trial: bool,
+    dry_run: bool,
+    listed: bool,
+    resend: str | None,
+    channels: tuple[str, ...],
+    opened: bool,
+    no_report: bool,
+    as_json: bool,
+) -> None:
     """Send the newest report and every message that is due to everybody who is set up; each message once."""
     asked = {"--preview": preview, "--test": trial, "--dry-run": dry_run, "--list": listed, "--resend": resend is not None}
     if sum(asked.values()) > 1:
@@ -120,7 +132,7 @@ def _complain(problems: list[str]) -> None:
         sys.exit(PARTIAL)
 
 
-def _line(row: dict) -> str:
+def _line(row: Mapping[str, Any]) -> str:
     when = row["sent_at"] or row["next_try_at"] or row["created_at"]
     head = f"{row['delivery_id'][:12]}  {row['state']:8} {when:%Y-%m-%d %H:%M}Z  {row['subject_kind']:10} "
     head += f"{row['channel']} to {row['recipient']}"

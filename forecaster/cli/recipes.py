@@ -21,7 +21,7 @@ def recipes() -> None:
 @recipes.command("list", epilog=example("quakecast recipes list"))
 @json_option
 @click.pass_obj
-def recipes_list(settings: "Settings", as_json) -> None:
+def recipes_list(settings: "Settings", as_json: bool) -> None:
     """Every recipe, one line each."""
     from forecaster.recipe import load_recipes
 
@@ -37,7 +37,7 @@ def recipes_list(settings: "Settings", as_json) -> None:
 @recipes.command("show", epilog=example("quakecast recipes show tokyo"))
 @click.argument("recipe_id")
 @click.pass_obj
-def recipes_show(settings: "Settings", recipe_id) -> None:
+def recipes_show(settings: "Settings", recipe_id: str) -> None:
     """All fields of one recipe."""
     from forecaster.recipe import choose, load_recipes
 
@@ -49,7 +49,7 @@ def recipes_show(settings: "Settings", recipe_id) -> None:
 @recipe_options
 @json_option
 @click.pass_obj
-def recipes_check(settings: "Settings", recipes, everything, as_json) -> None:
+def recipes_check(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Check every file, and say where each circle lies and what the catalogue can tell there: completeness, past target days, coverage."""
     from forecaster.pipeline.as_of.recipe_check import check_recipes
     from forecaster.pipeline.run_context import catalogue_to_look_at, look_at
@@ -66,7 +66,7 @@ def recipes_check(settings: "Settings", recipes, everything, as_json) -> None:
 @recipes.command("fields", epilog=example("quakecast recipes fields"))
 @click.option("--markdown", is_flag=True, help="As the tables of docs/RECIPES.md.")
 @json_option
-def recipes_fields(markdown, as_json) -> None:
+def recipes_fields(markdown: bool, as_json: bool) -> None:
     """Every field that a recipe may have: its values, what it is where it is left out, and what it does."""
     from forecaster.recipe_reference import as_markdown, as_text, reference
 
@@ -83,7 +83,17 @@ def recipes_fields(markdown, as_json) -> None:
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write it (default: where recipes are read).")
 @json_option
 @click.pass_obj
-def recipes_new(settings: "Settings", place, radius_km, magnitude, recipe_id, name, zone, out, as_json) -> None:
+def recipes_new(
+    settings: "Settings",
+    place: str,
+    radius_km: float,
+    magnitude: float,
+    recipe_id: str | None,
+    name: str,
+    zone: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Write the recipe of a place of your own; an existing file is never overwritten."""
     from forecaster import places, zones
     from forecaster.catalog.coverage import STREAMS

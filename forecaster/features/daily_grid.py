@@ -144,4 +144,5 @@ def _inputs(grid: GridEvents, days: TargetDays) -> tuple[np.ndarray, np.ndarray]
 
 def _magnitude_of(energy_j: np.ndarray) -> np.ndarray:
     """The magnitude with this energy, within 0..10; 0 where there is none."""
-    return np.clip((np.log10(np.maximum(energy_j, 10.0**4.8)) - 4.8) / 1.5, 0.0, MAX_MAGNITUDE)
+    magnitude: np.ndarray = np.clip((np.log10(np.maximum(energy_j, 10.0**4.8)) - 4.8) / 1.5, 0.0, MAX_MAGNITUDE)
+    return magnitude

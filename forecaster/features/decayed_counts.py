@@ -49,7 +49,8 @@ class CountSettings:
         """(n, taus x rings x exponents): what `counts` (n, names) are with shallow and deep events together."""
         rings, exponents = len(self.taus_days) * len(self.ring_edges), len(self.exponents)
         layers = len(self.zones) // len(self.ring_edges)
-        return counts.reshape(len(counts), rings, layers, exponents).sum(axis=2).reshape(len(counts), rings * exponents)
+        summed: np.ndarray = counts.reshape(len(counts), rings, layers, exponents).sum(axis=2).reshape(len(counts), rings * exponents)
+        return summed
 
 
 DEFAULT_SETTINGS = CountSettings()

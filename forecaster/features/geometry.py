@@ -20,7 +20,8 @@ def great_circle_km(lat0: float, lon0: float, lat: np.ndarray | float, lon: np.n
     half_lat = (lat_rad - lat0_rad) / 2
     half_lon = np.radians(np.asarray(lon) - lon0) / 2
     haversine = np.sin(half_lat) ** 2 + math.cos(lat0_rad) * np.cos(lat_rad) * np.sin(half_lon) ** 2
-    return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(haversine, 1.0)))
+    distance_km: np.ndarray = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(haversine, 1.0)))
+    return distance_km
 
 
 def in_circle(recipe: Recipe, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:

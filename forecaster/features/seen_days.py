@@ -49,7 +49,8 @@ def _log_rates(seen: np.ndarray, cut_us: np.ndarray) -> np.ndarray:
     among = taus * -np.expm1(-elapsed[:, None] / taus)
     long_term = (seen[:, -1:] + 0.5) / (among[:, -1:] + 1.0)
     rates = np.column_stack([(seen + PRIOR_DAYS * long_term)[:, :-1] / (among + PRIOR_DAYS)[:, :-1], long_term])
-    return np.log(rates).astype(np.float32)
+    logs: np.ndarray = np.log(rates).astype(np.float32)
+    return logs
 
 
 def days_with_targets(inputs: Events, recipe: Recipe) -> Events:

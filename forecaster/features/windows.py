@@ -40,13 +40,15 @@ class TargetDays:
     @property
     def first_day(self) -> date:
         """The local date of the first entry; IndexError where there is none."""
-        return self.local_days[0].item()
+        first: date = self.local_days[0].item()
+        return first
 
     @property
     def day_ends_us(self) -> np.ndarray:
         """int64 (n, window_days): where the inputs of each window day end, never after the cut."""
         ends = np.concatenate([self.day_starts_us[:, 1:], self.target_starts_us[:, None]], axis=1)
-        return np.minimum(ends, self.cut_us[:, None])
+        cut: np.ndarray = np.minimum(ends, self.cut_us[:, None])
+        return cut
 
     def take(self, selection: np.ndarray | slice) -> "TargetDays":
         """The days at these indices, or where this mask is true."""

@@ -36,7 +36,8 @@ class History:
     @property
     def last_day(self) -> date:
         """The last local target day."""
-        return self.days.local_days[-1].astype("datetime64[D]").item()
+        last: date = self.days.local_days[-1].astype("datetime64[D]").item()
+        return last
 
     def until(self, last_day: np.datetime64) -> "History":
         """The days up to `last_day`, included. Events are not cut: a model reads none after the issue of its last day."""

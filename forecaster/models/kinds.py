@@ -6,13 +6,19 @@ from datetime import date
 from importlib import import_module, util
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from forecaster.errors import BadInput, NotInstalled
 from forecaster.model_kinds import KINDS, Kind
 from forecaster.models import networks
 from forecaster.models.interface import FittedModel, History
 from forecaster.recipe import Recipe
+
+
+class Fitter(Protocol):
+    """The function of a kind's module that fits a model; None stands for its own seed, and for no limit."""
+
+    def __call__(self, history: History, *, seed: int | None = None, max_minutes: float | None = None) -> FittedModel: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,8 @@ class FittableKind(Kind):
             NotTrainable: too few days or target days.
             NotInstalled: this installation lacks what it needs.
         """
-        return getattr(self.imported(), self.fitter)(history, seed=seed, max_minutes=max_minutes)
+        fitter: Fitter = getattr(self.imported(), self.fitter)
+        return fitter(history, seed=seed, max_minutes=max_minutes)
 
     def load(self, folder: Path, record: dict[str, Any], recipe: Recipe) -> FittedModel:
         """The model that was saved in `folder` with `record`.
@@ -55,7 +62,8 @@ class FittableKind(Kind):
             CorruptModel: the content cannot be trusted.
             NotInstalled: this installation lacks what it needs.
         """
-        return self.imported().load(folder, record, recipe)
+        model: FittedModel = self.imported().load(folder, record, recipe)
+        return model
 
     def fingerprint(self) -> str:
         """What the model's answers depend on besides data: its version, and the artefacts of the package that it may start from."""

@@ -122,7 +122,7 @@ def place_model(models: Path, files: Mapping[str, bytes]) -> Path:
     parts = [record["recipe_id"], record["model_id"], *(part for name in files for part in name.split("/"))]
     if found != record["files"] or any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts):
         raise CorruptModel(f"{record['model_id']} did not arrive as it was sent: its files are not those of its record; train it again")
-    target = models / record["recipe_id"] / record["model_id"]
+    target = models / str(record["recipe_id"]) / str(record["model_id"])
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         clear_leftovers(models)

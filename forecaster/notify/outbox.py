@@ -94,7 +94,8 @@ def claim(row: Delivery, now: datetime) -> Delivery:
 
 def wait_after(attempts: int) -> timedelta:
     """5, 15, 45 minutes, ... three times as long each time, at most six hours: ten attempts take a day and a half."""
-    return min(FIRST_WAIT * 3 ** (min(attempts, 20) - 1), MAX_WAIT)
+    wait: timedelta = min(FIRST_WAIT * 3 ** (min(attempts, 20) - 1), MAX_WAIT)
+    return wait
 
 
 def attempt(row: Delivery, send: Callable[[], object], clock: Callable[[], datetime]) -> Delivery:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -173,7 +174,7 @@ def start_run(job: Job, kind: str) -> list[str]:
     return dead
 
 
-def note_end(job: Job, state: str, details: dict) -> None:
+def note_end(job: Job, state: str, details: dict[str, Any]) -> None:
     """Note in the store how the run ended."""
     with job.store.transaction() as connection:
         ledger.finish_run(connection, job.run_id, job.clock.now(), state, details)

@@ -34,7 +34,7 @@ _PUBLISHED = (
 _WAITING = "SELECT state, count(*) AS messages FROM delivery WHERE state IN ('pending', 'failed', 'dead') GROUP BY state ORDER BY state"
 
 
-def status_document(settings: Settings, clock: Clock) -> dict:
+def status_document(settings: Settings, clock: Clock) -> dict[str, Any]:
     """state ('ok' or what is wrong), and the figures it comes from; times as ISO text.
 
     last_run: the newest of all; runs: of each kind the newest. due: by region that is due for training, why; None
@@ -48,7 +48,7 @@ def status_document(settings: Settings, clock: Clock) -> dict:
         return _document(store, settings, clock)
 
 
-def _document(store: Store, settings: Settings, clock: Clock) -> dict:
+def _document(store: Store, settings: Settings, clock: Clock) -> dict[str, Any]:
     now = clock.now()
     read_until = last_read(store)
     runs = [{str(name): _text(value) for name, value in row.items()} for row in newest_runs(store)]
@@ -82,7 +82,7 @@ def _document(store: Store, settings: Settings, clock: Clock) -> dict:
     }
 
 
-def newest_runs(store: Store) -> list[dict]:
+def newest_runs(store: Store) -> list[dict[str, Any]]:
     """Of each kind the newest run: run_id, kind, state, started_at, finished_at; the newest of all first."""
     return _rows(store, _RUNS)
 
@@ -93,7 +93,7 @@ def last_read(store: Store) -> datetime | None:
     return None if pd.isna(row["read_until"]) else row["read_until"].to_pydatetime()
 
 
-def status_text(document: dict) -> str:
+def status_text(document: dict[str, Any]) -> str:
     """The same for a person, a line each; a line for every region that is due."""
     run, due = document["last_run"], document["due"] or {}
     waiting = f"{len(due)} for training" if due else "not known" if document["due"] is None else "none for training"
@@ -118,10 +118,11 @@ def status_text(document: dict) -> str:
 
 
 def _set_words(served: dict[str, Any]) -> str:
-    return served["name"] + ("" if served["age_days"] is None else f" ({age_text(timedelta(days=served['age_days']))} old)")
+    age = "" if served["age_days"] is None else f" ({age_text(timedelta(days=served['age_days']))} old)"
+    return f"{served['name']}{age}"
 
 
-def _catalogue_words(document: dict) -> str:
+def _catalogue_words(document: dict[str, Any]) -> str:
     if document["read_until"] is None:
         return "not read yet"
     return f"read until {_minute(document['read_until'])}, {age_text(timedelta(hours=document['data_age_hours']))} ago"
@@ -148,9 +149,9 @@ def _recipes(settings: Settings) -> tuple[list[Recipe] | None, list[str]]:
         return None, [f"the recipes cannot be read: {'; '.join(str(error).splitlines())}"]
 
 
-def _rows(store: Store, sql: str) -> list[dict]:
+def _rows(store: Store, sql: str) -> list[dict[str, Any]]:
     with store.transaction() as connection:
-        return connection.execute(sql).df().to_dict("records")
+        return [{str(name): value for name, value in row.items()} for row in connection.execute(sql).df().to_dict("records")]
 
 
 def _text(value: Any) -> str | None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jinja2 import BaseLoader, Environment
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_SECONDS = 20.0
 MAX_LETTERS = 5_000_000  # of a text; a page of 29 recipes has less than a tenth

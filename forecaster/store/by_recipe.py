@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ def wanted(targets: Mapping[str, str], until: Mapping[str, datetime] | None = No
     return pd.DataFrame(rows, columns=["recipe_id", "target_hash", "until"])
 
 
-def by_recipe(connection: Connection, sql: str, rows: pd.DataFrame, parameters: dict | None = None) -> dict[str, pd.DataFrame]:
+def by_recipe(connection: Connection, sql: str, rows: pd.DataFrame, parameters: dict[str, Any] | None = None) -> dict[str, pd.DataFrame]:
     """The answer as a frame for each recipe of `rows`, which `sql` joins as `wanted`."""
     if rows.empty:
         return {}

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreBusy, StoreError
 from forecaster.files import check_data_folder, keep_private, private_files, refused
@@ -25,7 +25,9 @@ from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 
 if TYPE_CHECKING:
     import pandas as pd
-    from duckdb import DuckDBPyConnection as Connection
+    from duckdb import DuckDBPyConnection
+
+    Connection = DuckDBPyConnection
 else:
     Connection = object
 
@@ -216,7 +218,7 @@ def _unreadable(path: Path, said: str) -> StoreError:
     )
 
 
-def query(path: Path, sql: str, parameters: list | None = None) -> "pd.DataFrame":
+def query(path: Path, sql: str, parameters: list[Any] | None = None) -> "pd.DataFrame":
     """The answer of a read-only query on the database file at `path` (the published copy, usually).
 
     Raises:
@@ -226,7 +228,7 @@ def query(path: Path, sql: str, parameters: list | None = None) -> "pd.DataFrame
         return answer.df()
 
 
-def query_rows(path: Path, sql: str, parameters: list | None = None) -> tuple[list[str], list[tuple]]:
+def query_rows(path: Path, sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
     """The names of the columns and the rows of the same: values as they are stored, None where there is none, times aware UTC.
 
     Raises:
@@ -237,7 +239,7 @@ def query_rows(path: Path, sql: str, parameters: list | None = None) -> tuple[li
 
 
 @contextmanager
-def _asked(path: Path, sql: str, parameters: list | None) -> Iterator["Connection"]:
+def _asked(path: Path, sql: str, parameters: list[Any] | None) -> Iterator["Connection"]:
     import duckdb
 
     if not path.exists():

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from forecaster.store.ledger import insert
 OPEN = "state IN ('pending', 'sending', 'failed')"
 
 
-def write(connection: Connection, rows: list[dict]) -> None:
+def write(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Put rows of the outbox in the place of those with the same id."""
     insert(connection, "delivery", rows, replace=True)
 
@@ -41,29 +42,29 @@ def latest_rows(connection: Connection, limit: int) -> pd.DataFrame:
     return connection.execute("SELECT * FROM delivery ORDER BY created_at DESC, channel, recipient, delivery_id LIMIT ?", [limit]).df()
 
 
-def report(connection: Connection, report_id: str) -> dict | None:
+def report(connection: Connection, report_id: str) -> dict[str, Any] | None:
     """The report with this id, its document included."""
     return _first(connection, "SELECT * FROM report WHERE report_id = $key", report_id)
 
 
-def told_report(connection: Connection, report_id: str) -> dict | None:
+def told_report(connection: Connection, report_id: str) -> dict[str, Any] | None:
     """The report with this id, where it has a document and is planned for somebody."""
     planned = "SELECT 1 FROM delivery d WHERE d.subject_id = r.report_id"
     return _first(connection, f"SELECT * FROM report r WHERE report_id = $key AND document IS NOT NULL AND EXISTS ({planned})", report_id)
 
 
-def report_of_run(connection: Connection, run_id: str) -> dict | None:
+def report_of_run(connection: Connection, run_id: str) -> dict[str, Any] | None:
     """The report that this run wrote, its document included; of several the last."""
     return _first(connection, "SELECT * FROM report WHERE run_id = $key ORDER BY created_at DESC, report_id LIMIT 1", run_id)
 
 
-def newest_report(connection: Connection) -> dict | None:
+def newest_report(connection: Connection) -> dict[str, Any] | None:
     """The report written last, without its document; `has_document` says whether there is one."""
     columns = "SELECT * EXCLUDE (document), document IS NOT NULL AS has_document FROM report"
     return _first(connection, f"{columns} ORDER BY created_at DESC, report_id LIMIT 1")
 
 
-def keep_report(connection: Connection, row: dict) -> dict:
+def keep_report(connection: Connection, row: dict[str, Any]) -> dict[str, Any]:
     """Note a report that was written; returns the row that stands.
 
     Once it is planned for somebody, a report with a document stays as it is: everybody is told the same under one id. Written again, it
@@ -87,7 +88,7 @@ def clear_documents(connection: Connection, before: datetime) -> int:
     return int(cleared[0]) if cleared else 0
 
 
-def _first(connection: Connection, sql: str, key: str | None = None) -> dict | None:
+def _first(connection: Connection, sql: str, key: str | None = None) -> dict[str, Any] | None:
     frame = connection.execute(sql, {} if key is None else {"key": key}).df()
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return {str(name): value for name, value in rows[0].items()} if rows else None
@@ -100,13 +101,13 @@ def matching(connection: Connection, prefix: str) -> pd.DataFrame:
     ).df()
 
 
-def write_messages(connection: Connection, rows: list[dict]) -> None:
+def write_messages(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Keep messages; one whose id is known stays as it was first stored."""
     known = {found for (found,) in connection.execute("SELECT subject_id FROM message").fetchall()}
     insert(connection, "message", [_as_json(row) for row in rows if row["subject_id"] not in known])
 
 
-def messages(connection: Connection, subject_ids: list[str]) -> list[dict]:
+def messages(connection: Connection, subject_ids: list[str]) -> list[dict[str, Any]]:
     """The messages with these ids, lists and facts as they were given."""
     frame = connection.execute(
         "SELECT * FROM message WHERE subject_id IN (SELECT unnest($ids)) ORDER BY created_at, subject_id", {"ids": subject_ids}
@@ -131,7 +132,7 @@ def newest_messages(connection: Connection) -> list[tuple[str, str]]:
 _LISTS = ("lines", "facts", "channels")
 
 
-def _as_json(row: dict) -> dict:
+def _as_json(row: dict[str, Any]) -> dict[str, Any]:
     return {
         key: json.dumps(value, ensure_ascii=False, allow_nan=False) if key in _LISTS and value is not None else value
         for key, value in row.items()

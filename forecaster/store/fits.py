@@ -12,17 +12,17 @@ from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
 
 
-def add_model(connection: Connection, row: dict) -> None:
+def add_model(connection: Connection, row: dict[str, Any]) -> None:
     """Register a fitted model (`details` is a dict); the same model id is replaced."""
     insert(connection, "model", [{**row, "details": json.dumps(row["details"], ensure_ascii=False)}], replace=True)
 
 
-def newest_models(connection: Connection, recipe_id: str, recipe_hash: str, as_of: datetime) -> dict[str, dict]:
+def newest_models(connection: Connection, recipe_id: str, recipe_hash: str, as_of: datetime) -> dict[str, dict[str, Any]]:
     """By kind, the newest model of this very recipe whose data end by `as_of`; `details` is parsed."""
     return newest_models_of_all(connection, {recipe_id: recipe_hash}, as_of)[recipe_id]
 
 
-def newest_models_of_all(connection: Connection, recipe_hashes: Mapping[str, str], as_of: datetime) -> dict[str, dict[str, dict]]:
+def newest_models_of_all(connection: Connection, recipe_hashes: Mapping[str, str], as_of: datetime) -> dict[str, dict[str, dict[str, Any]]]:
     """The same for many recipes (id -> hash) in one query: by recipe, by kind."""
     frame = connection.execute(
         "SELECT m.* FROM model m JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS recipe_hash) USING (recipe_id, recipe_hash) "
@@ -30,13 +30,13 @@ def newest_models_of_all(connection: Connection, recipe_hashes: Mapping[str, str
         "QUALIFY row_number() OVER (PARTITION BY recipe_id, kind ORDER BY data_as_of DESC, created_at DESC) = 1 ORDER BY recipe_id, kind",
         {"ids": list(recipe_hashes), "hashes": list(recipe_hashes.values()), "as_of": as_of},
     ).df()
-    found: dict[str, dict[str, dict]] = {recipe_id: {} for recipe_id in recipe_hashes}
+    found: dict[str, dict[str, dict[str, Any]]] = {recipe_id: {} for recipe_id in recipe_hashes}
     for row in _rows(frame, "details"):
         found[row["recipe_id"]][row["kind"]] = row
     return found
 
 
-def models_of(connection: Connection, recipe_ids: list[str]) -> list[dict]:
+def models_of(connection: Connection, recipe_ids: list[str]) -> list[dict[str, Any]]:
     """Every model of these recipes, by recipe and kind, newest first; `details` is parsed."""
     frame = connection.execute(
         "SELECT * FROM model WHERE recipe_id IN (SELECT unnest($ids)) ORDER BY recipe_id, kind, data_as_of DESC, created_at DESC",
@@ -45,7 +45,7 @@ def models_of(connection: Connection, recipe_ids: list[str]) -> list[dict]:
     return _rows(frame, "details")
 
 
-def model_named(connection: Connection, model_id: str) -> dict | None:
+def model_named(connection: Connection, model_id: str) -> dict[str, Any] | None:
     """The model of this id; `details` is parsed."""
     rows = _rows(connection.execute("SELECT * FROM model WHERE model_id = $id", {"id": model_id}).df(), "details")
     return rows[0] if rows else None

@@ -33,7 +33,7 @@ def drop_days(connection: Connection, recipe_id: str, target_hash: str, method: 
     connection.execute(f"DELETE FROM forecast WHERE forecast_id IN ({these})", key)
 
 
-def add_missing(connection: Connection, rows: list[dict]) -> int:
+def add_missing(connection: Connection, rows: list[dict[str, Any]]) -> int:
     """Append the rows whose forecast_id is not there yet; returns how many."""
     ids = [row["forecast_id"] for row in rows]
     stored = connection.execute("SELECT forecast_id FROM forecast WHERE forecast_id IN (SELECT unnest($ids))", {"ids": ids}).fetchall()
@@ -43,18 +43,22 @@ def add_missing(connection: Connection, rows: list[dict]) -> int:
     return len(fresh)
 
 
-def add_fit(connection: Connection, row: dict) -> None:
+def add_fit(connection: Connection, row: dict[str, Any]) -> None:
     """Register the fits of a block; the same block again is replaced. `numbers`, `models` and `failed` are dicts."""
     texts = {name: json.dumps(row[name], ensure_ascii=False, default=_text) for name in _PARSED}
     insert(connection, "walk_forward_fit", [{**row, **texts}], replace=True)
 
 
-def fit_of_block(connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date) -> dict | None:
+def fit_of_block(
+    connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date
+) -> dict[str, Any] | None:
     """The fits of this very block; None where there are none."""
     return _fit(connection, recipe_id, recipe_hash, retrain_every_days, first_day, "=")
 
 
-def fit_before_block(connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date) -> dict | None:
+def fit_before_block(
+    connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date
+) -> dict[str, Any] | None:
     """The fits of the last block before this one; None where it is the first."""
     return _fit(connection, recipe_id, recipe_hash, retrain_every_days, first_day, "<")
 
@@ -90,7 +94,9 @@ def walk_forward_said(connection: Connection, recipe_id: str, recipe_hash: str, 
     ).df()
 
 
-def _fit(connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date, relation: str) -> dict | None:
+def _fit(
+    connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date, relation: str
+) -> dict[str, Any] | None:
     frame = connection.execute(
         "SELECT * FROM walk_forward_fit WHERE recipe_id = $id AND recipe_hash = $hash AND retrain_every_days = $days "
         f"AND first_day {relation} $first ORDER BY first_day DESC LIMIT 1",

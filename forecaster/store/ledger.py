@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
+from forecaster.store.row_types import ForecastRow, IssuedRow, OutcomeRow, SettledRow, rows_as
 
 MAX_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
 CLOCKS_APART = timedelta(minutes=1)  # of two runs at once; the issue that stands may be the other's
@@ -40,7 +42,7 @@ FORECAST_COLUMNS = (
 )
 
 
-def insert(connection: Connection, table: str, rows: list[dict], *, replace: bool = False) -> None:
+def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], *, replace: bool = False) -> None:
     """Append dicts (keys = columns) to `table`; with `replace`, rows with the same primary key are replaced."""
     if not rows:
         return
@@ -100,14 +102,14 @@ def unsettled_targets(connection: Connection, now: datetime) -> pd.DataFrame:
     ).df()
 
 
-def outcomes_of(connection: Connection, targets: pd.DataFrame) -> pd.DataFrame:
+def outcomes_of(connection: Connection, targets: pd.DataFrame) -> list[OutcomeRow]:
     """The stored outcomes of these windows (columns recipe_id, target_hash, target_start), oldest first."""
     connection.register("wanted", targets)
     frame = connection.execute(
         "SELECT o.* FROM outcome o SEMI JOIN wanted USING (recipe_id, target_start, target_hash) ORDER BY recipe_id, target_start"
     ).df()
     connection.unregister("wanted")
-    return frame
+    return rows_as(OutcomeRow, frame)
 
 
 def forecasts_to_score(connection: Connection) -> pd.DataFrame:
@@ -175,7 +177,7 @@ def recent_published(
     )
 
 
-def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> pd.DataFrame:
+def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> list[ForecastRow]:
     """Per recipe the published forecast to show at `now`, of one of these targets, one row each.
 
     That is the next window that has not begun yet, else the last one; of several issues for it the one stored last, whatever the clock
@@ -183,7 +185,7 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
     than who asked for it; but one for the next day that is not official since something was wrong (it is degraded) says so.
     """
     # The row to show of each recipe is found among narrow columns; all that it says is read of that row alone.
-    return connection.execute(
+    frame = connection.execute(
         "WITH issued AS (SELECT rowid AS place, forecast_id, recipe_id, target_hash, target_start, issue_time, mode, degraded "
         "FROM forecast WHERE published AND method = 'daily' AND issue_time <= $said AND target_hash IN (SELECT unnest($hashes))), "
         "official AS (SELECT DISTINCT recipe_id, target_hash, target_start FROM forecast WHERE official), "
@@ -194,9 +196,10 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
         "SELECT f.* FROM forecast f SEMI JOIN shown USING (forecast_id) ORDER BY recipe_id",
         {"now": now, "said": now + CLOCKS_APART, "hashes": target_hashes, "day": MAX_DAY},
     ).df()
+    return rows_as(ForecastRow, frame)
 
 
-def models_of_issues(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[dict]]:
+def models_of_issues(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[IssuedRow]]:
     """By forecast, every model's forecast of the issue that it is of, itself included, the published one first, each with `model_details`.
 
     Of two rows of a kind the newest; details of the forecast and of the model are parsed, None where there are none.
@@ -211,20 +214,20 @@ def models_of_issues(connection: Connection, forecast_ids: Sequence[str]) -> dic
         "LEFT JOIN model m ON m.model_id = f.model_id ORDER BY issue.asked, f.published DESC, f.model_kind",
         {"ids": list(forecast_ids)},
     ).df()
-    found: dict[str, list[dict]] = {forecast_id: [] for forecast_id in forecast_ids}
-    for row in frame.to_dict("records"):
-        parsed = {
-            str(key): _parsed(value) if key in ("details", "model_details") else value for key, value in row.items() if key != "asked"
-        }
-        found[row["asked"]].append(parsed)
+    asked_for = frame.pop("asked")
+    for name in ("details", "model_details"):
+        frame[name] = pd.Series([_parsed(text) for text in frame[name]], dtype=object, index=frame.index)
+    found: dict[str, list[IssuedRow]] = {forecast_id: [] for forecast_id in forecast_ids}
+    for asked, row in zip(asked_for, rows_as(IssuedRow, frame), strict=True):
+        found[asked].append(row)
     return found
 
 
-def _parsed(text: object) -> dict | None:
+def _parsed(text: object) -> dict[str, Any] | None:
     return json.loads(text) if isinstance(text, str) else None
 
 
-def changes_between(connection: Connection, start: datetime, end: datetime) -> dict:
+def changes_between(connection: Connection, start: datetime, end: datetime) -> dict[str, Any]:
     """What (start, end] brought: events revised after an earlier pull, outcomes turned round, quarantined rows by reason, the last pull."""
     span = {"start": start, "end": end}
     revised = connection.execute(
@@ -241,36 +244,35 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
     return {"revised_events": revised[0], "turned_outcomes": turned[0], "quarantined": dict(bad), "last_pull_at": pull[0]}
 
 
-def turned_between(connection: Connection, start: datetime, end: datetime) -> list[dict]:
-    """recipe_id, target_hash, target_start, happened (as it is now), max_magnitude of outcomes that revisions of (start, end] turned."""
-    return (
+def turned_between(connection: Connection, start: datetime, end: datetime) -> list[OutcomeRow]:
+    """The outcomes, as they are now, that revisions of (start, end] turned."""
+    return rows_as(
+        OutcomeRow,
         connection.execute(
-            "SELECT recipe_id, target_hash, target_start, happened, max_magnitude FROM outcome "
-            "WHERE turned_at > $start AND turned_at <= $end ORDER BY target_start, recipe_id",
+            "SELECT * FROM outcome WHERE turned_at > $start AND turned_at <= $end ORDER BY target_start, recipe_id",
             {"start": start, "end": end},
-        )
-        .df()
-        .to_dict("records")
+        ).df(),
     )
 
 
-def last_settled(connection: Connection) -> pd.DataFrame:
+def last_settled(connection: Connection) -> list[SettledRow]:
     """The outcomes that the last verification wrote, each with its published forecast; a backfill's days are no news."""
-    return connection.execute(
+    frame = connection.execute(
         "SELECT o.*, f.probability, f.reference_probability FROM outcome o "
         "JOIN forecast f USING (recipe_id, target_start, target_hash) "
         "WHERE f.published AND f.method = 'daily' AND o.as_of = (SELECT max(as_of) FROM outcome) "
         "QUALIFY row_number() OVER (PARTITION BY o.recipe_id, o.target_start "
         "ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 ORDER BY o.target_start, o.recipe_id"
     ).df()
+    return rows_as(SettledRow, frame)
 
 
-def start_run(connection: Connection, row: dict) -> None:
+def start_run(connection: Connection, row: dict[str, Any]) -> None:
     """Note that a run began."""
     insert(connection, "run", [{**row, "state": "running"}], replace=True)
 
 
-def finish_run(connection: Connection, run_id: str, finished_at: datetime, state: str, details: dict) -> None:
+def finish_run(connection: Connection, run_id: str, finished_at: datetime, state: str, details: dict[str, Any]) -> None:
     """Note how a run ended: success, partial or failed."""
     connection.execute(
         "UPDATE run SET finished_at = $at, state = $state, details = $details WHERE run_id = $id",

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
+from forecaster.store.row_types import RungOutcomeRow, RungRow, rows_as
 
 
-def add(connection: Connection, rows: list[dict]) -> None:
+def add(connection: Connection, rows: Sequence[RungRow]) -> None:
     """Append rungs; one that is there already stays as it was written (ids of forecasts follow from what makes them)."""
     if not rows:
         return
@@ -19,15 +21,15 @@ def add(connection: Connection, rows: list[dict]) -> None:
     insert(connection, "rung", [row for row in rows if row["forecast_id"] not in there])
 
 
-def ladders(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[dict]]:
+def ladders(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[RungRow]]:
     """By forecast, its rungs by horizon and magnitude; forecasts without a ladder have none."""
     frame = connection.execute(
         "SELECT * FROM rung WHERE forecast_id IN (SELECT unnest($ids)) ORDER BY forecast_id, horizon_days, magnitude",
         {"ids": list(forecast_ids)},
     ).df()
-    found: dict[str, list[dict]] = {forecast_id: [] for forecast_id in forecast_ids}
-    for row in frame.to_dict("records"):
-        found[row["forecast_id"]].append({str(name): value for name, value in row.items()})
+    found: dict[str, list[RungRow]] = {forecast_id: [] for forecast_id in forecast_ids}
+    for row in rows_as(RungRow, frame):
+        found[row["forecast_id"]].append(row)
     return found
 
 
@@ -44,12 +46,12 @@ def unsettled(connection: Connection, now: datetime) -> pd.DataFrame:
     ).df()
 
 
-def settle(connection: Connection, rows: list[dict]) -> None:
+def settle(connection: Connection, rows: Sequence[RungOutcomeRow]) -> None:
     """Write outcomes of rungs; earlier ones of the same rungs are replaced."""
     insert(connection, "rung_outcome", rows, replace=True)
 
 
-def records(connection: Connection, targets: Mapping[str, str]) -> dict[tuple[str, str], dict[tuple[int, float], dict]]:
+def records(connection: Connection, targets: Mapping[str, str]) -> dict[tuple[str, str], dict[tuple[int, float], dict[str, Any]]]:
     """By (recipe id, mode) of these targets (recipe id -> target hash), and by (horizon, magnitude): settled, hits, expected_hits and
     in_range, of the forecasts that count and whose window has ended, but for what is preliminary."""
     rows = connection.execute(
@@ -58,7 +60,7 @@ def records(connection: Connection, targets: Mapping[str, str]) -> dict[tuple[st
         "AND target_hash IN (SELECT unnest($hashes)) AND method = 'daily' AND (official OR mode <> 'prospective') GROUP BY ALL",
         {"hashes": list(targets.values())},
     ).fetchall()
-    found: dict[tuple[str, str], dict[tuple[int, float], dict]] = {}
+    found: dict[tuple[str, str], dict[tuple[int, float], dict[str, Any]]] = {}
     for recipe_id, mode, horizon, magnitude, settled, hits, expected, inside in rows:
         figures = {"settled": settled, "hits": hits, "expected_hits": float(expected), "in_range": inside}
         found.setdefault((recipe_id, mode), {})[horizon, magnitude] = figures

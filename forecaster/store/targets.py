@@ -29,7 +29,7 @@ def note_targets(connection: Connection, recipes: Iterable[Recipe]) -> int:
     return len(fresh)
 
 
-def _row(recipe: Recipe) -> tuple:
+def _row(recipe: Recipe) -> tuple[object, ...]:
     return (
         recipe.id,
         recipe.target_hash,

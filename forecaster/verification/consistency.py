@@ -85,4 +85,5 @@ def target_day_distribution(probability: np.ndarray) -> np.ndarray:
         if len(days) % 2:
             days = np.concatenate([days, np.eye(1, days.shape[1])])
         days = fftconvolve(days[0::2], days[1::2], axes=1)
-    return np.clip(days[0, : len(probability) + 1], 0, 1)
+    clipped: np.ndarray = np.clip(days[0, : len(probability) + 1], 0, 1)
+    return clipped

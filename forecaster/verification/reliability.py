@@ -148,4 +148,5 @@ def _by_value(happened: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray
 def _isotonic(shares: np.ndarray, days: np.ndarray) -> np.ndarray:
     from scipy.optimize import isotonic_regression
 
-    return isotonic_regression(shares, weights=days).x
+    fitted: np.ndarray = isotonic_regression(shares, weights=days).x
+    return fitted

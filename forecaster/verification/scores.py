@@ -32,7 +32,8 @@ def log_likelihood(happened: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """
     happened, probability = _checked(happened, probability)
     kept = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    return np.where(happened, np.log(kept), np.log1p(-kept))
+    scores: np.ndarray = np.where(happened, np.log(kept), np.log1p(-kept))
+    return scores
 
 
 def log_score(happened: np.ndarray, probability: np.ndarray) -> float:

@@ -31,4 +31,5 @@ def in_sequence(recipe: Recipe, events: Events, cut_us: np.ndarray) -> np.ndarra
 
 def outside_2011(local_days: np.ndarray) -> np.ndarray:
     """Bool (n,): the local days (datetime64[D]) that are not of the calendar year 2011, the year of the Tohoku earthquake."""
-    return np.asarray(local_days, dtype="datetime64[Y]") != np.datetime64("2011", "Y")
+    apart: np.ndarray = np.asarray(local_days, dtype="datetime64[Y]") != np.datetime64("2011", "Y")
+    return apart

@@ -195,7 +195,7 @@ def test_days_that_a_model_has_seen_are_marked_and_never_scored(job):
         kept = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash}, "etas", NOW - timedelta(days=365), NOW)[recipe.id]
         latest = ledger.latest_published(connection, NOW, [recipe.target_hash])
     out_of_sample = rows[rows["published"] & ~rows["in_sample"]]
-    assert len(track) == len(recent) == len(out_of_sample) and kept.empty and latest.empty
+    assert len(track) == len(recent) == len(out_of_sample) and kept.empty and latest == []
 
 
 def test_of_a_day_forecast_in_several_ways_the_walk_forward_row_is_in_the_record(full):
@@ -263,4 +263,4 @@ def test_settling_a_backfill_keeps_the_page_to_the_day(full):
     """The report's list of what was settled is the daily run's, not a backfill's hundred days."""
     assert len(verify(full.store, full.recipes, full.clock).settled) == DAYS
     with full.store.transaction() as connection:
-        assert ledger.last_settled(connection).empty
+        assert ledger.last_settled(connection) == []

@@ -386,7 +386,7 @@ def test_the_last_reading_counts_whatever_our_clock_said_of_it(toy, tokyo, setti
     rows = table(toy, "forecast").set_index("forecast_id")
     assert made.degraded == {} and rows.loc[made.forecast_ids, "official"].all() and rows["official"].sum() == len(KINDS)
     with toy.transaction() as connection:
-        (shown,) = ledger.latest_published(connection, NOW + 7 * HOUR, [tokyo.target_hash])["forecast_id"]
+        (shown,) = [row["forecast_id"] for row in ledger.latest_published(connection, NOW + 7 * HOUR, [tokyo.target_hash])]
     assert shown in made.forecast_ids, "not the one that calls itself later"
 
 
@@ -395,9 +395,9 @@ def test_an_unofficial_forecast_of_the_next_day_is_shown_with_its_reason_and_a_l
     predict(toy, [tokyo], settings, machine(NOW), target_day=DAY + timedelta(days=2))
     predict(toy, [tokyo], settings, machine(NOW))
     with toy.transaction() as connection:
-        (shown,) = ledger.latest_published(connection, NOW, [tokyo.target_hash]).to_dict("records")
+        (shown,) = ledger.latest_published(connection, NOW, [tokyo.target_hash])
         connection.execute("DELETE FROM forecast WHERE target_start = $start", {"start": START})
-        assert ledger.latest_published(connection, NOW, [tokyo.target_hash]).empty
+        assert ledger.latest_published(connection, NOW, [tokyo.target_hash]) == []
     assert shown["target_start"] == START and "behind that of USGS" in shown["degraded_reason"] and not shown["official"]
 
 

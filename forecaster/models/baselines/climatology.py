@@ -59,7 +59,8 @@ def trailing_us(years: float) -> int:
 def shrunk_rate(hits: np.ndarray, days: np.ndarray | int, all_hits: np.ndarray, all_days: np.ndarray | int) -> np.ndarray:
     """P of `daily_probability`: `hits` target days among `days` trailing ones, `all_hits` among `all_days`; arrays that broadcast."""
     long_term = (all_hits + 0.5) / (all_days + 1.0)
-    return (hits + PRIOR_DAYS * long_term) / (days + PRIOR_DAYS)
+    rate: np.ndarray = (hits + PRIOR_DAYS * long_term) / (days + PRIOR_DAYS)
+    return rate
 
 
 def rate_of_circles(happened: PositiveDays, days: TargetDays, issue_us: int, window_days: int = 1) -> np.ndarray:

@@ -57,7 +57,8 @@ class BestRate:
     kind: str = "best_rate"
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        return trailing_rates(inputs, self.recipe, self.first_day, days.cut_us, [self.years])[0]
+        rates: np.ndarray = trailing_rates(inputs, self.recipe, self.first_day, days.cut_us, [self.years])[0]
+        return rates
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
         """float64 (n,): the same of many circles."""

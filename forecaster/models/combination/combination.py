@@ -84,7 +84,8 @@ def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndar
     usual = logit(reference)
     nothing = np.full(len(usual), np.nan)
     columns = [logit(said.get(name, nothing)) - usual for name in MEMBERS]
-    return np.nan_to_num(np.column_stack(columns), nan=0.0)
+    matrix: np.ndarray = np.nan_to_num(np.column_stack(columns), nan=0.0)
+    return matrix
 
 
 def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str, float]:

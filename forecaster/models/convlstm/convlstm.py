@@ -82,11 +82,8 @@ class OneConvolutionConvLSTM(keras.layers.Layer):
         return (input_shape[0], *input_shape[2:4], self.filters)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "filters": self.filters,
-            "recurrent_activation": self.recurrent_activation,
-            "seed": self.seed,
-        }
+        config: dict[str, Any] = super().get_config()
+        return config | {"filters": self.filters, "recurrent_activation": self.recurrent_activation, "seed": self.seed}
 
 
 def build_network(recipe: Recipe, seed: int) -> keras.Model:

@@ -69,18 +69,23 @@ class EtasModel:
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): 1 - P(no target in the window), triggering inside the window included; NaN where there is no reference."""
-        return -np.expm1(-self._sum(inputs, days, reference, "hit"))
+        probability: np.ndarray = -np.expm1(-self._sum(inputs, days, reference, "hit"))
+        return probability
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
         """float64 (n,): the same of many circles, which share this model's parameters."""
-        return -np.expm1(-self.rates_of_circles(circles)[0])
+        probability: np.ndarray = -np.expm1(-self.rates_of_circles(circles)[0])
+        return probability
 
     def rates_of_circles(self, circles: Circles) -> np.ndarray:
         """float64 (1 + longer, circles): -log P(no target) of the circles' day and of their longer windows."""
         windows = [circles.days, *circles.longer]
         days = np.array([int(each.target_ends_us[0] - each.target_starts_us[0]) / DAY_US for each in windows])
-        background = np.outer(days, self._background(circles.reference))
-        return circles.once((self.kind, self.parameters), lambda: no_target_rates(self.parameters, circles, windows, background))
+        background = np.outer(days, self.background(circles.reference))
+        rates: np.ndarray = circles.once(
+            (self.kind, self.parameters), lambda: no_target_rates(self.parameters, circles, windows, background)
+        )
+        return rates
 
     def expected_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): expected number of targets in each window, all generations; NaN where there is no reference."""

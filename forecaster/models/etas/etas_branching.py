@@ -47,7 +47,8 @@ class Rings:
     @property
     def area_ratio(self) -> np.ndarray:
         """(rings,): area over that of the circle."""
-        return np.diff(self.edges_km**2) / self.edges_km[len(INNER) - 1] ** 2
+        areas: np.ndarray = np.diff(self.edges_km**2) / self.edges_km[len(INNER) - 1] ** 2
+        return areas
 
 
 @lru_cache(maxsize=64)
@@ -84,7 +85,8 @@ def triggered_sums(parents: Parents, stream: Stream, parameters: Parameters, rin
     """(n,): integral over each window, sum over rings, of the known triggered rate times `mean` (nodes, rings): `hit` or `number`."""
     edges = [parents.shares(parameters, edge) if edge > 0 else np.zeros(len(parents)) for edge in rings.edges_km]
     mass = np.diff(np.stack(edges), axis=0) * parents.productivity(parameters)
-    return omori_weights(parameters.c, parameters.p)[0] @ stream.states(mean @ mass) * rings.per_target
+    rate: np.ndarray = omori_weights(parameters.c, parameters.p)[0] @ stream.states(mean @ mass) * rings.per_target
+    return rate
 
 
 def _magnitude_bins(lowest: float, threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -100,13 +102,15 @@ def _magnitude_bins(lowest: float, threshold: float) -> tuple[np.ndarray, np.nda
 def _convolved(omori: np.ndarray, values: np.ndarray, i: int) -> np.ndarray:
     """(rings,): sum over cells of lag, each with the mean of the values at its two ends."""
     back = values[i::-1]
-    return omori[:i] @ (0.5 * (back[:-1] + back[1:]))
+    integral: np.ndarray = omori[:i] @ (0.5 * (back[:-1] + back[1:]))
+    return integral
 
 
 def _mid(values: np.ndarray) -> np.ndarray:
     """(cells, rings) in the order of time: means over the cells, the first one the farthest from the window's end."""
     back = values[::-1]
-    return 0.5 * (back[:-1] + back[1:])
+    middle: np.ndarray = 0.5 * (back[:-1] + back[1:])
+    return middle
 
 
 def _window_means(nodes: np.ndarray, step: float) -> np.ndarray:

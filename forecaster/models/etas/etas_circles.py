@@ -48,7 +48,8 @@ def no_target_rates(parameters: Parameters, circles: Circles, windows: Sequence[
                 triggered[row] += np.bincount(near.circle, below + share * (above - below), len(circles))
     steady = np.array([float(of.background_hit @ of.area_ratio) * of.per_target for of in rings])
     seen = np.stack([_detected(circles, days) for days in windows])
-    return seen * (triggered + steady[:, None] * background)
+    rates: np.ndarray = seen * (triggered + steady[:, None] * background)
+    return rates
 
 
 def _length_days(days: TargetDays) -> float:

@@ -63,7 +63,8 @@ class Parents:
 
     def shares(self, parameters: Parameters, radius: float) -> np.ndarray:
         """F of each event, (n,), for a circle of `radius` km about the recipe's centre; most exact for the recipe's own radius."""
-        return self.interpolation @ share_table(self.recipe.radius_km, parameters.d, parameters.gamma, parameters.q, radius)
+        shares: np.ndarray = self.interpolation @ share_table(self.recipe.radius_km, parameters.d, parameters.gamma, parameters.q, radius)
+        return shares
 
     def visible(self, moment_us: int) -> "Parents":
         """The versions that are an input of this issue time."""
@@ -131,7 +132,8 @@ def _decayed(values: np.ndarray, decay: float) -> np.ndarray:
     if len(values) > FEW_SLOTS:
         from scipy.signal import lfilter
 
-        return lfilter([1.0], [1.0, -decay], values)
+        filtered: np.ndarray = lfilter([1.0], [1.0, -decay], values)
+        return filtered
     return np.array(list(accumulate(values.tolist(), lambda kept, entering: entering + decay * kept)))
 
 

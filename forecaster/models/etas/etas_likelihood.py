@@ -8,6 +8,7 @@ intensity over the circle and the span, given all earthquakes around (Ogata 1998
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,9 +86,10 @@ class DailyLikelihood:
 
     def counts(self, vector: np.ndarray, long_term: float) -> np.ndarray:
         """float64 (n,): N of each day, with this long-term rate, a window."""
-        return self._forward(vector, long_term)[0]
+        mu: np.ndarray = self._forward(vector, long_term)[0]
+        return mu
 
-    def _forward(self, vector: np.ndarray, long_term: float) -> tuple:
+    def _forward(self, vector: np.ndarray, long_term: float) -> tuple[Any, ...]:
         weights, back = Weights(self.parents, vector).evaluate()
         v, by_c, by_p = omori_weights(float(np.exp(vector[4])), vector[5])
         states = self.stream.states(weights)

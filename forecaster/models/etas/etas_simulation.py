@@ -61,7 +61,8 @@ class Law:
 def draw_magnitudes(count: int, lowest: float, rng: np.random.Generator) -> np.ndarray:
     """Gutenberg-Richter magnitudes from `lowest` on, cut off at LARGEST_MAG."""
     mass = -np.expm1(-LN10 * B_VALUE * (LARGEST_MAG - lowest))
-    return lowest - np.log1p(-mass * rng.random(count)) / (LN10 * B_VALUE)
+    magnitudes: np.ndarray = lowest - np.log1p(-mass * rng.random(count)) / (LN10 * B_VALUE)
+    return magnitudes
 
 
 def draw_lags(begin: np.ndarray, end: np.ndarray, parameters: Parameters, rng: np.random.Generator) -> np.ndarray:
@@ -69,7 +70,8 @@ def draw_lags(begin: np.ndarray, end: np.ndarray, parameters: Parameters, rng: n
     low, high = np.log(begin + parameters.c), np.log(end + parameters.c)
     share, power = rng.random(len(begin)), 1.0 - parameters.p
     if abs(power) < 1e-7:
-        return np.exp(low + share * (high - low)) - parameters.c
+        days: np.ndarray = np.exp(low + share * (high - low)) - parameters.c
+        return days
     return np.exp(low + np.log1p(share * np.expm1(power * (high - low))) / power) - parameters.c
 
 
@@ -143,4 +145,5 @@ def _bearing(recipe: Recipe, lat_deg: np.ndarray, lon_deg: np.ndarray) -> np.nda
     """Initial bearing from the centre, radians clockwise from north."""
     lat0, lat = np.radians(recipe.predict_center_lat), np.radians(lat_deg)
     east = np.radians(lon_deg - recipe.predict_center_lng)
-    return np.arctan2(np.sin(east) * np.cos(lat), np.cos(lat0) * np.sin(lat) - np.sin(lat0) * np.cos(lat) * np.cos(east))
+    azimuth: np.ndarray = np.arctan2(np.sin(east) * np.cos(lat), np.cos(lat0) * np.sin(lat) - np.sin(lat0) * np.cos(lat) * np.cos(east))
+    return azimuth

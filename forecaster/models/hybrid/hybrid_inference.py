@@ -72,7 +72,8 @@ class Network:
 
     def _dense(self, layer: str, inputs: np.ndarray) -> np.ndarray:
         kernel, bias = self.weights[layer]
-        return inputs @ kernel + bias
+        outputs: np.ndarray = inputs @ kernel + bias
+        return outputs
 
     def _last_state(self, patches: np.ndarray) -> np.ndarray:
         """float32 (n, cells, filters): the ConvLSTM's state after the last step (`hybrid_network.GridConvLSTM`)."""
@@ -92,7 +93,8 @@ class Network:
     def _rings(self, state: np.ndarray) -> np.ndarray:
         """float32 (n, rings x filters): means of (n, cells, filters) over the rings (`hybrid_network.RingMeans`)."""
         shares = ring_shares(CELLS).reshape(CELLS * CELLS, -1)
-        return np.einsum("ncf,cm->nmf", state, shares).reshape(len(state), -1)
+        pooled: np.ndarray = np.einsum("ncf,cm->nmf", state, shares).reshape(len(state), -1)
+        return pooled
 
 
 def neighbours(size: int) -> np.ndarray:
@@ -113,7 +115,8 @@ def ring_shares(size: int) -> np.ndarray:
     offset = (np.arange(size) - size // 2) * CELL_RADII
     ring = np.searchsorted(RINGS, np.hypot(offset[:, None], offset[None, :]), side="left")
     inside = np.stack([ring == number for number in range(len(RINGS) + 1)], axis=-1).astype(np.float32)
-    return inside / np.maximum(inside.sum(axis=(0, 1)), 1.0)
+    shares: np.ndarray = inside / np.maximum(inside.sum(axis=(0, 1)), 1.0)
+    return shares
 
 
 def read_network(path: Path) -> Network:
@@ -224,7 +227,7 @@ def _read(groups: dict[str, h5py.Group], layer: str, place: int, shape: tuple[in
     stored = _inside(groups[layer], str(place))
     if stored.shape != shape or stored.dtype != np.float32 or stored.is_virtual or stored.external:
         raise ValueError(f"weights {place} of {layer} are {stored.dtype} {stored.shape}, not float32 {shape} in the file itself")
-    found = stored[()]
+    found: np.ndarray = stored[()]
     if not np.isfinite(found).all():
         raise ValueError(f"weights {place} of {layer} are not all finite")
     return found
@@ -235,7 +238,8 @@ def _matrix(kernel: np.ndarray) -> np.ndarray:
     channels, filters = kernel.shape[2], kernel.shape[3] // GATES
     by_offset = kernel.reshape(KERNEL * KERNEL, channels, GATES, filters)
     whole = np.einsum("kij,kcgf->icgjf", neighbours(CELLS), by_offset)
-    return whole.reshape(CELLS * CELLS * channels, GATES * CELLS * CELLS * filters)
+    flat: np.ndarray = whole.reshape(CELLS * CELLS * channels, GATES * CELLS * CELLS * filters)
+    return flat
 
 
 def _sigmoid(value: np.ndarray) -> np.ndarray:

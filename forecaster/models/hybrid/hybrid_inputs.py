@@ -135,7 +135,8 @@ def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: f
     latest = np.full(len(cut_us), -np.inf)
     for origin, known, until in zip(large.origin_time_us, large.known_at_us, large.known_until_us, strict=True):
         latest[(cut_us > origin) & (cut_us >= known) & (cut_us < until)] = origin
-    return np.minimum((cut_us - latest) / DAY_US, MAX_DAYS)
+    elapsed: np.ndarray = np.minimum((cut_us - latest) / DAY_US, MAX_DAYS)
+    return elapsed
 
 
 def _days_since_of_circles(circles: Circles, magnitude: float, radii: float) -> np.ndarray:
@@ -144,4 +145,5 @@ def _days_since_of_circles(circles: Circles, magnitude: float, radii: float) -> 
     latest = np.full(len(circles), -np.inf)
     for near in circles.near(large, radii * circles.radius_km):
         np.maximum.at(latest, near.circle, large.origin_time_us[near.event])
-    return np.minimum((circles.cut_us - latest) / DAY_US, MAX_DAYS)
+    elapsed: np.ndarray = np.minimum((circles.cut_us - latest) / DAY_US, MAX_DAYS)
+    return elapsed

@@ -81,7 +81,8 @@ class GridConvLSTM(keras.layers.Layer):
         return (input_shape[0], *input_shape[2:4], self.filters)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"filters": self.filters, "seed": self.seed}
+        config: dict[str, Any] = super().get_config()
+        return config | {"filters": self.filters, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="quakecast")

@@ -164,7 +164,8 @@ def descent(network: keras.Model, rate: keras.optimizers.schedules.LearningRateS
         optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
 
-    return step
+    traced: Callable[..., tf.Tensor] = step
+    return traced
 
 
 class Tuning:
@@ -232,7 +233,8 @@ def _pulled_descent(models: Sequence[keras.Model], rate: float, pull: float) -> 
         optimiser.apply_gradients(zip(tape.gradient(whole, variables), variables, strict=True))
         return loss
 
-    return step
+    traced: Callable[..., tf.Tensor] = step
+    return traced
 
 
 def turned(patches: np.ndarray, symmetry: int) -> np.ndarray:

@@ -34,11 +34,13 @@ class Counts:
     def probability(self) -> np.ndarray:
         """float64 (n, horizons, magnitudes): of at least one."""
         none = np.exp(-self.size[..., None, None] * np.log1p(self.cluster[..., None, None] * self.shares))
-        return np.clip(1.0 - none.mean(axis=-2), TINY, 1.0 - TINY)
+        probability: np.ndarray = np.clip(1.0 - none.mean(axis=-2), TINY, 1.0 - TINY)
+        return probability
 
     def expected(self) -> np.ndarray:
         """float64 (n, horizons, magnitudes)."""
-        return (self.size * self.cluster)[..., None] * self.shares.mean(axis=0)
+        expected: np.ndarray = (self.size * self.cluster)[..., None] * self.shares.mean(axis=0)
+        return expected
 
     def at_most(self, count: np.ndarray) -> np.ndarray:
         """float64 (n, horizons, magnitudes): the chance of no more than `count`, of the same shape; 0 below 0."""
@@ -69,7 +71,8 @@ def cluster_of(ratio: np.ndarray) -> np.ndarray:
         x = np.exp(middle)
         above = x / np.log1p(x) > ratio
         low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return np.exp(0.5 * (low + high))
+    cluster: np.ndarray = np.exp(0.5 * (low + high))
+    return cluster
 
 
 def coherent_counts(hit: np.ndarray, cluster: np.ndarray, anchor: int, shares: np.ndarray) -> Counts:

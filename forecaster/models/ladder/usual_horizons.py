@@ -41,4 +41,5 @@ def _mean_count(total: np.ndarray, days: TargetDays, issue: np.ndarray) -> np.nd
     oldest = np.searchsorted(days.target_starts_us, issue - round(TRAILING_YEARS * YEAR_DAYS * DAY_US), side="left")
     oldest = np.minimum(oldest, final)
     long_term = (total[final] + 0.5) / (final + 1.0)
-    return (total[final] - total[oldest] + PRIOR_DAYS * long_term) / (final - oldest + PRIOR_DAYS)
+    rate: np.ndarray = (total[final] - total[oldest] + PRIOR_DAYS * long_term) / (final - oldest + PRIOR_DAYS)
+    return rate

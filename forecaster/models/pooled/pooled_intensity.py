@@ -34,7 +34,8 @@ class Intensity:
     def probability(self, counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): of the target on days with these `counts` (n, counts) and reference probabilities (n,); NaN stays NaN."""
         mu = self.background * rate_of(reference) + counts.astype(np.float64) @ self.coefficients
-        return -np.expm1(-np.maximum(mu, TINY))
+        probability: np.ndarray = -np.expm1(-np.maximum(mu, TINY))
+        return probability
 
     def to_json(self, columns: Sequence[str]) -> bytes:
         """A file's content, which names the `columns` of the counts; `read_intensity` reads it."""

@@ -10,7 +10,8 @@ from forecaster.alert_rules import held_until
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.rule_track_record import Skill
 from forecaster.pipeline.training.information_gain import gain_numbers
-from forecaster.recipe import AlertRule, Recipe
+from forecaster.recipe import Recipe
+from forecaster.recipe_fields import AlertRule
 from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message, MessageKind

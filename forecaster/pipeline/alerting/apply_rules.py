@@ -11,7 +11,8 @@ from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import Row, identity
 from forecaster.pipeline.alerting.rule_figures import expected
 from forecaster.pipeline.alerting.rule_track_record import Skill, barred, said_in
-from forecaster.recipe import AlertRule, Recipe
+from forecaster.recipe import Recipe
+from forecaster.recipe_fields import AlertRule
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message
 from forecaster.store.alert_rows import ALERT_COLUMNS

@@ -30,7 +30,8 @@ from forecaster.pipeline.alerting.alert_messages import Row, identity
 from forecaster.pipeline.alerting.apply_rules import Changes
 from forecaster.pipeline.alerting.rule_track_record import said_in
 from forecaster.pipeline.daily.members import load_member, members_named
-from forecaster.recipe import AlertRule, Recipe
+from forecaster.recipe import Recipe
+from forecaster.recipe_fields import AlertRule
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.settings import Settings
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from forecaster.catalog.coverage import covered_span
 from forecaster.errors import BadInput, NotScoreable
+from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.alert_messages import Row
 from forecaster.pipeline.alerting.rule_figures import measured
 from forecaster.pipeline.alerting.rule_track_record import RehearsedDay, Skill, barred, rates_document, rehearse, skill_of
@@ -15,7 +16,8 @@ from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.information_gain import gain_numbers
-from forecaster.recipe import AlertRule, Recipe
+from forecaster.recipe import Recipe
+from forecaster.recipe_fields import AlertRule
 from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.texts import speaker
@@ -65,12 +67,12 @@ def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
     for recipe, rule in rules:
         with job.store.transaction() as connection:
             standing = publishing.standing(connection, recipe, now, next_local_day(now, recipe.zone))
-            kind = {PRESENT: publishing.KIND, PUBLISHED: None}.get(model, model)
+            kind = {PRESENT: KIND, PUBLISHED: None}.get(model, model)
             rows = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind)
-            skill = skill_of(connection, recipe, publishing.KIND, "", now)
+            skill = skill_of(connection, recipe, KIND, "", now)
             past = _past_days(connection, recipe, now, years)
         silent = barred(rule, skill) if standing.weights else _USUAL_RATE
-        known = measured(recipe, rule) if kind in (publishing.KIND, None) else None
+        known = measured(recipe, rule) if kind in (KIND, None) else None
         figures = {"model": kind or PUBLISHED, "measured": known, "skill": _skill(skill), "barred": silent}
         found.append(_rehearsed(recipe, rule, rows, years) | figures)
         found[-1]["text"] = "\n".join(_lines(recipe, rule, found[-1], past))

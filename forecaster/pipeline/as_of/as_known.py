@@ -15,6 +15,7 @@ from forecaster.features.windows import TargetDays, complete_days, first_complet
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
+from forecaster.store.row_types import OutcomeStatus
 from forecaster.store.versions import catalogue
 
 MATURITY = timedelta(days=FINAL_AFTER_DAYS)
@@ -57,7 +58,7 @@ class LabelledDays:
     event_count: np.ndarray
 
 
-def status_of(age: timedelta) -> str:
+def status_of(age: timedelta) -> OutcomeStatus:
     """How mature an outcome is, `age` after the end of its window: preliminary, provisional or final."""
     return "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary"
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -96,14 +97,14 @@ def _between(events: Events, start: datetime, end: datetime) -> Events:
     return events.take(slice(int(first), int(last)))
 
 
-def check_recipes(job: Job) -> list[dict]:
+def check_recipes(job: Job) -> list[dict[str, Any]]:
     """One dict a recipe: id, threshold_mag, where, completeness (see `_numbers`), target_days, days, warnings, text."""
     known = load_known(job.store, job.clock.now())
     return [_check(recipe, known) for recipe in job.recipes]
 
 
-def _check(recipe: Recipe, known: Known) -> dict:
-    row: dict = {
+def _check(recipe: Recipe, known: Known) -> dict[str, Any]:
+    row: dict[str, Any] = {
         "recipe_id": recipe.id,
         "threshold_mag": recipe.threshold_mag,
         "where": where_it_lies(recipe, known.frame),
@@ -138,14 +139,14 @@ def _check(recipe: Recipe, known: Known) -> dict:
     return row
 
 
-def _numbers(complete: CircleCompleteness) -> dict:
+def _numbers(complete: CircleCompleteness) -> dict[str, Any]:
     """completeness_magnitude and at_most (the catalogue is cut there), by which estimate, b values with standard errors, and by spans of
     years. What is not known is None."""
 
-    def magnitude(found: Completeness | None) -> dict | None:
+    def magnitude(found: Completeness | None) -> dict[str, Any] | None:
         return None if found is None else {"magnitude": found.mc, "at_most": found.at_most, "events": found.n}
 
-    def slope(found: BValue | None) -> dict | None:
+    def slope(found: BValue | None) -> dict[str, Any] | None:
         return None if found is None else {"value": round(found.b_value, 4), "sigma": round(found.sigma, 4), "n": found.n}
 
     mc = complete.mc

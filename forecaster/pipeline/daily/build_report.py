@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,7 @@ from forecaster.reports.content.contract import (
 )
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection, Store
+from forecaster.store.row_types import ForecastRow, IssuedRow, PublishedDay, RungRow, SettledRow, rows_as
 from forecaster.timewindow import day_of_window, next_local_day
 
 EVENTS_DAYS = 7
@@ -53,10 +54,7 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
     now = clock.now()
     known = load_known(store, now)
     with store.transaction() as connection:
-        last = {
-            row["recipe_id"]: row
-            for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes]).to_dict("records")
-        }
+        last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes])}
         silent_mode: Mode = "replay" if clock.simulated else "prospective"
         scored = records.scored_days(connection, recipes)
         told = _told(connection, recipes, last, known.as_of)
@@ -77,7 +75,7 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
         events_min_magnitude=EVENTS_MIN_MAGNITUDE,
         checks=checks,
         data_age_hours=(now - read_until) / timedelta(hours=1) if read_until else None,
-        last_pull_at=_utc(changes["last_pull_at"]),
+        last_pull_at=None if changes["last_pull_at"] is None else _utc(changes["last_pull_at"]),
         quarantined=changes["quarantined"],
         revisions_since_yesterday=changes["revised_events"],
         outcomes_changed=changes["turned_outcomes"],
@@ -96,14 +94,14 @@ class _Told:
     """What else is told of the last forecasts: by forecast every model of its issue and its ladder, by recipe the windows before and up to
     it, and by recipe and mode the record of its rungs."""
 
-    models: Mapping[str, list[dict]]
+    models: Mapping[str, list[IssuedRow]]
     ended: Mapping[str, pd.DataFrame]
     open: Mapping[str, pd.DataFrame]
-    rungs: Mapping[str, list[dict]]
-    rung_records: Mapping[tuple[str, str], dict[tuple[int, float], dict]]
+    rungs: Mapping[str, list[RungRow]]
+    rung_records: Mapping[tuple[str, str], dict[tuple[int, float], dict[str, Any]]]
 
 
-def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, dict], now: datetime) -> _Told:
+def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, ForecastRow], now: datetime) -> _Told:
     shown = {recipe.id: recipe.target_hash for recipe in recipes if recipe.id in last}
     said = [last[recipe_id]["forecast_id"] for recipe_id in shown]
     return _Told(
@@ -116,7 +114,7 @@ def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, 
 
 
 def _recipe_forecast(
-    recipe: Recipe, row: dict | None, known: Known, silent_mode: Mode, scored: dict[Mode, pd.DataFrame], told: _Told
+    recipe: Recipe, row: ForecastRow | None, known: Known, silent_mode: Mode, scored: dict[Mode, pd.DataFrame], told: _Told
 ) -> RecipeForecast:
     """The recipe's row of the report; `silent_mode` is that of a recipe without a forecast, `scored` its settled days by mode."""
     kept = tuple(records.record_of(mode, {recipe.id: days}) for mode, days in scored.items())
@@ -144,7 +142,7 @@ def _recipe_forecast(
             drivers=largest_near(known.frame, recipe, known.as_of),
         )
     ended = _outcomes(told.ended[recipe.id], recipe)
-    details = json.loads(row["details"]) if isinstance(row["details"], str) else {}
+    details = json.loads(row["details"]) if row["details"] else {}
     ladder, no_ladder = told_ladder(told.rungs[row["forecast_id"]], details, told.rung_records.get((recipe.id, row["mode"]), {}))
     return RecipeForecast(
         **place,
@@ -158,7 +156,7 @@ def _recipe_forecast(
         model_kind=_shown_kind(row, details),
         model_id=row["model_id"],
         official=row["official"],
-        degraded_reason=row["degraded_reason"] if isinstance(row["degraded_reason"], str) else None,
+        degraded_reason=row["degraded_reason"],
         track_record=records.of_mode(kept, row["mode"]),
         records=kept,
         drivers=drivers_said(details) if "drivers" in details else largest_near(known.frame, recipe, known.as_of),
@@ -178,12 +176,12 @@ def _pooled_skill(now: datetime) -> PooledSkill | None:
     return None if found is None else PooledSkill(*found)
 
 
-def _shown_kind(row: dict, details: dict[str, Any]) -> str:
+def _shown_kind(row: ForecastRow, details: dict[str, Any]) -> str:
     """The kind of a published row as a reader is told it: the usual rate where nothing else counts in the combination."""
     return RATE if row["model_kind"] == KIND and not details.get("weights") else row["model_kind"]
 
 
-def _model_forecast(row: dict) -> ModelForecast:
+def _model_forecast(row: IssuedRow) -> ModelForecast:
     evaluation = (row["model_details"] or {}).get("evaluation")
     return ModelForecast(
         kind=row["model_kind"],
@@ -195,7 +193,7 @@ def _model_forecast(row: dict) -> ModelForecast:
     )
 
 
-def _evaluation(found: dict) -> Evaluation:
+def _evaluation(found: dict[str, Any]) -> Evaluation:
     kept = {name: value for name, value in found.items() if name in Evaluation.__dataclass_fields__}
     for name in ("test_first_day", "test_last_day"):
         if isinstance(kept.get(name), str):
@@ -212,20 +210,21 @@ def _why_not(recipe: Recipe, known: Known) -> str:
 
 
 def _outcomes(frame: pd.DataFrame, recipe: Recipe) -> tuple[DayOutcome, ...]:
-    return tuple(_day_outcome(row, recipe) for row in frame.to_dict("records"))
+    rows = rows_as(PublishedDay, frame)
+    return tuple(
+        replace(_day_outcome(row, recipe), mode=row["mode"], afterwards=row["mode"] == "hindcast" or row["method"] != "daily")
+        for row in rows
+    )
 
 
-def _day_outcome(row: dict, recipe: Recipe) -> DayOutcome:
-    settled = not pd.isna(row["happened"])
+def _day_outcome(row: PublishedDay | SettledRow, recipe: Recipe) -> DayOutcome:
     return DayOutcome(
         day=day_of_window(_utc(row["target_start"]), recipe.zone),
         probability=row["probability"],
-        happened=bool(row["happened"]) if settled else None,
-        status=row["status"] if settled else "pending",
+        happened=row["happened"],
+        status=row["status"] or "pending",
         reference_probability=row["reference_probability"],
-        max_magnitude=None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
-        mode=row.get("mode"),
-        afterwards=row.get("mode") == "hindcast" or row.get("method", "daily") != "daily",
+        max_magnitude=row["max_magnitude"],
     )
 
 
@@ -236,15 +235,15 @@ def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -
         TurnedOutcome(
             row["recipe_id"],
             day_of_window(_utc(row["target_start"]), recipes[row["target_hash"]].zone),
-            bool(row["happened"]),
-            None if pd.isna(row["max_magnitude"]) else float(row["max_magnitude"]),
+            row["happened"],
+            row["max_magnitude"],
         )
         for row in rows
     )
 
 
 def _checks(connection: Connection, recipes: dict[str, Recipe]) -> tuple[SettledCheck, ...]:
-    rows = ledger.last_settled(connection).to_dict("records")
+    rows = ledger.last_settled(connection)
     return tuple(
         SettledCheck(row["recipe_id"], _day_outcome(row, recipes[row["recipe_id"]])) for row in rows if row["recipe_id"] in recipes
     )
@@ -267,6 +266,6 @@ def _recent_events(known: Known) -> tuple[RecentEvent, ...]:
     )
 
 
-def _utc(value):
-    """A stored time as an aware datetime; None stays None."""
-    return None if value is None or pd.isna(value) else pd.Timestamp(value).to_pydatetime()
+def _utc(value: datetime) -> datetime:
+    """A stored time as an aware datetime."""
+    return pd.Timestamp(value).to_pydatetime()

@@ -87,7 +87,8 @@ def _candidates(seen: Events, age_days: np.ndarray, distance_km: np.ndarray, rec
     weight = 10.0 ** (seen.magnitude - recipe.threshold_mag) / (np.maximum(age_days, 0.0) + 0.1) / (1.0 + (beyond / 50.0) ** 2)
     weight[(age_days > LOOK_BACK_DAYS) | (beyond > NEAR_KM)] = 0.0
     first = np.argsort(-weight, kind="stable")[:CANDIDATES]
-    return first[weight[first] > 0.0]
+    chosen: np.ndarray = first[weight[first] > 0.0]
+    return chosen
 
 
 def _facts(seen: Events, index: int, known: Known) -> dict[str, Any]:

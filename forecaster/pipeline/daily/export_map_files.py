@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from forecaster.recipe import Recipe
 from forecaster.reports import map_files as documents
 from forecaster.reports.content.contract import RecentEvent, RecipeForecast, ReportData
 from forecaster.store import deliveries, ledger
+from forecaster.store.row_types import IssuedRow
 from forecaster.timewindow import TimeWindow, days_of_windows, from_us, local_midnights_us, to_us
 
 VALIDATIONS = 365
@@ -36,13 +38,10 @@ def export(job: Job, folder: Path) -> list[Path]:
     data = _report_of(job)
     known = load_known(job.store, now)
     recipes = {recipe.id: recipe for recipe in job.recipes}
-    made: dict[str, dict] = {}
+    made: dict[str, dict[str, Any]] = {}
     predictions = []
     with job.store.transaction() as connection:
-        last = {
-            row["recipe_id"]: row
-            for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in job.recipes]).to_dict("records")
-        }
+        last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in job.recipes])}
         spoken = ledger.models_of_issues(connection, [row["forecast_id"] for row in last.values()])
         targets = {recipe.id: recipe.target_hash for recipe in job.recipes}
         history = ledger.recent_published(connection, targets, dict.fromkeys(targets, now), VALIDATIONS)
@@ -68,20 +67,21 @@ def _report_of(job: Job) -> ReportData:
     return report_data(job.store, job.recipes, job.clock)
 
 
-def _summary(spoken: list[dict]) -> documents.Summary | None:
+def _summary(spoken: Sequence[IssuedRow]) -> documents.Summary | None:
     """Scores on the validation span, and learning curves where there are any, of the judged model that counts most in what is published;
     of those that count alike, the one that gained most over the usual rate. None where no model has been judged."""
-    judged = [row for row in spoken if "summary" in (row["model_details"] or {})]
+    judged = [(row, details) for row in spoken if "summary" in (details := row["model_details"] or {})]
     if not judged:
         return None
     weights: dict[str, float] = next(((row["details"] or {}).get("weights", {}) for row in spoken if row["published"]), {})
 
-    def rank(row: dict) -> tuple[bool, float, float]:
-        gain = row["model_details"]["evaluation"]["information_gain"]
+    def rank(candidate: tuple[IssuedRow, dict[str, Any]]) -> tuple[bool, float, float]:
+        row, details = candidate
+        gain = details["evaluation"]["information_gain"]
         return row["published"], weights.get(row["model_kind"], 0.0), -math.inf if gain is None else gain
 
-    chosen = max(judged, key=rank)
-    fields = dict(chosen["model_details"]["summary"])
+    _, chosen = max(judged, key=rank)
+    fields = dict(chosen["summary"])
     for name in ("train_start_date", "train_end_date", "test_start_date", "test_end_date"):
         fields[name] = date.fromisoformat(fields[name])
     return documents.Summary(**fields)
@@ -97,7 +97,8 @@ def _window_starts_us(recipe: Recipe, target_starts: Sequence[datetime]) -> np.n
     days = days_of_windows(target_starts, recipe.zone)
     first, last = days.min().item(), days.max().item()
     midnights_us = local_midnights_us(first - timedelta(days=recipe.window_days), (last - first).days + 1, recipe.zone)
-    return midnights_us[(days - days.min()).astype(np.int64)]
+    starts: np.ndarray = midnights_us[(days - days.min()).astype(np.int64)]
+    return starts
 
 
 def _validations(recipe: Recipe, frame: pd.DataFrame) -> list[documents.Validation]:
@@ -122,7 +123,7 @@ def _validations(recipe: Recipe, frame: pd.DataFrame) -> list[documents.Validati
     ]
 
 
-def _detail(recipe: Recipe, forecast: RecipeForecast, known: Known) -> dict:
+def _detail(recipe: Recipe, forecast: RecipeForecast, known: Known) -> dict[str, Any]:
     """What the model of the last forecast saw: its window of heatmaps, cut at the forecast's as-of, and the events in it."""
     assert forecast.as_of is not None
     days = promised_day(recipe, forecast.target_start, forecast.target_end, forecast.as_of)

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
 from forecaster.clock import Clock
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection, Store
+from forecaster.store.row_types import Rung, RungRow
 
 DAILY = "daily"  # the method of a forecast that no backfill made
 
@@ -32,10 +35,11 @@ def standing_of(stored: pd.DataFrame, mode: str) -> pd.DataFrame:
 def last_issue(stored: pd.DataFrame) -> pd.DataFrame:
     """The rows of the newest issue that is published for a window, in its time or late."""
     told = stored[stored["mode"].isin(("prospective", "late"))]
-    return told[told["issue_time"] == told.loc[told["published"], "issue_time"].max()]
+    newest: pd.DataFrame = told[told["issue_time"] == told.loc[told["published"], "issue_time"].max()]
+    return newest
 
 
-def identified(row: dict) -> dict:
+def identified(row: dict[str, Any]) -> dict[str, Any]:
     """The row with its forecast_id, which follows from what makes it this forecast and no other."""
     times = f"{row['target_start']:%FT%TZ}|{row['issue_time'].isoformat()}"
     key = f"{row['recipe_id']}|{row['recipe_hash']}|{row['model_id']}|{times}|{row['mode']}"
@@ -43,7 +47,7 @@ def identified(row: dict) -> dict:
     return {**row, "forecast_id": hashlib.sha256(key.encode()).hexdigest()[:24]}
 
 
-def write_issue(store: Store, rows: list[dict], clock: Clock, reissue: bool) -> list[str]:
+def write_issue(store: Store, rows: list[dict[str, Any]], clock: Clock, reissue: bool) -> list[str]:
     """Store the rows of one issue in one transaction, each with the `rungs` of its ladder; returns the ids of what stands.
 
     A row whose day has begun while it was made, or while it waited to be written, is late. What is official and what is published is
@@ -52,8 +56,8 @@ def write_issue(store: Store, rows: list[dict], clock: Clock, reissue: bool) -> 
     """
     said: list[str] = []
     with store.transaction() as connection:
-        fresh: list[dict] = []
-        rungs: list[dict] = []
+        fresh: list[dict[str, Any]] = []
+        rungs: list[RungRow] = []
         written_at = clock.now()
         for row in (_as_written(row, written_at) for row in rows):
             stored = stored_for(connection, row["recipe_id"], row["target_hash"], row["target_start"])
@@ -70,19 +74,20 @@ def write_issue(store: Store, rows: list[dict], clock: Clock, reissue: bool) -> 
                 row["published"] = row["published"] and not first
                 row["supersedes"] = _superseded(stored[stored["mode"] == row["mode"]], row)
                 fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
-                rungs += [{"forecast_id": row["forecast_id"], **rung} for rung in row.get("rungs", ()) if row["published"]]
+                ladder: list[Rung] = row.get("rungs", []) if row["published"] else []
+                rungs += [{"forecast_id": row["forecast_id"], **rung} for rung in ladder]
         ledger.insert(connection, "forecast", fresh)
         rung_rows.add(connection, rungs)
     return list(dict.fromkeys(said))
 
 
-def _as_written(row: dict, written_at: datetime) -> dict:
+def _as_written(row: dict[str, Any], written_at: datetime) -> dict[str, Any]:
     if row["mode"] != "prospective" or written_at < row["target_start"]:
         return row
     return identified({**row, "mode": "late", "official": False, "issue_time": written_at, "created_at": written_at})
 
 
-def _superseded(earlier: pd.DataFrame, row: dict) -> str | None:
+def _superseded(earlier: pd.DataFrame, row: dict[str, Any]) -> str | None:
     """The forecast that `row` takes the place of: the last of its kind of model, else the last published one."""
     same = earlier[earlier["model_kind"] == row["model_kind"]]
     found = same if len(same) else earlier[earlier["published"]]
@@ -92,12 +97,12 @@ def _superseded(earlier: pd.DataFrame, row: dict) -> str | None:
 _AS_BEFORE = (("details", None), ("method", DAILY), ("in_sample", False))  # columns that older rows had not, as they stand there
 
 
-def forecasts_sha256(rows: list[dict]) -> str:
+def forecasts_sha256(rows: Sequence[Mapping[Hashable, Any]]) -> str:
     """SHA-256 (hex) of forecast rows as canonical JSON, in the order of their ids: what was said, and when, cannot be changed unseen."""
     canonical = [
         {
             name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in sorted(row.items())
+            for name, value in sorted((str(name), value) for name, value in row.items())
             if name != "run_id" and (name, value) not in _AS_BEFORE
         }
         for row in sorted(rows, key=lambda row: row["forecast_id"])

@@ -17,7 +17,7 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.installed import code_version
 from forecaster.models.baselines import climatology
-from forecaster.models.combination.combination import CombinedModel, combine
+from forecaster.models.combination.combination import KIND, CombinedModel, combine
 from forecaster.pipeline import timelines
 from forecaster.pipeline.as_of.as_known import STALE_AFTER, Known, labelled_days, load_known
 from forecaster.pipeline.daily import publishing
@@ -90,7 +90,7 @@ def predict(
         check_target_day(days[recipe.id], recipe.zone, now)
     result = PredictResult(targets=days, unusable=unusable_kinds(recipes))
     known_at: dict[datetime, Known] = {}
-    rows: list[dict] = []
+    rows: list[dict[str, Any]] = []
     for recipe in recipes:
         window = recipe.target_window(days[recipe.id])
         mode = forecast_mode(clock, window)
@@ -153,7 +153,7 @@ class _Asked:
     wrong_clock: str | None
 
 
-def _issue(store: Store, recipe: Recipe, settings: Settings, known: Known, asked: _Asked) -> tuple[list[dict], dict[str, str]]:
+def _issue(store: Store, recipe: Recipe, settings: Settings, known: Known, asked: _Asked) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. Above the usual
     rate, and but for a hindcast, it also says which earthquakes drive it."""
     day = asked.day
@@ -185,7 +185,7 @@ def _issue(store: Store, recipe: Recipe, settings: Settings, known: Known, asked
     }
     rungs = published_rungs(recipe, known, labelled, days, reference, row, issue.model.members)
     said = [publishing.rate_row(recipe, float(reference[0])), *issue.rows]
-    rows = [{**one, "details": as_text(one["details"]), "published": one["model_kind"] == publishing.KIND, **flags} for one in said]
+    rows = [{**one, "details": as_text(one["details"]), "published": one["model_kind"] == KIND, **flags} for one in said]
     rows[-1]["rungs"] = rungs
     return rows, issue.silent
 
@@ -239,9 +239,9 @@ def combine_members(
     rows.append(
         {
             "model_id": publishing.model_id_of(recipe, spoken, standing),
-            "model_kind": publishing.KIND,
+            "model_kind": KIND,
             "probability": float(published[0]),
-            "details": publishing.details_of(spoken, standing, said, first_day) | numbers.get(publishing.KIND, {}),
+            "details": publishing.details_of(spoken, standing, said, first_day) | numbers.get(KIND, {}),
         }
     )
     problems = publishing.problems_of(standing, lacking, members.replaced)

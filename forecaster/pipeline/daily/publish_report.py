@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -108,7 +109,7 @@ def write_index(settings: Settings, language: str | None = None) -> None:
     map_files.write_atomic(index, render.render_index(list_reports(settings.output, remember=True), language, settings.templates))
 
 
-def kept_data(row: dict) -> ReportData:
+def kept_data(row: dict[str, Any]) -> ReportData:
     """What a stored report says.
 
     Raises:

@@ -251,4 +251,5 @@ def _reconcile_due(coverage: pd.DataFrame, now: datetime) -> bool:
         return False
     full = pulls[pulls["source"] == FULL_READ]
     last = full["read_at"].max() if len(full) else pulls["first_read_at"].min()
-    return now - last >= RECONCILE_EVERY
+    due: bool = now - last >= RECONCILE_EVERY
+    return due

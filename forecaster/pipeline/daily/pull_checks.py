@@ -95,7 +95,8 @@ def _well_inside(query: Query, events: pd.DataFrame) -> pd.Series:
     south, north, west, east = vars(query.region).values()
     from_west = (events["longitude_deg"] - west - PLACE_DIFFERS_DEG) % 360
     near_edge = ~events["latitude_deg"].between(south + PLACE_DIFFERS_DEG, north - PLACE_DIFFERS_DEG)
-    return inside & ~near_edge & (from_west <= east - west - 2 * PLACE_DIFFERS_DEG)
+    well_inside: pd.Series = inside & ~near_edge & (from_west <= east - west - 2 * PLACE_DIFFERS_DEG)
+    return well_inside
 
 
 def unexplained(store: Store, lookups: Lookups, query: Query, answer: ReadResult, last_good: datetime, now: datetime) -> list[str]:

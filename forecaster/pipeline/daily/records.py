@@ -113,7 +113,8 @@ def _gain(days: Mapping[str, pd.DataFrame]) -> Interval:
 def _three_figures(values: np.ndarray) -> np.ndarray:
     """Rounded to three significant figures: values that nobody tells apart share a place on the curve."""
     scale = 10.0 ** (2 - np.floor(np.log10(values)))
-    return np.round(values * scale) / scale
+    rounded: np.ndarray = np.round(values * scale) / scale
+    return rounded
 
 
 def _known(value: float) -> float | None:

@@ -17,12 +17,13 @@ from forecaster.pipeline.training.weekly_weights import relearn
 from forecaster.recipe import Recipe
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Store
+from forecaster.store.row_types import NewOutcome, OutcomeRow, OutcomeStatus, OutcomeTurnRow, ScoreRow, Target, rows_as
 from forecaster.timewindow import to_us
 from forecaster.verification import scores
 
 log = logging.getLogger(__name__)
 
-_TOLD = ("status", "event_count", "max_magnitude")
+Key = tuple[str, str, datetime]  # recipe_id, target_hash, target_start
 
 
 @dataclass
@@ -31,8 +32,8 @@ class VerifyResult:
     recipe (or "weights") what failed alone, and by scope (a recipe, or the world) what the weights of the combination were learnt from,
     where they were."""
 
-    settled: list[dict] = field(default_factory=list)
-    turned: list[dict] = field(default_factory=list)
+    settled: list[OutcomeRow] = field(default_factory=list)
+    turned: list[OutcomeRow] = field(default_factory=list)
     waiting: int = 0
     scored: int = 0
     rungs: int = 0
@@ -54,25 +55,28 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
     result = VerifyResult()
     with store.transaction() as connection:
         targets = ledger.unsettled_targets(connection, now)
-        stored = {_key(row): row for row in ledger.outcomes_of(connection, targets).to_dict("records")}
+        stored = {_key(row): row for row in ledger.outcomes_of(connection, targets)}
         rungs = rung_rows.unsettled(connection, now)
     settled_rungs = settled_outcomes(by_target, rungs, known, lambda recipe_id, error: _note_failure(result.failed, recipe_id, error))
     known = _since(known, targets)
     judged = _judged(by_target, targets, known, result.failed)
-    turns: list[dict] = []
-    for target in targets.to_dict("records"):
-        row = judged.get(_key(target))
-        if row is None:
+    turns: list[OutcomeTurnRow] = []
+    for target in rows_as(Target, targets):
+        new = judged.get(_key(target))
+        if new is None:
             result.waiting += 1
             continue
         before = stored.get(_key(target))
-        turned = before is not None and before["happened"] != row["happened"]
-        row["changed"] = bool(turned or (before is not None and before["changed"]))
-        row["turned_at"] = now if turned else None if before is None or pd.isna(before["turned_at"]) else before["turned_at"]
+        turned = before is not None and before["happened"] != new["happened"]
+        row: OutcomeRow = {
+            **new,
+            "changed": turned or (before is not None and before["changed"]),
+            "turned_at": now if turned else None if before is None else before["turned_at"],
+        }
         if before is not None and turned:
             result.turned.append(row)
             turns.append(_turn(before, row))
-        if before is None or turned or any(_differ(before[name], row[name]) for name in _TOLD):
+        if before is None or turned or _told(before) != _told(row):
             result.settled.append(row)
     with store.transaction() as connection:
         ledger.insert(connection, "outcome", result.settled, replace=True)
@@ -97,19 +101,27 @@ def _note_failure(failed: dict[str, str], what: str, error: Exception) -> None:
     failed[what] = str(error) if isinstance(error, QuakecastError) else unforeseen(error)
 
 
-def _key(row: dict) -> tuple:
+def _key(row: Target) -> Key:
     return row["recipe_id"], row["target_hash"], row["target_start"]
 
 
-def _differ(before, now) -> bool:
-    """Whether two values differ; two missing ones do not."""
-    return before != now and not (pd.isna(before) and pd.isna(now))
+def _told(row: OutcomeRow) -> tuple[OutcomeStatus, int, float | None]:
+    """What people are told of an outcome, besides whether it happened: where it differs, the outcome is written anew."""
+    return row["status"], row["event_count"], row["max_magnitude"]
 
 
-def _turn(before: dict, row: dict) -> dict:
+def _turn(before: OutcomeRow, row: OutcomeRow) -> OutcomeTurnRow:
     """What is kept of a turned outcome: what was known by `as_of_before` said the opposite."""
-    kept = {name: row[name] for name in ("recipe_id", "target_start", "target_hash", "happened", "status", "as_of")}
-    return {**kept, "status_before": before["status"], "as_of_before": before["as_of"]}
+    return {
+        "recipe_id": row["recipe_id"],
+        "target_start": row["target_start"],
+        "target_hash": row["target_hash"],
+        "happened": row["happened"],
+        "status": row["status"],
+        "as_of": row["as_of"],
+        "status_before": before["status"],
+        "as_of_before": before["as_of"],
+    }
 
 
 def _since(known: Known, targets: pd.DataFrame) -> Known:
@@ -120,10 +132,10 @@ def _since(known: Known, targets: pd.DataFrame) -> Known:
     return replace(known, events=known.events.take(slice(int(first), None)))
 
 
-def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known: Known, failed: dict[str, str]) -> dict[tuple, dict]:
+def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known: Known, failed: dict[str, str]) -> dict[Key, NewOutcome]:
     """By key, what happened in each window, as known now; those of which the catalogue does not say are absent, and those of a recipe that
     fails, noted in `failed`."""
-    found: dict[tuple, dict] = {}
+    found: dict[Key, NewOutcome] = {}
     for key, recipe in recipes.items():
         windows = targets[(targets["recipe_id"] == key[0]) & (targets["target_hash"] == key[1])]
         try:
@@ -133,7 +145,7 @@ def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known
     return found
 
 
-def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[dict]:
+def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[NewOutcome]:
     """The rows of one recipe's windows, all at once; the windows are those that were promised, not those of the zone's rules today."""
     try:
         span = covered_span(recipe, known.coverage)
@@ -161,7 +173,7 @@ def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[dict]
     ]
 
 
-def _scores(due: pd.DataFrame, now: datetime) -> list[dict]:
+def _scores(due: pd.DataFrame, now: datetime) -> list[ScoreRow]:
     """One row of table `score` for each of these forecasts with their outcome."""
     if due.empty:
         return []
@@ -174,4 +186,4 @@ def _scores(due: pd.DataFrame, now: datetime) -> list[dict]:
         brier=(said - happened) ** 2,
         scored_at=now,
     )
-    return made.to_dict("records")
+    return rows_as(ScoreRow, made)

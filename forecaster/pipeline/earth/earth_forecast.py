@@ -61,7 +61,8 @@ class EarthForecast:
     @property
     def ratio(self) -> np.ndarray:
         """(rows,): times the usual chance."""
-        return self.probability / self.usual
+        ratio: np.ndarray = self.probability / self.usual
+        return ratio
 
 
 def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: int) -> EarthForecast:
@@ -170,7 +171,8 @@ def _forecast(
 def carried_on(day: np.ndarray, usual_week: np.ndarray, circles: Circles, etas: EtasModel | None) -> np.ndarray:
     """float64 (n,): the chance of the week that begins with a day of this chance; without ETAS, as its excess over the usual chance was."""
     if etas is None:
-        return np.maximum(day, usual_week)
+        at_least: np.ndarray = np.maximum(day, usual_week)
+        return at_least
     first, week = etas.rates_of_circles(circles)
     return bounded(-np.expm1(np.log1p(-day) * week / first))
 

@@ -150,6 +150,7 @@ class ResultFolder:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return document
     except (OSError, ValueError) as error:
         raise CorruptModel(f"{path} is not readable JSON ({error}); delete {path.parent} and run again") from None

@@ -64,7 +64,8 @@ class Said:
 
     def members(self, pool: str) -> np.ndarray:
         """Bool (n,): the rows of the recipes of a pool."""
-        return np.array([name == pool for name in self.pools], dtype=bool)[self.recipe]
+        inside: np.ndarray = np.array([name == pool for name in self.pools], dtype=bool)[self.recipe]
+        return inside
 
 
 def pool_of(recipe: Recipe) -> str | None:

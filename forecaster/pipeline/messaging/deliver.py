@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from forecaster.errors import BadInput
 from forecaster.notify import outbox
@@ -117,7 +118,7 @@ def resend(job: Job, wanted: str | None = None, *, sent_at: datetime | None = No
     return send_rows(job, revived, to, sent_at)
 
 
-def list_deliveries(job: Job, limit: int = 30) -> list[dict]:
+def list_deliveries(job: Job, limit: int = 30) -> list[dict[str, Any]]:
     """The newest rows of the outbox, newest first."""
     with job.store.transaction() as connection:
         return [asdict(row) for row in rows_of(deliveries.latest_rows(connection, limit))]
@@ -208,7 +209,7 @@ def _plan_message(connection: Connection, message: Message, to: Sequence[Recipie
     return outbox.plan(message.subject_id, message.kind, chosen, now, message.not_before)
 
 
-def _no_need(row: Delivery, to: Sequence[Recipient], newest: dict | None, message: Message | None, now: datetime) -> str | None:
+def _no_need(row: Delivery, to: Sequence[Recipient], newest: dict[str, Any] | None, message: Message | None, now: datetime) -> str | None:
     """Why nobody needs this row any more; None where it is to be sent."""
     if recipient_of(row, to) is None:
         return gone(row, to)
@@ -222,6 +223,6 @@ def _no_need(row: Delivery, to: Sequence[Recipient], newest: dict | None, messag
     return "the report had become too old before it could be sent" if now - newest["issue_time"] > TOO_OLD else None
 
 
-def _message_row(message: Message) -> dict:
+def _message_row(message: Message) -> dict[str, Any]:
     channels = None if message.channels is None else list(message.channels)
     return {**asdict(message), "lines": list(message.lines), "facts": dict(message.facts), "channels": channels}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -27,7 +28,7 @@ MARK_WAIT_S = 240.0  # for the database, once a receiver has taken a message: wh
 class NotifyResult:
     """The rows that were tried, what failed in words (broken templates of the user included), and a text for people."""
 
-    rows: list[dict] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     text: str = "nothing was due"
 
@@ -199,6 +200,6 @@ def rows_of(frame: pd.DataFrame) -> list[Delivery]:
     return [Delivery(**{each.name: row[each.name] for each in fields(Delivery)}) for row in rows]
 
 
-def message_of(row: dict) -> Message:
+def message_of(row: dict[str, Any]) -> Message:
     channels = None if row["channels"] is None else tuple(row["channels"])
     return Message(**{**row, "lines": tuple(row["lines"]), "channels": channels})

@@ -1,7 +1,6 @@
 """What became of the rungs of a ladder, by the catalogue as it is known now."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,12 @@ from forecaster.errors import NotScoreable
 from forecaster.features.labels import promised_labels
 from forecaster.pipeline.as_of.as_known import Known, status_of
 from forecaster.recipe import Recipe
+from forecaster.store.row_types import RungOutcomeRow, rows_as
 
 
 def settled_outcomes(
     recipes: Mapping[tuple[str, str], Recipe], rungs: pd.DataFrame, known: Known, on_failure: Callable[[str, Exception], object]
-) -> list[dict[str, Any]]:
+) -> list[RungOutcomeRow]:
     """Rows of the table `rung_outcome` that are new, or other than what is stored.
 
     Args:
@@ -24,7 +24,7 @@ def settled_outcomes(
     Rungs of a target that is no recipe's any more wait, as do windows to whose end the catalogue has not been read. A recipe that fails is
     handed to `on_failure`, and the others are settled.
     """
-    found: list[dict[str, Any]] = []
+    found: list[RungOutcomeRow] = []
     for key, part in rungs.groupby(["recipe_id", "target_hash"], sort=True):
         recipe = recipes.get((str(key[0]), str(key[1])))
         if recipe is None:
@@ -36,7 +36,7 @@ def settled_outcomes(
     return found
 
 
-def _outcomes(recipe: Recipe, rungs: pd.DataFrame, known: Known) -> list[dict[str, Any]]:
+def _outcomes(recipe: Recipe, rungs: pd.DataFrame, known: Known) -> list[RungOutcomeRow]:
     try:
         span = covered_span(recipe, known.coverage)
     except NotScoreable:
@@ -51,4 +51,4 @@ def _outcomes(recipe: Recipe, rungs: pd.DataFrame, known: Known) -> list[dict[st
     status = [status_of(read - end.to_pydatetime()) for end in inside["target_end"]]
     changed = (inside["status"].to_numpy() != np.array(status, dtype=object)) | (inside["event_count"].to_numpy() != count)
     rows = inside.assign(event_count=count, happened=count > 0, status=status, as_of=known.as_of)[changed]
-    return rows.rename(columns={"target_end": "window_end"}).to_dict("records")  # type: ignore[return-value]
+    return rows_as(RungOutcomeRow, rows.rename(columns={"target_end": "window_end"}))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -114,7 +115,7 @@ def _newest(connection: Connection, recipes: Sequence[Recipe], until: datetime) 
     hashes = {recipe.id: recipe.recipe_hash for recipe in recipes}
     models = stored_fits.newest_models_of_all(connection, hashes, until)
     without = [recipe_id for recipe_id, kinds in models.items() if not kinds]
-    others: dict[str, list[dict]] = {recipe_id: [] for recipe_id in without}
+    others: dict[str, list[dict[str, Any]]] = {recipe_id: [] for recipe_id in without}
     for row in stored_fits.models_of(connection, without) if without else ():
         if row["recipe_hash"] != hashes[row["recipe_id"]]:
             others[row["recipe_id"]].append(row)

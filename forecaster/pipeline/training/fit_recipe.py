@@ -63,14 +63,14 @@ class RegionFit:
     as_of: datetime
     models: dict[str, PackedModel]
     failed: dict[str, str]
-    evaluated: dict[str, dict]
+    evaluated: dict[str, dict[str, Any]]
 
 
 @dataclass
 class _Fits:
     """What the fits of one recipe gave, by kind."""
 
-    details: dict[str, dict] = field(default_factory=dict)
+    details: dict[str, dict[str, Any]] = field(default_factory=dict)
     served: dict[str, FittedModel] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -210,7 +210,7 @@ def _fit(
     entry = kind_named(kind)
     if not entry.epochs:
         return entry.fit(history, max_minutes=minutes)
-    fitter = entry.imported().fit
+    fitter: Callable[..., FittedModel] = entry.imported().fit
     more = {}
     if entry.tensorboard and options.tensorboard:
         more["tensorboard_dir"] = options.tensorboard / history.recipe.id / name

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from forecaster.clock import Clock
 from forecaster.errors import ModelError, NotScoreable
@@ -27,7 +28,7 @@ class TrainResult:
     of the run did not do.
     """
 
-    trained: dict[str, dict] = field(default_factory=dict)
+    trained: dict[str, dict[str, Any]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
     out_of_time: list[str] = field(default_factory=list)
@@ -85,7 +86,7 @@ def train_recipes(
 
 def train_recipe(
     store: Store, recipe: Recipe, settings: Settings, known: Known, options: TrainOptions, minutes: float | None, tell: Teller
-) -> tuple[dict, dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Fit, judge and store for one recipe: ({judged, models}, {kind: why it failed}); see `fit_region`."""
     fit = fit_region(store, recipe, known.as_of, options, minutes, tell, known=known)
     if options.evaluate_only:

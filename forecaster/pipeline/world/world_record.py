@@ -82,7 +82,8 @@ def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[turns.Turn])
         return None
     head = {"recipe_id": recipe.id, "local_day": days.days.local_days.astype("datetime64[s]"), "happened": days.happened}
     frame = pd.DataFrame(head | {"reference": days.reference, "new": new, "old": old})
-    return frame[np.isfinite(new) & np.isfinite(old)]
+    both: pd.DataFrame = frame[np.isfinite(new) & np.isfinite(old)]
+    return both
 
 
 def _of_day(mine: Sequence[turns.Turn], day: date) -> turns.Turn | None:

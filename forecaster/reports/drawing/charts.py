@@ -173,7 +173,8 @@ def outcome_strip(outcomes: Sequence[DayOutcome], title: str) -> str:
 
 def event_radius(magnitude: float) -> float:
     """Radius in pixels on the map: 1.8 at M 4.5, 1.7 times as much per unit, at most 16."""
-    return min(1.8 * 1.7 ** (magnitude - 4.5), 16.0)
+    radius: float = min(1.8 * 1.7 ** (magnitude - 4.5), 16.0)
+    return radius
 
 
 def svg_to_png(svg: str, scale: float = 2.0) -> bytes:

@@ -163,7 +163,8 @@ def gain_text(row: Row, baseline: str, interval: bool = True) -> str:
 
 def clear(gain: Row) -> bool:
     """Whether the interval leaves 0 out."""
-    return gain["low"] > 0 or gain["high"] < 0
+    outside: bool = gain["low"] > 0 or gain["high"] < 0
+    return outside
 
 
 def pool_cells(row: Row) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Every model has one colour and one mark everywhere; the page's style sets the co
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -14,6 +14,9 @@ WIDE = 940.0
 LABELS = 150.0
 SMALL = 236.0
 MARGIN = 38.0
+
+
+Place = Callable[[float, float], tuple[float, float]]  # a point of the data in the picture
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def _gain_range(bars: Sequence[Bar]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _bar(bar: Bar, at, y: float, low: float, high: float) -> str:
+def _bar(bar: Bar, at: Callable[[float], float], y: float, low: float, high: float) -> str:
     if bar.estimate is None:
         return _text(at(0) + 6, y + 4, "–", "start")
     text = f"{bar.model} {bar.estimate:+.3f}"
@@ -145,7 +148,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [step * width for step in range(math.ceil(low / width), math.floor(high / width) + 1)]
 
 
-def _square(scale):
+def _square(scale: Callable[[float], float]) -> Place:
     inner = SMALL - MARGIN - 10
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -154,7 +157,7 @@ def _square(scale):
     return place
 
 
-def _frame(place, ticks: Sequence[float], write) -> str:
+def _frame(place: Place, ticks: Sequence[float], write: Callable[[float], str]) -> str:
     top = ticks[-1]
     shapes = []
     for value in ticks:

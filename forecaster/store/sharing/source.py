@@ -179,7 +179,7 @@ class ParquetExport(Store):
                 raise missing from None
             raise
         try:
-            manifest = json.loads(text)
+            manifest: dict[str, Any] = json.loads(text)
             whole = is_version(manifest["version"]) and isinstance(manifest["tables"], dict)
             schema = int(manifest["schema"])
         except (ValueError, TypeError, KeyError):

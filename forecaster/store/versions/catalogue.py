@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -202,7 +203,7 @@ def reading(connection: Connection) -> tuple[int, int, int]:
     return counted[0]
 
 
-def write_fetch_log(connection: Connection, entries: list[dict], run_id: str | None) -> None:
+def write_fetch_log(connection: Connection, entries: list[dict[str, Any]], run_id: str | None) -> None:
     """Append the requests of a client to `fetch_log`."""
     if entries:
         columns = ["run_id", "requested_at", "url", "status", "rows", "bytes", "elapsed_s", "note", "service_date"]
@@ -215,7 +216,7 @@ def not_quarantined_before(connection: Connection, rows: pd.DataFrame, moment: d
     if rows.empty:
         return 0
     connection.register("bad", rows)
-    found = connection.execute(
+    found: int = connection.execute(
         "SELECT count(*) FROM bad WHERE NOT EXISTS "
         "(SELECT 1 FROM quarantine q WHERE q.raw = bad.raw AND q.reason = bad.reason AND q.observed_at <= $moment)",
         {"moment": moment},

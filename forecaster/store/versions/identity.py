@@ -221,7 +221,7 @@ def load_identities(connection: Connection, ids: Iterable[str]) -> Identities:
     return known
 
 
-def word_of(row: tuple) -> Word:
+def word_of(row: tuple[Any, ...]) -> Word:
     """Of a row of WORD."""
     name, stamp, known, read, content, ids, alive, *where = row
     return Word(name, (stamp, known, read), content, tuple(dict.fromkeys([name, *ids])), alive, tuple(where))

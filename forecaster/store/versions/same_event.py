@@ -64,7 +64,7 @@ def standing(word: Word) -> Standing:
     return Standing(word, word if word.alive else None)
 
 
-def newness(word: Word) -> tuple:
+def newness(word: Word) -> tuple[int, int, int, str, str]:
     """Sorts the newest first, as the schema's macros do."""
     stamp, known, read = word.order
     return (-stamp, -known, -read, word.name, word.content)

@@ -1,0 +1,205 @@
+"""Rows of the tables as typed dicts: a key for each column, None where it is NULL.
+
+Times are aware UTC. JSON columns are typed as the store hands them out: parsed, but for `details` of a forecast and of a run (JSON text).
+"""
+
+from datetime import datetime
+from typing import Any, Literal, TypedDict, TypeVar, cast
+
+import pandas as pd
+
+Mode = Literal["prospective", "late", "hindcast", "replay"]
+Method = Literal["daily", "walk-forward", "current-model"]
+OutcomeStatus = Literal["preliminary", "provisional", "final"]
+Severity = Literal["info", "warning", "critical"]
+AlertState = Literal["raised", "cleared", "withdrawn"]
+DeliveryState = Literal["pending", "sending", "sent", "failed", "dead", "closed"]
+RunState = Literal["running", "success", "partial", "failed"]
+
+
+class ForecastColumns(TypedDict):
+    """Table `forecast` without `details`."""
+
+    forecast_id: str
+    recipe_id: str
+    target_start: datetime
+    target_end: datetime
+    model_id: str
+    model_kind: str
+    issue_time: datetime
+    as_of: datetime
+    mode: Mode
+    official: bool
+    published: bool
+    supersedes: str | None
+    probability: float
+    reference_probability: float
+    recipe_hash: str
+    target_hash: str
+    code_version: str
+    degraded: bool
+    degraded_reason: str | None
+    data_age_hours: float
+    run_id: str | None
+    created_at: datetime
+    method: Method
+    in_sample: bool
+
+
+class ForecastRow(ForecastColumns):
+    """Table `forecast`; `details` is JSON text."""
+
+    details: str | None
+
+
+class IssuedRow(ForecastColumns):
+    """A forecast with the details of its model, both parsed."""
+
+    details: dict[str, Any] | None
+    model_details: dict[str, Any] | None
+
+
+class PublishedDay(TypedDict):
+    """One recipe's published forecast of a past window, with its outcome where there is one."""
+
+    target_start: datetime
+    target_end: datetime
+    probability: float
+    reference_probability: float
+    mode: Mode
+    method: Method
+    happened: bool | None
+    status: OutcomeStatus | None
+    max_magnitude: float | None
+    changed: bool | None
+
+
+class Target(TypedDict):
+    """The key of an outcome, with the end of its window."""
+
+    recipe_id: str
+    target_hash: str
+    target_start: datetime
+    target_end: datetime
+
+
+class NewOutcome(Target):
+    """What the catalogue says of a window, before it is compared with the outcome that is stored."""
+
+    happened: bool
+    event_count: int
+    max_magnitude: float | None
+    status: OutcomeStatus
+    as_of: datetime
+
+
+class OutcomeRow(NewOutcome):
+    """Table `outcome`."""
+
+    changed: bool
+    turned_at: datetime | None
+
+
+class SettledRow(OutcomeRow):
+    """An outcome with the forecast that was published for its window."""
+
+    probability: float
+    reference_probability: float
+
+
+class OutcomeTurnRow(TypedDict):
+    """Table `outcome_turn`: what was known by `as_of_before` said the opposite."""
+
+    recipe_id: str
+    target_start: datetime
+    target_hash: str
+    happened: bool
+    status_before: OutcomeStatus
+    status: OutcomeStatus
+    as_of_before: datetime
+    as_of: datetime
+
+
+class ScoreRow(TypedDict):
+    """Table `score`."""
+
+    forecast_id: str
+    recipe_id: str
+    target_start: datetime
+    mode: Mode
+    happened: bool
+    status: OutcomeStatus
+    log_score: float
+    reference_log_score: float
+    brier: float
+    scored_at: datetime
+
+
+class Rung(TypedDict):
+    """A rung of a ladder, whatever forecast it is of."""
+
+    horizon_days: int
+    magnitude: float
+    window_end: datetime
+    probability: float
+    reference_probability: float
+    etas_probability: float | None
+    expected_count: float
+    count_low: int
+    count_high: int
+    usual_count: float
+    basis: str
+    b_value: float
+    b_sigma: float
+    beyond_record: bool
+    version: int
+
+
+class RungRow(Rung):
+    """Table `rung`."""
+
+    forecast_id: str
+
+
+class RungOutcomeRow(TypedDict):
+    """Table `rung_outcome`."""
+
+    recipe_id: str
+    target_hash: str
+    target_start: datetime
+    horizon_days: int
+    magnitude: float
+    window_end: datetime
+    happened: bool
+    event_count: int
+    status: OutcomeStatus
+    as_of: datetime
+
+
+class ModelRow(TypedDict):
+    """Table `model`; `details` is parsed."""
+
+    model_id: str
+    recipe_id: str
+    kind: str
+    recipe_hash: str
+    directory: str
+    data_as_of: datetime
+    decision: str
+    details: dict[str, Any]
+    created_at: datetime
+    code_version: str
+
+
+RowT = TypeVar("RowT")
+
+
+def rows_as(kind: type[RowT], frame: pd.DataFrame) -> list[RowT]:
+    """The rows of `frame` as dicts of this kind (a TypedDict); what is missing is None.
+
+    Raises:
+        KeyError: the frame lacks a column of the kind.
+    """
+    if lacking := kind.__annotations__.keys() - set(frame.columns):
+        raise KeyError(f"a {kind.__name__} needs the columns {sorted(lacking)}, which the answer of the query lacks")
+    return cast(list[RowT], frame.astype(object).where(frame.notna(), None).to_dict("records"))
