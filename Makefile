@@ -30,7 +30,7 @@ export XDG_CONFIG_HOME := $(CURDIR)/.cache/config
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help install demo test test-slow soak run wheel lint types imports audit system-deps live-check bench lock clean
+.PHONY: help install demo test test-slow soak run wheel docs docs-reference lint types imports audit system-deps live-check bench lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -55,6 +55,13 @@ run: install ## the daily job live: pull from USGS, forecast the next local day,
 
 wheel: install ## build dist/quakecast-*.whl, which needs no checkout (docs/how-to/install.md)
 	@"$(PY)" -m hatchling build -t wheel -d dist
+
+docs: install ## the documentation as a site in build/docs: every link checked, no network (serve it: .venv/bin/mkdocs serve)
+	@"$(PY)" deployments/site/reference.py --check
+	@NO_MKDOCS_2_WARNING=true "$(PY)" -m mkdocs build --strict
+
+docs-reference: install ## write docs/reference anew from the code (commands, settings, database, JSON, Python)
+	@"$(PY)" deployments/site/reference.py
 
 lint: install ## ruff: rules and format; vulture: code that nothing calls
 	@"$(PY)" -m ruff check .

@@ -1,0 +1,86 @@
+"""The documentation cannot rot: its reference is made from the code, its links lead somewhere, its files and figures are there."""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), ROOT / "deployments" / "RUNBOOK.md"])
+
+
+def load(name: str):
+    """A module of deployments/site, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "deployments" / "site" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    """Each page as a whole. Seen to fail: an option's help changed, a setting's comment changed, a schema's field renamed."""
+    assert load("reference").outdated() == [], "run `make docs-reference`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    """Files of the repository in code style. What is told of the past (CHANGELOG, DECISIONS, EXPERIMENTS) may name what is gone."""
+    if page.name in ("CHANGELOG.md", "DECISIONS.md", "EXPERIMENTS.md"):
+        pytest.skip("tells of the past")
+    named = re.findall(
+        r"`((?:docs|deployments|forecaster|flows|tests|templates|requirements)/[\w./-]*\w)`", page.read_text(encoding="utf-8")
+    )
+    missing = [path for path in named if not (ROOT / path).exists() and path != "deployments/.env"]
+    assert missing == []
+
+
+def test_the_science_shows_the_figures_of_the_evaluation() -> None:
+    text = (ROOT / "docs" / "SCIENCE.md").read_text(encoding="utf-8")
+    rows = [
+        line.strip("| ").split(" | ") for line in text.split("<!-- figures of docs/skill.json")[1].splitlines() if line.startswith("| ")
+    ]
+    scores = json.loads((ROOT / "docs" / "skill.json").read_text(encoding="utf-8"))["scores"]
+    pools = {"Japan": "japan", "abroad": "abroad", "250 circles": "circles"}
+    assert len(rows) == 1 + len(pools)
+    for place, over_etas, over_rate, target_days in rows[1:]:
+        pool = next(pool for told, pool in pools.items() if place.startswith(told))
+        (score,) = (
+            s for s in scores if (s["arm"], s["level"], s.get("pool"), s["model"], s["days_of"]) == ("B", "pool", pool, "published", "all")
+        )
+        gains = [score["information_gain"][over] for over in ("etas", "climatology")]
+        assert [over_etas, over_rate] == [f"{g['estimate']:+.3f} ({g['low']:+.3f} to {g['high']:+.3f})" for g in gains]
+        assert target_days == f"{score['target_days']:,}"
+
+
+def test_a_page_that_loads_from_another_host_is_refused() -> None:
+    hooks = load("hooks")
+    for bad in ('<script src="https://unpkg.com/mermaid.js"></script>', "<link rel=stylesheet href='//fonts.example.org/a.css'>"):
+        assert hooks.FOREIGN.search(f"<p>{bad}</p>"), bad
+    assert not hooks.FOREIGN.search('<a href="https://example.org/">out</a><img src="report.png">')
+
+
+@pytest.mark.slow
+def test_the_site_is_built_and_a_broken_link_stops_it(tmp_path: Path) -> None:
+    """`make docs` on the pages as they are; then on pages of which one leads nowhere."""
+
+    def build(config: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config), "-d", str(tmp_path / "site")]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    built = build(ROOT / "mkdocs.yml")
+    assert built.returncode == 0, built.stderr
+    start = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert 'href="SKILL.html"' in start and 'src="report.png"' in start, "names of files are links, and lead to the pages of the site"
+
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("# A\n\n[gone](gone.md)\n")
+    (tmp_path / "mkdocs.yml").write_text(
+        "site_name: a\nvalidation: {links: {not_found: warn}}\n"
+        + f"docs_dir: {tmp_path / 'docs'}\ntheme: {{name: material, font: false}}\n"
+    )
+    broken = build(tmp_path / "mkdocs.yml")
+    assert broken.returncode != 0 and "gone.md" in broken.stderr + broken.stdout
