@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator, model_validator
 
+from forecaster.message_channels import CHANNELS
 from forecaster.model_kinds import kinds_where
 
 ResamplerName = Literal[
@@ -20,16 +21,15 @@ ResamplerName = Literal[
 ]
 
 if TYPE_CHECKING:
+    Channel = str
     ModelKind = str
 else:
+    Channel = Literal[tuple(CHANNELS)]
     ModelKind = Literal[kinds_where(lambda kind: kind.in_recipes)]
 """Every kind that a recipe may name (`model_kinds`); the climatology is there without being asked for."""
 
 Severity = Literal["info", "warning", "critical"]
 """How loudly a channel shows a message; it says nothing of the ground."""
-
-Channel = Literal["email", "webhook", "slack", "apprise"]
-"""Where messages can go (`pipeline.senders`)."""
 
 
 class Frozen(BaseModel):

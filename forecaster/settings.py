@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from forecaster import logs
 from forecaster.errors import BadInput
+from forecaster.message_channels import CHANNELS
 from forecaster.timewindow import check_zone_name
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ PREFIX = "QUAKECAST_"
 NO_SETTINGS = ("QUAKECAST_CI", "QUAKECAST_CHROMIUM", "QUAKECAST_SNAPSHOT_WHEEL")
 """Other variables of that prefix: of the tests and of the build."""
 ANY_TEXT = ("QUAKECAST_SMTP_USERNAME", "QUAKECAST_SMTP_PASSWORD")  # they may begin and end with a quote
+OF_CHANNELS = tuple(f"{PREFIX}{name.upper()}" for entry in CHANNELS.values() for name in entry.own_settings)
 SURELY_MEANT = 0.8  # how alike two names are of which one is taken for a misspelling of the other
 ADDRESS = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?/")
 
@@ -130,6 +132,12 @@ class Settings(BaseSettings):
             raise ValueError("must be a whole minute such as 07:30")
         return value
 
+    _of_channels: dict[str, SecretStr] = PrivateAttr(default_factory=lambda: _settings_of_channels())
+
+    def of_channel(self, name: str) -> SecretStr:
+        """A setting that a channel has for itself (`message_channels`); empty where it is not set."""
+        return self._of_channels[f"{PREFIX}{name.upper()}"]
+
     @property
     def database(self) -> Path:
         return self.home / "quakecast.duckdb"
@@ -161,12 +169,17 @@ def load_settings(**overrides: object) -> Settings:
     _check_values()
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]
-        logs.hide(value.get_secret_value() for _, value in settings if isinstance(value, SecretStr))
+        secrets = [*settings._of_channels.values(), *(value for _, value in settings if isinstance(value, SecretStr))]
+        logs.hide(secret.get_secret_value() for secret in secrets)
         return settings
     except ValidationError as error:
         told = error.errors(include_input=False)
         problems = "; ".join(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')}" for item in told)
         raise BadInput(f"bad setting: {problems}") from None
+
+
+def _settings_of_channels() -> dict[str, SecretStr]:
+    return {name: SecretStr(os.environ.get(name, "")) for name in OF_CHANNELS}
 
 
 def wants_json(asked: str | None) -> bool:
@@ -181,9 +194,9 @@ def check_names(names: Iterable[str]) -> None:
     Raises:
         BadInput: a name resembles that of a setting, so that its value would be ignored in silence.
     """
-    known = {f"{PREFIX}{field.upper()}": field for field in Settings.model_fields}
+    known = [*(f"{PREFIX}{field.upper()}" for field in Settings.model_fields), *OF_CHANNELS]
     strange = [name for name in names if name.upper() not in known and name.upper() not in NO_SETTINGS]
-    meant = {name: found for name in strange if (found := _meant(name.upper(), list(known)))}
+    meant = {name: found for name in strange if (found := _meant(name.upper(), known))}
     if meant:
         raise BadInput("\n".join(f"{name} in the environment is no setting; did you mean {found}?" for name, found in meant.items()))
     for name in strange:

@@ -11,13 +11,11 @@ import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, look, machine_clock, open_job, tell
 from forecaster.errors import BadInput
+from forecaster.message_channels import CHANNELS
 
 if TYPE_CHECKING:
     from forecaster.pipeline.messaging.previews import Preview
     from forecaster.settings import Settings
-
-CHANNELS = ("email", "webhook", "slack", "apprise")  # those of pipeline.senders, which takes long to import
-ENDINGS = {"email": "txt", "apprise": "txt", "slack": "json", "webhook": "json"}
 
 
 @click.command(epilog=example("quakecast notify --preview --channel email --open\n  quakecast notify --test\n  quakecast notify --dry-run"))
@@ -32,7 +30,9 @@ ENDINGS = {"email": "txt", "apprise": "txt", "slack": "json", "webhook": "json"}
     metavar="[ID]",
     help="Send again: the delivery, report or message with this id; without one, the dead letters that are not out of date.",
 )
-@click.option("--channel", "channels", multiple=True, type=click.Choice(CHANNELS), help="With --preview or --test: this channel only.")
+@click.option(
+    "--channel", "channels", multiple=True, type=click.Choice(list(CHANNELS)), help="With --preview or --test: this channel only."
+)
 @click.option("--open", "opened", is_flag=True, help="With --preview: write it as files into a new folder, and open them in a browser.")
 @click.option("--no-report", is_flag=True, help="Alerts and other messages only; the report waits.")
 @json_option
@@ -104,10 +104,12 @@ def _heading(each: "Preview") -> str:
 
 def _written(made: list["Preview"]) -> tuple[Path, list[Path]]:
     """The previews as files of a new folder of the system's temporary one: a mail's HTML and text, JSON, text."""
+    from forecaster.notify.channels.channel import channel_named
+
     folder = Path(tempfile.mkdtemp(prefix="quakecast-preview-"))
     files = []
     for each in made:
-        texts = {ENDINGS[each.channel]: each.text} | ({"html": each.html} if each.html else {})
+        texts = {channel_named(each.channel).ending: each.text} | ({"html": each.html} if each.html else {})
         for ending, text in texts.items():
             files.append(folder / f"{each.subject}-{each.channel}.{ending}")
             files[-1].write_text(text, encoding="utf-8")

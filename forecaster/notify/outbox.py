@@ -38,7 +38,7 @@ MAX_ATTEMPTS = 10
 class Recipient:
     """Who gets messages over a channel. `label` is for people and holds no secret; `address` tells one recipient from another."""
 
-    channel: str  # email | webhook | slack | apprise
+    channel: str  # of message_channels
     label: str
     address: SecretStr
 

@@ -8,7 +8,7 @@ import pytest
 from flows.daily import daily
 from flows.send import send
 from flows.verify import verify
-from forecaster.pipeline.messaging import senders
+from forecaster.notify.channels import email_channel
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 from tests.flows.conftest import NOW
 from tests.support.slow_server import SlowServer
@@ -25,8 +25,8 @@ def run_verify():
 
 @pytest.mark.parametrize("flow", [send, run_daily, run_verify], ids=["send", "daily", "verify"])
 def test_a_silent_mail_server_does_not_keep_the_place_of_the_writer(world, monkeypatch, flow):
-    patient = senders._mail_settings
-    monkeypatch.setattr(senders, "_mail_settings", lambda settings: replace(patient(settings), timeout_s=2.0))
+    patient = email_channel.mail_settings
+    monkeypatch.setattr(email_channel, "mail_settings", lambda settings: replace(patient(settings), timeout_s=2.0))
     place, taken = world.settings.database.with_name(WRITER_LOCK), []
     with SlowServer() as silent:
 

@@ -15,13 +15,14 @@ from forecaster.clock import Clock
 from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
 from forecaster.notify import apprise_channel, email, outbox, web
 from forecaster.notify.apprise_channel import send_apprise
+from forecaster.notify.channels import email_channel
 from forecaster.notify.connections import PATIENCE
 from forecaster.notify.email import Mail, MailSettings, build_message
 from forecaster.notify.heartbeat import beat
 from forecaster.notify.mail_server import MailServer
 from forecaster.notify.slack import SlackSettings, send_slack
 from forecaster.notify.webhook import WebhookSettings, send_webhook
-from forecaster.pipeline.messaging import senders, sending
+from forecaster.pipeline.messaging import sending
 from forecaster.pipeline.messaging.deliver import Message, enqueue, notify
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
@@ -50,8 +51,8 @@ def job(store, settings):
 @pytest.fixture
 def impatient(monkeypatch):
     """Time-outs of a fraction of a second in place of 15 s."""
-    longer = senders._mail_settings
-    monkeypatch.setattr(senders, "_mail_settings", lambda settings: replace(longer(settings), timeout_s=PATIENT_S))
+    longer = email_channel.mail_settings
+    monkeypatch.setattr(email_channel, "mail_settings", lambda settings: replace(longer(settings), timeout_s=PATIENT_S))
     monkeypatch.setattr(web, "TIMEOUT_S", PATIENT_S)
     for kind in (WebhookSettings, SlackSettings, web.WebAddress):
         monkeypatch.setattr(kind.__init__, "__defaults__", (*kind.__init__.__defaults__[:-1], PATIENT_S))

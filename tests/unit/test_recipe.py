@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from forecaster.errors import BadInput, BadRecipe
+from forecaster.message_channels import CHANNELS
 from forecaster.model_kinds import KINDS
-from forecaster.pipeline.messaging import senders
 from forecaster.recipe import Recipe, choose, load_recipes, parse_recipe
 from forecaster.recipe_fields import Channel, ModelKind, Severity
 from forecaster.reports.outgoing import message
@@ -286,7 +286,7 @@ def test_an_alert_rule_changes_neither_the_recipe_nor_the_target(recipes, athens
 
 
 def test_channels_and_severities_are_those_that_messages_know():
-    assert get_args(Channel) == senders.CHANNELS and get_args(Severity) == get_args(message.Severity)
+    assert get_args(Channel) == tuple(CHANNELS) and get_args(Severity) == get_args(message.Severity)
 
 
 def test_each_recipe_to_be_relied_on_ships_one_rule_and_no_other_does(recipes):

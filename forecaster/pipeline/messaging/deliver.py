@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from forecaster.errors import BadInput
+from forecaster.message_channels import CHANNELS, how_to_set_up
 from forecaster.notify import outbox
 from forecaster.notify.outbox import Delivery, Recipient
 from forecaster.pipeline import timelines
-from forecaster.pipeline.messaging.senders import CHANNELS, HOW_TO, recipients
+from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.messaging.sending import NotifyResult, gone, message_of, recipient_of, rehearse, rows_of, send_rows
 from forecaster.pipeline.run_context import Job
 from forecaster.reports.outgoing.message import Message
@@ -76,7 +77,7 @@ def notify(job: Job, *, report: bool = True, dry_run: bool = False, sent_at: dat
     """
     to, now = recipients(job.settings), job.clock.now()
     if not to:
-        return NotifyResult(text=f"no channel is set up ({HOW_TO}); `quakecast notify --preview` shows what would be sent")
+        return NotifyResult(text=f"no channel is set up ({how_to_set_up()}); `quakecast notify --preview` shows what would be sent")
     if not (dry_run or job.clock.simulated):
         timelines.check(job.store, job.clock)
     with job.store.transaction() as connection:

@@ -1,17 +1,15 @@
 """What the channels would be sent, to look at before anybody is set up: the newest report and the newest message of
 each kind, in each channel's shape."""
 
-import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forecaster.errors import BadInput
-from forecaster.pipeline.messaging.senders import CHANNELS, recipients, room_of
+from forecaster.message_channels import CHANNELS
+from forecaster.notify.channels.channel import channel_named
+from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.messaging.sending import Letters, NoDocument
 from forecaster.pipeline.run_context import Job
-from forecaster.reports.outgoing.chat import ROOMY, Room
-from forecaster.reports.outgoing.letters import Letter
 from forecaster.store import deliveries
 
 
@@ -57,21 +55,7 @@ def previews(job: Job, channels: Sequence[str] = ()) -> tuple[list[Preview], lis
             continue
         for channel in channels or CHANNELS:
             reached = [each for each in to if each.channel == channel]
-            room = room_of(reached[0]) if reached and channel == "apprise" else ROOMY
-            made.append(Preview(channel, kind, *_shape(letter, channel, room), tuple(each.label for each in reached)))
+            shape = channel_named(channel)
+            shown = shape.preview(shape.render(letter, reached[0] if reached else None))
+            made.append(Preview(channel, kind, shown.title, shown.text, shown.html, tuple(each.label for each in reached)))
     return made, [*problems, *letters.problems]
-
-
-def _shape(letter: Letter, channel: str, room: Room) -> tuple[str, str, str | None]:
-    """(title, text, HTML) of a letter in one channel."""
-    if channel == "email":
-        said = letter.mail()
-        page = said.html
-        for cid, picture in said.pictures.items():
-            page = page.replace(f"cid:{cid}", f"data:image/png;base64,{base64.b64encode(picture).decode()}")
-        return said.subject, said.text, page
-    if channel == "apprise":
-        title, text = letter.chat(False, room)
-        return title, f"{title}\n\n{text}", None
-    document = letter.slack(False) if channel == "slack" else letter.document()
-    return document.get("text", document.get("version", "")), json.dumps(document, ensure_ascii=False, indent=2), None

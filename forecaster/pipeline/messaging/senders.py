@@ -1,37 +1,22 @@
 """From settings to the channels that are set up: who gets messages, and how one is sent."""
 
-import json
 from collections import Counter
 from datetime import datetime
-from email.utils import parseaddr
 from types import TracebackType
 
-from pydantic import SecretStr
-
 from forecaster.errors import DeliveryError, DeliveryRefused, ReceiverSilent
-from forecaster.notify import apprise_channel, email, mail_server, slack, web, webhook
-from forecaster.notify.addresses import recipient_label
+from forecaster.message_channels import CHANNELS
+from forecaster.notify.channels.channel import Batch, channel_named, channels
 from forecaster.notify.outbox import Recipient, delivery_id
-from forecaster.reports.outgoing.chat import Room
 from forecaster.reports.outgoing.letters import Letter
 from forecaster.settings import Settings
 
 MAX_SILENCES = 2
-CHANNELS = ("email", "webhook", "slack", "apprise")
-HOW_TO = "QUAKECAST_SMTP_HOST and QUAKECAST_MAIL_TO, or QUAKECAST_WEBHOOK_URL, QUAKECAST_SLACK_WEBHOOK_URL or QUAKECAST_APPRISE_URLS"
 
 
 def recipients(settings: Settings) -> list[Recipient]:
     """Everybody who is set up, each once; labels hold no secret and no whole address."""
-    found = []
-    if settings.smtp_host:
-        found += [Recipient("email", f"{_masked(to)} by {settings.smtp_host}", _address(to)) for to in settings.mail_to]
-    if url := settings.webhook_url.get_secret_value():
-        found.append(Recipient("webhook", recipient_label(url), settings.webhook_url))
-    if url := settings.slack_webhook_url.get_secret_value():
-        found.append(Recipient("slack", recipient_label(url), settings.slack_webhook_url))
-    for url in apprise_channel.split_addresses(settings.apprise_urls.get_secret_value()):
-        found.append(Recipient("apprise", apprise_channel.service_label(url), SecretStr(url)))
+    found = [to for channel in channels() for to in channel.recipients(settings)]
     return list({(to.channel, to.address.get_secret_value()): to for to in found}.values())
 
 
@@ -44,16 +29,14 @@ class Post:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._mail = mail_server.MailServer(_mail_settings(settings))
-        self._web = web.Session(settings.webhook_allow_private)
+        self._batch = Batch(settings)
         self._silences: Counter[str] = Counter()
 
     def __enter__(self) -> "Post":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._mail.close()
-        self._web.close()
+        self._batch.close()
 
     def given_up(self, to: Recipient) -> str | None:
         """Why this recipient is not tried in this batch; None where it is."""
@@ -71,9 +54,12 @@ class Post:
         Raises:
             DeliveryRefused: for good. DeliveryFailed: for now.
         """
-        place = self._place(to)
+        if to.channel not in CHANNELS:
+            raise DeliveryRefused(f"there is no channel {to.channel!r}; there are {', '.join(CHANNELS)}")
+        channel, place = channel_named(to.channel), self._place(to)
         try:
-            self._send(letter, to, now, repeat)
+            said = channel.render(letter, to, repeat=repeat)
+            channel.send(said, to, self._batch, delivery_id=delivery_id(letter.subject_id, to), now=now)
         except ReceiverSilent:
             self._silences[place] += 1
             raise
@@ -82,71 +68,11 @@ class Post:
             raise
         self._silences[place] = 0
 
-    def _send(self, letter: Letter, to: Recipient, now: datetime, repeat: bool) -> None:
-        settings = self._settings
-        if to.channel == "email":
-            said = letter.mail()
-            mail = email.Mail(letter.subject_id, said.subject, said.text, said.html, said.pictures, letter.thread_id)
-            self._mail.send(email.build_message(mail, to.address.get_secret_value(), _mail_settings(settings), now))
-        elif to.channel == "webhook":
-            hook = webhook.WebhookSettings(settings.webhook_url, settings.webhook_secret, settings.webhook_allow_private)
-            webhook.send_webhook(letter.document(), delivery_id(letter.subject_id, to), hook, now, self._web)
-        elif to.channel == "slack":
-            slack.send_slack(letter.slack(repeat), slack.SlackSettings(to.address, settings.webhook_allow_private), now, self._web)
-        elif to.channel == "apprise":
-            said_short = letter.chat(repeat, room_of(to))
-            apprise_channel.send_apprise(*said_short, to.address, allow_private=settings.webhook_allow_private)
-        else:
-            raise DeliveryRefused(f"there is no channel {to.channel!r}; there are {', '.join(CHANNELS)}")
-
     def _place(self, to: Recipient) -> str:
-        return f"SMTP server {self._settings.smtp_host}" if to.channel == "email" else to.label
+        return channel_named(to.channel).place(to, self._settings) if to.channel in CHANNELS else to.label
 
 
 def preview(letter: Letter, to: Recipient) -> str:
     """What would be sent, in a line; it is made as if it were."""
-    if to.channel == "email":
-        said = letter.mail()
-        pictures = sum(map(len, said.pictures.values()))
-        return f"{said.subject!r}, text {_kb(said.text)}, HTML {_kb(said.html)}, pictures {pictures / 1000:.0f} kB"
-    if to.channel == "slack":
-        payload = letter.slack(False)
-        return f"{payload['text']!r}, {len(payload.get('blocks', []))} blocks"
-    if to.channel == "apprise":
-        title, text = letter.chat(False, room_of(to))
-        return f"{title!r}, text {_kb(text)}"
-    document = letter.document()
-    return f"{document.get('version', 'a shape of your own')}, {_kb(json.dumps(document, ensure_ascii=False))}"
-
-
-def room_of(to: Recipient) -> Room:
-    """What the service of an address that apprise knows takes."""
-    limits = apprise_channel.limits_of(to.address.get_secret_value())
-    return Room(limits.title, limits.text, limits.text if limits.together else None, limits.unit, apprise_channel.SEPARATOR)
-
-
-def _kb(text: str) -> str:
-    return f"{len(text.encode()) / 1000:.1f} kB"
-
-
-def _mail_settings(settings: Settings) -> email.MailSettings:
-    return email.MailSettings(
-        smtp_host=settings.smtp_host,
-        mail_from=settings.mail_from or "quakecast@localhost",
-        smtp_port=settings.smtp_port,
-        smtp_security=settings.smtp_security,  # type: ignore[arg-type]
-        smtp_username=settings.smtp_username,
-        smtp_password=settings.smtp_password,
-        mail_unsubscribe=settings.mail_unsubscribe,
-    )
-
-
-def _address(to: str) -> SecretStr:
-    """The bare address: that a name was added to it makes no other recipient."""
-    return SecretStr(parseaddr(to)[1] or to)
-
-
-def _masked(to: str) -> str:
-    """ "a...@example.org": enough for who knows the list."""
-    name, at, domain = (parseaddr(to)[1] or to).rpartition("@")
-    return f"{name[:1]}...{at}{domain}"
+    channel = channel_named(to.channel)
+    return channel.preview(channel.render(letter, to)).line

@@ -6,7 +6,8 @@ from datetime import UTC
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, DeliveryError
-from forecaster.pipeline.messaging.senders import HOW_TO, Post, recipients
+from forecaster.message_channels import how_to_set_up
+from forecaster.pipeline.messaging.senders import Post, recipients
 from forecaster.reports.outgoing.letters import MessageLetter
 from forecaster.reports.outgoing.message import Message
 from forecaster.reports.texts import speaker
@@ -36,7 +37,7 @@ def send_trial(settings: Settings, clock: Clock, channels: Sequence[str] = ()) -
     """
     to = [each for each in recipients(settings) if each.channel in channels or not channels]
     if not to:
-        raise BadInput(f"no {' or '.join(channels) or 'channel'} is set up: set {HOW_TO}")
+        raise BadInput(f"no {' or '.join(channels) or 'channel'} is set up: set {how_to_set_up()}")
     now = clock.now()
     say = speaker(settings.language, settings.templates)
     message = Message(

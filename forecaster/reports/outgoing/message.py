@@ -21,7 +21,7 @@ class Message:
         created_at: when it was decided, aware UTC.
         thread_id: `subject_id` of the message (or id of the report) that this one answers: a follow-up goes to the same channels, and in
             mail programs into the same thread. It waits for what it answers.
-        channels: where it goes, of email, webhook, slack and apprise; None is every channel that is set up, or those of its thread. A
+        channels: where it goes, of `message_channels`; None is every channel that is set up, or those of its thread. A
             channel that is not set up is left out.
         facts: figures for machines (the webhook carries them as they are): JSON values only.
         link: address of a page with more, or None.

@@ -7,7 +7,8 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.errors import BadInput
-from forecaster.pipeline.messaging.channel_check import RETIRED, check_channels
+from forecaster.notify.channels.apprise_services import RETIRED
+from forecaster.pipeline.messaging.channel_check import check_channels
 from forecaster.settings import load_settings
 
 SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from forecaster.notify.apprise_channel import Limits, limits_of, send_apprise
+from forecaster.notify.channels.apprise_services import room_of
 from forecaster.notify.outbox import Recipient
-from forecaster.pipeline.messaging.senders import room_of
 from forecaster.reports.outgoing import slack_blocks
 from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
 from forecaster.reports.outgoing.message import Message

@@ -1,0 +1,117 @@
+"""What every channel does, and where the channels are found by their names."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from typing import Any, Generic, Protocol, TypeVar
+
+from forecaster.message_channels import CHANNELS
+from forecaster.notify import web
+from forecaster.notify.outbox import Recipient
+from forecaster.reports.outgoing.letters import Letter
+from forecaster.settings import Settings
+
+Said = TypeVar("Said")
+
+
+class Closable(Protocol):
+    """What holds a connection."""
+
+    def close(self) -> None: ...
+
+
+Opened = TypeVar("Opened", bound=Closable)
+
+
+class Batch:
+    """The connections of a batch of messages, each opened when it is first used and closed at the end. web: what goes over HTTP."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.web = web.Session(settings.webhook_allow_private)
+        self._opened: dict[str, Any] = {}
+        self._stack = ExitStack()
+        self._stack.callback(self.web.close)
+
+    def kept(self, name: str, opening: Callable[[], Opened]) -> Opened:
+        """What `opening` gave when this name was first asked for; its `close` is called at the end."""
+        if name not in self._opened:
+            self._opened[name] = self._stack.enter_context(closing(opening()))
+        opened: Opened = self._opened[name]
+        return opened
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What would be sent, to look at. line: its size in a few words. text: what a terminal can show; html: None where there is none."""
+
+    line: str
+    title: str
+    text: str
+    html: str | None = None
+
+
+class Channel(ABC, Generic[Said]):
+    """A way that messages take. `Said` is what it sends: whatever its `render` makes of a report or message.
+
+    name: as in `message_channels`. ending: of the file that a preview's text is written to.
+    """
+
+    name: str
+    ending = "txt"
+
+    @abstractmethod
+    def recipients(self, settings: Settings) -> list[Recipient]:
+        """Everybody who is set up; labels hold no secret and no whole address."""
+
+    @abstractmethod
+    def render(self, letter: Letter, to: Recipient | None, *, repeat: bool = False) -> Said:
+        """The report or message in the channel's shape; `to` is None where nobody is set up, for a preview.
+
+        repeat: it may have been sent before; said where the receiver cannot see it by an id.
+        """
+
+    @abstractmethod
+    def send(self, said: Said, to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
+        """Hand it over.
+
+        Args:
+            delivery_id: the same whenever this message is sent to this recipient. now: the machine's time.
+
+        Raises:
+            DeliveryRefused: for good. DeliveryFailed: for now.
+        """
+
+    @abstractmethod
+    def preview(self, said: Said) -> Shown:
+        """What would be sent, to look at."""
+
+    def problems(self, settings: Settings) -> list[str]:
+        """Why its settings cannot work together, a line each, with the setting's name and what to write instead; no secret is repeated."""
+        return []
+
+    def place(self, to: Recipient, settings: Settings) -> str:
+        """What is silent where the recipient does not answer: all who are reached through it then wait for the next batch."""
+        return to.label
+
+
+def channel_named(name: str) -> Channel[Any]:
+    """The channel of this name, which must be one of `CHANNELS`."""
+    found: Channel[Any] = import_module(CHANNELS[name].module).CHANNEL
+    return found
+
+
+def channels() -> list[Channel[Any]]:
+    """All of them, in the order of `CHANNELS`."""
+    return [channel_named(name) for name in CHANNELS]
+
+
+def kilobytes(text: str) -> str:
+    """ "1.2 kB"."""
+    return f"{len(text.encode()) / 1000:.1f} kB"
