@@ -6,6 +6,7 @@ The catalogue speaks only about regions, magnitudes and spans that were read com
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,17 @@ from forecaster.errors import NotScoreable
 from forecaster.features.geometry import circle_box
 from forecaster.recipe import Recipe
 from forecaster.timewindow import TimeWindow
+
+
+class CoverageSource(StrEnum):
+    """The reading that proves a row of the table `coverage`, as the column has it."""
+
+    SNAPSHOT = "snapshot"
+    FULL_READ = "usgs full read"
+    CHANGES = "usgs changes"
+
+
+FROM_SERVICE = (CoverageSource.FULL_READ, CoverageSource.CHANGES)
 
 
 @dataclass(frozen=True)
@@ -127,7 +139,7 @@ def _inside(box: tuple[float, float, float, float], region: Region) -> bool:
     )
 
 
-def coverage_rows(streams: Iterable[Stream], start: datetime, end: datetime, read_at: datetime, source: str) -> pd.DataFrame:
+def coverage_rows(streams: Iterable[Stream], start: datetime, end: datetime, read_at: datetime, source: CoverageSource) -> pd.DataFrame:
     """Rows for the table `coverage`: these streams were read completely over [start, end)."""
     rows = [
         {
@@ -140,7 +152,7 @@ def coverage_rows(streams: Iterable[Stream], start: datetime, end: datetime, rea
             "span_start": start,
             "span_end": end,
             "read_at": read_at,
-            "source": source,
+            "source": CoverageSource(source).value,
         }
         for stream in streams
     ]

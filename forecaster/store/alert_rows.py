@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.ledger import insert
+from forecaster.store.ledger import ABANDONED, insert
 
 ALERT_COLUMNS = (
     "alert_id",
@@ -168,13 +168,17 @@ def events_then_and_now(connection: Connection, then: datetime, now: datetime) -
 
 
 def last_ended_runs(connection: Connection) -> list[dict[str, Any]]:
-    """Of each kind of run the one that ended last: run_id, kind, state, started_at, finished_at, and `problem`, its last one in words."""
+    """Of each kind of run the one that ended last: run_id, kind, state, started_at, finished_at, `problem`, its last one in words, and
+    `abandoned`, whether it died without telling so itself."""
+    # Details from before version 0.2.0 have no `ended_by`: there the words say it.
     return _rows(
         connection,
         "WITH last AS (SELECT run_id FROM run WHERE finished_at IS NOT NULL "
         "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1) "
-        "SELECT run_id, kind, state, started_at, finished_at, details ->> '$.problems[#-1]' AS problem "
+        "SELECT run_id, kind, state, started_at, finished_at, details ->> '$.problems[#-1]' AS problem, "
+        "coalesce(details ->> '$.ended_by' = $abandoned, contains(problem, 'without a word'), false) AS abandoned "
         "FROM run SEMI JOIN last USING (run_id) ORDER BY kind",
+        {"abandoned": ABANDONED},
     )
 
 

@@ -12,6 +12,7 @@ from forecaster.store.database import Connection
 from forecaster.store.row_types import ForecastRow, IssuedRow, OutcomeRow, SettledRow, rows_as
 
 MAX_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
+ABANDONED = "nobody"  # `ended_by` in the details of a run that could not tell its own end
 CLOCKS_APART = timedelta(minutes=1)  # of two runs at once; the issue that stands may be the other's
 FORECAST_COLUMNS = (
     "forecast_id",
@@ -288,7 +289,9 @@ def running(connection: Connection, kind: str) -> list[str]:
 
 def close_abandoned(connection: Connection, run_ids: list[str], now: datetime) -> None:
     """Mark these runs as failed: they died without a word."""
-    told = json.dumps({"problems": ["the run ended without a word: its process was killed or the machine went down"]})
+    told = json.dumps(
+        {"ended_by": ABANDONED, "problems": ["the run ended without a word: its process was killed or the machine went down"]}
+    )
     connection.execute(
         "UPDATE run SET state = 'failed', finished_at = $now, details = $told WHERE run_id IN (SELECT unnest($ids))",
         {"now": now, "told": told, "ids": run_ids},

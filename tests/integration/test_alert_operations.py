@@ -124,9 +124,21 @@ def test_a_failed_run_is_told_outside_of_a_run_and_mended_by_the_next(store, ath
     assert run(athens, NOW + 2 * HOUR).operations_mended == ["run_failed:daily"]
 
 
-@pytest.mark.parametrize(("problem", "told_of"), [("the disk is full", 0), ("the run ended without a word: its process was killed", 1)])
-def test_inside_of_a_run_only_those_that_could_not_tell_themselves(store, athens, run, problem, told_of):
+@pytest.mark.parametrize(
+    ("problem", "abandoned", "told_of"),
+    [
+        ("the disk is full", False, 0),
+        ("the run ended without a word: its process was killed", False, 1),  # as older versions noted it
+        ("its process was killed", True, 1),
+    ],
+)
+def test_inside_of_a_run_only_those_that_could_not_tell_themselves(store, athens, run, problem, abandoned, told_of):
     a_run(store, "one", "failed", NOW - 3 * HOUR, problem)
+    if abandoned:
+        a_run(store, "one", "running", NOW - 3 * HOUR)
+        with store.transaction() as connection:
+            ledger.close_abandoned(connection, ["one"], NOW - 2 * HOUR)
+            connection.execute("UPDATE run SET details = replace(details::VARCHAR, 'without a word', 'unseen')::JSON")
     a_run(store, "run", "running", NOW - HOUR)  # "run" is the id of the job that looks
     assert len(run(athens, NOW).operations_raised) == told_of
 

@@ -11,12 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecaster.catalog.coverage import STREAMS, Stream, coverage_rows, covered_span, last_read, lowest_magnitude, streams_for
+from forecaster.catalog.coverage import (
+    STREAMS,
+    CoverageSource,
+    Stream,
+    coverage_rows,
+    covered_span,
+    last_read,
+    lowest_magnitude,
+    streams_for,
+)
 from forecaster.catalog.query import Region
 from forecaster.errors import NotScoreable
 from forecaster.features.geometry import circle_box
 from forecaster.pipeline.as_of.as_known import load_known
-from forecaster.pipeline.daily.pull import CHANGES, FULL_READ
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.store import database, ledger
 from forecaster.store.database import Connection, open_store
@@ -38,7 +46,7 @@ def history(seed: int) -> pd.DataFrame:
     for _ in range(int(rng.integers(1, 40))):
         at += int(rng.integers(1, 200)) * HOUR
         chosen = [stream for stream in EVERY if rng.random() < 0.5]
-        source = str(rng.choice(["snapshot", CHANGES, FULL_READ]))
+        source = str(rng.choice(list(CoverageSource)))
         for stream in chosen:
             gap = int(rng.choice([0, 0, 0, -500, -20, 30])) * HOUR
             start = ends[stream.name] + gap
@@ -135,13 +143,15 @@ def test_ten_years_of_pulls_are_a_row_a_stream_and_source(store):
     times = pd.date_range(FIRST, periods=10 * 365 * 14, freq="103min")
     with store.transaction() as connection:
         catalogue.write_coverage(connection, coverage_rows(STREAMS, datetime(1973, 1, 1, tzinfo=UTC), FIRST, FIRST, "snapshot"))
-        pulls = pd.concat([coverage_rows(STREAMS, FIRST, FIRST + HOUR, FIRST, CHANGES)] * (len(times) - 1), ignore_index=True)
+        pulls = pd.concat(
+            [coverage_rows(STREAMS, FIRST, FIRST + HOUR, FIRST, CoverageSource.CHANGES)] * (len(times) - 1), ignore_index=True
+        )
         starts, ends = times[:-1].repeat(len(STREAMS)), times[1:].repeat(len(STREAMS))
         catalogue.write_coverage(connection, pulls.assign(span_start=starts, span_end=ends, read_at=ends))
         assert len(catalogue.read_coverage(connection)) == 2 * len(STREAMS)
         last = times[-1].to_pydatetime()
         now = last + HOUR
-        catalogue.write_coverage(connection, coverage_rows(STREAMS, last, now, now, CHANGES))
+        catalogue.write_coverage(connection, coverage_rows(STREAMS, last, now, now, CoverageSource.CHANGES))
         joined = catalogue.read_coverage(connection)
         assert len(joined) == 2 * len(STREAMS)
         assert covered_span(RECIPES[0], joined) == TimeWindow(datetime(1973, 1, 1, tzinfo=UTC), now)

@@ -109,8 +109,7 @@ def _failed_runs(connection: Connection, run_id: str, texts: AlertTexts) -> list
     inside = stored.is_running(connection, run_id)
     found = []
     for run in stored.last_ended_runs(connection):
-        silent = "without a word" in (run["problem"] or "")
-        if run["state"] == "failed" and (silent or not inside):
+        if run["state"] == "failed" and (run["abandoned"] or not inside):
             told = {"kind": run["kind"], "started": texts.writer.moment(run["started_at"]) or "", "problem": (run["problem"] or "")[:300]}
             found.append(Finding("run_failed", "", "critical", told, about=run["kind"]))
     return found

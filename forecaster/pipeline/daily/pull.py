@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.catalog import snapshot
-from forecaster.catalog.coverage import STREAMS, WORLD, Stream, coverage_rows, in_streams, streams_for
+from forecaster.catalog.coverage import FROM_SERVICE, STREAMS, WORLD, CoverageSource, Stream, coverage_rows, in_streams, streams_for
 from forecaster.catalog.query import Query, ReadResult
 from forecaster.catalog.revisions import quarantine_frame, replayed
 from forecaster.catalog.usgs import UsgsClient
@@ -31,8 +31,6 @@ MAGNITUDE_MARGIN = 0.5  # read this much below a stream's cut, so that an event 
 UPDATED_OVERLAP = timedelta(hours=48)
 RECONCILE_EVERY = timedelta(days=7)
 QUARANTINE_BLOCKS = timedelta(days=7)  # a row that has been sent like this for longer no longer holds up everything else
-FULL_READ = "usgs full read"
-CHANGES = "usgs changes"
 
 
 @dataclass
@@ -80,7 +78,7 @@ def load_snapshot(store: Store, known_by: datetime | None = None) -> int:
             return 0
     frame = snapshot.snapshot_revisions(read_parquet(snapshot.snapshot_path()), known_by)
     taken_at = min(snapshot.SNAPSHOT_OBSERVED_AT, known_by or snapshot.SNAPSHOT_OBSERVED_AT)
-    rows = coverage_rows(STREAMS, snapshot.SNAPSHOT_START, min(snapshot.SNAPSHOT_END, taken_at), taken_at, "snapshot")
+    rows = coverage_rows(STREAMS, snapshot.SNAPSHOT_START, min(snapshot.SNAPSHOT_END, taken_at), taken_at, CoverageSource.SNAPSHOT)
     with store.transaction() as connection:
         count = catalogue.write_revisions(connection, frame)
         catalogue.write_coverage(connection, rows)
@@ -95,7 +93,7 @@ def replay_snapshot(store: Store, clock: Clock) -> int:
     with store.transaction() as connection:
         before = catalogue.read_coverage(connection)["read_at"].max()
     frame = snapshot.snapshot_revisions(read_parquet(snapshot.snapshot_path()), now)
-    rows = coverage_rows(STREAMS, snapshot.SNAPSHOT_START, min(snapshot.SNAPSHOT_END, now), now, "snapshot")
+    rows = coverage_rows(STREAMS, snapshot.SNAPSHOT_START, min(snapshot.SNAPSHOT_END, now), now, CoverageSource.SNAPSHOT)
     with store.transaction() as connection:
         count = catalogue.write_revisions(connection, frame[frame["known_at"] > before])
         catalogue.write_coverage(connection, rows)
@@ -158,7 +156,7 @@ def pull_catalog(
         if not doubtful:
             catalogue.write_coverage(connection, _proved(streams, coverage, now))
             if weekly is not None:
-                catalogue.write_coverage(connection, coverage_rows(streams, now - RECONCILE_SPAN, now, now, FULL_READ))
+                catalogue.write_coverage(connection, coverage_rows(streams, now - RECONCILE_SPAN, now, now, CoverageSource.FULL_READ))
     log.info("pulled %d rows in %d requests, %d new versions", result.rows_read, result.requests, result.new_revisions)
     return result
 
@@ -199,7 +197,7 @@ def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | 
         rows = coverage[coverage["stream"] == stream.name]
         if rows.empty:
             reads.append(_Read(Query(CATALOGUE_START, now, stream.min_magnitude, stream.region), True, (stream,)))
-        elif updated_at is None or not rows["source"].str.startswith("usgs").any():
+        elif updated_at is None or not rows["source"].isin(FROM_SERVICE).any():
             end, taken_at = rows["span_end"].max().to_pydatetime(), rows["read_at"].max().to_pydatetime()
             low = stream.min_magnitude - MAGNITUDE_MARGIN
             if end < now:
@@ -240,16 +238,16 @@ def _proved(streams: list[Stream], coverage: pd.DataFrame, now: datetime) -> pd.
         spans = coverage[coverage["stream"] == stream.name]
         start = CATALOGUE_START if spans.empty else spans["span_end"].max().to_pydatetime()
         if start < now:
-            rows.append(coverage_rows([stream], start, now, now, FULL_READ if spans.empty else CHANGES))
+            rows.append(coverage_rows([stream], start, now, now, CoverageSource.FULL_READ if spans.empty else CoverageSource.CHANGES))
     return pd.concat(rows) if rows else coverage.head(0)
 
 
 def _reconcile_due(coverage: pd.DataFrame, now: datetime) -> bool:
     """A week after the first pull, and every week from then on."""
-    pulls = coverage[coverage["source"].str.startswith("usgs")]
+    pulls = coverage[coverage["source"].isin(FROM_SERVICE)]
     if pulls.empty:
         return False
-    full = pulls[pulls["source"] == FULL_READ]
+    full = pulls[pulls["source"] == CoverageSource.FULL_READ]
     last = full["read_at"].max() if len(full) else pulls["first_read_at"].min()
     due: bool = now - last >= RECONCILE_EVERY
     return due

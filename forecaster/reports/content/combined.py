@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from forecaster.reports.content.contract import Evaluation, ModelForecast, PooledSkill, RecipeForecast
-from forecaster.reports.content.track_record import model_line
+from forecaster.reports.content.track_record import Verdict, model_line
 from forecaster.reports.words import Phrase, count_text, known, model_name, short_name, signed
 from forecaster.reports.writing import Writer
 
@@ -149,7 +149,7 @@ def trust_phrases(raised: Sequence[dict[str, Any]], skill: PooledSkill | None) -
 
 
 def _is_tested(evaluation: dict[str, Any] | None) -> bool:
-    return evaluation is not None and evaluation["shown_alone"] and evaluation["verdict"].key == "verdict.better"
+    return evaluation is not None and evaluation["shown_alone"] and evaluation["skill"] is Verdict.BETTER
 
 
 def _why_rate(recipe: RecipeForecast) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeForecast, TrackRecord
-from forecaster.reports.content.track_record import is_few, verdict_of
+from forecaster.reports.content.track_record import Verdict, record_verdict
 from forecaster.reports.web.csv_link import csv_link
 from forecaster.reports.words import Phrase, known, known_probability, probability_pair, probability_phrase, signed
 from forecaster.reports.writing import Writer
@@ -110,7 +110,7 @@ def drivers_intro(recipe: RecipeForecast) -> Phrase | None:
 
 def record_line(record: TrackRecord, writer: Writer) -> dict[str, Any]:
     """One mode's record in figures and words."""
-    few = is_few(record)
+    verdict = record_verdict(record)
     expected = known(record.expected)
     return {
         "mode": record.mode,
@@ -123,8 +123,8 @@ def record_line(record: TrackRecord, writer: Writer) -> dict[str, Any]:
         "gain": signed(record.information_gain),
         "low": signed(record.low),
         "high": signed(record.high),
-        "few": few,
-        "verdict": Phrase("verdict.few") if few else verdict_of(record.low, record.high),
+        "few": verdict is Verdict.FEW,
+        "verdict": verdict.phrase,
     }
 
 

@@ -1,6 +1,7 @@
 """What a report says of a model's record: its settled days, its test on days that it never saw, and the verdict in words. Pure."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from forecaster.reports.content.contract import Evaluation, ModelForecast, RecipeForecast, TrackRecord
@@ -10,36 +11,51 @@ FEW_SETTLED_DAYS = 30
 FEW_HITS = 5
 
 
+class Verdict(StrEnum):
+    """What may be said of a record against the usual rate; the texts are `verdict.*`."""
+
+    FEW = "few"
+    UNKNOWN = "unknown"
+    BETTER = "better"
+    WORSE = "worse"
+    NO_DIFFERENCE = "no_difference"
+
+    @property
+    def phrase(self) -> Phrase:
+        return Phrase(f"verdict.{self}")
+
+
 def track_of(recipe: RecipeForecast) -> dict[str, Any] | None:
     """The record of the published forecasts on settled days; None where none is settled."""
     track = recipe.track_record
     if track is None or track.settled_days <= 0:
         return None
-    few = is_few(track)
+    verdict = record_verdict(track)
     return {
         "days": track.settled_days,
         "hits": track.hits,
         "gain": signed(track.information_gain),
         "low": signed(track.low),
         "high": signed(track.high),
-        "few": few,
-        "verdict": Phrase("verdict.few") if few else verdict_of(track.low, track.high),
+        "few": verdict is Verdict.FEW,
+        "verdict": verdict.phrase,
     }
 
 
-def is_few(track: TrackRecord) -> bool:
-    """Whether the days are too few to judge: by their number, or because they give no interval."""
-    return track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS or known(track.low) is None or known(track.high) is None
+def record_verdict(track: TrackRecord) -> Verdict:
+    """Of settled days: FEW where they are too few to judge, by their number or because they give no interval."""
+    few = track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS or known(track.low) is None or known(track.high) is None
+    return Verdict.FEW if few else verdict_of(track.low, track.high)
 
 
-def verdict_of(low: float | None, high: float | None) -> Phrase:
+def verdict_of(low: float | None, high: float | None) -> Verdict:
     """Better or worse than the usual rate only where the whole 95 % interval says so."""
     low, high = known(low), known(high)
     if low is None or high is None:
-        return Phrase("verdict.unknown")
+        return Verdict.UNKNOWN
     if low > 0:
-        return Phrase("verdict.better")
-    return Phrase("verdict.worse" if high < 0 else "verdict.no_difference")
+        return Verdict.BETTER
+    return Verdict.WORSE if high < 0 else Verdict.NO_DIFFERENCE
 
 
 def model_line(model: ModelForecast) -> dict[str, Any]:
@@ -60,6 +76,7 @@ def model_line(model: ModelForecast) -> dict[str, Any]:
 
 def figures_of(found: Evaluation) -> dict[str, Any]:
     """The figures of a test in words."""
+    verdict = verdict_of(found.low, found.high)
     auc, loss, usual = known(found.auc), known(found.log_loss), known(found.reference_log_loss)
     return {
         "gain": signed(found.information_gain),
@@ -73,15 +90,16 @@ def figures_of(found: Evaluation) -> dict[str, Any]:
         "base_rate": probability_phrase(found.base_rate),
         "loss": None if loss is None else f"{loss:.4f}",
         "usual_loss": None if usual is None else f"{usual:.4f}",
-        "verdict": verdict_of(found.low, found.high),
+        "skill": verdict,
+        "verdict": verdict.phrase,
     }
 
 
 def evaluation_verdict(evaluated: Sequence[dict[str, Any]]) -> Phrase:
     """How many of the tested recipes did better than the usual rate."""
-    tested = [row for row in evaluated if row["evaluation"]["verdict"].key != "verdict.unknown"]
+    tested = [row for row in evaluated if row["evaluation"]["skill"] is not Verdict.UNKNOWN]
     if not tested:
         return Phrase("evaluation.untested")
-    better = sum(row["evaluation"]["verdict"].key == "verdict.better" for row in tested)
+    better = sum(row["evaluation"]["skill"] is Verdict.BETTER for row in tested)
     key = "evaluation.nothing" if not better else "evaluation.every" if better == len(tested) else "evaluation.some"
     return Phrase(key, {"better": better, "count": len(tested)})
