@@ -1,5 +1,6 @@
 """What every fitted model is given and what it gives back; plain arrays, no library of any one model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -75,6 +76,69 @@ class ForecastsCircles(Protocol):
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
         """float64 (n,): what `probability` says of each circle's day, where the model was made for a recipe like theirs."""
         ...
+
+
+@runtime_checkable
+class CountsTargets(Forecaster, Protocol):
+    """A model that also says how many targets a window may have."""
+
+    def expected_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """float64 (n,): expected number of targets in each window; NaN where there is no reference."""
+        ...
+
+    def simulated(
+        self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator | Sequence[np.random.Generator], runs: int
+    ) -> np.ndarray:
+        """int64 (n, runs): numbers of targets in each window, simulated; rng: one for all days, or one for each."""
+        ...
+
+
+@runtime_checkable
+class TrainedInEpochs(Protocol):
+    """A model that keeps how its training went: `epochs` and `best_epoch` (0: its start) among others; None where nothing was tried."""
+
+    @property
+    def training(self) -> dict[str, Any] | None: ...
+
+
+@runtime_checkable
+class HasLearningCurves(Protocol):
+    """A model whose losses of each epoch are shown."""
+
+    def learning_curves(self) -> dict[str, list[float]]:
+        """By name of the curve, one number an epoch."""
+        ...
+
+
+class SharedSet(Protocol):
+    """A pre-trained set, as far as it matters here which one it is."""
+
+    @property
+    def data_until(self) -> date: ...
+
+
+@runtime_checkable
+class OnSharedSet(Protocol):
+    """A model that forecasts with a pre-trained set of weights that others use, too."""
+
+    @property
+    def pretrained(self) -> SharedSet: ...
+
+
+@runtime_checkable
+class MovedFromSet(OnSharedSet, Protocol):
+    """A model that began as a pre-trained set. as_the_worlds: whether it still is that set."""
+
+    @property
+    def as_the_worlds(self) -> bool: ...
+
+
+@runtime_checkable
+class TellsItsTraining(Protocol):
+    """A model that says in words what became of its training."""
+
+    @property
+    def told(self) -> str: ...
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,15 @@ def test_a_corrupted_model_is_flagged_and_what_needs_no_fit_stands_in(home, run,
 def test_verify_and_status(home, run, settings):
     assert run("predict", "--recipe", "tokyo-m45").exit_code == 0
     assert run("verify").stdout == "0 outcomes written, 0 turned round, 0 waiting, 0 scored\n"
-    assert strict(run("verify", "--json").stdout) == {"settled": [], "turned": [], "waiting": 0, "scored": 0, "failed": {}, "learnt": {}}
+    assert strict(run("verify", "--json").stdout) == {
+        "settled": [],
+        "turned": [],
+        "waiting": 0,
+        "scored": 0,
+        "rungs": 0,
+        "failed": {},
+        "learnt": {},
+    }
     status = run("status", "--json")
     document = strict(status.stdout)
     assert status.exit_code == 0 and (document["state"], document["forecasts"], document["last_run"]) == ("ok", 1, None)

@@ -14,6 +14,7 @@ from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import model_files
 from forecaster.models.combination.combination import KIND, combine
+from forecaster.models.interface import CountsTargets
 from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, record_begins, references_as_known
 from forecaster.pipeline.backfilling.backfill_plan import ServedModel
 from forecaster.pipeline.daily import publishing
@@ -180,7 +181,7 @@ def _numbers(
 ) -> list[dict[str, dict[str, Any]]]:
     """For each day, by kind the expected numbers (`publishing.counts_of`), {} where the model that counts says nothing."""
     found: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(days))]
-    counting = next((one for one in said if hasattr(one.member.model, "simulated")), None)
+    counting = next((one for one in said if isinstance(one.member.model, CountsTargets)), None)
     if counting is not None:
         good = np.isfinite(counting.probability)
         told = publishing.counts_of([counting.member], known.inputs, days.take(good), reference[good], published[good])

@@ -13,7 +13,7 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.model_kinds import Kind
 from forecaster.models import model_files
-from forecaster.models.interface import FittedModel, bounded
+from forecaster.models.interface import FittedModel, MovedFromSet, OnSharedSet, TrainedInEpochs, bounded
 from forecaster.models.kinds import generic_model, kind_named
 from forecaster.models.pretrained import newest_before
 from forecaster.pipeline.as_of.training_history import first_admissible_day
@@ -195,15 +195,16 @@ def no_probability(model_id: str, said: float, day: np.datetime64) -> str:
 
 def has_learnt(model: FittedModel) -> bool:
     """Whether training made the model better than its start was; models that are not trained in steps have."""
-    training = getattr(model, "training", None)
-    return not (isinstance(training, dict) and training.get("best_epoch") == 0)
+    training = model.training if isinstance(model, TrainedInEpochs) else None
+    return training is None or training.get("best_epoch") != 0
 
 
 def untrained(model: FittedModel) -> str | None:
     """What is said of a network that has not learnt; None of every other model."""
-    if has_learnt(model):
+    training = model.training if isinstance(model, TrainedInEpochs) else None
+    if training is None or has_learnt(model):
         return None
-    epochs = getattr(model, "training", {}).get("epochs", 0)
+    epochs = training.get("epochs", 0)
     return f"untrained: its best state is its start, after {epochs} epochs; allow more time (quakecast train --max-minutes)"
 
 
@@ -211,11 +212,12 @@ def _another_serves(member: Member, day: date) -> bool:
     """Whether a fit holds nothing of its own but a pre-trained set, and another one serves the day: a newer one, or, after a roll-back,
     an older one."""
     sets = kind_named(member.kind).pretrained
-    if sets is None or not getattr(member.model, "as_the_worlds", True):
+    model = member.model
+    if sets is None or (isinstance(model, MovedFromSet) and not model.as_the_worlds):
         return False
     found = newest_before(sets, day)
-    held = getattr(member.model, "pretrained", None)
-    return found is not None and found.data_until != (member.model.last_data_day if held is None else held.data_until)
+    held_until = model.pretrained.data_until if isinstance(model, OnSharedSet) else model.last_data_day
+    return found is not None and found.data_until != held_until
 
 
 def _unfit(member: Member, recipe: Recipe, day: date) -> str | None:

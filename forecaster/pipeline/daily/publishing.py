@@ -13,6 +13,7 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.combination.combination import KIND, RATE, CombinedModel, counted, shared_out
 from forecaster.models.combination.weights import WorldWeights, usable_weights
+from forecaster.models.interface import CountsTargets
 from forecaster.pipeline.daily.members import Member, asked
 from forecaster.recipe import Recipe
 from forecaster.store import publications
@@ -135,17 +136,17 @@ def counts_of(
     """For each day, expected_count, count_low and count_high (95 %) of the member that counts, by its kind, and of the combination (under
     KIND), which agree with the published `probability` (n,): given that there is one, numbers are as in the simulations. {} without one.
     """
-    counting = next((member for member in members if hasattr(member.model, "simulated")), None)
+    counting = next(((member.kind, member.model) for member in members if isinstance(member.model, CountsTargets)), None)
     if counting is None or not len(days):
         return [{} for _ in probability]
-    model: Any = counting.model
+    kind, model = counting
     drawn = [np.random.default_rng(int(start) // 1_000_000) for start in days.target_starts_us]
     simulated = model.simulated(inputs, days, reference, drawn, COUNT_RUNS)
     expected = model.expected_count(inputs, days, reference)
     own = np.quantile(simulated, [0.025, 0.975], axis=1, method="inverted_cdf").T.astype(int)
     return [
         {
-            counting.kind: _numbers(float(expected[j]), int(own[j, 0]), int(own[j, 1])),
+            kind: _numbers(float(expected[j]), int(own[j, 0]), int(own[j, 1])),
             KIND: _numbers(*counted(float(probability[j]), simulated[j])),
         }
         for j in range(len(days))

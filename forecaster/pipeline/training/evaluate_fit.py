@@ -7,7 +7,7 @@ import numpy as np
 
 from forecaster.errors import NotTrainable
 from forecaster.features.events import Events
-from forecaster.models.interface import FittedModel, History, bounded
+from forecaster.models.interface import FittedModel, HasLearningCurves, History, bounded
 from forecaster.pipeline.training.information_gain import gain_numbers, gain_over, levelled
 from forecaster.verification import scores
 
@@ -61,7 +61,7 @@ def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: 
 def _summary(model: FittedModel, happened: np.ndarray, said: np.ndarray, evaluation: dict[str, Any]) -> dict[str, Any]:
     """Fields of the first system's summary.json; its learning curves where the model has them."""
     counted = scores.threshold_scores(happened, said)
-    curves = model.learning_curves() if hasattr(model, "learning_curves") else {}
+    curves = model.learning_curves() if isinstance(model, HasLearningCurves) else {}
     return {
         **{name: getattr(counted, name) for name in ("acc", "f1", "precision", "recall", "tp", "fn", "fp", "tn")},
         "auc": evaluation["auc"],

@@ -12,7 +12,7 @@ from forecaster import logs
 from forecaster.errors import BadInput, ModelError, NotInstalled, NotScoreable, NotTrainable, RecipeChanged
 from forecaster.installed import code_version
 from forecaster.models import model_files
-from forecaster.models.interface import FittedModel, History
+from forecaster.models.interface import FittedModel, History, TellsItsTraining
 from forecaster.models.kinds import kind_named
 from forecaster.pipeline.as_of.as_known import Known, load_known
 from forecaster.pipeline.as_of.training_history import check_admissible, history_of, split_for_validation
@@ -152,7 +152,7 @@ def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits) -> P
     details = {
         **fits.details.get(fitted.kind, {}),
         "known_target_days": settled_target_days(known.events, recipe, as_of),
-        **({"told": fitted.told} if hasattr(fitted, "told") else {}),
+        **({"told": fitted.told} if isinstance(fitted, TellsItsTraining) else {}),
     }
     record, files = model_files.pack_model(recipe, fitted, data_as_of=as_of, seed=recipe.seed, code_version=code_version(), scores=details)
     row = {

@@ -115,7 +115,9 @@ def expected_figures(recipe: RecipeForecast) -> dict[str, float | int | None]:
     """expected_count, count_low, count_high: how many such earthquakes the shown forecast expects, with the 95 % range; None where it does
     not count."""
     shown = next((model for model in recipe.models if model.published), None)
-    figures = {name: getattr(shown, name, None) for name in COUNTS}
+    if shown is None:
+        return dict.fromkeys(COUNTS)
+    figures = {"expected_count": shown.expected_count, "count_low": shown.count_low, "count_high": shown.count_high}
     return figures if all(known(value) is not None for value in figures.values()) else dict.fromkeys(COUNTS)
 
 
