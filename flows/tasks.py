@@ -53,7 +53,7 @@ def pull_task(work: run_context.Job) -> pull.PullResult:
     with progress("reading USGS") as update:
         return pull.pull_catalog(
             work.store,
-            run_context.usgs_client(work),
+            run_context.catalogue_source(work),
             work.recipes,
             work.clock,
             work.run_id,

@@ -19,14 +19,11 @@ from forecaster.timewindow import TimeWindow
 
 
 class CoverageSource(StrEnum):
-    """The reading that proves a row of the table `coverage`, as the column has it."""
+    """The reading that proves a row of the table `coverage`; in the column a service's name stands before it: "usgs full read"."""
 
     SNAPSHOT = "snapshot"
-    FULL_READ = "usgs full read"
-    CHANGES = "usgs changes"
-
-
-FROM_SERVICE = (CoverageSource.FULL_READ, CoverageSource.CHANGES)
+    FULL_READ = "full read"
+    CHANGES = "changes"
 
 
 @dataclass(frozen=True)
@@ -139,7 +136,9 @@ def _inside(box: tuple[float, float, float, float], region: Region) -> bool:
     )
 
 
-def coverage_rows(streams: Iterable[Stream], start: datetime, end: datetime, read_at: datetime, source: CoverageSource) -> pd.DataFrame:
+def coverage_rows(
+    streams: Iterable[Stream], start: datetime, end: datetime, read_at: datetime, source: CoverageSource, service: str | None = None
+) -> pd.DataFrame:
     """Rows for the table `coverage`: these streams were read completely over [start, end)."""
     rows = [
         {
@@ -152,7 +151,7 @@ def coverage_rows(streams: Iterable[Stream], start: datetime, end: datetime, rea
             "span_start": start,
             "span_end": end,
             "read_at": read_at,
-            "source": CoverageSource(source).value,
+            "source": f"{service} {source}" if service else str(source),
         }
         for stream in streams
     ]

@@ -25,13 +25,13 @@ def pull(settings: "Settings", as_json: bool) -> None:
     """Read what USGS has learnt since the last pull into the database."""
     from forecaster.console import progress
     from forecaster.pipeline.daily.pull import pull_catalog
-    from forecaster.pipeline.run_context import publish_copy, usgs_client
+    from forecaster.pipeline.run_context import catalogue_source, publish_copy
 
     job = open_job(settings)
     with progress("reading USGS") as update:
         result = pull_catalog(
             job.store,
-            usgs_client(job),
+            catalogue_source(job),
             job.recipes,
             job.clock,
             job.run_id,

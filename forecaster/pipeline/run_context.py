@@ -13,8 +13,9 @@ from uuid import uuid4
 import numpy as np
 
 from forecaster import logs
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.base import Source, open_catalogue_source
 from forecaster.clock import Clock
+from forecaster.errors import BadInput
 from forecaster.installed import code_version
 from forecaster.models.model_files import clear_leftovers
 from forecaster.pipeline import timelines
@@ -29,6 +30,7 @@ from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 from forecaster.store.sharing.publish import publish
 from forecaster.store.sharing.source import LookedAt, open_source
 from forecaster.store.targets import note_targets
+from forecaster.store.versions import catalogue
 
 
 @dataclass(frozen=True)
@@ -125,15 +127,23 @@ def open_reader(settings: Settings) -> Store:
     return source
 
 
-def usgs_client(job: Job) -> UsgsClient:
-    """A client of the service that the settings name. What it reads is stamped by the machine's clock.
+def catalogue_source(job: Job) -> Source:
+    """The service that the settings choose. What it reads is stamped by the machine's clock.
 
     Raises:
-        BadInput: the store is of another time (`timelines.check`).
+        BadInput: the store is of another time (`timelines.check`), or was read from another service; or there is no such service.
     """
     timelines.check(job.store, job.clock)
     jitter = np.random.default_rng(int(job.run_id, 16))
-    return UsgsClient(job.settings.usgs_url, job.settings.contact, clock=job.clock.observed_now, rng=jitter)
+    source = open_catalogue_source(job.settings, job.clock.observed_now, jitter)
+    with job.store.transaction() as connection:
+        others = [name for name in catalogue.services(connection) if name != source.name]
+    if others:
+        raise BadInput(
+            f"{job.settings.database} was read from {others[0]}; events of {source.name} have other ids and cannot be added to it: set "
+            f"QUAKECAST_CATALOGUE_SOURCE to {others[0]}, or QUAKECAST_HOME to a folder of its own"
+        )
+    return source
 
 
 @contextmanager

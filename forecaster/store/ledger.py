@@ -232,8 +232,8 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
     """What (start, end] brought: events revised after an earlier pull, outcomes turned round, quarantined rows by reason, the last pull."""
     span = {"start": start, "end": end}
     revised = connection.execute(
-        "SELECT count(DISTINCT event_key) FROM event_revision r WHERE known_at > $start AND known_at <= $end AND source = 'usgs' "
-        "AND EXISTS (SELECT 1 FROM event_revision o WHERE o.event_key = r.event_key AND o.source = 'usgs' AND o.known_at <= $start)",
+        "SELECT count(DISTINCT event_key) FROM event_revision r WHERE known_at > $start AND known_at <= $end AND source <> 'snapshot' "
+        "AND EXISTS (SELECT 1 FROM event_revision o WHERE o.event_key = r.event_key AND o.source <> 'snapshot' AND o.known_at <= $start)",
         span,
     ).fetchone()
     turned = connection.execute("SELECT count(*) FROM outcome WHERE turned_at > $start AND turned_at <= $end", span).fetchone()

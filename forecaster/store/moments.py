@@ -31,7 +31,9 @@ def known_after(connection: Connection, moment: datetime) -> tuple[str, datetime
 
 def was_replayed_in(connection: Connection) -> bool:
     """Whether a run with a simulated clock has worked on this store, or has read versions of events into it."""
-    asked = "SELECT EXISTS (FROM run WHERE replay) OR EXISTS (FROM event_revision WHERE source = 'usgs' AND known_at_source = 'modelled')"
+    asked = (
+        "SELECT EXISTS (FROM run WHERE replay) OR EXISTS (FROM event_revision WHERE source <> 'snapshot' AND known_at_source = 'modelled')"
+    )
     return bool(connection.execute(asked).fetchall()[0][0])
 
 

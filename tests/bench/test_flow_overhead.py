@@ -53,7 +53,7 @@ def test_a_day_with_prefect_and_without(home: Path, monkeypatch: pytest.MonkeyPa
     def steps(now: datetime) -> None:
         work = run_context.open_job(load_settings(), Clock.standing_at(now))
         run_context.start_run(work, "daily")
-        run_context.pull.pull_catalog(work.store, run_context.usgs_client(work), work.recipes, work.clock, work.run_id)
+        run_context.pull.pull_catalog(work.store, run_context.catalogue_source(work), work.recipes, work.clock, work.run_id)
         predict.predict(work.store, work.recipes, work.settings, work.clock, run_id=work.run_id)
         verify.verify(work.store, work.recipes, work.clock)
         raise_alerts.raise_alerts(work)

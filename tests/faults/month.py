@@ -19,7 +19,7 @@ import pytest
 
 from flows.support import steps
 from forecaster.catalog.coverage import STREAMS, in_streams
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily import predict, verify
@@ -90,7 +90,7 @@ def replay(
         toy_models.put_in_place(patch)
         patch.setattr(predict, "EXPLAINED_FROM", float("inf"))  # what drives a forecast costs ten of them
         without_prefect(patch)
-        patch.setattr(run_context, "usgs_client", _impatient)
+        patch.setattr(run_context, "catalogue_source", _impatient)
         _read_up(untouched, proxy, first, recipes)
         homes = []
         for name in ("good", "bad"):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from forecaster.catalog.query import Query
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.errors import CatalogError
 from forecaster.store.database import open_store
 from forecaster.store.versions import catalogue
@@ -73,7 +73,7 @@ def test_changed_answers_end_as_rows_or_a_documented_error():
             options = {"max_tries": 1, "timeout_s": (20.0, 20.0), "deadline_s": 30.0}
             client = UsgsClient(server.url, "x", clock=lambda: READ_AT, rng=np.random.default_rng(1), **options)
             try:
-                came["rows"] += len(client.read_small(query).revisions) > 0
+                came["rows"] += len(client.changes_since(query).revisions) > 0
             except CatalogError as error:
                 assert "\n" not in str(error)
                 came[type(error).__name__] += 1

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from forecaster import cli
-from forecaster.catalog.usgs import MAX_SILENCE_S, UsgsClient
+from forecaster.catalog.sources.usgs import MAX_SILENCE_S, UsgsClient
 from forecaster.errors import CatalogRefused, DeliveryFailed, DeliveryRefused, NoConnection, ReceiverSilent
 from forecaster.notify import web
 from forecaster.notify.heartbeat import beat
@@ -53,7 +53,7 @@ def refused(url: str, **options) -> tuple[Exception, list[float]]:
     jitter = np.random.default_rng(1)
     client = UsgsClient(url, "x", clock=lambda: NOW, rng=jitter, sleep=waits.sleep, monotonic=waits.monotonic, **options)
     with pytest.raises((NoConnection, CatalogRefused)) as told:
-        client.read_small(QUERY)
+        client.changes_since(QUERY)
     return told.value, waits.slept
 
 
@@ -80,7 +80,7 @@ def test_no_more_tries_than_fit_into_half_a_minute(nameless):
 
     client = UsgsClient("https://x.example", "x", clock=lambda: NOW, rng=np.random.default_rng(1), sleep=waits.sleep, monotonic=monotonic)
     with pytest.raises(NoConnection, match=r"\(2 tries\)"):
-        client.read_small(QUERY)
+        client.changes_since(QUERY)
     assert monotonic() < MAX_SILENCE_S
 
 
@@ -127,14 +127,14 @@ def test_a_certificate_that_is_not_trusted_names_the_setting_and_is_not_tried_ag
 def test_the_service_is_read_through_a_proxy(monkeypatch):
     with serve_raw(say(answer(body()))) as proxy:
         behind(monkeypatch, proxy.url)
-        assert new_client("http://quakes.example.org").read_small(QUERY).counted == 0
+        assert new_client("http://quakes.example.org").changes_since(QUERY).counted == 0
     assert proxy.asked[0].startswith(b"GET http://quakes.example.org/fdsnws/event/1/query?")
 
 
 def test_pull_says_it_in_one_line(store, settings):
     environment = {"QUAKECAST_HOME": str(settings.home), "QUAKECAST_USGS_URL": NOBODY}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecaster.catalog.usgs.MAX_SILENCE_S", 0.0)
+        patch.setattr("forecaster.catalog.sources.usgs.MAX_SILENCE_S", 0.0)
         patch.setattr("forecaster.pipeline.daily.pull.load_snapshot", lambda *args: 0)
         told = CliRunner().invoke(cli.main, ["pull"], env=environment)
     assert told.exit_code == 1 and told.stderr.splitlines()[-1].startswith(f"quakecast: {NOBODY} cannot be reached")

@@ -1,10 +1,12 @@
 """A replay cannot change what was known: it has a home of its own, and what it reads is stamped by the machine's clock."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
+from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.cli import main
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
@@ -57,7 +59,7 @@ def service():
 
 def pull(settings, clock, server):
     work = run_context.open_job(load_settings(**settings.model_dump() | {"usgs_url": server.url}), clock)
-    pull_catalog(work.store, run_context.usgs_client(work), work.recipes, clock, work.run_id, own_streams=False)
+    pull_catalog(work.store, run_context.catalogue_source(work), work.recipes, clock, work.run_id, own_streams=False)
     return work
 
 
@@ -105,6 +107,18 @@ def test_live_what_is_read_is_known_when_it_is_observed(home, store, service):
     assert (row["observed_at"], row["known_at"], row["known_at_source"]) == (NOW, NOW, "observed")
 
 
+def test_a_home_keeps_to_one_service(home, store, service, monkeypatch):
+    """Ids of events are the service's own: the same earthquake of another one would be a second event."""
+    work = pull(home, machine(NOW), service)
+    assert run_context.catalogue_source(work).name == "usgs"
+    monkeypatch.setattr(UsgsClient, "name", "another")
+    with pytest.raises(BadInput, match=r"was read from usgs; .* set QUAKECAST_CATALOGUE_SOURCE to usgs"):
+        run_context.catalogue_source(work)
+    strange = replace(work, settings=work.settings.model_copy(update={"catalogue_source": "delphi"}))
+    with pytest.raises(BadInput, match="QUAKECAST_CATALOGUE_SOURCE is 'delphi'; there are: usgs"):
+        run_context.catalogue_source(strange)
+
+
 def test_a_replay_goes_forward_day_by_day_and_may_do_the_same_day_again(home, store, service):
     for moment in (NOW, NOW, NOW + DAY, NOW + 2 * DAY, NOW + 2 * DAY):
         service.clock = moment
@@ -128,7 +142,7 @@ def test_the_home_of_a_replay_is_no_home_for_today(home, store, service):
             with run_context.alive(work, "daily"):
                 run_context.start_run(work, "daily")
         live = run_context.open_job(home, machine(NOW + DAY))
-        for act in (lambda: run_context.usgs_client(live), lambda: run_context.start_run(live, "daily")):  # noqa: B023
+        for act in (lambda: run_context.catalogue_source(live), lambda: run_context.start_run(live, "daily")):  # noqa: B023
             with pytest.raises(BadInput, match=r"is the home of a replay.*QUAKECAST_HOME"):
                 act()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.pipeline.daily import predict, publish_report, verify
 from forecaster.pipeline.daily.pull import pull_catalog

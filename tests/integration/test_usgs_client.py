@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecaster.catalog.query import Query, Region
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.errors import (
     BadDate,
     BadInput,
@@ -90,7 +90,7 @@ def query(**changes) -> Query:
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_half_open_window_keeps_the_start_and_the_last_999_ms_and_drops_the_end(client, fmt):
-    result = client.read(query(), fmt)
+    result = client.read_span(query(), fmt)
     assert ids_of(result) == ["us_last_999", "us_middle", "us_noon", "us_start"]
     assert result.counted == 5  # the service counts us_end, too: its bounds are inclusive
     assert result.requests == len(result.fetch_log) == 2
@@ -99,15 +99,15 @@ def test_half_open_window_keeps_the_start_and_the_last_999_ms_and_drops_the_end(
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_neighbouring_windows_share_no_event_and_lose_none(client, fmt):
-    first = client.read(query(end=START + ms(days=1)), fmt)
-    second = client.read(query(start=START + ms(days=1)), fmt)
-    assert sorted(ids_of(first) + ids_of(second)) == ids_of(client.read(query(), fmt))
+    first = client.read_span(query(end=START + ms(days=1)), fmt)
+    second = client.read_span(query(start=START + ms(days=1)), fmt)
+    assert sorted(ids_of(first) + ids_of(second)) == ids_of(client.read_span(query(), fmt))
 
 
 def test_bounds_within_a_second_are_widened_and_cut_again(client):
-    result = client.read(query(start=START + ms(milliseconds=1), end=END - ms(milliseconds=1)))
+    result = client.read_span(query(start=START + ms(milliseconds=1), end=END - ms(milliseconds=1)))
     assert ids_of(result) == ["us_middle", "us_noon"]
-    assert "us_last_999" in ids_of(client.read(query(end=END - ms(microseconds=500))))
+    assert "us_last_999" in ids_of(client.read_span(query(end=END - ms(microseconds=500))))
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -116,7 +116,7 @@ def test_windows_are_bisected_until_each_is_under_the_limit(waits, fmt):
     with serve(history_of(rows), NOW, search_limit=20) as server:
         seen: list[tuple[int, int]] = []
         client = new_client(server, waits, search_limit=20, max_per_minute=10_000)
-        result = client.read(query(), fmt, lambda done, expected: seen.append((done, expected)))
+        result = client.read_span(query(), fmt, lambda done, expected: seen.append((done, expected)))
         assert ids_of(result) == [f"us{i:03d}" for i in range(300)]
         queries = [asked for asked in server.requests if asked.path.endswith("/query")]
         assert {asked.status for asked in queries} == {200}  # never tried and refused
@@ -128,13 +128,13 @@ def test_windows_are_bisected_until_each_is_under_the_limit(waits, fmt):
 def test_more_events_in_a_second_than_the_limit_is_an_error_not_a_loop(waits):
     rows = [event(f"us{i}", START + ms(milliseconds=10 * i)) for i in range(5)]
     with serve(history_of(rows), NOW, search_limit=3) as server, pytest.raises(CatalogTruncated, match="in the second"):
-        new_client(server, waits, search_limit=3, max_per_minute=10_000).read(query())
+        new_client(server, waits, search_limit=3, max_per_minute=10_000).read_span(query())
 
 
 def test_an_event_on_the_shared_second_of_two_requests_comes_once(waits):
     rows = [event(f"us{i}", START + ms(hours=12 * i)) for i in range(5)]  # us2 lies on the middle bound
     with serve(history_of(rows), NOW, search_limit=3) as server:
-        result = new_client(server, waits, search_limit=3).read(query())
+        result = new_client(server, waits, search_limit=3).read_span(query())
     assert ids_of(result) == ["us0", "us1", "us2", "us3"]
     assert result.counted == 6  # us0..us2, us2..us4
 
@@ -143,12 +143,12 @@ def test_an_event_on_the_shared_second_of_two_requests_comes_once(waits):
 def test_fewer_rows_than_counted_is_truncated(server, client, fmt):
     server.faults.append(Fault("overcount", method="count", times=9, rows=2))
     with pytest.raises(CatalogTruncated, match="counted 7, then 7 events and sent 5"):
-        client.read(query(), fmt)
+        client.read_span(query(), fmt)
 
 
 def test_a_catalogue_that_moved_between_count_and_rows_is_counted_once_more(server, client):
     server.faults.append(Fault("overcount", method="count", times=1, rows=2))
-    result = client.read(query())
+    result = client.read_span(query())
     assert result.counted == 5
     counts = [asked.parameters["format"] for asked in server.requests if asked.path.endswith("/count")]
     assert counts == ["geojson", "csv"]  # another address: the 60 s cache cannot give the old number again
@@ -159,15 +159,15 @@ def test_a_catalogue_that_moved_between_count_and_rows_is_counted_once_more(serv
 def test_two_back_ends_one_of_them_stale_do_not_lose_events_silently(server, client, fmt):
     server.faults.append(Fault("missing", method="query", rows=2))
     with pytest.raises(CatalogTruncated):
-        client.read(query(), fmt)
+        client.read_span(query(), fmt)
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_header_only_is_truncated_when_events_were_counted_and_fine_when_none(server, client, fmt):
-    assert client.read(query(min_magnitude=9.0), fmt).revisions.empty
+    assert client.read_span(query(min_magnitude=9.0), fmt).revisions.empty
     server.faults.append(Fault("header_only", method="query"))
     with pytest.raises(CatalogTruncated):
-        client.read(query(), fmt)
+        client.read_span(query(), fmt)
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -184,7 +184,7 @@ def test_header_only_is_truncated_when_events_were_counted_and_fine_when_none(se
 def test_a_body_that_is_not_whole_or_not_data_is_an_error_and_is_not_repeated(server, client, fmt, fault, error):
     server.faults.append(Fault(fault, method="query", times=9))
     with pytest.raises(error):
-        client.read(query(), fmt)
+        client.read_span(query(), fmt)
     assert len(server.requests) == 2  # one count, one query
     assert client.fetch_log[-1]["status"] == 200
 
@@ -211,8 +211,8 @@ def test_each_answer_that_is_none_ends_as_an_error(server, waits, fault, error):
     client = new_client(server, waits, **({"deadline_s": 5.0, "max_tries": 1} if fault.kind == "drip" else {}))
     server.faults.append(fault)
     with pytest.raises(error):
-        client.read_small(query())
-    assert ids_of(client.read_small(query())) == ["us_last_999", "us_middle", "us_noon", "us_start"]
+        client.changes_since(query())
+    assert ids_of(client.changes_since(query())) == ["us_last_999", "us_middle", "us_noon", "us_start"]
 
 
 @pytest.mark.parametrize(
@@ -227,14 +227,14 @@ def test_each_answer_that_is_none_ends_as_an_error(server, waits, fault, error):
 )
 def test_a_row_that_cannot_be_believed_is_kept_apart_with_its_reason(server, client, changes, reason):
     server.faults.append(Fault("edit", edit=first_row(**changes)))
-    found = client.read_small(query())
+    found = client.changes_since(query())
     assert ids_of(found) == ["us_last_999", "us_middle", "us_noon"]
     assert found.quarantined["reason"].tolist() == [reason]
 
 
 def test_half_a_surrogate_in_a_place_is_mended(server, client):
     server.faults.append(Fault("edit", edit=first_row(place="\ud800 Noto\x00")))
-    assert client.read_small(query()).revisions["place"].iat[0] == "\ufffd Noto\ufffd"
+    assert client.changes_since(query()).revisions["place"].iat[0] == "\ufffd Noto\ufffd"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_the_answer_to_another_question_is_malformed(server, client, changes):
     whole = client._get("query", query(region=Region(-60, 60, -170, 170)).parameters() | {"format": "geojson"}, lambda answer: answer.body)
     server.faults.append(Fault("body", body=whole, method="query"))
     with pytest.raises(CatalogMalformed, match="answer to another question"):
-        client.read_small(query(**changes))
+        client.changes_since(query(**changes))
 
 
 def test_gzip_is_asked_for_and_the_user_agent_names_a_contact(server, client):
@@ -329,7 +329,7 @@ def test_no_more_than_the_agreed_requests_a_minute(server, waits):
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_1970_rows_count_as_read_and_are_quarantined(server, client, fmt):
     server.faults.append(Fault("epoch_1970", method="query"))
-    result = client.read(query(), fmt)
+    result = client.read_span(query(), fmt)
     assert result.revisions.empty
     assert set(result.quarantined["reason"]) == {"origin time is 1970-01-01"}
     assert result.counted == 5
@@ -356,13 +356,13 @@ def test_latitudes_are_not_longitudes(waits):
     rows = [event("us_japan", START, latitude=35.0, longitude=140.0), event("us_fiji", START, latitude=-17, longitude=-178)]
     with serve(history_of(rows), NOW) as server:
         client = new_client(server, waits)
-        assert ids_of(client.read(query(region=Region(24, 48, 122, 154)))) == ["us_japan"]
-        over_the_date_line = client.read(query(region=Region(-30, -10, 170, 190)))
+        assert ids_of(client.read_span(query(region=Region(24, 48, 122, 154)))) == ["us_japan"]
+        over_the_date_line = client.read_span(query(region=Region(-30, -10, 170, 190)))
         assert over_the_date_line.revisions["longitude_deg"].tolist() == [-178.0]
 
 
 def test_read_small_is_one_request(server, client):
-    result = client.read_small(query())
+    result = client.changes_since(query())
     assert ids_of(result) == ["us_last_999", "us_middle", "us_noon", "us_start"]
     assert [asked.path for asked in server.requests] == ["/fdsnws/event/1/query"]
     assert "limit" not in server.requests[0].parameters
@@ -372,13 +372,13 @@ def test_read_small_is_one_request(server, client):
 def test_read_small_notices_missing_features(server, client, fault):
     server.faults.append(Fault(fault, method="query"))
     with pytest.raises(CatalogTruncated):
-        client.read_small(query())
+        client.changes_since(query())
 
 
 def test_read_small_falls_back_to_parts_when_there_are_too_many(waits):
     rows = [event(f"us{i:03d}", START + ms(minutes=7 * i)) for i in range(100)]
     with serve(history_of(rows), NOW, search_limit=30) as server:
-        result = new_client(server, waits, search_limit=30, max_per_minute=10_000).read_small(query())
+        result = new_client(server, waits, search_limit=30, max_per_minute=10_000).changes_since(query())
     assert len(result.revisions) == 100
     assert result.fetch_log[0]["status"] == 400
     assert result.requests == len(result.fetch_log) > 5
@@ -394,15 +394,15 @@ def test_updated_after_and_deletions_and_id_changes(waits):
     ]
     with serve(history_of(rows), START + ms(hours=4)) as server:
         client = new_client(server, waits)
-        before = client.read_small(query(include_deleted=True))
+        before = client.changes_since(query(include_deleted=True))
         assert ids_of(before) == ["us1", "us2", "us3"]
         server.clock = START + ms(hours=10)
-        since = client.read_small(query(updated_after=START + ms(hours=4), include_deleted=True)).revisions
+        since = client.changes_since(query(updated_after=START + ms(hours=4), include_deleted=True)).revisions
         assert since.set_index("event_id")["status"].to_dict() == {"nc3": "automatic", "us2": "deleted"}
         assert since.set_index("event_id").loc["nc3", "ids"] == ["us3", "nc3"]
-        assert ids_of(client.read(query())) == ["nc3", "us1"]
+        assert ids_of(client.read_span(query())) == ["nc3", "us1"]
         server.blank_deleted = True
-        blank = client.read_small(query(include_deleted=True)).revisions.set_index("event_id").loc["us2"]
+        blank = client.changes_since(query(include_deleted=True)).revisions.set_index("event_id").loc["us2"]
         assert blank[["origin_time", "latitude_deg", "magnitude"]].isna().all()
         assert blank["status"] == "deleted"
 
@@ -417,22 +417,22 @@ def test_event_by_id_tells_present_deleted_and_unknown_apart(waits):
     ]
     with serve(history_of(rows), NOW) as server:
         client = new_client(server, waits)
-        assert client.event("us1")["status"].tolist() == ["automatic"]
-        assert client.event("us3")["event_id"].tolist() == ["nc3"]
-        gone = client.event("us2")
+        assert client.lookup("us1")["status"].tolist() == ["automatic"]
+        assert client.lookup("us3")["event_id"].tolist() == ["nc3"]
+        gone = client.lookup("us2")
         assert gone[["event_id", "status"]].to_numpy().tolist() == [["us2", "deleted"]]
         assert gone["ids"].iat[0] == ["us2"]
-        assert client.event("us4") is None
+        assert client.lookup("us4") is None
         server.faults.append(Fault("epoch_1970"))
         with pytest.raises(CatalogMalformed, match="1970"):
-            client.event("us1")
+            client.lookup("us1")
 
 
 def test_fetch_log_has_an_entry_for_every_try_and_no_login(server, waits):
     address = server.url.replace("http://", "http://user:secret@")
     client = UsgsClient(address, "x", clock=lambda: NOW, rng=np.random.default_rng(1), sleep=waits.sleep)
     server.faults.append(Fault("status", status=503, headers={"Retry-After": "2"}))
-    result = client.read(query())
+    result = client.read_span(query())
     first, second, third = result.fetch_log
     assert set(first) == {"requested_at", "url", "status", "rows", "bytes", "elapsed_s", "note", "service_date"}
     assert (first["status"], first["note"]) == (503, "HTTP 503; waited 2.0 s")
@@ -447,7 +447,7 @@ def test_what_the_services_clock_said_is_kept_beside_ours(server, waits, ahead_s
     """The service says noon; ours says noon less `ahead_s`."""
     ours = NOW - ms(seconds=ahead_s)
     client = UsgsClient(server.url, "x", clock=lambda: ours, rng=np.random.default_rng(1), sleep=waits.sleep)
-    client.read(query())
+    client.read_span(query())
     assert [(entry["service_date"], entry["requested_at"]) for entry in client.fetch_log] == [(NOW, ours)] * 2
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from forecaster.catalog.query import Query
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
 from forecaster.store.database import open_store
 from forecaster.store.versions import catalogue
@@ -91,10 +91,10 @@ def test_an_incident_ends_as_an_error_in_one_line_or_does_no_harm(name):
     with serve_raw(say(said)) as server:
         client = new_client(server.url)
         if error is None:
-            assert client.read_small(QUERY).counted == 0
+            assert client.changes_since(QUERY).counted == 0
             return
         with pytest.raises(error, match=words) as told:
-            client.read_small(QUERY)
+            client.changes_since(QUERY)
     assert "\n" not in str(told.value) and "secret" not in str(told.value)
     assert all(entry["note"] for entry in client.fetch_log if error is CatalogUnreachable or "redirect" in words)
     assert len(server.asked) == (5 if error is CatalogUnreachable else 1)
@@ -104,7 +104,7 @@ def test_no_redirect_is_followed_to_another_host_nor_read():
     with serve_raw(say(answer(body()))) as other:
         endless = flood(b"HTTP/1.1 302 Found\r\nLocation: " + other.url.encode() + b"/query\r\n\r\n", b"x")
         with serve_raw(endless) as server, pytest.raises(CatalogMalformed, match=other.url):
-            new_client(server.url).read_small(QUERY)
+            new_client(server.url).changes_since(QUERY)
         assert other.asked == []
 
 
@@ -122,7 +122,7 @@ def test_no_redirect_is_followed_to_another_host_nor_read():
 )
 def test_an_address_that_is_none_is_refused_with_the_setting_to_mend(url, error, words):
     with pytest.raises(error, match=words) as told:
-        new_client(url).read_small(QUERY)
+        new_client(url).changes_since(QUERY)
     assert "secret" not in str(told.value)
 
 
@@ -146,7 +146,7 @@ def test_an_answer_without_an_end_is_given_up_at_the_deadline_and_its_connection
     with serve_raw(ENDLESS[name]) as server:
         client = new_client(server.url, timeout_s=(5.0, 60.0), deadline_s=0.5, max_tries=1)
         with pytest.raises((CatalogUnreachable, CatalogMalformed), match=r"did not end its answer within 0\.5 s|over 50 MB sent"):
-            client.read_small(QUERY)
+            client.changes_since(QUERY)
         assert server.cut.wait(20)
     assert client.fetch_log[-1]["note"] in ("time-out", "too large")
 
@@ -158,23 +158,23 @@ def test_the_deadline_holds_over_tls(name, tmp_path, monkeypatch):
     with serve_raw(ENDLESS[name], certificate) as server:
         client = new_client(server.url, timeout_s=(5.0, 60.0), deadline_s=2.0, max_tries=1)
         with pytest.raises(CatalogUnreachable, match=r"did not end its answer within 2 s"):
-            client.read_small(QUERY)
+            client.changes_since(QUERY)
         assert server.asked and server.cut.wait(20)
 
 
 def test_more_bytes_than_any_answer_has_are_not_taken():
     with serve_raw(flood(OK + b"\r\n", b" ")) as server, pytest.raises(CatalogMalformed, match="over 50 MB sent"):
-        new_client(server.url).read_small(QUERY)
+        new_client(server.url).changes_since(QUERY)
 
 
 MEASURE = """
 import resource, sys
 from tests.integration.test_usgs_incidents import QUERY, new_client
 from forecaster.errors import CatalogMalformed
-new_client(sys.argv[1]).read_small(QUERY)
+new_client(sys.argv[1]).changes_since(QUERY)
 base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    new_client(sys.argv[2]).read_small(QUERY)
+    new_client(sys.argv[2]).changes_since(QUERY)
 except CatalogMalformed as error:
     assert "over 50 MB unpacked" in str(error)
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) * 1024)
@@ -194,7 +194,7 @@ def test_a_503_inside_a_200_is_tried_again_with_a_pause():
     slept: list[float] = []
     with serve_raw(lambda line, closing: line.sendall(said.pop(0))) as server:
         client = new_client(server.url, slept)
-        assert client.read_small(QUERY).counted == 1
+        assert client.changes_since(QUERY).counted == 1
     assert len(slept) == 2 and min(slept) > 0
     assert client.fetch_log[0]["note"].startswith("says it is unavailable; waited")
 
@@ -202,7 +202,7 @@ def test_a_503_inside_a_200_is_tried_again_with_a_pause():
 def test_a_503_inside_a_200_that_stays_is_unreachable():
     slept: list[float] = []
     with serve_raw(say(answer(body(metadata={"status": 503})))) as server, pytest.raises(CatalogUnreachable, match=r"says 503 .*5 tries"):
-        new_client(server.url, slept).read_small(QUERY)
+        new_client(server.url, slept).changes_since(QUERY)
     assert len(slept) == 4
 
 
@@ -224,7 +224,7 @@ def test_a_retry_after_that_is_no_wait_still_pauses(wish):
     slept: list[float] = []
     refused = answer(b"", b"Retry-After: " + wish.encode("latin-1"), b"Date: Tue, 02 Jan 2024 00:00:00 GMT", status=b"503 x")
     with serve_raw(say(refused)) as server, pytest.raises(CatalogUnreachable, match="5 tries"):
-        new_client(server.url, slept).read_small(QUERY)
+        new_client(server.url, slept).changes_since(QUERY)
     assert len(slept) == 4 and min(slept) >= 0.25 and len(set(slept)) == 4
 
 
@@ -242,7 +242,7 @@ def test_a_retry_after_of_a_year_ends_it_at_once(wish, words):
     slept: list[float] = []
     refused = answer(b"", b"Retry-After: " + wish.encode(), b"Date: Tue, 02 Jan 2024 00:00:00 GMT", status=b"429 x")
     with serve_raw(say(refused)) as server, pytest.raises(CatalogUnreachable, match=words):
-        new_client(server.url, slept).read_small(QUERY)
+        new_client(server.url, slept).changes_since(QUERY)
     assert slept == [] and len(server.asked) == 1
 
 
@@ -253,13 +253,13 @@ def test_counts_that_never_add_up_end_after_a_bounded_number_of_requests():
         line.sendall(answer(b'{"count": %d}' % (20_001 if len(server.asked) % 20 else 0)))
 
     with serve_raw(talk) as server, pytest.raises((CatalogMalformed, CatalogTruncated)):
-        new_client(server.url, max_per_minute=100_000).read(QUERY)
+        new_client(server.url, max_per_minute=100_000).read_span(QUERY)
     assert len(server.asked) <= 4_100
 
 
 def test_another_event_than_the_one_asked_for_is_malformed():
     with serve_raw(say(answer(json.dumps(feature("us2")).encode()))) as server, pytest.raises(CatalogMalformed, match="another event came"):
-        new_client(server.url).event("us1")
+        new_client(server.url).lookup("us1")
 
 
 OTHERS = {
@@ -274,12 +274,12 @@ OTHERS = {
 def test_a_row_outside_the_question_is_kept_apart_and_many_are_the_answer_to_another(name):
     good = [feature(f"us1{i:02d}") for i in range(20)]
     with serve_raw(say(answer(body(*good, OTHERS[name])))) as server:
-        found = new_client(server.url).read_small(QUERY)
+        found = new_client(server.url).changes_since(QUERY)
     assert (len(found.revisions), len(found.quarantined), found.counted) == (20, 1, 21)
     assert "asked for" in found.quarantined["reason"].iat[0] and "us2" in found.quarantined["raw"].iat[0]
     bad = [OTHERS[name] | {"id": f"us3{i:02d}"} for i in range(20)]
     with serve_raw(say(answer(body(*good, *bad)))) as server, pytest.raises(CatalogMalformed, match=r"20 of 40 events .*another question"):
-        new_client(server.url).read_small(QUERY)
+        new_client(server.url).changes_since(QUERY)
 
 
 def test_a_stamp_of_years_ahead_outlives_neither_the_correction_nor_the_deletion(tmp_path):
@@ -294,7 +294,7 @@ def test_a_stamp_of_years_ahead_outlives_neither_the_correction_nor_the_deletion
     with serve_raw(lambda line, closing: line.sendall(said.pop(0))) as server:
         for day in range(3):
             read_at = NOW + timedelta(days=day)
-            found = new_client(server.url, clock=lambda moment=read_at: moment).read_small(query)
+            found = new_client(server.url, clock=lambda moment=read_at: moment).changes_since(query)
             with store.transaction() as connection:
                 catalogue.write_revisions(connection, found.revisions)
                 catalogue.write_quarantine(connection, found.quarantined, None)
@@ -309,6 +309,6 @@ def test_our_own_clock_being_hours_slow_makes_no_row_one_of_the_future():
     said = answer(body(feature(updated=TIME)), b"Date: Tue, 02 Jan 2024 00:00:00 GMT")
     with serve_raw(say(said)) as server:
         slow = new_client(server.url, clock=lambda: datetime(2024, 1, 1, 1, tzinfo=UTC))
-        assert len(slow.read_small(QUERY).revisions) == 1
+        assert len(slow.changes_since(QUERY).revisions) == 1
         years = new_client(server.url, clock=lambda: datetime(2020, 1, 1, tzinfo=UTC))
-        assert len(years.read_small(QUERY).quarantined) == 1
+        assert len(years.changes_since(QUERY).quarantined) == 1

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from forecaster.catalog.query import Query, Region
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.usgs import UsgsClient
 from tests.support.live_check import CHECKS
 from tests.support.usgs_answers import HEADER
 from tests.support.usgs_history import history_of, review_delay_us, shared_history, slice_history
@@ -221,9 +221,9 @@ def test_the_bundled_slice_is_replayed_with_modelled_known_times():
     japan = Query(noto - DAY, noto + DAY, 7.0, Region(24, 48, 122, 154))
     with serve(history, noto - HOUR) as server:
         client = UsgsClient(server.url, "x", clock=lambda: server.clock, rng=np.random.default_rng(1))
-        assert client.read_small(japan).revisions.empty
+        assert client.changes_since(japan).revisions.empty
         server.clock = noto + 12 * HOUR
-        assert client.read_small(japan).revisions["magnitude"].tolist() == [7.5]
+        assert client.changes_since(japan).revisions["magnitude"].tolist() == [7.5]
         weak = Query(noto - 30 * DAY, noto, 4.0)
         early = client.count(weak)
         server.clock = noto + 40 * DAY
@@ -353,7 +353,7 @@ def test_corrupt_versions_are_replayed_only_when_asked_for(shared_data):
     broken = shared_history(shared_data, start, start + DAY, corrupt=True)
     with serve(broken, start + 15 * HOUR) as server:
         client = UsgsClient(server.url, "x", clock=lambda: server.clock, rng=np.random.default_rng(1))
-        result = client.read(Query(start, start + DAY, 2.5), "csv")
+        result = client.read_span(Query(start, start + DAY, 2.5), "csv")
     assert set(result.quarantined["reason"]) == {"origin time is 1970-01-01"}
     assert result.quarantined["raw"].str.startswith("1970-01-01T00:00:02.-2147483648Z").all()
 
@@ -367,5 +367,5 @@ def test_a_recorded_body_goes_through_the_client(shared_data):
             Fault("body", method="query", body=body),
         ]
         client = UsgsClient(server.url, "x", clock=lambda: server.clock, rng=np.random.default_rng(1))
-        result = client.read(Query(NOW - DAY, NOW, 2.5), "csv")
+        result = client.read_span(Query(NOW - DAY, NOW, 2.5), "csv")
     assert (len(result.revisions), len(result.quarantined), result.counted) == (0, 201, 201)

@@ -14,7 +14,7 @@ import numpy as np
 import requests
 
 from forecaster.catalog.query import Query, Region
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.errors import CatalogError
 
 REAL_SERVICE = "https://earthquake.usgs.gov"
@@ -24,21 +24,21 @@ Check = Callable[[UsgsClient, str, datetime], None]
 
 def rows_equal_the_count_in_both_formats(client: UsgsClient, base_url: str, now: datetime) -> None:
     query = Query(now - 4 * DAY, now - 2 * DAY, 4.5)
-    as_json, as_csv = client.read(query, "geojson"), client.read(query, "csv")
+    as_json, as_csv = client.read_span(query, "geojson"), client.read_span(query, "csv")
     assert set(as_json.revisions["event_id"]) == set(as_csv.revisions["event_id"]), "csv and geojson differ"
     assert len(as_json.revisions) > 0, "no M4.5 in the world for two days"
 
 
 def neighbouring_windows_join_without_loss(client: UsgsClient, base_url: str, now: datetime) -> None:
     start, middle, end = now - 4 * DAY, now - 3 * DAY, now - 2 * DAY
-    whole = client.read(Query(start, end, 4.5)).revisions["event_id"]
-    halves = [client.read(Query(a, b, 4.5)).revisions["event_id"] for a, b in ((start, middle), (middle, end))]
+    whole = client.read_span(Query(start, end, 4.5)).revisions["event_id"]
+    halves = [client.read_span(Query(a, b, 4.5)).revisions["event_id"] for a, b in ((start, middle), (middle, end))]
     assert sorted([*halves[0], *halves[1]]) == sorted(whole), "two halves are not the whole"
 
 
 def updates_and_deletions_come_in_one_request(client: UsgsClient, base_url: str, now: datetime) -> None:
     query = Query(now - 30 * DAY, now, 4.5, Region(24, 48, 122, 154), now - 4 * DAY, include_deleted=True)
-    result = client.read_small(query)
+    result = client.changes_since(query)
     assert result.requests == 1, f"{result.requests} requests for the daily pull"
     assert (result.revisions["updated_at"].dropna() >= query.updated_after).all(), "updatedafter is not >="
     pairs = zip(result.revisions["event_id"], result.revisions["ids"], strict=True)
@@ -46,12 +46,12 @@ def updates_and_deletions_come_in_one_request(client: UsgsClient, base_url: str,
 
 
 def an_unknown_event_is_none(client: UsgsClient, base_url: str, now: datetime) -> None:
-    assert client.event("us0000nonesuch") is None
+    assert client.lookup("us0000nonesuch") is None
 
 
 def a_known_event_is_found_by_its_id(client: UsgsClient, base_url: str, now: datetime) -> None:
-    event_id = client.read_small(Query(now - 4 * DAY, now - 2 * DAY, 4.5)).revisions["event_id"].iat[0]
-    row = client.event(event_id)
+    event_id = client.changes_since(Query(now - 4 * DAY, now - 2 * DAY, 4.5)).revisions["event_id"].iat[0]
+    row = client.lookup(event_id)
     assert row is not None
     assert event_id in row["ids"].iat[0], f"{event_id} is not among its own ids"
 
@@ -64,7 +64,7 @@ def a_wrong_parameter_is_400_with_a_reason(client: UsgsClient, base_url: str, no
 
 
 def no_matching_event_is_empty_not_an_error(client: UsgsClient, base_url: str, now: datetime) -> None:
-    assert client.read(Query(now - 3 * DAY, now - 2 * DAY, 9.9), "csv").revisions.empty
+    assert client.read_span(Query(now - 3 * DAY, now - 2 * DAY, 9.9), "csv").revisions.empty
 
 
 CHECKS: tuple[Check, ...] = (

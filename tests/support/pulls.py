@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.pipeline.as_of.as_known import load_known
 from forecaster.pipeline.daily.pull import PullResult, pull_catalog

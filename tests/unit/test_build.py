@@ -246,7 +246,7 @@ def test_the_lock_holds_all_that_pyproject_asks_for() -> None:
         ("forecaster/features/stray.py", "def late():\n    import duckdb", "DuckDB"),
         ("forecaster/models/interface.py", "import tensorflow.keras", "TensorFlow"),
         ("forecaster/reports/content/context.py", "import jinja2", "Templates"),
-        ("forecaster/catalog/snapshot.py", "import requests", "HTTP"),
+        ("forecaster/catalog/sources/base.py", "import requests", "HTTP"),
         ("forecaster/pipeline.py", "import prefect", "Prefect"),
         ("forecaster/features/stray.py", "import forecaster.store", "Rooms"),
         ("forecaster/helpers.py", "", "Rooms"),

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from forecaster.catalog import snapshot
-from forecaster.catalog.coverage import FROM_SERVICE, STREAMS, WORLD, CoverageSource, Stream, coverage_rows, in_streams, streams_for
+from forecaster.catalog.coverage import STREAMS, WORLD, CoverageSource, Stream, coverage_rows, in_streams, streams_for
 from forecaster.catalog.query import Query, ReadResult
 from forecaster.catalog.revisions import quarantine_frame, replayed
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.base import Source
 from forecaster.clock import Clock
 from forecaster.pipeline.daily.pull_checks import LOST, Lookups, too_few, unexplained
 from forecaster.pipeline.daily.reconcile import RECONCILE_SPAN, reconcile
@@ -102,7 +102,7 @@ def replay_snapshot(store: Store, clock: Clock) -> int:
 
 def pull_catalog(
     store: Store,
-    client: UsgsClient,
+    client: Source,
     recipes: list[Recipe],
     clock: Clock,
     run_id: str | None = None,
@@ -128,7 +128,7 @@ def pull_catalog(
     try:
         for read in _plan(streams, coverage, updated_at, now):
             small = read.query.updated_after is not None and not read.full
-            answer = client.read_small(read.query, on_progress) if small else client.read(read.query, on_progress=on_progress)
+            answer = client.changes_since(read.query, on_progress) if small else client.read_span(read.query, on_progress=on_progress)
             answers.append(answer)
             result.doubts += _doubts(store, lookups, read, answer, coverage, now)
         if _reconcile_due(coverage, now):
@@ -149,14 +149,16 @@ def pull_catalog(
         overruling = [] if doubtful else lookups.overruling + (weekly.overruling if weekly else [])
         result.overruled = len(overruling)
         refused += [_write(connection, frame, clock, result, overruling=True) for frame in overruling]
-        lost = [{"source": "usgs", "observed_at": clock.observed_now(), "reason": LOST, "raw": name} for name in lookups.lost]
+        lost = [{"source": client.name, "observed_at": clock.observed_now(), "reason": LOST, "raw": name} for name in lookups.lost]
         bad = pd.concat([bad, *refused, quarantine_frame(lost)]).drop_duplicates(["reason", "raw"])
         result.quarantined = {str(reason): int(count) for reason, count in bad["reason"].value_counts().items()}
         catalogue.write_quarantine(connection, bad, run_id)
         if not doubtful:
-            catalogue.write_coverage(connection, _proved(streams, coverage, now))
+            catalogue.write_coverage(connection, _proved(client.name, streams, coverage, now))
             if weekly is not None:
-                catalogue.write_coverage(connection, coverage_rows(streams, now - RECONCILE_SPAN, now, now, CoverageSource.FULL_READ))
+                catalogue.write_coverage(
+                    connection, coverage_rows(streams, now - RECONCILE_SPAN, now, now, CoverageSource.FULL_READ, client.name)
+                )
     log.info("pulled %d rows in %d requests, %d new versions", result.rows_read, result.requests, result.new_revisions)
     return result
 
@@ -197,7 +199,7 @@ def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | 
         rows = coverage[coverage["stream"] == stream.name]
         if rows.empty:
             reads.append(_Read(Query(CATALOGUE_START, now, stream.min_magnitude, stream.region), True, (stream,)))
-        elif updated_at is None or not rows["source"].isin(FROM_SERVICE).any():
+        elif updated_at is None or (rows["source"] == CoverageSource.SNAPSHOT).all():
             end, taken_at = rows["span_end"].max().to_pydatetime(), rows["read_at"].max().to_pydatetime()
             low = stream.min_magnitude - MAGNITUDE_MARGIN
             if end < now:
@@ -232,22 +234,23 @@ def _keep(answer: ReadResult, streams: list[Stream], known: set[str], result: Pu
     return frame[wanted]
 
 
-def _proved(streams: list[Stream], coverage: pd.DataFrame, now: datetime) -> pd.DataFrame:
+def _proved(source: str, streams: list[Stream], coverage: pd.DataFrame, now: datetime) -> pd.DataFrame:
     rows = []
     for stream in streams:
         spans = coverage[coverage["stream"] == stream.name]
         start = CATALOGUE_START if spans.empty else spans["span_end"].max().to_pydatetime()
         if start < now:
-            rows.append(coverage_rows([stream], start, now, now, CoverageSource.FULL_READ if spans.empty else CoverageSource.CHANGES))
+            reading = CoverageSource.FULL_READ if spans.empty else CoverageSource.CHANGES
+            rows.append(coverage_rows([stream], start, now, now, reading, source))
     return pd.concat(rows) if rows else coverage.head(0)
 
 
 def _reconcile_due(coverage: pd.DataFrame, now: datetime) -> bool:
     """A week after the first pull, and every week from then on."""
-    pulls = coverage[coverage["source"].isin(FROM_SERVICE)]
+    pulls = coverage[coverage["source"] != CoverageSource.SNAPSHOT]
     if pulls.empty:
         return False
-    full = pulls[pulls["source"] == CoverageSource.FULL_READ]
+    full = pulls[pulls["source"].str.endswith(CoverageSource.FULL_READ)]
     last = full["read_at"].max() if len(full) else pulls["first_read_at"].min()
     due: bool = now - last >= RECONCILE_EVERY
     return due

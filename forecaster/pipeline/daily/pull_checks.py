@@ -17,7 +17,7 @@ import pandas as pd
 
 from forecaster.catalog.coverage import Stream, in_streams
 from forecaster.catalog.query import MAGNITUDE_DIFFERS, PLACE_DIFFERS_DEG, WORLD, Query, ReadResult
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.base import Source
 from forecaster.errors import CatalogMalformed
 from forecaster.store.database import Connection, Store
 from forecaster.store.versions import held
@@ -42,7 +42,7 @@ class Lookups:
     lost: what is not expected any more, as rows for the quarantine, so that it is told once.
     """
 
-    client: UsgsClient
+    client: Source
     left: int = MAX_SINGLE_LOOKUPS
     found: list[pd.DataFrame] = field(default_factory=list)
     overruling: list[pd.DataFrame] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Lookups:
         """("known", its row), ("deleted", a row that says so), ("unknown", None) or ("unreadable", None); rows are kept in `found`."""
         self.left -= 1
         try:
-            row = self.client.event(event_id)
+            row = self.client.lookup(event_id)
         except CatalogMalformed as error:
             log.warning("%s", error)
             return "unreadable", None

@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecaster.catalog.coverage import Stream, in_streams
 from forecaster.catalog.query import Query, ReadResult
-from forecaster.catalog.usgs import UsgsClient
+from forecaster.catalog.sources.base import Source
 from forecaster.pipeline.daily.pull_checks import MAX_SINGLE_LOOKUPS, Lookups
 from forecaster.store.database import Store
 from forecaster.store.versions import held
@@ -32,13 +32,13 @@ class Reconciled:
     differences: dict[str, int]
 
 
-def reconcile(store: Store, client: UsgsClient, streams: list[Stream], now: datetime) -> Reconciled:
+def reconcile(store: Store, client: Source, streams: list[Stream], now: datetime) -> Reconciled:
     """Read the last 60 days of every stream in full; ask by id for what the answer lacks, and for what it has in an older version."""
     differences = dict.fromkeys(_FOUND, 0)
     answers, found, overruling = [], [], []
     for stream in streams:
         query = Query(now - RECONCILE_SPAN, now, stream.min_magnitude, stream.region)
-        answer = client.read(query)
+        answer = client.read_span(query)
         answers.append(answer)
         seen = {event_id for ids in answer.revisions["ids"] for event_id in ids}
         with store.transaction() as connection:

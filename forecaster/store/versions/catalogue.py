@@ -170,9 +170,15 @@ def _inside(box: Box | None) -> tuple[str, dict[str, float]]:
     return ("", {}) if box is None else (_ONLY_EVENTS_OF_THE_BOX, dict(zip(("south", "north", "west", "east"), box, strict=True)))
 
 
+def services(connection: Connection) -> list[str]:
+    """The services that versions were read from; the bundled snapshot is none."""
+    rows = connection.execute("SELECT DISTINCT source FROM event_revision WHERE source <> 'snapshot' ORDER BY 1").fetchall()
+    return [name for (name,) in rows]
+
+
 def last_updated_at(connection: Connection) -> datetime | None:
     """The largest `updated` of the service that is stored."""
-    row = connection.execute("SELECT max(updated_at) FROM event_revision WHERE source = 'usgs'").fetchone()
+    row = connection.execute("SELECT max(updated_at) FROM event_revision WHERE source <> 'snapshot'").fetchone()
     return row[0] if row else None
 
 

@@ -23,9 +23,10 @@ def changed_since(connection: Connection, moment: datetime) -> pd.DataFrame:
     Columns: event_id, ids (all), updated_at, origin_time, latitude_deg, longitude_deg, magnitude.
     """
     return connection.execute(
-        f"WITH wanted AS (SELECT DISTINCT event_id AS id FROM event_revision WHERE updated_at >= $moment AND source = 'usgs') {_BELIEVED} "
+        "WITH wanted AS (SELECT DISTINCT event_id AS id FROM event_revision WHERE updated_at >= $moment AND source <> 'snapshot') "
+        f"{_BELIEVED} "
         "SELECT b.event_id, list(n.id ORDER BY n.id) AS ids, b.updated_at, b.origin_time, b.latitude_deg, b.longitude_deg, b.magnitude "
-        "FROM believed b JOIN name n USING (event_key) WHERE b.updated_at >= $moment AND b.status <> 'deleted' AND b.source = 'usgs' "
+        "FROM believed b JOIN name n USING (event_key) WHERE b.updated_at >= $moment AND b.status <> 'deleted' AND b.source <> 'snapshot' "
         "AND b.observed_at >= (SELECT min(requested_at) FROM fetch_log) GROUP BY ALL ORDER BY b.magnitude DESC, b.event_id",
         {"moment": moment},
     ).df()
@@ -52,7 +53,7 @@ def overtaken(connection: Connection, rows: pd.DataFrame, read_before: datetime)
     found = connection.execute(
         f"WITH wanted AS (SELECT event_id AS id FROM shown) {_BELIEVED} "
         "SELECT s.event_id, b.status FROM shown s JOIN event_id_map m ON m.id = s.event_id JOIN believed b USING (event_key) "
-        "WHERE b.ordered_at > s.updated_at AND b.known_at <= $read_before AND b.source = 'usgs' "
+        "WHERE b.ordered_at > s.updated_at AND b.known_at <= $read_before AND b.source <> 'snapshot' "
         "AND NOT (b.event_id = s.event_id AND b.updated_at IS NOT DISTINCT FROM s.updated_at) ORDER BY 1",
         {"read_before": read_before},
     ).fetchall()

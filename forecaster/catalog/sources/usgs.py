@@ -25,6 +25,7 @@ from forecaster.catalog.revisions import REVISION_COLUMNS, quarantine_frame, rev
 from forecaster.catalog.rows import Parsed, clean, only_asked
 from forecaster.catalog.service_answers import Exchange, Fetcher, without_login
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NoConnection
+from forecaster.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ class UsgsClient:
     answer. `fetch_log` keeps one entry a request, also of reads that failed.
     """
 
+    name = "usgs"
+
     def __init__(
         self,
         base_url: str,
@@ -99,7 +102,7 @@ class UsgsClient:
         """Number of matching events, both bounds included, as the service counts them."""
         return self._count(query, "geojson")
 
-    def read(self, query: Query, fmt: Literal["geojson", "csv"] = "geojson", on_progress: Progress | None = None) -> ReadResult:
+    def read_span(self, query: Query, fmt: Literal["geojson", "csv"] = "geojson", on_progress: Progress | None = None) -> ReadResult:
         """Every matching event, in as many requests as the service's limit needs; only geojson knows aliases.
 
         Raises:
@@ -133,15 +136,15 @@ class UsgsClient:
                 on_progress(counted, max(expected, counted))
         return self._result(query, parts, counted, first)
 
-    def read_small(self, query: Query, on_progress: Progress | None = None) -> ReadResult:
+    def changes_since(self, query: Query, on_progress: Progress | None = None) -> ReadResult:
         """One request for a query that is expected to match few events (the daily pull): the answer's own count must
-        equal its features. Falls back to `read` when the service says that there are too many. Raises as `read`."""
+        equal its features. Falls back to `read_span` when the service says that there are too many. Raises as `read_span`."""
         first = len(self.fetch_log)
         try:
             part = self._query(query, "geojson")
         except _TooManyEvents as refusal:
             log.info("reading in parts: %s", refusal)
-            whole = self.read(query, "geojson", on_progress)
+            whole = self.read_span(query, "geojson", on_progress)
             entries = self.fetch_log[first:]
             return replace(whole, requests=len(entries), fetch_log=entries)
         if part.counted is None:
@@ -152,7 +155,7 @@ class UsgsClient:
             on_progress(part.rows, part.rows)
         return self._result(query, [part], part.counted, first)
 
-    def event(self, event_id: str) -> pd.DataFrame | None:
+    def lookup(self, event_id: str) -> pd.DataFrame | None:
         """One event by any of its ids: a RevisionFrame of one row, with status `deleted` and nothing else but the id
         where the service says it was deleted (409), or None where it does not know it (404).
 
@@ -261,6 +264,11 @@ class UsgsClient:
             entry["elapsed_s"] = round(self._monotonic() - began, 3)
         received_at = self._clock()
         return _Answer(exchange.status or 0, exchange.body, received_at, _latest(received_at, told), told, exchange.where)
+
+
+def open_source(settings: Settings, clock: Callable[[], datetime], rng: np.random.Generator) -> UsgsClient:
+    """A client of the service that the settings name."""
+    return UsgsClient(settings.usgs_url, settings.contact, clock=clock, rng=rng)
 
 
 def _latest(received_at: datetime, told: datetime | None) -> datetime:

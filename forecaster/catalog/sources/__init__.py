@@ -1,0 +1,1 @@
+"""The services that a catalogue can be read from, one module each."""
