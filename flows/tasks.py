@@ -17,6 +17,7 @@ from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreach
 from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.alerting import raise_alerts
 from forecaster.pipeline.daily import export_map_files, predict, publish_report, pull, verify
+from forecaster.pipeline.earth import earth_day
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.training import fit_recipe, train
 from forecaster.recipe import Recipe, choose
@@ -88,6 +89,11 @@ def predict_task(work: run_context.Job, recipes: list[Recipe], target_day: date 
 @task(name="verify", retries=1, timeout_seconds=3600, **_AGAIN)
 def verify_task(work: run_context.Job) -> verify.VerifyResult:
     return verify.verify(work.store, work.recipes, work.clock)
+
+
+@task(name="world map", cache_policy=NO_CACHE, timeout_seconds=1800)
+def world_map_task(work: run_context.Job) -> earth_day.EarthMade:
+    return earth_day.make_earth(work)
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     )
     keep_details_days: int = Field(default=400, ge=0, description="how long logs, sent messages and superseded models stay; 0: for ever")
 
+    keep_world_days: int = Field(default=100, ge=0, description="how long the cells of old maps of the world stay; 0: for ever")
+    world_map: bool = Field(default=True, description="whether the daily run makes the map of the world")
+
     read_from: str = Field(default="", description="where workers read: a published copy, or an export (a folder, https://, s3://)")
     task_runner: Literal["threads", "processes", "dask"] = Field(
         default="threads", description="who fits the regions and makes a backfill's days"

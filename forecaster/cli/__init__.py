@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from forecaster import logs
-from forecaster.cli import alerts, backfill, daily, data, demo, evaluate, forecast, init, models, notify, pretrain, recipes
+from forecaster.cli import alerts, backfill, daily, data, demo, evaluate, forecast, init, models, notify, pretrain, recipes, world
 from forecaster.cli.common import complain
 from forecaster.errors import BadInput, QuakecastError
 from forecaster.files import refused
@@ -97,6 +97,6 @@ def main(ctx: click.Context, home: Path | None, verbose: bool, log_format: str |
     ctx.obj = load_settings(**{name: value for name, value in given.items() if value is not None})
 
 
-for module in (init, demo, daily, forecast, notify, alerts, models, pretrain, backfill, evaluate, recipes, data):
+for module in (init, demo, daily, forecast, notify, alerts, models, pretrain, backfill, evaluate, recipes, world, data):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -120,9 +120,9 @@ def migrate(settings: "Settings", as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def tidy(settings: "Settings", dry_run: bool, as_json: bool) -> None:
-    """Remove what is older than QUAKECAST_KEEP_PAGES_DAYS and QUAKECAST_KEEP_DETAILS_DAYS say. The daily job does so after each run.
+    """Remove what is older than QUAKECAST_KEEP_PAGES_DAYS, QUAKECAST_KEEP_DETAILS_DAYS and QUAKECAST_KEEP_WORLD_DAYS say.
 
-    Forecasts, outcomes, scores, alerts and the catalogue stay for ever.
+    The daily job does so after each run. Forecasts, outcomes, scores, alerts and the catalogue stay for ever.
     """
     from forecaster.pipeline.run_context import publish_copy
     from forecaster.pipeline.tidy import tidy as step

@@ -18,6 +18,7 @@ from forecaster.pipeline.daily import export_map_files, pull
 from forecaster.pipeline.daily import publish_report as pages
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.earth.earth_day import make_earth
 from forecaster.pipeline.run_context import alive, note_end, open_job, publish_copy, start_run
 from forecaster.quantities import counted
 from forecaster.recipe import load_recipes
@@ -72,6 +73,8 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
             made = predict(job.store, job.recipes, job.settings, job.clock, run_id=job.run_id)
             settled = len(verify(job.store, job.recipes, job.clock).settled)
             raised = raise_alerts.raise_alerts(job).raised
+            if last and settings.world_map:
+                say(f"map of the world: {counted(make_earth(job).cells, 'cell')}")
             written = pages.write_report(job, languages if last else languages[:1])
             if last:
                 export_map_files.export(job, settings.output)

@@ -15,6 +15,7 @@ from forecaster import files
 from forecaster.pipeline.daily.publish_report import write_index
 from forecaster.pipeline.run_context import Job
 from forecaster.reports.web import assets
+from forecaster.settings import Settings
 from forecaster.store import retention
 from forecaster.store.moments import was_replayed_in
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 EVERY_PAGE_FOR = timedelta(days=35)  # then only those that were sent, and the last of each day
 SENT_AT_LEAST = timedelta(days=180)  # alerts are corrected for 120 days; a message must not be sent again because its row is gone
+SETTLED_AFTER_DAYS = 60  # a map's longest window and the 45 days until its outcome is final, and some
 _PAGE = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{4}Z(-replay)?)\.[A-Za-z0-9-]+\.html")
 _DETAIL = re.compile(r"detail_(\d{8})_\d{8}\.json")
 
@@ -51,13 +53,9 @@ def tidy(job: Job, *, dry_run: bool = False) -> TidyResult:
             return result
     now, settings = job.clock.now(), job.settings
     found = _files(job, now)
-    if settings.keep_details_days:
-        before = now - timedelta(days=settings.keep_details_days)
-        with job.store.transaction() as connection:
-            leave = retention.count if dry_run else retention.apply
-            # a delivery also says which pages were sent, and these stay
-            told_before = min(before, now - SENT_AT_LEAST, now - timedelta(days=settings.keep_pages_days))
-            result.rows = leave(connection, before, told_before)
+    limits = _limits(settings, now)
+    with job.store.transaction() as connection:
+        result.rows = (retention.count if dry_run else retention.apply)(connection, limits)
     for what, paths in found.items():
         result.files[what] = [path.relative_to(settings.home).as_posix() for path in paths]
         result.bytes += sum(files.size_of(path) if dry_run else files.remove(path) for path in paths)
@@ -68,6 +66,16 @@ def tidy(job: Job, *, dry_run: bool = False) -> TidyResult:
     if not result.nothing and not dry_run:
         log.info("tidied: %s", words(result))
     return result
+
+
+def _limits(settings: Settings, now: datetime) -> retention.Limits:
+    """From when on rows stay; None: for ever."""
+    before = now - timedelta(days=settings.keep_details_days) if settings.keep_details_days else None
+    world_before = now - timedelta(days=max(settings.keep_world_days, SETTLED_AFTER_DAYS)) if settings.keep_world_days else None
+    if before is None:
+        return retention.Limits(None, None, world_before)
+    # a delivery also says which pages were sent, and these stay
+    return retention.Limits(before, min(before, now - SENT_AT_LEAST, now - timedelta(days=settings.keep_pages_days)), world_before)
 
 
 def words(result: TidyResult) -> str:

@@ -1,5 +1,7 @@
 """What leaves the database with time. Official forecasts, outcomes, scores, alerts and the catalogue never do; nor do rows of a report."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +10,7 @@ from forecaster.store.database import Connection
 
 @dataclass(frozen=True)
 class Rule:
-    """Rows of `table` that leave, or that are made smaller by `change`."""
+    """Rows of `table` that leave, or that are made smaller by `change`; `where` names the time it goes by, a field of `Limits`."""
 
     what: str
     table: str
@@ -16,11 +18,25 @@ class Rule:
     change: str | None = None
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What is older than these may leave; None: for ever. before: details. told_before: sent messages. world_before: cells of old maps."""
+
+    before: datetime | None
+    told_before: datetime | None
+    world_before: datetime | None
+
+
 RULES = (
     Rule("requests to the service", "fetch_log", "requested_at < $before"),
     # One of each stays: a row that is sent again and is known to be bad holds up nothing.
     Rule("quarantined rows kept twice", "quarantine", "rowid NOT IN (SELECT min(rowid) FROM quarantine GROUP BY reason, raw)"),
     Rule("sent messages", "delivery", "state = 'sent' AND coalesce(sent_at, created_at) < $told_before"),
+    Rule(
+        "cells of old maps of the world",
+        "world_cell",
+        "issue IN (SELECT issue FROM world_map WHERE target_start < $world_before)",
+    ),
     Rule(
         "details of runs",
         "run",
@@ -30,27 +46,31 @@ RULES = (
 )
 
 
-def count(connection: Connection, before: datetime, told_before: datetime) -> dict[str, int]:
-    """How many rows each rule concerns: those of before these times."""
-    return {
-        rule.what: _number(connection, f"SELECT count(*) FROM {rule.table} WHERE {rule.where}", rule, before, told_before) for rule in RULES
-    }
+def count(connection: Connection, limits: Limits) -> dict[str, int]:
+    """How many rows each rule concerns: those of before its time; a rule without one is left out."""
+    return {rule.what: _number(connection, f"SELECT count(*) FROM {rule.table} WHERE {rule.where}", given) for rule, given in _due(limits)}
 
 
-def apply(connection: Connection, before: datetime, told_before: datetime) -> dict[str, int]:
+def apply(connection: Connection, limits: Limits) -> dict[str, int]:
     """Let them leave; returns how many."""
     found = {}
-    for rule in RULES:
+    for rule, given in _due(limits):
         verb = f"DELETE FROM {rule.table}" if rule.change is None else f"UPDATE {rule.table} SET {rule.change}"
-        found[rule.what] = _number(connection, f"{verb} WHERE {rule.where}", rule, before, told_before)
+        found[rule.what] = _number(connection, f"{verb} WHERE {rule.where}", given)
     return found
 
 
-def _number(connection: Connection, sql: str, rule: Rule, before: datetime, told_before: datetime) -> int:
-    limits = {"before": before, "told_before": told_before}
-    return int(
-        connection.execute(sql, {name: value for name, value in limits.items() if f"${name}" in rule.where.split()}).fetchall()[0][0]
-    )
+def _due(limits: Limits) -> Iterator[tuple[Rule, dict[str, datetime]]]:
+    """Each rule whose time is set, with the times that it names."""
+    for rule in RULES:
+        named = {name: value for name, value in vars(limits).items() if re.search(rf"\${name}\b", rule.where)}
+        given = {name: value for name, value in named.items() if value is not None}
+        if len(given) == len(named) and (given or limits.before is not None):
+            yield rule, given
+
+
+def _number(connection: Connection, sql: str, given: dict[str, datetime]) -> int:
+    return int(connection.execute(sql, given).fetchall()[0][0])
 
 
 def sent_pages(connection: Connection) -> set[str]:

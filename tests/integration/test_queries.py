@@ -42,7 +42,18 @@ from tests.support import queried_store
 from tests.support.toys import dump, table
 
 ROOT = Path(__file__).resolve().parents[2]
-VIEWS = ("v_forecast", "v_scored", "v_skill", "v_calibration", "v_ladder", "v_event", "v_event_in_target", "v_revision_impact", "v_run")
+VIEWS = (
+    "v_forecast",
+    "v_scored",
+    "v_skill",
+    "v_calibration",
+    "v_ladder",
+    "v_event",
+    "v_event_in_target",
+    "v_revision_impact",
+    "v_world",
+    "v_run",
+)
 QUESTION = re.compile(r"^## (\d+)\. ([^\n]+)\n(?:(?!^## ).)*?```sql\n(.*?)```\n\n```text\n(.*?)```", re.MULTILINE | re.DOTALL)
 DOCUMENT = (ROOT / "docs" / "QUERIES.md").read_text(encoding="utf-8")
 QUESTIONS = {int(number): (title, sql, answer) for number, title, sql, answer in QUESTION.findall(DOCUMENT)}

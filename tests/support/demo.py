@@ -59,6 +59,7 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
         issue, done = FIRST_ISSUE, {}
         while issue <= options.until:
             server.clock = issue
+            os.environ["QUAKECAST_WORLD_MAP"] = str(issue == options.until).lower()  # the newest day's is enough to look at
             done = daily(
                 train_mode=TRAINED if issue == FIRST_ISSUE else "never",
                 max_minutes=options.max_minutes,

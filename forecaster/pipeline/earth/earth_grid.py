@@ -9,10 +9,13 @@ from functools import lru_cache
 
 import h3
 import numpy as np
+import pandas as pd
 
 from forecaster.errors import BadInput
 from forecaster.features.events import Events
+from forecaster.features.geometry import EARTH_RADIUS_KM
 from forecaster.features.many_circles import near_pairs, unit_vectors
+from forecaster.pipeline.as_of.whereabouts import NEAR_KM
 
 RESOLUTION = 3
 RADIUS_KM = {2: 400.0, 3: 150.0}
@@ -66,13 +69,6 @@ def names_of(cells: np.ndarray) -> list[str]:
     return [h3.int_to_str(int(cell)) for cell in cells]
 
 
-def outline(name: str) -> list[tuple[float, float]]:
-    """Corners (latitude, longitude) of a cell, in order. Longitudes run on through the date line beside the first corner's."""
-    corners = h3.cell_to_boundary(name)
-    first = corners[0][1]
-    return [(latitude, first + (longitude - first + 180.0) % 360.0 - 180.0) for latitude, longitude in corners]
-
-
 def cells_of(latitude_deg: np.ndarray, longitude_deg: np.ndarray, resolution: int) -> np.ndarray:
     """uint64 (n,): the cell that each place lies in."""
     pairs = zip(latitude_deg.tolist(), longitude_deg.tolist(), strict=True)
@@ -88,9 +84,17 @@ def seismic_cells(grid: Grid, events: Events) -> Grid:
     return grid.take(count >= FEWEST_EVENTS)
 
 
-def nearest_named(grid: Grid, latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(index of the nearest of these places for each cell, its distance in radians), to find a name for each cell's centre."""
+def names_near(grid: Grid, frame: pd.DataFrame) -> list[str | None]:
+    """For each cell what the service called the place of the earthquake nearest to its centre; None where that is not near.
+
+    frame: earthquakes with their places, as `Known.frame`.
+    """
     from scipy.spatial import cKDTree
 
-    chord, index = cKDTree(unit_vectors(latitude_deg, longitude_deg)).query(unit_vectors(grid.latitude_deg, grid.longitude_deg))
-    return index, 2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0))
+    named = frame[frame["place"].notna()] if "place" in frame else frame
+    if named.empty:
+        return [None] * len(grid)
+    tree = cKDTree(unit_vectors(named["latitude_deg"].to_numpy(), named["longitude_deg"].to_numpy()))
+    chord, index = tree.query(unit_vectors(grid.latitude_deg, grid.longitude_deg))
+    near = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2.0, 1.0)) <= NEAR_KM
+    return [str(name) if close else None for name, close in zip(named["place"].to_numpy()[index], near, strict=True)]

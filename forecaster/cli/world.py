@@ -1,0 +1,89 @@
+"""`quakecast world`: the map of the world, the places farthest above their usual chance, and its files."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, tell
+
+if TYPE_CHECKING:
+    from forecaster.settings import Settings
+
+RESOLUTION = 3
+
+
+@click.command(epilog=example("quakecast world --magnitude 5 --days 7 --top 10"))
+@click.option("--make", is_flag=True, help="Forecast the next day of UTC and store it, where that is not done yet; half a minute.")
+@click.option("--resolution", type=int, default=RESOLUTION, show_default=True, help="Of the H3 grid, with --make: 2 or 3.")
+@click.option("--export", "folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Write world.parquet and world.geojson there.")
+@click.option("--magnitude", type=float, default=5.0, show_default=True, metavar="M", help="Smallest magnitude that counts: 4.5 or 5.")
+@click.option("--days", type=int, default=1, show_default=True, help="Days of the window: 1 or 7.")
+@click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many places are listed.")
+@json_option
+@click.pass_obj
+def world(
+    settings: "Settings", make: bool, resolution: int, folder: Path | None, magnitude: float, days: int, top: int, as_json: bool
+) -> None:
+    """List the places of the newest map of the world that lie farthest above their usual chance.
+
+    The daily run makes the map once a day of UTC (QUAKECAST_WORLD_MAP): the published combination for a circle of 150 km about each of
+    some 5,000 cells with seismicity. Of places whose circles overlap much, the highest is listed.
+    """
+    from forecaster.pipeline.earth import earth_export
+    from forecaster.pipeline.run_context import open_reader
+
+    problems = _make(settings, resolution) if make else []
+    store = open_reader(settings)
+    issue, cells = earth_export.newest_map(store)
+    rows: list[Any] = earth_export.most_above(cells, magnitude, days, top).to_dict("records")
+    paths = earth_export.export_map(store, folder) if folder else []
+    document = {
+        "issue_time": issue["issue_time"],
+        "target_start": issue["target_start"],
+        "mode": issue["mode"],
+        "radius_km": issue["radius_km"],
+        "cells": issue["cells"],
+        "left_out": issue["left_out"],
+        "problems": issue["problems"],
+        "magnitude": magnitude,
+        "days": days,
+        "places": [earth_export.place_row(row) for row in rows],
+        "files": [str(path) for path in paths],
+    }
+    tell(as_json, document, "\n".join(_lines(document)))
+    for line in [*problems, *issue["problems"]]:
+        complain(line)
+    if problems or issue["problems"]:
+        sys.exit(PARTIAL)
+
+
+def _make(settings: "Settings", resolution: int) -> list[str]:
+    """Make the map and publish it; returns why there is none, if so."""
+    from forecaster.pipeline.earth.earth_day import make_earth
+    from forecaster.pipeline.run_context import publish_copy
+
+    job = open_job(settings)
+    made = make_earth(job, resolution)
+    publish_copy(job)
+    return [made.reason] if made.reason else []
+
+
+def _lines(told: dict[str, Any]) -> list[str]:
+    from forecaster.console import chances
+    from forecaster.reports.words import ratio_text
+
+    window = "the day" if told["days"] == 1 else f"the {told['days']} days"
+    what = f"M >= {told['magnitude']:g} within {told['radius_km']:g} km, {window} from {told['target_start']:%Y-%m-%d} 00:00 UTC"
+    replayed = " (replay)" if told["mode"] == "replay" else ""
+    lines = [f"{what}; made {told['issue_time']:%Y-%m-%d %H:%M} UTC{replayed}, {told['cells']:,} cells"]
+    for place in told["places"]:
+        chance, usual = chances(place["probability"], place["usual_probability"])
+        named = f" ({place['place']})" if place["place"] else ""
+        lines.append(f"  {ratio_text(place['ratio']):>5} times the usual {usual}: {chance:18} {place['where']}{named}")
+    lines += [f"  left out: {reason}" for reason in told["left_out"]]
+    return [*lines, *(f"  written: {path}" for path in told["files"])]
+
+
+COMMANDS = (world,)

@@ -1,0 +1,105 @@
+"""The step of the day that makes the map of the world: once for each day of UTC, stored with its cells."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from forecaster.clock import forecast_mode
+from forecaster.errors import NotScoreable
+from forecaster.features.circles import circle_recipe
+from forecaster.installed import code_version
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.earth.earth_forecast import EarthForecast, forecast_earth
+from forecaster.pipeline.earth.earth_grid import RESOLUTION, Grid, names_near, whole_grid
+from forecaster.pipeline.run_context import Job
+from forecaster.store import world_map_rows
+from forecaster.timewindow import TimeWindow, issue_time, local_midnight, next_local_day
+
+log = logging.getLogger(__name__)
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True)
+class EarthMade:
+    """What became of the day's map: number of the issue (None: none could be made), its day, cells and rows, whether it was there already,
+    why there is none, and what makes it less than it should be."""
+
+    issue: int | None
+    day: date
+    cells: int = 0
+    rows: int = 0
+    kept: bool = False
+    reason: str | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def make_earth(job: Job, resolution: int = RESOLUTION) -> EarthMade:
+    """Forecast the next day of UTC for the whole Earth and store it; where that day has its map already, nothing is made.
+
+    Raises:
+        BadInput: an unknown resolution.
+    """
+    whole_grid(resolution)
+    now = job.clock.now()
+    day = next_local_day(now, UTC_ZONE)
+    start = local_midnight(day, UTC_ZONE)
+    mode = forecast_mode(job.clock, TimeWindow(start, start + timedelta(days=1)))
+    with job.store.transaction() as connection:
+        there = world_map_rows.issue_for(connection, start, mode, resolution)
+    if there is not None:
+        return EarthMade(there, day, kept=True)
+    as_of = min(now, issue_time(day, UTC_ZONE, circle_recipe(0, 0.0, 0.0, 150.0, 5.0).issue_local_time))
+    try:
+        known = load_known(job.store, as_of)
+        made = forecast_earth(known, day, as_of, resolution)
+    except NotScoreable as error:
+        return EarthMade(None, day, reason=str(error))
+    row = {
+        "issue_time": now,
+        "as_of": as_of,
+        "target_start": start,
+        "mode": mode,
+        "resolution": resolution,
+        "radius_km": made.grid.radius_km,
+        "cells": len(made.grid),
+        "weights": dict(made.weights),
+        "left_out": list(made.left_out),
+        "problems": list(made.problems),
+        "code_version": code_version(),
+        "run_id": job.run_id or None,
+        "created_at": now,
+    }
+    with job.store.transaction() as connection:
+        there = world_map_rows.issue_for(connection, start, mode, resolution)
+        issue = there if there is not None else world_map_rows.add_issue(connection, row, _places(made.grid, known.frame), _cells(made))
+    log.info("map of the world of %s: %d cells, %d figures", day, len(made.grid), len(made.index))
+    return EarthMade(issue, day, len(made.grid), len(made.index), problems=list(made.problems))
+
+
+def _places(grid: Grid, frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "cell": grid.cell,
+            "resolution": grid.resolution,
+            "latitude_deg": grid.latitude_deg,
+            "longitude_deg": grid.longitude_deg,
+            "area_km2": grid.areas_km2(),
+            "place": names_near(grid, frame),
+        }
+    )
+
+
+def _cells(made: EarthForecast) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "cell": made.grid.cell[made.index],
+            "magnitude": made.magnitude,
+            "horizon_days": made.horizon_days,
+            "probability": made.probability,
+            "usual_probability": made.usual,
+        }
+    )

@@ -1,0 +1,115 @@
+"""The newest map of the world as files: Parquet with a row for each figure, GeoJSON with an outline for each cell."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from forecaster.errors import BadInput, NotWritable
+from forecaster.features.geometry import great_circle_km
+from forecaster.pipeline.earth.earth_outlines import rings_of
+from forecaster.places import place_name
+from forecaster.reports.map_files import write_atomic
+from forecaster.store import world_map_rows
+from forecaster.store.database import Store
+from forecaster.store.sharing.parquet import write_parquet
+
+PARQUET_FILE, GEOJSON_FILE = "world.parquet", "world.geojson"
+NO_MAP = "no map of the world is stored; the daily run makes one (QUAKECAST_WORLD_MAP), or `quakecast world --make`"
+
+
+def newest_map(store: Store) -> tuple[dict[str, Any], pd.DataFrame]:
+    """(the row of world_map that was stored last, its rows of v_world).
+
+    Raises:
+        BadInput: there is none, or its cells have been let go of.
+    """
+    with store.transaction() as connection:
+        issue = world_map_rows.newest_issue(connection)
+        cells = None if issue is None else world_map_rows.cells_of_issue(connection, issue["issue"])
+    if issue is None or cells is None or cells.empty:
+        raise BadInput(NO_MAP)
+    return issue, cells
+
+
+def most_above(cells: pd.DataFrame, magnitude: float, horizon_days: int, count: int) -> pd.DataFrame:
+    """The `count` cells of this magnitude and horizon that lie farthest above their usual chance, one for each neighbourhood: a cell whose
+    circle holds the centre of one that is told already is left out. Ties go by the cell's name.
+
+    Raises:
+        BadInput: the map has no such figures; says which it has.
+    """
+    rows = cells[(cells["magnitude"] == magnitude) & (cells["horizon_days"] == horizon_days)]
+    if rows.empty:
+        told = sorted({(float(m), int(h)) for m, h in zip(cells["magnitude"], cells["horizon_days"], strict=True)})
+        there = ", ".join(f"M {m:g} and {h} day{'' if h == 1 else 's'}" for m, h in told)
+        raise BadInput(f"the map has no figures of M {magnitude:g} and {horizon_days} days; it has {there}")
+    return apart(rows.sort_values(["ratio", "cell"], ascending=[False, True]), count)
+
+
+def apart(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The first `count` of these rows of v_world whose centres lie farther from each other than the radius of their circles."""
+    kept: list[int] = []
+    latitude, longitude = rows["latitude_deg"].to_numpy(), rows["longitude_deg"].to_numpy()
+    for place in range(len(rows)):
+        away = great_circle_km(latitude[place], longitude[place], latitude[kept], longitude[kept])
+        if not (away <= rows["radius_km"].iloc[place]).any():
+            kept.append(place)
+        if len(kept) == count:
+            break
+    return rows.iloc[kept].reset_index(drop=True)
+
+
+def export_map(store: Store, folder: Path) -> list[Path]:
+    """Write PARQUET_FILE and GEOJSON_FILE of the newest map into `folder`, each whole or not at all; returns their paths.
+
+    Raises:
+        BadInput: there is no map. NotWritable: the folder cannot be written.
+    """
+    issue, cells = newest_map(store)
+    paths = [folder / PARQUET_FILE, folder / GEOJSON_FILE]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_parquet(paths[0], cells)
+        write_atomic(paths[1], json.dumps(geojson(issue, cells), ensure_ascii=False, separators=(",", ":")))
+    except OSError as error:
+        raise NotWritable(f"cannot export to {folder}: {error.strerror or error}; choose a folder that can be written") from None
+    return paths
+
+
+def geojson(issue: dict[str, Any], cells: pd.DataFrame) -> dict[str, Any]:
+    """A FeatureCollection (RFC 7946): a polygon a cell, cut at the date line; of each magnitude and horizon a member `m5_1d` with
+    probability, usual_probability and ratio."""
+    features = []
+    for name, rows in cells.groupby("cell", sort=True):
+        rings = [_closed(ring) for ring in rings_of(str(name))]
+        kind, shape = ("Polygon", rings[:1]) if len(rings) == 1 else ("MultiPolygon", [[ring] for ring in rings])
+        first = rows.iloc[0]
+        told: dict[str, Any] = {
+            "cell": name,
+            "place": first["place"] if isinstance(first["place"], str) else None,
+            "latitude_deg": round(float(first["latitude_deg"]), 4),
+            "longitude_deg": round(float(first["longitude_deg"]), 4),
+        }
+        for row in rows.to_dict("records"):
+            numbers = {key: float(f"{row[key]:.4g}") for key in ("probability", "usual_probability", "ratio")}
+            told[f"m{row['magnitude']:g}_{row['horizon_days']}d"] = numbers
+        features.append({"type": "Feature", "geometry": {"type": kind, "coordinates": shape}, "properties": told})
+    about = {"issue_time": issue["issue_time"].isoformat(), "target_start": issue["target_start"].isoformat(), "mode": issue["mode"]}
+    return {"type": "FeatureCollection", "quakecast": about | {"radius_km": issue["radius_km"]}, "features": features}
+
+
+def place_row(row: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a row of v_world: cell, where (its coordinates in words), place (a name or None) and its figures."""
+    return {
+        "cell": row["cell"],
+        "where": place_name(row["latitude_deg"], row["longitude_deg"]),
+        "place": row["place"] if isinstance(row["place"], str) else None,
+        **{name: float(row[name]) for name in ("latitude_deg", "longitude_deg", "probability", "usual_probability", "ratio")},
+    }
+
+
+def _closed(ring: Sequence[tuple[float, float]]) -> list[list[float]]:
+    return [[round(longitude, 4), round(latitude, 4)] for longitude, latitude in [*ring, ring[0]]]

@@ -1,0 +1,164 @@
+"""The map of the world, from a small catalogue to the store, the view, the command and its files."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from forecaster.cli import main
+from forecaster.clock import Clock
+from forecaster.errors import BadInput
+from forecaster.pipeline import run_context, tidy
+from forecaster.pipeline.anywhere import Place, forecast_at
+from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.earth import earth_export
+from forecaster.pipeline.earth.earth_day import make_earth
+from forecaster.pipeline.earth.earth_grid import cells_of, names_of, seismic_cells, whole_grid
+from forecaster.pipeline.earth.earth_outlines import rings_of
+from forecaster.recipe import load_recipes
+from forecaster.store.database import Store
+from tests.support.toys import cover, quake, write
+
+NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
+DATE_LINE, SENDAI = (0.2, 179.9), (38.3, 142.4)
+
+
+def fill(store: Store) -> None:
+    """Three years of earthquakes off Sendai and at the date line, ten of them of M 5.2 or more each; the last ones off Sendai today."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for name, (latitude, longitude) in {"s": SENDAI, "d": DATE_LINE}.items():
+        for number in range(60):
+            time = NOW - timedelta(days=float(rng.uniform(100, 1090)))
+            place = latitude + rng.normal(0, 0.3), (longitude + rng.normal(0, 0.3) + 180) % 360 - 180
+            rows.append(quake(f"{name}{number}", time, 5.2 if number < 12 else 4.6, place=place) | {"place": f"near {name}"})
+    rows.append(quake("main", NOW - timedelta(hours=5), 7.0, place=SENDAI) | {"place": "near s"})
+    write(store, *rows)
+    cover(store, NOW)
+
+
+@pytest.fixture
+def job(settings, store) -> run_context.Job:
+    fill(store)
+    return run_context.Job(settings, store, list(load_recipes(settings.recipe_folder).values())[:1], Clock.standing_at(NOW), "run-1")
+
+
+def rows_of(job: run_context.Job) -> pd.DataFrame:
+    with job.store.transaction() as connection:
+        return connection.execute("SELECT * FROM v_world ORDER BY ALL").df()
+
+
+def test_each_cell_says_what_forecast_at_says_of_the_same_circle(job):
+    made = make_earth(job)
+    rows = rows_of(job)
+    assert made.issue == 1 and made.rows == len(rows) > 30 and rows["newest"].all()
+    assert (rows["longitude_deg"] < -179).any() and (rows["longitude_deg"] > 179).any(), "both sides of the date line"
+    day = rows[rows["horizon_days"] == 1]
+    for row in (day.loc[day["ratio"].idxmax()], day.iloc[0], day.iloc[-1]):
+        place = Place(row["latitude_deg"], row["longitude_deg"], row["radius_km"], row["magnitude"], "UTC")
+        alone = forecast_at(job.store, job.settings, place, made.day, job.clock)
+        assert row["probability"] == pytest.approx(alone["probability"], rel=1e-6)
+        assert row["usual_probability"] == pytest.approx(alone["usual_rate"], rel=1e-6)
+
+
+def test_a_week_is_never_less_likely_than_its_first_day_and_a_larger_earthquake_never_likelier(job):
+    make_earth(job)
+    wide = rows_of(job).pivot(index="cell", columns=["magnitude", "horizon_days"], values="probability")
+    assert (wide[(4.5, 7)] > wide[(4.5, 1)]).all() and (wide[(5.0, 7)] > wide[(5.0, 1)]).all()
+    assert (wide[(4.5, 1)] > wide[(5.0, 1)]).all() and (wide[(4.5, 7)] > wide[(5.0, 7)]).all()
+
+
+def test_a_day_is_made_once(job):
+    first = make_earth(job)
+    before = rows_of(job)
+    again = make_earth(job)
+    assert (again.issue, again.kept, first.kept) == (first.issue, True, False)
+    pd.testing.assert_frame_equal(rows_of(job), before)
+
+
+def test_an_empty_catalogue_gives_no_map_and_says_why(settings, store):
+    job = run_context.Job(settings, store, [], Clock.standing_at(NOW), "run-1")
+    made = make_earth(job)
+    assert made.issue is None and "no circle of 150 km with ten earthquakes of M 5" in made.reason
+    assert rows_of(job).empty
+
+
+def test_cells_that_were_not_read_are_left_out_and_said(settings, store):
+    fill(store)
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM coverage WHERE stream = 'world'; DELETE FROM coverage_read WHERE stream = 'world'")
+    job = run_context.Job(settings, store, [], Clock.standing_at(NOW), "run-1")
+    make_earth(job)
+    rows = rows_of(job)
+    assert (rows["latitude_deg"] > 30).all() and len(rows)
+    with store.transaction() as connection:
+        (told,) = connection.execute("SELECT left_out FROM world_map").fetchone()
+    assert any("has not been read there" in line for line in json.loads(told))
+
+
+def test_an_unknown_resolution_is_refused(job):
+    with pytest.raises(BadInput, match="resolution 5: the world map is made at H3 resolution 2 or 3"):
+        make_earth(job, 5)
+
+
+def test_seismic_cells_hold_ten_strong_earthquakes_in_their_circle(job):
+    grid = seismic_cells(whole_grid(), load_known(job.store, NOW).events)
+    assert cells_of(np.array([SENDAI[0]]), np.array([SENDAI[1]]), 3)[0] in grid.cell
+    assert 4 < len(grid) < 60 and np.all(np.diff(grid.cell.astype(np.int64)) > 0)
+
+
+def test_old_cells_leave_and_the_issue_stays(job):
+    make_earth(job)
+    live = run_context.Job(job.settings, job.store, [], Clock(lambda: NOW + timedelta(days=101), simulated=False), "run-2")
+    with job.store.transaction() as connection:
+        connection.execute("UPDATE world_map SET mode = 'prospective'")
+    gone = tidy.tidy(live)
+    assert gone.rows["cells of old maps of the world"] > 0 and rows_of(job).empty
+    with job.store.transaction() as connection:
+        assert connection.execute("SELECT count(*) FROM world_map").fetchone() == (1,)
+
+
+def test_the_command_lists_places_and_writes_files(job, tmp_path):
+    make_earth(job)
+    run_context.publish_copy(job)
+    env = {"QUAKECAST_HOME": str(job.settings.home)}
+    told = CliRunner().invoke(main, ["world", "--export", str(tmp_path / "out"), "--json", "--top", "3"], env=env)
+    assert told.exit_code == 0, told.output
+    document = json.loads(told.stdout)
+    ratios = [place["ratio"] for place in document["places"]]
+    assert ratios == sorted(ratios, reverse=True) and document["places"][0]["place"] == "near s" and len(ratios) == 3
+    rows = duckdb.sql(f"SELECT * FROM '{tmp_path}/out/world.parquet'").df()
+    assert len(rows) == len(rows_of(job))
+    shapes = json.loads((tmp_path / "out" / "world.geojson").read_text(encoding="utf-8"))
+    assert len(shapes["features"]) == rows["cell"].nunique()
+    assert {shape["geometry"]["type"] for shape in shapes["features"]} == {"Polygon", "MultiPolygon"}, "cells at the date line are cut"
+    assert shapes["features"][0]["properties"]["m5_1d"].keys() == {"probability", "usual_probability", "ratio"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"), [((), "no map of the world is stored"), (("--magnitude", "6"), "it has M 4.5 and 1 day, M 4.5 and 7 days")]
+)
+def test_the_command_says_what_there_is_not(job, arguments, told):
+    if arguments:
+        make_earth(job)
+    run_context.publish_copy(job)
+    result = CliRunner().invoke(main, ["world", *arguments], env={"QUAKECAST_HOME": str(job.settings.home)})
+    assert result.exit_code == 2 and told in result.output
+
+
+def test_of_neighbours_the_highest_is_told(job):
+    make_earth(job)
+    _, cells = earth_export.newest_map(job.store)
+    top = earth_export.most_above(cells, 5.0, 1, 10)
+    assert 1 < len(top) < 10 and top["ratio"].is_monotonic_decreasing
+
+
+def test_outlines_stay_within_the_map_and_run_counterclockwise():
+    for name in [*names_of(whole_grid(2).cell[::7]), *names_of(cells_of(np.array([90.0, -90.0, 0.0]), np.array([0.0, 0.0, 180.0]), 3))]:
+        for ring in rings_of(name):
+            assert all(-180 <= x <= 180 and -90 <= y <= 90 for x, y in ring)
+            assert sum((x1 - x0) * (y1 + y0) for (x0, y0), (x1, y1) in zip(ring, [*ring[1:], ring[0]], strict=True)) < 0
