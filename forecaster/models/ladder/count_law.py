@@ -5,9 +5,11 @@ Kagan 2010, doi:10.1111/j.1365-246X.2009.04497.x): Poisson many clusters, -log P
 
     P(N = 0) = exp(-hit),    E(N) = number,    number / hit = x / log(1 + x),    size r = hit / log(1 + x)
 
-N is negative binomial of mean r x. If each earthquake is larger than some magnitude with the chance q, so that magnitudes know nothing
-of each other, the number of the larger ones is negative binomial again, of mean q r x and the same size. It is the more, in the sense of
-stochastic order, the larger q, r and x are. So a ladder is consistent if r and x do not fall from one window to a longer one.
+N is negative binomial of mean r x. The number of those larger than some magnitude, a share q of all, is taken to be negative binomial of
+mean q r x with clusters of the same sizes, so q r in the place of r: on days up to 2017 larger earthquakes came as clustered as all, and
+came less often on a day than thinning one by one makes them (M threshold + 1: expected 1.17 times what came, against 1.21 by the day and
+1.15 against 1.34 by the month). A negative binomial number is the more, in the sense of stochastic order, the larger q, r and x are. So a
+ladder is consistent if r and x do not fall from one window to a longer one.
 """
 
 from dataclasses import dataclass
@@ -24,8 +26,8 @@ MAX_COUNT = 10_000_000
 
 @dataclass(frozen=True)
 class Counts:
-    """Negative binomials of n forecasts; size, cluster: (n, horizons), r and x above. shares: (nodes, magnitudes), what the numbers of the
-    larger ones are thinned by, at equally probable slopes."""
+    """Negative binomials of n forecasts; size, cluster: (n, horizons), r and x above. shares: (nodes, magnitudes), q of each
+    magnitude at equally probable slopes."""
 
     size: np.ndarray
     cluster: np.ndarray
@@ -33,8 +35,9 @@ class Counts:
 
     def probability(self) -> np.ndarray:
         """float64 (n, horizons, magnitudes): of at least one."""
-        none = np.exp(-self.size[..., None, None] * np.log1p(self.cluster[..., None, None] * self.shares))
-        probability: np.ndarray = np.clip(1.0 - none.mean(axis=-2), TINY, 1.0 - TINY)
+        hit = self.size * np.log1p(self.cluster)
+        none = np.exp(-hit[..., None, None] * self.shares).mean(axis=-2)
+        probability: np.ndarray = np.clip(1.0 - none, TINY, 1.0 - TINY)
         return probability
 
     def expected(self) -> np.ndarray:
@@ -44,9 +47,9 @@ class Counts:
 
     def at_most(self, count: np.ndarray) -> np.ndarray:
         """float64 (n, horizons, magnitudes): the chance of no more than `count`, of the same shape; 0 below 0."""
-        thinned = self.cluster[..., None, None] * self.shares
+        size = self.size[..., None, None] * self.shares
         k = np.maximum(count, 0.0)[..., None, :]
-        share = betainc(np.broadcast_to(self.size[..., None, None], thinned.shape), k + 1.0, 1.0 / (1.0 + thinned)).mean(axis=-2)
+        share = betainc(size, k + 1.0, 1.0 / (1.0 + self.cluster[..., None, None])).mean(axis=-2)
         return np.where(count < 0, 0.0, share)
 
     def quantile(self, level: float) -> np.ndarray:

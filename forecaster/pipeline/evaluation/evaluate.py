@@ -23,6 +23,7 @@ from forecaster.pipeline.as_of.training_history import check_admissible
 from forecaster.pipeline.daily.members import untrained
 from forecaster.pipeline.evaluation.evaluate_plan import Arm, EvaluateOptions, FitPlan, check_plan, plan_fits
 from forecaster.pipeline.evaluation.evaluate_results import Part, ResultFolder, arrays_sha256, events_sha256, sha256_of
+from forecaster.pipeline.evaluation.evaluate_rungs import evaluate_rungs
 from forecaster.pipeline.evaluation.evaluate_world import World
 from forecaster.recipe import Recipe
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1  # of the stored rows; a new one makes every result anew
 MODE = "hindcast"
+RUNGS = "rungs"  # in the place of a model, where the ladders of a recipe cannot be judged
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -79,9 +81,19 @@ def evaluate(
                 else:
                     with turns.packaged_only():
                         _evaluate_model(world, arm, kind, options, folder, result)
+            if world is not None:
+                _add_rungs(world, arm, folder, result)
     if on_progress is not None:
         on_progress(total, total, "")
     return result
+
+
+def _add_rungs(world: World, arm: Arm, folder: ResultFolder, result: EvaluateResult) -> None:
+    try:
+        with turns.packaged_only():
+            evaluate_rungs(world, arm, folder)
+    except NotScoreable as error:
+        result.failed[arm.name, world.recipe.id, RUNGS] = str(error)
 
 
 def _evaluate_model(

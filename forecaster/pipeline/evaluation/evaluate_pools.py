@@ -65,7 +65,8 @@ def _gains(rows: Rows, weight: np.ndarray, draws: Sequence[BlockDraws]) -> dict[
     over = {name: np.full(len(said), np.nan) for name in BASELINES}
     for name, other in rows.others.items():
         known = np.isfinite(other)
-        over[name][known] = log_likelihood(rows.happened[known], other[known])
+        if known.any():
+            over[name][known] = log_likelihood(rows.happened[known], other[known])
     weights = weight[rows.recipe]
     weighted: dict[str, Any] = {}
     singles: dict[str, Any] = {}

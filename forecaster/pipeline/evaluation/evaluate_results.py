@@ -3,6 +3,7 @@
     fits/<kind>_<recipe>_<until>_<key>/     what the model saved, and fit.json: its record, what it was fitted on, how long it took
     results/<arm>_<recipe>_<year>_<model>_<key>.parquet      daily rows
     results/<arm>_<recipe>_<year>_<model>_<key>.failed.json  why there are none
+    rungs/<arm>_<recipe>_<key>.parquet      what the ladders of each day rest on
 
 The key is the start of a SHA-256 of all that determines the content. So a file is right if it is there, and a second run skips it; a file
 of another key of the same part is superseded, and removed once its successor is written.
@@ -98,6 +99,24 @@ class ResultFolder:
         document = {"arm": part.arm, "recipe_id": part.recipe_id, "year": part.year, "model": part.model, "reason": reason}
         write_atomic(self._failure(part), json.dumps(document, ensure_ascii=False, indent=1) + "\n")
         self._supersede(part, self._failure(part))
+
+    def rungs(self, arm: str, recipe_id: str, key: str, make: Callable[[], pd.DataFrame]) -> bool:
+        """Store what the ladders of an arm and recipe rest on; False where it is there."""
+        path = self.folder / "rungs" / f"{arm}_{recipe_id}_{key[:16]}.parquet"
+        if path.is_file():
+            return False
+        frame = make()
+        path.parent.mkdir(exist_ok=True)
+        write_parquet(path, frame)
+        for other in path.parent.glob(f"{arm}_{recipe_id}_{'[0-9a-f]' * 16}.parquet"):
+            if other != path:
+                other.unlink(missing_ok=True)
+        return True
+
+    def all_rungs(self) -> pd.DataFrame | None:
+        """All rows of `rungs`, by arm, recipe and day; None where there is none."""
+        files = sorted((self.folder / "rungs").glob("[!.]*.parquet"))
+        return read_parquets(files, "arm, recipe_id, local_day") if files else None
 
     def daily(self) -> pd.DataFrame | None:
         """All rows of all parts, by arm, recipe, day and model; None where there is none."""

@@ -18,6 +18,7 @@ from forecaster.pipeline.evaluation.evaluate_published import with_published
 from forecaster.pipeline.evaluation.evaluate_results import DAILY_ORDER, ResultFolder
 from forecaster.pipeline.evaluation.evaluate_said import BASELINES, CIRCLES_ETAS, CIRCLES_POOL, POOLS, pool_of, said_by_arm
 from forecaster.pipeline.evaluation.evaluate_scores import BLOCKS, block_draws, score_rows, with_mean
+from forecaster.pipeline.evaluation.rung_scores import rung_rows
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.recipe import load_recipes
 from forecaster.reports.map_files import check_document, write_atomic
@@ -69,6 +70,8 @@ def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -
         facts += list(pool_facts(said, places, draws))
     scores = pd.DataFrame(found)
     document = skill_document(daily, scores, failures) | {"pools": _rounded(facts)}
+    if rungs := rung_rows(folder.all_rungs(), daily, pools):
+        document["rungs"] = _rounded(rungs)
     check_document("skill.json", document)
     page = render_skill(skill_context(document, plots_of(daily, pools)))
     return [

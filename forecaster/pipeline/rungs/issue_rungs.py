@@ -9,13 +9,14 @@ import numpy as np
 
 from forecaster.errors import NotScoreable
 from forecaster.features.geometry import in_circle
-from forecaster.features.windows import TargetDays
+from forecaster.features.labels import target_events
+from forecaster.features.windows import TargetDays, target_days
 from forecaster.models.etas import etas
 from forecaster.models.etas.etas import EtasModel
 from forecaster.models.etas.etas_horizons import Horizons, over_horizons
 from forecaster.models.interface import FittedModel
-from forecaster.models.ladder.climb import climb, horizons_of, ladder_of, with_corner
-from forecaster.models.ladder.magnitude_law import MagnitudeLaw, magnitude_law
+from forecaster.models.ladder.climb import LOOK_BACK_DAYS, climb, horizons_of, ladder_of, productivity_of, with_corner
+from forecaster.models.ladder.magnitude_law import RECORD_YEARS, MagnitudeLaw, magnitude_law
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
 from forecaster.pipeline.as_of.recipe_check import circle_completeness
@@ -76,7 +77,8 @@ def rungs_of(
     model = None if said.by_rate else etas_of(recipe, said.members, day)
     alone = None if model is None else over_horizons(model, known.inputs.visible(int(days.cut_us[0])), days, ends, reference)
     probability, range_days = np.array([said.probability]), recipe.predict_range_days
-    counts = climb(probability, usual if alone is None else alone, range_days, law)
+    recent = None if model is None else _productivity(model, known, days, reference)
+    counts = climb(probability, usual if alone is None else alone, range_days, law, recent)
     own = with_corner(ladder_of(counts, law, range_days, probability), range_days, [said.numbers])
     by_rate = ladder_of(climb(reference, usual, range_days, law), law, range_days, reference)
     by_etas = None if alone is None else climb(None, alone, range_days, law).probability()
@@ -104,17 +106,31 @@ def rungs_of(
 
 
 def law_of(recipe: Recipe, known: Known) -> MagnitudeLaw:
-    """The magnitudes of the recipe's circle, from all earthquakes known at `known.as_of`."""
+    """The magnitudes of the recipe's circle, from the earthquakes of the last RECORD_YEARS that are known at `known.as_of`."""
     events = known.events
     here = (events.magnitude >= recipe.threshold_mag) & in_circle(recipe, events.latitude_deg, events.longitude_deg)
+    magnitude = events.magnitude[here]
+    recent = events.origin_time_us[here] >= to_us(known.as_of - timedelta(days=365.25 * RECORD_YEARS))
     missing = circle_completeness(recipe, known).missing_below(recipe.threshold_mag)
-    return magnitude_law(events.magnitude[here], recipe.threshold_mag, missing)
+    return magnitude_law(magnitude[recent], recipe.threshold_mag, missing, float(magnitude.max()) if len(magnitude) else None)
 
 
 def etas_of(recipe: Recipe, members: Mapping[str, FittedModel], day: date) -> EtasModel | None:
     """The ETAS among the members, else the one without a fit; None where that has seen the day."""
     found = next((model for model in members.values() if isinstance(model, EtasModel)), None)
     return found if found is not None else etas.generic_for(recipe, day, day)
+
+
+def _productivity(model: EtasModel, known: Known, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+    """(1,): by what came in the last days before the issue, as known then, and what the model expected of each of them."""
+    recipe = model.recipe.model_copy(update={"predict_range_days": 1})
+    seen = known.inputs.visible(int(days.cut_us[0]))
+    past = target_days(recipe, days.first_day - timedelta(days=LOOK_BACK_DAYS), LOOK_BACK_DAYS)
+    usual = -np.expm1(np.log1p(-reference) / model.recipe.predict_range_days)
+    expected = model.expected_count(seen.known_at_once(), past, np.repeat(usual, LOOK_BACK_DAYS)).sum()
+    times = target_events(seen, recipe).origin_time_us
+    came = np.count_nonzero((times >= past.target_starts_us[0]) & (times < days.target_starts_us[0]))
+    return productivity_of(np.array([float(came)]), np.array([expected]))
 
 
 def _usual(recipe: Recipe, known: Known, labelled: LabelledDays, days: TargetDays, horizons: tuple[int, ...]) -> Horizons:

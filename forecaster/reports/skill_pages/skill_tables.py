@@ -22,6 +22,7 @@ from forecaster.reports.skill_pages.skill import (
     rows_of,
 )
 from forecaster.reports.skill_pages.skill_pools import blocks_table, facts_text, markdown_table, years_table
+from forecaster.reports.skill_pages.skill_rungs import rungs_text
 
 
 def skill_markdown(document: Mapping[str, Any], preface: str = "") -> str:
@@ -41,6 +42,8 @@ def skill_markdown(document: Mapping[str, Any], preface: str = "") -> str:
             parts += ["### Quiet days and sequences", _split_table(split)]
         if years := years_table(document, arm["arm"]):
             parts += ["### Year by year", years]
+        if rungs := rungs_text(document, arm["arm"]):
+            parts += ["### Longer windows and larger magnitudes", rungs]
         for baseline in BASELINES:
             if table := _recipe_table(document, arm["arm"], baseline):
                 parts += [f"### Single recipes: information gain over {name_of(baseline)}", table]

@@ -1,0 +1,117 @@
+"""What longer windows and larger magnitudes rest on, for every day of an evaluation: ETAS, the usual rate, magnitudes, and what came.
+
+One file an arm and recipe. The ETAS is the one without a fit: it may forecast every day from 2011 on, and every place. Of each year the
+magnitudes are those known when it began. Windows that reach beyond the days with a final outcome have no count.
+"""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+
+from forecaster.errors import NotScoreable
+from forecaster.features.events import Events
+from forecaster.features.labels import target_events
+from forecaster.features.windows import TargetDays
+from forecaster.models.etas import etas
+from forecaster.models.etas.etas_horizons import over_horizons
+from forecaster.models.ladder.climb import HORIZONS, LOOK_BACK_DAYS
+from forecaster.models.ladder.magnitude_law import MagnitudeLaw, rung_magnitudes
+from forecaster.models.ladder.usual_horizons import usual_horizons
+from forecaster.pipeline.evaluation.evaluate_plan import Arm
+from forecaster.pipeline.evaluation.evaluate_results import ResultFolder, arrays_sha256, sha256_of
+from forecaster.pipeline.evaluation.evaluate_world import World
+from forecaster.pipeline.rungs.issue_rungs import VERSION, law_of
+from forecaster.recipe import Recipe
+from forecaster.timewindow import local_midnights_us, to_us
+
+NO_COUNT = -1
+LAW = ("threshold_mag", "complete_from", "share_complete", "shape", "rate", "events")
+
+
+def evaluate_rungs(world: World, arm: Arm, folder: ResultFolder) -> bool:
+    """Store the rows of one arm and recipe; False where they are there, or the recipe's own window is not one day.
+
+    Raises:
+        NotScoreable: no usual rate for the longest windows, or no ETAS may forecast the first day.
+    """
+    if world.recipe.predict_range_days != 1:
+        return False
+    days = world.history.take(world.chosen)
+    key = sha256_of(
+        {
+            "version": VERSION,
+            "recipe": world.recipe.recipe_hash,
+            "inputs": world.inputs_sha256(arm.inputs, int(days.days.cut_us[-1])),
+            "days": arrays_sha256(days.days.cut_us, days.days.target_ends_us, days.happened, days.reference),
+        }
+    )
+    return folder.rungs(arm.name, world.recipe.id, key, lambda: rung_frame(world, arm))
+
+
+def rung_frame(world: World, arm: Arm) -> pd.DataFrame:
+    """One row a day: arm, recipe_id, local_day, reference; by horizon etas_hit_h, etas_number_h, usual_hit_h, usual_number_h;
+    recent_observed and recent_expected, targets of the days just past; the magnitude law; and count_h_k, the number of earthquakes of the
+    k-th magnitude in the window, NO_COUNT where it is not final."""
+    recipe, chosen = world.recipe, world.history.take(world.chosen)
+    days = chosen.days
+    ends = _ends(recipe, days)
+    model = etas.generic_for(recipe, days.first_day, days.first_day)
+    if model is None:
+        raise NotScoreable(f"{recipe.id}: no ETAS may forecast {days.first_day}; begin after {etas.POOLED_UNTIL}")
+    inputs = world.inputs(arm.inputs).known_before(int(days.cut_us[-1]))
+    alone = over_horizons(model, inputs, days, ends, chosen.reference)
+    final = int(world.history.days.target_ends_us[-1])
+    counts = _counts(
+        recipe, world.known.events, recipe.threshold_mag, world.history.days.target_starts_us, world.history.days.target_ends_us
+    )
+    usual = usual_horizons(counts, world.history.days, days.cut_us, HORIZONS)
+    columns: dict[str, object] = {
+        "arm": arm.name,
+        "recipe_id": recipe.id,
+        "local_day": days.local_days.astype("datetime64[s]"),
+        "reference": chosen.reference,
+    }
+    for j, horizon in enumerate(HORIZONS):
+        columns[f"etas_hit_{horizon}"], columns[f"etas_number_{horizon}"] = alone.hit[:, j], alone.number[:, j]
+        columns[f"usual_hit_{horizon}"], columns[f"usual_number_{horizon}"] = usual.hit[:, j], usual.number[:, j]
+        for k, magnitude in enumerate(rung_magnitudes(recipe.threshold_mag)):
+            count = _counts(recipe, world.known.events, magnitude, days.target_starts_us, ends[:, j])
+            columns[f"count_{horizon}_{k}"] = np.where(ends[:, j] <= final, count, NO_COUNT)
+    came, expected = (
+        _counts(recipe, world.known.events, recipe.threshold_mag, days.target_starts_us, days.target_ends_us),
+        alone.number[:, 0],
+    )
+    columns["recent_observed"], columns["recent_expected"] = (_before(values, LOOK_BACK_DAYS) for values in (came, expected))
+    years = days.local_days.astype("datetime64[Y]").astype(int) + 1970
+    laws = {year: _law(world, int(year)) for year in np.unique(years)}
+    for name in LAW:
+        columns[name] = np.array([float(getattr(laws[year], name)) for year in years])
+    return pd.DataFrame(columns)
+
+
+def _ends(recipe: Recipe, days: TargetDays) -> np.ndarray:
+    """int64 (n, horizons): the local midnights at which the windows end."""
+    midnights = local_midnights_us(days.first_day, len(days) + max(HORIZONS) + 1, recipe.zone)
+    return np.stack([midnights[horizon : horizon + len(days)] for horizon in HORIZONS], axis=1)
+
+
+def _before(values: np.ndarray, days: int) -> np.ndarray:
+    """float64 (n,): sums of the last `days` values before each; fewer at the beginning."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    place = np.arange(len(values))
+    return total[place] - total[np.maximum(place - days, 0)]
+
+
+def _counts(recipe: Recipe, events: Events, magnitude: float, starts_us: np.ndarray, ends_us: np.ndarray) -> np.ndarray:
+    """int64 (n,): earthquakes of the circle of at least `magnitude` in each window."""
+    times = target_events(events, recipe.model_copy(update={"threshold_mag": magnitude})).origin_time_us
+    return np.searchsorted(times, ends_us) - np.searchsorted(times, starts_us)
+
+
+def _law(world: World, year: int) -> MagnitudeLaw:
+    """The magnitudes as they were known when the year began."""
+    begins = datetime.combine(date(year, 1, 1), datetime.min.time(), UTC)
+    known = world.known
+    return law_of(world.recipe, replace(known, as_of=begins, events=known.events.known_before(to_us(begins))))

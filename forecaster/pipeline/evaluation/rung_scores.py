@@ -1,0 +1,145 @@
+"""From the rungs of an evaluation to a table by horizon and magnitude: what was published, against the usual rate and against ETAS.
+
+Windows of several days overlap, so their scores are bootstrapped in blocks that are not shorter than the window: 30 days, and 90 for
+windows of 30. Gains are nats per window in which such an earthquake came. `cases` counts days of a recipe with one: what there is to learn.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecaster.models.combination.combination import KIND
+from forecaster.models.etas.etas_horizons import Horizons
+from forecaster.models.ladder.climb import HORIZONS, climb, ladder_chances, productivity_of
+from forecaster.models.ladder.count_law import HIGH, LOW
+from forecaster.models.ladder.magnitude_law import STEPS, MagnitudeLaw, rung_magnitudes
+from forecaster.pipeline.evaluation.evaluate_rungs import LAW, NO_COUNT
+from forecaster.pipeline.evaluation.evaluate_said import POOLS
+from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
+from forecaster.verification.intervals import draw_blocks, ratio_bounds, sums_by_day
+from forecaster.verification.scores import log_likelihood
+
+FEW_CASES = 20
+BLOCK_OF = {horizon: 30 if horizon <= 7 else 90 for horizon in HORIZONS}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Windows of one arm: arrays (n, horizons, steps), NaN (or a count of NO_COUNT) where there is none. recipe: its name, (n,)."""
+
+    recipe: np.ndarray
+    local_days: np.ndarray
+    published: np.ndarray
+    usual: np.ndarray
+    etas: np.ndarray
+    expected: np.ndarray
+    below: np.ndarray  # chance of fewer than came
+    at_most: np.ndarray  # chance of no more than came
+    count: np.ndarray
+
+
+def rung_rows(rungs: pd.DataFrame | None, daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[dict[str, Any]]:
+    """A row an arm, pool, horizon and step of magnitude that has a window; none where nothing is stored."""
+    if rungs is None:
+        return []
+    said = daily.loc[daily["model"] == KIND, ["arm", "recipe_id", "local_day", "probability"]]
+    both = rungs.merge(said, on=["arm", "recipe_id", "local_day"])
+    found: list[dict[str, Any]] = []
+    for arm, rows in both.groupby("arm", sort=True):
+        scored = _scored(rows)
+        for pool in POOLS:
+            member = np.array([pools.get(str(name)) == pool for name in scored.recipe], dtype=bool)
+            if member.any():
+                found += [{"arm": str(arm), "pool": pool, **row} for row in _pool_rows(scored, member)]
+    return found
+
+
+def scored_year(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The arrays of `Scored` of one recipe's rows, which share one magnitude law."""
+    head = rows.iloc[0]
+    seen = None if head["events"] == 0 else float(head["threshold_mag"])
+    threshold, complete_from, share, shape, rate = (float(head[name]) for name in LAW[:-1])
+    law = MagnitudeLaw(threshold, complete_from, share, shape, rate, int(head["events"]), seen)
+    etas, usual = (Horizons(_columns(rows, f"{who}_hit"), _columns(rows, f"{who}_number")) for who in ("etas", "usual"))
+    published, reference = rows["probability"].to_numpy(), rows["reference"].to_numpy()
+    steps = len(rung_magnitudes(law.threshold_mag))
+    counts = np.stack([np.stack([rows[f"count_{h}_{k}"].to_numpy() for k in range(steps)], axis=1) for h in HORIZONS], axis=1)
+    recent = productivity_of(rows["recent_observed"].to_numpy(), rows["recent_expected"].to_numpy())
+    own = climb(published, etas, 1, law, recent)
+    return {
+        "published": ladder_chances(own, 1, published),
+        "usual": ladder_chances(climb(reference, usual, 1, law), 1, reference),
+        "etas": climb(None, etas, 1, law).probability(),
+        "expected": own.expected(),
+        "below": own.at_most(counts - 1.0),
+        "at_most": own.at_most(counts.astype(np.float64)),
+        "count": counts,
+    }
+
+
+def _columns(rows: pd.DataFrame, name: str) -> np.ndarray:
+    return np.stack([rows[f"{name}_{horizon}"].to_numpy() for horizon in HORIZONS], axis=1)
+
+
+def _scored(rows: pd.DataFrame) -> Scored:
+    years = rows["local_day"].dt.year
+    parts: list[dict[str, np.ndarray]] = []
+    for (recipe, _), part in rows.groupby(["recipe_id", years], sort=True):
+        arrays = {name: _widened(value, NO_COUNT if name == "count" else np.nan) for name, value in scored_year(part).items()}
+        days = part["local_day"].to_numpy().astype("datetime64[D]")
+        parts.append({"recipe": np.full(len(part), recipe, dtype=object), "local_days": days, **arrays})
+    return Scored(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def _widened(values: np.ndarray, filled: float) -> np.ndarray:
+    """With the steps that a high threshold has none of."""
+    missing = len(STEPS) - values.shape[2]
+    return np.pad(values, ((0, 0), (0, 0), (0, missing)), constant_values=filled) if missing else values
+
+
+def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
+    for i, horizon in enumerate(HORIZONS):
+        for j, step in enumerate(STEPS):
+            chosen = member & (scored.count[:, i, j] != NO_COUNT)
+            if not chosen.any():
+                continue
+            count = scored.count[chosen, i, j]
+            happened = count > 0
+            days = scored.local_days[chosen]
+            said, usual, etas = (values[chosen, i, j] for values in (scored.published, scored.usual, scored.etas))
+            inside = (scored.at_most[chosen, i, j] >= LOW) & (scored.below[chosen, i, j] < HIGH)
+            cases = int((scored.count[member, 0, j] > 0).sum())
+            yield {
+                "horizon_days": horizon,
+                "step": step,
+                "windows": len(count),
+                "hits": int(happened.sum()),
+                "cases": cases,
+                "few": cases < FEW_CASES,
+                "expected_hits": float(said.sum()),
+                "usual_hits": float(usual.sum()),
+                "etas_hits": float(etas.sum()),
+                "mean_count": float(count.mean()),
+                "expected_count": float(scored.expected[chosen, i, j].mean()),
+                "coverage": _ratio(days, inside.astype(float), np.ones(len(days)), BLOCK_OF[horizon]),
+                "gain_over_climatology": _gain(days, happened, said, usual, BLOCK_OF[horizon]),
+                "gain_over_etas": _gain(days, happened, said, etas, BLOCK_OF[horizon]),
+                "block_days": BLOCK_OF[horizon],
+            }
+
+
+def _gain(days: np.ndarray, happened: np.ndarray, said: np.ndarray, other: np.ndarray, block_days: int) -> dict[str, Any] | None:
+    gain = log_likelihood(happened, said) - log_likelihood(happened, other)
+    return _ratio(days, gain, happened.astype(float), block_days)
+
+
+def _ratio(days: np.ndarray, above: np.ndarray, below: np.ndarray, block_days: int) -> dict[str, Any] | None:
+    """Sum / sum with its bounds; None where nothing came."""
+    if not below.sum() > 0:
+        return None
+    single, top, bottom = sums_by_day(days, above, below)
+    found = ratio_bounds(draw_blocks([single], np.random.default_rng(BOOTSTRAP_SEED), block_days=block_days), single, top, bottom)
+    return {"estimate": found.estimate, "low": found.low, "high": found.high}
