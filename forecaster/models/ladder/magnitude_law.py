@@ -79,9 +79,9 @@ def world_steps(lowest: float, magnitudes: np.ndarray) -> np.ndarray:
     """u of each magnitude, 0 up to `lowest`."""
 
     def height(magnitude: np.ndarray) -> np.ndarray:
-        return LN10 * (WORLD_B[0] * np.minimum(magnitude, BEND_MAG) + WORLD_B[1] * np.maximum(magnitude - BEND_MAG, 0.0))
+        return np.asarray(LN10 * (WORLD_B[0] * np.minimum(magnitude, BEND_MAG) + WORLD_B[1] * np.maximum(magnitude - BEND_MAG, 0.0)))
 
-    return np.maximum(height(np.asarray(magnitudes, dtype=np.float64)) - height(np.array(lowest)), 0.0)
+    return np.asarray(np.maximum(height(np.asarray(magnitudes, dtype=np.float64)) - height(np.array(lowest)), 0.0))
 
 
 def _world_b(magnitude: float) -> float:

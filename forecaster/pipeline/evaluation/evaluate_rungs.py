@@ -16,6 +16,7 @@ from forecaster.features.labels import target_events
 from forecaster.features.windows import TargetDays
 from forecaster.models.etas import etas
 from forecaster.models.etas.etas_horizons import over_horizons
+from forecaster.models.etas.etas_priors import POOLED_UNTIL
 from forecaster.models.ladder.climb import HORIZONS, LOOK_BACK_DAYS
 from forecaster.models.ladder.magnitude_law import MagnitudeLaw, rung_magnitudes
 from forecaster.models.ladder.usual_horizons import usual_horizons
@@ -59,7 +60,7 @@ def rung_frame(world: World, arm: Arm) -> pd.DataFrame:
     ends = _ends(recipe, days)
     model = etas.generic_for(recipe, days.first_day, days.first_day)
     if model is None:
-        raise NotScoreable(f"{recipe.id}: no ETAS may forecast {days.first_day}; begin after {etas.POOLED_UNTIL}")
+        raise NotScoreable(f"{recipe.id}: no ETAS may forecast {days.first_day}; begin after {POOLED_UNTIL}")
     inputs = world.inputs(arm.inputs).known_before(int(days.cut_us[-1]))
     alone = over_horizons(model, inputs, days, ends, chosen.reference)
     final = int(world.history.days.target_ends_us[-1])
@@ -101,7 +102,7 @@ def _before(values: np.ndarray, days: int) -> np.ndarray:
     """float64 (n,): sums of the last `days` values before each; fewer at the beginning."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     place = np.arange(len(values))
-    return total[place] - total[np.maximum(place - days, 0)]
+    return np.asarray(total[place] - total[np.maximum(place - days, 0)])
 
 
 def _counts(recipe: Recipe, events: Events, magnitude: float, starts_us: np.ndarray, ends_us: np.ndarray) -> np.ndarray:
