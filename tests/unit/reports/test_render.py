@@ -172,7 +172,7 @@ def test_the_pictures_of_the_mail_are_png_under_the_limit() -> None:
 def test_every_text_is_used_and_every_used_text_exists() -> None:
     """Keys named in templates and code, against those of en.toml; families (mode.*, level.*, ...) are put together at run time."""
     folder, package = render.template_folder(), Path(render.__file__).parent
-    sources = "".join(file.read_text(encoding="utf-8") for file in [*folder.glob("*.j2"), *package.parent.rglob("*.py")])
+    sources = "".join(file.read_text(encoding="utf-8") for file in [*folder.rglob("*.j2"), *package.parent.rglob("*.py")])
     families = (
         "message.",
         "mode.",
