@@ -36,7 +36,7 @@ from forecaster.features.decayed_counts import DEFAULT_SETTINGS, decayed_counts
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import target_days
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.store.database import Store, open_store
 from forecaster.store.versions import catalogue

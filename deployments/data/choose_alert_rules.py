@@ -42,7 +42,7 @@ from forecaster.errors import BadInput, QuakecastError
 from forecaster.models.combination.combination import KIND, combine
 from forecaster.models.combination.weights import WorldWeights, weights_for
 from forecaster.pipeline.alerting.rule_track_record import rates_document, rehearse, said_in
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily import pull
 from forecaster.pipeline.evaluation.evaluate_published import with_published
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder

@@ -40,7 +40,8 @@ from forecaster.models.combination.combination import MEMBERS, SPREAD_OF_OTHERS,
 from forecaster.models.combination.weights import SET, WEIGHTS_FILE, unlearnt
 from forecaster.models.pooled.pooled_training import events_until
 from forecaster.models.pretrained import load_pretrained, packaged, write_pretrained
-from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily import pull
 from forecaster.pipeline.world.world_fit import said_by
 from forecaster.pipeline.world.world_kinds import model_of

@@ -68,7 +68,7 @@ def evaluate(
 ) -> None:
     from forecaster.console import progress
     from forecaster.model_kinds import KINDS
-    from forecaster.pipeline.as_of.as_known import load_known
+    from forecaster.pipeline.as_of.catalogue_history import load_known
     from forecaster.pipeline.evaluation import evaluate as step
     from forecaster.pipeline.evaluation import evaluate_circles as pool
     from forecaster.pipeline.evaluation.evaluate_plan import EvaluateOptions

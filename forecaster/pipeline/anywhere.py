@@ -14,7 +14,8 @@ from forecaster.models.baselines import climatology
 from forecaster.models.combination.combination import KIND
 from forecaster.models.combination.weights import WorldWeights, usable_weights
 from forecaster.models.hybrid.regional import KIND as REGIONAL
-from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days, load_known_near
+from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
+from forecaster.pipeline.as_of.catalogue_history import load_known_near
 from forecaster.pipeline.as_of.recipe_check import circle_completeness
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.contributing_events import drivers_of

@@ -14,7 +14,7 @@ from forecaster.catalog.parse import parse_csv
 from forecaster.clock import Clock
 from forecaster.features.daily_grid import place_on_grid, window_tensor
 from forecaster.features.windows import target_days
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.pull import load_snapshot
 from forecaster.recipe import load_recipes

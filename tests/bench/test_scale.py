@@ -13,7 +13,8 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.models import model_files
 from forecaster.models.kinds import kind_named
-from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import history_of, split_for_validation
 from forecaster.pipeline.daily import publish_report
 from forecaster.pipeline.daily.predict import predict

@@ -12,8 +12,9 @@ from forecaster.clock import Clock
 from forecaster.models.etas import etas
 from forecaster.models.pooled.pooled import PooledModel
 from forecaster.models.pretrained import newest_before
-from forecaster.pipeline.as_of.as_known import labelled_days, load_known
+from forecaster.pipeline.as_of.as_known import labelled_days
 from forecaster.pipeline.as_of.as_known_by_day import known_through, references_as_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.backfilling.backfill import BackfillOptions, forecast_chunk, plan_backfill, store_chunk
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.run_context import Job

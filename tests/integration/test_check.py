@@ -8,7 +8,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.recipe_check import circle_completeness
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store

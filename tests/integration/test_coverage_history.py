@@ -24,7 +24,7 @@ from forecaster.catalog.coverage import (
 from forecaster.catalog.query import Region
 from forecaster.errors import NotScoreable
 from forecaster.features.geometry import circle_box
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.store import database, ledger
 from forecaster.store.database import Connection, open_store

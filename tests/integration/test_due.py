@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.training.due import changed_recipes, due_reasons, settled_target_days
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.store import fits, ledger

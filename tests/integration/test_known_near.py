@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.catalog.revisions import revision_frame
-from forecaster.features.events import Events
+from forecaster.features.events import Events, events_from_frame
 from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import target_days
 from forecaster.models import pretrained
@@ -18,7 +19,8 @@ from forecaster.models.baselines import climatology
 from forecaster.models.etas import etas
 from forecaster.models.hybrid import hybrid
 from forecaster.models.pooled import pooled
-from forecaster.pipeline.as_of.as_known import Known, labelled_days, load_known, load_known_near, reach_km
+from forecaster.pipeline.as_of.as_known import Known, labelled_days, reach_km
+from forecaster.pipeline.as_of.catalogue_history import load_known, load_known_near, read_history, versions_of
 from forecaster.places import recipe_at
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store, open_store
@@ -72,6 +74,9 @@ def test_events_and_forecasts_are_those_of_the_whole_catalogue(whole_store, whol
     assert same_events(near.events, within(whole.events, recipe)) and same_events(near.inputs, within(whole.inputs, recipe))
     assert 0 < len(near.events) < len(whole.events) and len(near.frame) == len(near.events)
     assert near.read_until == whole.read_until
+    from_one_reading = read_history(whole_store).near(recipe).at(AS_OF)
+    assert same_events(near.events, from_one_reading.events) and same_events(near.inputs, from_one_reading.inputs)
+    pd.testing.assert_frame_equal(near.frame, from_one_reading.frame, check_dtype=False)
     said = {name: forecasts(recipe, known) for name, known in (("near", near), ("whole", whole))}
     assert said["near"] == pytest.approx(said["whole"], abs=1e-9)
     assert all(0 < value < 1 for value in said["whole"])
@@ -155,6 +160,24 @@ def test_a_box_leaves_out_what_lies_outside_and_nothing_else(drawn_store, box) -
                 order = ["origin_time", "latitude_deg", "longitude_deg", "known_at", "event_id"]
                 pd.testing.assert_frame_equal(*(f.sort_values(order, ignore_index=True) for f in (found, expected)), check_dtype=False)
         assert 0 < len(expected) < len(read_versions(connection, moment))
+
+
+def test_one_reading_gives_what_was_known_at_every_hour(drawn_store) -> None:
+    """Events, ids, places and first moments, and the versions that were inputs, are those of a reading at that hour.
+
+    Mutations that were seen to fail: `joined` all false, `<=` in place of `<` at the end of a span, no NEVER for spans that end later.
+    """
+    history = read_history(drawn_store)
+    with drawn_store.transaction() as connection:
+        for hour in range(HOURS + 1):
+            moment = T0 + timedelta(hours=hour)
+            events, versions = read_events(connection, moment), versions_of(read_versions(connection, moment))
+            known = history.at(moment)
+            pd.testing.assert_frame_equal(known.frame, events, check_dtype=False)
+            inside = in_streams(STREAMS, versions.latitude_deg, versions.longitude_deg, versions.magnitude)
+            assert same_events(known.inputs, versions.take(inside))
+            assert same_events(known.events, events_from_frame(events))
+        assert history.joined.any() and 0 < len(known.events) < len(history.versions)
 
 
 def test_the_strong_events_of_several_boxes_are_those_of_the_catalogue(drawn_store) -> None:

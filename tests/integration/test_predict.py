@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import BadDate
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecaster.errors import CatalogMalformed
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.pull_checks import LOST
 from forecaster.store.database import Store
 from forecaster.store.versions.same_event import REFUSED

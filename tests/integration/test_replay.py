@@ -11,7 +11,7 @@ from forecaster.cli import main
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.pipeline import run_context
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.pull import pull_catalog
 from forecaster.pipeline.messaging import deliver
 from forecaster.settings import load_settings

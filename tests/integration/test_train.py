@@ -10,7 +10,7 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.errors import NotWritable
 from forecaster.models.data_splits import purge_days
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import history_of, split_for_validation
 from forecaster.pipeline.daily import members
 from forecaster.pipeline.daily.predict import predict

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.as_of.as_known import labelled_days, load_known
+from forecaster.pipeline.as_of.as_known import labelled_days
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.build_report import report_data
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify

@@ -6,7 +6,7 @@ import numpy as np
 
 from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.clock import Clock
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.pull import PullResult, pull_catalog
 from forecaster.store.database import Store
 from forecaster.store.versions import catalogue

@@ -7,13 +7,14 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from forecaster.catalog.coverage import STREAMS, covered_span, in_streams, last_read
+from forecaster.catalog.coverage import STREAMS, covered_span, last_read
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.labels import target_events
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day, pairs_between
 from forecaster.models.baselines import climatology
-from forecaster.pipeline.as_of.as_known import MATURITY, Known, load_known, versions_of
+from forecaster.pipeline.as_of.as_known import MATURITY, Known
+from forecaster.pipeline.as_of.catalogue_history import load_known, read_history
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
@@ -61,13 +62,10 @@ def _known_at(store: Store, as_of: datetime, reading: tuple[int, int, int]) -> K
 
 @lru_cache(maxsize=2)
 def _known_through(store: Store, until: datetime, reading: tuple[int, int, int]) -> KnownThrough:
-    with store.transaction() as connection:
-        versions = versions_of(catalogue.read_versions(connection, until))
-        coverage = catalogue.read_coverage(connection)
-    inside = in_streams(STREAMS, versions.latitude_deg, versions.longitude_deg, versions.magnitude)
-    world = coverage[coverage["stream"] == STREAMS[0].name]
+    history = read_history(store).through(until)
+    world = history.coverage[history.coverage["stream"] == STREAMS[0].name]
     world_until = None if world.empty else world["span_end"].max().to_pydatetime()
-    return KnownThrough(until, versions, versions.take(inside), coverage, world_until)
+    return KnownThrough(until, history.versions, history.versions.take(history.common), history.coverage, world_until)
 
 
 def references_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray) -> np.ndarray:

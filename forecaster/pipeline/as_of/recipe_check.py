@@ -19,7 +19,8 @@ from forecaster.catalog.coverage import lowest_magnitude
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
-from forecaster.pipeline.as_of.as_known import Known, labelled_days, load_known
+from forecaster.pipeline.as_of.as_known import Known, labelled_days
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.whereabouts import place_warnings, where_it_lies
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe

@@ -15,7 +15,8 @@ from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
 from forecaster.models.combination.combination import KIND, RATE
 from forecaster.models.combination.weights import usable_weights
-from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.recipe_check import circle_completeness
 from forecaster.pipeline.daily import records
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256

@@ -12,7 +12,8 @@ import pandas as pd
 from forecaster.features.daily_grid import cell_edges, place_on_grid, window_tensor
 from forecaster.features.events import Events
 from forecaster.features.windows import promised_day
-from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.build_report import report_data
 from forecaster.pipeline.daily.publish_report import kept_data
 from forecaster.pipeline.run_context import Job

@@ -19,7 +19,8 @@ from forecaster.installed import code_version
 from forecaster.models.baselines import climatology
 from forecaster.models.combination.combination import KIND, CombinedModel, combine
 from forecaster.pipeline import timelines
-from forecaster.pipeline.as_of.as_known import STALE_AFTER, Known, labelled_days, load_known
+from forecaster.pipeline.as_of.as_known import STALE_AFTER, Known, labelled_days
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.clock_check import clock_problem
 from forecaster.pipeline.daily.contributing_events import drivers_of

@@ -11,7 +11,8 @@ from forecaster.catalog.coverage import covered_span, last_read
 from forecaster.clock import Clock
 from forecaster.errors import NotScoreable, QuakecastError, unforeseen
 from forecaster.features.labels import promised_labels
-from forecaster.pipeline.as_of.as_known import Known, load_known, status_of
+from forecaster.pipeline.as_of.as_known import Known, status_of
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.rungs.settle_rungs import settled_outcomes
 from forecaster.pipeline.training.weekly_weights import relearn
 from forecaster.recipe import Recipe

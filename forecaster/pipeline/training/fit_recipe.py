@@ -14,7 +14,8 @@ from forecaster.installed import code_version
 from forecaster.models import model_files
 from forecaster.models.interface import FittedModel, History, TellsItsTraining
 from forecaster.models.kinds import kind_named
-from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import check_admissible, history_of, split_for_validation
 from forecaster.pipeline.daily.members import untrained
 from forecaster.pipeline.training.due import settled_target_days

@@ -8,7 +8,8 @@ from typing import Any
 
 from forecaster.clock import Clock
 from forecaster.errors import ModelError, NotScoreable
-from forecaster.pipeline.as_of.as_known import Known, load_known
+from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.training.due import data_until, due_reasons
 from forecaster.pipeline.training.fit_recipe import MIN_MINUTES, Teller, TrainOptions, fit_region, judged_words, store_region
 from forecaster.recipe import Recipe

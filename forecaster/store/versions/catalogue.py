@@ -120,9 +120,56 @@ def read_versions(connection: Connection, as_of: datetime, box: Box | None = Non
     return connection.execute(
         f"{inside} SELECT event_id, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg, "
         f"depth_km, magnitude FROM event_versions($as_of) WHERE event_type = 'earthquake' AND magnitude IS NOT NULL "
-        f"AND {_IN_BOX if box else 'true'} ORDER BY origin_time, latitude_deg, longitude_deg, believed_from",
+        f"AND {_IN_BOX if box else 'true'} ORDER BY origin_time, latitude_deg, longitude_deg, event_id, believed_from",
         {"as_of": as_of, **place},
     ).df()
+
+
+def read_history(connection: Connection) -> pd.DataFrame:
+    """`read_versions` of all that is stored, with more columns: place; first_known_at, when the event first became known; joined, whether
+    it was ever joined with another or parted, so that this follows from `read_joins`; by_id, the rank by origin_time and event_id."""
+    return connection.execute(
+        f"WITH joined AS ({_JOINED_KEYS}), first AS (SELECT event_key, min(known_at) AS first_known_at FROM event_revision GROUP BY 1) "
+        "SELECT event_id, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg, depth_km, "
+        "magnitude, place, coalesce(f.first_known_at, believed_from) AS first_known_at, "
+        "v.event_id IN (FROM joined) OR v.event_key IN (FROM joined) AS joined, "
+        "row_number() OVER (ORDER BY origin_time, event_id) AS by_id "
+        "FROM event_versions(TIMESTAMPTZ '9999-12-31 00:00:00+00') v LEFT JOIN first f USING (event_key) "
+        "WHERE event_type = 'earthquake' AND magnitude IS NOT NULL "
+        "ORDER BY origin_time, latitude_deg, longitude_deg, event_id, believed_from"
+    ).df()
+
+
+_JOINED_KEYS = "SELECT from_key AS key FROM event_merge UNION SELECT to_key FROM event_merge"
+
+
+@dataclass(frozen=True)
+class Joins:
+    """What is needed of events that were joined or parted. moves: (from_key, to_key, known_at), in their order. versions: (event_id,
+    event_key, known_at) of every version of theirs."""
+
+    moves: list[tuple[str, str, datetime]]
+    versions: list[tuple[str, str, datetime]]
+
+    def first_known(self, as_of: datetime) -> dict[str, datetime]:
+        """By event_id, when the event to which its versions belong at `as_of` first became known."""
+        to_key = {from_key: key for from_key, key, known_at in self.moves if known_at <= as_of}
+        first: dict[str, datetime] = {}
+        for event_id, event_key, known_at in self.versions:
+            key = to_key.get(event_id, event_key)
+            if known_at <= as_of:
+                first[key] = min(known_at, first.get(key, known_at))
+        return {event_id: first[key] for event_id, own, _ in self.versions if (key := to_key.get(event_id, own)) in first}
+
+
+def read_joins(connection: Connection) -> Joins:
+    """Of all events that were ever joined with others or parted."""
+    moves = connection.execute("SELECT from_key, to_key, known_at FROM event_merge ORDER BY known_at, rowid").fetchall()
+    versions = connection.execute(
+        f"WITH joined AS ({_JOINED_KEYS}) SELECT event_id, event_key, known_at FROM event_revision "
+        "WHERE event_id IN (FROM joined) OR event_key IN (FROM joined)"
+    ).fetchall()
+    return Joins(moves, versions)
 
 
 def read_strong_events(connection: Connection, as_of: datetime, boxes: Sequence[Box], min_magnitude: float) -> pd.DataFrame:

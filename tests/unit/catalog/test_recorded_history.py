@@ -12,7 +12,7 @@ import pytest
 
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.features.events import NEVER
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.store.database import open_store
 from forecaster.store.versions import catalogue
 from forecaster.timewindow import to_us

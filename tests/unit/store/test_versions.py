@@ -12,7 +12,7 @@ import pytest
 
 from forecaster.catalog.revisions import revision_frame
 from forecaster.features.events import NEVER
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.store.database import open_store
 from forecaster.store.versions.catalogue import read_events, read_versions, write_revisions
 from forecaster.timewindow import to_us

@@ -1,0 +1,151 @@
+"""The catalogue as a run reads it: once, and from it what was known at any moment, everywhere or near one recipe.
+
+To read 300,000 events takes a second or more, and a day has a dozen issue times and five steps that all want them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from forecaster.catalog.coverage import STREAMS, in_streams
+from forecaster.features.events import NEVER, Events, events_from_frame
+from forecaster.features.geometry import KM_PER_DEGREE, box_about, great_circle_km
+from forecaster.pipeline.as_of.as_known import Known, reach_km
+from forecaster.recipe import Recipe
+from forecaster.store.database import Store
+from forecaster.store.versions import catalogue
+from forecaster.timewindow import to_us
+
+MARGIN_DEG = 1e-6
+
+
+@dataclass(frozen=True)
+class CatalogueHistory:
+    """Every version of every earthquake that was believed at some moment, with the span in which it was.
+
+    versions: (n,), by origin. common: bool (n,), which lie in the common streams. names: event_id and place of each. joined: bool (n,),
+    which belong to events that were ever joined with others or parted. first_known_us: int64 (n,), when the event first became known;
+    those of `joined` follow from `joins`. by_id: int64 (n,), ranks of the rows by origin time and event_id.
+    """
+
+    versions: Events
+    common: np.ndarray
+    names: pd.DataFrame
+    joined: np.ndarray
+    first_known_us: np.ndarray
+    by_id: np.ndarray
+    joins: catalogue.Joins
+    coverage: pd.DataFrame
+
+    def at(self, as_of: datetime) -> Known:
+        """What was known at `as_of` (aware UTC): the same as if the catalogue had been read then."""
+        through = self.through(as_of)
+        rows = np.flatnonzero((self.versions.known_at_us <= to_us(as_of)) & (to_us(as_of) < self.versions.known_until_us))
+        first_us = self.first_known_us[rows]
+        if (joined := np.flatnonzero(self.joined[rows])).size:
+            by_id = self.joins.first_known(as_of)
+            first_us[joined] = [to_us(by_id[event_id]) for event_id in self.names["event_id"].to_numpy()[rows[joined]]]
+        events = replace(self.versions.take(rows), known_at_us=first_us, known_until_us=np.full(len(rows), NEVER))
+        order = np.argsort(self.by_id[rows])
+        return Known(as_of, events, through.versions.take(through.common), _frame(events, self.names.take(rows), order), self.coverage)
+
+    def through(self, moment: datetime) -> "CatalogueHistory":
+        """The versions that were believed by `moment`, none of them ended by what came later."""
+        begun = np.flatnonzero(self.versions.known_at_us <= to_us(moment))
+        kept = self._take(begun)
+        until_us = np.where(kept.versions.known_until_us > to_us(moment), NEVER, kept.versions.known_until_us)
+        return replace(kept, versions=replace(kept.versions, known_until_us=until_us))
+
+    def near(self, recipe: Recipe) -> "CatalogueHistory":
+        """The versions no farther from the recipe's centre than any model of a circle sees: outcomes, rates and forecasts of this recipe
+        are those of the whole catalogue (but for the ConvLSTM, whose grid may reach farther)."""
+        lat, lon, reach = recipe.predict_center_lat, recipe.predict_center_lng, reach_km(recipe)
+        band = np.flatnonzero(np.abs(self.versions.latitude_deg - lat) <= reach / KM_PER_DEGREE + MARGIN_DEG)
+        away = great_circle_km(lat, lon, self.versions.latitude_deg[band], self.versions.longitude_deg[band])
+        return self._take(band[away <= reach])
+
+    def _take(self, rows: np.ndarray) -> "CatalogueHistory":
+        return replace(
+            self,
+            versions=self.versions.take(rows),
+            common=self.common[rows],
+            names=self.names.take(rows),
+            joined=self.joined[rows],
+            first_known_us=self.first_known_us[rows],
+            by_id=self.by_id[rows],
+        )
+
+
+def _frame(events: Events, names: pd.DataFrame, order: np.ndarray) -> pd.DataFrame:
+    """As `catalogue.read_events`."""
+    columns: Mapping[str, object] = {
+        "event_id": names["event_id"].to_numpy()[order],
+        "origin_time": _times(events.origin_time_us[order]),
+        "known_at": _times(events.known_at_us[order]),
+        **{name: getattr(events, name)[order] for name in ("latitude_deg", "longitude_deg", "depth_km", "magnitude")},
+        "place": names["place"].to_numpy()[order],
+    }
+    return pd.DataFrame(columns, copy=False)
+
+
+def _times(us: np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(us.view("datetime64[us]")).tz_localize("UTC")
+
+
+def read_history(store: Store) -> CatalogueHistory:
+    """The whole catalogue of the store, kept for the next step until it changes."""
+    with store.transaction() as connection:
+        state = catalogue.reading(connection)
+    return _history(store, state)
+
+
+@lru_cache(maxsize=1)
+def _history(store: Store, state: tuple[int, int, int]) -> CatalogueHistory:
+    with store.transaction() as connection:
+        frame = catalogue.read_history(connection)
+        joins = catalogue.read_joins(connection)
+        coverage = catalogue.read_coverage(connection)
+    versions = versions_of(frame)
+    return CatalogueHistory(
+        versions,
+        in_streams(STREAMS, versions.latitude_deg, versions.longitude_deg, versions.magnitude),
+        frame[["event_id", "place"]],
+        frame["joined"].to_numpy(dtype=bool),
+        frame["first_known_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy(),
+        frame["by_id"].to_numpy(dtype=np.int64),
+        joins,
+        coverage,
+    )
+
+
+def load_known(store: Store, as_of: datetime) -> Known:
+    """Events and coverage as known at `as_of` (aware UTC)."""
+    return read_history(store).at(as_of)
+
+
+def load_known_near(store: Store, recipe: Recipe, as_of: datetime) -> Known:
+    """The same, of events no farther from the recipe's centre than `reach_km`, for who asks of one place only: to read the whole catalogue
+    takes several times longer."""
+    lat, lon, reach = recipe.predict_center_lat, recipe.predict_center_lng, reach_km(recipe)
+    south, north, west, east = box_about(lat, lon, reach)
+    box = (south - MARGIN_DEG, north + MARGIN_DEG, west - MARGIN_DEG, east + MARGIN_DEG)
+    with store.transaction() as connection:
+        frame = catalogue.read_events(connection, as_of, box)
+        inputs = versions_of(catalogue.read_versions(connection, as_of, box))
+        coverage = catalogue.read_coverage(connection)
+    frame = frame[great_circle_km(lat, lon, frame["latitude_deg"].to_numpy(), frame["longitude_deg"].to_numpy()) <= reach]
+    inputs = inputs.take(in_streams(STREAMS, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude))
+    inputs = inputs.take(great_circle_km(lat, lon, inputs.latitude_deg, inputs.longitude_deg) <= reach)
+    frame = frame.reset_index(drop=True)
+    return Known(as_of, events_from_frame(frame), inputs, frame, coverage)
+
+
+def versions_of(frame: pd.DataFrame) -> Events:
+    """The rows of `catalogue.read_versions`, which come in the order of `events_from_frame`."""
+    until = frame["known_until"].astype("datetime64[us, UTC]")
+    ends = np.where(until.isna(), NEVER, until.astype("int64"))
+    return replace(events_from_frame(frame), known_until_us=ends)
