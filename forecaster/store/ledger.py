@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
-from forecaster.store.row_types import ForecastRow, IssuedRow, OutcomeRow, SettledRow, rows_as
+from forecaster.store.row_types import ForecastRow, IssuedRow, OutcomeRow, SettledRow, StoredForecast, rows_as
 
 MAX_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
 ABANDONED = "nobody"  # `ended_by` in the details of a run that could not tell its own end
@@ -52,13 +52,26 @@ def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]
     connection.unregister("inserted")
 
 
-def forecasts_for(connection: Connection, recipe_id: str, target_start: datetime) -> pd.DataFrame:
-    """Every stored forecast for this recipe and day, oldest issue first; also for the day as it began by other rules of its zone."""
-    return connection.execute(
-        "SELECT * FROM forecast WHERE recipe_id = $id AND abs(epoch(target_start) - epoch($start)) < 12 * 3600 "
-        "ORDER BY issue_time, created_at, model_kind",
-        {"id": recipe_id, "start": target_start},
-    ).df()
+def stored_for_windows(
+    connection: Connection, windows: Sequence[tuple[str, str, datetime]], method: str
+) -> dict[tuple[str, str, datetime], list[StoredForecast]]:
+    """By window (recipe id, target hash, start), every forecast of this method that is stored for it, oldest issue first; also for the day
+    as it began by other rules of its zone."""
+    windows = list(dict.fromkeys(windows))
+    ids, hashes, starts = (list(column) for column in zip(*windows, strict=True)) if windows else ([], [], [])
+    rows = connection.execute(
+        f"SELECT w.place, {', '.join(f'f.{name}' for name in StoredForecast.__annotations__)} FROM forecast f "
+        "JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS target_hash, unnest($starts::TIMESTAMPTZ[]) AS target_start, "
+        "unnest(range(len($ids))) AS place) w ON f.recipe_id = w.recipe_id AND f.target_hash = w.target_hash "
+        "AND abs(epoch(f.target_start) - epoch(w.target_start)) < 12 * 3600 "
+        "WHERE f.method = $method ORDER BY w.place, f.issue_time, f.created_at, f.model_kind",
+        {"ids": ids, "hashes": hashes, "starts": starts, "method": method},
+    ).fetchall()
+    found: dict[tuple[str, str, datetime], list[StoredForecast]] = {window: [] for window in windows}
+    for place, *values in rows:
+        row = dict(zip(StoredForecast.__annotations__, values, strict=True))
+        found[windows[place]].append(cast(StoredForecast, row | {"issue_time": row["issue_time"].astimezone(UTC)}))
+    return found
 
 
 def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """What is published: the tables `combination` (learnt weights) and `publication` (what a person decided)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,13 +17,23 @@ _PARSED = ("weights", "belief", "numbers")
 
 def newest_weights(connection: Connection, scope: str, target_hash: str, base: str, as_of: datetime) -> dict[str, Any] | None:
     """The newest row of `combination` of this scope on this base that counts at `as_of`, JSON parsed; None where there is none."""
+    return newest_weights_of_all(connection, [(scope, target_hash, base, as_of)])[0]
+
+
+def newest_weights_of_all(connection: Connection, asked: Sequence[tuple[str, str, str, datetime]]) -> list[dict[str, Any] | None]:
+    """The same for many (scope, target hash, base, as_of) in one query, in their order."""
+    scopes, hashes, bases, moments = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [], [])
     frame = connection.execute(
-        "SELECT * FROM combination WHERE scope = $scope AND target_hash = $hash AND base = $base AND since <= $as_of "
-        "ORDER BY since DESC, number DESC LIMIT 1",
-        {"scope": scope, "hash": target_hash, "base": base, "as_of": as_of},
+        "SELECT w.place, c.* FROM combination c JOIN (SELECT unnest($scopes) AS scope, unnest($hashes) AS target_hash, "
+        "unnest($bases) AS base, unnest($moments::TIMESTAMPTZ[]) AS as_of, unnest(range(len($scopes))) AS place) w "
+        "USING (scope, target_hash, base) "
+        "WHERE c.since <= w.as_of QUALIFY row_number() OVER (PARTITION BY w.place ORDER BY c.since DESC, c.number DESC) = 1",
+        {"scopes": scopes, "hashes": hashes, "bases": bases, "moments": moments},
     ).df()
-    rows = [{str(name): json.loads(value) if name in _PARSED else value for name, value in row.items()} for row in frame.to_dict("records")]
-    return rows[0] if rows else None
+    found: list[dict[str, Any] | None] = [None] * len(asked)
+    for row in frame.to_dict("records"):
+        found[row.pop("place")] = {str(name): json.loads(value) if name in _PARSED else value for name, value in row.items()}
+    return found
 
 
 def add_weights(connection: Connection, row: dict[str, Any]) -> None:
@@ -38,12 +48,22 @@ def add_weights(connection: Connection, row: dict[str, Any]) -> None:
 
 def decisions(connection: Connection, recipe_id: str, target_hash: str, as_of: datetime | None = None) -> list[dict[str, Any]]:
     """What persons decided for one target up to `as_of`, oldest first; what is missing is None."""
+    return decisions_of_all(connection, [(recipe_id, target_hash, as_of)])[0]
+
+
+def decisions_of_all(connection: Connection, asked: Sequence[tuple[str, str, datetime | None]]) -> list[list[dict[str, Any]]]:
+    """The same for many (recipe id, target hash, as_of) in one query, in their order."""
+    ids, hashes, moments = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [])
     frame = connection.execute(
-        "SELECT * FROM publication WHERE recipe_id = $id AND target_hash = $hash AND ($as_of IS NULL OR since <= $as_of) "
-        "ORDER BY since, number",
-        {"id": recipe_id, "hash": target_hash, "as_of": as_of},
+        "SELECT w.place, p.* FROM publication p JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS target_hash, "
+        "unnest($moments::TIMESTAMPTZ[]) AS as_of, unnest(range(len($ids))) AS place) w USING (recipe_id, target_hash) "
+        "WHERE w.as_of IS NULL OR p.since <= w.as_of ORDER BY w.place, p.since, p.number",
+        {"ids": ids, "hashes": hashes, "moments": moments},
     ).df()
-    return [{str(name): None if pd.isna(value) else value for name, value in row.items()} for row in frame.to_dict("records")]
+    found: list[list[dict[str, Any]]] = [[] for _ in asked]
+    for row in frame.to_dict("records"):
+        found[row.pop("place")].append({str(name): None if pd.isna(value) else value for name, value in row.items()})
+    return found
 
 
 def add_decision(connection: Connection, row: dict[str, Any]) -> None:

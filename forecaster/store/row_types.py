@@ -52,6 +52,20 @@ class ForecastRow(ForecastColumns):
     details: str | None
 
 
+class StoredForecast(TypedDict):
+    """What of a stored forecast decides whether another one is made, written or superseded."""
+
+    forecast_id: str
+    model_kind: str
+    issue_time: datetime
+    mode: Mode
+    official: bool
+    published: bool
+    recipe_hash: str
+    degraded: bool
+    degraded_reason: str | None
+
+
 class IssuedRow(ForecastColumns):
     """A forecast with the details of its model, both parsed."""
 

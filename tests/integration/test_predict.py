@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import BadDate
-from forecaster.pipeline.as_of.catalogue_history import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known, read_history
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify
@@ -271,12 +271,12 @@ def test_an_official_issue_that_comes_in_between_is_all_that_there_is(toy, tokyo
     """Another process writes after ours has looked what stands, and before it makes anything: ours adds no row beside the official ones."""
     other: list[str] = []
 
-    def meanwhile(store, as_of):
+    def meanwhile(store):
         monkeypatch.undo()
         other.extend(predict(toy, [tokyo], settings, machine(NOW + timedelta(seconds=1))).forecast_ids)
-        return load_known(store, as_of)
+        return read_history(store)
 
-    monkeypatch.setattr("forecaster.pipeline.daily.predict.load_known", meanwhile)
+    monkeypatch.setattr("forecaster.pipeline.daily.predict.read_history", meanwhile)
     ours = predict(toy, [tokyo], settings, machine(NOW))
     rows = table(toy, "forecast")
     assert sorted(ours.forecast_ids) == sorted(other) == sorted(rows["forecast_id"])

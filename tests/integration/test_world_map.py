@@ -14,7 +14,7 @@ from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.anywhere import Place, forecast_at
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.earth import earth_export
 from forecaster.pipeline.earth.earth_day import make_earth
 from forecaster.pipeline.earth.earth_grid import cells_of, names_of, seismic_cells, whole_grid

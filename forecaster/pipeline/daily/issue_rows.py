@@ -6,37 +6,40 @@ from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import pandas as pd
-
 from forecaster.clock import Clock
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection, Store
-from forecaster.store.row_types import Rung, RungRow
+from forecaster.store.row_types import Rung, RungRow, StoredForecast
 
 DAILY = "daily"  # the method of a forecast that no backfill made
 
 
-def stored_for(connection: Connection, recipe_id: str, target_hash: str, start: datetime) -> pd.DataFrame:
-    """Every daily forecast that is stored for this target and window, all models."""
-    stored = ledger.forecasts_for(connection, recipe_id, start)
-    return stored[(stored["target_hash"] == target_hash) & (stored["method"] == DAILY)]
+Window = tuple[str, str, datetime]  # recipe id, target hash, start
 
 
-def standing_of(stored: pd.DataFrame, mode: str) -> pd.DataFrame:
+def stored_for(connection: Connection, windows: Sequence[Window]) -> dict[Window, list[StoredForecast]]:
+    """Every daily forecast that is stored for each of these windows, all models."""
+    return ledger.stored_for_windows(connection, windows, DAILY)
+
+
+def standing_of(stored: Sequence[StoredForecast], mode: str) -> list[StoredForecast]:
     """The rows of the issue that stands for a window, so that another of this mode adds nothing: the official one, or, for a day that has
     begun (all of whose inputs end before), the first late one. Empty where a new one is to be made."""
     if mode not in ("prospective", "late"):
-        return stored.head(0)
-    official = stored[stored["official"]]
-    late = stored[(stored["mode"] == "late") & (mode == "late")]
-    return official if len(official) or late.empty else late[late["issue_time"] == late["issue_time"].min()]
+        return []
+    official = [row for row in stored if row["official"]]
+    late = [row for row in stored if row["mode"] == "late" and mode == "late"]
+    if official or not late:
+        return official
+    first = min(row["issue_time"] for row in late)
+    return [row for row in late if row["issue_time"] == first]
 
 
-def last_issue(stored: pd.DataFrame) -> pd.DataFrame:
+def last_issue(stored: Sequence[StoredForecast]) -> list[StoredForecast]:
     """The rows of the newest issue that is published for a window, in its time or late."""
-    told = stored[stored["mode"].isin(("prospective", "late"))]
-    newest: pd.DataFrame = told[told["issue_time"] == told.loc[told["published"], "issue_time"].max()]
-    return newest
+    told = [row for row in stored if row["mode"] in ("prospective", "late")]
+    newest = max(row["issue_time"] for row in told if row["published"])
+    return [row for row in told if row["issue_time"] == newest]
 
 
 def identified(row: dict[str, Any]) -> dict[str, Any]:
@@ -59,20 +62,22 @@ def write_issue(store: Store, rows: list[dict[str, Any]], clock: Clock, reissue:
         fresh: list[dict[str, Any]] = []
         rungs: list[RungRow] = []
         written_at = clock.now()
-        for row in (_as_written(row, written_at) for row in rows):
-            stored = stored_for(connection, row["recipe_id"], row["target_hash"], row["target_start"])
-            standing = stored.head(0) if reissue else standing_of(stored, row["mode"])
-            if len(standing):
-                said += standing["forecast_id"].tolist()
+        rows = [_as_written(row, written_at) for row in rows]
+        there = stored_for(connection, [_window(row) for row in rows])
+        for row in rows:
+            stored = there[_window(row)]
+            standing = [] if reissue else standing_of(stored, row["mode"])
+            if standing:
+                said += [kept["forecast_id"] for kept in standing]
                 continue
             said.append(row["forecast_id"])
-            issue = stored[(stored["mode"] == row["mode"]) & (stored["issue_time"] == row["issue_time"])]
-            first = issue.loc[issue["published"] & (issue["recipe_hash"] == row["recipe_hash"]), "forecast_id"].tolist()
+            issue = [kept for kept in stored if kept["mode"] == row["mode"] and kept["issue_time"] == row["issue_time"]]
+            first = [kept["forecast_id"] for kept in issue if kept["published"] and kept["recipe_hash"] == row["recipe_hash"]]
             said += first
-            if row["forecast_id"] not in set(stored["forecast_id"]):
-                row["official"] = row["official"] and not stored["official"].any()
+            if row["forecast_id"] not in {kept["forecast_id"] for kept in stored}:
+                row["official"] = row["official"] and not any(kept["official"] for kept in stored)
                 row["published"] = row["published"] and not first
-                row["supersedes"] = _superseded(stored[stored["mode"] == row["mode"]], row)
+                row["supersedes"] = _superseded([kept for kept in stored if kept["mode"] == row["mode"]], row)
                 fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
                 ladder: list[Rung] = row.get("rungs", []) if row["published"] else []
                 rungs += [{"forecast_id": row["forecast_id"], **rung} for rung in ladder]
@@ -87,11 +92,15 @@ def _as_written(row: dict[str, Any], written_at: datetime) -> dict[str, Any]:
     return identified({**row, "mode": "late", "official": False, "issue_time": written_at, "created_at": written_at})
 
 
-def _superseded(earlier: pd.DataFrame, row: dict[str, Any]) -> str | None:
+def _window(row: Mapping[str, Any]) -> Window:
+    return row["recipe_id"], row["target_hash"], row["target_start"]
+
+
+def _superseded(earlier: Sequence[StoredForecast], row: Mapping[str, Any]) -> str | None:
     """The forecast that `row` takes the place of: the last of its kind of model, else the last published one."""
-    same = earlier[earlier["model_kind"] == row["model_kind"]]
-    found = same if len(same) else earlier[earlier["published"]]
-    return found["forecast_id"].iloc[-1] if len(found) else None
+    same = [kept for kept in earlier if kept["model_kind"] == row["model_kind"]]
+    found = same or [kept for kept in earlier if kept["published"]]
+    return found[-1]["forecast_id"] if found else None
 
 
 _AS_BEFORE = (("details", None), ("method", DAILY), ("in_sample", False))  # columns that older rows had not, as they stand there

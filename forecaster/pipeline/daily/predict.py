@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,11 +20,11 @@ from forecaster.models.baselines import climatology
 from forecaster.models.combination.combination import KIND, CombinedModel, combine
 from forecaster.pipeline import timelines
 from forecaster.pipeline.as_of.as_known import STALE_AFTER, Known, labelled_days
-from forecaster.pipeline.as_of.catalogue_history import load_known
+from forecaster.pipeline.as_of.catalogue_history import read_history
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.clock_check import clock_problem
 from forecaster.pipeline.daily.contributing_events import drivers_of
-from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, standing_of, stored_for, write_issue
+from forecaster.pipeline.daily.issue_rows import DAILY, Window, identified, last_issue, standing_of, stored_for, write_issue
 from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
 from forecaster.pipeline.daily.members import members_for, unusable_kinds
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
@@ -32,12 +32,14 @@ from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
-from forecaster.store.database import Store
-from forecaster.timewindow import check_target_day, issue_time, next_local_day, to_us
+from forecaster.store.database import Connection, Store
+from forecaster.store.row_types import StoredForecast
+from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next_local_day, to_us
 
 log = logging.getLogger(__name__)
 
 EXPLAINED_FROM = 1.1  # times the usual rate: what drives a forecast is worked out from there on; it costs ten forecasts
+SEES_FAR = {"convlstm"}  # kinds of fits that see farther than `reach_km`
 NOT_OFFICIAL = "so this is no official forecast"
 
 
@@ -90,39 +92,32 @@ def predict(
     for recipe in recipes:
         check_target_day(days[recipe.id], recipe.zone, now)
     result = PredictResult(targets=days, unusable=unusable_kinds(recipes))
-    known_at: dict[datetime, Known] = {}
+    every = [_Asked.of(recipe, days[recipe.id], clock, now) for recipe in recipes]
+    with store.transaction() as connection:
+        stored = {} if reissue else stored_for(connection, [asked.key for asked in every])
+        wanted = [asked for asked in every if not standing_of(stored.get(asked.key, ()), asked.mode)]
+        decided = _decisions(connection, wanted)
+    fresh = {asked.key for asked in wanted}
+    for key in (asked.key for asked in every if asked.key not in fresh):
+        _note_kept(key[0], last_issue(stored[key]), result)
+    history = read_history(store)
     rows: list[dict[str, Any]] = []
-    for recipe in recipes:
-        window = recipe.target_window(days[recipe.id])
-        mode = forecast_mode(clock, window)
-        if not reissue:
-            with store.transaction() as connection:
-                stored = stored_for(connection, recipe.id, recipe.target_hash, window.start)
-            if len(standing_of(stored, mode)):
-                kept = last_issue(stored)
-                result.forecast_ids += kept["forecast_id"].tolist()
-                result.kept[recipe.id] = kept["issue_time"].iloc[0].to_pydatetime()
-                if kept["degraded"].any():
-                    result.degraded[recipe.id] = str(kept["degraded_reason"].iloc[0])
-                continue
-        due = issue_time(days[recipe.id], recipe.zone, recipe.issue_local_time)
-        as_of = min(now, due)
-        if as_of not in known_at:
-            known_at[as_of] = load_known(store, as_of)
-        asked = _Asked(days[recipe.id], mode, _in_its_time(mode, days[recipe.id], recipe, now), problem, wrong_clock)
+    for asked, (standing, fits) in zip(wanted, decided, strict=True):
+        recipe = asked.recipe
+        known = (history if SEES_FAR & set(fits) else history.near(recipe)).at(asked.as_of)
         try:
             with logs.about(recipe=recipe.id):
-                made, silent = _issue(store, recipe, settings, known_at[as_of], asked)
+                made, silent = _issue(asked, settings, known, standing, fits, problem, wrong_clock)
         except NotScoreable as error:
             result.not_scoreable[recipe.id] = str(error)
             continue
         stamp = {
             "recipe_id": recipe.id,
-            "target_start": window.start,
-            "target_end": window.end,
-            "issue_time": due if mode == "hindcast" else now,
-            "as_of": as_of,
-            "mode": mode,
+            "target_start": asked.window.start,
+            "target_end": asked.window.end,
+            "issue_time": asked.due if asked.mode == "hindcast" else now,
+            "as_of": asked.as_of,
+            "mode": asked.mode,
             "recipe_hash": recipe.recipe_hash,
             "target_hash": recipe.target_hash,
             "code_version": code_version(),
@@ -144,38 +139,80 @@ def predict(
 
 @dataclass(frozen=True)
 class _Asked:
-    """A day of one recipe: its mode, whether its forecast comes in its time, and what is wrong with the run (a pull that failed, the
-    machine's clock), in words."""
+    """A day of one recipe: its window, mode, whether its forecast comes in its time, when it is due, and as of when it is forecast."""
 
+    recipe: Recipe
     day: date
+    window: TimeWindow
     mode: str
     in_its_time: bool
-    problem: str | None
-    wrong_clock: str | None
+    due: datetime
+    as_of: datetime
+
+    @classmethod
+    def of(cls, recipe: Recipe, day: date, clock: Clock, now: datetime) -> "_Asked":
+        window, due = recipe.target_window(day), issue_time(day, recipe.zone, recipe.issue_local_time)
+        mode = forecast_mode(clock, window)
+        return cls(recipe, day, window, mode, _in_its_time(mode, day, recipe, now), due, min(now, due))
+
+    @property
+    def key(self) -> Window:
+        """Of the window in the store."""
+        return self.recipe.id, self.recipe.target_hash, self.window.start
 
 
-def _issue(store: Store, recipe: Recipe, settings: Settings, known: Known, asked: _Asked) -> tuple[list[dict[str, Any]], dict[str, str]]:
+Fits = dict[str, dict[str, Any]]  # rows of the table `model` by kind
+
+
+def _decisions(connection: Connection, wanted: Sequence[_Asked]) -> list[tuple[publishing.Standing, Fits]]:
+    """For each of these days what is published, and the newest fits; as the store knows them at its `as_of`."""
+    standings = publishing.standings(connection, [(asked.recipe, asked.as_of, asked.day) for asked in wanted])
+    fits: dict[str, Fits] = {}
+    for as_of in {asked.as_of for asked in wanted}:
+        hashes = {asked.recipe.id: asked.recipe.recipe_hash for asked in wanted if asked.as_of == as_of}
+        fits |= stored_fits.newest_models_of_all(connection, hashes, as_of)
+    for asked, standing in zip(wanted, standings, strict=True):
+        if standing.model_id is not None:
+            (kind,) = standing.weights
+            fits[asked.recipe.id][kind] = stored_fits.model_named(connection, standing.model_id) or {"model_id": standing.model_id}
+    return [(standing, fits[asked.recipe.id]) for asked, standing in zip(wanted, standings, strict=True)]
+
+
+def _note_kept(recipe_id: str, kept: Sequence[StoredForecast], result: PredictResult) -> None:
+    result.forecast_ids += [row["forecast_id"] for row in kept]
+    result.kept[recipe_id] = kept[0]["issue_time"]
+    if any(row["degraded"] for row in kept):
+        result.degraded[recipe_id] = str(kept[0]["degraded_reason"])
+
+
+def _issue(
+    asked: _Asked,
+    settings: Settings,
+    known: Known,
+    standing: publishing.Standing,
+    fits: Fits,
+    problem: str | None,
+    wrong_clock: str | None,
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. Above the usual
-    rate, and but for a hindcast, it also says which earthquakes drive it."""
-    day = asked.day
+    rate, and but for a hindcast, it also says which earthquakes drive it.
+
+    problem, wrong_clock: what is wrong with the run, in words (a pull that failed, the machine's clock).
+    """
+    recipe = asked.recipe
     labelled = labelled_days(recipe, known)
-    days = target_days(recipe, day, 1).issued_at(known.as_of)
+    days = target_days(recipe, asked.day, 1).issued_at(known.as_of)
     reference = climatology.daily_probability(
         labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(known.as_of)])
     )
     age, stale = data_age(known.as_of, known.read_until)
-    with store.transaction() as connection:
-        standing = publishing.unless_too_old(publishing.standing(connection, recipe, known.as_of, day), age, known.read_until)
-        fits = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, known.as_of)
-        if standing.model_id is not None:
-            (kind,) = standing.weights
-            fits[kind] = stored_fits.model_named(connection, standing.model_id) or {"model_id": standing.model_id}
+    standing = publishing.unless_too_old(standing, age, known.read_until)
     issue = combine_members(recipe, settings.models, fits, standing, known.inputs, days, reference, labelled.days.first_day)
     row = issue.rows[-1]
     if asked.mode != "hindcast" and row["details"]["weights"] and row["probability"] >= EXPLAINED_FROM * reference[0]:
         row["details"] |= drivers_of(issue.model, recipe, known, days, reference, row["probability"])
-    reasons = [reason for reason in (asked.problem, asked.wrong_clock, stale, *issue.problems) if reason]
-    official = asked.in_its_time and age <= publishing.MAX_AGE_HOURS and asked.wrong_clock is None
+    reasons = [reason for reason in (problem, wrong_clock, stale, *issue.problems) if reason]
+    official = asked.in_its_time and age <= publishing.MAX_AGE_HOURS and wrong_clock is None
     reasons += [NOT_OFFICIAL] if asked.in_its_time and not official else []
     flags = {
         "official": official,

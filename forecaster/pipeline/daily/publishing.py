@@ -43,14 +43,32 @@ class Standing:
 
 def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
     """What counts for the recipe's target on the local `day`, for forecasts from what was known at `as_of`."""
-    made = publications.decisions(connection, recipe.id, recipe.target_hash, as_of)
+    return standings(connection, [(recipe, as_of, day)])[0]
+
+
+def standings(connection: Connection, asked: Sequence[tuple[Recipe, datetime, date]]) -> list[Standing]:
+    """The same for many (recipe, as_of, day), in two queries."""
+    made = publications.decisions_of_all(connection, [(recipe.id, recipe.target_hash, as_of) for recipe, as_of, _ in asked])
+    bases = {day: usable_weights(day) for day in {day for _, _, day in asked}}
+    wanted = [
+        (scope, target_hash, bases[day][0].name, as_of)
+        for recipe, as_of, day in asked
+        for scope, target_hash in ((recipe.id, recipe.target_hash), (publications.WORLD, ""))
+    ]
+    learnt = publications.newest_weights_of_all(connection, wanted)
+    return [
+        _standing(made[place], {recipe.id: learnt[2 * place], publications.WORLD: learnt[2 * place + 1]}, *bases[day])
+        for place, (recipe, _, day) in enumerate(asked)
+    ]
+
+
+def _standing(made: list[dict[str, Any]], learnt: Mapping[str, dict[str, Any] | None], base: WorldWeights, problem: str | None) -> Standing:
+    """made: what persons decided. learnt: the newest weights by scope, those of the recipe first."""
     if made and made[-1]["how"] == "rate":
         return Standing("rate", {}, made[-1]["reason"], "person")
     if made and made[-1]["how"] == "kind":
         return Standing("kind", {made[-1]["kind"]: 1.0}, made[-1]["reason"], "person", made[-1]["model_id"])
-    base, problem = usable_weights(day)
-    for scope, target_hash in ((recipe.id, recipe.target_hash), (publications.WORLD, "")):
-        row = publications.newest_weights(connection, scope, target_hash, base.name, as_of)
+    for scope, row in learnt.items():
         if row is not None:
             weights = {} if row["rate_only"] else row["weights"]
             how: How = "rate" if row["rate_only"] else "combination"

@@ -11,7 +11,7 @@ from forecaster.clock import forecast_mode
 from forecaster.errors import NotScoreable
 from forecaster.features.circles import circle_recipe
 from forecaster.installed import code_version
-from forecaster.pipeline.as_of.as_known import load_known
+from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.earth.earth_forecast import EarthForecast, forecast_earth
 from forecaster.pipeline.earth.earth_grid import RESOLUTION, Grid, names_near, whole_grid
 from forecaster.pipeline.run_context import Job
