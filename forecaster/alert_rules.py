@@ -1,6 +1,6 @@
 """When an alert is raised, held and cleared: values in, values out; no store, no clock.
 
-    quiet --both bounds reached--> raised --both off bounds kept--> held ... --one off bound lost, or no forecast--> cleared
+    quiet --bounds reached--> raised --off bounds kept--> held ... --off bounds lost, or no forecast--> cleared
 
 A rule looks at the published forecasts of one target, one window after the other. Its alert stands from the window it was raised for to the
 last one it was held for. Within `cooldown_days` of the window it was last raised for, it is not raised anew.
@@ -9,10 +9,12 @@ last one it was held for. Within `cooldown_days` of the window it was last raise
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from importlib import import_module
+from typing import Literal, Protocol, cast
 from zoneinfo import ZoneInfo
 
 from forecaster.recipe_fields import AlertRule, QuietHours
+from forecaster.rule_types import RULE_TYPES
 from forecaster.timewindow import day_of_window, local_day, require_utc
 
 Action = Literal["quiet", "raised", "held", "cleared", "suppressed"]
@@ -61,16 +63,29 @@ class Decision:
         return self.action in ("raised", "held")
 
 
+class RuleType(Protocol):
+    """A module of `alert_types`."""
+
+    REACHED: str
+
+    def reaches(self, rule: AlertRule, said: Said) -> bool: ...
+    def keeps(self, rule: AlertRule, said: Said) -> bool: ...
+    def told(self, rule: AlertRule) -> str: ...
+
+
+def type_of(rule: AlertRule) -> RuleType:
+    """What decides for this rule."""
+    return cast(RuleType, import_module(RULE_TYPES[rule.type]))
+
+
 def reaches(rule: AlertRule, said: Said) -> bool:
-    """Whether probability and ratio both reach the bounds at which an alert is raised."""
-    return said.probability >= rule.probability and said.ratio >= rule.ratio
+    """Whether the forecast reaches the bounds at which an alert is raised."""
+    return type_of(rule).reaches(rule, said)
 
 
 def keeps(rule: AlertRule, said: Said) -> bool:
-    """Whether probability and ratio both keep to the bounds below which an alert ends."""
-    lowest = rule.probability if rule.probability_off is None else rule.probability_off
-    least = rule.ratio if rule.ratio_off is None else rule.ratio_off
-    return said.probability >= lowest and said.ratio >= least
+    """Whether the forecast keeps to the bounds below which an alert ends."""
+    return type_of(rule).keeps(rule, said)
 
 
 def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: Said, barred: str | None = None) -> Decision:
@@ -92,7 +107,7 @@ def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: Said, barr
             return Decision("suppressed", f"raised {since} days before, at most once in {rule.cooldown_days} days", lapsed)
     if barred is not None:
         return Decision("suppressed", barred, lapsed)
-    return Decision("raised", "reaches both bounds of the rule", lapsed)
+    return Decision("raised", type_of(rule).REACHED, lapsed)
 
 
 def after(standing: Standing, said: Said, decision: Decision) -> Standing:

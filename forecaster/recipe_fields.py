@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints,
 
 from forecaster.message_channels import CHANNELS
 from forecaster.model_kinds import kinds_where
+from forecaster.rule_types import RULE_TYPES
 
 ResamplerName = Literal[
     "SMOTE",
@@ -22,8 +23,10 @@ ResamplerName = Literal[
 
 if TYPE_CHECKING:
     Channel = str
+    RuleTypeName = str
     ModelKind = str
 else:
+    RuleTypeName = Literal[tuple(RULE_TYPES)]
     Channel = Literal[tuple(CHANNELS)]
     ModelKind = Literal[kinds_where(lambda kind: kind.in_recipes)]
 """Every kind that a recipe may name (`model_kinds`); the climatology is there without being asked for."""
@@ -91,13 +94,14 @@ class QuietHours(Frozen):
 
 
 class AlertRule(Frozen):
-    """When people are told of a forecast: its probability AND its ratio to the usual rate must reach a bound.
+    """When people are told of a forecast: by its probability and its ratio to the usual rate, which must both reach a bound.
 
-    An alert stands until one of them falls below its `_off` bound (the bound itself where there is none). What each field does:
-    docs/ALERTS.md.
+    An alert stands until one of them falls below its `_off` bound (the bound itself where there is none). Other types of rules decide
+    otherwise. What each field does: docs/ALERTS.md.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    type: RuleTypeName = Field(default="both", description="which bounds must be reached: both")
     probability: float = Field(gt=0, lt=1)
     ratio: float = Field(ge=1, le=10_000)
     probability_off: float | None = Field(default=None, gt=0, lt=1)
@@ -114,6 +118,10 @@ class AlertRule(Frozen):
         if len(set(value)) < len(value):
             raise ValueError("must name each channel once")
         return value
+
+    def document(self) -> dict[str, Any]:
+        """The rule as JSON, by the names that a recipe has; its type where it is not the usual one."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"type"} if self.type == "both" else None)
 
     @model_validator(mode="after")
     def _off_below_on(self) -> "AlertRule":

@@ -271,7 +271,7 @@ def main() -> None:
     for name, recipe in recipes.items():
         document["rules"][name] = {
             "target_hash": recipe.target_hash,
-            "rule": rules[name].model_dump(mode="json", by_alias=True),
+            "rule": rules[name].document(),
             "chosen_on": rates_since(recipe, rules[name], past[name], since[name]),
             "measured": rates_since(recipe, rules[name], later[name], MEASURED[0]),
         }

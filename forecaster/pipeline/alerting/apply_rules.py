@@ -148,7 +148,7 @@ def _raised(given: RuleInputs, rule: AlertRule, forecast: Row, decision: Decisio
         "last_target_end": said.target_end,
         "thread_id": alert_id,
         "channels": list(rule.channels) or None,
-        "bounds": rule.model_dump(mode="json", by_alias=True),
+        "bounds": rule.document(),
         "expected": expected(recipe, rule, given.evidence[forecast["model_kind"]], forecast["model_kind"]),
     }
 

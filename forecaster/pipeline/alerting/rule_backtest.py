@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecaster.alert_rules import type_of
 from forecaster.catalog.coverage import covered_span
 from forecaster.errors import BadInput, NotScoreable
 from forecaster.models.combination.combination import KIND
@@ -101,7 +102,7 @@ def _rehearsed(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, years: float
     span = [day_of_window(shown[at].said.target_start, recipe.zone) for at in (0, -1)] if shown else []
     return {
         "recipe_id": recipe.id,
-        "rule": rule.model_dump(mode="json", by_alias=True),
+        "rule": rule.document(),
         "days": len(shown),
         "missing": (span[1] - span[0]).days + 1 - len(shown) if span else 0,
         "official": sum(day.method == "daily" for day in shown),
@@ -145,7 +146,7 @@ def _day(recipe: Recipe, day: RehearsedDay) -> str:
 
 def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, date] | None) -> list[str]:
     whose = "what was published" if document["model"] == PUBLISHED else document["model"]
-    bounds = f"{whose}, probability >= {rule.probability:.3g} and >= {rule.ratio:g} times usual"
+    bounds = f"{whose}, {type_of(rule).told(rule)}"
     head = f"{recipe.id}, rule {rule.name} ({bounds}):"
     if not document["days"]:
         return [f"{head} no out-of-sample forecast of past days is stored here", *_without_days(recipe, document, past)]

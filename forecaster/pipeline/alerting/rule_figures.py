@@ -14,7 +14,14 @@ from forecaster.recipe_fields import AlertRule
 from forecaster.settings import bundled_folder
 
 FILE = "alerts.json"
-DECIDES = ("probability", "ratio", "probability_off", "ratio_off", "cooldown_days")  # when an alert stands; the rest says how it is told
+DECIDES = (
+    "type",
+    "probability",
+    "ratio",
+    "probability_off",
+    "ratio_off",
+    "cooldown_days",
+)  # when an alert stands; the rest says how it is told
 
 
 def measured(recipe: Recipe, rule: AlertRule) -> dict[str, Any] | None:

@@ -1,0 +1,8 @@
+"""The types of alert rules: by name the module of `alert_types` that decides. A further type is one module and one entry.
+
+docs/EXTENDING.md shows how to add one.
+"""
+
+RULE_TYPES = {
+    "both": "forecaster.alert_types.both_bounds",
+}
