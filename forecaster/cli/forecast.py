@@ -59,10 +59,32 @@ def _lines(told: dict[str, Any]) -> list[str]:
     if told["expected_count"] is not None:
         bounds = f"95 % {told['count_low']} to {told['count_high']}"
         lines.append(f"  {told['expected_count']:.2g} such earthquakes expected ({bounds})")
+    lines += [f"  {line}" for line in _ladder_lines(told)]
     lines += [f"  {line}" for line in _driver_lines(told)]
     said = ", ".join(f"{kind} {chance(one['probability'])}" for kind, one in told["models"].items())
     lines.append(f"  from {said} (weights: {told['weights_source']})")
     return [*lines, *(f"  {line}" for line in _trust_lines(told))]
+
+
+def _ladder_lines(told: dict[str, Any]) -> list[str]:
+    """The ladder: a line a magnitude, a column a horizon, each with the 95 % range of the number."""
+    from forecaster.console import chance
+
+    if told["ladder"] is None:
+        return [f"no longer windows and larger magnitudes: {told['no_ladder']}"]
+    rungs = told["ladder"]["rungs"]
+    horizons = sorted({rung["horizon_days"] for rung in rungs})
+    rows = [["at least one (number, 95 %)", *(f"{days} day{'s' if days > 1 else ''}" for days in horizons)]]
+    for magnitude in sorted({rung["magnitude"] for rung in rungs}):
+        own = [rung for rung in rungs if rung["magnitude"] == magnitude]
+        mark = "*" if own[0]["beyond_record"] else ""
+        told_rungs = (f"{chance(rung['probability'])} ({rung['count_low']} to {rung['count_high']})" for rung in own)
+        rows.append([f"M >= {magnitude:g}{mark}", *told_rungs])
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if any(rung["beyond_record"] for rung in rungs):
+        lines.append(f"* larger than any earthquake in the record there since {told['trust']['record_from']}: the law is carried on")
+    return lines
 
 
 def _driver_lines(told: dict[str, Any]) -> list[str]:

@@ -20,8 +20,11 @@ from forecaster.pipeline.as_of.recipe_check import circle_completeness
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.contributing_events import drivers_of
 from forecaster.pipeline.daily.predict import combine_members, data_age
+from forecaster.pipeline.rungs.issue_rungs import published_rungs
+from forecaster.pipeline.rungs.told_ladder import told_ladder
 from forecaster.pipeline.world import world_sets
 from forecaster.recipe import Recipe
+from forecaster.reports.content.ladder_json import ladder_json
 from forecaster.settings import Settings
 from forecaster.store.database import Store
 from forecaster.store.sharing.source import LookedAt, open_source
@@ -68,8 +71,9 @@ def catalogue_of(settings: Settings) -> Store:
 def forecast_at(store: Store, settings: Settings, place: Place, day: date | None, clock: Clock) -> dict[str, Any]:
     """The published combination for the place's circle on the local `day` (default: its next one), JSON-able.
 
-    Keys: probability, usual_rate, ratio, expected_count and count_low, count_high (95 %), target_start and target_end, as_of, drivers and
-    without_recent (as `drivers_of`), models (by kind: probability, weight), trust (what the figure rests on), warnings (in words).
+    Keys: probability, usual_rate, ratio, expected_count and count_low, count_high (95 %), ladder (as `ladder_json`) and no_ladder (why
+    there is none), target_start and target_end, as_of, drivers and without_recent (as `drivers_of`), models (by kind: probability,
+    weight), trust (what the figure rests on), warnings (in words).
 
     Raises:
         BadInput, BadDate: the place or the day is none. NotScoreable: the catalogue does not cover it, or has never seen such an earthquake
@@ -97,6 +101,8 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
     details = dict(said["details"])
     if weights:
         details |= drivers_of(issue.model, recipe, known, days, reference, said["probability"])
+    rungs = published_rungs(recipe, known, labelled, days, reference, said, issue.model.members)
+    ladder, no_ladder = told_ladder(rungs, said["details"], {})
     window = recipe.target_window(day)
     trust = _trust(recipe, known, labelled, base if set(weights) == set(base.belief.weights) else None)
     usual = float(reference[0])
@@ -116,6 +122,8 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         "usual_rate": usual,
         "ratio": said["probability"] / usual,
         **{name: details.get(name) for name in ("expected_count", "count_low", "count_high")},
+        "ladder": ladder_json(ladder),
+        "no_ladder": no_ladder,
         "drivers": details.get("drivers", []),
         "without_recent": details.get("without_recent"),
         "models": {

@@ -23,10 +23,11 @@ from forecaster.errors import NotWritable
 from forecaster.reports import schema
 from forecaster.reports.content.combined import expected_figures
 from forecaster.reports.content.contract import RecentEvent, RecipeForecast, ReportData
+from forecaster.reports.content.ladder_json import ladder_json
 from forecaster.reports.words import known, known_probability, ratio_to_usual
 from forecaster.timewindow import TimeWindow, day_of_window, days_of_windows
 
-WEBHOOK_VERSION = "quakecast.report/1"
+WEBHOOK_VERSION = "quakecast.report/2"
 _TEMPORARY = ".tmp-"
 
 
@@ -164,6 +165,7 @@ def detail_document(
         "lat_gap": _gap(latitudes_deg),
         "lng_gap": _gap(longitudes_deg),
         "threshold_mag": forecast.threshold_mag,
+        "ladder": ladder_json(forecast.ladder),
         "earthquakes": [
             {
                 "time": _utc(event.origin_time),
@@ -213,6 +215,8 @@ def webhook_document(data: ReportData, report_url: str | None = None) -> dict[st
                 **expected_figures(item),
                 "degraded_reason": item.degraded_reason,
                 "comparison_only": item.comparison_only,
+                "ladder": ladder_json(item.ladder),
+                "no_ladder": item.no_ladder,
             }
             for item in data.recipes
         ],

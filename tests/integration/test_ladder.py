@@ -1,14 +1,19 @@
 """The ladder of a forecast in the store: written with it, settled window by window, told in the report."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
+from forecaster.cli import main
 from forecaster.clock import Clock
 from forecaster.pipeline.daily.build_report import report_data
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.rungs import told_ladder
+from forecaster.reports import map_files
 from forecaster.reports.content import document
 from forecaster.reports.content.contract import Ladder, ReportData
 from tests.support.toys import cover, dump, quake, table, write
@@ -104,3 +109,28 @@ def test_a_record_too_short_for_a_month_gives_a_forecast_without_a_ladder(store,
     assert table(store, "rung").empty and len(table(store, "forecast")) > 0
     told = report_data(store, [tokyo], machine(issued)).recipes[0]
     assert told.ladder is None and "no reference rate" in told.no_ladder
+
+
+def test_the_webhook_and_the_map_ui_carry_the_ladder_and_all_that_they_had(issued, tokyo):
+    data = report_data(issued, [tokyo], machine(ISSUED))
+    sent = map_files.webhook_document(data)
+    map_files.check_document("webhook.json", sent)
+    (forecast,) = sent["forecasts"]
+    assert sent["version"] == "quakecast.report/2" and {"probability", "usual_probability", "expected_count"} < set(forecast)
+    rungs = forecast["ladder"]["rungs"]
+    assert len(rungs) == 20 and rungs[0]["probability"] == forecast["probability"] and forecast["no_ladder"] is None
+    silent = map_files.webhook_document(replace(data, recipes=(replace(data.recipes[0], ladder=None, no_ladder="why"),)))
+    map_files.check_document("webhook.json", silent)
+    assert (silent["forecasts"][0]["ladder"], silent["forecasts"][0]["no_ladder"]) == (None, "why")
+
+
+def test_forecast_at_a_place_prints_its_ladder_and_marks_what_was_never_seen(issued, settings):
+    write(issued, *(quake(f"more{month}", datetime(2022, month, 9, tzinfo=UTC), 4.7) for month in range(1, 13)))
+    at = ["--home", str(settings.home), "forecast", "--at", "35.68,139.77", "--date", "2024-01-03"]
+    told = CliRunner().invoke(main, at)
+    lines = [line.split("  ") for line in told.output.splitlines()]
+    heads = [cells[1] for cells in lines if len(cells) > 1 and cells[1].startswith("M >= ")]
+    assert heads == ["M >= 4.5", "M >= 5", "M >= 5.5", "M >= 6*", "M >= 6.5*"], told.output
+    assert "* larger than any earthquake in the record there" in told.output
+    document = json.loads(CliRunner().invoke(main, [*at, "--json"]).stdout)
+    assert document["ladder"]["rungs"][0]["probability"] == pytest.approx(document["probability"], rel=1e-3)

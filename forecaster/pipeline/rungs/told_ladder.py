@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from forecaster.pipeline.rungs.issue_rungs import VERSION
 from forecaster.reports.content.contract import Ladder, Rung
 
@@ -36,7 +38,7 @@ def told_ladder(
     rungs = tuple(
         Rung(
             **{name: row[name] for name in _PLAIN},
-            window_end=row["window_end"].to_pydatetime(),
+            window_end=pd.Timestamp(row["window_end"]).to_pydatetime(),
             **record.get((row["horizon_days"], row["magnitude"]), {}),
         )
         for row in rows

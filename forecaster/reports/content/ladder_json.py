@@ -1,0 +1,35 @@
+"""A ladder as JSON has it: in the webhook, the map UI's detail files and `quakecast forecast --json`."""
+
+from datetime import UTC
+from typing import Any
+
+from forecaster.reports.content.contract import Ladder, Rung
+from forecaster.reports.words import known_probability, ratio_to_usual
+
+
+def ladder_json(ladder: Ladder | None) -> dict[str, Any] | None:
+    """basis, b_value, b_sigma and `rungs`, a dict a horizon and magnitude; None where there is no ladder."""
+    if ladder is None:
+        return None
+    rungs = [_rung(rung) for rung in ladder.rungs]
+    return {"basis": ladder.basis, "b_value": round(ladder.b_value, 4), "b_sigma": round(ladder.b_sigma, 4), "rungs": rungs}
+
+
+def _rung(rung: Rung) -> dict[str, Any]:
+    return {
+        "horizon_days": rung.horizon_days,
+        "magnitude": rung.magnitude,
+        "window_end": f"{rung.window_end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "probability": known_probability(rung.probability),
+        "usual_probability": known_probability(rung.reference_probability),
+        "ratio_to_usual": ratio_to_usual(rung.probability, rung.reference_probability),
+        "expected_count": rung.expected_count,
+        "count_low": rung.count_low,
+        "count_high": rung.count_high,
+        "usual_count": rung.usual_count,
+        "beyond_record": rung.beyond_record,
+        "settled": rung.settled,
+        "hits": rung.hits,
+        "expected_hits": rung.expected_hits,
+        "in_range": rung.in_range,
+    }
