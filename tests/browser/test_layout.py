@@ -14,6 +14,7 @@ from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.outgoing.mails import render_email
 from forecaster.reports.render import render_index, render_report
 from forecaster.reports.web.index import list_reports
+from tests.support.sample_ladder import sample_ladder
 from tests.support.sample_report import sample_report
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -37,8 +38,9 @@ SHOWN = ("niigata-m45", "taipei", "off-nankai-m45", "athens", "istanbul", "tokyo
 
 
 def rare(row: RecipeForecast) -> RecipeForecast:
-    """A place whose chance and usual rate are both rare: "about 1 in 100" beside "about 1 in 100"."""
-    return replace(row, probability=0.0094, reference_probability=0.0095)
+    """A place whose chance and usual rate are both rare: "about 1 in 100" beside "about 1 in 100", "about 1 in 20,000" for the largest."""
+    ladder = sample_ladder(0.0094, 0.0095, row.threshold_mag, row.target_start, (0.01, 0, 1))
+    return replace(row, probability=0.0094, reference_probability=0.0095, ladder=ladder)
 
 
 def some_places(data: ReportData) -> ReportData:

@@ -17,6 +17,7 @@ from forecaster.pipeline.messaging import deliver
 from forecaster.recipe import parse_recipe
 from forecaster.settings import load_settings
 from forecaster.store import alert_rows as stored
+from forecaster.store import rung_rows
 from tests.support import alert_world as world
 from tests.support.toys import dump, table
 
@@ -103,6 +104,25 @@ def test_raised_held_and_ended_each_once_in_one_thread(store, athens, run):
     assert opening["facts"]["ratio"] == pytest.approx(8.0) and opening["facts"]["rule"] == "raised"
     assert "not known: there is no past forecast" in " ".join(opening["lines"])
     assert set(table(store, "delivery").groupby("subject_id")["channel"].apply(sorted).map(tuple)) == {("email", "webhook")}
+
+
+def test_an_alert_tells_longer_windows_and_a_larger_magnitude_from_the_ladder_of_its_forecast(store, athens, run):
+    window = athens.target_window(DAY)
+    told_of = {
+        **{"expected_count": 0.4, "count_low": 0, "count_high": 3, "usual_count": 0.1, "reference_probability": 0.01, "basis": "etas"},
+        **{"b_value": 1.0, "b_sigma": 0.1, "version": 1, "etas_probability": None, "beyond_record": False},
+    }
+    chances = {(1, 4.5): ON, (7, 4.5): 0.31, (1, 6.0): 0.002, (7, 6.0): 0.008}
+    forecast_id = world.say(store, athens, DAY, ON)
+    rungs = [
+        told_of | {"forecast_id": forecast_id, "horizon_days": days, "magnitude": magnitude, "probability": chance}
+        for (days, magnitude), chance in chances.items()
+    ]
+    with store.transaction() as connection:
+        rung_rows.add(connection, [rung | {"window_end": window.start + timedelta(days=rung["horizon_days"])} for rung in rungs])
+    run(athens, world.issued(athens, DAY))
+    (opening,) = told(store)
+    assert opening["lines"][1] == "In the next 7 days: 31 %, with 0.40 expected (95 % range 0 to 3); M 6.0 or more: about 1 in 100."
 
 
 @pytest.mark.parametrize("line", [[OFF], [0.049], [BETWEEN, BETWEEN]])

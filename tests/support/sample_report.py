@@ -26,6 +26,7 @@ from forecaster.reports.content.contract import (
     TrackRecord,
     TurnedOutcome,
 )
+from tests.support.sample_ladder import sample_ladder
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 ISSUED = datetime(2024, 1, 2, 12, 0, tzinfo=UTC)  # 21:00 in Japan, the day after the Noto earthquake
@@ -50,8 +51,9 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
     name = f"{recipe.id}-{{}}-20240102-0123abcd" if fitted else f"{recipe.id}-{{}}-generic-20141231"
     test = {"evaluation": tested} if fitted else {}
     other = {"evaluation": replace(tested, information_gain=gain - 0.01)} if fitted else {}
+    counted = (-math.log1p(-ratio_said) * 1.3, 0, 2)
     models = (
-        ModelForecast("published", ratio_said, True, f"{recipe.id}-published-4567cdef", None, -math.log1p(-ratio_said) * 1.3, 0, 2),
+        ModelForecast("published", ratio_said, True, f"{recipe.id}-published-4567cdef", None, *counted),
         ModelForecast("climatology", usual, False, f"{recipe.id}-climatology"),
         ModelForecast(
             "etas", min(ratio_said * 1.1, 0.95), False, name.format("etas"), expected_count=0.12, count_low=0, count_high=2, **test
@@ -90,6 +92,7 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         weights_source="combination-2014-12-31",
         recent_outcomes=outcomes,
         open_outcomes=(DayOutcome(day, ratio_said, None, "pending", usual, None, mode),),
+        ladder=sample_ladder(ratio_said, usual, recipe.threshold_mag, window.start, counted, recipe.predict_range_days),
     )
 
 

@@ -12,6 +12,8 @@ from forecaster.pipeline.alerting.rule_track_record import Skill
 from forecaster.pipeline.training.information_gain import gain_numbers
 from forecaster.recipe import Recipe
 from forecaster.recipe_fields import AlertRule
+from forecaster.reports.content.contract import Ladder
+from forecaster.reports.content.ladder_words import outlook
 from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message, MessageKind
@@ -26,8 +28,10 @@ def identity(*parts: object) -> str:
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:24]
 
 
-def raised(texts: AlertTexts, recipe: Recipe, alert: Row, skill: Skill, model_kind: str, degraded: str | None) -> Message:
-    """A new alert: figures, window, expected false alarms, rule, model, and what the forecast lacks."""
+def raised(
+    texts: AlertTexts, recipe: Recipe, alert: Row, skill: Skill, model_kind: str, degraded: str | None, ladder: Ladder | None
+) -> Message:
+    """A new alert: figures, window, the longer windows of its `ladder`, expected false alarms, rule, model, and what the forecast lacks."""
     gain = None if skill.gain is None else gain_numbers(skill.gain)
     context = {
         **_place(texts, recipe),
@@ -35,6 +39,7 @@ def raised(texts: AlertTexts, recipe: Recipe, alert: Row, skill: Skill, model_ki
         **alert_text.figure_words(alert["probability"], alert["reference_probability"]),
         **alert_text.bounds_words(alert["bounds"]),
         "mode": alert["mode"],
+        "outlook": outlook(ladder, alert["target_end"]),
         "rates": alert_text.rates_phrases(texts, alert["expected"], _whose(alert["expected"], model_kind)),
         "skill": alert_text.skill_phrase(model_kind, gain, skill.source),
         "degraded": degraded and texts.degraded(degraded),

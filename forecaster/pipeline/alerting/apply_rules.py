@@ -13,6 +13,7 @@ from forecaster.pipeline.alerting.rule_figures import expected
 from forecaster.pipeline.alerting.rule_track_record import Skill, barred, said_in
 from forecaster.recipe import Recipe
 from forecaster.recipe_fields import AlertRule
+from forecaster.reports.content.contract import Ladder
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message
 from forecaster.store.alert_rows import ALERT_COLUMNS
@@ -41,7 +42,8 @@ class RuleInputs:
 
     alerts: its alerts of this target and of this kind of mode, oldest first, changes of this run in them.
     forecasts: published for windows that have not ended, oldest first. evidence: by kind of model, rows of `store.alerts.out_of_sample`, of
-    those kinds whose forecasts reach a rule. skills: by forecast_id. windows: by alert_id, those from the one that it was raised for on.
+    those kinds whose forecasts reach a rule. skills, ladders: by forecast_id, of those forecasts. windows: by alert_id, those from the one
+    that it was raised for on.
     """
 
     recipe: Recipe
@@ -49,6 +51,7 @@ class RuleInputs:
     forecasts: Sequence[Row]
     evidence: Mapping[str, pd.DataFrame]
     skills: Mapping[str, Skill]
+    ladders: Mapping[str, Ladder | None]
     windows: Mapping[str, Sequence[Row]]
 
 
@@ -113,7 +116,8 @@ def _apply(given: RuleInputs, rule: AlertRule, mine: list[Row], forecast: Row, t
     elif decision.action == "raised":
         alert = _raised(given, rule, forecast, decision, now)
         degraded = forecast["degraded_reason"]
-        message = alert_messages.raised(texts, given.recipe, alert, skill, forecast["model_kind"], degraded)
+        ladder = given.ladders.get(forecast["forecast_id"])
+        message = alert_messages.raised(texts, given.recipe, alert, skill, forecast["model_kind"], degraded, ladder)
         alert["message"] = message.title
         mine.append(alert)
         changes.alerts[alert["alert_id"]] = alert

@@ -22,10 +22,12 @@ from forecaster.pipeline.alerting.corrections import ask_again, correct_outcomes
 from forecaster.pipeline.alerting.rule_track_record import Skill, said_in, skill_of
 from forecaster.pipeline.messaging import deliver as messages
 from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.rungs.told_ladder import told_ladder
 from forecaster.recipe import Recipe
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
 from forecaster.store import fits as stored_fits
+from forecaster.store import rung_rows
 from forecaster.store.database import Connection
 
 log = logging.getLogger(__name__)
@@ -114,7 +116,9 @@ def _inputs(connection: Connection, recipe: Recipe, every: Sequence[Row], foreca
     kinds = {row["model_kind"] for row in telling}
     evidence = {kind: stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind) for kind in kinds}
     windows = {alert["alert_id"]: stored.told_windows(connection, alert) for alert in fresh}
-    return RuleInputs(recipe, mine, forecasts, evidence, skills, windows)
+    rungs = rung_rows.ladders(connection, [row["forecast_id"] for row in telling])
+    ladders = {forecast_id: told_ladder(rows, {}, {})[0] for forecast_id, rows in rungs.items()}
+    return RuleInputs(recipe, mine, forecasts, evidence, skills, ladders, windows)
 
 
 def _corrections(connection: Connection, job: Job, given: RuleInputs, now: datetime, events: EventsByIssue) -> list[Correct]:

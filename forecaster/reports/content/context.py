@@ -24,6 +24,7 @@ from forecaster.reports.content.combined import (
 from forecaster.reports.content.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
 from forecaster.reports.content.footer import operations
 from forecaster.reports.content.headline import above, headline, lede, notable, struck_flag, subject, usual_line
+from forecaster.reports.content.ladder_words import ladder_table, no_ladder, outlook
 from forecaster.reports.content.ranking import hearing_model, in_order, is_as_usual, struck_by
 from forecaster.reports.content.reasons import reasons
 from forecaster.reports.content.recipe_part import history_row, result_of
@@ -80,6 +81,7 @@ def report_context(data: ReportData, language: str, writer: Writer = ISO) -> dic
         "lede": lede(rows),
         "cautions": cautions(rows, notable(rows), data.pooled_skill),
         "headline_days": _last_days(about, writer),
+        "headline_row": None if about is None or about["unheard"] else about,
         "rows": rows,
         "leading_rows": [row for row in rows if not is_as_usual(row)],
         "usual_rows": (usual := [row for row in rows if is_as_usual(row)]),
@@ -171,6 +173,9 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "made_how": made_how(recipe, writer),
         "expected": expected_number(recipe),
         "models": model_lines(recipe),
+        "ladder": ladder_table(recipe, zone, writer),
+        "no_ladder": no_ladder(recipe, language, writer),
+        "outlook": outlook(recipe.ladder, recipe.target_end),
         "model_id": recipe.model_id,
         "degraded": recipe.degraded_reason,
         "mode": recipe.mode,

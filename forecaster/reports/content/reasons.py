@@ -10,7 +10,11 @@ from forecaster.reports.writing import Writer
 
 ENGLISH = "en"
 UNITS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0, "month": 24 * 365.25 / 12, "year": 24 * 365.25}
-MEANT_ALREADY = ("the usual rate is published", "never scored")  # the rest of a sentence that is told by its beginning
+MEANT_ALREADY = (
+    "the usual rate is published",
+    "never scored",
+    "load an older part of the catalogue",
+)  # the rest of a sentence that is told by its beginning
 
 Make = Callable[[re.Match[str], Writer], Phrase]
 
@@ -53,6 +57,9 @@ KNOWN: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
         (r"no catalogue has been read for this place", _plain("no_data")),
         (r"no target day since ", _plain("short")),
         (r"no forecast has been issued yet", _plain("not_made")),
+        (r"no reference rate", _plain("short")),
+        (r"the forecast was made by a version of quakecast that had no ladder", _plain("before_ladder")),
+        (r"the ladder has version ", _plain("newer_ladder")),
     )
 )
 

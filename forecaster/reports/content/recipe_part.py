@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeForecast, TrackRecord
+from forecaster.reports.content.ladder_words import ladder_csv
 from forecaster.reports.content.track_record import Verdict, record_verdict
 from forecaster.reports.web.csv_link import csv_link
 from forecaster.reports.words import Phrase, known, known_probability, probability_pair, probability_phrase, signed
@@ -16,7 +17,7 @@ DRIVER_COLUMNS = ("number", "origin_time", "magnitude", "latitude", "longitude",
 
 
 def region_of(recipe: RecipeForecast, writer: Writer) -> dict[str, Any]:
-    """history, drivers, records and the reliability curve to draw, each with its CSV; empty or None where there is nothing."""
+    """history, drivers, ladder, records and the reliability curve to draw, each with its CSV; empty or None where there is nothing."""
     records = [record_line(record, writer) for record in recipe.records]
     drawn = next((record for record in recipe.records if record.reliability is not None), None)
     return {
@@ -25,6 +26,7 @@ def region_of(recipe: RecipeForecast, writer: Writer) -> dict[str, Any]:
         "driver_events": recipe.drivers,
         "drivers_intro": drivers_intro(recipe),
         "drivers_csv": _drivers_csv(recipe.drivers) if recipe.drivers else None,
+        "ladder_csv": ladder_csv(recipe.ladder),
         "records": records,
         "reliability": reliability_of(drawn),
     }

@@ -52,11 +52,13 @@ def render_chat(
     room: Room = ROOMY,
 ) -> tuple[str, str]:
     """(title, text) of the day's report: what the headline means, cautions, the first ROWS rows that stand out, and
-    one line for the others."""
+    one line for the others. Where there is no room, the longer windows are left out first, then rows."""
     context = told_in(for_messages(data), language, user_templates)
     context |= {"report_url": report_url, "repeat": repeat}
+    rows = context["leading_rows"]
     shorter = (
-        {"listed": context["leading_rows"][:count], "unlisted": len(context["leading_rows"][count:])} for count in range(ROWS, -1, -1)
+        {"listed": rows[:count], "unlisted": len(rows[count:]), "outlooks": outlooks}
+        for count, outlooks in ((ROWS, ROWS), (ROWS, 1), *((count, 0) for count in range(ROWS, -1, -1)))
     )
     return _chat("email.subject.j2", "apprise.txt.j2", context, shorter, language, user_templates, problems, room)
 

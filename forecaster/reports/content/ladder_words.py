@@ -1,0 +1,137 @@
+"""The ladder of a forecast in words: a table of longer windows and larger magnitudes, its record, and one sentence for messages. Pure.
+
+An older report has no ladder, and neither has a place whose record is too short: there is nothing to show then, and nothing is guessed.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from forecaster.reports.content.contract import Ladder, RecipeForecast, Rung
+from forecaster.reports.content.reasons import reasons
+from forecaster.reports.web.csv_link import csv_link
+from forecaster.reports.words import Phrase, count_text, known, known_probability, probability_pair, probability_phrase
+from forecaster.reports.writing import Writer
+
+OUTLOOK_DAYS = 7  # the window that messages tell
+OUTLOOK_STEP = 1.5  # and how much larger than the threshold the earthquakes are, at most
+BY_RATE = "climatology"
+COLUMNS = (
+    *("days", "magnitude", "window_end", "probability", "usual", "expected", "expected_low", "expected_high", "usual_expected"),
+    *("beyond_record", "settled", "hits", "expected_hits", "in_range"),
+)
+
+
+def ladder_table(recipe: RecipeForecast, zone: ZoneInfo, writer: Writer) -> dict[str, Any] | None:
+    """The table: a column a window, a row a magnitude, the threshold first with its usual rate and expected numbers; None without a ladder.
+
+    A rung that is not there has no cell content (None); one that is larger than any on record is marked.
+    """
+    ladder = recipe.ladder
+    if ladder is None or not ladder.rungs:
+        return None
+    threshold = ladder.magnitudes[0]
+    pairs = [_pair(ladder.rung(days, threshold)) for days in ladder.horizons]
+    rows = [_line(ladder, magnitude, [pair[0] for pair in pairs] if magnitude == threshold else None) for magnitude in ladder.magnitudes]
+    return {
+        "windows": [_days(days) for days in ladder.horizons],
+        "rows": rows,
+        "usual": [pair[1] for pair in pairs],
+        "beyond": any(row["beyond"] for row in rows),
+        "by_rate": ladder.basis == BY_RATE,
+        "starts": writer.local(recipe.target_start, zone),
+        "magnitude": f"{threshold:.1f}",
+        "record": [_record(rung) for days in ladder.horizons if (rung := ladder.rung(days, threshold)) is not None and rung.settled > 0],
+    }
+
+
+def no_ladder(recipe: RecipeForecast, language: str, writer: Writer) -> Phrase | None:
+    """Why a forecast has no ladder; None where it has one, and where there is no forecast or it is older than ladders."""
+    if recipe.no_ladder is None or recipe.ladder is not None or known_probability(recipe.probability) is None:
+        return None
+    return Phrase("ladder.none", {"reason": reasons(recipe.no_ladder, language, writer)})
+
+
+def outlook(ladder: Ladder | None, target_end: datetime) -> Phrase | None:
+    """One sentence: the chance and the number of a week, or of the next window longer than the forecast's own, and a larger magnitude's.
+
+    Magnitudes beyond the record of the circle are left to the table, which says so. None without a ladder.
+    """
+    if ladder is None or not ladder.rungs:
+        return None
+    threshold = ladder.magnitudes[0]
+    longer = [rung.horizon_days for rung in ladder.rungs if rung.window_end > target_end]
+    days = OUTLOOK_DAYS if OUTLOOK_DAYS in longer else min(longer, default=max(ladder.horizons))
+    rung = ladder.rung(days, threshold)
+    if rung is None or known_probability(rung.probability) is None or (count := _count(rung)) is None:
+        return None
+    told = {"days": days, "probability": probability_phrase(rung.probability), **count}
+    larger = [
+        one
+        for one in ladder.rungs
+        if one.horizon_days == days and threshold < one.magnitude <= threshold + OUTLOOK_STEP + 1e-6 and not one.beyond_record
+    ]
+    if not larger:
+        return Phrase("ladder.outlook_alone", told)
+    largest = max(larger, key=lambda one: one.magnitude)
+    beside = {"larger": f"{largest.magnitude:.1f}", "larger_probability": probability_phrase(largest.probability)}
+    return Phrase("ladder.outlook", {**told, **beside})
+
+
+def ladder_csv(ladder: Ladder | None) -> str | None:
+    """Every rung with its usual rate, numbers and record as a file; None without a ladder."""
+    if ladder is None or not ladder.rungs:
+        return None
+    return csv_link(COLUMNS, [_figures(rung) for rung in ladder.rungs])
+
+
+def _line(ladder: Ladder, magnitude: float, chances: Sequence[Phrase] | None) -> dict[str, Any]:
+    """One magnitude; `chances` are told in place of the rungs' own, with the expected numbers."""
+    rungs = [ladder.rung(days, magnitude) for days in ladder.horizons]
+    cells = [
+        {
+            "probability": None if rung is None else chances[i] if chances is not None else probability_phrase(rung.probability),
+            "count": _count(rung) if rung is not None and chances is not None else None,
+        }
+        for i, rung in enumerate(rungs)
+    ]
+    return {"magnitude": f"{magnitude:.1f}", "beyond": any(rung is not None and rung.beyond_record for rung in rungs), "cells": cells}
+
+
+def _pair(rung: Rung | None) -> tuple[Phrase, Phrase]:
+    return probability_pair(None, None) if rung is None else probability_pair(rung.probability, rung.reference_probability)
+
+
+def _count(rung: Rung) -> dict[str, Any] | None:
+    count = known(rung.expected_count)
+    return None if count is None else {"count": count_text(count), "low": rung.count_low, "high": rung.count_high}
+
+
+def _record(rung: Rung) -> Phrase:
+    """What became of earlier windows of this length; they overlap."""
+    told = {"settled": rung.settled, "hits": rung.hits, "in_range": rung.in_range, "expected": f"{rung.expected_hits:,.1f}"}
+    return Phrase("ladder.record_line", {"window": _days(rung.horizon_days), **told})
+
+
+def _days(days: int) -> Phrase:
+    return Phrase("ladder.days", {"count": days})
+
+
+def _figures(rung: Rung) -> tuple[Any, ...]:
+    return (
+        rung.horizon_days,
+        rung.magnitude,
+        f"{rung.window_end:%Y-%m-%dT%H:%M:%SZ}",
+        *(_rounded(value) for value in (rung.probability, rung.reference_probability, rung.expected_count)),
+        rung.count_low,
+        rung.count_high,
+        _rounded(rung.usual_count),
+        int(rung.beyond_record),
+        *((rung.settled, rung.hits, round(rung.expected_hits, 2), rung.in_range) if rung.settled else (0, None, None, None)),
+    )
+
+
+def _rounded(value: float) -> float | None:
+    """To four significant figures: the page carries this file for every place."""
+    return None if known(value) is None else float(f"{value:.4g}")
