@@ -89,18 +89,24 @@ def _line_us(first_day: date, count: int, zone: ZoneInfo, at: time | None) -> np
 @lru_cache(maxsize=4096)
 def _year_us(year: int, zone: ZoneInfo, at: time | None) -> np.ndarray:
     """`local_time` of every day of the year, `local_midnight` where `at` is None; days beside a clock change are looked at one by one."""
-    days = list(days_between(date(year - 1, 12, 31), date(year + 1, 1, 1)))
-    offsets = [datetime.combine(day, at or time(0), tzinfo=zone).utcoffset() or timedelta(0) for day in days]
+    moments = _moments_about(year, at or time(0))
+    offsets = [zone.utcoffset(moment) or timedelta(0) for moment in moments]
     in_us = {offset: offset // timedelta(microseconds=1) for offset in set(offsets)}
     offsets_us = np.array([in_us[offset] for offset in offsets], dtype=np.int64)
-    first = to_us(datetime.combine(days[0], at or time(0), tzinfo=UTC))
-    line = first + np.arange(len(days)) * DAY_US - offsets_us
+    line = to_us(moments[0].replace(tzinfo=UTC)) + np.arange(len(moments)) * DAY_US - offsets_us
     changes = np.flatnonzero(np.diff(offsets_us))
     for place in set(changes.tolist()) | set((changes + 1).tolist()):
-        line[place] = to_us(local_midnight(days[place], zone) if at is None else local_time(days[place], at, zone))
+        day = moments[place].date()
+        line[place] = to_us(local_midnight(day, zone) if at is None else local_time(day, at, zone))
     line = line[1:-1]
     line.flags.writeable = False
     return line
+
+
+@lru_cache(maxsize=256)
+def _moments_about(year: int, at: time) -> tuple[datetime, ...]:
+    """This time, without a zone, of every day from the last one before the year to the first one after it; the same for all zones."""
+    return tuple(datetime.combine(day, at) for day in days_between(date(year - 1, 12, 31), date(year + 1, 1, 1)))
 
 
 @lru_cache(maxsize=1)

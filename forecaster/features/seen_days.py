@@ -6,7 +6,6 @@ a sequence ten events on one day are one target day.
 """
 
 import numpy as np
-import pandas as pd
 
 from forecaster.features.decayed_counts import SMALLEST_SUM, CountSettings, decayed_counts
 from forecaster.features.events import Events
@@ -57,17 +56,25 @@ def days_with_targets(inputs: Events, recipe: Recipe) -> Events:
     """One event for each span of time in which a target event of a UTC day was known: origin at the start of that day, at the centre."""
     targets = target_events(inputs, recipe)
     start = np.maximum(targets.origin_time_us + 1, targets.known_at_us)
-    spans = pd.DataFrame({"day": targets.origin_time_us // DAY_US, "start": start, "end": targets.known_until_us})
-    spans = spans[spans["start"] < spans["end"]].sort_values(["day", "start"], kind="stable")
-    until_now = spans.groupby("day")["end"].cummax()
-    gap = spans["start"] > until_now.groupby(spans["day"]).shift(fill_value=np.iinfo(np.int64).min)
-    joined = spans.groupby([spans["day"], gap.cumsum()]).agg(day=("day", "first"), start=("start", "min"), end=("end", "max"))
-    count = len(joined)
+    day, start, end = _joined_spans(targets.origin_time_us // DAY_US, start, targets.known_until_us)
+    count = len(day)
     place = (np.full(count, recipe.predict_center_lat), np.full(count, recipe.predict_center_lng), np.full(count, np.nan))
-    return Events(
-        joined["day"].to_numpy() * DAY_US,
-        joined["start"].to_numpy(),
-        *place,
-        np.full(count, recipe.threshold_mag),
-        joined["end"].to_numpy(),
-    )
+    return Events(day * DAY_US, start, *place, np.full(count, recipe.threshold_mag), end)
+
+
+def _joined_spans(day: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The spans [start, end) of each day, those that touch or overlap made one; all int64 (n,), by day, then by start."""
+    kept = np.flatnonzero(start < end)
+    kept = kept[np.lexsort((start[kept], day[kept]))]
+    day, start, end = day[kept], start[kept], end[kept].copy()
+    opens = np.ones(len(day), dtype=bool)
+    opens[1:] = day[1:] != day[:-1]
+    again = np.flatnonzero(~opens)  # few days have a second target event
+    for place in again.tolist():
+        until = end[place - 1]
+        opens[place] = start[place] > until
+        if not opens[place]:
+            end[place] = max(end[place], until)
+    first = np.flatnonzero(opens)
+    last = np.append(first, len(day))[1:] - 1
+    return day[first], start[first], end[last]

@@ -8,6 +8,7 @@ doi:10.1145/2939672.2939785) start from the climatology and never saw the trunk,
 were chosen on 2011-2017. XGBoost and TensorFlow are needed to train only.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -78,8 +79,23 @@ def probability_with(
     if not known.any():
         return found
     trunk, trees, own = content_of(pretrained)
-    found[known] = _said((trunk, trees, networks or own), observe(inputs, recipe, days.take(known), reference[known]))
+    found[known] = _said((trunk, trees, networks or own), _observed.of(inputs, recipe, days, reference, known))
     return found
+
+
+class _LastObserved(threading.local):
+    """What was observed last in this thread: the hybrid and the region's network are asked of the same days, one after the other."""
+
+    last: tuple[Events, Recipe, TargetDays, np.ndarray, Observed] | None = None
+
+    def of(self, inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, known: np.ndarray) -> Observed:
+        """The days of `known`, observed once as long as the very same objects are asked about (none of them is ever changed)."""
+        if self.last is None or any(one is not other for one, other in zip(self.last, (inputs, recipe, days, reference), strict=False)):
+            self.last = (inputs, recipe, days, reference, observe(inputs, recipe, days.take(known), reference[known]))
+        return self.last[4]
+
+
+_observed = _LastObserved()
 
 
 def _said(content: tuple[Intensity, Trees, Sequence[Network]], seen: Observed) -> np.ndarray:
