@@ -48,7 +48,7 @@ def daily(
     max_epochs: Annotated[int, Field(ge=0)] | None = None,
     total_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
     simulated_now: SkipJsonSchema[datetime | None] = None,
-    languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "ja"),
+    languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None,
     send: Literal["everything", "alerts", "nothing"] | None = None,
 ) -> Any:
     """Run the whole job once; settings and secrets come from the environment.
@@ -63,7 +63,7 @@ def daily(
         total_minutes: Training time of all recipes together, in minutes.
         simulated_now: Replay with a clock that stands still there, for example 2024-01-02T12:00:00Z, in a home that holds nothing later;
             such forecasts are never official. No deployment offers it or takes it.
-        languages: Languages of the report's pages.
+        languages: Languages of the report's pages, for example ["en", "ja"]. Empty: all there are.
         send: everything: the report and all that is due. alerts: all but the report, which on a schedule the flow `send` sends in the
             morning. Empty: everything, or nothing in a replay.
 

@@ -21,11 +21,11 @@ from flows.support.write_lock import one_writer
     on_failure=[tell_failure],
     on_crashed=[tell_failure],
 )
-def send(languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "ja")) -> Any:
+def send(languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None) -> Any:
     """Write the report of what was said last for every recipe, and send it with all other messages that are due.
 
     Args:
-        languages: Languages of the report's pages.
+        languages: Languages of the report's pages, for example ["en", "ja"]. Empty: all there are.
     """
     work = steps.open_work(None)
     with steps.noted_run(work, "send") as done:

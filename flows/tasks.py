@@ -97,7 +97,7 @@ def world_map_task(work: run_context.Job) -> earth_day.EarthMade:
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)
-def report_task(work: run_context.Job, languages: tuple[str, ...]) -> publish_report.WrittenReport:
+def report_task(work: run_context.Job, languages: tuple[str, ...] | None) -> publish_report.WrittenReport:
     return publish_report.write_report(work, languages)
 
 

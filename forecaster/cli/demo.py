@@ -30,6 +30,7 @@ def demo(settings: "Settings", quick: bool, folder: Path, as_json: bool) -> None
     """Replay the days around the Noto earthquake of 2024-01-01 from the bundled catalogue: no network, no training, nothing is sent."""
     from forecaster.console import days_table, forecast_table, ordered, print_table
     from forecaster.pipeline import demo as step
+    from forecaster.reports.texts import languages
 
     started = time.monotonic()
     folder = folder.resolve()
@@ -39,7 +40,7 @@ def demo(settings: "Settings", quick: bool, folder: Path, as_json: bool) -> None
         click.echo(f"[{time.monotonic() - started:4.0f} s] {text}", err=as_json)
 
     home = settings.model_copy(update={"home": folder, "recipes": None, "recipe_streams": False})
-    done = step.replay(home, step.DAYS_QUICK if quick else step.DAYS, ("en", "ja"), say)
+    done = step.replay(home, step.DAYS_QUICK if quick else step.DAYS, languages(), say)
     shown = [os.path.relpath(page) for page in done.pages]
     if not as_json:
         print_table(forecast_table(done.data))

@@ -42,18 +42,18 @@ def page_name(data: ReportData, language: str) -> str:
     return f"reports/{data.generated_at:%Y-%m-%dT%H%MZ}{mark}.{language}.html"
 
 
-def write_report(job: Job, languages: Sequence[str]) -> WrittenReport:
+def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
     """Write the pages and the index below the output folder, each by rename, and keep the report in the store with all that it says.
 
     What is sent later is made from that. A report that is planned for somebody already stays as it was written first.
-    Besides the languages asked for, there is a page in each that the user's own folder of templates adds.
+    languages: None for all there are. Besides those asked for, there is a page in each that the user's own folder of templates adds.
 
     Raises:
         NotWritable: the output folder cannot be written.
         BadInput: an unknown language.
     """
     added = set(texts.languages(job.settings.templates)) - set(texts.languages())
-    languages = list(dict.fromkeys([*languages, *sorted(added)]))
+    languages = texts.languages(job.settings.templates) if languages is None else list(dict.fromkeys([*languages, *sorted(added)]))
     for language in languages:
         texts.read_texts(language, job.settings.templates)
     map_files.clear_unfinished(job.settings.output)
