@@ -90,11 +90,9 @@ def newest_for(kind: str, history: History) -> Pretrained:
     """The newest artefact of `kind` that has seen nothing after the last day of `history`.
 
     Raises:
-        NotTrainable: every artefact has seen later days, or the targets are windows of several days, which the pools have none of.
+        NotTrainable: every artefact has seen later days.
     """
     recipe, last_day = history.recipe, history.last_day
-    if recipe.predict_range_days != 1:
-        raise NotTrainable(f"{recipe.id}: predict_range_days = {recipe.predict_range_days}, {kind} forecasts single days; use etas")
     found = newest_before(kind, first_day_after(last_day))
     if found is None:
         raise NotTrainable(

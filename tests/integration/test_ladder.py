@@ -134,3 +134,21 @@ def test_forecast_at_a_place_prints_its_ladder_and_marks_what_was_never_seen(iss
     assert "* larger than any earthquake in the record there" in told.output
     document = json.loads(CliRunner().invoke(main, [*at, "--json"]).stdout)
     assert document["ladder"]["rungs"][0]["probability"] == pytest.approx(document["probability"], rel=1e-3)
+
+
+@pytest.mark.parametrize("reach", [3, 5, 7, 30])
+def test_a_recipe_of_several_days_is_forecast_by_all_members_and_has_its_corner(store, recipes, settings, reach):
+    weekly = type(recipes["tokyo-m45"]).model_validate(recipes["tokyo-m45"].model_dump() | {"predict_range_days": reach})
+    write(store, *(quake(f"us{month}", datetime(2022, month, 5, tzinfo=UTC)) for month in range(1, 13)))
+    cover(store, ISSUED)
+    predict(store, [weekly], settings, machine(ISSUED))
+    forecasts = table(store, "forecast")
+    assert set(forecasts["model_kind"]) == {"climatology", "recent_rate", "etas", "pooled", "hybrid", "regional", "published"}
+    published = forecasts[forecasts["published"]].iloc[0]
+    assert not published["degraded"] and published["target_end"] - published["target_start"] == reach * DAY
+    rungs = table(store, "rung").set_index(["horizon_days", "magnitude"])
+    assert sorted(set(rungs.index.get_level_values(0))) == sorted({1, 3, 7, 30, reach})
+    assert rungs.loc[(reach, 4.5), "probability"] == published["probability"]
+    assert rungs.loc[(reach, 4.5), "window_end"] == published["target_end"]
+    by_horizon = rungs["probability"].unstack()
+    assert (by_horizon.diff().dropna() >= 0).all(axis=None) and (by_horizon.diff(axis=1).iloc[:, 1:] <= 0).all(axis=None)

@@ -30,6 +30,7 @@ from forecaster.models.interface import History, logit, sigmoid
 from forecaster.models.pooled.pooled import COUNTS
 from forecaster.models.pooled.pooled_intensity import Intensity, read_intensity
 from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.several_days import over_window
 from forecaster.models.tree_file import Trees
 from forecaster.recipe import Recipe
 
@@ -55,7 +56,7 @@ class HybridModel:
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
-        return probability_with(self.pretrained, None, self.recipe, inputs, days, reference)
+        return window_probability(self.pretrained, None, self.recipe, inputs, days, reference)
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
         """float64 (n,): the same of many circles."""
@@ -64,6 +65,17 @@ class HybridModel:
     def save(self, folder: Path) -> dict[str, Any]:
         """The record that `load` needs; the weights stay in the package, nothing is written."""
         return self.pretrained.identity()
+
+
+def window_probability(
+    pretrained: Pretrained, networks: Sequence[Network] | None, recipe: Recipe, inputs: Events, days: TargetDays, reference: np.ndarray
+) -> np.ndarray:
+    """float64 (n,): `probability_with` of windows as long as the recipe's."""
+
+    def one_day(single: Recipe, first: TargetDays, usual: np.ndarray) -> np.ndarray:
+        return probability_with(pretrained, networks, single, inputs, first, usual)
+
+    return over_window(recipe, inputs, days, reference, one_day)
 
 
 def probability_with(
@@ -128,9 +140,9 @@ def fit(history: History, *, seed: int | None = None, max_minutes: float | None 
 
 
 def generic_for(recipe: Recipe, day: date, first_day: date) -> HybridModel | None:
-    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none, or the targets are
-    windows of several days. Raises as `pretrained.newest_before`."""
-    found = newest_before(KIND, day) if recipe.predict_range_days == 1 else None
+    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none. Raises as
+    `pretrained.newest_before`."""
+    found = newest_before(KIND, day)
     return None if found is None else HybridModel(recipe, found)
 
 

@@ -21,6 +21,7 @@ from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS
 from forecaster.models.interface import History
 from forecaster.models.networks import why_none
 from forecaster.models.pretrained import Pretrained, newest_for, of_identity
+from forecaster.models.several_days import single_days_of
 from forecaster.recipe import Recipe
 
 KIND = "regional"
@@ -60,7 +61,7 @@ class RegionalModel:
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
-        return hybrid.probability_with(self.pretrained, self.networks, self.recipe, inputs, days, reference)
+        return hybrid.window_probability(self.pretrained, self.networks, self.recipe, inputs, days, reference)
 
     def learning_curves(self) -> dict[str, list[float]]:
         """One number an epoch of training: loss, val_loss."""
@@ -105,7 +106,7 @@ def fit(
         from forecaster.models.hybrid import regional_training
 
         tuned = regional_training.tune(
-            history,
+            single_days_of(history),
             world,
             regional_training.TuningSettings(),
             seed=seed,

@@ -24,6 +24,7 @@ from forecaster.models.gradient_boosting import load_trees, predict
 from forecaster.models.interface import History, logit
 from forecaster.models.pooled.pooled_intensity import Intensity, rate_of, read_intensity
 from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.several_days import over_window
 from forecaster.models.tree_file import Trees
 from forecaster.recipe import Recipe
 
@@ -55,7 +56,11 @@ class PooledModel:
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
-        return pooled_probability(self.pretrained, inputs, self.recipe, days, reference)
+
+        def one_day(recipe: Recipe, single: TargetDays, usual: np.ndarray) -> np.ndarray:
+            return pooled_probability(self.pretrained, inputs, recipe, single, usual)
+
+        return over_window(self.recipe, inputs, days, reference, one_day)
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
         """float64 (n,): the same of many circles."""
@@ -74,9 +79,9 @@ def fit(history: History, *, seed: int | None = None, max_minutes: float | None 
 
 
 def generic_for(recipe: Recipe, day: date, first_day: date) -> PooledModel | None:
-    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none, or the targets are
-    windows of several days. Raises as `pretrained.newest_before`."""
-    found = newest_before(KIND, day) if recipe.predict_range_days == 1 else None
+    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none. Raises as
+    `pretrained.newest_before`."""
+    found = newest_before(KIND, day)
     return None if found is None else PooledModel(recipe, found)
 
 

@@ -89,7 +89,7 @@ def _add_generic(result: Members, recipe: Recipe, kind: str, day: date, first_da
     if member is None:
         if problem is not None:
             result.missing[kind] = problem
-        elif _is_packaged(kind_named(kind)) and recipe.predict_range_days == 1 and day >= PACKAGED_FROM:
+        elif _is_packaged(kind_named(kind)) and day >= PACKAGED_FROM:
             result.missing[kind] = f"no pre-trained {kind} for {day} is in this installation; install quakecast again"
         return
     result.found.append(member)

@@ -64,7 +64,7 @@ def test_the_newest_set_of_the_package_that_has_not_seen_the_day(tmp_path, tokyo
     ("changes", "kinds"),
     [
         ({"threshold_mag": 4.4}, ["etas", "pooled", "hybrid", "regional"]),  # inputs hold M4.5 and above everywhere
-        ({"predict_range_days": 2}, ["recent_rate", "etas"]),  # the pools have single days
+        ({"predict_range_days": 7}, ["recent_rate", "etas", "pooled", "hybrid", "regional"]),
         ({"models": ("etas",)}, ["recent_rate", "etas"]),
         ({"models": ("hybrid", "persistence")}, ["recent_rate", "hybrid"]),  # which needs a fit
         ({"models": ()}, ["recent_rate"]),

@@ -1,0 +1,65 @@
+"""Windows of several days by models that know single days: what they say of the first day, carried on by the shape of ETAS.
+
+    -log P(none in the window) = h + (H - H1) h / H1
+
+h is what the model says of the first day, as -log(1 - P), H and H1 are what ETAS without a fit says of the window and of its first day. It
+is how the ladder carries the published forecast on (`ladder.climb`, CARRY). The usual rate of a single day is that which makes the usual
+rate of the window, were days independent; where days with a target come together it is somewhat too low, for the model and ETAS alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from forecaster.features.events import Events
+from forecaster.features.labels import daily_labels
+from forecaster.features.windows import TargetDays
+from forecaster.models.baselines import climatology
+from forecaster.models.etas import etas
+from forecaster.models.etas.etas_horizons import over_horizons
+from forecaster.models.interface import History
+from forecaster.models.ladder.climb import CARRY
+from forecaster.recipe import Recipe
+from forecaster.timewindow import local_midnights_us
+
+OneDay = Callable[[Recipe, TargetDays, np.ndarray], np.ndarray]
+
+
+def over_window(recipe: Recipe, inputs: Events, days: TargetDays, reference: np.ndarray, one_day: OneDay) -> np.ndarray:
+    """float64 (n,): probability of the target in the windows of the recipe; NaN where the reference is NaN.
+
+    one_day: gives the probability of single days, from a recipe of such days, the days, and their reference.
+    """
+    if recipe.predict_range_days == 1 or not len(days):
+        return one_day(recipe, days, reference)
+    single = recipe.model_copy(update={"predict_range_days": 1})
+    first = replace(days, target_ends_us=_next_midnights(recipe, days))
+    usual = -np.expm1(np.log1p(-np.asarray(reference, dtype=np.float64)) / recipe.predict_range_days)
+    said = -np.log1p(-one_day(single, first, usual))
+    ends = np.stack([first.target_ends_us, days.target_ends_us], axis=1)
+    found = np.full(len(days), np.nan)
+    known = np.isfinite(said)
+    if known.any():
+        shape = over_horizons(etas.generic(single), inputs, first.take(known), ends[known], usual[known]).hit
+        later = (shape[:, 1] - shape[:, 0]) * (said[known] / shape[:, 0]) ** CARRY
+        found[known] = -np.expm1(-(said[known] + later))
+    return found
+
+
+def single_days_of(history: History) -> History:
+    """The same history of single days: what a model of single days is fitted on. It ends with the first day of the last window."""
+    if history.recipe.predict_range_days == 1:
+        return history
+    recipe = history.recipe.model_copy(update={"predict_range_days": 1})
+    days = replace(history.days, target_ends_us=_next_midnights(history.recipe, history.days))
+    happened = daily_labels(history.catalogue, recipe, days)[0]
+    return replace(history, recipe=recipe, days=days, happened=happened, reference=climatology.daily_references(happened, days))
+
+
+def _next_midnights(recipe: Recipe, days: TargetDays) -> np.ndarray:
+    """int64 (n,): where the local day after each begins."""
+    number = days.local_days.astype("datetime64[D]").astype(np.int64)
+    first, last = int(number.min()), int(number.max())
+    midnights = local_midnights_us(np.datetime64(first, "D").item(), last - first + 2, recipe.zone)
+    return np.asarray(midnights[number - first + 1])
