@@ -249,12 +249,6 @@ def test_networks_that_have_seen_later_days_are_refused(on_shelf, history) -> No
         hybrid.fit(history.until(np.datetime64("1984-12-30")))
 
 
-def test_windows_of_several_days_are_refused(on_shelf, history) -> None:
-    week = history.recipe.model_copy(update={"predict_range_days": 7})
-    with pytest.raises(NotTrainable, match="predict_range_days = 7"):
-        hybrid.fit(replace(history, recipe=week))
-
-
 def test_saved_and_loaded(on_shelf, history, tmp_path) -> None:
     model = hybrid.fit(history)
     record = json.loads(json.dumps(model.save(tmp_path)))
