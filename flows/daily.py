@@ -89,7 +89,7 @@ def daily(
             steps.beat(work, "success" if said else NO_FORECAST)
             steps.verify(work, done)
             steps.raise_alerts(work, done)
-            steps.make_world_map(work, done)
+            steps.make_world_map(work, languages, done)
             written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
             done["pages"] = [str(page) for page in written.pages] if written else []
             steps.alone("export", lambda: tasks.export_task(work), done)

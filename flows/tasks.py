@@ -17,7 +17,7 @@ from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreach
 from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.alerting import raise_alerts
 from forecaster.pipeline.daily import export_map_files, predict, publish_report, pull, verify
-from forecaster.pipeline.earth import earth_day
+from forecaster.pipeline.earth import earth_day, earth_page
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.training import fit_recipe, train
 from forecaster.recipe import Recipe, choose
@@ -92,8 +92,11 @@ def verify_task(work: run_context.Job) -> verify.VerifyResult:
 
 
 @task(name="world map", cache_policy=NO_CACHE, timeout_seconds=1800)
-def world_map_task(work: run_context.Job) -> earth_day.EarthMade:
-    return earth_day.make_earth(work)
+def world_map_task(work: run_context.Job, languages: tuple[str, ...] | None) -> earth_day.EarthMade:
+    made = earth_day.make_earth(work)
+    if made.issue is not None:
+        earth_page.write_pages(work, languages)
+    return made
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)

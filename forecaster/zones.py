@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
+UTC_ZONE = ZoneInfo("UTC")
 AT_SEA = "Etc/"
 _HALF_YEARS = (datetime(2025, 1, 15, 12, tzinfo=UTC), datetime(2025, 7, 15, 12, tzinfo=UTC))
 _DAY = timedelta(days=1)

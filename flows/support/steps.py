@@ -129,11 +129,11 @@ def raise_alerts(work: run_context.Job, done: dict[str, Any]) -> None:
         done["alerts"] = {name: value for name, value in vars(raised).items() if value}
 
 
-def make_world_map(work: run_context.Job, done: dict[str, Any]) -> None:
+def make_world_map(work: run_context.Job, languages: tuple[str, ...] | None, done: dict[str, Any]) -> None:
     """The day's map of the world, where the settings want one; alone, and with nothing of the day's forecasts waiting for it."""
     if not work.settings.world_map:
         return
-    made = alone("world map", lambda: tasks.world_map_task(work), done)
+    made = alone("world map", lambda: tasks.world_map_task(work, languages), done)
     if made is not None:
         done["world_map"] = {"day": str(made.day), "cells": made.cells, "kept": made.kept} | ({"none": made.reason} if made.reason else {})
 

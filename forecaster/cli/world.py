@@ -62,10 +62,13 @@ def world(
 def _make(settings: "Settings", resolution: int) -> list[str]:
     """Make the map and publish it; returns why there is none, if so."""
     from forecaster.pipeline.earth.earth_day import make_earth
+    from forecaster.pipeline.earth.earth_page import write_pages
     from forecaster.pipeline.run_context import publish_copy
 
     job = open_job(settings)
     made = make_earth(job, resolution)
+    if made.issue is not None:
+        write_pages(job)
     publish_copy(job)
     return [made.reason] if made.reason else []
 

@@ -19,6 +19,7 @@ from forecaster.pipeline.daily import publish_report as pages
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.earth.earth_day import make_earth
+from forecaster.pipeline.earth.earth_page import write_pages
 from forecaster.pipeline.run_context import alive, note_end, open_job, publish_copy, start_run
 from forecaster.quantities import counted
 from forecaster.recipe import load_recipes
@@ -75,6 +76,7 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
             raised = raise_alerts.raise_alerts(job).raised
             if last and settings.world_map:
                 say(f"map of the world: {counted(make_earth(job).cells, 'cell')}")
+                write_pages(job, languages)
             written = pages.write_report(job, languages if last else languages[:1])
             if last:
                 export_map_files.export(job, settings.output)

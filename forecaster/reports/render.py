@@ -23,6 +23,7 @@ from forecaster.reports.texts import FALLBACK, day_writer, language_name, speake
 from forecaster.reports.web.assets import Assets
 from forecaster.reports.web.index import PastReport
 from forecaster.reports.web.page import page_parts
+from forecaster.reports.web.world_page import WorldMap, world_context
 
 
 def told_in(data: ReportData, language: str, user_folder: Path | None = None) -> dict[str, Any]:
@@ -64,10 +65,25 @@ def _script() -> str:
     return (template_folder() / "report.js").read_text(encoding="utf-8")
 
 
-def render_index(reports: Sequence[PastReport], language: str = FALLBACK, user_folder: Path | None = None, *, served: bool = False) -> str:
+def render_world(world: WorldMap, language: str, alternates: Mapping[str, str], user_folder: Path | None = None) -> str:
+    """The page of the map of the world: one HTML file that loads nothing. `alternates` as for `render_report`."""
+    say, writer = speaker(language, user_folder), day_writer(language, user_folder)
+    script = (template_folder() / "world.js").read_text(encoding="utf-8")
+    context = world_context(world, language, say, writer, coastlines(), script, alternates)
+    return fill(environment(language, user_folder), "world.html.j2", context, user_folder)
+
+
+def render_index(
+    reports: Sequence[PastReport],
+    language: str = FALLBACK,
+    user_folder: Path | None = None,
+    *,
+    served: bool = False,
+    world: str | None = None,
+) -> str:
     """The index page of these reports, in their order, by month. A headline is told in `language` where the report has that page.
 
-    served: by `quakecast serve`, which can also hand out a page as one file.
+    served: by `quakecast serve`, which can also hand out a page as one file. world: the address of the map of the world, if there is one.
     """
     writer = day_writer(language, user_folder)
 
@@ -84,7 +100,7 @@ def render_index(reports: Sequence[PastReport], language: str = FALLBACK, user_f
         months.setdefault(month_text(made.date().replace(day=1), language) if made else "", []).append(row)
     names = {other: language_name(other, user_folder) for other in {other for report in reports for other in report.hrefs}}
     count = sum(bool(report.made) for report in reports)
-    context = {"months": months, "count": count, "language": language, "language_names": names.get, "served": served}
+    context = {"months": months, "count": count, "language": language, "language_names": names.get, "served": served, "world": world}
     return fill(environment(language, user_folder), "index.html.j2", context, user_folder)
 
 

@@ -9,7 +9,7 @@ import functools
 import logging
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -38,6 +38,13 @@ def template_folder() -> Path:
     if not (folder / "i18n" / f"{FALLBACK}.toml").is_file():
         raise BadInput(f"no templates in {folder}: install quakecast again")
     return folder
+
+
+def of_pages(asked: Sequence[str] | None, user_folder: Path | None) -> list[str]:
+    """The languages that pages are written in: those asked for (None: all there are), and those that the user's own folder adds."""
+    there = languages(user_folder)
+    added = sorted(set(there) - set(languages()))
+    return list(there) if asked is None else list(dict.fromkeys([*asked, *added]))
 
 
 def languages(user_folder: Path | None = None) -> list[str]:

@@ -37,21 +37,17 @@ def add_issue(connection: Connection, row: dict[str, Any], places: pd.DataFrame,
     return number
 
 
-def newest_issue(connection: Connection) -> dict[str, Any] | None:
-    """The row of world_map that was stored last, parsed; None where there is none."""
-    rows = issues(connection, "issue = (SELECT max(issue) FROM world_map)")
-    return rows[0] if rows else None
-
-
-def issues(connection: Connection, where: str = "true") -> list[dict[str, Any]]:
-    """The rows of world_map for which this holds, oldest first, parsed."""
-    cursor = connection.execute(f"SELECT * FROM world_map WHERE {where} ORDER BY issue")
+def newest_issue(connection: Connection, now: datetime | None = None) -> dict[str, Any] | None:
+    """The row of world_map that was stored last (of those made by `now`), parsed; None where there is none."""
+    cursor = connection.execute(
+        "SELECT * FROM world_map WHERE $now IS NULL OR issue_time <= $now ORDER BY issue DESC LIMIT 1", {"now": now}
+    )
     names = [column[0] for column in cursor.description]
-    parsed = []
-    for values in cursor.fetchall():
-        row = dict(zip(names, values, strict=True))
-        parsed.append(row | {name: json.loads(row[name]) for name in ("weights", "left_out", "problems")})
-    return parsed
+    values = cursor.fetchone()
+    if values is None:
+        return None
+    row = dict(zip(names, values, strict=True))
+    return row | {name: json.loads(row[name]) for name in ("weights", "left_out", "problems")}
 
 
 def cells_of_issue(connection: Connection, issue: int) -> pd.DataFrame:

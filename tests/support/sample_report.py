@@ -25,6 +25,8 @@ from forecaster.reports.content.contract import (
     SettledCheck,
     TrackRecord,
     TurnedOutcome,
+    WorldPlace,
+    WorldTold,
 )
 from tests.support.sample_ladder import sample_ladder
 
@@ -164,6 +166,19 @@ def recent_events(rng: np.random.Generator, count: int = 70) -> tuple[RecentEven
     return tuple(events)
 
 
+WORLD = WorldTold(
+    date(2024, 1, 3),
+    5.0,
+    150.0,
+    5232,
+    (
+        WorldPlace("99 km NW of Nanao, Japan", 37.76, 136.33, 0.61, 0.0011),
+        WorldPlace("Scotia Sea", -59.88, -53.79, 0.005, 0.00003),
+        WorldPlace(None, 12.5, -33.1, 0.002, 0.0001),
+    ),
+)
+
+
 def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
     """The 29 recipes of the checkout, a week of earthquakes, eight outcomes settled in this run."""
     rng = np.random.default_rng(seed)
@@ -192,6 +207,7 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
         forecasts_sha256="9f2b6c1d" * 8,
         code_version="0.1.0+4d15fd9",
         next_issue_at=datetime(2024, 1, 3, 14, 30, tzinfo=UTC),
+        world=WORLD,
     )
 
 

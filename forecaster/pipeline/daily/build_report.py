@@ -22,6 +22,7 @@ from forecaster.pipeline.daily import records
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
 from forecaster.pipeline.daily.issue_schedule import next_issue_time
 from forecaster.pipeline.daily.nearby import drivers_said, largest_near
+from forecaster.pipeline.earth.earth_page import world_told
 from forecaster.pipeline.rungs.told_ladder import told_ladder
 from forecaster.recipe import Recipe
 from forecaster.reports.content.contract import (
@@ -87,6 +88,7 @@ def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData
         forecasts_sha256=sha256,
         code_version=code_version(),
         next_issue_at=min((next_issue_time(recipe, now) for recipe in recipes), default=None),
+        world=world_told(store, now),
     )
 
 

@@ -16,7 +16,7 @@ from forecaster.reports import map_files, render, texts
 from forecaster.reports.content import document
 from forecaster.reports.content.contract import ReportData
 from forecaster.reports.web.assets import in_one_file, write_assets
-from forecaster.reports.web.index import list_reports
+from forecaster.reports.web.index import list_reports, world_page
 from forecaster.settings import Settings
 from forecaster.store import deliveries
 
@@ -52,8 +52,7 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
         NotWritable: the output folder cannot be written.
         BadInput: an unknown language.
     """
-    added = set(texts.languages(job.settings.templates)) - set(texts.languages())
-    languages = texts.languages(job.settings.templates) if languages is None else list(dict.fromkeys([*languages, *sorted(added)]))
+    languages = texts.of_pages(languages, job.settings.templates)
     for language in languages:
         texts.read_texts(language, job.settings.templates)
     map_files.clear_unfinished(job.settings.output)
@@ -106,7 +105,9 @@ def write_index(settings: Settings, language: str | None = None) -> None:
     if language is None:
         found = _LANGUAGE.search(index.read_text(encoding="utf-8", errors="replace")) if index.is_file() else None
         language = found[1] if found and found[1] in texts.languages(settings.templates) else settings.language
-    map_files.write_atomic(index, render.render_index(list_reports(settings.output, remember=True), language, settings.templates))
+    world = world_page(settings.output, language)
+    reports = list_reports(settings.output, remember=True)
+    map_files.write_atomic(index, render.render_index(reports, language, settings.templates, world=world))
 
 
 def kept_data(row: dict[str, Any]) -> ReportData:

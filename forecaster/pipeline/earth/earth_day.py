@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -17,10 +16,9 @@ from forecaster.pipeline.earth.earth_grid import RESOLUTION, Grid, names_near, w
 from forecaster.pipeline.run_context import Job
 from forecaster.store import world_map_rows
 from forecaster.timewindow import TimeWindow, issue_time, local_midnight, next_local_day
+from forecaster.zones import UTC_ZONE
 
 log = logging.getLogger(__name__)
-
-UTC_ZONE = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True)

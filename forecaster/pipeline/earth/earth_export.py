@@ -17,6 +17,7 @@ from forecaster.store.database import Store
 from forecaster.store.sharing.parquet import write_parquet
 
 PARQUET_FILE, GEOJSON_FILE = "world.parquet", "world.geojson"
+_TOLD = ("cell", "place", "latitude_deg", "longitude_deg", "magnitude", "horizon_days", "probability", "usual_probability", "ratio")
 NO_MAP = "no map of the world is stored; the daily run makes one (QUAKECAST_WORLD_MAP), or `quakecast world --make`"
 
 
@@ -32,6 +33,16 @@ def newest_map(store: Store) -> tuple[dict[str, Any], pd.DataFrame]:
     if issue is None or cells is None or cells.empty:
         raise BadInput(NO_MAP)
     return issue, cells
+
+
+def by_cell(cells: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """The rows of v_world as dicts, by the cell's name, ascending."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    columns = cells.sort_values(["cell", "horizon_days", "magnitude"])[list(_TOLD)]
+    for values in zip(*(columns[name].tolist() for name in _TOLD), strict=True):
+        row = dict(zip(_TOLD, values, strict=True))
+        found.setdefault(row["cell"], []).append(row | {"place": row["place"] if isinstance(row["place"], str) else None})
+    return found
 
 
 def most_above(cells: pd.DataFrame, magnitude: float, horizon_days: int, count: int) -> pd.DataFrame:
@@ -83,17 +94,17 @@ def geojson(issue: dict[str, Any], cells: pd.DataFrame) -> dict[str, Any]:
     """A FeatureCollection (RFC 7946): a polygon a cell, cut at the date line; of each magnitude and horizon a member `m5_1d` with
     probability, usual_probability and ratio."""
     features = []
-    for name, rows in cells.groupby("cell", sort=True):
-        rings = [_closed(ring) for ring in rings_of(str(name))]
+    for name, rows in by_cell(cells).items():
+        rings = [_closed(ring) for ring in rings_of(name)]
         kind, shape = ("Polygon", rings[:1]) if len(rings) == 1 else ("MultiPolygon", [[ring] for ring in rings])
-        first = rows.iloc[0]
+        first = rows[0]
         told: dict[str, Any] = {
             "cell": name,
-            "place": first["place"] if isinstance(first["place"], str) else None,
-            "latitude_deg": round(float(first["latitude_deg"]), 4),
-            "longitude_deg": round(float(first["longitude_deg"]), 4),
+            "place": first["place"],
+            "latitude_deg": round(first["latitude_deg"], 4),
+            "longitude_deg": round(first["longitude_deg"], 4),
         }
-        for row in rows.to_dict("records"):
+        for row in rows:
             numbers = {key: float(f"{row[key]:.4g}") for key in ("probability", "usual_probability", "ratio")}
             told[f"m{row['magnitude']:g}_{row['horizon_days']}d"] = numbers
         features.append({"type": "Feature", "geometry": {"type": kind, "coordinates": shape}, "properties": told})

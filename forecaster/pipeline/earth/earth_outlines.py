@@ -1,6 +1,7 @@
 """The outlines of cells as rings of longitudes and latitudes, cut at the date line and closed over a pole, as GeoJSON wants them."""
 
 import math
+from collections.abc import Sequence
 
 import h3
 
@@ -8,13 +9,20 @@ Ring = list[tuple[float, float]]
 HALF_TURN, TURN = 180.0, 360.0
 
 
-def rings_of(name: str) -> list[Ring]:
-    """Rings of (longitude, latitude) in degrees, counterclockwise, not closed, all within -180 to 180.
+def rings_of(name: str, middle_lon: float = 0.0) -> list[Ring]:
+    """Rings of (longitude, latitude) in degrees, counterclockwise, not closed, all within half a turn of the middle longitude.
 
-    One ring, two where the date line goes through the cell. A cell that holds a pole is a band up to it over all longitudes.
+    One ring, two where the seam opposite the middle (the date line) goes through the cell. A cell that holds a pole is a band up to it
+    over all longitudes.
     """
+    parts = _rings([(latitude, _short_way(longitude - middle_lon)) for latitude, longitude in h3.cell_to_boundary(name)])
+    return [[(longitude + middle_lon, latitude) for longitude, latitude in ring] for ring in parts]
+
+
+def _rings(corners: Sequence[tuple[float, float]]) -> list[Ring]:
+    """The same of corners (latitude, longitude from the middle)."""
     ring: Ring = []
-    for latitude, longitude in h3.cell_to_boundary(name):
+    for latitude, longitude in corners:
         ring.append((ring[-1][0] + _short_way(longitude - ring[-1][0]) if ring else longitude, latitude))
     if abs(ring[-1][0] + _short_way(ring[0][0] - ring[-1][0]) - ring[0][0]) > HALF_TURN:
         return [_over_pole(ring)]

@@ -29,6 +29,7 @@ from forecaster.reports.content.ranking import hearing_model, in_order, is_as_us
 from forecaster.reports.content.reasons import reasons
 from forecaster.reports.content.recipe_part import history_row, result_of
 from forecaster.reports.content.track_record import evaluation_verdict, figures_of, track_of
+from forecaster.reports.content.world_part import world_part
 from forecaster.reports.drawing.charts import MapTarget
 from forecaster.reports.words import (
     NOTABLE,
@@ -82,6 +83,7 @@ def report_context(data: ReportData, language: str, writer: Writer = ISO) -> dic
         "cautions": cautions(rows, notable(rows), data.pooled_skill),
         "headline_days": _last_days(about, writer),
         "headline_row": None if about is None or about["unheard"] else about,
+        "world": world_part(data.world, writer),
         "rows": rows,
         "leading_rows": [row for row in rows if not is_as_usual(row)],
         "usual_rows": (usual := [row for row in rows if is_as_usual(row)]),

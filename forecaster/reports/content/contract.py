@@ -135,6 +135,28 @@ class Ladder:
 
 
 @dataclass(frozen=True)
+class WorldPlace:
+    """A place of the map of the world; name: what the service calls it, None where it has no name."""
+
+    name: str | None
+    lat: float
+    lng: float
+    probability: float
+    usual: float
+
+
+@dataclass(frozen=True)
+class WorldTold:
+    """What a report tells of the map of the world: the places farthest above their usual chance on a day of UTC, highest ratio first."""
+
+    day: date
+    magnitude: float
+    radius_km: float
+    cells: int
+    places: tuple[WorldPlace, ...]
+
+
+@dataclass(frozen=True)
 class DayOutcome:
     """One earlier forecast and what became of it; `happened` is None while that is not known."""
 
@@ -248,3 +270,4 @@ class ReportData:
     forecasts_sha256: str | None = None
     code_version: str | None = None
     next_issue_at: datetime | None = None
+    world: WorldTold | None = None  # None: no map of the world was made

@@ -137,6 +137,11 @@ def boxed(coastlines: Iterable[Polyline]) -> list[BoxedLine]:
     return lines
 
 
+def clipped(coastlines: Iterable[Polyline], box: Box) -> list[Polyline]:
+    """The parts of coasts within (west, south, east, north) and a margin, cut at its sides; longitudes may run beyond 180 degrees."""
+    return _inside(boxed(coastlines), box)
+
+
 def _inside(coastlines: Iterable[BoxedLine], box: Box) -> list[Polyline]:
     """The parts of rings within the box and a margin, cut at its sides."""
     west, south, east, north = box

@@ -19,6 +19,7 @@ POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*
 SCRIPT_HASH = re.compile(r"'sha256-[A-Za-z0-9+/]{43}='")
 OWN_SCRIPT = re.compile(r"script-src 'self'[ ;]")
 HEADS_FILE = ".heads.json"
+WORLD_FOLDER = "world"
 MODES = ("prospective", "late", "hindcast", "replay")
 
 
@@ -45,6 +46,12 @@ class PastReport:
 
 Heads = dict[str, tuple[int, int, dict[str, str]]]
 """By address below the folder: when the page was changed (ns), its bytes, the facts of its head."""
+
+
+def world_page(folder: Path, language: str) -> str | None:
+    """The address of the map of the world below `folder`, in this language or in another one; None where there is none."""
+    pages = sorted((folder / WORLD_FOLDER).glob("world.*.html"), key=lambda page: (page.name != f"world.{language}.html", page.name))
+    return f"{WORLD_FOLDER}/{pages[0].name}" if pages else None
 
 
 def list_reports(folder: Path, *, remember: bool = False) -> list[PastReport]:

@@ -20,7 +20,7 @@ from forecaster.errors import BadInput
 from forecaster.reports.render import render_index
 from forecaster.reports.texts import FALLBACK
 from forecaster.reports.web import assets
-from forecaster.reports.web.index import list_reports, read_head
+from forecaster.reports.web.index import list_reports, read_head, world_page
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +165,13 @@ class _Requests(BaseHTTPRequestHandler):
         self._send(HTTPStatus.OK, TYPES[file.suffix.lower()], body, with_body, changed, scripts)
 
     def _index(self) -> str:
-        return render_index(list_reports(self.server.folder), self.server.language, self.server.user_folder, served=True)
+        return render_index(
+            list_reports(self.server.folder),
+            self.server.language,
+            self.server.user_folder,
+            served=True,
+            world=world_page(self.server.folder, self.server.language),
+        )
 
     def _send(
         self,

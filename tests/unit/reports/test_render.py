@@ -169,6 +169,9 @@ def test_the_pictures_of_the_mail_are_png_under_the_limit() -> None:
     assert sum(map(len, pictures.values())) * 4 / 3 < 900_000  # base64, beside 100 kB of HTML under 1 MB
 
 
+WORLD_FILES = ("world.js", "world.parquet", "world.geojson")  # names of files, no texts
+
+
 def test_every_text_is_used_and_every_used_text_exists() -> None:
     """Keys named in templates and code, against those of en.toml; families (mode.*, level.*, ...) are put together at run time."""
     folder, package = render.template_folder(), Path(render.__file__).parent
@@ -192,7 +195,12 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     assert unused == []
     tables = set(tomllib.loads((folder / "i18n" / "en.toml").read_text(encoding="utf-8")))
     used = {key for key in re.findall(r"""["']([a-z]+\.[a-z_0-9]+)["']""", sources) if key.split(".")[0] in tables}
-    assert {key for key in used if not key.endswith("_")} - set(read_texts("en")) - {"report.css", "index.html", "model.json"} == set()
+    assert {key for key in used if not key.endswith("_")} - set(read_texts("en")) - {
+        "report.css",
+        "index.html",
+        "model.json",
+        *WORLD_FILES,
+    } == set()
 
 
 def test_pages_of_the_same_facts_are_the_same() -> None:

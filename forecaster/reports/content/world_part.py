@@ -1,0 +1,38 @@
+"""The places of the map of the world that lie farthest above their usual chance, as a report and the map's own page tell them. Pure."""
+
+from typing import Any
+
+from forecaster.places import place_name
+from forecaster.reports.content.contract import WorldPlace, WorldTold
+from forecaster.reports.words import Phrase, level_of, plain, probability_pair, ratio_text
+from forecaster.reports.writing import Writer
+
+
+def place_line(place: WorldPlace, writer: Writer) -> dict[str, Any]:
+    """Names for a template: name (of the place, or its coordinates), where, probability and usual (in one notation), ratio and level."""
+    said, usual = probability_pair(place.probability, place.usual)
+    ratio = place.probability / place.usual
+    return {
+        "name": plain(writer.place(place.name) or place_name(place.lat, place.lng)),
+        "place_is_english": bool(place.name) and writer.place(place.name) == place.name,
+        "where": place_name(place.lat, place.lng),
+        "probability": said,
+        "usual": usual,
+        "ratio": ratio_text(ratio),
+        "level": level_of(ratio),
+    }
+
+
+def world_part(world: WorldTold | None, writer: Writer) -> dict[str, Any] | None:
+    """What a report tells of the map of the world; None where it has none."""
+    if world is None or not world.places:
+        return None
+    first = place_line(world.places[0], writer)
+    return {
+        "summary": Phrase("world.first", {"place": first["name"], "ratio": first["ratio"], "probability": first["probability"]}),
+        "day": writer(world.day),
+        "magnitude": f"{world.magnitude:g}",
+        "radius": f"{world.radius_km:g}",
+        "cells": world.cells,
+        "places": [place_line(place, writer) for place in world.places],
+    }
