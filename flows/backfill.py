@@ -25,7 +25,7 @@ from forecaster.settings import load_settings
 
 log = logging.getLogger(__name__)
 
-STORE_EVERY_SECONDS = 10.0  # what is done waits no longer for the writer's place
+STORE_EVERY_SECONDS = 10.0  # what is done waits no longer for the write lock
 
 
 @task(name="forecast", task_run_name="forecast {recipe.id}", **ON_A_WORKER)

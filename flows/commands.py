@@ -110,11 +110,11 @@ def run(
     default=Path(),
     help="Folder in which runs work (default: this one).",
 )
-@click.option("--take-over", is_flag=True, help="Though the server carries another installation: its schedules are replaced.")
+@click.option("--take-over", is_flag=True, help="Replace the schedules of another installation on this server.")
 @json_option
 @click.pass_obj
 def deploy(settings: "Settings", project: Path, take_over: bool, as_json: bool) -> None:
-    """Put the flows and their schedules onto the Prefect server that PREFECT_API_URL names."""
+    """Deploy the flows and their schedules to the Prefect server that PREFECT_API_URL names."""
     _check(settings)
     prefect_defaults()
     from flows.installation import claim_server
@@ -137,7 +137,7 @@ def deploy(settings: "Settings", project: Path, take_over: bool, as_json: bool) 
 @click.option("--limit", type=click.IntRange(min=1), help="Runs at once (default: no limit; a deployment never overlaps itself).")
 @click.pass_obj
 def worker(settings: "Settings", limit: int | None) -> None:
-    """Do the runs of the Prefect server on this machine, until it is ended (Ctrl-C)."""
+    """Execute the runs of the Prefect server on this machine, until stopped (Ctrl-C)."""
     _check(settings)
     prefect_defaults(quiet=False)
     from flows.installation import check_claim

@@ -94,7 +94,7 @@ def daily(
             done["pages"] = [str(page) for page in written.pages] if written else []
             steps.alone("export", lambda: tasks.export_task(work), done)
             steps.alone("tidy", lambda: tasks.tidy_task(work), done)
-        if send != "nothing":  # after the writer's place is free: a mail server may be silent for long
+        if send != "nothing":  # after the write lock is free: a mail server may be silent for long
             steps.notify(work, done, report=send == "everything" and written is not None)
         # not before: where this run dies, the next in the line does its work
         steps.alone("overtaken runs", lambda: cancel_overtaken(begun), done)

@@ -1,6 +1,6 @@
 """The steps of the daily job as Prefect tasks: each calls one function of the pipeline, and is tried again where that can help.
 
-What writes is called by a flow that holds the writer's place.
+What writes is called by a flow that holds the write lock.
 """
 
 from datetime import UTC, date, datetime

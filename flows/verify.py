@@ -35,7 +35,7 @@ def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pul
                 steps.pull(work, done)
             steps.verify(work, done)
             steps.raise_alerts(work, done)
-        steps.notify(work, done, report=False)  # after the writer's place is free: a mail server may be silent for long
+        steps.notify(work, done, report=False)  # after the write lock is free: a mail server may be silent for long
         steps.alone("artifacts", lambda: artifacts.show_skill(work), done)
-    told = f"{counted(done.get('settled', 0), 'outcome')} written, {done.get('turned', 0)} turned round, {done.get('waiting', 0)} waiting"
+    told = f"{counted(done.get('settled', 0), 'outcome')} written, {done.get('turned', 0)} revised, {done.get('waiting', 0)} waiting"
     return ended(done, told)

@@ -141,4 +141,4 @@ class ReceiverSilent(DeliveryFailed):
 
 def unforeseen(error: Exception) -> str:
     """What is said of an error that is not ours: its text might hold an address or a password, so only its kind is told."""
-    return f"{type(error).__name__}, which nobody foresaw; the run's own log says more"
+    return f"{type(error).__name__}: unexpected error; the run's own log says more"

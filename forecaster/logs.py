@@ -116,4 +116,4 @@ def _log_the_end(kind: type[BaseException], error: BaseException, trace: Any) ->
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    logging.getLogger("quakecast").critical("%s, which nobody foresaw", kind.__name__, exc_info=(kind, error, trace))
+    logging.getLogger("quakecast").critical("%s: unexpected error", kind.__name__, exc_info=(kind, error, trace))

@@ -26,7 +26,7 @@ from forecaster.recipe import Recipe
 from forecaster.settings import Settings, bundled_folder
 
 POOL = "quakecast"
-OLD_WRITER_LIMIT = "quakecast-writer"  # of earlier versions; what holds a writer's place now is a lock beside the database
+OLD_WRITER_LIMIT = "quakecast-writer"  # of earlier versions; what holds a write lock now is a lock beside the database
 OLDEST_SERVER = Version("3.8.0")
 JSON_LOGS = {
     "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "forecaster.logs.JsonLines",

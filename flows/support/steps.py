@@ -46,7 +46,7 @@ def noted_run(work: run_context.Job, kind: str) -> Iterator[dict[str, Any]]:
     """Note in the store that a run of this kind begins and how it ends; yields what it did, for its steps to fill in (also
     "state", where it is another one than what "problems" tell).
 
-    Runs of this kind that died without a word are marked as failed; one that lives beside this one is left alone. An error is noted,
+    Runs of this kind that ended without reporting are marked as failed; one that lives beside this one is left alone. An error is noted,
     and raised on; a run that has stored forecasts is partial even so. Steps that failed alone are told to the operator at the end, all in
     one message.
     """
@@ -156,7 +156,7 @@ def alone(name: str, step: Callable[[], Result], done: dict[str, Any]) -> Result
 
 
 def note_failure(name: str, error: Exception, done: dict[str, Any]) -> None:
-    """Note in `done` that a step failed; an error that nobody foresaw goes to the run's log whole."""
+    """Note in `done` that a step failed; an unexpected error goes to the run's log whole."""
     if not isinstance(error, QuakecastError):
         get_run_logger().error("%s failed", name, exc_info=error)
     note_told(f"{name}: {words(error)}", done)

@@ -144,7 +144,7 @@ def _read_count(body: bytes, where: str) -> int:
 
 @contextmanager
 def _whatever_it_holds(where: str) -> Iterator[None]:
-    """What nobody foresaw in a body is said like what everybody did."""
+    """An unexpected fault in a body is reported like a known one."""
     try:
         yield
     except CatalogError:

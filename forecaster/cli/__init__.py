@@ -85,8 +85,8 @@ def _of_the_machine(error: OSError) -> str | None:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(code_version(), prog_name="quakecast")
 @click.option("--home", type=click.Path(path_type=Path), help="Data folder (QUAKECAST_HOME; default ./quakecast-data).")
-@click.option("-v", "--verbose", is_flag=True, help="Say what is done.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), help="Of what is told on standard error (QUAKECAST_LOG_FORMAT).")
+@click.option("-v", "--verbose", is_flag=True, help="Log each step.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="Format of the log on standard error (QUAKECAST_LOG_FORMAT).")
 @click.pass_context
 def main(ctx: click.Context, home: Path | None, verbose: bool, log_format: str | None) -> None:
     """Daily earthquake probabilities that can be checked. No official warning; nobody can predict time and place of an earthquake."""

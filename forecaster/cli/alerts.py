@@ -17,7 +17,7 @@ MODELS = ("present", "published", "climatology", *kinds_where(lambda kind: kind.
 
 @click.group()
 def alerts() -> None:
-    """Try, check, list and raise alerts."""
+    """Backtest, check, list and raise alerts."""
 
 
 @alerts.command("test", epilog=example("quakecast alerts test --recipe tokyo-m45 --probability 0.2 --ratio 2 --years 5"))
@@ -49,7 +49,7 @@ def alerts_test(
     as_json: bool,
     **bounds: float | None,
 ) -> None:
-    """What a rule would have sent over the last years, and how often it would have been false.
+    """Backtest a rule: what it would have sent over the last years, and how often it would have been false.
 
     Counted on forecasts that their models had not seen: official ones, and those of `quakecast backfill --mode walk-forward`. Nothing is
     sent, stored or switched on. If you try many bounds and keep the best, expect it to do worse than shown here.
@@ -67,7 +67,7 @@ def alerts_test(
 @json_option
 @click.pass_obj
 def alerts_check(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Every rule that is switched on: its false alarms, and what would keep it from speaking."""
+    """Check every active rule: its share of false alarms, and what would keep it from raising an alert."""
     from forecaster.pipeline.alerting.rule_backtest import check_rules
 
     documents = check_rules(look(settings, recipes))
@@ -79,7 +79,7 @@ def alerts_check(settings: "Settings", recipes: tuple[str, ...], everything: boo
 @json_option
 @click.pass_obj
 def alerts_list(settings: "Settings", limit: int, as_json: bool) -> None:
-    """The alerts that were raised, newest first."""
+    """List the raised alerts, newest first."""
     from forecaster.pipeline.alerting.rule_backtest import list_alerts
 
     rows = list_alerts(look(settings), limit)
@@ -92,7 +92,7 @@ def alerts_list(settings: "Settings", limit: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def alerts_run(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Decide on every rule now and put what is to be told into the outbox, as the daily job does; `quakecast notify` sends it."""
+    """Apply every rule now and put the messages into the outbox, as the daily job does; `quakecast notify` sends them."""
     from forecaster.pipeline.alerting.raise_alerts import raise_alerts
     from forecaster.pipeline.run_context import publish_copy
 
@@ -100,7 +100,7 @@ def alerts_run(settings: "Settings", recipes: tuple[str, ...], everything: bool,
     result = raise_alerts(job)
     publish_copy(job)
     counts = ", ".join(f"{len(getattr(result, name))} {name}" for name in ("raised", "held", "cleared", "withdrawn", "corrected"))
-    operations = f"operation: {len(result.operations_raised)} told, {len(result.operations_mended)} mended"
+    operations = f"system alerts: {len(result.operations_raised)} raised, {len(result.operations_mended)} resolved"
     silent = [f"{rule} was not raised: {reason}" for rule, reason in result.suppressed.items()]
     tell(as_json, vars(result), "\n".join([f"{counts}; {operations}; {len(result.messages)} messages in the outbox", *silent]))
 

@@ -29,15 +29,15 @@ only what is missing; it may be stopped at any moment.
 @recipe_options
 @click.option("--from", "first", required=True, metavar="DAY", help="First local day, YYYY-MM-DD.")
 @click.option("--to", "last", required=True, metavar="DAY", help="Last local day, included; it must be over.")
-@click.option("--mode", required=True, type=click.Choice(["walk-forward", "current-model"]), help="By which models.")
+@click.option("--mode", required=True, type=click.Choice(["walk-forward", "current-model"]), help="With which models.")
 @click.option(
     "--retrain-every", type=click.IntRange(min=1), default=30, show_default=True, metavar="DAYS", help="Days of a walk-forward block."
 )
 @click.option(
     "--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Minutes of the fits of one recipe and block (default: its own)."
 )
-@click.option("--overwrite", is_flag=True, help="Make days anew that this mode has made before.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done and what it would cost.")
+@click.option("--overwrite", is_flag=True, help="Recompute days that this mode has computed before.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be done and how long it would take.")
 @click.option("--yes", is_flag=True, help="Do not ask before a training that takes more than ten minutes.")
 @json_option
 @click.pass_obj

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def pull(settings: "Settings", as_json: bool) -> None:
-    """Read what USGS has learnt since the last pull into the database."""
+    """Read all changes since the last pull from USGS into the database."""
     from forecaster.console import progress
     from forecaster.pipeline.daily.pull import pull_catalog
     from forecaster.pipeline.run_context import catalogue_source, publish_copy
@@ -115,14 +115,14 @@ def _forecast_lines(rows: Sequence[Mapping[Hashable, Any]]) -> str:
 @json_option
 @click.pass_obj
 def verify(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Settle the outcomes of ended forecasts and score them."""
+    """Verify ended forecasts: write what was observed, and score them."""
     from forecaster.pipeline.daily import verify as step
     from forecaster.pipeline.run_context import publish_copy
 
     job = open_job(settings, recipes)
     result = step.verify(job.store, job.recipes, job.clock)
     publish_copy(job)
-    counts = f"{len(result.turned)} turned round, {result.waiting} waiting, {result.scored} scored"
+    counts = f"{len(result.turned)} revised, {result.waiting} waiting, {result.scored} scored"
     text = f"{counted(len(result.settled), 'outcome')} written, {counts}"
     tell(as_json, vars(result), "\n".join([text, *(f"weights, {scope}: {reason}" for scope, reason in result.learnt.items())]))
     for what, told in result.failed.items():
@@ -141,7 +141,7 @@ def verify(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_
 @json_option
 @click.pass_obj
 def report(settings: "Settings", language: tuple[str, ...], one_file_to: Path | None, as_json: bool) -> None:
-    """Write the report page from what the database holds now. Pages share a style sheet and a script in reports/assets/."""
+    """Write the report page from the present content of the database. Pages share a style sheet and a script in reports/assets/."""
     from forecaster.pipeline.daily import publish_report
     from forecaster.reports.texts import languages
 

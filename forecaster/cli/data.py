@@ -82,11 +82,11 @@ def sql(settings: "Settings", statement: str | None, describe: bool, as_csv: boo
 
 
 @click.command(epilog=example("quakecast status --json\n  quakecast status --check"))
-@click.option("--check", is_flag=True, help="One line for a monitor; exit code 0: all is well, 1: look at it, 2: act now.")
+@click.option("--check", is_flag=True, help="One line for a monitor; exit code 0: OK, 1: warning, 2: critical.")
 @json_option
 @click.pass_obj
 def status(settings: "Settings", check: bool, as_json: bool) -> None:
-    """How old the data are, what ran last, what was said last. Reads the published copy."""
+    """Show the age of the data, the last runs and the last forecasts. Reads the published copy."""
     if check:
         from forecaster.pipeline.monitor import look
 
@@ -116,7 +116,7 @@ def migrate(settings: "Settings", as_json: bool) -> None:
 
 
 @click.command(epilog=example("quakecast tidy --dry-run"))
-@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @json_option
 @click.pass_obj
 def tidy(settings: "Settings", dry_run: bool, as_json: bool) -> None:
@@ -133,7 +133,7 @@ def tidy(settings: "Settings", dry_run: bool, as_json: bool) -> None:
     if any(found.rows.values()) and not dry_run:
         publish_copy(job)
     named = [f"  {name}" for names in found.files.values() for name in names] if dry_run else []
-    said = words(found) if found.nothing else f"{'would go' if dry_run else 'gone'}: {words(found)}"
+    said = words(found) if found.nothing else f"{'would remove' if dry_run else 'removed'}: {words(found)}"
     tell(as_json, vars(found), "\n".join([said, *named]))
 
 

@@ -1,4 +1,4 @@
-"""`quakecast evaluate`: judge models on past days, and write the tables of their skill."""
+"""`quakecast evaluate`: evaluate models on past days, and write the tables of their skill."""
 
 import sys
 from datetime import date
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from forecaster.settings import Settings
 
 _DETAILS = """
-Arms: A inputs of the final catalogue, one fit on days to 2014-12-31; B inputs as known at issue, the same fit; C as B, references refitted
-each year. Without --arm: --inputs, --fit-until and --refit say it. Every (arm, recipe, year, model) is stored under --out: the same
-command again does only what is missing, and writes the tables anew (skill.json, SKILL.md, skill.html, scores.parquet, daily.parquet).
+Experiments: A inputs of the final catalogue, one fit on days to 2014-12-31; B inputs as known at issue, the same fit; C as B, references
+refitted each year. Without --experiment: --inputs, --fit-until and --refit say it. Every (experiment, recipe, year, model) is stored
+under --out: the same command again does only what is missing, and writes the tables anew (skill.json, SKILL.md, skill.html,
+scores.parquet, daily.parquet).
 
---circles N judges N random circles of the world, drawn from the catalogue up to 2014, as a pool of their own: none shares more than a tenth
-of its area with another or with a recipe. Kinds that are trained on a region's own days (etas, regional, convlstm) are left out there: the
-ETAS of circles is etas_generic. With --all or --recipe, recipes are judged, too. Intervals are given by blocks of 30, 90 and 365 days.
+--circles N evaluates N random circles of the world, drawn from the catalogue up to 2014, as a pool of their own: none shares more than a
+tenth of its area with another or with a recipe. Kinds that are trained on a region's own days (etas, regional, convlstm) are left out
+there: the ETAS of circles is etas_generic. With --all or --recipe, recipes are evaluated, too. Intervals are given by blocks of 30, 90
+and 365 days.
 """
 
 
 @click.command(
     "evaluate",
-    help=f"Judge models on past days, against the usual rate and ETAS.\n{_DETAILS}",
+    help=f"Evaluate models on past days, against the usual rate and ETAS.\n{_DETAILS}",
     epilog=example("quakecast evaluate --all --arm A --out skill"),
 )
 @recipe_options
@@ -35,7 +37,14 @@ ETAS of circles is etas_generic. With --all or --recipe, recipes are judged, too
 @click.option("--models", "model_list", metavar="KIND,KIND", help="The same, as one list.")
 @click.option("--from", "first", default="2018-01-01", show_default=True, help="First target day, YYYY-MM-DD.")
 @click.option("--to", "last", default="2024-12-31", show_default=True, help="Last target day, included.")
-@click.option("--arm", "arms", multiple=True, type=click.Choice(["A", "B", "C"]), help="Shorthand for inputs and fits; may be repeated.")
+@click.option(
+    "--experiment",
+    "--arm",
+    "arms",
+    multiple=True,
+    type=click.Choice(["A", "B", "C"]),
+    help="Shorthand for inputs and fits; may be repeated.",
+)
 @click.option("--inputs", type=click.Choice(["final", "known"]), help="Forecast from the final catalogue, or from what was known at issue.")
 @click.option("--fit-inputs", type=click.Choice(["final", "known"]), help="The same for what is fitted on (default: as --inputs).")
 @click.option("--fit-until", metavar="DAY", help="Last day that a fit may use.")

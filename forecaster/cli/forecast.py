@@ -94,9 +94,9 @@ def _driver_lines(told: dict[str, Any]) -> list[str]:
     for driver in told["drivers"]:
         where = driver["place"] or f"{driver['distance_km']:.0f} km from the centre"
         lines.append(
-            f"driven by M {driver['magnitude']:.1f} of {driver['origin_time'][:16]}Z, {where}: {chance(driver['without'])} without it"
+            f"contributing: M {driver['magnitude']:.1f} of {driver['origin_time'][:16]}Z, {where}: {chance(driver['without'])} without it"
         )
-    return lines or ["no single recent earthquake drives it"]
+    return lines or ["no single recent earthquake raises it"]
 
 
 def _trust_lines(told: dict[str, Any]) -> list[str]:
@@ -110,7 +110,7 @@ def _trust_lines(told: dict[str, Any]) -> list[str]:
             f"at 250 places around the world the combination gained {gain['information_gain']:+.2f} nats per target day over the usual "
             f"rate (95 % {gain['low']:+.2f} to {gain['high']:+.2f}, {gain['target_days']:,} target days); at this place it was not tested"
         )
-    made = "made afterwards, from what was known at " if told["made_afterwards"] else "from what was known at "
+    made = "computed afterwards, from what was known at " if told["made_afterwards"] else "from what was known at "
     return [*lines, f"{made}{told['as_of'][:16]}Z. No official warning; nobody can predict time and place of an earthquake"]
 
 

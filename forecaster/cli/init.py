@@ -16,7 +16,7 @@ OWNERS_FILE = 0o600  # it will hold passwords
 HOME_LINE = "#QUAKECAST_HOME=quakecast-data"
 NEXT = """{file} is written, with a line on every setting. Fill in QUAKECAST_CONTACT and a channel, then:
   set -a && . {file} && set +a
-  quakecast notify --test        a test message to everybody who is set up
+  quakecast notify --test        a test message to all configured recipients
   quakecast run                  pull, train, forecast, report, send
 TAB completes commands and options, in bash after:
   echo 'eval "$(_QUAKECAST_COMPLETE=bash_source quakecast)"' >> ~/.bashrc        (zsh: zsh_source and ~/.zshrc)"""

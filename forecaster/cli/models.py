@@ -119,7 +119,7 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
 @json_option
 @click.pass_obj
 def models_show(settings: "Settings", model_id: str, as_json: bool) -> None:
-    """All figures of one model, and what was decided about it."""
+    """Show all figures of one model, and what was decided about it."""
     from forecaster.pipeline.training.manage_models import show_model
 
     document = show_model(look(settings), model_id)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=example("quakecast notify --preview --channel email --open\n  quakecast notify --test\n  quakecast notify --dry-run"))
-@click.option("--preview", is_flag=True, help="Show what the newest report and messages look like in each channel, set up or not.")
-@click.option("--test", "trial", is_flag=True, help="Send a test message to everybody who is set up, at once; nothing is stored.")
+@click.option("--preview", is_flag=True, help="Show what the newest report and messages look like in each channel, configured or not.")
+@click.option("--test", "trial", is_flag=True, help="Send a test message to all configured recipients, at once; nothing is stored.")
 @click.option("--dry-run", is_flag=True, help="List what is due now and for whom, or why nothing is; nothing is sent or stored.")
-@click.option("--list", "listed", is_flag=True, help="Show the newest messages and what became of each.")
+@click.option("--list", "listed", is_flag=True, help="List the newest messages and whether each was delivered.")
 @click.option(
     "--resend",
     is_flag=False,
@@ -49,7 +49,7 @@ def notify(
     no_report: bool,
     as_json: bool,
 ) -> None:
-    """Send the newest report and every message that is due to everybody who is set up; each message once."""
+    """Send the newest report and every message that is due to all configured recipients; each message once."""
     asked = {"--preview": preview, "--test": trial, "--dry-run": dry_run, "--list": listed, "--resend": resend is not None}
     if sum(asked.values()) > 1:
         raise BadInput(f"{' and '.join(name for name, given in asked.items() if given)} are different things; ask for one at a time")
@@ -98,7 +98,7 @@ def _preview(settings: "Settings", channels: tuple[str, ...], opened: bool, as_j
 
 
 def _heading(each: "Preview") -> str:
-    whom = f"would go to {', '.join(each.recipients)}" if each.recipients else "not set up: it would go to nobody"
+    whom = f"would be sent to {', '.join(each.recipients)}" if each.recipients else "not configured: nobody would get it"
     return f"--- {each.subject} by {each.channel}, {whom}: {each.title}"
 
 

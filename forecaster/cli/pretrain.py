@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=example("quakecast pretrain --dry-run"))
-@click.option("--dry-run", is_flag=True, help="Only say whether it is due and why, and on which days it would be judged.")
+@click.option("--dry-run", is_flag=True, help="Only print whether it is due and why, and on which days it would be evaluated.")
 @click.option("--force", is_flag=True, help="Train also where it is not due.")
 @click.option("--workers", type=click.IntRange(1, 3), default=2, show_default=True, help="Kinds trained at once.")
 @json_option
 @click.pass_obj
 def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int, as_json: bool) -> None:
-    """Train anew, where it is due, what forecasts every region: ETAS parameters, pooled trees, hybrid, and the weights of the combination.
+    """Retrain, where due, the models that all regions share: ETAS parameters, pooled trees, hybrid, and the weights of the combination.
 
     Each is trained on circles around the world, from the catalogue of this installation, and judged against the one that serves on the last
     two settled years, which neither has seen. One that is not worse serves from the next day (UTC) on; `quakecast models list` shows them,

@@ -22,7 +22,7 @@ def recipes() -> None:
 @json_option
 @click.pass_obj
 def recipes_list(settings: "Settings", as_json: bool) -> None:
-    """Every recipe, one line each."""
+    """List the recipes, one line each."""
     from forecaster.recipe import load_recipes
 
     found = load_recipes(settings.recipe_folder)
@@ -38,7 +38,7 @@ def recipes_list(settings: "Settings", as_json: bool) -> None:
 @click.argument("recipe_id")
 @click.pass_obj
 def recipes_show(settings: "Settings", recipe_id: str) -> None:
-    """All fields of one recipe."""
+    """Show all fields of one recipe."""
     from forecaster.recipe import choose, load_recipes
 
     recipe = choose(load_recipes(settings.recipe_folder), [recipe_id])[0]
@@ -50,7 +50,7 @@ def recipes_show(settings: "Settings", recipe_id: str) -> None:
 @json_option
 @click.pass_obj
 def recipes_check(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Check every file, and say where each circle lies and what the catalogue can tell there: completeness, past target days, coverage."""
+    """Check every file; show where each circle lies and what the catalogue holds there: completeness, past target days, coverage."""
     from forecaster.pipeline.as_of.recipe_check import check_recipes
     from forecaster.pipeline.run_context import catalogue_to_look_at, look_at
     from forecaster.recipe import choose, load_recipes, unread_files
@@ -67,7 +67,7 @@ def recipes_check(settings: "Settings", recipes: tuple[str, ...], everything: bo
 @click.option("--markdown", is_flag=True, help="As the tables of docs/RECIPES.md.")
 @json_option
 def recipes_fields(markdown: bool, as_json: bool) -> None:
-    """Every field that a recipe may have: its values, what it is where it is left out, and what it does."""
+    """List every field of a recipe: its values, its default, and what it does."""
     from forecaster.recipe_reference import as_markdown, as_text, reference
 
     tell(as_json, {"fields": [row for part in reference() for row in part.document()]}, as_markdown() if markdown else as_text())

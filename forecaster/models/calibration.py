@@ -4,7 +4,7 @@
 
 Platt scaling (Platt 1999) about `centre`, the span's mean logit, with priors slope ~ Normal(1, 0.5) and shift ~ Normal(0, 1): the maximum
 of the posterior. With hundreds of target days the data decide; with a handful the result stays near "as it was". A slope of 0 means that
-the ranking was worth nothing on this span: then every day gets the span's rate. The order of days is never turned round.
+the ranking was worth nothing on this span: then every day gets the span's rate. The order of days is never reversed.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One line for a monitor (Nagios and its like): whether forecasts are made and told, and what is wrong. Reads only, and needs no Prefect.
+"""One line for a monitor (Nagios and its like): whether forecasts are made and sent, and what is wrong. Reads only, and needs no Prefect.
 
 Levels are exit codes: 0 all is well; 1 look at it in the daytime: forecasts are made, something is missing; 2 act now: none is made or none
 can be, or it cannot be seen whether they are.
@@ -28,7 +28,7 @@ from forecaster.store.sharing.source import open_source
 WORDS = ("OK", "WARNING", "CRITICAL")
 WARNING, CRITICAL = 1, 2
 DAILY_WITHIN = timedelta(hours=26)  # a daily run begins at least once a day, an hour later in autumn, and takes a while
-HELD_AT_MOST = timedelta(hours=1)  # runs wait for the writer's place for 50 minutes, then they fail
+HELD_AT_MOST = timedelta(hours=1)  # runs wait for the write lock for 50 minutes, then they fail
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Found:
         """`CRITICAL: the worst first; then the others | data_age_hours=3.2`, without a line break."""
         worst_first = [text for _, text in sorted(self.problems, key=lambda problem: -problem[0])]
         figures = " ".join(f"{name}={value:.1f}" for name, value in self.figures.items())
-        text = "; ".join(worst_first) or "forecasts are made and told"
+        text = "; ".join(worst_first) or "forecasts are made and sent"
         return " ".join(f"{WORDS[self.level]}: {text.replace('|', '/')}{' | ' + figures if figures else ''}".split())
 
     def document(self) -> dict[str, Any]:
@@ -121,4 +121,4 @@ def _look_at_writer(found: Found, settings: Settings, now: datetime) -> None:
     since = datetime.fromisoformat(holder.get("since", now.isoformat()))
     if now - since > HELD_AT_MOST:
         told = f"{holder.get('what', 'something')}, {holder.get('who', 'a process')}"
-        found.problems.append((WARNING, f"the writer's place has been held since {since:%Y-%m-%d %H:%M}Z by {told}"))
+        found.problems.append((WARNING, f"the write lock has been held since {since:%Y-%m-%d %H:%M}Z by {told}"))

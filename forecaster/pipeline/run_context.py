@@ -169,7 +169,7 @@ def writers_place(job: Job, what: str, since: datetime, wait: timedelta, on_wait
 
 
 def start_run(job: Job, kind: str) -> list[str]:
-    """Note in the store that a run began; returns the ids of runs of this kind that died without a word, now marked as failed.
+    """Note in the store that a run began; returns the ids of runs of this kind that ended without reporting, now marked as failed.
 
     Raises:
         BadInput: the store is of another time (`timelines.check`).

@@ -242,7 +242,7 @@ def _parsed(text: object) -> dict[str, Any] | None:
 
 
 def changes_between(connection: Connection, start: datetime, end: datetime) -> dict[str, Any]:
-    """What (start, end] brought: events revised after an earlier pull, outcomes turned round, quarantined rows by reason, the last pull."""
+    """What (start, end] brought: events revised after an earlier pull, outcomes revised, quarantined rows by reason, the last pull."""
     span = {"start": start, "end": end}
     revised = connection.execute(
         "SELECT count(DISTINCT event_key) FROM event_revision r WHERE known_at > $start AND known_at <= $end AND source <> 'snapshot' "
@@ -301,9 +301,9 @@ def running(connection: Connection, kind: str) -> list[str]:
 
 
 def close_abandoned(connection: Connection, run_ids: list[str], now: datetime) -> None:
-    """Mark these runs as failed: they died without a word."""
+    """Mark these runs as failed: they ended without reporting."""
     told = json.dumps(
-        {"ended_by": ABANDONED, "problems": ["the run ended without a word: its process was killed or the machine went down"]}
+        {"ended_by": ABANDONED, "problems": ["the run ended without reporting: its process was killed or the machine went down"]}
     )
     connection.execute(
         "UPDATE run SET state = 'failed', finished_at = $now, details = $told WHERE run_id IN (SELECT unnest($ids))",

@@ -190,7 +190,7 @@ def _judge(world: World, alone: dict[str, Any], told: dict[str, Any], result: Ki
     runs = compare.asked(store, "SELECT state, details FROM run")
     result.expect(not (runs["state"] == "running").any(), "a run is still marked as running")
     failed = runs.loc[runs["state"] == "failed", "details"]
-    result.expect(bool(failed.str.contains("without a word").all()), "a failed run does not say why")
+    result.expect(bool(failed.str.contains("without reporting").all()), "a failed run does not say why")
     told_of = compare.asked(store, "SELECT count(*) AS n FROM message WHERE kind = 'operations'")["n"].item()
     result.expect(len(failed) == 0 or told_of > 0, f"{len(failed)} runs died and nobody was told")
     _judge_messages(world, store, result)

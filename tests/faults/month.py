@@ -184,7 +184,7 @@ def _judge(result: Replayed, troubles: dict[str, Trouble], good: Store, bad: Sto
         result.wrong.append(f"event: {len(only)} rows only without faults, {len(missing)} only with: {only[:3]} {missing[:3]}")
     for day in result.bad:
         for true, what in (
-            (day.raw_error is None, f"an error that nobody foresaw: {day.raw_error}"),
+            (day.raw_error is None, f"an unexpected error: {day.raw_error}"),
             (day.forecasts > 0 or day.reasons, "neither a forecast nor a reason"),
             (day.requests <= MAX_REQUESTS, f"{day.requests} requests"),
             (day.seconds <= MAX_SECONDS, f"the pull took {day.seconds:.0f} s"),

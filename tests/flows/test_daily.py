@@ -186,7 +186,7 @@ def test_our_own_bug_fails_the_run_at_once_and_says_so(world, impatient, monkeyp
     with pytest.raises(KeyError, match="our own bug"):
         run_daily(recipes=["istanbul"])
     state, details = last_run(world)
-    assert len(calls) == 1 and state == "failed" and details["problems"][-1].startswith("KeyError, which nobody foresaw")
+    assert len(calls) == 1 and state == "failed" and details["problems"][-1].startswith("KeyError: unexpected error")
     assert table(world.store, "forecast").empty and not world.smtp.messages
     assert table(world.store, "run").iloc[0]["finished_at"] == NOW
 

@@ -13,7 +13,7 @@ from forecaster.errors import BadInput
     ("error", "told"),
     [
         (BadInput("unknown recipe 'atlantis'; see the list"), "BadInput: unknown recipe 'atlantis'; see the list"),
-        (RuntimeError("https://user:Tin-Whistle-77@example.org/hook/Lead-Pipe-66 refused"), "RuntimeError, which nobody foresaw"),
+        (RuntimeError("https://user:Tin-Whistle-77@example.org/hook/Lead-Pipe-66 refused"), "RuntimeError: unexpected error"),
     ],
 )
 def test_an_error_that_nobody_foresaw_is_told_by_its_kind(world, error, told):

@@ -138,7 +138,7 @@ def test_inside_of_a_run_only_those_that_could_not_tell_themselves(store, athens
         a_run(store, "one", "running", NOW - 3 * HOUR)
         with store.transaction() as connection:
             ledger.close_abandoned(connection, ["one"], NOW - 2 * HOUR)
-            connection.execute("UPDATE run SET details = replace(details::VARCHAR, 'without a word', 'unseen')::JSON")
+            connection.execute("UPDATE run SET details = replace(details::VARCHAR, 'without reporting', 'unseen')::JSON")
     a_run(store, "run", "running", NOW - HOUR)  # "run" is the id of the job that looks
     assert len(run(athens, NOW).operations_raised) == told_of
 

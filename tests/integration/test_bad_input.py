@@ -103,7 +103,7 @@ def test_a_corrupted_model_is_flagged_and_what_needs_no_fit_stands_in(home, run,
 
 def test_verify_and_status(home, run, settings):
     assert run("predict", "--recipe", "tokyo-m45").exit_code == 0
-    assert run("verify").stdout == "0 outcomes written, 0 turned round, 0 waiting, 0 scored\n"
+    assert run("verify").stdout == "0 outcomes written, 0 revised, 0 waiting, 0 scored\n"
     assert strict(run("verify", "--json").stdout) == {
         "settled": [],
         "turned": [],
@@ -191,7 +191,7 @@ def test_rows_that_cannot_be_believed_are_exit_code_3(home, run):
     with serve(history_of([{"id": "us9", "time": NOW - timedelta(hours=2), "known_at": NOW, "mag": 5.0}]), NOW) as server:
         server.faults.append(Fault("epoch_1970", times=9))
         result = run("pull", QUAKECAST_USGS_URL=server.url, QUAKECAST_RECIPE_STREAMS="false")
-    assert result.exit_code == 3 and "could not be believed: {'origin time is 1970-01-01'" in result.stderr
+    assert result.exit_code == 3 and "failed validation: {'origin time is 1970-01-01'" in result.stderr
 
 
 def test_recipes_check_tells_what_the_catalogue_can_and_cannot_say(home, run):

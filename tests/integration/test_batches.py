@@ -107,9 +107,11 @@ def test_a_dead_mail_server_is_given_up_after_two_tries_and_nobody_else_waits(jo
     mails = rows[rows["channel"] == "email"]
     assert sorted(mails["state"]) == ["failed", "failed", "pending", "pending", "pending"] and dead.connections == 2
     left = mails[mails["state"] == "pending"]
-    assert set(left["last_error"]) == {"not tried: SMTP server 127.0.0.1 was silent 2 times in a row; the next batch tries again"}
+    assert set(left["last_error"]) == {"not tried: SMTP server 127.0.0.1 did not answer 2 times in a row; the next batch tries again"}
     assert set(left["attempts"]) == {0} and len(hook.asked) == 1
-    assert "email: not tried: SMTP server 127.0.0.1 was silent 2 times in a row; the next batch tries again (3 messages)" in result.failed
+    assert (
+        "email: not tried: SMTP server 127.0.0.1 did not answer 2 times in a row; the next batch tries again (3 messages)" in result.failed
+    )
     assert took < 2 * PATIENCE * PATIENT_S + 8
     with SmtpServer() as smtp:
         later = job(NOW + timedelta(minutes=5), smtp_port=smtp.port, mail_to=",".join(READERS))

@@ -60,7 +60,7 @@ def test_it_replays_four_days_and_says_how_to_look_at_them(noto, settings):
     assert "niigata-m45" in told.stdout and "nagoya " not in told.stdout and "yes, M" in told.stdout
     assert not (noto.parent / "untouched").exists()
     shown = CliRunner().invoke(cli.main, ["notify", "--preview", "--channel", "slack"], env={"QUAKECAST_HOME": str(noto)})
-    assert shown.exit_code == 0 and "--- report by slack, not set up" in shown.stdout
+    assert shown.exit_code == 0 and "--- report by slack, not configured" in shown.stdout
 
 
 def test_a_folder_with_anything_else_is_left_alone(noto):

@@ -74,7 +74,7 @@ def change(house, *statements):
 
 def test_all_is_well(house):
     found = checked(house)
-    assert (found.level, found.line()) == (0, "OK: forecasts are made and told | daily_age_hours=0.2 data_age_hours=1.0")
+    assert (found.level, found.line()) == (0, "OK: forecasts are made and sent | daily_age_hours=0.2 data_age_hours=1.0")
 
 
 @pytest.mark.parametrize(

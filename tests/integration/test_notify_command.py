@@ -107,7 +107,7 @@ def test_a_preview_shows_each_channel_though_none_is_set_up_and_writes_nothing(r
     assert [head.split(",")[0] for head in heads] == [
         f"--- {subject} by {channel}" for subject in ("report", "alert") for channel in ("email", "webhook", "slack", "apprise")
     ]
-    assert all("not set up: it would go to nobody" in head for head in heads) and heads[4].endswith("Tokyo: 21 %")
+    assert all("not configured: nobody would get it" in head for head in heads) and heads[4].endswith("Tokyo: 21 %")
     only = json.loads(in_home(replayed, "--preview", "--channel", "slack", "--json").stdout)["previews"]
     assert [each["channel"] for each in only] == ["slack", "slack"] and json.loads(only[0]["text"])["blocks"]
     assert dump(store) == before

@@ -141,5 +141,5 @@ def test_a_living_run_is_left_alone_and_a_killed_one_is_found_and_told_once(home
     assert sum("report_id" in document for document in hook.received) == 1
     (alert,) = table(store, "alert").to_dict("records")
     assert (alert["rule"], alert["state"]) == ("run_failed:daily", "cleared"), "told once, and that a run has ended well since"
-    assert sum("without a word" in json.dumps(document) for document in hook.received) == 2
+    assert sum("without reporting" in json.dumps(document) for document in hook.received) == 2
     assert list((folder / "running").iterdir()) == []

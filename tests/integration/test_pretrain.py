@@ -79,8 +79,8 @@ def test_a_set_that_is_worse_is_refused_with_its_figures_and_the_better_ones_ser
     ("error", "line"),
     [
         (world.TOO_LITTLE, "only 3 of 400 circles were found; load more of the catalogue"),
-        (RuntimeError("secret://user:password"), "RuntimeError, which nobody foresaw; the run's own log says more"),
-        (MemoryError(), "MemoryError, which nobody foresaw; the run's own log says more"),
+        (RuntimeError("secret://user:password"), "RuntimeError: unexpected error; the run's own log says more"),
+        (MemoryError(), "MemoryError: unexpected error; the run's own log says more"),
     ],
 )
 def test_a_kind_that_fails_leaves_its_set_and_the_weights_and_the_others_go_on(job, monkeypatch, error, line):

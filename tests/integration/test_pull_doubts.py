@@ -60,7 +60,7 @@ def test_an_empty_answer_that_counts_nothing_is_not_believed(seeded):
         answers(server, body())
         empty = pull(seeded, server, SECOND)
         assert empty.doubts == ["2 events changed since 2023-12-31 23:20 did not come back (us_far, us_a)"]
-        assert str(empty.problem()).startswith("the service's answer is not believed to be whole: 2 events")
+        assert str(empty.problem()).startswith("the service's answer looks incomplete: 2 events")
         assert dump(seeded, "fetch_log") == before and read_until(seeded) == FIRST
         good = pull(seeded, server, SECOND + HOUR)
     assert good.problem() is None and read_until(seeded) == SECOND + HOUR and "us_late" in known(seeded, SECOND + HOUR)

@@ -202,9 +202,9 @@ def test_the_command_lists_what_would_go_and_lets_it_go(settings, tmp_path):
         assert ended.exit_code == 0, ended.output
         return ended.output
 
-    assert said("--dry-run") == f"would go: 1 requests to the service, 1 pages; 0.0 MB of files\n  out/reports/{old.name}\n"
+    assert said("--dry-run") == f"would remove: 1 requests to the service, 1 pages; 0.0 MB of files\n  out/reports/{old.name}\n"
     assert old.exists() and len(table(store, "fetch_log")) == 1
     assert json.loads(said("--dry-run", "--json"))["rows"]["requests to the service"] == 1
-    assert said().startswith("gone: 1 requests to the service, 1 pages")
+    assert said().startswith("removed: 1 requests to the service, 1 pages")
     assert not old.exists() and table(store, "fetch_log").empty
     assert said("--dry-run") == "nothing is old enough to leave\n" == said()

@@ -21,7 +21,7 @@ class Ended:
 
 
 def quakecast(folder: Path, *arguments: str, **environment: str) -> Ended:
-    """`quakecast ARGUMENTS` in `folder`, with these variables and no other settings; an error that nobody foresaw is raised."""
+    """`quakecast ARGUMENTS` in `folder`, with these variables and no other settings; an unexpected error is raised."""
     others = {name: None for name in os.environ if name.startswith("QUAKECAST_")}
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecaster.logs._hidden", set())

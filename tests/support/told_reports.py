@@ -1,6 +1,6 @@
 """Reports for the tests of messages: one whose headline is known, and one with names that try to be more than names.
 
-Those hold markup of every channel, directions turned round, calls to everybody, and have no end.
+Those hold markup of every channel, directions reversed, calls to everybody, and have no end.
 """
 
 from dataclasses import replace

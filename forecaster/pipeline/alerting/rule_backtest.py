@@ -226,7 +226,7 @@ def check_rules(job: Job) -> list[Row]:
         if not there:
             problems.append("no channel is set up")
         elif missing := sorted(wanted - there):
-            problems.append(f"not set up: {', '.join(missing)}")
+            problems.append(f"not configured: {', '.join(missing)}")
         if row["rates"]["false_alarm_share"] is None and row["measured"] is None:
             problems.append("its false alarms are not known: too few forecasts of past days are stored (`quakecast alerts test` says more)")
         documents.append({**row, "problems": problems, "text": _check_line(row, problems)})

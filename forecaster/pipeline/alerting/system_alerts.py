@@ -2,7 +2,7 @@
 missing, messages given up.
 
 Each is told once when it begins and once when it is mended, not in every run. A run that fails tells so itself, at once (`operations`);
-here are told the runs that ended without a word, and outside of a run every failure.
+here are told the runs that ended without reporting, and outside of a run every failure.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -232,7 +232,7 @@ def _day_outcome(row: PublishedDay | SettledRow, recipe: Recipe) -> DayOutcome:
 
 
 def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -> tuple[TurnedOutcome, ...]:
-    """The outcomes of these recipes (by target hash) that the last day's revisions turned round."""
+    """The outcomes of these recipes (by target hash) that revisions of the last day changed."""
     rows = [row for row in ledger.turned_between(connection, now - timedelta(days=1), now) if row["target_hash"] in recipes]
     return tuple(
         TurnedOutcome(

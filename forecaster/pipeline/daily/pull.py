@@ -1,7 +1,7 @@
 """Bring the catalogue up to date: the bundled snapshot once, then what the service has learnt since.
 
 A pull reads everything first and writes once: a failed read leaves the store as it was. A row that is absent from an answer is not
-a deletion; only the service's own word is. A read with rows that could not be believed proves no coverage: one of them may be the event.
+a deletion; only the service's own word is. A read with rows that failed validation proves no coverage: one of them may be the event.
 """
 
 import logging
@@ -37,7 +37,7 @@ QUARANTINE_BLOCKS = timedelta(days=7)  # a row that has been sent like this for 
 class PullResult:
     """What a pull did; goes into the run's details and the report.
 
-    doubts: why the answers are not believed to be whole; such a pull keeps what it read and proves no coverage.
+    doubts: why the answers are held to be incomplete; such a pull keeps what it read and proves no coverage.
     reconciled: what the weekly reading found, by kind; None on other days.
     """
 
@@ -54,8 +54,8 @@ class PullResult:
 
     def problem(self) -> str | None:
         """What is wrong with the catalogue after this pull, in words for the forecasts that are made from it; None where all is well."""
-        told = [f"the service's answer is not believed to be whole: {'; '.join(self.doubts)}"] if self.doubts else []
-        told += [f"rows of the catalogue could not be believed: {self.quarantined}"] if self.quarantined else []
+        told = [f"the service's answer looks incomplete: {'; '.join(self.doubts)}"] if self.doubts else []
+        told += [f"rows of the catalogue failed validation: {self.quarantined}"] if self.quarantined else []
         return "; ".join(told) or None
 
 
@@ -173,7 +173,7 @@ def _write(connection: Connection, frame: pd.DataFrame, clock: Clock, result: Pu
 
 
 def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, coverage: pd.DataFrame, now: datetime) -> list[str]:
-    """Why this answer is not believed to be whole."""
+    """Why this answer is held to be incomplete."""
     doubts = []
     for stream in read.streams:
         spans = coverage[coverage["stream"] == stream.name]

@@ -29,7 +29,7 @@ Key = tuple[str, str, datetime]  # recipe_id, target_hash, target_start
 
 @dataclass
 class VerifyResult:
-    """Outcomes written by this run (`rungs`: how many of ladders), those that a revision turned round, how many windows had to wait, by
+    """Outcomes written by this run (`rungs`: how many of ladders), those that a revision revised, how many windows had to wait, by
     recipe (or "weights") what failed alone, and by scope (a recipe, or the world) what the weights of the combination were learnt from,
     where they were."""
 

@@ -198,7 +198,7 @@ def _model(
 
 
 def _probability(world: World, arm: Arm, model: FittedModel, served: np.ndarray) -> np.ndarray:
-    """float64 (days served,), checked: a model that says what is no probability is a bug, not a failure to be noted."""
+    """float64 (days served,), checked: anything but a probability in (0, 1) is a bug of the model, and no failed fit."""
     days = world.history.take(served)
     inputs = world.inputs(arm.inputs).known_before(int(days.days.cut_us[-1]))
     probability = np.asarray(model.probability(inputs, days.days, days.reference), dtype=np.float64)

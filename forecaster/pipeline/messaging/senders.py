@@ -42,7 +42,7 @@ class Post:
         """Why this recipient is not tried in this batch; None where it is."""
         if self._silences[self._place(to)] < MAX_SILENCES:
             return None
-        return f"not tried: {self._place(to)} was silent {MAX_SILENCES} times in a row; the next batch tries again"
+        return f"not tried: {self._place(to)} did not answer {MAX_SILENCES} times in a row; the next batch tries again"
 
     def send(self, letter: Letter, to: Recipient, now: datetime, *, repeat: bool = False) -> None:
         """Send one report or message to one recipient.

@@ -28,7 +28,7 @@ def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: 
     wrong = usable & ~((said > 0) & (said < 1))
     if wrong.any():
         day, value = validation.days.local_days[wrong][0], said[wrong][0]
-        raise NotTrainable(f"{validation.recipe.id}: {model.kind} says {value} on {day} of the validation span, which is no probability")
+        raise NotTrainable(f"{validation.recipe.id}: {model.kind} returned {value} for {day} of validation: not a probability in (0, 1)")
     judged = validation.take(usable)
     happened, reference, days = judged.happened, judged.reference, judged.days.local_days
     kept = said[usable]

@@ -199,7 +199,7 @@ def learn_weights(job: Job, plan: Plan, done: Mapping[str, pd.DataFrame], result
 
 
 def note_failure(result: PretrainResult, kind: str, error: Exception) -> None:
-    """Note that there is no new set of this kind; an error that nobody foresaw goes to the log whole."""
+    """Note that there is no new set of this kind; an unexpected error goes to the log whole."""
     if not isinstance(error, QuakecastError):
         log.error("%s failed", kind, exc_info=error)
     result.failed[kind] = str(error) if isinstance(error, QuakecastError) else unforeseen(error)

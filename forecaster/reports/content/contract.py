@@ -172,7 +172,7 @@ class DayOutcome:
 
 @dataclass(frozen=True)
 class TurnedOutcome:
-    """An outcome that a revision of the catalogue turned round since yesterday; `happened` as it is now."""
+    """An outcome that a revision of the catalogue has changed since yesterday; `happened` as it is now."""
 
     recipe_id: str
     day: date

@@ -42,9 +42,9 @@ KNOWN: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
     for pattern, make in (
         (r"USGS could not be read$", _plain("unread")),
         (r"the forecast is made from what was stored before", _plain("unread")),
-        (r"the service's answer is not believed to be whole", _plain("doubted")),
+        (r"the service's answer (?:looks incomplete|is not believed to be whole)", _plain("doubted")),
         (r"\d+ events? (changed since |of M >= )", _plain("doubted")),
-        (r"rows of the catalogue could not be believed", _plain("set_aside")),
+        (r"rows of the catalogue (?:failed validation|could not be believed)", _plain("set_aside")),
         (r"the catalogue is (?P<count>\d+) (?P<unit>minute|hour|day|month|year)s? old", _age),
         (r"the catalogue has never been read", _plain("never_read")),
         (r"the catalogue has not been read since (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d)Z", _not_read_since),

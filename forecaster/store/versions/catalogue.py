@@ -279,7 +279,7 @@ def not_quarantined_before(connection: Connection, rows: pd.DataFrame, moment: d
 
 
 def write_quarantine(connection: Connection, rows: pd.DataFrame, run_id: str | None) -> None:
-    """Append rows that could not be believed; the same row with the same reason is kept once."""
+    """Append rows that failed validation; the same row with the same reason is kept once."""
     if rows.empty:
         return
     connection.register("bad", rows.assign(run_id=run_id))

@@ -39,10 +39,10 @@ def told(text: str, language: str) -> str:
         (str(NEVER), "have never been read", "まだ読み込まれておらず"),
         (
             str(PullResult(doubts=["3 events changed since 2024-01-01 00:00 did not come back (a, b)"]).problem()),
-            "not believed",
+            "looks incomplete",
             "完全でない",
         ),
-        (str(PullResult(quarantined={"magnitude 11": 2}).problem()), "set aside", "除外しました"),
+        (str(PullResult(quarantined={"magnitude 11": 2}).problem()), "left out", "除外しました"),
         (predict.NOT_OFFICIAL, "not the official forecast", "正式な予測ではありません"),
         (LACKING[0], "without the aftershock model ETAS", "余震モデルETASを使っていません"),
         (LACKING[1], "aftershock model ETAS: the general model", "余震モデルETAS：この場所に合わせたものの代わりに"),
