@@ -64,7 +64,7 @@ def test_a_stale_catalogue_is_told_once_and_mended_once(store, athens, run):
     cover(store, NOW + 13 * HOUR)
     assert twice(store, run, athens, NOW + 13 * HOUR).operations_mended == ["stale_catalogue"]
     (stale, _), (mended, text) = told(store)
-    assert (stale, mended) == ("the catalogue is 25 hours old", "Mended: the catalogue is 25 hours old")
+    assert (stale, mended) == ("the catalogue is 25 hours old", "Resolved: the catalogue is 25 hours old")
     assert "told at 10 Jan 2024, 09:00 UTC" in text
     assert run(athens, NOW + 38 * HOUR).operations_raised == ["stale_catalogue"], "a second time is another alert"
     assert len(set(table(store, "alert")["alert_id"])) == 2
@@ -81,7 +81,7 @@ def test_a_feed_that_cannot_be_true_is_told_once_and_mended_by_a_good_reading_al
     assert not run(1, ["1 events of M >= 4.5"]).messages and not run(2, None).messages
     assert run(3, []).operations_mended == ["doubted_feed"] and not run(4, []).messages
     (raised, text), (mended, _) = told(store)
-    assert mended == f"Mended: {raised}" and "where 9 would be few. It proves nothing" in text
+    assert mended == f"Resolved: {raised}" and "where 9 would be few. It proves nothing" in text
 
 
 def test_a_catalogue_of_a_day_is_not_stale_and_an_empty_store_tells_nothing(store, athens, run):
