@@ -65,7 +65,7 @@ def test_a_stale_catalogue_is_told_once_and_mended_once(store, athens, run):
     assert twice(store, run, athens, NOW + 13 * HOUR).operations_mended == ["stale_catalogue"]
     (stale, _), (mended, text) = told(store)
     assert (stale, mended) == ("the catalogue is 25 hours old", "Resolved: the catalogue is 25 hours old")
-    assert "told at 10 Jan 2024, 09:00 UTC" in text
+    assert "reported at 10 Jan 2024, 09:00 UTC" in text
     assert run(athens, NOW + 38 * HOUR).operations_raised == ["stale_catalogue"], "a second time is another alert"
     assert len(set(table(store, "alert")["alert_id"])) == 2
 
