@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
-from forecaster.notify import web
+from forecaster.notify import http_post
 from forecaster.notify.addresses import check_address
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def send_apprise(title: str, text: str, url: SecretStr, *, allow_private: bool =
         raise ReceiverSilent(f"{label} broke off ({answer['error']}); will be tried again")
     if not (statuses := answer["statuses"]):
         raise ReceiverSilent(f"{label} could not deliver; will be tried again")
-    if 400 <= statuses[-1] < 500 and statuses[-1] not in web.RETRYABLE:
+    if 400 <= statuses[-1] < 500 and statuses[-1] not in http_post.RETRYABLE:
         raise DeliveryRefused(f"{label} answered {statuses[-1]}; check apprise_urls")
     raise DeliveryFailed(f"{label} answered {statuses[-1]}; will be tried again")
 
@@ -121,7 +121,7 @@ def find_service(url: str) -> "NotifyBase | None":
     asset = apprise.AppriseAsset(
         app_id="quakecast", app_desc="quakecast", async_mode=False, secure_logging=True, http_redirects=False, storage_mode="memory"
     )
-    with web.unlogged("apprise"):
+    with http_post.unlogged("apprise"):
         return apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
 
 

@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import Any
 
-from forecaster.notify import web
+from forecaster.notify import http_post
 from forecaster.notify.addresses import is_forbidden
 from forecaster.notify.apprise_channel import find_service
 
@@ -26,7 +26,7 @@ def send(url: str, title: str, text: str) -> dict[str, Any]:
     service = find_service(url)
     if service is None:
         return {"done": False, "statuses": [], "error": "address"}
-    with web.unlogged("apprise", "urllib3", "requests") as said:
+    with http_post.unlogged("apprise", "urllib3", "requests") as said:
         try:
             done, error = bool(service.notify(title=title, body=text, body_format="text")), None
         except Exception as raised:  # noqa: BLE001  whatever a service's plugin does

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed
-from forecaster.notify import web
+from forecaster.notify import http_post
 
 TIMEOUT_S = 10.0
 
@@ -27,8 +27,8 @@ def beat(url: SecretStr, *, failed: bool, allow_private: bool, timeout_s: float 
         DeliveryFailed: time-out, no connection, another status.
     """
     target = SecretStr(failure_url(url.get_secret_value())) if failed else url
-    address = web.WebAddress(target, "heartbeat", "heartbeat_url", allow_private, timeout_s)
-    answer = web.request("GET", address)
+    address = http_post.WebAddress(target, "heartbeat", "heartbeat_url", allow_private, timeout_s)
+    answer = http_post.request("GET", address)
     if not 200 <= answer.status < 300:
         raise DeliveryFailed(f"{address.where} answered {answer.status}; check heartbeat_url")
     return answer.status

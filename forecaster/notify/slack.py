@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryRefused
-from forecaster.notify import web
+from forecaster.notify import http_post
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +24,10 @@ class SlackSettings:
 
     slack_webhook_url: SecretStr
     allow_private: bool = False
-    timeout_s: float = web.TIMEOUT_S
+    timeout_s: float = http_post.TIMEOUT_S
 
 
-def send_slack(payload: Mapping[str, Any], settings: SlackSettings, now: datetime, session: web.Session | None = None) -> int:
+def send_slack(payload: Mapping[str, Any], settings: SlackSettings, now: datetime, session: http_post.Session | None = None) -> int:
     """POST the payload; the status (200) is returned. Where Slack refuses its blocks, its text alone is sent: better plain than nothing.
 
     An incoming webhook knows no idempotency key and returns no message id: a message that is sent again comes twice, and there are no
@@ -37,23 +37,23 @@ def send_slack(payload: Mapping[str, Any], settings: SlackSettings, now: datetim
         DeliveryRefused: 404, 410 and other 4xx: the webhook, its channel or its team is gone, or the payload is none.
         DeliveryFailed: 429 (with the wait that Slack asks for), 5xx, time-out, no connection.
     """
-    address = web.WebAddress(settings.slack_webhook_url, "Slack", "slack_webhook_url", settings.allow_private, settings.timeout_s)
+    address = http_post.WebAddress(settings.slack_webhook_url, "Slack", "slack_webhook_url", settings.allow_private, settings.timeout_s)
     answer = _post(payload, address, session)
     if answer.status == 400 and answer.text.startswith("invalid_blocks") and "blocks" in payload:
         logger.error("%s refused the blocks of a message (%s); its text is sent alone", address.where, _code(answer))
         answer = _post({name: value for name, value in payload.items() if name != "blocks"}, address, session)
-    if 400 <= answer.status < 500 and answer.status not in web.RETRYABLE:
+    if 400 <= answer.status < 500 and answer.status not in http_post.RETRYABLE:
         todo = "make a new webhook and set slack_webhook_url" if _code(answer) in GONE else "check slack_webhook_url"
         raise DeliveryRefused(f"{address.where} answered {answer.status} {_code(answer)}; {todo}")
-    return web.expect_success(answer, address, now)
+    return http_post.expect_success(answer, address, now)
 
 
-def _post(payload: Mapping[str, Any], address: web.WebAddress, session: web.Session | None) -> web.Answer:
+def _post(payload: Mapping[str, Any], address: http_post.WebAddress, session: http_post.Session | None) -> http_post.Answer:
     body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
-    return web.request("POST", address, body, {"Content-Type": "application/json; charset=utf-8"}, session)
+    return http_post.request("POST", address, body, {"Content-Type": "application/json; charset=utf-8"}, session)
 
 
-def _code(answer: web.Answer) -> str:
+def _code(answer: http_post.Answer) -> str:
     """Slack's error is one word; anything else is not repeated."""
     word = answer.text.strip()
     return word if word.replace("_", "").isalnum() and word.isascii() and len(word) < 60 else "(no reason that can be told)"

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from forecaster.errors import DeliveryRefused
-from forecaster.notify import web
+from forecaster.notify import http_post
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class WebhookSettings:
     webhook_url: SecretStr
     webhook_secret: SecretStr
     webhook_allow_private: bool = False
-    timeout_s: float = web.TIMEOUT_S
+    timeout_s: float = http_post.TIMEOUT_S
 
 
 def send_webhook(
-    document: Mapping[str, Any], delivery_id: str, settings: WebhookSettings, now: datetime, session: web.Session | None = None
+    document: Mapping[str, Any], delivery_id: str, settings: WebhookSettings, now: datetime, session: http_post.Session | None = None
 ) -> int:
     """POST `document` as JSON, signed; the status (2xx) is returned.
 
@@ -35,7 +35,7 @@ def send_webhook(
         DeliveryRefused: 410 and other 4xx, a redirect, a forbidden address, a bad URL or secret.
         DeliveryFailed: 408, 425, 429, 5xx, time-out, no connection.
     """
-    address = web.WebAddress(settings.webhook_url, "webhook", "webhook_url", settings.webhook_allow_private, settings.timeout_s)
+    address = http_post.WebAddress(settings.webhook_url, "webhook", "webhook_url", settings.webhook_allow_private, settings.timeout_s)
     body = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
     headers = {
         "Content-Type": "application/json",
@@ -43,7 +43,7 @@ def send_webhook(
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": _sign(body, delivery_id, settings, now, address.where),
     }
-    return web.expect_success(web.request("POST", address, body.encode(), headers, session), address, now)
+    return http_post.expect_success(http_post.request("POST", address, body.encode(), headers, session), address, now)
 
 
 def can_sign(secret: SecretStr) -> bool:

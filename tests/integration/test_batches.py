@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from forecaster.clock import Clock
 from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
-from forecaster.notify import apprise_channel, email, outbox, web
+from forecaster.notify import apprise_channel, email, http_post, outbox
 from forecaster.notify.apprise_channel import send_apprise
 from forecaster.notify.channels import email_channel
 from forecaster.notify.connections import PATIENCE
@@ -53,8 +53,8 @@ def impatient(monkeypatch):
     """Time-outs of a fraction of a second in place of 15 s."""
     longer = email_channel.mail_settings
     monkeypatch.setattr(email_channel, "mail_settings", lambda settings: replace(longer(settings), timeout_s=PATIENT_S))
-    monkeypatch.setattr(web, "TIMEOUT_S", PATIENT_S)
-    for kind in (WebhookSettings, SlackSettings, web.WebAddress):
+    monkeypatch.setattr(http_post, "TIMEOUT_S", PATIENT_S)
+    for kind in (WebhookSettings, SlackSettings, http_post.WebAddress):
         monkeypatch.setattr(kind.__init__, "__defaults__", (*kind.__init__.__defaults__[:-1], PATIENT_S))
 
 
@@ -190,7 +190,7 @@ def test_a_message_that_was_taken_is_taken_although_the_rest_of_the_answer_drips
 
 
 def test_after_a_cut_the_next_message_of_the_batch_goes_out():
-    session = web.Session(True)
+    session = http_post.Session(True)
     with SlowServer(drip=b"H") as slow, WebServer([204]) as hook:
         for port, taken in ((slow.port, False), (hook.port, True)):
             settings = WebhookSettings(SecretStr(f"http://127.0.0.1:{port}/x"), SecretStr(SECRET), True, PATIENT_S)
@@ -233,5 +233,5 @@ def test_a_name_that_turns_inward_for_apprise_is_not_reached(monkeypatch):
 
 def test_a_claim_outlasts_every_attempt_and_the_wait_for_the_database():
     """An attempt is one or two exchanges (Slack without its blocks, a mail server that says 421), each bounded."""
-    longest = max(2 * PATIENCE * web.TIMEOUT_S, 2 * PATIENCE * email.TIMEOUT_S, apprise_channel.WHOLE_S)
+    longest = max(2 * PATIENCE * http_post.TIMEOUT_S, 2 * PATIENCE * email.TIMEOUT_S, apprise_channel.WHOLE_S)
     assert longest + sending.MARK_WAIT_S < outbox.LEASE.total_seconds()

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from forecaster import cli
 from forecaster.catalog.sources.usgs import MAX_SILENCE_S, UsgsClient
 from forecaster.errors import CatalogRefused, DeliveryFailed, DeliveryRefused, NoConnection, ReceiverSilent
-from forecaster.notify import web
+from forecaster.notify import http_post
 from forecaster.notify.heartbeat import beat
 from forecaster.notify.webhook import WebhookSettings, send_webhook
 from tests.integration.test_usgs_client import Waits
@@ -167,21 +167,21 @@ def test_a_proxy_is_no_way_to_an_inner_address(monkeypatch, host):
     with WebServer([200]) as proxy:
         behind(monkeypatch, f"http://127.0.0.1:{proxy.port}")
         with pytest.raises(DeliveryRefused, match="must not reach"):
-            web.request("POST", web.WebAddress(SecretStr(f"http://{host}/T0KEN"), "webhook", "webhook_url"), b"x")
+            http_post.request("POST", http_post.WebAddress(SecretStr(f"http://{host}/T0KEN"), "webhook", "webhook_url"), b"x")
         assert proxy.asked == []
 
 
 def test_a_proxy_in_the_way_of_a_message_is_named_without_secrets(monkeypatch, nameless):
     behind(monkeypatch, "http://user:secret@127.0.0.1:9")
     with pytest.raises(ReceiverSilent) as told:
-        web.request("POST", web.WebAddress(SecretStr("https://hooks.example.org/T0KEN"), "webhook", "webhook_url"), b"x")
+        http_post.request("POST", http_post.WebAddress(SecretStr("https://hooks.example.org/T0KEN"), "webhook", "webhook_url"), b"x")
     assert "the proxy http://127.0.0.1:9 does not let us through" in str(told.value)
     assert "secret" not in str(told.value) and "T0KEN" not in str(told.value)
 
 
 def test_without_a_proxy_a_name_must_resolve(nameless):
     with pytest.raises(DeliveryFailed, match="the name does not resolve"):
-        web.request("POST", web.WebAddress(SecretStr("https://hooks.example.org/T0KEN"), "webhook", "webhook_url"), b"x")
+        http_post.request("POST", http_post.WebAddress(SecretStr("https://hooks.example.org/T0KEN"), "webhook", "webhook_url"), b"x")
 
 
 @pytest.mark.parametrize(

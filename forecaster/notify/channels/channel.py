@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
 from forecaster.message_channels import CHANNELS
-from forecaster.notify import web
+from forecaster.notify import http_post
 from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing.letters import Letter
 from forecaster.settings import Settings
@@ -31,7 +31,7 @@ class Batch:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.web = web.Session(settings.webhook_allow_private)
+        self.web = http_post.Session(settings.webhook_allow_private)
         self._opened: dict[str, Any] = {}
         self._stack = ExitStack()
         self._stack.callback(self.web.close)

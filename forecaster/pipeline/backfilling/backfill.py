@@ -26,12 +26,11 @@ from forecaster.pipeline.backfilling.backfill_plan import (
     CURRENT_MODEL,
     BackfillOptions,
     BackfillPlan,
-    BlockFit,
-    Chunk,
     Mode,
     backfill_mode,
     plan_backfill,
 )
+from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk
 from forecaster.pipeline.backfilling.walk_forward import FreshFit, fit_block, fit_row, fits_stored
 from forecaster.pipeline.daily.issue_rows import identified
 from forecaster.pipeline.daily.members import Member, stored_member, untrained

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
 
 from forecaster.model_kinds import KINDS
+from forecaster.pipeline.backfilling.backfill_types import Chunk
 from forecaster.recipe import Recipe
-
-if TYPE_CHECKING:
-    from forecaster.pipeline.backfilling.backfill_plan import Chunk
 
 SECONDS_A_RECIPE_DAY = 0.006  # beside its models', as `model_kinds` was measured
 SECONDS_TO_READ = 10.0
@@ -16,7 +13,7 @@ SECONDS_TO_READ = 10.0
 
 def estimated_minutes(
     recipes: Sequence[Recipe],
-    steps: "Sequence[Sequence[Chunk]]",
+    steps: Sequence[Sequence[Chunk]],
     fits_of: Mapping[str, Sequence[date]],
     measured: Mapping[str, float],
     max_minutes: float | None,

@@ -16,7 +16,7 @@ from forecaster.models import model_files
 from forecaster.models.combination.combination import KIND, combine
 from forecaster.models.interface import CountsTargets
 from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, record_begins, references_as_known
-from forecaster.pipeline.backfilling.backfill_plan import ServedModel
+from forecaster.pipeline.backfilling.backfill_types import ServedModel
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, stored_member, untrained
 from forecaster.pipeline.daily.predict import data_age

@@ -11,6 +11,7 @@ from forecaster.errors import BadDate, BadInput, NotScoreable
 from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.as_of.as_known_by_day import first_day_with_reference
 from forecaster.pipeline.backfilling.backfill_cost import estimated_minutes
+from forecaster.pipeline.backfilling.backfill_types import Chunk, ServedModel
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.publishing import Standing
 from forecaster.recipe import Recipe
@@ -43,44 +44,6 @@ class BackfillOptions:
     retrain_every_days: int = 30
     overwrite: bool = False
     max_minutes: float | None = None
-
-
-@dataclass(frozen=True)
-class ServedModel:
-    """A fitted model as a chunk names it; `directory` lies below the models folder."""
-
-    model_id: str
-    kind: str
-    directory: str
-    data_as_of: datetime
-
-
-@dataclass(frozen=True)
-class BlockFit:
-    """What the fits of a walk-forward block gave: the weights of its combination and where they come from, and the models by kind."""
-
-    first_day: date
-    as_of: datetime
-    standing: Standing
-    models: dict[str, ServedModel]
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """The unit of work: consecutive missing days of one recipe, in one block. Plain values, which can be sent to another process.
-
-    block_first_day: blocks lie on a grid that depends on their length alone, so that any range of days meets the same ones.
-    known_until: the last issue of the whole plan; one reading of the catalogue up to then serves all chunks.
-    served, standing: current-model: the models of today, and what is published at the first issue of the block.
-    """
-
-    recipe_id: str
-    recipe_hash: str
-    block_first_day: date
-    days: tuple[date, ...]
-    known_until: datetime
-    served: tuple[ServedModel, ...] = ()
-    standing: Standing | None = None
 
 
 @dataclass(frozen=True)

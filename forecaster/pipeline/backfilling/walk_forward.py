@@ -14,7 +14,8 @@ from forecaster.models.combination.combination import KIND
 from forecaster.models.combination.weights import usable_weights
 from forecaster.pipeline.as_of.as_known import Known, labelled_days
 from forecaster.pipeline.as_of.as_known_by_day import known_at
-from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions, BlockFit, Chunk, ServedModel
+from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions
+from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk, ServedModel
 from forecaster.pipeline.daily.publishing import How, Standing, shipped
 from forecaster.pipeline.training.fit_recipe import PackedModel, TrainOptions, fit_region
 from forecaster.pipeline.training.weight_learning import learn_own, settled_of

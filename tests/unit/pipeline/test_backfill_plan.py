@@ -11,7 +11,8 @@ from forecaster.models import networks
 from forecaster.pipeline.backfilling import backfill_cost
 from forecaster.pipeline.backfilling.backfill import BackfillResult, ChunkRows, note
 from forecaster.pipeline.backfilling.backfill_cost import estimated_minutes
-from forecaster.pipeline.backfilling.backfill_plan import Chunk, ServedModel, block_of
+from forecaster.pipeline.backfilling.backfill_plan import block_of
+from forecaster.pipeline.backfilling.backfill_types import Chunk, ServedModel
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
