@@ -25,6 +25,7 @@ from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings
 from forecaster.store import ledger
 from forecaster.store.database import Store, open_store, refuse_newer, stored_schema
+from forecaster.store.row_types import NewRun
 from forecaster.store.sharing import running
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 from forecaster.store.sharing.publish import publish
@@ -175,7 +176,13 @@ def start_run(job: Job, kind: str) -> list[str]:
         BadInput: the store is of another time (`timelines.check`).
     """
     timelines.check(job.store, job.clock)
-    row = {"run_id": job.run_id, "kind": kind, "started_at": job.clock.now(), "code_version": code_version(), "replay": job.clock.simulated}
+    row: NewRun = {
+        "run_id": job.run_id,
+        "kind": kind,
+        "started_at": job.clock.now(),
+        "code_version": code_version(),
+        "replay": job.clock.simulated,
+    }
     with job.store.transaction() as connection:
         others = [run_id for run_id in ledger.running(connection, kind) if run_id != job.run_id]
         dead = [run_id for run_id in others if not running.is_alive(job.settings.home, run_id)]

@@ -1,6 +1,7 @@
 """The outbox and its messages in the store."""
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,11 +9,12 @@ import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
+from forecaster.store.row_types import MessageRow, NewestReport, ReportRow, RowT, rows_as
 
 OPEN = "state IN ('pending', 'sending', 'failed')"
 
 
-def write(connection: Connection, rows: list[dict[str, Any]]) -> None:
+def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Put rows of the outbox in the place of those with the same id."""
     insert(connection, "delivery", rows, replace=True)
 
@@ -42,29 +44,30 @@ def latest_rows(connection: Connection, limit: int) -> pd.DataFrame:
     return connection.execute("SELECT * FROM delivery ORDER BY created_at DESC, channel, recipient, delivery_id LIMIT ?", [limit]).df()
 
 
-def report(connection: Connection, report_id: str) -> dict[str, Any] | None:
+def report(connection: Connection, report_id: str) -> ReportRow | None:
     """The report with this id, its document included."""
-    return _first(connection, "SELECT * FROM report WHERE report_id = $key", report_id)
+    return _first(ReportRow, connection, "SELECT * FROM report WHERE report_id = $key", report_id)
 
 
-def told_report(connection: Connection, report_id: str) -> dict[str, Any] | None:
+def told_report(connection: Connection, report_id: str) -> ReportRow | None:
     """The report with this id, where it has a document and is planned for somebody."""
     planned = "SELECT 1 FROM delivery d WHERE d.subject_id = r.report_id"
-    return _first(connection, f"SELECT * FROM report r WHERE report_id = $key AND document IS NOT NULL AND EXISTS ({planned})", report_id)
+    kept = f"report_id = $key AND document IS NOT NULL AND EXISTS ({planned})"
+    return _first(ReportRow, connection, f"SELECT * FROM report r WHERE {kept}", report_id)
 
 
-def report_of_run(connection: Connection, run_id: str) -> dict[str, Any] | None:
+def report_of_run(connection: Connection, run_id: str) -> ReportRow | None:
     """The report that this run wrote, its document included; of several the last."""
-    return _first(connection, "SELECT * FROM report WHERE run_id = $key ORDER BY created_at DESC, report_id LIMIT 1", run_id)
+    return _first(ReportRow, connection, "SELECT * FROM report WHERE run_id = $key ORDER BY created_at DESC, report_id LIMIT 1", run_id)
 
 
-def newest_report(connection: Connection) -> dict[str, Any] | None:
+def newest_report(connection: Connection) -> NewestReport | None:
     """The report written last, without its document; `has_document` says whether there is one."""
     columns = "SELECT * EXCLUDE (document), document IS NOT NULL AS has_document FROM report"
-    return _first(connection, f"{columns} ORDER BY created_at DESC, report_id LIMIT 1")
+    return _first(NewestReport, connection, f"{columns} ORDER BY created_at DESC, report_id LIMIT 1")
 
 
-def keep_report(connection: Connection, row: dict[str, Any]) -> dict[str, Any]:
+def keep_report(connection: Connection, row: ReportRow) -> ReportRow:
     """Note a report that was written; returns the row that stands.
 
     Once it is planned for somebody, a report with a document stays as it is: everybody is told the same under one id. Written again, it
@@ -88,10 +91,9 @@ def clear_documents(connection: Connection, before: datetime) -> int:
     return int(cleared[0]) if cleared else 0
 
 
-def _first(connection: Connection, sql: str, key: str | None = None) -> dict[str, Any] | None:
-    frame = connection.execute(sql, {} if key is None else {"key": key}).df()
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return {str(name): value for name, value in rows[0].items()} if rows else None
+def _first(kind: type[RowT], connection: Connection, sql: str, key: str | None = None) -> RowT | None:
+    rows = rows_as(kind, connection.execute(sql, {} if key is None else {"key": key}).df())
+    return rows[0] if rows else None
 
 
 def matching(connection: Connection, prefix: str) -> pd.DataFrame:
@@ -101,19 +103,21 @@ def matching(connection: Connection, prefix: str) -> pd.DataFrame:
     ).df()
 
 
-def write_messages(connection: Connection, rows: list[dict[str, Any]]) -> None:
+def write_messages(connection: Connection, rows: Sequence[MessageRow]) -> None:
     """Keep messages; one whose id is known stays as it was first stored."""
     known = {found for (found,) in connection.execute("SELECT subject_id FROM message").fetchall()}
     insert(connection, "message", [_as_json(row) for row in rows if row["subject_id"] not in known])
 
 
-def messages(connection: Connection, subject_ids: list[str]) -> list[dict[str, Any]]:
+def messages(connection: Connection, subject_ids: list[str]) -> list[MessageRow]:
     """The messages with these ids, lists and facts as they were given."""
     frame = connection.execute(
         "SELECT * FROM message WHERE subject_id IN (SELECT unnest($ids)) ORDER BY created_at, subject_id", {"ids": subject_ids}
     ).df()
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(key): json.loads(value) if key in _LISTS and value is not None else value for key, value in row.items()} for row in rows]
+    for name in _LISTS:
+        parsed = [None if pd.isna(text) else json.loads(text) for text in frame[name]]
+        frame[name] = pd.Series(parsed, dtype=object, index=frame.index)
+    return rows_as(MessageRow, frame)
 
 
 def recent_message_ids(connection: Connection, since: object) -> list[str]:
@@ -132,7 +136,7 @@ def newest_messages(connection: Connection) -> list[tuple[str, str]]:
 _LISTS = ("lines", "facts", "channels")
 
 
-def _as_json(row: dict[str, Any]) -> dict[str, Any]:
+def _as_json(row: MessageRow) -> dict[str, Any]:
     return {
         key: json.dumps(value, ensure_ascii=False, allow_nan=False) if key in _LISTS and value is not None else value
         for key, value in row.items()

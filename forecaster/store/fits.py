@@ -3,26 +3,26 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
+from forecaster.store.row_types import ModelRow, rows_as
 
 
-def add_model(connection: Connection, row: dict[str, Any]) -> None:
+def add_model(connection: Connection, row: ModelRow) -> None:
     """Register a fitted model (`details` is a dict); the same model id is replaced."""
     insert(connection, "model", [{**row, "details": json.dumps(row["details"], ensure_ascii=False)}], replace=True)
 
 
-def newest_models(connection: Connection, recipe_id: str, recipe_hash: str, as_of: datetime) -> dict[str, dict[str, Any]]:
+def newest_models(connection: Connection, recipe_id: str, recipe_hash: str, as_of: datetime) -> dict[str, ModelRow]:
     """By kind, the newest model of this very recipe whose data end by `as_of`; `details` is parsed."""
     return newest_models_of_all(connection, {recipe_id: recipe_hash}, as_of)[recipe_id]
 
 
-def newest_models_of_all(connection: Connection, recipe_hashes: Mapping[str, str], as_of: datetime) -> dict[str, dict[str, dict[str, Any]]]:
+def newest_models_of_all(connection: Connection, recipe_hashes: Mapping[str, str], as_of: datetime) -> dict[str, dict[str, ModelRow]]:
     """The same for many recipes (id -> hash) in one query: by recipe, by kind."""
     frame = connection.execute(
         "SELECT m.* FROM model m JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS recipe_hash) USING (recipe_id, recipe_hash) "
@@ -30,24 +30,24 @@ def newest_models_of_all(connection: Connection, recipe_hashes: Mapping[str, str
         "QUALIFY row_number() OVER (PARTITION BY recipe_id, kind ORDER BY data_as_of DESC, created_at DESC) = 1 ORDER BY recipe_id, kind",
         {"ids": list(recipe_hashes), "hashes": list(recipe_hashes.values()), "as_of": as_of},
     ).df()
-    found: dict[str, dict[str, dict[str, Any]]] = {recipe_id: {} for recipe_id in recipe_hashes}
-    for row in _rows(frame, "details"):
+    found: dict[str, dict[str, ModelRow]] = {recipe_id: {} for recipe_id in recipe_hashes}
+    for row in _rows(frame):
         found[row["recipe_id"]][row["kind"]] = row
     return found
 
 
-def models_of(connection: Connection, recipe_ids: list[str]) -> list[dict[str, Any]]:
+def models_of(connection: Connection, recipe_ids: list[str]) -> list[ModelRow]:
     """Every model of these recipes, by recipe and kind, newest first; `details` is parsed."""
     frame = connection.execute(
         "SELECT * FROM model WHERE recipe_id IN (SELECT unnest($ids)) ORDER BY recipe_id, kind, data_as_of DESC, created_at DESC",
         {"ids": recipe_ids},
     ).df()
-    return _rows(frame, "details")
+    return _rows(frame)
 
 
-def model_named(connection: Connection, model_id: str) -> dict[str, Any] | None:
+def model_named(connection: Connection, model_id: str) -> ModelRow | None:
     """The model of this id; `details` is parsed."""
-    rows = _rows(connection.execute("SELECT * FROM model WHERE model_id = $id", {"id": model_id}).df(), "details")
+    rows = _rows(connection.execute("SELECT * FROM model WHERE model_id = $id", {"id": model_id}).df())
     return rows[0] if rows else None
 
 
@@ -71,5 +71,6 @@ def scored_of_kind(
     )
 
 
-def _rows(frame: pd.DataFrame, parsed: str) -> list[dict[str, Any]]:
-    return [{str(name): json.loads(value) if name == parsed else value for name, value in row.items()} for row in frame.to_dict("records")]
+def _rows(frame: pd.DataFrame) -> list[ModelRow]:
+    frame["details"] = pd.Series([json.loads(text) for text in frame["details"]], dtype=object, index=frame.index)
+    return rows_as(ModelRow, frame)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
-from forecaster.store.row_types import ForecastRow, IssuedRow, OutcomeRow, SettledRow, StoredForecast, rows_as
+from forecaster.store.row_types import ForecastRow, IssuedRow, NewRun, OutcomeRow, SettledRow, StoredForecast, rows_as
 
 MAX_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
 ABANDONED = "nobody"  # `ended_by` in the details of a run that could not tell its own end
@@ -281,7 +281,7 @@ def last_settled(connection: Connection) -> list[SettledRow]:
     return rows_as(SettledRow, frame)
 
 
-def start_run(connection: Connection, row: dict[str, Any]) -> None:
+def start_run(connection: Connection, row: NewRun) -> None:
     """Note that a run began."""
     insert(connection, "run", [{**row, "state": "running"}], replace=True)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
+from forecaster.store.row_types import PublicationRow, rows_as
 
 WORLD = "world"
 _PARSED = ("weights", "belief", "numbers")
@@ -46,12 +47,12 @@ def add_weights(connection: Connection, row: dict[str, Any]) -> None:
     insert(connection, "combination", [{**row, **texts, "number": counted[0][0] + 1}])
 
 
-def decisions(connection: Connection, recipe_id: str, target_hash: str, as_of: datetime | None = None) -> list[dict[str, Any]]:
+def decisions(connection: Connection, recipe_id: str, target_hash: str, as_of: datetime | None = None) -> list[PublicationRow]:
     """What persons decided for one target up to `as_of`, oldest first; what is missing is None."""
     return decisions_of_all(connection, [(recipe_id, target_hash, as_of)])[0]
 
 
-def decisions_of_all(connection: Connection, asked: Sequence[tuple[str, str, datetime | None]]) -> list[list[dict[str, Any]]]:
+def decisions_of_all(connection: Connection, asked: Sequence[tuple[str, str, datetime | None]]) -> list[list[PublicationRow]]:
     """The same for many (recipe id, target hash, as_of) in one query, in their order."""
     ids, hashes, moments = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [])
     frame = connection.execute(
@@ -60,13 +61,14 @@ def decisions_of_all(connection: Connection, asked: Sequence[tuple[str, str, dat
         "WHERE w.as_of IS NULL OR p.since <= w.as_of ORDER BY w.place, p.since, p.number",
         {"ids": ids, "hashes": hashes, "moments": moments},
     ).df()
-    found: list[list[dict[str, Any]]] = [[] for _ in asked]
-    for row in frame.to_dict("records"):
-        found[row.pop("place")].append({str(name): None if pd.isna(value) else value for name, value in row.items()})
+    places = frame.pop("place")
+    found: list[list[PublicationRow]] = [[] for _ in asked]
+    for place, row in zip(places, rows_as(PublicationRow, frame), strict=True):
+        found[place].append(row)
     return found
 
 
-def add_decision(connection: Connection, row: dict[str, Any]) -> None:
+def add_decision(connection: Connection, row: PublicationRow) -> None:
     """Append a person's decision; its number is the next one of the target."""
     counted = connection.execute(
         "SELECT count(*) FROM publication WHERE recipe_id = $id AND target_hash = $hash",

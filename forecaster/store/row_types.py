@@ -205,15 +205,85 @@ class ModelRow(TypedDict):
     code_version: str
 
 
+class ReportColumns(TypedDict):
+    """Table `report` without its document."""
+
+    report_id: str
+    run_id: str | None
+    issue_time: datetime
+    mode: Literal["live", "replay"]
+    path: str
+    forecasts_sha256: str
+    created_at: datetime
+    document_sha256: str | None
+
+
+class ReportRow(ReportColumns):
+    """Table `report`."""
+
+    document: bytes | None
+
+
+class NewestReport(ReportColumns):
+    """A report, and whether its document is kept."""
+
+    has_document: bool
+
+
+class MessageRow(TypedDict):
+    """Table `message`; `lines`, `facts` and `channels` are parsed."""
+
+    subject_id: str
+    kind: Literal["alert", "correction", "operations"]
+    severity: Severity
+    title: str
+    lines: list[str]
+    facts: dict[str, Any]
+    link: str | None
+    thread_id: str | None
+    channels: list[str] | None
+    created_at: datetime
+    not_before: datetime | None
+    expires_at: datetime | None
+
+
+class NewRun(TypedDict):
+    """A run that begins, as the table `run` has it."""
+
+    run_id: str
+    kind: str
+    started_at: datetime
+    code_version: str
+    replay: bool
+
+
+class PublicationRow(TypedDict):
+    """Table `publication`: what a person decided; `number` is given by the store."""
+
+    recipe_id: str
+    target_hash: str
+    how: Literal["combination", "kind", "rate"]
+    kind: str | None
+    model_id: str | None
+    since: datetime
+    reason: str
+    code_version: str
+
+
 RowT = TypeVar("RowT")
 
 
 def rows_as(kind: type[RowT], frame: pd.DataFrame) -> list[RowT]:
-    """The rows of `frame` as dicts of this kind (a TypedDict); what is missing is None.
+    """The rows of `frame` as dicts of this kind (a TypedDict); what is missing is None, a time is a datetime.
 
     Raises:
         KeyError: the frame lacks a column of the kind.
     """
     if lacking := kind.__annotations__.keys() - set(frame.columns):
         raise KeyError(f"a {kind.__name__} needs the columns {sorted(lacking)}, which the answer of the query lacks")
-    return cast(list[RowT], frame.astype(object).where(frame.notna(), None).to_dict("records"))
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return cast(list[RowT], [{name: _plain(value) for name, value in row.items()} for row in rows])
+
+
+def _plain(value: Any) -> Any:
+    return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value

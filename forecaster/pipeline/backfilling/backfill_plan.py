@@ -174,7 +174,7 @@ def _models_of_today(connection: Connection, recipe: Recipe, now: datetime, stan
         pinned = stored_fits.model_named(connection, standing.model_id)
         newest |= {} if pinned is None else {pinned["kind"]: pinned}
     rows = {str(kind): newest[kind] for kind in recipe.models if kind in newest}
-    return tuple(ServedModel(row["model_id"], kind, row["directory"], row["data_as_of"].to_pydatetime()) for kind, row in rows.items())
+    return tuple(ServedModel(row["model_id"], kind, row["directory"], row["data_as_of"]) for kind, row in rows.items())
 
 
 def _standing(connection: Connection, recipe: Recipe, first: date, options: BackfillOptions) -> Standing | None:

@@ -22,6 +22,7 @@ from forecaster.pipeline.training.weight_learning import learn_own, settled_of
 from forecaster.recipe import Recipe
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
+from forecaster.store.row_types import ModelRow
 from forecaster.timewindow import FIRST_DAY, days_of_windows, issue_time
 
 
@@ -117,7 +118,7 @@ def _short(model: ServedModel) -> dict[str, Any]:
     return {"model_id": model.model_id, "directory": model.directory, "data_as_of": model.data_as_of}
 
 
-def _served(row: dict[str, Any]) -> ServedModel:
+def _served(row: ModelRow) -> ServedModel:
     return ServedModel(row["model_id"], row["kind"], row["directory"], row["data_as_of"])
 
 

@@ -161,7 +161,7 @@ class _Asked:
         return self.recipe.id, self.recipe.target_hash, self.window.start
 
 
-Fits = dict[str, dict[str, Any]]  # rows of the table `model` by kind
+Fits = dict[str, Mapping[str, Any]]  # rows of the table `model` by kind
 
 
 def _decisions(connection: Connection, wanted: Sequence[_Asked]) -> list[tuple[publishing.Standing, Fits]]:
@@ -170,7 +170,7 @@ def _decisions(connection: Connection, wanted: Sequence[_Asked]) -> list[tuple[p
     fits: dict[str, Fits] = {}
     for as_of in {asked.as_of for asked in wanted}:
         hashes = {asked.recipe.id: asked.recipe.recipe_hash for asked in wanted if asked.as_of == as_of}
-        fits |= stored_fits.newest_models_of_all(connection, hashes, as_of)
+        fits |= {recipe_id: {**kinds} for recipe_id, kinds in stored_fits.newest_models_of_all(connection, hashes, as_of).items()}
     for asked, standing in zip(wanted, standings, strict=True):
         if standing.model_id is not None:
             (kind,) = standing.weights

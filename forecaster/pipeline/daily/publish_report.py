@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -19,6 +18,7 @@ from forecaster.reports.web.assets import in_one_file, write_assets
 from forecaster.reports.web.index import list_reports, world_page
 from forecaster.settings import Settings
 from forecaster.store import deliveries
+from forecaster.store.row_types import ReportRow
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,8 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
         pages.append(map_files.write_atomic(job.settings.output / name, page))
     write_index(job.settings, languages[0])
     kept = document.pack(data)
-    row = {
+    assert data.forecasts_sha256 is not None, "report_data gives it to every report"
+    row: ReportRow = {
         "report_id": data.report_id,
         "run_id": job.run_id,
         "issue_time": data.generated_at,
@@ -110,7 +111,7 @@ def write_index(settings: Settings, language: str | None = None) -> None:
     map_files.write_atomic(index, render.render_index(reports, language, settings.templates, world=world))
 
 
-def kept_data(row: dict[str, Any]) -> ReportData:
+def kept_data(row: ReportRow) -> ReportData:
     """What a stored report says.
 
     Raises:
@@ -118,7 +119,7 @@ def kept_data(row: dict[str, Any]) -> ReportData:
     """
     if row["document"] is None:
         raise ValueError("no document of it is kept: an earlier version wrote it, or it is too old")
-    return document.unpack(bytes(row["document"]), row["document_sha256"])
+    return document.unpack(bytes(row["document"]), row["document_sha256"] or "")
 
 
 def _unless_told(job: Job, data: ReportData) -> ReportData:

@@ -18,6 +18,7 @@ from forecaster.pipeline.daily.members import Member, asked
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from forecaster.store.database import Connection
+from forecaster.store.row_types import PublicationRow
 
 How = Literal["combination", "kind", "rate"]
 COUNT_RUNS = 2000
@@ -62,12 +63,15 @@ def standings(connection: Connection, asked: Sequence[tuple[Recipe, datetime, da
     ]
 
 
-def _standing(made: list[dict[str, Any]], learnt: Mapping[str, dict[str, Any] | None], base: WorldWeights, problem: str | None) -> Standing:
+def _standing(
+    made: Sequence[PublicationRow], learnt: Mapping[str, dict[str, Any] | None], base: WorldWeights, problem: str | None
+) -> Standing:
     """made: what persons decided. learnt: the newest weights by scope, those of the recipe first."""
-    if made and made[-1]["how"] == "rate":
-        return Standing("rate", {}, made[-1]["reason"], "person")
-    if made and made[-1]["how"] == "kind":
-        return Standing("kind", {made[-1]["kind"]: 1.0}, made[-1]["reason"], "person", made[-1]["model_id"])
+    last = made[-1] if made else None
+    if last is not None and last["how"] == "rate":
+        return Standing("rate", {}, last["reason"], "person")
+    if last is not None and last["kind"] is not None:
+        return Standing("kind", {last["kind"]: 1.0}, last["reason"], "person", last["model_id"])
     for scope, row in learnt.items():
         if row is not None:
             weights = {} if row["rate_only"] else row["weights"]

@@ -23,6 +23,7 @@ from forecaster.pipeline.run_context import Job
 from forecaster.reports.outgoing.message import Message
 from forecaster.store import deliveries
 from forecaster.store.database import Connection
+from forecaster.store.row_types import MessageRow, NewestReport
 
 __all__ = ["Message", "NotifyResult", "enqueue", "list_deliveries", "notify", "resend"]
 
@@ -210,7 +211,7 @@ def _plan_message(connection: Connection, message: Message, to: Sequence[Recipie
     return outbox.plan(message.subject_id, message.kind, chosen, now, message.not_before)
 
 
-def _no_need(row: Delivery, to: Sequence[Recipient], newest: dict[str, Any] | None, message: Message | None, now: datetime) -> str | None:
+def _no_need(row: Delivery, to: Sequence[Recipient], newest: NewestReport | None, message: Message | None, now: datetime) -> str | None:
     """Why nobody needs this row any more; None where it is to be sent."""
     if recipient_of(row, to) is None:
         return gone(row, to)
@@ -224,6 +225,18 @@ def _no_need(row: Delivery, to: Sequence[Recipient], newest: dict[str, Any] | No
     return "the report had become too old before it could be sent" if now - newest["issue_time"] > TOO_OLD else None
 
 
-def _message_row(message: Message) -> dict[str, Any]:
-    channels = None if message.channels is None else list(message.channels)
-    return {**asdict(message), "lines": list(message.lines), "facts": dict(message.facts), "channels": channels}
+def _message_row(message: Message) -> MessageRow:
+    return {
+        "subject_id": message.subject_id,
+        "kind": message.kind,
+        "severity": message.severity,
+        "title": message.title,
+        "lines": list(message.lines),
+        "facts": dict(message.facts),
+        "link": message.link,
+        "thread_id": message.thread_id,
+        "channels": None if message.channels is None else list(message.channels),
+        "created_at": message.created_at,
+        "not_before": message.not_before,
+        "expires_at": message.expires_at,
+    }

@@ -18,6 +18,7 @@ from forecaster.pipeline.run_context import Job
 from forecaster.reports.outgoing.letters import Letter, MessageLetter, ReportLetter
 from forecaster.reports.outgoing.message import Message
 from forecaster.store import deliveries
+from forecaster.store.row_types import MessageRow
 
 logger = logging.getLogger(__name__)
 
@@ -200,6 +201,18 @@ def rows_of(frame: pd.DataFrame) -> list[Delivery]:
     return [Delivery(**{each.name: row[each.name] for each in fields(Delivery)}) for row in rows]
 
 
-def message_of(row: dict[str, Any]) -> Message:
-    channels = None if row["channels"] is None else tuple(row["channels"])
-    return Message(**{**row, "lines": tuple(row["lines"]), "channels": channels})
+def message_of(row: MessageRow) -> Message:
+    return Message(
+        subject_id=row["subject_id"],
+        kind=row["kind"],
+        title=row["title"],
+        lines=tuple(row["lines"]),
+        created_at=row["created_at"],
+        severity=row["severity"],
+        thread_id=row["thread_id"],
+        channels=None if row["channels"] is None else tuple(row["channels"]),
+        facts=row["facts"],
+        link=row["link"],
+        not_before=row["not_before"],
+        expires_at=row["expires_at"],
+    )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection, Store
+from forecaster.store.row_types import ModelRow
 from forecaster.store.versions import catalogue, held
 from forecaster.timewindow import DAY_US, days_of_windows, to_us
 from forecaster.verification.intervals import draw_blocks, ratio_bounds
@@ -115,7 +115,7 @@ def _newest(connection: Connection, recipes: Sequence[Recipe], until: datetime) 
     hashes = {recipe.id: recipe.recipe_hash for recipe in recipes}
     models = stored_fits.newest_models_of_all(connection, hashes, until)
     without = [recipe_id for recipe_id, kinds in models.items() if not kinds]
-    others: dict[str, list[dict[str, Any]]] = {recipe_id: [] for recipe_id in without}
+    others: dict[str, list[ModelRow]] = {recipe_id: [] for recipe_id in without}
     for row in stored_fits.models_of(connection, without) if without else ():
         if row["recipe_hash"] != hashes[row["recipe_id"]]:
             others[row["recipe_id"]].append(row)
@@ -127,7 +127,7 @@ def _newest(connection: Connection, recipes: Sequence[Recipe], until: datetime) 
         elif not kinds:
             found[recipe_id] = _Newest(None, None, last["recipe_hash"])
         else:
-            found[recipe_id] = _Newest(last["data_as_of"].to_pydatetime(), last["details"].get("known_target_days"), None)
+            found[recipe_id] = _Newest(last["data_as_of"], last["details"].get("known_target_days"), None)
     return found
 
 

@@ -24,6 +24,7 @@ from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Store
+from forecaster.store.row_types import ModelRow
 
 MIN_MINUTES = 0.1
 
@@ -48,7 +49,7 @@ class TrainOptions:
 class PackedModel:
     """A fitted model as it travels: its row of the table `model`, and its directory as {path there: content}."""
 
-    row: dict[str, Any]
+    row: ModelRow
     files: dict[str, bytes]
 
 
@@ -156,7 +157,7 @@ def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits) -> P
         **({"told": fitted.told} if isinstance(fitted, TellsItsTraining) else {}),
     }
     record, files = model_files.pack_model(recipe, fitted, data_as_of=as_of, seed=recipe.seed, code_version=code_version(), scores=details)
-    row = {
+    row: ModelRow = {
         "model_id": record["model_id"],
         "recipe_id": recipe.id,
         "kind": fitted.kind,

@@ -13,10 +13,10 @@ from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store import publications
 from forecaster.store.database import Connection
+from forecaster.store.row_types import ModelRow, PublicationRow
 from forecaster.timewindow import FIRST_DAY, next_local_day
 
 MAX_REASON = 500
-_DECISION = ("how", "kind", "model_id", "since", "reason")
 
 
 def list_models(job: Job, everything: bool = False) -> list[dict[str, Any]]:
@@ -51,7 +51,11 @@ def show_model(job: Job, model_id: str) -> dict[str, Any]:
         model = _known(connection, model_id)
         recipe = next((recipe for recipe in job.recipes if recipe.id == model["recipe_id"]), None)
         made = [] if recipe is None else publications.decisions(connection, recipe.id, recipe.target_hash)
-    named = [{name: row[name] for name in _DECISION} for row in made if row["model_id"] == model_id]
+    named = [
+        {"how": row["how"], "kind": row["kind"], "model_id": row["model_id"], "since": row["since"], "reason": row["reason"]}
+        for row in made
+        if row["model_id"] == model_id
+    ]
     changed = recipe is None or recipe.recipe_hash != model["recipe_hash"]
     return {**model, "recipe_changed_since": changed, "decisions": named}
 
@@ -110,8 +114,10 @@ def go_back(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
         made = publications.decisions(connection, recipe.id, recipe.target_hash)
     if not made:
         raise BadInput(f"{recipe.id} has always published the combination: there is nothing to go back to")
-    how, kind, model_id = (made[-2][name] for name in _DECISION[:3]) if len(made) > 1 else ("combination", None, None)
-    return _decide(job, recipe, str(how), kind, model_id, reason)
+    if len(made) == 1:
+        return _decide(job, recipe, "combination", None, None, reason)
+    before = made[-2]
+    return _decide(job, recipe, before["how"], before["kind"], before["model_id"], reason)
 
 
 def checked_reason(reason: str) -> str:
@@ -126,15 +132,24 @@ def checked_reason(reason: str) -> str:
     return reason
 
 
-def _decide(job: Job, recipe: Recipe, how: str, kind: str | None, model_id: str | None, reason: str) -> dict[str, Any]:
+def _decide(job: Job, recipe: Recipe, how: publishing.How, kind: str | None, model_id: str | None, reason: str) -> dict[str, Any]:
     now, reason = job.clock.now(), checked_reason(reason)
     with job.store.transaction() as connection:
         made = publications.decisions(connection, recipe.id, recipe.target_hash, now)
         present = (made[-1]["how"], made[-1]["kind"], made[-1]["model_id"]) if made else ("combination", None, None)
         if present == (how, kind, model_id):
             raise BadInput(f"{recipe.id} publishes that already: {_words(how, kind, model_id)}")
-        row = {"recipe_id": recipe.id, "target_hash": recipe.target_hash, "how": how, "kind": kind, "model_id": model_id, "since": now}
-        publications.add_decision(connection, row | {"reason": reason, "code_version": code_version()})
+        row: PublicationRow = {
+            "recipe_id": recipe.id,
+            "target_hash": recipe.target_hash,
+            "how": how,
+            "kind": kind,
+            "model_id": model_id,
+            "since": now,
+            "reason": reason,
+            "code_version": code_version(),
+        }
+        publications.add_decision(connection, row)
         return {"recipe_id": recipe.id, **_published(connection, recipe, now), "text": _words(how, kind, model_id)}
 
 
@@ -156,14 +171,14 @@ def _published(connection: Connection, recipe: Recipe, now: datetime) -> dict[st
     }
 
 
-def _known(connection: Connection, model_id: str) -> dict[str, Any]:
+def _known(connection: Connection, model_id: str) -> ModelRow:
     model = stored_fits.model_named(connection, model_id)
     if model is None:
         raise BadInput(f"there is no model {model_id!r}; `quakecast models list` names those there are")
     return model
 
 
-def _unusable(job: Job, recipe: Recipe, row: dict[str, Any]) -> str | None:
+def _unusable(job: Job, recipe: Recipe, row: ModelRow) -> str | None:
     """Why a fit does not forecast; None where it can."""
     try:
         member = load_member(job.settings.models, recipe, row)
@@ -174,14 +189,17 @@ def _unusable(job: Job, recipe: Recipe, row: dict[str, Any]) -> str | None:
     return untrained(member.model) or ("it has not learnt to tell days apart" if member.level_only else None)
 
 
-def _short(model: dict[str, Any], published: dict[str, Any], newest: set[str], problem: str | None) -> dict[str, Any]:
-    names = ("model_id", "kind", "data_as_of", "decision", "code_version")
+def _short(model: ModelRow, published: dict[str, Any], newest: set[str], problem: str | None) -> dict[str, Any]:
     serves = model["model_id"] == published["model_id"] or (published["model_id"] is None and model["model_id"] in newest)
     weight = published["weights"].get(model["kind"], 0.0) if serves and problem is None else 0.0
     return {
-        **{name: model[name] for name in names},
+        "model_id": model["model_id"],
+        "kind": model["kind"],
+        "data_as_of": model["data_as_of"],
+        "decision": model["decision"],
+        "code_version": model["code_version"],
         "weight": weight,
         "problem": problem,
-        "told": (model["details"] or {}).get("told"),
-        "evaluation": (model["details"] or {}).get("evaluation"),
+        "told": model["details"].get("told"),
+        "evaluation": model["details"].get("evaluation"),
     }

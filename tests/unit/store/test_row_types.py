@@ -17,6 +17,8 @@ TABLES = {
     "rung": row_types.RungRow,
     "rung_outcome": row_types.RungOutcomeRow,
     "model": row_types.ModelRow,
+    "report": row_types.ReportRow,
+    "message": row_types.MessageRow,
 }
 
 
