@@ -1,54 +1,27 @@
 """Alerts, the forecasts they look at, and the evidence for how often they are false: the tables `alert` and `alert_correction`."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
+from forecaster.store.alert_types import AlertColumns, AlertRow, CorrectionRow, DeadLetters, ForecastAlertRow, OperationsAlertRow
 from forecaster.store.database import Connection
 from forecaster.store.ledger import ABANDONED, insert
+from forecaster.store.row_types import EndedRun, ForecastRow, RowT, ToldWindow, check_columns
 
-ALERT_COLUMNS = (
-    "alert_id",
-    "kind",
-    "rule",
-    "recipe_id",
-    "target_hash",
-    "mode",
-    "severity",
-    "state",
-    "message",
-    "reason",
-    "raised_at",
-    "held_until",
-    "forecast_id",
-    "target_start",
-    "target_end",
-    "probability",
-    "reference_probability",
-    "ratio",
-    "last_forecast_id",
-    "last_target_start",
-    "last_target_end",
-    "cleared_at",
-    "cleared_for",
-    "cleared_reason",
-    "thread_id",
-    "channels",
-    "bounds",
-    "expected",
-    "outcomes",
-)
 JSON_COLUMNS = ("channels", "bounds", "expected", "outcomes")
 
 
-def live_forecasts(connection: Connection, target_hashes: list[str], now: datetime, *, replay: bool) -> list[dict[str, Any]]:
+def live_forecasts(connection: Connection, target_hashes: list[str], now: datetime, *, replay: bool) -> list[ForecastRow]:
     """The published forecasts of windows that have not ended at `now`, of several issues for a window the newest; oldest window first.
 
     Those of the daily job only, never of a backfill; with `replay`, replayed ones and no others.
     """
     return _rows(
+        ForecastRow,
         connection,
         "SELECT * FROM forecast WHERE published AND method = 'daily' AND issue_time <= $now AND target_end > $now "
         "AND target_hash IN (SELECT unnest($hashes)) AND CASE WHEN $replay THEN mode = 'replay' ELSE mode IN ('prospective', 'late') END "
@@ -58,9 +31,9 @@ def live_forecasts(connection: Connection, target_hashes: list[str], now: dateti
     )
 
 
-def forecast_named(connection: Connection, forecast_id: str) -> dict[str, Any]:
+def forecast_named(connection: Connection, forecast_id: str) -> ForecastRow:
     """The forecast of this id, which an alert names; KeyError where there is none."""
-    rows = _rows(connection, "SELECT * FROM forecast WHERE forecast_id = $id", {"id": forecast_id})
+    rows = _rows(ForecastRow, connection, "SELECT * FROM forecast WHERE forecast_id = $id", {"id": forecast_id})
     if not rows:
         raise KeyError(f"forecast {forecast_id} is not stored")
     return rows[0]
@@ -88,16 +61,34 @@ def out_of_sample(connection: Connection, recipe_id: str, target_hash: str, now:
     ).df()
 
 
-def read_alerts(connection: Connection, *, replay: bool) -> list[dict[str, Any]]:
-    """Every alert, oldest first, of replays or of the live days; JSON is parsed, what is missing is None."""
-    return _rows(connection, "SELECT * FROM alert WHERE (mode = 'replay') = $replay ORDER BY raised_at, alert_id", {"replay": replay})
+def forecast_alerts(connection: Connection, *, replay: bool) -> list[ForecastAlertRow]:
+    """Every alert of a rule, oldest first, of replays or of the live days."""
+    sql = "SELECT * FROM alert WHERE kind = 'forecast' AND (mode = 'replay') = $replay ORDER BY raised_at, alert_id"
+    return _rows(ForecastAlertRow, connection, sql, {"replay": replay})
 
 
-def _rows(connection: Connection, sql: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    """The answer as dicts: times in UTC, JSON parsed, what is missing None."""
+def operations_alerts(connection: Connection) -> list[OperationsAlertRow]:
+    """Every alert of the operation, oldest first."""
+    sql = "SELECT * FROM alert WHERE kind = 'operations' AND mode <> 'replay' ORDER BY raised_at, alert_id"
+    return _rows(OperationsAlertRow, connection, sql)
+
+
+def newest_alerts(connection: Connection, limit: int, *, replay: bool) -> list[AlertColumns]:
+    """The newest alerts of both kinds, newest first, all of their columns."""
+    sql = "SELECT * FROM alert WHERE (mode = 'replay') = $replay ORDER BY raised_at DESC, alert_id DESC LIMIT $limit"
+    return _rows(AlertColumns, connection, sql, {"replay": replay, "limit": limit})
+
+
+def _rows(kind: type[RowT], connection: Connection, sql: str, parameters: dict[str, Any] | None = None) -> list[RowT]:
+    """The answer as dicts of this kind: times in UTC, JSON parsed, what is missing None.
+
+    Raises:
+        KeyError: the answer lacks a column of the kind.
+    """
     answer = connection.execute(sql, parameters or {})
     names = [str(column[0]) for column in answer.description or ()]
-    return [{name: _value(name, value) for name, value in zip(names, row, strict=True)} for row in answer.fetchall()]
+    check_columns(kind, names)
+    return cast(list[RowT], [{name: _value(name, value) for name, value in zip(names, row, strict=True)} for row in answer.fetchall()])
 
 
 def _value(name: str, value: Any) -> Any:
@@ -106,7 +97,7 @@ def _value(name: str, value: Any) -> Any:
     return json.loads(value) if name in JSON_COLUMNS and isinstance(value, str) else value
 
 
-def write_alerts(connection: Connection, rows: list[dict[str, Any]]) -> None:
+def write_alerts(connection: Connection, rows: Sequence[AlertRow]) -> None:
     """Store these alerts as they are now; one with the same id is replaced."""
     packed = [
         {name: json.dumps(value) if name in JSON_COLUMNS and value is not None else value for name, value in row.items()} for row in rows
@@ -114,17 +105,18 @@ def write_alerts(connection: Connection, rows: list[dict[str, Any]]) -> None:
     insert(connection, "alert", packed, replace=True)
 
 
-def write_corrections(connection: Connection, rows: list[dict[str, Any]]) -> None:
+def write_corrections(connection: Connection, rows: Sequence[CorrectionRow]) -> None:
     """Store these corrections; one with the same id is replaced."""
     insert(connection, "alert_correction", rows, replace=True)
 
 
-def told_windows(connection: Connection, alert: dict[str, Any]) -> list[dict[str, Any]]:
+def told_windows(connection: Connection, alert: ForecastAlertRow) -> list[ToldWindow]:
     """Every window from the one that an alert was raised for on, with what was published for it and what came; oldest first.
 
     target_start, target_end, probability, reference_probability of the newest daily issue, happened (None until it is settled).
     """
     return _rows(
+        ToldWindow,
         connection,
         "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, o.happened FROM forecast f "
         "LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start AND o.target_hash = f.target_hash "
@@ -167,11 +159,12 @@ def events_then_and_now(connection: Connection, then: datetime, now: datetime) -
     return before, after
 
 
-def last_ended_runs(connection: Connection) -> list[dict[str, Any]]:
+def last_ended_runs(connection: Connection) -> list[EndedRun]:
     """Of each kind of run the one that ended last: run_id, kind, state, started_at, finished_at, `problem`, its last one in words, and
     `abandoned`, whether it died without telling so itself."""
     # Details from before version 0.2.0 have no `ended_by`: there the words say it.
     return _rows(
+        EndedRun,
         connection,
         "WITH last AS (SELECT run_id FROM run WHERE finished_at IS NOT NULL "
         "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1) "
@@ -187,9 +180,10 @@ def is_running(connection: Connection, run_id: str) -> bool:
     return connection.execute("SELECT 1 FROM run WHERE run_id = $id AND state = 'running'", {"id": run_id}).fetchone() is not None
 
 
-def dead_letters(connection: Connection, since: datetime) -> list[dict[str, Any]]:
+def dead_letters(connection: Connection, since: datetime) -> list[DeadLetters]:
     """By channel: how many messages made since then were given up (`count`), and the last error."""
     return _rows(
+        DeadLetters,
         connection,
         "SELECT channel, count(*) AS count, arg_max(last_error, created_at) AS error FROM delivery "
         "WHERE state = 'dead' AND created_at >= $since GROUP BY channel ORDER BY channel",

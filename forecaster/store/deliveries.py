@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from forecaster.store.alert_types import MessageRow, NewestReport, ReportRow
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
-from forecaster.store.row_types import MessageRow, NewestReport, ReportRow, RowT, rows_as
+from forecaster.store.row_types import RowT, rows_as
 
 OPEN = "state IN ('pending', 'sending', 'failed')"
 

@@ -3,6 +3,7 @@
 Times are aware UTC. JSON columns are typed as the store hands them out: parsed, but for `details` of a forecast and of a run (JSON text).
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
@@ -11,9 +12,6 @@ import pandas as pd
 Mode = Literal["prospective", "late", "hindcast", "replay"]
 Method = Literal["daily", "walk-forward", "current-model"]
 OutcomeStatus = Literal["preliminary", "provisional", "final"]
-Severity = Literal["info", "warning", "critical"]
-AlertState = Literal["raised", "cleared", "withdrawn"]
-DeliveryState = Literal["pending", "sending", "sent", "failed", "dead", "closed"]
 RunState = Literal["running", "success", "partial", "failed"]
 
 
@@ -205,46 +203,37 @@ class ModelRow(TypedDict):
     code_version: str
 
 
-class ReportColumns(TypedDict):
-    """Table `report` without its document."""
+class PublishedWindow(TypedDict):
+    """What was published for a window."""
 
-    report_id: str
-    run_id: str | None
-    issue_time: datetime
-    mode: Literal["live", "replay"]
-    path: str
-    forecasts_sha256: str
-    created_at: datetime
-    document_sha256: str | None
+    target_start: datetime
+    target_end: datetime
+    probability: float
+    reference_probability: float
 
 
-class ReportRow(ReportColumns):
-    """Table `report`."""
+class ToldWindow(PublishedWindow):
+    """The same with what came of it; None until it is settled."""
 
-    document: bytes | None
-
-
-class NewestReport(ReportColumns):
-    """A report, and whether its document is kept."""
-
-    has_document: bool
+    happened: bool | None
 
 
-class MessageRow(TypedDict):
-    """Table `message`; `lines`, `facts` and `channels` are parsed."""
+class PastWindow(ToldWindow):
+    """The same of a past window, with the method of the forecast."""
 
-    subject_id: str
-    kind: Literal["alert", "correction", "operations"]
-    severity: Severity
-    title: str
-    lines: list[str]
-    facts: dict[str, Any]
-    link: str | None
-    thread_id: str | None
-    channels: list[str] | None
-    created_at: datetime
-    not_before: datetime | None
-    expires_at: datetime | None
+    method: Method
+
+
+class EndedRun(TypedDict):
+    """A run that ended, from the table `run`."""
+
+    run_id: str
+    kind: str
+    state: RunState
+    started_at: datetime
+    finished_at: datetime
+    problem: str | None
+    abandoned: bool
 
 
 class NewRun(TypedDict):
@@ -279,10 +268,17 @@ def rows_as(kind: type[RowT], frame: pd.DataFrame) -> list[RowT]:
     Raises:
         KeyError: the frame lacks a column of the kind.
     """
-    if lacking := kind.__annotations__.keys() - set(frame.columns):
-        raise KeyError(f"a {kind.__name__} needs the columns {sorted(lacking)}, which the answer of the query lacks")
+    check_columns(kind, frame.columns)
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return cast(list[RowT], [{name: _plain(value) for name, value in row.items()} for row in rows])
+
+
+def check_columns(kind: type, names: Iterable[str]) -> None:
+    """Raises:
+    KeyError: these columns of an answer are not all that a row of this kind has.
+    """
+    if lacking := kind.__annotations__.keys() - set(names):
+        raise KeyError(f"a {kind.__name__} needs the columns {sorted(lacking)}, which the answer of the query lacks")
 
 
 def _plain(value: Any) -> Any:

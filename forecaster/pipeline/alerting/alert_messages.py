@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
-from forecaster.alert_rules import held_until
+from forecaster.alert_rules import Said, held_until
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.rule_track_record import Skill
 from forecaster.pipeline.training.information_gain import gain_numbers
@@ -18,9 +18,20 @@ from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message, MessageKind
 from forecaster.reports.words import Phrase, age_phrase, probability_phrase, ratio_text
+from forecaster.store.alert_types import AlertColumns, CorrectionRow, ForecastAlertRow, OperationsAlertRow
+from forecaster.store.row_types import ForecastRow, ToldWindow
 from forecaster.timewindow import day_of_window
 
 Row = dict[str, Any]
+
+
+class RevisedEvent(TypedDict):
+    """An event whose values were revised: as it was known, and its magnitude now (None: deleted)."""
+
+    origin_time: datetime
+    magnitude: float
+    magnitude_now: float | None
+    distance_km: float
 
 
 def identity(*parts: object) -> str:
@@ -29,7 +40,7 @@ def identity(*parts: object) -> str:
 
 
 def raised(
-    texts: AlertTexts, recipe: Recipe, alert: Row, skill: Skill, model_kind: str, degraded: str | None, ladder: Ladder | None
+    texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, skill: Skill, model_kind: str, degraded: str | None, ladder: Ladder | None
 ) -> Message:
     """A new alert: figures, window, the longer windows of its `ladder`, expected false alarms, rule, model, and what the forecast lacks."""
     gain = None if skill.gain is None else gain_numbers(skill.gain)
@@ -50,8 +61,10 @@ def raised(
     return replace(said, not_before=alert["held_until"], expires_at=alert["target_end"])
 
 
-def ended(texts: AlertTexts, recipe: Recipe, alert: Row, forecast: Row | None, windows: Sequence[Row]) -> Message:
-    """An alert that stands no longer; `forecast` is the one that ended it, None where none did. windows: those that it stood for."""
+def ended(
+    texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, forecast: ForecastRow | None, windows: Sequence[ToldWindow], at: datetime
+) -> Message:
+    """An alert that stands no longer since `at`; `forecast` is the one that ended it, None where none did. windows: those that it stood for."""
     came = [window["happened"] for window in windows if window["happened"] is not None]
     context: Row = {
         **_place(texts, recipe),
@@ -69,11 +82,11 @@ def ended(texts: AlertTexts, recipe: Recipe, alert: Row, forecast: Row | None, w
         context |= alert_text.window_words(texts, forecast["target_start"], forecast["target_end"], recipe.zone)
         context |= alert_text.figure_words(forecast["probability"], forecast["reference_probability"])
     facts = {**_facts(alert), "stood_windows": len(windows), "settled_windows": len(came), "windows_with_target": context["hits"]}
-    said = _message(texts, "alert_end", "alert", alert, identity(alert["alert_id"], "end"), alert["cleared_at"], context, facts)
+    said = _message(texts, "alert_end", "alert", alert, identity(alert["alert_id"], "end"), at, context, facts)
     return _after_quiet_hours(said, recipe, alert)
 
 
-def outcome_turned(texts: AlertTexts, recipe: Recipe, alert: Row, window: Row, correction: Row) -> Message:
+def outcome_turned(texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, window: ToldWindow, correction: CorrectionRow) -> Message:
     """The outcome of a window that an alert stood for is another than the record had said."""
     context = {
         **_place(texts, recipe),
@@ -87,43 +100,52 @@ def outcome_turned(texts: AlertTexts, recipe: Recipe, alert: Row, window: Row, c
     return _after_quiet_hours(_message(texts, "alert_outcome", "correction", alert, subject_id, at, context, facts), recipe, alert)
 
 
-def withdrawn(texts: AlertTexts, recipe: Recipe, alert: Row, forecast: Row, correction: Row, events: Sequence[Row]) -> Message:
-    """What an alert stands on no longer holds; `forecast` is the one that it stood on, `events` those that were revised since."""
+def withdrawn(
+    texts: AlertTexts,
+    recipe: Recipe,
+    alert: ForecastAlertRow,
+    forecast: ForecastRow,
+    now_said: Said,
+    correction: CorrectionRow,
+    events: Sequence[RevisedEvent],
+) -> Message:
+    """What an alert stands on no longer holds; `forecast` is the one that it stood on, `now_said` what is said now, `events` those that
+    were revised since."""
     context = {
         **_place(texts, recipe),
         **alert_text.window_words(texts, forecast["target_start"], forecast["target_end"], recipe.zone),
-        **alert_text.figure_words(correction["probability"], correction["probability"] / correction["ratio"]),
+        **alert_text.figure_words(now_said.probability, now_said.reference_probability),
         "mode": alert["mode"],
         "why": correction["reason"],
         "events": [_revised_event(texts, event) for event in events],
         "before": probability_phrase(forecast["probability"]),
         "before_ratio": ratio_text(forecast["probability"] / forecast["reference_probability"]),
     }
-    facts = {**_facts(alert), "corrected": "forecast", "probability_now": correction["probability"], "ratio_now": correction["ratio"]}
+    facts = {**_facts(alert), "corrected": "forecast", "probability_now": now_said.probability, "ratio_now": now_said.ratio}
     facts["revised_events"] = [{**event, "origin_time": _iso(event["origin_time"])} for event in events]
     at, subject_id = correction["corrected_at"], correction["correction_id"]
     return _after_quiet_hours(_message(texts, "alert_withdrawn", "correction", alert, subject_id, at, context, facts), recipe, alert)
 
 
-def operation(texts: AlertTexts, alert: Row, check: str, told: Mapping[str, str]) -> Message:
+def operation(texts: AlertTexts, alert: OperationsAlertRow, check: str, told: Mapping[str, str]) -> Message:
     """Something is wrong with the operation, or is mended; `told` fills the check's texts."""
     mended = alert["state"] == "cleared"
     said = {**told, "age": age_phrase(timedelta(hours=float(told["hours"])))} if "hours" in told else told
     context = {"check": check, "mended": mended, "facts": said, "since": texts.writer.moment(alert["raised_at"])}
     subject_id = identity(alert["alert_id"], "end") if mended else alert["alert_id"]
-    at = alert["cleared_at"] if mended else alert["raised_at"]
+    at = alert["cleared_at"] or alert["raised_at"]
     facts = {"check": check, "state": alert["state"], "recipe_id": alert["recipe_id"], **told}
     return _message(texts, "alert_operations", "operations", alert, subject_id, at, context, facts)
 
 
-def _after_quiet_hours(message: Message, recipe: Recipe, alert: Row) -> Message:
+def _after_quiet_hours(message: Message, recipe: Recipe, alert: ForecastAlertRow) -> Message:
     """A follow-up keeps the quiet hours of the rule as it was when the alert was raised."""
     rule = AlertRule.model_validate(alert["bounds"])
     return replace(message, not_before=held_until(rule.quiet_hours, recipe.zone, message.created_at))
 
 
 def _message(
-    texts: AlertTexts, template: str, kind: MessageKind, alert: Row, subject_id: str, at: datetime, context: Row, facts: Row
+    texts: AlertTexts, template: str, kind: MessageKind, alert: AlertColumns, subject_id: str, at: datetime, context: Row, facts: Row
 ) -> Message:
     title, lines = texts.fill(template, context)
     return Message(
@@ -139,7 +161,7 @@ def _message(
     )
 
 
-def _revised_event(texts: AlertTexts, event: Row) -> Phrase:
+def _revised_event(texts: AlertTexts, event: RevisedEvent) -> Phrase:
     time = texts.writer.moment(event["origin_time"])
     said = {"magnitude": f"{event['magnitude']:.1f}", "time": time, "distance": f"{event['distance_km']:.0f}"}
     if event["magnitude_now"] is None:
@@ -162,10 +184,21 @@ def _day(texts: AlertTexts, recipe: Recipe, start: datetime) -> str:
     return texts.day(day_of_window(start, recipe.zone))
 
 
-def _facts(alert: Row) -> Row:
+def _facts(alert: ForecastAlertRow) -> Row:
     """What every message of an alert carries for machines."""
-    names = ("alert_id", "recipe_id", "rule", "mode", "state", "probability", "reference_probability", "ratio", "forecast_id")
-    return {name: alert[name] for name in names} | {name: _iso(alert[name]) for name in ("target_start", "target_end")}
+    return {
+        "alert_id": alert["alert_id"],
+        "recipe_id": alert["recipe_id"],
+        "rule": alert["rule"],
+        "mode": alert["mode"],
+        "state": alert["state"],
+        "probability": alert["probability"],
+        "reference_probability": alert["reference_probability"],
+        "ratio": alert["ratio"],
+        "forecast_id": alert["forecast_id"],
+        "target_start": _iso(alert["target_start"]),
+        "target_end": _iso(alert["target_end"]),
+    }
 
 
 def _iso(moment: datetime) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from forecaster.alert_rules import Decision, Standing, decide, held_until
 from forecaster.pipeline.alerting import alert_messages
-from forecaster.pipeline.alerting.alert_messages import Row, identity
+from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.rule_figures import expected
 from forecaster.pipeline.alerting.rule_track_record import Skill, barred, said_in
 from forecaster.recipe import Recipe
@@ -16,7 +16,8 @@ from forecaster.recipe_fields import AlertRule
 from forecaster.reports.content.contract import Ladder
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message
-from forecaster.store.alert_rows import ALERT_COLUMNS
+from forecaster.store.alert_types import AlertRow, CorrectionRow, ForecastAlertRow
+from forecaster.store.row_types import ForecastRow, ToldWindow
 
 LAPSES_AFTER = timedelta(days=1)
 
@@ -26,8 +27,8 @@ class Changes:
     """Alert rows as they are to be stored, by id; corrections; messages; what was done to which alert (ids); and by recipe/rule why it
     raised nothing though its bounds were reached."""
 
-    alerts: dict[str, Row] = field(default_factory=dict)
-    corrections: list[Row] = field(default_factory=list)
+    alerts: dict[str, AlertRow] = field(default_factory=dict)
+    corrections: list[CorrectionRow] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     raised: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
@@ -47,12 +48,12 @@ class RuleInputs:
     """
 
     recipe: Recipe
-    alerts: Sequence[Row]
-    forecasts: Sequence[Row]
+    alerts: Sequence[ForecastAlertRow]
+    forecasts: Sequence[ForecastRow]
     evidence: Mapping[str, pd.DataFrame]
     skills: Mapping[str, Skill]
     ladders: Mapping[str, Ladder | None]
-    windows: Mapping[str, Sequence[Row]]
+    windows: Mapping[str, Sequence[ToldWindow]]
 
 
 def apply_rules(given: RuleInputs, texts: AlertTexts, now: datetime, changes: Changes) -> None:
@@ -73,7 +74,7 @@ def apply_rules(given: RuleInputs, texts: AlertTexts, now: datetime, changes: Ch
                 _end(given, texts, alert, now, "lapsed", None, changes)
 
 
-def standing_of(alerts: Sequence[Row]) -> tuple[Standing, Row | None, datetime | None]:
+def standing_of(alerts: Sequence[ForecastAlertRow]) -> tuple[Standing, ForecastAlertRow | None, datetime | None]:
     """(where the rule of these alerts stands, the alert that stands, the last window that was looked at).
 
     A withdrawn alert starts no cooldown: it should not have been raised.
@@ -87,12 +88,20 @@ def standing_of(alerts: Sequence[Row]) -> tuple[Standing, Row | None, datetime |
     return Standing(raised_for, stands["last_target_start"], stands["last_target_end"]), stands, seen
 
 
-def stood_for(alert: Row, windows: Sequence[Row]) -> list[Row]:
+def stood_for(alert: ForecastAlertRow, windows: Sequence[ToldWindow]) -> list[ToldWindow]:
     """Of these windows those that the alert stands, or stood, for."""
     return [window for window in windows if alert["target_start"] <= window["target_start"] <= alert["last_target_start"]]
 
 
-def _apply(given: RuleInputs, rule: AlertRule, mine: list[Row], forecast: Row, texts: AlertTexts, now: datetime, changes: Changes) -> None:
+def _apply(
+    given: RuleInputs,
+    rule: AlertRule,
+    mine: list[ForecastAlertRow],
+    forecast: ForecastRow,
+    texts: AlertTexts,
+    now: datetime,
+    changes: Changes,
+) -> None:
     standing, stands, seen = standing_of(mine)
     overtaken = stands is None and forecast is not given.forecasts[-1]
     if overtaken or (seen is not None and forecast["target_start"] <= seen):
@@ -125,17 +134,18 @@ def _apply(given: RuleInputs, rule: AlertRule, mine: list[Row], forecast: Row, t
         changes.messages.append(message)
 
 
-def _raised(given: RuleInputs, rule: AlertRule, forecast: Row, decision: Decision, now: datetime) -> Row:
+def _raised(given: RuleInputs, rule: AlertRule, forecast: ForecastRow, decision: Decision, now: datetime) -> ForecastAlertRow:
     recipe, said = given.recipe, said_in(forecast)
-    replay = forecast["mode"] == "replay"
+    mode, replay = forecast["mode"], forecast["mode"] == "replay"
+    assert mode != "hindcast", "a backfill's forecasts are no news"
     alert_id = identity("alert", recipe.id, recipe.target_hash, rule.name, replay, f"{said.target_start:%FT%TZ}")
-    return dict.fromkeys(ALERT_COLUMNS) | {
+    return {
         "alert_id": alert_id,
         "kind": "forecast",
         "rule": rule.name,
         "recipe_id": recipe.id,
         "target_hash": recipe.target_hash,
-        "mode": forecast["mode"],
+        "mode": mode,
         "severity": rule.severity,
         "state": "raised",
         "reason": decision.reason,
@@ -153,11 +163,18 @@ def _raised(given: RuleInputs, rule: AlertRule, forecast: Row, decision: Decisio
         "thread_id": alert_id,
         "channels": list(rule.channels) or None,
         "bounds": rule.document(),
+        "message": "",
+        "cleared_at": None,
+        "cleared_for": None,
+        "cleared_reason": None,
+        "outcomes": None,
         "expected": expected(recipe, rule, given.evidence[forecast["model_kind"]], forecast["model_kind"]),
     }
 
 
-def _end(given: RuleInputs, texts: AlertTexts, alert: Row, now: datetime, why: str, forecast: Row | None, changes: Changes) -> None:
+def _end(
+    given: RuleInputs, texts: AlertTexts, alert: ForecastAlertRow, now: datetime, why: str, forecast: ForecastRow | None, changes: Changes
+) -> None:
     alert |= {
         "state": "cleared",
         "cleared_at": now,
@@ -167,4 +184,4 @@ def _end(given: RuleInputs, texts: AlertTexts, alert: Row, now: datetime, why: s
     changes.alerts[alert["alert_id"]] = alert
     changes.cleared.append(alert["alert_id"])
     windows = stood_for(alert, given.windows.get(alert["alert_id"], ()))
-    changes.messages.append(alert_messages.ended(texts, given.recipe, alert, forecast, windows))
+    changes.messages.append(alert_messages.ended(texts, given.recipe, alert, forecast, windows, now))

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ from forecaster.features.windows import promised_day
 from forecaster.models.combination.combination import KIND, CombinedModel
 from forecaster.models.interface import Forecaster
 from forecaster.pipeline.alerting import alert_messages
-from forecaster.pipeline.alerting.alert_messages import Row, identity
+from forecaster.pipeline.alerting.alert_messages import RevisedEvent, identity
 from forecaster.pipeline.alerting.apply_rules import Changes
 from forecaster.pipeline.alerting.rule_track_record import said_in
 from forecaster.pipeline.daily.members import load_member, members_named
@@ -34,6 +34,8 @@ from forecaster.recipe import Recipe
 from forecaster.recipe_fields import AlertRule
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.settings import Settings
+from forecaster.store.alert_types import CorrectionRow, ForecastAlertRow
+from forecaster.store.row_types import ForecastRow, ToldWindow
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +51,15 @@ class Revised:
     it was known, magnitude_now (None: deleted), distance_km."""
 
     probability: float
-    events: list[Row]
+    events: list[RevisedEvent]
 
 
 Again = Callable[[], Revised | None]
 
 
-def correct_outcomes(recipe: Recipe, alert: Row, windows: Sequence[Row], texts: AlertTexts, now: datetime, changes: Changes) -> None:
+def correct_outcomes(
+    recipe: Recipe, alert: ForecastAlertRow, windows: Sequence[ToldWindow], texts: AlertTexts, now: datetime, changes: Changes
+) -> None:
     """Note the outcomes of the alert's windows that are settled for the first time, and tell of those that have turned."""
     noted: dict[str, dict[str, Any]] = dict(alert["outcomes"] or {})
     for window in windows:
@@ -68,7 +72,8 @@ def correct_outcomes(recipe: Recipe, alert: Row, windows: Sequence[Row], texts: 
         turns = 0 if before is None else before["turns"] + 1
         noted[key] = {"happened": happened, "turns": turns}
         if before is not None:
-            correction = _correction(alert, "outcome", window["target_start"], turns, now) | {"happened": happened, "reason": "revised"}
+            correction = _correction(alert, "outcome", window["target_start"], turns, now, "revised")
+            correction["happened"] = happened
             changes.corrections.append(correction)
             changes.messages.append(alert_messages.outcome_turned(texts, recipe, alert, window, correction))
     if noted != (alert["outcomes"] or {}):
@@ -79,9 +84,9 @@ def correct_outcomes(recipe: Recipe, alert: Row, windows: Sequence[Row], texts: 
 def withdraw(
     recipe: Recipe,
     rule: AlertRule,
-    alert: Row,
-    stood_on: Row,
-    newest: Row,
+    alert: ForecastAlertRow,
+    stood_on: ForecastRow,
+    newest: ForecastRow,
     again: Again,
     texts: AlertTexts,
     now: datetime,
@@ -93,7 +98,7 @@ def withdraw(
         stood_on, newest: the forecast that the alert was last raised or held for, and the newest published one of the same window.
         again: what the model says with revised events, None where nothing was revised or it cannot be told.
     """
-    events: list[Row] = []
+    events: list[RevisedEvent] = []
     if newest["forecast_id"] != stood_on["forecast_id"]:
         said, why = said_in(newest), "reissued"
     else:
@@ -105,16 +110,16 @@ def withdraw(
     if keeps(rule, said):
         return
     alert |= {"state": "withdrawn", "cleared_at": now, "cleared_for": said.target_start, "cleared_reason": why}
-    figures = {"probability": said.probability, "ratio": said.ratio, "reason": why}
-    correction = _correction(alert, "forecast", said.target_start, 0, now) | figures
+    correction = _correction(alert, "forecast", said.target_start, 0, now, why)
+    correction |= {"probability": said.probability, "ratio": said.ratio}
     changes.alerts[alert["alert_id"]] = alert
     changes.withdrawn.append(alert["alert_id"])
     changes.corrections.append(correction)
-    changes.messages.append(alert_messages.withdrawn(texts, recipe, alert, stood_on, correction, events))
+    changes.messages.append(alert_messages.withdrawn(texts, recipe, alert, stood_on, said, correction, events))
 
 
 def ask_again(
-    recipe: Recipe, settings: Settings, forecast: Row, fits: Sequence[Mapping[str, Any]], before: pd.DataFrame, after: pd.DataFrame
+    recipe: Recipe, settings: Settings, forecast: ForecastRow, fits: Sequence[Mapping[str, Any]], before: pd.DataFrame, after: pd.DataFrame
 ) -> Revised | None:
     """What the models behind `forecast` say of the same window and moment with the events of `after` instead of `before`.
 
@@ -138,7 +143,7 @@ def ask_again(
     return Revised(float(model.probability(_inputs(after), days, usual)[0]), _named(recipe, before, after))
 
 
-def _model_behind(recipe: Recipe, settings: Settings, forecast: Row, fits: Sequence[Mapping[str, Any]], day: date) -> Forecaster:
+def _model_behind(recipe: Recipe, settings: Settings, forecast: ForecastRow, fits: Sequence[Mapping[str, Any]], day: date) -> Forecaster:
     """The combination that gave `forecast`, by what is kept with it; a single model for a row of a single kind.
 
     Raises:
@@ -153,7 +158,7 @@ def _model_behind(recipe: Recipe, settings: Settings, forecast: Row, fits: Seque
     return CombinedModel({member.kind: member.model for member in members}, kept.get("weights", {}))
 
 
-def _named(recipe: Recipe, before: pd.DataFrame, after: pd.DataFrame) -> list[Row]:
+def _named(recipe: Recipe, before: pd.DataFrame, after: pd.DataFrame) -> list[RevisedEvent]:
     """The largest events near the recipe's centre that are not what they were, at most NAMED_EVENTS."""
     both = before.merge(after, on="event_key", how="left", suffixes=("", "_now"))
     same = np.logical_and.reduce(
@@ -180,7 +185,9 @@ def _inputs(frame: pd.DataFrame) -> Events:
     return events.take(in_streams(STREAMS, events.latitude_deg, events.longitude_deg, events.magnitude))
 
 
-def _correction(alert: Row, kind: str, target_start: datetime, turns: int, now: datetime) -> Row:
+def _correction(
+    alert: ForecastAlertRow, kind: Literal["outcome", "forecast"], target_start: datetime, turns: int, now: datetime, reason: str
+) -> CorrectionRow:
     return {
         "correction_id": identity(alert["alert_id"], kind, f"{target_start:%FT%TZ}", turns),
         "alert_id": alert["alert_id"],
@@ -189,5 +196,6 @@ def _correction(alert: Row, kind: str, target_start: datetime, turns: int, now: 
         "happened": None,
         "probability": None,
         "ratio": None,
+        "reason": reason,
         "corrected_at": now,
     }

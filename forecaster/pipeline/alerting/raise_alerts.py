@@ -16,7 +16,6 @@ import pandas as pd
 
 from forecaster.alert_rules import reaches
 from forecaster.pipeline.alerting import system_alerts
-from forecaster.pipeline.alerting.alert_messages import Row
 from forecaster.pipeline.alerting.apply_rules import Changes, RuleInputs, apply_rules, stood_for
 from forecaster.pipeline.alerting.corrections import ask_again, correct_outcomes, withdraw
 from forecaster.pipeline.alerting.rule_track_record import Skill, said_in, skill_of
@@ -28,7 +27,9 @@ from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
 from forecaster.store import fits as stored_fits
 from forecaster.store import rung_rows
+from forecaster.store.alert_types import ForecastAlertRow
 from forecaster.store.database import Connection
+from forecaster.store.row_types import ForecastRow
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ def raise_alerts(job: Job, doubts: Sequence[str] | None = None) -> AlertsResult:
     now, replay = job.clock.now(), job.clock.simulated
     texts = AlertTexts(job.settings.language, job.settings.templates)
     with job.store.transaction() as connection:
-        every = stored.read_alerts(connection, replay=replay)
+        every = stored.forecast_alerts(connection, replay=replay)
+        operations = stored.operations_alerts(connection)
         by_recipe = _forecasts(connection, job.recipes, now, replay)
         inputs = [_inputs(connection, recipe, every, by_recipe.get(recipe.id, []), now) for recipe in job.recipes]
         events: EventsByIssue = {}
@@ -79,7 +81,6 @@ def raise_alerts(job: Job, doubts: Sequence[str] | None = None) -> AlertsResult:
             step(texts, now, changes)
         apply_rules(given, texts, now, changes)
     if not replay:
-        operations = [alert for alert in every if alert["kind"] == "operations"]
         in_scope = {recipe.id for recipe in job.recipes}
         result.operations_raised, result.operations_mended = system_alerts.apply_findings(
             found, operations, in_scope, texts, now, changes, not_looked_at=() if doubts is not None else ("doubted_feed",)
@@ -96,18 +97,20 @@ def raise_alerts(job: Job, doubts: Sequence[str] | None = None) -> AlertsResult:
     return result
 
 
-def _forecasts(connection: Connection, recipes: Sequence[Recipe], now: datetime, replay: bool) -> dict[str, list[Row]]:
+def _forecasts(connection: Connection, recipes: Sequence[Recipe], now: datetime, replay: bool) -> dict[str, list[ForecastRow]]:
     """By recipe, the rows of `store.alerts.live_forecasts` of its present target."""
     targets = {recipe.id: recipe.target_hash for recipe in recipes}
-    rows: dict[str, list[Row]] = {}
+    rows: dict[str, list[ForecastRow]] = {}
     for row in stored.live_forecasts(connection, list(targets.values()), now, replay=replay):
         if targets.get(row["recipe_id"]) == row["target_hash"]:
             rows.setdefault(row["recipe_id"], []).append(row)
     return rows
 
 
-def _inputs(connection: Connection, recipe: Recipe, every: Sequence[Row], forecasts: Sequence[Row], now: datetime) -> RuleInputs:
-    mine = [alert for alert in every if alert["kind"] == "forecast" and alert["recipe_id"] == recipe.id]
+def _inputs(
+    connection: Connection, recipe: Recipe, every: Sequence[ForecastAlertRow], forecasts: Sequence[ForecastRow], now: datetime
+) -> RuleInputs:
+    mine = [alert for alert in every if alert["recipe_id"] == recipe.id]
     fresh = [alert for alert in mine if alert["state"] == "raised" or alert["last_target_end"] > now - CORRECTED_FOR]
     telling = [row for row in forecasts if any(reaches(rule, said_in(row)) for rule in recipe.alerts)]
     skills: dict[str, Skill] = {

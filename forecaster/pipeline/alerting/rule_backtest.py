@@ -24,6 +24,7 @@ from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.texts import speaker
 from forecaster.reports.words import probability_pair
 from forecaster.store import alert_rows as stored
+from forecaster.store.alert_types import AlertColumns
 from forecaster.store.database import Connection
 from forecaster.store.versions import catalogue
 from forecaster.timewindow import day_of_window, local_day, next_local_day
@@ -209,11 +210,10 @@ def _came(row: Row) -> str:
     return f"such an earthquake on {row['days_with_target']} of {row['stood_days']} days{open_days}"
 
 
-def list_alerts(job: Job, limit: int) -> list[Row]:
+def list_alerts(job: Job, limit: int) -> list[AlertColumns]:
     """The newest alerts of rules and of the operation, newest first; of replays where the job's clock is simulated."""
     with job.store.transaction() as connection:
-        rows = stored.read_alerts(connection, replay=job.clock.simulated)
-    return list(reversed(rows))[:limit]
+        return stored.newest_alerts(connection, limit, replay=job.clock.simulated)
 
 
 def check_rules(job: Job) -> list[Row]:

@@ -16,6 +16,7 @@ from forecaster.recipe import Recipe
 from forecaster.recipe_fields import AlertRule
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection
+from forecaster.store.row_types import ForecastRow, PastWindow, PublishedWindow, rows_as
 from forecaster.timewindow import days_of_windows, local_day
 from forecaster.verification.alarms import AlarmRates, alarm_rates
 from forecaster.verification.intervals import Interval
@@ -60,7 +61,7 @@ def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetim
 
     Whether the model has the rule's `min_gain` plays no part here.
     """
-    forecasts = [said_in(row) for row in rows.to_dict("records")]
+    forecasts = [said_in(row) for row in rows_as(PastWindow, rows)]
     decisions = walk(rule, recipe.zone, forecasts)
     came = [None if pd.isna(value) else bool(value) for value in rows["happened"]]
     judged = np.array(
@@ -76,10 +77,9 @@ def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetim
     return Rehearsal(tuple(map(RehearsedDay, forecasts, rows["method"], decisions, came)), rates)
 
 
-def said_in(row: dict[Any, Any]) -> Said:
+def said_in(row: PublishedWindow | ForecastRow) -> Said:
     """What a row of the table `forecast` says."""
-    start, end = (pd.Timestamp(row[name]).to_pydatetime() for name in ("target_start", "target_end"))
-    return Said(start, end, float(row["probability"]), float(row["reference_probability"]))
+    return Said(row["target_start"], row["target_end"], row["probability"], row["reference_probability"])
 
 
 def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: str, now: datetime) -> Skill:

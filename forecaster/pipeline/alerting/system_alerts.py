@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from forecaster.pipeline.alerting import alert_messages
-from forecaster.pipeline.alerting.alert_messages import Row, identity
+from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.apply_rules import Changes
 from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
@@ -19,6 +19,7 @@ from forecaster.pipeline.training.due import drifts
 from forecaster.recipe_fields import Severity
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
+from forecaster.store.alert_types import OperationsAlertRow
 from forecaster.store.database import Connection
 from forecaster.store.versions import catalogue
 
@@ -59,7 +60,7 @@ def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts, dou
 
 def apply_findings(
     found: list[Finding],
-    alerts: list[Row],
+    alerts: Sequence[OperationsAlertRow],
     in_scope: set[str],
     texts: AlertTexts,
     now: datetime,
@@ -145,9 +146,9 @@ def _missing_forecasts(connection: Connection, job: Job, now: datetime, texts: A
     ]
 
 
-def _raised(finding: Finding, earlier: int, now: datetime) -> Row:
+def _raised(finding: Finding, earlier: int, now: datetime) -> OperationsAlertRow:
     alert_id = identity("operations", finding.rule, finding.recipe_id, earlier)
-    return dict.fromkeys(stored.ALERT_COLUMNS) | {
+    return {
         "alert_id": alert_id,
         "kind": "operations",
         "rule": finding.rule,
@@ -159,10 +160,16 @@ def _raised(finding: Finding, earlier: int, now: datetime) -> Row:
         "raised_at": now,
         "thread_id": alert_id,
         "bounds": dict(finding.told),
+        "message": "",
+        "held_until": None,
+        "cleared_at": None,
+        "cleared_for": None,
+        "cleared_reason": None,
+        "channels": None,
     }
 
 
-def _tell(texts: AlertTexts, alert: Row, check: str, told: Mapping[str, str], changes: Changes) -> None:
+def _tell(texts: AlertTexts, alert: OperationsAlertRow, check: str, told: Mapping[str, str], changes: Changes) -> None:
     message = alert_messages.operation(texts, alert, check, told)
     if alert["state"] == "raised":
         alert["message"] = message.title

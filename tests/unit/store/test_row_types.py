@@ -5,7 +5,7 @@ from typing import get_args, get_type_hints
 import pandas as pd
 import pytest
 
-from forecaster.store import row_types
+from forecaster.store import alert_types, row_types
 from forecaster.store.database import open_store
 from forecaster.store.row_types import rows_as
 
@@ -17,8 +17,9 @@ TABLES = {
     "rung": row_types.RungRow,
     "rung_outcome": row_types.RungOutcomeRow,
     "model": row_types.ModelRow,
-    "report": row_types.ReportRow,
-    "message": row_types.MessageRow,
+    "alert_correction": alert_types.CorrectionRow,
+    "report": alert_types.ReportRow,
+    "message": alert_types.MessageRow,
 }
 
 
@@ -28,13 +29,21 @@ def columns(tmp_path_factory):
     store = open_store(tmp_path_factory.mktemp("rows") / "quakecast.duckdb")
     with store.transaction() as connection:
         rows = connection.execute("SELECT table_name, column_name, is_nullable FROM duckdb_columns() WHERE NOT internal").fetchall()
-    return {table: {name: null for of, name, null in rows if of == table} for table in TABLES}
+    return {table: {name: null for of, name, null in rows if of == table} for table in (*TABLES, "alert")}
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_row_has_the_columns_of_its_table_and_only_those_may_be_none_that_may_be_null(columns, table):
     hints = get_type_hints(TABLES[table])
     assert {name: type(None) in get_args(hint) for name, hint in hints.items()} == columns[table]
+
+
+def test_an_alert_of_a_rule_has_all_columns_of_its_table_and_one_of_the_operation_some(columns):
+    of_rule, of_operation = map(get_type_hints, (alert_types.ForecastAlertRow, alert_types.OperationsAlertRow))
+    assert set(of_rule) == set(columns["alert"]) > set(of_operation)
+    optional = {name for name, hint in of_rule.items() if type(None) in get_args(hint)}
+    assert optional <= {name for name, null in columns["alert"].items() if null}
+    assert {name for name, null in columns["alert"].items() if not null} <= set(of_operation)
 
 
 def test_rows_have_none_for_what_is_missing_and_an_answer_without_a_column_is_refused():
