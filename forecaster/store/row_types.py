@@ -147,7 +147,7 @@ class ScoreRow(TypedDict):
     scored_at: datetime
 
 
-class Rung(TypedDict):
+class NewRung(TypedDict):
     """A rung of a ladder, whatever forecast it is of."""
 
     horizon_days: int
@@ -167,7 +167,7 @@ class Rung(TypedDict):
     version: int
 
 
-class RungRow(Rung):
+class RungRow(NewRung):
     """Table `rung`."""
 
     forecast_id: str

@@ -64,7 +64,7 @@ def raised(
 def ended(
     texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, forecast: ForecastRow | None, windows: Sequence[ToldWindow], at: datetime
 ) -> Message:
-    """An alert that stands no longer since `at`; `forecast` is the one that ended it, None where none did. windows: those that it stood for."""
+    """An alert that stands no longer since `at`; `forecast` ended it, None where none did. windows: those that it stood for."""
     came = [window["happened"] for window in windows if window["happened"] is not None]
     context: Row = {
         **_place(texts, recipe),

@@ -9,7 +9,7 @@ from typing import Any
 from forecaster.clock import Clock
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection, Store
-from forecaster.store.row_types import Rung, RungRow, StoredForecast
+from forecaster.store.row_types import NewRung, RungRow, StoredForecast
 
 DAILY = "daily"  # the method of a forecast that no backfill made
 
@@ -79,7 +79,7 @@ def write_issue(store: Store, rows: list[dict[str, Any]], clock: Clock, reissue:
                 row["published"] = row["published"] and not first
                 row["supersedes"] = _superseded([kept for kept in stored if kept["mode"] == row["mode"]], row)
                 fresh.append({column: row.get(column) for column in ledger.FORECAST_COLUMNS})
-                ladder: list[Rung] = row.get("rungs", []) if row["published"] else []
+                ladder: list[NewRung] = row.get("rungs", []) if row["published"] else []
                 rungs += [{"forecast_id": row["forecast_id"], **rung} for rung in ladder]
         ledger.insert(connection, "forecast", fresh)
         rung_rows.add(connection, rungs)

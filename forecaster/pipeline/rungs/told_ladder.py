@@ -3,27 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from forecaster.pipeline.rungs.issue_rungs import VERSION
 from forecaster.reports.content.contract import Ladder, Rung
+from forecaster.store.row_types import RungRow
 
-_PLAIN = (
-    "horizon_days",
-    "magnitude",
-    "probability",
-    "reference_probability",
-    "expected_count",
-    "count_low",
-    "count_high",
-    "usual_count",
-    "beyond_record",
-)
 NONE_STORED = "the forecast was made by a version of quakecast that had no ladder"
 
 
 def told_ladder(
-    rows: Sequence[Mapping[str, Any]], details: Mapping[str, Any], record: Mapping[tuple[int, float], Mapping[str, Any]]
+    rows: Sequence[RungRow], details: Mapping[str, Any], record: Mapping[tuple[int, float], Mapping[str, Any]]
 ) -> tuple[Ladder | None, str | None]:
     """(ladder, why there is none or None).
 
@@ -37,8 +25,16 @@ def told_ladder(
         return None, f"the ladder has version {version}, this quakecast reads up to {VERSION}: upgrade quakecast"
     rungs = tuple(
         Rung(
-            **{name: row[name] for name in _PLAIN},
-            window_end=pd.Timestamp(row["window_end"]).to_pydatetime(),
+            horizon_days=row["horizon_days"],
+            magnitude=row["magnitude"],
+            window_end=row["window_end"],
+            probability=row["probability"],
+            reference_probability=row["reference_probability"],
+            expected_count=row["expected_count"],
+            count_low=row["count_low"],
+            count_high=row["count_high"],
+            usual_count=row["usual_count"],
+            beyond_record=row["beyond_record"],
             **record.get((row["horizon_days"], row["magnitude"]), {}),
         )
         for row in rows
