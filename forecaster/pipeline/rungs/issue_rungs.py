@@ -21,6 +21,7 @@ from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
 from forecaster.pipeline.as_of.recipe_check import circle_completeness
 from forecaster.recipe import Recipe
+from forecaster.store.row_types import NewRung
 from forecaster.timewindow import from_us, local_midnight, to_us
 
 RATE, ETAS = "climatology", "etas"
@@ -45,7 +46,7 @@ def published_rungs(
     reference: np.ndarray,
     row: dict[str, Any],
     members: Mapping[str, FittedModel],
-) -> list[dict[str, Any]]:
+) -> list[NewRung]:
     """The rungs of the published `row` (probability, and details as a dict) of the one day in `days`. Where there can be none, none, and
     the details say why, as no_ladder."""
     details = row["details"]
@@ -58,9 +59,7 @@ def published_rungs(
         return []
 
 
-def rungs_of(
-    recipe: Recipe, known: Known, labelled: LabelledDays, days: TargetDays, reference: np.ndarray, said: Said
-) -> list[dict[str, Any]]:
+def rungs_of(recipe: Recipe, known: Known, labelled: LabelledDays, days: TargetDays, reference: np.ndarray, said: Said) -> list[NewRung]:
     """Rows of the table `rung`, but for the forecast that they are of, for the one day in `days`; the shortest window comes first.
 
     Args:
