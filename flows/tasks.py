@@ -3,6 +3,7 @@
 What writes is called by a flow that holds the write lock.
 """
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def pull_task(work: run_context.Job) -> pull.PullResult:
 def train_task(work: run_context.Job, options: fit_recipe.TrainOptions, recipe_ids: list[str]) -> train.TrainResult:
     chosen = choose({recipe.id: recipe for recipe in work.recipes}, recipe_ids)  # in this order: the minutes may not do for all
     with progress("training", len(chosen)) as update:
-        return train.train_recipes(work.store, chosen, work.settings, work.clock, options, on_progress=update)
+        return train.train_recipes(replace(work, recipes=chosen), options, on_progress=update)
 
 
 @task(name="predict", retries=1, timeout_seconds=3600, **_AGAIN)
@@ -75,20 +76,15 @@ def predict_task(work: run_context.Job, recipes: list[Recipe], target_day: date 
     with progress("forecasting", len(recipes)) as update:
         done = iter(range(1, len(recipes) + 1))
         return predict.predict(
-            work.store,
-            recipes,
-            work.settings,
-            work.clock,
-            target_day=target_day,
-            run_id=work.run_id,
-            problem=problem,
-            on_progress=lambda name: update(next(done), len(recipes), name),
+            replace(work, recipes=recipes),
+            predict.PredictOptions(target_day, problem=problem),
+            lambda name: update(next(done), len(recipes), name),
         )
 
 
 @task(name="verify", retries=1, timeout_seconds=3600, **_AGAIN)
 def verify_task(work: run_context.Job) -> verify.VerifyResult:
-    return verify.verify(work.store, work.recipes, work.clock)
+    return verify.verify(work)
 
 
 @task(name="world map", cache_policy=NO_CACHE, timeout_seconds=1800)

@@ -2,7 +2,7 @@
 
     from forecaster import Clock, load_settings, open_job, predict
     job = open_job(load_settings(), Clock(lambda: datetime.now(UTC), simulated=False), ["tokyo-m45"])
-    predict(job.store, job.recipes, job.settings, job.clock)
+    predict(job)
 
 The names below are the public ones; each is imported when it is first asked for.
 """

@@ -73,7 +73,7 @@ def backfill(
         click.confirm("Begin?", abort=True, err=True)
     with progress("backfill", plan.missing) as update:
         result = step.backfill(job, options, update, plan)
-    checked = verify(job.store, job.recipes, job.clock)  # as the flow does: past days have outcomes, which `alerts test` counts
+    checked = verify(job)  # as the flow does: past days have outcomes, which `alerts test` counts
     publish_copy(job)
     text = f"{result.text}; {len(checked.settled)} outcomes written, {checked.scored} forecasts scored"
     tell(as_json, {**figures, "state": result.state, **vars(result), "settled": len(checked.settled), "scored": checked.scored}, text)

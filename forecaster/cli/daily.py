@@ -70,7 +70,7 @@ def predict(
     job = open_job(settings, recipes)
     if tz and day is None:
         day = next_local_day(job.clock.now(), ZoneInfo(tz))
-    result = step.predict(job.store, job.recipes, settings, job.clock, target_day=day, run_id=job.run_id, reissue=reissue)
+    result = step.predict(job, step.PredictOptions(day, reissue))
     publish_copy(job)
     with job.store.transaction() as connection:
         rows = ledger.forecasts_of_issue(connection, result.forecast_ids)
@@ -120,7 +120,7 @@ def verify(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_
     from forecaster.pipeline.run_context import publish_copy
 
     job = open_job(settings, recipes)
-    result = step.verify(job.store, job.recipes, job.clock)
+    result = step.verify(job)
     publish_copy(job)
     counts = f"{len(result.turned)} revised, {result.waiting} waiting, {result.scored} scored"
     text = f"{counted(len(result.settled), 'outcome')} written, {counts}"

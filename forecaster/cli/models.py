@@ -47,7 +47,7 @@ def train(
     job = open_job(settings, recipes)
     options = TrainOptions(max_minutes, max_epochs, evaluate_only, tensorboard)
     with progress("training", len(job.recipes)) as update:
-        result = train_recipes(job.store, job.recipes, settings, job.clock, options, on_progress=update)
+        result = train_recipes(job, options, on_progress=update)
     publish_copy(job)
     lines = [f"{name}: {row['judged']}" for name, row in result.trained.items()] + [f"{k}: {v}" for k, v in result.skipped.items()]
     tell(as_json, vars(result), "\n".join(lines))

@@ -71,8 +71,8 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
         with alive(job, "daily"):
             start_run(job, "daily")
             read = pull.replay_snapshot(job.store, job.clock) if issue != issues[0] else 0
-            made = predict(job.store, job.recipes, job.settings, job.clock, run_id=job.run_id)
-            settled = len(verify(job.store, job.recipes, job.clock).settled)
+            made = predict(job)
+            settled = len(verify(job).settled)
             raised = raise_alerts.raise_alerts(job).raised
             if last and settings.world_map:
                 say(f"map of the world: {counted(make_earth(job).cells, 'cell')}")

@@ -15,11 +15,11 @@ from forecaster.clock import Clock
 from forecaster.features.daily_grid import place_on_grid, window_tensor
 from forecaster.features.windows import target_days
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.pull import load_snapshot
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store
+from tests.support.steps import predict
 
 AS_OF = datetime(2023, 12, 25, tzinfo=UTC)
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"

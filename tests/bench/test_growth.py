@@ -13,8 +13,6 @@ import pytest
 from forecaster.pipeline.alerting.raise_alerts import raise_alerts
 from forecaster.pipeline.daily import export_map_files, publish_report
 from forecaster.pipeline.daily.issue_schedule import missing_issues
-from forecaster.pipeline.daily.predict import predict
-from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.pipeline.tidy import tidy
 from forecaster.reports.web import index
@@ -22,6 +20,7 @@ from forecaster.settings import load_settings
 from forecaster.store import ledger
 from forecaster.store.versions import catalogue
 from tests.support.grown_home import NOW, grow
+from tests.support.steps import predict, verify
 
 MONTH, DECADE = 30, 3650
 

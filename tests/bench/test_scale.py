@@ -17,14 +17,14 @@ from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import history_of, split_for_validation
 from forecaster.pipeline.daily import publish_report
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.pull import load_snapshot
 from forecaster.pipeline.run_context import Job
-from forecaster.pipeline.training.train import TrainOptions, train_recipes
+from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.publish import publish
+from tests.support.steps import predict, train_recipes
 
 AS_OF = datetime(2023, 12, 25, tzinfo=UTC)
 RECIPES = list(load_recipes(Path(__file__).resolve().parents[2] / "recipes").values())

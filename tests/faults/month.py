@@ -23,7 +23,7 @@ from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily import predict, verify
-from forecaster.pipeline.training.train import TrainOptions, train_recipes
+from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
@@ -31,6 +31,7 @@ from tests.faults import compare
 from tests.faults.day import without_prefect
 from tests.faults.troubles import Proxy, Trouble, between
 from tests.support import tiny, toy_models
+from tests.support.steps import train_recipes
 from tests.support.toys import quake, write
 from tests.support.usgs_history import VERSION_COLUMNS, History, history_from, history_of
 from tests.support.usgs_server import serve
@@ -169,8 +170,8 @@ def _live(settings: Settings, moment: datetime, trouble: Trouble | None, proxy: 
     if done.get("failed_steps"):  # the flow goes on after whatever error, but no error of the service is one that nobody foresaw
         raw_error = f"{done['failed_steps']}"[:300]
     seconds, requests = time.monotonic() - began, len(proxy.requests) - before
-    said = predict.predict(work.store, work.recipes, settings, work.clock, run_id=work.run_id, problem=problem)
-    verify.verify(work.store, work.recipes, work.clock)
+    said = predict.predict(work, predict.PredictOptions(problem=problem))
+    verify.verify(work)
     told = problem or "; ".join(done["problems"]) or None
     name = trouble.name if trouble else "none"
     return Day(moment.date(), name, told, raw_error, len(said.forecast_ids), said.not_scoreable | said.degraded, requests, seconds)

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.training.train import TrainOptions, train_recipes
+from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 from tests.faults.receivers import Book, receiving
 from tests.support import tiny, toy_models
+from tests.support.steps import train_recipes
 from tests.support.toys import TOKYO, quake, write
 from tests.support.usgs_history import History, history_of
 from tests.support.usgs_server import UsgsServer, serve

@@ -171,11 +171,11 @@ def test_no_forecast_no_heartbeat(world, pulse, monkeypatch):
 def test_a_day_that_fails_leaves_the_next_one_made(world, pulse, monkeypatch):
     whole, asked = predict.predict, []
 
-    def second_time(*arguments, **options):
-        asked.append(options["target_day"])
+    def second_time(job, options, *more):
+        asked.append(options.target_day)
         if len(asked) == 1:
             raise KeyError(SECRET)
-        return whole(*arguments, **options)
+        return whole(job, options, *more)
 
     today = datetime.now(UTC).date()
     recipes = (load_recipes(world.settings.recipe_folder)["istanbul"],)

@@ -8,8 +8,8 @@ from prefect.server.schemas.schedules import CronSchedule
 
 from forecaster.clock import Clock
 from forecaster.pipeline.daily.issue_schedule import due_day, issue_alarms, missing_issues, moment_of_alarm
-from forecaster.pipeline.daily.predict import predict
 from forecaster.timewindow import days_between, issue_time, local_midnight, local_midnights_us
+from tests.support.steps import predict
 from tests.support.toys import cover, quake, table, write
 
 FIRST, LAST = date(2024, 1, 1), date(2037, 12, 31)

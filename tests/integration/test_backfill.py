@@ -12,14 +12,13 @@ from forecaster.clock import Clock
 from forecaster.pipeline.as_of.training_history import first_admissible_day
 from forecaster.pipeline.backfilling.backfill import backfill, plan_backfill
 from forecaster.pipeline.backfilling.backfill_plan import block_of
-from forecaster.pipeline.daily.predict import predict
-from forecaster.pipeline.daily.verify import verify
-from forecaster.pipeline.training.train import TrainOptions, train_recipes
+from forecaster.pipeline.training.train import TrainOptions
 from forecaster.settings import load_settings
 from forecaster.store import fits as stored_fits
 from forecaster.store import ledger
 from tests.support import past_world, tiny, toy_models
 from tests.support.past_world import DAYS, FIRST, LAST, NOW, TODAY, WALK, open_home
+from tests.support.steps import predict, train_recipes, verify
 from tests.support.toys import dump, quake, table, write
 
 VOLATILE = ["run_id", "created_at"]

@@ -16,12 +16,12 @@ from forecaster.pipeline.as_of.as_known import labelled_days
 from forecaster.pipeline.as_of.as_known_by_day import known_through, references_as_known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.backfilling.backfill import BackfillOptions, forecast_chunk, plan_backfill, store_chunk
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe
 from forecaster.store import fits, publications
 from forecaster.timewindow import issue_time, to_us
 from tests.support import toy_models
+from tests.support.steps import predict
 from tests.support.toys import cover, quake, table, write
 
 NOW = datetime(2019, 6, 1, tzinfo=UTC)

@@ -14,12 +14,13 @@ from forecaster.clock import Clock
 from forecaster.errors import BadDate, BadInput, CorruptModel, RecipeChanged, StoreBusy
 from forecaster.pipeline.backfilling.backfill import backfill, forecast_chunk, only_backfill, plan_backfill, store_chunk
 from forecaster.pipeline.run_context import publish_copy
-from forecaster.pipeline.training.train import TrainOptions, train_recipes
+from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
 from forecaster.store.sharing.source import PublishedCopy
 from tests.support import past_world
 from tests.support.past_world import DAYS, FIRST, LAST, NOW, TODAY, TRAINED, WALK, open_home
+from tests.support.steps import train_recipes
 from tests.support.toys import dump, table
 
 pytestmark = pytest.mark.usefixtures("toy_kinds")

@@ -11,13 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.daily.build_report import report_data
 from forecaster.pipeline.daily.export_map_files import export
 from forecaster.pipeline.daily.issue_schedule import missing_issues
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.records import scored_days
-from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.run_context import Job
+from tests.support.steps import predict, report_data, verify
 from tests.support.toys import cover, quake, table, write
 
 ISSUED = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)

@@ -20,11 +20,11 @@ from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, generic_member
-from forecaster.pipeline.daily.predict import predict
 from forecaster.recipe import Recipe
 from forecaster.store import fits, publications
 from tests.support import past_world, tiny, toy_models
 from tests.support.past_world import FIRST, LAST, NOW, TODAY, WALK, open_home
+from tests.support.steps import predict
 from tests.support.toys import dump, quake, table, write
 
 KINDS = ("climatology", "recent_rate", "etas", "pooled", "published")

@@ -11,13 +11,12 @@ from jsonschema import Draft202012Validator
 from forecaster.clock import Clock
 from forecaster.errors import NotWritable
 from forecaster.pipeline.daily.export_map_files import export
-from forecaster.pipeline.daily.predict import predict
-from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from forecaster.store import fits
 from forecaster.store.database import open_store
 from tests.support import toy_models
+from tests.support.steps import predict, verify
 from tests.support.toys import cover, quake, table, write
 
 NOW = datetime(2024, 1, 3, 22, tzinfo=UTC)  # 4 January in Tokyo and in Istanbul: the next day of both is the 5th

@@ -20,7 +20,6 @@ from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.fit_recipe import TrainOptions, fit_region, store_region
 from forecaster.pipeline.training.manage_models import list_models
-from forecaster.pipeline.training.train import train_recipes
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import fits, publications
@@ -29,6 +28,7 @@ from forecaster.store.sharing.parquet import export_tables
 from forecaster.store.sharing.publish import publish
 from forecaster.store.sharing.source import open_source
 from tests.support import tiny, toy_models
+from tests.support.steps import train_recipes
 from tests.support.toys import dump, table
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,6 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.pipeline.daily.export_map_files import export
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.publish_report import KEEP_DOCUMENTS, kept_data, write_report
 from forecaster.pipeline.messaging.deliver import notify, resend
 from forecaster.pipeline.run_context import Job
@@ -21,6 +20,7 @@ from forecaster.reports.outgoing.letters import ReportLetter
 from forecaster.settings import load_settings
 from forecaster.store import deliveries
 from tests.support.smtp_server import SmtpServer
+from tests.support.steps import predict
 from tests.support.toys import cover, quake, table, write
 from tests.support.webhook_server import WebhookServer
 

@@ -9,13 +9,11 @@ from click.testing import CliRunner
 
 from forecaster.cli import main
 from forecaster.clock import Clock
-from forecaster.pipeline.daily.build_report import report_data
-from forecaster.pipeline.daily.predict import predict
-from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.rungs import told_ladder
 from forecaster.reports import map_files
 from forecaster.reports.content import document
 from forecaster.reports.content.contract import Ladder, ReportData
+from tests.support.steps import predict, report_data, verify
 from tests.support.toys import cover, dump, quake, table, write
 
 ISSUED = datetime(2024, 1, 2, 12, tzinfo=UTC)

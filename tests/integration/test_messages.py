@@ -13,7 +13,6 @@ from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.notify.email import message_id
 from forecaster.notify.outbox import LEASE, Recipient, delivery_id
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.publish_report import write_report
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.messaging.deliver import notify
@@ -21,6 +20,7 @@ from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 from tests.support.smtp_server import SmtpServer
+from tests.support.steps import predict
 from tests.support.toys import cover, dump, quake, table, write
 from tests.support.webhook_server import WebhookServer
 

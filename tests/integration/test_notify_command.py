@@ -9,12 +9,12 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.publish_report import write_report
 from forecaster.pipeline.messaging.deliver import Message, enqueue
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support.smtp_server import SmtpServer
+from tests.support.steps import predict
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)

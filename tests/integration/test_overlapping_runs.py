@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from forecaster.clock import Clock
-from forecaster.pipeline.daily.build_report import report_data
 from forecaster.pipeline.run_context import open_job
 from forecaster.settings import load_settings
 from forecaster.store.sharing import running
 from tests.support import tiny
+from tests.support.steps import report_data
 from tests.support.toys import cover, quake, table, write
 from tests.support.webhook_server import WebhookServer
 

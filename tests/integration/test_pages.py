@@ -7,9 +7,9 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, NotWritable
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.publish_report import copy_in_one_file, write_report
 from forecaster.pipeline.run_context import Job
+from tests.support.steps import predict
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)

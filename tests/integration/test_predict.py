@@ -11,11 +11,10 @@ from forecaster.clock import Clock
 from forecaster.errors import BadDate
 from forecaster.pipeline.as_of.catalogue_history import load_known, read_history
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
-from forecaster.pipeline.daily.predict import predict
-from forecaster.pipeline.daily.verify import verify
 from forecaster.store import ledger
 from forecaster.store.versions import catalogue
 from tests.support import tiny
+from tests.support.steps import predict, verify
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)  # 21:00 in Tokyo

@@ -14,14 +14,14 @@ from forecaster.clock import Clock
 from forecaster.model_kinds import KINDS
 from forecaster.models import networks
 from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.predict import predict
-from forecaster.pipeline.training.train import TrainOptions, train_recipes
+from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import database, fits, publications
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.publish import publish
 from tests.support import tiny, toy_models
+from tests.support.steps import predict, train_recipes
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)

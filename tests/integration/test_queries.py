@@ -27,7 +27,6 @@ from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
 from forecaster.features.geometry import in_circle
 from forecaster.model_kinds import KINDS
-from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.recipe import Recipe
 from forecaster.recipe_fields import DisplayName
@@ -39,6 +38,7 @@ from forecaster.store.sharing.source import PublishedCopy, open_source
 from forecaster.store.targets import note_targets
 from forecaster.verification.scores import information_gain
 from tests.support import queried_store
+from tests.support.steps import verify
 from tests.support.toys import dump, table
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,12 +12,12 @@ from forecaster.models.combination import weights
 from forecaster.models.combination.combination import belief_of, combine
 from forecaster.models.combination.weights import unlearnt
 from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.training import weekly_weights
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from tests.support import alert_world as world
 from tests.support import toy_models
+from tests.support.steps import verify
 from tests.support.toys import dump, table
 
 FIRST = date(2023, 1, 1)

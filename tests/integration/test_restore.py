@@ -15,12 +15,13 @@ from forecaster.clock import Clock
 from forecaster.pipeline.daily import predict, publish_report, verify
 from forecaster.pipeline.daily.pull import pull_catalog
 from forecaster.pipeline.run_context import Job, publish_copy
-from forecaster.pipeline.training.train import TrainOptions, train_recipes
+from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import load_recipes
 from forecaster.reports.web.index import HEADS_FILE
 from forecaster.settings import Settings
 from forecaster.store.database import open_store, query
 from tests.support import tiny, toy_models
+from tests.support.steps import train_recipes
 from tests.support.toys import READ_FROM, dump
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import serve
@@ -44,8 +45,8 @@ def the_day(settings: Settings, now: datetime) -> Job:
     with serve(history_of([]), clock=now) as usgs:
         client = UsgsClient(usgs.url, "", clock=clock.now, rng=np.random.default_rng(1))
         pull_catalog(job.store, client, recipes, clock, job.run_id, False)
-    predict.predict(job.store, recipes, settings, clock, run_id=job.run_id)
-    verify.verify(job.store, recipes, clock)
+    predict.predict(job)
+    verify.verify(job)
     publish_report.write_report(job, ["en"])
     publish_copy(job)
     return job

@@ -12,13 +12,13 @@ from forecaster.clock import Clock
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting import rule_figures
 from forecaster.pipeline.alerting.raise_alerts import raise_alerts
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.pull import load_snapshot
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support import alert_world as world
 from tests.support.smtp_server import SmtpServer
+from tests.support.steps import predict
 from tests.support.toys import cover, quake, table, write
 from tests.support.webhook_server import WebhookServer
 

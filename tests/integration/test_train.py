@@ -13,13 +13,13 @@ from forecaster.models.data_splits import purge_days
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import history_of, split_for_validation
 from forecaster.pipeline.daily import members
-from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.training import train
-from forecaster.pipeline.training.train import TrainOptions, due, train_recipes
+from forecaster.pipeline.training.train import TrainOptions, due
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store
 from tests.support import tiny, toy_models
+from tests.support.steps import predict, train_recipes
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)

@@ -9,10 +9,8 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.pipeline.as_of.as_known import labelled_days
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.daily.build_report import report_data
-from forecaster.pipeline.daily.predict import predict
-from forecaster.pipeline.daily.verify import verify
 from forecaster.store import ledger
+from tests.support.steps import predict, report_data, verify
 from tests.support.toys import cover, dump, quake, table, write
 
 ISSUED = datetime(2024, 1, 2, 12, tzinfo=UTC)

@@ -49,10 +49,10 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
         from flows.daily import daily
         from forecaster.clock import Clock
         from forecaster.console import days_table, forecast_table, ordered, print_table
-        from forecaster.pipeline.daily.build_report import report_data
         from forecaster.pipeline.run_context import open_job
         from forecaster.quantities import counted
         from forecaster.settings import load_settings
+        from tests.support.steps import report_data
 
         work = open_job(load_settings(), Clock.standing_at(FIRST_ISSUE), known_by=SNAPSHOT_KNOWN_BY)
         say(started, f"bundled snapshot loaded as it was known on {SNAPSHOT_KNOWN_BY:%Y-%m-%d}")

@@ -15,13 +15,12 @@ from pathlib import Path
 
 from forecaster.clock import Clock
 from forecaster.pipeline.daily import publish_report
-from forecaster.pipeline.daily.predict import predict
-from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.run_context import Job, open_job, publish_copy
 from forecaster.pipeline.tidy import tidy
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Connection
 from forecaster.store.targets import note_targets
+from tests.support.steps import predict, verify
 
 NOW = datetime(2023, 12, 26, 9, tzinfo=UTC)
 PULLS, PAGES = 14, 28

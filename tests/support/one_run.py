@@ -30,7 +30,7 @@ def run(work: run_context.Job, wait: str | None) -> dict:
     with run_context.alive(work, "daily"):
         done = {"run_id": work.run_id, "abandoned": run_context.start_run(work, "daily")}
         pause("predict", wait)
-        said = predict.predict(work.store, work.recipes, work.settings, work.clock, run_id=work.run_id)
+        said = predict.predict(work)
         done["forecast_ids"] = sorted(said.forecast_ids)
         pause("report", wait)
         done["alerts"] = raise_alerts.raise_alerts(work).messages

@@ -6,11 +6,12 @@ from pathlib import Path
 from forecaster.clock import Clock
 from forecaster.pipeline.backfilling.backfill import BackfillOptions
 from forecaster.pipeline.run_context import Job
-from forecaster.pipeline.training.train import TrainOptions, train_recipes
+from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
 from tests.support import tiny
+from tests.support.steps import train_recipes
 from tests.support.toys import quake, write
 
 TRAINED = datetime(2023, 11, 2, 12, tzinfo=UTC)

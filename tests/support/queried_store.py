@@ -9,7 +9,6 @@ and a hindcast by a model that had seen the day, with a score that it should nev
 from datetime import UTC, date, datetime, timedelta
 
 from forecaster.clock import Clock
-from forecaster.pipeline.daily.verify import verify
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import ledger
@@ -17,6 +16,7 @@ from forecaster.store.database import Connection, Store, open_store
 from forecaster.store.targets import note_targets
 from forecaster.store.versions import catalogue
 from forecaster.timewindow import local_day
+from tests.support.steps import verify
 from tests.support.toys import TOKYO, cover, quake, write
 
 DAY = timedelta(days=1)

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from forecaster.catalog.coverage import covered_span
-from forecaster.clock import Clock
 from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
 from forecaster.models.combination.combination import KIND, RATE
@@ -23,6 +22,7 @@ from forecaster.pipeline.daily.issue_rows import forecasts_sha256
 from forecaster.pipeline.daily.issue_schedule import next_issue_time
 from forecaster.pipeline.daily.nearby import drivers_said, largest_near
 from forecaster.pipeline.earth.earth_page import world_told
+from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.rungs.told_ladder import told_ladder
 from forecaster.recipe import Recipe
 from forecaster.reports.content.contract import (
@@ -38,7 +38,7 @@ from forecaster.reports.content.contract import (
     TurnedOutcome,
 )
 from forecaster.store import ledger, rung_rows
-from forecaster.store.database import Connection, Store
+from forecaster.store.database import Connection
 from forecaster.store.row_types import ForecastRow, IssuedRow, PublishedDay, RungRow, SettledRow, rows_as
 from forecaster.timewindow import day_of_window, next_local_day
 
@@ -48,12 +48,12 @@ HISTORY_DAYS = 90
 OPEN_DAYS = 3  # the window of the forecast, the one that runs, and one more where zones differ
 
 
-def report_data(store: Store, recipes: list[Recipe], clock: Clock) -> ReportData:
+def report_data(job: Job) -> ReportData:
     """What is to be told now: the last published forecast of every recipe, what became of earlier ones, and the state of the data.
 
     The report's id follows from the forecasts: told again, it is the same report, and is not sent twice.
     """
-    now = clock.now()
+    store, recipes, clock, now = job.store, job.recipes, job.clock, job.clock.now()
     known = load_known(store, now)
     with store.transaction() as connection:
         last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes])}

@@ -65,7 +65,7 @@ def _report_of(job: Job) -> ReportData:
         row = deliveries.report_of_run(connection, job.run_id)
     if row is not None and row["document"] is not None:
         return kept_data(row)
-    return report_data(job.store, job.recipes, job.clock)
+    return report_data(job)
 
 
 def _summary(spoken: Sequence[IssuedRow]) -> documents.Summary | None:

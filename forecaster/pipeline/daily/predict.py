@@ -27,12 +27,13 @@ from forecaster.pipeline.daily.contributing_events import drivers_of
 from forecaster.pipeline.daily.issue_rows import DAILY, Window, identified, last_issue, standing_of, stored_for, write_issue
 from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
 from forecaster.pipeline.daily.members import members_for, unusable_kinds
+from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
 from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
-from forecaster.store.database import Connection, Store
+from forecaster.store.database import Connection
 from forecaster.store.row_types import StoredForecast
 from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next_local_day, to_us
 
@@ -58,43 +59,44 @@ class PredictResult:
     kept: dict[str, datetime] = field(default_factory=dict)
 
 
-def predict(
-    store: Store,
-    recipes: list[Recipe],
-    settings: Settings,
-    clock: Clock,
-    *,
-    target_day: date | None = None,
-    run_id: str | None = None,
-    reissue: bool = False,
-    problem: str | None = None,
-    on_progress: Callable[[str], None] | None = None,
-) -> PredictResult:
-    """Forecast `target_day` (by default each recipe's next local day) with every model of every recipe, and store it.
+@dataclass(frozen=True)
+class PredictOptions:
+    """What to forecast: `target_day`, by default each recipe's next local day. reissue: make anew what stands for the day already.
+    problem: marks every row as degraded (a pull that failed, for instance)."""
+
+    target_day: date | None = None
+    reissue: bool = False
+    problem: str | None = None
+
+
+NEXT_DAY = PredictOptions()
+
+
+def predict(job: Job, options: PredictOptions = NEXT_DAY, on_progress: Callable[[str], None] | None = None) -> PredictResult:
+    """Forecast a day with every model of every recipe of the job, and store it.
 
     Inputs are what was known at the issue time, and never later than the recipe's issue lead before the target. A first prospective
     issue for the next local day is official (not one made days ahead, nor one from a catalogue that has not been read for a week or by a
     clock that is minutes off) and stays, also for who predicts when its day has begun, as does a first late one: predicting again
-    returns it, unless `reissue` asks for a new one, which supersedes it and is returned from then on. The first one is scored.
-    `problem` marks every row as degraded (a pull that failed, for instance).
+    returns it, unless a reissue is asked for, which supersedes it and is returned from then on. The first one is scored.
 
     Raises:
         BadDate: the day lies before the data or too far ahead; nothing is stored.
         BadInput: the store is the home of a replay, and the clock is the machine's.
     """
-    now = clock.now()
-    wrong_clock = None
+    store, recipes, clock = job.store, job.recipes, job.clock
+    now, wrong_clock = clock.now(), None
     if not clock.simulated:
         timelines.check(store, clock)
         with store.transaction() as connection:
             wrong_clock = clock_problem(connection, now)
-    days = {recipe.id: target_day or next_local_day(now, recipe.zone) for recipe in recipes}
+    days = {recipe.id: options.target_day or next_local_day(now, recipe.zone) for recipe in recipes}
     for recipe in recipes:
         check_target_day(days[recipe.id], recipe.zone, now)
     result = PredictResult(targets=days, unusable=unusable_kinds(recipes))
     every = [_Asked.of(recipe, days[recipe.id], clock, now) for recipe in recipes]
     with store.transaction() as connection:
-        stored = {} if reissue else stored_for(connection, [asked.key for asked in every])
+        stored = {} if options.reissue else stored_for(connection, [asked.key for asked in every])
         wanted = [asked for asked in every if not standing_of(stored.get(asked.key, ()), asked.mode)]
         decided = _decisions(connection, wanted)
     fresh = {asked.key for asked in wanted}
@@ -107,7 +109,7 @@ def predict(
         known = (history if SEES_FAR & set(fits) else history.near(recipe)).at(asked.as_of)
         try:
             with logs.about(recipe=recipe.id):
-                made, silent = _issue(asked, settings, known, standing, fits, problem, wrong_clock)
+                made, silent = _issue(asked, job.settings, known, standing, fits, options.problem, wrong_clock)
         except NotScoreable as error:
             result.not_scoreable[recipe.id] = str(error)
             continue
@@ -121,7 +123,7 @@ def predict(
             "recipe_hash": recipe.recipe_hash,
             "target_hash": recipe.target_hash,
             "code_version": code_version(),
-            "run_id": run_id,
+            "run_id": job.run_id,
             "created_at": now,
             "method": DAILY,
             "in_sample": False,
@@ -133,7 +135,7 @@ def predict(
         rows += [identified({**stamp, **row}) for row in made]
         if on_progress is not None:
             on_progress(recipe.id)
-    result.forecast_ids += write_issue(store, rows, clock, reissue)
+    result.forecast_ids += write_issue(store, rows, clock, options.reissue)
     return result
 
 

@@ -56,7 +56,7 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
     for language in languages:
         texts.read_texts(language, job.settings.templates)
     map_files.clear_unfinished(job.settings.output)
-    data = _unless_told(job, report_data(job.store, job.recipes, job.clock))
+    data = _unless_told(job, report_data(job))
     names = {language: page_name(data, language) for language in languages}
     shared = render.page_assets(languages[0], job.settings.templates)
     write_assets(job.settings.output / "reports", shared)

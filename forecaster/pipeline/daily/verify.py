@@ -8,16 +8,15 @@ import numpy as np
 import pandas as pd
 
 from forecaster.catalog.coverage import covered_span, last_read
-from forecaster.clock import Clock
 from forecaster.errors import NotScoreable, QuakecastError, unforeseen
 from forecaster.features.labels import promised_labels
 from forecaster.pipeline.as_of.as_known import Known, status_of
 from forecaster.pipeline.as_of.catalogue_history import load_known
+from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.rungs.settle_rungs import settled_outcomes
 from forecaster.pipeline.training.weekly_weights import relearn
 from forecaster.recipe import Recipe
 from forecaster.store import ledger, rung_rows
-from forecaster.store.database import Store
 from forecaster.store.row_types import NewOutcome, OutcomeRow, OutcomeStatus, OutcomeTurnRow, ScoreRow, Target, rows_as
 from forecaster.timewindow import to_us
 from forecaster.verification import scores
@@ -42,15 +41,15 @@ class VerifyResult:
     learnt: dict[str, str] = field(default_factory=dict)
 
 
-def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
-    """Fill in the outcome of every ended window of these recipes that was forecast, and score the forecasts.
+def verify(job: Job) -> VerifyResult:
+    """Fill in the outcome of every ended window of the job's recipes that was forecast, and score the forecasts.
 
     An outcome is preliminary for a day, provisional until 45 days after the window, then final; it is made anew until then, because late
     reviews change it. Ages are counted to the last reading of the catalogue: without a pull nothing matures. No outcome is made where the
     catalogue has not been read to the window's end. Running it again changes nothing. Once a week the weights of the combination are
     learnt anew from what is final (`relearn`).
     """
-    now = clock.now()
+    store, recipes, now = job.store, job.recipes, job.clock.now()
     known = load_known(store, now)
     by_target = {(recipe.id, recipe.target_hash): recipe for recipe in recipes}
     result = VerifyResult()
@@ -87,7 +86,7 @@ def verify(store: Store, recipes: list[Recipe], clock: Clock) -> VerifyResult:
         rows = _scores(ledger.forecasts_to_score(connection), now)
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
-    if not clock.simulated:
+    if not job.clock.simulated:
         try:
             with store.transaction() as connection:
                 result.learnt = relearn(connection, recipes, now)

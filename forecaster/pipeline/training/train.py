@@ -10,10 +10,10 @@ from forecaster.clock import Clock
 from forecaster.errors import ModelError, NotScoreable
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
+from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.due import data_until, due_reasons
 from forecaster.pipeline.training.fit_recipe import MIN_MINUTES, Teller, TrainOptions, fit_region, judged_words, store_region
 from forecaster.recipe import Recipe
-from forecaster.settings import Settings
 from forecaster.store.database import Store
 
 log = logging.getLogger(__name__)
@@ -50,15 +50,13 @@ def due(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
     return list(due_reasons(store, recipes, clock))
 
 
-def train_recipes(
-    store: Store, recipes: list[Recipe], settings: Settings, clock: Clock, options: TrainOptions, on_progress: Progress | None = None
-) -> TrainResult:
-    """Train these recipes one after the other; one that cannot be trained does not stop the others, nor a kind the other kinds.
+def train_recipes(job: Job, options: TrainOptions, on_progress: Progress | None = None) -> TrainResult:
+    """Train the job's recipes one after the other; one that cannot be trained does not stop the others, nor a kind the other kinds.
 
     Each model is stored with its evaluation. A failed fit leaves the old model in place. A recipe is not begun where fewer of the minutes
     of the run are left than the longest one before it took: a fit that has begun cannot be cut at any moment.
     """
-    known = load_known(store, data_until(store, clock))
+    recipes, known = job.recipes, load_known(job.store, data_until(job.store, job.clock))
     started = time.monotonic()
     result, longest = TrainResult(), MIN_MINUTES
     for done, recipe in enumerate(recipes):
@@ -70,9 +68,7 @@ def train_recipes(
             continue
         minutes = _minutes(recipe, options, used)
         try:
-            made, failed = train_recipe(
-                store, recipe, settings, known, options, minutes, _teller(on_progress, done, len(recipes), recipe.id)
-            )
+            made, failed = train_recipe(job, known, recipe, options, minutes, _teller(on_progress, done, len(recipes), recipe.id))
         except (NotScoreable, ModelError) as error:
             result.skipped[recipe.id] = str(error)
         else:
@@ -86,13 +82,13 @@ def train_recipes(
 
 
 def train_recipe(
-    store: Store, recipe: Recipe, settings: Settings, known: Known, options: TrainOptions, minutes: float | None, tell: Teller
+    job: Job, known: Known, recipe: Recipe, options: TrainOptions, minutes: float | None, tell: Teller
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Fit, judge and store for one recipe: ({judged, models}, {kind: why it failed}); see `fit_region`."""
-    fit = fit_region(store, recipe, known.as_of, options, minutes, tell, known=known)
+    fit = fit_region(job.store, recipe, known.as_of, options, minutes, tell, known=known)
     if options.evaluate_only:
         return {"judged": judged_words(fit.evaluated), "models": fit.evaluated}, fit.failed
-    return store_region(store, settings, recipe, fit), fit.failed
+    return store_region(job.store, job.settings, recipe, fit), fit.failed
 
 
 def _minutes(recipe: Recipe, options: TrainOptions, used: float) -> float | None:
