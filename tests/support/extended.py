@@ -57,17 +57,17 @@ def main(home: Path) -> dict[str, Any]:
     from forecaster.clock import Clock
     from forecaster.pipeline import run_context
     from forecaster.pipeline.alerting.raise_alerts import raise_alerts
-    from forecaster.pipeline.daily.predict import predict
     from forecaster.pipeline.daily.publish_report import write_report
     from forecaster.pipeline.daily.pull import pull_catalog
     from forecaster.pipeline.messaging import deliver
-    from forecaster.pipeline.training.train import TrainOptions, train_recipes
+    from forecaster.pipeline.training.train import TrainOptions
     from forecaster.recipe import load_recipes
     from forecaster.reports.outgoing.mails import render_email
     from forecaster.settings import load_settings
     from forecaster.store.database import open_store
     from tests.support import tiny
     from tests.support.sample_report import sample_report
+    from tests.support.steps import predict, train_recipes
     from tests.support.toys import table
 
     settings = load_settings(home=home, recipes=home / "recipes")

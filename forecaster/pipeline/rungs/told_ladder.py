@@ -5,13 +5,13 @@ from typing import Any
 
 from forecaster.pipeline.rungs.issue_rungs import VERSION
 from forecaster.reports.content.contract import Ladder, Rung
-from forecaster.store.row_types import RungRow
+from forecaster.store.row_types import NewRung
 
 NONE_STORED = "the forecast was made by a version of quakecast that had no ladder"
 
 
 def told_ladder(
-    rows: Sequence[RungRow], details: Mapping[str, Any], record: Mapping[tuple[int, float], Mapping[str, Any]]
+    rows: Sequence[NewRung], details: Mapping[str, Any], record: Mapping[tuple[int, float], Mapping[str, Any]]
 ) -> tuple[Ladder | None, str | None]:
     """(ladder, why there is none or None).
 
