@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from forecaster.features.windows import target_days
 from forecaster.models.etas import etas
 from forecaster.models.etas.etas_horizons import Horizons, over_horizons
-from forecaster.models.ladder.climb import climb, horizons_of, ladder_of, with_corner
+from forecaster.models.ladder.climb import climb, horizons_of, ladder_of, productivity_of, with_corner
 from forecaster.models.ladder.count_law import Counts, cluster_of, coherent_counts
 from forecaster.models.ladder.magnitude_law import PRIOR_EVENTS, WORLD_B, magnitude_law, rung_magnitudes
 from forecaster.models.ladder.usual_horizons import usual_horizons
@@ -148,3 +148,13 @@ def test_a_probability_near_one_keeps_the_expected_number_of_etas():
     law = magnitude_law(np.empty(0), 4.5)
     counts: Counts = climb(np.array([1 - 1e-7]), base, 1, law)
     assert 60.0 < counts.expected()[0, 0, 0] < 70.0
+
+
+def test_the_running_sequence_counts_for_days_not_for_a_month():
+    """Twice as productive: days 2 and 3 count twice, days 4 to 7 by its root, later ones as ETAS says; the corner stays."""
+    base = Horizons(np.array([[0.1, 0.3, 0.7, 3.0]]), np.array([[0.1, 0.3, 0.7, 3.0]]))
+    law = magnitude_law(np.empty(0), 4.5)
+    counts = climb(-np.expm1(-np.array([0.1])), base, 1, law, np.array([2.0]))
+    hit = -np.log1p(-counts.probability()[0, :, 0])
+    assert hit == pytest.approx(np.cumsum([0.1, 0.4, 0.4 * 2**0.5, 2.3]), rel=1e-6)
+    assert productivity_of(np.array([30.0]), np.array([0.0])) == pytest.approx([2.0])
