@@ -45,6 +45,7 @@ class Kind:
     in_recipes: whether a recipe may name it. member: whether it may count in the published combination. alike: whether it tells much the
     same as other members that are; they take over each other's weights. proven: whether pooled days have shown its skill; a member that is
     not counts only where its own validation days show that it tells days apart.
+    min_magnitude: the smallest threshold of a recipe that it can forecast, 0 for any.
     event_rank: its place among the kinds that look at single earthquakes, 0 where it does not.
     seconds_a_fit, seconds_a_day: what both fits with their evaluation and a day's forecast take, on one core of a 2024 server with nothing
     else to do.
@@ -66,11 +67,18 @@ class Kind:
     member: bool = True
     alike: bool = False
     proven: bool = False
+    min_magnitude: float = 0.0
     event_rank: int = 0
     seconds_a_fit: float = 0.0
     seconds_a_day: float = 0.0
     label: str = ""
     look: Look = field(default_factory=Look)
+
+    def unable(self, threshold_mag: float) -> str | None:
+        """Why it can never be a member of a recipe with this threshold, in one line; None where it can."""
+        if threshold_mag >= self.min_magnitude:
+            return None
+        return f"{self.name} knows earthquakes from M {self.min_magnitude:g} on, the threshold is M {threshold_mag:g}"
 
 
 # The seconds were measured on tokyo-m45 and wellington, and over 10,038 recipe days of 2024; a ConvLSTM takes the minutes that its recipe
@@ -123,6 +131,14 @@ KINDS = {
             "regional", "forecaster.models.hybrid.regional", generic="generic_for", pretrained="hybrid", by_region=True, epochs=True,
             alike=True, proven=True, event_rank=2, seconds_a_fit=45.0, seconds_a_day=0.006, label="regional",
             look=Look("hybrid fitted to the region", 100, ("#1f7a3d", "#79d79a"), "M-4.4 -2.6H4.4V2.6H-4.4Z", "3 3"),
+        ),
+        Kind(
+            "cells", "forecaster.models.cells.cells", generic="generic_for", pretrained="cells", alike=True, proven=True, min_magnitude=4.5,
+            event_rank=5, seconds_a_fit=2.0, seconds_a_day=0.001, label="cells",
+            look=Look(
+                "network of cells", 110, ("#6b6f12", "#cfd24e"),
+                "M-4.4 -4.4H-0.6V-0.6H-4.4ZM0.6 -4.4H4.4V-0.6H0.6ZM-4.4 0.6H-0.6V4.4H-4.4ZM0.6 0.6H4.4V4.4H0.6Z", "9 2 2 2 2 2",
+            ),
         ),
     )
 }  # fmt: skip

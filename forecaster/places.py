@@ -16,7 +16,7 @@ from forecaster.recipe_fields import DisplayName, ResamplingMethod
 
 GRID_CELLS = 11
 _TRAINING: dict[str, Any] = {
-    "models": ("etas", "pooled", "hybrid", "regional"),
+    "models": ("etas", "pooled", "hybrid", "regional", "cells"),
     "test_ratio": 0.25,
     "learning_rate": 3e-4,
     "epochs": 50,

@@ -51,7 +51,7 @@ class Recipe(Frozen):
     )
     alerts: tuple[AlertRule, ...] = Field(default=(), description="When people are told between the daily reports: docs/ALERTS.md.")
     models: tuple[ModelKind, ...] = Field(
-        default=("etas", "pooled", "hybrid", "regional"), description="Kinds of models that are fitted and forecast with."
+        default=("etas", "pooled", "hybrid", "regional", "cells"), description="Kinds of models that are fitted and forecast with."
     )
     test_ratio: float = Field(default=0.25, gt=0, lt=0.9, description="Share of the days, the last ones, on which its fits are judged.")
     max_minutes: Annotated[float, Field(gt=0, le=1440)] = Field(

@@ -2,6 +2,7 @@
 
     python deployments/data/pretrain_pooled.py --until 2010-12-15 --until 2013-12-15 --to SETS
     python deployments/data/pretrain_hybrid.py --until 2010-12-15 --until 2013-12-15 --to SETS
+    python deployments/data/pretrain_cells.py --until 2010-12-15 --until 2013-12-15 --to SETS
     python deployments/data/learn_weights.py --fold SETS:2010-12-15:2011-01-01:2013-12-31 --fold SETS:2013-12-15:2014-01-01:2017-11-16
     python deployments/data/learn_weights.py --fold ... --fold ... --fold :2014-12-31:2017-11-17:2024-11-16
 
@@ -52,7 +53,8 @@ from forecaster.store.sharing.parquet import read_parquets, write_parquet
 from forecaster.verification.intervals import DailyGain, draw_blocks, gain_intervals
 from forecaster.verification.scores import log_likelihood
 
-LEARNT = ("recent_rate", "etas", "pooled", "hybrid")
+SETS = ("pooled", "hybrid", "cells")
+LEARNT = ("recent_rate", "etas", *SETS)
 START = Belief(unlearnt().belief.mean, np.eye(len(MEMBERS)))
 BETWEEN = {"etas": 0.25, "hybrid": 0.75}  # the hybrid alone and its equal mean with ETAS
 CAUTIOUS = np.array([BETWEEN.get(name, 0.0) for name in MEMBERS])
@@ -81,14 +83,14 @@ def fold(text: str) -> Fold:
 
 def said_by_members(known: Known, recipe: Recipe, one: Fold) -> pd.DataFrame:
     """Daily rows of one circle: recipe_id, local_day, happened, reference, and a probability for each of LEARNT."""
-    sets = {kind: load_pretrained(one.sets / f"{kind}-{one.until}") for kind in ("pooled", "hybrid")}
-    makers = {kind: partial(model_of, kind, world=sets.get(kind)) for kind in ("etas", "pooled", "hybrid")}
+    sets = {kind: load_pretrained(one.sets / f"{kind}-{one.until}") for kind in SETS}
+    makers = {kind: partial(model_of, kind, world=sets.get(kind)) for kind in ("etas", *SETS)}
     return said_by(known, recipe, one.first, one.last, makers)[["recipe_id", "local_day", "happened", "reference", *LEARNT]]
 
 
 def rows_of(known: Known, circles: list[Recipe], one: Fold, work: Path) -> pd.DataFrame:
     """All circles of a fold; kept in `work` under a name that follows from circles and fold."""
-    marks = [(one.sets / f"{kind}-{one.until}" / "pretrained.json").read_bytes() for kind in ("pooled", "hybrid")]
+    marks = [(one.sets / f"{kind}-{one.until}" / "pretrained.json").read_bytes() for kind in SETS]
     key = hashlib.sha256(
         "|".join([c.target_hash for c in circles] + [str(one.first), str(one.last)]).encode() + b"".join(marks)
     ).hexdigest()

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int, as_json: bool) -> None:
-    """Retrain, where due, the models that all regions share: ETAS parameters, pooled trees, hybrid, and the weights of the combination.
+    """Retrain, where due, the models that all regions share: ETAS parameters, pooled trees, hybrid, network of cells, and the weights of
+    the combination.
 
     Each is trained on circles around the world, from the catalogue of this installation, and judged against the one that serves on the last
     two settled years, which neither has seen. One that is not worse serves from the next day (UTC) on; `quakecast models list` shows them,

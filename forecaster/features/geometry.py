@@ -24,6 +24,17 @@ def great_circle_km(lat0: float, lon0: float, lat: np.ndarray | float, lon: np.n
     return distance_km
 
 
+def bearing_rad(lat0: np.ndarray | float, lon0: np.ndarray | float, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """Radians clockwise from north, at (lat0, lon0), or at each of them, in which every (lat, lon) lies.
+
+    Together with the distance it is an azimuthal equidistant projection about that point.
+    """
+    start, end = np.radians(lat0), np.radians(lat)
+    east = np.radians(wrap_longitude(lon - lon0))
+    bearing: np.ndarray = np.arctan2(np.sin(east) * np.cos(end), np.cos(start) * np.sin(end) - np.sin(start) * np.cos(end) * np.cos(east))
+    return bearing
+
+
 def in_circle(recipe: Recipe, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     """Bool (n,): which epicentres lie in the target circle, its rim included."""
     return great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, lat, lon) <= recipe.radius_km

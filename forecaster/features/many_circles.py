@@ -64,6 +64,13 @@ class Circles:
         """The pairs of circles and `events` no farther apart than this, some hundred circles at a time, in no order."""
         yield from near_pairs(self.latitude_deg, self.longitude_deg, events, reach_km)
 
+    def near_by_part(self, events: Events, reach_km: float) -> Iterator[tuple[slice, Near]]:
+        """The same with the numbers of each part's circles, those without an event near by among them."""
+        nothing = Near(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
+        parts = self.near(events, reach_km)
+        for first in range(0, len(self), CIRCLES_AT_ONCE):
+            yield slice(first, min(first + CIRCLES_AT_ONCE, len(self))), next(parts, nothing)
+
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What `make` gives, kept for who asks for the same key again: two models that need the same numbers."""
         if key not in self._made:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.features.events import NEVER, Events
-from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km, wrap_longitude
+from forecaster.features.geometry import KM_PER_DEGREE, bearing_rad, great_circle_km
 from forecaster.features.many_circles import Circles
 from forecaster.features.windows import pairs_between
 from forecaster.recipe import Recipe
@@ -68,9 +68,7 @@ def _cell(
     distance_km: np.ndarray,
 ) -> np.ndarray:
     """int64 (n,): the cell of each event in the grid about its centre, -1 outside. Degrees, and distances from the centre."""
-    lat0, lat1 = np.radians(lat), np.radians(event_lat)
-    east = np.radians(wrap_longitude(event_lon - lon))
-    bearing = np.arctan2(np.sin(east) * np.cos(lat1), np.cos(lat0) * np.sin(lat1) - np.sin(lat0) * np.cos(lat1) * np.cos(east))
+    bearing = bearing_rad(lat, lon, event_lat, event_lon)
     scale = 1.0 / (CELL_RADII * radius_km)
     row = np.floor(distance_km * np.cos(bearing) * scale + CELLS / 2)
     column = np.floor(distance_km * np.sin(bearing) * scale + CELLS / 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from forecaster.errors import BadInput, NotInstalled
+from forecaster.errors import BadInput, NotInstalled, NotTrainable
 from forecaster.model_kinds import KINDS, Kind
 from forecaster.models import networks
 from forecaster.models.interface import FittedModel, History
@@ -49,9 +49,11 @@ class FittableKind(Kind):
         """A model fitted on all days of `history`.
 
         Raises:
-            NotTrainable: too few days or target days.
+            NotTrainable: too few days or target days, or the recipe's earthquakes are too small for it.
             NotInstalled: this installation lacks what it needs.
         """
+        if (reason := self.unable(history.recipe.threshold_mag)) is not None:
+            raise NotTrainable(f"{history.recipe.id}: {reason}")
         fitter: Fitter = getattr(self.imported(), self.fitter)
         return fitter(history, seed=seed, max_minutes=max_minutes)
 
@@ -89,6 +91,11 @@ def kind_named(name: str) -> FittableKind:
     return FittableKind(**vars(KINDS[name]))
 
 
+def able_kinds(recipe: Recipe) -> tuple[str, ...]:
+    """The kinds that the recipe names, in its order, but for those that can never be its members (`Kind.unable`)."""
+    return tuple(name for name in recipe.models if kind_named(name).unable(recipe.threshold_mag) is None)
+
+
 def generic_model(name: str, recipe: Recipe, day: date, first_day: date) -> FittedModel | None:
     """What kind `name` forecasts the local `day` with, where nothing was fitted for the recipe, whose record of target days begins on
     `first_day`; None where it needs a fit, or cannot.
@@ -97,4 +104,8 @@ def generic_model(name: str, recipe: Recipe, day: date, first_day: date) -> Fitt
         CorruptModel: an artefact of the package is not what its record says. BadInput: there is no such kind.
     """
     kind = kind_named(name)
-    return None if kind.generic is None else getattr(kind.imported(), kind.generic)(recipe, day, first_day)
+    return (
+        None
+        if kind.generic is None or kind.unable(recipe.threshold_mag)
+        else getattr(kind.imported(), kind.generic)(recipe, day, first_day)
+    )

@@ -55,13 +55,13 @@ def test_real_models_say_of_many_days_what_they_say_of_each(job):
     rows = table(job.store, "forecast").sort_values(["target_start", "model_kind"])
     daily = rows[rows["method"] == "daily"].reset_index(drop=True)
     ours = rows[(rows["method"] == "current-model") & rows["target_start"].isin(daily["target_start"])].reset_index(drop=True)
-    kinds = ["climatology", "etas", "hybrid", "pooled", "published", "recent_rate", "regional"]  # both hybrids without a fit
+    kinds = ["cells", "climatology", "etas", "hybrid", "pooled", "published", "recent_rate", "regional"]  # both hybrids without a fit
     assert ours["model_kind"].tolist() == daily["model_kind"].tolist() == kinds * len(CHECKED)
     assert sorted((daily["target_end"] - daily["target_start"]).unique()) == [timedelta(hours=23), timedelta(hours=24)]
     assert ours["reference_probability"].tolist() == daily["reference_probability"].tolist()
     assert ours[["issue_time", "as_of", "published", "degraded"]].equals(daily[["issue_time", "as_of", "published", "degraded"]])
     # The counts of the trees and the network are float32, summed from each batch's first day.
-    tolerance = np.where(ours["model_kind"].isin(["pooled", "hybrid", "regional", "published"]), 1e-6, 1e-10)
+    tolerance = np.where(ours["model_kind"].isin(["pooled", "hybrid", "regional", "cells", "published"]), 1e-6, 1e-10)
     assert (np.abs(ours["probability"] / daily["probability"] - 1) <= tolerance).all()
     for mine, theirs in zip(
         ours.loc[ours["model_kind"] == "etas", "details"], daily.loc[daily["model_kind"] == "etas", "details"], strict=True

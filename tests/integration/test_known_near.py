@@ -16,6 +16,7 @@ from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import target_days
 from forecaster.models import pretrained
 from forecaster.models.baselines import climatology
+from forecaster.models.cells import cells
 from forecaster.models.etas import etas
 from forecaster.models.hybrid import hybrid
 from forecaster.models.pooled import pooled
@@ -68,7 +69,7 @@ def same_events(one: Events, other: Events) -> bool:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_events_and_forecasts_are_those_of_the_whole_catalogue(whole_store, whole, place) -> None:
-    """Every event within reach, no other; the rate to the last bit, and ETAS, pooled trees and hybrid to 1e-9."""
+    """Every event within reach, no other; the rate to the last bit, and ETAS, pooled trees, hybrid and cells to 1e-9."""
     recipe = recipe_of(place)
     near = load_known_near(whole_store, recipe, AS_OF)
     assert same_events(near.events, within(whole.events, recipe)) and same_events(near.inputs, within(whole.inputs, recipe))
@@ -83,7 +84,7 @@ def test_events_and_forecasts_are_those_of_the_whole_catalogue(whole_store, whol
 
 
 def forecasts(recipe: Recipe, known: Known) -> list[float]:
-    """What the usual rate, ETAS, pooled trees and the hybrid say of the day after `AS_OF`."""
+    """What the usual rate, ETAS, pooled trees, the hybrid and the network of cells say of the day after `AS_OF`."""
     labelled = labelled_days(recipe, known)
     days = target_days(recipe, AS_OF.date() + timedelta(days=1), 1).issued_at(AS_OF)
     ends = labelled.days.target_ends_us
@@ -93,11 +94,11 @@ def forecasts(recipe: Recipe, known: Known) -> list[float]:
         etas.generic(recipe),
         *(
             make(recipe, found)
-            for kind, make in (("pooled", pooled.PooledModel), ("hybrid", hybrid.HybridModel))
+            for kind, make in (("pooled", pooled.PooledModel), ("hybrid", hybrid.HybridModel), ("cells", cells.CellsModel))
             if (found := pretrained.newest_before(kind, day))
         ),
     )
-    assert len(models) == 3
+    assert len(models) == 4
     return [float(reference[0]), *(float(model.probability(known.inputs, days, reference)[0]) for model in models)]
 
 

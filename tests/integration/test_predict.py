@@ -238,9 +238,10 @@ def test_every_recipe_but_niigata_is_forecast_from_the_snapshot_without_seeing_t
     said = told[told["published"]]
     asked = {recipe.id for recipe in chosen}
     assert sorted(said["recipe_id"]) == sorted(asked - {"niigata"}) and set(said["model_kind"]) == {"published"}
-    assert set(told["model_kind"]) == {"climatology", "recent_rate", "etas", "pooled", "hybrid", "regional", "published"}
-    for kind in ("etas", "pooled", "hybrid", "regional"):
-        assert set(told.loc[told["model_kind"] == kind, "recipe_id"]) == asked - {"niigata"}, kind
+    assert set(told["model_kind"]) == {"climatology", "recent_rate", "etas", "pooled", "hybrid", "regional", "cells", "published"}
+    large = {recipe.id for recipe in chosen if recipe.threshold_mag >= 4.5}
+    for kind, speakers in (*((kind, asked) for kind in ("etas", "pooled", "hybrid", "regional")), ("cells", large)):
+        assert set(told.loc[told["model_kind"] == kind, "recipe_id"]) == speakers - {"niigata"}, kind
     assert set(told["mode"]) == {"replay"} and not told["official"].any() and not told["degraded"].any()
     rates = told[told["model_kind"] == "climatology"]
     assert rates["probability"].between(0.001, 0.5).all(), "rates of SCIENCE.md's circles: 25 to 1000 target days in seven years"

@@ -23,7 +23,7 @@ assert own_turns
 
 TOMORROW = NOW.date() + timedelta(days=1)
 TWIN_UNTIL = UNTIL - timedelta(days=729 + 17)
-SAME = {"etas": 0.0, "pooled": 0.0, "hybrid": 0.0}
+SAME = {"etas": 0.0, "pooled": 0.0, "hybrid": 0.0, "cells": 0.0}
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def _serving() -> dict[str, str | None]:
     return {kind: None if one is None else one.folder.name for kind, one in found.items()}
 
 
-BEFORE = {"etas": None, "pooled": "pooled-2014-12-31", "hybrid": "hybrid-2014-12-31", SET: "combination-2017-11-16"}
+BEFORE = {"etas": None, **{kind: f"{kind}-2014-12-31" for kind in ("pooled", "hybrid", "cells")}, SET: "combination-2017-11-16"}
 
 
 def test_sets_that_are_no_worse_serve_from_the_next_day_on(job, monkeypatch):
@@ -88,7 +88,8 @@ def test_a_kind_that_fails_leaves_its_set_and_the_weights_and_the_others_go_on(j
     result = _run(job)
     assert result.state == "partial" and result.failed["hybrid"] == line
     assert "hybrid failed; the weights that serve stay" in result.failed[SET]
-    assert _serving() == BEFORE | {kind: f"{kind}-{UNTIL}" for kind in ("etas", "pooled")}
+    others = {kind: f"{kind}-{UNTIL}" for kind in world_sets.KINDS_TRAINED if kind != "hybrid"}
+    assert _serving() == BEFORE | others
 
 
 def test_a_full_disk_leaves_what_serves(job, monkeypatch):
@@ -100,7 +101,7 @@ def test_a_full_disk_leaves_what_serves(job, monkeypatch):
     monkeypatch.setattr(world_sets, "place_folder", full)
     result = _run(job)
     assert result.state == "partial" and _serving() == BEFORE and not _rows(job)
-    told = [result.failed[kind] for kind in ("etas", "pooled", "hybrid")]
+    told = [result.failed[kind] for kind in world_sets.KINDS_TRAINED]
     assert all("No space left on device; the sets that serve stay: free some space" in line for line in told)
 
 

@@ -20,7 +20,7 @@ from forecaster.models.pretrained import Pretrained, with_record
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.world import pretrain, world_fit, world_kinds
 from forecaster.pipeline.world.world_fit import Size
-from forecaster.pipeline.world.world_sets import Artefact
+from forecaster.pipeline.world.world_sets import KINDS_TRAINED, Artefact
 from forecaster.timewindow import DAY_US
 
 NOW = datetime(2024, 6, 30, 12, tzinfo=UTC)
@@ -84,7 +84,7 @@ def install(patch: pytest.MonkeyPatch, shifts: dict[str, float | Exception], kno
 
         return trained
 
-    for kind in ("etas", "pooled", "hybrid"):
+    for kind in KINDS_TRAINED:
         patch.setitem(world_kinds.TRAINERS, kind, trainer(kind))
     patch.setattr(world_fit, "model_of", toy_model)
     for module in (world_fit, pretrain):

@@ -81,8 +81,10 @@ def generic_follower(recipe: Recipe, day: date, first_day: date) -> Toy:
 
 
 def put_in_place(patch: pytest.MonkeyPatch, *, generic: bool = False) -> None:
-    """Let `etas`, `pooled`, `hybrid` and `regional` (these two never fit) be toys while the patch lasts; `generic`: etas needs none."""
-    for name, fitter in {"etas": "fit_follower", "pooled": "fit_rate", "hybrid": "fit_nothing", "regional": "fit_nothing"}.items():
+    """Let `etas`, `pooled`, and `hybrid`, `regional` and `cells`, which never fit, be toys while the patch lasts; `generic`: etas needs
+    no fit."""
+    fitters = {"etas": "fit_follower", "pooled": "fit_rate"} | dict.fromkeys(("hybrid", "regional", "cells"), "fit_nothing")
+    for name, fitter in fitters.items():
         stand_in = "generic_follower" if generic and name == "etas" else None
         toy = replace(KINDS[name], module="tests.support.toy_models", fitter=fitter, generic=stand_in, version=1, pretrained=None)
         patch.setitem(KINDS, name, replace(toy, reference=False, by_region=False))

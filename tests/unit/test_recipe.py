@@ -349,7 +349,7 @@ def test_rules_need_names_of_their_own_and_a_recipe_to_rely_on(athens_text, toky
 def test_the_kinds_that_can_be_named_are_those_that_can_be_fitted(recipes, tokyo_text):
     assert set(get_args(ModelKind)) == set(KINDS) - {"climatology", "recent_rate", "etas_generic"}
     assert all(
-        recipe.models == ("etas", "pooled", "hybrid", "regional", *(("convlstm",) if name in SEED else ()))
+        recipe.models == ("etas", "pooled", "hybrid", "regional", "convlstm" if name in SEED else "cells")
         for name, recipe in recipes.items()
     )
     (problem,) = problems(changed(tokyo_text, models='["etas", "oracle"]'))

@@ -37,7 +37,7 @@ def told(folder: Path) -> str:
 def test_five_things_are_a_recipe() -> None:
     rome = parse_recipe(ROME, "rome.toml")
     assert (rome.time_zone, rome.predict_range_days, rome.grid, rome.grid_cell_km) == ("Europe/Rome", 1, "regional", 100.0)
-    assert rome.models == ("etas", "pooled", "hybrid", "regional") and rome.alerts == ()
+    assert rome.models == ("etas", "pooled", "hybrid", "regional", "cells") and rome.alerts == ()
 
 
 def test_the_shortest_recipe_asks_the_same_as_a_long_one(recipes) -> None:

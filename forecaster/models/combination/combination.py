@@ -91,8 +91,8 @@ def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndar
 def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str, float]:
     """The weights as `combine` uses them where only these kinds speak.
 
-    ETAS, trees, the hybrid and that of the region tell much the same: what is missing of their weights goes to those of them that are
-    there; one alone counts for 1 at most. Weights of other kinds are nobody else's.
+    ETAS, trees, the hybrid, that of the region and the network of cells tell much the same: what is missing of their weights goes to
+    those of them that are there; one alone counts for 1 at most. Weights of other kinds are nobody else's.
     """
     present = {kind: weight for kind, weight in weights.items() if kind in there}
     alike = [kind for kind in present if kind in ALIKE]

@@ -19,6 +19,7 @@ from forecaster.catalog.coverage import lowest_magnitude
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
+from forecaster.model_kinds import KINDS
 from forecaster.pipeline.as_of.as_known import Known, labelled_days
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.whereabouts import place_warnings, where_it_lies
@@ -132,6 +133,9 @@ def _check(recipe: Recipe, known: Known) -> dict[str, Any]:
             )
     except NotScoreable as error:
         row["warnings"].append(str(error))
+    for kind in recipe.models:
+        if (reason := KINDS[kind].unable(recipe.threshold_mag)) is not None:
+            row["warnings"].append(f"{reason}: it is no member here")
     if recipe.comparison_only:
         row["warnings"].append(f"comparison only: {recipe.comparison_only}")
     if any(span.found for span in complete.spans):

@@ -14,7 +14,7 @@ from forecaster.features.windows import TargetDays
 from forecaster.model_kinds import Kind
 from forecaster.models import model_files
 from forecaster.models.interface import FittedModel, MovedFromSet, OnSharedSet, TrainedInEpochs, bounded
-from forecaster.models.kinds import generic_model, kind_named
+from forecaster.models.kinds import able_kinds, generic_model, kind_named
 from forecaster.models.pretrained import newest_before
 from forecaster.pipeline.as_of.training_history import first_admissible_day
 from forecaster.recipe import Recipe
@@ -146,8 +146,8 @@ def generic_member(recipe: Recipe, kind: str, day: date, first_day: date) -> Mem
 
 
 def kinds_of(recipe: Recipe) -> tuple[str, ...]:
-    """The kinds of a recipe's members: the recent rate, and what the recipe names."""
-    return (RECENT, *(kind for kind in recipe.models if kind != RECENT))
+    """The kinds of a recipe's members: the recent rate, and what the recipe names but for kinds that know no earthquakes so small."""
+    return (RECENT, *(kind for kind in able_kinds(recipe) if kind != RECENT))
 
 
 def unusable_kinds(recipes: Iterable[Recipe]) -> dict[str, str]:

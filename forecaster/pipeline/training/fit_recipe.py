@@ -13,7 +13,7 @@ from forecaster.errors import BadInput, ModelError, NotInstalled, NotScoreable, 
 from forecaster.installed import code_version
 from forecaster.models import model_files
 from forecaster.models.interface import FittedModel, History, TellsItsTraining
-from forecaster.models.kinds import kind_named
+from forecaster.models.kinds import able_kinds, kind_named
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import check_admissible, history_of, split_for_validation
@@ -175,16 +175,17 @@ def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits) -> P
 def _fit_all(fitting: History, validation: History, history: History, options: TrainOptions, minutes: float | None, tell: Teller) -> _Fits:
     """Both fits of every kind of the recipe, in its order; each has its share of what is left of the minutes."""
     recipe, fits = history.recipe, _Fits()
-    for kind in recipe.models:
+    kinds = able_kinds(recipe)
+    for kind in kinds:
         with suppress(BadInput, NotInstalled):  # told when it is to be fitted
             kind_named(kind).imported()  # seconds that are no training
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     turns = 1 if options.evaluate_only else 2
-    for done, kind in enumerate(recipe.models):
+    for done, kind in enumerate(kinds):
         if deadline is not None and time.monotonic() >= deadline:
             fits.failed[kind] = f"not fitted: the {minutes:g} minutes of {recipe.id} were used up; allow more (--max-minutes)"
             continue
-        turns_left = turns * (len(recipe.models) - done)
+        turns_left = turns * (len(kinds) - done)
         judged: FittedModel | None = None
         try:
             judged = _fit(kind, "evaluation", fitting, _share(deadline, turns_left), options, tell, options.max_epochs)

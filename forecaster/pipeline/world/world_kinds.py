@@ -9,6 +9,7 @@ from typing import Any
 
 from forecaster.features.events import Events
 from forecaster.models import networks, pretrained
+from forecaster.models.cells import cells
 from forecaster.models.etas import etas, etas_pooling
 from forecaster.models.pooled import pooled, pooled_training
 from forecaster.models.pretrained import Pretrained
@@ -51,27 +52,41 @@ def _train_hybrid(events: Events, until: date, circles: int | None, seed: int | 
     from forecaster.models.hybrid import hybrid_training  # TensorFlow takes seconds, and only training needs it
 
     settings = _chosen(hybrid_training.TrainingSettings(), circles, seed)
+    told = f"hybrid to {until}"
+    return hybrid_training.pretrain(events, events, until, settings, _counted(tell, told), _batches(tell, told))
 
-    def on_step(done: int, steps: int) -> None:
-        if done % (EVERY * 4) == 0 or done == steps:
-            tell(f"hybrid to {until}: {done} of {steps} batches")
 
-    return hybrid_training.pretrain(events, events, until, settings, _counted(tell, f"hybrid to {until}"), on_step)
+def _train_cells(events: Events, until: date, circles: int | None, seed: int | None, tell: Teller) -> Trained:
+    networks.check()
+    from forecaster.models.cells import cells_training
+
+    settings = cells_training.TrainingSettings()
+    settings = replace(settings, places=circles or settings.places, seed=settings.seed if seed is None else seed)
+    told = f"cells to {until}"
+    return cells_training.pretrain(events, until, settings, _counted(tell, told, "places"), _batches(tell, told))
 
 
 def _chosen(settings: Any, circles: int | None, seed: int | None) -> Any:
     return replace(settings, circles=circles or settings.circles, seed=settings.seed if seed is None else seed)
 
 
-def _counted(tell: Teller, what: str) -> Callable[[int], None]:
+def _counted(tell: Teller, what: str, counted: str = "circles") -> Callable[[int], None]:
     def on_circle(number: int) -> None:
         if (number + 1) % EVERY == 0:
-            tell(f"{what}: {number + 1} circles")
+            tell(f"{what}: {number + 1} {counted}")
 
     return on_circle
 
 
-TRAINERS: dict[str, Trainer] = {"etas": _train_etas, "pooled": _train_pooled, "hybrid": _train_hybrid}
+def _batches(tell: Teller, what: str) -> Callable[[int, int], None]:
+    def on_step(done: int, steps: int) -> None:
+        if done % (EVERY * 4) == 0 or done == steps:
+            tell(f"{what}: {done} of {steps} batches")
+
+    return on_step
+
+
+TRAINERS: dict[str, Trainer] = {"etas": _train_etas, "pooled": _train_pooled, "hybrid": _train_hybrid, "cells": _train_cells}
 
 
 def model_of(kind: str, recipe: Recipe, world: Pretrained | None) -> Any:
@@ -81,6 +96,8 @@ def model_of(kind: str, recipe: Recipe, world: Pretrained | None) -> Any:
     assert world is not None, f"{kind} needs a set"
     if kind == "pooled":
         return pooled.PooledModel(recipe, world)
+    if kind == "cells":
+        return cells.CellsModel(recipe, world)
     from forecaster.models.hybrid.hybrid import HybridModel
 
     return HybridModel(recipe, world)

@@ -21,7 +21,7 @@ from forecaster.store.database import Store
 log = logging.getLogger(__name__)
 
 WORLD, TWINS = "world", "world-judged"
-KINDS_TRAINED = ("etas", "pooled", "hybrid")
+KINDS_TRAINED = ("etas", "pooled", "hybrid", "cells")
 SET_KINDS = (*KINDS_TRAINED, SET)
 WEIGHTS_VERSION = "1"  # raise it by hand where weights that were learnt before can be used no more
 

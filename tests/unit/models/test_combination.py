@@ -87,7 +87,7 @@ def test_it_is_never_0_or_1_and_not_a_number_only_where_the_usual_rate_is_none()
 def test_departures_of_all_members_in_their_order():
     found = departures({"etas": np.array([0.25, np.nan])}, np.array([0.1, 0.1]))
     assert found.shape == (2, len(MEMBERS)) and MEMBERS[1] == "etas"
-    np.testing.assert_allclose(found, [[0, np.log(3), 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], atol=1e-12)
+    np.testing.assert_allclose(found, [[0, np.log(3), 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]], atol=1e-12)
 
 
 def belief(mean: float = 0.3, sd: float = 0.5) -> Belief:
@@ -103,7 +103,7 @@ def days_of(weights: np.ndarray, count: int, seed: int = 3) -> Days:
 
 def test_known_weights_are_found_again_on_simulated_days():
     """30 000 days; each weight lies within four of its own posterior standard deviations, which are below 0.03."""
-    true = np.array([0.2, 0.6, 0.0, 0.35, 0.1, 0.2])
+    true = np.array([0.2, 0.6, 0.0, 0.35, 0.1, 0.2, 0.15])
     found = learn(belief(), days_of(true, 30_000), 1.0)
     sd = np.sqrt(np.diag(np.linalg.inv(found.precision)))
     assert (sd < 0.03).all() and (np.abs(found.mean - true) < 4 * sd).all()
@@ -111,7 +111,7 @@ def test_known_weights_are_found_again_on_simulated_days():
 
 def test_what_is_learnt_is_the_maximum():
     """Of log belief + share x log likelihood, written anew here: no step of 0.01 within the bounds is better."""
-    start, days, share = belief(), days_of(np.array([0.5, 0.1, 0.0, 0.0, 0.2, 0.1]), 400), 0.3
+    start, days, share = belief(), days_of(np.array([0.5, 0.1, 0.0, 0.0, 0.2, 0.1, 0.2]), 400), 0.3
 
     def height(weights: np.ndarray) -> float:
         p = sigmoid(logit(days.reference) + days.departures @ weights)
@@ -129,12 +129,12 @@ def test_what_is_learnt_is_the_maximum():
 
 def test_no_weight_is_negative_whatever_the_days_say():
     """The third member is wrong on purpose."""
-    found = learn(belief(), days_of(np.array([0.3, 0.3, -0.8, 0.0, 0.0, 0.0]), 5_000), 1.0)
+    found = learn(belief(), days_of(np.array([0.3, 0.3, -0.8, 0.0, 0.0, 0.0, 0.0]), 5_000), 1.0)
     assert found.mean[2] == 0 and (found.mean >= 0).all() and "pooled" not in found.weights
 
 
 def test_a_share_of_0_and_no_days_change_nothing():
-    start, days = belief(), days_of(np.full(6, 0.9), 200)
+    start, days = belief(), days_of(np.full(7, 0.9), 200)
     unmoved = learn(start, days, 0.0)
     np.testing.assert_allclose(unmoved.mean, start.mean, atol=1e-12)
     np.testing.assert_array_equal(unmoved.precision, start.precision)
@@ -142,20 +142,20 @@ def test_a_share_of_0_and_no_days_change_nothing():
 
 
 def test_a_smaller_share_moves_less():
-    start, days = belief(), days_of(np.full(6, 0.9), 200)
+    start, days = belief(), days_of(np.full(7, 0.9), 200)
     moved = [np.abs(learn(start, days, share).mean - start.mean).sum() for share in (0.1, 0.3, 1.0)]
     assert 0 < moved[0] < moved[1] < moved[2]
 
 
 def test_stacked_days_are_all_of_them():
-    first, second = days_of(np.zeros(6), 3), days_of(np.zeros(6), 4, seed=5)
+    first, second = days_of(np.zeros(7), 3), days_of(np.zeros(7), 4, seed=5)
     both = stack([first, second])
     assert len(both) == 7 and both.reference.tolist() == [*first.reference, *second.reference]
     np.testing.assert_array_equal(both.departures[3:], second.departures)
 
 
 def test_negligible_weights_are_left_out_and_a_record_is_read_back():
-    start = Belief(np.array([0.0, 0.5, 0.0009, 0.25, 0.001, 0.0]), np.eye(6))
+    start = Belief(np.array([0.0, 0.5, 0.0009, 0.25, 0.001, 0.0, 0.0]), np.eye(7))
     assert start.weights == {"etas": 0.5, "hybrid": 0.25, "convlstm": 0.001}
     again = belief_of(start.record())
     np.testing.assert_array_equal(again.mean, start.mean)
@@ -163,28 +163,30 @@ def test_negligible_weights_are_left_out_and_a_record_is_read_back():
 
 
 def test_a_belief_of_an_earlier_version_holds_new_members_near_nothing():
-    """Stored before there was a hybrid of the region, in another order: what it said is kept. The new weight is 0 with a spread of 0.05:
-    of a member that is always right it is above 0.01 after 50 days."""
+    """Stored before there was a hybrid of the region or a network of cells, in another order: what it said is kept. The new weights are 0
+    with a spread of 0.05: of a member that is always right it is above 0.01 after 50 days."""
     old = {"members": ["etas", "recent_rate", "pooled", "hybrid", "convlstm"], "mean": [0.4, 0.1, 0.0, 0.3, 0.0]}
     precision = np.diag([4.0, 9.0, 16.0, 25.0, 36.0]) + 0.5
     found = belief_of(old | {"precision": precision.tolist()})
     assert found.weights == {"recent_rate": 0.1, "etas": 0.4, "hybrid": 0.3}
-    assert found.precision[0, 1] == 0.5 and np.diag(found.precision).tolist() == pytest.approx([9.5, 4.5, 16.5, 25.5, 36.5, 400.0])
-    assert (found.precision[5, :5] == 0).all() and belief_of(found.record()).precision.tolist() == found.precision.tolist()
+    assert found.precision[0, 1] == 0.5 and np.diag(found.precision).tolist() == pytest.approx([9.5, 4.5, 16.5, 25.5, 36.5, 400.0, 400.0])
+    assert (found.precision[5:, :5] == 0).all() and belief_of(found.record()).precision.tolist() == found.precision.tolist()
     happened = np.arange(50) % 2 == 0
-    away = np.column_stack([*[np.zeros(50)] * 5, np.where(happened, 1.0, -1.0)])
-    assert learn(found, Days(away, np.full(50, 0.5), happened), 1.0).mean[5] > 0.01
+    for new in (5, 6):
+        away = np.zeros((50, 7))
+        away[:, new] = np.where(happened, 1.0, -1.0)
+        assert learn(found, Days(away, np.full(50, 0.5), happened), 1.0).mean[new] > 0.01
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"members": ["etas", "hybrid"]}, "weights of etas, hybrid, this version combines recent_rate, etas"),
-        ({"members": ["etas"] * 6}, "weights of etas, etas"),
-        ({"members": [*MEMBERS[:5], "oracle"]}, "oracle, this version combines"),
-        ({"mean": [0.1, 0.2, 0.3, 0.4, 0.0, -0.01]}, "not negative"),
-        ({"mean": [0.1, 0.2, 0.3, 0.4, 0.0, float("nan")]}, "finite"),
-        ({"precision": (-np.eye(6)).tolist()}, "precision positive"),
+        ({"members": ["etas"] * 7}, "weights of etas, etas"),
+        ({"members": [*MEMBERS[:6], "oracle"]}, "oracle, this version combines"),
+        ({"mean": [0.1, 0.2, 0.3, 0.4, 0.0, 0.0, -0.01]}, "not negative"),
+        ({"mean": [0.1, 0.2, 0.3, 0.4, 0.0, 0.0, float("nan")]}, "finite"),
+        ({"precision": (-np.eye(7)).tolist()}, "precision positive"),
     ],
 )
 def test_a_record_that_is_no_belief_is_refused(changes, message):
@@ -196,7 +198,7 @@ def test_a_belief_about_one_recipe_is_around_the_worlds_and_as_wide_as_told():
     world = belief(0.4, 0.01)
     own = world.about(0.1)
     np.testing.assert_array_equal(own.mean, world.mean)
-    np.testing.assert_allclose(own.precision, np.eye(6) * 100)
+    np.testing.assert_allclose(own.precision, np.eye(7) * 100)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def together(magnitude: float) -> Circles:
 
 
 @pytest.mark.parametrize("magnitude", [4.5, 5.0])
-@pytest.mark.parametrize("kind", ["recent_rate", "etas", "pooled", "hybrid"])
+@pytest.mark.parametrize("kind", ["recent_rate", "etas", "pooled", "hybrid", "cells"])
 def test_each_kind_says_of_many_circles_what_it_says_of_each(kind: str, magnitude: float) -> None:
     circles = together(magnitude)
     expected = []

@@ -169,7 +169,7 @@ def test_a_kinds_fingerprint_follows_its_version_and_its_artefacts():
     for name in KINDS:
         kind = kind_named(name)
         assert replace(kind, version=kind.version + 1).fingerprint() != marks[name]
-        assert (replace(kind, pretrained=None).fingerprint() != marks[name]) == (name in ("pooled", "hybrid", "regional"))
+        assert (replace(kind, pretrained=None).fingerprint() != marks[name]) == (name in ("pooled", "hybrid", "regional", "cells"))
 
 
 def test_times_of_the_fixture_are_tokyo_days():

@@ -18,7 +18,7 @@ from forecaster.recipe import Recipe
 from tests.unit.models.test_etas import sequence
 
 DAY, FIRST = date(2024, 1, 3), date(1973, 1, 17)
-MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "regional")
+MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "regional", "cells")
 
 
 def of_range(recipe: Recipe, days: int) -> Recipe:
@@ -89,5 +89,5 @@ def test_fits_that_hold_nothing_of_their_own_take_any_window(tokyo):
     days = target_days(recipe, date(2014, 1, 1), 400)
     events = sequence(recipe, int(days.cut_us[0]), [5.0], 0.0)
     history = History(recipe, events, events, days, np.zeros(400, dtype=bool), np.full(400, 0.3))
-    for kind in ("pooled", "hybrid"):
+    for kind in ("pooled", "hybrid", "cells"):
         assert kind_named(kind).fit(history).recipe.predict_range_days == 7

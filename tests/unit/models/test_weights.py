@@ -14,7 +14,7 @@ from forecaster.models.pretrained import write_pretrained
 
 RECORD = {"circles": 2, "seed": 1, "code": "0.1.0"}
 CONTENT = {
-    "belief": {"members": list(MEMBERS), "mean": [0.1, 0.4, 0.0, 0.3, 0.0, 0.0], "precision": np.eye(6).tolist()},
+    "belief": {"members": list(MEMBERS), "mean": [0.1, 0.4, 0.0, 0.3, 0.0, 0.0, 0.0], "precision": np.eye(7).tolist()},
     "day_share": 0.25,
     "own_sd": 0.12,
     "gain_mean": -0.05,
@@ -61,8 +61,8 @@ def test_before_the_first_set_the_mean_of_etas_and_the_hybrid_counts(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"belief": CONTENT["belief"] | {"members": ["etas", "hybrid", "pooled", "recent_rate", "convlstm", "oracle"]}},
-        {"belief": CONTENT["belief"] | {"mean": [0.1, 0.4, 0.0, 0.3, 0.0, -0.1]}},
+        {"belief": CONTENT["belief"] | {"members": ["etas", "hybrid", "pooled", "recent_rate", "convlstm", "regional", "oracle"]}},
+        {"belief": CONTENT["belief"] | {"mean": [0.1, 0.4, 0.0, 0.3, 0.0, 0.0, -0.1]}},
         {"belief": {}},
         {"day_share": 0.0},
         {"gain_sd": float("nan")},

@@ -63,8 +63,8 @@ def test_the_newest_set_of_the_package_that_has_not_seen_the_day(tmp_path, tokyo
 @pytest.mark.parametrize(
     ("changes", "kinds"),
     [
-        ({"threshold_mag": 4.4}, ["etas", "pooled", "hybrid", "regional"]),  # inputs hold M4.5 and above everywhere
-        ({"predict_range_days": 7}, ["recent_rate", "etas", "pooled", "hybrid", "regional"]),
+        ({"threshold_mag": 4.4}, ["etas", "pooled", "hybrid", "regional"]),  # inputs and cells hold M4.5 and above
+        ({"predict_range_days": 7}, ["recent_rate", "etas", "pooled", "hybrid", "regional", "cells"]),
         ({"models": ("etas",)}, ["recent_rate", "etas"]),
         ({"models": ("hybrid", "persistence")}, ["recent_rate", "hybrid"]),  # which needs a fit
         ({"models": ()}, ["recent_rate"]),
@@ -74,7 +74,7 @@ def test_what_a_recipe_cannot_have_is_left_out_without_a_word(tmp_path, tokyo, c
     recipe = changed(tokyo, **changes)
     found = members_for(tmp_path, recipe, {}, DAY, FIRST)
     assert [member.kind for member in found.found] == kinds and not found.missing and not found.replaced
-    assert kinds_of(recipe) == ("recent_rate", *recipe.models)
+    assert kinds_of(recipe) == ("recent_rate", *(kind for kind in recipe.models if kind != "cells" or recipe.threshold_mag >= 4.5))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_set_of_the_package_that_was_changed_is_missing_and_told(tmp_path, tok
     (tmp_path / "data" / "pooled-2014-12-31" / "pretrained.json").write_text("{")
     monkeypatch.setattr(pretrained, "packaged", lambda: tmp_path / "data")
     found = members_for(tmp_path, tokyo, {}, DAY, FIRST)
-    assert [member.kind for member in found.found] == ["recent_rate", "etas", "hybrid", "regional"]
+    assert [member.kind for member in found.found] == ["recent_rate", "etas", "hybrid", "regional", "cells"]
     assert list(found.missing) == ["pooled"] and "install quakecast again" in found.missing["pooled"]
 
 

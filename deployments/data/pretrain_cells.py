@@ -1,0 +1,28 @@
+"""Pre-train the network of cells from the bundled snapshot, byte for byte as the package ships it.
+
+    python deployments/data/pretrain_cells.py --until 2014-12-31 --until 2024-11-16
+
+writes forecaster/models/data/cells-<until>/ for each date: pretrained.json and network.json. Nothing after the date is looked at. The dates
+are those of `pretrain_pooled.py`. It takes about three minutes of one core and 2 GB of memory for each date. Byte for byte: on one machine
+with one number of cores.
+
+To try it out in a minute, elsewhere:
+
+    python deployments/data/pretrain_cells.py --until 2014-12-31 --circles 30 --to /tmp/trial
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from pretraining import run
+
+from forecaster.models.cells.cells import KIND
+from forecaster.models.cells.cells_training import TrainingSettings
+
+if __name__ == "__main__":
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+    run(KIND, __doc__, TrainingSettings.places, TrainingSettings.seed)
