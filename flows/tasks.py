@@ -18,7 +18,7 @@ from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreach
 from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.alerting import raise_alerts
 from forecaster.pipeline.daily import export_map_files, predict, publish_report, pull, verify
-from forecaster.pipeline.earth import earth_day, earth_page
+from forecaster.pipeline.earth import earth_day, earth_page, earth_record
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.training import fit_recipe, train
 from forecaster.recipe import Recipe, choose
@@ -93,6 +93,11 @@ def world_map_task(work: run_context.Job, languages: tuple[str, ...] | None) -> 
     if made.issue is not None:
         earth_page.write_pages(work, languages)
     return made
+
+
+@task(name="record of world maps", cache_policy=NO_CACHE, timeout_seconds=1800)
+def world_record_task(work: run_context.Job) -> int:
+    return earth_record.settle_maps(work)
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)

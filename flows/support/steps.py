@@ -133,6 +133,7 @@ def make_world_map(work: run_context.Job, languages: tuple[str, ...] | None, don
     """The day's map of the world, where the settings want one; alone, and with nothing of the day's forecasts waiting for it."""
     if not work.settings.world_map:
         return
+    alone("record of world maps", lambda: tasks.world_record_task(work), done)
     made = alone("world map", lambda: tasks.world_map_task(work, languages), done)
     if made is not None:
         done["world_map"] = {"day": str(made.day), "cells": made.cells, "kept": made.kept} | ({"none": made.reason} if made.reason else {})

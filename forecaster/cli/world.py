@@ -31,7 +31,7 @@ def world(
     The daily run makes the map once a day of UTC (QUAKECAST_WORLD_MAP): the published combination for a circle of 150 km about each of
     some 5,000 cells with seismicity. Of places whose circles overlap much, the highest is listed.
     """
-    from forecaster.pipeline.earth import earth_export
+    from forecaster.pipeline.earth import earth_export, earth_record
     from forecaster.pipeline.run_context import open_reader
 
     problems = _make(settings, resolution) if make else []
@@ -50,6 +50,7 @@ def world(
         "magnitude": magnitude,
         "days": days,
         "places": [earth_export.place_row(row) for row in rows],
+        "record": earth_record.record_of_maps(store, issue["mode"]),
         "files": [str(path) for path in paths],
     }
     tell(as_json, document, "\n".join(_lines(document)))
@@ -86,7 +87,15 @@ def _lines(told: dict[str, Any]) -> list[str]:
         named = f" ({place['place']})" if place["place"] else ""
         lines.append(f"  {ratio_text(place['ratio']):>5} times the usual {usual}: {chance:18} {place['where']}{named}")
     lines += [f"  left out: {reason}" for reason in told["left_out"]]
+    lines += [_record_line(row) for row in told["record"]]
     return [*lines, *(f"  written: {path}" for path in told["files"])]
+
+
+def _record_line(row: dict[str, Any]) -> str:
+    tests = f"N {row['n_passed']}, S {row['s_passed']}, L {row['l_passed']} passed"
+    span = "1 day" if row["days"] == 1 else f"{row['days']} days"
+    cells = f"{row['active']:,} active cells, {row['expected']} expected (usual {row['usual']})"
+    return f"  record, M >= {row['magnitude']}, {span}: {row['windows']} maps, {cells}; {tests}; gain {row['gain']} nats an active cell"
 
 
 COMMANDS = (world,)

@@ -15,12 +15,15 @@ from forecaster.errors import BadInput
 from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.anywhere import Place, forecast_at
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.earth import earth_export
+from forecaster.pipeline.earth import earth_export, earth_page
 from forecaster.pipeline.earth.earth_day import make_earth
 from forecaster.pipeline.earth.earth_grid import cells_of, names_of, seismic_cells, whole_grid
 from forecaster.pipeline.earth.earth_outlines import rings_of
+from forecaster.pipeline.earth.earth_record import record_of_maps, settle_maps
 from forecaster.recipe import load_recipes
+from forecaster.store import world_map_rows
 from forecaster.store.database import Store
+from forecaster.verification.pools import cell_probability
 from tests.support.toys import cover, quake, write
 
 NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
@@ -155,6 +158,44 @@ def test_of_neighbours_the_highest_is_told(job):
     _, cells = earth_export.newest_map(job.store)
     top = earth_export.most_above(cells, 5.0, 1, 10)
     assert 1 < len(top) < 10 and top["ratio"].is_monotonic_decreasing
+
+
+def test_each_map_is_scored_when_its_windows_have_ended_and_again_when_they_are_final(job):
+    make_earth(job)
+    week_later = run_context.Job(job.settings, job.store, [], Clock.standing_at(NOW + timedelta(days=8)), "run-2")
+    write(
+        job.store,
+        quake("hit", datetime(2024, 1, 4, 3, tzinfo=UTC), 5.4, place=SENDAI),
+        quake("again", datetime(2024, 1, 4, 4, tzinfo=UTC), 5.1, place=SENDAI),
+        quake("small", datetime(2024, 1, 5, 4, tzinfo=UTC), 4.6, place=DATE_LINE),
+        quake("elsewhere", datetime(2024, 1, 4, 9, tzinfo=UTC), 6.0, place=(-60.0, 20.0)),
+    )
+    assert settle_maps(week_later) == 0, "nothing has been read since"
+    cover(job.store, week_later.clock.now())
+    assert settle_maps(week_later) == 2, "the days; the weeks have not ended"
+    assert settle_maps(week_later) == 0
+    with job.store.transaction() as connection:
+        scores = world_map_rows.scores(connection, "replay")
+    assert (
+        scores["active_cells"].tolist() == [1, 1] and scores["events"].tolist() == [2, 2] and scores["events_elsewhere"].tolist() == [1, 1]
+    )
+    assert (scores["status"] == "provisional").all() and (scores["log_likelihood"] > scores["usual_log_likelihood"]).all()
+    cells = rows_of(job).query("magnitude == 5 and horizon_days == 1")
+    chance = cell_probability(cells["probability"].to_numpy(), cells["area_km2"].to_numpy(), 150.0)
+    assert scores["expected_cells"].iloc[1] == pytest.approx(chance.sum())
+    much_later = run_context.Job(job.settings, job.store, [], Clock.standing_at(NOW + timedelta(days=60)), "run-3")
+    cover(job.store, much_later.clock.now())
+    assert settle_maps(much_later) == 4
+    record = record_of_maps(job.store, "replay")
+    assert [(row["magnitude"], row["days"], row["windows"], row["active"]) for row in record] == [
+        ("4.5", 1, 1, 1),
+        ("5", 1, 1, 1),
+        ("4.5", 7, 1, 2),
+        ("5", 7, 1, 1),
+    ]
+    page = earth_page.write_pages(job, ["en"])[0].read_text(encoding="utf-8")
+    assert "No window has ended yet" not in page and page.count("N 1/1, S 1/1") >= 1
+    assert record_of_maps(job.store, "prospective") == [], "modes never mix"
 
 
 def test_outlines_stay_within_the_map_and_run_counterclockwise():

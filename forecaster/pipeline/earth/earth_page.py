@@ -9,6 +9,7 @@ import pandas as pd
 
 from forecaster.pipeline.earth.earth_export import by_cell, most_above, newest_map
 from forecaster.pipeline.earth.earth_outlines import rings_of
+from forecaster.pipeline.earth.earth_record import record_of_maps
 from forecaster.pipeline.run_context import Job
 from forecaster.reports import render, texts
 from forecaster.reports.content.contract import WorldPlace, WorldTold
@@ -30,7 +31,8 @@ def write_pages(job: Job, languages: Sequence[str] | None = None) -> list[Path]:
     Raises:
         BadInput: there is no map. NotWritable: the folder cannot be written.
     """
-    world = _page_data(*newest_map(job.store))
+    issue, cells = newest_map(job.store)
+    world = _page_data(issue, cells, record_of_maps(job.store, issue["mode"]))
     folder = job.settings.output / WORLD_FOLDER
     languages = texts.of_pages(languages, job.settings.templates)
     pages = []
@@ -55,7 +57,7 @@ def world_told(store: Store, now: datetime) -> WorldTold | None:
     return WorldTold(local_day(issue["target_start"], UTC_ZONE), magnitude, issue["radius_km"], issue["cells"], places)
 
 
-def _page_data(issue: dict[str, Any], cells: pd.DataFrame) -> WorldMap:
+def _page_data(issue: dict[str, Any], cells: pd.DataFrame, record: Sequence[dict[str, Any]]) -> WorldMap:
     views = [(float(m), int(d)) for m, d in cells[["magnitude", "horizon_days"]].drop_duplicates().itertuples(index=False)]
     return WorldMap(
         issue_time=issue["issue_time"],
@@ -67,6 +69,7 @@ def _page_data(issue: dict[str, Any], cells: pd.DataFrame) -> WorldMap:
         top={view: _places(cells, *view) for view in views},
         left_out=issue["left_out"],
         problems=issue["problems"],
+        record=record,
     )
 
 
