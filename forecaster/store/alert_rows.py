@@ -3,14 +3,14 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
 from forecaster.store.alert_types import AlertColumns, AlertRow, CorrectionRow, DeadLetters, ForecastAlertRow, OperationsAlertRow
 from forecaster.store.database import Connection
 from forecaster.store.ledger import ABANDONED, insert
-from forecaster.store.row_types import EndedRun, ForecastRow, RowT, ToldWindow, check_columns
+from forecaster.store.row_types import EndedRun, ForecastRow, RowT, ToldWindow, dicts_as
 
 JSON_COLUMNS = ("channels", "bounds", "expected", "outcomes")
 
@@ -87,8 +87,8 @@ def _rows(kind: type[RowT], connection: Connection, sql: str, parameters: dict[s
     """
     answer = connection.execute(sql, parameters or {})
     names = [str(column[0]) for column in answer.description or ()]
-    check_columns(kind, names)
-    return cast(list[RowT], [{name: _value(name, value) for name, value in zip(names, row, strict=True)} for row in answer.fetchall()])
+    rows = [{name: _value(name, value) for name, value in zip(names, row, strict=True)} for row in answer.fetchall()]
+    return dicts_as(kind, names, rows)
 
 
 def _value(name: str, value: Any) -> Any:

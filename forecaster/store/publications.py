@@ -3,25 +3,24 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
-from forecaster.store.row_types import PublicationRow, rows_as
+from forecaster.store.row_types import NewWeights, PublicationRow, WeightsRow, rows_as
 
 WORLD = "world"
 _PARSED = ("weights", "belief", "numbers")
 
 
-def newest_weights(connection: Connection, scope: str, target_hash: str, base: str, as_of: datetime) -> dict[str, Any] | None:
+def newest_weights(connection: Connection, scope: str, target_hash: str, base: str, as_of: datetime) -> WeightsRow | None:
     """The newest row of `combination` of this scope on this base that counts at `as_of`, JSON parsed; None where there is none."""
     return newest_weights_of_all(connection, [(scope, target_hash, base, as_of)])[0]
 
 
-def newest_weights_of_all(connection: Connection, asked: Sequence[tuple[str, str, str, datetime]]) -> list[dict[str, Any] | None]:
+def newest_weights_of_all(connection: Connection, asked: Sequence[tuple[str, str, str, datetime]]) -> list[WeightsRow | None]:
     """The same for many (scope, target hash, base, as_of) in one query, in their order."""
     scopes, hashes, bases, moments = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [], [])
     frame = connection.execute(
@@ -31,19 +30,22 @@ def newest_weights_of_all(connection: Connection, asked: Sequence[tuple[str, str
         "WHERE c.since <= w.as_of QUALIFY row_number() OVER (PARTITION BY w.place ORDER BY c.since DESC, c.number DESC) = 1",
         {"scopes": scopes, "hashes": hashes, "bases": bases, "moments": moments},
     ).df()
-    found: list[dict[str, Any] | None] = [None] * len(asked)
-    for row in frame.to_dict("records"):
-        found[row.pop("place")] = {str(name): json.loads(value) if name in _PARSED else value for name, value in row.items()}
+    places = frame.pop("place")
+    for name in _PARSED:
+        frame[name] = pd.Series([json.loads(text) for text in frame[name]], dtype=object, index=frame.index)
+    found: list[WeightsRow | None] = [None] * len(asked)
+    for place, row in zip(places, rows_as(WeightsRow, frame), strict=True):
+        found[place] = row
     return found
 
 
-def add_weights(connection: Connection, row: dict[str, Any]) -> None:
-    """Append learnt weights; their number is the next one of the scope and target. `weights`, `belief` and `numbers` are dicts."""
+def add_weights(connection: Connection, row: NewWeights) -> None:
+    """Append learnt weights; their number is the next one of the scope and target."""
     counted = connection.execute(
         "SELECT count(*) FROM combination WHERE scope = $scope AND target_hash = $hash",
         {"scope": row["scope"], "hash": row["target_hash"]},
     ).fetchall()
-    texts = {name: json.dumps(row[name], ensure_ascii=False) for name in _PARSED}
+    texts = {name: json.dumps(value, ensure_ascii=False) for name, value in row.items() if name in _PARSED}
     insert(connection, "combination", [{**row, **texts, "number": counted[0][0] + 1}])
 
 

@@ -4,7 +4,7 @@ Times are aware UTC. JSON columns are typed as the store hands them out: parsed,
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
 import pandas as pd
@@ -259,6 +259,50 @@ class PublicationRow(TypedDict):
     code_version: str
 
 
+class NewWeights(TypedDict):
+    """Table `combination`, without the number that the store gives; JSON is parsed."""
+
+    scope: str
+    target_hash: str
+    base: str
+    since: datetime
+    weights: dict[str, float]
+    belief: dict[str, Any]
+    rate_only: bool
+    reason: str
+    numbers: dict[str, Any]
+    code_version: str
+
+
+class WeightsRow(NewWeights):
+    """Table `combination`."""
+
+    number: int
+
+
+class NewSetDecision(TypedDict):
+    """Table `world_set`, without the number that the store gives; `numbers` is parsed."""
+
+    kind: str
+    data_until: date
+    decision: Literal["serves", "refused", "retired"]
+    decided_by: Literal["rule", "record", "person"]
+    since: datetime
+    instead_of: str | None
+    directory: str
+    sha256: str
+    kind_version: str
+    reason: str
+    numbers: dict[str, Any]
+    code_version: str
+
+
+class SetDecision(NewSetDecision):
+    """Table `world_set`."""
+
+    number: int
+
+
 RowT = TypeVar("RowT")
 
 
@@ -268,17 +312,19 @@ def rows_as(kind: type[RowT], frame: pd.DataFrame) -> list[RowT]:
     Raises:
         KeyError: the frame lacks a column of the kind.
     """
-    check_columns(kind, frame.columns)
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return cast(list[RowT], [{name: _plain(value) for name, value in row.items()} for row in rows])
+    return dicts_as(kind, frame.columns, [{str(name): _plain(value) for name, value in row.items()} for row in rows])
 
 
-def check_columns(kind: type, names: Iterable[str]) -> None:
-    """Raises:
-    KeyError: these columns of an answer are not all that a row of this kind has.
+def dicts_as(kind: type[RowT], names: Iterable[str], rows: list[dict[str, Any]]) -> list[RowT]:
+    """The same of dicts with these names as keys, whose values are plain already.
+
+    Raises:
+        KeyError: as `rows_as`.
     """
     if lacking := kind.__annotations__.keys() - set(names):
         raise KeyError(f"a {kind.__name__} needs the columns {sorted(lacking)}, which the answer of the query lacks")
+    return cast(list[RowT], rows)
 
 
 def _plain(value: Any) -> Any:

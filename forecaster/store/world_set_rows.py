@@ -2,21 +2,21 @@
 
 import json
 from datetime import datetime
-from typing import Any
 
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
+from forecaster.store.row_types import NewSetDecision, SetDecision, dicts_as
 
 
-def add_decision(connection: Connection, row: dict[str, Any]) -> None:
-    """Append a decision (`numbers` is a dict); its number is the next one."""
+def add_decision(connection: Connection, row: NewSetDecision) -> None:
+    """Append a decision; its number is the next one."""
     counted = connection.execute("SELECT coalesce(max(number), 0) FROM world_set").fetchall()
     insert(connection, "world_set", [{**row, "numbers": json.dumps(row["numbers"], ensure_ascii=False), "number": counted[0][0] + 1}])
 
 
-def decisions(connection: Connection, as_of: datetime | None = None) -> list[dict[str, Any]]:
+def decisions(connection: Connection, as_of: datetime | None = None) -> list[SetDecision]:
     """What was decided up to `as_of`, oldest first; parsed; what is missing is None."""
     cursor = connection.execute("SELECT * FROM world_set WHERE $as_of IS NULL OR since <= $as_of ORDER BY number", {"as_of": as_of})
-    names = [column[0] for column in cursor.description]
+    names = [str(column[0]) for column in cursor.description]
     rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return [{**row, "numbers": json.loads(row["numbers"])} for row in rows]
+    return dicts_as(SetDecision, names, [{**row, "numbers": json.loads(row["numbers"])} for row in rows])

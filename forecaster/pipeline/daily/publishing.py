@@ -18,7 +18,7 @@ from forecaster.pipeline.daily.members import Member, asked
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from forecaster.store.database import Connection
-from forecaster.store.row_types import PublicationRow
+from forecaster.store.row_types import PublicationRow, WeightsRow
 
 How = Literal["combination", "kind", "rate"]
 COUNT_RUNS = 2000
@@ -63,9 +63,7 @@ def standings(connection: Connection, asked: Sequence[tuple[Recipe, datetime, da
     ]
 
 
-def _standing(
-    made: Sequence[PublicationRow], learnt: Mapping[str, dict[str, Any] | None], base: WorldWeights, problem: str | None
-) -> Standing:
+def _standing(made: Sequence[PublicationRow], learnt: Mapping[str, WeightsRow | None], base: WorldWeights, problem: str | None) -> Standing:
     """made: what persons decided. learnt: the newest weights by scope, those of the recipe first."""
     last = made[-1] if made else None
     if last is not None and last["how"] == "rate":

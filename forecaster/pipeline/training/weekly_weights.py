@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from forecaster.installed import code_version
 from forecaster.models.combination.weights import WorldWeights, usable_weights
@@ -11,6 +10,7 @@ from forecaster.pipeline.training.weight_learning import Learnt, Settled, learn_
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from forecaster.store.database import Connection
+from forecaster.store.row_types import NewWeights
 from forecaster.timewindow import FIRST_DAY, days_of_windows_us, next_local_day
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def relearn(connection: Connection, recipes: Sequence[Recipe], now: datetime, *,
         log.error("no weights are learnt: %s", problem)
         return {}
     last = publications.newest_weights(connection, publications.WORLD, "", base.name, now)
-    if last is not None and now - last["since"].to_pydatetime() < LEARN_EVERY and not force:
+    if last is not None and now - last["since"] < LEARN_EVERY and not force:
         return {}
     settled = _settled(connection, recipes, base, now)
     if not settled:
@@ -64,7 +64,7 @@ def _store(connection: Connection, scope: str, target_hash: str, base: WorldWeig
     reason = f"learnt from {learnt.days} settled days {whose} ({learnt.target_days} with such an earthquake), on top of {base.name}"
     if learnt.rate_only:
         reason += f"; the usual rate alone is published, the combination is worse with a probability of {learnt.worse:.0%}"
-    row: dict[str, Any] = {
+    row: NewWeights = {
         "scope": scope,
         "target_hash": target_hash,
         "base": base.name,

@@ -7,7 +7,7 @@ go on. Nothing is read of a set before the row of its decision is stored, and th
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -41,6 +41,7 @@ from forecaster.pipeline.world.world_sets import (
     use,
 )
 from forecaster.store import world_set_rows as stored
+from forecaster.store.row_types import SetDecision
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ def arguments(job: Job, plan: Plan, size: Size) -> dict[str, dict[str, Any]]:
     return calls
 
 
-def opponent_of(job: Job, kind: str, rows: list[dict[str, Any]], first: date) -> Pretrained | None:
+def opponent_of(job: Job, kind: str, rows: Sequence[SetDecision], first: date) -> Pretrained | None:
     """What a new set's twin is compared with from the day `first` on: the set that serves, where it had not seen these days; else its own
     twin; else the newest of the package that had not seen them. None: the package's parameters of ETAS."""
     now = job.clock.now()

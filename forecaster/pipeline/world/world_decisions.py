@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from forecaster.errors import BadInput
 from forecaster.installed import code_version
@@ -24,6 +24,7 @@ from forecaster.pipeline.world.world_sets import (
     version_of,
 )
 from forecaster.store import world_set_rows as stored
+from forecaster.store.row_types import SetDecision
 
 PACKAGED = "it comes with the package; this installation has none that may serve in its place"
 
@@ -40,7 +41,7 @@ def list_sets(job: Job, everything: bool = False) -> list[dict[str, Any]]:
     return [_listed(kind, [row for row in rows if row["kind"] == kind], now, everything) for kind in SET_KINDS]
 
 
-def _listed(kind: str, rows: list[dict[str, Any]], now: datetime, everything: bool) -> dict[str, Any]:
+def _listed(kind: str, rows: Sequence[SetDecision], now: datetime, everything: bool) -> dict[str, Any]:
     served = in_service(kind, now)
     own = latest(rows, kind, served.name)
     why = (
@@ -61,7 +62,9 @@ def _listed(kind: str, rows: list[dict[str, Any]], now: datetime, everything: bo
     }
 
 
-def retire(job: Job, own: Sequence[turns.Turn], decided_by: str, reason: str, numbers: Mapping[str, Any]) -> dict[str, str]:
+def retire(
+    job: Job, own: Sequence[turns.Turn], decided_by: Literal["record", "person"], reason: str, numbers: Mapping[str, Any]
+) -> dict[str, str]:
     """Let these sets serve no more from tomorrow (UTC) on; returns, by set, why."""
     now = job.clock.now()
     after = {turn.kind: _next(turn.kind, own, next_day(now)) for turn in own}

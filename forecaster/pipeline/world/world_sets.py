@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from forecaster.errors import BadInput, CorruptModel, NotWritable
 from forecaster.files import place_folder
@@ -17,6 +17,7 @@ from forecaster.models.pretrained import Pretrained
 from forecaster.settings import Settings
 from forecaster.store import world_set_rows as stored
 from forecaster.store.database import Store
+from forecaster.store.row_types import NewSetDecision
 
 log = logging.getLogger(__name__)
 
@@ -179,8 +180,8 @@ def twin_of(settings: Settings, row: Mapping[str, Any]) -> Pretrained | None:
 def decision_row(
     kind: str,
     data_until: date,
-    decision: str,
-    decided_by: str,
+    decision: Literal["serves", "refused", "retired"],
+    decided_by: Literal["rule", "record", "person"],
     since: datetime,
     *,
     instead_of: str,
@@ -189,8 +190,8 @@ def decision_row(
     reason: str,
     numbers: Mapping[str, Any],
     code_version: str,
-) -> dict[str, Any]:
-    """A row of the table `world_set`."""
+) -> NewSetDecision:
+    """A row of the table `world_set`, but for its number."""
     return {
         "kind": kind,
         "data_until": data_until,

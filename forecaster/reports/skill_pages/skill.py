@@ -176,7 +176,7 @@ def pool_cells(row: Row) -> dict[str, Any]:
         "gains": [
             {
                 "text": gain_text(row, base).replace("**", ""),
-                "clear": gain_text(row, base).startswith("**"),
+                "clear": row["model"] != base and (gain := row["information_gain"][base]) is not None and clear(gain),
             }
             for base in BASELINES
         ],

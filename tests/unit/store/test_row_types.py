@@ -16,6 +16,8 @@ TABLES = {
     "score": row_types.ScoreRow,
     "rung": row_types.RungRow,
     "rung_outcome": row_types.RungOutcomeRow,
+    "combination": row_types.WeightsRow,
+    "world_set": row_types.SetDecision,
     "model": row_types.ModelRow,
     "alert_correction": alert_types.CorrectionRow,
     "report": alert_types.ReportRow,
