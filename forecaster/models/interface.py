@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -76,6 +76,13 @@ class ForecastsCircles(Protocol):
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
         """float64 (n,): what `probability` says of each circle's day, where the model was made for a recipe like theirs."""
         ...
+
+
+@runtime_checkable
+class AnswersByCut(Forecaster, Protocol):
+    """A model of which one date may be asked at many cuts in one call: what it says of a day follows from what that day's cut sees."""
+
+    by_cut: ClassVar[bool]
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,6 +48,7 @@ class HybridModel:
     recipe: Recipe
     pretrained: Pretrained
     kind: str = KIND
+    by_cut: ClassVar[bool] = True
 
     @property
     def last_data_day(self) -> date:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class RegionalModel:
     networks: tuple[Network, ...] = field(compare=False)
     training: dict[str, Any] | None
     kind: str = KIND
+    by_cut: ClassVar[bool] = True
 
     @property
     def as_the_worlds(self) -> bool:

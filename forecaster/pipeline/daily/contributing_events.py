@@ -1,15 +1,17 @@
 """Which earthquakes drive a forecast: what the model would say of the same day if one of them had not been."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC
 from typing import Any, Literal
 
 import numpy as np
 
-from forecaster.features.events import Events
+from forecaster.features.events import NEVER, Events
 from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km
 from forecaster.features.windows import TargetDays
-from forecaster.models.interface import Forecaster
+from forecaster.models.combination.combination import CombinedModel, combine
+from forecaster.models.interface import AnswersByCut, Forecaster, bounded
 from forecaster.pipeline.as_of.as_known import Known, reach_km
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, from_us
@@ -46,19 +48,60 @@ def drivers_of(
     age_days = (int(days.cut_us[0]) - seen.origin_time_us) / DAY_US
     distance_km = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, seen.latitude_deg, seen.longitude_deg)
 
-    def without(gone: np.ndarray) -> float:
-        return float(model.probability(seen.take(~gone), days, reference)[0])
-
+    candidates = _candidates(seen, age_days, distance_km, recipe)
+    recent = age_days <= RECENT_DAYS
+    gone = np.zeros((len(candidates) + 1, len(seen)), dtype=bool)
+    gone[np.arange(len(candidates)), candidates] = True
+    gone[-1] = recent
+    without = without_each(model, seen, days, reference, gone)
     told = []
-    for index in _candidates(seen, age_days, distance_km, recipe):
-        gone = np.zeros(len(seen), dtype=bool)
-        gone[index] = True
-        left = without(gone)
+    for index, left in zip(candidates, without[:-1].tolist(), strict=True):
         if said - left >= LEAST_CHANGE * said:
             told.append({**_facts(seen, int(index), known), "distance_km": float(distance_km[index]), "without": left})
     told.sort(key=lambda driver: (driver["without"], driver["event_id"]))
-    recent = age_days <= RECENT_DAYS
-    return {"drivers": told[:NAMED], "without_recent": without(recent) if recent.any() else said}
+    return {"drivers": told[:NAMED], "without_recent": float(without[-1]) if recent.any() else said}
+
+
+def without_each(model: Forecaster, seen: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """float64 (k,): what the model would say of the one day in `days` without the events of each row of `gone`, bool (k, n).
+
+    Members of a combination that answer by cut are asked once: each row is given a cut of its own, a microsecond after the one before, at
+    which just its events are unknown. The others are asked row by row.
+    """
+    if not isinstance(model, CombinedModel):
+        return _one_by_one(model, seen, days, reference, gone)
+    events, cuts = _at_cuts_of_their_own(seen, int(days.cut_us[0]), gone)
+    many, references = replace(days.take(np.zeros(len(gone), dtype=np.int64)), cut_us=cuts), np.repeat(reference, len(gone))
+    said = {
+        kind: bounded(
+            member.probability(events, many, references)
+            if isinstance(member, AnswersByCut)
+            else _one_by_one(member, seen, days, reference, gone)
+        )
+        for kind, member in model.used.items()
+    }
+    return combine(said, model.weights, references)
+
+
+def _one_by_one(model: Forecaster, seen: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    return np.array([float(model.probability(seen.take(~row), days, reference)[0]) for row in gone])
+
+
+def _at_cuts_of_their_own(seen: Events, cut_us: int, gone: np.ndarray) -> tuple[Events, np.ndarray]:
+    """(the events in spans, so that those of a row of `gone` are not known at its cut; the rows' cuts, int64 (k,))."""
+    last = len(gone) - 1
+    index = np.flatnonzero(~gone.any(axis=0)).tolist()
+    known, until = seen.known_at_us[index].tolist(), [NEVER] * len(index)
+    for event in np.flatnonzero(gone.any(axis=0)).tolist():
+        rows = np.flatnonzero(~gone[:, event])
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1) if len(rows) else ():
+            index.append(event)
+            known.append(int(seen.known_at_us[event]) if run[0] == 0 else cut_us + int(run[0]))
+            until.append(NEVER if run[-1] == last else cut_us + int(run[-1]) + 1)
+    order = np.argsort(index, kind="stable")  # `seen` is sorted by origin
+    parts = seen.take(np.array(index, dtype=np.int64)[order])
+    spans = {"known_at_us": np.array(known, dtype=np.int64)[order], "known_until_us": np.array(until, dtype=np.int64)[order]}
+    return replace(parts, **spans), cut_us + np.arange(len(gone))
 
 
 def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:

@@ -10,9 +10,12 @@ import pytest
 
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.windows import TargetDays, target_days
+from forecaster.models.combination.combination import CombinedModel
 from forecaster.models.etas import etas
+from forecaster.models.hybrid import hybrid
+from forecaster.models.pooled import pooled
 from forecaster.pipeline.as_of.as_known import Known
-from forecaster.pipeline.daily.contributing_events import NAMED, drivers_of
+from forecaster.pipeline.daily.contributing_events import NAMED, drivers_of, without_each
 from forecaster.pipeline.daily.nearby import drivers_said, largest_near
 from forecaster.recipe import Recipe
 
@@ -121,3 +124,21 @@ def test_the_largest_near_by_are_of_ninety_days_the_targets_size_and_a_hundred_k
     near = largest_near(catalogue(*rows, ("big", 80, 35.7, 139.8, 5.0)).frame, tokyo, NOW)
     assert [(driver.magnitude, driver.without) for driver in near] == [(5.0, None), (4.6, None)]
     assert largest_near(catalogue(("pole", 2, 80.0, 0.0, 6.0)).frame, tokyo, NOW) == ()
+
+
+def test_events_are_left_out_at_cuts_of_their_own_as_if_each_were_asked_alone(tokyo):
+    """None, one, two that follow each other, one in two rows, all: the same to 1e-6 as by a call for each row.
+
+    Mutations that were seen to fail: runs that end a cut too early, known_at of the first run for every run.
+    """
+    rows = [(f"e{i}", 3.0 * i + 0.5, 35.7 + 0.05 * i, 139.8, 4.6 + 0.3 * (i % 5)) for i in range(8)]
+    seen = catalogue(*rows).inputs
+    gone = np.zeros((5, len(seen)), dtype=bool)
+    gone[1, 3] = gone[2, [3, 4]] = gone[3, 7] = True
+    gone[4] = True
+    days = target_days(tokyo, DAY, 1).issued_at(NOW)
+    members = {"etas": etas.generic(tokyo), "pooled": pooled.generic_for(tokyo, DAY, DAY), "hybrid": hybrid.generic_for(tokyo, DAY, DAY)}
+    model = CombinedModel(members, {"etas": 0.3, "pooled": 0.3, "hybrid": 0.4})  # type: ignore[arg-type]
+    alone = [float(model.probability(seen.take(~row), days, REFERENCE)[0]) for row in gone]
+    assert without_each(model, seen, days, REFERENCE, gone) == pytest.approx(alone, rel=1e-6)
+    assert len({round(value, 6) for value in alone}) == 5
