@@ -27,7 +27,7 @@ def tell_end(settings: Settings, flow_name: str, flow_run: Any, state: Any) -> N
         [
             f"The run {flow_run.name!r} of the flow {flow_name!r} ended as {state.name} ({state.timestamp:%Y-%m-%d %H:%M} UTC).",
             f"It says: {_told(state)}",
-            "What to do: deployments/RUNBOOK.md, What each alarm means.",
+            "What to do: deployments/RUNBOOK.md, What each message means.",
         ]
     )
     _tell(settings, f"{flow_name} {state.name.lower()}: {flow_run.name}", text, f"{flow_run.id}|{state.name}")
@@ -39,7 +39,7 @@ def tell_partial(settings: Settings, kind: str, run_id: str, failed: list[str]) 
         [
             f"The {kind} run {run_id} went on to its end, but not every step of it worked. What it stored before is kept.",
             *(f"It says: {told[:MAX_TEXT]}" for told in failed),
-            "What to do: deployments/RUNBOOK.md, What each alarm means.",
+            "What to do: deployments/RUNBOOK.md, What each message means.",
         ]
     )
     _tell(settings, f"{kind} partial: {', '.join(told.partition(':')[0] for told in failed)} failed", text, f"{run_id}|partial")

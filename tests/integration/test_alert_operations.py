@@ -172,7 +172,7 @@ def test_a_drifting_calibration_is_told(store, athens, run):
     world.say(store, athens, DAY, 0.01)
     assert twice(store, run, athens, NOW).operations_raised == ["calibration_drift"]
     ((title, text),) = told(store)
-    assert title == "athens: the forecasts do not fit what happens" and "expected 18.0 target days" in text and "0 came" in text
+    assert title == "athens: the forecasts do not fit what happens" and "expected 18.0 target days" in text and "0 were observed" in text
 
 
 def test_a_replay_looks_at_no_operation(store, athens, run):

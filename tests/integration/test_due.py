@@ -104,7 +104,7 @@ def test_growth_is_a_tenth_and_five_settled_days_at_least(read, recipe, known, n
     write(read, quake("young", NOW - 20 * DAY, 6.0, place=tiny.CENTRE), quake("far", settled + DAY, 6.0, place=tiny.NEXT_CELL))
     assert settled_target_days(load_known(read, NOW).events, recipe, NOW) == (known or 0) + new
     model(read, recipe, NOW - DAY, **({} if known is None else {"known_target_days": known}))
-    reason = f"{new} days with a target event were settled since its newest model was fitted, which knew {known}"
+    reason = f"{new} days with a target event were verified since its newest model was fitted, which knew {known}"
     assert due(read, recipe) == ({"athens": [reason]} if is_due else {})
 
 
@@ -130,7 +130,7 @@ def test_a_calibration_that_drifts_is_a_reason_every_second_day(read, recipe):
     model(read, recipe, NOW - 2 * DAY)
     scored(read, recipe, "published", 0.3, 10)
     (reason,) = due(read, recipe)["athens"]
-    assert reason.startswith("its forecasts expected 51.0 target days of the last 180 days and 17 came: 0.33 times as many (95 % 0.3")
+    assert reason.startswith("its forecasts expected 51.0 target days of the last 180 days and 17 were observed: 0.33 times as many (95 % 0.3")
     assert due(read, recipe, at=NOW - timedelta(microseconds=1)) == {}, "a refit of less than two days ago is given its time"
     model(read, recipe, NOW - timedelta(hours=47))
     assert due(read, recipe) == {}
@@ -158,7 +158,7 @@ def test_none_of_many_expected_is_drift(read, recipe):
     model(read, recipe, NOW - 3 * DAY)
     scored(read, recipe, "published", 0.1, 500)
     (reason,) = due(read, recipe)["athens"]
-    assert "expected 17.0 target days of the last 180 days and 0 came: 0.00 times as many" in reason
+    assert "expected 17.0 target days of the last 180 days and 0 were observed: 0.00 times as many" in reason
 
 
 def test_asking_writes_nothing_and_a_read_only_copy_answers_the_same(read, recipe, settings):

@@ -151,7 +151,7 @@ def test_weights_are_learnt_on_from_those_that_serve(job, monkeypatch):
 def test_it_is_due_by_age_and_a_refused_training_counts(job, monkeypatch):
     world.install(monkeypatch, SAME | {"pooled": -0.7})
     plan = plan_pretraining(job, SMALL)
-    assert "days were settled since the data of the newest training ended" in plan.reasons[0]
+    assert "days were verified since the data of the newest training ended" in plan.reasons[0]
     _run(job)
     assert plan_pretraining(job, SMALL).reasons == [], "just trained, one kind was refused"
 
@@ -178,11 +178,11 @@ def test_a_new_version_of_a_kind_makes_it_due_and_sets_of_the_old_one_do_not_ser
 @pytest.mark.parametrize(
     ("days", "patch", "said"),
     [
-        (10, {"GROWTH_SHARE": 1e-4}, "earthquakes of M 4.5 and more were settled since, the newest training knew"),
+        (10, {"GROWTH_SHARE": 1e-4}, "earthquakes of M 4.5 and more were verified since, the newest training knew"),
         (10, {"drift_together": lambda *_: "all recipes together: half of what came"}, "all recipes together: half of what came"),
         (6, {"GROWTH_SHARE": 1e-4, "drift_together": lambda *_: "half"}, None),
         (10, {}, None),
-        (30, {}, "30 days were settled since the data of the newest training ended (2024-04-15), 30 are the limit"),
+        (30, {}, "30 days were verified since the data of the newest training ended (2024-04-15), 30 are the limit"),
     ],
     ids=["growth", "drift", "too soon for either", "a third of a month", "a month"],
 )

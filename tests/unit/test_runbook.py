@@ -137,7 +137,7 @@ def test_dask_takes_these_options():
 
 def alarms() -> list[str]:
     """The first column of the table of alarms, what stands in backticks there."""
-    table = TEXT.split("## What each alarm means")[1].split("\n## ")[0]
+    table = TEXT.split("## What each message means")[1].split("\n## ")[0]
     return [told for line in table.splitlines() if line.startswith("| ") for told in re.findall(r"`([^`]+)`", line.split(" | ")[0])]
 
 

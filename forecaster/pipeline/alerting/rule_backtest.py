@@ -158,7 +158,7 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, dat
     ]
     say = speaker("en")
     if alerts:
-        lines.append(f"  {'raised for':12}{'stands to':12}{'chance':18}{'usual':18}{'ratio':>5}  what happened")
+        lines.append(f"  {'raised for':12}{'active to':12}{'chance':18}{'usual':18}{'ratio':>5}  what happened")
     for row in alerts:
         chance, usual = map(say, probability_pair(row["probability"], row["usual"]))
         lines.append(f"  {row['day']:12}{row['last_day']:12}{chance:18}{usual:18}{row['ratio']:5.1f}  {_came(row)}")
@@ -204,7 +204,7 @@ def _figures(rates: Row) -> str:
 
 
 def _came(row: Row) -> str:
-    open_days = f", {row['unsettled_days']} not settled" if row["unsettled_days"] else ""
+    open_days = f", {row['unsettled_days']} not verified yet" if row["unsettled_days"] else ""
     if row["stood_days"] == 1 and not open_days:
         return "such an earthquake" if row["days_with_target"] else "none"
     return f"such an earthquake on {row['days_with_target']} of {row['stood_days']} days{open_days}"

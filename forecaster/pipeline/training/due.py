@@ -148,7 +148,7 @@ def _reasons(recipe: Recipe, newest: _Newest, events: Events, until: datetime, d
         new = settled_target_days(events, recipe, until) - newest.target_days
         if new >= max(MIN_NEW_DAYS, GROWTH_SHARE * newest.target_days):
             reasons.append(
-                f"{new} days with a target event were settled since its newest model was fitted, which knew {newest.target_days}"
+                f"{new} days with a target event were verified since its newest model was fitted, which knew {newest.target_days}"
             )
     if drifted is not None:
         reasons.append(drifted)
@@ -182,6 +182,6 @@ def _drift(days: Sequence[np.ndarray], rows: pd.DataFrame) -> str | None:
     if ratio.low <= 1 <= ratio.high:
         return None
     return (
-        f"its forecasts expected {said.sum():.1f} target days of the last {DRIFT_SPAN.days} days and {came.sum():.0f} came: "
+        f"its forecasts expected {said.sum():.1f} target days of the last {DRIFT_SPAN.days} days and {came.sum():.0f} were observed: "
         f"{ratio.estimate:.2f} times as many (95 % {ratio.low:.2f} to {ratio.high:.2f})"
     )

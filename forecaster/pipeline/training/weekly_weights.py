@@ -61,7 +61,7 @@ def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeigh
 
 def _store(connection: Connection, scope: str, target_hash: str, base: WorldWeights, learnt: Learnt, now: datetime) -> str:
     whose = "of all recipes" if scope == publications.WORLD else "of its own"
-    reason = f"learnt from {learnt.days} settled days {whose} ({learnt.target_days} with such an earthquake), on top of {base.name}"
+    reason = f"learnt from {learnt.days} verified days {whose} ({learnt.target_days} with such an earthquake), on top of {base.name}"
     if learnt.rate_only:
         reason += f"; the usual rate alone is published, the combination is worse with a probability of {learnt.worse:.0%}"
     row: NewWeights = {

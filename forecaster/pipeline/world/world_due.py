@@ -35,13 +35,13 @@ def due_reasons(
     last = min(begin if (row := _newest(kind, rows)) is None else row["data_until"] for kind in SET_KINDS)
     fresh = (until - last).days
     if fresh >= AFTER_DAYS:
-        reasons.append(f"{fresh} days were settled since the data of the newest training ended ({last}), {AFTER_DAYS} are the limit")
+        reasons.append(f"{fresh} days were verified since the data of the newest training ended ({last}), {AFTER_DAYS} are the limit")
     if fresh >= PAUSE_DAYS:
         days = known.events.origin_time_us[known.events.magnitude >= WORLD.min_magnitude] // DAY_US
         before, after = np.datetime64(last).astype(int), np.datetime64(until).astype(int)
         grown, had = int(((days > before) & (days <= after)).sum()), int((days <= before).sum())
         if grown >= GROWTH_SHARE * had:
-            reasons.append(f"{grown} earthquakes of M {WORLD.min_magnitude:g} and more were settled since, the newest training knew {had}")
+            reasons.append(f"{grown} earthquakes of M {WORLD.min_magnitude:g} and more were verified since, the newest training knew {had}")
         if drifted := drift_together(connection, recipes, now):
             reasons.append(drifted)
     return reasons if fresh > 0 else []
