@@ -67,7 +67,7 @@ def test_a_record_moves_the_weights_that_are_published(store, athens):
     assert standing(store, athens).weights == {"etas": 0.5, "hybrid": 0.5}
     told = learn(store, athens)
     assert list(told) == ["world", "athens"]
-    assert told["athens"] == "learnt from 300 settled days of its own (30 with such an earthquake), on top of mean"
+    assert told["athens"] == "learnt from 300 verified days of its own (30 with such an earthquake), on top of mean"
     found = standing(store, athens)
     assert (found.how, found.source, found.reason) == ("combination", "athens 1", told["athens"])
     assert found.weights["etas"] > 0.5 > found.weights["hybrid"]
@@ -118,8 +118,8 @@ def test_an_outcome_that_was_settled_later_teaches_later(store, athens):
     """The last of ten days, 2023-01-10, is final 45 days after its end, at 22:00 UTC: 2023-02-24 22:00."""
     record(store, athens, count=10, etas=RIGHT)
     final = datetime(2023, 2, 24, 22, tzinfo=UTC)
-    assert learn(store, athens, now=final - timedelta(seconds=1))["athens"].startswith("learnt from 9 settled days")
-    assert learn(store, athens, now=final, force=True)["athens"].startswith("learnt from 10 settled days of its own (1 with")
+    assert learn(store, athens, now=final - timedelta(seconds=1))["athens"].startswith("learnt from 9 verified days")
+    assert learn(store, athens, now=final, force=True)["athens"].startswith("learnt from 10 verified days of its own (1 with")
 
 
 def test_days_that_the_packages_weights_were_learnt_from_do_not_teach_twice(store, athens, monkeypatch):
@@ -127,7 +127,9 @@ def test_days_that_the_packages_weights_were_learnt_from_do_not_teach_twice(stor
     base = replace(unlearnt(), name="combination-2023-03-01", data_until=date(2023, 3, 1))
     monkeypatch.setattr(weekly_weights, "usable_weights", lambda day: (base, None))
     record(store, athens, etas=RIGHT, hybrid=FALSE)
-    assert learn(store, athens)["athens"].startswith("learnt from 240 settled days of its own (24 with such an earthquake), on top of comb")
+    assert learn(store, athens)["athens"].startswith(
+        "learnt from 240 verified days of its own (24 with such an earthquake), on top of comb"
+    )
     assert standing(store, athens).source == "mean", "what was learnt on top of other weights is not used"
 
 
@@ -139,12 +141,12 @@ def test_a_recipe_kept_for_comparison_teaches_itself_only(store, athens):
     alone = table(store, "combination").set_index("scope").loc["world", "weights"]
     record(store, compared, etas=FALSE, hybrid=RIGHT)
     told = learn(store, athens, compared, force=True)
-    assert "300 settled days of all recipes" in told["world"] and told["lima"].startswith("learnt from 300 settled days of its own")
+    assert "300 verified days of all recipes" in told["world"] and told["lima"].startswith("learnt from 300 verified days of its own")
     own = [standing(store, each).weights for each in (athens, compared)]
     assert own[0]["etas"] > own[1]["etas"] and own[0]["hybrid"] < own[1]["hybrid"]
     rows = table(store, "combination")
     assert rows.loc[rows["scope"] == "world", "weights"].tolist() == [alone, alone]
-    assert "600 settled days of all recipes" in learn(store, athens, lima, force=True)["world"]
+    assert "600 verified days of all recipes" in learn(store, athens, lima, force=True)["world"]
     assert table(store, "combination").query("scope == 'world' and number == 3")["weights"].tolist() != [alone]
 
 
