@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from forecaster.reports.content.context import report_context
@@ -128,6 +129,23 @@ def coastlines() -> list[charts.Polyline]:
     return charts.load_coastlines()
 
 
+class _CompiledOnce(BytecodeCache):
+    """Templates as they were compiled for the first language, for the others of this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if (code := self._kept.get(bucket.key)) is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _CompiledOnce()
+
+
 @functools.cache
 def environment(language: str, user_folder: Path | None = None) -> Environment:
     """The built-in templates in `language`; `templates.fill` puts a user's own before them. The user's texts count here already."""
@@ -135,6 +153,7 @@ def environment(language: str, user_folder: Path | None = None) -> Environment:
         loader=FileSystemLoader(template_folder()),
         autoescape=lambda name: name is not None and ".html" in name,
         undefined=StrictUndefined,
+        bytecode_cache=_COMPILED,
         trim_blocks=True,
         lstrip_blocks=True,
     )
