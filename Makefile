@@ -30,7 +30,7 @@ export XDG_CONFIG_HOME := $(CURDIR)/.cache/config
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help install demo test test-slow soak run wheel docs docs-reference lint types imports audit system-deps live-check bench lock clean
+.PHONY: help install demo test test-slow soak run wheel docs docs-reference lint types imports audit system-deps live-check bench bench-quick lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -83,8 +83,12 @@ system-deps: ## Chromium, a Japanese font and PostgreSQL, by apt-get (root or su
 live-check: install ## the USGS client against the real service (never in CI)
 	@"$(PY)" -m tests.support.live_check
 
-bench: install ## the measurements: time, memory, rows per second
+bench: install ## the measurements against other ways of doing the same (BENCH_ARGS="--check", "--write"), then unit costs and growth
+	@"$(PY)" -m tests.bench $(BENCH_ARGS)
 	@"$(PY)" -m pytest tests/bench -q -s
+
+bench-quick: install ## those of the measurements that take under two minutes (BENCH_ARGS="--check" compares with docs/PERFORMANCE.json)
+	@"$(PY)" -m tests.bench --quick $(BENCH_ARGS)
 
 lock: ## compile requirements/*.txt anew (LOCK_ARGS=--upgrade for newer versions)
 	@deployments/bootstrap.sh lock $(LOCK_ARGS)
