@@ -72,14 +72,16 @@ def check_done(world, state, pulse, names):
 @pytest.mark.parametrize(
     ("place", "name", "error"),
     [
-        ("pull.pull_catalog", "pull", OverflowError(SECRET)),
-        ("verify.verify", "verify", KeyError(SECRET)),
-        ("alerts.raise_alerts", "alerts", ValueError(SECRET)),
-        ("pages.write_report", "report", KeyError(SECRET)),
-        ("export.export", "export", RecursionError(SECRET)),
+        ("daily.pull.pull_catalog", "pull", OverflowError(SECRET)),
+        ("daily.verify.verify", "verify", KeyError(SECRET)),
+        ("alerting.raise_alerts.raise_alerts", "alerts", ValueError(SECRET)),
+        ("earth.earth_day.make_earth", "world map", KeyError(SECRET)),
+        ("earth.earth_record.settle_maps", "record of world maps", KeyError(SECRET)),
+        ("daily.publish_report.write_report", "report", KeyError(SECRET)),
+        ("daily.export_map_files.export", "export", RecursionError(SECRET)),
         ("tidy.tidy", "tidy", KeyError(SECRET)),
-        ("messages.notify", "notify", AttributeError(SECRET)),
-        ("job.publish_copy", "publishing", OSError(SECRET)),
+        ("messaging.deliver.notify", "notify", AttributeError(SECRET)),
+        ("run_context.publish_copy", "publishing", OSError(SECRET)),
     ],
 )
 def test_a_step_that_fails_by_an_error_that_nobody_foresaw(world, pulse, monkeypatch, caplog, place, name, error):
