@@ -36,7 +36,6 @@ from forecaster.timewindow import DAY_US, to_us
 
 MAGNITUDES = (4.5, 5.0)
 WEEK_DAYS = 7
-HORIZONS_DAYS = (1, WEEK_DAYS)
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,6 @@ class EarthForecast:
     left_out: tuple[str, ...]
     problems: tuple[str, ...]
     weights: Mapping[str, float]
-
-    @property
-    def ratio(self) -> np.ndarray:
-        """(rows,): times the usual chance."""
-        ratio: np.ndarray = self.probability / self.usual
-        return ratio
 
 
 def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: int) -> EarthForecast:
