@@ -41,10 +41,19 @@ def over_window(recipe: Recipe, inputs: Events, days: TargetDays, reference: np.
     found = np.full(len(days), np.nan)
     known = np.isfinite(said)
     if known.any():
-        shape = over_horizons(etas.generic(single), inputs, first.take(known), ends[known], usual[known]).hit
+        shape = _shape(single, inputs, first.take(known), ends[known], usual[known])
         later = (shape[:, 1] - shape[:, 0]) * (said[known] / shape[:, 0]) ** CARRY
         found[known] = -np.expm1(-(said[known] + later))
     return found
+
+
+def _shape(recipe: Recipe, inputs: Events, days: TargetDays, ends_us: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """float64 (n, 2): -log P(none) of ETAS in the first day and in the window. A date may come again, at another cut: then one by one."""
+    model = etas.generic(recipe)
+    if (np.diff(days.target_starts_us) > 0).all():
+        return over_horizons(model, inputs, days, ends_us, reference).hit
+    each = [np.array([place]) for place in range(len(days))]
+    return np.concatenate([over_horizons(model, inputs, days.take(one), ends_us[one], reference[one]).hit for one in each])
 
 
 def single_days_of(history: History) -> History:

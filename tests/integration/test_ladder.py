@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from forecaster.cli import main
 from forecaster.clock import Clock
+from forecaster.pipeline.daily.members import kinds_of
 from forecaster.pipeline.rungs import told_ladder
 from forecaster.reports import map_files
 from forecaster.reports.content import document
@@ -138,11 +139,14 @@ def test_forecast_at_a_place_prints_its_ladder_and_marks_what_was_never_seen(iss
 def test_a_recipe_of_several_days_is_forecast_by_all_members_and_has_its_corner(store, recipes, settings, reach):
     weekly = type(recipes["tokyo-m45"]).model_validate(recipes["tokyo-m45"].model_dump() | {"predict_range_days": reach})
     write(store, *(quake(f"us{month}", datetime(2022, month, 5, tzinfo=UTC)) for month in range(1, 13)))
+    write(store, quake("main", ISSUED - timedelta(hours=5), 7.0), quake("after", ISSUED - timedelta(hours=4), 5.5))
     cover(store, ISSUED)
     predict(store, [weekly], settings, machine(ISSUED))
     forecasts = table(store, "forecast")
-    assert set(forecasts["model_kind"]) == {"climatology", "recent_rate", "etas", "pooled", "hybrid", "regional", "published"}
+    assert set(forecasts["model_kind"]) == {"climatology", "published", *kinds_of(weekly)}
     published = forecasts[forecasts["published"]].iloc[0]
+    (driver, *_) = json.loads(published["details"])["drivers"]
+    assert driver["magnitude"] == 7.0 and driver["without"] < published["probability"]
     assert not published["degraded"] and published["target_end"] - published["target_start"] == reach * DAY
     rungs = table(store, "rung").set_index(["horizon_days", "magnitude"])
     assert sorted(set(rungs.index.get_level_values(0))) == sorted({1, 3, 7, 30, reach})

@@ -4,6 +4,7 @@ Mutations that these tests catch: the usual rate of the window taken for that of
 days that do not follow the model's first.
 """
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -91,3 +92,13 @@ def test_fits_that_hold_nothing_of_their_own_take_any_window(tokyo):
     history = History(recipe, events, events, days, np.zeros(400, dtype=bool), np.full(400, 0.3))
     for kind in ("pooled", "hybrid", "cells"):
         assert kind_named(kind).fit(history).recipe.predict_range_days == 7
+
+
+def test_a_date_may_be_asked_again_at_another_cut(tokyo):
+    """What drives a forecast is asked so: one date, each time with another earthquake unknown at the cut."""
+    recipe = of_range(tokyo, 7)
+    days, events = shaken(recipe)
+    usual = np.array([0.07])
+    model = generic_model("pooled", recipe, DAY, FIRST)
+    again = replace(days.take(np.zeros(3, dtype=int)), cut_us=days.cut_us[0] + np.arange(3))
+    assert model.probability(events, again, np.repeat(usual, 3)) == pytest.approx(np.repeat(model.probability(events, days, usual), 3))
