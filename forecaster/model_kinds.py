@@ -42,6 +42,7 @@ class Kind:
     by_region: whether it is trained on each region's own days, which takes long; such kinds are not evaluated on random circles.
     tensorflow: whether it forecasts with TensorFlow, which an installation may lack. epochs: whether it is trained in epochs: `fit` then
     takes max_epochs and on_epoch. tensorboard: whether `fit` takes tensorboard_dir, too.
+    sees_far: whether it looks at earthquakes farther away than `as_known.reach_km`: it is then given the whole catalogue.
     in_recipes: whether a recipe may name it. member: whether it may count in the published combination. alike: whether it tells much the
     same as other members that are; they take over each other's weights. proven: whether pooled days have shown its skill; a member that is
     not counts only where its own validation days show that it tells days apart.
@@ -63,6 +64,7 @@ class Kind:
     tensorflow: bool = False
     epochs: bool = False
     tensorboard: bool = False
+    sees_far: bool = False
     in_recipes: bool = True
     member: bool = True
     alike: bool = False
@@ -124,7 +126,7 @@ KINDS = {
         ),
         Kind(
             "convlstm", "forecaster.models.convlstm.convlstm_model", version=2, by_region=True, tensorflow=True, epochs=True,
-            tensorboard=True, seconds_a_fit=1800.0, seconds_a_day=0.006, label="convlstm",
+            tensorboard=True, sees_far=True, seconds_a_fit=1800.0, seconds_a_day=0.006, label="convlstm",
             look=Look("first ConvLSTM", 80, ("#8a4fa3", "#cd97e3"), "M0 -4.4L4.2 3.2H-4.2Z", "8 3 2 3"),
         ),
         Kind(

@@ -16,6 +16,7 @@ from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.installed import code_version
+from forecaster.model_kinds import KINDS
 from forecaster.models.baselines import climatology
 from forecaster.models.combination.combination import KIND, CombinedModel, combine
 from forecaster.pipeline import timelines
@@ -40,7 +41,6 @@ from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next
 log = logging.getLogger(__name__)
 
 EXPLAINED_FROM = 1.1  # times the usual rate: what drives a forecast is worked out from there on; it costs ten forecasts
-SEES_FAR = {"convlstm"}  # kinds of fits that see farther than `reach_km`
 NOT_OFFICIAL = "so this is no official forecast"
 
 
@@ -106,7 +106,8 @@ def predict(job: Job, options: PredictOptions = NEXT_DAY, on_progress: Callable[
     rows: list[dict[str, Any]] = []
     for asked, (standing, fits) in zip(wanted, decided, strict=True):
         recipe = asked.recipe
-        known = (history if SEES_FAR & set(fits) else history.near(recipe)).at(asked.as_of)
+        far = any(KINDS[kind].sees_far for kind in fits if kind in KINDS)
+        known = (history if far else history.near(recipe)).at(asked.as_of)
         try:
             with logs.about(recipe=recipe.id):
                 made, silent = _issue(asked, job.settings, known, standing, fits, options.problem, wrong_clock)
