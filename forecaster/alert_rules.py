@@ -64,7 +64,7 @@ class Decision:
 
 
 class RuleType(Protocol):
-    """A module of `alert_types`."""
+    """A module of `alert_conditions`."""
 
     REACHED: str
 
