@@ -53,15 +53,7 @@ ON_A_WORKER: dict[str, Any] = {**_AGAIN, "retries": 2, "persist_result": False}
 @task(name="pull", retries=1, timeout_seconds=3600, **{**_AGAIN, "retry_delay_seconds": 30})
 def pull_task(work: run_context.Job) -> pull.PullResult:
     with progress("reading USGS") as update:
-        return pull.pull_catalog(
-            work.store,
-            run_context.catalogue_source(work),
-            work.recipes,
-            work.clock,
-            work.run_id,
-            work.settings.recipe_streams,
-            lambda done, total: update(done, total, ""),
-        )
+        return pull.pull_catalog(work, run_context.catalogue_source(work), lambda done, total: update(done, total, ""))
 
 
 @task(name="train", cache_policy=NO_CACHE)

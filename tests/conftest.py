@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from forecaster.catalog import snapshot
-from forecaster.pipeline.daily.pull import load_snapshot
+from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store import database

@@ -42,8 +42,8 @@ from forecaster.errors import BadInput, QuakecastError
 from forecaster.models.combination.combination import KIND, combine
 from forecaster.models.combination.weights import WorldWeights, weights_for
 from forecaster.pipeline.alerting.rule_track_record import rates_document, rehearse, said_in
+from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.daily import pull
 from forecaster.pipeline.evaluation.evaluate_published import with_published
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
 from forecaster.pipeline.evaluation.evaluate_said import pool_of
@@ -252,7 +252,7 @@ def main() -> None:
     recipes = {name: recipe for name, recipe in load_recipes(ROOT / "recipes").items() if recipe.comparison_only is None}
     arguments.work.mkdir(parents=True, exist_ok=True)
     store = open_store(arguments.work / "snapshot" / "quakecast.duckdb")
-    pull.load_snapshot(store)
+    bundled_catalogue.load_snapshot(store)
     known = load_known(store, datetime.combine(last + timedelta(days=46), time(), SNAPSHOT_END.tzinfo))
     members = pd.concat([rows_of(known, list(recipes.values()), one, arguments.work) for one in folds], ignore_index=True)
     base = weights_for(MEASURED[0])

@@ -41,9 +41,9 @@ from forecaster.models.combination.combination import MEMBERS, SPREAD_OF_OTHERS,
 from forecaster.models.combination.weights import SET, WEIGHTS_FILE, unlearnt
 from forecaster.models.pooled.pooled_training import events_until
 from forecaster.models.pretrained import load_pretrained, packaged, write_pretrained
+from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.daily import pull
 from forecaster.pipeline.world.world_fit import said_by
 from forecaster.pipeline.world.world_kinds import model_of
 from forecaster.pipeline.world.world_weights import days_of
@@ -155,7 +155,7 @@ def main() -> None:
     if until + timedelta(days=45) > SNAPSHOT_END.date():
         parser.error(f"the last day is {until}: its outcomes are not final by the end of the snapshot, {SNAPSHOT_END:%Y-%m-%d}")
     store = open_store(arguments.work / "snapshot" / "quakecast.duckdb")
-    pull.load_snapshot(store)
+    bundled_catalogue.load_snapshot(store)
     known = load_known(store, datetime.combine(until + timedelta(days=46), time(), SNAPSHOT_END.tzinfo))
     drawn_until = min(one.until for one in arguments.fold)
     strong = known.events.take(known.events.magnitude >= 4.5)

@@ -29,15 +29,7 @@ def pull(settings: "Settings", as_json: bool) -> None:
 
     job = open_job(settings)
     with progress("reading USGS") as update:
-        result = pull_catalog(
-            job.store,
-            catalogue_source(job),
-            job.recipes,
-            job.clock,
-            job.run_id,
-            settings.recipe_streams,
-            lambda done, total: update(done, total, ""),
-        )
+        result = pull_catalog(job, catalogue_source(job), lambda done, total: update(done, total, ""))
     publish_copy(job)
     tell(as_json, vars(result), _pulled(result))
     if problem := result.problem():

@@ -14,7 +14,8 @@ from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.files import check_data_folder
 from forecaster.pipeline.alerting import raise_alerts
-from forecaster.pipeline.daily import export_map_files, pull
+from forecaster.pipeline.as_of import bundled_catalogue
+from forecaster.pipeline.daily import export_map_files
 from forecaster.pipeline.daily import publish_report as pages
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify
@@ -70,7 +71,7 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
         last = issue == issues[-1]
         with alive(job, "daily"):
             start_run(job, "daily")
-            read = pull.replay_snapshot(job.store, job.clock) if issue != issues[0] else 0
+            read = bundled_catalogue.replay_snapshot(job.store, job.clock) if issue != issues[0] else 0
             made = predict(job)
             settled = len(verify(job).settled)
             raised = raise_alerts.raise_alerts(job).raised

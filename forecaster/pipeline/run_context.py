@@ -19,7 +19,7 @@ from forecaster.errors import BadInput
 from forecaster.installed import code_version
 from forecaster.models.model_files import clear_leftovers
 from forecaster.pipeline import timelines
-from forecaster.pipeline.daily import pull
+from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.world import world_sets
 from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings
@@ -59,7 +59,7 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
     started = clock.now()
     if clock.simulated:
         timelines.check(store, clock)
-    pull.load_snapshot(store, known_by or (started if clock.simulated else None))
+    bundled_catalogue.load_snapshot(store, known_by or (started if clock.simulated else None))
     world_sets.use(store, settings)
     unique = "replay" if clock.simulated else uuid4().hex
     run_id = hashlib.sha256(f"{started.isoformat()}|{unique}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
@@ -91,7 +91,7 @@ def catalogue_to_look_at(settings: Settings) -> Iterator[Settings]:
         return
     with TemporaryDirectory(prefix="quakecast-") as folder:
         passing = settings.model_copy(update={"home": Path(folder)})
-        pull.load_snapshot(open_store(passing.database))
+        bundled_catalogue.load_snapshot(open_store(passing.database))
         yield passing
 
 

@@ -14,8 +14,8 @@ from forecaster.catalog.parse import parse_csv
 from forecaster.clock import Clock
 from forecaster.features.daily_grid import place_on_grid, window_tensor
 from forecaster.features.windows import target_days
+from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.daily.pull import load_snapshot
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store

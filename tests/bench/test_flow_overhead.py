@@ -11,7 +11,7 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.pipeline import run_context
 from forecaster.pipeline.alerting import raise_alerts
-from forecaster.pipeline.daily import export_map_files, predict, publish_report, verify
+from forecaster.pipeline.daily import export_map_files, predict, publish_report, pull, verify
 from forecaster.pipeline.daily.issue_schedule import missing_issues
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
@@ -53,7 +53,7 @@ def test_a_day_with_prefect_and_without(home: Path, monkeypatch: pytest.MonkeyPa
     def steps(now: datetime) -> None:
         work = run_context.open_job(load_settings(), Clock.standing_at(now))
         run_context.start_run(work, "daily")
-        run_context.pull.pull_catalog(work.store, run_context.catalogue_source(work), work.recipes, work.clock, work.run_id)
+        pull.pull_catalog(work, run_context.catalogue_source(work))
         predict.predict(work)
         verify.verify(work)
         raise_alerts.raise_alerts(work)

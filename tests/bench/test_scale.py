@@ -14,10 +14,10 @@ from forecaster.clock import Clock
 from forecaster.models import model_files
 from forecaster.models.kinds import kind_named
 from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import history_of, split_for_validation
 from forecaster.pipeline.daily import publish_report
-from forecaster.pipeline.daily.pull import load_snapshot
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import Recipe, load_recipes

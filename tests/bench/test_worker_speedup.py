@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.pipeline.daily.pull import load_snapshot
+from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 

@@ -251,7 +251,7 @@ def quakecast(store, settings, tmp_path, monkeypatch):
     lima = world.RECIPE_FILE.with_name("lima.toml").read_text(encoding="utf-8")
     (folder / "lima.toml").write_text(lima.partition("[[alerts]]")[0], encoding="utf-8")
     (folder / "athens.toml").write_text(world.text(world.RULE), encoding="utf-8")
-    monkeypatch.setattr("forecaster.pipeline.daily.pull.load_snapshot", lambda *_: 0)
+    monkeypatch.setattr("forecaster.pipeline.as_of.bundled_catalogue.load_snapshot", lambda *_: 0)
     environment = {"QUAKECAST_HOME": str(settings.home), "QUAKECAST_RECIPES": str(folder)}
     return lambda *arguments: CliRunner().invoke(main, list(arguments), env=environment)
 

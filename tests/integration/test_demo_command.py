@@ -11,7 +11,7 @@ from forecaster import cli
 from forecaster.catalog import snapshot
 from forecaster.clock import Clock
 from forecaster.pipeline import demo
-from forecaster.pipeline.daily import pull
+from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.store.database import read_parquet
 from forecaster.store.sharing.parquet import write_parquet
 from tests.support.toys import table
@@ -80,10 +80,10 @@ def test_the_folder_of_an_earlier_demo_is_emptied(noto):
 
 def test_the_snapshot_grows_with_the_clock_and_never_ahead_of_it(noto, store):
     first, second = demo.LAST_ISSUE - timedelta(days=3), demo.LAST_ISSUE
-    pull.load_snapshot(store, first)
+    bundled_catalogue.load_snapshot(store, first)
     before = table(store, "event_revision")
-    assert pull.replay_snapshot(store, Clock.standing_at(second)) > 10
+    assert bundled_catalogue.replay_snapshot(store, Clock.standing_at(second)) > 10
     after = table(store, "event_revision")
     assert len(after) > len(before) and after["known_at"].max() <= second
-    assert pull.replay_snapshot(store, Clock.standing_at(second)) == 0
+    assert bundled_catalogue.replay_snapshot(store, Clock.standing_at(second)) == 0
     assert table(store, "coverage")["span_end"].max() == second

@@ -135,7 +135,7 @@ def test_pull_says_it_in_one_line(store, settings):
     environment = {"QUAKECAST_HOME": str(settings.home), "QUAKECAST_USGS_URL": NOBODY}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecaster.catalog.sources.usgs.MAX_SILENCE_S", 0.0)
-        patch.setattr("forecaster.pipeline.daily.pull.load_snapshot", lambda *args: 0)
+        patch.setattr("forecaster.pipeline.as_of.bundled_catalogue.load_snapshot", lambda *args: 0)
         told = CliRunner().invoke(cli.main, ["pull"], env=environment)
     assert told.exit_code == 1 and told.stderr.splitlines()[-1].startswith(f"quakecast: {NOBODY} cannot be reached")
 

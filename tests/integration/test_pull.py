@@ -6,9 +6,9 @@ import pytest
 
 from forecaster.catalog.coverage import covered_span
 from forecaster.errors import CatalogError, CatalogMalformed, CatalogTruncated, CatalogUnreachable, QuakecastError
+from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily import pull as step
-from forecaster.pipeline.daily.pull import load_snapshot
 from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
 from forecaster.timewindow import to_us

@@ -58,8 +58,8 @@ def service():
 
 
 def pull(settings, clock, server):
-    work = run_context.open_job(load_settings(**settings.model_dump() | {"usgs_url": server.url}), clock)
-    pull_catalog(work.store, run_context.catalogue_source(work), work.recipes, clock, work.run_id, own_streams=False)
+    work = run_context.open_job(load_settings(**settings.model_dump() | {"usgs_url": server.url, "recipe_streams": False}), clock)
+    pull_catalog(work, run_context.catalogue_source(work))
     return work
 
 

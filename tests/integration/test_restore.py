@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def the_day(settings: Settings, now: datetime) -> Job:
     job = Job(settings, open_store(settings.database), recipes, clock, f"{now:%Y%m%d}")
     with serve(history_of([]), clock=now) as usgs:
         client = UsgsClient(usgs.url, "", clock=clock.now, rng=np.random.default_rng(1))
-        pull_catalog(job.store, client, recipes, clock, job.run_id, False)
+        pull_catalog(replace(job, settings=settings.model_copy(update={"recipe_streams": False})), client)
     predict.predict(job)
     verify.verify(job)
     publish_report.write_report(job, ["en"])

@@ -12,7 +12,7 @@ from forecaster.clock import Clock
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting import rule_figures
 from forecaster.pipeline.alerting.raise_alerts import raise_alerts
-from forecaster.pipeline.daily.pull import load_snapshot
+from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings

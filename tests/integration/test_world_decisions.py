@@ -44,7 +44,7 @@ def job(store, settings) -> Job:
 def command(job, monkeypatch):
     """`quakecast ...` on the job's home at its moment."""
     monkeypatch.setattr("forecaster.cli.common.machine_clock", lambda: job.clock)
-    monkeypatch.setattr("forecaster.pipeline.daily.pull.load_snapshot", lambda *_: 0)
+    monkeypatch.setattr("forecaster.pipeline.as_of.bundled_catalogue.load_snapshot", lambda *_: 0)
 
     def run(*words: str):
         return CliRunner().invoke(main, ["--home", str(job.settings.home), *words])

@@ -83,11 +83,11 @@ def main(home: Path) -> dict[str, Any]:
     report = write_report(job, None)
     sent = deliver.notify(job)
 
-    other = load_settings(home=home / "other", recipes=home / "recipes", catalogue_source="bulletin")
+    other = load_settings(home=home / "other", recipes=home / "recipes", catalogue_source="bulletin", recipe_streams=False)
     (home / "other").mkdir()
     (home / "other" / "bulletin.csv").write_text(BULLETIN, encoding="utf-8")
     pulled = run_context.Job(other, open_store(other.database), [recipe], job.clock, "0123456789abcdef")
-    pull_catalog(pulled.store, run_context.catalogue_source(pulled), [recipe], job.clock, own_streams=False)
+    pull_catalog(pulled, run_context.catalogue_source(pulled))
     fresh_copy.fresh_copy.fn()
     return {
         "trained": sorted(trained["models"]),

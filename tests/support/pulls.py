@@ -10,6 +10,7 @@ from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.pull import PullResult, pull_catalog
 from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
+from tests.support.steps import job_of
 from tests.support.toys import TOKYO, cover, quake, write
 from tests.support.usgs_history import History, history_of
 from tests.support.usgs_server import UsgsServer
@@ -52,7 +53,7 @@ def pull(store: Store, server: UsgsServer, moment: datetime, *, url: str | None 
         max_tries=2,
         **options,
     )
-    return pull_catalog(store, client, list(recipes), Clock(lambda: moment, simulated=False))
+    return pull_catalog(job_of(store, recipes, Clock(lambda: moment, simulated=False)), client)
 
 
 def known(store: Store, moment: datetime) -> dict[str, float]:

@@ -173,7 +173,7 @@ def test_a_typo_of_an_id_is_answered(recipes, typed, said) -> None:
 
 @pytest.mark.parametrize("command", ["recipes check", "predict", "train", "verify"])
 def test_a_typo_is_told_before_any_catalogue_is_loaded(tmp_path, monkeypatch, command) -> None:
-    monkeypatch.setattr("forecaster.pipeline.daily.pull.load_snapshot", lambda *_: pytest.fail("a catalogue was loaded"))
+    monkeypatch.setattr("forecaster.pipeline.as_of.bundled_catalogue.load_snapshot", lambda *_: pytest.fail("a catalogue was loaded"))
     home = tmp_path / "home"
     done = CliRunner().invoke(main, [*command.split(), "--recipe", "toky"], env={"QUAKECAST_HOME": str(home)})
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1) and "did you mean 'tokyo'" in done.stderr

@@ -1,4 +1,4 @@
-"""Bring the catalogue up to date: the bundled snapshot once, then what the service has learnt since.
+"""Bring the catalogue up to date with what the service has learnt since the last pull.
 
 A pull reads everything first and writes once: a failed read leaves the store as it was. A row that is absent from an answer is not
 a deletion; only the service's own word is. A read with rows that failed validation proves no coverage: one of them may be the event.
@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from forecaster.catalog import snapshot
 from forecaster.catalog.coverage import STREAMS, WORLD, CoverageSource, Stream, coverage_rows, in_streams, streams_for
 from forecaster.catalog.query import Query, ReadResult
 from forecaster.catalog.revisions import quarantine_frame, replayed
@@ -20,8 +19,8 @@ from forecaster.catalog.sources.base import Source
 from forecaster.clock import Clock
 from forecaster.pipeline.daily.pull_checks import LOST, Lookups, too_few, unexplained
 from forecaster.pipeline.daily.reconcile import RECONCILE_SPAN, reconcile
-from forecaster.recipe import Recipe
-from forecaster.store.database import Connection, Store, read_parquet
+from forecaster.pipeline.run_context import Job
+from forecaster.store.database import Connection, Store
 from forecaster.store.versions import catalogue
 
 log = logging.getLogger(__name__)
@@ -68,56 +67,16 @@ class _Read:
     streams: tuple[Stream, ...]
 
 
-def load_snapshot(store: Store, known_by: datetime | None = None) -> int:
-    """Load the bundled snapshot into an empty store; returns the number of events, 0 where a catalogue is there already.
-
-    With `known_by` only what was known by then is loaded, as if the snapshot had been taken at that time.
-    """
-    with store.transaction() as connection:
-        if not catalogue.read_coverage(connection).empty:
-            return 0
-    frame = snapshot.snapshot_revisions(read_parquet(snapshot.snapshot_path()), known_by)
-    taken_at = min(snapshot.SNAPSHOT_OBSERVED_AT, known_by or snapshot.SNAPSHOT_OBSERVED_AT)
-    rows = coverage_rows(STREAMS, snapshot.SNAPSHOT_START, min(snapshot.SNAPSHOT_END, taken_at), taken_at, CoverageSource.SNAPSHOT)
-    with store.transaction() as connection:
-        count = catalogue.write_revisions(connection, frame)
-        catalogue.write_coverage(connection, rows)
-    return count.new
-
-
-def replay_snapshot(store: Store, clock: Clock) -> int:
-    """What the bundled snapshot knows more at the clock's time than at its last loading, as if it had been taken anew; returns the number
-    of new events. For a replay that has no service to ask.
-    """
-    now = clock.now()
-    with store.transaction() as connection:
-        before = catalogue.read_coverage(connection)["read_at"].max()
-    frame = snapshot.snapshot_revisions(read_parquet(snapshot.snapshot_path()), now)
-    rows = coverage_rows(STREAMS, snapshot.SNAPSHOT_START, min(snapshot.SNAPSHOT_END, now), now, CoverageSource.SNAPSHOT)
-    with store.transaction() as connection:
-        count = catalogue.write_revisions(connection, frame[frame["known_at"] > before])
-        catalogue.write_coverage(connection, rows)
-    return count.new
-
-
-def pull_catalog(
-    store: Store,
-    client: Source,
-    recipes: list[Recipe],
-    clock: Clock,
-    run_id: str | None = None,
-    own_streams: bool = True,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> PullResult:
+def pull_catalog(job: Job, client: Source, on_progress: Callable[[int, int], None] | None = None) -> PullResult:
     """Read what the service has learnt since the last pull, and store it with the coverage it proves.
 
-    `own_streams`: also read the whole history for recipes whose targets the common streams do not hold.
+    Where the settings say so (`recipe_streams`), the whole history is also read for recipes whose targets the common streams do not hold.
 
     Raises:
         CatalogError: the service could not be read completely; nothing but the log of requests is stored.
     """
-    streams = streams_for(recipes) if own_streams else list(STREAMS)
-    now = clock.now()
+    store, clock, now = job.store, job.clock, job.clock.now()
+    streams = streams_for(job.recipes) if job.settings.recipe_streams else list(STREAMS)
     with store.transaction() as connection:
         coverage = catalogue.read_coverage(connection)
         updated_at = catalogue.last_updated_at(connection)
@@ -135,7 +94,7 @@ def pull_catalog(
             weekly = reconcile(store, client, streams, now)
     finally:
         with store.transaction() as connection:
-            catalogue.write_fetch_log(connection, client.fetch_log, run_id)
+            catalogue.write_fetch_log(connection, client.fetch_log, job.run_id)
             result.requests = len(client.fetch_log)
             client.fetch_log.clear()
     answers += weekly.answers if weekly else []
@@ -152,7 +111,7 @@ def pull_catalog(
         lost = [{"source": client.name, "observed_at": clock.observed_now(), "reason": LOST, "raw": name} for name in lookups.lost]
         bad = pd.concat([bad, *refused, quarantine_frame(lost)]).drop_duplicates(["reason", "raw"])
         result.quarantined = {str(reason): int(count) for reason, count in bad["reason"].value_counts().items()}
-        catalogue.write_quarantine(connection, bad, run_id)
+        catalogue.write_quarantine(connection, bad, job.run_id)
         if not doubtful:
             catalogue.write_coverage(connection, _proved(client.name, streams, coverage, now))
             if weekly is not None:
