@@ -20,13 +20,11 @@ from forecaster.features.daily_grid import cell_edges, place_on_grid, window_ten
 from forecaster.features.labels import target_events
 from forecaster.features.windows import target_days
 from forecaster.pipeline.as_of import catalogue_history
+from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import read_history, versions_of
 from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions
 from forecaster.pipeline.daily import export_map_files, publish_report
-from forecaster.pipeline.daily.predict import predict
-from forecaster.pipeline.daily.pull import load_snapshot
-from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
@@ -35,6 +33,7 @@ from forecaster.store.sharing.publish import publish
 from forecaster.store.versions import catalogue
 from tests.bench import naive
 from tests.bench.figures import Figure, command_seconds, cpu_seconds
+from tests.support.steps import predict, verify
 
 AS_OF = datetime(2023, 12, 25, tzinfo=UTC)
 RECIPES = list(load_recipes(Path(__file__).resolve().parents[2] / "recipes").values())
