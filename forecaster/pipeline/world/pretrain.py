@@ -45,6 +45,7 @@ from forecaster.store.row_types import SetDecision
 
 log = logging.getLogger(__name__)
 
+START_ORDER = ("hybrid", "etas", "cells", "pooled")  # hybrid and pooled need the most memory: with two workers they do not meet
 Progress = Callable[[int, int | None, str], None]
 Judged = dict[str, pd.DataFrame]  # by kind: rows of `KindFit.judged`, and as "said" the probabilities of the set that serves from now on
 
@@ -133,12 +134,13 @@ def pretrain(
 
 
 def arguments(job: Job, plan: Plan, size: Size) -> dict[str, dict[str, Any]]:
-    """By kind, what `fit_kind` is called with besides the store: plain values, which can be sent to another process."""
+    """By kind, in the order in which they are to begin, what `fit_kind` is called with besides the store: plain values, which can be sent
+    to another process."""
     assert plan.span is not None
     with job.store.transaction() as connection:
         rows = stored.decisions(connection)
     calls = {}
-    for kind in KINDS_TRAINED:
+    for kind in sorted(KINDS_TRAINED, key=START_ORDER.index):
         opponent = opponent_of(job, kind, rows, plan.span.first_judged)
         calls[kind] = {
             "kind": kind,
