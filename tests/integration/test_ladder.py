@@ -71,6 +71,13 @@ def test_each_rung_is_settled_when_its_own_window_has_ended(issued, tokyo):
     assert rows["log_score"].notna().all() and rows["gain_over_etas"].notna().all() and (rows["log_score"] < 0).all()
 
 
+def test_a_window_that_has_not_been_read_to_its_end_waits(issued, tokyo):
+    """Two days and a half were read, ten are over: only the first day is settled, not-read is never no."""
+    cover(issued, START + 2.5 * DAY, source="usgs changes", read_at=START + 10 * DAY)
+    verify(issued, [tokyo], machine(START + 10 * DAY))
+    assert set(table(issued, "rung_outcome")["horizon_days"]) == {1}
+
+
 def test_the_report_tells_the_ladder_with_its_record_and_old_documents_load_without(issued, tokyo):
     cover(issued, START + 5 * DAY, source="usgs changes")
     verify(issued, [tokyo], machine(START + 5 * DAY))

@@ -1,6 +1,6 @@
 """The ladder: counts that contradict each other nowhere, magnitudes with the doubt about b, windows of several lengths by ETAS.
 
-Mutations that these tests catch: a size that falls with the horizon, a corner that is off by the thinning, quantiles one too low, the
+Mutations that these tests catch: clusters that shrink with the horizon, a corner that is off by the thinning, quantiles one too low, the
 slope of the place forgotten, windows of several days with the background of one.
 """
 
@@ -158,3 +158,14 @@ def test_the_running_sequence_counts_for_days_not_for_a_month():
     hit = -np.log1p(-counts.probability()[0, :, 0])
     assert hit == pytest.approx(np.cumsum([0.1, 0.4, 0.4 * 2**0.5, 2.3]), rel=1e-6)
     assert productivity_of(np.array([30.0]), np.array([0.0])) == pytest.approx([2.0])
+
+
+def test_clusters_do_not_shrink_with_the_horizon():
+    """Ten clusters each, of many and then of single earthquakes: without care the longer window would have fewer."""
+    shares = np.ones((1, 1))
+    counts = coherent_counts(np.array([[10.0, 10.0, 10.0]]), np.array([[5.0, 9.0, 0.1]]), 1, shares)
+    assert counts.cluster[0] == pytest.approx([5.0, 9.0, 9.0])
+    counts = coherent_counts(np.array([[10.0, 10.0, 10.0]]), np.array([[20.0, 9.0, 12.0]]), 1, shares)
+    assert counts.cluster[0] == pytest.approx([9.0, 9.0, 12.0])
+    for level in (0.025, 0.975):
+        assert (np.diff(counts.quantile(level)[0, :, 0]) >= 0).all()
