@@ -26,7 +26,6 @@ from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
 from forecaster.features.geometry import in_circle
-from forecaster.model_kinds import KINDS
 from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.recipe import Recipe
 from forecaster.recipe_fields import DisplayName
@@ -105,12 +104,6 @@ def test_the_document_tells_of_every_view_and_no_other(published):
     assert (
         told == set(VIEWS) == set(query(published, "SELECT view_name FROM duckdb_views() WHERE starts_with(view_name, 'v_')")["view_name"])
     )
-
-
-def test_the_comment_on_kinds_names_every_kind_of_model(published):
-    told = one(published, "SELECT comment FROM duckdb_columns() WHERE table_name = 'model' AND column_name = 'kind'")["comment"]
-    fitted = {name for name in KINDS if name not in ("climatology", "etas_generic")}
-    assert fitted <= set(re.findall(r"\w+", told))
 
 
 def test_new_names_say_the_same_as_those_that_stay(published):
