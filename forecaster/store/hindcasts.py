@@ -8,6 +8,7 @@ import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.ledger import FORECAST_COLUMNS, insert
+from forecaster.store.row_types import WalkForwardFit, rows_as
 
 _PARSED = ("numbers", "models", "failed")
 
@@ -43,22 +44,22 @@ def add_missing(connection: Connection, rows: list[dict[str, Any]]) -> int:
     return len(fresh)
 
 
-def add_fit(connection: Connection, row: dict[str, Any]) -> None:
+def add_fit(connection: Connection, row: WalkForwardFit) -> None:
     """Register the fits of a block; the same block again is replaced. `numbers`, `models` and `failed` are dicts."""
-    texts = {name: json.dumps(row[name], ensure_ascii=False, default=_text) for name in _PARSED}
+    texts = {name: json.dumps(value, ensure_ascii=False, default=_text) for name, value in row.items() if name in _PARSED}
     insert(connection, "walk_forward_fit", [{**row, **texts}], replace=True)
 
 
 def fit_of_block(
     connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date
-) -> dict[str, Any] | None:
+) -> WalkForwardFit | None:
     """The fits of this very block; None where there are none."""
     return _fit(connection, recipe_id, recipe_hash, retrain_every_days, first_day, "=")
 
 
 def fit_before_block(
     connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date
-) -> dict[str, Any] | None:
+) -> WalkForwardFit | None:
     """The fits of the last block before this one; None where it is the first."""
     return _fit(connection, recipe_id, recipe_hash, retrain_every_days, first_day, "<")
 
@@ -96,14 +97,18 @@ def walk_forward_said(connection: Connection, recipe_id: str, recipe_hash: str, 
 
 def _fit(
     connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date, relation: str
-) -> dict[str, Any] | None:
+) -> WalkForwardFit | None:
     frame = connection.execute(
         "SELECT * FROM walk_forward_fit WHERE recipe_id = $id AND recipe_hash = $hash AND retrain_every_days = $days "
         f"AND first_day {relation} $first ORDER BY first_day DESC LIMIT 1",
         {"id": recipe_id, "hash": recipe_hash, "days": retrain_every_days, "first": first_day},
     ).df()
-    rows: list[dict[str, Any]] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-    return {**rows[0], **{name: json.loads(rows[0][name]) for name in _PARSED}} if rows else None
+    if frame.empty:
+        return None
+    for name in _PARSED:
+        frame[name] = pd.Series([json.loads(text) for text in frame[name]], dtype=object, index=frame.index)
+    frame["first_day"] = pd.Series([day.date() for day in frame["first_day"]], dtype=object, index=frame.index)
+    return rows_as(WalkForwardFit, frame)[0]
 
 
 def _text(value: object) -> str:

@@ -280,6 +280,25 @@ class WeightsRow(NewWeights):
     number: int
 
 
+class WalkForwardFit(TypedDict):
+    """Table `walk_forward_fit`; JSON is parsed. models: by kind. failed: by kind, why one is missing."""
+
+    recipe_id: str
+    recipe_hash: str
+    retrain_every_days: int
+    first_day: date
+    as_of: datetime
+    kind: str
+    model_id: str | None
+    reason: str
+    numbers: dict[str, Any]
+    models: dict[str, dict[str, Any]]
+    failed: dict[str, str]
+    seconds: float
+    code_version: str
+    created_at: datetime
+
+
 class NewSetDecision(TypedDict):
     """Table `world_set`, without the number that the store gives; `numbers` is parsed."""
 

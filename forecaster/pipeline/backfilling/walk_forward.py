@@ -22,7 +22,7 @@ from forecaster.pipeline.training.weight_learning import learn_own, settled_of
 from forecaster.recipe import Recipe
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
-from forecaster.store.row_types import ModelRow
+from forecaster.store.row_types import ModelRow, WalkForwardFit
 from forecaster.timewindow import FIRST_DAY, days_of_windows, issue_time
 
 
@@ -70,7 +70,7 @@ def fit_block(
     return FreshFit(block, packed, numbers, failed, time.monotonic() - started)
 
 
-def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_version: str, now: datetime) -> dict[str, Any]:
+def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_version: str, now: datetime) -> WalkForwardFit:
     """The fits as a row of the table `walk_forward_fit`."""
     block = fit.block
     return {
@@ -122,7 +122,7 @@ def _served(row: ModelRow) -> ServedModel:
     return ServedModel(row["model_id"], row["kind"], row["directory"], row["data_as_of"])
 
 
-def _block(row: dict[str, Any] | None) -> BlockFit | None:
+def _block(row: WalkForwardFit | None) -> BlockFit | None:
     """A row of `walk_forward_fit` as a chunk carries it."""
     if row is None:
         return None
@@ -130,7 +130,6 @@ def _block(row: dict[str, Any] | None) -> BlockFit | None:
         kind: ServedModel(one["model_id"], kind, one["directory"], datetime.fromisoformat(one["data_as_of"]))
         for kind, one in row["models"].items()
     }
-    first: date = row["first_day"].date() if isinstance(row["first_day"], datetime) else row["first_day"]
     numbers = row["numbers"]
     standing = Standing(numbers.get("how", "rate"), numbers.get("weights", {}), row["reason"], numbers.get("source", "champion"))
-    return BlockFit(first, row["as_of"].to_pydatetime(), standing, models)
+    return BlockFit(row["first_day"], row["as_of"], standing, models)

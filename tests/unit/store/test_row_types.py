@@ -18,6 +18,7 @@ TABLES = {
     "rung_outcome": row_types.RungOutcomeRow,
     "combination": row_types.WeightsRow,
     "world_set": row_types.SetDecision,
+    "walk_forward_fit": row_types.WalkForwardFit,
     "model": row_types.ModelRow,
     "alert_correction": alert_types.CorrectionRow,
     "report": alert_types.ReportRow,
