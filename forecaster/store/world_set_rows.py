@@ -5,7 +5,8 @@ from datetime import datetime
 
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
-from forecaster.store.row_types import NewSetDecision, SetDecision, dicts_as
+from forecaster.store.model_types import NewSetDecision, SetDecision
+from forecaster.store.row_types import dicts_as
 
 
 def add_decision(connection: Connection, row: NewSetDecision) -> None:

@@ -5,7 +5,7 @@ from typing import get_args, get_type_hints
 import pandas as pd
 import pytest
 
-from forecaster.store import alert_types, row_types
+from forecaster.store import alert_types, model_types, row_types
 from forecaster.store.database import open_store
 from forecaster.store.row_types import rows_as
 
@@ -16,10 +16,10 @@ TABLES = {
     "score": row_types.ScoreRow,
     "rung": row_types.RungRow,
     "rung_outcome": row_types.RungOutcomeRow,
-    "combination": row_types.WeightsRow,
-    "world_set": row_types.SetDecision,
-    "walk_forward_fit": row_types.WalkForwardFit,
-    "model": row_types.ModelRow,
+    "combination": model_types.WeightsRow,
+    "world_set": model_types.SetDecision,
+    "walk_forward_fit": model_types.WalkForwardFit,
+    "model": model_types.ModelRow,
     "alert_correction": alert_types.CorrectionRow,
     "report": alert_types.ReportRow,
     "message": alert_types.MessageRow,
