@@ -40,7 +40,8 @@ def chunk(recipe, count, *kinds):
 
 
 def test_the_estimate_is_fits_times_their_seconds_and_days_times_theirs(recipes, monkeypatch):
-    for name, (fit, day) in {"etas": (20.0, 2.0), "pooled": (10.0, 0.0), "hybrid": (30.0, 0.0), "regional": (0.0, 0.0)}.items():
+    cost = {"etas": (20.0, 2.0), "pooled": (10.0, 0.0), "hybrid": (30.0, 0.0)} | dict.fromkeys(("regional", "cells"), (0.0, 0.0))
+    for name, (fit, day) in cost.items():
         monkeypatch.setitem(KINDS, name, replace(KINDS[name], seconds_a_fit=fit, seconds_a_day=day))
     monkeypatch.setattr(backfill_cost, "SECONDS_A_RECIPE_DAY", 1.0)
     monkeypatch.setattr(backfill_cost, "SECONDS_TO_READ", 6.0)
