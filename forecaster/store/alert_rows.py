@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from forecaster.store.alert_types import AlertColumns, AlertRow, CorrectionRow, DeadLetters, ForecastAlertRow, OperationsAlertRow
 from forecaster.store.database import Connection
 from forecaster.store.ledger import ABANDONED, insert
 from forecaster.store.row_types import EndedRun, ForecastRow, RowT, ToldWindow, dicts_as
+from forecaster.store.typed_rows.alert_types import AlertColumns, AlertRow, CorrectionRow, DeadLetters, ForecastAlertRow, OperationsAlertRow
 
 JSON_COLUMNS = ("channels", "bounds", "expected", "outcomes")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from forecaster.store.alert_types import MessageRow, NewestReport, ReportRow
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
 from forecaster.store.row_types import RowT, rows_as
+from forecaster.store.typed_rows.alert_types import MessageRow, NewestReport, ReportRow
 
 OPEN = "state IN ('pending', 'sending', 'failed')"
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.ledger import FORECAST_COLUMNS, insert
-from forecaster.store.model_types import WalkForwardFit
 from forecaster.store.row_types import rows_as
+from forecaster.store.typed_rows.model_types import WalkForwardFit
 
 _PARSED = ("numbers", "models", "failed")
 

@@ -9,8 +9,8 @@ import pandas as pd
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
-from forecaster.store.model_types import NewWeights, PublicationRow, WeightsRow
 from forecaster.store.row_types import rows_as
+from forecaster.store.typed_rows.model_types import NewWeights, PublicationRow, WeightsRow
 
 WORLD = "world"
 _PARSED = ("weights", "belief", "numbers")

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
-from forecaster.store.model_types import NewSetDecision, SetDecision
 from forecaster.store.row_types import dicts_as
+from forecaster.store.typed_rows.model_types import NewSetDecision, SetDecision
 
 
 def add_decision(connection: Connection, row: NewSetDecision) -> None:

@@ -18,8 +18,8 @@ from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message, MessageKind
 from forecaster.reports.words import Phrase, age_phrase, probability_phrase, ratio_text
-from forecaster.store.alert_types import AlertColumns, CorrectionRow, ForecastAlertRow, OperationsAlertRow
 from forecaster.store.row_types import ForecastRow, ToldWindow
+from forecaster.store.typed_rows.alert_types import AlertColumns, CorrectionRow, ForecastAlertRow, OperationsAlertRow
 from forecaster.timewindow import day_of_window
 
 Row = dict[str, Any]

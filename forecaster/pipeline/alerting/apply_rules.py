@@ -16,8 +16,8 @@ from forecaster.recipe_fields import AlertRule
 from forecaster.reports.content.contract import Ladder
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message
-from forecaster.store.alert_types import AlertRow, CorrectionRow, ForecastAlertRow
 from forecaster.store.row_types import ForecastRow, ToldWindow
+from forecaster.store.typed_rows.alert_types import AlertRow, CorrectionRow, ForecastAlertRow
 
 LAPSES_AFTER = timedelta(days=1)
 

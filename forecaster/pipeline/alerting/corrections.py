@@ -34,8 +34,8 @@ from forecaster.recipe import Recipe
 from forecaster.recipe_fields import AlertRule
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.settings import Settings
-from forecaster.store.alert_types import CorrectionRow, ForecastAlertRow
 from forecaster.store.row_types import ForecastRow, ToldWindow
+from forecaster.store.typed_rows.alert_types import CorrectionRow, ForecastAlertRow
 
 log = logging.getLogger(__name__)
 

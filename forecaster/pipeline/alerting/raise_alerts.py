@@ -27,9 +27,9 @@ from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
 from forecaster.store import fits as stored_fits
 from forecaster.store import rung_rows
-from forecaster.store.alert_types import ForecastAlertRow
 from forecaster.store.database import Connection
 from forecaster.store.row_types import ForecastRow
+from forecaster.store.typed_rows.alert_types import ForecastAlertRow
 
 log = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.texts import speaker
 from forecaster.reports.words import probability_pair
 from forecaster.store import alert_rows as stored
-from forecaster.store.alert_types import AlertColumns
 from forecaster.store.database import Connection
+from forecaster.store.typed_rows.alert_types import AlertColumns
 from forecaster.store.versions import catalogue
 from forecaster.timewindow import day_of_window, local_day, next_local_day
 

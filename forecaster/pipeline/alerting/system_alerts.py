@@ -19,8 +19,8 @@ from forecaster.pipeline.training.due import drifts
 from forecaster.recipe_fields import Severity
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
-from forecaster.store.alert_types import OperationsAlertRow
 from forecaster.store.database import Connection
+from forecaster.store.typed_rows.alert_types import OperationsAlertRow
 from forecaster.store.versions import catalogue
 
 DEAD_SPAN = timedelta(days=7)

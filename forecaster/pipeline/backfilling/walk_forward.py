@@ -22,7 +22,7 @@ from forecaster.pipeline.training.weight_learning import learn_own, settled_of
 from forecaster.recipe import Recipe
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
-from forecaster.store.model_types import ModelRow, WalkForwardFit
+from forecaster.store.typed_rows.model_types import ModelRow, WalkForwardFit
 from forecaster.timewindow import FIRST_DAY, days_of_windows, issue_time
 
 

@@ -18,7 +18,7 @@ from forecaster.reports.web.assets import in_one_file, write_assets
 from forecaster.reports.web.index import list_reports, world_page
 from forecaster.settings import Settings
 from forecaster.store import deliveries
-from forecaster.store.alert_types import ReportRow
+from forecaster.store.typed_rows.alert_types import ReportRow
 
 log = logging.getLogger(__name__)
 

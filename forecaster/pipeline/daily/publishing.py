@@ -18,7 +18,7 @@ from forecaster.pipeline.daily.members import Member, asked
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from forecaster.store.database import Connection
-from forecaster.store.model_types import PublicationRow, WeightsRow
+from forecaster.store.typed_rows.model_types import PublicationRow, WeightsRow
 
 How = Literal["combination", "kind", "rate"]
 COUNT_RUNS = 2000

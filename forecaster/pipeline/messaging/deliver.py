@@ -22,8 +22,8 @@ from forecaster.pipeline.messaging.sending import NotifyResult, gone, message_of
 from forecaster.pipeline.run_context import Job
 from forecaster.reports.outgoing.message import Message
 from forecaster.store import deliveries
-from forecaster.store.alert_types import MessageRow, NewestReport
 from forecaster.store.database import Connection
+from forecaster.store.typed_rows.alert_types import MessageRow, NewestReport
 
 __all__ = ["Message", "NotifyResult", "enqueue", "list_deliveries", "notify", "resend"]
 

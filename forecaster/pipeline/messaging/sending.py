@@ -18,7 +18,7 @@ from forecaster.pipeline.run_context import Job
 from forecaster.reports.outgoing.letters import Letter, MessageLetter, ReportLetter
 from forecaster.reports.outgoing.message import Message
 from forecaster.store import deliveries
-from forecaster.store.alert_types import MessageRow
+from forecaster.store.typed_rows.alert_types import MessageRow
 
 logger = logging.getLogger(__name__)
 

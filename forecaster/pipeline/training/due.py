@@ -18,7 +18,7 @@ from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection, Store
-from forecaster.store.model_types import ModelRow
+from forecaster.store.typed_rows.model_types import ModelRow
 from forecaster.store.versions import catalogue, held
 from forecaster.timewindow import DAY_US, days_of_windows, to_us
 from forecaster.verification.intervals import draw_blocks, ratio_bounds

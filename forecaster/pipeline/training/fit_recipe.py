@@ -24,7 +24,7 @@ from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Store
-from forecaster.store.model_types import ModelRow
+from forecaster.store.typed_rows.model_types import ModelRow
 
 MIN_MINUTES = 0.1
 

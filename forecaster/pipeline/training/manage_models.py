@@ -13,7 +13,7 @@ from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store import publications
 from forecaster.store.database import Connection
-from forecaster.store.model_types import ModelRow, PublicationRow
+from forecaster.store.typed_rows.model_types import ModelRow, PublicationRow
 from forecaster.timewindow import FIRST_DAY, next_local_day
 
 MAX_REASON = 500

@@ -10,7 +10,7 @@ from forecaster.pipeline.training.weight_learning import Learnt, Settled, learn_
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from forecaster.store.database import Connection
-from forecaster.store.model_types import NewWeights
+from forecaster.store.typed_rows.model_types import NewWeights
 from forecaster.timewindow import FIRST_DAY, days_of_windows_us, next_local_day
 
 log = logging.getLogger(__name__)

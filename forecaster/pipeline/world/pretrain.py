@@ -41,7 +41,7 @@ from forecaster.pipeline.world.world_sets import (
     use,
 )
 from forecaster.store import world_set_rows as stored
-from forecaster.store.model_types import SetDecision
+from forecaster.store.typed_rows.model_types import SetDecision
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from forecaster.pipeline.world.world_sets import (
     version_of,
 )
 from forecaster.store import world_set_rows as stored
-from forecaster.store.model_types import SetDecision
+from forecaster.store.typed_rows.model_types import SetDecision
 
 PACKAGED = "it comes with the package; this installation has none that may serve in its place"
 

@@ -17,7 +17,7 @@ from forecaster.models.pretrained import Pretrained
 from forecaster.settings import Settings
 from forecaster.store import world_set_rows as stored
 from forecaster.store.database import Store
-from forecaster.store.model_types import NewSetDecision
+from forecaster.store.typed_rows.model_types import NewSetDecision
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,10 @@ from typing import get_args, get_type_hints
 import pandas as pd
 import pytest
 
-from forecaster.store import alert_types, model_types, row_types
+from forecaster.store import row_types
 from forecaster.store.database import open_store
 from forecaster.store.row_types import rows_as
+from forecaster.store.typed_rows import alert_types, model_types
 
 TABLES = {
     "forecast": row_types.ForecastRow,
