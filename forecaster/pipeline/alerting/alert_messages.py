@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from forecaster.alert_rules import Said, held_until
 from forecaster.models.combination.combination import KIND
@@ -19,19 +19,10 @@ from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message, MessageKind
 from forecaster.reports.words import Phrase, age_phrase, probability_phrase, ratio_text
 from forecaster.store.row_types import ForecastRow, ToldWindow
-from forecaster.store.typed_rows.alert_types import AlertColumns, CorrectionRow, ForecastAlertRow, OperationsAlertRow
+from forecaster.store.typed_rows.alert_types import AlertColumns, CorrectionRow, ForecastAlertRow, OperationsAlertRow, RevisedEvent
 from forecaster.timewindow import day_of_window
 
 Row = dict[str, Any]
-
-
-class RevisedEvent(TypedDict):
-    """An event whose values were revised: as it was known, and its magnitude now (None: deleted)."""
-
-    origin_time: datetime
-    magnitude: float
-    magnitude_now: float | None
-    distance_km: float
 
 
 def identity(*parts: object) -> str:

@@ -26,7 +26,7 @@ from forecaster.features.windows import promised_day
 from forecaster.models.combination.combination import KIND, CombinedModel
 from forecaster.models.interface import Forecaster
 from forecaster.pipeline.alerting import alert_messages
-from forecaster.pipeline.alerting.alert_messages import RevisedEvent, identity
+from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.apply_rules import Changes
 from forecaster.pipeline.alerting.rule_track_record import said_in
 from forecaster.pipeline.daily.members import load_member, members_named
@@ -35,7 +35,7 @@ from forecaster.recipe_fields import AlertRule
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.settings import Settings
 from forecaster.store.row_types import ForecastRow, ToldWindow
-from forecaster.store.typed_rows.alert_types import CorrectionRow, ForecastAlertRow
+from forecaster.store.typed_rows.alert_types import CorrectionRow, ForecastAlertRow, RevisedEvent
 
 log = logging.getLogger(__name__)
 

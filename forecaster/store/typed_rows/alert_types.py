@@ -69,6 +69,15 @@ class CorrectionRow(TypedDict):
     corrected_at: datetime
 
 
+class RevisedEvent(TypedDict):
+    """An event whose values were revised: as it was known, and its magnitude now (None: deleted)."""
+
+    origin_time: datetime
+    magnitude: float
+    magnitude_now: float | None
+    distance_km: float
+
+
 class DeadLetters(TypedDict):
     """Messages of a channel that were given up."""
 
