@@ -1,4 +1,4 @@
-"""`make bench` and `make bench-quick`: measure, compare with what is committed, and write docs/PERFORMANCE.json.
+"""`make bench` and `make bench-quick`: measure, compare with what is committed, and write docs/PERFORMANCE.json and its table.
 
 Nothing fails on a clock: `--check` prints where a ratio is half as large again as the committed one, for a person to look at.
 """
@@ -10,11 +10,14 @@ import platform
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tests.bench.figures import Figure
 from tests.bench.stages import FULL, QUICK, bench
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "PERFORMANCE.json"
+PAGE = FILE.with_suffix(".md")
+MARK = "<!-- the table that `make bench BENCH_ARGS=--write` makes -->"
 WORSE = 1.5
 
 
@@ -43,6 +46,20 @@ def main() -> None:
         machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
         document = {"measured": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine, "figures": figures}
         FILE.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        head, _, rest = PAGE.read_text(encoding="utf-8").partition(f"{MARK}\n")
+        tail = rest.partition(f"{MARK}\n")[2]
+        PAGE.write_text(f"{head}{MARK}\n{table(figures)}{MARK}\n{tail}", encoding="utf-8")
+
+
+def table(figures: dict[str, dict[str, Any]]) -> str:
+    """The figures as a table of Markdown, in the order of their keys."""
+    rows = [
+        f"| {each['what']} | {each['ours_s']:.3g} | {each['against']} | {each['other_s']:.3g} | {each['ratio']:.3g} | "
+        f"{'' if each['goal'] is None else format(each['goal'], '.3g')} |"
+        for _, each in sorted(figures.items())
+    ]
+    head = "| ours | CPU s | the other way | CPU s | ratio | goal |\n|---|---|---|---|---|---|\n"
+    return f"\n{head}" + "".join(f"{row}\n" for row in rows) + "\n"
 
 
 def worse(found: list[Figure], committed: dict[str, dict[str, float]]) -> list[str]:

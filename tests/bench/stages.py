@@ -180,8 +180,8 @@ def the_day(made: Bench) -> list[Figure]:
     tensorflow = command_seconds(["-c", "import tensorflow"], repeats=2)
     job = made.job(RECIPES, 1)
     steps: dict[str, Callable[[], object]] = {
-        "predict": lambda: predict(job.store, job.recipes, job.settings, job.clock, run_id=job.run_id),
-        "verify": lambda: verify(job.store, job.recipes, job.clock),
+        "predict": lambda: predict(job),
+        "verify": lambda: verify(job),
         "report": lambda: publish_report.write_report(job, ("en", "ja")),
         "export": lambda: export_map_files.export(job, job.settings.output),
     }
@@ -202,8 +202,8 @@ def many_recipes(made: Bench) -> list[Figure]:
     figures = []
     few, many = made.job(whole, 2), made.job(clones, 3)
     for name, step in {
-        "predict": lambda job: predict(job.store, job.recipes, job.settings, job.clock, run_id=job.run_id),
-        "verify": lambda job: verify(job.store, job.recipes, job.clock),
+        "predict": lambda job: predict(job),
+        "verify": lambda job: verify(job),
         "report": lambda job: publish_report.write_report(job, ("en",)),
     }.items():
         small, large = (cpu_seconds(lambda job=job, step=step: step(job), 1) for job in (few, many))
