@@ -49,7 +49,7 @@ class Recipe(Frozen):
     comparison_only: str | None = Field(
         default=None, min_length=10, description="Why it is not to be relied on: it is kept for comparison, and sends no alerts."
     )
-    alerts: tuple[AlertRule, ...] = Field(default=(), description="When people are told between the daily reports: docs/ALERTS.md.")
+    alerts: tuple[AlertRule, ...] = Field(default=(), description="Rules for alerts between the daily reports: docs/ALERTS.md.")
     models: tuple[ModelKind, ...] = Field(
         default=("etas", "pooled", "hybrid", "regional", "cells"), description="Kinds of models that are fitted and forecast with."
     )

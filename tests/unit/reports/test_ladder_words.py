@@ -163,7 +163,7 @@ def test_each_message_tells_the_leading_places_in_one_sentence(data: ReportData)
     fields = [field["text"] for block in render_slack(data, "en")["blocks"] for field in block.get("fields", [])]
     assert [NIIGATA in field for field in fields] == [False, True]
     assert render_chat(data, "en")[1].count(NIIGATA) == 1
-    assert "今後7日間：98 %、期待数5.9(95 %範囲1から14)。M6.0以上は12 %。" in render_chat(data, "ja")[1]
+    assert "今後7日間：98 %、期待回数5.9(95 %範囲1から14)。M6.0以上は12 %。" in render_chat(data, "ja")[1]
 
 
 def test_where_a_chat_has_little_room_longer_windows_go_before_places() -> None:
