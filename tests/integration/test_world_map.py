@@ -83,6 +83,13 @@ def test_a_day_is_made_once(job):
     pd.testing.assert_frame_equal(rows_of(job), before)
 
 
+def test_a_map_that_is_stored_when_its_day_has_begun_is_late(job):
+    moments = iter([NOW + timedelta(hours=11, minutes=59)] * 2)
+    clock = Clock(lambda: next(moments, NOW + timedelta(hours=12, minutes=1)), simulated=False)
+    made = make_earth(run_context.Job(job.settings, job.store, [], clock, "run-1"))
+    assert made.issue == 1 and set(rows_of(job)["mode"]) == {"late"}
+
+
 def test_an_empty_catalogue_gives_no_map_and_says_why(settings, store):
     job = run_context.Job(settings, store, [], Clock.standing_at(NOW), "run-1")
     made = make_earth(job)

@@ -45,7 +45,8 @@ def make_earth(job: Job, resolution: int = RESOLUTION) -> EarthMade:
     now = job.clock.now()
     day = next_local_day(now, UTC_ZONE)
     start = local_midnight(day, UTC_ZONE)
-    mode = forecast_mode(job.clock, TimeWindow(start, start + timedelta(days=1)))
+    window = TimeWindow(start, start + timedelta(days=1))
+    mode = forecast_mode(job.clock, window)
     with job.store.transaction() as connection:
         there = world_map_rows.issue_for(connection, start, mode, resolution)
     if there is not None:
@@ -56,6 +57,7 @@ def make_earth(job: Job, resolution: int = RESOLUTION) -> EarthMade:
         made = forecast_earth(known, day, as_of, resolution)
     except NotScoreable as error:
         return EarthMade(None, day, reason=str(error))
+    mode = forecast_mode(job.clock, window)  # late, where the day has begun meanwhile
     row = {
         "issue_time": now,
         "as_of": as_of,
@@ -69,7 +71,7 @@ def make_earth(job: Job, resolution: int = RESOLUTION) -> EarthMade:
         "problems": list(made.problems),
         "code_version": code_version(),
         "run_id": job.run_id or None,
-        "created_at": now,
+        "created_at": job.clock.now(),
     }
     with job.store.transaction() as connection:
         there = world_map_rows.issue_for(connection, start, mode, resolution)

@@ -22,7 +22,7 @@ COMMENT ON COLUMN world_map.issue IS '1, 2, ... in the order in which they were 
 COMMENT ON COLUMN world_map.issue_time IS 'When it was made';
 COMMENT ON COLUMN world_map.as_of IS 'From what was known then';
 COMMENT ON COLUMN world_map.target_start IS 'Start of the day and of the week that it forecasts, 0:00 UTC';
-COMMENT ON COLUMN world_map.mode IS 'prospective (before the day, by the machine''s clock) or replay; never mix them';
+COMMENT ON COLUMN world_map.mode IS 'prospective (stored before the day, by the machine''s clock), late (the day had begun) or replay; never mix them';
 COMMENT ON COLUMN world_map.resolution IS 'Of the H3 grid: 3 has cells of about 12,400 km2';
 COMMENT ON COLUMN world_map.radius_km IS 'Of the circle about each centre that is forecast';
 COMMENT ON COLUMN world_map.cells IS 'Cells with seismicity: ten earthquakes of M 5 or more within the circle since the record begins';
