@@ -1,7 +1,7 @@
 """The daily job as a Prefect flow: pull, train what is due, predict, verify, report, export, notify.
 
-On a schedule (`issue="due"`) a run makes every forecast whose issue time has come and that is not there yet, oldest day first. So an alarm
-of any time zone, a late run and a run after a downtime all do the same, and one that finds nothing to do says so.
+On a schedule (`issue="due"`) a run makes every forecast whose issue time has come and that is not there yet, oldest day first. So a
+schedule of any time zone, a late run and a run after a downtime all do the same, and one that finds nothing to do says so.
 """
 
 from datetime import UTC, date, datetime
@@ -137,7 +137,7 @@ def _predict(work: run_context.Job, agenda: list[Issue] | None, day: date | None
         name = f"predict {target_day or 'the next day'}"
         try:
             part = tasks.predict_task.with_options(task_run_name=name)(work, list(recipes), target_day, problem)
-        except Exception as error:  # noqa: BLE001 - told as this day's failure
+        except Exception as error:  # noqa: BLE001 - reported as this day's failure
             steps.note_failure(name, error, done)
             errors.append(error)
             continue

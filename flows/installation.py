@@ -76,7 +76,7 @@ def check_claim(settings: Settings) -> None:
 
 
 def _pool(client: SyncPrefectClient) -> tuple[bool, Installation | None]:
-    """Whether there is a pool, and whose it is; None where nothing is told."""
+    """Whether there is a pool, and whose it is; None where that is not recorded."""
     try:
         pool = client.read_work_pool(POOL)
     except ObjectNotFound:

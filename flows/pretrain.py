@@ -1,4 +1,4 @@
-"""Pre-training as a Prefect flow: the world's sets are trained anew where they are due, judged, and serve where they are not worse."""
+"""Pre-training as a Prefect flow: the world's sets are retrained where due, evaluated, and serve where they are not worse."""
 
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,7 @@ def train_task(
     on_crashed=[tell_failure],
 )
 def pretrain(force: bool = False) -> Any:
-    """Train the world's sets where they are due: a month of days was settled, much has happened, the record drifts, a kind has changed.
+    """Retrain the world's sets where due: a month of days was verified, much has happened, the record drifts, a kind has changed.
 
     First the record is looked at: sets that do clearly worse than the package's go back to these. A kind that fails leaves its set as it
     is; the run is then partial.

@@ -80,7 +80,7 @@ def _train(work: Job, recipes: Sequence[Recipe], max_minutes: float | None, done
                 _store(work, name, fit, done)
             except (NotScoreable, NotTrainable) as reason:
                 done["not_trained"][name] = str(reason)
-            except Exception as problem:  # noqa: BLE001 - told as this region's failure; the others go on
+            except Exception as problem:  # noqa: BLE001 - reported as this region's failure; the others go on
                 done["not_trained"][name] = words(problem)
                 done["problems"].append(f"{name}: {words(problem)}")
             show(count, len(calls), name)

@@ -22,7 +22,7 @@ from flows.support.write_lock import one_writer
     on_crashed=[tell_failure],
 )
 def send(languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None) -> Any:
-    """Write the report of what was said last for every recipe, and send it with all other messages that are due.
+    """Write the report of the newest forecast of every recipe, and send it with all other messages that are due.
 
     Args:
         languages: Languages of the report's pages, for example ["en", "ja"]. Empty: all there are.

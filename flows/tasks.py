@@ -29,7 +29,7 @@ HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, Stor
 def heals(_task: Any, _run: Any, state: Any) -> bool:
     """Whether trying again can help: the network and the lock heal, bad input and our own bugs do not.
 
-    Who waits at a terminal is told at once that there is no network; a scheduled run tries once more.
+    At a terminal the missing network is reported at once; a scheduled run tries once more.
     """
     error = state.data if isinstance(state.data, BaseException) else getattr(state.data, "exception", None)
     if error is None:

@@ -1,4 +1,4 @@
-"""Verification as a Prefect flow: read what USGS has learnt, settle every window that has ended, score and correct what was said."""
+"""Verification as a Prefect flow: read what has changed at USGS, verify every window that has ended, score forecasts and correct alerts."""
 
 from typing import Annotated, Any
 

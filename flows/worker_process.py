@@ -1,4 +1,4 @@
-"""The worker's process: Prefect's own, which leaves when it is told to, also where its server is gone.
+"""The worker's process: Prefect's own, which ends when it is asked to, also where its server is gone.
 
 Prefect's worker waits for its server before it ends, for ever where that was stopped first. Here a thread notes that the process was told
 to stop, and ends it once the server has not answered SILENT_TIMES in a row: within 25 seconds. Where the server answers, the worker ends
@@ -52,7 +52,7 @@ def _leave_without_server(told: threading.Event, url: str, silent_times: int, as
     while silent < silent_times:
         silent = 0 if _answers(url) else silent + 1
         time.sleep(ask_every_s)
-    print(f"quakecast: told to stop, and the server at {url} does not answer: the worker leaves", file=sys.stderr, flush=True)
+    print(f"quakecast: asked to stop, and the server at {url} does not answer: the worker ends", file=sys.stderr, flush=True)
     os._exit(LEFT_WITHOUT_SERVER)
 
 

@@ -29,7 +29,7 @@ def show_forecasts(work: Job, forecast_ids: list[str]) -> None:
         }
         for row in tables.published_rows(work, forecast_ids)
     ]
-    create_table_artifact(rows, key="forecasts", description="Published forecasts of this run; the usual rate stands beside each")
+    create_table_artifact(rows, key="forecasts", description="Published forecasts of this run; with the usual rate beside each")
 
 
 def show_skill(work: Job) -> None:

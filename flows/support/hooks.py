@@ -1,4 +1,4 @@
-"""What the operator is told of a run: that it failed or crashed, or that it ended and steps of it failed."""
+"""Messages to the operator about a run: it failed or crashed, or it ended and some of its steps failed."""
 
 import logging
 from datetime import UTC, datetime

@@ -16,7 +16,7 @@ TOLD = "told"  # a tag, by which a run is told once
 
 
 def tell_lost_runs(settings: Settings, now: datetime) -> int:
-    """Tell the operator of runs of the last days that never began and nobody has told of; returns how many. Outside a deployment: none."""
+    """Report runs of the last days that never began to the operator, once; returns how many. Outside a deployment: none."""
     if deployment.id is None:
         return 0
     crashed = FlowRunFilter.model_validate(

@@ -47,7 +47,7 @@ def noted_run(work: run_context.Job, kind: str) -> Iterator[dict[str, Any]]:
     "state", where it is another one than what "problems" tell).
 
     Runs of this kind that ended without reporting are marked as failed; one that lives beside this one is left alone. An error is noted,
-    and raised on; a run that has stored forecasts is partial even so. Steps that failed alone are told to the operator at the end, all in
+    and raised on; a run that has stored forecasts is partial even so. Steps that failed alone are reported to the operator at the end, in
     one message.
     """
     done: dict[str, Any] = {"run_id": work.run_id, "problems": []}
@@ -113,7 +113,7 @@ def pull(work: run_context.Job, done: dict[str, Any]) -> str | None:
 
 
 def verify(work: run_context.Job, done: dict[str, Any]) -> None:
-    """Settle what has ended; alone."""
+    """Verify windows that have ended; alone."""
     checked = alone("verify", lambda: tasks.verify_task(work), done)
     if checked is not None:
         for what, told in checked.failed.items():
@@ -122,7 +122,7 @@ def verify(work: run_context.Job, done: dict[str, Any]) -> None:
 
 
 def raise_alerts(work: run_context.Job, done: dict[str, Any]) -> None:
-    """Decide on alerts and corrections; alone. What is to be told lies in the outbox then."""
+    """Raise alerts and corrections; alone. Their messages lie in the outbox then."""
     doubts = done["pulled"]["doubts"] if "pulled" in done else None
     raised = alone("alerts", lambda: tasks.alerts_task(work, doubts), done)
     if raised is not None:
@@ -148,7 +148,7 @@ def notify(work: run_context.Job, done: dict[str, Any], *, report: bool) -> None
 
 
 def alone(name: str, step: Callable[[], Result], done: dict[str, Any]) -> Result | None:
-    """A step that may fail, in whatever way, without stopping the others; its failure makes the run partial, and the operator is told."""
+    """A step that may fail, in whatever way, without stopping the others; its failure makes the run partial and is reported."""
     try:
         return step()
     except Exception as error:  # noqa: BLE001 - our own bugs, too, leave done what is done

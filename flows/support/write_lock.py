@@ -19,7 +19,7 @@ MAX_WAIT = timedelta(minutes=50)  # less than the hour that the flow `send` has
 
 @contextmanager
 def one_writer(work: Job) -> Iterator[None]:
-    """Hold the one place of a writer of this database; who must wait says in the run's log for whom.
+    """Hold the write lock of this database; a run that must wait logs the holder.
 
     Raises:
         StoreBusy: another run held it for MAX_WAIT; with which, and since when.

@@ -17,7 +17,7 @@ STABLE_BINS = 5  # half a magnitude unit
 
 @dataclass(frozen=True)
 class Completeness:
-    """completeness magnitude Mc; `at_most`: the catalogue is cut too high to tell, Mc is that cut or less; n: events it was told from."""
+    """completeness magnitude Mc; `at_most`: the catalogue is cut too high to tell, Mc is that cut or less; n: events used."""
 
     mc: float
     at_most: bool

@@ -1,4 +1,4 @@
-"""What has been read: streams of the catalogue, and where and when a recipe can be judged.
+"""What has been read: streams of the catalogue, and where and when a recipe can be verified.
 
 The catalogue speaks only about regions, magnitudes and spans that were read completely; outside them nothing is known.
 """

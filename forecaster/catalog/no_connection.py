@@ -45,7 +45,7 @@ def bad_certificate(error: BaseException) -> str | None:
 
 
 def reason(error: BaseException, url: str) -> str:
-    """Why no connection came about, in plain words."""
+    """Why the connection failed, in plain words."""
     causes = list(_causes(error))
     through = next((cause for cause in causes if isinstance(cause, ProxyError)), None)
     said = _plainly(causes)

@@ -101,7 +101,7 @@ def _feature_rows(features: list[Any]) -> Rows:
 
 
 def _metadata(document: dict[str, Any], where: str) -> dict[str, Any]:
-    """What the answer says of itself, where that is not an error."""
+    """The answer's own metadata, where that is not an error."""
     metadata = document.get("metadata")
     if metadata is None:
         return {}

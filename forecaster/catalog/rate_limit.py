@@ -66,7 +66,7 @@ def in_words(seconds: float) -> str:
 
 
 def service_date(headers: Mapping[str, str]) -> datetime | None:
-    """The time by the service's clock when the answer came: its Date, and the Age of a stored copy; None where it tells none."""
+    """The service's clock at the answer: its Date, and the Age of a stored copy; None where it has none."""
     sent = _http_date(headers.get("Date"))
     age = headers.get("Age", "").strip()
     if sent is None or not (age.isascii() and age.isdigit() and len(age) <= 6):

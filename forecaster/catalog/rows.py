@@ -1,4 +1,4 @@
-"""By which rules a row of the service is believed. A row is either legal or kept apart with the first reason that applies.
+"""Validation of the service's rows. A row is either valid or quarantined with the first reason that applies.
 
 Nothing is guessed. A missing magnitude is legal (NaN), and of a deleted event only the ids are needed, and no stamp from the future: the
 newest stamp of an event is believed, so a stamp of years ahead would outlive every correction and the deletion.
@@ -51,7 +51,7 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a body, column by column and not yet judged: values as they came (`ids`: every id of each row); times in UTC microseconds,
+    """Rows of a body, column by column and not yet validated: values as received (`ids`: every id of each row); times in UTC microseconds,
     each with the mask of what could not be read; `broken` rows failed before, for `broken_reason`; `raw` is each row as received."""
 
     values: dict[str, list[Any]]

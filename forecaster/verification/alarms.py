@@ -1,4 +1,4 @@
-"""What a rule's alerts were worth on past days: how many were false, how often they came, how many target days they covered.
+"""Figures of a rule's alerts on past days: how many were false, how often they were raised, how many target days they covered.
 
 Days are dependent, so shares have the interval of `proportions` and the rate that of the block bootstrap of `intervals`.
 """
@@ -18,7 +18,7 @@ MIN_BLOCKS = 5
 
 @dataclass(frozen=True)
 class AlarmRates:
-    """Figures of one rule on `days` judged days from `first_day` to `last_day` (None where there is none).
+    """Figures of one rule on `days` evaluated days from `first_day` to `last_day` (None where there is none).
 
     Attributes:
         target_days: days with the target, with or without an alert.
@@ -47,7 +47,7 @@ class AlarmRates:
 def alarm_rates(
     local_days: np.ndarray, raised: np.ndarray, stands: np.ndarray, happened: np.ndarray, rng: np.random.Generator
 ) -> AlarmRates:
-    """The figures of judged days: datetime64[D] (n,), ascending; bool (n,) each, `raised` within `stands`. ValueError otherwise."""
+    """The figures of evaluated days: datetime64[D] (n,), ascending; bool (n,) each, `raised` within `stands`. ValueError otherwise."""
     for name, values in (("raised", raised), ("stands", stands), ("happened", happened)):
         if values.dtype != np.bool_ or values.shape != local_days.shape:
             raise ValueError(f"{name} must be bool {local_days.shape}, got {values.dtype} {values.shape}")

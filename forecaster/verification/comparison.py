@@ -1,4 +1,4 @@
-"""Tests of one model against another on the days on which the target came. Rhoades et al. (2011), doi:10.2478/s11600-011-0013-5.
+"""Tests of one model against another on target days. Rhoades et al. (2011), doi:10.2478/s11600-011-0013-5.
 
 `happened` is bool (n,); probabilities are float (n,) in 0..1, kept within 1e-6 .. 1 - 1e-6; anything else raises ValueError. Days of
 several recipes may be pooled by concatenation. Both tests take the target days as independent of each other; in sequences and between
@@ -38,7 +38,7 @@ class PairedTTest:
 class SignedRankTest:
     """Wilcoxon's W test: is the median gain of a target day, less the rate correction, 0? p_value is two-sided.
 
-    median_gain: nats, the median of the target days' logit differences minus the rate correction; its sign says who is ahead.
+    median_gain: nats, the median of the target days' logit differences minus the rate correction; its sign shows which model is ahead.
     statistic: the smaller of the two rank sums. target_days: those ranked; days on which the difference is exactly 0 are left out.
     NaN where no day is left.
     """
@@ -86,7 +86,7 @@ def signed_rank_test(happened: np.ndarray, probability: np.ndarray, reference: n
 
 
 def gain_terms(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, float]:
-    """(logit differences of the target days in nats, (target days,); rate correction (N_p - N_q) / target days, NaN where none came)."""
+    """(logit differences of the target days in nats, (target days,); rate correction (N_p - N_q) / target days, NaN without one)."""
     happened = np.asarray(happened)
     quiet = log_likelihood(np.zeros_like(happened), probability), log_likelihood(np.zeros_like(happened), reference)
     came = log_likelihood(np.ones_like(happened), probability), log_likelihood(np.ones_like(happened), reference)

@@ -1,4 +1,4 @@
-"""Is what came consistent with what was said: N and L tests of Zechar et al. (2010), doi:10.1785/0120090192, in binary form.
+"""Consistency of observed target days with the forecasts: N and L tests of Zechar et al. (2010), doi:10.1785/0120090192, in binary form.
 
 `happened` is bool (n,); probabilities are float (n,) in 0..1; anything else raises ValueError. Each day is a Bernoulli trial of its own
 probability, given the forecast. Days of one recipe may depend on each other through what was known at issue; overlapping circles or
@@ -34,7 +34,7 @@ class NumberTest:
 class LikelihoodTest:
     """Joint log likelihood in nats: observed, expected, and the bounds of the forecast's own distribution.
 
-    gamma: share of simulated records that are as likely as what came, or less; one-sided: below .05 the forecast is rejected at 5 %.
+    gamma: share of simulated records that are as likely as the observed one, or less; one-sided: below .05 the forecast is rejected at 5 %.
     """
 
     observed: float

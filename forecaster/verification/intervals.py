@@ -30,7 +30,7 @@ class DailyGain:
 class Interval:
     """Information gain, nats per target day, with its bounds.
 
-    NaN in all three where no target day came. `undefined_share`: resamples in which none came; they are left out of the bounds,
+    NaN in all three without a target day. `undefined_share`: resamples without a target day; they are left out of the bounds,
     which therefore speak under the condition that something happens. Take bounds with more than a few per cent of them as too narrow.
     """
 

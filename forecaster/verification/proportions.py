@@ -32,7 +32,7 @@ class Share:
 def share_of_days(local_days: np.ndarray, hit: np.ndarray, level: float = 0.95) -> Share:
     """Share of these days, datetime64[D] (n,) in any order, on which `hit`, bool (n,), is true.
 
-    With one block only the interval is 0 to 1: one sequence says nothing of the next. ValueError for arrays that do not fit.
+    With one block only the interval is 0 to 1: one sequence is no evidence about the next. ValueError for arrays that do not fit.
     """
     from scipy.stats import beta, t
 

@@ -18,10 +18,10 @@ NEWTON_STEPS = 50
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability diagram; arrays of shape (k,), one entry for each value that was said, ascending.
+    """A reliability diagram; arrays of shape (k,), one entry for each forecast value, ascending.
 
-    probability: what was said; days: how often (int); recalibrated: CORP's probability of the outcome, never falling.
-    low, high: the consistency band: where `recalibrated` would lie if what was said were true and days were independent.
+    probability: the forecast value; days: how often (int); recalibrated: CORP's probability of the outcome, never falling.
+    low, high: the consistency band: where `recalibrated` would lie if the forecasts were right and days were independent.
     """
 
     probability: np.ndarray
@@ -49,7 +49,7 @@ class Decomposition:
 class CalibrationLine:
     """logit P(happened) = intercept + slope x logit(probability), by maximum likelihood, with standard errors.
 
-    Slope 1 and intercept 0 are calibrated; a slope below 1 says too much, above 1 too little. NaN where the days cannot give a line
+    Slope 1 and intercept 0 are calibrated; a slope below 1 is overconfident, above 1 underconfident. NaN where the days cannot give a line
     (one outcome only, one probability only, outcomes told apart perfectly).
     """
 
@@ -91,7 +91,7 @@ def decompose(happened: np.ndarray, probability: np.ndarray, score: Literal["bri
 
 
 def expected_calibration_error(happened: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
-    """Mean of |share of days it came - mean probability| over `bins` quantile bins, weighted by their days; equal values share a bin.
+    """Mean of |observed share of days - mean probability| over `bins` quantile bins, weighted by their days; equal values share a bin.
 
     Never negative, so also a calibrated forecast has some: compare models on the same days only.
     """
@@ -139,7 +139,7 @@ def calibration_line(happened: np.ndarray, probability: np.ndarray, groups: np.n
 
 
 def _by_value(happened: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(the values that were said, ascending; days with each; target days with each), all (k,)."""
+    """(the forecast values, ascending; days with each; target days with each), all (k,)."""
     log_likelihood(happened, probability)
     values, at, days = np.unique(np.asarray(probability, dtype=np.float64), return_inverse=True, return_counts=True)
     return values, days, np.bincount(at, weights=happened, minlength=len(values))

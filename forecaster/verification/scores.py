@@ -85,7 +85,7 @@ def pr_auc(happened: np.ndarray, probability: np.ndarray) -> float:
 
 
 def calibration_ratio(happened: np.ndarray, probability: np.ndarray) -> float:
-    """Target days that were expected / target days that came: above 1 says too much; NaN where none came."""
+    """Expected / observed target days: above 1 the forecasts are too high; NaN without a target day."""
     happened, probability = _checked(happened, probability)
     return float(probability.sum() / happened.sum()) if happened.any() else float("nan")
 

@@ -1,4 +1,4 @@
-"""Which days are judged apart: quiet days and sequences, with and without 2011."""
+"""Which days are evaluated apart: quiet days and sequences, with and without 2011."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def in_sequence(recipe: Recipe, events: Events, cut_us: np.ndarray) -> np.ndarra
     """Bool (n,): the days of a sequence; all others are quiet. cut_us: int64 (n,), the issue times, in any order.
 
     A day belongs to a sequence if at its issue an earthquake of at least the recipe's threshold + 1.0 was known in the target circle, with
-    its origin in the 30 days before. Known at issue, so the split says nothing of the outcome; `Events.known_at_once` splits in hindsight.
+    its origin in the 30 days before. Known at issue, so the outcome plays no part; `Events.known_at_once` splits in hindsight.
     """
     strong = (events.magnitude >= recipe.threshold_mag + MAGNITUDE_STEP - 1e-9) & in_circle(
         recipe, events.latitude_deg, events.longitude_deg

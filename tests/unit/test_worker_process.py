@@ -46,7 +46,7 @@ def test_it_leaves_where_the_server_is_gone_and_its_own_handler_was_called(start
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (1, "told\n")
-    assert err.startswith("quakecast: told to stop, and the server at http://127.0.0.1:9/api does not answer: the worker leaves")
+    assert err.startswith("quakecast: asked to stop, and the server at http://127.0.0.1:9/api does not answer: the worker ends")
 
 
 def test_one_that_a_script_started_in_the_background_can_be_interrupted():
