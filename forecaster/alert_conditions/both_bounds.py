@@ -1,7 +1,7 @@
 """The type `both`: probability AND ratio to the usual rate must reach their bounds."""
 
 from forecaster.alert_rules import Said
-from forecaster.recipe_fields import AlertRule
+from forecaster.descriptions.recipe_fields import AlertRule
 
 REACHED = "reaches both bounds of the rule"
 

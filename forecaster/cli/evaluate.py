@@ -76,7 +76,7 @@ def evaluate(
     **how: Any,
 ) -> None:
     from forecaster.console import progress
-    from forecaster.model_kinds import KINDS
+    from forecaster.descriptions.model_kinds import KINDS
     from forecaster.pipeline.as_of.catalogue_history import load_known
     from forecaster.pipeline.evaluation import evaluate as step
     from forecaster.pipeline.evaluation import evaluate_circles as pool

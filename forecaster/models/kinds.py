@@ -1,4 +1,4 @@
-"""How each kind of `forecaster.model_kinds` is fitted and loaded. Modules are imported when a kind is first used, some are heavy."""
+"""How each kind of `forecaster.descriptions.model_kinds` is fitted and loaded. Modules are imported at first use: some are heavy."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+from forecaster.descriptions.model_kinds import KINDS, Kind
 from forecaster.errors import BadInput, NotInstalled, NotTrainable
-from forecaster.model_kinds import KINDS, Kind
 from forecaster.models import networks
 from forecaster.models.interface import FittedModel, History
 from forecaster.recipe import Recipe

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from forecaster.model_kinds import label_of, title_of
+from forecaster.descriptions.model_kinds import label_of, title_of
 from forecaster.quantities import age_of
 
 SMALL = 0.01  # at or below this, "about 1 in N"

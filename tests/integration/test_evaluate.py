@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
+from forecaster.descriptions.model_kinds import KINDS, Kind
 from forecaster.errors import BadInput, NotScoreable, NotWritable
-from forecaster.model_kinds import KINDS, Kind
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.evaluation import evaluate_circles
 from forecaster.pipeline.evaluation.evaluate import evaluate

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.model_kinds import KINDS
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.models import networks
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.training.train import TrainOptions

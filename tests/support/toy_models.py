@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, pairs_between
-from forecaster.model_kinds import KINDS
 from forecaster.models import model_files
 from forecaster.models.combination import weights
 from forecaster.models.interface import FittedModel, History

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from forecaster.alert_rules import Decision, Said, Standing, after, decide, held_until, keeps, reaches, walk
-from forecaster.recipe_fields import AlertRule, QuietHours
+from forecaster.descriptions.recipe_fields import AlertRule, QuietHours
 from forecaster.timewindow import target_window
 
 TOKYO = ZoneInfo("Asia/Tokyo")

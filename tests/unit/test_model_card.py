@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.model_kinds import KINDS
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.models import pretrained
 
 ROOT = Path(__file__).resolve().parents[2]

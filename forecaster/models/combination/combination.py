@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from forecaster.descriptions.model_kinds import kinds_where
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.model_kinds import kinds_where
 from forecaster.models.interface import FittedModel, bounded, logit, sigmoid
 
 KIND = "published"

@@ -20,7 +20,7 @@ from scipy.special import betainc
 from forecaster.models.interface import TINY
 
 LOW, HIGH = 0.025, 0.975
-_LEAST_CLUSTER, _MOST_CLUSTER = 1e-6, 1e3
+_LEAST_CLUSTER, _MAX_CLUSTER = 1e-6, 1e3
 MAX_COUNT = 10_000_000
 
 
@@ -68,7 +68,7 @@ class Counts:
 
 def cluster_of(ratio: np.ndarray) -> np.ndarray:
     """x of x / log(1 + x) = ratio (number over hit, 1 or more), by bisection of log x."""
-    low, high = np.full(np.shape(ratio), np.log(_LEAST_CLUSTER)), np.full(np.shape(ratio), np.log(_MOST_CLUSTER))
+    low, high = np.full(np.shape(ratio), np.log(_LEAST_CLUSTER)), np.full(np.shape(ratio), np.log(_MAX_CLUSTER))
     for _ in range(60):
         middle = 0.5 * (low + high)
         x = np.exp(middle)
@@ -85,7 +85,7 @@ def coherent_counts(hit: np.ndarray, cluster: np.ndarray, anchor: int, shares: n
     """
     if np.any(np.diff(hit, axis=1) < 0) or not np.all(hit > 0):
         raise ValueError("hits must be positive and must not fall with the horizon")
-    x = np.clip(cluster, _LEAST_CLUSTER, _MOST_CLUSTER)
+    x = np.clip(cluster, _LEAST_CLUSTER, _MAX_CLUSTER)
     x[:, anchor:] = np.maximum.accumulate(x[:, anchor:], axis=1)
     x[:, : anchor + 1] = np.minimum.accumulate(x[:, anchor::-1], axis=1)[:, ::-1]
     return Counts(hit / np.log1p(x), x, shares)

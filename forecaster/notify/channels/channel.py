@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
-from forecaster.message_channels import CHANNELS
+from forecaster.descriptions.message_channels import CHANNELS
 from forecaster.notify import http_post
 from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing.letters import Letter

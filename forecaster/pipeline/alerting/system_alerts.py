@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from forecaster.descriptions.recipe_fields import Severity
 from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.apply_rules import Changes
@@ -16,7 +17,6 @@ from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.due import drifts
-from forecaster.recipe_fields import Severity
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
 from forecaster.store.database import Connection

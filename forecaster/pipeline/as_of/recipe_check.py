@@ -16,10 +16,10 @@ from forecaster.catalog.completeness import (
     higher,
 )
 from forecaster.catalog.coverage import lowest_magnitude
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
-from forecaster.model_kinds import KINDS
 from forecaster.pipeline.as_of.as_known import Known, labelled_days
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.whereabouts import place_warnings, where_it_lies

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from forecaster.model_kinds import KINDS
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.pipeline.backfilling.backfill_types import Chunk
 from forecaster.recipe import Recipe
 

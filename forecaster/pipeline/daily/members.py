@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from forecaster.descriptions.model_kinds import Kind
 from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.model_kinds import Kind
 from forecaster.models import model_files
 from forecaster.models.interface import FittedModel, MovedFromSet, OnSharedSet, TrainedInEpochs, bounded
 from forecaster.models.kinds import able_kinds, generic_model, kind_named

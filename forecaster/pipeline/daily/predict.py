@@ -12,11 +12,11 @@ import numpy as np
 
 from forecaster import logs
 from forecaster.clock import Clock, forecast_mode
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.installed import code_version
-from forecaster.model_kinds import KINDS
 from forecaster.models.baselines import climatology
 from forecaster.models.combination.combination import KIND, CombinedModel, combine
 from forecaster.pipeline import timelines

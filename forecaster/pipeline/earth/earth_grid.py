@@ -20,7 +20,7 @@ from forecaster.pipeline.as_of.whereabouts import NEAR_KM
 RESOLUTION = 3
 RADIUS_KM = {2: 400.0, 3: 150.0}
 SEISMIC_MAG = 5.0
-FEWEST_EVENTS = 10
+MIN_EVENTS = 10
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ def cells_of(latitude_deg: np.ndarray, longitude_deg: np.ndarray, resolution: in
 
 
 def seismic_cells(grid: Grid, events: Events) -> Grid:
-    """The cells whose circle holds FEWEST_EVENTS earthquakes of M >= SEISMIC_MAG or more among `events`."""
+    """The cells whose circle holds MIN_EVENTS earthquakes of M >= SEISMIC_MAG or more among `events`."""
     strong = events.take(events.magnitude >= SEISMIC_MAG)
     count = np.zeros(len(grid), dtype=np.int64)
     for near in near_pairs(grid.latitude_deg, grid.longitude_deg, strong, grid.radius_km):
         count += np.bincount(near.circle, minlength=len(grid))
-    return grid.take(count >= FEWEST_EVENTS)
+    return grid.take(count >= MIN_EVENTS)
 
 
 def names_near(grid: Grid, frame: pd.DataFrame) -> list[str | None]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecaster.descriptions.model_kinds import looks
 from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
-from forecaster.model_kinds import looks
 from forecaster.pipeline.evaluation.evaluate_circles import is_circle, read_circles
 from forecaster.pipeline.evaluation.evaluate_pools import pool_facts
 from forecaster.pipeline.evaluation.evaluate_published import with_published

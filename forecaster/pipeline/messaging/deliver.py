@@ -12,8 +12,8 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from forecaster.descriptions.message_channels import CHANNELS, how_to_set_up
 from forecaster.errors import BadInput
-from forecaster.message_channels import CHANNELS, how_to_set_up
 from forecaster.notify import outbox
 from forecaster.notify.outbox import Delivery, Recipient
 from forecaster.pipeline import timelines

@@ -4,8 +4,8 @@ each kind, in each channel's shape."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from forecaster.descriptions.message_channels import CHANNELS
 from forecaster.errors import BadInput
-from forecaster.message_channels import CHANNELS
 from forecaster.notify.channels.channel import channel_named
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.messaging.sending import Letters, NoDocument

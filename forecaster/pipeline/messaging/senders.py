@@ -4,8 +4,8 @@ from collections import Counter
 from datetime import datetime
 from types import TracebackType
 
+from forecaster.descriptions.message_channels import CHANNELS
 from forecaster.errors import DeliveryError, DeliveryRefused, ReceiverSilent
-from forecaster.message_channels import CHANNELS
 from forecaster.notify.channels.channel import Batch, channel_named, channels
 from forecaster.notify.outbox import Recipient, delivery_id
 from forecaster.reports.outgoing.letters import Letter

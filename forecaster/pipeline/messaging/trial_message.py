@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC
 
 from forecaster.clock import Clock
+from forecaster.descriptions.message_channels import how_to_set_up
 from forecaster.errors import BadInput, DeliveryError
-from forecaster.message_channels import how_to_set_up
 from forecaster.pipeline.messaging.senders import Post, recipients
 from forecaster.reports.outgoing.letters import MessageLetter
 from forecaster.reports.outgoing.message import Message

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.circles import circle_recipe
 from forecaster.features.events import NEVER, Events
 from forecaster.features.windows import TargetDays, target_days
-from forecaster.model_kinds import KINDS
 from forecaster.models import pretrained
 from forecaster.models.cells import cells, cells_inputs
 from forecaster.models.cells.cells import CellsModel, shares_inside

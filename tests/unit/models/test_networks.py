@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import forecaster
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import NotInstalled
-from forecaster.model_kinds import KINDS
 from forecaster.models import libraries, networks
 from forecaster.models.kinds import kind_named
 

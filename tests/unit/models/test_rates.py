@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
+from forecaster.descriptions.model_kinds import KINDS, Kind
 from forecaster.errors import BadInput, CorruptModel, NotScoreable, NotTrainable
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.model_kinds import KINDS, Kind
 from forecaster.models.baselines import climatology, rates
 from forecaster.models.interface import History
 from forecaster.models.kinds import kind_named

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from forecaster.model_kinds import KINDS
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.models import networks
 from forecaster.pipeline.backfilling import backfill_cost
 from forecaster.pipeline.backfilling.backfill import BackfillResult, ChunkRows, note
