@@ -278,8 +278,8 @@ def write_atomic(path: Path, text: str) -> Path:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Remove what killed processes left half-written in `folder` and the folders in it."""
-    for left in files.leftovers([*folder.glob(f"{_TEMPORARY}*"), *folder.glob(f"*/{_TEMPORARY}*")]):
+    """Remove what killed processes left half-written in `folder` and all folders below it."""
+    for left in files.leftovers(folder.rglob(f"{_TEMPORARY}*")):
         files.remove(left)
 
 

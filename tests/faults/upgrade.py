@@ -114,8 +114,15 @@ def _value(name: str, kind: str, number: int, allowed: dict[str, list[str]]) -> 
     if name in SAID:
         return SAID[name]
     moment = NOON + timedelta(days=number, hours=name.endswith("_end"))
-    values = {"BOOLEAN": True, "DOUBLE": 0.25, "JSON": "{}", "DATE": date(2024, 1, 2 + number), "VARCHAR[]": [f"id-{number}"]}
-    values |= dict.fromkeys(("INTEGER", "BIGINT", "SMALLINT", "UBIGINT"), number + 1)
+    values = {
+        "BOOLEAN": True,
+        "DOUBLE": 0.25,
+        "FLOAT": 0.25,
+        "JSON": "{}",
+        "DATE": date(2024, 1, 2 + number),
+        "VARCHAR[]": [f"id-{number}"],
+    }
+    values |= dict.fromkeys(("INTEGER", "BIGINT", "SMALLINT", "UBIGINT", "UTINYINT", "USMALLINT", "UINTEGER"), number + 1)
     values |= {"BLOB": f"{name}-{number}".encode(), "VARCHAR": f"{name}-{number}"}
     values |= dict.fromkeys(("TIMESTAMP WITH TIME ZONE", "TIMESTAMP"), moment)
     return values[kind]

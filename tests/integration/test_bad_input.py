@@ -57,7 +57,7 @@ def test_predict_prints_a_line_and_valid_json_and_returns_success(home, run):
     assert (row["supersedes"], row["degraded_reason"]) == (None, None)
     assert document["targets"] == {"tokyo-m45": "2024-01-03"} and row["forecast_id"] in document["forecast_ids"]
     rows = table(home, "forecast")
-    assert sorted(rows["model_kind"]) == ["climatology", "etas", "hybrid", "pooled", "published", "recent_rate", "regional"]
+    assert sorted(rows["model_kind"]) == ["cells", "climatology", "etas", "hybrid", "pooled", "published", "recent_rate", "regional"]
     assert rows["official"].all() and sorted(document["forecast_ids"]) == sorted(rows["forecast_id"])
 
 

@@ -4,6 +4,8 @@ The published probability holds in its own corner, exactly. From there on each f
 times published / ETAS in the corner to the power CARRY, times the productivity of the running sequence. Where nothing but the usual rate is
 published, the usual rates of longer windows take the place of ETAS.
 
+Near 1 a probability says little of the number: beyond SATURATED it counts as no more than ETAS does, or than SATURATED where ETAS is below.
+
 The productivity is that of a Gamma-Poisson posterior (as in Page et al. 2016, doi:10.1785/0120160073, for the aftershocks of one main
 shock): PRIOR_COUNT earthquakes as expected, and those that came and were expected in the last LOOK_BACK_DAYS. It fades: it holds for days
 up to the third, its square root up to the seventh, and nothing of it later; carried on to a month it made half as many again as came.
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.models.combination.combination import SATURATED
 from forecaster.models.etas.etas_horizons import Horizons
 from forecaster.models.interface import TINY
 from forecaster.models.ladder.count_law import HIGH, LOW, Counts, cluster_of, coherent_counts
@@ -28,7 +31,7 @@ WIDER = 1.5
 LOOK_BACK_DAYS = 3
 PRIOR_COUNT = 30.0
 FADES = ((3, 1.0), (7, 0.5))  # horizon in days, and the power of the productivity up to it; 0 beyond
-_SURE = 1e-6  # nearer to 1, a probability no longer says how many are expected
+_SURE = 1e-6  # nearer to 1, a probability is no bound of the number either
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,12 @@ def climb(
 
 
 def _anchored(published: np.ndarray, base: np.ndarray, range_days: int, productivity: np.ndarray | None) -> np.ndarray:
-    """(n, horizons): -log P(none), that of `published` at its own horizon."""
+    """(n, horizons): -log P(none) that the numbers are made of, that of `published` at its own horizon as far as it is not SATURATED."""
     horizons = horizons_of(range_days)
     anchor = horizons.index(range_days)
     said = -np.log1p(-published)
     said = np.where(published > 1.0 - _SURE, np.maximum(said, base[:, anchor]), said)
+    said = np.minimum(said, np.maximum(base[:, anchor], SATURATED))
     ratio = said / base[:, anchor]
     hit = base * ratio[:, None]
     hit[:, anchor] = said

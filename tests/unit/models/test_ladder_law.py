@@ -57,6 +57,21 @@ def test_no_rung_is_likelier_for_a_larger_magnitude_or_a_shorter_horizon(data, p
         assert tuple(values[0, anchor, 0] for values in (one.expected, one.low, one.high)) == numbers
 
 
+def test_a_nearly_certain_forecast_expects_no_more_than_etas_does():
+    """ETAS: -log P(none) 4 on the first day and 3 more to the third. Published: 98 % (3.9), and 99.99 % (9.2), which counts as 4; where
+    ETAS has 1, both count as 3."""
+    law = magnitude_law(np.array([]), 5.0, None)
+    published = np.array([0.98, 0.9999])
+    for first, counted in ((4.0, [3.912, 4.0]), (1.0, [3.0, 3.0])):
+        hits = np.cumsum([[first, 0.75 * first, first, first]] * 2, axis=1)
+        base = Horizons(hits, hits)
+        counts = climb(published, base, 1, law)
+        hit = counts.size * np.log1p(counts.cluster)
+        assert hit[:, 0] == pytest.approx(counted, abs=1e-3)
+        assert hit[:, 1] == pytest.approx(np.array(counted) * 1.75, abs=2e-3)
+        assert ladder_of(counts, law, 1, published).probability[:, 0, 0] == pytest.approx(published, abs=0)
+
+
 def test_counts_are_negative_binomial_worked_by_hand():
     """hit = ln 2 and x = 1 give r = 1: a geometric law, P(N = k) = 2^-(k+1), mean 1. Half as many are larger: r = 1/2,
     P(0) = 2^-1/2, mean 1/2."""

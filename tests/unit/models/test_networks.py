@@ -5,6 +5,7 @@ import re
 import sys
 from importlib import metadata, util
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,8 +58,9 @@ def test_what_is_not_installed_is_named_with_the_extra(monkeypatch, asked_anew):
 def test_a_kind_that_needs_a_network_is_refused_before_tensorflow_is_imported(monkeypatch, cpu, asked_anew, tmp_path):
     cpu("x86_64", "sse4_2")
     kind = kind_named("convlstm")
+    history = SimpleNamespace(recipe=SimpleNamespace(threshold_mag=5.0))
     monkeypatch.delitem(sys.modules, kind.module, raising=False)
-    for use in (lambda: kind.fit(None), lambda: kind.load(tmp_path, {}, None), kind.imported):
+    for use in (lambda: kind.fit(history), lambda: kind.load(tmp_path, {}, None), kind.imported):
         with pytest.raises(NotInstalled, match="lacks AVX"):
             use()
     assert kind.module not in sys.modules

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecaster.models.combination.combination import MEMBERS
 from forecaster.models.combination.weights import unlearnt
 from forecaster.models.interface import logit, sigmoid
 from forecaster.pipeline.training.weight_learning import Settled, learn_own, learn_world, posterior, settled_of
@@ -44,7 +45,7 @@ def test_rows_of_one_target_become_days():
     assert sorted(found.said) == ["etas", "hybrid"] and found.reference.tolist() == [0.1] * 3
     np.testing.assert_array_equal(found.said["etas"], [0.3, np.nan, 0.05])
     np.testing.assert_array_equal(found.said["hybrid"], [np.nan, 0.2, 0.04])
-    assert len(found.take(found.happened)) == 1 and found.days.departures.shape == (3, 6)
+    assert len(found.take(found.happened)) == 1 and found.days.departures.shape == (3, len(MEMBERS))
 
 
 def test_no_rows_are_no_days():
