@@ -24,6 +24,7 @@ from forecaster.reports import schema
 from forecaster.reports.content.combined import expected_figures
 from forecaster.reports.content.contract import RecentEvent, RecipeForecast, ReportData
 from forecaster.reports.content.ladder_json import ladder_json
+from forecaster.reports.content.world_json import world_json
 from forecaster.reports.words import known, known_probability, ratio_to_usual
 from forecaster.timewindow import TimeWindow, day_of_window, days_of_windows
 
@@ -220,6 +221,7 @@ def webhook_document(data: ReportData, report_url: str | None = None) -> dict[st
             }
             for item in data.recipes
         ],
+        "world": world_json(data.world),
     }
 
 

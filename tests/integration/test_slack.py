@@ -60,6 +60,7 @@ def test_ten_seconds_are_enough() -> None:
     assert obeyed(payload) == ["<https://example.org/r?a=1&amp;b=2|The full report, with maps and tests>"]
     assert "Nobody can predict" in words(payload) and "no official warning" in words(payload)
     assert "may be a repeat" not in words(payload)
+    assert "99 km NW of Nanao, Japan" in words(ReportLetter(sample_report(), "en").slack(False))  # the first place of the map of the world
     assert "may be a repeat" in words(ReportLetter(sample_report(), "en").slack(True)["blocks"][2])
 
 

@@ -1,6 +1,7 @@
 """The map UI's files: fields and forms as in the first system, checked against their schemas, written whole or not at all."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -175,6 +176,22 @@ def test_the_webhook_body_holds_every_forecast_and_its_mode() -> None:
     tokyo = next(row for row in document["forecasts"] if row["recipe_id"] == "tokyo-m45")
     assert (tokyo["target_start"], tokyo["target_end"]) == ("2024-01-02T15:00:00Z", "2024-01-03T15:00:00Z")
     assert tokyo["ratio_to_usual"] == pytest.approx(1.1)
+
+
+def test_the_webhook_body_holds_the_first_places_of_the_map_of_the_world() -> None:
+    world = map_files.webhook_document(sample_report())["world"]
+    assert (world["day"], world["magnitude"], world["radius_km"], world["cells"]) == ("2024-01-03", 5.0, 150.0, 5232)
+    assert world["places"][0] == {
+        "name": "99 km NW of Nanao, Japan",
+        "lat": 37.76,
+        "lng": 136.33,
+        "probability": 0.61,
+        "usual_probability": 0.0011,
+        "ratio_to_usual": pytest.approx(0.61 / 0.0011, rel=1e-3),
+    }
+    without = map_files.webhook_document(replace(sample_report(), world=None))
+    map_files.check_document("webhook.json", without)
+    assert without["world"] is None
 
 
 @pytest.mark.parametrize(
