@@ -38,7 +38,7 @@ help: ## this list
 install: ## set up .venv from the locked requirements (the targets below do it by themselves)
 	@deployments/bootstrap.sh install "$(REQUIREMENTS)"
 
-demo: install ## the daily job on real recorded input: no network needed once installed, at most 10 minutes
+demo: install ## the daily job on real recorded input: no network needed once installed, four minutes on two idle cores
 	@"$(PY)" -m tests.support.demo
 
 test: install ## the tests, under 8 minutes: no network needed once installed
