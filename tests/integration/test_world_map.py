@@ -200,7 +200,10 @@ def test_each_map_is_scored_when_its_windows_have_ended_and_again_when_they_are_
         ("4.5", 7, 1, 2),
         ("5", 7, 1, 1),
     ]
-    page = earth_page.write_pages(job, ["en"])[0].read_text(encoding="utf-8")
+    (path,) = earth_page.write_pages(job, ["en"])
+    page = path.read_text(encoding="utf-8")
+    shapes = json.loads((path.parent / "world.geojson").read_text(encoding="utf-8"))
+    assert len(shapes["features"]) == rows_of(job)["cell"].nunique()  # for other maps, beside the page
     assert "No window has ended yet" not in page and page.count("N 1/1, S 1/1") >= 1
     assert record_of_maps(job.store, "prospective") == [], "modes never mix"
 

@@ -84,10 +84,19 @@ def export_map(store: Store, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_parquet(paths[0], cells)
-        write_atomic(paths[1], json.dumps(geojson(issue, cells), ensure_ascii=False, separators=(",", ":")))
+        write_geojson(paths[1], issue, cells)
     except OSError as error:
         raise NotWritable(f"cannot export to {folder}: {error.strerror or error}; choose a folder that can be written") from None
     return paths
+
+
+def write_geojson(path: Path, issue: dict[str, Any], cells: pd.DataFrame) -> Path:
+    """Write a map as `geojson`, whole or not at all.
+
+    Raises:
+        NotWritable: the folder cannot be written.
+    """
+    return write_atomic(path, json.dumps(geojson(issue, cells), ensure_ascii=False, separators=(",", ":")))
 
 
 def geojson(issue: dict[str, Any], cells: pd.DataFrame) -> dict[str, Any]:

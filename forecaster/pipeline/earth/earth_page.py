@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from forecaster.pipeline.earth.earth_export import by_cell, most_above, newest_map
+from forecaster.pipeline.earth.earth_export import GEOJSON_FILE, by_cell, most_above, newest_map, write_geojson
 from forecaster.pipeline.earth.earth_outlines import rings_of
 from forecaster.pipeline.earth.earth_record import record_of_maps
 from forecaster.pipeline.run_context import Job
@@ -25,8 +25,8 @@ TOLD = 10
 
 
 def write_pages(job: Job, languages: Sequence[str] | None = None) -> list[Path]:
-    """Write the page of the newest map below the output folder, each by rename; the page before is replaced. Languages as for
-    `texts.of_pages`.
+    """Write the newest map below the output folder, as a page a language and as GEOJSON_FILE for other maps, each by rename; those before
+    are replaced. Languages as for `texts.of_pages`. Returns the pages' paths.
 
     Raises:
         BadInput: there is no map. NotWritable: the folder cannot be written.
@@ -40,6 +40,7 @@ def write_pages(job: Job, languages: Sequence[str] | None = None) -> list[Path]:
         others = {other: f"world.{other}.html" for other in languages if other != language}
         page = render.render_world(world, language, others, job.settings.templates)
         pages.append(write_atomic(folder / f"world.{language}.html", page))
+    write_geojson(folder / GEOJSON_FILE, issue, cells)
     return pages
 
 

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json; charset=utf-8",
+    ".geojson": "application/geo+json",
     ".png": "image/png",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",  # of reports/assets/ only

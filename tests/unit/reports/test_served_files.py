@@ -15,6 +15,7 @@ def folder(tmp_path: Path) -> Path:
     for name in (
         "index.html",
         "tokyo/summary.json",
+        "world/world.geojson",
         "reports/2024-01-03.en.html",
         "reports/2024-01-02.en.html",
         "a b.html",
@@ -34,7 +35,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("target", "name"),
-    [("/tokyo/summary.json?x=1", "summary.json"), ("//tokyo///summary.json", "summary.json"), ("/a%20b.html", "a b.html")],
+    [
+        ("/tokyo/summary.json?x=1", "summary.json"),
+        ("/world/world.geojson", "world.geojson"),
+        ("//tokyo///summary.json", "summary.json"),
+        ("/a%20b.html", "a b.html"),
+    ],
 )
 def test_files_of_the_folder_are_found(folder: Path, target: str, name: str) -> None:
     found = find_file(folder, target) if not target.startswith("//") else find_file(folder, target[1:])
