@@ -1,4 +1,4 @@
-"""The type `both`: probability AND ratio to the usual rate must reach their bounds."""
+"""The rule type `both`: probability AND ratio to the usual rate must both reach their bounds."""
 
 from forecaster.alert_rules import Said
 from forecaster.descriptions.recipe_fields import AlertRule

@@ -1,6 +1,6 @@
-"""The channels that messages go by: one entry a channel. A further channel is one module and one entry.
+"""The channels through which messages are sent. To add a channel, add one module and one entry.
 
-Nothing of a channel is imported here: `notify.channels.channel` does. docs/EXTENDING.md shows how to add one.
+This module imports nothing of a channel: `notify.channels.channel` does. docs/EXTENDING.md shows how to add one.
 """
 
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ChannelEntry:
-    """module: of the package, with a `CHANNEL`. set_by: the settings that set it up, in words. own_settings: names of settings that it
-    alone reads by `Settings.of_channel`: QUAKECAST_<NAME> in the environment; each is taken for a secret."""
+    """module: a module of the package, with a `CHANNEL`. set_by: the settings that configure the channel, in words.
+    own_settings: names of settings that only this channel reads, by `Settings.of_channel`: QUAKECAST_<NAME> in the environment. Each is
+    treated as a secret.
+    """
 
     name: str
     module: str
@@ -29,6 +31,6 @@ CHANNELS = {
 
 
 def how_to_set_up() -> str:
-    """The settings of all channels, in words."""
+    """The settings that configure the channels, in words."""
     first, *others, last = (entry.set_by for entry in CHANNELS.values())
     return f"{first}, or {', '.join(others)} or {last}"

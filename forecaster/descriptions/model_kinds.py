@@ -1,6 +1,7 @@
-"""The kinds of models: one entry a kind with all that the rest of the project must know of it. A further kind is one module and one entry.
+"""The kinds of models. Each kind is one entry with everything that the rest of the project must know about it. To add a kind, add one
+module and one entry.
 
-Nothing of a kind is imported here: `models.kinds` fits and loads them. docs/EXTENDING.md shows how to add one.
+This module imports nothing of a kind: `models.kinds` fits and loads them. docs/EXTENDING.md shows how to add one.
 """
 
 from collections.abc import Callable
@@ -17,9 +18,9 @@ OTHER_COLOUR = ("#1c2333", "#eceef4")
 class Look:
     """How a model is shown in tables and charts.
 
-    title: its name in English; "" where its key is all there is. place: in tables and legends, ascending. colour: (on light, on dark)
-    ground. mark: path of an SVG around (0, 0). dash: of its lines, as `stroke-dasharray`. baseline: whether others are compared with it;
-    its mark is open. drawn: whether it has curves of its own in the charts of an evaluation.
+    title: its name in English; "" if it has only its key. place: its position in tables and legends, ascending.
+    colour: (on light, on dark) background. mark: path of an SVG around (0, 0). dash: of its lines, as `stroke-dasharray`.
+    baseline: whether others are compared with it; its mark is open. drawn: whether it has its own curves in the charts of an evaluation.
     """
 
     title: str = ""
@@ -33,24 +34,27 @@ class Look:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of model. A `reference` is refitted each year where references are; others keep their weights.
+    """A kind of model. A `reference` is refitted each year in evaluations that refit references; other kinds keep their weights.
 
-    module: with `load` and the function named `fitter`. generic: function there that gives a model for (recipe, day, first day of the
-    record) without a fit, or None where it cannot.
-    version: raise it by hand with every change that makes the kind answer otherwise, so that stored evaluations of it are made anew.
-    pretrained: the kind of the artefacts of the package (`models.pretrained`) that it starts from, which then count, too; None for none.
+    module: holds `load` and the function named `fitter`.
+    generic: the function there that returns a model for (recipe, day, first day of the record) without a fit, or None where it cannot.
+    version: raise it by hand with every change that alters the kind's forecasts, so that its stored evaluations are recomputed.
+    pretrained: the kind of the package's artefacts (`models.pretrained`) that it starts from; None for none. A change of these voids stored
+    evaluations, too.
     by_region: whether it is trained on each region's own days, which takes long; such kinds are not evaluated on random circles.
-    tensorflow: whether it forecasts with TensorFlow, which an installation may lack. epochs: whether it is trained in epochs: `fit` then
-    takes max_epochs and on_epoch. tensorboard: whether `fit` takes tensorboard_dir, too.
-    sees_far: whether it looks at earthquakes farther away than `as_known.reach_km`: it is then given the whole catalogue.
-    in_recipes: whether a recipe may name it. member: whether it may count in the published combination. alike: whether it tells much the
-    same as other members that are; they take over each other's weights. proven: whether pooled days have shown its skill; a member that is
-    not counts only where its own validation days show that it tells days apart.
+    tensorflow: whether it forecasts with TensorFlow, which an installation may lack.
+    epochs: whether it is trained in epochs; `fit` then takes max_epochs and on_epoch. tensorboard: whether `fit` also takes
+    tensorboard_dir.
+    sees_far: whether it uses earthquakes farther away than `as_known.reach_km`; it is then given the whole catalogue.
+    in_recipes: whether a recipe may name it. member: whether it may count in the published combination.
+    alike: whether its forecasts are much like those of other members marked so; they take over each other's weights.
+    proven: whether pooled days have shown its skill. A member that is not proven counts only where its own validation days show that its
+    forecasts discriminate between days.
     min_magnitude: the smallest threshold of a recipe that it can forecast, 0 for any.
-    event_rank: its place among the kinds that look at single earthquakes, 0 where it does not.
-    seconds_a_fit, seconds_a_day: what both fits with their evaluation and a day's forecast take, on one core of a 2024 server with nothing
-    else to do.
-    label: key of its names in templates/i18n ([model] and [short]); without one its title is shown in every language.
+    event_rank: its position among the kinds that use single earthquakes, 0 where it does not.
+    seconds_a_fit: duration of both fits with their evaluation. seconds_a_day: duration of a day's forecast. Both on one core of a 2024
+    server without other load.
+    label: key of its names in templates/i18n ([model] and [short]). Without one its title is shown in every language.
     """
 
     name: str
@@ -77,14 +81,14 @@ class Kind:
     look: Look = field(default_factory=Look)
 
     def unable(self, threshold_mag: float) -> str | None:
-        """Why it can never be a member of a recipe with this threshold, in one line; None where it can."""
+        """Why it can never be a member of a recipe with this threshold, in one line. None where it can."""
         if threshold_mag >= self.min_magnitude:
             return None
         return f"{self.name} knows earthquakes from M {self.min_magnitude:g} on, the threshold is M {threshold_mag:g}"
 
 
 # The seconds were measured on tokyo-m45 and wellington, and over 10,038 recipe days of 2024; a ConvLSTM takes the minutes that its recipe
-# allows. Members keep their order: stored weights and what they were computed from follow it.
+# allows. Members keep their order: stored weights and their learning data follow it.
 KINDS = {
     kind.name: kind
     for kind in (
@@ -145,7 +149,7 @@ KINDS = {
     )
 }  # fmt: skip
 
-COMBINED = {  # what is made of several kinds
+COMBINED = {  # forecasts made from several kinds
     "published": Look(
         "published combination", 0, ("#b0174f", "#ff86b0"),
         "M0 -5L1.5 -1.6L5 -1.5L2.2 0.8L3.2 4.4L0 2.3L-3.2 4.4L-2.2 0.8L-5 -1.5L-1.5 -1.6Z", "12 2",
@@ -155,24 +159,24 @@ COMBINED = {  # what is made of several kinds
 
 
 def looks() -> dict[str, Look]:
-    """By name how every kind and combination is shown, in the order of tables."""
+    """How every kind and combination is shown, by name, in the order of tables."""
     found = COMBINED | {kind.name: kind.look for kind in KINDS.values()}
     return dict(sorted(found.items(), key=lambda item: item[1].place))
 
 
 def title_of(model: str) -> str:
-    """The name of a kind or a combination in English; its key where it has none."""
+    """The English name of a kind or a combination; its key where it has none."""
     look = COMBINED.get(model) or (KINDS[model].look if model in KINDS else Look())
     return look.title or model
 
 
 def label_of(model: str) -> str | None:
-    """The key of its names in each language; None where it has none."""
+    """The key of its translated names; None where it has none."""
     if model == "published":
         return model
     return (KINDS[model].label or None) if model in KINDS else None
 
 
 def kinds_where(fits: Callable[[Kind], object]) -> tuple[str, ...]:
-    """The names of the kinds that fit, in their order."""
+    """The names of the kinds that satisfy the condition, in their order."""
     return tuple(kind.name for kind in KINDS.values() if fits(kind))

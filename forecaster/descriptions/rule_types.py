@@ -1,4 +1,4 @@
-"""The types of alert rules: by name the module of `alert_conditions` that decides. A further type is one module and one entry.
+"""The types of alert rules: each name maps to the module of `alert_conditions` that decides. To add a type, add one module and one entry.
 
 docs/EXTENDING.md shows how to add one.
 """

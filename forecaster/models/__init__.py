@@ -1,5 +1,5 @@
-"""Models: how likely the target is, each kind in modules of its own."""
+"""Models that forecast the probability of the target. Each kind of model has its own modules."""
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow, where a kind needs it, says at its import what no reader of a log wants
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # Suppress TensorFlow's import messages in the log

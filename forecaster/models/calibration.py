@@ -1,10 +1,11 @@
-"""Calibration of probabilities on a span of their own: two parameters, held back by priors.
+"""Calibration of probabilities on a span that nothing else is fitted on: two parameters, regularised by priors.
 
     logit P = centre + shift + slope x (logit p - centre),   slope >= 0
 
-Platt scaling (Platt 1999) about `centre`, the span's mean logit, with priors slope ~ Normal(1, 0.5) and shift ~ Normal(0, 1): the maximum
-of the posterior. With hundreds of target days the data decide; with a handful the result stays near "as it was". A slope of 0 means that
-the ranking was worth nothing on this span: then every day gets the span's rate. The order of days is never reversed.
+This is Platt scaling (Platt 1999) about `centre`, the span's mean logit, with priors slope ~ Normal(1, 0.5) and shift ~ Normal(0, 1). The
+fit is the maximum of the posterior. With hundreds of target days the data decide; with a handful the result stays close to the identity. A
+slope of 0 means that the forecasts had no discrimination on this span: every day then gets the span's rate. The order of days is never
+reversed.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ MIN_TARGET_DAYS = 3
 
 @dataclass(frozen=True)
 class Calibration:
-    """A monotone map of probabilities; `fitted` is False where it is the identity because it could not be fitted, `reason` says why."""
+    """A monotone map of probabilities. `fitted` is False where it is the identity because it could not be fitted; `reason` tells why."""
 
     slope: float = 1.0
     shift: float = 0.0
@@ -38,11 +39,11 @@ class Calibration:
 
 
 def fit_calibration(probability: np.ndarray, happened: np.ndarray, weight: np.ndarray | None = None) -> Calibration:
-    """The calibration of `probability` (n,) on outcomes `happened` (bool (n,)), from these days alone.
+    """The calibration of `probability` (n,) on outcomes `happened` (bool (n,)), fitted on these days alone.
 
-    weight: (n,), how many days each stands for, by default as many; together they count as the n days that they are.
+    weight: (n,), how many days each stands for, equal by default. The weights are scaled so that together they count as n days.
 
-    The identity where there are fewer than 3 target days or quiet days, or where the maximum is not found.
+    The result is the identity where there are fewer than 3 target days or quiet days, or where the search does not converge.
     """
     happened = np.asarray(happened, dtype=bool)
     target_days = int(happened.sum())
@@ -63,7 +64,7 @@ def fit_calibration(probability: np.ndarray, happened: np.ndarray, weight: np.nd
         gradient = np.array([pull @ away + (slope - 1.0) / SLOPE_SD**2, pull.sum() + shift / SHIFT_SD**2])
         return float(loss), gradient
 
-    from scipy.optimize import minimize  # takes long to import, and a forecast need not wait for it
+    from scipy.optimize import minimize  # slow to import, and a forecast does not need it
 
     best = minimize(loss_and_gradient, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0.0, None), (None, None)])
     if not (best.success and np.isfinite(best.x).all()):

@@ -1,7 +1,7 @@
-"""Chronological spans of the days that one fit is given: train | purge | validation | purge | calibration.
+"""Chronological split of the days of one fit: train | purge | validation | purge | calibration.
 
 75 % of the days are for training, 15 % for validation (early stopping and choice of weights), the last 10 % for calibration. A purge is
-window_days + predict_range_days long, so that no input or outcome of a span touches the one before.
+window_days + predict_range_days long, so that no input or outcome of a span overlaps the span before.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Spans:
-    """The spans of one fit, in the order of time."""
+    """The spans of one fit, in chronological order."""
 
     train: Span
     validation: Span
@@ -61,7 +61,7 @@ def fit_spans(happened: np.ndarray, recipe: Recipe) -> Spans:
     """Spans of a fit on all days of `happened` (bool (n,), consecutive days with final outcomes).
 
     Raises:
-        NotTrainable: a span would lack days, target days or quiet days.
+        NotTrainable: a span would have too few days, target days or quiet days.
     """
     spans = _cut(len(happened), purge_days(recipe), recipe.id)
     counts = {name: count_classes(happened[span.slice]) for name, span in spans.named().items()}
@@ -72,7 +72,7 @@ def fit_spans(happened: np.ndarray, recipe: Recipe) -> Spans:
 
 
 def purge_days(recipe: Recipe) -> int:
-    """Days left out between two spans."""
+    """Number of days left out between two spans."""
     return recipe.window_days + recipe.predict_range_days
 
 

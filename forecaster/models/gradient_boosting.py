@@ -24,23 +24,25 @@ def train_trees(
     seed: int,
     parameters: Mapping[str, Any],
 ) -> bytes:
-    """`rounds` trees on `features` (n, columns) from the logits `start` (n,), as a file's content. `parameters` are XGBoost's, with
-    `max_bin`; weight (n,): how many days each row stands for. The features are let go of before the training, where nobody else holds
-    them."""
+    """`rounds` trees trained on `features` (n, columns) from the logits `start` (n,), as a file's content.
+
+    `parameters` are XGBoost's, with `max_bin`. weight (n,): how many days each row stands for. The features are released before the
+    training, so their memory is freed unless the caller still holds them.
+    """
     import xgboost
 
     fixed = {"objective": "binary:logistic", "tree_method": "hist", "base_score": 0.5, "nthread": THREADS, "seed": seed}
     matrix = xgboost.QuantileDMatrix(features, happened, weight=weight, base_margin=start, max_bin=parameters["max_bin"], nthread=THREADS)
-    del features  # half a gigabyte for a pool, whose quantiles the matrix holds
+    del features  # half a gigabyte for a pool; the matrix already holds their quantiles
     trees = xgboost.train(dict(parameters) | fixed, matrix, rounds)
     return bytes(trees.save_raw("ubj"))
 
 
 def load_trees(content: bytes) -> Trees:
-    """The trees of a file's content.
+    """The trees in a file's content.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the content is not a file of trees.
     """
     return read_trees(content)
 

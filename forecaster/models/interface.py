@@ -1,4 +1,4 @@
-"""What every fitted model is given and what it gives back; plain arrays, no library of any one model."""
+"""The interface of every fitted model: what it is given and what it returns. Plain arrays; this module imports no model's library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +20,10 @@ TINY = 1e-7
 
 @dataclass(frozen=True)
 class History:
-    """What a model of one recipe is fitted on: consecutive target days with final outcomes; arrays of shape (n,).
+    """The data that one recipe's model is fitted on: consecutive target days with final outcomes; arrays of shape (n,).
 
     inputs: versions of events in the common streams, as they were known at each issue (or in hindsight: `Events.known_at_once`).
-    catalogue: events as outcomes are judged by. happened: bool. reference: the climatology's probability at each day's own issue, NaN
+    catalogue: the events that define the outcomes. happened: bool. reference: the climatology's probability at each day's own issue, NaN
     where there was none.
     """
 
@@ -41,7 +41,7 @@ class History:
         return last
 
     def until(self, last_day: np.datetime64) -> "History":
-        """The days up to `last_day`, included. Events are not cut: a model reads none after the issue of its last day."""
+        """The days up to and including `last_day`. Events are not cut: a model reads none after the issue time of its last day."""
         return self.take(self.days.local_days <= last_day)
 
     def take(self, selection: np.ndarray | slice) -> "History":
@@ -50,44 +50,50 @@ class History:
 
 
 class Forecaster(Protocol):
-    """What forecasts the days of one recipe."""
+    """Forecasts the days of one recipe."""
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): probability of the target on each day, from what was known at its cut. reference (n,): the climatology's."""
+        """float64 (n,): probability of the target on each day, from what was known at its input cutoff.
+
+        reference (n,): the climatology's probability.
+        """
         ...
 
 
 class FittedModel(Forecaster, Protocol):
-    """A model fitted for one recipe. `kind` names it ("etas"); `last_data_day` is the last local day of which anything, also of a
-    pre-training, a prior or a calibration, has entered it."""
+    """A model fitted for one recipe. `kind` names it ("etas"). `last_data_day` is the last local day of any data that entered it, including
+    the data of a pre-training, a prior or a calibration.
+    """
 
     kind: str
     last_data_day: date
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write weights, if there are any, into the existing `folder`; returns the JSON-able record that `load` of its module needs."""
+        """Write the weights, if there are any, into the existing `folder`. Returns the JSON-able record that its module's `load` needs."""
         ...
 
 
 @runtime_checkable
 class ForecastsCircles(Protocol):
-    """A model that forecasts many circles at once, as fast as it can; whoever asks goes circle by circle where a kind cannot."""
+    """A model that forecasts many circles in one fast call. For a kind without this capability the caller forecasts circle by circle."""
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
-        """float64 (n,): what `probability` says of each circle's day, where the model was made for a recipe like theirs."""
+        """float64 (n,): the `probability` of each circle's day, if the model was fitted for a recipe like these circles."""
         ...
 
 
 @runtime_checkable
 class AnswersByCut(Forecaster, Protocol):
-    """A model of which one date may be asked at many cuts in one call: what it says of a day follows from what that day's cut sees."""
+    """A model that can forecast the same date at many input cutoffs in one call. Its forecast of a day depends only on what that cutoff
+    sees.
+    """
 
     by_cut: ClassVar[bool]
 
 
 @runtime_checkable
 class CountsTargets(Forecaster, Protocol):
-    """A model that also says how many targets a window may have."""
+    """A model that also forecasts the number of targets in a window."""
 
     def expected_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): expected number of targets in each window; NaN where there is no reference."""
@@ -96,13 +102,13 @@ class CountsTargets(Forecaster, Protocol):
     def simulated(
         self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator | Sequence[np.random.Generator], runs: int
     ) -> np.ndarray:
-        """int64 (n, runs): numbers of targets in each window, simulated; rng: one for all days, or one for each."""
+        """int64 (n, runs): simulated numbers of targets in each window. rng: one for all days, or one for each."""
         ...
 
 
 @runtime_checkable
 class TrainedInEpochs(Protocol):
-    """A model that keeps how its training went: `epochs` and `best_epoch` (0: its start) among others; None where nothing was tried."""
+    """A model with a record of its training: `epochs` and `best_epoch` (0: its start) among others. None where no training was tried."""
 
     @property
     def training(self) -> dict[str, Any] | None: ...
@@ -110,15 +116,15 @@ class TrainedInEpochs(Protocol):
 
 @runtime_checkable
 class HasLearningCurves(Protocol):
-    """A model whose losses of each epoch are shown."""
+    """A model whose losses after each epoch are reported."""
 
     def learning_curves(self) -> dict[str, list[float]]:
-        """By name of the curve, one number an epoch."""
+        """The curves by name, with one number per epoch."""
         ...
 
 
 class SharedSet(Protocol):
-    """A pre-trained set, as far as it matters here which one it is."""
+    """A pre-trained set of weights, reduced to what identifies it."""
 
     @property
     def data_until(self) -> date: ...
@@ -126,7 +132,7 @@ class SharedSet(Protocol):
 
 @runtime_checkable
 class OnSharedSet(Protocol):
-    """A model that forecasts with a pre-trained set of weights that others use, too."""
+    """A model that forecasts with a pre-trained set of weights that other models use, too."""
 
     @property
     def pretrained(self) -> SharedSet: ...
@@ -134,7 +140,7 @@ class OnSharedSet(Protocol):
 
 @runtime_checkable
 class MovedFromSet(OnSharedSet, Protocol):
-    """A model that began as a pre-trained set. as_the_worlds: whether it still is that set."""
+    """A model that was trained further from a pre-trained set. as_the_worlds: whether its weights are still those of that set."""
 
     @property
     def as_the_worlds(self) -> bool: ...
@@ -142,7 +148,7 @@ class MovedFromSet(OnSharedSet, Protocol):
 
 @runtime_checkable
 class TellsItsTraining(Protocol):
-    """A model that says in words what became of its training."""
+    """A model that describes the result of its training in words."""
 
     @property
     def told(self) -> str: ...
@@ -150,10 +156,10 @@ class TellsItsTraining(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Consecutive target days of one recipe with final outcomes, and the inputs to forecast them from; arrays of shape (n,).
+    """Consecutive target days of one recipe with final outcomes, and the inputs of their forecasts; arrays of shape (n,).
 
     happened: bool, the outcome. reference: the climatology's probability for the day, NaN where it had none.
-    days: all of them covered by the catalogue, consecutive, oldest first (ValueError otherwise: our own bug).
+    days: all covered by the catalogue, consecutive, oldest first (ValueError otherwise: a bug in quakecast).
     """
 
     recipe: Recipe
@@ -184,9 +190,10 @@ def logit(probability: np.ndarray) -> np.ndarray:
 
 
 def bounded(probability: np.ndarray) -> np.ndarray:
-    """float64 (n,): kept within [1e-7, 1 - 1e-7], NaN where it is NaN: nobody can say never or always.
+    """float64 (n,): probabilities kept within [1e-7, 1 - 1e-7], because no forecast can be certain. NaN stays NaN.
 
-    This is the one place where forecasts are held away from 0 and 1; what lies outside 0..1 is left as it is, a bug to be found.
+    This is the only place where forecasts are kept away from 0 and 1. A value outside 0..1 is left unchanged: it is a bug that must be
+    found.
     """
     value = np.asarray(probability, dtype=np.float64)
     inside = (value >= 0.0) & (value <= 1.0)
@@ -199,9 +206,9 @@ def sigmoid(value: np.ndarray) -> np.ndarray:
 
 
 def log_loss(probability: np.ndarray, happened: np.ndarray, weight: np.ndarray | None = None) -> float:
-    """Mean of -log(probability of what came), nats a day; probabilities kept within [1e-7, 1 - 1e-7]. NaN for no day.
+    """Mean of -log(probability of the observed outcome), nats a day; probabilities kept within [1e-7, 1 - 1e-7]. NaN if there is no day.
 
-    weight: (n,), what each day counts; all the same by default.
+    weight: (n,), the weight of each day; equal by default.
     """
     kept = np.clip(np.asarray(probability, dtype=np.float64), TINY, 1.0 - TINY)
     if kept.size == 0:

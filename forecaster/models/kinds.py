@@ -1,4 +1,4 @@
-"""How each kind of `forecaster.descriptions.model_kinds` is fitted and loaded. Modules are imported at first use: some are heavy."""
+"""Fit and load each kind of `forecaster.descriptions.model_kinds`. Modules are imported at first use, because some are slow to import."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ from forecaster.recipe import Recipe
 
 
 class Fitter(Protocol):
-    """The function of a kind's module that fits a model; None stands for its own seed, and for no limit."""
+    """The function of a kind's module that fits a model. None as seed means the model's own seed; None as limit means no limit."""
 
     def __call__(self, history: History, *, seed: int | None = None, max_minutes: float | None = None) -> FittedModel: ...
 
 
 @dataclass(frozen=True)
 class FittableKind(Kind):
-    """A kind with its functions: how it is fitted and loaded, and what its stored results depend on."""
+    """A kind with its functions for fitting and loading, and the fingerprint that its stored results depend on."""
 
     def unusable(self) -> str | None:
-        """Why this installation can neither fit it nor forecast with it, in one line; None where it can."""
+        """Why this installation can neither fit the kind nor forecast with it, in one line. None where it can."""
         return networks.why_none() if self.tensorflow else None
 
     def imported(self) -> ModuleType:
-        """Its module, which may take seconds.
+        """The module of the kind. The import may take seconds.
 
         Raises:
-            NotInstalled: this installation lacks what it needs.
+            NotInstalled: this installation lacks a library that the module needs.
         """
         if (reason := self.unusable()) is not None:
             raise NotInstalled(reason)
@@ -49,8 +49,8 @@ class FittableKind(Kind):
         """A model fitted on all days of `history`.
 
         Raises:
-            NotTrainable: too few days or target days, or the recipe's earthquakes are too small for it.
-            NotInstalled: this installation lacks what it needs.
+            NotTrainable: too few days or target days, or the recipe's magnitude threshold is too small for this kind.
+            NotInstalled: this installation lacks a library that the kind needs.
         """
         if (reason := self.unable(history.recipe.threshold_mag)) is not None:
             raise NotTrainable(f"{history.recipe.id}: {reason}")
@@ -61,14 +61,14 @@ class FittableKind(Kind):
         """The model that was saved in `folder` with `record`.
 
         Raises:
-            CorruptModel: the content cannot be trusted.
-            NotInstalled: this installation lacks what it needs.
+            CorruptModel: the content failed validation.
+            NotInstalled: this installation lacks a library that the kind needs.
         """
         model: FittedModel = self.imported().load(folder, record, recipe)
         return model
 
     def fingerprint(self) -> str:
-        """What the model's answers depend on besides data: its version, and the artefacts of the package that it may start from."""
+        """What the model's forecasts depend on besides data: its version, and the package's artefacts that it may start from."""
         digest = hashlib.sha256(f"{self.name} {self.version}".encode())
         if self.pretrained is not None:
             for record in sorted((Path(__file__).parent / "data").glob(f"{self.pretrained}-*/pretrained.json")):
@@ -92,16 +92,17 @@ def kind_named(name: str) -> FittableKind:
 
 
 def able_kinds(recipe: Recipe) -> tuple[str, ...]:
-    """The kinds that the recipe names, in its order, but for those that can never be its members (`Kind.unable`)."""
+    """The kinds that the recipe names, in its order, without those that can never be its members (`Kind.unable`)."""
     return tuple(name for name in recipe.models if kind_named(name).unable(recipe.threshold_mag) is None)
 
 
 def generic_model(name: str, recipe: Recipe, day: date, first_day: date) -> FittedModel | None:
-    """What kind `name` forecasts the local `day` with, where nothing was fitted for the recipe, whose record of target days begins on
-    `first_day`; None where it needs a fit, or cannot.
+    """The model with which kind `name` forecasts the local `day` where nothing was fitted for the recipe. The recipe's record of target
+    days begins on `first_day`. None where the kind needs a fit, or cannot forecast that day.
 
     Raises:
-        CorruptModel: an artefact of the package is not what its record says. BadInput: there is no such kind.
+        CorruptModel: an artefact of the package does not match its record.
+        BadInput: there is no such kind.
     """
     kind = kind_named(name)
     return (

@@ -1,4 +1,4 @@
-"""The libraries that a model's numbers may depend on, as its record names them."""
+"""The libraries that a model's numbers may depend on. The model's record names them with their versions."""
 
 import platform
 from importlib import metadata
@@ -8,7 +8,7 @@ LEARNING = ("scikit-learn", "imbalanced-learn", "xgboost", "xgboost-cpu", "keras
 
 
 def library_versions() -> dict[str, str]:
-    """Python's version, and of every library that is installed, by its name on the package index."""
+    """The versions of Python and of every such library that is installed, by its name on the package index."""
     found = {"python": platform.python_version()}
     for name in (*NUMERIC, *LEARNING):
         try:

@@ -1,8 +1,8 @@
-"""Model directories: `<models>/<recipe_id>/<model_id>/` with `model.json` and whatever weights its kind writes, never as a pickle.
+"""Model directories: `<models>/<recipe_id>/<model_id>/` holds `model.json` and the weights that the kind writes, never as a pickle.
 
-Where a model is fitted need not be where it is kept: `pack_model` gives a directory's content, `place_model` writes it under a temporary
-name and renames it, so that it is there whole or not at all. `model.json` says what was fitted on what, and carries the SHA-256 of every
-other file; nothing is loaded that does not match it.
+A model may be fitted in one place and kept in another. `pack_model` returns a directory's content. `place_model` writes it under a
+temporary name and renames it, so that the directory is either complete or absent. `model.json` records what was fitted on which data, and
+the SHA-256 of every other file. A file that does not match its hash is not loaded.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ RECORD_KEYS = {
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model directory, checked, and the model in it; `record` is the whole of its model.json."""
+    """A checked model directory and the model in it. `record` is the whole of its model.json."""
 
     directory: Path
     record: dict[str, Any]
@@ -62,17 +62,17 @@ def pack_model(
     code_version: str,
     scores: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """(record, files): the directory of `fitted` as it travels, content by path, with the record that its model.json holds.
+    """(record, files): the content of a model directory for `fitted`, by path, and the record for its model.json.
 
-    It is loaded once, to see that it can be; nothing is kept here.
+    The model is written to a temporary folder and loaded once, to prove that it can be; the folder is then removed.
 
-    The id is `<recipe>-<kind>-<day of data_as_of>-<8 hex>`, the hash being of all that fixes the model: recipe, data, seed, and the record
-    that its kind gave, but for what it tells under "training" of how it came about.
+    The id is `<recipe>-<kind>-<day of data_as_of>-<8 hex>`. The hash covers everything that determines the model: recipe, data, seed, and
+    the kind's record without its "training" entry, which only describes how the training went.
 
     Args:
-        data_as_of: aware UTC; what was known then is what the fit was given.
+        data_as_of: aware UTC; the fit was given what was known at this time.
         code_version: quakecast's own, for the record.
-        scores: what the caller measured; values that are not finite become null.
+        scores: measured by the caller; values that are not finite become null.
 
     Raises:
         NotWritable: the folder for temporary files cannot be written.
@@ -111,10 +111,10 @@ def pack_model(
 
 
 def place_model(models: Path, files: Mapping[str, bytes]) -> Path:
-    """Put a packed directory in its place under `models`, whole or not at all; one that is there under the same id is replaced.
+    """Write a packed directory to its place under `models`, either completely or not at all. An existing one with the same id is replaced.
 
     Raises:
-        CorruptModel: a file is not what the record says, or would lie outside the directory; nothing is written.
+        CorruptModel: a file does not match the record, or would lie outside the directory; nothing is written.
         NotWritable: the folder cannot be written.
     """
     record = _parsed_record(files.get(RECORD_FILE, b""), "a model that arrived", "train it again")
@@ -136,11 +136,13 @@ def place_model(models: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def clear_leftovers(models: Path) -> None:
-    """Remove what killed processes left half-placed below `models`; a model that was to be replaced, and is gone, is put back."""
+    """Remove what killed processes left partly written below `models`. If such a process had moved a model aside to replace it, put it
+    back.
+    """
     for left in leftovers(models.glob(f"*/{NEW}*")):
         kept = left / REPLACED
         if kept.is_dir():
-            with suppress(OSError, CorruptModel):  # another process did the same, or it never was a model
+            with suppress(OSError, CorruptModel):  # another process did the same, or the directory is not a model
                 target = left.parent / str(_read_record(kept)["model_id"])
                 if not target.exists():
                     kept.rename(target)
@@ -148,11 +150,11 @@ def clear_leftovers(models: Path) -> None:
 
 
 def load_model(directory: Path, recipe: Recipe) -> StoredModel:
-    """The model of `directory`, for the very recipe it was fitted for.
+    """The model in `directory`, loaded only for the recipe that it was fitted for.
 
     Raises:
-        CorruptModel: a file is missing, was changed or added, the record is no record of ours, its kind is not installed, or the recipe
-            is another one or has changed since.
+        CorruptModel: a file is missing, changed or added, the record is not a valid one, its kind is not installed, the recipe is another
+            one, or the recipe has changed since.
     """
     record = _read_record(directory)
     if record["recipe_id"] != recipe.id or record["recipe_hash"] != recipe.recipe_hash:
@@ -204,7 +206,7 @@ def _parsed_record(content: bytes, where: str, remedy: str) -> dict[str, Any]:
 
 
 def _file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below `folder` but the record, by its path there."""
+    """SHA-256 of every file below `folder` except the record, by its relative path."""
     hashes = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path != folder / RECORD_FILE:
@@ -214,7 +216,7 @@ def _file_hashes(folder: Path) -> dict[str, str]:
 
 
 def _finite(value: Any) -> Any:
-    """`value` with what JSON cannot say (NaN, infinity) as null, through dicts, lists and tuples."""
+    """`value` with null in place of numbers that JSON cannot represent (NaN, infinity), through dicts, lists and tuples."""
     if isinstance(value, Mapping):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
-"""Whether this installation can use TensorFlow, which networks are trained with. Nothing heavy is imported to find out.
+"""Check whether this installation can use TensorFlow, which trains the networks. The check imports nothing heavy.
 
-TensorFlow's wheels for x86-64 are built for CPUs with AVX: on others the import ends the whole process, so it must not be tried there.
+TensorFlow's wheels for x86-64 are built for CPUs with AVX. On other CPUs the import ends the whole process, so it must not be tried.
 """
 
 import platform
@@ -16,10 +16,10 @@ WITHOUT = "no network can be trained (regions keep the world's) and the first sy
 
 
 def check() -> None:
-    """Call it before TensorFlow is imported.
+    """Check for TensorFlow. Call this before TensorFlow is imported.
 
     Raises:
-        NotInstalled: there is none, or this machine's CPU cannot run it.
+        NotInstalled: TensorFlow is not installed, or this machine's CPU cannot run it.
     """
     if (reason := why_none()) is not None:
         raise NotInstalled(reason)
@@ -27,7 +27,7 @@ def check() -> None:
 
 @cache
 def why_none() -> str | None:
-    """Why networks cannot be used here, in one line that says what to do; None where they can."""
+    """Why networks cannot be used here, with the remedy, in one line. None where they can."""
     if absent := [name for name in LIBRARIES if util.find_spec(name) is None]:
         remedy = "to have them, install the extra cpu (make install REQUIREMENTS=requirements/cpu.txt)"
         return f"{WITHOUT}: {' and '.join(absent)} not installed; {remedy}"
@@ -37,7 +37,7 @@ def why_none() -> str | None:
 
 
 def lacks_avx(cpu_file: Path) -> bool:
-    """Whether this is an x86-64 machine whose `cpu_file` (as Linux's /proc/cpuinfo) names flags, AVX not among them."""
+    """Whether this is an x86-64 machine whose `cpu_file` (in the format of Linux's /proc/cpuinfo) lists CPU flags without AVX."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return False
     try:

@@ -1,8 +1,8 @@
-"""Pre-trained, pooled artefacts, a folder `<kind>-<data_until>/` each with `pretrained.json` and its files: those that come with the
-package, and those that this installation has trained and chosen (`turns`).
+"""Pre-trained, pooled artefacts. Each is a folder `<kind>-<data_until>/` with `pretrained.json` and its files. Some come with the package;
+others were trained and promoted by this installation (`turns`).
 
-`data_until` is the last UTC day of which anything, input or outcome, went into the training. `pretrained.json` names every file with its
-SHA-256, and what the training was: circles, seed, code, settings. Nothing is read that does not match it.
+`data_until` is the last UTC day of any data, input or outcome, used in the training. `pretrained.json` names every file with its SHA-256,
+and records the training: circles, seed, code, settings. A file that does not match is not read.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ PURGE_DAYS = 16
 
 @dataclass(frozen=True)
 class Pretrained:
-    """One artefact, its files checked against `record` (the whole of pretrained.json)."""
+    """One artefact whose files were checked against `record` (the whole of pretrained.json)."""
 
     kind: str
     data_until: date
@@ -41,39 +41,43 @@ class Pretrained:
 
     @property
     def first_day(self) -> date:
-        """The first target day it may forecast: 16 whole days lie between it and `data_until`."""
+        """The first target day that the artefact may forecast: 16 whole days lie between it and `data_until`."""
         return first_day_after(self.data_until)
 
     @property
     def sha256(self) -> str:
-        """Of the files' own hashes, by name: another training has another one."""
+        """Hash of the files' own hashes, ordered by name. Another training has another hash."""
         return _digest(json.dumps(self.record["files"], sort_keys=True).encode())
 
     def identity(self) -> dict[str, Any]:
-        """What a model directory keeps of it, JSON-able: `of_identity` finds it again. The weights stay in the package."""
+        """What a model directory records of the artefact, JSON-able. `of_identity` finds the artefact by it. The weights stay in the
+        package.
+        """
         return {"kind": self.kind, "data_until": self.data_until.isoformat(), "sha256": self.sha256}
 
 
 def packaged() -> Path:
-    """Where the artefacts of the package lie."""
+    """The folder of the artefacts that come with the package."""
     return Path(str(resources.files("forecaster.models").joinpath("data")))
 
 
 def first_day_after(last_data_day: date) -> date:
-    """The first target day that may be forecast with data that end with `last_data_day`: a purge of 16 days lies between."""
+    """The first target day that may be forecast with data that end with `last_data_day`: a purge of 16 days lies between the two."""
     return last_data_day + timedelta(days=PURGE_DAYS + 1)
 
 
 def newest_before(kind: str, day: date, folder: Path | None = None) -> Pretrained | None:
-    """The newest artefact of `kind` that may forecast the target `day`; None where all of them have seen too much, or there is none.
+    """The newest artefact of `kind` that may forecast the target `day`. None where every artefact was trained on later data, or there is
+    none.
 
-    Of this installation's own those whose turn it is on that day. One of them that is damaged makes way for the next, and the log says so.
+    Of the artefacts trained by this installation only those in service on that day are considered. If one of them is damaged, the next is
+    used and the log reports the damage.
 
     Args:
-        folder: look there alone, and not at this installation's.
+        folder: look only in this folder, and ignore the artefacts of this installation.
 
     Raises:
-        CorruptModel: the package's is not what its pretrained.json says.
+        CorruptModel: the package's artefact does not match its pretrained.json.
     """
     fitting = [(until, path) for until, path in dated(kind, folder or packaged()) if first_day_after(until) <= day]
     newest = max(fitting, default=None)
@@ -87,10 +91,10 @@ def newest_before(kind: str, day: date, folder: Path | None = None) -> Pretraine
 
 
 def newest_for(kind: str, history: History) -> Pretrained:
-    """The newest artefact of `kind` that has seen nothing after the last day of `history`.
+    """The newest artefact of `kind` that was trained on no data after the last day of `history`.
 
     Raises:
-        NotTrainable: every artefact has seen later days.
+        NotTrainable: every artefact was trained on later days.
     """
     recipe, last_day = history.recipe, history.last_day
     found = newest_before(kind, first_day_after(last_day))
@@ -103,10 +107,10 @@ def newest_for(kind: str, history: History) -> Pretrained:
 
 
 def of_identity(kind: str, folder: Path, record: Mapping[str, Any]) -> Pretrained:
-    """The artefact that the model directory `folder` was made with, by its `record`.
+    """The artefact that the model directory `folder` was made with, according to its `record`.
 
     Raises:
-        CorruptModel: the record is none of ours, or its artefact is not in this installation.
+        CorruptModel: the record is not a valid one, or its artefact is not in this installation.
     """
     try:
         until, sha256 = date.fromisoformat(record["data_until"]), record["sha256"]
@@ -122,10 +126,10 @@ def of_identity(kind: str, folder: Path, record: Mapping[str, Any]) -> Pretraine
 
 
 def of_turn(turn: turns.Turn) -> Pretrained:
-    """The artefact of this installation that has this turn.
+    """The artefact of this installation for this service period.
 
     Raises:
-        CorruptModel: it is gone, damaged, or another one than the one that was chosen.
+        CorruptModel: the artefact is missing, damaged, or not the one that was promoted.
     """
     found = load_pretrained(turn.folder, "run `quakecast pretrain`")
     if found.sha256 != turn.sha256:
@@ -134,19 +138,19 @@ def of_turn(turn: turns.Turn) -> Pretrained:
 
 
 def of_data_until(kind: str, data_until: date, folder: Path | None = None) -> Pretrained:
-    """The artefact of `kind` whose data end with this very day.
+    """The artefact of `kind` whose data end with exactly this day.
 
     Raises:
-        CorruptModel: there is none, or it is not what its pretrained.json says.
+        CorruptModel: there is none, or it does not match its pretrained.json.
     """
     return load_pretrained((folder or packaged()) / f"{kind}-{data_until}")
 
 
 def load_pretrained(folder: Path, remedy: str = "install quakecast again") -> Pretrained:
-    """The artefact of this folder, every file checked. remedy: what is to be done where it is damaged, for the message.
+    """The artefact in this folder, with every file checked. remedy: what to do if it is damaged, for the error message.
 
     Raises:
-        CorruptModel: a file is missing, the record is no record of ours or of another folder, or a file is not the one it names.
+        CorruptModel: a file is missing or does not match its hash, or the record is not a valid one or belongs to another folder.
     """
     path = folder / RECORD_FILE
     try:
@@ -174,9 +178,9 @@ def load_pretrained(folder: Path, remedy: str = "install quakecast again") -> Pr
 
 
 def write_pretrained(folder: Path, kind: str, data_until: date, files: Mapping[str, bytes], record: Mapping[str, Any]) -> Pretrained:
-    """Write `files` and pretrained.json into `folder/<kind>-<data_until>` (made if need be) and give it back, loaded.
+    """Write `files` and pretrained.json into `folder/<kind>-<data_until>` (created if needed), then load the artefact and return it.
 
-    record: JSON-able; must hold circles, seed and code (ValueError otherwise: our own bug).
+    record: JSON-able; must hold circles, seed and code (ValueError otherwise: a bug in quakecast).
 
     Raises:
         NotWritable: the folder cannot be written.
@@ -211,7 +215,7 @@ def files_sha256(files: Mapping[str, bytes]) -> str:
 
 
 def dated(kind: str, folder: Path) -> Iterator[tuple[date, Path]]:
-    """(data_until, folder) of each artefact of `kind` that lies in `folder`, by its name alone; unchecked."""
+    """(data_until, folder) of each artefact of `kind` in `folder`, read from its name alone; its files are not checked."""
     for path in folder.glob(f"{kind}-*"):
         try:
             yield date.fromisoformat(path.name.removeprefix(f"{kind}-")), path
@@ -221,7 +225,7 @@ def dated(kind: str, folder: Path) -> Iterator[tuple[date, Path]]:
 
 @lru_cache(maxsize=64)
 def _tell_once(problem: str) -> None:
-    """A damaged artefact is looked at for each recipe and day; the log needs it once."""
+    """Log the damage once: a damaged artefact is looked at for each recipe and day."""
     log.error("%s; an older one stands in", problem)
 
 

@@ -1,11 +1,11 @@
-"""Back from the probabilities of a resampled world to those of the real one.
+"""Prior correction: from probabilities learnt on resampled data back to those of the original data.
 
-A network trained on days of which a share has been dropped, or weighted, says p' where p is meant. If dropping depends on the outcome
-alone, Bayes' rule gives p exactly (Elkan 2001, IJCAI, theorem 2; Dal Pozzolo et al. 2015, doi:10.1109/SSCI.2015.33):
+A network may be trained on days of which a share was dropped, or weighted. It then forecasts p' where p is meant. If dropping depends on
+the outcome alone, Bayes' rule gives p exactly (Elkan 2001, IJCAI, theorem 2; Dal Pozzolo et al. 2015, doi:10.1109/SSCI.2015.33):
 
     p / (1 - p) = b p' / (1 - p'),   b = (share of negatives kept x their weight) / (share of positives kept x their weight)
 
-The shares are counted from the classes before and after, never read from a resampler's arguments.
+The shares are counted from the classes before and after resampling, never read from a resampler's arguments.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,9 @@ from forecaster.models.interface import sigmoid
 
 @dataclass(frozen=True)
 class PriorCorrection:
-    """odds = `odds_factor` x raw odds. `exact` is False after a resampler that chooses or makes days by their content (SMOTE,
-    NearMiss, ...): then the factor mends the class counts only, and the rest is the calibration's work."""
+    """odds = `odds_factor` x raw odds. `exact` is False after a resampler that selects or creates days by their content (SMOTE, NearMiss,
+    ...). The factor then corrects the class counts only; the calibration must correct the rest.
+    """
 
     odds_factor: float
     exact: bool
@@ -37,9 +38,10 @@ def count_classes(labels: np.ndarray) -> tuple[int, int]:
 def prior_correction(
     before: tuple[int, int], after: tuple[int, int], *, weights: tuple[float, float] = (1.0, 1.0), exact: bool = True
 ) -> PriorCorrection:
-    """The correction for a training set of `after` (negatives, positives) made from `before`, with loss `weights` of the two classes.
+    """The correction for a training set with classes `after` (negatives, positives) made from `before`, with loss `weights` of the two
+    classes.
 
-    A stream of balanced batches is a weighting: pass `balanced_weights(after)`. All counts must be positive (ValueError).
+    A stream of balanced batches is equivalent to a weighting: pass `balanced_weights(after)`. All counts must be positive (ValueError).
     """
     if min(*before, *after) <= 0 or min(weights) <= 0:
         raise ValueError(f"both classes must be present before {before} and after {after}, with positive weights {weights}")

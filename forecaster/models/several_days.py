@@ -1,10 +1,11 @@
-"""Windows of several days by models that know single days: what they say of the first day, carried on by the shape of ETAS.
+"""Windows of several days for models that forecast single days. The forecast of the first day is extended by the shape of ETAS.
 
     -log P(none in the window) = h + (H - H1) h / H1
 
-h is what the model says of the first day, as -log(1 - P), H and H1 are what ETAS without a fit says of the window and of its first day. It
-is how the ladder carries the published forecast on (`ladder.climb`, CARRY). The usual rate of a single day is that which makes the usual
-rate of the window, were days independent; where days with a target come together it is somewhat too low, for the model and ETAS alike.
+h is the model's forecast of the first day, as -log(1 - P). H and H1 are the forecasts of ETAS without a fit for the window and for its
+first day. The ladder extends the published forecast in the same way (`ladder.climb`, CARRY). The usual rate of a single day is derived from
+the usual rate of the window as if days were independent. Where target days cluster it is somewhat too low, for the model and for ETAS
+alike.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,7 @@ OneDay = Callable[[Recipe, TargetDays, np.ndarray], np.ndarray]
 def over_window(recipe: Recipe, inputs: Events, days: TargetDays, reference: np.ndarray, one_day: OneDay) -> np.ndarray:
     """float64 (n,): probability of the target in the windows of the recipe; NaN where the reference is NaN.
 
-    one_day: gives the probability of single days, from a recipe of such days, the days, and their reference.
+    one_day: returns the probability of single days, given a recipe of single days, the days, and their reference.
     """
     if recipe.predict_range_days == 1 or not len(days):
         return one_day(recipe, days, reference)
@@ -48,7 +49,9 @@ def over_window(recipe: Recipe, inputs: Events, days: TargetDays, reference: np.
 
 
 def _shape(recipe: Recipe, inputs: Events, days: TargetDays, ends_us: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """float64 (n, 2): -log P(none) of ETAS in the first day and in the window. A date may come again, at another cut: then one by one."""
+    """float64 (n, 2): -log P(none) of ETAS in the first day and in the window. If a date occurs with more than one cutoff, days are
+    computed one by one.
+    """
     model = etas.generic(recipe)
     if (np.diff(days.target_starts_us) > 0).all():
         return over_horizons(model, inputs, days, ends_us, reference).hit
@@ -57,7 +60,7 @@ def _shape(recipe: Recipe, inputs: Events, days: TargetDays, ends_us: np.ndarray
 
 
 def single_days_of(history: History) -> History:
-    """The same history of single days: what a model of single days is fitted on. It ends with the first day of the last window."""
+    """The same history as single days, on which a model of single days is fitted. It ends with the first day of the last window."""
     if history.recipe.predict_range_days == 1:
         return history
     recipe = history.recipe.model_copy(update={"predict_range_days": 1})
@@ -67,7 +70,7 @@ def single_days_of(history: History) -> History:
 
 
 def _next_midnights(recipe: Recipe, days: TargetDays) -> np.ndarray:
-    """int64 (n,): where the local day after each begins."""
+    """int64 (n,): the start of the local day after each."""
     number = days.local_days.astype("datetime64[D]").astype(np.int64)
     first, last = int(number.min()), int(number.max())
     midnights = local_midnights_us(np.datetime64(first, "D").item(), last - first + 2, recipe.zone)

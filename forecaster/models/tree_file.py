@@ -1,8 +1,9 @@
-"""Boosted trees without XGBoost: its binary JSON (UBJSON) files, read as data, and what they add to a logit, in numpy.
+"""Boosted trees without XGBoost: read its binary JSON (UBJSON) files as data, and compute their correction of a logit in numpy.
 
-Importing XGBoost imports scikit-learn and half of SciPy, longer than all the rest of a forecast takes. `boosting` trains with it and
-serves with this. Nodes are numbered so that children come after their parents, as XGBoost does; a leaf's value stands where an inner
-node's threshold does. As in XGBoost, a row goes left where its feature, in single precision, lies below the threshold.
+Importing XGBoost also imports scikit-learn and half of SciPy, which takes longer than the rest of a forecast. XGBoost trains the trees
+(`gradient_boosting`); this module serves them. Nodes are numbered so that children come after their parents, as XGBoost does. A leaf's
+value is stored where an inner node has its threshold. As in XGBoost, a row goes left where its feature, in single precision, lies below the
+threshold.
 """
 
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ _CONSTANTS = {"Z": None, "T": True, "F": False}
 class Trees:
     """Nodes of all trees, one after the other; arrays of shape (nodes,).
 
-    roots: int64 (trees,). feature, threshold: of inner nodes; value: of leaves, 0 elsewhere. low, high: where to go from a node below its
-    threshold and from it on; a leaf leads to itself. missing: where to go if the feature is NaN. features: how many a row has.
-    depth: of the deepest tree.
+    roots: int64 (trees,).
+    feature, threshold: of inner nodes. value: of leaves, 0 elsewhere.
+    low, high: the next node where the feature is below the threshold, and where it is not; a leaf points to itself. missing: the next node
+    where the feature is NaN.
+    features: number of features of a row. depth: of the deepest tree.
     """
 
     roots: np.ndarray
@@ -39,7 +42,7 @@ class Trees:
         """float64 (n,): `start` (n,) corrected by the trees for these rows (n, features), summed in single precision, tree by tree.
 
         Raises:
-            ValueError: rows of another width, or an infinite number: our own bug.
+            ValueError: rows of another width, or an infinite number: a bug in quakecast.
         """
         if features.ndim != 2 or features.shape[1] != self.features:
             raise ValueError(f"the trees see {self.features} numbers a row, got an array of shape {features.shape}")
@@ -53,7 +56,7 @@ class Trees:
         return found.astype(np.float64)
 
     def _leaves(self, features: np.ndarray) -> np.ndarray:
-        """int64 (n, trees): the leaf of every tree that each row ends in."""
+        """int64 (n, trees): the leaf that each row reaches in every tree."""
         first = (np.arange(len(features)) * self.features)[:, None]
         flat = features.ravel()
         nodes = np.broadcast_to(self.roots, (len(features), len(self.roots)))
@@ -65,10 +68,10 @@ class Trees:
 
 
 def read_trees(content: bytes) -> Trees:
-    """The trees of a file that XGBoost's `save_raw("ubj")` made: a plain ensemble (gbtree) for yes or no.
+    """The trees of a file written by XGBoost's `save_raw("ubj")`: a plain ensemble (gbtree) for binary outcomes.
 
     Raises:
-        ValueError: it is none; says what is wrong.
+        ValueError: the content is not such a file; the message tells what is wrong.
     """
     try:
         learner = parse_ubjson(content)["learner"]
@@ -110,10 +113,10 @@ def _joined(trees: list[dict[str, Any]], features: int) -> Trees:
 
 
 def parse_ubjson(content: bytes) -> Any:
-    """The value of a UBJSON document (https://ubjson.org), as XGBoost writes it: arrays of numbers are arrays of numpy.
+    """The value of a UBJSON document (https://ubjson.org) as XGBoost writes it. Arrays of numbers become numpy arrays.
 
     Raises:
-        ValueError, IndexError: it is cut short, too deep, or no such document.
+        ValueError, IndexError: the document is truncated, nested too deeply, or not UBJSON.
     """
     value, end = _value(content, 1, _marker(content, 0), 0)
     if end != len(content):

@@ -1,8 +1,9 @@
-"""Which sets that this installation has trained serve, and on which days: their turns, beside what comes with the package.
+"""The service periods ("turns") of the pre-trained sets that this installation has trained: which set serves on which target days, besides
+the sets of the package.
 
-Turns are decided in the store (`pipeline.world_sets`), and every process notes them here when it opens the store, so that the lookup in
-`pretrained` needs no database, wherever a forecast is made. A turn begins after the day of its decision and ends with the day on which it
-is taken back: what serves a day does not depend on later decisions, and a past day is forecast again by what served it.
+Service periods are decided in the store (`pipeline.world_sets`). Every process copies them here when it opens the store, so that the lookup
+in `pretrained` needs no database. A period begins after the day of the decision and ends with the day on which the decision is revoked. So
+the set that serves a day does not depend on later decisions, and a past day is forecast again with the set that served it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Turn:
-    """A set's turn: the target days first_day..last_day (None: it goes on). folder: where its files lie; sha256: `Pretrained.sha256`."""
+    """The service period of a set: the target days first_day..last_day (None: it goes on). folder: of its files; sha256:
+    `Pretrained.sha256`.
+    """
 
     kind: str
     data_until: date
@@ -24,7 +27,7 @@ class Turn:
     last_day: date | None = None
 
     def on(self, day: date) -> bool:
-        """Whether it is its turn on the target `day`."""
+        """Whether the set serves the target `day`."""
         return self.first_day <= day and (self.last_day is None or day <= self.last_day)
 
 
@@ -32,24 +35,24 @@ _noted: tuple[Turn, ...] = ()
 
 
 def note(turns: Iterable[Turn]) -> None:
-    """Let these be the turns that count in this process from now on, in all its threads."""
+    """Set the service periods that apply in this process from now on, in all its threads."""
     global _noted
     _noted = tuple(turns)
 
 
 def all_turns() -> tuple[Turn, ...]:
-    """The turns that count."""
+    """The service periods that apply."""
     return _noted
 
 
 def on_day(kind: str, day: date) -> list[Turn]:
-    """The turns of this kind on the target `day`, that of the newest data first."""
+    """The service periods of this kind that include the target `day`; the one with the newest data comes first."""
     return sorted((turn for turn in _noted if turn.kind == kind and turn.on(day)), key=lambda turn: turn.data_until, reverse=True)
 
 
 @contextmanager
 def packaged_only() -> Iterator[None]:
-    """Let nothing but the package's sets count as long as the block lasts: an evaluation must not depend on the installation."""
+    """Use only the package's sets within the block. An evaluation must not depend on the installation."""
     kept = _noted
     note(())
     try:

@@ -1,6 +1,6 @@
-"""Figures of a rule's alerts on past days: how many were false, how often they were raised, how many target days they covered.
+"""Verification of a rule's alerts on past days: the false alarm ratio, the frequency of alerts, and the share of target days covered.
 
-Days are dependent, so shares have the interval of `proportions` and the rate that of the block bootstrap of `intervals`.
+Days are dependent. Shares therefore have the interval of `proportions`, and the rate that of the block bootstrap of `intervals`.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ class AlarmRates:
 
     Attributes:
         target_days: days with the target, with or without an alert.
-        false_alarms: of the days for which an alert stood, the share without the target.
-        hits: of the days with the target, the share for which an alert stood.
-        alerts: how often it was raised; alerts_in_vain: those on none of whose days the target came.
-        alerts_a_year: alerts / judged days x 365.25, with its bounds; where none was raised, those of a Poisson count of 0.
+        false_alarms: the share without the target, of the days on which an alert was active.
+        hits: the share on which an alert was active, of the days with the target.
+        alerts: how often an alert was raised. alerts_in_vain: alerts with no target on any of their days.
+        alerts_a_year: alerts / evaluated days x 365.25, with its bounds; where none was raised, those of a Poisson count of 0.
     """
 
     first_day: date | None
@@ -40,14 +40,18 @@ class AlarmRates:
 
     @property
     def known(self) -> bool:
-        """Whether the alert days are enough to state a share of false alarms: MIN_DAYS in MIN_BLOCKS blocks of 30 days."""
+        """Whether there are enough alert days to report a share of false alarms: MIN_DAYS in MIN_BLOCKS blocks of 30 days."""
         return self.false_alarms.days >= MIN_DAYS and self.false_alarms.blocks >= MIN_BLOCKS
 
 
 def alarm_rates(
     local_days: np.ndarray, raised: np.ndarray, stands: np.ndarray, happened: np.ndarray, rng: np.random.Generator
 ) -> AlarmRates:
-    """The figures of evaluated days: datetime64[D] (n,), ascending; bool (n,) each, `raised` within `stands`. ValueError otherwise."""
+    """The figures of evaluated days.
+
+    Days are datetime64[D] (n,), ascending; the others bool (n,) each. A day that is `raised` must also be in `stands` (the alert is
+    active). ValueError otherwise.
+    """
     for name, values in (("raised", raised), ("stands", stands), ("happened", happened)):
         if values.dtype != np.bool_ or values.shape != local_days.shape:
             raise ValueError(f"{name} must be bool {local_days.shape}, got {values.dtype} {values.shape}")

@@ -1,14 +1,16 @@
 """Tests of one model against another on target days. Rhoades et al. (2011), doi:10.2478/s11600-011-0013-5.
 
 `happened` is bool (n,); probabilities are float (n,) in 0..1, kept within 1e-6 .. 1 - 1e-6; anything else raises ValueError. Days of
-several recipes may be pooled by concatenation. Both tests take the target days as independent of each other; in sequences and between
-overlapping circles they are not, so their p-values are too small there and the block bootstrap (`intervals`) decides.
+several recipes may be pooled by concatenation. Both tests assume that target days are independent of each other. In sequences and between
+overlapping circles they are not. There the p-values are too small, and the block bootstrap (`intervals`) decides.
 
-In binary form a probability p stands for the expected count -ln(1 - p). The log likelihood of a day is then logit(p) [if it happened]
+In binary form a probability p corresponds to the expected count -ln(1 - p). The log likelihood of a day is then logit(p) [on a target day]
 minus that count, so that, exactly,
+
     sum of log-likelihood differences = sum over target days of (logit p - logit q) - (N_p - N_q),
-where N is the sum of the expected counts of all days: the terms and the rate correction of Rhoades et al., and the information gain of
-`scores.information_gain`.
+
+where N is the sum of the expected counts of all days. These are the terms and the rate correction of Rhoades et al., and the information
+gain of `scores.information_gain`.
 """
 
 from dataclasses import dataclass
@@ -20,10 +22,10 @@ from forecaster.verification.scores import log_likelihood
 
 @dataclass(frozen=True)
 class PairedTTest:
-    """Information gain in nats per target day with its Student interval; the null is a gain of 0, p_value is two-sided.
+    """Information gain in nats per target day with its Student interval. The null hypothesis is a gain of 0; p_value is two-sided.
 
-    Below two target days all but `target_days` is NaN; where the gain is the same on every target day, t_statistic is infinite, or NaN
-    and p_value 1 where that gain is 0.
+    With fewer than two target days everything except `target_days` is NaN. Where the gain is the same on every target day, t_statistic is
+    infinite; where that gain is 0, it is NaN and p_value is 1.
     """
 
     information_gain: float
@@ -36,9 +38,9 @@ class PairedTTest:
 
 @dataclass(frozen=True)
 class SignedRankTest:
-    """Wilcoxon's W test: is the median gain of a target day, less the rate correction, 0? p_value is two-sided.
+    """Wilcoxon's W test: is the median gain of a target day, minus the rate correction, 0? p_value is two-sided.
 
-    median_gain: nats, the median of the target days' logit differences minus the rate correction; its sign shows which model is ahead.
+    median_gain: nats, the median of the target days' logit differences minus the rate correction; its sign shows which model is better.
     statistic: the smaller of the two rank sums. target_days: those ranked; days on which the difference is exactly 0 are left out.
     NaN where no day is left.
     """
@@ -50,7 +52,7 @@ class SignedRankTest:
 
 
 def paired_t_test(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray, level: float = 0.95) -> PairedTTest:
-    """T test of `probability` against `reference`: equations 17 and 18 of Rhoades et al. (2011), in binary form; level of the interval."""
+    """T test of `probability` against `reference`: equations 17 and 18 of Rhoades et al. (2011), in binary form. level: of the interval."""
     from scipy.stats import t
 
     differences, correction = gain_terms(happened, probability, reference)

@@ -1,8 +1,8 @@
 """Consistency of observed target days with the forecasts: N and L tests of Zechar et al. (2010), doi:10.1785/0120090192, in binary form.
 
-`happened` is bool (n,); probabilities are float (n,) in 0..1; anything else raises ValueError. Each day is a Bernoulli trial of its own
-probability, given the forecast. Days of one recipe may depend on each other through what was known at issue; overlapping circles or
-windows depend beyond it, and a pool of them has wider distributions than the ones used here.
+`happened` is bool (n,); probabilities are float (n,) in 0..1; anything else raises ValueError. Given the forecast, each day is an
+independent Bernoulli trial with its own probability. Days of one recipe may depend on each other through what was known at issue.
+Overlapping circles or windows have further dependence: the true distribution of a pool of them is wider than the one used here.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ SIMULATIONS = 2000
 class NumberTest:
     """Number of target days: observed, expected, and the bounds of the forecast's distribution (at least `level` of it lies within).
 
-    delta1 = P(N >= observed): small says too few were expected. delta2 = P(N <= observed): small says too many were.
-    The test is passed at 5 % if both are above .025.
+    delta1 = P(N >= observed): a small value means that the forecast was too low. delta2 = P(N <= observed): a small value means that it was
+    too high. The test is passed at 5 % if both are above .025.
     """
 
     observed: int
@@ -34,7 +34,8 @@ class NumberTest:
 class LikelihoodTest:
     """Joint log likelihood in nats: observed, expected, and the bounds of the forecast's own distribution.
 
-    gamma: share of simulated records that are as likely as the observed one, or less; one-sided: below .05 the forecast is rejected at 5 %.
+    gamma: share of simulated records that are as likely as the observed one, or less. The test is one-sided: below .05 the forecast is
+    rejected at 5 %.
     """
 
     observed: float
@@ -60,7 +61,7 @@ def likelihood_test(
 ) -> LikelihoodTest:
     """Binary L test: gamma and the bounds from `simulations` records drawn from the forecast; the expected value is exact.
 
-    Probabilities are kept within 1e-6 .. 1 - 1e-6, also where records are drawn from them.
+    Probabilities are kept within 1e-6 .. 1 - 1e-6, including those from which records are drawn.
     """
     observed = float(log_likelihood(happened, probability).sum())
     kept = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)

@@ -1,7 +1,7 @@
 """Curves of a forecast for plots: ROC, precision and recall, Molchan.
 
-`happened` is bool (n,) and holds both outcomes (ValueError otherwise: one class has no curve); probabilities are float (n,) in 0..1.
-Days with equal values enter together.
+`happened` is bool (n,) and must hold both outcomes (ValueError otherwise: one class alone has no curve). Probabilities are float (n,) in
+0..1. Days with equal probabilities are added to a curve together.
 """
 
 import math
@@ -22,9 +22,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Molchan:
-    """Molchan diagram: x the fraction of space-time alarmed, y the fraction of target days missed, from (0, 1) to (1, 0).
+    """Molchan diagram: x is the fraction of space-time under alarm, y the fraction of target days missed, from (0, 1) to (1, 0).
 
-    area_skill: 1 - the area below the curve: 1 is perfect, .5 what the reference has; error: its standard deviation under the
+    area_skill: 1 - the area below the curve; 1 is perfect, .5 is the skill of the reference. error: its standard deviation under the
     reference, sqrt(1 / (12 target days)).
     """
 
@@ -52,10 +52,11 @@ def precision_recall_curve(happened: np.ndarray, probability: np.ndarray) -> Cur
 
 
 def molchan_diagram(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray | None = None) -> Molchan:
-    """Zechar and Jordan (2008), doi:10.1111/j.1365-246X.2008.03676.x.
+    """Molchan diagram of Zechar and Jordan (2008), doi:10.1111/j.1365-246X.2008.03676.x.
 
-    Alarms are raised on the days of the highest ratio probability / reference first, and cost what the reference gives them: the alarmed
-    fraction is the sum of their reference / the sum of all. Without a reference every day costs the same and alarms go by probability.
+    Alarms are raised first on the days with the highest ratio probability / reference. The cost of an alarm is the reference's probability:
+    the alarmed fraction is the sum of the alarmed days' reference / the sum of all. Without a reference every day has the same cost, and
+    alarms are raised in the order of probability.
     """
     _require_both(happened, probability)
     happened, probability = np.asarray(happened), np.asarray(probability, dtype=np.float64)

@@ -1,10 +1,10 @@
 """Intervals of scores by a block bootstrap in calendar time.
 
-Days are dependent (sequences), and so are recipes (circles and thresholds overlap): whole blocks of days, 30 where nothing else is
-said, are drawn, the same ones for all recipes, models and scores that share a `BlockDraws`. Künsch (1989), doi:10.1214/aos/1176347265.
+Days are dependent (sequences), and so are recipes (circles and thresholds overlap). Therefore whole blocks of days are drawn, 30 days long
+by default. All recipes, models and scores that share a `BlockDraws` use the same draws. Künsch (1989), doi:10.1214/aos/1176347265.
 
-Dependence longer than a block is not seen, and few blocks say little: compare several lengths, and take an interval from a handful of
-blocks as a rough one that is rather too narrow.
+The bootstrap does not see dependence longer than a block, and few blocks carry little information. Compare several block lengths. Treat an
+interval from a handful of blocks as rough and probably too narrow.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,8 +30,8 @@ class DailyGain:
 class Interval:
     """Information gain, nats per target day, with its bounds.
 
-    NaN in all three without a target day. `undefined_share`: resamples without a target day; they are left out of the bounds,
-    which therefore speak under the condition that something happens. Take bounds with more than a few per cent of them as too narrow.
+    All three are NaN without a target day. `undefined_share`: the share of resamples without a target day. These are left out of the
+    bounds, so the bounds are conditional on at least one target day. If they are more than a few per cent, regard the bounds as too narrow.
     """
 
     estimate: float
@@ -59,8 +59,11 @@ UNDEFINED = Bounds(float("nan"), float("nan"), float("nan"), 1.0)
 
 @dataclass(frozen=True)
 class BlockDraws:
-    """Draws of calendar blocks. blocks: int64 (b,), ascending, spans of `block_days` days counted from 1970-01-01; times (resamples, b):
-    how often each was drawn, as many in all as there are blocks."""
+    """Draws of calendar blocks.
+
+    blocks: int64 (b,), ascending, spans of `block_days` days counted from 1970-01-01. times (resamples, b): how often each block was drawn;
+    every resample has as many draws as there are blocks.
+    """
 
     blocks: np.ndarray
     times: np.ndarray
@@ -80,16 +83,16 @@ class BlockDraws:
 
 
 def block_number(local_days: np.ndarray, block_days: int = BLOCK_DAYS) -> np.ndarray:
-    """int64 (n,): number of the block of each local day; `groups` of days that belong together."""
+    """int64 (n,): number of the block of each local day, used as `groups` of dependent days."""
     return np.asarray(local_days, dtype="datetime64[D]").astype(np.int64) // block_days
 
 
 def draw_blocks(
     local_days: Iterable[np.ndarray], rng: np.random.Generator | int, resamples: int = RESAMPLES, block_days: int = BLOCK_DAYS
 ) -> BlockDraws:
-    """Draws of the blocks in which any of these days (arrays of datetime64[D], one a recipe) lie, with replacement.
+    """Draws, with replacement, of the blocks that contain any of these days (arrays of datetime64[D], one per recipe).
 
-    rng: or the seed of one; as many blocks are then drawn alike, and drawn once.
+    rng: a generator, or a seed. With a seed the same number of blocks always gets the same draws, which are then made only once.
     """
     blocks = np.unique(np.concatenate([np.empty(0, np.int64), *(block_number(days, block_days) for days in local_days)]))
     if not len(blocks):
@@ -110,7 +113,7 @@ def _seeded_times(seed: int, count: int, resamples: int) -> np.ndarray:
 
 
 def sums_by_day(local_days: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, ...]:
-    """(the different days, datetime64[D] (d,); the sum of each of the `values`, (n,), on them, (d,))."""
+    """(the distinct days, datetime64[D] (d,); the sum of each of the `values`, (n,), on them, (d,))."""
     days, at = np.unique(np.asarray(local_days, dtype="datetime64[D]").astype(np.int64), return_inverse=True)
     return days.astype("datetime64[D]"), *(np.bincount(at, weights=value, minlength=len(days)) for value in values)
 
@@ -118,7 +121,7 @@ def sums_by_day(local_days: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray
 def ratio_bounds(draws: BlockDraws, local_days: np.ndarray, numerator: np.ndarray, denominator: np.ndarray, level: float = 0.95) -> Bounds:
     """Bounds of sum of numerator / sum of denominator, both by day, (n,); denominators must not be negative.
 
-    Days of several recipes are pooled by concatenation. Two sums on the same draws vary together.
+    Days of several recipes are pooled by concatenation. Numerator and denominator use the same draws.
     """
     above, above_drawn = draws.sums(local_days, numerator)
     below, below_drawn = draws.sums(local_days, denominator)
@@ -135,8 +138,11 @@ def bounds(estimate: float, drawn: np.ndarray, undefined_share: float = 0.0, lev
 
 
 def linear_spread(days: DailyGain, block_days: int) -> float:
-    """Standard error of one recipe's information gain, nats per target day, by linearisation of the ratio over blocks of days; inf where no
-    target day came. Cochran (1977), Sampling Techniques, eq. 6.13, without the correction for a finite population."""
+    """Standard error of one recipe's information gain, nats per target day. Infinite where no target day was observed.
+
+    The ratio is linearised over blocks of days. Cochran (1977), Sampling Techniques, eq. 6.13, without the correction for a finite
+    population.
+    """
     targets = float(np.count_nonzero(days.happened))
     if not targets:
         return float("inf")
@@ -152,14 +158,14 @@ def information_gain_intervals(
 ) -> tuple[dict[str, Interval], Interval]:
     """(interval by recipe, interval of all recipes pooled), from the same `resamples` draws of calendar blocks.
 
-    Blocks are fixed spans of 30 days counted from 1970-01-01; as many are drawn, with replacement, as any recipe has days in. Pooled:
-    sum of all gains / sum of all target days.
+    Blocks are fixed spans of 30 days counted from 1970-01-01. The number drawn, with replacement, is the number of blocks in which any
+    recipe has days. Pooled: sum of all gains / sum of all target days.
     """
     return gain_intervals(recipes, draw_blocks((days.local_days for days in recipes.values()), rng, resamples), level)
 
 
 def gain_intervals(recipes: Mapping[str, DailyGain], draws: BlockDraws, level: float = 0.95) -> tuple[dict[str, Interval], Interval]:
-    """The same from blocks drawn before: for several models, pools or arms on the same draws."""
+    """The same from given block draws, so that several models, pools or experiments share the draws."""
     intervals = {name: gain_interval([days], draws, level) for name, days in recipes.items()}
     return intervals, gain_interval(recipes.values(), draws, level)
 

@@ -1,8 +1,9 @@
-"""A pool of cells on a map as one forecast: what a circle's chance says of its cell, and whether the active cells lie where they were
-expected.
+"""Verification of a pool of map cells as one forecast: the probability of each cell from that of its circle, and a test of the spatial
+distribution of active cells.
 
-Cells do not overlap, circles about their centres do; so a pool is judged by cells. An earthquake counts in the cell that it lies in. Binary
-form: a cell is active or not, whatever the number of its earthquakes, which keeps aftershocks from counting as independent.
+Cells do not overlap, but the circles about their centres do, so a pool is evaluated by cells. An earthquake counts in the cell that
+contains it. The form is binary: a cell is active or not, whatever the number of its earthquakes. This keeps aftershocks from counting as
+independent.
 """
 
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ SIMULATIONS = 1000
 class SpatialTest:
     """Log likelihood of the pattern of active cells, nats, given their number: observed, and the mean of the simulated ones.
 
-    gamma: share of simulated patterns that are as likely as the observed one, or less; below .05 the active cells lie in the wrong places.
-    All NaN where no cell is active.
+    gamma: share of simulated patterns that are as likely as the observed one, or less. Below .05 the observed active cells are inconsistent
+    with the forecast's spatial distribution. All NaN where no cell is active.
     """
 
     observed: float
@@ -28,9 +29,10 @@ class SpatialTest:
 
 
 def cell_probability(circle_probability: np.ndarray, cell_km2: np.ndarray, radius_km: float) -> np.ndarray:
-    """float64 (n,): the chance that a cell is active, from that of a circle of `radius_km` about its centre.
+    """float64 (n,): the probability that a cell is active, from that of a circle of `radius_km` about its centre.
 
-    The rate of the circle, -ln(1 - P), is taken to be spread evenly over it: a smoothing by a disc. cell_km2 (n,): areas on the sphere.
+    The rate of the circle, -ln(1 - P), is assumed to be uniform over the circle; this smooths by a disc. cell_km2 (n,): areas on the
+    sphere.
     """
     rate = -np.log1p(-np.asarray(circle_probability, dtype=np.float64))
     circle_km2 = 2.0 * np.pi * EARTH_RADIUS_KM**2 * (1.0 - np.cos(radius_km / EARTH_RADIUS_KM))
@@ -39,14 +41,15 @@ def cell_probability(circle_probability: np.ndarray, cell_km2: np.ndarray, radiu
 
 
 def spatial_test(active: np.ndarray, probability: np.ndarray, rng: np.random.Generator, simulations: int = SIMULATIONS) -> SpatialTest:
-    """Binary S test: do the active cells lie where the forecast has them, whatever their number?
+    """Binary S test: are the active cells where the forecast expects them, whatever their number?
 
-    The rates -ln(1 - p) are scaled so that they sum to the observed number of active cells; the joint log likelihood of the observed
-    pattern is compared with those of patterns of as many different cells, drawn with chances in proportion to the rates.
-    Zechar et al. (2010), doi:10.1785/0120090192; in binary form Bayona et al. (2022), doi:10.1093/gji/ggac018.
+    The rates -ln(1 - p) are scaled so that they sum to the observed number of active cells. The joint log likelihood of the observed
+    pattern is compared with that of simulated patterns with the same number of distinct cells, drawn with chances in proportion to the
+    rates. Zechar et al. (2010), doi:10.1785/0120090192; in binary form Bayona et al. (2022), doi:10.1093/gji/ggac018.
 
     Args:
-        active: bool (n,). probability: float (n,), 0 < p < 1 (ValueError otherwise).
+        active: bool (n,).
+        probability: float (n,), 0 < p < 1 (ValueError otherwise).
     """
     probability = np.asarray(probability, dtype=np.float64)
     if active.shape != probability.shape or not ((probability > 0) & (probability < 1)).all():
@@ -56,7 +59,7 @@ def spatial_test(active: np.ndarray, probability: np.ndarray, rng: np.random.Gen
         return SpatialTest(float("nan"), float("nan"), float("nan"))
     rate = -np.log1p(-probability)
     scaled = rate * count / rate.sum()
-    weight = np.log(np.expm1(scaled))  # what a cell adds to the sum of the quiet ones when it is active
+    weight = np.log(np.expm1(scaled))  # change of the log likelihood when a cell is active instead of quiet
     quiet = -float(scaled.sum())
     observed = quiet + float(weight[active].sum())
     drawn = np.empty(simulations)

@@ -1,9 +1,9 @@
-"""A share of dependent days with its interval.
+"""A share of dependent days, with its interval.
 
-Alert days come in sequences, so n of them say less than n independent ones. The interval is that of Korn and Graubard (1998, Survey
-Methodology 24, 193-201): the exact (Clopper-Pearson) interval of an effective number of days. That is the number of independent days whose
-share would vary as much as the share varies between 30-day blocks of the calendar, times (t_{n-1} / t_{k-1})^2 for the k blocks that the
-variance rests on. Where every day went the same way, each block counts as one day.
+Alert days come in sequences, so n of them carry less information than n independent ones. The interval is that of Korn and Graubard (1998,
+Survey Methodology 24, 193-201): the exact (Clopper-Pearson) interval of an effective number of days. The effective number is the number of
+independent days whose share would vary as much as the share varies between 30-day blocks of the calendar, times (t_{n-1} / t_{k-1})^2 for
+the k blocks from which the variance is estimated. Where every day had the same outcome, each block counts as one day.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from forecaster.verification.intervals import block_number
 
 @dataclass(frozen=True)
 class Share:
-    """hits of days, its 95 % interval and what it rests on; `share`, `low` and `high` are NaN where there is no day.
+    """hits out of days, with the 95 % interval and the sample that it is based on. `share`, `low` and `high` are NaN where there is no day.
 
-    days: int, all that were counted; blocks: how many 30-day blocks of the calendar they lie in; effective_days: float.
+    days: int, all that were counted. blocks: the number of 30-day calendar blocks in which they lie. effective_days: float.
     """
 
     hits: int
@@ -32,7 +32,8 @@ class Share:
 def share_of_days(local_days: np.ndarray, hit: np.ndarray, level: float = 0.95) -> Share:
     """Share of these days, datetime64[D] (n,) in any order, on which `hit`, bool (n,), is true.
 
-    With one block only the interval is 0 to 1: one sequence is no evidence about the next. ValueError for arrays that do not fit.
+    With only one block the interval is 0 to 1: one sequence is no evidence about the next. Raises ValueError for arrays of different
+    shapes.
     """
     from scipy.stats import beta, t
 

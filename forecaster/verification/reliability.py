@@ -1,7 +1,8 @@
-"""Does 3 % mean 3 %: CORP reliability, its decomposition, calibration error, slope and intercept.
+"""Reliability: whether events forecast with 3 % are observed in 3 % of cases. CORP reliability, its decomposition, calibration error, slope
+and intercept.
 
 `happened` is bool (n,); probabilities are float (n,) in 0..1; anything else raises ValueError. CORP: Dimitriadis, Gneiting and Jordan
-(2021), doi:10.1073/pnas.2016191118: the recalibrated probability is the isotonic regression (pool adjacent violators) of the outcomes.
+(2021), doi:10.1073/pnas.2016191118. The recalibrated probability is the isotonic regression (pool adjacent violators) of the outcomes.
 """
 
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ NEWTON_STEPS = 50
 class Reliability:
     """A reliability diagram; arrays of shape (k,), one entry for each forecast value, ascending.
 
-    probability: the forecast value; days: how often (int); recalibrated: CORP's probability of the outcome, never falling.
-    low, high: the consistency band: where `recalibrated` would lie if the forecasts were right and days were independent.
+    probability: the forecast value. days: how often it was forecast (int). recalibrated: CORP's probability of the outcome, non-decreasing.
+    low, high: the consistency band, in which `recalibrated` would lie if the forecasts were calibrated and days independent.
     """
 
     probability: np.ndarray
@@ -35,8 +36,10 @@ class Reliability:
 class Decomposition:
     """score = miscalibration - discrimination + uncertainty; a mean over days, lower is better.
 
-    miscalibration (MCB >= 0): what recalibrating would save. discrimination (DSC >= 0): what the recalibrated forecast saves over
-    the base rate. uncertainty (UNC): the score of the base rate. Both parts are fitted on these days and so never negative.
+    miscalibration (MCB >= 0): the score that recalibration would save.
+    discrimination (DSC >= 0): the score that the recalibrated forecast saves over the base rate.
+    uncertainty (UNC): the score of the base rate.
+    MCB and DSC are fitted on these days, so they are never negative.
     """
 
     score: float
@@ -49,8 +52,8 @@ class Decomposition:
 class CalibrationLine:
     """logit P(happened) = intercept + slope x logit(probability), by maximum likelihood, with standard errors.
 
-    Slope 1 and intercept 0 are calibrated; a slope below 1 is overconfident, above 1 underconfident. NaN where the days cannot give a line
-    (one outcome only, one probability only, outcomes told apart perfectly).
+    Slope 1 and intercept 0 are calibrated; a slope below 1 is overconfident, above 1 underconfident. NaN where the days do not determine a
+    line (one outcome only, one probability only, outcomes separated perfectly).
     """
 
     slope: float
@@ -67,7 +70,7 @@ def corp_reliability(
 ) -> Reliability:
     """CORP's reliability curve with its consistency band at `level`.
 
-    The band: the forecasts are kept, outcomes are drawn from them `resamples` times, and each draw is recalibrated.
+    For the band the forecasts are kept, outcomes are drawn from them `resamples` times, and each draw is recalibrated.
     """
     values, days, came = _by_value(happened, probability)
     drawn = np.stack([_isotonic(rng.binomial(days, values) / days, days) for _ in range(resamples)])
@@ -76,7 +79,7 @@ def corp_reliability(
 
 
 def recalibrate(happened: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """(n,): the isotonic regression of these outcomes on these probabilities, day by day; fitted on the days it is given."""
+    """(n,): the isotonic regression of these outcomes on these probabilities, day by day, fitted on the same days."""
     values, days, came = _by_value(happened, probability)
     return _isotonic(came / days, days)[np.searchsorted(values, np.asarray(probability, dtype=np.float64))]
 
@@ -91,9 +94,9 @@ def decompose(happened: np.ndarray, probability: np.ndarray, score: Literal["bri
 
 
 def expected_calibration_error(happened: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
-    """Mean of |observed share of days - mean probability| over `bins` quantile bins, weighted by their days; equal values share a bin.
+    """Mean of |observed share of days - mean probability| over `bins` quantile bins, weighted by their days. Equal values share a bin.
 
-    Never negative, so also a calibrated forecast has some: compare models on the same days only.
+    It is never negative, so even a calibrated forecast has a positive value. Compare models on the same days only.
     """
     log_likelihood(happened, probability)
     probability = np.asarray(probability, dtype=np.float64)
@@ -106,8 +109,8 @@ def expected_calibration_error(happened: np.ndarray, probability: np.ndarray, bi
 def calibration_line(happened: np.ndarray, probability: np.ndarray, groups: np.ndarray | None = None) -> CalibrationLine:
     """Slope and intercept on the logit scale, Cox (1958), doi:10.1093/biomet/45.3-4.562; probabilities kept within 1e-6 .. 1 - 1e-6.
 
-    groups: int (n,), what belongs together (a 30-day block, say, of all recipes): standard errors then hold for dependent days of a group
-    (Liang and Zeger 1986, doi:10.1093/biomet/73.1.13); without, days are taken as independent.
+    groups: int (n,), the group of each day (for example a 30-day block over all recipes). Standard errors are then valid for dependent days
+    within a group (Liang and Zeger 1986, doi:10.1093/biomet/73.1.13). Without groups, days are assumed independent.
     """
     log_likelihood(happened, probability)
     kept = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)

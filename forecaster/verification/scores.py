@@ -1,6 +1,6 @@
 """Scores of daily yes/no forecasts: arrays in, numbers out.
 
-`happened` is bool (n,), probabilities are float (n,) in 0..1; anything else raises ValueError. A score that its days cannot give (an
+`happened` is bool (n,), probabilities are float (n,) in 0..1; anything else raises ValueError. A score that is undefined on its days (an
 AUC of one class, a gain without a target day) is NaN.
 """
 
@@ -13,7 +13,7 @@ SMALLEST_PROBABILITY = 1e-6
 
 @dataclass(frozen=True)
 class ThresholdScores:
-    """What is left of a forecast when it is cut into yes and no; precision, recall and F1 are 0 where they are not defined."""
+    """Scores of a forecast converted to yes or no by a threshold. Precision, recall and F1 are 0 where they are undefined."""
 
     acc: float
     precision: float
@@ -64,7 +64,7 @@ def brier_skill(happened: np.ndarray, probability: np.ndarray, reference: np.nda
 
 
 def roc_auc(happened: np.ndarray, probability: np.ndarray) -> float:
-    """Chance that a day with the target was given more than a day without it, ties half; NaN where one class is empty.
+    """Probability that a day with the target got a higher forecast than a day without it; ties count half. NaN where one class is empty.
 
     Mann and Whitney (1947), doi:10.1214/aoms/1177730491.
     """
@@ -77,7 +77,7 @@ def roc_auc(happened: np.ndarray, probability: np.ndarray) -> float:
 
 
 def pr_auc(happened: np.ndarray, probability: np.ndarray) -> float:
-    """Average precision: sum of precision x step of recall; NaN where one class is empty. Its value by chance is the base rate."""
+    """Average precision: sum of precision x step of recall. NaN where one class is empty. A forecast without skill has the base rate."""
     from sklearn.metrics import average_precision_score
 
     happened, probability = _checked(happened, probability)
@@ -85,13 +85,13 @@ def pr_auc(happened: np.ndarray, probability: np.ndarray) -> float:
 
 
 def calibration_ratio(happened: np.ndarray, probability: np.ndarray) -> float:
-    """Expected / observed target days: above 1 the forecasts are too high; NaN without a target day."""
+    """Expected / observed target days. Above 1 the forecasts are too high; NaN without a target day."""
     happened, probability = _checked(happened, probability)
     return float(probability.sum() / happened.sum()) if happened.any() else float("nan")
 
 
 def threshold_scores(happened: np.ndarray, probability: np.ndarray, threshold: float = 0.5) -> ThresholdScores:
-    """Counts and shares when p >= threshold is taken for a yes; for people who know the first system, not to judge by."""
+    """Counts and shares when p >= threshold is taken for a yes. They serve comparison with the first system, not evaluation."""
     happened, probability = _checked(happened, probability)
     said = probability >= threshold
     tp, fp = int((said & happened).sum()), int((said & ~happened).sum())

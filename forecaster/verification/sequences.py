@@ -1,4 +1,4 @@
-"""Which days are evaluated apart: quiet days and sequences, with and without 2011."""
+"""Subsets of days that are evaluated separately: quiet days and sequences, with and without 2011."""
 
 import numpy as np
 
@@ -14,8 +14,9 @@ DAY_US = 86_400_000_000
 def in_sequence(recipe: Recipe, events: Events, cut_us: np.ndarray) -> np.ndarray:
     """Bool (n,): the days of a sequence; all others are quiet. cut_us: int64 (n,), the issue times, in any order.
 
-    A day belongs to a sequence if at its issue an earthquake of at least the recipe's threshold + 1.0 was known in the target circle, with
-    its origin in the 30 days before. Known at issue, so the outcome plays no part; `Events.known_at_once` splits in hindsight.
+    A day belongs to a sequence if, at its issue time, an earthquake of at least the recipe's threshold + 1.0 was known in the target
+    circle, with its origin in the 30 days before. Only what was known at issue is used, so the outcome has no influence.
+    `Events.known_at_once` splits in hindsight.
     """
     strong = (events.magnitude >= recipe.threshold_mag + MAGNITUDE_STEP - 1e-9) & in_circle(
         recipe, events.latitude_deg, events.longitude_deg
@@ -30,6 +31,6 @@ def in_sequence(recipe: Recipe, events: Events, cut_us: np.ndarray) -> np.ndarra
 
 
 def outside_2011(local_days: np.ndarray) -> np.ndarray:
-    """Bool (n,): the local days (datetime64[D]) that are not of the calendar year 2011, the year of the Tohoku earthquake."""
+    """Bool (n,): the local days (datetime64[D]) outside the calendar year 2011, the year of the Tohoku earthquake."""
     apart: np.ndarray = np.asarray(local_days, dtype="datetime64[Y]") != np.datetime64("2011", "Y")
     return apart

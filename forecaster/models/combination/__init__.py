@@ -1,1 +1,1 @@
-"""What the members say together."""
+"""The combination of the members' forecasts, and its weights."""

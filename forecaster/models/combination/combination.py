@@ -1,10 +1,10 @@
-"""The published forecast: what the members say beyond the usual rate, weighted and added.
+"""The published forecast: a weighted sum of the members' departures from the usual rate.
 
     logit P = logit r + sum_k w_k (logit p_k - logit r),    w_k >= 0
 
-r is the usual rate, p_k the probability of member k. There is no intercept: with one, stacked ensembles of OEF-Italy lost skill
-(Herrmann & Marzocchi 2023, doi:10.1785/0220230005). With weights that sum to 1 this is the logarithmic opinion pool (Genest & Zidek 1986,
-doi:10.1214/ss/1177013825). A belief about the weights is a normal density cut off at 0; days move it by Laplace's approximation.
+r is the usual rate, p_k the probability of member k. There is no intercept: with one, stacked ensembles of OEF-Italy lost skill (Herrmann &
+Marzocchi 2023, doi:10.1785/0220230005). With weights that sum to 1 this is the logarithmic opinion pool (Genest & Zidek 1986,
+doi:10.1214/ss/1177013825). The prior of the weights is a normal density truncated at 0; verified days update it by Laplace's approximation.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -21,28 +21,30 @@ from forecaster.models.interface import FittedModel, bounded, logit, sigmoid
 
 KIND = "published"
 RATE = "climatology"
-SATURATED = 3.0  # of -log P(none), a probability of 95 %: nearer to 1, it says little of the number
+SATURATED = 3.0  # of -log P(none), a probability of 95 %: nearer to 1 it carries little information on the number
 MAX_COPIES = 100
 MEMBERS = kinds_where(lambda kind: kind.member)
 ALIKE = kinds_where(lambda kind: kind.alike)
-NEGLIGIBLE = 1e-3  # a weight below it is none
-SPREAD_OF_OTHERS = 0.05  # of the weight of a member that no day was learnt from: held near 0 until a record speaks for it
+NEGLIGIBLE = 1e-3  # a weight below it counts as 0
+SPREAD_OF_OTHERS = 0.05  # of the weight of a member without learning days: held near 0 until a track record supports it
 
 
 @dataclass(frozen=True)
 class Belief:
-    """What is known of the weights of `MEMBERS`: mean (k,), not negative, and precision (k, k), the inverse of the covariance."""
+    """The normal density of the weights of `MEMBERS`: mean (k,), not negative, and precision (k, k), the inverse of the covariance."""
 
     mean: np.ndarray
     precision: np.ndarray
 
     @property
     def weights(self) -> dict[str, float]:
-        """By member, its weight; members whose weight is negligible are left out."""
+        """The weights by member. Members with a negligible weight are left out."""
         return {name: float(value) for name, value in zip(MEMBERS, self.mean, strict=True) if value >= NEGLIGIBLE}
 
     def about(self, own_sd: float) -> "Belief":
-        """The belief about one recipe's own weights before its record is looked at: around this one, `own_sd` wide in each."""
+        """The prior for one recipe's own weights, before its track record is used: centred on this density, with standard deviation
+        `own_sd` in each weight.
+        """
         return Belief(self.mean, np.eye(len(self.mean)) / own_sd**2)
 
     def record(self) -> dict[str, Any]:
@@ -52,7 +54,7 @@ class Belief:
 
 @dataclass(frozen=True)
 class Days:
-    """Settled days to learn from: departures (n, k), as `departures` gives them; reference, happened (n,)."""
+    """Verified days to learn from: departures (n, k), as `departures` returns them; reference, happened (n,)."""
 
     departures: np.ndarray
     reference: np.ndarray
@@ -63,10 +65,11 @@ class Days:
 
 
 def belief_of(record: Mapping[str, Any]) -> Belief:
-    """The belief that `Belief.record` gave, of this version or of an earlier one: members that it did not know are held near 0.
+    """The density that `Belief.record` returned in this version or an earlier one. Members that the earlier version did not know are held
+    near 0.
 
     Raises:
-        ValueError: members that this version does not know, or numbers that are no belief.
+        ValueError: unknown members, or numbers that are not a valid density.
     """
     mean, precision = np.array(record["mean"], dtype=np.float64), np.array(record["precision"], dtype=np.float64)
     named = tuple(record["members"])
@@ -82,7 +85,7 @@ def belief_of(record: Mapping[str, Any]) -> Belief:
 
 
 def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndarray:
-    """float64 (n, k): logit p - logit r of each of MEMBERS; 0 where a member is not in `said`, or its probability is NaN."""
+    """float64 (n, k): logit p - logit r of each of MEMBERS. 0 where a member is not in `said`, or its probability is NaN."""
     usual = logit(reference)
     nothing = np.full(len(usual), np.nan)
     columns = [logit(said.get(name, nothing)) - usual for name in MEMBERS]
@@ -91,10 +94,10 @@ def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndar
 
 
 def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str, float]:
-    """The weights as `combine` uses them where only these kinds speak.
+    """The weights that `combine` uses where only these kinds issue a forecast.
 
-    ETAS, trees, the hybrid, that of the region and the network of cells tell much the same: what is missing of their weights goes to
-    those of them that are there; one alone counts for 1 at most. Weights of other kinds are nobody else's.
+    The forecasts of ETAS, the trees, the hybrid, the regional network and the network of cells are much alike. The weights of those that
+    are missing go to those that are present; a single one counts for 1 at most. The weights of other kinds are not passed on.
     """
     present = {kind: weight for kind, weight in weights.items() if kind in there}
     alike = [kind for kind in present if kind in ALIKE]
@@ -106,9 +109,10 @@ def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str,
 
 
 def combine(said: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
-    """float64 (n,): the combination of the probabilities `said`, (n,) each, held within `base.bounded`; NaN where the reference is.
+    """float64 (n,): the combination of the forecast probabilities `said`, (n,) each, kept within `base.bounded`. NaN where the reference is
+    NaN.
 
-    Where a member is missing or NaN, the others count as in `shared_out`; without any it is the reference.
+    Where a member is missing or NaN, the others are weighted as in `shared_out`. Without any member the result is the reference.
     """
     usual = logit(reference)
     names = [name for name in weights if name in said]
@@ -124,9 +128,9 @@ def combine(said: Mapping[str, np.ndarray], weights: Mapping[str, float], refere
 
 
 def learn(belief: Belief, days: Days, share: float) -> Belief:
-    """The belief after these days, each counting for `share` of an independent one (days come in sequences, circles overlap).
+    """The density updated with these days. Each day counts for `share` of an independent one, because days cluster and circles overlap.
 
-    The mean is the maximum of log belief + share x log likelihood over weights >= 0, which is unique: both are concave.
+    The mean maximises log prior + share x log likelihood over weights >= 0. The maximum is unique, because both terms are concave.
     """
     if not len(days):
         return belief
@@ -140,7 +144,7 @@ def learn(belief: Belief, days: Days, share: float) -> Belief:
         slope = share * ((sign * sigmoid(score)) @ days.departures)
         return float(share * np.logaddexp(0.0, score).sum() + 0.5 * away @ pull), slope + pull
 
-    from scipy.optimize import minimize  # takes long to import, and a forecast need not wait for it
+    from scipy.optimize import minimize  # slow to import, and a forecast does not need it
 
     best = minimize(loss, belief.mean, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(belief.mean))
     p = sigmoid(offset + days.departures @ best.x)
@@ -149,7 +153,7 @@ def learn(belief: Belief, days: Days, share: float) -> Belief:
 
 
 def stack(parts: Sequence[Days]) -> Days:
-    """All of these days together."""
+    """All of these days in one `Days`."""
     if not parts:
         return Days(np.empty((0, len(MEMBERS))), np.empty(0), np.empty(0, dtype=bool))
     return Days(*(np.concatenate(column) for column in zip(*((p.departures, p.reference, p.happened) for p in parts), strict=True)))
@@ -157,7 +161,9 @@ def stack(parts: Sequence[Days]) -> Days:
 
 @dataclass(frozen=True)
 class CombinedModel:
-    """The combination of one recipe, ready to forecast; `members` by kind, those with a weight among them. Without any it is the rate."""
+    """The combination of one recipe, ready to forecast. `members` by kind include those with a weight. Without any the forecast is the
+    usual rate.
+    """
 
     kind: ClassVar[str] = KIND
     members: Mapping[str, FittedModel]
@@ -165,26 +171,27 @@ class CombinedModel:
 
     @property
     def used(self) -> dict[str, FittedModel]:
-        """The members that count, by kind."""
+        """The members that have a weight, by kind."""
         return {name: self.members[name] for name in self.weights if name in self.members}
 
     @property
     def last_data_day(self) -> date:
-        """The last local day of which anything has entered a member that counts."""
+        """The last local day of any data that entered a member with a weight."""
         return max((model.last_data_day for model in self.used.values()), default=date.min)
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): the combination of what the members say; NaN where the reference is NaN."""
+        """float64 (n,): the combination of the members' forecasts; NaN where the reference is NaN."""
         said = {name: bounded(model.probability(inputs, days, reference)) for name, model in self.used.items()}
         return combine(said, self.weights, reference)
 
 
 def counted(probability: float, counts: np.ndarray, level: float = 0.95) -> tuple[float, int, int]:
-    """(expected number, low, high) of target earthquakes, where at least one comes with `probability`; they bound the central `level`.
+    """(expected number, low, high) of target earthquakes, where at least one is forecast with `probability`. low and high bound the central
+    `level`.
 
-    Given that there is one, numbers are as in the simulated `counts` (runs,) that are not 0. Where `probability` is above theirs, clusters
-    are more numerous, by the proportion of -log P(none), up to SATURATED or their own; they are drawn from the runs in a fixed
-    order. One is taken where no simulation has any.
+    Given at least one earthquake, the numbers are distributed as in the simulated `counts` (runs,) that are not 0. Where `probability` is
+    above that of the simulations, the number of clusters is raised in the ratio of -log P(none), up to SATURATED or to the simulations' own
+    value. The additional clusters are drawn from the runs in a fixed order. Where no simulation has an earthquake, one is assumed.
     """
     some = np.sort(_more(probability, counts))
     some = some[some > 0] if (some > 0).any() else np.array([1])
@@ -196,7 +203,7 @@ def counted(probability: float, counts: np.ndarray, level: float = 0.95) -> tupl
 
 
 def _more(probability: float, counts: np.ndarray) -> np.ndarray:
-    """(runs,) like `counts`, with so many clusters more as make one at least as likely as `probability`."""
+    """(runs,) like `counts`, with additional clusters, so that the chance of at least one is `probability`."""
     share = min(float((counts > 0).mean()), 1.0 - 0.5 / len(counts))
     if share == 0.0:
         return counts

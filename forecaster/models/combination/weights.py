@@ -1,8 +1,8 @@
-"""The weights of the combination: those that come with the package, made by deployments/data/learn_weights.py, and those that this
-installation has learnt on from them (`pipeline.world_weights`).
+"""The weights of the combination. One set comes with the package (deployments/data/learn_weights.py makes it); this installation may have
+updated it with more days (`pipeline.world_weights`).
 
-They were learnt on pooled days that their members had not seen. Before the first of them the mean of ETAS and the hybrid is what counts:
-it needs no learning.
+The weights were learnt on pooled days that the members were not trained on. Before the first such set the mean of ETAS and the hybrid is
+used: it needs no learning.
 """
 
 import json
@@ -28,12 +28,13 @@ NUMBERS = ("day_share", "own_sd", "gain_mean", "gain_sd")
 
 @dataclass(frozen=True)
 class WorldWeights:
-    """What pooled days say of the weights.
+    """The weights learnt from pooled days of the whole world.
 
-    name: of the set, for records. data_until: the last day that was learnt from, None where nothing was. day_share: what a settled day
-    counts for, of an independent one. own_sd: how far a recipe's weights stray from the world's. gain_mean, gain_sd: of the recipes' true
-    gains over the usual rate, nats per target day. pooled_gain: of all circles together (estimate, low, high,
-    target days), None where it was not measured.
+    name: of the set, for records. data_until: the last day that was learnt from, None where nothing was.
+    day_share: the weight of a verified day, as a share of an independent one. own_sd: the standard deviation of a recipe's weights about
+    the world's.
+    gain_mean, gain_sd: of the recipes' true gains over the usual rate, nats per target day.
+    pooled_gain: of all circles together (estimate, low, high, target days), None where it was not measured.
     """
 
     name: str
@@ -50,22 +51,24 @@ def weights_for(day: date, folder: Path | None = None) -> WorldWeights:
     """The newest weights that may be used for the target `day`.
 
     Raises:
-        CorruptModel: a set is not what its record says, or is of another version.
+        CorruptModel: a set does not match its record, or is of another version.
     """
     return weights_of(newest_before(SET, day, folder))
 
 
 def weights_of(found: Pretrained | None) -> WorldWeights:
-    """The weights of a set; without one those that need no learning.
+    """The weights of a set. Without a set, the weights that need no learning.
 
     Raises:
-        CorruptModel: it is of another version.
+        CorruptModel: the set is of another version.
     """
     return unlearnt() if found is None else _read(found.folder, found.sha256, found.data_until)
 
 
 def usable_weights(day: date) -> tuple[WorldWeights, str | None]:
-    """(`weights_for` the day, None), or those that need no learning and why: a broken file keeps nobody from forecasting."""
+    """(`weights_for` the day, None). If the set is damaged: the weights that need no learning, and the reason. A damaged file must not stop
+    forecasts.
+    """
     try:
         return weights_for(day), None
     except CorruptModel as error:
@@ -73,7 +76,7 @@ def usable_weights(day: date) -> tuple[WorldWeights, str | None]:
 
 
 def unlearnt() -> WorldWeights:
-    """The mean of the logits of ETAS and the hybrid, held loosely."""
+    """The mean of the logits of ETAS and the hybrid, with a wide prior."""
     mean = np.array([0.5 if name in UNLEARNT_OF else 0.0 for name in MEMBERS])
     return WorldWeights(UNLEARNT, None, Belief(mean, np.eye(len(MEMBERS)) / 0.2**2), 0.3, 0.1, 0.1, 0.1, None)
 
