@@ -1,8 +1,8 @@
-"""What a report says in each language: templates/i18n/<language>.toml. A further language is one more file, here or in a user's folder.
+"""The texts of reports in each language, from templates/i18n/<language>.toml.
 
-A text that a language lacks is said in English, and told: in the log, and at the foot of the page (`missing_texts`). A text is a
-string, or a table of the forms that the language has for a count: `{ one = "...", other = "..." }`, for the number `count`, or for the
-one that `by` names.
+A further language is one more file, in that folder or in a user's folder. A text that a language lacks is shown in English. The gap is
+reported in the log and at the foot of the page (`missing_texts`). A text is a string, or a table of plural forms: `{ one = "...", other =
+"..." }`. The form is chosen by the number `count`, or by the number that `by` names.
 """
 
 import functools

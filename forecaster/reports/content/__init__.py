@@ -1,1 +1,1 @@
-"""What a report says: from the day's facts to what the templates show."""
+"""The content of a report: from the day's facts to what the templates show."""

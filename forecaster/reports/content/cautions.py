@@ -1,4 +1,4 @@
-"""What must be said beside a headline so that nobody takes a figure for more than it is."""
+"""Cautions shown beside a headline, so that nobody reads more into a figure than it supports."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,17 +9,21 @@ from forecaster.reports.content.headline import subject
 from forecaster.reports.words import Phrase
 
 NAMED_PLACES = 5
-HEADLINES = 3  # places above their usual rate that the top of a report names
+HEADLINES = 3  # how many places above their usual rate the top of a report names
 
 
 def cautions(rows: Sequence[dict[str, Any]], notable: Sequence[dict[str, Any]], skill: PooledSkill | None) -> list[Phrase]:
-    """Said beside the headlines: how far their figures may be trusted, and usual rates that do not know of a large earthquake nearby.
+    """Return the cautions beside the headlines.
+
+    They state how reliable the figures of the headlines are, and which usual rates do not account for a large earthquake nearby.
 
     Args:
-        rows: of the report's table; `notable` those above their usual rate, the highest first. skill: of the combination.
+        rows: the rows of the report's table.
+        notable: those above their usual rate, the highest first.
+        skill: of the combination.
     """
     said = trust_phrases(notable[:HEADLINES], skill)
-    about = subject(rows)  # the headline says it of its own place
+    about = subject(rows)  # the headline itself states it for its own place
     unheard = [row for row in rows if row["unheard"] is not None and row is not about]
     if unheard:
         names = tuple(f"{row['name']} (M {row['unheard'][0]:.1f})" for row in unheard[:NAMED_PLACES])

@@ -1,4 +1,4 @@
-"""What a published forecast is made of, in words: its members and their weights, where these come from, how far it may be trusted. Pure."""
+"""Describe in words how a published forecast is combined: its members, their weights, the source of the weights, and its skill. Pure."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -19,40 +19,40 @@ LEARNT = re.compile(r"(\S+) \d+")
 
 
 def weight_text(weight: float) -> str:
-    """0.56 -> "56", and "< 1" for what would round to nothing: percent, the number only."""
+    """Return a weight in percent, without the sign: 0.56 -> "56", and "< 1" for a weight that would round to 0."""
     return f"{round(100 * weight)}" if weight >= 0.005 else "< 1"
 
 
 def is_chosen(recipe: RecipeForecast) -> bool:
-    """Whether a person decided what is shown, in place of the combination."""
+    """Return whether a person chose the published model in place of the combination."""
     return recipe.weights_source == PERSON
 
 
 def told_kind(recipe: RecipeForecast) -> str | None:
-    """The kind that is shown, as a reader is told it: where a person chose one model alone, that one."""
+    """Return the model kind that is named to readers: where a person chose a single model, that model's kind."""
     return next(iter(recipe.weights)) if recipe.model_kind == COMBINED and is_chosen(recipe) and recipe.weights else recipe.model_kind
 
 
 def made_from(recipe: RecipeForecast) -> tuple[Phrase, ...]:
-    """The members in short: "ETAS 56 %", the heaviest first; the one model that is shown where nothing is combined."""
+    """Return the members with their weights in short form ("ETAS 56 %"), the heaviest first; the one model where nothing is combined."""
     kind = told_kind(recipe)
     return _weighed("combined.short", recipe, short_name) if kind == COMBINED and recipe.weights else (short_name(kind),)
 
 
 def made_of(recipe: RecipeForecast) -> Phrase:
-    """In a word or two: how many members there are, or the one model that is shown."""
+    """Return the number of members as a phrase, or the short name of the one model where nothing is combined."""
     kind = told_kind(recipe)
     return Phrase("combined.count", {"count": len(recipe.weights)}) if kind == COMBINED and recipe.weights else short_name(kind)
 
 
 def _weighed(key: str, recipe: RecipeForecast, name: Callable[[str], Phrase]) -> tuple[Phrase, ...]:
-    """The members that count, the heaviest first, each said by the text `key`."""
+    """Return the members, the heaviest first, each as the text `key` with its name and weight."""
     heaviest = sorted(recipe.weights.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Phrase(key, {"model": name(kind), "weight": weight_text(weight)}) for kind, weight in heaviest)
 
 
 def made_how(recipe: RecipeForecast, writer: Writer) -> Phrase | None:
-    """A sentence on what the figure is combined from, and where the weights come from; None without a figure."""
+    """Return a sentence on which members are combined and where the weights come from; None without a forecast probability."""
     kind = told_kind(recipe)
     if kind is None or recipe.probability is None:
         return None
@@ -64,7 +64,7 @@ def made_how(recipe: RecipeForecast, writer: Writer) -> Phrase | None:
 
 
 def source_of(recipe: RecipeForecast, writer: Writer) -> Phrase:
-    """Where the weights come from."""
+    """Return the source of the weights as a phrase."""
     source = recipe.weights_source or ""
     if source == UNLEARNT:
         return Phrase("combined.source_mean")
@@ -76,10 +76,11 @@ def source_of(recipe: RecipeForecast, writer: Writer) -> Phrase:
 
 
 def model_lines(recipe: RecipeForecast) -> list[dict[str, Any]]:
-    """The table of what each model says: what is shown first, then the members by weight, the usual rate last.
+    """Return the lines of the table of models: the published one first, then the members by weight, the usual rate last.
 
-    Where the usual rate or one chosen model is what is shown, the combination, which then is the same, is left out. A region's network that
-    was not moved says what the world's says: it has no line of its own, and its weight is added to the hybrid's.
+    Where the published forecast is the usual rate or one chosen model, the combination equals it and is left out. A regional network that
+    was not adapted to its region returns the same probability as the global one (the hybrid). It gets no line, and its weight is added to
+    the hybrid's.
     """
     models, kind, weights = list(recipe.models), told_kind(recipe), dict(recipe.weights)
     said = {model.kind: model.probability for model in models}
@@ -101,7 +102,7 @@ def model_lines(recipe: RecipeForecast) -> list[dict[str, Any]]:
 
 
 def tested_member(recipe: RecipeForecast) -> tuple[ModelForecast, Evaluation] | None:
-    """Of the models that were tested on days that they had not seen the one that counts most; None where none was tested."""
+    """Return the member with the largest weight among those evaluated on held-out days; None where none was evaluated."""
     tested = [(model, found) for model in recipe.models if (found := model.evaluation) and known(found.information_gain) is not None]
     if not tested:
         return None
@@ -112,8 +113,10 @@ def tested_member(recipe: RecipeForecast) -> tuple[ModelForecast, Evaluation] | 
 
 
 def expected_figures(recipe: RecipeForecast) -> dict[str, float | int | None]:
-    """expected_count, count_low, count_high: how many such earthquakes the shown forecast expects, with the 95 % range; None where it does
-    not count."""
+    """Return expected_count, count_low and count_high of the published forecast.
+
+    They are the expected number of earthquakes and its 95 % range; None where the forecast has no count.
+    """
     shown = next((model for model in recipe.models if model.published), None)
     if shown is None:
         return dict.fromkeys(COUNTS)
@@ -122,19 +125,22 @@ def expected_figures(recipe: RecipeForecast) -> dict[str, float | int | None]:
 
 
 def expected_number(recipe: RecipeForecast) -> dict[str, Any] | None:
-    """The same in words: count, low, high; None where there is none."""
+    """Return the expected number and its range as text: count, low, high; None where there is none."""
     figures = expected_figures(recipe)
     count = known(figures["expected_count"])
     return None if count is None else {"count": count_text(count), "low": figures["count_low"], "high": figures["count_high"]}
 
 
 def is_proven(skill: PooledSkill | None) -> bool:
-    """Whether the combination has shown skill on days of many circles: its whole interval lies above zero."""
+    """Return whether the combination has shown skill on days of many circles: its whole interval lies above zero."""
     return skill is not None and skill.low > 0
 
 
 def pooled_phrase(skill: PooledSkill | None, key: str = "evaluation.pooled", without: str = "evaluation.pooled_unmeasured") -> Phrase:
-    """The text `key` with the figures of the combination on days of many circles around the world; `without`, where there are none."""
+    """Return the text `key` with the combination's gain on days of many circles around the world.
+
+    Return the text `without` where the gain is unknown.
+    """
     if skill is None:
         return Phrase(without)
     gains = {"gain": signed(skill.gain), "low": signed(skill.low), "high": signed(skill.high)}
@@ -142,7 +148,7 @@ def pooled_phrase(skill: PooledSkill | None, key: str = "evaluation.pooled", wit
 
 
 def trust_phrases(raised: Sequence[dict[str, Any]], skill: PooledSkill | None) -> list[Phrase]:
-    """How far the figures of these rows of `report_context` may be trusted, which are above their usual rate."""
+    """Return phrases on how reliable the figures of `raised` are: rows of `report_context` that are above their usual rate."""
     alone = [row["name"] for row in raised if row["model_kind"] != RATE and not row["combined"] and not _is_tested(row["evaluation"])]
     said = [Phrase("caution.unproven", {"name": tuple(alone)})] if alone else []
     if any(row["combined"] for row in raised):
@@ -155,7 +161,11 @@ def _is_tested(evaluation: dict[str, Any] | None) -> bool:
 
 
 def _why_rate(recipe: RecipeForecast) -> str:
-    """Why the usual rate is shown: a person, the region's own record, members that say nothing, or a store from before the combination."""
+    """Return why the usual rate is published.
+
+    The reasons are: a person chose it, weights learnt from the region's own record, no member with a forecast (`silent`), or a store from
+    before the combination existed.
+    """
     source = recipe.weights_source
     if source is None:
         return "alone"

@@ -1,7 +1,7 @@
-"""From a day's facts to what the templates show: rows, headline, counts. Pure; texts come out as Phrases, said by the renderer.
+"""Turn a day's facts into what the templates show: rows, headline, counts. Pure; texts are Phrases, which the renderer translates.
 
-Judgements made here, each from SCIENCE.md: a skill is claimed only where the 95 % interval of the information gain lies above zero;
-a recipe kept for comparison never makes the headline; a number that is not a probability is shown as unknown.
+Three rules from SCIENCE.md apply here. Skill is claimed only where the 95 % interval of the information gain lies above zero. A recipe kept
+for comparison never makes the headline. A number that is not a probability is shown as unknown.
 """
 
 from collections.abc import Sequence
@@ -53,12 +53,12 @@ LAST_DAYS = 7
 
 
 def report_context(data: ReportData, language: str, writer: Writer = ISO) -> dict[str, Any]:
-    """Everything a template needs, by name. Rows are ordered by `ranking.in_order` and numbered from 1.
+    """Return everything that a template needs, by name. Rows are ordered by `ranking.in_order` and numbered from 1.
 
     Args:
         data: any report: no recipe, 200 recipes, unknown values anywhere.
         language: of display names; a name missing in it falls back to English, then to the recipe's id.
-        writer: how the language writes days and moments.
+        writer: writes days and times as the language does.
     """
     main = in_order([recipe for recipe in data.recipes if not recipe.comparison_only], data.events)
     comparison = in_order([recipe for recipe in data.recipes if recipe.comparison_only], data.events)
@@ -103,8 +103,11 @@ def report_context(data: ReportData, language: str, writer: Writer = ISO) -> dic
 
 
 def map_targets(rows: Sequence[dict[str, Any]], numbered: bool) -> list[MapTarget]:
-    """The circles of `rows`; labels are name and ratio, or (for pictures that cannot count on a font) row number and ratio, of those
-    rows only that a mail lists by themselves."""
+    """Return the circles of `rows` for a map.
+
+    A label holds the name and the ratio. With `numbered`, for pictures that cannot rely on a font, it holds row number and ratio, and only
+    rows that a mail lists individually are labelled.
+    """
     targets = []
     for row in rows:
         first = f"{row['number']}" if numbered else row["name"]
@@ -201,7 +204,10 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
 
 
 def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
-    """The test of the member that counts most, how much it counts, and whether it is all that is shown; None where none was tested."""
+    """Return the evaluation of the member with the largest weight, its weight, and whether it alone is published.
+
+    Return None where no member was evaluated.
+    """
     if (found := tested_member(recipe)) is None:
         return None
     model, figures = found
@@ -211,7 +217,10 @@ def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
 
 
 def _last_days(row: dict[str, Any] | None, writer: Writer) -> list[dict[str, Any]]:
-    """The last forecasts for the place of the headline, oldest first, with what came: how its chance rose, and whether it was right."""
+    """Return the last forecasts for the headline's place with their outcomes, oldest first.
+
+    They show how the probability rose, and whether the forecasts were right.
+    """
     if row is None or row["ratio_value"] is None or row["ratio_value"] < NOTABLE:
         return []
     told = []
@@ -223,7 +232,7 @@ def _last_days(row: dict[str, Any] | None, writer: Writer) -> list[dict[str, Any
 
 
 def _said(recipe: RecipeForecast, ratio: float | None, probability: Phrase, usual: Phrase) -> Phrase:
-    """ "3.1 %, 2.4 times the usual 1.3 %." as one sentence."""
+    """Return probability, ratio and usual rate as one sentence: "3.1 %, 2.4 times the usual 1.3 %"."""
     values = {"probability": probability, "usual": usual}
     if ratio is None:
         return Phrase("region.said_alone", values)
@@ -234,13 +243,13 @@ def _said(recipe: RecipeForecast, ratio: float | None, probability: Phrase, usua
 
 
 def _local_days(recipe: RecipeForecast) -> tuple[date, date]:
-    """First and last local day of the target window."""
+    """Return the first and last local day of the target window."""
     zone = _zone(recipe.time_zone)
     return day_of_window(recipe.target_start, zone), day_of_window(recipe.target_end, zone) - timedelta(days=1)
 
 
 def _period(recipes: Sequence[RecipeForecast], writer: Writer) -> Phrase | None:
-    """The local days that the forecasts speak about; zones may differ by one."""
+    """Return the local days that the forecasts cover; days of different zones may differ by one."""
     if not recipes:
         return None
     days = [_local_days(recipe) for recipe in recipes]
@@ -255,7 +264,7 @@ def _outcomes_title(outcomes: Sequence[DayOutcome]) -> Phrase:
 
 
 def _known_days(outcomes: Sequence[DayOutcome]) -> dict[str, int]:
-    """Of the days that a row's strip draws: how many are known, and on how many there was an earthquake."""
+    """Return, for the days in a row's strip, how many have a known outcome and on how many an earthquake was observed."""
     happened = [outcome.happened for outcome in outcomes if outcome.happened is not None]
     return {"days": len(happened), "hits": sum(map(bool, happened))}
 
@@ -276,7 +285,7 @@ def _check(check: SettledCheck, names: dict[str, dict[str, Any]], writer: Writer
 
 
 def _count_checks(checks: Sequence[SettledCheck]) -> Phrase:
-    """Days with an earthquake beside the number that the forecasts expected: calibration in one sentence."""
+    """Return the observed number of days with an earthquake beside the expected number: calibration in one sentence."""
     told = [
         (check.outcome.happened, p)
         for check in checks

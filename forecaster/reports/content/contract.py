@@ -1,4 +1,4 @@
-"""What a report is made from: plain frozen values, filled from the store by the pipeline. Anything that is not known is None.
+"""The data of a report: plain frozen values that the pipeline fills from the store. Anything unknown is None.
 
 Units: probabilities 0..1 for the whole target window, times aware UTC, distances km, information gain nats per target day.
 """
@@ -14,7 +14,10 @@ OutcomeStatus = Literal["pending", "preliminary", "provisional", "final", "not_s
 
 @dataclass(frozen=True)
 class ReliabilityCurve:
-    """Does 3 % mean 3 %: CORP's reliability with its 90 % consistency bars; tuples of one length, by what was said, rising."""
+    """A reliability curve by CORP with its 90 % consistency bars: does a forecast of 3 % come true on 3 % of days?
+
+    All tuples have the same length and are sorted by the forecast probability (`said`), ascending.
+    """
 
     said: tuple[float, ...]
     days: tuple[int, ...]
@@ -25,10 +28,13 @@ class ReliabilityCurve:
 
 @dataclass(frozen=True)
 class TrackRecord:
-    """How the forecasts of one mode did so far on settled days, against the usual rate; days that a model had seen are in none."""
+    """The record of the forecasts of one mode on verified days (`settled_days`), against the usual rate.
+
+    Days that a model was trained on are in no record.
+    """
 
     settled_days: int
-    hits: int  # settled days on which it happened
+    hits: int  # verified days on which an earthquake was observed
     information_gain: float | None = None
     low: float | None = None
     high: float | None = None
@@ -42,7 +48,10 @@ class TrackRecord:
 
 @dataclass(frozen=True)
 class DriverEvent:
-    """An earthquake near a recipe; `without`: what the published model would say had it not been, None where the model looks at none."""
+    """A contributing event: an earthquake near a recipe's circle.
+
+    `without`: the published model's probability had this earthquake not occurred; None where that model ignores single earthquakes.
+    """
 
     origin_time: datetime
     magnitude: float
@@ -56,7 +65,7 @@ class DriverEvent:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Skill of a model's evaluation fit on days that it never saw, against the usual rate; losses in nats a day."""
+    """Skill of a model's evaluation fit on held-out days, against the usual rate; losses in nats per day."""
 
     information_gain: float | None = None
     low: float | None = None
@@ -73,7 +82,10 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class ModelForecast:
-    """What one model says for the same window, published or not; `expected_count` and its 95 % range where the model counts."""
+    """One model's forecast for the same window, published or not.
+
+    `expected_count` and its 95 % range are given where the model forecasts a number of earthquakes.
+    """
 
     kind: str
     probability: float | None
@@ -87,10 +99,11 @@ class ModelForecast:
 
 @dataclass(frozen=True)
 class Rung:
-    """One rung of a ladder: a horizon, local days from the start of the target, and the smallest magnitude that counts.
+    """One rung of a ladder: a horizon in local days from the start of the target, and the smallest magnitude that counts.
 
-    count_low, count_high: 95 % range of the number. beyond_record: larger than anything in the record of the circle. The last four are
-    of earlier forecasts of this mode whose window of this length has ended; windows overlap, so they are fewer than they look.
+    count_low, count_high: 95 % range of the number. beyond_record: the magnitude is larger than any in the record of the circle. The last
+    four fields are the record of earlier forecasts of this mode whose window of this length has ended. These windows overlap, so they carry
+    less information than their number suggests.
     """
 
     horizon_days: int
@@ -104,15 +117,18 @@ class Rung:
     usual_count: float
     beyond_record: bool = False
     settled: int = 0
-    hits: int = 0  # of them with such an earthquake
+    hits: int = 0  # verified windows with such an earthquake
     expected_hits: float = 0.0  # the sum of their probabilities
-    in_range: int = 0  # of them with a number inside the 95 % range
+    in_range: int = 0  # verified windows whose number lies inside the 95 % range
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Longer windows and larger magnitudes of one forecast, by horizon and magnitude; never more likely for a larger magnitude or a shorter
-    horizon. basis: "etas", or "climatology" where nothing but the usual rate was published. b_value, b_sigma: of the magnitudes."""
+    """Forecasts of longer windows and larger magnitudes that belong to one forecast, by horizon and magnitude.
+
+    The probability never rises with the magnitude and never falls with the horizon. basis: "etas", or "climatology" where only the usual
+    rate was published. b_value, b_sigma: of the magnitudes.
+    """
 
     rungs: tuple[Rung, ...]
     basis: str
@@ -121,22 +137,22 @@ class Ladder:
 
     @property
     def horizons(self) -> tuple[int, ...]:
-        """Days, rising."""
+        """The horizons in days, ascending."""
         return tuple(sorted({rung.horizon_days for rung in self.rungs}))
 
     @property
     def magnitudes(self) -> tuple[float, ...]:
-        """Rising, the recipe's threshold first."""
+        """The magnitudes, ascending; the first is the recipe's threshold."""
         return tuple(sorted({rung.magnitude for rung in self.rungs}))
 
     def rung(self, horizon_days: int, magnitude: float) -> Rung | None:
-        """The rung of this horizon and magnitude; None outside the ladder, which is never carried on by guesses."""
+        """Return the rung of this horizon and magnitude; None outside the ladder, which is never extrapolated."""
         return next((one for one in self.rungs if one.horizon_days == horizon_days and abs(one.magnitude - magnitude) < 1e-6), None)
 
 
 @dataclass(frozen=True)
 class WorldPlace:
-    """A place of the map of the world; name: what the service calls it, None where it has no name."""
+    """A place on the world map; name: the service's name for it, None where it has none."""
 
     name: str | None
     lat: float
@@ -147,7 +163,7 @@ class WorldPlace:
 
 @dataclass(frozen=True)
 class WorldTold:
-    """What a report tells of the map of the world: the places farthest above their usual chance on a day of UTC, highest ratio first."""
+    """A report's extract of the world map: the places farthest above their usual rate on a day of UTC, highest ratio first."""
 
     day: date
     magnitude: float
@@ -158,7 +174,7 @@ class WorldTold:
 
 @dataclass(frozen=True)
 class DayOutcome:
-    """One earlier forecast and what became of it; `happened` is None while that is not known."""
+    """An earlier forecast and its outcome; `happened` is None while the outcome is unknown."""
 
     day: date
     probability: float | None
@@ -167,12 +183,12 @@ class DayOutcome:
     reference_probability: float | None = None
     max_magnitude: float | None = None
     mode: Mode | None = None
-    afterwards: bool = False  # worked out after the day: a hindcast, or a row of a backfill
+    afterwards: bool = False  # computed after the day: a hindcast, or a row of a backfill
 
 
 @dataclass(frozen=True)
 class TurnedOutcome:
-    """An outcome that a revision of the catalogue has changed since yesterday; `happened` as it is now."""
+    """An outcome that a revision of the catalogue has changed since yesterday; `happened` is the revised outcome."""
 
     recipe_id: str
     day: date
@@ -182,7 +198,7 @@ class TurnedOutcome:
 
 @dataclass(frozen=True)
 class SettledCheck:
-    """An outcome that was filled in by this run."""
+    """An outcome that this run resolved."""
 
     recipe_id: str
     outcome: DayOutcome
@@ -190,7 +206,7 @@ class SettledCheck:
 
 @dataclass(frozen=True)
 class RecipeForecast:
-    """One recipe's forecast for one target window, with all that a reader needs to judge it."""
+    """One recipe's forecast for one target window, with all that a reader needs to evaluate it."""
 
     recipe_id: str
     display_name: Mapping[str, str]  # {"en": ..., "ja": ...}
@@ -206,24 +222,24 @@ class RecipeForecast:
     mode: Mode
     issue_time: datetime | None = None
     as_of: datetime | None = None
-    model_kind: str | None = None  # published (the combination) | climatology (nothing but the usual rate) | a kind, in older forecasts
+    model_kind: str | None = None  # published (the combination) | climatology (only the usual rate) | a model kind, in older forecasts
     model_id: str | None = None
     official: bool = False
     degraded_reason: str | None = None
     comparison_only: str | None = None
     not_scoreable_reason: str | None = None
     incomplete_below: float | None = None  # completeness magnitude, where the threshold lies below it
-    track_record: TrackRecord | None = None  # in this forecast's own mode
-    records: tuple[TrackRecord, ...] = ()  # one a mode: prospective first, hindcasts apart
-    drivers: tuple[DriverEvent, ...] = ()  # with `without`: what drives the forecast; else the largest near by, which is another thing
-    without_recent: float | None = None  # what would be said without any earthquake of the last 30 days
-    models: tuple[ModelForecast, ...] = ()  # every model that spoke, the published one and the climatology included
-    weights: Mapping[str, float] = field(default_factory=dict)  # by kind, how much each member counts in the published combination
-    weights_source: str | None = None  # where the weights come from
+    track_record: TrackRecord | None = None  # for this forecast's own mode
+    records: tuple[TrackRecord, ...] = ()  # one per mode: prospective first, hindcasts separate
+    drivers: tuple[DriverEvent, ...] = ()  # with `without`: the contributing events; else only the largest nearby
+    without_recent: float | None = None  # the probability without any earthquake of the last 30 days
+    models: tuple[ModelForecast, ...] = ()  # every model with a forecast, including the published one and the climatology
+    weights: Mapping[str, float] = field(default_factory=dict)  # by kind, the weight of each member in the published combination
+    weights_source: str | None = None  # source of the weights
     recent_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have ended, oldest first
-    open_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have not, that of this forecast last
+    open_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have not ended, that of this forecast last
     ladder: Ladder | None = None
-    no_ladder: str | None = None  # why there is none, where there is a forecast
+    no_ladder: str | None = None  # why a forecast has no ladder
 
 
 @dataclass(frozen=True)
@@ -238,8 +254,10 @@ class RecentEvent:
 
 @dataclass(frozen=True)
 class PooledSkill:
-    """Gain of the combination over the usual rate at many places around the world, on days that its members had not seen; nats per target
-    day (95 %)."""
+    """Information gain of the combination over the usual rate at many places around the world, on held-out days of its members.
+
+    Units: nats per target day; the interval is 95 %.
+    """
 
     gain: float
     low: float
@@ -270,4 +288,4 @@ class ReportData:
     forecasts_sha256: str | None = None
     code_version: str | None = None
     next_issue_at: datetime | None = None
-    world: WorldTold | None = None  # None: no map of the world was made
+    world: WorldTold | None = None  # None: no world map was made

@@ -1,6 +1,6 @@
-"""A report as a document that is kept: everything that `ReportData` holds, as JSON, and back. Whatever is sent later is made from it.
+"""Store a report as a document: everything that `ReportData` holds, as JSON, and back. All later messages are made from it.
 
-Fields that a later version adds have a default, so that an older document stays readable; fields that are not known are passed over.
+Fields that a later version adds have a default, so that an older document stays readable. Unknown fields are ignored.
 """
 
 import json
@@ -13,29 +13,29 @@ from pydantic import TypeAdapter, ValidationError
 
 from forecaster.reports.content.contract import ReportData
 
-VERSION = 1  # goes up where an older program would misread a newer document
+VERSION = 1  # raised when an older program would misread a newer document
 
 
 @dataclass(frozen=True)
 class Document:
-    """The compressed JSON, and the SHA-256 (hex) of the JSON."""
+    """The compressed JSON, and the SHA-256 (hex) of the uncompressed JSON."""
 
     content: bytes
     sha256: str
 
 
 def pack(data: ReportData) -> Document:
-    """The document of a report; the same report gives the same bytes."""
+    """Return the document of a report; the same report gives the same bytes."""
     kept = {"version": VERSION, "report": _adapter().dump_python(data, mode="json")}
     text = json.dumps(kept, ensure_ascii=True, separators=(",", ":")).encode()
     return Document(zlib.compress(text, 9), sha256(text).hexdigest())
 
 
 def unpack(content: bytes, digest: str) -> ReportData:
-    """The report of a document.
+    """Return the report of a document.
 
     Raises:
-        ValueError: it is damaged, or of a version that is not known; with the reason.
+        ValueError: the document is damaged, or its version is unknown; the message gives the reason.
     """
     try:
         text = zlib.decompress(content)

@@ -1,4 +1,4 @@
-"""What stands behind a page: the state of the data, what was revised, what is degraded, which models spoke. Pure."""
+"""The operational facts of a page: the state of the data, revisions, what is degraded, which models were published. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ STALE_HOURS = 36.0
 
 
 def operations(data: ReportData, names: Mapping[str, dict[str, Any]], language: str, writer: Writer) -> dict[str, Any]:
-    """The facts of the page's foot. names: the page's rows by recipe id."""
+    """Return the facts of the page's footer. names: the page's rows by recipe id."""
     age = known(data.data_age_hours)
     degraded = Counter(recipe.degraded_reason for recipe in data.recipes if recipe.degraded_reason)
     told = {reason: reasons(reason, language, writer) for reason in (*degraded, *data.degraded)}
@@ -54,7 +54,7 @@ def _turned(turned: Any, names: Mapping[str, dict[str, Any]], writer: Writer) ->
 
 
 def _degraded(data: ReportData, degraded: Mapping[str, int], told: Mapping[str, Any]) -> Phrase | None:
-    """One sentence for the top of the page, however many forecasts are degraded and for whatever reasons."""
+    """Return one sentence for the top of the page, whatever the number of degraded forecasts and reasons."""
     count = sum(degraded.values())
     if not count:
         return None if not data.degraded else Phrase("operations.degraded_run", {"reason": told[data.degraded[0]]})

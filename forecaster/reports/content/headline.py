@@ -1,5 +1,7 @@
-"""The sentence at the top of a report, the one below it, and the line of the places that are as usual: clear in ten seconds and true in
-every word. Pure."""
+"""The headline of a report, the sentence below it, and the line of places near their usual rate. Pure.
+
+The aim: a reader understands them in ten seconds, and every word is true.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,16 +12,16 @@ from forecaster.reports.content.ranking import RATE, Struck, stands_out
 from forecaster.reports.words import NOTABLE, Phrase, model_name, probability_phrase
 from forecaster.reports.writing import Writer
 
-NAMED_AS_USUAL = 3  # of the places near their usual rate, the likeliest ones that are named
+NAMED_AS_USUAL = 3  # how many of the places near their usual rate are named, the likeliest first
 
 
 def notable(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows clearly above their usual rate, in their order."""
+    """Return the rows clearly above their usual rate, in their order."""
     return [row for row in rows if row["ratio_value"] is not None and row["ratio_value"] >= NOTABLE]
 
 
 def above(row: dict[str, Any]) -> Phrase:
-    """ "Niigata: 12 %, 3.1 times the usual 3.9 %", with the large earthquake before it where there is one."""
+    """Return "Niigata: 12 %, 3.1 times the usual 3.9 %", preceded by the large earthquake where there is one."""
     rare = "" if row["usual"].key == "number.percent" else "_rare"
     values = {key: row[key] for key in ("name", "probability", "ratio", "usual")}
     if row["struck"] is None:
@@ -28,12 +30,15 @@ def above(row: dict[str, Any]) -> Phrase:
 
 
 def subject(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The row that the headline is about: the first one that stands out; None where none does."""
+    """Return the row that the headline is about: the first one that stands out; None where none does."""
     return next((row for row in rows if stands_out(row)), None)
 
 
 def headline(rows: Sequence[dict[str, Any]]) -> Phrase:
-    """What a reader takes away: the place that stands out most, or that none does and which comes next, or that something is missing."""
+    """Return the headline.
+
+    It names the place that stands out most, or states that none does and which comes next, or that something is missing.
+    """
     if not rows:
         return Phrase("headline.none")
     said = [row for row in rows if row["ratio_value"] is not None]
@@ -53,7 +58,10 @@ def headline(rows: Sequence[dict[str, Any]]) -> Phrase:
 
 
 def lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
-    """What the headline's number means: magnitude, circle, window and zone of its place, or what its figure leaves out."""
+    """Return the explanation of the headline's number.
+
+    It gives magnitude, circle, window and zone of the place, or what the number does not account for.
+    """
     about = subject(rows)
     if about is not None and about["unheard"]:
         told = {key: about[key] for key in ("name", "probability")}
@@ -69,7 +77,10 @@ def lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
 
 
 def usual_line(rows: Sequence[dict[str, Any]], others: bool, named: int = NAMED_AS_USUAL) -> Phrase | None:
-    """One line for all places near or below their usual rate: how many, and the likeliest `named`. `others`: other rows stand above it."""
+    """Return one line for all places near or below their usual rate: how many there are, and the `named` likeliest ones.
+
+    `others`: other rows are listed above this line.
+    """
     if not rows:
         return None
     likeliest = sorted(rows, key=lambda row: (-row["probability_value"], row["number"]))[:named]
@@ -79,7 +90,10 @@ def usual_line(rows: Sequence[dict[str, Any]], others: bool, named: int = NAMED_
 
 
 def struck_flag(struck: Struck, zone: ZoneInfo, hearing: ModelForecast | None, kind: str | None, writer: Writer) -> Phrase:
-    """What is said beside a row that a large earthquake struck: that it did, and what a figure that does not count it lacks."""
+    """Return the note on a row that a large earthquake struck.
+
+    It names the earthquake and, where the published probability does not account for it, what is missing.
+    """
     told = {"magnitude": f"{struck.magnitude:.1f}", "day": writer.short(struck.at.astimezone(zone).date())}
     if kind != RATE:
         return Phrase("flag.struck", told)

@@ -1,4 +1,4 @@
-"""A ladder as JSON has it: in the webhook, the map UI's detail files and `quakecast forecast --json`."""
+"""The JSON form of a ladder: in the webhook, the map UI's detail files and `quakecast forecast --json`."""
 
 from datetime import UTC
 from typing import Any
@@ -8,7 +8,7 @@ from forecaster.reports.words import known_probability, ratio_to_usual
 
 
 def ladder_json(ladder: Ladder | None) -> dict[str, Any] | None:
-    """basis, b_value, b_sigma and `rungs`, a dict a horizon and magnitude; None where there is no ladder."""
+    """Return basis, b_value, b_sigma and `rungs`, one dict per horizon and magnitude; None without a ladder."""
     if ladder is None:
         return None
     rungs = [_rung(rung) for rung in ladder.rungs]

@@ -1,6 +1,6 @@
-"""The ladder of a forecast in words: a table of longer windows and larger magnitudes, its record, and one sentence for messages. Pure.
+"""Describe a forecast's ladder: a table of longer windows and larger magnitudes, its record, and one sentence for messages. Pure.
 
-An older report has no ladder, and neither has a place whose record is too short: there is nothing to show then, and nothing is guessed.
+Older reports and places with too short a record have no ladder. Nothing is shown for them, and nothing is extrapolated.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from forecaster.reports.web.csv_link import csv_link
 from forecaster.reports.words import Phrase, count_text, known, known_probability, probability_pair, probability_phrase
 from forecaster.reports.writing import Writer
 
-OUTLOOK_DAYS = 7  # the window that messages tell
-OUTLOOK_STEP = 1.5  # and how much larger than the threshold the earthquakes are, at most
+OUTLOOK_DAYS = 7  # the window that messages describe
+OUTLOOK_STEP = 1.5  # messages describe magnitudes up to this much above the threshold
 BY_RATE = "climatology"
 COLUMNS = (
     *("days", "magnitude", "window_end", "probability", "usual", "expected", "expected_low", "expected_high", "usual_expected"),
@@ -24,9 +24,10 @@ COLUMNS = (
 
 
 def ladder_table(recipe: RecipeForecast, zone: ZoneInfo, writer: Writer) -> dict[str, Any] | None:
-    """The table: a column a window, a row a magnitude, the threshold first with its usual rate and expected numbers; None without a ladder.
+    """Return the table: one column per window, one row per magnitude; None without a ladder.
 
-    A rung that is not there has no cell content (None); one that is larger than any on record is marked.
+    The threshold's row comes first, with its usual rate and expected numbers. The cell of a missing rung is None. A magnitude larger than
+    any on record is marked.
     """
     ladder = recipe.ladder
     if ladder is None or not ladder.rungs:
@@ -47,16 +48,17 @@ def ladder_table(recipe: RecipeForecast, zone: ZoneInfo, writer: Writer) -> dict
 
 
 def no_ladder(recipe: RecipeForecast, language: str, writer: Writer) -> Phrase | None:
-    """Why a forecast has no ladder; None where it has one, and where there is no forecast or it is older than ladders."""
+    """Return why a forecast has no ladder; None where it has one, where there is no forecast, or where it is older than ladders."""
     if recipe.no_ladder is None or recipe.ladder is not None or known_probability(recipe.probability) is None:
         return None
     return Phrase("ladder.none", {"reason": reasons(recipe.no_ladder, language, writer)})
 
 
 def outlook(ladder: Ladder | None, target_end: datetime) -> Phrase | None:
-    """One sentence: the chance and the number of a week, or of the next window longer than the forecast's own, and a larger magnitude's.
+    """Return one sentence on the week ahead: the probability, the expected number, and the probability of a larger magnitude.
 
-    Magnitudes beyond the record of the circle are left to the table, which says so. None without a ladder.
+    Where the ladder has no week that ends after the forecast's own window, the next longer window is used. Magnitudes beyond the record of
+    the circle are left to the table, which marks them. Return None without a ladder.
     """
     if ladder is None or not ladder.rungs:
         return None
@@ -80,14 +82,14 @@ def outlook(ladder: Ladder | None, target_end: datetime) -> Phrase | None:
 
 
 def ladder_csv(ladder: Ladder | None) -> str | None:
-    """Every rung with its usual rate, numbers and record as a file; None without a ladder."""
+    """Return every rung with its usual rate, numbers and record as a CSV link; None without a ladder."""
     if ladder is None or not ladder.rungs:
         return None
     return csv_link(COLUMNS, [_figures(rung) for rung in ladder.rungs])
 
 
 def _line(ladder: Ladder, magnitude: float, chances: Sequence[Phrase] | None) -> dict[str, Any]:
-    """One magnitude; `chances` are told in place of the rungs' own, with the expected numbers."""
+    """Return the row of one magnitude; `chances`, if given, replace the rungs' own probabilities, and expected numbers are added."""
     rungs = [ladder.rung(days, magnitude) for days in ladder.horizons]
     cells = [
         {
@@ -109,7 +111,7 @@ def _count(rung: Rung) -> dict[str, Any] | None:
 
 
 def _record(rung: Rung) -> Phrase:
-    """What became of earlier windows of this length; they overlap."""
+    """Return the record of earlier windows of this length; they overlap."""
     told = {"settled": rung.settled, "hits": rung.hits, "in_range": rung.in_range, "expected": f"{rung.expected_hits:,.1f}"}
     return Phrase("ladder.record_line", {"window": _days(rung.horizon_days), **told})
 
@@ -133,5 +135,5 @@ def _figures(rung: Rung) -> tuple[Any, ...]:
 
 
 def _rounded(value: float) -> float | None:
-    """To four significant figures: the page carries this file for every place."""
+    """Round to four significant figures: the page carries this file for every place."""
     return None if known(value) is None else float(f"{value:.4g}")

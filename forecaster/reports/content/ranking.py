@@ -1,4 +1,4 @@
-"""Which places stand out, and in which order all of them come: by the ratio to the usual rate, and by what happened near by. Pure."""
+"""Which places stand out, and the order of all places: by the ratio to the usual rate, and by large earthquakes nearby. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ RATE = "climatology"
 
 
 class Struck(NamedTuple):
-    """A large recent earthquake at a place."""
+    """A large recent earthquake at or near a place."""
 
     magnitude: float
     distance_km: float
@@ -23,7 +23,10 @@ class Struck(NamedTuple):
 
 
 def struck_by(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> Struck | None:
-    """The largest recent earthquake that matters at the place: M 6 and a unit above its threshold, within its circle and 100 km around."""
+    """Return the largest recent earthquake that affects the place.
+
+    It has M 6 or more and exceeds the threshold by at least one unit, within the circle or 100 km around it.
+    """
     large = [event for event in events if event.magnitude >= max(LARGE_MAGNITUDE, recipe.threshold_mag + 1.0)]
     found = [
         Struck(event.magnitude, float(great_circle_km(recipe.lat, recipe.lng, event.latitude_deg, event.longitude_deg)), event.origin_time)
@@ -34,22 +37,22 @@ def struck_by(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> Struck |
 
 
 def unheard_event(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> Struck | None:
-    """The same, where the published figure is the usual rate, which knows nothing of it."""
+    """Return the same earthquake where the published forecast is the usual rate, which does not account for it; else None."""
     return struck_by(recipe, events) if recipe.model_kind == RATE else None
 
 
 def hearing_model(recipe: RecipeForecast) -> ModelForecast | None:
-    """Of the models that look at single earthquakes, the first by `Kind.event_rank` that says something, published or not."""
+    """Return the first model by `Kind.event_rank` that accounts for single earthquakes and has a forecast, published or not."""
     said = {model.kind: model for model in recipe.models if known_probability(model.probability) is not None}
     hearing = sorted(kinds_where(lambda kind: kind.event_rank), key=lambda kind: KINDS[kind].event_rank)
     return next((said[kind] for kind in hearing if kind in said), None)
 
 
 def in_order(recipes: Sequence[RecipeForecast], events: Sequence[RecentEvent] = ()) -> list[RecipeForecast]:
-    """The highest ratio first, unknown ones last.
+    """Return the recipes sorted by ratio, the highest first, unknown ratios last.
 
-    Where the usual rate is published in spite of a large earthquake, the ratio that counts is that of `hearing_model`, and at least that of
-    a place that stands out; where no such model says anything, the place comes first.
+    Where the usual rate is published despite a large earthquake, the ratio of `hearing_model` is used, and at least the ratio from which a
+    place stands out. Where no such model has a forecast, the place comes first.
     """
 
     def key(recipe: RecipeForecast) -> tuple[float, float, float, str]:
@@ -71,10 +74,10 @@ def in_order(recipes: Sequence[RecipeForecast], events: Sequence[RecentEvent] = 
 
 
 def stands_out(row: dict[str, Any]) -> bool:
-    """Whether a row of the report is above its usual rate, or struck by a large earthquake that its figure does not count."""
+    """Return whether a row is above its usual rate, or struck by a large earthquake that its probability does not account for."""
     return row["unheard"] is not None or (row["ratio_value"] is not None and row["ratio_value"] >= NOTABLE)
 
 
 def is_as_usual(row: dict[str, Any]) -> bool:
-    """Whether a row takes one line with others of its kind: it has a figure, near or below its usual rate."""
+    """Return whether a row shares one line with similar rows: it has a probability, near or below its usual rate."""
     return row["ratio_value"] is not None and not stands_out(row)

@@ -1,5 +1,7 @@
-"""Why a forecast was made with less than usual, or not at all, in the reader's language. The pipeline's reasons are English sentences for
-the operator, with commands; a reader is told what they mean. Pure."""
+"""Why a forecast is degraded or missing, in the reader's language. Pure.
+
+The pipeline's reasons are English sentences for the operator, with commands. Readers get their meaning instead.
+"""
 
 import re
 from collections.abc import Callable
@@ -14,7 +16,7 @@ MEANT_ALREADY = (
     "the usual rate is published",
     "never scored",
     "load an older part of the catalogue",
-)  # the rest of a sentence that is told by its beginning
+)  # the remainder of a sentence whose beginning already has a text
 
 Make = Callable[[re.Match[str], Writer], Phrase]
 
@@ -65,8 +67,10 @@ KNOWN: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
 
 
 def reasons(text: str, language: str, writer: Writer) -> tuple[Phrase | str, ...]:
-    """What the pipeline's `text` says, as parts of a list. A part that is none of KNOWN stays as it is on an English page; on another one
-    it is said that the log tells it."""
+    """Return the meaning of the pipeline's `text`, as parts of a list.
+
+    A part that matches no pattern of KNOWN stays as it is on an English page. In another language a text refers to the log.
+    """
     said: list[Phrase | str] = []
     for part in re.split(r"; ", text.removeprefix("not scoreable: ")):
         if not part.startswith(MEANT_ALREADY):

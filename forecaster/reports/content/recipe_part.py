@@ -1,4 +1,4 @@
-"""What the page tells of one recipe beyond its row: history, what drives the forecast, records by mode. Pure; texts are Phrases."""
+"""The page's details of one recipe beyond its row: history, contributing events, records by mode. Pure; texts are Phrases."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +10,17 @@ from forecaster.reports.web.csv_link import csv_link
 from forecaster.reports.words import Phrase, known, known_probability, probability_pair, probability_phrase, signed
 from forecaster.reports.writing import Writer
 
-NEAR_KM, NEAR_DAYS, RECENT_DAYS = 100, 90, 30  # as the pipeline gathers them
+NEAR_KM, NEAR_DAYS, RECENT_DAYS = 100, 90, 30  # the limits by which the pipeline selects events
 HISTORY_COLUMNS = ("day", "probability", "usual", "happened", "max_magnitude", "status", "mode", "afterwards")
 RELIABILITY_COLUMNS = ("said", "days", "came", "low", "high")
 DRIVER_COLUMNS = ("number", "origin_time", "magnitude", "latitude", "longitude", "depth_km", "distance_km", "place", "probability_without")
 
 
 def region_of(recipe: RecipeForecast, writer: Writer) -> dict[str, Any]:
-    """history, drivers, ladder, records and the reliability curve to draw, each with its CSV; empty or None where there is nothing."""
+    """Return history, contributing events, ladder, records and the reliability curve, each with its CSV.
+
+    An entry is empty or None where there is nothing to show.
+    """
     records = [record_line(record, writer) for record in recipe.records]
     drawn = next((record for record in recipe.records if record.reliability is not None), None)
     return {
@@ -33,7 +36,7 @@ def region_of(recipe: RecipeForecast, writer: Writer) -> dict[str, Any]:
 
 
 def history_of(outcomes: Sequence[DayOutcome], writer: Writer) -> dict[str, Any] | None:
-    """The earlier forecasts as a table, oldest first; None where there are none."""
+    """Return the earlier forecasts as a table, oldest first; None where there are none."""
     if not outcomes:
         return None
     rows = [history_row(outcome, writer) for outcome in outcomes]
@@ -72,7 +75,7 @@ def history_of(outcomes: Sequence[DayOutcome], writer: Writer) -> dict[str, Any]
 
 
 def history_row(outcome: DayOutcome, writer: Writer) -> dict[str, Any]:
-    """One earlier forecast in words: the day, what was said, the usual rate, what came."""
+    """Return one earlier forecast in words: the day, the forecast probability, the usual rate, the outcome."""
     probability, usual = probability_pair(outcome.probability, outcome.reference_probability)
     return {
         "day": writer(outcome.day),
@@ -86,7 +89,7 @@ def history_row(outcome: DayOutcome, writer: Writer) -> dict[str, Any]:
 
 
 def result_of(outcome: DayOutcome) -> Phrase:
-    """Whether it happened, with the magnitude where it is known."""
+    """Return whether an earthquake was observed, with its magnitude where it is known."""
     if outcome.happened is None:
         return Phrase("check.unknown")
     if outcome.happened and known(outcome.max_magnitude) is not None:
@@ -95,7 +98,7 @@ def result_of(outcome: DayOutcome) -> Phrase:
 
 
 def drivers_intro(recipe: RecipeForecast) -> Phrase | None:
-    """What the list of earthquakes below it is, and what would be said without the recent ones; None without a forecast."""
+    """Return the introduction to the list of earthquakes, with the probability without the recent ones; None without a forecast."""
     if known_probability(recipe.probability) is None:
         return None
     kind, told = recipe.model_kind, known_probability(recipe.without_recent)
@@ -111,7 +114,7 @@ def drivers_intro(recipe: RecipeForecast) -> Phrase | None:
 
 
 def record_line(record: TrackRecord, writer: Writer) -> dict[str, Any]:
-    """One mode's record in figures and words."""
+    """Return one mode's record in figures and words."""
     verdict = record_verdict(record)
     expected = known(record.expected)
     return {
@@ -131,7 +134,7 @@ def record_line(record: TrackRecord, writer: Writer) -> dict[str, Any]:
 
 
 def reliability_of(record: TrackRecord | None) -> dict[str, Any] | None:
-    """The curve of a record as a table; None where there is none."""
+    """Return the reliability curve of a record as a table; None where there is none."""
     if record is None or record.reliability is None:
         return None
     curve = record.reliability
@@ -157,7 +160,7 @@ def reliability_of(record: TrackRecord | None) -> dict[str, Any] | None:
 
 
 def percent_or_zero(share: float) -> str:
-    """A share of days that came: unlike a probability it may be 0 or 1."""
+    """Return a share of days in percent; unlike a probability it may be 0 or 1."""
     return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
 
 

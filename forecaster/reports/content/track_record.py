@@ -1,4 +1,4 @@
-"""What a report says of a model's record: its settled days, its test on days that it never saw, and the verdict in words. Pure."""
+"""Describe a model's record: its verified days, its evaluation on held-out days, and the verdict in words. Pure."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,7 +12,7 @@ FEW_HITS = 5
 
 
 class Verdict(StrEnum):
-    """What may be said of a record against the usual rate; the texts are `verdict.*`."""
+    """The verdict on a record against the usual rate; its texts are `verdict.*`."""
 
     FEW = "few"
     UNKNOWN = "unknown"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 
 def track_of(recipe: RecipeForecast) -> dict[str, Any] | None:
-    """The record of the published forecasts on settled days; None where none is settled."""
+    """Return the record of the published forecasts on verified days; None where no day is verified."""
     track = recipe.track_record
     if track is None or track.settled_days <= 0:
         return None
@@ -43,13 +43,16 @@ def track_of(recipe: RecipeForecast) -> dict[str, Any] | None:
 
 
 def record_verdict(track: TrackRecord) -> Verdict:
-    """Of settled days: FEW where they are too few to judge, by their number or because they give no interval."""
+    """Return the verdict on verified days.
+
+    It is FEW where the days or the hits are too few, or where they give no interval.
+    """
     few = track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS or known(track.low) is None or known(track.high) is None
     return Verdict.FEW if few else verdict_of(track.low, track.high)
 
 
 def verdict_of(low: float | None, high: float | None) -> Verdict:
-    """Better or worse than the usual rate only where the whole 95 % interval says so."""
+    """Return BETTER or WORSE than the usual rate only where the whole 95 % interval supports it."""
     low, high = known(low), known(high)
     if low is None or high is None:
         return Verdict.UNKNOWN
@@ -59,7 +62,7 @@ def verdict_of(low: float | None, high: float | None) -> Verdict:
 
 
 def model_line(model: ModelForecast) -> dict[str, Any]:
-    """One line of a recipe's details: what this model says, and how it did on days that it never saw."""
+    """Return one line of a recipe's details: the model's forecast, and its evaluation on held-out days."""
     counted = known(model.expected_count)
     return {
         "kind": model.kind,
@@ -75,7 +78,7 @@ def model_line(model: ModelForecast) -> dict[str, Any]:
 
 
 def figures_of(found: Evaluation) -> dict[str, Any]:
-    """The figures of a test in words."""
+    """Return the figures of an evaluation as text."""
     verdict = verdict_of(found.low, found.high)
     auc, loss, usual = known(found.auc), known(found.log_loss), known(found.reference_log_loss)
     return {
@@ -96,7 +99,7 @@ def figures_of(found: Evaluation) -> dict[str, Any]:
 
 
 def evaluation_verdict(evaluated: Sequence[dict[str, Any]]) -> Phrase:
-    """How many of the tested recipes did better than the usual rate."""
+    """Return how many of the evaluated recipes did better than the usual rate."""
     tested = [row for row in evaluated if row["evaluation"]["skill"] is not Verdict.UNKNOWN]
     if not tested:
         return Phrase("evaluation.untested")

@@ -1,4 +1,4 @@
-"""The first places of the map of the world as JSON has them: in the webhook."""
+"""The JSON form of the world map's first places, in the webhook."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from forecaster.reports.words import known_probability, ratio_to_usual
 
 
 def world_json(world: WorldTold | None) -> dict[str, Any] | None:
-    """day (of UTC), magnitude, radius_km, cells and `places`, the highest ratio first; None where no map was made."""
+    """Return day (of UTC), magnitude, radius_km, cells and `places`, the highest ratio first; None where no map was made."""
     if world is None:
         return None
     places = [

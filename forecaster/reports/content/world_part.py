@@ -1,4 +1,4 @@
-"""The places of the map of the world that lie farthest above their usual chance, as a report and the map's own page tell them. Pure."""
+"""The places of the world map farthest above their usual rate, for a report and for the map's own page. Pure."""
 
 from typing import Any
 
@@ -9,7 +9,10 @@ from forecaster.reports.writing import Writer
 
 
 def place_line(place: WorldPlace, writer: Writer) -> dict[str, Any]:
-    """Names for a template: name (of the place, or its coordinates), where, probability and usual (in one notation), ratio and level."""
+    """Return the names for a template.
+
+    They are: name (of the place, or its coordinates), where, probability and usual (in the same notation), ratio and level.
+    """
     said, usual = probability_pair(place.probability, place.usual)
     ratio = place.probability / place.usual
     return {
@@ -24,7 +27,7 @@ def place_line(place: WorldPlace, writer: Writer) -> dict[str, Any]:
 
 
 def world_part(world: WorldTold | None, writer: Writer) -> dict[str, Any] | None:
-    """What a report tells of the map of the world; None where it has none."""
+    """Return a report's part on the world map; None where it has none."""
     if world is None or not world.places:
         return None
     first = place_line(world.places[0], writer)
