@@ -1,8 +1,8 @@
 """Inline SVG: the world map, the Japan inset and the small strips of the tables. Values in, text out; nothing is read or drawn elsewhere.
 
-Every shape carries its light-mode colours as attributes (so the picture stands alone and becomes a PNG) and a class that a page's
-style may override (dark mode). Ratio to usual is told four times: by one hue from pale to dark, by hatching, by the width of the edge
-and in figures.
+Every shape has its light-mode colours as attributes, so that the picture works by itself and can become a PNG. It also has a class that a
+page's style may override (dark mode). The ratio to the usual rate is shown in four ways: by one hue from pale to dark, by hatching, by the
+width of the edge and in figures.
 """
 
 import json
@@ -24,8 +24,8 @@ FILLS = ("#e8ebf7", "#c5cdeb", "#93a1da", "#5a6bc0", "#2c378f")
 EDGE_WIDTHS = (0.8, 1.0, 1.4, 1.9, 2.5)
 INK, LAND, SEA, COAST = "#1c2333", "#e3e0d8", "#f4f6f8", "#a8a496"
 MAX_EVENTS = 400
-NAMED_MAGNITUDE = 6.5  # from here on an earthquake's magnitude is written beside it
-COARSENESS = 1.3  # pixels between neighbouring points of a coast
+NAMED_MAGNITUDE = 6.5  # from this magnitude on, the map labels an earthquake with its magnitude
+COARSENESS = 1.3  # smallest distance in pixels between neighbouring points of a coast
 
 WORLD_SIZE = (960.0, 440.0)
 WORLD_MIDDLE_LON = 155.0  # the Pacific in the middle: the seam runs down the Atlantic
@@ -35,7 +35,7 @@ JAPAN_WIDTH = 460.0
 
 @dataclass(frozen=True)
 class MapTarget:
-    """A circle on the map. `level` 0..4 as words.level_of, None for no forecast; `lines` are written beside it."""
+    """A circle on the map. `level` is 0..4 as in words.level_of, None for no forecast; `lines` are written beside it."""
 
     lat: float
     lng: float
@@ -46,13 +46,13 @@ class MapTarget:
 
 
 def load_coastlines() -> list[Polyline]:
-    """The bundled coastlines (Natural Earth): polylines of [lon, lat] in degrees, closed where they bound land."""
+    """Return the bundled coastlines (Natural Earth): polylines of [lon, lat] in degrees, closed where they bound land."""
     text = resources.files("forecaster.reports").joinpath("data/coastlines.json").read_text(encoding="utf-8")
     return list(json.loads(text))
 
 
 def equal_earth(lon_deg: float, lat_deg: float, middle_lon: float = 0.0) -> tuple[float, float]:
-    """Equal Earth projection (Savric et al. 2019, doi:10.1080/13658816.2018.1504949): x within +-2.7066, y within +-1.3174."""
+    """Project to Equal Earth (Savric et al. 2019, doi:10.1080/13658816.2018.1504949): x within +-2.7066, y within +-1.3174."""
     a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
     theta = math.asin(math.sqrt(3) / 2 * math.sin(math.radians(lat_deg)))
     square, sixth = theta**2, theta**6
@@ -62,7 +62,7 @@ def equal_earth(lon_deg: float, lat_deg: float, middle_lon: float = 0.0) -> tupl
 
 
 def circle_points(lat: float, lng: float, radius_km: float, count: int = 48) -> list[tuple[float, float]]:
-    """(lon, lat) of `count` points at `radius_km` great-circle distance; longitudes are continuous, not wrapped."""
+    """Return (lon, lat) of `count` points at `radius_km` great-circle distance; longitudes are continuous, not wrapped."""
     phi, angle = math.radians(lat), radius_km / EARTH_RADIUS_KM
     points = []
     for step in range(count):
@@ -81,7 +81,10 @@ def world_map(
     inset_label: str,
     font_size: float = 11.0,
 ) -> str:
-    """The world from 60 S to 78 N, Pacific in the middle. Targets inside the Japan box are drawn without a label: the inset names them."""
+    """Draw the world from 60 S to 78 N, with the Pacific in the middle.
+
+    Targets inside the Japan box have no label here, because the inset labels them.
+    """
     width, height = WORLD_SIZE
     scale = (width - 8) / (2 * 2.7066)
     top = equal_earth(0, 78)[1]
@@ -115,7 +118,7 @@ def world_map(
 def japan_map(
     targets: Sequence[MapTarget], events: Sequence[RecentEvent], coastlines: Iterable[Polyline], title: str, font_size: float = 13.0
 ) -> str:
-    """The inset: degrees of latitude as long as on the ground, of longitude as at the middle of the box."""
+    """Draw the inset of Japan: a degree of latitude is as long as on the ground, one of longitude as at the middle of the box."""
     west, south, east, north = JAPAN_BOX
     squeeze = math.cos(math.radians((south + north) / 2))
     scale = JAPAN_WIDTH / ((east - west) * squeeze)
@@ -135,7 +138,10 @@ def japan_map(
 
 
 def ratio_strip(ratio: float | None, level: int | None) -> str:
-    """A bar from the usual rate (the tick) to `ratio`, log scale, clipped at 1/4 and 16 times. Decoration: the figure is beside it."""
+    """Draw a bar from the usual rate (the tick) to `ratio` on a log scale, clipped at 1/4 and 16 times.
+
+    It is decoration: the figure stands beside it.
+    """
     width, low, high = 112.0, -2.0, 4.0
 
     def at(value: float) -> float:
@@ -152,7 +158,10 @@ def ratio_strip(ratio: float | None, level: int | None) -> str:
 
 
 def outcome_strip(outcomes: Sequence[DayOutcome], title: str) -> str:
-    """One bar a day, oldest first, as high as the square root of its probability; a dot where it happened, a ring where not yet known."""
+    """Draw one bar per day, oldest first; its height is the square root of the forecast probability.
+
+    A dot marks a day with an observed earthquake, a ring a day without a known outcome.
+    """
     days = outcomes[-90:]
     step, height = 8.0 if len(days) <= 20 else 4.0 if len(days) <= 45 else 2.2, 28.0
     bars, shapes = [], []
@@ -172,32 +181,35 @@ def outcome_strip(outcomes: Sequence[DayOutcome], title: str) -> str:
 
 
 def event_radius(magnitude: float) -> float:
-    """Radius in pixels on the map: 1.8 at M 4.5, 1.7 times as much per unit, at most 16."""
+    """Return the radius of an earthquake on the map in pixels: 1.8 at M 4.5, 1.7 times as much per unit, at most 16."""
     radius: float = min(1.8 * 1.7 ** (magnitude - 4.5), 16.0)
     return radius
 
 
 def svg_to_png(svg: str, scale: float = 2.0) -> bytes:
-    """The picture as PNG, for mail programs that show no SVG."""
-    import vl_convert  # slow to load, and only mails need it
+    """Return the picture as PNG, for mail programs that show no SVG."""
+    import vl_convert  # imported here: slow to load, and only mails need it
 
     return vl_convert.svg_to_png(svg, scale=scale)
 
 
 def can_draw(text: str) -> bool:
-    """Whether a font of this machine has the letters of `text`: drawn without one they look like characters that no font has."""
+    """Return whether a font of this machine has glyphs for `text`.
+
+    Without glyphs, the picture of the text equals that of characters that no font has, or is blank.
+    """
     line = '<svg xmlns="http://www.w3.org/2000/svg" width="99" height="40"><text y="30" font-family="system-ui, sans-serif">{}</text></svg>'
     return svg_to_png(line.format(escape(text))) not in (svg_to_png(line.format("\ue000" * len(text))), svg_to_png(line.format("")))
 
 
 def in_japan(target: MapTarget) -> bool:
-    """Whether the inset of Japan shows this circle."""
+    """Return whether the inset of Japan shows this circle."""
     west, south, east, north = JAPAN_BOX
     return west <= target.lng <= east and south <= target.lat <= north
 
 
 def _in_box(event: RecentEvent) -> bool:
-    """Whether the inset of Japan shows this earthquake, and its magnitude."""
+    """Return whether the inset of Japan shows this earthquake and its magnitude."""
     west, south, east, north = JAPAN_BOX
     return west <= event.longitude_deg <= east and south <= event.latitude_deg <= north
 
@@ -209,7 +221,10 @@ def _touches(line: Polyline) -> bool:
 
 
 def land_and_coast(coastlines: Iterable[Polyline], project: Projection) -> tuple[str, str]:
-    """(path to fill, path to stroke). Where land was cut at the date line it is filled across, but no coast is drawn there."""
+    """Return (path to fill, path to stroke).
+
+    Land is filled across the cut at the date line, but no coast is drawn along the cut.
+    """
     land, coast = [], []
     for line in coastlines:
         points = [project(point[0], point[1]) for point in line]
@@ -235,7 +250,7 @@ def _layers(
     font_size: float,
     name: str,
 ) -> tuple[str, str]:
-    """(what is clipped: land, circles, coast, events; what is not: the labels). The highest ratio is drawn last, on top."""
+    """Return (what is clipped: land, circles, coast, events; what is not: the labels). The highest ratio is drawn last, on top."""
     land, coast = land_and_coast(coastlines, project)
     shapes = [f'<path class="land" d="{land}" fill="{LAND}" fill-rule="evenodd"/>']
     boxes: dict[int, tuple[float, float, float, float]] = {}
@@ -274,7 +289,10 @@ def _labels(
     kept_free: Sequence[tuple[float, float, float, float]],
     size: float,
 ) -> str:
-    """Each target's lines beside its circle, in the order given; one that finds no free place is left out (the table has it)."""
+    """Draw each target's lines beside its circle, in the given order.
+
+    A label that finds no free place is left out; the table has its figures.
+    """
     taken = [*kept_free, *(box for target in targets if (box := boxes[id(target)])[2] - box[0] < 40)]
     texts = []
     for target in targets:
@@ -309,7 +327,7 @@ def _labels(
 
 
 def _plate(x: float, y: float, text: str, size: float) -> str:
-    """A strong word on a plate of its own, so that it is read on any ground."""
+    """Draw bold text on a plate, so that it is legible on any background."""
     wide = 0.62 * size * len(text)
     plate = f'x="{x - wide / 2:.1f}" y="{y - size:.1f}" width="{wide:.1f}" height="{size + 3:.1f}" rx="3"'
     return f'<rect class="plate-back" {plate} fill="{SEA}" fill-opacity="0.86"/>{_text((x, y), text, size, "middle", True)}'

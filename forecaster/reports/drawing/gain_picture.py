@@ -1,4 +1,4 @@
-"""The information gain of each place's tested model with its 95 % interval, as rows, CSV and a picture."""
+"""The information gain of each place's evaluated model with its 95 % interval, as rows, CSV and a picture."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from forecaster.reports.words import known
 
 COLUMNS = ("place", "model", "gain", "low", "high", "target_days")
 WIDTH, LABELS, ROW, FOOT = 680.0, 150.0, 22.0, 40.0
-SIDE = 26.0  # half a label of the axis, on both sides
+SIDE = 26.0  # margin on both sides: half the width of an axis label
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,18 @@ class GainRow:
 
 @dataclass(frozen=True)
 class GainRows:
-    """Rows, the best gain first."""
+    """The rows, sorted by gain, the best first."""
 
     rows: tuple[GainRow, ...]
 
     @property
     def csv(self) -> str:
-        """The rows as a file."""
+        """The rows as a CSV link."""
         return csv_link(COLUMNS, [(row.place, row.model, row.gain, row.low, row.high, row.target_days) for row in self.rows])
 
 
 def gain_rows(evaluated: Sequence[dict[str, Any]], recipes: Mapping[str, RecipeForecast], say: Callable[..., str]) -> GainRows | None:
-    """The models of the page's table of tests that have an interval; None where none has. evaluated: rows of `report_context`."""
+    """Return the models of the page's evaluation table that have an interval; None where none has. evaluated: rows of `report_context`."""
     found = []
     for row in evaluated:
         kind = row["evaluation"]["kind"]
@@ -53,7 +53,10 @@ def gain_rows(evaluated: Sequence[dict[str, Any]], recipes: Mapping[str, RecipeF
 
 
 def gain_picture(gains: GainRows, title: str, axis_label: str) -> str:
-    """A line a place for the interval, a dot for the gain: full where the whole interval lies above zero, hollow elsewhere."""
+    """Draw one line per place for the interval, and a dot for the gain.
+
+    The dot is filled where the whole interval lies above zero, hollow elsewhere.
+    """
     low = min(0.0, *(row.low for row in gains.rows))
     high = max(0.0, *(row.high for row in gains.rows))
     span = max(high - low, 1e-6)

@@ -1,7 +1,7 @@
-"""Charts as inline SVG, for readers without scripts, for print, and until the interactive ones are drawn. Values in, text out.
+"""Charts as inline SVG, for readers without scripts, for print, and until the interactive charts are drawn. Values in, text out.
 
-As in `charts`, each shape has its light-mode colours as attributes and a class that the page's style overrides in dark mode. What colour
-tells, shape or place tells as well.
+As in `charts`, each shape has its light-mode colours as attributes and a class that the page's style overrides in dark mode. Everything
+that colour shows is also shown by shape or position.
 """
 
 import math
@@ -14,14 +14,14 @@ from forecaster.reports.drawing.shapes import EDGE, PAPER
 from forecaster.reports.words import known_probability
 
 SIZE, SMALL_SIZE = (680.0, 190.0), (300.0, 270.0)
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 22.0, 26.0  # a label in the middle of its end of the axis finds room
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 22.0, 26.0  # wide enough for a label centred on the end of an axis
 STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
 
 
 def history_picture(outcomes: Sequence[DayOutcome], title: str, day_label: Callable[[DayOutcome], str]) -> str:
-    """A bar a day for what was said, a dashed line for the usual rate, and above them a diamond where an earthquake came.
+    """Draw the forecast probability as one bar per day, the usual rate as a dashed line, and observed earthquakes as diamonds above them.
 
-    Bars are hollow where the figure was worked out after the day; a ring stands where the outcome is not known yet.
+    A bar is hollow where the probability was computed after the day. A ring marks a day whose outcome is not known yet.
     """
     width, height = SIZE
     said = [known_probability(outcome.probability) or 0.0 for outcome in outcomes]
@@ -56,9 +56,12 @@ def history_picture(outcomes: Sequence[DayOutcome], title: str, day_label: Calla
 
 
 def reliability_picture(curve: ReliabilityCurve, title: str, across_label: str, up_label: str) -> str:
-    """What was said (across), what came (up): a dot a value, a bar for where 90 % of calibrated forecasts would lie, the diagonal."""
+    """Draw the reliability diagram: forecast probability (across), observed share of days (up).
+
+    It has a dot per value, a bar where 90 % of calibrated forecasts would lie, and the diagonal.
+    """
     width, height = SMALL_SIZE
-    top, ticks = scale_of([*curve.said, *curve.came])  # a bar of a single day may reach far above
+    top, ticks = scale_of([*curve.said, *curve.came])  # from the curve alone: the bar of a single day may reach far above it
 
     def across(value: float) -> float:
         return LEFT + (width - LEFT - RIGHT) * min(value / top, 1.0)
@@ -87,7 +90,7 @@ def reliability_picture(curve: ReliabilityCurve, title: str, across_label: str, 
 
 
 def scale_of(values: Sequence[float]) -> tuple[float, list[float]]:
-    """(top of an axis from 0, its ticks): two to five round steps that hold all of `values`."""
+    """Return (top of an axis from 0, its ticks): two to five round steps that hold all of `values`."""
     largest = max([*values, 0.002])
     step = next((step for step in STEPS if largest <= 4 * step), STEPS[-1])
     count = max(2, math.ceil(largest / step - 1e-9))
@@ -96,7 +99,7 @@ def scale_of(values: Sequence[float]) -> tuple[float, list[float]]:
 
 
 def percent_label(value: float) -> str:
-    """0.005 -> "0.5 %"."""
+    """Return the label of a share in percent: 0.005 -> "0.5 %"."""
     return f"{100 * value:.3g} %"
 
 

@@ -39,13 +39,13 @@ def region_map(
     title: str,
     name: str,
 ) -> str:
-    """A square of 1.75 radii to each side of the centre; longitudes are shortened as at the centre's latitude.
+    """Draw a square of 1.75 radii to each side of the centre; longitudes are scaled as at the centre's latitude.
 
     Args:
-        level: 0..4 as words.level_of, None for no forecast.
-        events: recent ones anywhere on Earth; those outside are left out.
-        drivers: numbered from 1; one outside the square is drawn on its rim.
-        name: makes the ids in the picture its own.
+        level: 0..4 as in words.level_of, None for no forecast.
+        events: recent earthquakes anywhere on Earth; those outside the square are left out.
+        drivers: contributing events, numbered from 1; one outside the square is drawn on its edge.
+        name: makes the ids in the picture unique.
     """
     half = HALF_SIDE_RADII * radius_km / KM_PER_DEGREE
     squeeze = max(math.cos(math.radians(lat)), 0.05)
@@ -89,7 +89,10 @@ def _ring(x: float, y: float, radius: float, width: float) -> str:
 
 
 def _numbered(drivers: Sequence[DriverEvent], at: Sequence[tuple[float, float]]) -> str:
-    """Each earthquake's ring, and its number on a plate at it, or beside it with a line where another number lies there."""
+    """Draw each earthquake's ring and its number on a plate.
+
+    The plate is on the earthquake, or beside it with a line where another plate already covers that place.
+    """
     rings: list[str] = []
     plates: list[str] = []
     taken: list[tuple[float, float]] = []
@@ -108,7 +111,7 @@ def _numbered(drivers: Sequence[DriverEvent], at: Sequence[tuple[float, float]])
 
 
 def _free_place(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """(x, y) itself, or the nearest of some places around it, inside the picture, that no other plate covers."""
+    """Return (x, y), or the nearest of some places around it, inside the picture, that no other plate covers."""
     places = [(x, y)]
     for radius in (20.0, 34.0, 48.0):
         turns = [2 * math.pi * step / 10 for step in range(10)]
@@ -129,7 +132,7 @@ def _scale_bar(pixels_a_degree: float) -> str:
 
 
 def boxed(coastlines: Iterable[Polyline]) -> list[BoxedLine]:
-    """Each coastline with its (west, south, east, north), worked out once for all maps."""
+    """Return each coastline with its (west, south, east, north), computed once for all maps."""
     lines = []
     for line in coastlines:
         lons, lats = [point[0] for point in line], [point[1] for point in line]
@@ -138,12 +141,12 @@ def boxed(coastlines: Iterable[Polyline]) -> list[BoxedLine]:
 
 
 def clipped(coastlines: Iterable[Polyline], box: Box) -> list[Polyline]:
-    """The parts of coasts within (west, south, east, north) and a margin, cut at its sides; longitudes may run beyond 180 degrees."""
+    """Return the parts of coasts within (west, south, east, north) and a margin, cut at its sides; longitudes may exceed 180 degrees."""
     return _inside(boxed(coastlines), box)
 
 
 def _inside(coastlines: Iterable[BoxedLine], box: Box) -> list[Polyline]:
-    """The parts of rings within the box and a margin, cut at its sides."""
+    """Return the parts of rings within the box and a margin, cut at its sides."""
     west, south, east, north = box
     margin = 0.05 * (north - south)
     sides = ((0, west - margin, 1), (0, east + margin, -1), (1, south - margin, 1), (1, north + margin, -1))
@@ -163,7 +166,7 @@ def _inside(coastlines: Iterable[BoxedLine], box: Box) -> list[Polyline]:
 
 
 def _clip(ring: list[tuple[float, float]], axis: int, limit: float, side: int) -> list[tuple[float, float]]:
-    """What of a closed ring lies on one side of a straight line (Sutherland and Hodgman 1974, doi:10.1145/360767.360802)."""
+    """Return the part of a closed ring on one side of a straight line (Sutherland and Hodgman 1974, doi:10.1145/360767.360802)."""
     inside: list[tuple[float, float]] = []
     for start, end in zip(ring[-1:] + ring[:-1], ring, strict=True):
         start_off, end_off = side * (start[axis] - limit), side * (end[axis] - limit)

@@ -1,4 +1,4 @@
-"""Small parts of the pictures: path data in as few letters as it takes, and the hatching that tells levels without colour."""
+"""Small parts of the pictures: compact path data, and the hatching that shows levels without colour."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,7 +14,10 @@ HATCHES = {
 
 
 def hatch_patterns(name: str) -> str:
-    """SVG patterns for the levels of HATCHES, with ids of their own: hatch-NAME-LEVEL. Below usual: dots; above: lines, ever denser."""
+    """Return SVG patterns for the levels of HATCHES, with ids hatch-NAME-LEVEL.
+
+    Below the usual rate they are dots; above it they are lines, denser with each level.
+    """
     box = 'width="7" height="7" patternUnits="userSpaceOnUse"'
     return "".join(
         f'<pattern id="hatch-{escape(name)}-{level}" {box}>{lines.format(ink=EDGE, paper=PAPER)}</pattern>'
@@ -23,9 +26,9 @@ def hatch_patterns(name: str) -> str:
 
 
 def path_data(points: Sequence[tuple[float, float]], closed: bool, apart: float = 0.1) -> str:
-    """SVG path data in tenths of a pixel, each point relative to the one before, which takes half the room.
+    """Return SVG path data in tenths of a pixel, each point relative to the one before, which halves the size.
 
-    Points nearer than `apart` pixels to the one before are dropped; nothing is left of a mere speck.
+    Points nearer than `apart` pixels to the one before are dropped. A shape of almost no extent gives an empty text.
     """
     kept: list[tuple[int, int]] = []
     for x, y in points:
@@ -39,5 +42,5 @@ def path_data(points: Sequence[tuple[float, float]], closed: bool, apart: float 
 
 
 def _tenths(value: int) -> str:
-    """ "1.3", "-.5", "12", "0"."""
+    """Return a number of tenths in short form: "1.3", "-.5", "12", "0"."""
     return f"{value / 10:.1f}".removesuffix(".0").replace("0.", ".", 1) if abs(value) < 10 else f"{value / 10:.1f}".removesuffix(".0")

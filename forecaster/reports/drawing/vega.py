@@ -1,8 +1,8 @@
-"""Interactive charts: Vega-Lite specifications made with altair, the library that draws them, and the policy that lets only these run.
+"""Interactive charts: Vega-Lite specifications made with altair, the library that draws them, and a policy that allows only these scripts.
 
-A specification has no data: the page's script fills the data set `rows` from the CSV that stands beside each chart, when the chart comes
-into view. Colours are the page's own CSS variables, so that dark mode and print need nothing more. The library (Vega, Vega-Lite and
-Vega-Embed, as vl-convert brings them) is in the page once. Expressions are interpreted, not compiled: no policy must allow `eval`.
+A specification holds no data. The page's script fills the data set `rows` from the CSV beside each chart when the chart scrolls into view.
+Colours are the page's own CSS variables, so dark mode and print need nothing more. The page contains the library once (Vega, Vega-Lite and
+Vega-Embed, as vl-convert ships them). Expressions are interpreted, not compiled, so no policy must allow `eval`.
 """
 
 import base64
@@ -17,13 +17,13 @@ from forecaster.reports.words import SMALL, SURE, percent
 Say = Callable[..., str]
 HISTORY_PIXELS = 170
 MODES = ("prospective", "late", "hindcast", "replay")
-ROW_PIXELS = 22  # of the chart of gains, times its rows (in the script)
+ROW_PIXELS = 22  # height per row of the chart of gains; the script multiplies it by the number of rows
 POLICY = "default-src 'none'; {scripts}style-src 'unsafe-inline'{own}; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 @functools.cache
 def library() -> str:
-    """JavaScript that defines `quakecastEmbed` (vegaEmbed) with all it needs; about 900 kB."""
+    """Return JavaScript that defines `quakecastEmbed` (vegaEmbed) with all its dependencies; about 900 kB."""
     import vl_convert  # slow to load
 
     bundle = vl_convert.javascript_bundle("window.quakecastEmbed = vegaEmbed;")
@@ -33,25 +33,27 @@ def library() -> str:
 
 
 def content_policy(*scripts: str, shared: bool = False) -> str:
-    """The page's Content-Security-Policy: nothing is loaded, and of scripts only these run, told by their SHA-256. `shared`: nothing is
-    loaded but the style sheet and the script that lie beside the page."""
+    """Return the page's Content-Security-Policy: nothing is loaded, and only these scripts run, identified by their SHA-256.
+
+    `shared`: the page may also load the style sheet and the script that lie beside it.
+    """
     allowed = [*(["'self'"] if shared and scripts else []), *map(script_source, scripts)]
     return POLICY.format(scripts=f"script-src {' '.join(allowed)}; " if allowed else "", own=" 'self'" if shared else "")
 
 
 def script_source(script: str) -> str:
-    """How a policy names a script that stands in the page."""
+    """Return the CSP source of an inline script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def specifications(say: Say) -> str:
-    """The charts' specifications as JSON, by name, in the language of `say`; it may stand in a script element."""
+    """Return the charts' specifications as JSON, by name, in the language of `say`; the text is safe inside a script element."""
     made = {"history": _history(say), "reliability": _reliability(say), "gain": _gain(say)}
     return json.dumps(made, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _history(say: Say) -> dict[str, Any]:
-    """A bar a day for what was said, a dashed line for the usual rate, a diamond where an earthquake came."""
+    """Specify the history chart: a bar per day for the forecast probability, a dashed line for the usual rate, a diamond per earthquake."""
     import altair as alt
 
     yes, no, unknown = (_quoted(say(f"check.{answer}")) for answer in ("yes", "no", "unknown"))
@@ -86,7 +88,7 @@ def _history(say: Say) -> dict[str, Any]:
     bars = base.mark_bar(stroke="var(--edge)", strokeWidth=0.6).encode(
         x=x, y=y, fill=alt.condition("datum.afterwards", alt.value("var(--card)"), alt.value("var(--l2)"))
     )
-    columns = base.mark_bar(fill="var(--mark)").encode(  # a whole day's height to point at
+    columns = base.mark_bar(fill="var(--mark)").encode(  # the pointer's target: the full height of each day
         x=x, y=alt.value(0), y2=alt.value(HISTORY_PIXELS), tooltip=tooltip, fillOpacity=alt.condition(over, alt.value(0.12), alt.value(0))
     )
     usual = base.mark_line(interpolate="step", strokeDash=[4, 3], stroke="var(--mark)", strokeWidth=1.5).encode(x=x, y="usual:Q")
@@ -99,7 +101,11 @@ def _history(say: Say) -> dict[str, Any]:
 
 
 def _reliability(say: Say) -> dict[str, Any]:
-    """What was said (across), what came (up), the consistency bars and the diagonal (data set `diagonal`)."""
+    """Specify the reliability diagram.
+
+    It shows the forecast probability (across), the observed share of days (up), the consistency bars and the diagonal (data set
+    `diagonal`).
+    """
     import altair as alt
 
     scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef("top"), nice=False)
@@ -121,12 +127,12 @@ def _reliability(say: Say) -> dict[str, Any]:
     dots = base.mark_point(size=60, filled=True, stroke="var(--edge)", strokeWidth=1.6, opacity=1).encode(
         x=x, y=alt.Y("came:Q", **up), tooltip=tooltip, fill=alt.condition(outside, alt.value("var(--card)"), alt.value("var(--edge)"))
     )
-    chart = alt.layer(line, bars, curve, dots).add_params(alt.param(name="top", value=1))  # the script sets it
+    chart = alt.layer(line, bars, curve, dots).add_params(alt.param(name="top", value=1))  # the script sets the value
     return _finished(chart.properties(width="container", height=230))
 
 
 def _gain(say: Say) -> dict[str, Any]:
-    """Information gain of each place's tested model with its interval, the best on top."""
+    """Specify the information gain of each place's evaluated model with its interval, the best on top."""
     import altair as alt
 
     base = alt.Chart(alt.NamedData("rows"))
@@ -159,7 +165,7 @@ def _percent_axis() -> Any:
 
 
 def _chance(field: str, say: Say) -> str:
-    """A Vega expression that says a probability as `words.probability_phrase` does."""
+    """Return a Vega expression that formats a probability as `words.probability_phrase` does."""
     number = f"datum.{field} > {SURE} ? '{percent(1.0)}' : format(100 * datum.{field}, '.2r')"
     said = f"replace({_quoted(say('number.percent', percent='#'))}, '#', {number})"
     one_in = f"replace({_quoted(say('number.one_in', n='#'))}, '#', format(1 / datum.{field}, ',.1r'))"
@@ -171,7 +177,10 @@ def _quoted(text: str) -> str:
 
 
 def _finished(chart: Any) -> dict[str, Any]:
-    """The chart's JSON with the page's colours; without data, and without the roles that a picture's label makes needless."""
+    """Return the chart's JSON with the page's colours.
+
+    It contains no data, and no ARIA roles, which the label of the picture makes unnecessary.
+    """
     axis = {"labelColor": "var(--soft)", "titleColor": "var(--soft)", "domainColor": "var(--line)", "tickColor": "var(--line)"}
     config = {
         "aria": False,
@@ -180,5 +189,5 @@ def _finished(chart: Any) -> dict[str, Any]:
         "axis": {**axis, "gridColor": "var(--line)", "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"},
         "view": {"stroke": "transparent"},
     }
-    made = chart.properties(autosize={"type": "fit-x", "contains": "padding"}).to_dict(validate=False)  # a test compiles them all
+    made = chart.properties(autosize={"type": "fit-x", "contains": "padding"}).to_dict(validate=False)  # a test compiles all of them
     return {key: value for key, value in {**made, "config": config}.items() if key != "$schema"}

@@ -1,1 +1,1 @@
-"""Reports and messages in the shape of each channel."""
+"""Reports and messages rendered for each channel."""

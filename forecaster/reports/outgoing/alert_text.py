@@ -1,6 +1,6 @@
-"""What an alert, its end, its correction and a word about the operation say: title and paragraphs, by templates/alert*.txt.j2.
+"""Title and paragraphs of alerts, their ends, their corrections and system alerts, from templates/alert*.txt.j2.
 
-The first line of a template is the title; an empty line ends a paragraph.
+The first line of a template is the title. An empty line ends a paragraph.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ from forecaster.timewindow import day_of_window
 
 @dataclass(frozen=True)
 class AlertTexts:
-    """How alerts are worded: the language, and a folder of the user's own templates."""
+    """The settings of alert texts: the language, and a folder of the user's own templates."""
 
     language: str
     user_folder: Path | None = None
 
     def fill(self, name: str, context: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-        """(title, paragraphs) by the template `name`: alert, alert_end, alert_outcome, alert_withdrawn or alert_operations."""
+        """Return (title, paragraphs) from the template `name`: alert, alert_end, alert_outcome, alert_withdrawn or alert_operations."""
         text = templates.fill(environment(self.language, self.user_folder), f"{name}.txt.j2", context, self.user_folder)
         title, _, body = text.strip().partition("\n")
         paragraphs = (" ".join(paragraph.split()).replace("。 ", "。") for paragraph in body.split("\n\n"))
@@ -42,7 +42,7 @@ class AlertTexts:
         return self.writer(day)
 
     def degraded(self, reason: str) -> str:
-        """What the pipeline's reason means for a reader, as a sentence."""
+        """Return the meaning of the pipeline's reason for a reader, as a sentence."""
         said = reasons(reason, self.language, self.writer)
         return speaker(self.language, self.user_folder)(Phrase("operations.degraded_run", {"reason": said}))
 
@@ -51,7 +51,7 @@ class AlertTexts:
 
 
 def window_words(texts: AlertTexts, start: datetime, end: datetime, zone: ZoneInfo) -> dict[str, str]:
-    """starts, ends, zone, offset and day of a window, as the templates name it."""
+    """Return starts, ends, zone, offset and day of a window, under the names that the templates use."""
     return {
         "starts": texts.writer.local(start, zone),
         "ends": texts.writer.local(end, zone),
@@ -62,13 +62,13 @@ def window_words(texts: AlertTexts, start: datetime, end: datetime, zone: ZoneIn
 
 
 def figure_words(probability: float, usual: float) -> dict[str, Any]:
-    """probability and usual as phrases, and the ratio; the three are always said together."""
+    """Return probability and usual rate as phrases, and the ratio; the three are always shown together."""
     said, beside = probability_pair(probability, usual)
     return {"probability": said, "usual": beside, "ratio": ratio_text(probability / usual)}
 
 
 def bounds_words(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """The rule's name and bounds; what ends an alert is what raises it where the rule has no other bound."""
+    """Return the rule's name and bounds; where the rule has no clearing bound, the raising bound also ends the alert."""
     ends_at = {name: rule.get(f"{name}_off") or rule[name] for name in ("probability", "ratio")}
     return {
         "rule": rule["name"],
@@ -80,7 +80,7 @@ def bounds_words(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def skill_phrase(kind: str, gain: Mapping[str, Any] | None, source: str) -> Phrase:
-    """How the model has done against the usual rate, with its interval; `source`: record, pooled or evaluation."""
+    """Return the model's skill against the usual rate, with its interval; `source`: record, pooled or evaluation."""
     if gain is None:
         return Phrase("alert.skill_unknown", {"model": model_name(kind)})
     source = "both" if kind == COMBINED and source == "record" else source
@@ -94,10 +94,11 @@ def skill_phrase(kind: str, gain: Mapping[str, Any] | None, source: str) -> Phra
 def rates_phrases(
     texts: AlertTexts, rates: Mapping[str, Any], whose: Literal["kind", "combination", "published", "measured"] = "kind"
 ) -> list[Phrase]:
-    """What is to be expected of the rule: false alarms with their interval and count, how often it speaks, what it misses.
+    """Return what to expect of the rule: false alarms with their interval and count, how often it raises an alert, what it misses.
 
-    whose: forecasts of the kind of model that spoke, of the combination, what was and would have been published, or those of the
-    combination in the evaluation that comes along.
+    whose: which forecasts the rates are from. kind: those of the model kind that issued the forecast. combination: those of the
+    combination. published: what was and would have been published. measured: those of the combination in the evaluation that is shown with
+    them.
     """
     said_by = {"whose": Phrase(f"alert.whose_{whose}")}
     if not rates["days"]:
@@ -118,7 +119,7 @@ def rates_phrases(
 
 
 def whole_percent(share: float) -> str:
-    """0.837 -> "84"; "> 99" and "< 1" where rounding would claim certainty."""
+    """Return a share in whole percent: 0.837 -> "84"; "> 99" and "< 1" where rounding would claim certainty."""
     rounded = round(100 * share)
     if rounded >= 100 and share < 1:
         return "> 99"

@@ -1,4 +1,4 @@
-"""Reports and short messages as a title and a short text, for every service that apprise knows (Teams, Discord, Telegram, ntfy ...)."""
+"""Reports and short messages as a title and a short text, for every service that apprise supports (Teams, Discord, Telegram, ntfy ...)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,10 @@ MAX_TEXT = 1900
 
 @dataclass(frozen=True)
 class Room:
-    """How much a service takes of the title, of the text and, where it counts them as one, of both with `separator` between; in `unit`.
+    """The text lengths that a service accepts, in `unit`: of the title, of the text, and of both together.
 
-    We say no more than MAX_TITLE and MAX_TEXT characters anywhere.
+    `together` is given where the service counts them as one, with `separator` between. MAX_TITLE and MAX_TEXT characters are never
+    exceeded.
     """
 
     title: int = MAX_TITLE
@@ -51,8 +52,11 @@ def render_chat(
     repeat: bool = False,
     room: Room = ROOMY,
 ) -> tuple[str, str]:
-    """(title, text) of the day's report: what the headline means, cautions, the first ROWS rows that stand out, and
-    one line for the others. Where there is no room, the longer windows are left out first, then rows."""
+    """Return (title, text) of the day's report.
+
+    The text has what the headline means, cautions, the first ROWS rows that stand out, and one line for the others. Where it is too long,
+    the longer windows are left out first, then rows.
+    """
     context = told_in(for_messages(data), language, user_templates)
     context |= {"report_url": report_url, "repeat": repeat}
     rows = context["leading_rows"]
@@ -73,7 +77,7 @@ def render_chat_message(
     repeat: bool = False,
     room: Room = ROOMY,
 ) -> tuple[str, str]:
-    """(title, text) of a short message."""
+    """Return (title, text) of a short message."""
     context = message_context(message, language, answered, user_templates) | {"repeat": repeat}
     shorter = ({"lines": context["lines"][:count]} for count in range(len(context["lines"]), 0, -1))
     return _chat("message.subject.j2", "apprise_message.txt.j2", context, shorter, language, user_templates, problems, room)
@@ -89,7 +93,7 @@ def _chat(
     problems: list[str] | None,
     room: Room,
 ) -> tuple[str, str]:
-    """The first of the `shorter` and shorter texts that the service takes; the last one is cut."""
+    """Return the first of the ever shorter texts that the service accepts; if none is short enough, the last one is cut."""
     builtin, text = environment(language, user_templates), ""
     title = single_spaced(_harmless(templates.fill(builtin, subject, context, user_templates, problems)))
     title = cut(cut(title, MAX_TITLE), room.of_title(), room.unit)
@@ -102,5 +106,5 @@ def _chat(
 
 
 def _harmless(text: str) -> str:
-    """Without the sign that calls people: a place name must not ring everybody's telephone."""
+    """Replace the mention sign "@": a place name must not notify everybody in a chat."""
     return text.replace("@", "＠")

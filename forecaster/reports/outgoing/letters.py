@@ -1,4 +1,4 @@
-"""A report or a short message in the shape of each channel: what is sent, ready to be handed over."""
+"""Rendered messages: a report or a short message in the form of each channel, ready to be sent."""
 
 import json
 import logging
@@ -20,12 +20,12 @@ from forecaster.reports.texts import FALLBACK, languages, read_texts
 
 logger = logging.getLogger(__name__)
 
-MAX_PICTURE_BYTES = 600_000  # a mail of 1 MB with its pictures in base64 and the HTML
+MAX_PICTURE_BYTES = 600_000  # with base64 and the HTML, a mail of 1 MB
 
 
 @dataclass(frozen=True)
 class MailText:
-    """Subject, text part, HTML part, and its pictures by CID."""
+    """A mail's subject, text part, HTML part, and its pictures by CID."""
 
     subject: str
     text: str
@@ -34,9 +34,9 @@ class MailText:
 
 
 class Letter(Protocol):
-    """What the channels ask of a report or message.
+    """The interface of a rendered message: what the channels request of a report or a short message.
 
-    `repeat`: it may have been sent before, and the receiver has no id to see that by: the text says so. `problems`: what was wrong with
+    `repeat`: the message may have been sent before, and the receiver has no id to recognise that; the text states it. `problems`: errors in
     the user's templates; the built-in ones were used.
     """
 
@@ -51,18 +51,18 @@ class Letter(Protocol):
     def mail(self) -> MailText: ...
 
     def document(self) -> dict[str, Any]:
-        """The webhook's body."""
+        """Return the webhook's body."""
 
     def slack(self, repeat: bool) -> dict[str, Any]:
-        """The payload."""
+        """Return Slack's payload."""
 
     def chat(self, repeat: bool, room: chat.Room = chat.ROOMY) -> tuple[str, str]:
-        """Title and text, as much as there is room for."""
+        """Return title and text, limited to the lengths that the service accepts."""
 
 
 @dataclass
 class ReportLetter:
-    """The day's report. `link`: where its page lies; `user_templates`: the folder of the user's own."""
+    """The day's report, rendered. `link`: address of its page; `user_templates`: folder of the user's own templates."""
 
     data: ReportData
     language: str
@@ -104,7 +104,10 @@ class ReportLetter:
 
 @dataclass
 class MessageLetter:
-    """A short message. `answered`: the one that it follows up on: chats without threads are told by name which."""
+    """A short message, rendered.
+
+    `answered`: the message that it follows up on; in chats without threads the text names that message.
+    """
 
     message: Message
     language: str
@@ -139,7 +142,10 @@ class MessageLetter:
 
 
 def _usable(language: str, user_templates: Path | None, problems: list[str]) -> tuple[str, Path | None]:
-    """Language and folder as they are; where their texts cannot be read, that is told, the folder left aside, and at worst English used."""
+    """Return language and folder unchanged where their texts can be read.
+
+    Otherwise the problem is reported and the folder is not used; where the language is unavailable, English is used.
+    """
     try:
         read_texts(language, user_templates)
     except BadInput as error:
@@ -152,7 +158,7 @@ def _usable(language: str, user_templates: Path | None, problems: list[str]) -> 
 
 
 def _document(document: dict[str, Any], letter: "ReportLetter | MessageLetter") -> dict[str, Any]:
-    """The document, checked by its schema, in the shape of the webhook's template; a user's own may have any shape of a JSON object."""
+    """Return the document, checked by its schema and rendered by the webhook's template; a user's template may return any JSON object."""
     map_files.check_document("webhook.json", document)
     builtin = environment(letter.language, letter.user_templates)
     text = templates.fill(builtin, "webhook.json.j2", {"document": document}, letter.user_templates, letter.problems, _json_object)

@@ -1,4 +1,4 @@
-"""Reports and short messages as mails: subject, text and HTML with its styles inlined, by the templates; pictures by CID."""
+"""Reports and short messages as mails: subject, text and HTML with inlined styles, from the templates; pictures by CID."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from forecaster.reports.render import coastlines, environment, told_in
 from forecaster.reports.texts import FALLBACK, day_writer, speaker
 
 MAIL_ROWS = 40
-MAX_HTML_BYTES = 100_000  # mail programs cut off what is longer
+MAX_HTML_BYTES = 100_000  # mail programs cut off longer HTML
 MAX_TITLE = 140
 MAX_LINE = 2000
 PICTURES = ("world-map", "japan-map")
@@ -30,10 +30,10 @@ def render_email(
     problems: list[str] | None = None,
     pictures: Collection[str] = PICTURES,
 ) -> tuple[str, str, str]:
-    """(subject, text, HTML) of the day's report. The HTML shows `pictures` by their CID.
+    """Return (subject, text, HTML) of the day's report. The HTML shows `pictures` by their CID.
 
-    The rows that stand out are listed, MAIL_ROWS at most, fewer where the HTML would be too long; of the others of these their number.
-    Places near or below their usual rate take one line together.
+    At most MAIL_ROWS of the rows that stand out are listed, fewer where the HTML would be too long; the number of the others is given.
+    Places near or below their usual rate share one line.
     """
     context = told_in(for_messages(data), language, user_templates) | {"report_url": report_url, "pictures": pictures, "wrapped": wrapped}
     context["usual_line"] = usual_line(context["usual_rows"], bool(context["leading_rows"]), MAIL_ROWS)
@@ -47,9 +47,9 @@ def render_email(
 
 
 def email_pictures(data: ReportData, language: str) -> dict[str, bytes]:
-    """CID -> PNG: the world map, and the inset where a place lies in Japan; circles numbered as the rows of the mail's table."""
+    """Return CID -> PNG: the world map, and the inset where a place lies in Japan; circles are numbered as the rows of the mail's table."""
     context, label = told_in(data, language), speaker(language)("map.japan")
-    if not charts.can_draw(label):  # no font of this machine has its letters
+    if not charts.can_draw(label):  # no font of this machine has its characters
         label = speaker(FALLBACK)("map.japan")
     targets, coasts = map_targets(context["rows"], numbered=True), coastlines()
     world = charts.world_map(targets, data.events, coasts, "", label, font_size=17.0)
@@ -66,15 +66,16 @@ def render_message(
     problems: list[str] | None = None,
     answered: Message | None = None,
 ) -> tuple[str, str, str]:
-    """(subject, text, HTML) of a short message. Broken templates of the user are added to `problems`, the built-in ones used.
+    """Return (subject, text, HTML) of a short message.
 
-    `answered`: the message that this one follows up on.
+    Errors in the user's templates are appended to `problems`, and the built-in templates are used. `answered`: the message that this one
+    follows up on.
     """
     return _parts("message", message_context(message, language, answered, user_templates), language, user_templates, problems)
 
 
 def message_context(message: Message, language: str, answered: Message | None = None, user_templates: Path | None = None) -> dict[str, Any]:
-    """What the templates of a short message are given."""
+    """Return the context that the templates of a short message receive."""
     writer = day_writer(language, user_templates)
     return {
         "language": language,
@@ -92,7 +93,7 @@ def message_context(message: Message, language: str, answered: Message | None = 
 
 
 def _paragraph(text: str) -> str:
-    """A paragraph may have several lines; nothing else in it is obeyed."""
+    """Return a paragraph with each line cleaned by `one_line`; line breaks are kept, and nothing else in the text is interpreted."""
     return "\n".join(one_line(line, MAX_LINE) for line in text.splitlines())
 
 
@@ -107,7 +108,10 @@ def _parts(
 
 
 def _inline_styles(page: str) -> str:
-    """The page with its styles as attributes, as mail programs want it; what is marked to be kept (dark mode) stays a style sheet."""
+    """Return the page with its styles as attributes, as mail programs require.
+
+    A style sheet that is marked to be kept (dark mode) stays a style sheet.
+    """
     import css_inline
 
     return css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True).inline(page)

@@ -1,4 +1,4 @@
-"""A short message to people that is not the day's report: an alert, its correction, or a word about the machine's operation."""
+"""A short message to people besides the day's report: an alert, its correction, or a system alert."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,21 +12,21 @@ MESSAGE_VERSION = "quakecast.message/1"
 
 @dataclass(frozen=True)
 class Message:
-    """What one message says, in the words that people read; the templates of each channel give it its shape.
+    """The content of one message; the templates of each channel give it its form.
 
     Attributes:
         subject_id: deterministic id: the same message has the same id whenever it is made, and is sent once to each channel.
         title: one line; it is the subject of a mail and the heading elsewhere.
-        lines: paragraphs of plain text, the most important first; no markup, it would be shown as it is.
-        created_at: when it was decided, aware UTC.
-        thread_id: `subject_id` of the message (or id of the report) that this one answers: a follow-up goes to the same channels, and in
-            mail programs into the same thread. It waits for what it answers.
-        channels: where it goes, of `message_channels`; None is every channel that is set up, or those of its thread. A
-            channel that is not set up is left out.
-        facts: figures for machines (the webhook carries them as they are): JSON values only.
+        lines: paragraphs of plain text, the most important first; markup would be shown as it is.
+        created_at: when the message was decided on, aware UTC.
+        thread_id: `subject_id` of the message (or id of the report) that this one answers. A follow-up goes to the same channels, in mail
+            programs into the same thread, and is sent only after the message that it answers.
+        channels: channels to send to, of `message_channels`; None is every channel that is set up, or those of its thread. A channel that
+            is not set up is left out.
+        facts: figures for programs (the webhook carries them unchanged): JSON values only.
         link: address of a page with more, or None.
-        not_before: it is held back until then (quiet hours); None: at once.
-        expires_at: what has not been sent by then is closed unsent, as the end of the window that an alert speaks of; None: never.
+        not_before: the message is held back until then (quiet hours); None: it is sent at once.
+        expires_at: what is unsent by then is closed unsent, for example at the end of the window of an alert; None: never.
     """
 
     subject_id: str
@@ -44,7 +44,7 @@ class Message:
 
 
 def message_document(message: Message, code_version: str) -> dict[str, Any]:
-    """What the webhook carries of a message (webhook.schema.json)."""
+    """Return the webhook's body of a message (webhook.schema.json)."""
     return {
         "version": MESSAGE_VERSION,
         "kind": message.kind,

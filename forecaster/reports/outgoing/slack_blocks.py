@@ -1,7 +1,7 @@
-"""Reports and short messages for Slack's incoming webhooks, as Block Kit by the templates; Slack's limits are kept by design.
+"""Reports and short messages for Slack's incoming webhooks, as Block Kit from the templates. They stay within Slack's limits by design.
 
-Foreign text (place names, reasons, an alert's lines) goes into plain_text objects only, where nothing is obeyed; mrkdwn holds our own
-words and figures, escaped.
+Text from outside (place names, reasons, an alert's lines) goes only into plain_text objects, where Slack interprets nothing. mrkdwn holds
+the project's own words and figures, escaped.
 """
 
 import json
@@ -26,8 +26,8 @@ MAX_FIELDS, MAX_FIELD = 10, 2000
 ROWS = 10
 ROWS_A_BLOCK = MAX_FIELDS // 2
 MAX_LINES = 20
-MAX_FIGURES = MAX_FIELD // 5 - 3  # each letter escaped, and the stars
-UNIT: Unit = "utf16"  # never fewer than characters, whichever Slack counts
+MAX_FIGURES = MAX_FIELD // 5 - 3  # every character may be escaped to five, and the bold needs its stars
+UNIT: Unit = "utf16"  # never fewer than the characters, whichever of the two Slack counts
 
 
 def render_slack(
@@ -39,8 +39,11 @@ def render_slack(
     *,
     repeat: bool = False,
 ) -> dict[str, Any]:
-    """The payload of the day's report: headline, what it means, cautions, the first ROWS of the rows that stand out, one line for
-    the others, a link to the rest."""
+    """Return the payload of the day's report.
+
+    It has the headline, what it means, cautions, the first ROWS of the rows that stand out, one line for the others, and a link to the
+    page.
+    """
     context = told_in(for_messages(data), language, user_templates)
     listed = context["leading_rows"][:ROWS]
     context |= {
@@ -61,7 +64,7 @@ def render_slack_message(
     *,
     repeat: bool = False,
 ) -> dict[str, Any]:
-    """The payload of a short message."""
+    """Return the payload of a short message."""
     context = message_context(message, language, answered, user_templates) | {"repeat": repeat}
     context |= {"lines": context["lines"][:MAX_LINES], "unlisted": len(context["lines"][MAX_LINES:])}
     return _payload("slack_message.json.j2", context, language, user_templates, problems)
@@ -91,7 +94,7 @@ def header(text: str) -> Block:
 
 
 def paragraph(text: str) -> Block:
-    """A section of foreign text: nothing in it is obeyed."""
+    """Return a section of text from outside; Slack interprets nothing in it."""
     return {"type": "section", "text": _plain(text, MAX_TEXT)}
 
 
@@ -105,7 +108,7 @@ def linked(url: str, label: str) -> Block:
 
 
 def table(rows: Sequence[Any], left: Callable[[Any], str], right: Callable[[Any], str]) -> Block:
-    """Two columns: left foreign text, right our own words and figures, of which the first line is bold."""
+    """Return two columns: text from outside on the left; the project's own words and figures on the right, the first line in bold."""
     fields = []
     for row in rows[:ROWS_A_BLOCK]:
         first, _, rest = escaped(cut(right(row).strip(), MAX_FIGURES, UNIT)).partition("\n")
@@ -114,12 +117,15 @@ def table(rows: Sequence[Any], left: Callable[[Any], str], right: Callable[[Any]
 
 
 def escaped(text: str) -> str:
-    """For mrkdwn: the three characters that Slack obeys (api.slack.com, Formatting text: escaping)."""
+    """Escape text for mrkdwn: the three characters that Slack interprets (api.slack.com, Formatting text: escaping)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _plain(text: str, most: int) -> Block:
-    """A plain_text object. Angle brackets are replaced: nobody promises that they are not read there. The sign of "> 99 %" stays."""
+    """Return a plain_text object.
+
+    Angle brackets are replaced, since Slack does not promise to ignore them there. The sign in "> 99 %" stays.
+    """
     said = re.sub(r">(?! \d)", "›", text.replace("<", "‹")).strip() or "–"
     return {"type": "plain_text", "text": cut(said, most, UNIT), "emoji": False}
 

@@ -1,1 +1,1 @@
-"""Skill on past days, as page and as tables."""
+"""Skill on past days, as a page and as tables."""

@@ -1,4 +1,4 @@
-"""Skill on past days in words: what the page and SKILL.md share, and the page's context; all from skill.json's document."""
+"""Skill on past days in words: what the page and SKILL.md share, and the page's context. Everything comes from skill.json's document."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from markupsafe import Markup
 from forecaster.descriptions.model_kinds import looks, title_of
 from forecaster.reports.skill_pages import skill_charts as charts
 
-BASELINES = ("etas", "best_rate", "climatology")  # the usual rate last: much of a gain over it is the level of the last ten years
+BASELINES = ("etas", "best_rate", "climatology")  # the usual rate last: much of a gain over it comes from the level of the last ten years
 POOLS = {"japan": "Japan", "abroad": "Abroad", "circles": "Random circles"}
 ARMS = {
     "A": "the final catalogue, one fit on days to 2014",
@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Plots:
-    """What the page draws beside the figures, of one arm and pool."""
+    """The page's plots of one experiment (`arm`) and pool, shown beside the figures."""
 
     arm: str
     pool: str
@@ -36,7 +36,7 @@ class Plots:
 
 
 def skill_context(document: Mapping[str, Any], plots: Sequence[Plots]) -> dict[str, Any]:
-    """What templates/skill.html.j2 is filled with."""
+    """Return the context of templates/skill.html.j2."""
     arms = []
     for arm in document["arms"]:
         name = arm["arm"]
@@ -82,12 +82,12 @@ def skill_context(document: Mapping[str, Any], plots: Sequence[Plots]) -> dict[s
 
 
 def arm_title(arm: Row) -> str:
-    """What the arm's inputs and fits are."""
+    """Return the title of an experiment (`arm`): its inputs and fits."""
     return ARMS.get(arm["arm"], f"inputs are {INPUTS[arm['inputs']]}")
 
 
 def reading(document: Mapping[str, Any]) -> str:
-    """How the figures are to be read."""
+    """Return how to read the figures."""
     interval = document["interval"]
     return (
         "Information gain is the sum of log-likelihood differences over all days, divided by the number of days on which the target came, "
@@ -102,20 +102,20 @@ def reading(document: Mapping[str, Any]) -> str:
 
 
 def arm_days(arm: Row) -> str:
-    """The arm's days, in words."""
+    """Return the experiment's days in words."""
     circles = [recipe_count(arm["circles"], "circles") + " drawn at random"] if arm.get("circles") else []
     counts = " and ".join(([recipe_count(arm["recipes"])] if arm["recipes"] or not circles else []) + circles)
     return f"Target days {arm['first_day']} to {arm['last_day']} (local days of each recipe), {counts}."
 
 
 def recipe_count(count: int, pool: str = "") -> str:
-    """ "1 recipe", "8 recipes", and "250 circles" in their pool."""
+    """Return "1 recipe", "8 recipes", or "250 circles" for their pool."""
     thing = "circle" if pool == "circles" else "recipe"
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _curves(plots: Plots) -> list[Markup]:
-    """ROC, precision and recall, Molchan: those there are."""
+    """Return the curves that exist: ROC, precision and recall, Molchan."""
     drawn = (
         (plots.roc, "ROC", [(0.0, 0.0), (1.0, 1.0)]),
         (plots.precision_recall, "Precision and recall", [(0.0, plots.base_rate), (1.0, plots.base_rate)]),
@@ -125,7 +125,7 @@ def _curves(plots: Plots) -> list[Markup]:
 
 
 def rows_of(document: Mapping[str, Any], arm: str, days_of: str = "all", **wanted: Any) -> list[Row]:
-    """Scores of an arm with these values, in the order of tables."""
+    """Return the scores of an experiment with these values, in the order of the tables."""
     found = [
         row
         for row in document["scores"]
@@ -135,25 +135,25 @@ def rows_of(document: Mapping[str, Any], arm: str, days_of: str = "all", **wante
 
 
 def place_of(model: str) -> tuple[int, str]:
-    """The model's place in every table, unknown ones last."""
+    """Return the model's position in every table, unknown models last."""
     order = list(looks())
     return (order.index(model) if model in order else len(order), model)
 
 
 def name_of(model: str) -> str:
-    """The model's name for readers."""
+    """Return the model's name for readers."""
     return title_of(model)
 
 
 def number_text(value: float | None, form: str = ".2f") -> str:
-    """The number in this form, a dash where there is none."""
+    """Return the number in this format, or a dash where there is none."""
     return NOTHING if value is None else format(value, form)
 
 
 def gain_text(row: Row, baseline: str, interval: bool = True) -> str:
-    """ "+.085 (+.06 to +.11)", in bold where the interval leaves 0 out; a dash for a model against itself."""
+    """Return "+.085 (+.06 to +.11)", in bold where the interval excludes 0; a dash for a model against itself."""
     gain = row["information_gain"][baseline]
-    itself = gain is not None and gain["low"] == gain["estimate"] == gain["high"] == 0  # the generic ETAS where it stands for ETAS
+    itself = gain is not None and gain["low"] == gain["estimate"] == gain["high"] == 0  # the generic ETAS, where it takes the place of ETAS
     if gain is None or itself or row["model"] == baseline:
         return NOTHING
     text = f"{gain['estimate']:+.3f}"
@@ -162,13 +162,13 @@ def gain_text(row: Row, baseline: str, interval: bool = True) -> str:
 
 
 def clear(gain: Row) -> bool:
-    """Whether the interval leaves 0 out."""
+    """Return whether the interval excludes 0."""
     outside: bool = gain["low"] > 0 or gain["high"] < 0
     return outside
 
 
 def pool_cells(row: Row) -> dict[str, Any]:
-    """The figures of a pool's row as text."""
+    """Return the figures of a pool's row as text."""
     return {
         "model": row["model"],
         "name": name_of(row["model"]),
@@ -191,7 +191,7 @@ def pool_cells(row: Row) -> dict[str, Any]:
 
 
 def failure_lines(failures: Sequence[Row]) -> list[list[str]]:
-    """One line a reason: arms, recipes, models and years that share it are told together."""
+    """Return one line per reason; experiments, recipes, models and years with the same reason share a line."""
     grouped: dict[tuple[str, str], list[Row]] = {}
     for row in failures:
         grouped.setdefault((row["recipe_id"], row["reason"]), []).append(row)

@@ -1,6 +1,6 @@
 """Inline SVG of the skill page: gains with intervals, reliability, ROC and Molchan curves. Values in, text out.
 
-Every model has one colour and one mark everywhere; the page's style sets the colours (light and dark) by the classes m-<model>.
+Every model has the same colour and mark everywhere. The page's style sets the colours (light and dark) by the classes m-<model>.
 """
 
 import math
@@ -16,7 +16,7 @@ SMALL = 236.0
 MARGIN = 38.0
 
 
-Place = Callable[[float, float], tuple[float, float]]  # a point of the data in the picture
+Place = Callable[[float, float], tuple[float, float]]  # data coordinates -> position in the picture
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Line:
-    """A curve: points (x, y), both in 0..1; `label` is written in the legend."""
+    """A curve of points (x, y), both in 0..1; `label` is its text in the legend."""
 
     model: str
     points: Sequence[tuple[float, float]]
@@ -40,7 +40,10 @@ class Line:
 
 @dataclass(frozen=True)
 class ReliabilityPlot:
-    """What was said, what it was worth, and the band in which that would lie were it right; probabilities, ascending."""
+    """Forecast probabilities, their recalibrated values, and the band in which these would lie were the forecasts calibrated.
+
+    All are probabilities, ascending.
+    """
 
     model: str
     said: Sequence[float]
@@ -50,14 +53,14 @@ class ReliabilityPlot:
 
 
 def mark(model: str, x: float = 0.0, y: float = 0.0) -> str:
-    """The mark of a model at a place."""
+    """Return the model's mark at a position."""
     shown = looks().get(model, Look())
     look = "mark-open" if shown.baseline else "mark"
     return f'<path class="{look} m-{_name(model)}" d="{shown.mark}" transform="translate({x:.1f} {y:.1f})"/>'
 
 
 def gain_chart(rows: Sequence[tuple[str, Sequence[Bar]]], title: str, unit: str) -> str:
-    """One block of bars a row (its label first); the axis is cut where single intervals would make the rest unreadable."""
+    """Draw one block of bars per row, its label first. The axis is cut where a few long intervals would make the rest illegible."""
     step, gap, top = 13.0, 10.0, 26.0
     low, high = _gain_range([bar for _, bars in rows for bar in bars])
 
@@ -85,7 +88,7 @@ def gain_chart(rows: Sequence[tuple[str, Sequence[Bar]]], title: str, unit: str)
 
 
 def reliability_chart(plot: ReliabilityPlot, title: str) -> str:
-    """CORP's curve over its consistency band, on square-root axes so that small probabilities are seen."""
+    """Draw CORP's curve over its consistency band, on square-root axes that make small probabilities visible."""
     most = max(0.05, *plot.said, *plot.worth, *plot.high)
     place = _square(lambda value: math.sqrt(max(value, 0.0) / most))
     upper = [place(x, y) for x, y in zip(plot.said, plot.high, strict=True)]
@@ -100,7 +103,7 @@ def reliability_chart(plot: ReliabilityPlot, title: str) -> str:
 
 
 def curve_chart(lines: Sequence[Line], title: str, chance: Sequence[tuple[float, float]]) -> str:
-    """Curves in the unit square, over the line of a forecast that knows nothing."""
+    """Draw curves in the unit square, over the line of a forecast without skill."""
     place = _square(lambda value: value)
     body = (
         _frame(place, [0.0, 0.25, 0.5, 0.75, 1.0], lambda value: f"{value:g}")
@@ -118,7 +121,10 @@ def curve_chart(lines: Sequence[Line], title: str, chance: Sequence[tuple[float,
 
 
 def _gain_range(bars: Sequence[Bar]) -> tuple[float, float]:
-    """From the estimates and the bounds within three times their reach of 0; a longer interval ends in an arrow."""
+    """Return the range of the axis.
+
+    It covers the estimates, and the bounds within three times the largest estimate's distance from 0. A longer interval ends in an arrow.
+    """
     estimates = [bar.estimate for bar in bars if bar.estimate is not None]
     reach = max([abs(value) for value in estimates], default=0.1) or 0.1
     ends = [value for bar in bars for value in (bar.low, bar.estimate, bar.high) if value is not None and abs(value) <= 3 * reach]
@@ -181,7 +187,7 @@ def _name(model: str) -> str:
 
 
 def style(theme: int) -> Mapping[str, str]:
-    """Model -> colour, of the light (0) or the dark (1) theme; "other" for any further one."""
+    """Return model -> colour in the light (0) or the dark (1) theme; "other" is for any further model."""
     return {model: look.colour[theme] for model, look in looks().items()} | {"other": OTHER_COLOUR[theme]}
 
 

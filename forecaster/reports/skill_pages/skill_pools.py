@@ -1,4 +1,4 @@
-"""Parts of SKILL.md about pools: intervals by longer blocks, what the figures rest on, and years one by one."""
+"""Parts of SKILL.md about pools: intervals by longer blocks, the amount of independent data, and single years."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ YEARS_OF = ("published", "etas", "etas_generic", "best_rate")
 
 
 def blocks_table(rows: Sequence[Row]) -> str:
-    """Gains of the published combination, the hybrid and ETAS with intervals by every length of block; "" where there are none."""
+    """Return the gains of the published combination, the hybrid and ETAS, with intervals by every block length; "" where there are none."""
     lines, lengths = [], list[str]()
     for row in rows:
         for base in BASELINES:
@@ -32,7 +32,10 @@ def blocks_table(rows: Sequence[Row]) -> str:
 
 
 def facts_text(facts: Mapping[str, Any]) -> str:
-    """Target days and those shared, how much circles overlap, and a table of what is added to ETAS and of weighted gains."""
+    """Return the amount of data behind the figures.
+
+    It lists target days and shared ones, the overlap of circles, and a table of gains added to ETAS and of weighted gains.
+    """
     days, shared = facts["target_days"], facts["shared_days"]
     text = (
         f"{days:,} target days on {facts['distinct_days']:,} different UTC days; "
@@ -59,7 +62,7 @@ def facts_text(facts: Mapping[str, Any]) -> str:
 
 
 def years_table(document: Mapping[str, Any], arm: str) -> str:
-    """Gains of every year and pool; "" where the document has no years."""
+    """Return the gains of every year and pool; "" where the document has no years."""
     rows = [row for row in document["scores"] if row["arm"] == arm and row["level"] == "pool" and row["days_of"].isdigit()]
     lines = [
         [
@@ -78,14 +81,14 @@ def years_table(document: Mapping[str, Any], arm: str) -> str:
 
 
 def estimate_text(estimate: Mapping[str, Any] | None) -> str:
-    """ "+0.012 (+0.008 to +0.015)"; a dash where there is none, or for a model against itself."""
+    """Return "+0.012 (+0.008 to +0.015)"; a dash where there is none, or for a model against itself."""
     if estimate is None or estimate["estimate"] == estimate["low"] == 0:
         return NOTHING
     return f"{estimate['estimate']:+.3f}" + ("" if estimate["low"] is None else f" ({estimate['low']:+.3f} to {estimate['high']:+.3f})")
 
 
 def percent_text(estimate: Mapping[str, Any] | None) -> str:
-    """ "12 % (8 % to 16 %; by 365-day blocks 5 % to 20 %)"."""
+    """Return "12 % (8 % to 16 %; by 365-day blocks 5 % to 20 %)"."""
     if estimate is None:
         return NOTHING
     text = f"{estimate['estimate']:.0%}".replace("%", " %")
@@ -97,12 +100,12 @@ def percent_text(estimate: Mapping[str, Any] | None) -> str:
 
 
 def bounds_text(bounds: Sequence[float] | None) -> str:
-    """ "+0.008 to +0.015", a dash where there is none."""
+    """Return "+0.008 to +0.015"; a dash where there is none."""
     return NOTHING if bounds is None else f"{bounds[0]:+.3f} to {bounds[1]:+.3f}"
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     return "\n".join(lines + ["| " + " | ".join(cells) + " |" for cells in rows])
 

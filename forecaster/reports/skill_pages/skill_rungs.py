@@ -19,7 +19,7 @@ _HEAD = (
 
 
 def rungs_text(document: Mapping[str, Any], arm: str) -> str:
-    """The tables of an arm, one a pool; "" where the document has none."""
+    """Return the tables of an experiment (`arm`), one per pool; "" where the document has none."""
     parts = []
     for pool, title in POOLS.items():
         rows = [row for row in document.get("rungs", ()) if (row["arm"], row["pool"]) == (arm, pool)]

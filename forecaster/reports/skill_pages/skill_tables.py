@@ -26,7 +26,7 @@ from forecaster.reports.skill_pages.skill_rungs import rungs_text
 
 
 def skill_markdown(document: Mapping[str, Any], preface: str = "") -> str:
-    """SKILL.md: the preface, then of each arm the pools, the single recipes, and what failed."""
+    """Return SKILL.md: the preface, then for each experiment the pools, the single recipes, and what failed."""
     parts = [preface.strip() or "# Skill on past days", reading(document)]
     for arm in document["arms"]:
         parts += [f"## Arm {arm['arm']}: {arm_title(arm)}", arm_days(arm)]
@@ -78,7 +78,7 @@ def _pool_table(rows: Sequence[Row]) -> str:
 
 
 def _calibration_table(rows: Sequence[Row]) -> str:
-    """Calibration, CORP's parts of the log score, and the tests."""
+    """Return the table of calibration, CORP's parts of the log score, and the tests."""
     lines = []
     for row in rows:
         gain, number, joint = row["information_gain"]["etas"], row["n_test"], row["l_test"]
@@ -114,7 +114,7 @@ def _split_table(rows: Sequence[Row]) -> str:
 
 
 def _by_recipe(document: Mapping[str, Any], arm: str) -> tuple[list[str], dict[str, dict[str, Row]]]:
-    """(models there are, recipe -> model -> row)."""
+    """Return (models that exist, recipe -> model -> row)."""
     found: dict[str, dict[str, Row]] = {}
     for row in rows_of(document, arm, level="recipe"):
         found.setdefault(row["name"], {})[row["model"]] = row

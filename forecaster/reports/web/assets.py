@@ -1,7 +1,7 @@
-"""What all pages of the archive share: the style sheet, and the script with the library that draws charts. Each lies once in
-reports/assets/, under a name that tells its content, so that a page of an earlier version goes on finding its own.
+"""The files that all pages of the archive share: the style sheet, and the script with the chart library.
 
-A page that leaves the archive (a download, a file to be sent) carries them inside: `in_one_file`.
+Each is stored once in reports/assets/. Its name contains a hash of its content, so that pages of earlier versions still find their own
+files. A page that leaves the archive (a download, a file to be sent) carries them inside: `in_one_file`.
 """
 
 import html
@@ -16,7 +16,7 @@ from forecaster.reports.map_files import write_atomic
 
 FOLDER = "assets"
 NAME = re.compile(r"report-[0-9a-f]{16}\.(?:css|js)")
-HEAD_BYTES = 16_384  # both are named in a page's head
+HEAD_BYTES = 16_384  # the head, where a page links to both files, fits into this
 _LINK = re.compile(r'<link rel="stylesheet" href="assets/(report-[0-9a-f]{16}\.css)">')
 _SCRIPT = re.compile(r'<script defer src="assets/(report-[0-9a-f]{16}\.js)"></script>')
 _POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")([^"]*)(">)')
@@ -31,28 +31,28 @@ class Assets:
 
     @property
     def names(self) -> dict[str, str]:
-        """Name -> text."""
+        """The files' names and texts: name -> text."""
         return {name_of(self.stylesheet.encode(), "css"): self.stylesheet, name_of(self.script.encode(), "js"): self.script}
 
     @property
     def addresses(self) -> dict[str, str]:
-        """css and js as a page in reports/ names them."""
+        """The addresses of css and js, as a page in reports/ links to them."""
         css, js = self.names
         return {"css": f"{FOLDER}/{css}", "js": f"{FOLDER}/{js}"}
 
 
 def name_of(content: bytes, kind: str) -> str:
-    """What a file of this content is called."""
+    """Return the name of a file with this content."""
     return f"report-{sha256(content).hexdigest()[:16]}.{kind}"
 
 
 def is_whole(name: str, content: bytes) -> bool:
-    """Whether the content is what its name tells, so that no foreign script passes for ours."""
+    """Return whether the content matches the hash in the name, so that no foreign script is taken for the project's own."""
     return NAME.fullmatch(name) is not None and name == name_of(content, name.rpartition(".")[2])
 
 
 def write_assets(reports: Path, assets: Assets) -> None:
-    """Write both below the folder of the pages, where they are not there yet or not whole.
+    """Write both files below the pages' folder, where they are missing or damaged.
 
     Raises:
         NotWritable: the folder cannot be written.
@@ -68,10 +68,12 @@ def write_assets(reports: Path, assets: Assets) -> None:
 
 
 def in_one_file(page: str, reports: Path) -> str:
-    """The page with its style sheet and script inside and a policy that lets only that script run; as it is where it names none.
+    """Return the page with its style sheet and script inside, and a policy that allows only that script.
+
+    A page that links to no shared script keeps its scripts and policy.
 
     Raises:
-        FileNotFoundError: one of the files that it names is not there, or is not whole.
+        FileNotFoundError: a file that the page links to is missing or damaged.
     """
     page = _LINK.sub(lambda found: f"<style>\n{_read(reports, found[1])}\n</style>", page, count=1)
     named = _SCRIPT.search(page)
@@ -90,7 +92,7 @@ def in_one_file(page: str, reports: Path) -> str:
 
 
 def unused(reports: Path, pages: Iterable[Path]) -> list[Path]:
-    """The shared files that none of these pages names."""
+    """Return the shared files that none of these pages links to."""
     there = {path.name: path for path in (reports / FOLDER).glob("report-*") if NAME.fullmatch(path.name)}
     for page in pages:
         try:

@@ -1,4 +1,4 @@
-"""Tables as files that a page carries along: a `data:` link that downloads a CSV without any network."""
+"""Tables as files inside a page: a `data:` link that downloads a CSV without any network."""
 
 import csv
 import io
@@ -10,9 +10,9 @@ RISKY_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_link(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A data: URI of the table as CSV (RFC 4180, UTF-8). Numbers are written as they are, None as an empty field.
+    """Return the table as a data: URI of CSV (RFC 4180, UTF-8). None becomes an empty field.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front.
+    Text that a spreadsheet would read as a formula is prefixed with an apostrophe.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

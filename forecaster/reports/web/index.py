@@ -1,6 +1,6 @@
-"""All past reports, from the pages themselves: each says in its head when it was made, in which mode, and its headline.
+"""List all past reports from their pages. The head of each page holds when it was made, its mode and its headline.
 
-What the heads said is kept in one hidden file, so that only pages that are new or changed are opened.
+The heads are cached in one hidden file, so that only new or changed pages are opened.
 """
 
 import functools
@@ -25,8 +25,10 @@ MODES = ("prospective", "late", "hindcast", "replay")
 
 @dataclass(frozen=True)
 class Head:
-    """What the head of one page says. script_hashes: of the scripts that its own policy lets run, as CSP sources; 'self' for
-    that of assets/."""
+    """The facts in the head of one page.
+
+    script_hashes: the scripts that the page's own policy allows, as CSP sources; 'self' stands for the script of assets/.
+    """
 
     facts: dict[str, str] = field(default_factory=dict)
     script_hashes: tuple[str, ...] = ()
@@ -34,7 +36,10 @@ class Head:
 
 @dataclass
 class PastReport:
-    """A report with its pages: language -> address below the folder, and what each says. `made` is ISO 8601, empty for other pages."""
+    """A report with its pages: language -> address below the folder, headline and period.
+
+    `made` is ISO 8601; it is empty for pages that are not reports.
+    """
 
     name: str
     made: str = ""
@@ -49,18 +54,18 @@ Heads = dict[str, tuple[int, int, dict[str, str]]]
 
 
 def world_page(folder: Path, language: str) -> str | None:
-    """The address of the map of the world below `folder`, in this language or in another one; None where there is none."""
+    """Return the address of the world map page below `folder`, in this language or else in another; None where there is none."""
     pages = sorted((folder / WORLD_FOLDER).glob("world.*.html"), key=lambda page: (page.name != f"world.{language}.html", page.name))
     return f"{WORLD_FOLDER}/{pages[0].name}" if pages else None
 
 
 def list_reports(folder: Path, *, remember: bool = False) -> list[PastReport]:
-    """Every report below `folder` and its reports/ folder, newest first; pages that are none of ours come last, by name.
+    """Return every report below `folder` and its reports/ folder, newest first; pages that are not reports come last, by name.
 
-    `remember`: keep what the heads say for the next time, where that has changed.
+    `remember`: store the heads for the next call, if they have changed.
 
     Raises:
-        NotWritable: it is to be kept, and the folder cannot be written.
+        NotWritable: the heads are to be stored, and the folder cannot be written.
     """
     kept = _kept(folder)
     heads = _heads(folder, kept)
@@ -82,7 +87,7 @@ def list_reports(folder: Path, *, remember: bool = False) -> list[PastReport]:
 
 
 def _heads(folder: Path, kept: Heads) -> Heads:
-    """What every page says now; those that are as they were are not opened."""
+    """Return the current head of every page; unchanged pages are not opened."""
     heads: Heads = {}
     for page in [*folder.glob("*.html"), *folder.glob("reports/*.html"), *folder.glob("reports/*/*.html")]:
         href = page.relative_to(folder).as_posix()
@@ -100,7 +105,7 @@ def _heads(folder: Path, kept: Heads) -> Heads:
 
 
 def _kept(folder: Path) -> Heads:
-    """What was kept of the last time; nothing where that is absent or spoilt."""
+    """Return the stored heads; nothing where the file is missing or damaged."""
     try:
         content = json.loads((folder / HEADS_FILE).read_text(encoding="utf-8"))
         return {
@@ -112,7 +117,7 @@ def _kept(folder: Path) -> Heads:
 
 
 def read_head(page: Path) -> Head:
-    """What the first bytes of a page say; nothing where it cannot be read. Kept as long as the file is not changed."""
+    """Return the facts in the first bytes of a page, empty where it cannot be read; cached until the file changes."""
     try:
         state = page.stat()
         return _read_head(page, state.st_mtime_ns, state.st_size)
@@ -127,7 +132,7 @@ def _read_head(page: Path, changed: int, size: int) -> Head:
     facts: dict[str, str] = {}
     for key, value in FACT.findall(text):
         facts.setdefault(key, html.unescape(value))
-    policy = POLICY.search(text.split("<title>")[0])  # the page's own, which stands before all that came from outside
+    policy = POLICY.search(text.split("<title>")[0])  # the page's own policy, which precedes all text from outside
     allowed = html.unescape(policy[1]) if policy else ""
     own = ["'self'"] if OWN_SCRIPT.search(allowed) else []
     return Head(facts, (*own, *SCRIPT_HASH.findall(allowed)))

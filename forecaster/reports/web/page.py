@@ -1,4 +1,4 @@
-"""What only the page has, beside `report_context`: maps, a part for each recipe, charts with their tables and files, scripts. Pure."""
+"""The parts that only the page has, beside `report_context`: maps, recipe sections, charts with their tables and files, scripts. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -50,13 +50,12 @@ def page_parts(
     chart_specs: str,
     assets: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Names for the page's template.
+    """Return names for the page's template.
 
     Args:
         context: `report_context` of the same data.
-        script: draws the charts by `chart_specs`; both are in the page as they are, with the library. A page without charts has none of
-            them.
-        assets: the addresses of the style sheet (css) and the script (js) that the page shares with others and leaves out.
+        script: draws the charts from `chart_specs`. Both are embedded unchanged, with the library; a page without charts has none of them.
+        assets: addresses of the shared style sheet (css) and script (js); where they are given, the page does not embed them.
     """
     rows = {row["id"]: row for row in (*context["rows"], *context["comparison_rows"])}
     targets = map_targets(context["rows"], numbered=False)

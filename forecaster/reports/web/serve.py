@@ -1,9 +1,9 @@
-"""A small web server for the output folder: reports, their index and the JSON files, and nothing else.
+"""A small web server for the output folder: it serves reports, their index and the JSON files, and nothing else.
 
-GET and HEAD only; no file outside the folder, no dotfile, no link that leads out, no listing, no type but those of TYPES. Of scripts only
-those may run that a report page itself names in its head: by their SHA-256, or the shared one, which is served only while its content is
-what its name tells. A page with `?download` comes as one file that needs no other. Meant for one's own machine: on another address than
-loopback it says so, and it is no substitute for a real web server there.
+It accepts GET and HEAD only. It serves no file outside the folder, no dotfile, no link that leads out, no listing, and only the types in
+TYPES. Only scripts that a report page itself names in its head may run. They are identified by their SHA-256; the shared script is served
+only while its content matches its name. With `?download` a page is sent as one file that needs no other. The server is meant for one's own
+machine. On an address other than loopback it logs a warning, and it is no substitute for a real web server there.
 """
 
 import ipaddress
@@ -30,7 +30,7 @@ TYPES = {
     ".geojson": "application/geo+json",
     ".png": "image/png",
     ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",  # of reports/assets/ only
+    ".js": "text/javascript; charset=utf-8",  # only those of reports/assets/
 }
 POLICY = (
     "default-src 'none'; {scripts}style-src 'unsafe-inline' 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
@@ -49,12 +49,12 @@ SAFE_HEADERS = {
 
 
 def content_policy(script_hashes: Sequence[str] = ()) -> str:
-    """The Content-Security-Policy of an answer: no script but those of a report page, told by their SHA-256."""
+    """Return the Content-Security-Policy of a response: only the scripts of a report page may run, identified by their SHA-256."""
     return POLICY.format(scripts=f"script-src {' '.join(script_hashes)}; " if script_hashes else "")
 
 
 class ReportServer(ThreadingHTTPServer):
-    """The server; `folder` is resolved once. `serve_forever()` and `shutdown()` as in http.server."""
+    """The server of one folder; `folder` is resolved once. `serve_forever()` and `shutdown()` are as in http.server."""
 
     daemon_threads = True
 
@@ -68,13 +68,14 @@ class ReportServer(ThreadingHTTPServer):
 def make_server(
     folder: Path, host: str = "127.0.0.1", port: int = 8000, language: str = FALLBACK, user_folder: Path | None = None
 ) -> ReportServer:
-    """A server of `folder` that listens already (port 0: any free one, see `server_port`); call `serve_forever()`.
+    """Return a server of `folder` that is already listening; call `serve_forever()`. Port 0 picks any free port, see `server_port`.
 
     Args:
-        language: of its index. `user_folder`: where the user's own templates and i18n files lie.
+        language: of the index page.
+        user_folder: folder of the user's own templates and i18n files.
 
     Raises:
-        BadInput: no such folder, or an address that cannot be listened on.
+        BadInput: the folder does not exist, or the address cannot be listened on.
     """
     if not folder.is_dir():
         raise BadInput(f"nothing to serve: {folder} is not a folder; run `quakecast run` first")
@@ -95,7 +96,7 @@ def is_loopback(host: str) -> bool:
 
 
 def find_file(folder: Path, target: str) -> Path | None:
-    """The file that a request's target names, None where it must not be served (and so is "not found").
+    """Return the file that a request's target names, or None where it must not be served (the response is then "not found").
 
     Args:
         folder: resolved.
@@ -117,7 +118,7 @@ def find_file(folder: Path, target: str) -> Path | None:
 
 
 def _path_of(target: str) -> str:
-    """The path of a request's target; "." where that is no address at all, which names nothing that is served."""
+    """Return the path of a request's target; "." where the target is not an address, since "." names nothing that is served."""
     try:
         return urlsplit(target).path
     except ValueError:
@@ -125,7 +126,7 @@ def _path_of(target: str) -> str:
 
 
 def _host_of(header: str) -> str:
-    """The host of a Host header, without its port; "" where it is none."""
+    """Return the host of a Host header, without its port; "" where the header is invalid."""
     try:
         return urlsplit(f"//{header}").hostname or ""
     except ValueError:

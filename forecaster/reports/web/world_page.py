@@ -1,6 +1,6 @@
-"""The page of the map of the world: cells and coasts as one SVG that a small script moves and enlarges, tables and a CSV beside it. Pure.
+"""The world map page: cells and coasts as one SVG that a small script moves and zooms, with tables and a CSV. Pure.
 
-The map is drawn in degrees: x to the east of MIDDLE_LON - 180, y to the south of the North Pole. Without the script it stands still and
+The map is drawn in degrees: x to the east of MIDDLE_LON - 180, y to the south of the North Pole. Without the script the map is static and
 shows the first view.
 """
 
@@ -22,7 +22,7 @@ from forecaster.reports.words import level_of
 from forecaster.reports.writing import Writer
 
 MIDDLE_LON = charts.WORLD_MIDDLE_LON
-SCALE = 10.0  # units of the drawing in a degree
+SCALE = 10.0  # units of the drawing per degree
 SOUTH, NORTH = -80.0, 90.0
 FIRST_VIEW = (5.0, 1)
 Say = Callable[..., str]
@@ -32,7 +32,10 @@ View = tuple[float, int]
 
 @dataclass(frozen=True)
 class WorldCell:
-    """A cell: rings of (longitude, latitude), longitudes from MIDDLE_LON - 180 to MIDDLE_LON + 180; (probability, usual) by view."""
+    """A cell of the map: its rings, and (probability, usual rate) by view.
+
+    Rings are of (longitude, latitude), with longitudes from MIDDLE_LON - 180 to MIDDLE_LON + 180.
+    """
 
     name: str
     lat: float
@@ -44,7 +47,10 @@ class WorldCell:
 
 @dataclass(frozen=True)
 class WorldMap:
-    """What the page tells. top: the places farthest above usual by view. left_out, problems: in words, in English."""
+    """The data of the page.
+
+    top: the places farthest above their usual rate, by view. left_out, problems: English text.
+    """
 
     issue_time: datetime
     as_of: datetime
@@ -67,7 +73,7 @@ def world_context(
     script: str,
     alternates: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Names for the template world.html.j2."""
+    """Return names for the template world.html.j2."""
     views = sorted(world.top, key=lambda view: (view != FIRST_VIEW, view[1], -view[0]))
     return {
         "language": language,
@@ -102,7 +108,7 @@ def world_context(
 
 
 def _words(say: Say) -> dict[str, Any]:
-    """What the script says, and the measures of the drawing."""
+    """Return the texts that the script shows, and the dimensions of the drawing."""
     percent = say("number.percent", percent="{percent}")
     cell = say("world.cell", probability="{probability}", ratio="{ratio}", usual="{usual}")
     return {
@@ -126,7 +132,7 @@ def _land(coastlines: Iterable[charts.Polyline]) -> str:
 
 
 def _cell(cell: WorldCell, index: int) -> str:
-    """One path; its class is the level of the first view, none where it has no figure there."""
+    """Return one SVG path; its class is the level of the first view, or "none" where the cell has no figure there."""
     shape = "".join(path_data([_at(lon, lat) for lon, lat in ring], True, apart=0.0) for ring in cell.rings)
     first = cell.figures.get(FIRST_VIEW)
     level = "none" if first is None else level_of(first[0] / first[1])
@@ -134,7 +140,10 @@ def _cell(cell: WorldCell, index: int) -> str:
 
 
 def _csv(world: WorldMap, views: Sequence[View], writer: Writer) -> str:
-    """A row a cell, in the order of the paths; of each view the chance and the usual one, empty where there is none."""
+    """Return one CSV row per cell, in the order of the paths.
+
+    A row has probability and usual rate of each view, empty where there is none.
+    """
     named = [f"{name}_m{magnitude:g}_{days}d" for magnitude, days in views for name in ("probability", "usual")]
     rows = []
     for cell in world.cells:
