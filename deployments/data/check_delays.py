@@ -1,11 +1,11 @@
-"""How well the modelled history agrees with the recorded one: the figures of docs/AS_OF.md.
+"""Measure how well the modelled history agrees with the recorded one: the figures of docs/AS_OF.md.
 
     python deployments/data/check_delays.py FOLDER DATABASE
 
-FOLDER as for recorded_store.py, DATABASE made by it. Days are the target days of the recipes whose targets the common streams hold, one
-issue a day each. Inputs: *final*, the final catalogue, each event known at its origin; *modelled*, with the known-times of
-catalog/delays.py; *recorded*, what the feed showed; *recorded times*, final magnitudes and places known when the recorded history says.
-Prints Markdown tables:
+FOLDER is as for recorded_store.py, and DATABASE is made by it. Days are the target days of the recipes whose targets the common streams
+hold, one issue per day each. There are four inputs: *final*, the final catalogue, each event known at its origin; *modelled*, with the
+known-times of catalog/delays.py; *recorded*, what the feed showed; *recorded times*, final magnitudes and places, known when the recorded
+history states. The script prints Markdown tables:
 
 1. the distance between decayed counts (features/decayed_counts.py), log(1 + S), target days from 2022-05-16 to 2024-12-31:
    Kolmogorov-Smirnov distance, difference of the means and mean absolute difference of the days, both in standard deviations of the
@@ -49,19 +49,19 @@ EDGES = (4.5, 5.0, 5.5, 6.0, 10.0)
 
 
 def scoreable(folder: Path) -> list[Recipe]:
-    """The recipes whose targets the common streams hold, first the M 4.5 twins of Japan."""
+    """Return the recipes whose targets the common streams hold, the M 4.5 twins of Japan first."""
     recipes = [recipe for recipe in load_recipes(folder).values() if recipe.comparison_only is None]
     return [recipe for recipe in recipes if any(stream.holds(recipe) for stream in STREAMS)]
 
 
 def modelled_inputs() -> Events:
-    """The bundled snapshot with its modelled known-times."""
+    """Return the bundled snapshot with its modelled known-times."""
     rows = duckdb.connect().execute("SELECT * FROM read_parquet(?)", [str(snapshot_path())]).df()
     return events_from_frame(snapshot_revisions(rows)[list(REVISION_COLUMNS)])
 
 
 def share_table(folder: Path) -> str:
-    """Point 3."""
+    """Return table 3: the share of events known within 24 h."""
     events = measure_delays.measure(folder, "2024-01-01", "2025-01-01")
     place = [events[name].to_numpy() for name in ("latitude", "longitude")]
     events = events.assign(share=quick_share(events["magnitude"].to_numpy(), *place), density=network_density(*place))
@@ -75,21 +75,21 @@ def share_table(folder: Path) -> str:
 
 
 def near(events: Events, recipe: Recipe) -> Events:
-    """The events from the threshold on within 4 radii of the centre."""
+    """Return the events from the threshold on within 4 radii of the centre."""
     strong = events.take(events.magnitude >= recipe.threshold_mag)
     distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, strong.latitude_deg, strong.longitude_deg)
     return strong.take(distance <= REACH_RADII * recipe.radius_km)
 
 
 def matched(one: Events, other: Events) -> int:
-    """How many events of `one` have an origin within 60 s of one of `other`."""
+    """Return how many events of `one` have an origin within 60 s of one of `other`."""
     low = np.searchsorted(other.origin_time_us, one.origin_time_us - 60_000_000)
     high = np.searchsorted(other.origin_time_us, one.origin_time_us + 60_000_000, side="right")
     return int((high > low).sum())
 
 
 def agreement(inputs: dict[str, Events], recipes: list[Recipe]) -> str:
-    """Point 2."""
+    """Return table 2: visible events, and the share that both histories have."""
     rows = []
     for recipe in recipes:
         days = target_days(recipe, CHECK_DAY, (LAST_DAY - CHECK_DAY).days + 1)
@@ -121,7 +121,7 @@ def agreement(inputs: dict[str, Events], recipes: list[Recipe]) -> str:
 
 
 def distances(inputs: dict[str, Events], pairs: list[tuple[str, str]], recipes: list[Recipe]) -> str:
-    """Point 1."""
+    """Return table 1: the distances between decayed counts."""
     names = DEFAULT_SETTINGS.names
     rows = []
     for recipe in recipes:
@@ -147,7 +147,7 @@ def distances(inputs: dict[str, Events], pairs: list[tuple[str, str]], recipes: 
 
 
 def recorded_times(store: Store) -> Events:
-    """The final versions of a recorded store, known when the event first was, cut to the common streams."""
+    """Return the final versions of a recorded store, known when the event was first known, limited to the common streams."""
     with store.transaction() as connection:
         events = events_from_frame(catalogue.read_events(connection, SNAPSHOT_OBSERVED_AT + timedelta(days=1)))
     return events.take(in_streams(STREAMS, events.latitude_deg, events.longitude_deg, events.magnitude))

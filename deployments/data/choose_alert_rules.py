@@ -1,21 +1,23 @@
-"""Choose the alert rule that each bundled recipe ships with, measure it on later years, and write both down.
+"""Choose the alert rule that each bundled recipe ships with, evaluate it on later years, and write both down.
 
     python deployments/data/choose_alert_rules.py --evaluation FOLDER \\
         --fold SETS:2010-12-15:2011-01-01:2013-12-31 --fold SETS:2013-12-15:2014-01-01:2017-11-16
 
-writes the rule at the end of recipes/*.toml, docs/alerts.json, and the table of docs/ALERTS.md between its marks; prints both. With
---dry-run it only prints. Folds are those of learn_weights.py. FOLDER is the --out of `quakecast evaluate` on 2018-2024.
+writes the rule at the end of recipes/*.toml, docs/alerts.json, and the table of docs/ALERTS.md between its marks, and prints rules and
+figures. With --dry-run it only prints. Folds are those of learn_weights.py. FOLDER is the --out of `quakecast evaluate` on 2018-2024.
 
-Chosen on the days of the folds: what the combination would have published from what was known at each issue, with the package's weights for
-2018 and the generic ETAS. A rule is a bound of the chance and one of its ratio to the usual rate, each perhaps with a lower one at which
-the alert ends, perhaps with a cooldown: a small family of readable numbers. Left out are rules that were raised more than MAX_A_YEAR or
-less than MIN_A_YEAR times a year, or stood for more than MAX_OF_ALL_DAYS. Of the others the one whose share of alert days with the
-target has the highest low end of its 95 % interval: a high share that rests on enough days. Rules that were raised RATHER_FROM times a year
-or more go first. Where no rule has such a share, the one whose alert days were given the highest chance on average. In Japan days count
-from 2012 on: the sequence of 2011 is a year of its own, and a rule chosen for it would be silent in any other.
+A rule is chosen on the days of the folds. Its input is what the combination would have published from what was known at each issue, with
+the package's weights for 2018 and the generic ETAS. A rule has a bound on the probability and one on its ratio to the usual rate. Each
+bound may have a lower one at which the alert ends, and the rule may have a cooldown. This is a small family of readable numbers.
 
-Measured on 2018-2024 only after that, on the evaluation's forecasts from what was known at each issue (arm B). It takes two minutes of one
-core, one more where the members' days are not in --work yet.
+Rules are excluded that were raised more than MAX_A_YEAR or less than MIN_A_YEAR times a year, or were active for more than MAX_OF_ALL_DAYS.
+The rule is chosen whose share of alert days with the target has the highest lower end of its 95 % interval: a high share that rests on
+enough days. Rules that were raised RATHER_FROM times a year or more take precedence. Where no rule has such a share, the rule is chosen
+whose alert days have the highest mean forecast probability. In Japan days count from 2012 on, because the sequence of 2011 is exceptional:
+a rule chosen for that year would raise no alert in any other.
+
+Only then is the rule evaluated on 2018-2024, on the evaluation's forecasts from what was known at each issue (experiment B, `arm`). The
+script takes two minutes of one core, and one more where the members' days are not in --work yet.
 """
 
 import argparse
@@ -56,11 +58,11 @@ from forecaster.verification.proportions import Share, share_of_days
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "raised"
 PROBABILITIES = (0.7, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.08, 0.05, 0.03, 0.02, 0.01)
-RATIOS = {10.0: 5.0, 5.0: 3.0, 3.0: 2.0, 2.0: 1.5}  # where it is raised, and below which it ends
-PROBABILITY_OFF = 0.6  # of the bound at which it is raised
+RATIOS = {10.0: 5.0, 5.0: 3.0, 3.0: 2.0, 2.0: 1.5}  # ratio that raises an alert: ratio below which it ends
+PROBABILITY_OFF = 0.6  # fraction of the raising bound, at which the alert ends
 COOLDOWNS = (0, 7)
 MAX_A_YEAR, RATHER_FROM, MIN_A_YEAR = 2.0, 1.0, 0.5
-MAX_OF_ALL_DAYS = 0.05  # for which it stands
+MAX_OF_ALL_DAYS = 0.05  # largest share of days on which a rule may be active
 JAPAN_FROM = date(2012, 1, 1)
 MEASURED = (date(2018, 1, 1), date(2024, 12, 31))
 ARM = "B"
@@ -71,7 +73,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Tried:
-    """A rule on the days that it is chosen on."""
+    """A candidate rule with its figures on the days that the choice is made on."""
 
     rule: AlertRule
     yearly: float
@@ -80,14 +82,14 @@ class Tried:
 
     @property
     def rank(self) -> tuple[bool, float, float]:
-        """The more the better; `Share` counts days with the target as hits here."""
+        """The rank of the rule, higher is better; `Share` counts days with the target as hits here."""
         enough = self.share.days >= MIN_DAYS and self.share.blocks >= MIN_BLOCKS
         low = self.share.low if enough else 0.0
         return (low > 0.0 and self.yearly >= RATHER_FROM, low, self.said)
 
 
 def family() -> Iterator[AlertRule]:
-    """Every rule that may be chosen; of two that decide the same, the one whose bounds say more comes first."""
+    """Yield every rule that may be chosen; of two rules with the same decisions, the one with the more informative bounds comes first."""
     for cooldown in COOLDOWNS:
         for ends in (False, True):
             for probability in PROBABILITIES:
@@ -97,13 +99,16 @@ def family() -> Iterator[AlertRule]:
 
 
 def published_of(members: pd.DataFrame, recipes: dict[str, Recipe], base: WorldWeights) -> dict[str, pd.DataFrame]:
-    """By recipe, rows as `rehearse` takes them of what would have been published, from rows of `learn_weights.rows_of`."""
+    """Return, by recipe, what would have been published, as rows for `rehearse`, from rows of `learn_weights.rows_of`."""
     said = combine({name: members[name].to_numpy() for name in LEARNT}, base.belief.weights, members["reference"].to_numpy())
     return _by_recipe(members.assign(probability=said), recipes)
 
 
 def evaluated(folder: Path, recipes: dict[str, Recipe]) -> dict[str, pd.DataFrame]:
-    """By recipe, the same of the published days of an evaluation; walked forward now, where it holds none."""
+    """Return, by recipe, the same rows for the published days of an evaluation.
+
+    Where the evaluation holds none, they are computed now by walking forward.
+    """
     whole = folder / "daily.parquet"
     daily = read_parquets([whole], "arm, recipe_id, local_day, model") if whole.is_file() else None
     if daily is None or not (daily["model"] == KIND).any():
@@ -132,7 +137,7 @@ def _by_recipe(rows: pd.DataFrame, recipes: dict[str, Recipe]) -> dict[str, pd.D
 
 
 def chosen(recipe: Recipe, rows: pd.DataFrame, since: date) -> AlertRule:
-    """The best rule of the family on these days from `since` on."""
+    """Return the best rule of the family on the days from `since` on."""
     said = [said_in(row) for row in rows.to_dict("records")]
     local = rows["local_day"].to_numpy().astype("datetime64[D]")
     counts, happened, chance = local >= np.datetime64(since), rows["happened"].to_numpy(dtype=bool), rows["probability"].to_numpy()
@@ -154,12 +159,12 @@ def chosen(recipe: Recipe, rows: pd.DataFrame, since: date) -> AlertRule:
 
 
 def rates_since(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: date) -> dict[str, Any]:
-    """The rule's figures on the days from `since` on, as an alert states them."""
+    """Return the rule's figures on the days from `since` on, as an alert shows them."""
     return _rounded(rates_document(rehearse(recipe, rule, rows, recipe.target_window(since).start).rates))
 
 
 def all_together(recipes: dict[str, Recipe], rules: dict[str, AlertRule], rows: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """The figures of all rules together; one block of the calendar is one, whatever place its alert days are of."""
+    """Return the figures of all rules together; alert days in the same block of the calendar form one block, whatever their place."""
     days, false, count, hits, targets, years = [], [], 0, 0, 0, 0.0
     for name, recipe in recipes.items():
         judged = rehearse(recipe, rules[name], rows[name])
@@ -188,14 +193,14 @@ def _rounded(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def block(rule: AlertRule) -> str:
-    """The rule as the end of a recipe."""
+    """Return the rule as text for the end of a recipe."""
     fields = rule.model_dump(exclude_defaults=True)
     lines = [f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value:g}" for key, value in fields.items()]
     return "\n".join(["", MARK, "[[alerts]]", *lines, ""])
 
 
 def with_rule(text: str, rule: AlertRule) -> str:
-    """The text of a recipe with this rule in the place of the one that shipped before."""
+    """Return the text of a recipe in which this rule replaces the rule that shipped before."""
     return text.partition(f"\n{MARK}")[0].rstrip("\n") + "\n" + block(rule)
 
 
@@ -212,7 +217,7 @@ def share_cell(rates: dict[str, Any]) -> str:
 
 
 def table(document: dict[str, Any]) -> str:
-    """The rules and their figures, as docs/ALERTS.md shows them."""
+    """Return the table of rules and figures for docs/ALERTS.md."""
     lines = [
         "| recipe | raised from | to 2017: a year | with target | 2018-2024: raised | a year | alert days | false | share false | caught |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",

@@ -1,4 +1,4 @@
-"""Learn the weights of the published combination from pooled days that its members had not seen, as the package ships them.
+"""Learn the weights of the published combination, as the package ships them, from pooled held-out days of its members.
 
     python deployments/data/pretrain_pooled.py --until 2010-12-15 --until 2013-12-15 --to SETS
     python deployments/data/pretrain_hybrid.py --until 2010-12-15 --until 2013-12-15 --to SETS
@@ -6,11 +6,12 @@
     python deployments/data/learn_weights.py --fold SETS:2010-12-15:2011-01-01:2013-12-31 --fold SETS:2013-12-15:2014-01-01:2017-11-16
     python deployments/data/learn_weights.py --fold ... --fold ... --fold :2014-12-31:2017-11-17:2024-11-16
 
-writes forecaster/models/data/combination-<last day>/: weights.json and pretrained.json. A fold is FOLDER:UNTIL:FIRST:LAST: days FIRST to
-LAST of every circle, forecast by the sets of FOLDER (the package's where it is empty) whose data end with UNTIL. Circles are drawn from the
-catalogue up to the first fold's UNTIL. Inputs are the bundled snapshot, thinned by modelled reporting delays; ETAS is the generic one, so
-that the weights serve installations that have trained nothing. Nothing after the last day is looked at. It takes some ten minutes of one
-core for each fold of seven years; what it did for a fold is kept in --work and used again.
+writes forecaster/models/data/combination-<last day>/: weights.json and pretrained.json.
+
+A fold is FOLDER:UNTIL:FIRST:LAST: the days FIRST to LAST of every circle, forecast by the pretrained sets of FOLDER (the package's where it
+is empty) whose data end with UNTIL. Circles are drawn from the catalogue up to the first fold's UNTIL. Inputs are the bundled snapshot,
+thinned by modelled reporting delays. ETAS is the generic one, so that the weights suit installations that have trained nothing. No data
+after the last day are used. Each fold of seven years takes some ten minutes of one core; its result is stored in --work and reused.
 """
 
 import argparse
@@ -56,7 +57,7 @@ from forecaster.verification.scores import log_likelihood
 SETS = ("pooled", "hybrid", "cells")
 LEARNT = ("recent_rate", "etas", *SETS)
 START = Belief(unlearnt().belief.mean, np.eye(len(MEMBERS)))
-BETWEEN = {"etas": 0.25, "hybrid": 0.75}  # the hybrid alone and its equal mean with ETAS
+BETWEEN = {"etas": 0.25, "hybrid": 0.75}  # the average of the hybrid alone and its equal mean with ETAS
 CAUTIOUS = np.array([BETWEEN.get(name, 0.0) for name in MEMBERS])
 DAY_SHARE, OWN_SD = 0.3, 0.05  # chosen on 2011-2017 (docs/EXPERIMENTS.md)
 BLOCK_DAYS, REFITS = 90, 40
@@ -64,7 +65,7 @@ BLOCK_DAYS, REFITS = 90, 40
 
 @dataclass(frozen=True)
 class Fold:
-    """Days first..last of every circle, forecast by the sets of `sets` whose data end with `until`."""
+    """The days first..last of every circle, forecast by the pretrained sets in the folder `sets` whose data end with `until`."""
 
     sets: Path
     until: date
@@ -73,7 +74,7 @@ class Fold:
 
 
 def fold(text: str) -> Fold:
-    """FOLDER:UNTIL:FIRST:LAST."""
+    """Parse FOLDER:UNTIL:FIRST:LAST."""
     try:
         folder, *days = text.rsplit(":", 3)
         return Fold(Path(folder) if folder else packaged(), *map(date.fromisoformat, days))
@@ -82,14 +83,14 @@ def fold(text: str) -> Fold:
 
 
 def said_by_members(known: Known, recipe: Recipe, one: Fold) -> pd.DataFrame:
-    """Daily rows of one circle: recipe_id, local_day, happened, reference, and a probability for each of LEARNT."""
+    """Return daily rows of one circle: recipe_id, local_day, happened, reference, and a probability for each of LEARNT."""
     sets = {kind: load_pretrained(one.sets / f"{kind}-{one.until}") for kind in SETS}
     makers = {kind: partial(model_of, kind, world=sets.get(kind)) for kind in ("etas", *SETS)}
     return said_by(known, recipe, one.first, one.last, makers)[["recipe_id", "local_day", "happened", "reference", *LEARNT]]
 
 
 def rows_of(known: Known, circles: list[Recipe], one: Fold, work: Path) -> pd.DataFrame:
-    """All circles of a fold; kept in `work` under a name that follows from circles and fold."""
+    """Return the rows of all circles of a fold; they are stored in `work` under a name derived from circles and fold."""
     marks = [(one.sets / f"{kind}-{one.until}" / "pretrained.json").read_bytes() for kind in SETS]
     key = hashlib.sha256(
         "|".join([c.target_hash for c in circles] + [str(one.first), str(one.last)]).encode() + b"".join(marks)
@@ -102,15 +103,17 @@ def rows_of(known: Known, circles: list[Recipe], one: Fold, work: Path) -> pd.Da
 
 
 def half_way(weights: np.ndarray) -> np.ndarray:
-    """Learnt weights drawn half-way to CAUTIOUS, but for the recent rate's: weights learnt on circles and some years do worse on recipes
-    and other years than they promise (docs/EXPERIMENTS.md)."""
+    """Average the learnt weights with CAUTIOUS, except the weight of the recent rate.
+
+    Weights learnt on some circles and years do worse on recipes and other years than the training days suggest (docs/EXPERIMENTS.md).
+    """
     drawn = (weights + CAUTIOUS) / 2
     drawn[MEMBERS.index("recent_rate")] = weights[MEMBERS.index("recent_rate")]
     return drawn
 
 
 def learnt(rows: pd.DataFrame) -> Belief:
-    """The weights of all rows; their precision from refits on resampled blocks of 90 days, all circles together."""
+    """Return the weights learnt from all rows; their precision comes from refits on resampled 90-day blocks, all circles together."""
     best = learn(START, days_of(rows), 1.0).mean
     rng = np.random.default_rng(20171116)
     block = rows["local_day"].to_numpy().astype("datetime64[D]").astype(np.int64) // BLOCK_DAYS
@@ -126,7 +129,7 @@ def learnt(rows: pd.DataFrame) -> Belief:
 
 
 def gains(rows: pd.DataFrame, weights: dict[str, float]) -> dict[str, object]:
-    """gain_mean and gain_sd of the circles' true gains (moments), and pooled_gain with its interval by 30-day blocks."""
+    """Return gain_mean and gain_sd of the circles' true gains (moments), and pooled_gain with its interval by 30-day blocks."""
     said = combine({name: rows[name].to_numpy() for name in LEARNT}, weights, rows["reference"].to_numpy())
     happened = rows["happened"].to_numpy(dtype=bool)
     gain = log_likelihood(happened, said) - log_likelihood(happened, rows["reference"].to_numpy())

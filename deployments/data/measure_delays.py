@@ -1,13 +1,14 @@
-"""Measure the reporting delays that forecaster/catalog/data/delays.toml holds, from a recorded history of the USGS feed.
+"""Measure the reporting delays in forecaster/catalog/data/delays.toml from a recorded history of the USGS feed.
 
     python deployments/data/measure_delays.py FOLDER > forecaster/catalog/data/delays.toml
 
-FOLDER holds what recorded_history.py names; the recording is not public. An event of the final catalogue counts as *quick* when the feed
-showed it, under its own id or an earlier name, within 24 h of its origin. Events are used only where the feed was read at least every 3 h
-of those 24 h. Magnitudes are those of the final catalogue. The fit takes origins from 2022-04-09 to 2023-12-31; docs/AS_OF.md checks 2024.
+FOLDER holds the files that recorded_history.py names; the recording is not public. An event of the final catalogue counts as *quick* when
+the feed showed it, under its own id or an earlier name, within 24 h of its origin. Events are used only where the feed was read at least
+every 3 h of those 24 h. Magnitudes are those of the final catalogue. The fit uses origins from 2022-04-09 to 2023-12-31; docs/AS_OF.md
+checks 2024.
 
-The share of quick events follows logit(share) = a + b (M - 4.5) + c max(M - 4.5, 0) + u(cell), a maximum of the likelihood with
-u ~ N(0, 2^2): u says how densely a cell of 10 by 10 degrees is watched. A cell without events has u = 0.
+The share of quick events follows logit(share) = a + b (M - 4.5) + c max(M - 4.5, 0) + u(cell). It is fitted by maximum likelihood with u ~
+N(0, 2^2): u measures how densely a cell of 10 by 10 degrees is monitored. A cell without events has u = 0.
 """
 
 import argparse
@@ -40,8 +41,10 @@ HEADER = """\
 
 
 def measure(folder: Path, start: str, end: str) -> pd.DataFrame:
-    """Events of M >= 3.5 with origin in [start, end): event_id, origin_time_us, latitude, longitude, magnitude, class (an index) and
-    delay_min (NaN: not shown within 24 h)."""
+    """Return events of M >= 3.5 with origin in [start, end).
+
+    Columns: event_id, origin_time_us, latitude, longitude, magnitude, class (an index) and delay_min (NaN: not shown within 24 h).
+    """
     first, last = pd.Timestamp(start, tz="UTC"), pd.Timestamp(end, tz="UTC")
     final = recorded_history.final_events(folder, first, last)
     ids = recorded_history.fed_ids(recorded_history.fed_versions(folder, first, last, everywhere=True))
@@ -65,7 +68,7 @@ def measure(folder: Path, start: str, end: str) -> pd.DataFrame:
 
 
 def fit_shares(events: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    """(intercept, slope, extra_slope) and the cells: number, events, u."""
+    """Return (intercept, slope, extra_slope) and the cells: number, events, u."""
     used = events[events["magnitude"] >= SMALLEST_MAGNITUDE]
     above = used["magnitude"].to_numpy() - 4.5
     design = np.column_stack([np.ones(len(used)), above, np.maximum(above, 0)])
@@ -84,14 +87,14 @@ def fit_shares(events: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
 
 
 def density_of(events: pd.DataFrame, line: np.ndarray, cells: pd.DataFrame) -> np.ndarray:
-    """(n,) indices into DENSITIES."""
+    """Return (n,) indices into DENSITIES."""
     number = cell_number(events["latitude"].to_numpy(), events["longitude"].to_numpy())
     offset = cells.set_index("number")["u"].reindex(number).fillna(0).to_numpy()
     return np.searchsorted(DENSITY_EDGES, expit(line[0] + offset), side="right")
 
 
 def table(events: pd.DataFrame) -> str:
-    """The measured numbers as TOML."""
+    """Return the measured numbers as TOML."""
     line, cells = fit_shares(events)
     density = density_of(events, line, cells)
     rows = ",\n".join(f"  [{row.number}, {row.events}, {row.u:.2f}]" for row in cells.itertuples())

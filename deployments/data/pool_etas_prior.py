@@ -1,9 +1,9 @@
-"""The ETAS prior of forecaster/models/etas/etas_priors.py (POOLED) from the bundled snapshot: the circles' common parameters.
+"""Compute the ETAS prior of forecaster/models/etas/etas_priors.py (POOLED): the circles' common parameters, from the bundled snapshot.
 
     python deployments/data/pool_etas_prior.py
 
-prints one line a parameter: name, value, standard error. Nothing after 2010-12-15 is looked at. It takes about six minutes of one core.
-To see it work in a minute: --circles 10.
+prints one line per parameter: name, value, standard error. No data after 2010-12-15 are used. It takes about six minutes of one core. For a
+trial of one minute: --circles 10.
 """
 
 import argparse

@@ -2,11 +2,11 @@
 
     python deployments/data/pretrain_cells.py --until 2014-12-31 --until 2024-11-16
 
-writes forecaster/models/data/cells-<until>/ for each date: pretrained.json and network.json. Nothing after the date is looked at. The dates
-are those of `pretrain_pooled.py`. It takes about three minutes of one core and 2 GB of memory for each date. Byte for byte: on one machine
-with one number of cores.
+writes forecaster/models/data/cells-<until>/ for each date: pretrained.json and network.json. No data after the date are used. The dates are
+those of `pretrain_pooled.py`. It takes about three minutes of one core and 2 GB of memory for each date. The result is byte for byte the
+same on one machine with the same number of cores.
 
-To try it out in a minute, elsewhere:
+A trial of one minute, written elsewhere:
 
     python deployments/data/pretrain_cells.py --until 2014-12-31 --circles 30 --to /tmp/trial
 """

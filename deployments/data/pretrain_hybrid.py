@@ -2,12 +2,12 @@
 
     python deployments/data/pretrain_hybrid.py --until 2014-12-31 --until 2024-11-16
 
-writes forecaster/models/data/hybrid-<until>/ for each date: pretrained.json, trunk.json, trees.ubj and network-0.keras. Nothing after the
-date is looked at. The first date serves the evaluation of 2018-2024 and replays; by 2024-12-31, the end of the snapshot, the outcomes of
-days to 2024-11-16 were 45 days old. It takes about seven minutes of one core and 3 GB of memory for each date; a GPU is used if there is
-one (then the last bits of the weights differ).
+writes forecaster/models/data/hybrid-<until>/ for each date: pretrained.json, trunk.json, trees.ubj and network-0.keras. No data after the
+date are used. The first date serves the evaluation of 2018-2024 and replays. The second is the last day whose outcomes were 45 days old by
+2024-12-31, the end of the snapshot. It takes about seven minutes of one core and 3 GB of memory for each date. A GPU is used if there is
+one; then the last bits of the weights differ.
 
-To try it out in two minutes, elsewhere:
+A trial of two minutes, written elsewhere:
 
     python deployments/data/pretrain_hybrid.py --until 2014-12-31 --circles 20 --to /tmp/trial
 """

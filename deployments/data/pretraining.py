@@ -1,6 +1,7 @@
-"""What the scripts that pre-train share: the snapshot's earthquakes, the command line, a set for each date by the code of `pretrain`.
+"""Shared parts of the pre-training scripts: the snapshot's earthquakes, the command line, and one pretrained set per date.
 
-Import it before numpy: it puts linear algebra on one thread, as sums in one order give the same bytes each time.
+The sets are made by the code of `pretrain`. Import this module before numpy: it restricts linear algebra to one thread, because sums in a
+fixed order give the same bytes each time.
 """
 
 import argparse
@@ -30,12 +31,12 @@ QUERY = """
 
 
 def snapshot_events() -> Events:
-    """The earthquakes of the snapshot from M 4.5 on, known at once: training learns from the final catalogue."""
+    """Return the snapshot's earthquakes of M 4.5 or more, known at once: training uses the final catalogue."""
     return events_from_frame(duckdb.execute(QUERY, [str(snapshot_path())]).df())
 
 
 def run(kind: str, description: str, circles: int, seed: int) -> None:
-    """The script of `kind`: reads the command line, and writes the set of each date. circles, seed: the defaults."""
+    """Run the script of `kind`: read the command line, and write the set of each date. circles, seed: the defaults."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--until", type=date.fromisoformat, action="append", required=True, metavar="DAY", help="last day of data, UTC")
     parser.add_argument("--circles", type=int, default=circles, help="places around the world (%(default)s)")

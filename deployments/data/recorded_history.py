@@ -1,13 +1,13 @@
 """The catalogue as it was known from 2022-04-09 on, from a recording of the USGS feed and the final catalogue.
 
-History = versions that the feed showed, known when first seen, UNION events of the final catalogue that it never showed, known at a
-drawn review delay after their origin. Of an event that was shown, the final version becomes known at its review, too: the feed tells
-of an event for 24 hours only, and what happened between then and the review cannot be seen.
+The history has two parts. Versions that the feed showed are known when first seen. Events of the final catalogue that the feed never showed
+are known at a randomly drawn review delay after their origin. The final version of an event that was shown also becomes known at its
+review: the feed shows an event for 24 hours only, and changes between then and the review cannot be seen.
 
 Identity: a feed id of the final catalogue is that event. Any other feed id is an earlier name of the final event within 40 s, 150 km and
-1.2 magnitude units (of tsunami centres, which give whole minutes and tenths of a degree: 90 s, 200 km) if the two were not shown beside
-each other for more than half an hour. Else it was taken for an earthquake of its own: it ends when the feed dropped it within its 24 h, or
-at its review.
+1.2 magnitude units (for tsunami centres, which give whole minutes and tenths of a degree: 90 s, 200 km), unless the two were shown at the
+same time for more than half an hour. Otherwise it was taken for a separate earthquake. Such an id ends when the feed dropped it within its
+24 h, or at its review.
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ _DAY_US = 86_400_000_000
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """A connection that speaks UTC."""
+    """Return a connection whose time zone is UTC."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     return connection
@@ -42,10 +42,10 @@ def connect() -> duckdb.DuckDBPyConnection:
 def fed_versions(
     folder: Path, start: pd.Timestamp = RECORDED_FROM, end: pd.Timestamp = RECORDED_UNTIL, *, everywhere: bool = False
 ) -> pd.DataFrame:
-    """Row versions of the feed with origins in [start, end) that can be believed, of ids that one version puts into a common stream.
+    """Return valid row versions of the feed with origins in [start, end), of ids of which at least one version lies in a common stream.
 
-    `everywhere`: of all ids that reached M 3.5, wherever they are.
-    Left out: rows without a time (the incident of 2024-10-07 put 1970 there), or with one that was not within 25 h before it was seen.
+    Left out are rows without a time (the incident of 2024-10-07 put 1970 there), and rows whose time is not within 25 h before they were
+    seen. `everywhere`: return all ids that reached M 3.5, wherever they are.
     """
     frame = (
         connect()
@@ -66,7 +66,7 @@ def fed_versions(
 
 
 def final_events(folder: Path, start: pd.Timestamp = RECORDED_FROM, end: pd.Timestamp = RECORDED_UNTIL) -> pd.DataFrame:
-    """Earthquakes of M >= 3.5 of the final catalogue with origins in [start, end)."""
+    """Return earthquakes of M >= 3.5 of the final catalogue with origins in [start, end)."""
     return (
         connect()
         .execute(
@@ -79,14 +79,14 @@ def final_events(folder: Path, start: pd.Timestamp = RECORDED_FROM, end: pd.Time
 
 
 def fed_ids(fed: pd.DataFrame) -> pd.DataFrame:
-    """One row an id of the feed: its last shown version, with first_seen and last_seen over all of its versions."""
+    """Return one row per id of the feed: its last shown version, with first_seen and last_seen over all of its versions."""
     seen = fed.groupby("event_id").agg(first_seen=("first_seen", "min"), last_seen=("last_seen", "max"))
     last = fed.sort_values(["first_seen", "updated_at"], kind="stable").drop_duplicates("event_id", keep="last").set_index("event_id")
     return last.drop(columns=["first_seen", "last_seen"]).join(seen).sort_values(["first_seen", "event_id"]).reset_index()
 
 
 def final_names(ids: pd.DataFrame, final: pd.DataFrame) -> pd.Series:
-    """The event of the final catalogue to which each feed id belongs, by feed id; missing where there is none."""
+    """Return, by feed id, the event of the final catalogue to which the id belongs; missing where there is none."""
     own = ids["event_id"][ids["event_id"].isin(final["event_id"])]
     connection = connect()
     connection.register("strange", ids[~ids["event_id"].isin(own)])
@@ -105,7 +105,7 @@ def final_names(ids: pd.DataFrame, final: pd.DataFrame) -> pd.Series:
 
 
 def chains(ids: pd.DataFrame, names: pd.Series) -> dict[str, list[str]]:
-    """Per event of the final catalogue that was shown, its feed ids in the order in which one took the place of the other."""
+    """Return, per event of the final catalogue that was shown, its feed ids in the order in which each replaced the one before."""
     found: dict[str, list[str]] = {}
     rows = ids[ids["event_id"].isin(names.index)].assign(final=lambda frame: frame["event_id"].map(names))
     for name, group in rows.groupby("final", sort=False):
@@ -119,7 +119,7 @@ def chains(ids: pd.DataFrame, names: pd.Series) -> dict[str, list[str]]:
 
 
 def fetched_us(folder: Path) -> np.ndarray:
-    """int64 (n,): when the feed was read, in order; answers cut short left out."""
+    """Return int64 (n,): when the feed was read, in order; truncated responses are left out."""
     frame = connect().execute(
         "SELECT epoch_us(fetched_at) FROM read_parquet(?) WHERE header_ok = 1 AND rows > ? ORDER BY 1",
         [str(folder / FETCHES), MIN_FED_ROWS],
@@ -128,7 +128,7 @@ def fetched_us(folder: Path) -> np.ndarray:
 
 
 def longest_unread_hours(origin_time_us: np.ndarray, fetched: np.ndarray) -> np.ndarray:
-    """(n,) the longest time without a reading of the feed within 24 h after each origin."""
+    """Return (n,) the longest time without a reading of the feed within 24 h after each origin."""
     longest = np.empty(len(origin_time_us))
     for row, start in enumerate(origin_time_us):
         inside = fetched[np.searchsorted(fetched, start) : np.searchsorted(fetched, start + _DAY_US)]
@@ -137,7 +137,7 @@ def longest_unread_hours(origin_time_us: np.ndarray, fetched: np.ndarray) -> np.
 
 
 def recorded_revisions(folder: Path, start: pd.Timestamp = RECORDED_FROM, end: pd.Timestamp = RECORDED_UNTIL) -> pd.DataFrame:
-    """The history of the events with origins in [start, end) as revisions, in the order in which they became known."""
+    """Return the history of the events with origins in [start, end) as revisions, in the order in which they became known."""
     fed, final, fetched = fed_versions(folder, start, end), final_events(folder, start, end), fetched_us(folder)
     ids = fed_ids(fed)
     chain = chains(ids, final_names(ids, final))
@@ -146,13 +146,16 @@ def recorded_revisions(folder: Path, start: pd.Timestamp = RECORDED_FROM, end: p
 
 
 def snapshot_before(start: pd.Timestamp = RECORDED_FROM) -> pd.DataFrame:
-    """The bundled snapshot's events before `start`, with modelled known-times."""
+    """Return the bundled snapshot's events before `start`, with modelled known-times."""
     rows = connect().execute("SELECT * FROM read_parquet(?)", [str(snapshot_path())]).df()
     return snapshot_revisions(rows[rows["origin_time_ms"] < start.value // 1_000_000])
 
 
 def _shown(fed: pd.DataFrame, chain: dict[str, list[str]]) -> pd.DataFrame:
-    """What the feed showed; an id that took the place of others names them, and was updated no earlier than they were."""
+    """Return the versions that the feed showed.
+
+    An id that replaced others lists them, and was updated no earlier than they were.
+    """
     before = {name: names[:rank] for names in chain.values() for rank, name in enumerate(names)}
     updated = fed.groupby("event_id")["updated_at"].max()
     least = {name: max(updated[other] for other in others) for name, others in before.items() if others}
@@ -168,8 +171,11 @@ def _shown(fed: pd.DataFrame, chain: dict[str, list[str]]) -> pd.DataFrame:
 
 
 def _dropped(ids: pd.DataFrame, chain: dict[str, list[str]], fetched: np.ndarray) -> pd.DataFrame:
-    """The ends of the ids that are no name of an event of the final catalogue: at the next reading of the feed after it had dropped them
-    for good, where that was read for half an hour more while it would have shown them; else at their review."""
+    """Return the ends of the ids that are not names of any event of the final catalogue.
+
+    An id ends at the first reading of the feed after its last appearance, if that reading is more than half an hour before the end of its
+    24 h in the feed. Otherwise it ends at its review.
+    """
     lost = ids[~ids["event_id"].isin({name for names in chain.values() for name in names})]
     origin = _us(lost["origin_time"])
     first = np.searchsorted(fetched, _us(lost["last_seen"]), side="right")
@@ -192,8 +198,11 @@ def _dropped(ids: pd.DataFrame, chain: dict[str, list[str]], fetched: np.ndarray
 
 
 def _reviewed(final: pd.DataFrame, chain: dict[str, list[str]], fetched: np.ndarray) -> pd.DataFrame:
-    """The final versions: of events that were shown, and of the others in the streams, at their review. Where the feed was not read for
-    three hours of an event's day, nobody knows whether it would have been shown: its time is modelled as in the snapshot."""
+    """Return the final versions of events that were shown, and of the others in the streams; they become known at their review.
+
+    Where the feed was not read for three hours of an event's day, it is unknown whether it would have been shown. If it was not shown, its
+    known-time is modelled as in the snapshot.
+    """
     position = [final[name].to_numpy(dtype=np.float64) for name in ("magnitude", "latitude_deg", "longitude_deg")]
     names, origin = final["event_id"].to_numpy(dtype=object), _us(final["origin_time"])
     shown = final["event_id"].isin(chain).to_numpy()

