@@ -1,8 +1,8 @@
-"""The JSON files that the first system's map UI reads, by the names and fields it knows, each checked against its schema.
+"""The JSON files that the first system's map UI reads, with the names and fields it expects. Each is checked against its schema.
 
     predictions.json   <recipe>/summary.json   <recipe>/validations.json   <recipe>/detail_{start}_{end}.json
 
-Days are `YYYYMMDD` of the recipe's zone; the end of a window is the first day after it. A number that is not known is null.
+Days are `YYYYMMDD` in the recipe's zone. The end of a window is the first day after it. An unknown number is null.
 """
 
 import json
@@ -34,7 +34,7 @@ _TEMPORARY = ".tmp-"
 
 @dataclass(frozen=True)
 class Summary:
-    """Test scores of a recipe's evaluation fit at the threshold 0.5, and its learning curves (one number an epoch)."""
+    """Test scores of a recipe's evaluation fit at the threshold 0.5, and its learning curves (one number per epoch)."""
 
     acc: float | None = None
     auc: float | None = None
@@ -57,9 +57,9 @@ class Summary:
 
 @dataclass(frozen=True)
 class Validation:
-    """One earlier forecast and its outcome; `fact` is None while that is not known."""
+    """An earlier forecast and its outcome; `fact` is None while the outcome is unknown."""
 
-    window: TimeWindow  # the days that the model saw
+    window: TimeWindow  # the input days of the model
     target: TimeWindow
     prediction: float | None
     fact: bool | None
@@ -67,7 +67,7 @@ class Validation:
 
 
 def predictions_document(recipes: Iterable[tuple[RecipeForecast, int, Summary | None]]) -> dict[str, Any]:
-    """predictions.json of (forecast, predict_range_days, summary or None)."""
+    """Return predictions.json from (forecast, predict_range_days, summary or None)."""
     rows = []
     for forecast, range_days, summary in recipes:
         scores = summary or Summary()
@@ -87,7 +87,7 @@ def predictions_document(recipes: Iterable[tuple[RecipeForecast, int, Summary | 
 
 
 def summary_document(summary: Summary) -> dict[str, Any]:
-    """summary.json of one recipe."""
+    """Return summary.json of one recipe."""
     scores = {name: known(getattr(summary, name)) for name in ("acc", "auc", "f1", "precision", "recall")}
     counts = {name: getattr(summary, name) for name in ("tp", "fn", "fp", "tn")}
     curves = {name: [known(value) for value in getattr(summary, name)] for name in ("train_acc", "train_val_acc", "loss", "val_loss")}
@@ -97,7 +97,7 @@ def summary_document(summary: Summary) -> dict[str, Any]:
 
 
 def validations_document(validations: Iterable[Validation], zone: ZoneInfo) -> dict[str, Any]:
-    """validations.json of one recipe, oldest first; `fact` is 1.0 or 0.0 as in the first system."""
+    """Return validations.json of one recipe, oldest first; `fact` is 1.0 or 0.0 as in the first system."""
     rows = []
     items = sorted(validations, key=lambda entry: entry.target.start)
     moments = [moment for item in items for moment in (item.window.start, item.window.end, item.target.start, item.target.end)]
@@ -120,7 +120,7 @@ def validations_document(validations: Iterable[Validation], zone: ZoneInfo) -> d
 
 
 def detail_name(target: TimeWindow, zone: ZoneInfo) -> str:
-    """detail_{start}_{end}.json"""
+    """Return the file name detail_{start}_{end}.json."""
     return _detail_name(_day(target.start, zone), _day(target.end, zone))
 
 
@@ -136,7 +136,7 @@ def detail_document(
     longitudes_deg: np.ndarray,
     events: Iterable[RecentEvent],
 ) -> dict[str, Any]:
-    """detail_*.json: what the model saw, per day, as sparse heatmaps.
+    """Return detail_*.json: the model's input, per day, as sparse heatmaps.
 
     Args:
         window: the input days.
@@ -181,7 +181,7 @@ def detail_document(
 
 
 def webhook_document(data: ReportData, report_url: str | None = None) -> dict[str, Any]:
-    """What the webhook carries (webhook.schema.json): every forecast of the report, with its usual rate, mode and window in UTC."""
+    """Return the webhook's body (webhook.schema.json): every forecast of the report, with its usual rate, mode and window in UTC."""
     return {
         "version": WEBHOOK_VERSION,
         "report_id": data.report_id,
@@ -226,7 +226,7 @@ def webhook_document(data: ReportData, report_url: str | None = None) -> dict[st
 
 
 def check_document(name: str, document: Mapping[str, Any]) -> None:
-    """Raise ValueError with the first fault if `document` is not as its schema says.
+    """Raise ValueError with the first error if `document` violates its schema.
 
     Args:
         name: its file name (predictions.json, detail_20240103_20240104.json, ...), or webhook.json.
@@ -238,10 +238,10 @@ def check_document(name: str, document: Mapping[str, Any]) -> None:
 
 
 def write_export(folder: Path, documents: Mapping[str, Mapping[str, Any]]) -> list[Path]:
-    """Check every document (relative name -> content), then write each by rename: a reader sees the old file or the new one.
+    """Check every document (relative name -> content), then write each by rename, so that a reader sees the old file or the new one.
 
     Raises:
-        ValueError: a document that breaks its schema, or a name outside the folder; nothing is written then.
+        ValueError: a document violates its schema, or a name lies outside the folder; nothing is written then.
         NotWritable: the folder cannot be written.
     """
     texts = {}
@@ -258,7 +258,7 @@ def write_atomic(path: Path, text: str) -> Path:
     """Write UTF-8 `text` to a temporary name beside `path`, then rename.
 
     Raises:
-        NotWritable: with the path and what the system says.
+        NotWritable: with the path and the system's error message.
     """
     temporary: Path | None = None
     try:
@@ -280,7 +280,7 @@ def write_atomic(path: Path, text: str) -> Path:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Remove what killed processes left half-written in `folder` and all folders below it."""
+    """Remove half-written files of killed processes in `folder` and all folders below it."""
     for left in files.leftovers(folder.rglob(f"{_TEMPORARY}*")):
         files.remove(left)
 
@@ -298,7 +298,7 @@ def _gap(edges: np.ndarray) -> float:
 
 
 def _sparse(cells: np.ndarray, latitudes_deg: np.ndarray, longitudes_deg: np.ndarray) -> list[dict[str, float]]:
-    """The cells above 0 of one day's map, south to north, west to east."""
+    """Return the cells above 0 of one day's map, south to north, west to east."""
     rows, columns = np.nonzero(cells > 0)
     return [
         {"lat": float(latitudes_deg[i]), "lng": float(longitudes_deg[j]), "heat": round(float(cells[i, j]), 6)}

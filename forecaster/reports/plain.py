@@ -1,4 +1,7 @@
-"""Text for places without markup: mails' text parts, chats, subjects. Foreign text (names, reasons) cannot break out of its place."""
+"""Text for places without markup: text parts of mails, chats, subjects.
+
+Text from outside (names, reasons) is cleaned, so that it cannot affect the text around it.
+"""
 
 import re
 import unicodedata
@@ -7,7 +10,7 @@ from typing import Literal
 
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 
-# line breaks and other controls, marks and embeddings that turn the direction of what follows, invisible characters
+# line breaks and other controls, marks and embeddings that change the direction of the text after them, invisible characters
 _CONTROLS = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _BLANKS = re.compile("[ \t\n\r\f\v]+")
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
@@ -16,38 +19,44 @@ MAX_NAME = 60
 MAX_REASON = 200
 MAX_REASONS = 5
 COLUMNS = 76
-MAX_WORD = 40  # what is longer may be cut inside
+MAX_WORD = 40  # longer words may be cut inside
 
 Unit = Literal["characters", "utf16", "bytes"]
 
 
 def single_spaced(text: str) -> str:
-    """Runs of blanks and line breaks as one blank; a blank of another kind (no break, ideographic) stays what it is."""
+    """Collapse runs of spaces and line breaks into one space; other kinds of space (no-break, ideographic) are kept."""
     return _BLANKS.sub(" ", text).strip()
 
 
 def one_line(text: str, longest: int) -> str:
-    """Without controls and line breaks, cut to `longest` characters with "..." at the end."""
+    """Return the text without control characters and line breaks, cut to `longest` characters with "..." at the end."""
     line = single_spaced(_CONTROLS.sub(" ", text))
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
 def size(text: str, unit: Unit = "characters") -> int:
-    """How long a text is, as a service counts: a letter beyond U+FFFF has two UTF-16 units, one beyond ASCII two to four bytes."""
+    """Return the length of a text as a service counts it.
+
+    A character beyond U+FFFF has two UTF-16 units; one beyond ASCII has two to four bytes.
+    """
     if unit == "bytes":
         return len(text.encode("utf-8", "surrogatepass"))
     return len(text) if unit == "characters" else len(text) + sum(letter > "\uffff" for letter in text)
 
 
 def cut(text: str, most: int, unit: Unit = "characters") -> str:
-    """The text, or its beginning with "…", `most` long at most: cut at a word, never inside an address or between a letter and a mark."""
+    """Return the text, or its beginning followed by "…", at most `most` long.
+
+    The cut falls between words, never inside an address or between a character and its combining mark.
+    """
     if size(text, unit) <= most:
         return text
     room = most - size("…", unit)
     if room < 0:
         return ""
     end, longest = 0, len(text)
-    while end < longest:  # the longest beginning that fits
+    while end < longest:  # bisect for the longest beginning that fits
         middle = (end + longest + 1) // 2
         end, longest = (middle, longest) if size(text[:middle], unit) <= room else (end, middle - 1)
     if not text[end].isspace():
@@ -61,7 +70,7 @@ def cut(text: str, most: int, unit: Unit = "characters") -> str:
 
 
 def _joins(letter: str, *, after: bool = False) -> bool:
-    """Whether a letter belongs to the one before it, or (`after`) the next one to it: marks, variations, joined emoji."""
+    """Return whether a character belongs to the one before it, or (`after`) the next one to it: marks, variations, joined emoji."""
     return (
         letter in "\u200d"
         if after
@@ -70,12 +79,12 @@ def _joins(letter: str, *, after: bool = False) -> bool:
 
 
 def isolated(text: str) -> str:
-    """Text that holds right-to-left letters between isolates, so that the figures beside it keep their order."""
+    """Wrap text that holds right-to-left characters in isolates, so that the figures beside it keep their order."""
     return f"{_ISOLATE}{text}{_POP}" if any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in text) else text
 
 
 def for_messages(data: ReportData) -> ReportData:
-    """The report with names and reasons that keep to one line and their own direction, and are not endless."""
+    """Return the report with names and reasons limited to one line, to their own text direction and in length."""
     reasons = tuple(one_line(reason, MAX_REASON) for reason in data.degraded)
     more = (f"… (+{len(reasons) - MAX_REASONS})",) if len(reasons) > MAX_REASONS else ()
     return replace(data, recipes=tuple(map(_tame, data.recipes)), degraded=reasons[:MAX_REASONS] + more)
@@ -96,10 +105,13 @@ def _reason(text: str | None) -> str | None:
 
 
 def wrapped(text: str, indent: str = "", hanging: str | None = None) -> str:
-    """Lines of at most COLUMNS columns (an East Asian letter has two), broken at blanks and between East Asian letters.
+    """Wrap text to lines of at most COLUMNS columns (an East Asian character has two), at spaces and between East Asian characters.
+
+    A word that is longer than a line stays whole.
 
     Args:
-        indent: before the first line; `hanging` before the others, where it differs. A word that is longer than a line stays whole.
+        indent: put before the first line.
+        hanging: put before the other lines; the same as `indent` where it is not given.
     """
     hanging = indent if hanging is None else hanging
     lines, line = [], indent

@@ -1,6 +1,7 @@
-"""The only home of Jinja: a report's facts become pages by the templates of templates/ (mails.py makes the mails).
+"""Render a report's data into HTML pages with the Jinja templates of templates/.
 
-A page is one self-contained file, but for what an archive's pages share (`assets`). A third language is one more i18n file.
+This module builds the Jinja environment of the project; mails.py renders the mails with it. A page is one self-contained file, except for
+the assets that the pages of an archive share (`assets`). A further language needs one more i18n file.
 """
 
 import functools
@@ -28,7 +29,10 @@ from forecaster.reports.web.world_page import WorldMap, world_context
 
 
 def told_in(data: ReportData, language: str, user_folder: Path | None = None) -> dict[str, Any]:
-    """What every template is given: `report_context` with the language's days, and how many of its texts are missing."""
+    """Return the context that every template receives.
+
+    It is `report_context`, with days written as the language writes them, and the number of texts that the language lacks.
+    """
     return {
         **report_context(data, language, day_writer(language, user_folder)),
         "missing_texts": tell_missing(language, user_folder),
@@ -42,11 +46,13 @@ def render_report(
     user_folder: Path | None = None,
     assets: Assets | None = None,
 ) -> str:
-    """The day's page: one HTML file that loads nothing but, where they are given, the `assets` that lie beside it.
+    """Render the day's report as one HTML file.
+
+    The page loads nothing, except the shared `assets` beside it where they are given.
 
     Args:
-        alternates: language -> relative address of the same page in that language, linked at the top.
-        user_folder: where the user's own templates and i18n files lie.
+        alternates: language -> relative address of the same page in that language; the top of the page links to them.
+        user_folder: folder of the user's own templates and i18n files.
     """
     context = told_in(data, language, user_folder)
     say, writer = speaker(language, user_folder), day_writer(language, user_folder)
@@ -57,7 +63,7 @@ def render_report(
 
 
 def page_assets(language: str, user_folder: Path | None = None) -> Assets:
-    """What the pages of an archive share; the style sheet may be the user's own."""
+    """Return the style sheet and the script that the pages of an archive share; the style sheet may be the user's own."""
     stylesheet = fill(environment(language, user_folder), "report.css", {}, user_folder)
     return Assets(stylesheet, f"{vega.library()}\n{_script()}")
 
@@ -67,7 +73,7 @@ def _script() -> str:
 
 
 def render_world(world: WorldMap, language: str, alternates: Mapping[str, str], user_folder: Path | None = None) -> str:
-    """The page of the map of the world: one HTML file that loads nothing. `alternates` as for `render_report`."""
+    """Render the world map page as one HTML file that loads nothing. `alternates` is as for `render_report`."""
     say, writer = speaker(language, user_folder), day_writer(language, user_folder)
     script = (template_folder() / "world.js").read_text(encoding="utf-8")
     context = world_context(world, language, say, writer, coastlines(), script, alternates)
@@ -82,14 +88,18 @@ def render_index(
     served: bool = False,
     world: str | None = None,
 ) -> str:
-    """The index page of these reports, in their order, by month. A headline is told in `language` where the report has that page.
+    """Render the index page of these reports, in the given order, grouped by month.
 
-    served: by `quakecast serve`, which can also hand out a page as one file. world: the address of the map of the world, if there is one.
+    A headline is shown in `language` where the report has a page in it.
+
+    Args:
+        served: the page is served by `quakecast serve`, which can also deliver a page as one file.
+        world: address of the world map page, if there is one.
     """
     writer = day_writer(language, user_folder)
 
     def told(report: PastReport, said: Mapping[str, str]) -> tuple[str, str]:
-        """(language, text): this page's own language, else English, else any."""
+        """Return (language, text): the text in this page's language, else in English, else in any language."""
         return next(((other, said[other]) for other in (language, FALLBACK, *said) if other in said), (language, ""))
 
     months: dict[str, list[dict[str, Any]]] = {}
@@ -106,7 +116,7 @@ def render_index(
 
 
 def _moment(text: str) -> datetime | None:
-    """When a page was made, as its head says; None where it says nothing of the kind."""
+    """Return the time at which a page was made, parsed from its head; None where the head holds no such time."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -114,7 +124,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def render_skill(context: Mapping[str, Any]) -> str:
-    """The page of skill on past days, from `skill.skill_context`: one HTML file that loads nothing."""
+    """Render the page of skill on past days from `skill.skill_context` as one HTML file that loads nothing."""
     return environment(FALLBACK).get_template("skill.html.j2").render(**context)
 
 
@@ -125,12 +135,12 @@ def _chart_specs(language: str, user_folder: Path | None) -> str:
 
 @functools.cache
 def coastlines() -> list[charts.Polyline]:
-    """The coasts of the maps."""
+    """Return the coastlines of the maps."""
     return charts.load_coastlines()
 
 
 class _CompiledOnce(BytecodeCache):
-    """Templates as they were compiled for the first language, for the others of this process."""
+    """A cache of compiled templates, shared by the environments of all languages in this process."""
 
     def __init__(self) -> None:
         self._kept: dict[str, bytes] = {}
@@ -148,7 +158,10 @@ _COMPILED = _CompiledOnce()
 
 @functools.cache
 def environment(language: str, user_folder: Path | None = None) -> Environment:
-    """The built-in templates in `language`; `templates.fill` puts a user's own before them. The user's texts count here already."""
+    """Return the Jinja environment of the built-in templates in `language`.
+
+    It uses the texts of the user's i18n files. The user's own templates are looked up later, by `templates.fill`.
+    """
     made = Environment(
         loader=FileSystemLoader(template_folder()),
         autoescape=lambda name: name is not None and ".html" in name,

@@ -1,7 +1,8 @@
-"""The environment of templates of one's own: they see what they are given, reach nothing else, and come to an end.
+"""The sandboxed Jinja environment in which the user's own templates run.
 
-A template that reaches for Python's insides (`__globals__`), changes what it was given, or takes too long or too much is refused. What is
-not bounded: the memory of a single expression, and loops inside one another that do nothing at all.
+Templates see only what they are given, can access nothing else, and terminate. A template is refused that reads Python internals
+(`__globals__`), changes its input, or exceeds the limits on time and size. Two things are not bounded: the memory of a single expression,
+and nested loops with an empty body.
 """
 
 import time
@@ -13,14 +14,14 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_SECONDS = 20.0
-MAX_LETTERS = 5_000_000  # of a text; a page of 29 recipes has less than a tenth
-MAX_STEPS = 1_000_000  # of all ranges of a text together
-MAX_REPEATED = 1_000_000  # letters or items that one multiplication makes
-BRINGS_ALONG = ("lipsum", "cycler", "joiner")  # jinja's own, which a report has no use for
+MAX_LETTERS = 5_000_000  # characters of one text; a page of 29 recipes has less than a tenth of that
+MAX_STEPS = 1_000_000  # summed over all ranges of one text
+MAX_REPEATED = 1_000_000  # characters or items in the result of one multiplication
+BRINGS_ALONG = ("lipsum", "cycler", "joiner")  # Jinja's own globals, which a report does not need
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Like `builtin`, for one text of one template by way of `loader`."""
+    """A sandboxed copy of `builtin` that fills one template once, loaded through `loader`."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
@@ -44,10 +45,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
     _steps = 0
 
     def fill(self, name: str, context: Mapping[str, Any]) -> str:
-        """The text of a template.
+        """Return the text of the filled template.
 
         Raises:
-            SecurityError: it does what it must not, or too much.
+            SecurityError: the template does something that is not allowed, or exceeds a limit.
         """
         parts, letters = [], 0
         for part in self.get_template(name).generate(**context):
@@ -63,7 +64,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise SecurityError(f"the template takes longer than {MAX_SECONDS:.0f} s")
 
     def range(self, *bounds: int) -> Iterator[int]:
-        """As Python's; a text takes MAX_STEPS steps in all of its ranges."""
+        """Act as Python's `range`; all ranges of one text together may take MAX_STEPS steps."""
         steps = range(*bounds)
         self._steps += len(steps)
         if self._steps > MAX_STEPS:

@@ -1,4 +1,4 @@
-"""JSON documents against their schemas (schemas/): the first fault, or none."""
+"""Validate JSON documents against their schemas (schemas/) and find the first error."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _ROW_WORDS = {"type", "properties", "required", "additionalProperties"}
 
 
 def first_fault(kind: str, document: Mapping[str, Any]) -> Any:
-    """The first fault (jsonschema's ValidationError) of `document` by schemas/{kind}.schema.json, None where it keeps to it."""
+    """Return the first violation (jsonschema's ValidationError) of schemas/{kind}.schema.json, or None if `document` is valid."""
     validator = _validator(kind)
     lists = _lists_of_rows(kind)
     if lists and all(_all_hold(kind, name, document.get(name)) for name in lists):
@@ -20,7 +20,7 @@ def first_fault(kind: str, document: Mapping[str, Any]) -> Any:
 
 
 def _all_hold(kind: str, name: str, rows: Any) -> bool:
-    """Whether every row of the list has the columns that it must have, and plain values that their schemas allow."""
+    """Return whether every row of the list has exactly the required columns, with plain values that their schemas allow."""
     columns = _lists_of_rows(kind)[name]
     return isinstance(rows, list) and all(
         isinstance(row, dict)
@@ -32,13 +32,13 @@ def _all_hold(kind: str, name: str, rows: Any) -> bool:
 
 @lru_cache(maxsize=1 << 16, typed=True)
 def _holds(kind: str, name: str, column: str, value: Any) -> bool:
-    """Kept: the days of a list come again in the lists of other recipes."""
+    """Return whether the schema of the column allows the value; cached, because the same days occur in the lists of many recipes."""
     return bool(_lists_of_rows(kind)[name][column].is_valid(value))
 
 
 @cache
 def _lists_of_rows(kind: str) -> dict[str, dict[str, Any]]:
-    """The lists at the top of a document whose rows have the same columns, all of them plain: list -> column -> what checks its values."""
+    """Return the top-level lists whose rows all have the same plain columns: list -> column -> validator of its values."""
     validator = _validator(kind)
     found = {}
     for name, part in validator.schema.get("properties", {}).items():

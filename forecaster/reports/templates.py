@@ -1,5 +1,8 @@
-"""Templates of one's own: a file in the user's folder goes before the built-in one of the same name, unless it is broken. They are filled
-in a sandbox."""
+"""Fill templates, preferring the user's own.
+
+A file in the user's folder replaces the built-in template of the same name, unless it is broken. The user's templates are filled in a
+sandbox.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -21,13 +24,15 @@ def fill(
     problems: list[str] | None = None,
     check: Callable[[str], object] | None = None,
 ) -> str:
-    """The text of template `name`. A user's template that cannot be filled is reported, with file and line, and the built-in one is used.
+    """Return the text of template `name`.
+
+    If a user's template cannot be filled, the problem is reported with file and line, and the built-in template is used.
 
     Args:
-        builtin: environment of the built-in templates; the user's get its functions and rules.
-        user_folder: where the user's templates lie; they may include and import built-in ones, and replace what those import.
-        problems: what was reported is added here; it is logged as well.
-        check: raises ValueError where a text cannot be used, such as one that is no JSON.
+        builtin: environment of the built-in templates; the user's templates get its functions and rules.
+        user_folder: folder of the user's templates; they may include and import built-in ones, and replace what those import.
+        problems: reported problems are appended to this list; they are logged as well.
+        check: raises ValueError where a text cannot be used, for example because it is not JSON.
     """
     if user_folder is not None and user_folder.is_dir():
         sandbox = Sandbox.like(builtin, ChoiceLoader([FileSystemLoader(user_folder), builtin.loader]))  # type: ignore[list-item]
@@ -36,7 +41,7 @@ def fill(
             if check is not None:
                 check(text)
             return text
-        except Exception as error:  # noqa: BLE001  whatever a user's template does
+        except Exception as error:  # noqa: BLE001  a user's template may raise anything
             problem = _problem(error, name, user_folder)
             if problem is not None:
                 logger.warning(problem)
@@ -46,7 +51,10 @@ def fill(
 
 
 def _problem(error: Exception, name: str, user_folder: Path) -> str | None:
-    """What is wrong with which line of the user's template; None where none of the user's files plays a part: the fault is ours."""
+    """Return what is wrong in which line of the user's template.
+
+    Return None where no file of the user is involved: then the fault lies in the built-in templates.
+    """
     places = []
     if isinstance(error, TemplateSyntaxError) and error.filename:
         places.append((error.filename, error.lineno))

@@ -1,8 +1,8 @@
 """The texts of reports in each language, from templates/i18n/<language>.toml.
 
 A further language is one more file, in that folder or in a user's folder. A text that a language lacks is shown in English. The gap is
-reported in the log and at the foot of the page (`missing_texts`). A text is a string, or a table of plural forms: `{ one = "...", other =
-"..." }`. The form is chosen by the number `count`, or by the number that `by` names.
+reported in the log and at the foot of the page (`missing_texts`). A text is a string, or a table of plural
+forms: `{ one = "...", other = "..." }`. The form is chosen by the number `count`, or by the number that `by` names.
 """
 
 import functools
@@ -29,10 +29,10 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 def template_folder() -> Path:
-    """templates/ of the checkout, or the copy that travels inside the wheel.
+    """Return the folder templates/ of the checkout, or the copy inside the wheel.
 
     Raises:
-        BadInput: neither has them.
+        BadInput: neither exists.
     """
     folder = bundled_folder("templates")
     if not (folder / "i18n" / f"{FALLBACK}.toml").is_file():
@@ -41,23 +41,25 @@ def template_folder() -> Path:
 
 
 def of_pages(asked: Sequence[str] | None, user_folder: Path | None) -> list[str]:
-    """The languages that pages are written in: those asked for (None: all there are), and those that the user's own folder adds."""
+    """Return the languages in which pages are written: those requested (None: all available), and those that the user's folder adds."""
     there = languages(user_folder)
     added = sorted(set(there) - set(languages()))
     return list(there) if asked is None else list(dict.fromkeys([*asked, *added]))
 
 
 def languages(user_folder: Path | None = None) -> list[str]:
-    """The languages there is an i18n file for, English first."""
+    """Return the languages that have an i18n file, English first."""
     found = {file.stem for folder in _folders(user_folder) for file in folder.glob("*.toml") if LANGUAGE.fullmatch(file.stem)}
     return sorted(found, key=lambda language: (language != FALLBACK, language))
 
 
 def read_texts(language: str, user_folder: Path | None = None) -> dict[str, Text]:
-    """Dotted key -> text, or its forms by count, of the language's file; a user's file may replace single texts of a built-in one.
+    """Return dotted key -> text, or its plural forms, from the language's file.
+
+    A user's file may replace single texts of a built-in one.
 
     Raises:
-        BadInput: there is no such file, or it is none of ours, with its name and what is wrong.
+        BadInput: the file does not exist or is not an i18n file; the message has its name and what is wrong.
     """
     files = [folder / f"{language}.toml" for folder in _folders(user_folder)] if LANGUAGE.fullmatch(language) else []
     found = [file for file in files if file.is_file()]
@@ -68,7 +70,7 @@ def read_texts(language: str, user_folder: Path | None = None) -> dict[str, Text
 
 
 def language_name(language: str, user_folder: Path | None = None) -> str:
-    """What the language calls itself; its code where it has no file any more."""
+    """Return the language's own name for itself, or its code where its file no longer exists."""
     try:
         return str(read_texts(language, user_folder).get("page.language_name", language))
     except BadInput:
@@ -76,19 +78,22 @@ def language_name(language: str, user_folder: Path | None = None) -> str:
 
 
 def missing_texts(language: str, user_folder: Path | None = None) -> list[str]:
-    """The keys that this language's file lacks, so that a page says them in English."""
+    """Return the keys that this language's file lacks; pages show these texts in English."""
     return sorted(read_texts(FALLBACK).keys() - read_texts(language, user_folder).keys())
 
 
 def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str]:
-    """The function that says phrases and keys in `language`.
+    """Return the function that translates phrases and keys into `language`.
 
-    A text that the language lacks, or whose placeholders do not fit, is said in English; an unknown key raises KeyError.
+    A text that the language lacks, or whose placeholders do not fit, is given in English. An unknown key raises KeyError.
     """
     texts, fallback = read_texts(language, user_folder), read_texts(FALLBACK)
 
     def spell(value: Any) -> Any:
-        """A phrase in words; a whole number with its digits grouped; a tuple as a list in words, with the language's [list] separators."""
+        """Return a value as text for a placeholder.
+
+        A phrase is translated, a whole number gets grouped digits, and a tuple becomes a list with the language's [list] separators.
+        """
         if isinstance(value, Phrase):
             return say(value)
         if isinstance(value, int) and not isinstance(value, bool):
@@ -114,7 +119,7 @@ def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str
 
 
 def _form(text: Text, values: Mapping[str, Any], language: str) -> str:
-    """The text, in the form that the language has for its count."""
+    """Return the text in the language's plural form for its count."""
     if isinstance(text, str):
         return text
     count = values.get(text.get("by", "count"))
@@ -123,12 +128,12 @@ def _form(text: Text, values: Mapping[str, Any], language: str) -> str:
 
 
 def day_writer(language: str, user_folder: Path | None = None) -> Writer:
-    """What writes days and moments as the language's [date] table says; where that does not fit, in ISO form."""
+    """Return the writer of days and times by the language's [date] table; where that table does not fit, it writes ISO form."""
     return LanguageWriter(language, speaker(language, user_folder))
 
 
 def tell_missing(language: str, user_folder: Path | None = None) -> int:
-    """How many texts the language lacks; they are named in the log, once a process."""
+    """Return how many texts the language lacks, and name them in the log once per process."""
     missing = missing_texts(language, user_folder)
     if missing:
         _warn(language, tuple(missing))
@@ -147,7 +152,7 @@ def _folders(user_folder: Path | None) -> list[Path]:
 
 @functools.lru_cache(maxsize=32)
 def _read(file: Path, changed: int) -> dict[str, Text]:
-    """The texts of a file; `changed` makes an edited file another entry."""
+    """Read the texts of a file; the argument `changed` gives an edited file a cache entry of its own."""
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
         found = {f"{table}.{key}": text for table, entries in tables.items() for key, text in entries.items()}
@@ -161,16 +166,19 @@ def _read(file: Path, changed: int) -> dict[str, Text]:
 
 
 def _is_text(text: Any) -> bool:
-    """A string, or strings by plural form, of which `other` must be there."""
+    """Return whether `text` is a string, or a table of strings by plural form that contains `other`."""
     if isinstance(text, dict):
         return "other" in text and set(text) <= {*FORMS, "by"} and all(isinstance(form, str) for form in text.values())
     return isinstance(text, str)
 
 
 def _fills_in_names(text: str) -> bool:
-    """Whether a text asks for values by their names only: not for what hangs on them, nor for a width that would fill the memory."""
+    """Return whether the placeholders of a text are plain names.
+
+    Attributes and items of values are refused, and so are field widths, which could fill the memory.
+    """
     try:
         fields = [(name or "", form or "") for _, name, form, _ in Formatter().parse(text)]
     except ValueError:
-        return True  # it cannot be filled at all, which is told when it is
+        return True  # a malformed text is reported when it is filled
     return not any(set(name) & set(".[") or set(form) & set("{[") or re.search(r"\d{3}", form) for name, form in fields)

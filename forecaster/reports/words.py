@@ -1,6 +1,6 @@
-"""Numbers as people read them. A probability is never shown as 0 or as certain; what is not known is shown as such.
+"""Numbers as people read them. A probability is never shown as 0 or as certain; an unknown value is shown as unknown.
 
-Texts that depend on the language are `Phrase`s: a key of templates/i18n/<language>.toml with its values; the renderer says them.
+Texts that depend on the language are `Phrase`s: a key of templates/i18n/<language>.toml with its values. The renderer translates them.
 """
 
 import math
@@ -17,47 +17,50 @@ from forecaster.quantities import age_of
 SMALL = 0.01  # at or below this, "about 1 in N"
 SURE = 0.99  # above this, "> 99 %"
 RAREST = 1e-6
-JOINERS = "\u200c\u200d"  # they shape letters and turn nothing
+JOINERS = "\u200c\u200d"  # they join characters and do not change the text direction
 LEVEL_BOUNDS = (0.8, 1.25, 2.0, 4.0)
 NOTABLE = LEVEL_BOUNDS[1]
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A text to be said in the report's language; values may be phrases themselves."""
+    """A text to be translated into the report's language; values may be phrases themselves."""
 
     key: str
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plain(text: str) -> str:
-    """A name from outside on one line: without control characters and those that turn the direction of the text around them.
+    """Return a name from outside on one line, without control characters and characters that change the direction of the text around them.
 
-    What is written from right to left is put between isolates, so that figures beside it keep their places.
+    Right-to-left text is wrapped in isolates, so that the figures beside it keep their places.
     """
     kept = "".join(char for char in " ".join(text.split()) if unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char in JOINERS)
     return f"\u2068{kept}\u2069" if any(unicodedata.bidirectional(char) in ("R", "AL") for char in kept) else kept
 
 
 def known(value: float | None) -> float | None:
-    """`value`, or None where it is missing, NaN or infinite."""
+    """Return `value`, or None where it is missing, NaN or infinite."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
 def known_probability(value: float | None) -> float | None:
-    """`value` where it is a probability (0..1), else None: a wrong number is worse than none."""
+    """Return `value` where it is a probability (0..1), else None: showing nothing is better than showing a wrong number."""
     value = known(value)
     return value if value is not None and 0.0 <= value <= 1.0 else None
 
 
 def one_significant(value: float) -> float:
-    """163 -> 200, 0.034 -> 0.03."""
+    """Round to one significant figure: 163 -> 200, 0.034 -> 0.03."""
     scale = 10.0 ** math.floor(math.log10(value))
     return round(value / scale) * scale
 
 
 def probability_phrase(probability: float | None) -> Phrase:
-    """Two significant figures with a blank before the sign ("3.1 %", "12 %"); at or below 1 % "about 1 in N"; above 99 % "> 99 %"."""
+    """Return a probability as a phrase.
+
+    It has two significant figures and a space before the sign ("3.1 %", "12 %"). At or below 1 % it is "about 1 in N", above 99 % "> 99 %".
+    """
     p = known_probability(probability)
     if p is None:
         return Phrase("number.unknown")
@@ -69,7 +72,10 @@ def probability_phrase(probability: float | None) -> Phrase:
 
 
 def probability_pair(probability: float | None, usual: float | None) -> tuple[Phrase, Phrase]:
-    """A probability and what it is compared with, in one notation: both "about 1 in N", or, where either is above 1 %, both in percent."""
+    """Return a probability and the one it is compared with, in the same notation.
+
+    Both are "about 1 in N"; where either is above 1 %, both are in percent.
+    """
     pair = known_probability(probability), known_probability(usual)
     if any(p is not None and p > SMALL for p in pair):
         return _in_percent(pair[0]), _in_percent(pair[1])
@@ -77,7 +83,7 @@ def probability_pair(probability: float | None, usual: float | None) -> tuple[Ph
 
 
 def _in_percent(p: float | None) -> Phrase:
-    """As `probability_phrase`, and at or below 1 % in percent too, with one significant figure: "0.7 %", "0.0004 %"."""
+    """Return a percentage like `probability_phrase`, but also at or below 1 %, with one significant figure: "0.7 %", "0.0004 %"."""
     if p is None or p > SMALL:
         return probability_phrase(p)
     if p < RAREST:
@@ -90,34 +96,34 @@ def _rarest() -> Phrase:
 
 
 def age_phrase(span: timedelta) -> Phrase:
-    """ "23 months"."""
+    """Return a time span as a phrase: "23 months"."""
     count, unit = age_of(span)
     return Phrase(f"age.{unit}", {"count": count})
 
 
 def model_name(kind: str | None) -> Phrase:
-    """What a kind of model is called; its title, or its own name, where no language has a text for it."""
+    """Return the name of a model kind; its title or its identifier where no language has a text for it."""
     if kind is None:
         return Phrase("number.unknown")
     return Phrase(f"model.{label}") if (label := label_of(kind)) else Phrase("model.other", {"kind": title_of(kind)})
 
 
 def short_name(kind: str | None) -> Phrase:
-    """The same in a word or two."""
+    """Return the short name of a model kind, in a word or two."""
     if kind is None:
         return Phrase("number.unknown")
     return Phrase(f"short.{label}") if (label := label_of(kind)) else Phrase("short.other", {"kind": title_of(kind)})
 
 
 def percent(p: float) -> str:
-    """0.031 -> "3.1", 0.124 -> "12", 0.9999 -> "> 99": the number only, never 100."""
+    """Return the number of percent, without the sign and never 100: 0.031 -> "3.1", 0.124 -> "12", 0.9999 -> "> 99"."""
     if p > SURE:
         return "> 99"
     return f"{100.0 * p:.1f}" if p < 0.0995 else f"{100.0 * p:.0f}"
 
 
 def count_text(count: float) -> str:
-    """An expected number of earthquakes: 0.131 -> "0.13", 3.14 -> "3.1", 41.2 -> "41"; "< 0.01" below that."""
+    """Return an expected number of earthquakes: 0.131 -> "0.13", 3.14 -> "3.1", 41.2 -> "41"; "< 0.01" below that."""
     if count < 0.0095:
         return "< 0.01"
     if count < 0.995:
@@ -126,13 +132,13 @@ def count_text(count: float) -> str:
 
 
 def ratio_to_usual(probability: float | None, reference: float | None) -> float | None:
-    """How many times the usual rate, None where either is unknown or the usual rate is 0."""
+    """Return the ratio of a probability to the usual rate; None where either is unknown or the usual rate is 0."""
     p, usual = known_probability(probability), known_probability(reference)
     return None if p is None or not usual else p / usual
 
 
 def ratio_text(ratio: float | None) -> str:
-    """Two significant figures from 1 on, one below 0.1: "3.1", "12", "0.8", "0.04"."""
+    """Return a ratio with two significant figures from 1 on and one below 0.1: "3.1", "12", "0.8", "0.04"."""
     if ratio is None:
         return "–"
     if ratio >= 9.95:
@@ -143,12 +149,12 @@ def ratio_text(ratio: float | None) -> str:
 
 
 def level_of(ratio: float | None) -> int | None:
-    """0 below the usual rate, 1 about usual, 2 above, 3 well above (2 to 4 times), 4 far above."""
+    """Return the level of a ratio: 0 below the usual rate, 1 about usual, 2 above, 3 well above (2 to 4 times), 4 far above."""
     return None if ratio is None else sum(ratio >= bound for bound in LEVEL_BOUNDS)
 
 
 def signed(value: float | None, digits: int = 3) -> str | None:
-    """ "+0.041" or "−0.012" (with a true minus), None where unknown."""
+    """Return a number with its sign: "+0.041" or "−0.012" (with a true minus); None where it is unknown."""
     value = known(value)
     return None if value is None else f"{value:+.{digits}f}".replace("-", "−")
 
@@ -162,6 +168,6 @@ def local_text(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def offset_text(moment: datetime, zone: ZoneInfo) -> str:
-    """ "UTC+09:00"."""
+    """Return the offset of a zone from UTC at a moment: "UTC+09:00"."""
     offset = f"{moment.astimezone(zone):%z}"
     return f"UTC{offset[:3]}:{offset[3:5]}"

@@ -1,4 +1,4 @@
-"""How days and moments are written: by a language's [date] texts and its names of time zones, or, without a language, in ISO form."""
+"""Write days and times, either by a language's [date] texts and its names of time zones, or, without a language, in ISO form."""
 
 import re
 from collections.abc import Callable
@@ -14,28 +14,28 @@ COMPASS = ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "
 
 
 class Writer(Protocol):
-    """Writes a day when it is called."""
+    """The interface of writers of days, times and places. Calling a writer writes a day."""
 
     def __call__(self, day: date) -> str: ...
 
     def short(self, day: date) -> str:
-        """The day within a sentence, without its year."""
+        """Return the day without its year, for use within a sentence."""
 
     def moment(self, at: datetime | None) -> str | None:
-        """A moment in the zone of the language's readers, which is named; None for None."""
+        """Return a time in the zone of the language's readers, with the zone's name; None for None."""
 
     def local(self, at: datetime, zone: ZoneInfo) -> str:
-        """Day and time of a place, whose zone is named elsewhere."""
+        """Return day and time at a place; the zone is named elsewhere."""
 
     def zone(self, zone: ZoneInfo) -> str:
-        """What the time of a place is called."""
+        """Return the name of a place's time zone."""
 
     def place(self, text: str | None) -> str | None:
-        """Where an earthquake was, from the English words of USGS; these words where they are of another form."""
+        """Translate USGS's English description of a location; text of any other form is returned unchanged."""
 
 
 class IsoWriter:
-    """2024-01-02, 2024-01-02 12:04 UTC, Asia/Tokyo."""
+    """A writer of ISO forms: 2024-01-02, 2024-01-02 12:04 UTC, Asia/Tokyo."""
 
     def __call__(self, day: date) -> str:
         return day.isoformat()
@@ -57,7 +57,10 @@ class IsoWriter:
 
 
 class LanguageWriter:
-    """As the [date] texts of a language say; a day in ISO form where its names of days and months are not 7 and 12."""
+    """A writer that follows the [date] texts of a language.
+
+    It writes days in ISO form where the language's names of days and months are not 7 and 12.
+    """
 
     def __init__(self, language: str, say: Callable[..., str]) -> None:
         self.language, self.say = language, say

@@ -1,4 +1,4 @@
-"""Cautions shown beside a headline, so that nobody reads more into a figure than it supports."""
+"""Cautions shown beside a headline: they state how far its figures can be trusted."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -283,7 +283,7 @@ class ReportData:
     outcomes_changed: int | None = None  # earlier outcomes that these revisions changed
     turned: tuple[TurnedOutcome, ...] = ()  # those of these recipes
     pooled_skill: PooledSkill | None = None  # of the combination with the package's weights; None where it was not measured
-    pooled_records: tuple[TrackRecord, ...] = ()  # of all recipes that are not for comparison only, one a mode
+    pooled_records: tuple[TrackRecord, ...] = ()  # of all recipes that are not for comparison only, one per mode
     degraded: tuple[str, ...] = ()
     forecasts_sha256: str | None = None
     code_version: str | None = None

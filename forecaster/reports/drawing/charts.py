@@ -140,7 +140,7 @@ def japan_map(
 def ratio_strip(ratio: float | None, level: int | None) -> str:
     """Draw a bar from the usual rate (the tick) to `ratio` on a log scale, clipped at 1/4 and 16 times.
 
-    It is decoration: the figure stands beside it.
+    It is decoration: the figure is written beside it.
     """
     width, low, high = 112.0, -2.0, 4.0
 
