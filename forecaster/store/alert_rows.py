@@ -1,4 +1,4 @@
-"""Alerts, the forecasts they look at, and the evidence for how often they are false: the tables `alert` and `alert_correction`."""
+"""Alerts, the forecasts they look at, and the backtest data for how often they are false: the tables `alert` and `alert_correction`."""
 
 import json
 from collections.abc import Sequence
@@ -16,9 +16,10 @@ JSON_COLUMNS = ("channels", "bounds", "expected", "outcomes")
 
 
 def live_forecasts(connection: Connection, target_hashes: list[str], now: datetime, *, replay: bool) -> list[ForecastRow]:
-    """The published forecasts of windows that have not ended at `now`, of several issues for a window the newest; oldest window first.
+    """Return the published forecasts of windows that have not ended at `now`, oldest window first. Of several issues for a window it is the
+    newest.
 
-    Those of the daily job only, never of a backfill; with `replay`, replayed ones and no others.
+    Forecasts of the daily job only, never of a backfill. With `replay`, replayed forecasts and no others.
     """
     return _rows(
         ForecastRow,
@@ -32,7 +33,7 @@ def live_forecasts(connection: Connection, target_hashes: list[str], now: dateti
 
 
 def forecast_named(connection: Connection, forecast_id: str) -> ForecastRow:
-    """The forecast of this id, which an alert names; KeyError where there is none."""
+    """Return the forecast of this id, which an alert names. Raises KeyError where there is none."""
     rows = _rows(ForecastRow, connection, "SELECT * FROM forecast WHERE forecast_id = $id", {"id": forecast_id})
     if not rows:
         raise KeyError(f"forecast {forecast_id} is not stored")
@@ -40,13 +41,14 @@ def forecast_named(connection: Connection, forecast_id: str) -> ForecastRow:
 
 
 def out_of_sample(connection: Connection, recipe_id: str, target_hash: str, now: datetime, kind: str | None) -> pd.DataFrame:
-    """What models that had not seen it said of every past window, with what came of it as settled at `now`.
+    """Return the out-of-sample forecasts of every past window with its outcome, as verified at `now`.
 
     Args:
         kind: of model; None: what was, or would have been, published.
 
-    That is the official forecast, else the one of a walk-forward backfill; a replay is none, nor is an outcome that was learnt after `now`
-    or is preliminary (NULL). Columns: target_start, target_end, probability, reference_probability, method, happened; oldest first.
+    The row of a window is its official forecast, else that of a walk-forward backfill. A replayed forecast does not count. Neither does an
+    outcome that was learnt after `now` or is preliminary (NULL). Columns: target_start, target_end, probability, reference_probability,
+    method, happened; oldest first.
     """
     return connection.execute(
         "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, f.method, o.happened "
@@ -62,28 +64,28 @@ def out_of_sample(connection: Connection, recipe_id: str, target_hash: str, now:
 
 
 def forecast_alerts(connection: Connection, *, replay: bool) -> list[ForecastAlertRow]:
-    """Every alert of a rule, oldest first, of replays or of the live days."""
+    """Return every alert of a rule, oldest first, of replays or of live days."""
     sql = "SELECT * FROM alert WHERE kind = 'forecast' AND (mode = 'replay') = $replay ORDER BY raised_at, alert_id"
     return _rows(ForecastAlertRow, connection, sql, {"replay": replay})
 
 
 def operations_alerts(connection: Connection) -> list[OperationsAlertRow]:
-    """Every alert of the operation, oldest first."""
+    """Return every system alert, oldest first."""
     sql = "SELECT * FROM alert WHERE kind = 'operations' AND mode <> 'replay' ORDER BY raised_at, alert_id"
     return _rows(OperationsAlertRow, connection, sql)
 
 
 def newest_alerts(connection: Connection, limit: int, *, replay: bool) -> list[AlertColumns]:
-    """The newest alerts of both kinds, newest first, all of their columns."""
+    """Return the newest alerts of both kinds with all of their columns, newest first."""
     sql = "SELECT * FROM alert WHERE (mode = 'replay') = $replay ORDER BY raised_at DESC, alert_id DESC LIMIT $limit"
     return _rows(AlertColumns, connection, sql, {"replay": replay, "limit": limit})
 
 
 def _rows(kind: type[RowT], connection: Connection, sql: str, parameters: dict[str, Any] | None = None) -> list[RowT]:
-    """The answer as dicts of this kind: times in UTC, JSON parsed, what is missing None.
+    """Return the result as dicts of this kind: times in UTC, JSON parsed, missing values None.
 
     Raises:
-        KeyError: the answer lacks a column of the kind.
+        KeyError: the result lacks a column of the kind.
     """
     answer = connection.execute(sql, parameters or {})
     names = [str(column[0]) for column in answer.description or ()]
@@ -98,7 +100,7 @@ def _value(name: str, value: Any) -> Any:
 
 
 def write_alerts(connection: Connection, rows: Sequence[AlertRow]) -> None:
-    """Store these alerts as they are now; one with the same id is replaced."""
+    """Store these alerts as they are now. An alert with the same id is replaced."""
     packed = [
         {name: json.dumps(value) if name in JSON_COLUMNS and value is not None else value for name, value in row.items()} for row in rows
     ]
@@ -106,14 +108,15 @@ def write_alerts(connection: Connection, rows: Sequence[AlertRow]) -> None:
 
 
 def write_corrections(connection: Connection, rows: Sequence[CorrectionRow]) -> None:
-    """Store these corrections; one with the same id is replaced."""
+    """Store these corrections. A correction with the same id is replaced."""
     insert(connection, "alert_correction", rows, replace=True)
 
 
 def told_windows(connection: Connection, alert: ForecastAlertRow) -> list[ToldWindow]:
-    """Every window from the one that an alert was raised for on, with what was published for it and what came; oldest first.
+    """Return every window since the one that an alert was raised for, with its published forecast and its observed outcome; oldest first.
 
-    target_start, target_end, probability, reference_probability of the newest daily issue, happened (None until it is settled).
+    Columns: target_start, target_end; probability and reference_probability of the newest daily issue; happened (None until the window is
+    verified).
     """
     return _rows(
         ToldWindow,
@@ -133,11 +136,11 @@ def told_windows(connection: Connection, alert: ForecastAlertRow) -> list[ToldWi
 
 
 def events_then_and_now(connection: Connection, then: datetime, now: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(the events that were known at `then`, as they were known; the same events as they are known at `now`).
+    """Return two frames: the events that were known at `then`, as they were known; and the same events as they are known at `now`.
 
-    An event that was deleted since is missing in the second; two that turned out to be one are one there, and share its event_key in the
-    first. Other columns: known_at (in both when the event was first known, so that it is an input of `then`), origin_time, position,
-    depth_km, magnitude.
+    The second frame lacks an event that was deleted since. Two events that were merged since are one row in the second frame, and share its
+    event_key in the first. Other columns: known_at (in both frames the time when the event was first known, so that it is an input of
+    `then`), origin_time, position, depth_km, magnitude.
     """
     moved = (
         "WITH moved AS (SELECT from_key, last(to_key ORDER BY known_at, rowid) AS to_key FROM event_merge WHERE known_at <= $now "
@@ -160,9 +163,9 @@ def events_then_and_now(connection: Connection, then: datetime, now: datetime) -
 
 
 def last_ended_runs(connection: Connection) -> list[EndedRun]:
-    """Of each kind of run the one that ended last: run_id, kind, state, started_at, finished_at, `problem`, its last one in words, and
-    `abandoned`, whether it died without telling so itself."""
-    # Details from before version 0.2.0 have no `ended_by`: there the words say it.
+    """Return for each kind of run the one that ended last: run_id, kind, state, started_at, finished_at, `problem` (its last problem, as
+    text) and `abandoned` (whether it died without reporting its own end)."""
+    # Details written before version 0.2.0 have no `ended_by`: there the text says it.
     return _rows(
         EndedRun,
         connection,
@@ -176,12 +179,12 @@ def last_ended_runs(connection: Connection) -> list[EndedRun]:
 
 
 def is_running(connection: Connection, run_id: str) -> bool:
-    """Whether this run is noted as running."""
+    """Return whether this run is recorded as running."""
     return connection.execute("SELECT 1 FROM run WHERE run_id = $id AND state = 'running'", {"id": run_id}).fetchone() is not None
 
 
 def dead_letters(connection: Connection, since: datetime) -> list[DeadLetters]:
-    """By channel: how many messages made since then were given up (`count`), and the last error."""
+    """Return by channel how many messages created since then were given up (`count`), and the last error."""
     return _rows(
         DeadLetters,
         connection,

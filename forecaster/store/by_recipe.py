@@ -1,4 +1,4 @@
-"""One query for all recipes in place of one for each: a history is then read once, however long it is."""
+"""One query for all recipes in place of one for each: the history is read once, however long it is."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,13 +10,13 @@ from forecaster.store.database import Connection
 
 
 def wanted(targets: Mapping[str, str], until: Mapping[str, datetime] | None = None) -> pd.DataFrame:
-    """What a query for these targets (recipe id -> target hash) joins: recipe_id, target_hash, until."""
+    """Return the table that a query for these targets (recipe id -> target hash) joins: recipe_id, target_hash, until."""
     rows = [(recipe_id, target_hash, (until or {}).get(recipe_id)) for recipe_id, target_hash in targets.items()]
     return pd.DataFrame(rows, columns=["recipe_id", "target_hash", "until"])
 
 
 def by_recipe(connection: Connection, sql: str, rows: pd.DataFrame, parameters: dict[str, Any] | None = None) -> dict[str, pd.DataFrame]:
-    """The answer as a frame for each recipe of `rows`, which `sql` joins as `wanted`."""
+    """Run `sql`, which joins its rows as `wanted`, and return one frame for each recipe of `rows`."""
     if rows.empty:
         return {}
     connection.register("wanted", rows)

@@ -1,7 +1,7 @@
 """Connections, transactions and migrations: the one file that imports duckdb.
 
-DuckDB lets one process write, and while it does, no other process may open the file, not even to read. So connections are
-short, one transaction each, and wait for the lock with jittered retries; people read the published copy (`publish.py`).
+DuckDB lets one process write. While it writes, no other process may open the file, not even to read. So connections are short, one
+transaction each, and wait for the lock with jittered retries. People read the published copy (`publish.py`).
 """
 
 import os
@@ -37,7 +37,7 @@ _ONE_WRITER = threading.RLock()
 
 
 def migrations() -> list[tuple[int, str, str]]:
-    """(number, name, SQL) of every migration, in order."""
+    """Return (number, name, SQL) of every migration, in order."""
     return list(_migrations())
 
 
@@ -56,7 +56,7 @@ class Store:
 
     @contextmanager
     def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator["Connection"]:
-        """A connection inside one transaction: committed at the end, rolled back by any error, always closed.
+        """Yield a connection inside one transaction. It is committed at the end, rolled back by any error, and always closed.
 
         Raises:
             StoreBusy: another process kept the file for `wait_s` seconds.
@@ -73,7 +73,7 @@ class Store:
                     refuse_newer(schema_of(connection), self.path)
                     yield connection
                 except BaseException:
-                    with suppress(duckdb.Error):  # after a fatal error there is no transaction any more; the first error is the one to tell
+                    with suppress(duckdb.Error):  # a fatal error ends the transaction; the first error is the one to report
                         connection.execute("ROLLBACK")
                     raise
                 connection.execute("COMMIT")
@@ -85,7 +85,7 @@ class Store:
                 connection.close()
 
     def copy_file(self, target: Path) -> None:
-        """A complete copy of the database file, its log written in first, at `target`.
+        """Write a complete copy of the database file, its write-ahead log merged first, to `target`.
 
         The file is opened before the connection and closed after it: POSIX drops a process's lock on a file as soon as the process
         closes any handle of it, and another writer would slip in.
@@ -114,7 +114,7 @@ class Store:
 
 
 def open_store(path: Path) -> Store:
-    """The store at `path`, created and migrated where needed; a migration waits for the run that writes.
+    """Open the store at `path`, creating and migrating it where needed. A migration waits for the run that writes.
 
     Raises:
         NotWritable: the folder or file cannot be written.
@@ -149,18 +149,18 @@ def _migrate(connection: Connection) -> None:
 
 
 def newest_schema() -> int:
-    """The schema that this version writes."""
+    """Return the schema number that this version writes."""
     return migrations()[-1][0]
 
 
 def schema_of(connection: Connection) -> int:
-    """The schema of a database; 0 where it is none of ours."""
+    """Return the schema number of a database; 0 where it is not a quakecast database."""
     ours = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migration'").fetchall()[0][0]
     return connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchall()[0][0] if ours else 0
 
 
 def stored_schema(path: Path) -> int:
-    """The schema of the database file at `path`, which is there."""
+    """Return the schema number of the database file at `path`, which must exist."""
     connection = open_connection(path, read_only=True)
     try:
         return schema_of(connection)
@@ -180,7 +180,7 @@ def refuse_newer(schema: int, path: Path) -> None:
 
 
 def open_connection(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S) -> "Connection":
-    """A connection to the database file at `path`; the caller closes it.
+    """Open a connection to the database file at `path`. The caller closes it.
 
     Raises:
         StoreBusy: another process kept the file for `wait_s` seconds. StoreError: it is no DuckDB database, or its log is damaged.
@@ -205,7 +205,7 @@ def open_connection(path: Path, *, read_only: bool = False, wait_s: float = LOCK
 
 
 def _unreadable(path: Path, said: str) -> StoreError:
-    """The error of a file that DuckDB cannot open. Where there is a log beside it, it is the log that cannot be read back."""
+    """Return the error for a file that DuckDB cannot open. Where there is a log beside it, it is the log that cannot be replayed."""
     log = path.with_name(f"{path.name}.wal")
     if not os.access(path, os.R_OK):
         return StoreError(f"cannot open {path}: {refused(path)}")
@@ -219,7 +219,7 @@ def _unreadable(path: Path, said: str) -> StoreError:
 
 
 def query(path: Path, sql: str, parameters: list[Any] | None = None) -> "pd.DataFrame":
-    """The answer of a read-only query on the database file at `path` (the published copy, usually).
+    """Return the result of a read-only query on the database file at `path` (the published copy, usually).
 
     Raises:
         BadInput: the file is absent, or DuckDB refuses the query; with DuckDB's own first lines.
@@ -229,7 +229,7 @@ def query(path: Path, sql: str, parameters: list[Any] | None = None) -> "pd.Data
 
 
 def query_rows(path: Path, sql: str, parameters: list[Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The names of the columns and the rows of the same: values as they are stored, None where there is none, times aware UTC.
+    """Return the names of the columns and the rows of the same query: values as they are stored, None for NULL, times aware UTC.
 
     Raises:
         BadInput: as `query`.
@@ -261,7 +261,7 @@ def _asked(path: Path, sql: str, parameters: list[Any] | None) -> Iterator["Conn
 
 
 def none_of_ours(path: Path) -> BadInput:
-    """The error of a database that another program made."""
+    """Return the error for a database that another program made."""
     return BadInput(
         f"{path} is a database, but none of quakecast; set QUAKECAST_HOME to the folder of quakecast's own (or QUAKECAST_READ_FROM to a "
         "published copy)"
@@ -269,7 +269,7 @@ def none_of_ours(path: Path) -> BadInput:
 
 
 def not_published(path: Path) -> BadInput:
-    """The error of a published copy that is not there."""
+    """Return the error for a published copy that does not exist."""
     return BadInput(f"there is no published database at {path} yet; make one with `quakecast run` or `quakecast pull`")
 
 
@@ -277,18 +277,18 @@ _DISK_FULL = ("could not write", "no space left", "quota exceeded", "file too la
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether DuckDB failed because the system let it write no more, under whatever class of error it says so."""
+    """Return whether DuckDB failed because the disk is full, whatever class of error it raised."""
     text = str(error).lower()
     return any(words in text for words in _DISK_FULL)
 
 
 def one_line(error: object) -> str:
-    """What DuckDB says, as one line of at most 400 characters."""
+    """Return DuckDB's message as one line of at most 400 characters."""
     return re.sub(r"\s+", " ", str(error))[:400]
 
 
 def read_parquet(path: Path) -> "pd.DataFrame":
-    """All rows of a Parquet file."""
+    """Return all rows of a Parquet file."""
     import duckdb
 
     connection = duckdb.connect()

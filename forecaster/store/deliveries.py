@@ -16,12 +16,12 @@ OPEN = "state IN ('pending', 'sending', 'failed')"
 
 
 def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Put rows of the outbox in the place of those with the same id."""
+    """Write rows of the outbox in place of those with the same id."""
     insert(connection, "delivery", rows, replace=True)
 
 
 def of_subjects(connection: Connection, subject_ids: list[str]) -> pd.DataFrame:
-    """The rows of these reports and messages, oldest first."""
+    """Return the rows of these reports and messages, oldest first."""
     return connection.execute(
         "SELECT * FROM delivery WHERE subject_id IN (SELECT unnest($ids)) ORDER BY created_at, channel, recipient, delivery_id",
         {"ids": subject_ids},
@@ -29,50 +29,50 @@ def of_subjects(connection: Connection, subject_ids: list[str]) -> pd.DataFrame:
 
 
 def by_id(connection: Connection, delivery_id: str) -> pd.DataFrame:
-    """The row with this id, or none."""
+    """Return the row with this id, or None."""
     return connection.execute("SELECT * FROM delivery WHERE delivery_id = $id", {"id": delivery_id}).df()
 
 
 def open_rows(connection: Connection) -> pd.DataFrame:
-    """Everything that is neither sent nor given up, due or not: messages first, then reports, each oldest first."""
+    """Return everything that is neither sent nor given up, due or not: messages first, then reports, each oldest first."""
     return connection.execute(
         f"SELECT * FROM delivery WHERE {OPEN} ORDER BY subject_kind = 'report', created_at, channel, recipient, delivery_id"
     ).df()
 
 
 def latest_rows(connection: Connection, limit: int) -> pd.DataFrame:
-    """The newest rows, newest first."""
+    """Return the newest rows, newest first."""
     return connection.execute("SELECT * FROM delivery ORDER BY created_at DESC, channel, recipient, delivery_id LIMIT ?", [limit]).df()
 
 
 def report(connection: Connection, report_id: str) -> ReportRow | None:
-    """The report with this id, its document included."""
+    """Return the report with this id, its document included."""
     return _first(ReportRow, connection, "SELECT * FROM report WHERE report_id = $key", report_id)
 
 
 def told_report(connection: Connection, report_id: str) -> ReportRow | None:
-    """The report with this id, where it has a document and is planned for somebody."""
+    """Return the report with this id, where it has a document and is planned for at least one recipient."""
     planned = "SELECT 1 FROM delivery d WHERE d.subject_id = r.report_id"
     kept = f"report_id = $key AND document IS NOT NULL AND EXISTS ({planned})"
     return _first(ReportRow, connection, f"SELECT * FROM report r WHERE {kept}", report_id)
 
 
 def report_of_run(connection: Connection, run_id: str) -> ReportRow | None:
-    """The report that this run wrote, its document included; of several the last."""
+    """Return the report that this run wrote, its document included; of several the last."""
     return _first(ReportRow, connection, "SELECT * FROM report WHERE run_id = $key ORDER BY created_at DESC, report_id LIMIT 1", run_id)
 
 
 def newest_report(connection: Connection) -> NewestReport | None:
-    """The report written last, without its document; `has_document` says whether there is one."""
+    """Return the report written last, without its document. `has_document` says whether there is one."""
     columns = "SELECT * EXCLUDE (document), document IS NOT NULL AS has_document FROM report"
     return _first(NewestReport, connection, f"{columns} ORDER BY created_at DESC, report_id LIMIT 1")
 
 
 def keep_report(connection: Connection, row: ReportRow) -> ReportRow:
-    """Note a report that was written; returns the row that stands.
+    """Record a report that was written, and return the row that is kept.
 
-    Once it is planned for somebody, a report with a document stays as it is: everybody is told the same under one id. Written again, it
-    only becomes the newest one.
+    A report with a document stays as it is once it is planned for a recipient: every recipient gets the same content under one id. Written
+    again, it only becomes the newest report.
     """
     told = told_report(connection, row["report_id"])
     if told is not None:
@@ -82,7 +82,7 @@ def keep_report(connection: Connection, row: ReportRow) -> ReportRow:
 
 
 def clear_documents(connection: Connection, before: datetime) -> int:
-    """Drop the documents of the reports written before then that nobody waits for, the newest report's excepted; returns how many."""
+    """Drop the documents of reports written before then that no pending message needs, except the newest report's. Returns how many."""
     cleared = connection.execute(
         "UPDATE report SET document = NULL WHERE document IS NOT NULL AND created_at < $before "
         "AND created_at < (SELECT max(created_at) FROM report) "
@@ -98,20 +98,20 @@ def _first(kind: type[RowT], connection: Connection, sql: str, key: str | None =
 
 
 def matching(connection: Connection, prefix: str) -> pd.DataFrame:
-    """The rows whose delivery id begins with `prefix`, or whose subject's id is `prefix`."""
+    """Return the rows whose delivery id begins with `prefix`, or whose subject's id is `prefix`."""
     return connection.execute(
         "SELECT * FROM delivery WHERE starts_with(delivery_id, $id) OR subject_id = $id ORDER BY created_at, delivery_id", {"id": prefix}
     ).df()
 
 
 def write_messages(connection: Connection, rows: Sequence[MessageRow]) -> None:
-    """Keep messages; one whose id is known stays as it was first stored."""
+    """Store messages. A message whose id is known stays as it was first stored."""
     known = {found for (found,) in connection.execute("SELECT subject_id FROM message").fetchall()}
     insert(connection, "message", [_as_json(row) for row in rows if row["subject_id"] not in known])
 
 
 def messages(connection: Connection, subject_ids: list[str]) -> list[MessageRow]:
-    """The messages with these ids, lists and facts as they were given."""
+    """Return the messages with these ids, lists and facts as they were given."""
     frame = connection.execute(
         "SELECT * FROM message WHERE subject_id IN (SELECT unnest($ids)) ORDER BY created_at, subject_id", {"ids": subject_ids}
     ).df()
@@ -122,13 +122,14 @@ def messages(connection: Connection, subject_ids: list[str]) -> list[MessageRow]
 
 
 def recent_message_ids(connection: Connection, since: object) -> list[str]:
-    """Ids of the messages decided on since then, oldest first."""
+    """Return the ids of the messages created since then, oldest first."""
     rows = connection.execute("SELECT subject_id FROM message WHERE created_at >= ? ORDER BY created_at, subject_id", [since]).fetchall()
     return [subject_id for (subject_id,) in rows]
 
 
 def newest_messages(connection: Connection) -> list[tuple[str, str]]:
-    """(kind, id) of the newest message of each kind, the newest of all first; a follow-up only where there is nothing else of its kind."""
+    """Return (kind, id) of the newest message of each kind, the newest of all first. A follow-up is used only where its kind has nothing
+    else."""
     order = "PARTITION BY kind ORDER BY thread_id IS NOT NULL, created_at DESC, subject_id"
     newest = f"SELECT kind, subject_id FROM message QUALIFY row_number() OVER ({order}) = 1 ORDER BY created_at DESC, subject_id"
     return [(kind, subject_id) for kind, subject_id in connection.execute(newest).fetchall()]

@@ -1,4 +1,4 @@
-"""Fitted models and how their official forecasts did: the table `model`."""
+"""Fitted models and the scores of their official forecasts: the table `model`."""
 
 import json
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from forecaster.store.typed_rows.model_types import ModelRow
 
 
 def add_model(connection: Connection, row: ModelRow) -> None:
-    """Register a fitted model (`details` is a dict); the same model id is replaced."""
+    """Register a fitted model (`details` is a dict). A row of the same model id is replaced."""
     insert(connection, "model", [{**row, "details": json.dumps(row["details"], ensure_ascii=False)}], replace=True)
 
 
 def newest_models(connection: Connection, recipe_id: str, recipe_hash: str, as_of: datetime) -> dict[str, ModelRow]:
-    """By kind, the newest model of this very recipe whose data end by `as_of`; `details` is parsed."""
+    """Return by kind the newest model of this very recipe whose data end by `as_of`; `details` is parsed."""
     return newest_models_of_all(connection, {recipe_id: recipe_hash}, as_of)[recipe_id]
 
 
 def newest_models_of_all(connection: Connection, recipe_hashes: Mapping[str, str], as_of: datetime) -> dict[str, dict[str, ModelRow]]:
-    """The same for many recipes (id -> hash) in one query: by recipe, by kind."""
+    """Return the same for many recipes (id -> hash) in one query: by recipe, by kind."""
     frame = connection.execute(
         "SELECT m.* FROM model m JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS recipe_hash) USING (recipe_id, recipe_hash) "
         "WHERE data_as_of <= $as_of "
@@ -38,7 +38,7 @@ def newest_models_of_all(connection: Connection, recipe_hashes: Mapping[str, str
 
 
 def models_of(connection: Connection, recipe_ids: list[str]) -> list[ModelRow]:
-    """Every model of these recipes, by recipe and kind, newest first; `details` is parsed."""
+    """Return every model of these recipes, by recipe and kind, newest first; `details` is parsed."""
     frame = connection.execute(
         "SELECT * FROM model WHERE recipe_id IN (SELECT unnest($ids)) ORDER BY recipe_id, kind, data_as_of DESC, created_at DESC",
         {"ids": recipe_ids},
@@ -47,7 +47,7 @@ def models_of(connection: Connection, recipe_ids: list[str]) -> list[ModelRow]:
 
 
 def model_named(connection: Connection, model_id: str) -> ModelRow | None:
-    """The model of this id; `details` is parsed."""
+    """Return the model of this id; `details` is parsed."""
     rows = _rows(connection.execute("SELECT * FROM model WHERE model_id = $id", {"id": model_id}).df())
     return rows[0] if rows else None
 
@@ -55,8 +55,8 @@ def model_named(connection: Connection, model_id: str) -> ModelRow | None:
 def scored_of_kind(
     connection: Connection, targets: Mapping[str, str], kind: str, start: datetime, end: datetime
 ) -> dict[str, pd.DataFrame]:
-    """Official, scored forecasts of one kind for target days that began in [start, end), published or not: a frame for each of these
-    targets (recipe id -> target hash), oldest first.
+    """Return official, scored forecasts of one kind for target days that began in [start, end), published or not. There is one frame for
+    each of these targets (recipe id -> target hash), oldest first.
 
     Columns: target_start, probability, reference_probability, happened.
     """

@@ -1,4 +1,4 @@
-"""What backfills made: their rows of the table `forecast`, and the fits of walk-forward ones."""
+"""Results of backfills: their rows of the table `forecast`, and the fits of walk-forward backfills."""
 
 import json
 from datetime import UTC, date, datetime
@@ -15,7 +15,7 @@ _PARSED = ("numbers", "models", "failed")
 
 
 def days_there(connection: Connection, recipe_id: str, recipe_hash: str, method: str, mode: str) -> set[datetime]:
-    """The target_start of every day that this method has forecast for the recipe as it is now."""
+    """Return the target_start of every day that this method has forecast for the present version of the recipe."""
     rows = connection.execute(
         "SELECT DISTINCT target_start FROM forecast "
         "WHERE recipe_id = $id AND recipe_hash = $hash AND method = $method AND mode = $mode AND published",
@@ -25,7 +25,7 @@ def days_there(connection: Connection, recipe_id: str, recipe_hash: str, method:
 
 
 def drop_days(connection: Connection, recipe_id: str, target_hash: str, method: str, mode: str, starts: list[datetime]) -> None:
-    """Take a backfill's rows of these days away, with their scores; no row of another method or mode is touched."""
+    """Remove a backfill's rows of these days, with their scores. No row of another method or mode is touched."""
     key = {"id": recipe_id, "hash": target_hash, "method": method, "mode": mode, "starts": starts}
     these = (
         "SELECT forecast_id FROM forecast WHERE recipe_id = $id AND target_hash = $hash AND method = $method AND mode = $mode "
@@ -36,7 +36,7 @@ def drop_days(connection: Connection, recipe_id: str, target_hash: str, method: 
 
 
 def add_missing(connection: Connection, rows: list[dict[str, Any]]) -> int:
-    """Append the rows whose forecast_id is not there yet; returns how many."""
+    """Append the rows whose forecast_id is not stored yet; returns how many."""
     ids = [row["forecast_id"] for row in rows]
     stored = connection.execute("SELECT forecast_id FROM forecast WHERE forecast_id IN (SELECT unnest($ids))", {"ids": ids}).fetchall()
     there = {row[0] for row in stored}
@@ -46,7 +46,7 @@ def add_missing(connection: Connection, rows: list[dict[str, Any]]) -> int:
 
 
 def add_fit(connection: Connection, row: WalkForwardFit) -> None:
-    """Register the fits of a block; the same block again is replaced. `numbers`, `models` and `failed` are dicts."""
+    """Register the fits of a block. A row of the same block is replaced. `numbers`, `models` and `failed` are dicts."""
     texts = {name: json.dumps(value, ensure_ascii=False, default=_text) for name, value in row.items() if name in _PARSED}
     insert(connection, "walk_forward_fit", [{**row, **texts}], replace=True)
 
@@ -54,19 +54,19 @@ def add_fit(connection: Connection, row: WalkForwardFit) -> None:
 def fit_of_block(
     connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date
 ) -> WalkForwardFit | None:
-    """The fits of this very block; None where there are none."""
+    """Return the fits of this very block; None where there are none."""
     return _fit(connection, recipe_id, recipe_hash, retrain_every_days, first_day, "=")
 
 
 def fit_before_block(
     connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int, first_day: date
 ) -> WalkForwardFit | None:
-    """The fits of the last block before this one; None where it is the first."""
+    """Return the fits of the last block before this one; None where it is the first."""
     return _fit(connection, recipe_id, recipe_hash, retrain_every_days, first_day, "<")
 
 
 def blocks_fitted(connection: Connection, recipe_id: str, recipe_hash: str, retrain_every_days: int) -> set[date]:
-    """The first days of the blocks that have been fitted."""
+    """Return the first days of the blocks that have been fitted."""
     rows = connection.execute(
         "SELECT first_day FROM walk_forward_fit WHERE recipe_id = $id AND recipe_hash = $hash AND retrain_every_days = $days",
         {"id": recipe_id, "hash": recipe_hash, "days": retrain_every_days},
@@ -75,7 +75,7 @@ def blocks_fitted(connection: Connection, recipe_id: str, recipe_hash: str, retr
 
 
 def mean_fit_seconds(connection: Connection, recipe_hashes: dict[str, str]) -> dict[str, float]:
-    """By recipe, the mean of the seconds that the fits of a block took; recipes that had none are absent."""
+    """Return by recipe the mean duration of the fits of a block in seconds. Recipes without fits are absent."""
     rows = connection.execute(
         "SELECT recipe_id, avg(seconds) FROM walk_forward_fit WHERE recipe_hash IN (SELECT unnest($hashes)) GROUP BY 1",
         {"hashes": list(recipe_hashes.values())},
@@ -84,7 +84,7 @@ def mean_fit_seconds(connection: Connection, recipe_hashes: dict[str, str]) -> d
 
 
 def walk_forward_said(connection: Connection, recipe_id: str, recipe_hash: str, since: datetime, until: datetime) -> pd.DataFrame:
-    """What walk-forward forecasts of each kind of model said of the days from `since` on that ended by `until`.
+    """Return the walk-forward forecasts of each kind of model for the days from `since` on that ended by `until`.
 
     Columns: target_start, target_end, model_kind, probability, reference_probability; oldest first.
     """
@@ -113,7 +113,7 @@ def _fit(
 
 
 def _text(value: object) -> str:
-    """A time as ISO text, for JSON."""
+    """Return a time as ISO text, for JSON."""
     if isinstance(value, datetime | pd.Timestamp):
         return value.isoformat()
     raise TypeError(f"{value!r} has no place in a record")

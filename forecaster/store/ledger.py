@@ -1,4 +1,4 @@
-"""What was said and how it turned out: forecasts, outcomes, scores, runs."""
+"""Forecasts, outcomes, scores and runs: reading and writing these tables."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ from forecaster.store.database import Connection
 from forecaster.store.row_types import ForecastRow, IssuedRow, NewRun, OutcomeRow, SettledRow, StoredForecast, rows_as
 
 MAX_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
-ABANDONED = "nobody"  # `ended_by` in the details of a run that could not tell its own end
-CLOCKS_APART = timedelta(minutes=1)  # of two runs at once; the issue that stands may be the other's
+ABANDONED = "nobody"  # `ended_by` in the details of a run that could not report its own end
+CLOCKS_APART = timedelta(minutes=1)  # of two runs at once; the active issue may be the other's
 FORECAST_COLUMNS = (
     "forecast_id",
     "recipe_id",
@@ -44,7 +44,7 @@ FORECAST_COLUMNS = (
 
 
 def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], *, replace: bool = False) -> None:
-    """Append dicts (keys = columns) to `table`; with `replace`, rows with the same primary key are replaced."""
+    """Append dicts (keys = columns) to `table`. With `replace`, rows with the same primary key are replaced."""
     if not rows:
         return
     connection.register("inserted", pd.DataFrame(rows))
@@ -55,8 +55,8 @@ def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]
 def stored_for_windows(
     connection: Connection, windows: Sequence[tuple[str, str, datetime]], method: str
 ) -> dict[tuple[str, str, datetime], list[StoredForecast]]:
-    """By window (recipe id, target hash, start), every forecast of this method that is stored for it, oldest issue first; also for the day
-    as it began by other rules of its zone."""
+    """Return by window (recipe id, target hash, start) every stored forecast of this method, oldest issue first. Windows whose day began at
+    another time under earlier rules of its zone are included."""
     windows = list(dict.fromkeys(windows))
     ids, hashes, starts = (list(column) for column in zip(*windows, strict=True)) if windows else ([], [], [])
     rows = connection.execute(
@@ -75,7 +75,7 @@ def stored_for_windows(
 
 
 def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> pd.DataFrame:
-    """The forecasts with these ids, ordered by recipe, day, model."""
+    """Return the forecasts with these ids, ordered by recipe, day, model."""
     return connection.execute(
         "SELECT * FROM forecast WHERE forecast_id IN (SELECT unnest($ids)) ORDER BY recipe_id, target_start, model_id, issue_time",
         {"ids": forecast_ids},
@@ -83,9 +83,10 @@ def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> pd.Da
 
 
 def forecast_days(connection: Connection, target_hashes: list[str], since: datetime, *, replay: bool) -> set[tuple[str, str, datetime]]:
-    """(recipe_id, target_hash, target_start) of every day from `since` on that has a forecast; with `replay` a replayed one.
+    """Return (recipe_id, target_hash, target_start) of every day from `since` on that has a forecast; with `replay` a replayed one.
 
-    A look ahead (prospective, and not official) is none, nor is a backfill's row: the day's own forecast is still to be made.
+    An advance forecast (prospective, and not official) does not count, and neither does a backfill's row: the day's own forecast is still
+    to be made.
     """
     rows = connection.execute(
         "SELECT DISTINCT recipe_id, target_hash, target_start FROM forecast "
@@ -97,7 +98,7 @@ def forecast_days(connection: Connection, target_hashes: list[str], since: datet
 
 
 def first_forecasts(connection: Connection, target_hashes: list[str], *, replay: bool) -> dict[tuple[str, str], datetime]:
-    """By (recipe_id, target_hash), the first day that was forecast in its time (official or late); with `replay`, in a replay."""
+    """Return by (recipe_id, target_hash) the first day that has an official or late forecast; with `replay`, a replayed one."""
     rows = connection.execute(
         "SELECT recipe_id, target_hash, min(target_start) FROM forecast WHERE target_hash IN (SELECT unnest($hashes)) "
         "AND (mode = 'replay') = $replay AND mode <> 'hindcast' AND (official OR mode <> 'prospective') GROUP BY 1, 2",
@@ -107,7 +108,7 @@ def first_forecasts(connection: Connection, target_hashes: list[str], *, replay:
 
 
 def unsettled_targets(connection: Connection, now: datetime) -> pd.DataFrame:
-    """recipe_id, target_hash, target_start, target_end of every ended window with a forecast whose outcome is not final."""
+    """Return recipe_id, target_hash, target_start, target_end of every ended window with a forecast whose outcome is not final."""
     return connection.execute(
         "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, f.target_end "
         "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
@@ -117,7 +118,7 @@ def unsettled_targets(connection: Connection, now: datetime) -> pd.DataFrame:
 
 
 def outcomes_of(connection: Connection, targets: pd.DataFrame) -> list[OutcomeRow]:
-    """The stored outcomes of these windows (columns recipe_id, target_hash, target_start), oldest first."""
+    """Return the stored outcomes of these windows (columns recipe_id, target_hash, target_start), oldest first."""
     connection.register("wanted", targets)
     frame = connection.execute(
         "SELECT o.* FROM outcome o SEMI JOIN wanted USING (recipe_id, target_start, target_hash) ORDER BY recipe_id, target_start"
@@ -127,12 +128,12 @@ def outcomes_of(connection: Connection, targets: pd.DataFrame) -> list[OutcomeRo
 
 
 def forecasts_to_score(connection: Connection) -> pd.DataFrame:
-    """Forecasts with a settled outcome whose score is missing, not final, or was made for another outcome; with happened and status.
+    """Return verified forecasts whose score is missing, not final, or computed for another outcome; with happened and status.
 
-    Of prospective forecasts only the official ones are scored; late, hindcast and replayed ones are, under their own mode. What a model
-    says of days that it has seen never is: scores, and all that rests on them, are out of sample.
+    Of prospective forecasts only the official ones are scored. Late, hindcast and replayed forecasts are scored under their own mode. A
+    forecast for a day that the model was trained on is never scored: scores, and all that is computed from them, are out of sample.
     """
-    # Which ones is asked of narrow columns; all that a forecast says is read of those alone.
+    # Narrow columns tell which rows are needed; the wide columns are read for those rows alone.
     return connection.execute(
         "WITH due AS (SELECT f.forecast_id, o.happened, o.status "
         "FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) LEFT JOIN score s USING (forecast_id) "
@@ -143,11 +144,11 @@ def forecasts_to_score(connection: Connection) -> pd.DataFrame:
 
 
 def scored(connection: Connection, targets: Mapping[str, str]) -> dict[str, pd.DataFrame]:
-    """Published, scored forecasts of these targets (recipe id -> target hash), a frame for each recipe: mode, target_start, probability,
-    reference_probability, happened, status, issue_time.
+    """Return published, scored forecasts of these targets (recipe id -> target hash), a frame for each recipe: mode, target_start,
+    probability, reference_probability, happened, status, issue_time.
 
-    Of a day that was forecast in several ways, the walk-forward row stands for it, then the daily one: what was hardest to say comes first.
-    By mode, oldest first.
+    Where a day was forecast in several ways, the walk-forward row is used, else the daily one: the hardest way to forecast comes first. By
+    mode, oldest first.
     """
     return by_recipe(
         connection,
@@ -161,7 +162,8 @@ def scored(connection: Connection, targets: Mapping[str, str]) -> dict[str, pd.D
 
 
 def published_skill(connection: Connection, target_hashes: list[str]) -> pd.DataFrame:
-    """`v_skill` of what was published: recipe_id, mode, method, outcome_status, days, target_days, information_gain (nats, or NaN)."""
+    """Return `v_skill` of published forecasts: recipe_id, mode, method, outcome_status, days, target_days, information_gain (nats, or
+    NaN)."""
     return connection.execute(
         "SELECT recipe_id, mode, method, outcome_status, days, target_days, information_gain FROM v_skill "
         "WHERE model_kind = 'published' AND target_hash IN (SELECT unnest($hashes)) ORDER BY ALL",
@@ -172,8 +174,8 @@ def published_skill(connection: Connection, target_hashes: list[str]) -> pd.Data
 def recent_published(
     connection: Connection, targets: Mapping[str, str], until: Mapping[str, datetime], limit: int
 ) -> dict[str, pd.DataFrame]:
-    """The last `limit` published forecasts of each of these targets (recipe id -> target hash) whose window ended by `until` (of the
-    recipe), with their outcome where there is one: a frame for each recipe, oldest first."""
+    """Return the last `limit` published forecasts of each of these targets (recipe id -> target hash) whose window ended by `until` (of the
+    recipe), with their outcome where there is one. There is one frame for each recipe, oldest first."""
     return by_recipe(
         connection,
         "WITH said AS (SELECT f.recipe_id, f.target_hash, f.target_start, f.target_end, f.probability, f.reference_probability, f.mode, "
@@ -192,13 +194,14 @@ def recent_published(
 
 
 def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> list[ForecastRow]:
-    """Per recipe the published forecast to show at `now`, of one of these targets, one row each.
+    """Return for each recipe the published forecast to show at `now`, of one of these targets; one row each.
 
-    That is the next window that has not begun yet, else the last one; of several issues for it the one stored last, whatever the clock
-    said. Rows of a backfill are no news, and a look ahead (prospective, of a window without an official forecast) is shown by nobody else
-    than who asked for it; but one for the next day that is not official since something was wrong (it is degraded) says so.
+    It is the forecast of the next window that has not begun yet, else of the last window. Of several issues for it, the one stored last is
+    used, whatever the clock said. Rows of a backfill are not shown. An advance forecast (prospective, of a window without an official
+    forecast) is shown only to the person who asked for it. One exception: a forecast for the next day that is not official because
+    something was wrong (it is degraded) is shown, and says so.
     """
-    # The row to show of each recipe is found among narrow columns; all that it says is read of that row alone.
+    # The row to show for each recipe is found with narrow columns; the wide columns are read for that row alone.
     frame = connection.execute(
         "WITH issued AS (SELECT rowid AS place, forecast_id, recipe_id, target_hash, target_start, issue_time, mode, degraded "
         "FROM forecast WHERE published AND method = 'daily' AND issue_time <= $said AND target_hash IN (SELECT unnest($hashes))), "
@@ -214,11 +217,11 @@ def latest_published(connection: Connection, now: datetime, target_hashes: list[
 
 
 def models_of_issues(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[IssuedRow]]:
-    """By forecast, every model's forecast of the issue that it is of, itself included, the published one first, each with `model_details`.
+    """Return by forecast id every model's forecast of the same issue, itself included, the published one first, each with `model_details`.
 
-    Of two rows of a kind the newest; details of the forecast and of the model are parsed, None where there are none.
+    Of two rows of a kind the newest is used. Details of the forecast and of the model are parsed, and None where there are none.
     """
-    # The rows of each issue are found among narrow columns; all that they say is read of those alone.
+    # The rows of each issue are found with narrow columns; the wide columns are read for those rows alone.
     frame = connection.execute(
         "WITH issue AS (SELECT g.forecast_id AS asked, f.forecast_id FROM forecast g "
         "JOIN forecast f USING (recipe_id, target_hash, target_start, mode, method, issue_time) "
@@ -242,7 +245,8 @@ def _parsed(text: object) -> dict[str, Any] | None:
 
 
 def changes_between(connection: Connection, start: datetime, end: datetime) -> dict[str, Any]:
-    """What (start, end] brought: events revised after an earlier pull, outcomes revised, quarantined rows by reason, the last pull."""
+    """Return the changes in (start, end]: events revised after an earlier pull, outcomes revised, quarantined rows by reason, the last
+    pull."""
     span = {"start": start, "end": end}
     revised = connection.execute(
         "SELECT count(DISTINCT event_key) FROM event_revision r WHERE known_at > $start AND known_at <= $end AND source <> 'snapshot' "
@@ -259,7 +263,7 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
 
 
 def turned_between(connection: Connection, start: datetime, end: datetime) -> list[OutcomeRow]:
-    """The outcomes, as they are now, that revisions of (start, end] turned."""
+    """Return the outcomes, as they are now, that catalogue revisions in (start, end] reversed."""
     return rows_as(
         OutcomeRow,
         connection.execute(
@@ -270,7 +274,7 @@ def turned_between(connection: Connection, start: datetime, end: datetime) -> li
 
 
 def last_settled(connection: Connection) -> list[SettledRow]:
-    """The outcomes that the last verification wrote, each with its published forecast; a backfill's days are no news."""
+    """Return the outcomes that the last verification wrote, each with its published forecast; days of a backfill are left out."""
     frame = connection.execute(
         "SELECT o.*, f.probability, f.reference_probability FROM outcome o "
         "JOIN forecast f USING (recipe_id, target_start, target_hash) "
@@ -282,12 +286,12 @@ def last_settled(connection: Connection) -> list[SettledRow]:
 
 
 def start_run(connection: Connection, row: NewRun) -> None:
-    """Note that a run began."""
+    """Record that a run began."""
     insert(connection, "run", [{**row, "state": "running"}], replace=True)
 
 
 def finish_run(connection: Connection, run_id: str, finished_at: datetime, state: str, details: dict[str, Any]) -> None:
-    """Note how a run ended: success, partial or failed."""
+    """Record how a run ended: success, partial or failed."""
     connection.execute(
         "UPDATE run SET finished_at = $at, state = $state, details = $details WHERE run_id = $id",
         {"id": run_id, "at": finished_at, "state": state, "details": json.dumps(details, ensure_ascii=False)},
@@ -295,7 +299,7 @@ def finish_run(connection: Connection, run_id: str, finished_at: datetime, state
 
 
 def running(connection: Connection, kind: str) -> list[str]:
-    """Ids of the runs of this kind that are noted as running."""
+    """Return the ids of the runs of this kind that are recorded as running."""
     rows = connection.execute("SELECT run_id FROM run WHERE kind = $kind AND state = 'running' ORDER BY 1", {"kind": kind}).fetchall()
     return [row[0] for row in rows]
 

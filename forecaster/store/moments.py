@@ -1,4 +1,4 @@
-"""What a store says of time: up to which moment it knows anything, and what the service's clock said against ours."""
+"""Times in a store: the latest moment of its data, and the service's clock compared with the machine's."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,8 @@ _LAST = {
 
 
 def known_after(connection: Connection, moment: datetime) -> tuple[str, datetime] | None:
-    """(what, when) of the latest thing in the store that was read, known or said later than `moment`; None where nothing was."""
+    """Return (what, when) of the latest item in the store that was read, known or forecast later than `moment`; None where there is
+    none."""
     each = " UNION ALL ".join(f"SELECT '{what}' AS what, ({last}) AS known" for what, last in _LAST.items())
     row = connection.execute(
         f"SELECT what, known FROM ({each}) WHERE known > $moment ORDER BY known DESC, what LIMIT 1", {"moment": moment}
@@ -30,7 +31,7 @@ def known_after(connection: Connection, moment: datetime) -> tuple[str, datetime
 
 
 def was_replayed_in(connection: Connection) -> bool:
-    """Whether a run with a simulated clock has worked on this store, or has read versions of events into it."""
+    """Return whether a run with a simulated clock has worked on this store, or has read versions of events into it."""
     asked = (
         "SELECT EXISTS (FROM run WHERE replay) OR EXISTS (FROM event_revision WHERE source <> 'snapshot' AND known_at_source = 'modelled')"
     )
@@ -39,7 +40,7 @@ def was_replayed_in(connection: Connection) -> bool:
 
 @dataclass(frozen=True)
 class Answer:
-    """When the service was asked (by our clock), how long it took, and the time by its own clock."""
+    """When the service was asked (by the machine's clock), how long it took, and the time by the service's clock."""
 
     requested_at: datetime
     elapsed_s: float
@@ -47,9 +48,9 @@ class Answer:
 
 
 def last_answers(connection: Connection, since: datetime) -> list[Answer]:
-    """The answers that told a time, of the last run or command that got any, where it asked since then by our clock.
+    """Return the answers that carried a time, from the last run or command that got any, where it asked since then by the machine's clock.
 
-    The last is what was stored last, whatever our clock said: it is what is in doubt.
+    The last run is the one whose answers were stored last, whatever the machine's clock said: that clock is what is being checked.
     """
     told = "status BETWEEN 200 AND 299 AND service_date IS NOT NULL"
     rows = connection.execute(

@@ -17,12 +17,13 @@ _PARSED = ("weights", "belief", "numbers")
 
 
 def newest_weights(connection: Connection, scope: str, target_hash: str, base: str, as_of: datetime) -> WeightsRow | None:
-    """The newest row of `combination` of this scope on this base that counts at `as_of`, JSON parsed; None where there is none."""
+    """Return the newest row of `combination` of this scope on this base that is valid at `as_of`, with JSON parsed; None where there is
+    none."""
     return newest_weights_of_all(connection, [(scope, target_hash, base, as_of)])[0]
 
 
 def newest_weights_of_all(connection: Connection, asked: Sequence[tuple[str, str, str, datetime]]) -> list[WeightsRow | None]:
-    """The same for many (scope, target hash, base, as_of) in one query, in their order."""
+    """Return the same for many (scope, target hash, base, as_of) in one query, in their order."""
     scopes, hashes, bases, moments = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [], [])
     frame = connection.execute(
         "SELECT w.place, c.* FROM combination c JOIN (SELECT unnest($scopes) AS scope, unnest($hashes) AS target_hash, "
@@ -41,7 +42,7 @@ def newest_weights_of_all(connection: Connection, asked: Sequence[tuple[str, str
 
 
 def add_weights(connection: Connection, row: NewWeights) -> None:
-    """Append learnt weights; their number is the next one of the scope and target."""
+    """Append learnt weights. Their number is the next one of the scope and target."""
     counted = connection.execute(
         "SELECT count(*) FROM combination WHERE scope = $scope AND target_hash = $hash",
         {"scope": row["scope"], "hash": row["target_hash"]},
@@ -51,12 +52,12 @@ def add_weights(connection: Connection, row: NewWeights) -> None:
 
 
 def decisions(connection: Connection, recipe_id: str, target_hash: str, as_of: datetime | None = None) -> list[PublicationRow]:
-    """What persons decided for one target up to `as_of`, oldest first; what is missing is None."""
+    """Return the decisions made by persons for one target up to `as_of`, oldest first; missing values are None."""
     return decisions_of_all(connection, [(recipe_id, target_hash, as_of)])[0]
 
 
 def decisions_of_all(connection: Connection, asked: Sequence[tuple[str, str, datetime | None]]) -> list[list[PublicationRow]]:
-    """The same for many (recipe id, target hash, as_of) in one query, in their order."""
+    """Return the same for many (recipe id, target hash, as_of) in one query, in their order."""
     ids, hashes, moments = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [])
     frame = connection.execute(
         "SELECT w.place, p.* FROM publication p JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS target_hash, "
@@ -72,7 +73,7 @@ def decisions_of_all(connection: Connection, asked: Sequence[tuple[str, str, dat
 
 
 def add_decision(connection: Connection, row: PublicationRow) -> None:
-    """Append a person's decision; its number is the next one of the target."""
+    """Append a person's decision. Its number is the next one of the target."""
     counted = connection.execute(
         "SELECT count(*) FROM publication WHERE recipe_id = $id AND target_hash = $hash",
         {"id": row["recipe_id"], "hash": row["target_hash"]},
@@ -81,8 +82,8 @@ def add_decision(connection: Connection, row: PublicationRow) -> None:
 
 
 def settled_members(connection: Connection, targets: Mapping[str, str], since: datetime, as_of: datetime) -> dict[str, pd.DataFrame]:
-    """Official forecasts that lacked nothing, of every kind of model, of days from `since` on final by `as_of`: a frame for each of these
-    targets (recipe id -> target hash), oldest first.
+    """Return the official forecasts of every kind of model that had complete inputs. Their days run from `since` on and have a final
+    outcome by `as_of`. There is one frame for each of these targets (recipe id -> target hash), oldest first.
 
     Columns: target_start, model_kind, probability, reference_probability, happened.
     """

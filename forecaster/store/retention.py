@@ -1,4 +1,5 @@
-"""What leaves the database with time. Official forecasts, outcomes, scores, alerts and the catalogue never do; nor do rows of a report."""
+"""Removal of old rows from the database. Official forecasts, outcomes, scores, alerts and the catalogue are never removed; nor are rows of
+a report."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from forecaster.store.database import Connection
 
 @dataclass(frozen=True)
 class Rule:
-    """Rows of `table` that leave, or that are made smaller by `change`; `where` names the time it goes by, a field of `Limits`."""
+    """Rows of `table` that are removed, or made smaller by `change`. `where` names the time limit that applies, a field of `Limits`."""
 
     what: str
     table: str
@@ -20,7 +21,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class Limits:
-    """What is older than these may leave; None: for ever. before: details. told_before: sent messages. world_before: cells of old maps."""
+    """Rows older than these times may be removed; None: kept for ever. before: details. told_before: sent messages. world_before: cells of
+    old maps."""
 
     before: datetime | None
     told_before: datetime | None
@@ -29,7 +31,7 @@ class Limits:
 
 RULES = (
     Rule("requests to the service", "fetch_log", "requested_at < $before"),
-    # One of each stays: a row that is sent again and is known to be bad holds up nothing.
+    # One of each is kept: a row that is sent again and known to be bad does not block anything.
     Rule("quarantined rows kept twice", "quarantine", "rowid NOT IN (SELECT min(rowid) FROM quarantine GROUP BY reason, raw)"),
     Rule("sent messages", "delivery", "state = 'sent' AND coalesce(sent_at, created_at) < $told_before"),
     Rule(
@@ -47,12 +49,12 @@ RULES = (
 
 
 def count(connection: Connection, limits: Limits) -> dict[str, int]:
-    """How many rows each rule concerns: those of before its time; a rule without one is left out."""
+    """Return how many rows each rule concerns: those before its time. A rule without a time is left out."""
     return {rule.what: _number(connection, f"SELECT count(*) FROM {rule.table} WHERE {rule.where}", given) for rule, given in _due(limits)}
 
 
 def apply(connection: Connection, limits: Limits) -> dict[str, int]:
-    """Let them leave; returns how many."""
+    """Remove these rows; returns how many."""
     found = {}
     for rule, given in _due(limits):
         verb = f"DELETE FROM {rule.table}" if rule.change is None else f"UPDATE {rule.table} SET {rule.change}"
@@ -61,7 +63,7 @@ def apply(connection: Connection, limits: Limits) -> dict[str, int]:
 
 
 def _due(limits: Limits) -> Iterator[tuple[Rule, dict[str, datetime]]]:
-    """Each rule whose time is set, with the times that it names."""
+    """Yield each rule whose time is set, with the times that it names."""
     for rule in RULES:
         named = {name: value for name, value in vars(limits).items() if re.search(rf"\${name}\b", rule.where)}
         given = {name: value for name, value in named.items() if value is not None}
@@ -74,15 +76,15 @@ def _number(connection: Connection, sql: str, given: dict[str, datetime]) -> int
 
 
 def sent_pages(connection: Connection) -> set[str]:
-    """The paths of the reports that were planned for somebody, below the output folder."""
+    """Return the paths of the reports that were planned for a recipient, below the output folder."""
     rows = connection.execute("SELECT path FROM report WHERE report_id IN (SELECT subject_id FROM delivery WHERE subject_kind = 'report')")
     return {path for (path,) in rows.fetchall()}
 
 
 def superseded_models(connection: Connection, before: datetime) -> list[str]:
-    """The directories of models that a newer one of their kind has replaced since before then, and that nothing asks for any more.
+    """Return the directories of models that a newer one of their kind replaced before then and that nothing needs any more.
 
-    Those that a person named, a walk-forward backfill may go on with, or a forecast made since then came from, are none.
+    Left out are models that a person named, that a walk-forward backfill may continue with, or that made a forecast since then.
     """
     rows = connection.execute(
         "SELECT directory FROM model m WHERE EXISTS (SELECT 1 FROM model n WHERE n.recipe_id = m.recipe_id AND n.kind = m.kind "

@@ -51,7 +51,7 @@ class ForecastRow(ForecastColumns):
 
 
 class StoredForecast(TypedDict):
-    """What of a stored forecast decides whether another one is made, written or superseded."""
+    """The columns of a stored forecast that decide whether another one is made, written or superseded."""
 
     forecast_id: str
     model_kind: str
@@ -96,7 +96,7 @@ class Target(TypedDict):
 
 
 class NewOutcome(Target):
-    """What the catalogue says of a window, before it is compared with the outcome that is stored."""
+    """The outcome of a window according to the catalogue, before it is compared with the outcome that is stored."""
 
     happened: bool
     event_count: int
@@ -120,7 +120,7 @@ class SettledRow(OutcomeRow):
 
 
 class OutcomeTurnRow(TypedDict):
-    """Table `outcome_turn`: what was known by `as_of_before` said the opposite."""
+    """Table `outcome_turn`: an outcome that a catalogue revision reversed; what was known by `as_of_before` gave the opposite outcome."""
 
     recipe_id: str
     target_start: datetime
@@ -189,7 +189,7 @@ class RungOutcomeRow(TypedDict):
 
 
 class PublishedWindow(TypedDict):
-    """What was published for a window."""
+    """The published forecast of a window."""
 
     target_start: datetime
     target_end: datetime
@@ -198,13 +198,13 @@ class PublishedWindow(TypedDict):
 
 
 class ToldWindow(PublishedWindow):
-    """The same with what came of it; None until it is settled."""
+    """The published forecast of a window with its observed outcome; None until the window is verified."""
 
     happened: bool | None
 
 
 class PastWindow(ToldWindow):
-    """The same of a past window, with the method of the forecast."""
+    """The same for a past window, with the method of the forecast."""
 
     method: Method
 
@@ -222,7 +222,7 @@ class EndedRun(TypedDict):
 
 
 class NewRun(TypedDict):
-    """A run that begins, as the table `run` has it."""
+    """A run that begins, as a row of the table `run`."""
 
     run_id: str
     kind: str
@@ -235,7 +235,7 @@ RowT = TypeVar("RowT")
 
 
 def rows_as(kind: type[RowT], frame: pd.DataFrame) -> list[RowT]:
-    """The rows of `frame` as dicts of this kind (a TypedDict); what is missing is None, a time is a datetime.
+    """Return the rows of `frame` as dicts of this kind (a TypedDict). Missing values are None, times are datetimes.
 
     Raises:
         KeyError: the frame lacks a column of the kind.
@@ -245,7 +245,7 @@ def rows_as(kind: type[RowT], frame: pd.DataFrame) -> list[RowT]:
 
 
 def dicts_as(kind: type[RowT], names: Iterable[str], rows: list[dict[str, Any]]) -> list[RowT]:
-    """The same of dicts with these names as keys, whose values are plain already.
+    """Return dicts of this kind from dicts with these names as keys, whose values are plain already.
 
     Raises:
         KeyError: as `rows_as`.

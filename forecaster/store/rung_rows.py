@@ -1,4 +1,4 @@
-"""The rungs of the ladder: what published forecasts say of longer windows and larger magnitudes, and what came."""
+"""The rungs of the ladder: probabilities of published forecasts for longer windows and larger magnitudes, and their outcomes."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from forecaster.store.row_types import RungOutcomeRow, RungRow, rows_as
 
 
 def add(connection: Connection, rows: Sequence[RungRow]) -> None:
-    """Append rungs; one that is there already stays as it was written (ids of forecasts follow from what makes them)."""
+    """Append rungs. A rung that exists already stays as it was written (ids of forecasts are derived from their inputs)."""
     if not rows:
         return
     ids = sorted({row["forecast_id"] for row in rows})
@@ -22,7 +22,7 @@ def add(connection: Connection, rows: Sequence[RungRow]) -> None:
 
 
 def ladders(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[RungRow]]:
-    """By forecast, its rungs by horizon and magnitude; forecasts without a ladder have none."""
+    """Return by forecast its rungs by horizon and magnitude. Forecasts without a ladder have none."""
     frame = connection.execute(
         "SELECT * FROM rung WHERE forecast_id IN (SELECT unnest($ids)) ORDER BY forecast_id, horizon_days, magnitude",
         {"ids": list(forecast_ids)},
@@ -34,8 +34,8 @@ def ladders(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, li
 
 
 def unsettled(connection: Connection, now: datetime) -> pd.DataFrame:
-    """recipe_id, target_hash, target_start, target_end (of the rung), horizon_days, magnitude of every rung whose window has ended and that
-    has no final outcome, with status and event_count of the one that it has."""
+    """Return recipe_id, target_hash, target_start, target_end (of the rung), horizon_days, magnitude of every rung whose window has ended
+    and that has no final outcome, with status and event_count of the outcome that it has."""
     return connection.execute(
         "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, r.window_end AS target_end, r.horizon_days, r.magnitude, "
         "o.status, o.event_count "
@@ -47,13 +47,14 @@ def unsettled(connection: Connection, now: datetime) -> pd.DataFrame:
 
 
 def settle(connection: Connection, rows: Sequence[RungOutcomeRow]) -> None:
-    """Write outcomes of rungs; earlier ones of the same rungs are replaced."""
+    """Write outcomes of rungs. Earlier outcomes of the same rungs are replaced."""
     insert(connection, "rung_outcome", rows, replace=True)
 
 
 def records(connection: Connection, targets: Mapping[str, str]) -> dict[tuple[str, str], dict[tuple[int, float], dict[str, Any]]]:
-    """By (recipe id, mode) of these targets (recipe id -> target hash), and by (horizon, magnitude): settled, hits, expected_hits and
-    in_range, of the forecasts that count and whose window has ended, but for what is preliminary."""
+    """Return the track record of the rungs of these targets (recipe id -> target hash), by (recipe id, mode) and by (horizon, magnitude):
+    `settled` (verified), hits, expected_hits and in_range. It covers forecasts that count and whose window has ended; preliminary outcomes
+    are left out."""
     rows = connection.execute(
         "SELECT recipe_id, mode, horizon_days, magnitude, count(*), count(*) FILTER (happened), sum(probability), "
         "count(*) FILTER (in_range) FROM v_ladder WHERE counts AND log_score IS NOT NULL "

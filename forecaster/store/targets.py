@@ -1,4 +1,5 @@
-"""What each recipe asks, kept beside its forecasts: a query on the database alone can tell a day in the recipe's own zone."""
+"""The target of each recipe, stored beside its forecasts. With it, a query on the database alone can compute a day in the recipe's own
+zone."""
 
 import json
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ _COLUMNS = (
 
 
 def note_targets(connection: Connection, recipes: Iterable[Recipe]) -> int:
-    """Write the targets of these recipes that are new or told otherwise; returns how many. A changed target is another row."""
+    """Write the targets of these recipes that are new or described differently; returns how many. A changed target is another row."""
     stored = set(connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM target").fetchall())
     fresh = [row for row in map(_row, recipes) if row not in stored]
     insert(connection, "target", [dict(zip(_COLUMNS, row, strict=True)) for row in fresh], replace=True)

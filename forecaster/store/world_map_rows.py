@@ -1,4 +1,4 @@
-"""The map of the world in the store: issues, their cells, and how they did."""
+"""The world map in the store: issues, their cells, and their scores."""
 
 import json
 from datetime import datetime
@@ -11,7 +11,7 @@ from forecaster.store.ledger import insert
 
 
 def issue_for(connection: Connection, target_start: datetime, mode: str, resolution: int) -> int | None:
-    """The number of the issue of this day, mode and resolution; None where there is none."""
+    """Return the number of the issue of this day, mode and resolution; None where there is none."""
     row = connection.execute(
         "SELECT issue FROM world_map WHERE target_start = $start AND mode = $mode AND resolution = $resolution",
         {"start": target_start, "mode": mode, "resolution": resolution},
@@ -20,7 +20,7 @@ def issue_for(connection: Connection, target_start: datetime, mode: str, resolut
 
 
 def add_issue(connection: Connection, row: dict[str, Any], places: pd.DataFrame, cells: pd.DataFrame) -> int:
-    """Store an issue with its cells; returns its number.
+    """Store an issue with its cells, and return its number.
 
     row: columns of world_map but `issue`; weights, left_out and problems as they are. places: columns of world_place. cells: columns of
     world_cell but `issue`.
@@ -38,7 +38,7 @@ def add_issue(connection: Connection, row: dict[str, Any], places: pd.DataFrame,
 
 
 def newest_issue(connection: Connection, now: datetime | None = None) -> dict[str, Any] | None:
-    """The row of world_map that was stored last (of those made by `now`), parsed; None where there is none."""
+    """Return the row of world_map that was stored last (of those made by `now`), parsed; None where there is none."""
     cursor = connection.execute(
         "SELECT * FROM world_map WHERE $now IS NULL OR issue_time <= $now ORDER BY issue DESC LIMIT 1", {"now": now}
     )
@@ -51,13 +51,13 @@ def newest_issue(connection: Connection, now: datetime | None = None) -> dict[st
 
 
 def cells_of_issue(connection: Connection, issue: int) -> pd.DataFrame:
-    """The rows of v_world of one issue, by horizon, magnitude and cell; none where they have been let go of."""
+    """Return the rows of v_world of one issue, by horizon, magnitude and cell; none where they have been removed."""
     return connection.execute("SELECT * FROM v_world WHERE issue = $issue ORDER BY horizon_days, magnitude, cell", {"issue": issue}).df()
 
 
 def unsettled(connection: Connection, read_until: datetime) -> pd.DataFrame:
-    """(issue, magnitude, horizon_days, window_start, window_end, cells, status or NULL) of windows that ended by then and have no final
-    score, with cells still kept."""
+    """Return (issue, magnitude, horizon_days, window_start, window_end, cells, status or NULL) of windows that ended by then and have no
+    final score, and whose cells are still kept."""
     return connection.execute(
         "WITH pools AS (SELECT issue, magnitude, horizon_days, count(*) AS cells FROM world_cell GROUP BY ALL) "
         "SELECT p.issue, p.magnitude, p.horizon_days, m.target_start AS window_start, "
@@ -69,12 +69,12 @@ def unsettled(connection: Connection, read_until: datetime) -> pd.DataFrame:
 
 
 def write_scores(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Store these rows of world_score in the place of those that were there."""
+    """Store these rows of world_score in place of earlier ones."""
     insert(connection, "world_score", rows, replace=True)
 
 
 def scores(connection: Connection, mode: str) -> pd.DataFrame:
-    """All rows of world_score of issues of this mode, with their target_start, oldest first."""
+    """Return all rows of world_score of issues of this mode, with their target_start, oldest first."""
     return connection.execute(
         "SELECT s.*, m.target_start FROM world_score s JOIN world_map m USING (issue) WHERE m.mode = $mode "
         "ORDER BY m.target_start, s.magnitude, s.horizon_days",

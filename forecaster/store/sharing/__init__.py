@@ -1,1 +1,1 @@
-"""Who writes, and what others read."""
+"""Access to the store by several processes: locks for writers, copies and exports for readers."""

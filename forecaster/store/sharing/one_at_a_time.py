@@ -1,4 +1,4 @@
-"""A lock of the operating system on a file: who holds it, since when; a process that dies gives it back."""
+"""A lock of the operating system on a file, with its holder and the time since when it is held. A process that dies releases it."""
 
 import fcntl
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from forecaster.errors import NotWritable, StoreBusy
 from forecaster.files import PRIVATE, keep_private
 
-WRITER_LOCK = "writer.lock"  # beside the database: of runs, and of a change of its schema
+WRITER_LOCK = "writer.lock"  # beside the database: of runs, and of a schema change
 ASK_AGAIN_SECONDS = 0.5
 TELL_AGAIN_SECONDS = 300.0
 
@@ -22,11 +22,11 @@ TELL_AGAIN_SECONDS = 300.0
 def one_at_a_time(
     path: Path, what: str, since: datetime | None, *, wait: timedelta = timedelta(0), on_wait: Callable[[str], object] = lambda _: None
 ) -> Iterator[None]:
-    """Hold the lock at `path` as long as the block lasts. Whoever comes second is told `what` is held, by which process, and since when:
-    `since` (now, aware UTC), and what was waited.
+    """Hold the lock at `path` as long as the block lasts. A second process that asks for it is shown `what` is held, by which process, and
+    since when: `since` (now, aware UTC), and the time waited.
 
-    Who comes second waits for as long as `wait`, and tells `on_wait` for whom, at once and every few minutes. The file stays, empty: a lock
-    on a file that is removed would be none.
+    The second process waits for at most `wait`, and reports the holder to `on_wait`, at once and every few minutes. The file stays, empty:
+    a lock on a file that is removed would have no effect.
 
     Raises:
         StoreBusy: another process, or another part of this one, holds it; with who does and since when.
@@ -50,7 +50,7 @@ def one_at_a_time(
 
 
 def holder_of(path: Path) -> dict[str, str] | None:
-    """what, who and since of whoever holds the lock at `path`; None where nobody does. Nothing is waited for, nothing is written."""
+    """Return what, who and since of the holder of the lock at `path`; None where nobody holds it. This neither waits nor writes."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
@@ -59,7 +59,7 @@ def holder_of(path: Path) -> dict[str, str] | None:
         held = json.loads(os.pread(handle, 10_000, 0) or b"null")
         if not isinstance(held, dict):
             return None
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # got only where who is named there has died
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # obtained only where the holder named there has died
     except BlockingIOError:
         return {str(name): str(value) for name, value in held.items()}
     except ValueError:
@@ -70,7 +70,7 @@ def holder_of(path: Path) -> dict[str, str] | None:
 
 
 def _take(handle: int, wait_s: float, on_wait: Callable[[str], object]) -> timedelta:
-    """Take the lock; returns how long that took."""
+    """Take the lock, and return how long that took."""
     begun = time.monotonic()
     tell_at = begun
     while True:

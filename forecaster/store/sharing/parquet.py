@@ -23,7 +23,7 @@ _KEPT_S = 86_400.0
 
 @dataclass(frozen=True)
 class Exported:
-    """A complete export: the folder that was asked for, the name of the version in it, rows by table."""
+    """A complete export: the folder that was requested, the name of the version in it, rows by table."""
 
     folder: Path
     version: str
@@ -31,15 +31,17 @@ class Exported:
 
 
 def is_version(name: object) -> bool:
-    """Whether this is the name of a version's folder."""
+    """Return whether this is the name of a version's folder."""
     return isinstance(name, str) and _VERSION.fullmatch(name) is not None
 
 
 def export_tables(store: Store, folder: Path) -> Exported:
-    """All tables of one moment as `folder`/<version>/<table>.parquet; `folder`/quakecast.json, written last, says which version it is.
+    """Export all tables of one moment as `folder`/<version>/<table>.parquet. `folder`/quakecast.json, written last, names the present
+    version.
 
-    A version's name is the SHA-256 of its files, so that exporting the same store again changes nothing. The version before is kept for
-    those who read it, and so is every other one for a day. Copied to object storage, quakecast.json must come last there, too.
+    A version's name is the SHA-256 of its files, so exporting the same store again changes nothing. The version before is kept for readers
+    that still use it, and so is every other one for a day. When the export is copied to object storage, quakecast.json must come last
+    there, too.
 
     Raises:
         NotWritable: the folder cannot be written or the disk is full; the export that was there stays.
@@ -63,7 +65,7 @@ def export_tables(store: Store, folder: Path) -> Exported:
 
 
 def _write_tables(store: Store, made: Path) -> tuple[int, dict[str, int]]:
-    """(number of the schema, rows by table); in the order in which the rows were stored, which the schema's macros go by."""
+    """Return (number of the schema, rows by table). Rows keep the order in which they were stored, which the schema's macros depend on."""
     with store.transaction() as connection:
         connection.execute("SET preserve_insertion_order = true; SET threads = 1")
         schema = connection.execute("SELECT max(number) FROM migration").fetchall()[0][0]
@@ -85,7 +87,7 @@ def _digest(folder: Path) -> str:
 
 
 def _write_manifest(folder: Path, version: str, schema: int, tables: dict[str, int]) -> None:
-    """Point to `version`, then remove what nobody reads any more."""
+    """Point the manifest to `version`, then remove versions that nobody reads any more."""
     manifest = folder / MANIFEST
     try:
         before = json.loads(manifest.read_text(encoding="utf-8"))
@@ -131,7 +133,7 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> Path:
 
 
 def read_parquets(paths: Sequence[Path], order: str) -> pd.DataFrame:
-    """All rows of these files of one shape, sorted by the columns `order` ("a, b"); times are aware UTC.
+    """Return all rows of these files of one shape, sorted by the columns `order` ("a, b"); times are aware UTC.
 
     Raises:
         CorruptModel: a file that is no whole Parquet file, with what DuckDB says of it.

@@ -1,4 +1,4 @@
-"""The published copy: what people, notebooks and reports read while a writer works."""
+"""The published copy of the store. People, notebooks and reports read it while a run writes."""
 
 import os
 import tempfile
@@ -10,9 +10,9 @@ from forecaster.store.database import Store
 
 
 def publish(store: Store, target: Path) -> Path:
-    """A complete copy of the store at `target`, put in place by an atomic rename; readers keep the copy they have open.
+    """Write a complete copy of the store to `target` by an atomic rename. Readers keep the copy that they have open.
 
-    Copies that killed processes left half-written are removed first: each is as large as the database.
+    Half-written copies of killed processes are removed first: each is as large as the database.
 
     Raises:
         NotWritable: the folder cannot be written, or the disk is full; the copy that was there stays.

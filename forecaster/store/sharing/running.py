@@ -1,7 +1,7 @@
-"""Which runs are alive: each holds a lock of the operating system for as long as its process lives, whatever kills it.
+"""Which runs are alive. Each run holds a lock of the operating system for as long as its process lives, whatever ends it.
 
-The locks lie beside the database, one file a run. They count wherever the database's own lock does: between processes and containers that
-share the folder. No process id, no sign of life and no time-out can be mistaken.
+The locks lie beside the database, one file a run. They work wherever the database's own lock does: between processes and containers that
+share the folder. Unlike a process id, a heartbeat or a time-out, a lock cannot be misread.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ FOLDER = "running"
 
 @contextmanager
 def alive(home: Path, run_id: str, what: str, since: datetime) -> Iterator[None]:
-    """Let every other process see that this run is alive, as long as the block lasts.
+    """Show every other process that this run is alive, as long as the block lasts.
 
     Raises:
         StoreBusy: a run of this very id is alive (the same moment is being replayed).
@@ -38,7 +38,7 @@ def alive(home: Path, run_id: str, what: str, since: datetime) -> Iterator[None]
 
 
 def is_alive(home: Path, run_id: str) -> bool:
-    """Whether the process of this run lives. The file of one that was killed is removed."""
+    """Return whether the process of this run is alive. The file of a killed process is removed."""
     path = _path(home, run_id)
     try:
         handle = os.open(path, os.O_RDONLY)

@@ -1,6 +1,6 @@
-"""Where workers read: the published copy, or exported Parquet files in a folder or on object storage. Neither needs the right to write.
+"""Where workers read: the published copy, or exported Parquet files in a folder or on object storage. Neither needs write access.
 
-A transaction of either sees one state of the store from its beginning to its end, also while a writer publishes the next.
+A transaction of either sees one state of the store from its beginning to its end, even while a run publishes the next.
 """
 
 import json
@@ -31,14 +31,14 @@ from forecaster.store.sharing.parquet import MANIFEST, is_version
 REMOTE = ("http", "https", "s3", "s3a", "s3n", "gs", "gcs", "r2")
 HTTPFS = "duckdb_extension_httpfs"
 NOT_FOUND = 404
-ROWS_IN_ORDER = ("event_merge", "event_revision")  # whose rowid the schema's macros go by
+ROWS_IN_ORDER = ("event_merge", "event_revision")  # their rowid is used by the schema's macros
 
 
 def open_source(settings: Settings) -> Store:
-    """What QUAKECAST_READ_FROM names, to read from; the published copy where it names nothing.
+    """Open the source that QUAKECAST_READ_FROM names; the published copy where it names nothing.
 
     Raises:
-        BadInput: there is nothing at that place, it is nothing of ours, or what is needed to reach it is not installed.
+        BadInput: there is nothing at that place, quakecast did not write it, or what is needed to reach it is not installed.
         SchemaTooNew: a newer quakecast wrote it. StoreUnreachable: it cannot be reached now.
     """
     address = settings.read_from.rstrip("/")
@@ -62,7 +62,7 @@ def open_source(settings: Settings) -> Store:
 
 @contextmanager
 def one_reading(source: Store) -> Iterator[Store]:
-    """The source as it is now, for several questions in a row: they share a connection, and see the same state.
+    """Yield the source in its present state for several queries in a row. They share a connection and see the same state.
 
     Raises:
         As a transaction of the source.
@@ -77,17 +77,17 @@ class _OneReading(Store):
 
     @contextmanager
     def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator[Connection]:
-        """The one that is open."""
+        """Yield the open transaction."""
         yield self.connection
 
 
 @dataclass(frozen=True)
 class PublishedCopy(Store):
-    """A copy of the database, opened for reading only; any number of threads and processes may."""
+    """A copy of the database, opened for reading only. Any number of threads and processes may read it."""
 
     @contextmanager
     def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator[Connection]:
-        """A connection for reading inside one transaction.
+        """Yield a connection for reading inside one transaction.
 
         Raises:
             BadInput: there is no copy, or an older quakecast wrote it. SchemaTooNew: a newer one did. StoreError: it is no database.
@@ -106,16 +106,16 @@ class PublishedCopy(Store):
             connection.close()
 
     def missing(self) -> BadInput:
-        """The error where the file is not there."""
+        """Return the error for a file that does not exist."""
         return not_published(self.path)
 
     def copy_file(self, target: Path) -> None:
-        """Refused: a copy is made of the store, not of a copy."""
+        """Refuse the call: a copy is made of the store, not of a copy."""
         raise StoreError(f"{self.path} is for reading; publish from the database itself")
 
 
 class LookedAt(PublishedCopy):
-    """The database of an installation, opened for reading only: nothing of it is changed, and a writer is waited for."""
+    """The database of an installation, opened for reading only. Nothing of it is changed, and a read waits for a writer."""
 
     def missing(self) -> BadInput:
         return BadInput(
@@ -126,9 +126,9 @@ class LookedAt(PublishedCopy):
 
 @dataclass(frozen=True)
 class ParquetExport(Store):
-    """What `parquet.export_tables` wrote, at `address`: a folder or a URL. `path` is the manifest, where that is local.
+    """An export that `parquet.export_tables` wrote at `address`, a folder or a URL. `path` is the manifest, where that is local.
 
-    Each transaction is a DuckDB in memory with the present schema, whose tables are views of the files; so macros and views of the schema
+    Each transaction is an in-memory DuckDB with the present schema, whose tables are views of the files. So macros and views of the schema
     work as in the store itself.
     """
 
@@ -136,7 +136,7 @@ class ParquetExport(Store):
 
     @contextmanager
     def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator[Connection]:
-        """A connection for reading inside one transaction. `wait_s` is for a lock, which there is none of.
+        """Yield a connection for reading inside one transaction. `wait_s` is unused: an export has no lock.
 
         Raises:
             BadInput: there is no export at the address, or DuckDB lacks what it needs to reach it.
@@ -161,11 +161,11 @@ class ParquetExport(Store):
             connection.close()
 
     def copy_file(self, target: Path) -> None:
-        """Refused: a copy is made of the store, not of an export."""
+        """Refuse the call: a copy is made of the store, not of an export."""
         raise StoreError(f"{self.address} is for reading; publish from the database itself")
 
     def _manifest(self, connection: Connection) -> dict[str, Any]:
-        """The manifest of the export that is there now."""
+        """Return the manifest of the present export."""
         import duckdb
 
         missing = BadInput(f"there is no export of quakecast at {self.address} (no {MANIFEST}); make one with `quakecast export --parquet`")
@@ -200,9 +200,9 @@ def _check_schema(schema: int, where: str) -> None:
 
 
 def _replace_tables(connection: Connection, folder: str, exported: set[str]) -> None:
-    """Views of the Parquet files in the place of all tables, with the columns and types of these.
+    """Replace all tables by views of the Parquet files, with the same columns and types.
 
-    A view has no rowid. Where the schema goes by it, the row's place in the file stands for it: the order in which the rows were stored.
+    A view has no rowid. Where the schema needs it, the row's place in the file is used: it is the order in which the rows were stored.
     """
     import duckdb
 
@@ -223,7 +223,7 @@ def _replace_tables(connection: Connection, folder: str, exported: set[str]) -> 
 
 
 def _load_httpfs(connection: Connection, address: str) -> None:
-    """Load DuckDB's extension for remote files: installed by DuckDB, or from the wheel of the very same version. Nothing is downloaded."""
+    """Load DuckDB's extension for remote files, installed by DuckDB or from the wheel of the very same version. Nothing is downloaded."""
     import duckdb
 
     wheel = util.find_spec(HTTPFS)

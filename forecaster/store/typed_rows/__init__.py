@@ -1,1 +1,1 @@
-"""Rows of the tables as typed dicts: what people are told, and models. Those of forecasts and outcomes are in `store.row_types`."""
+"""Rows of the tables as typed dicts: alerts, messages, reports and models. Those of forecasts and outcomes are in `store.row_types`."""

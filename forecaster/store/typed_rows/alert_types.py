@@ -1,4 +1,4 @@
-"""Rows of the tables about what people are told, as typed dicts: alerts, their corrections, messages and reports (see `row_types`)."""
+"""Rows of the tables about alerts, their corrections, messages and reports, as typed dicts (see `row_types`)."""
 
 from datetime import datetime
 from typing import Any, Literal, TypedDict
@@ -8,7 +8,7 @@ AlertState = Literal["raised", "cleared", "withdrawn"]
 
 
 class AlertColumns(TypedDict):
-    """What the rows of `alert` have in common; `bounds`, `channels`, `expected` and `outcomes` are parsed."""
+    """The columns that both kinds of row of `alert` share; `bounds`, `channels`, `expected` and `outcomes` are parsed."""
 
     alert_id: str
     rule: str
@@ -29,7 +29,7 @@ class AlertColumns(TypedDict):
 
 
 class ForecastAlertRow(AlertColumns):
-    """Table `alert`, of a rule of a recipe. bounds: the rule as it was. outcomes: by window, what was noted of it."""
+    """Table `alert`, of a rule of a recipe. bounds: the rule when the alert was raised. outcomes: by window, the recorded outcome."""
 
     kind: Literal["forecast"]
     target_hash: str
@@ -47,7 +47,7 @@ class ForecastAlertRow(AlertColumns):
 
 
 class OperationsAlertRow(AlertColumns):
-    """Table `alert`, of the operation: all else is NULL. bounds: what fills the texts of the check."""
+    """Table `alert`, a system alert: all other columns are NULL. bounds: the values that fill the texts of the check."""
 
     kind: Literal["operations"]
 
@@ -70,7 +70,7 @@ class CorrectionRow(TypedDict):
 
 
 class RevisedEvent(TypedDict):
-    """An event whose values were revised: as it was known, and its magnitude now (None: deleted)."""
+    """An event whose values were revised: as it was known then, and its magnitude now (None: deleted)."""
 
     origin_time: datetime
     magnitude: float

@@ -1,4 +1,4 @@
-"""Rows of the tables about models, their weights and what was decided about them, as typed dicts (see `row_types`)."""
+"""Rows of the tables about models, their weights and the decisions about them, as typed dicts (see `row_types`)."""
 
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict
@@ -20,7 +20,7 @@ class ModelRow(TypedDict):
 
 
 class PublicationRow(TypedDict):
-    """Table `publication`: what a person decided; `number` is given by the store."""
+    """Table `publication`: a person's decision. The store gives `number`."""
 
     recipe_id: str
     target_hash: str

@@ -40,7 +40,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class WriteCount:
-    """What became of the rows of one write; `refused`: ids that were not believed to be one event's, as rows for `write_quarantine`."""
+    """The result of one write, in rows. `refused`: ids that failed validation as one event's, as rows for `write_quarantine`."""
 
     new: int
     unchanged: int
@@ -50,12 +50,12 @@ class WriteCount:
 
 
 def write_revisions(connection: Connection, frame: pd.DataFrame, overruling: bool = False) -> WriteCount:
-    """Append the versions of `frame` (a RevisionFrame) that say something new, and note which events they join or part.
+    """Append the versions of `frame` (a RevisionFrame) that add something new, and record which events they join or split.
 
-    A second write of the same frame adds nothing. `observed_at` and `known_at` are not content: seeing the same version again is no news,
-    unless another one of no later stamp was believed meanwhile.
+    A second write of the same frame adds nothing. `observed_at` and `known_at` are not content: seeing the same version again is nothing
+    new, unless another version with no later stamp was valid meanwhile.
 
-    overruling: these versions count from now on, although a later stamp spoke for others.
+    overruling: these versions are valid from now on, although others have a later stamp.
     """
     if frame.empty:
         return WriteCount(0, 0, 0, 0, _refused(frame, set()))
@@ -79,7 +79,7 @@ def write_revisions(connection: Connection, frame: pd.DataFrame, overruling: boo
 
 
 def _refused(frame: pd.DataFrame, claims: set[tuple[str, str]]) -> pd.DataFrame:
-    """The rows that named events too far away to be the same."""
+    """Return the rows that named events too far apart to be the same."""
     away: dict[str, list[str]] = {}
     for name, other in sorted(claims):
         away.setdefault(name, []).append(other)
@@ -91,14 +91,14 @@ def _refused(frame: pd.DataFrame, claims: set[tuple[str, str]]) -> pd.DataFrame:
 
 
 def known_ids(connection: Connection) -> set[str]:
-    """Every id ever stored."""
+    """Return every id ever stored."""
     return {row[0] for row in connection.execute("SELECT id FROM event_id_map").fetchall()}
 
 
 def read_events(connection: Connection, as_of: datetime, box: Box | None = None) -> pd.DataFrame:
-    """Earthquakes as known at `as_of`: event_id, origin_time, known_at (when first known), position, depth_km, magnitude, place.
+    """Return the earthquakes as known at `as_of`: event_id, origin_time, known_at (when first known), position, depth_km, magnitude, place.
 
-    box: only those in it, which takes much less time.
+    box: only the events in it, which takes much less time.
     """
     inside, place = _inside(box)
     return connection.execute(
@@ -110,11 +110,11 @@ def read_events(connection: Connection, as_of: datetime, box: Box | None = None)
 
 
 def read_versions(connection: Connection, as_of: datetime, box: Box | None = None) -> pd.DataFrame:
-    """Every version of an earthquake that was believed at some moment up to `as_of`, with the span in which it was.
+    """Return every version of an earthquake that was valid at some moment up to `as_of`, with the span in which it was.
 
-    Columns: event_id, origin_time, known_at (believed from then), known_until (NaT: still believed at `as_of`), position, depth_km,
-    magnitude. At any t <= as_of the rows with known_at <= t < known_until are those of `read_events` at t.
-    box: only the versions in it, which takes much less time; one that a version elsewhere followed still ends with that.
+    Columns: event_id, origin_time, known_at (valid from then), known_until (NaT: still valid at `as_of`), position, depth_km, magnitude. At
+    any t <= as_of the rows with known_at <= t < known_until are those of `read_events` at t. box: only the versions in it, which takes much
+    less time. The span of a version that was followed by one outside the box still ends there.
     """
     inside, place = _inside(box)
     return connection.execute(
@@ -126,8 +126,9 @@ def read_versions(connection: Connection, as_of: datetime, box: Box | None = Non
 
 
 def read_history(connection: Connection) -> pd.DataFrame:
-    """`read_versions` of all that is stored, with more columns: place; first_known_at, when the event first became known; joined, whether
-    it was ever joined with another or parted, so that this follows from `read_joins`; by_id, the rank by origin_time and event_id."""
+    """Return `read_versions` of all that is stored, with more columns. place. first_known_at: when the event first became known. joined:
+    whether the event was ever joined with another or split, so that first_known_at follows from `read_joins`. by_id: the rank by
+    origin_time and event_id."""
     return connection.execute(
         f"WITH joined AS ({_JOINED_KEYS}), first AS (SELECT event_key, min(known_at) AS first_known_at FROM event_revision GROUP BY 1) "
         "SELECT event_id, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg, depth_km, "
@@ -145,14 +146,14 @@ _JOINED_KEYS = "SELECT from_key AS key FROM event_merge UNION SELECT to_key FROM
 
 @dataclass(frozen=True)
 class Joins:
-    """What is needed of events that were joined or parted. moves: (from_key, to_key, known_at), in their order. versions: (event_id,
-    event_key, known_at) of every version of theirs."""
+    """The data needed about events that were joined or split. moves: (from_key, to_key, known_at), in their order. versions: (event_id,
+    event_key, known_at) of each of their versions."""
 
     moves: list[tuple[str, str, datetime]]
     versions: list[tuple[str, str, datetime]]
 
     def first_known(self, as_of: datetime) -> dict[str, datetime]:
-        """By event_id, when the event to which its versions belong at `as_of` first became known."""
+        """Return by event_id when the event to which its versions belong at `as_of` first became known."""
         to_key = {from_key: key for from_key, key, known_at in self.moves if known_at <= as_of}
         first: dict[str, datetime] = {}
         for event_id, event_key, known_at in self.versions:
@@ -163,7 +164,7 @@ class Joins:
 
 
 def read_joins(connection: Connection) -> Joins:
-    """Of all events that were ever joined with others or parted."""
+    """Return the `Joins` of all events that were ever joined with others or split."""
     moves = connection.execute("SELECT from_key, to_key, known_at FROM event_merge ORDER BY known_at, rowid").fetchall()
     versions = connection.execute(
         f"WITH joined AS ({_JOINED_KEYS}) SELECT event_id, event_key, known_at FROM event_revision "
@@ -173,7 +174,7 @@ def read_joins(connection: Connection) -> Joins:
 
 
 def read_strong_events(connection: Connection, as_of: datetime, boxes: Sequence[Box], min_magnitude: float) -> pd.DataFrame:
-    """Of `read_events` those in any of these boxes from `min_magnitude` on, without `place`; takes a third of the time."""
+    """Return the rows of `read_events` in any of these boxes from `min_magnitude` on, without `place`; takes a third of the time."""
     south, north, west, east = (list(edge) for edge in zip(*boxes, strict=True)) if boxes else ([], [], [], [])
     return connection.execute(
         f"{_ONLY_STRONG_EVENTS_OF_BOXES} SELECT event_id, origin_time, first_known_at AS known_at, latitude_deg, longitude_deg, depth_km, "
@@ -213,24 +214,24 @@ _ONLY_STRONG_EVENTS_OF_BOXES = f"""
 
 
 def _inside(box: Box | None) -> tuple[str, dict[str, float]]:
-    """(what to write before a query of the macros, its parameters)."""
+    """Return (the text to put before a query of the macros, its parameters)."""
     return ("", {}) if box is None else (_ONLY_EVENTS_OF_THE_BOX, dict(zip(("south", "north", "west", "east"), box, strict=True)))
 
 
 def services(connection: Connection) -> list[str]:
-    """The services that versions were read from; the bundled snapshot is none."""
+    """Return the services that versions were read from; the bundled snapshot is not one."""
     rows = connection.execute("SELECT DISTINCT source FROM event_revision WHERE source <> 'snapshot' ORDER BY 1").fetchall()
     return [name for (name,) in rows]
 
 
 def last_updated_at(connection: Connection) -> datetime | None:
-    """The largest `updated` of the service that is stored."""
+    """Return the largest stored `updated` of the service."""
     row = connection.execute("SELECT max(updated_at) FROM event_revision WHERE source <> 'snapshot'").fetchone()
     return row[0] if row else None
 
 
 def write_coverage(connection: Connection, rows: pd.DataFrame) -> None:
-    """Note reads that proved spans (columns of the table `coverage_read`), and join them to what had been read (table `coverage`)."""
+    """Record reads that proved spans complete (columns of the table `coverage_read`), and merge them into the table `coverage`."""
     if rows.empty:
         return
     _append(connection, "coverage_read", rows)
@@ -244,12 +245,12 @@ def write_coverage(connection: Connection, rows: pd.DataFrame) -> None:
 
 
 def read_coverage(connection: Connection) -> pd.DataFrame:
-    """The spans that have been read, joined: a row for each contiguous span of a stream and source, by stream and span."""
+    """Return the spans that have been read, merged: a row for each contiguous span of a stream and source, by stream and span."""
     return connection.execute("SELECT * FROM coverage ORDER BY stream, span_start, read_at").df()
 
 
 def reading(connection: Connection) -> tuple[int, int, int]:
-    """How many versions, merges and reads there are. All three only grow: the same numbers mean the same catalogue."""
+    """Return the numbers of versions, merges and reads. All three only grow: the same numbers mean the same catalogue."""
     counted = connection.execute(
         "SELECT (SELECT count(*) FROM event_revision), (SELECT count(*) FROM event_merge), (SELECT count(*) FROM coverage_read)"
     ).fetchall()
@@ -265,7 +266,7 @@ def write_fetch_log(connection: Connection, entries: list[dict[str, Any]], run_i
 
 
 def not_quarantined_before(connection: Connection, rows: pd.DataFrame, moment: datetime) -> int:
-    """How many of these quarantined rows were not already there, with the same reason, at `moment`."""
+    """Return how many of these quarantined rows were not already stored, with the same reason, at `moment`."""
     if rows.empty:
         return 0
     connection.register("bad", rows)
@@ -279,7 +280,7 @@ def not_quarantined_before(connection: Connection, rows: pd.DataFrame, moment: d
 
 
 def write_quarantine(connection: Connection, rows: pd.DataFrame, run_id: str | None) -> None:
-    """Append rows that failed validation; the same row with the same reason is kept once."""
+    """Append rows that failed validation. The same row with the same reason is kept once."""
     if rows.empty:
         return
     connection.register("bad", rows.assign(run_id=run_id))

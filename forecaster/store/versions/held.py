@@ -1,4 +1,4 @@
-"""What is held against an answer of the service: the events as they are believed now, and what was asked about them before."""
+"""Checks of an answer of the service against the store: the events as they are known now, and earlier requests about them."""
 
 from datetime import datetime
 
@@ -18,7 +18,8 @@ _BELIEVED = """, name AS (
 
 
 def changed_since(connection: Connection, moment: datetime) -> pd.DataFrame:
-    """The events whose present version, no deletion, came by a request of ours and has a stamp of the service of `moment` or later.
+    """Return the events whose present version came from a request of ours, is not a deletion, and has a stamp of the service of `moment` or
+    later.
 
     Columns: event_id, ids (all), updated_at, origin_time, latitude_deg, longitude_deg, magnitude.
     """
@@ -33,7 +34,7 @@ def changed_since(connection: Connection, moment: datetime) -> pd.DataFrame:
 
 
 def stored_between(connection: Connection, start: datetime, end: datetime, min_magnitude: float) -> pd.DataFrame:
-    """The events with origin in [start, end) at or above a magnitude, largest first.
+    """Return the events with origin in [start, end) at or above a magnitude, largest first.
 
     Columns: event_id, ids (all), origin_time, latitude_deg, longitude_deg, magnitude.
     """
@@ -48,7 +49,8 @@ def stored_between(connection: Connection, start: datetime, end: datetime, min_m
 
 
 def overtaken(connection: Connection, rows: pd.DataFrame, read_before: datetime) -> dict[str, str]:
-    """The rows that a later stamp, known before a moment, speaks against: preferred id -> status of what counts in their place."""
+    """Return the rows that a version with a later stamp, known before a moment, contradicts: preferred id -> status of the version used
+    instead."""
     connection.register("shown", rows[["event_id", "updated_at"]])
     found = connection.execute(
         f"WITH wanted AS (SELECT event_id AS id FROM shown) {_BELIEVED} "
@@ -62,11 +64,11 @@ def overtaken(connection: Connection, rows: pd.DataFrame, read_before: datetime)
 
 
 def asked_alone_before(connection: Connection) -> set[str]:
-    """The ids of events that were asked for one by one, in all that the log of requests remembers."""
+    """Return the ids of events that were requested one by one, as far back as the log of requests goes."""
     rows = connection.execute("SELECT DISTINCT regexp_extract(url, '[?&]eventid=([^&]*)', 1) FROM fetch_log WHERE url LIKE '%eventid=%'")
     return {row[0] for row in rows.fetchall()}
 
 
 def quarantined_as(connection: Connection, reason: str) -> set[str]:
-    """What is in quarantine for this reason."""
+    """Return the rows that are in quarantine for this reason."""
     return {row[0] for row in connection.execute("SELECT raw FROM quarantine WHERE reason = $reason", {"reason": reason}).fetchall()}

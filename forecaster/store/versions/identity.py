@@ -1,7 +1,7 @@
-"""Which event a version belongs to, and whether it says anything new: what is stored about the names in an answer, and what follows.
+"""Which event a version belongs to, and whether it adds information: the stored ids that occur in an answer, and what follows from them.
 
-A key stands for an event. Names join it one by one and leave it all together: where an event is split, every part gets a key of its own.
-That is what lets `event_versions` give each version one span for each key. `same_event` says which names are one event.
+A key identifies an event. Names join a key one by one and leave it all together: where an event is split, every part gets a key of its own.
+This lets `event_versions` give each version one span for each key. `same_event` decides which names are one event.
 """
 
 from collections.abc import Iterable
@@ -23,11 +23,11 @@ WORD = (
 
 @dataclass
 class Identities:
-    """What is known of the names that an answer touches, brought up to date row by row with `take`."""
+    """The stored identities of the names in an answer, updated row by row with `take`."""
 
     held: dict[str, Standing] = field(default_factory=dict)
     born: dict[str, str] = field(default_factory=dict)  # name -> the key under which its versions are stored
-    key: dict[str, str] = field(default_factory=dict)  # any id -> its event's key now
+    key: dict[str, str] = field(default_factory=dict)  # any id -> the present key of its event
     members: dict[str, set[str]] = field(default_factory=dict)  # key -> the names in it
     moved: dict[str, int] = field(default_factory=dict)  # name or key -> when it last moved
     used: set[str] = field(default_factory=set)  # keys that were ever given
@@ -40,10 +40,10 @@ class Identities:
     parted: int = 0
 
     def take(self, words: list[Word], overruling: bool) -> list[Word | None]:
-        """The words of one moment as they are to be stored; None for those that say nothing new.
+        """Return the versions of one moment as they are to be stored; None for those that add nothing new.
 
-        What was said before and is said again is news where something else has been believed meanwhile, and no later stamp speaks for
-        that. With `overruling` a word counts from now on, whatever its stamp.
+        A version that repeats earlier content is new where another version has been valid meanwhile and no later stamp supports that one.
+        With `overruling` a version is valid from now on, whatever its stamp.
         """
         kept = [self._heard(word, overruling) for word in words]
         fresh = [word for word in kept if word is not None]
@@ -69,16 +69,16 @@ class Identities:
         return word
 
     def _believed(self, name: str) -> Word:
-        """The version that counts for the event of this name."""
+        """Return the version that is valid for the event of this name."""
         return min((self.held[other].word for other in self.members[self.key[name]]), key=newness)
 
     def _settled(self, word: Word) -> bool:
-        """Whether the word cannot change which names are one event: a lone name that lists what it listed before."""
+        """Return whether the version cannot change which names are one event: a lone name that lists the same ids as before."""
         held = self.held.get(word.name)
         return held is not None and len(self.members[self.key[word.name]]) == 1 and word.alive and held.word.ids == word.ids
 
     def _regroup(self, words: list[Word]) -> None:
-        """Join and part the events that these words touch; each word's name is in `key` and `members` afterwards."""
+        """Join and split the events that these versions touch. Afterwards each version's name is in `key` and `members`."""
         names = {word.name for word in words}
         touched = {self.key[i] for word in words for i in word.ids if i in self.key} | {self.key[n] for n in names if n in self.key}
         around = names.union(*(self.members.get(key, set()) for key in touched))
@@ -131,7 +131,7 @@ class Identities:
         return key
 
     def _move(self, moves: dict[str, str], known: int) -> None:
-        """All at one moment, and no earlier than any of them has moved before."""
+        """Move all names at one moment, and no earlier than any of them has moved before."""
         moment = max([known, *(self.moved[one] for one in moves if one in self.moved)])
         for one, key in sorted(moves.items()):
             self.moves.append((one, key, moment))
@@ -139,9 +139,9 @@ class Identities:
 
 
 def identify(connection: Connection, overruling: bool) -> Identities:
-    """Look through the versions in the temporary table `fresh`: what says nothing new leaves it, the rest learns its key and its order.
+    """Process the versions in the temporary table `fresh`. Versions that add nothing are removed; the rest get their key and their order.
 
-    Most versions of a first load are of events that nobody has met, under one id each; these need no looking through.
+    Most versions of a first load are of new events under one id each; these need no processing.
     """
     connection.execute(
         "CREATE TEMP TABLE listed AS SELECT line, unnest(list_distinct(list_append(ids, event_id))) AS id FROM fresh; "
@@ -173,14 +173,14 @@ def identify(connection: Connection, overruling: bool) -> Identities:
 
 
 def _stamped(word: Word, unstamped: bool, known: Identities) -> Word:
-    """A deletion without a stamp has that of what it deletes: the same version alive again is news then, and so is a later one."""
+    """Give a deletion without a stamp the stamp of what it deletes. The same version alive again is then new, and so is a later one."""
     if word.alive or not unstamped or word.name not in known.held:
         return word
     return word._replace(order=(known.held[word.name].word.order[0], *word.order[1:]))
 
 
 def load_identities(connection: Connection, ids: Iterable[str]) -> Identities:
-    """What is stored about these ids and the events that have them."""
+    """Load the stored identities of these ids and of the events that have them."""
     known = Identities()
     connection.register("wanted", pd.DataFrame({"id": pd.Series(list(ids), dtype="str")}))
     connection.execute(
@@ -222,13 +222,13 @@ def load_identities(connection: Connection, ids: Iterable[str]) -> Identities:
 
 
 def word_of(row: tuple[Any, ...]) -> Word:
-    """Of a row of WORD."""
+    """Return the `Word` of a row of WORD."""
     name, stamp, known, read, content, ids, alive, *where = row
     return Word(name, (stamp, known, read), content, tuple(dict.fromkeys([name, *ids])), alive, tuple(where))
 
 
 def store_identities(connection: Connection, known: Identities) -> None:
-    """Note the moves, and which event every id belongs to now."""
+    """Store the moves, and the event that every id belongs to now."""
     if known.moves:
         moves: Any = pd.DataFrame(known.moves, columns=["from_key", "to_key", "known_us"])
         connection.register("moves", moves)

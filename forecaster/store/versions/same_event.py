@@ -1,11 +1,11 @@
-"""Which names are one earthquake: the last word on each name, and what these words claim of each other.
+"""Which names are one earthquake: the newest version of each name, and the ids that these versions claim of each other.
 
-A *name* is a preferred id; its *word* is the version under it that counts. The newest word claims the names it lists, and keeps them
-until a newer word on one of them says otherwise; so a split, a join and another split follow from what was last said. At every moment the
-service's lists of ids part all ids, so a newer word that does not list a name says that it is another event.
+A *name* is a preferred id. Its *word* is the valid version under that id. The newest word claims the names that it lists, and keeps them
+until a newer word on one of them differs. So a split, a join and another split follow from the newest versions. At every moment the
+service's lists of ids partition all ids, so a newer word that does not list a name means that the name is another event.
 
-What is too far from each other is never one earthquake, whatever a list of ids says. The limits: of 3,602 changes of an id that the feed
-showed from 2022-04 to 2024-12, 99.9 % moved the origin by less than 176 s, 401 km and 2.0 magnitudes; the rest are records gone wrong.
+Versions that are too far apart are never one earthquake, whatever a list of ids says. The limits: of 3,602 changes of an id that the feed
+showed from 2022-04 to 2024-12, 99.9 % moved the origin by less than 176 s, 401 km and 2.0 magnitudes. The rest are faulty records.
 """
 
 import math
@@ -25,9 +25,9 @@ _EARTH_KM = 6371.0088
 
 
 class Word(NamedTuple):
-    """One version under one name. `order`: (its stamp, when it was known, when it was read) in microseconds; the greatest counts.
+    """One version under one name. `order`: (its stamp, when it was known, when it was read) in microseconds; the greatest one is valid.
 
-    where: origin time in seconds, latitude, longitude, magnitude; NaN where the version does not say.
+    where: origin time in seconds, latitude, longitude, magnitude; NaN where the version gives no value.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Word(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The word that counts for a name, and the last one that was no deletion (None: there is none)."""
+    """The valid word of a name, and its last word that was not a deletion (None: there is none)."""
 
     word: Word
     alive: Word | None
 
     def followed_by(self, word: Word) -> "Standing":
-        """With one more version, in whatever order they come."""
+        """Return the state after one more version. The order of the versions does not matter."""
         alive = self.alive
         if word.alive and (alive is None or newness(word) < newness(alive)):
             alive = word
@@ -53,25 +53,25 @@ class Standing(NamedTuple):
 
     @property
     def where(self) -> tuple[float, float, float, float]:
-        """Where the event was, as far as it was ever said."""
+        """Return the last known position of the event."""
         if not math.isnan(self.word.where[0]) or self.alive is None:
             return self.word.where
         return self.alive.where
 
 
 def standing(word: Word) -> Standing:
-    """Of a name's first version."""
+    """Return the state after a name's first version."""
     return Standing(word, word if word.alive else None)
 
 
 def newness(word: Word) -> tuple[int, int, int, str, str]:
-    """Sorts the newest first, as the schema's macros do."""
+    """Return the sort key that puts the newest first, as the schema's macros do."""
     stamp, known, read = word.order
     return (-stamp, -known, -read, word.name, word.content)
 
 
 def same_events(names: Mapping[str, Standing]) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """(name -> the name whose word counts for its event, claims that were refused as (who claims, what)) of these names."""
+    """Return (name -> the name whose word is valid for its event, refused claims as (who claims, what)) of these names."""
     line = sorted((held.word for held in names.values()), key=newness)
     place = {word.name: number for number, word in enumerate(line)}
     parent: dict[str, str] = {}
@@ -102,7 +102,7 @@ def _root(name: str, parent: Mapping[str, str]) -> str:
 
 
 def _claimed(held: Standing) -> Iterable[str]:
-    """The other ids that the word lists; a deletion takes along what the event had."""
+    """Return the other ids that the word lists. A deletion includes the ids that the event had."""
     ids = dict.fromkeys(held.word.ids)
     if not held.word.alive and held.alive is not None:
         ids |= dict.fromkeys(held.alive.ids)
@@ -111,7 +111,7 @@ def _claimed(held: Standing) -> Iterable[str]:
 
 
 def _survives(deleted: Standing, other: Standing) -> bool:
-    """Whether `other` is alive although `deleted` names it: it had taken that name over before it was deleted."""
+    """Return whether `other` is alive although `deleted` names it: it had taken that name over before it was deleted."""
     if deleted.word.alive or not other.word.alive or deleted.word.name not in other.word.ids:
         return False
     return deleted.alive is None or newness(other.word) < newness(deleted.alive)
@@ -123,7 +123,7 @@ def _one_quake(one: Standing, other: Standing) -> bool:
 
 
 def _near(one: tuple[float, ...], other: tuple[float, ...], most_km: float, most_s: float, most_magnitude: float) -> bool:
-    """What is not known is not too far."""
+    """Return whether two positions are near enough to be one event. Unknown values do not count as too far."""
     if abs(one[0] - other[0]) > most_s or abs(one[3] - other[3]) > most_magnitude:
         return False
     south, north = math.radians(one[1]), math.radians(other[1])
