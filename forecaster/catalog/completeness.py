@@ -1,7 +1,7 @@
-"""How small an earthquake can be and still be in the catalogue: completeness magnitude and b-value of a set of magnitudes.
+"""The completeness magnitude and the b-value of a set of magnitudes: how small an earthquake can be and still be in the catalogue.
 
-Two estimates of Mc are made, since each fails in its own way: maximum curvature finds the fullest bin and overlooks a slow loss above it;
-stability of b sees the slow loss, and takes a kink of the true distribution for one. The higher one is the one to rely on.
+Mc is estimated in two ways, since each fails in its own way. Maximum curvature finds the fullest bin and misses a slow loss above it.
+Stability of b detects the slow loss, but mistakes a kink of the true distribution for one. The higher estimate is used.
 """
 
 import math
@@ -17,7 +17,7 @@ STABLE_BINS = 5  # half a magnitude unit
 
 @dataclass(frozen=True)
 class Completeness:
-    """completeness magnitude Mc; `at_most`: the catalogue is cut too high to tell, Mc is that cut or less; n: events used."""
+    """completeness magnitude Mc; `at_most`: the catalogue is cut too high to determine Mc, which is the cut or less; n: events used."""
 
     mc: float
     at_most: bool
@@ -37,7 +37,7 @@ class BValue:
 
 
 def estimate_completeness(magnitude: np.ndarray, cut: float) -> Completeness | None:
-    """Mc by maximum curvature + 0.2, from magnitudes (n,) that the catalogue covers from `cut` on; None with fewer than 50 events.
+    """Estimate Mc by maximum curvature + 0.2, from magnitudes (n,) that the catalogue covers from `cut` on; None with fewer than 50 events.
 
     Magnitudes are counted in bins of 0.1 centred on whole tenths. Where the fullest bin is the lowest covered one, the maximum may lie
     below the cut: Mc is then "at most the cut", never cut + 0.2. Of two equal bins the smaller magnitude counts.
@@ -55,11 +55,12 @@ def estimate_completeness(magnitude: np.ndarray, cut: float) -> Completeness | N
 
 
 def estimate_stable_completeness(magnitude: np.ndarray, cut: float) -> Completeness | None:
-    """Mc by stability of b, from magnitudes (n,) that the catalogue covers from `cut` on; None where no cutoff with 50 events is stable.
+    """Estimate Mc by stability of b, from magnitudes (n,) that the catalogue covers from `cut` on; None where no cutoff with 50 events is
+    stable.
 
     Mc is the lowest cutoff whose b differs from the mean b of the five cutoffs from it on (half a magnitude unit) by no more than its own
-    standard error. Where that is the cut, the catalogue cannot tell how far below it is complete: Mc is at most the cut.
-    Cao and Gao (2002), doi:10.1029/2001GL013775; with the standard error as bound: Woessner and Wiemer (2005), doi:10.1785/0120040007.
+    standard error. Where that is the cut, the catalogue does not show how far below it is complete: Mc is at most the cut. Cao and Gao
+    (2002), doi:10.1029/2001GL013775; with the standard error as bound: Woessner and Wiemer (2005), doi:10.1785/0120040007.
     """
     tenths = _tenths(magnitude)
     lowest = round(cut / BIN)
@@ -77,13 +78,14 @@ def estimate_stable_completeness(magnitude: np.ndarray, cut: float) -> Completen
 
 
 def higher(one: Completeness | None, other: Completeness | None) -> Completeness | None:
-    """The more cautious of two estimates; None only where both are."""
+    """Return the more cautious of two estimates; None only where both are."""
     known = [found for found in (one, other) if found is not None]
     return max(known, key=lambda found: (found.mc, not found.at_most)) if known else None
 
 
 def estimate_b_value(magnitude: np.ndarray, mc: float) -> BValue | None:
-    """b = log10(e) / (mean M - (Mc - 0.05)) of the events in bins from Mc on, and its standard error; None with fewer than 50 events.
+    """Estimate b = log10(e) / (mean M - (Mc - 0.05)) of the events in bins from Mc on, and its standard error; None with fewer than 50
+    events.
 
     Aki (1965), Bull. Earthq. Res. Inst. 43, 237; half a bin's correction: Utsu (1966), J. Fac. Sci. Hokkaido Univ. 7, 2, 309;
     sigma = ln(10) b^2 sqrt(sum (M - mean)^2 / (n (n - 1))): Shi and Bolt (1982), doi:10.1785/BSSA0720051677.
@@ -92,12 +94,14 @@ def estimate_b_value(magnitude: np.ndarray, mc: float) -> BValue | None:
 
 
 def estimate_b_positive(magnitude: np.ndarray, mc: float) -> BValue | None:
-    """b of the positive differences between magnitudes (n,) in order of origin time, from Mc on; None with fewer than 50 of them.
+    """Estimate b from the positive differences between magnitudes (n,) in order of origin time, from Mc on; None with fewer than 50 of
+    them.
 
-    An event larger than the one before it is not hidden by it, so losses after large shocks do not bias b. With differences of at least one
-    bin, beta = acoth((mean difference - 0.1 + delta) / delta) / delta, delta = 0.05, b = beta / ln(10): van der Elst (2021),
-    doi:10.1029/2020JB021027, eq. 6. Under the law, differences have the distribution of magnitudes, and sigma is that of Shi and Bolt
-    (1982) as for `estimate_b_value`: the scatter of simulated catalogues, though neighbouring differences share an event.
+    An event larger than the one before it is not hidden by it, so events lost after large shocks do not bias b. With differences of at
+    least one bin, beta = acoth((mean difference - 0.1 + delta) / delta) / delta, delta = 0.05, b = beta / ln(10): van der Elst (2021),
+    doi:10.1029/2020JB021027, eq. 6. Under the Gutenberg-Richter law, differences have the distribution of magnitudes, and sigma is that of
+    Shi and Bolt (1982) as for `estimate_b_value`. It agrees with the scatter of simulated catalogues, though neighbouring differences share
+    an event.
     """
     tenths = _tenths(magnitude)
     differences = np.diff(tenths[tenths >= round(mc / BIN)])
@@ -124,7 +128,7 @@ def _shi_bolt(b_value: float, values: np.ndarray) -> float:
 
 
 def _tenths(magnitude: np.ndarray) -> np.ndarray:
-    """int64: the bin of each magnitude that is not missing; halves go up, as 4.45 to 4.5."""
+    """Return int64: the bin of each magnitude that is not missing. Halves are rounded up, as 4.45 to 4.5."""
     known = np.asarray(magnitude, dtype=np.float64)
     known = known[~np.isnan(known)]
     return np.floor(np.round(known / BIN, 6) + 0.5).astype(np.int64)

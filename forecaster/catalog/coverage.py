@@ -1,6 +1,6 @@
-"""What has been read: streams of the catalogue, and where and when a recipe can be verified.
+"""Coverage: which streams of the catalogue have been read, and where and when a recipe can be verified.
 
-The catalogue speaks only about regions, magnitudes and spans that were read completely; outside them nothing is known.
+The catalogue is complete only for regions, magnitudes and spans that were read completely. Nothing is known outside them.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from forecaster.timewindow import TimeWindow
 
 
 class CoverageSource(StrEnum):
-    """The reading that proves a row of the table `coverage`; in the column a service's name stands before it: "usgs full read"."""
+    """The reading that proves a row of the table `coverage`. In the column it follows the name of a service: "usgs full read"."""
 
     SNAPSHOT = "snapshot"
     FULL_READ = "full read"
@@ -35,7 +35,7 @@ class Stream:
     min_magnitude: float
 
     def holds(self, recipe: Recipe) -> bool:
-        """Whether every target event of the recipe is in this stream."""
+        """Return whether every target event of the recipe is in this stream."""
         return self.min_magnitude <= recipe.threshold_mag and _inside(circle_box(recipe), self.region)
 
 
@@ -45,7 +45,7 @@ STREAMS = (WORLD, JAPAN)
 
 
 def streams_for(recipes: Iterable[Recipe]) -> list[Stream]:
-    """The two common streams, and one for every recipe whose targets they do not hold."""
+    """Return the two common streams, and one for every recipe whose targets they do not contain."""
     extra = []
     for recipe in recipes:
         if not any(stream.holds(recipe) for stream in STREAMS):
@@ -55,7 +55,7 @@ def streams_for(recipes: Iterable[Recipe]) -> list[Stream]:
 
 
 def in_streams(streams: Iterable[Stream], latitude_deg: np.ndarray, longitude_deg: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-    """bool (n,): which events belong to one of the streams; a missing magnitude belongs to none."""
+    """Return bool (n,): which events belong to one of the streams. An event without a magnitude belongs to none."""
     inside = np.zeros(len(magnitude), dtype=bool)
     for stream in streams:
         region = stream.region
@@ -70,7 +70,7 @@ def in_streams(streams: Iterable[Stream], latitude_deg: np.ndarray, longitude_de
 
 
 def covered_span(recipe: Recipe, coverage: pd.DataFrame) -> TimeWindow:
-    """The longest span without a gap in which every target event of the recipe has been read.
+    """Return the longest span without a gap in which every target event of the recipe has been read.
 
     Args:
         coverage: rows of the store's table `coverage`, or of `coverage_read`.
@@ -89,7 +89,7 @@ def covered_span(recipe: Recipe, coverage: pd.DataFrame) -> TimeWindow:
 
 
 def last_read(recipe: Recipe, coverage: pd.DataFrame) -> datetime:
-    """When the catalogue was last brought up to date for the recipe's target events; revisions since then are not known.
+    """Return when the catalogue was last brought up to date for the recipe's target events. Later revisions are not known.
 
     Raises:
         NotScoreable: as `covered_span`.
@@ -99,7 +99,7 @@ def last_read(recipe: Recipe, coverage: pd.DataFrame) -> datetime:
 
 
 def _rows_of(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `coverage` that hold every target event of the recipe, at least one."""
+    """Return the rows of `coverage` that contain every target event of the recipe, at least one."""
     here = _rows_at(recipe, coverage)
     deep = here[here["min_magnitude"] <= recipe.threshold_mag]
     if deep.empty:
@@ -110,13 +110,13 @@ def _rows_of(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:
 
 
 def lowest_magnitude(recipe: Recipe, coverage: pd.DataFrame) -> float | None:
-    """The magnitude from which the catalogue has been read at the recipe's place; None where it has not been read."""
+    """Return the magnitude from which the catalogue has been read at the recipe's place; None where it has not been read."""
     here = _rows_at(recipe, coverage)
     return None if here.empty else float(here["min_magnitude"].min())
 
 
 def _rows_at(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose region holds the recipe's whole circle."""
+    """Return the rows whose region contains the recipe's whole circle."""
     south, north, west, east = circle_box(recipe)
     return coverage[
         (coverage["min_latitude_deg"] <= south)
@@ -139,7 +139,7 @@ def _inside(box: tuple[float, float, float, float], region: Region) -> bool:
 def coverage_rows(
     streams: Iterable[Stream], start: datetime, end: datetime, read_at: datetime, source: CoverageSource, service: str | None = None
 ) -> pd.DataFrame:
-    """Rows for the table `coverage`: these streams were read completely over [start, end)."""
+    """Return rows for the table `coverage`: these streams were read completely over [start, end)."""
     rows = [
         {
             "stream": stream.name,

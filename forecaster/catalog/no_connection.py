@@ -1,4 +1,4 @@
-"""Why nothing answers at an address, in words: the name, the network, the proxy or the certificate; and what to do then.
+"""The reason why nothing answers at an address (name, network, proxy or certificate), and advice to the operator.
 
 The proxy is the one that requests takes from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 """
@@ -16,7 +16,7 @@ HOW_TO = "docs/how-to/network.md"
 
 
 def host_of(url: str) -> str:
-    """Scheme, host and port of an address, without a login."""
+    """Return scheme, host and port of an address, without a login."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
@@ -26,26 +26,26 @@ def host_of(url: str) -> str:
 
 
 def proxy_of(url: str) -> str | None:
-    """The proxy for this address, without a login; None where it is asked directly."""
+    """Return the proxy for this address, without a login; None where the address is contacted directly."""
     proxy = select_proxy(url, get_environ_proxies(url))
     return None if not proxy else host_of(proxy if "://" in proxy else f"http://{proxy}")
 
 
 def is_no_connection(error: BaseException) -> bool:
-    """Whether nothing was heard from the address: the request never reached it."""
+    """Return whether nothing was received from the address: the request never reached it."""
     kinds = (NameResolutionError, NewConnectionError, ConnectTimeoutError, ProxyError, requests.exceptions.ConnectTimeout)
     return any(isinstance(cause, kinds) for cause in _causes(error))
 
 
 def bad_certificate(error: BaseException) -> str | None:
-    """What is wrong with the certificate that was shown; None where that is not the trouble."""
+    """Return what is wrong with the certificate that was shown; None where the certificate is not the cause."""
     return next(
         (cause.verify_message or "not trusted" for cause in _causes(error) if isinstance(cause, ssl.SSLCertVerificationError)), None
     )
 
 
 def reason(error: BaseException, url: str) -> str:
-    """Why the connection failed, in plain words."""
+    """Return why the connection failed, in plain words."""
     causes = list(_causes(error))
     through = next((cause for cause in causes if isinstance(cause, ProxyError)), None)
     said = _plainly(causes)
@@ -53,7 +53,7 @@ def reason(error: BaseException, url: str) -> str:
 
 
 def advice(url: str) -> str:
-    """What to look at, with the setting of the proxy that counts for this address as it is now."""
+    """Return what to check, with the present proxy setting for this address."""
     name = "HTTPS_PROXY" if urlsplit(url).scheme == "https" else "HTTP_PROXY"
     proxy = proxy_of(url)
     now = f"check {name} (now {proxy})" if proxy else f"behind a proxy set {name} (not set now)"
@@ -73,7 +73,7 @@ def _plainly(causes: list[BaseException]) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it was raised for, from the outside in: libraries wrap the reason in three or four layers."""
+    """Yield the error and its causes, from the outside in: libraries wrap the reason in three or four layers."""
     seen: list[BaseException] = []
     found: object = error
     while isinstance(found, BaseException) and found not in seen:

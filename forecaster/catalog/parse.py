@@ -1,6 +1,6 @@
-"""Bodies of the USGS event service as revisions, with what cannot be read kept apart.
+"""Parse bodies of the USGS event service into revisions. Rows that cannot be read are kept apart.
 
-Both formats become the same columns, which are judged by the same rules (rows.py). Whatever a body holds, it ends as rows or as a
+Both formats become the same columns, which are validated by the same rules (rows.py). Whatever a body contains, the result is rows or a
 CatalogError.
 """
 
@@ -27,8 +27,8 @@ _LATEST_US = 4_102_444_800_000_000  # 2100-01-01
 
 
 def parse_csv(body: bytes, observed_at: datetime, where: str = "csv", latest: datetime | None = None) -> Parsed:
-    """Rows of a csv answer; `observed_at` is aware UTC, `where` names the answer in messages. What tells a time later than `latest`
-    (`observed_at` where it is not given) is not believed.
+    """Parse the rows of a csv answer. `observed_at` is aware UTC; `where` names the answer in messages. A row with a time later than
+    `latest` (`observed_at` where it is not given) fails validation.
 
     Raises:
         CatalogMalformed: empty, HTML, or a header that lacks a needed column or has it twice.
@@ -64,12 +64,12 @@ def _csv_rows(text: str, where: str) -> Rows:
 
 
 def parse_geojson(body: bytes, observed_at: datetime, where: str = "geojson", latest: datetime | None = None) -> Parsed:
-    """Features of a geojson answer, a collection or a single event; for the arguments see `parse_csv`.
+    """Parse the features of a geojson answer, a collection or a single event. The arguments are those of `parse_csv`.
 
     Raises:
         CatalogMalformed: empty, HTML, or JSON of another shape.
         CatalogTruncated: JSON that ends too early.
-        CatalogRefused, CatalogUnreachable: an error that came as HTTP 200 (`jsonerror`), treated as the status that it names.
+        CatalogRefused, CatalogUnreachable: an error sent as HTTP 200 (`jsonerror`), treated as the status that it names.
     """
     with _whatever_it_holds(where):
         document = _load_json(body, where)
@@ -101,7 +101,7 @@ def _feature_rows(features: list[Any]) -> Rows:
 
 
 def _metadata(document: dict[str, Any], where: str) -> dict[str, Any]:
-    """The answer's own metadata, where that is not an error."""
+    """Return the answer's own metadata, unless it reports an error."""
     metadata = document.get("metadata")
     if metadata is None:
         return {}
@@ -120,7 +120,7 @@ def _metadata(document: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def parse_count(body: bytes, where: str = "count") -> int:
-    """The answer of /count: a bare integer, or `{"count": N, "maxAllowed": M}`.
+    """Parse the answer of /count: a bare integer, or `{"count": N, "maxAllowed": M}`.
 
     Raises:
         CatalogError: as for the bodies of /query.
@@ -144,7 +144,7 @@ def _read_count(body: bytes, where: str) -> int:
 
 @contextmanager
 def _whatever_it_holds(where: str) -> Iterator[None]:
-    """An unexpected fault in a body is reported like a known one."""
+    """Report an unexpected fault in a body like a known one."""
     try:
         yield
     except CatalogError:
@@ -201,13 +201,13 @@ def _milliseconds_us(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _moment(value: Any) -> datetime | None:
-    """Milliseconds since the epoch as a time; None where it is none."""
+    """Convert milliseconds since the epoch to a time; None where the value is not a valid one."""
     (micros,), (bad,) = _milliseconds_us([value])
     return None if bad or type(value) is bool else from_us(int(micros))
 
 
 def _aliases(ids: Any, event_id: str) -> list[str]:
-    """All ids of an event, its own one first where they lack it."""
+    """Return all ids of an event; its own id comes first where the list lacks it."""
     aliases = [alias.strip() for alias in str(ids or "").split(",") if alias.strip()]
     return aliases if event_id in aliases or not event_id else [event_id, *aliases]
 

@@ -1,8 +1,8 @@
-"""What is asked of the event service: a region, a half-open span, a magnitude; and how that becomes parameters.
+"""A query of the event service: a region, a half-open span, a magnitude; and the request parameters made from it.
 
-The service's bounds are inclusive and cut to whole seconds. A half-open [start, end) is therefore asked for as
-[floor(start), ceil(end)] and the answer is cut by origin time afterwards; neighbouring spans overlap in one instant
-and their rows are joined by id. Nothing is lost in the last second, and nothing is read twice.
+The service's bounds are inclusive and cut to whole seconds. A half-open [start, end) is therefore requested as [floor(start), ceil(end)],
+and the answer is cut by origin time afterwards. Neighbouring spans overlap in one instant, and their rows are joined by id. Nothing is lost
+in the last second, and nothing is read twice.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Region:
-    """A box in degrees; longitudes in -360..360, so that a box may cross the date line (170 to 190)."""
+    """A box in degrees. Longitudes are in -360..360, so that a box may cross the date line (170 to 190)."""
 
     min_latitude_deg: float
     max_latitude_deg: float
@@ -51,8 +51,8 @@ WORLD = Region(-90.0, 90.0, -180.0, 180.0)
 
 @dataclass(frozen=True)
 class Query:
-    """Events with origin in [start, end) (aware UTC), of at least `min_magnitude`, in `region`; with `updated_after`
-    only those modified at or after it; with `include_deleted` also deleted ones (status `deleted`)."""
+    """Events with origin in [start, end) (aware UTC), of at least `min_magnitude`, in `region`. With `updated_after` only those modified at
+    or after it; with `include_deleted` also deleted ones (status `deleted`)."""
 
     start: datetime
     end: datetime
@@ -69,7 +69,7 @@ class Query:
             raise BadDate(f"query start {self.start:%FT%TZ} is not before its end {self.end:%FT%TZ}; swap them")
 
     def parameters(self) -> dict[str, str]:
-        """Parameters of /query and /count, without `format`; bounds are widened to whole seconds."""
+        """Return the parameters of /query and /count, without `format`. Bounds are widened to whole seconds."""
         asked = {
             "starttime": _stamp(floor_second(self.start)),
             "endtime": _stamp(ceil_second(self.end)),
@@ -89,7 +89,7 @@ class Query:
         return asked
 
     def halves(self) -> tuple["Query", "Query"] | None:
-        """The span cut in two at a whole second, or None where it is one second long and cannot be cut."""
+        """Return the span cut in two at a whole second, or None where it is one second long and cannot be cut."""
         start, end = floor_second(self.start), ceil_second(self.end)
         middle = floor_second(start + (end - start) / 2)
         if not self.start < middle < self.end:
@@ -97,17 +97,17 @@ class Query:
         return replace(self, end=middle), replace(self, start=middle)
 
     def cut(self, revisions: pd.DataFrame) -> pd.DataFrame:
-        """Rows with origin in [start, end); deleted rows without a time are kept."""
+        """Return the rows with origin in [start, end). Deleted rows without a time are kept."""
         origin = revisions["origin_time"]
         inside = (origin >= self.start) & (origin < self.end)
         timeless = origin.isna() & (revisions["status"] == "deleted")
         return revisions[inside | timeless]
 
     def outside(self, revisions: pd.DataFrame) -> pd.Series:
-        """Why each row is no answer to this question; "" where it is one. Deleted rows may be empty, and need only be asked for.
+        """Return for each row why it does not answer this query; "" where it does. Deleted rows may be empty, and need only be requested.
 
-        The service chooses by its own values of an event and shows those of the preferred product, which differ a little; `updated` it
-        shows as it chooses by it.
+        The service selects events by its own values and shows those of the preferred product, which differ a little. It shows the same
+        `updated` that it selects by.
         """
         deleted = revisions["status"] == "deleted"
         late = revisions["origin_time"] > ceil_second(self.end) + TIME_DIFFERS
@@ -134,9 +134,9 @@ class Query:
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What one read brought: rows of the span, rows that could not be read, the number the service counted (summed
-    over request windows, so an event on a shared bound counts twice), requests sent, and their log (one dict each:
-    requested_at, url, status, rows, bytes, elapsed_s, note, service_date)."""
+    """The result of one read: rows of the span, rows that could not be read, the number the service counted (summed over request windows,
+    so an event on a shared bound counts twice), requests sent, and their log (one dict each: requested_at, url, status, rows, bytes,
+    elapsed_s, note, service_date)."""
 
     revisions: pd.DataFrame
     quarantined: pd.DataFrame

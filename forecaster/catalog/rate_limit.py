@@ -1,7 +1,7 @@
-"""How long to wait: between requests, after a refusal, and before the next try. Pure but for the injected clocks.
+"""Rate limiting: how long to wait between requests, after a refusal, and before the next try. Pure but for the injected clocks.
 
-Full jitter: a wait drawn evenly from [least, min(cap, base x 2^tries)), so that clients which failed together do not come
-back together (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+Full jitter: a wait drawn uniformly from [least, min(cap, base x 2^tries)), so that clients which failed together do not retry together (M.
+Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ _MINUTE_S = 60.0
 
 
 class Pace:
-    """At most `max_per_minute` calls of `wait` return in any 60 seconds; the others sleep first."""
+    """A rate limiter: at most `max_per_minute` calls of `wait` return in any 60 seconds; the others sleep first."""
 
     def __init__(self, max_per_minute: int, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._times: deque[float] = deque(maxlen=max_per_minute)
@@ -34,17 +34,19 @@ class Pace:
 
 
 def pause_s(tries: int, wish: float | None, rng: np.random.Generator) -> float:
-    """Seconds to wait after `tries` failures (1, 2, ...): what the service wishes, or by our own rule where that is under a second."""
+    """Return the seconds to wait after `tries` failures (1, 2, ...): what the service asks for, or by our own rule where that is under a
+    second."""
     if wish is not None and wish >= BASE_S:
         return wish
     return float(rng.uniform(LEAST_S, min(CAP_S, BASE_S * 2.0**tries)))
 
 
 def wished_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds the service asks us to wait: Retry-After (a number or an HTTP date), else Expires; None without a wish.
+    """Return the seconds that the service asks us to wait: Retry-After (a number or an HTTP date), else Expires; None where it asks for
+    nothing.
 
-    Dates are taken against the answer's own Date where it has one, else against `now` (aware UTC): two clocks that
-    disagree must not make a wait. A date that has passed, or a number that is none, is no wish.
+    Dates are compared with the answer's own Date where it has one, else with `now` (aware UTC): two clocks that disagree must not cause a
+    wait. A date that has passed, or an invalid number, is ignored.
     """
     asked = headers.get("Retry-After", "").strip()
     if asked.isascii() and asked.isdigit():
@@ -58,7 +60,7 @@ def wished_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def in_words(seconds: float) -> str:
-    """A length of time for people: 90 s, 3 h, 365 days."""
+    """Return a length of time for people: 90 s, 3 h, 365 days."""
     for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:,.0f} {unit}" if seconds < 1e10 else "over 300 years"
@@ -66,7 +68,7 @@ def in_words(seconds: float) -> str:
 
 
 def service_date(headers: Mapping[str, str]) -> datetime | None:
-    """The service's clock at the answer: its Date, and the Age of a stored copy; None where it has none."""
+    """Return the service's clock at the answer: its Date, and the Age of a stored copy; None where it has none."""
     sent = _http_date(headers.get("Date"))
     age = headers.get("Age", "").strip()
     if sent is None or not (age.isascii() and age.isdigit() and len(age) <= 6):
@@ -75,7 +77,7 @@ def service_date(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _http_date(text: str | None) -> datetime | None:
-    """An aware UTC time of this or a neighbouring century; None for everything else."""
+    """Parse an aware UTC time of this or a neighbouring century; None for everything else."""
     try:
         moment = parsedate_to_datetime(text or "")
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,6 +1,6 @@
-"""The contract of catalogue rows: what a client hands over and the store keeps.
+"""The contract of catalogue rows, which a client returns and the store keeps.
 
-A *revision* is one version of one event as somebody told us; nothing is ever overwritten.
+A *revision* is one version of one event as a source reported it. Nothing is ever overwritten.
 """
 
 from datetime import datetime
@@ -34,7 +34,7 @@ _FLOATS = ("latitude_deg", "longitude_deg", "depth_km", "magnitude")
 
 
 def revision_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows (dicts with keys among REVISION_COLUMNS) as a frame with the contract's dtypes; times are UTC microseconds."""
+    """Convert rows (dicts with keys among REVISION_COLUMNS) to a frame with the contract's dtypes; times are UTC microseconds."""
     frame = pd.DataFrame(rows, columns=list(REVISION_COLUMNS))
     for column in _TIMES:
         frame[column] = pd.to_datetime(frame[column], utc=True).astype("datetime64[us, UTC]")
@@ -44,13 +44,14 @@ def revision_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def replayed(frame: pd.DataFrame, moment: datetime) -> pd.DataFrame:
-    """The same rows as a replay of `moment` knows them: from then on. That is marked as modelled, since nobody had read them then."""
+    """Return the same rows as a replay of `moment` knows them: known from then on. They are marked as modelled, since nobody had read them
+    then."""
     known_at = pd.Series(pd.Timestamp(moment), index=frame.index).astype("datetime64[us, UTC]")
     return frame.assign(known_at=known_at, known_at_source="modelled")
 
 
 def quarantine_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows that could not be read, with the reason; `raw` is cut to 2000 characters."""
+    """Return a frame of rows that could not be read, with the reason; `raw` is cut to 2000 characters."""
     frame = pd.DataFrame(rows, columns=list(QUARANTINE_COLUMNS))
     frame["observed_at"] = pd.to_datetime(frame["observed_at"], utc=True).astype("datetime64[us, UTC]")
     frame["raw"] = frame["raw"].astype("str").str.slice(0, 2000)

@@ -1,7 +1,7 @@
-"""Validation of the service's rows. A row is either valid or quarantined with the first reason that applies.
+"""Validate the service's rows. A row is either valid or quarantined with the first reason that applies.
 
-Nothing is guessed. A missing magnitude is legal (NaN), and of a deleted event only the ids are needed, and no stamp from the future: the
-newest stamp of an event is believed, so a stamp of years ahead would outlive every correction and the deletion.
+Nothing is guessed. A missing magnitude is legal (NaN). A deleted event needs only its ids. No stamp may lie in the future: the newest stamp
+of an event wins, so a stamp years ahead would outlive every correction and the deletion.
 """
 
 import json
@@ -38,9 +38,8 @@ _TOLD = ["event_id", "origin_time", "latitude_deg", "longitude_deg", "magnitude"
 
 @dataclass(frozen=True)
 class Parsed:
-    """One body: `revisions` (RevisionFrame), `quarantined` (QuarantineFrame), `rows` in the body (both together,
-    duplicates included), `counted`, what the body itself says it holds, and `generated_at`, when it says it was made (geojson metadata;
-    None for csv)."""
+    """One parsed body: `revisions` (RevisionFrame), `quarantined` (QuarantineFrame), `rows` in the body (both together, duplicates
+    included), `counted`, the body's own count, and `generated_at`, its own creation time (geojson metadata; None for csv)."""
 
     revisions: pd.DataFrame
     quarantined: pd.DataFrame
@@ -65,7 +64,7 @@ class Rows:
 
 
 def judge(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
-    """Split rows into legal and quarantined; nothing of what they tell can be later than `latest`."""
+    """Split rows into valid and quarantined. No time in a valid row is later than `latest`."""
     (time_us, time_bad), (updated_us, updated_bad) = rows.time, rows.updated
     latitude, _ = numbers(rows.values["latitude"])
     longitude, _ = numbers(rows.values["longitude"])
@@ -146,10 +145,10 @@ def judge(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
 
 
 def only_asked(parsed: Parsed, query: Query, where: str) -> Parsed:
-    """The answer without the rows that lie outside the question; they are kept apart.
+    """Return the answer without the rows that lie outside the query; these are quarantined.
 
     Raises:
-        CatalogMalformed: so many of them that it is the answer to another question.
+        CatalogMalformed: there are so many of them that it is the answer to another query.
     """
     reasons = query.outside(parsed.revisions)
     outside = (reasons != "").to_numpy()
@@ -175,14 +174,15 @@ def only_asked(parsed: Parsed, query: Query, where: str) -> Parsed:
 
 
 def numbers(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Floats, NaN where nothing was given; and the mask of what was given and is no finite number."""
+    """Return floats, NaN where no value was given, and the mask of values that were given and are not finite numbers."""
     given = np.array([value is not None and value != "" for value in values], dtype=bool)
     found = np.array([_number(value) for value in values], dtype="float64")
     return found, given & np.isnan(found)
 
 
 def clean(value: Any) -> str:
-    """A text without what no store and no message can hold (half of a surrogate pair, NUL and other control characters)."""
+    """Return a text without the characters that no store and no message can hold (half of a surrogate pair, NUL and other control
+    characters)."""
     text = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
     text = text[:MAX_TEXT]
     return (text if text.isprintable() else "".join(map(_character, text))).strip()

@@ -1,7 +1,7 @@
-"""One answer of the service over HTTP: whole, within limits of time and size, or a CatalogError. No redirect is followed.
+"""One answer of the service over HTTP: complete, within limits of time and size, or a CatalogError. Redirects are not followed.
 
-The exchange runs in a thread of its own, because no time-out of a socket ends an answer that comes a byte at a time. At the deadline
-its connection is cut; what still waits then (for a name server, in a TLS handshake) keeps an idle thread and holds nobody up.
+The exchange runs in a thread of its own, because a socket time-out does not end an answer that comes a byte at a time. At the deadline its
+connection is cut. A thread that still waits then (for a name server, in a TLS handshake) stays idle and blocks nothing.
 """
 
 import io
@@ -40,8 +40,8 @@ _TIMEOUTS = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutE
 
 @dataclass
 class Exchange:
-    """One request and what has come of its answer: `status` and `headers` first, then `body` (unpacked). `note` says in short what went
-    wrong. `where` names the address without a login."""
+    """One request and the answer received so far: `status` and `headers` first, then `body` (unpacked). `note` is a short description of
+    what went wrong. `where` names the address without a login."""
 
     url: str
     where: str
@@ -55,7 +55,7 @@ class Exchange:
     given_up: threading.Event = field(default_factory=threading.Event)
 
     def hang_up(self) -> None:
-        """Cut the connection, so that whoever reads from it wakes up."""
+        """Cut the connection, so that a thread reading from it wakes up."""
         self.given_up.set()
         if self.line is not None:
             with suppress(OSError):
@@ -64,7 +64,7 @@ class Exchange:
 
 
 class Fetcher:
-    """Asks one service; keeps its connections, and no cookies."""
+    """A client of one service. It keeps its connections, and no cookies."""
 
     def __init__(self, user_agent: str, timeout_s: tuple[float, float], deadline_s: float) -> None:
         self._timeout_s = timeout_s
@@ -77,7 +77,7 @@ class Fetcher:
             self._session.mount(scheme, _Adapter())
 
     def fetch(self, exchange: Exchange) -> None:
-        """Fill `exchange`; the status may be any below 500 but 3xx and 429.
+        """Fill `exchange`. The status may be any below 500 except 3xx and 429.
 
         Raises:
             CatalogUnreachable: time-out, 429 or 5xx: worth another try. NoConnection: nothing answered within `connect_s`.
@@ -155,13 +155,13 @@ class Fetcher:
             raise CatalogMalformed(f"{where}: the answer is no HTTP that can be read ({_said(error)}); try again") from error
 
 
-_INSIDE = re.compile(r"_?\w*Https?\w*\([^)]*\): ")  # how urllib3 calls the object that it worked with
+_INSIDE = re.compile(r"_?\w*Https?\w*\([^)]*\): ")  # urllib3's name for the object that it worked with
 
 _of_this_thread = threading.local()
 
 
 class _Noted:
-    """A connection that tells the exchange of its thread which socket it uses."""
+    """A connection that records in the exchange of its thread which socket it uses."""
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         super().request(*args, **kwargs)  # type: ignore[misc]
@@ -189,7 +189,7 @@ class _Adapter(HTTPAdapter):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """None: requests would read the whole body of a redirect, and its Location, only to offer the next request."""
+        """Return None. Otherwise requests would read the whole body of a redirect, and its Location, only to offer the next request."""
         return None
 
 
@@ -212,7 +212,7 @@ def _check_status(exchange: Exchange) -> None:
 
 
 def _read(response: requests.Response, exchange: Exchange) -> bytes:
-    """The body, unpacked here and not by requests, which takes a gzip stream that ends too early for a whole one."""
+    """Return the body. It is unpacked here and not by requests, which accepts a gzip stream that ends too early as complete."""
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise CatalogMalformed(f"{exchange.where}: the body is packed as {encoding[:20]!r}, only gzip was asked for; try again")
@@ -238,7 +238,7 @@ def _sent(response: requests.Response, exchange: Exchange) -> Iterator[bytes]:
 
 
 def _unpacked(sent: Iterator[bytes], exchange: Exchange) -> Iterator[bytes]:
-    """The members of a gzip stream, in pieces of a bounded size."""
+    """Yield the members of a gzip stream, in pieces of a bounded size."""
     unpack, begun = zlib.decompressobj(wbits=31), False
     try:
         for data in sent:
@@ -249,7 +249,7 @@ def _unpacked(sent: Iterator[bytes], exchange: Exchange) -> Iterator[bytes]:
                 if unpack.eof:
                     data = unpack.unused_data.lstrip(b"\0")
                     unpack, begun = zlib.decompressobj(wbits=31), False
-        while begun and (rest := unpack.decompress(b"", _CHUNK)):  # what zlib has read and not given out yet
+        while begun and (rest := unpack.decompress(b"", _CHUNK)):  # what zlib has read and not returned yet
             yield rest
     except zlib.error as error:
         exchange.note = "body cut"
@@ -268,12 +268,12 @@ def _too_large(exchange: Exchange, how: str) -> CatalogMalformed:
 
 
 def without_login(text: str) -> str:
-    """A text with addresses, less the user and password before the host."""
+    """Return a text with addresses, without the user and password before the host."""
     return re.sub(r"//[^/?#\s]*@", "//", text)
 
 
 def _place(location: str) -> str:
-    """Where a redirect points to, without what may be a secret."""
+    """Return the target of a redirect, without anything that may be a secret."""
     told = without_login(location).split("?")[0].split("#")[0]
     return "".join(c if c.isprintable() else "?" for c in told)[:200] or "nowhere"
 

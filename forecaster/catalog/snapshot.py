@@ -1,8 +1,8 @@
 """The bundled snapshot: real ComCat earthquakes, so that the first run needs no hour of downloading.
 
-`data/snapshot.parquet` holds M >= 4.5 worldwide and M >= 3.5 within 24-48 N, 122-154 E, origins 1973 to 2024, as the
-catalogue stood on 2025-11-09; `deployments/data/build_snapshot.py` rebuilds it byte for byte. The store reads the
-file; here its rows become revisions. Its source lists earthquakes only and says nothing of status, network or update.
+`data/snapshot.parquet` holds M >= 4.5 worldwide and M >= 3.5 within 24-48 N, 122-154 E, origins 1973 to 2024, in the state of the catalogue
+on 2025-11-09. `deployments/data/build_snapshot.py` rebuilds it byte for byte. The store reads the file; here its rows become revisions. Its
+source lists earthquakes only, without status, network or update time.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -35,12 +35,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def snapshot_path() -> Path:
-    """Where the bundled file lies; the package is always installed unpacked."""
+    """Return the path of the bundled file. The package is always installed unpacked."""
     return Path(str(resources.files("forecaster.catalog").joinpath("data/snapshot.parquet")))
 
 
 def snapshot_revisions(rows: pd.DataFrame, known_by: datetime | None = None) -> pd.DataFrame:
-    """Rows of the snapshot (SNAPSHOT_COLUMNS) as revisions (REVISION_COLUMNS) with modelled known-times.
+    """Convert rows of the snapshot (SNAPSHOT_COLUMNS) to revisions (REVISION_COLUMNS) with modelled known-times.
 
     Args:
         known_by: aware; a replay pretends that the snapshot was taken then: rows that were not known by it are left

@@ -1,4 +1,4 @@
-"""Where messages may go: which IP addresses are refused, and how a URL is called without telling its secret."""
+"""Where messages may go: which IP addresses are refused, and how a URL is named without revealing its secret."""
 
 import ipaddress
 import socket
@@ -10,13 +10,13 @@ PERMIT = "webhook_allow_private"
 METADATA_ADDRESSES = frozenset({"100.100.100.200", "168.63.129.16", "fd00:ec2::254", "192.0.0.192"})  # cloud services' own
 # IANA's registry of special-purpose IPv6 addresses. Those that are sent on to the IPv4 address in their last 32 bits: mapped, NAT64.
 CARRIERS = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
-# Of 2000::/3, where a stranger's relay decides where a packet ends, or nobody lives: protocol assignments with Teredo, documentation, 6to4
+# Of 2000::/3, where a stranger's relay decides where a packet ends, or no host is: protocol assignments with Teredo, documentation, 6to4
 NOWHERE_V6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
 GLOBAL_V6, PRIVATE_V6 = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("fc00::/7")
 
 
 def recipient_label(url: str) -> str:
-    """Scheme, host and port of a URL: the rest may hold a secret and is never stored or logged."""
+    """Return scheme, host and port of a URL. The rest may hold a secret and is never stored or logged."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
@@ -26,10 +26,11 @@ def recipient_label(url: str) -> str:
 
 
 def is_forbidden(address: str, allow_private: bool) -> bool:
-    """Whether a message must not go to this IP address: link-local, metadata, multicast; unless allowed, loopback and private.
+    """Return whether a message must not go to this IP address: link-local, metadata, multicast; unless allowed, loopback and private.
 
-    An IPv6 address that carries an IPv4 one is judged by that. Of the others only global unicast (2000::/3), private (fc00::/7) and
-    loopback ones are places at all: the rest (a net's own NAT64, IPv4-compatible and -translated, segment routing ...) is never reached.
+    An IPv6 address that carries an IPv4 one is treated as that one. Of the others only global unicast (2000::/3), private (fc00::/7) and
+    loopback addresses can be reached at all. The rest (a net's own NAT64, IPv4-compatible and -translated, segment routing ...) is always
+    refused.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
@@ -43,10 +44,10 @@ def is_forbidden(address: str, allow_private: bool) -> bool:
 
 
 def host_and_port(url: str, setting: str) -> tuple[str, int]:
-    """Where a URL leads.
+    """Return host and port of a URL.
 
     Raises:
-        DeliveryRefused: it is no http(s) address; `setting` is the name of the setting that holds it.
+        DeliveryRefused: it is not an http(s) address; `setting` is the name of the setting that holds it.
     """
     try:
         parts = urlsplit(url)
@@ -59,14 +60,14 @@ def host_and_port(url: str, setting: str) -> tuple[str, int]:
 
 
 def check_address(url: str, where: str, setting: str, allow_private: bool, *, by_proxy: bool = False) -> None:
-    """Look at a URL before anything is connected; what its name resolves to later is checked again on the open connection.
+    """Check a URL before connecting. The address that its name resolves to later is checked again on the open connection.
 
     Args:
         where: what messages call the receiver; `setting` the name of the setting that holds the URL.
-        by_proxy: a proxy will resolve the name; that this machine cannot is no fault then.
+        by_proxy: a proxy will resolve the name; it is then no error if this machine cannot.
 
     Raises:
-        DeliveryRefused: no http(s) address, or one that leads where messages must not go.
+        DeliveryRefused: not an http(s) address, or one that leads where messages must not go.
         DeliveryFailed: the name does not resolve.
     """
     host, port = host_and_port(url, setting)
@@ -83,7 +84,7 @@ def check_address(url: str, where: str, setting: str, allow_private: bool, *, by
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether `host` is this machine by its name or number."""
+    """Return whether `host` is this machine by its name or number."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

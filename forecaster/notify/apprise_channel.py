@@ -1,4 +1,4 @@
-"""Everything that apprise knows: Teams, Discord, Telegram, ntfy and some hundred more, each by an address that holds its secrets."""
+"""Messages by apprise: Teams, Discord, Telegram, ntfy and some hundred more services, each by an address that holds its secrets."""
 
 import json
 import os
@@ -25,7 +25,7 @@ SEPARATOR = 2  # apprise puts \r\n between title and text where a service has no
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a service takes: of the title, of the text, of both `together` (None: apart), counted in `unit`."""
+    """The length limits of a service: of the title, of the text, of both `together` (None: separate limits), counted in `unit`."""
 
     title: int
     text: int
@@ -39,12 +39,12 @@ _CORRECTED = {"ntfy": Limits(200, 4096, True, "bytes"), "ntfys": Limits(200, 409
 
 
 def split_addresses(urls: str) -> list[str]:
-    """The addresses of a list with commas or blanks between; a comma inside of one is kept."""
+    """Split a list of addresses with commas or blanks between them. A comma inside an address is kept."""
     return [url for part in re.split(r"[\s,]+(?=[A-Za-z0-9]+://)", urls.strip()) if (url := part.strip(" ,\n\t"))]
 
 
 def service_label(url: str) -> str:
-    """The service's name, and its host where that is no secret: "Discord", "ntfy ntfy.example.org"."""
+    """Return the service's name, and its host where that is no secret: "Discord", "ntfy ntfy.example.org"."""
     service = find_service(url)
     if service is None:
         return "an address that apprise does not understand"
@@ -52,8 +52,8 @@ def service_label(url: str) -> str:
 
 
 def limits_of(url: str) -> Limits:
-    """What the service of an address takes. What counts in UTF-16 units (Discord, Telegram) or characters is counted in the former, which
-    are never fewer."""
+    """Return the length limits of the service of an address. Services that count UTF-16 units (Discord, Telegram) or characters are both
+    counted in UTF-16 units, which are never fewer."""
     scheme = url.partition("://")[0].lower()
     if scheme in _CORRECTED:
         return _CORRECTED[scheme]
@@ -65,11 +65,11 @@ def limits_of(url: str) -> Limits:
 
 
 def send_apprise(title: str, text: str, url: SecretStr, *, allow_private: bool = False, whole_s: float = WHOLE_S) -> None:
-    """Send a title and a plain text, in a process of its own that is ended after `whole_s`. Nothing that apprise logs is logged: it names
-    addresses.
+    """Send a title and a plain text, in a process of its own that is ended after `whole_s`. Nothing that apprise logs is logged: its
+    records name addresses.
 
-    apprise tells success or failure only; of a failure the HTTP status is known where it reports one. Most services know no
-    idempotency key: a message that is sent again comes twice.
+    apprise reports success or failure only. The HTTP status of a failure is known where apprise reports one. Most services have no
+    idempotency key: a message that is sent again arrives twice.
 
     Raises:
         DeliveryRefused: an address that apprise does not understand, or that leads where messages must not go; 4xx.
@@ -115,7 +115,7 @@ def _in_child(asked: dict[str, Any], label: str, whole_s: float) -> dict[str, An
 
 
 def find_service(url: str) -> "NotifyBase | None":
-    """apprise's service for an address; None where it does not understand it."""
+    """Return apprise's service for an address; None where apprise does not understand it."""
     import apprise
 
     asset = apprise.AppriseAsset(
@@ -126,7 +126,7 @@ def find_service(url: str) -> "NotifyBase | None":
 
 
 def scheme_state(scheme: str) -> Literal["known", "disabled", "unknown"]:
-    """Whether apprise has a service of this scheme; disabled: what it needs is not installed."""
+    """Return whether apprise has a service of this scheme; disabled: what it needs is not installed."""
     from apprise.manager_plugins import NotificationManager
 
     services = NotificationManager()
@@ -136,7 +136,7 @@ def scheme_state(scheme: str) -> Literal["known", "disabled", "unknown"]:
 
 
 def _host(service: Any) -> str:
-    """host[:port] where the address names a server; the parts of other addresses may be secrets."""
+    """Return host[:port] where the address names a server; the parts of other addresses may be secrets."""
     if not any("{host}" in template for template in service.templates) or not service.host:
         return ""
     return f"{service.host}:{service.port}" if service.port else str(service.host)

@@ -1,8 +1,8 @@
-"""One message by way of apprise, in a process of its own that can be ended: a service's plugin does what it likes for as long as it likes.
+"""Send one message by apprise, in a process of its own that can be ended: the run time of a service's plugin is unknown.
 
     python -m forecaster.notify.apprise_child < {"url", "title", "text", "allow_private"} > {"done", "statuses", "error"}
 
-It has none of quakecast's settings in its environment, an upper bound of memory, and reaches no address that messages must not reach.
+The process has none of quakecast's settings in its environment. Its memory is limited. It reaches no address that messages must not reach.
 """
 
 import contextlib
@@ -22,7 +22,8 @@ _STATUS = re.compile(r"error=(\d{3})\b")
 
 
 def send(url: str, title: str, text: str) -> dict[str, Any]:
-    """What became of it: whether the service took it, the HTTP statuses that apprise told of, and the kind of error that it raised."""
+    """Return the result: whether the service accepted it, the HTTP statuses that apprise reported, and the type of the error that it
+    raised."""
     service = find_service(url)
     if service is None:
         return {"done": False, "statuses": [], "error": "address"}
@@ -35,7 +36,7 @@ def send(url: str, title: str, text: str) -> dict[str, Any]:
 
 
 def guard_addresses(allow_private: bool) -> None:
-    """From now on no name resolves to an address that messages must not reach."""
+    """Make sure that from now on no name resolves to an address that messages must not reach."""
     resolve = socket.getaddrinfo
 
     def checked(*args: Any, **kwargs: Any) -> Any:

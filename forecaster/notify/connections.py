@@ -1,6 +1,6 @@
-"""TCP connections whose end is sure: the address is looked at before anything is sent, and all are cut when an attempt takes too long.
+"""TCP connections that always end: the address is checked before anything is sent, and all are cut when an attempt takes too long.
 
-A time-out of a socket bounds one silence only; whoever sends a byte now and then could hold an attempt for ever.
+A socket time-out limits a single pause only. A server that sends a byte now and then could hold an attempt for ever.
 """
 
 import socket
@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from forecaster.errors import DeliveryRefused
 from forecaster.notify.addresses import PERMIT
 
-MAX_ADDRESSES = 4  # of those that a name resolves to; each may wait for a time-out
+MAX_ADDRESSES = 4  # addresses of a name that are tried; each may wait for a time-out
 PATIENCE = 4  # an attempt as a whole takes this many time-outs at most
 
 
 class Connections:
-    """What one sender has open. `is_refused` says of an IP address that it must not be reached."""
+    """The open connections of one sender. `is_refused` returns whether an IP address must not be reached."""
 
     def __init__(self, is_refused: Callable[[str], bool] = lambda address: False) -> None:
         self._is_refused = is_refused
@@ -24,7 +24,7 @@ class Connections:
         self.were_cut = False
 
     def open(self, host: str, port: int, timeout_s: float | None, *, trusted: bool = False) -> socket.socket:
-        """A connection to the first address of `host` that answers. `trusted`: the operator's own proxy, wherever it is.
+        """Open a connection to the first address of `host` that answers. `trusted`: the operator's own proxy, wherever it is.
 
         Raises:
             DeliveryRefused: the name leads where messages must not go; nothing has been connected to.
@@ -40,7 +40,7 @@ class Connections:
             except OSError as error:
                 last = error
                 continue
-            self._open.append(connected.dup())  # what is shut through the one is shut for the other, wrapped in TLS or not
+            self._open.append(connected.dup())  # shutting down one object also shuts down the other, whether wrapped in TLS or not
             if self.were_cut:
                 self._cut()
             return connected
@@ -48,7 +48,7 @@ class Connections:
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Cut every connection after `seconds`, if what happens inside has not ended by then: it sees a broken connection."""
+        """Cut every connection after `seconds`, if the block has not ended by then. The code inside sees a broken connection."""
         self.were_cut = False
         timer = threading.Timer(seconds, self._cut)
         timer.daemon = True
@@ -65,7 +65,7 @@ class Connections:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def forget(self) -> None:
-        """Let go of what was opened; whoever opened it closes it."""
+        """Forget the connections that were opened; the code that opened them closes them."""
         for connection in self._open:
             connection.close()
         self._open.clear()

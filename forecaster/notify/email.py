@@ -1,4 +1,4 @@
-"""What a mail is made of: headers and parts that every relay carries and every mail program reads back as they were."""
+"""Building a mail: headers and parts that every relay transports and every mail program decodes to the original."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ TIMEOUT_S = 15.0
 
 @dataclass(frozen=True)
 class MailSettings:
-    """Where mail goes out. `mail_unsubscribe`: mailto: and https addresses; `ca_file` names further trusted certificates."""
+    """Settings of outgoing mail. `mail_unsubscribe`: mailto: and https addresses; `ca_file` names further trusted certificates."""
 
     smtp_host: str
     mail_from: str
@@ -35,7 +35,7 @@ class MailSettings:
 
 @dataclass(frozen=True)
 class Mail:
-    """What a mail says. `pictures`: CID -> PNG; `thread_id`: `subject_id` of the mail that this one answers."""
+    """The content of a mail. `pictures`: CID -> PNG; `thread_id`: `subject_id` of the mail that this one answers."""
 
     subject_id: str
     subject: str
@@ -46,15 +46,15 @@ class Mail:
 
 
 def message_id(subject_id: str, mail_from: str) -> str:
-    """The same report or message has the same Message-ID whenever it is sent: mail programs then show it once."""
+    """Return the Message-ID. It is the same whenever the same report or message is sent: mail programs then show it once."""
     return f"<{hashlib.sha256(subject_id.encode()).hexdigest()[:32]}@{_domain(mail_from)}>"
 
 
 def build_message(mail: Mail, to: str, settings: MailSettings, now: datetime) -> EmailMessage:
-    """A mail to one recipient: a text part, and an HTML part with the pictures that travel with it.
+    """Build a mail to one recipient: a text part, and an HTML part with its embedded pictures.
 
-    A follow-up names the mail that it answers in References, under the subject of its own. List-Unsubscribe is always there
-    (RFC 2369); with an https address also the one-click form (RFC 8058). `{recipient}` in an address is the recipient's.
+    A follow-up names the mail that it answers in References, and has its own subject. List-Unsubscribe is always there (RFC 2369); with an
+    https address also the one-click form (RFC 8058). `{recipient}` in an address is replaced by the recipient's.
 
     Raises:
         DeliveryRefused: an address or the subject cannot be a mail header.
@@ -95,5 +95,5 @@ def _unsubscribe(settings: MailSettings) -> tuple[str, ...]:
     return settings.mail_unsubscribe or (f"mailto:{parseaddr(settings.mail_from)[1]}?subject=unsubscribe",)
 
 
-# 7bit: no part needs a server that offers 8BITMIME, and no line is longer than a server takes
+# 7bit: no part needs a server that offers 8BITMIME, and no line is longer than a server accepts
 _POLICY = policy.default.clone(header_factory=header_registry(), cte_type="7bit")

@@ -1,6 +1,6 @@
-"""Mail headers that every mail program reads back as they were, folded alike by every version of Python.
+"""Mail headers that every mail program decodes to the original text, folded alike by every version of Python.
 
-The standard library's new folder lost blanks and left first lines empty in some versions; its older `Header` has stayed what it was.
+The standard library's new folder lost blanks and left first lines empty in some versions; its older `Header` has not changed.
 """
 
 from email.charset import SHORTEST, Charset
@@ -15,7 +15,8 @@ _UTF8.header_encoding = SHORTEST  # whatever a plugin of another library sets fo
 
 
 def encoded(text: str, name: str, linesep: str) -> str:
-    """The value of header `name`: as it is where it is short plain ASCII, else as encoded words (RFC 2047) on lines of their own."""
+    """Return the value of header `name`: unchanged where it is short plain ASCII, else as encoded words (RFC 2047) on lines of their
+    own."""
     fits = len(name) + 2 + len(text) <= MAX_LINE
     if fits and text.isascii() and "=?" not in text and text == " ".join(text.split()):
         return text
@@ -23,7 +24,7 @@ def encoded(text: str, name: str, linesep: str) -> str:
 
 
 class _Text(UnstructuredHeader):
-    """What people read."""
+    """A header that people read."""
 
     def fold(self, *, policy: Any) -> str:
         name: str = self.name  # type: ignore[attr-defined]
@@ -42,14 +43,14 @@ class _Mailbox(UnstructuredHeader):
 
 
 class _Verbatim(UnstructuredHeader):
-    """A header whose long words stay as they are: an address of more than a line must not be encoded."""
+    """A header whose long words stay unchanged: an address longer than a line must not be encoded."""
 
     def fold(self, *, policy: Any) -> str:
         return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
 
 
 def header_registry() -> HeaderRegistry:
-    """How the headers of our mails are written; the others as the library does."""
+    """Return the registry that writes the headers of our mails; other headers are written as the library does."""
     registry = HeaderRegistry()
     for name, kind in (("subject", _Text), ("from", _Mailbox), ("to", _Mailbox), ("list-unsubscribe", _Verbatim), ("list-id", _Verbatim)):
         registry.map_to_type(name, kind)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A sign of life after each run (healthchecks.io and its like): a watcher elsewhere notices when it does not come."""
+"""The heartbeat after each run (healthchecks.io and similar services): an outside monitor notices when it is missing."""
 
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,7 +11,8 @@ TIMEOUT_S = 10.0
 
 
 def failure_url(url: str) -> str:
-    """`url` with /fail after its path, where healthchecks.io takes a failed run's sign; a URL that is none stays as it is."""
+    """Return `url` with /fail after its path, where healthchecks.io accepts the heartbeat of a failed run. An invalid URL is returned
+    unchanged."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -20,10 +21,10 @@ def failure_url(url: str) -> str:
 
 
 def beat(url: SecretStr, *, failed: bool, allow_private: bool, timeout_s: float = TIMEOUT_S) -> int:
-    """GET the address (that of a failed run, where `failed`); the status (2xx) is returned.
+    """GET the address (that of a failed run, where `failed`), and return the status (2xx).
 
     Raises:
-        DeliveryRefused: a forbidden address, or a URL that is none.
+        DeliveryRefused: a forbidden address, or an invalid URL.
         DeliveryFailed: time-out, no connection, another status.
     """
     target = SecretStr(failure_url(url.get_secret_value())) if failed else url

@@ -1,6 +1,6 @@
-"""HTTP requests to somebody else's server: no redirects, no netrc, the peer's address checked before it is connected to, an end to every
-attempt, and no more of an answer read than is needed. Proxy and certificates as for USGS: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY and
-REQUESTS_CA_BUNDLE. A proxy resolves names by itself: what this machine cannot resolve is left to its rules."""
+"""HTTP requests to other people's servers. No redirects, no netrc. The peer's address is checked before connecting, every attempt has a
+time limit, and only the needed part of an answer is read. Proxy and certificates as for USGS: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
+and REQUESTS_CA_BUNDLE. A proxy resolves names by itself: names that this machine cannot resolve are left to the proxy's rules."""
 
 import logging
 import socket
@@ -25,12 +25,12 @@ from forecaster.notify.connections import PATIENCE, Connections
 
 TIMEOUT_S = 15.0
 RETRYABLE = frozenset({408, 425, 429})  # and every 5xx
-MAX_ANSWER = 4096  # bytes of the body that are read; of a longer one the connection is not used again
+MAX_ANSWER = 4096  # bytes of the body that are read; after a longer one the connection is not used again
 
 
 @dataclass(frozen=True)
 class WebAddress:
-    """A URL (which may hold a secret), what it is called in messages, the setting it came from, and where it may lead."""
+    """A URL (which may hold a secret), its name in messages, the setting it came from, and where it may lead."""
 
     url: SecretStr
     name: str
@@ -40,7 +40,7 @@ class WebAddress:
 
     @property
     def whole_s(self) -> float:
-        """The longest that an attempt takes once its name has been resolved: a dripping answer is cut off then."""
+        """Return the longest duration of an attempt once its name has been resolved. An answer that trickles in is cut off then."""
         return PATIENCE * self.timeout_s
 
     @property
@@ -57,7 +57,7 @@ class Answer:
     text: str = ""
 
     def retry_after_s(self, now: datetime) -> float | None:
-        """Seconds from `now`, of a Retry-After in seconds or as a date (RFC 9110, 10.2.3)."""
+        """Return the seconds from `now` in a Retry-After, given in seconds or as a date (RFC 9110, 10.2.3)."""
         value = (self.retry_after or "").strip()
         if value.isascii() and value.isdigit():
             return float(value)
@@ -86,9 +86,9 @@ class Session:
         self._connections.forget()
 
     def ask(self, method: str, address: WebAddress, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        """One request, as `request` says."""
+        """Send one request, as `request` describes."""
         url = address.url.get_secret_value()
-        host_and_port(url, address.setting)  # before the library looks for a proxy: it fails at a URL that is none
+        host_and_port(url, address.setting)  # before the library looks for a proxy: it fails at an invalid URL
         around = requests.Session().merge_environment_settings(url, {}, True, None, None)
         proxy = select_proxy(url, around["proxies"])
         check_address(url, address.where, address.setting, address.allow_private, by_proxy=proxy is not None)
@@ -108,7 +108,7 @@ class Session:
                     verify=around["verify"],
                 ) as answer,
             ):
-                if self._connections.were_cut:  # what was cut looks like headers that have ended
+                if self._connections.were_cut:  # a cut answer looks like headers that have ended
                     raise TimeoutError
                 said = _beginning(answer)
                 return Answer(answer.status_code, answer.headers.get("Retry-After"), said if answer.status_code >= 400 else "")
@@ -146,10 +146,10 @@ def request(
     headers: Mapping[str, str] | None = None,
     session: Session | None = None,
 ) -> Answer:
-    """Ask once, over the connections of `session` where there is one.
+    """Send one request, over the connections of `session` where there is one.
 
     Raises:
-        DeliveryRefused: a forbidden address, a URL that is none, a certificate that cannot be trusted.
+        DeliveryRefused: a forbidden address, an invalid URL, a certificate that cannot be trusted.
         ReceiverSilent: no connection, a silence of `timeout_s`, no whole answer within `whole_s`.
     """
     if session is not None:
@@ -159,7 +159,7 @@ def request(
 
 
 def _beginning(answer: requests.Response) -> str:
-    """The first bytes of a body; nothing, where it cannot be read: the status has been told by then."""
+    """Return the first bytes of a body; nothing where it cannot be read, since the status is known by then."""
     try:
         return bytes(answer.raw.read(MAX_ANSWER, decode_content=False)).decode("utf-8", "replace")
     except (HTTPError, OSError):
@@ -167,7 +167,7 @@ def _beginning(answer: requests.Response) -> str:
 
 
 def expect_success(answer: Answer, address: WebAddress, now: datetime) -> int:
-    """The status, where it is 2xx.
+    """Return the status, where it is 2xx.
 
     Raises:
         DeliveryFailed: 408, 425, 429, 5xx; with the wait that the server asks for.
@@ -183,9 +183,10 @@ def expect_success(answer: Answer, address: WebAddress, now: datetime) -> int:
 
 @contextmanager
 def unlogged(*names: str) -> Iterator[list[str]]:
-    """While inside, nothing is logged below these loggers: libraries that speak HTTP log the whole address, and it may hold a secret.
+    """Suppress all log records of these loggers inside the block. Libraries that speak HTTP log the whole address, and it may hold a
+    secret.
 
-    Yields what they would have logged; it may hold secrets and must not be passed on as it is.
+    Yields the suppressed records. They may hold secrets and must not be passed on as they are.
     """
     kept: list[str] = []
 
@@ -210,7 +211,7 @@ def _below(name: str, names: tuple[str, ...]) -> bool:
 
 
 class _Watched:
-    """Mixed into urllib3's connections: they are opened by `connections`, which looks at the address and can cut them."""
+    """Mixed into urllib3's connections: `connections` opens them, checks the address and can cut them."""
 
     connections: Connections
 
@@ -239,7 +240,7 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def _watch(self, manager: Any) -> None:
-        """Let the manager's connections be opened by ours."""
+        """Make `connections` open the manager's connections."""
         fields = {"connections": self._connections}
         plain, secure = type("_Plain", (_Watched, HTTPConnection), fields), type("_Secure", (_Watched, HTTPSConnection), fields)
         manager.pool_classes_by_scheme = {

@@ -1,7 +1,7 @@
-"""E-mail over SMTP: how mails are handed over.
+"""E-mail over SMTP: sending mails to the mail server.
 
-What will not get better by itself raises DeliveryRefused (do not retry), what may raises DeliveryFailed (retry later). Messages and
-logs name the server, never a password or an address.
+Permanent errors raise DeliveryRefused (do not retry), temporary errors raise DeliveryFailed (retry later). Messages and logs name the
+server, never a password or an address.
 """
 
 import smtplib
@@ -20,13 +20,13 @@ GOODBYE_S = 5.0
 
 
 def send_email(message: EmailMessage, settings: MailSettings) -> None:
-    """Hand over one mail; see `MailServer.send`."""
+    """Send one mail; see `MailServer.send`."""
     with closing(MailServer(settings)) as server:
         server.send(message)
 
 
 class MailServer:
-    """The way to the mail server: one connection for all mails of a batch, a new one after trouble. Close it at the end."""
+    """The connection to the mail server: one for all mails of a batch, a new one after an error. Close it at the end."""
 
     def __init__(self, settings: MailSettings) -> None:
         self._settings = settings
@@ -36,10 +36,10 @@ class MailServer:
         self._smtp: smtplib.SMTP | None = None
 
     def send(self, message: EmailMessage) -> None:
-        """Hand `message` over, for the recipient in its To.
+        """Send `message` to the recipient in its To.
 
         Raises:
-            DeliveryRefused: the server says no for good (5xx), does not offer STARTTLS, or a password would travel unencrypted.
+            DeliveryRefused: the server refuses permanently (5xx), does not offer STARTTLS, or a password would travel unencrypted.
             DeliveryFailed: greylisting and other 4xx.
             ReceiverSilent: no connection, a silence of `timeout_s`, or not done after PATIENCE of them.
         """
@@ -61,7 +61,7 @@ class MailServer:
                 self._drop()
 
     def close(self) -> None:
-        """How the server says goodbye plays no part: by then it has taken the mails."""
+        """Close the connection. The server's answer to the goodbye is ignored: it has accepted the mails by then."""
         if self._smtp is not None:
             with suppress(OSError, smtplib.SMTPException), self._connections.within(GOODBYE_S):
                 self._smtp.quit()
@@ -101,7 +101,7 @@ class MailServer:
         self._connections.forget()
 
     def _answer(self, error: smtplib.SMTPException) -> DeliveryError:
-        """What the server said to one mail."""
+        """Return the server's answer to one mail."""
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             codes = sorted({code for code, _ in error.recipients.values()})
             return _mail_error(max(codes), f"{self._where} refused the recipient ({', '.join(map(str, codes))})")
@@ -109,7 +109,7 @@ class MailServer:
         return _mail_error(error.smtp_code, f"{self._where} answered {error.smtp_code}: {_line(error.smtp_error)}")
 
     def _trouble(self, error: Exception) -> DeliveryError:
-        """What was wrong with the server or the way to it."""
+        """Return what was wrong with the server or the connection to it."""
         where = self._where
         if self._connections.were_cut:
             return ReceiverSilent(f"{where} was not done within {self._whole_s:g} s; will be tried again")
@@ -127,7 +127,7 @@ class MailServer:
 
 
 class _PlainSmtp(smtplib.SMTP):
-    """Opened by `connections`, which can cut it."""
+    """A connection opened by `connections`, which can cut it."""
 
     def __init__(self, connections: Connections, settings: MailSettings, **options: Any) -> None:
         self._connections = connections
@@ -138,7 +138,7 @@ class _PlainSmtp(smtplib.SMTP):
 
 
 class _SecureSmtp(smtplib.SMTP_SSL):
-    """The same, TLS from the first byte."""
+    """The same, with TLS from the first byte."""
 
     def __init__(self, connections: Connections, settings: MailSettings, context: ssl.SSLContext) -> None:
         self._connections = connections
@@ -161,6 +161,6 @@ def _mail_error(code: int, message: str) -> DeliveryRefused | DeliveryFailed:
 
 
 def _line(answer: bytes | str) -> str:
-    """What the server said, without anybody's address."""
+    """Return the server's reply, without any address."""
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
     return " ".join("(address)" if "@" in word else word for word in text.split())[:200]

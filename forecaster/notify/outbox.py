@@ -1,4 +1,4 @@
-"""The outbox: which message goes to whom, how often it was tried and when it is tried again. Rows in, rows out; no SQL, no clock.
+"""The outbox: which message goes to which recipient, how often it was tried and when it is retried. Rows in, rows out; no SQL, no clock.
 
     pending --claim--> sending --taken--> sent        (final)
        |    (again)      |  |
@@ -6,9 +6,10 @@
        |  |                 +--DeliveryRefused, or the last of MAX_ATTEMPTS--> dead   (final until a person asks for it)
        +--+--- a newer report took its place, its recipient is gone, too late --> closed
 
-A row is claimed before its message goes out, so that two processes do not send it both. A process that dies between sending and marking
-leaves it `sending`: after LEASE the claim has lapsed and it is sent again (at least once). Ids are deterministic: the mail's Message-ID and
-the webhook's id let the receiver see that it is the same; where the protocol has no such id, the message says that it may be a repeat.
+A row is claimed before its message is sent, so that two processes do not both send it. A process that dies between sending and marking
+leaves it `sending`: after LEASE the claim has expired and the message is sent again (at least once). Ids are deterministic: the mail's
+Message-ID and the webhook's id show the receiver that it is the same message. Where the protocol has no such id, the message says that it
+may be a repeat.
 """
 
 import hashlib
@@ -29,14 +30,14 @@ SubjectKind = Literal["report", "alert", "correction", "operations"]
 OPEN_STATES: tuple[DeliveryState, ...] = ("pending", "sending", "failed")
 FIRST_WAIT = timedelta(minutes=5)
 MAX_WAIT = timedelta(hours=6)
-MAX_ASKED = timedelta(hours=24)  # of what a receiver may ask for by Retry-After
+MAX_ASKED = timedelta(hours=24)  # limit of the wait that a receiver may ask for by Retry-After
 LEASE = timedelta(minutes=10)  # longer than any attempt takes
 MAX_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """Who gets messages over a channel. `label` is for people and holds no secret; `address` tells one recipient from another."""
+    """A recipient of messages over a channel. `label` is for people and holds no secret; `address` identifies the recipient."""
 
     channel: str  # of message_channels
     label: str
@@ -61,22 +62,23 @@ class Delivery:
 
     @property
     def interrupted(self) -> bool:
-        """Whether an attempt was begun and nobody noted how it ended."""
+        """Return whether an attempt was begun and its end was never recorded."""
         return self.state == "sending"
 
 
 def delivery_id(subject_id: str, recipient: Recipient) -> str:
-    """SHA-256 (hex) of `subject_id|channel|address`: another address is another delivery, and nothing leads back to the address."""
+    """Return the SHA-256 (hex) of `subject_id|channel|address`. Another address is another delivery, and the address cannot be recovered
+    from the id."""
     return hashlib.sha256(f"{subject_id}|{recipient.channel}|{recipient.address.get_secret_value()}".encode()).hexdigest()
 
 
 def earlier_id(subject_id: str, channel: str) -> str:
-    """SHA-256 (hex) of `subject_id|channel`: the id up to schema 8, when a channel had one row for all its addresses."""
+    """Return the SHA-256 (hex) of `subject_id|channel`: the id up to schema 8, when a channel had one row for all its addresses."""
     return hashlib.sha256(f"{subject_id}|{channel}".encode()).hexdigest()
 
 
 def plan(subject_id: str, kind: SubjectKind, recipients: Iterable[Recipient], now: datetime, due: datetime | None = None) -> list[Delivery]:
-    """One pending row for each recipient, to be sent from `due` on. Rows that the store has under the same id are to be kept."""
+    """Make one pending row for each recipient, to be sent from `due` on. Rows that the store has under the same id are to be kept."""
     return [
         Delivery(delivery_id(subject_id, to), subject_id, kind, to.channel, to.label, "pending", 0, None, now, None, due or now)
         for to in sorted(recipients, key=lambda to: (to.channel, to.label))
@@ -88,12 +90,12 @@ def is_due(row: Delivery, now: datetime) -> bool:
 
 
 def claim(row: Delivery, now: datetime) -> Delivery:
-    """The row while it is being sent: nobody else takes it before the lease ends. Store it before sending."""
+    """Return the row in the state `sending`: no other process takes it before the lease ends. Store it before sending."""
     return replace(row, state="sending", attempts=row.attempts + 1, next_try_at=now + LEASE)
 
 
 def wait_after(attempts: int) -> timedelta:
-    """5, 15, 45 minutes, ... three times as long each time, at most six hours: ten attempts take a day and a half."""
+    """Return the wait: 5, 15, 45 minutes, ... three times as long each time, at most six hours. Ten attempts take a day and a half."""
     wait: timedelta = min(FIRST_WAIT * 3 ** (min(attempts, 20) - 1), MAX_WAIT)
     return wait
 
@@ -103,7 +105,7 @@ def attempt(row: Delivery, send: Callable[[], object], clock: Callable[[], datet
 
     Args:
         send: sends, or raises DeliveryRefused or DeliveryFailed. Any other error is our own bug and raises.
-        clock: read when the attempt is over, which may be long after it began.
+        clock: read when the attempt has ended, which may be long after it began.
     """
     try:
         send()
@@ -116,7 +118,7 @@ def attempt(row: Delivery, send: Callable[[], object], clock: Callable[[], datet
 
 
 def fail(row: Delivery, error: str, now: datetime, asked_s: float = 0.0) -> Delivery:
-    """A claimed row that could not be sent: to be tried again, or given up after MAX_ATTEMPTS. `asked_s`: the wait asked for."""
+    """Return a claimed row that could not be sent: to be retried, or given up after MAX_ATTEMPTS. `asked_s`: the wait asked for."""
     if row.attempts >= MAX_ATTEMPTS:
         logger.error("%s to %s given up after %d attempts: %s", row.channel, row.recipient, row.attempts, error)
         return replace(row, state="dead", last_error=error, next_try_at=None)
@@ -127,11 +129,11 @@ def fail(row: Delivery, error: str, now: datetime, asked_s: float = 0.0) -> Deli
 
 
 def close(row: Delivery, reason: str) -> Delivery:
-    """A message that nobody needs any more."""
+    """Close the row of a message that is no longer needed."""
     before = f"; before that: {row.last_error}" if row.last_error else ""
     return replace(row, state="closed", next_try_at=None, last_error=f"{reason}{before}")
 
 
 def revive(row: Delivery, now: datetime) -> Delivery:
-    """A row that a person wants sent (again): pending, its count of attempts begun anew."""
+    """Return a row that a person wants sent (again): pending, with its count of attempts reset."""
     return replace(row, state="pending", attempts=0, sent_at=None, next_try_at=now)

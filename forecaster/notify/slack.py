@@ -14,13 +14,13 @@ from forecaster.notify import http_post
 
 logger = logging.getLogger(__name__)
 
-# What the webhook answers where it will never take a message again (api.slack.com, Sending messages using incoming webhooks)
+# Answers of the webhook after which it never accepts a message again (api.slack.com, Sending messages using incoming webhooks)
 GONE = frozenset({"no_service", "no_service_id", "no_team", "team_disabled", "channel_is_archived", "channel_not_found", "invalid_token"})
 
 
 @dataclass(frozen=True)
 class SlackSettings:
-    """Where the message goes."""
+    """The address that messages are posted to."""
 
     slack_webhook_url: SecretStr
     allow_private: bool = False
@@ -28,13 +28,13 @@ class SlackSettings:
 
 
 def send_slack(payload: Mapping[str, Any], settings: SlackSettings, now: datetime, session: http_post.Session | None = None) -> int:
-    """POST the payload; the status (200) is returned. Where Slack refuses its blocks, its text alone is sent: better plain than nothing.
+    """POST the payload, and return the status (200). Where Slack refuses the blocks, the text alone is sent.
 
-    An incoming webhook knows no idempotency key and returns no message id: a message that is sent again comes twice, and there are no
+    An incoming webhook has no idempotency key and returns no message id: a message that is sent again arrives twice, and there are no
     threads.
 
     Raises:
-        DeliveryRefused: 404, 410 and other 4xx: the webhook, its channel or its team is gone, or the payload is none.
+        DeliveryRefused: 404, 410 and other 4xx: the webhook, its channel or its team is gone, or the payload is invalid.
         DeliveryFailed: 429 (with the wait that Slack asks for), 5xx, time-out, no connection.
     """
     address = http_post.WebAddress(settings.slack_webhook_url, "Slack", "slack_webhook_url", settings.allow_private, settings.timeout_s)
@@ -54,6 +54,6 @@ def _post(payload: Mapping[str, Any], address: http_post.WebAddress, session: ht
 
 
 def _code(answer: http_post.Answer) -> str:
-    """Slack's error is one word; anything else is not repeated."""
+    """Return Slack's error code, which is one word; anything else is not repeated."""
     word = answer.text.strip()
     return word if word.replace("_", "").isalnum() and word.isascii() and len(word) < 60 else "(no reason that can be told)"

@@ -27,9 +27,9 @@ class WebhookSettings:
 def send_webhook(
     document: Mapping[str, Any], delivery_id: str, settings: WebhookSettings, now: datetime, session: http_post.Session | None = None
 ) -> int:
-    """POST `document` as JSON, signed; the status (2xx) is returned.
+    """POST `document` as JSON, signed, and return the status (2xx).
 
-    Headers webhook-id (= `delivery_id`: the receiver may drop what it has seen), webhook-timestamp (`now`), webhook-signature.
+    Headers: webhook-id (= `delivery_id`, by which the receiver may drop repeats), webhook-timestamp (`now`), webhook-signature.
 
     Raises:
         DeliveryRefused: 410 and other 4xx, a redirect, a forbidden address, a bad URL or secret.
@@ -47,7 +47,7 @@ def send_webhook(
 
 
 def can_sign(secret: SecretStr) -> bool:
-    """Whether a signature can be made with it."""
+    """Return whether this secret can make a signature."""
     try:
         Webhook(secret.get_secret_value())
     except (ValueError, EmptyWebhookSecretError):

@@ -1,6 +1,6 @@
-"""What is asked of every source of earthquakes, and where the sources are found by their names.
+"""The interface of every source of earthquakes, and the look-up of sources by name.
 
-The bundled snapshot is none: it is loaded once and can be asked nothing (`catalog.snapshot`).
+The bundled snapshot is not a source: it is loaded once and cannot be queried (`catalog.snapshot`).
 """
 
 from collections.abc import Callable
@@ -22,27 +22,27 @@ SOURCES = {
 
 
 class Source(Protocol):
-    """A service that knows earthquakes. What it gives is complete, or it is an error (`errors.CatalogError`).
+    """A service that provides earthquakes. What it returns is complete, or it is an error (`errors.CatalogError`).
 
-    name: in the column `source` of every row that it gives, and in the record of what was read. fetch_log: one entry a request (keys as in
-    `ReadResult`), also of reads that failed; whoever stores it empties it.
+    name: in the column `source` of every row that it returns, and in the record of what was read. fetch_log: one entry a request (keys as
+    in `ReadResult`), also of reads that failed; the caller that stores it empties it.
     """
 
     name: str
     fetch_log: list[dict[str, Any]]
 
     def read_span(self, query: Query, *, on_progress: Progress | None = None) -> ReadResult:
-        """Every event that matches, however many there are."""
+        """Read every event that matches, however many there are."""
 
     def changes_since(self, query: Query, on_progress: Progress | None = None) -> ReadResult:
-        """The same for a query with `updated_after`, which matches few: what was changed since, deletions included."""
+        """Read the same for a query with `updated_after`, which matches few events: the changes since then, deletions included."""
 
     def lookup(self, event_id: str) -> pd.DataFrame | None:
-        """One event by any of its ids: a row, one with the status `deleted` where it was deleted, None where it is not known."""
+        """Look up one event by any of its ids: a row, one with the status `deleted` where it was deleted, None where it is not known."""
 
 
 def open_catalogue_source(settings: Settings, clock: Callable[[], datetime], rng: np.random.Generator) -> Source:
-    """The source that the settings choose. clock: gives aware UTC and stamps what is read. rng: for the length of waits.
+    """Open the source that the settings choose. clock: gives aware UTC and stamps what is read. rng: for the length of waits.
 
     Raises:
         BadInput: there is none of this name.

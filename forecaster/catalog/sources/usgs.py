@@ -1,8 +1,8 @@
 """Client of the USGS event service: a catalogue is complete, or it is an error.
 
-Every read is checked against the service's own count; a cut body, HTML or an empty answer is never read as "no
-earthquakes". Only 429, 5xx, time-outs and lost connections are tried again. Spans that match too many events are
-bisected by count, never paged: the service's order has no tie-breaker.
+Every read is checked against the service's own count. A cut body, HTML or an empty answer is never read as "no earthquakes". Only 429, 5xx,
+time-outs and lost connections are retried. Spans that match too many events are bisected by count, never paged: the service's order has no
+tie-breaker.
 """
 
 import logging
@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 SERVICE = "/fdsnws/event/1"
 SEARCH_LIMIT = 20_000
 MAX_WAIT_S = 300.0
-MAX_SILENCE_S = 28.0  # without any connection: a person waits, and the job has a catalogue to go on with
+MAX_SILENCE_S = 28.0  # without any connection: a person is waiting, and the job can continue with the stored catalogue
 
 MAX_WINDOWS = 2_000
 MAX_SAID = 5_000
 CLOCKS_DIFFER = timedelta(days=1)
-STALE_ANSWER = timedelta(minutes=30)  # the service lets an answer be kept for a minute
+STALE_ANSWER = timedelta(minutes=30)  # the service allows an answer to be cached for a minute
 
 _PARSERS = {"csv": parse_csv, "geojson": parse_geojson}
 
@@ -47,7 +47,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Answer:
-    """`received_at` is by our clock; nothing in the answer can be later than `latest`. `told` is what the service's clock said."""
+    """One answer. `received_at` is by the machine's clock; no time in the answer can be later than `latest`. `told` is the time by the
+    service's clock."""
 
     status: int
     body: bytes
@@ -62,7 +63,7 @@ class _TooManyEvents(CatalogRefused):
 
 
 class UsgsClient:
-    """Reads the event service below `base_url` (scheme and host, such as https://earthquake.usgs.gov).
+    """A client of the event service below `base_url` (scheme and host, such as https://earthquake.usgs.gov).
 
     `contact` goes into the User-Agent, as the service asks. `clock` gives aware UTC and stamps `observed_at`; waits use
     `sleep` and `monotonic`, jitter uses `rng`. `timeout_s` bounds connecting and every silence, `deadline_s` a whole
@@ -99,11 +100,11 @@ class UsgsClient:
         self.fetch_log: list[dict[str, Any]] = []
 
     def count(self, query: Query) -> int:
-        """Number of matching events, both bounds included, as the service counts them."""
+        """Return the number of matching events, both bounds included, as the service counts them."""
         return self._count(query, "geojson")
 
     def read_span(self, query: Query, fmt: Literal["geojson", "csv"] = "geojson", on_progress: Progress | None = None) -> ReadResult:
-        """Every matching event, in as many requests as the service's limit needs; only geojson knows aliases.
+        """Read every matching event, in as many requests as the service's limit needs. Only geojson contains aliases.
 
         Raises:
             CatalogTruncated: rows and count differ, also after counting again, or a body was cut.
@@ -137,8 +138,8 @@ class UsgsClient:
         return self._result(query, parts, counted, first)
 
     def changes_since(self, query: Query, on_progress: Progress | None = None) -> ReadResult:
-        """One request for a query that is expected to match few events (the daily pull): the answer's own count must
-        equal its features. Falls back to `read_span` when the service says that there are too many. Raises as `read_span`."""
+        """Read a query that is expected to match few events (the daily pull) in one request. The answer's own count must equal its
+        features. Falls back to `read_span` when the service reports too many events. Raises as `read_span`."""
         first = len(self.fetch_log)
         try:
             part = self._query(query, "geojson")
@@ -156,8 +157,8 @@ class UsgsClient:
         return self._result(query, [part], part.counted, first)
 
     def lookup(self, event_id: str) -> pd.DataFrame | None:
-        """One event by any of its ids: a RevisionFrame of one row, with status `deleted` and nothing else but the id
-        where the service says it was deleted (409), or None where it does not know it (404).
+        """Look up one event by any of its ids. Returns a RevisionFrame of one row, with status `deleted` and nothing else but the id where
+        the service reports it as deleted (409), or None where the service does not know it (404).
 
         Raises:
             CatalogMalformed: the row cannot be read, with the reason.
@@ -194,10 +195,10 @@ class UsgsClient:
         return parsed if query is None else only_asked(parsed, query, answer.where)
 
     def _read_window(self, window: Query, fmt: str, count: int) -> Parsed | None:
-        """Rows of one request window, equal in number to the count; None where the window has grown over the limit.
+        """Return the rows of one request window, equal in number to the count; None where the window has grown over the limit.
 
-        The second count asks in the other spelling (a bare integer): the service's cache of 60 s would answer the
-        same address with the same number.
+        The second count uses the other format (a bare integer): the service's cache of 60 s would answer the same address with the same
+        number.
         """
         try:
             part = self._query(window, fmt)
@@ -225,7 +226,7 @@ class UsgsClient:
         return ReadResult(newest.sort_index().reset_index(drop=True), quarantined, counted, len(entries), entries)
 
     def _get(self, method: str, parameters: dict[str, str], read: Callable[[_Answer], T]) -> T:
-        """What `read` makes of an answer, after as many tries as are worth it."""
+        """Return the result of `read` for an answer, after retries where they are worthwhile."""
         address = f"{self._base_url}{SERVICE}/{method}?{urlencode(parameters)}"
         began = self._monotonic()
         for tries in range(1, self._max_tries + 1):
@@ -251,7 +252,7 @@ class UsgsClient:
         raise CatalogUnreachable(f"{problem}, {self._max_tries} tries; check the network or run again later")
 
     def _ask(self, exchange: Exchange) -> _Answer:
-        """One request, noted in the log whatever comes of it."""
+        """Send one request. It is logged whatever its result."""
         self._pace.wait()
         requested_at, began = self._clock(), self._monotonic()
         entry = {"requested_at": requested_at, "url": exchange.where, "status": None, "rows": None, "bytes": 0, "note": ""}
@@ -267,17 +268,18 @@ class UsgsClient:
 
 
 def open_source(settings: Settings, clock: Callable[[], datetime], rng: np.random.Generator) -> UsgsClient:
-    """A client of the service that the settings name."""
+    """Open a client of the service that the settings name."""
     return UsgsClient(settings.usgs_url, settings.contact, clock=clock, rng=rng)
 
 
 def _latest(received_at: datetime, told: datetime | None) -> datetime:
-    """The later of two clocks, so that one of ours that is slow makes no stamp one of the future; a clock that is a day ahead is none."""
+    """Return the later of two clocks. So a slow machine clock does not put a stamp into the future. A service clock that is a day ahead is
+    ignored."""
     return told if told is not None and received_at < told <= received_at + CLOCKS_DIFFER else received_at
 
 
 def _not_stale(answer: _Answer, parsed: Parsed) -> None:
-    """An answer that was made long before it was sent is an old copy, however well it agrees with itself.
+    """Check that the answer is not stale. An answer that was made long before it was sent is an old copy, even where it is consistent.
 
     Raises:
         CatalogMalformed: with both times.
@@ -291,7 +293,7 @@ def _not_stale(answer: _Answer, parsed: Parsed) -> None:
 
 
 def _good(answer: _Answer) -> _Answer:
-    """The answer, where its status is 200.
+    """Return the answer, where its status is 200.
 
     Raises:
         CatalogRefused, CatalogMalformed: for every other status.

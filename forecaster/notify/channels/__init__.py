@@ -1,1 +1,1 @@
-"""The channels: who gets messages by each, and how a report or message becomes one and is sent."""
+"""The notification channels: their recipients, and how each renders and sends a report or message."""

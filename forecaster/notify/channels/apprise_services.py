@@ -12,7 +12,7 @@ from forecaster.reports.outgoing.chat import ROOMY, Room
 from forecaster.reports.outgoing.letters import Letter
 from forecaster.settings import Settings
 
-# What apprise once knew, or knows and the service has closed: what to write instead
+# Services that apprise no longer knows, or that were closed: what to write instead
 RETIRED = {
     "msteams": "Microsoft has closed these connectors; make a workflow in Teams and write workflows://",
     "boxcar": "the service is closed; choose another, such as ntfys:// or pover://",
@@ -53,7 +53,7 @@ CHANNEL = AppriseChannel()
 
 
 def room_of(to: Recipient) -> Room:
-    """What the service of an address that apprise knows takes."""
+    """Return the length limits of the service of an address that apprise knows."""
     limits = apprise_channel.limits_of(to.address.get_secret_value())
     return Room(limits.title, limits.text, limits.text if limits.together else None, limits.unit, apprise_channel.SEPARATOR)
 
@@ -63,7 +63,7 @@ def _addresses(settings: Settings) -> list[str]:
 
 
 def _problem(url: str) -> str | None:
-    """What is wrong with an address for apprise."""
+    """Return what is wrong with an address for apprise."""
     scheme, colon, rest = url.partition("://")
     scheme = scheme.lower()
     if not colon:

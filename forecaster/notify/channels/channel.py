@@ -1,4 +1,4 @@
-"""What every channel does, and where the channels are found by their names."""
+"""The interface of every channel, and the look-up of channels by name."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Said = TypeVar("Said")
 
 
 class Closable(Protocol):
-    """What holds a connection."""
+    """An object that holds a connection."""
 
     def close(self) -> None: ...
 
@@ -37,7 +37,7 @@ class Batch:
         self._stack.callback(self.web.close)
 
     def kept(self, name: str, opening: Callable[[], Opened]) -> Opened:
-        """What `opening` gave when this name was first asked for; its `close` is called at the end."""
+        """Return what `opening` gave when this name was first requested. Its `close` is called at the end."""
         if name not in self._opened:
             self._opened[name] = self._stack.enter_context(closing(opening()))
         opened: Opened = self._opened[name]
@@ -49,7 +49,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Shown:
-    """What would be sent, to look at. line: its size in a few words. text: what a terminal can show; html: None where there is none."""
+    """A preview of a message. line: its size in a few words. text: what a terminal can show; html: None where there is none."""
 
     line: str
     title: str
@@ -58,9 +58,9 @@ class Shown:
 
 
 class Channel(ABC, Generic[Said]):
-    """A way that messages take. `Said` is what it sends: whatever its `render` makes of a report or message.
+    """A notification channel. `Said` is the type of its rendered messages, which `render` makes of a report or message.
 
-    name: as in `message_channels`. ending: of the file that a preview's text is written to.
+    name: as in `message_channels`. ending: the ending of the file that a preview's text is written to.
     """
 
     name: str
@@ -68,47 +68,48 @@ class Channel(ABC, Generic[Said]):
 
     @abstractmethod
     def recipients(self, settings: Settings) -> list[Recipient]:
-        """Everybody who is set up; labels hold no secret and no whole address."""
+        """Return all recipients that are set up. Labels hold no secret and no whole address."""
 
     @abstractmethod
     def render(self, letter: Letter, to: Recipient | None, *, repeat: bool = False) -> Said:
-        """The report or message in the channel's shape; `to` is None where nobody is set up, for a preview.
+        """Render the report or message for this channel. `to` is None where no recipient is set up, for a preview.
 
-        repeat: it may have been sent before; said where the receiver cannot see it by an id.
+        repeat: it may have been sent before; the text says so where the receiver cannot see it by an id.
         """
 
     @abstractmethod
     def send(self, said: Said, to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
-        """Hand it over.
+        """Send the rendered message.
 
         Args:
             delivery_id: the same whenever this message is sent to this recipient. now: the machine's time.
 
         Raises:
-            DeliveryRefused: for good. DeliveryFailed: for now.
+            DeliveryRefused: permanently. DeliveryFailed: temporarily.
         """
 
     @abstractmethod
     def preview(self, said: Said) -> Shown:
-        """What would be sent, to look at."""
+        """Return a preview of the rendered message."""
 
     def problems(self, settings: Settings) -> list[str]:
-        """Why its settings cannot work together, a line each, with the setting's name and what to write instead; no secret is repeated."""
+        """Return why its settings cannot work together, a line each, with the setting's name and what to write instead. No secret is
+        repeated."""
         return []
 
     def place(self, to: Recipient, settings: Settings) -> str:
-        """What is silent where the recipient does not answer: all who are reached through it then wait for the next batch."""
+        """Return the part that does not answer where a recipient is not reached: all recipients behind it then wait for the next batch."""
         return to.label
 
 
 def channel_named(name: str) -> Channel[Any]:
-    """The channel of this name, which must be one of `CHANNELS`."""
+    """Return the channel of this name, which must be one of `CHANNELS`."""
     found: Channel[Any] = import_module(CHANNELS[name].module).CHANNEL
     return found
 
 
 def channels() -> list[Channel[Any]]:
-    """All of them, in the order of `CHANNELS`."""
+    """Return all channels, in the order of `CHANNELS`."""
     return [channel_named(name) for name in CHANNELS]
 
 

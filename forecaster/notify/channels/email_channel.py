@@ -60,7 +60,7 @@ CHANNEL = EmailChannel()
 
 
 def mail_settings(settings: Settings) -> MailSettings:
-    """The mail server and the sender, from the installation's settings."""
+    """Return the mail server and the sender, from the installation's settings."""
     return MailSettings(
         smtp_host=settings.smtp_host,
         mail_from=settings.mail_from or "quakecast@localhost",
@@ -73,11 +73,11 @@ def mail_settings(settings: Settings) -> MailSettings:
 
 
 def _address(to: str) -> SecretStr:
-    """The bare address: that a name was added to it makes no other recipient."""
+    """Return the bare address. A name added to an address does not make it another recipient."""
     return SecretStr(parseaddr(to)[1] or to)
 
 
 def _masked(to: str) -> str:
-    """ "a...@example.org": enough for who knows the list."""
+    """Return "a...@example.org", which is enough for an operator who knows the list."""
     name, at, domain = (parseaddr(to)[1] or to).rpartition("@")
     return f"{name[:1]}...{at}{domain}"
