@@ -1,6 +1,7 @@
 """Backfill as a Prefect flow: forecast past days in the order of their dates, on as many workers as the settings allow.
 
-Each step is stored before the next begins, so a run that is killed is resumed by asking for the same again. Official forecasts stay.
+Each step is stored before the next begins, so a run that is killed is resumed by requesting the same again. Official forecasts are
+unchanged.
 """
 
 import logging
@@ -25,12 +26,12 @@ from forecaster.settings import load_settings
 
 log = logging.getLogger(__name__)
 
-STORE_EVERY_SECONDS = 10.0  # what is done waits no longer for the write lock
+STORE_EVERY_SECONDS = 10.0  # completed parts wait no longer than this to be stored
 
 
 @task(name="forecast", task_run_name="forecast {recipe.id}", **ON_A_WORKER)
 def forecast_task(recipe: Recipe, chunk: past.Chunk, options: past.BackfillOptions) -> past.ChunkRows:
-    """Forecast some days of one region on a worker: it reads what its own settings name, and writes nothing."""
+    """Forecast some days of one region on a worker. The worker reads what its own settings name, and writes nothing."""
     settings = load_settings()
     return past.forecast_chunk(open_reader(settings), settings, recipe, chunk, options)
 
@@ -52,7 +53,8 @@ def backfill(
     overwrite: bool = False,
     max_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
 ) -> Any:
-    """Forecast the days from `from_date` to `to_date`. What is there already is left alone, so the same again does only what is missing.
+    """Forecast the days from `from_date` to `to_date`. Existing forecasts are left alone, so the same request again makes only what is
+    missing.
 
     Args:
         from_date: First day to forecast, in each recipe's own time zone.
@@ -85,10 +87,10 @@ def backfill(
 
 
 def _make(work: Job, plan: past.BackfillPlan, options: past.BackfillOptions, result: past.BackfillResult) -> None:
-    """Every step of the plan, one after the other; a region that fails is left out of the later ones."""
+    """Make every step of the plan, one after the other. A region that fails is left out of the later steps."""
     recipes = {recipe.id: recipe for recipe in work.recipes}
     show = artifacts.show_progress("backfill", "Backfill, steps")
-    publish_task(work)  # what workers read
+    publish_task(work)  # the copy that workers read
     with workers.pool(work.settings) as run:
         for count, step in enumerate(plan.steps, start=1):
             chunks = {chunk.recipe_id: chunk for chunk in step if chunk.recipe_id not in result.failed}
@@ -115,7 +117,7 @@ def _store(
     *,
     publish: bool = False,
 ) -> None:
-    """Store what waits, a transaction a region; one that cannot be stored does not stop the others."""
+    """Store the collected parts, a transaction a region. A region that cannot be stored does not stop the others."""
     with one_writer(work):
         for recipe, rows in waiting:
             try:

@@ -1,4 +1,4 @@
-"""Commands of the command line that need Prefect; registered by an entry point."""
+"""Commands of the command line that need Prefect. An entry point registers them."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def prefect_defaults(*, quiet: bool = True) -> None:
-    """Private defaults for Prefect, and `quiet` ones for a run without a server; what is set already is kept."""
+    """Set private defaults for Prefect, and `quiet` ones for a run without a server. Variables that are set already are kept."""
     ask_ourselves_directly()
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -29,7 +29,7 @@ def prefect_defaults(*, quiet: bool = True) -> None:
 
 
 def ask_ourselves_directly() -> None:
-    """Where there is a proxy, let it not be asked for Prefect's server on this machine, or beside it (a name without a dot)."""
+    """Exclude Prefect's server on this machine, or beside it (a name without a dot), from an HTTP proxy."""
     if not any(os.environ.get(name) for kind in ("HTTP", "HTTPS", "ALL") for name in (f"{kind}_PROXY", f"{kind.lower()}_proxy")):
         return
     told = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""

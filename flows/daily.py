@@ -1,7 +1,7 @@
 """The daily job as a Prefect flow: pull, train what is due, predict, verify, report, export, notify.
 
-On a schedule (`issue="due"`) a run makes every forecast whose issue time has come and that is not there yet, oldest day first. So a
-schedule of any time zone, a late run and a run after a downtime all do the same, and one that finds nothing to do says so.
+On a schedule (`issue="due"`) a run makes every forecast whose issue time has passed and that does not exist yet, oldest day first. So a
+schedule of any time zone, a late run and a run after a downtime all do the same. A run that finds nothing to do reports that.
 """
 
 from datetime import UTC, date, datetime
@@ -94,9 +94,9 @@ def daily(
             done["pages"] = [str(page) for page in written.pages] if written else []
             steps.alone("export", lambda: tasks.export_task(work), done)
             steps.alone("tidy", lambda: tasks.tidy_task(work), done)
-        if send != "nothing":  # after the write lock is free: a mail server may be silent for long
+        if send != "nothing":  # after the write lock is released: a mail server may take long to answer
             steps.notify(work, done, report=send == "everything" and written is not None)
-        # not before: where this run dies, the next in the line does its work
+        # not before: where this run dies, the next in the queue does its work
         steps.alone("overtaken runs", lambda: cancel_overtaken(begun), done)
         steps.alone("artifacts", lambda: _show(work, said, done["pages"]), done)
         if issue == "due" and not work.clock.simulated:
@@ -106,7 +106,7 @@ def daily(
 
 
 def _agenda(work: run_context.Job, target_date: date | None, issue: str) -> list[Issue] | None:
-    """The days to make, oldest first; None: one day, that which was asked for or each recipe's next."""
+    """Return the days to make, oldest first. None: one day, the requested one or each recipe's next."""
     if target_date is not None or issue == "next":
         return None
     now = work.clock.now()
@@ -127,10 +127,10 @@ def _train(work: run_context.Job, mode: str | list[str], options: fit_recipe.Tra
 
 
 def _predict(work: run_context.Job, agenda: list[Issue] | None, day: date | None, problem: str | None, done: dict[str, Any]) -> list[str]:
-    """Make the forecasts, one day after the other; returns their ids. A day that fails does not stop the next one.
+    """Make the forecasts, one day after the other, and return their ids. A day that fails does not stop the next one.
 
     Raises:
-        Exception: what the first day failed by, where no day could be made.
+        Exception: the error of the first day, where no day could be made.
     """
     said, errors = PredictResult(), []
     for target_day, recipes in [(day, work.recipes)] if agenda is None else [(item.day, item.recipes) for item in agenda]:

@@ -1,7 +1,7 @@
-"""One Prefect server carries one installation: whose it is stands in the description of its work pool.
+"""One Prefect server serves one installation. The description of its work pool records which.
 
 Deployments have the same names everywhere. A second data folder that is deployed onto the same server would replace the schedules of the
-first, and either worker would do the runs of both.
+first, and the workers of both would execute the runs of both.
 """
 
 import re
@@ -19,13 +19,14 @@ from forecaster.errors import BadInput
 from forecaster.files import check_data_folder
 from forecaster.settings import Settings
 
-FILE = "installation"  # in the data folder: a random name, so that a folder that moves stays the same installation
+FILE = "installation"  # in the data folder: a random name, so that a folder that is moved stays the same installation
 DESCRIBED = re.compile(r"quakecast installation ([0-9a-f]{32}): (\S+):(.+)")
 
 
 @dataclass(frozen=True)
 class Installation:
-    """`host` and `folder` say it to people; a folder that was restored from a backup has lost its `name` and is known by them."""
+    """One installation. `host` and `folder` describe it to people. A folder that was restored from a backup has lost its `name` and is
+    identified by them."""
 
     name: str
     host: str
@@ -39,10 +40,10 @@ class Installation:
 
 
 def claim_server(settings: Settings, *, take_over: bool = False) -> None:
-    """Let the server be that of this installation; `take_over`: though it is another's now.
+    """Assign the server to this installation. `take_over`: do so even where it is assigned to another.
 
     Raises:
-        BadInput: it carries another installation. ServerUnusable: down, or too old. Nothing is changed.
+        BadInput: it is assigned to another installation. ServerUnusable: down, or too old. Nothing is changed.
     """
     own = _own(settings.home, make=True)
     with get_client(sync_client=True) as client:
@@ -60,7 +61,7 @@ def claim_server(settings: Settings, *, take_over: bool = False) -> None:
 
 
 def check_claim(settings: Settings) -> None:
-    """See that the server's runs are this installation's; one that was deployed by an older version says nothing.
+    """Check that the server's runs belong to this installation. A server deployed by an older version does not record this, and passes.
 
     Raises:
         BadInput: it carries another installation. ServerUnusable: down, or too old.
@@ -76,7 +77,7 @@ def check_claim(settings: Settings) -> None:
 
 
 def _pool(client: SyncPrefectClient) -> tuple[bool, Installation | None]:
-    """Whether there is a pool, and whose it is; None where that is not recorded."""
+    """Return whether there is a pool, and its installation; None where that is not recorded."""
     try:
         pool = client.read_work_pool(POOL)
     except ObjectNotFound:
@@ -86,7 +87,7 @@ def _pool(client: SyncPrefectClient) -> tuple[bool, Installation | None]:
 
 
 def _own(home: Path, *, make: bool) -> Installation:
-    """This installation; without a name of its own yet it gets one, where that may be written."""
+    """Return this installation. Where it has no name of its own yet, it gets one if the folder is writable."""
     file = home / FILE
     if make and not file.exists():
         check_data_folder(home)

@@ -1,4 +1,4 @@
-"""The runs to come: when each schedule rings next, and names for those that the server has made already."""
+"""The coming runs: the next time of each schedule, and names for the runs that the server has made already."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class NextRun:
-    """The next ring of one schedule; `at` is aware UTC."""
+    """The next time of one schedule; `at` is aware UTC."""
 
     deployment: str
     time_zone: str
@@ -31,14 +31,14 @@ class NextRun:
 
     @property
     def text(self) -> str:
-        """`daily     Sun 2026-11-29 14:30 UTC  (Sun 23:30 in Asia/Tokyo)`."""
+        """Return `daily     Sun 2026-11-29 14:30 UTC  (Sun 23:30 in Asia/Tokyo)`."""
         local = self.at.astimezone(ZoneInfo(self.time_zone))
         there = "" if self.time_zone == "UTC" else f"  ({local:%a %H:%M} in {self.time_zone})"
         return f"{self.deployment:9} {self.at:%a %Y-%m-%d %H:%M} UTC{there}"
 
 
 def next_runs(document: Mapping[str, Any], now: datetime) -> list[NextRun]:
-    """When each schedule of a deployment file rings next, soonest first."""
+    """Return the next time of each schedule of a deployment file, soonest first."""
     found = [
         NextRun(row["name"], schedule["timezone"], _next(schedule["cron"], schedule["timezone"], now))
         for row in document["deployments"]
@@ -48,9 +48,9 @@ def next_runs(document: Mapping[str, Any], now: datetime) -> list[NextRun]:
 
 
 def name_next_runs() -> int:
-    """Give the runs that the server has scheduled the names that they will run under; returns how many were named.
+    """Rename the runs that the server has scheduled to the names that they will run under; returns how many were named.
 
-    The server invents names of two random words; what it refuses here fails nothing. Outside a deployment: none.
+    The server invents names of two random words. An error of the server here causes no failure. Outside a deployment: none.
     """
     if deployment.id is None:
         return 0
@@ -63,7 +63,7 @@ def name_next_runs() -> int:
 
 
 def name_first_runs(client: SyncPrefectClient, names: Iterable[str], patience_s: float = 15.0) -> int:
-    """The same after a deployment: waits for as long as the server needs to schedule the first run of each of these deployments."""
+    """Do the same after a deployment: wait until the server has scheduled the first run of each of these deployments."""
     waiting, named, end = set(names), 0, time.monotonic() + patience_s
     while True:
         scheduled = {client.read_flow(run.flow_id).name for run in _scheduled(client)}

@@ -1,4 +1,4 @@
-"""Types of flow parameters that the server's form checks before a run is made: a bad value never becomes a run that fails."""
+"""Types of flow parameters that the server's form validates before a run is made: a bad value never becomes a run that fails."""
 
 from datetime import date
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Pre-training as a Prefect flow: the world's sets are retrained where due, evaluated, and serve where they are not worse."""
+"""Pre-training as a Prefect flow: world sets are retrained where due, evaluated, and promoted where they are not worse."""
 
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from forecaster.settings import load_settings
 def train_task(
     kind: str, as_of: datetime, size: world_fit.Size, opponent: Artefact | None, opponent_name: str, code_version: str
 ) -> world_fit.KindFit:
-    """Train one kind on a worker: it reads what its own settings name, and writes nothing."""
+    """Train one kind on a worker. The worker reads what its own settings name, and writes nothing."""
     tell = get_run_logger().info
     return world_fit.fit_kind(open_reader(load_settings()), kind, as_of, size, opponent, opponent_name, code_version, tell)
 
@@ -37,10 +37,10 @@ def train_task(
     on_crashed=[tell_failure],
 )
 def pretrain(force: bool = False) -> Any:
-    """Retrain the world's sets where due: a month of days was verified, much has happened, the record drifts, a kind has changed.
+    """Retrain the world sets where due: a month of days was verified, many events occurred, the track record drifts, or a kind has changed.
 
-    First the record is looked at: sets that do clearly worse than the package's go back to these. A kind that fails leaves its set as it
-    is; the run is then partial.
+    The track record is checked first: sets that are clearly worse than the package's are replaced by these. A kind that fails leaves its
+    set unchanged; the run is then partial.
 
     Args:
         force: Train also what is not due.

@@ -1,4 +1,5 @@
-"""Retraining as a Prefect flow: fit every region that is due on as many workers as the settings allow, and store each as it is done."""
+"""Retraining as a Prefect flow: fit every region that is due on as many workers as the settings allow, and store each as soon as it is
+done."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +25,7 @@ from forecaster.settings import load_settings
 
 @task(name="fit", task_run_name="fit {recipe.id}", **ON_A_WORKER)
 def fit_task(recipe: Recipe, as_of: datetime, minutes: float) -> fit_recipe.RegionFit:
-    """Fit one region on a worker: it reads what its own settings name, and writes nothing."""
+    """Fit one region on a worker. The worker reads what its own settings name, and writes nothing."""
     tell = get_run_logger().info
     return fit_recipe.fit_region(open_reader(load_settings()), recipe, as_of, fit_recipe.TrainOptions(), minutes, tell)
 
@@ -42,10 +43,11 @@ def retrain(
     force: bool = False,
     max_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
 ) -> Any:
-    """Retrain what is due: its newest model is a week old, its recipe has changed, much has happened, or its calibration has drifted.
+    """Retrain the regions that are due: the newest model is a week old, the recipe has changed, many events occurred, or the calibration
+    has drifted.
 
     A region that fails does not stop the others; the run is then partial. A run that is killed has stored the regions that were done, and
-    the next one does the rest.
+    the next run does the rest.
 
     Args:
         recipes: Recipes by id, for example ["tokyo-m45"]. Empty: all of them.
@@ -87,10 +89,10 @@ def _train(work: Job, recipes: Sequence[Recipe], max_minutes: float | None, done
 
 
 def _store(work: Job, name: str, fit: fit_recipe.RegionFit, done: dict[str, Any]) -> None:
-    """Put a fit in its place.
+    """Store one fit.
 
     Raises:
-        RecipeChanged: the recipe is gone, or another one, since the fit began; nothing of it is stored.
+        RecipeChanged: the recipe was removed or changed since the fit began; nothing of the fit is stored.
     """
     recipe = load_recipes(work.settings.recipe_folder).get(name)
     if recipe is None:

@@ -1,4 +1,4 @@
-"""The morning's messages as a Prefect flow: a report on the forecasts that stand, sent to every channel. It forecasts nothing."""
+"""The morning's messages as a Prefect flow: a report on the active forecasts, sent to every channel. It makes no forecast."""
 
 from typing import Annotated, Any
 

@@ -1,6 +1,6 @@
-"""The steps of the daily job as Prefect tasks: each calls one function of the pipeline, and is tried again where that can help.
+"""The steps of the daily job as Prefect tasks: each calls one function of the pipeline, and is retried where that can help.
 
-What writes is called by a flow that holds the write lock.
+Tasks that write are called by a flow that holds the write lock.
 """
 
 from dataclasses import replace
@@ -27,9 +27,9 @@ HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, Stor
 
 
 def heals(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether trying again can help: the network and the lock heal, bad input and our own bugs do not.
+    """Return whether a retry can help. It can for the network and the lock, not for bad input and our own bugs.
 
-    At a terminal the missing network is reported at once; a scheduled run tries once more.
+    At a terminal a missing network is reported at once; a scheduled run tries once more.
     """
     error = state.data if isinstance(state.data, BaseException) else getattr(state.data, "exception", None)
     if error is None:
@@ -39,14 +39,14 @@ def heals(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(error, HEALS)
 
 
-# What only reads or writes once is tried again where that can help, after 10 to 20 seconds.
+# Tasks that only read, or write once, are retried where that can help, after 10 to 20 seconds.
 _AGAIN: dict[str, Any] = {
     "retry_delay_seconds": 10,
     "retry_jitter_factor": 1,
     "retry_condition_fn": heals,
     "cache_policy": NO_CACHE,
 }
-# Of a part that a worker does. Its time is bounded by the minutes it is given: Prefect cannot end a task that computes in a thread.
+# For the part of a worker. Its time is limited by the minutes it is given: Prefect cannot end a task that computes in a thread.
 ON_A_WORKER: dict[str, Any] = {**_AGAIN, "retries": 2, "persist_result": False}
 
 
@@ -58,7 +58,7 @@ def pull_task(work: run_context.Job) -> pull.PullResult:
 
 @task(name="train", cache_policy=NO_CACHE)
 def train_task(work: run_context.Job, options: fit_recipe.TrainOptions, recipe_ids: list[str]) -> train.TrainResult:
-    chosen = choose({recipe.id: recipe for recipe in work.recipes}, recipe_ids)  # in this order: the minutes may not do for all
+    chosen = choose({recipe.id: recipe for recipe in work.recipes}, recipe_ids)  # in this order: the minutes may not suffice for all
     with progress("training", len(chosen)) as update:
         return train.train_recipes(replace(work, recipes=chosen), options, on_progress=update)
 

@@ -1,4 +1,4 @@
-"""Verification as a Prefect flow: read what has changed at USGS, verify every window that has ended, score forecasts and correct alerts."""
+"""Verification as a Prefect flow: read the changes at USGS, verify every window that has ended, score forecasts and correct alerts."""
 
 from typing import Annotated, Any
 
@@ -22,11 +22,11 @@ from forecaster.quantities import counted
     on_crashed=[tell_failure],
 )
 def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pull: bool = True) -> Any:
-    """Settle outcomes until they are final, 45 days after their window: late reviews change them until then.
+    """Verify outcomes until they are final, 45 days after their window: late reviews change them until then.
 
     Args:
         recipes: Recipes by id, for example ["tokyo-m45"]. Empty: all of them.
-        pull: Read USGS first: without it no outcome matures.
+        pull: Read USGS first: without it no outcome becomes final.
     """
     work = steps.open_work(recipes)
     with steps.noted_run(work, "verify") as done:
@@ -35,7 +35,7 @@ def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pul
                 steps.pull(work, done)
             steps.verify(work, done)
             steps.raise_alerts(work, done)
-        steps.notify(work, done, report=False)  # after the write lock is free: a mail server may be silent for long
+        steps.notify(work, done, report=False)  # after the write lock is released: a mail server may take long to answer
         steps.alone("artifacts", lambda: artifacts.show_skill(work), done)
     told = f"{counted(done.get('settled', 0), 'outcome')} written, {done.get('turned', 0)} revised, {done.get('waiting', 0)} waiting"
     return ended(done, told)

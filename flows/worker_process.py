@@ -1,8 +1,8 @@
-"""The worker's process: Prefect's own, which ends when it is asked to, also where its server is gone.
+"""The worker's process: Prefect's own, which ends when it is asked to, even where its server is gone.
 
-Prefect's worker waits for its server before it ends, for ever where that was stopped first. Here a thread notes that the process was told
-to stop, and ends it once the server has not answered SILENT_TIMES in a row: within 25 seconds. Where the server answers, the worker ends
-in its own time: it may wait for its runs.
+Prefect's worker waits for its server before it ends, for ever where the server was stopped first. Here a thread records that the process
+was asked to stop, and ends it once the server has not answered SILENT_TIMES in a row: within 25 seconds. Where the server answers, the
+worker ends in its own time: it may wait for its runs.
 """
 
 import os
@@ -22,9 +22,9 @@ LEFT_WITHOUT_SERVER = 1
 
 
 def leave_when_told(url: str, silent_times: int = SILENT_TIMES, ask_every_s: float = ASK_EVERY_S) -> None:
-    """From now on this process ends when it was told to stop (SIGTERM, SIGINT) and the server at `url` is silent `silent_times` in a row.
+    """Make this process end when it was asked to stop (SIGTERM, SIGINT) and the server at `url` has not answered `silent_times` in a row.
 
-    Called before whoever sets handlers of these signals: each is noted on its way to them.
+    Call it before any code sets handlers of these signals: each signal is recorded before its handler runs.
     """
     told = threading.Event()
     set_handler = signal.signal
@@ -39,7 +39,7 @@ def leave_when_told(url: str, silent_times: int = SILENT_TIMES, ask_every_s: flo
 
         return set_handler(number, note)
 
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a script's `&` leaves it; Prefect ends its worker by SIGINT
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # the state that a script's `&` leaves; Prefect ends its worker by SIGINT
         set_handler(signal.SIGINT, signal.default_int_handler)
     signal.signal = noting  # type: ignore[assignment]
     watch = threading.Thread(target=_leave_without_server, args=(told, url, silent_times, ask_every_s), daemon=True, name="leave when told")

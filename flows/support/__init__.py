@@ -1,1 +1,1 @@
-"""What the flows share."""
+"""Shared code of the flows."""

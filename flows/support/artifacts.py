@@ -1,4 +1,4 @@
-"""What a run shows in the Prefect UI: the forecast table, the skill table, a link to the report, progress."""
+"""Artifacts of a run in the Prefect UI: the forecast table, the skill table, a link to the report, progress."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def show_forecasts(work: Job, forecast_ids: list[str]) -> None:
-    """The published forecasts among these, a row each."""
+    """Show the published forecasts among these, a row each."""
     rows = [
         {
             "recipe": row["recipe_id"],
@@ -33,7 +33,7 @@ def show_forecasts(work: Job, forecast_ids: list[str]) -> None:
 
 
 def show_skill(work: Job) -> None:
-    """How published forecasts did, modes apart."""
+    """Show the skill of published forecasts, by mode."""
     create_table_artifact(
         tables.skill_rows(work),
         key="skill",
@@ -42,14 +42,14 @@ def show_skill(work: Job) -> None:
 
 
 def show_report(work: Job, page: Path) -> None:
-    """A link to a page of the report."""
+    """Show a link to a page of the report."""
     base = work.settings.base_url.rstrip("/")
     link = f"{base}/{page.relative_to(work.settings.output).as_posix()}" if base else page.resolve().as_uri()
     create_link_artifact(link, link_text=page.name, key="report", description="The report page of this run")
 
 
 def show_progress(key: str, title: str) -> Callable[[int, int, str], None]:
-    """A progress bar in the UI; returns update(done, total, text). Neither ever fails: the server may be away."""
+    """Show a progress bar in the UI; returns update(done, total, text). Neither ever fails: the server may be away."""
     artifact = _unless_it_fails(lambda: create_progress_artifact(0.0, key=key, description=title))
 
     def update(done: int, total: int, text: str = "") -> None:
@@ -64,6 +64,6 @@ def show_progress(key: str, title: str) -> Callable[[int, int, str], None]:
 def _unless_it_fails(call: Callable[[], Any]) -> Any:
     try:
         return call()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is only shown
+    except Exception as error:  # noqa: BLE001 - whatever it is, it concerns the display alone
         log.warning("no progress is shown: %s", type(error).__name__)
         return None

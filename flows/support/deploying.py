@@ -1,4 +1,4 @@
-"""Deploying what `deployments/prefect.yaml` says, with the schedules of this installation's recipes, onto a Prefect server."""
+"""Deploy `deployments/prefect.yaml`, with the schedules of this installation's recipes, onto a Prefect server."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ from forecaster.recipe import Recipe
 from forecaster.settings import Settings, bundled_folder
 
 POOL = "quakecast"
-OLD_WRITER_LIMIT = "quakecast-writer"  # of earlier versions; what holds a write lock now is a lock beside the database
+OLD_WRITER_LIMIT = "quakecast-writer"  # of earlier versions; the write lock is now a lock beside the database
 OLDEST_SERVER = Version("3.8.0")
 JSON_LOGS = {
     "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "forecaster.logs.JsonLines",
@@ -42,13 +42,14 @@ class ServerUnusable(QuakecastError):
 
 
 def deployment_file() -> dict[str, Any]:
-    """The contents of `deployments/prefect.yaml`."""
+    """Return the contents of `deployments/prefect.yaml`."""
     document: dict[str, Any] = yaml.safe_load((bundled_folder("deployments") / "prefect.yaml").read_text(encoding="utf-8"))
     return document
 
 
 def with_schedules(document: dict[str, Any], recipes: Sequence[Recipe], settings: Settings) -> dict[str, Any]:
-    """The same with one alarm of `daily` for each time zone and issue time of these recipes, and with the time of sending that is set."""
+    """Return the same with one schedule of `daily` for each time zone and issue time of these recipes, and with the sending time that is
+    set."""
     zone = settings.send_time_zone or Counter(recipe.time_zone for recipe in recipes).most_common(1)[0][0]
     at = settings.send_local_time
     alarms = [{"cron": alarm.cron, "timezone": alarm.time_zone, "slug": alarm.slug} for alarm in issue_alarms(recipes)]
@@ -77,13 +78,13 @@ def check_server(client: SyncPrefectClient) -> None:
 
 
 def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path, now: datetime) -> tuple[list[str], list[NextRun]]:
-    """Make the work pool and the watches for dead runs as they should be, deploy everything, and name the runs to come.
+    """Set up the work pool and the automations for dead runs, deploy everything, and name the coming runs.
 
-    project: the folder in which runs work. Deploying again replaces what was deployed. Returns the names of the deployments, and when
-    each schedule rings next after `now`.
+    project: the folder in which runs work. Deploying again replaces what was deployed. Returns the names of the deployments, and the next
+    time of each schedule after `now`.
 
     Raises:
-        ServerUnusable: down, or too old; nothing is changed. QuakecastError: the server refused, with what it said.
+        ServerUnusable: down, or too old; nothing is changed. QuakecastError: the server refused, with its message.
     """
     with get_client(sync_client=True) as client:
         check_server(client)
@@ -110,7 +111,7 @@ def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path, now: da
 
 
 def become_worker(settings: Settings, limit: int | None) -> NoReturn:
-    """Turn this process into a process worker of the pool; its runs work on the data folder that the settings name.
+    """Turn this process into a process worker of the pool. Its runs work on the data folder that the settings name.
 
     Raises:
         ServerUnusable: down, or too old.

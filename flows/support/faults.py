@@ -1,4 +1,4 @@
-"""How an error is described where people read it: in a run's problems and state, in the store, in messages."""
+"""The text of an error for people: in a run's problems and state, in the store, in messages."""
 
 from prefect.exceptions import PrefectException
 
@@ -8,7 +8,8 @@ MAX_TEXT = 900
 
 
 def words(error: BaseException) -> str:
-    """Our own words and Prefect's as they are. Another's text might hold an address or a password, so only its type is shown."""
+    """Return the messages of quakecast's and Prefect's own errors unchanged. Any other message might hold an address or a password, so only
+    its type is shown."""
     if isinstance(error, QuakecastError | PrefectException | TimeoutError):
         return (str(error) or type(error).__name__)[:MAX_TEXT]
     if isinstance(error, Exception):

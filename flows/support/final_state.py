@@ -1,4 +1,4 @@
-"""How a flow ends: what it did, as its result, and a state that people can read in the list of runs."""
+"""The end of a flow: its result, and a state that people can read in the list of runs."""
 
 from typing import Any
 
@@ -12,7 +12,8 @@ NO_FORECAST = "NoForecast"
 
 
 def ended(done: dict[str, Any], told: str, name: str | None = None) -> State:
-    """Completed, named Partial where `done["state"]` says so, or `name`; the message is `told`, then the problems, one line each."""
+    """Return the state Completed, named Partial where `done["state"]` says so, or `name`. Its message is `told`, then the problems, one
+    line each."""
     message = "\n".join([told, *done.get("problems", [])])
     message = message if len(message) <= MAX_TEXT else f"{message[:MAX_TEXT]} ... (all of it: table run, {done.get('run_id')})"
     if done["state"] == "failed":

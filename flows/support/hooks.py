@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 
 def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
-    """Hook for on_failure and on_crashed: one message to every channel; a replay tells nobody."""
+    """Hook for on_failure and on_crashed: send one message to every channel. A replay sends nothing."""
     if _is_replay(flow_run) or (settings := _settings()) is None:
         return
     tell_end(settings, flow.name, flow_run, state)
 
 
 def tell_end(settings: Settings, flow_name: str, flow_run: Any, state: Any) -> None:
-    """One message to every channel: how a run of this flow ended, and what it says."""
+    """Send one message to every channel: how a run of this flow ended, and its text."""
     text = "\n".join(
         [
             f"The run {flow_run.name!r} of the flow {flow_name!r} ended as {state.name} ({state.timestamp:%Y-%m-%d %H:%M} UTC).",
@@ -34,7 +34,7 @@ def tell_end(settings: Settings, flow_name: str, flow_run: Any, state: Any) -> N
 
 
 def tell_partial(settings: Settings, kind: str, run_id: str, failed: list[str]) -> None:
-    """One message to every channel about the steps of a run that failed while the others went on."""
+    """Send one message to every channel about the steps of a run that failed while the others continued."""
     text = "\n".join(
         [
             f"The {kind} run {run_id} went on to its end, but not every step of it worked. What it stored before is kept.",
@@ -51,10 +51,10 @@ def _tell(settings: Settings, subject: str, text: str, key: str) -> None:
 
 
 def _told(state: Any) -> str:
-    """What the run says: the words of its error, or of whoever ended it."""
+    """Return the text of the run: that of its error, or of whatever ended it."""
     try:
         error = state.result(raise_on_failure=False)
-    except Exception:  # noqa: BLE001 - whoever killed the run left no error: the message is the server's
+    except Exception:  # noqa: BLE001 - a run that was killed has no error: the message is the server's
         error = None
     if isinstance(error, Exception) and not isinstance(error, QuakecastError | PrefectException | TimeoutError):
         return words(error)

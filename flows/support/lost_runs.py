@@ -1,4 +1,5 @@
-"""Runs that died before they began: the server has marked them as crashed, no process of theirs could tell, so the next run does."""
+"""Runs that died before they began. The server has marked them as crashed, and no process of theirs could report it, so the next run
+does."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from flows.support.stale_runs import NEVER_BEGAN, TAG
 from forecaster.settings import Settings
 
 SINCE = timedelta(days=3)
-TOLD = "told"  # a tag, by which a run is told once
+TOLD = "told"  # a tag, by which a run is reported once
 
 
 def tell_lost_runs(settings: Settings, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""After a downtime scheduled runs wait in a line. The first that begins does the work of all; the others are then taken out of it."""
+"""After a downtime several scheduled runs are waiting. The first that begins does the work of all; the others are then cancelled."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,9 +13,9 @@ PAGE = 200
 
 
 def cancel_overtaken(begun: datetime) -> int:
-    """Cancel the scheduled runs of this deployment that should have begun when this one did (aware UTC); returns how many.
+    """Cancel the scheduled runs of this deployment that should have begun by the time this one did (aware UTC); returns how many.
 
-    Runs that a person asked for stay, and so does every run whose parameters are not those of this one: it would do something else.
+    Runs that a person requested stay, and so does every run whose parameters differ from this one's: it would do something else.
     """
     own_deployment, own_run = deployment.id, flow_run.id
     if own_deployment is None:

@@ -1,5 +1,5 @@
-"""Where Prefect keeps its files when `quakecast run` works without a server: with our data, so that another program's Prefect is not in the
-way, nor ours in that of another."""
+"""The folder of Prefect's files when `quakecast run` works without a server. It lies in quakecast's data folder, so that quakecast and
+other programs that use Prefect do not interfere."""
 
 import os
 import sqlite3
@@ -32,7 +32,7 @@ def choose_home(data: Path) -> None:
 
 
 def _active_profile() -> dict[str, Any]:
-    """The settings of the active profile; none where it cannot be read."""
+    """Return the settings of the active profile; none where it cannot be read."""
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
     path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
     try:
@@ -43,7 +43,7 @@ def _active_profile() -> dict[str, Any]:
 
 
 def _refuse_newer(database: Path) -> None:
-    """Prefect itself would try for minutes to start a server on it, and not say why."""
+    """Refuse a database of a newer Prefect. Prefect itself would try for minutes to start a server on it, without giving the reason."""
     package = find_spec("prefect")
     if package is None or not database.is_file():
         return

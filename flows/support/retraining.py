@@ -1,4 +1,4 @@
-"""Asking for a retraining at once: when a recipe is new or has changed, the next run of any kind does not wait for the weekly one."""
+"""Requests for an immediate retraining: when a recipe is new or has changed, its training does not wait for the weekly run."""
 
 import hashlib
 import logging
@@ -15,9 +15,10 @@ log = logging.getLogger(__name__)
 
 
 def request_retraining(work: Job) -> list[str]:
-    """Have the deployment of `retrain` train what has no model of its present recipe; returns these recipes. Once a week for each change.
+    """Make the deployment of `retrain` train the recipes that have no model of their present version; returns these recipes. It does so
+    once a week for each change.
 
-    A run outside a deployment asks for nothing, and what the server says to it fails no day.
+    A run outside a deployment requests nothing. An error of the server here does not fail the day.
     """
     changed = due.changed_recipes(work.store, work.recipes, work.clock)
     if not changed or deployment.id is None:

@@ -1,7 +1,8 @@
-"""Runs that die with their machine: nobody is left to report them, so the server marks what gives no sign of life as crashed.
+"""Runs that die with their machine. Nothing is left to report them, so the server marks runs without a heartbeat as crashed.
 
-Runs of a worker send a heartbeat (PREFECT_FLOWS_HEARTBEAT_FREQUENCY, set by `quakecast worker`). Where none has come for SILENCE, and no
-end either, or where a run that a worker took has not begun for STARTUP, the server's automations act. They look at our deployments alone.
+Runs of a worker send a heartbeat (PREFECT_FLOWS_HEARTBEAT_FREQUENCY, set by `quakecast worker`). The server's automations act where no
+heartbeat has arrived for SILENCE, and no end either, or where a run that a worker took has not begun for STARTUP. They watch only
+quakecast's deployments.
 """
 
 from datetime import timedelta
@@ -14,7 +15,7 @@ from prefect.events.schemas.events import ResourceSpecification
 
 from flows.support.final_state import NO_FORECAST
 
-TAG = "quakecast"  # of every deployment in deployments/prefect.yaml, and so of every run of theirs
+TAG = "quakecast"  # of every deployment in deployments/prefect.yaml, and so of all their runs
 WATCH = "quakecast: runs without a sign of life"
 STARTUP_WATCH = "quakecast: runs that do not begin"
 HEARTBEAT_SECONDS = 30
@@ -26,7 +27,7 @@ _ENDS = ("Completed", "Partial", NO_FORECAST, "Failed", "TimedOut", "Cancelled",
 
 
 def ensure_zombie_watches(silence: timedelta = SILENCE, startup: timedelta = STARTUP) -> None:
-    """Make the automations on the server as they are here, whatever an earlier version has made of them."""
+    """Set the automations on the server to those defined here, replacing those of an earlier version."""
     alive, began, ends, back = _events("heartbeat"), _events("Running"), _events(*_ENDS), _events(*_BACK_IN_LINE)
     dead = f"no sign of life for {silence.seconds} seconds: its process or machine died"
     unborn = f"{NEVER_BEGAN} for {startup.seconds} seconds: its process, worker or machine died"

@@ -1,4 +1,4 @@
-"""What flows share around their steps: opening the job, noting the run in the store, going on where one step fails."""
+"""Shared code around the steps of a flow: opening the job, recording the run in the store, continuing where one step fails."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ UNREAD = "USGS could not be read; the forecast is made from what was stored befo
 
 
 def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = None) -> run_context.Job:
-    """The job of these recipes (all, where none is named) on the machine's clock, or on one that stands still.
+    """Open the job of these recipes (all, where none is named) on the machine's clock, or on one that stands still.
 
     Raises:
         BadInput: a recipe, a setting or the data folder, or a simulated clock in a deployment, or one that the store is ahead of; nothing
@@ -43,12 +43,12 @@ def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = No
 
 @contextmanager
 def noted_run(work: run_context.Job, kind: str) -> Iterator[dict[str, Any]]:
-    """Note in the store that a run of this kind begins and how it ends; yields what it did, for its steps to fill in (also
-    "state", where it is another one than what "problems" tell).
+    """Record in the store that a run of this kind begins and how it ends. Yields its results as a dict, which the steps fill in (also
+    "state", where it differs from the one that follows from "problems").
 
-    Runs of this kind that ended without reporting are marked as failed; one that lives beside this one is left alone. An error is noted,
-    and raised on; a run that has stored forecasts is partial even so. Steps that failed alone are reported to the operator at the end, in
-    one message.
+    Runs of this kind that ended without reporting are marked as failed; a run that is alive beside this one is left alone. An error is
+    recorded and raised again; a run that has stored forecasts is partial even so. Steps that failed alone are reported to the operator at
+    the end, in one message.
     """
     done: dict[str, Any] = {"run_id": work.run_id, "problems": []}
     with run_context.alive(work, kind):
@@ -68,7 +68,7 @@ def noted_run(work: run_context.Job, kind: str) -> Iterator[dict[str, Any]]:
 
 
 def _finish(work: run_context.Job, done: dict[str, Any]) -> None:
-    """Note the end and publish; where that fails, the note says so, if it can."""
+    """Record the end and publish. Where publishing fails, the record says so, if it can."""
     problems = len(done["problems"])
     alone("the note of the run's end", lambda: run_context.note_end(work, done["state"], done), done)
     alone("publishing", lambda: run_context.publish_copy(work), done)
@@ -78,32 +78,32 @@ def _finish(work: run_context.Job, done: dict[str, Any]) -> None:
 
 
 def settle(done: dict[str, Any]) -> None:
-    """Say in "state" what "problems" tell: a success with a problem is partial."""
+    """Set "state" from "problems": a success with a problem is partial."""
     if done.get("state", "success") == "success":
         done["state"] = "partial" if done["problems"] else "success"
 
 
 def tell_operator(work: run_context.Job, kind: str, done: dict[str, Any]) -> None:
-    """Tell the operator of the steps that failed, once; a replay tells nobody."""
+    """Report the steps that failed to the operator, once. A replay sends nothing."""
     settle(done)
     if done.get("failed_steps") and not work.clock.simulated:
         tell_partial(work.settings, kind, work.run_id, done["failed_steps"])
 
 
 def beat(work: run_context.Job, state: str) -> None:
-    """The heartbeat: it follows the forecasts, so that whatever fails after them is not taken for a missing day. A replay has none."""
+    """Send the heartbeat. It follows the forecasts, so that a later failure is not mistaken for a missing day. A replay sends none."""
     if not work.clock.simulated:
         operator.send_heartbeat(work.settings, state)
 
 
 def pull(work: run_context.Job, done: dict[str, Any]) -> str | None:
-    """Pull; where that fails the run goes on with what is stored, and every forecast says so."""
+    """Pull. Where that fails the run continues with the stored catalogue, and every forecast records this."""
     try:
         pulled = tasks.pull_task(work)
     except CatalogError as error:
         done["problems"].append(f"pull: {error}")
         return UNREAD
-    except Exception as error:  # noqa: BLE001 - whatever it is, the day goes on
+    except Exception as error:  # noqa: BLE001 - whatever it is, the day continues
         note_failure("pull", error, done)
         return UNREAD
     done["pulled"] = vars(pulled)
@@ -113,7 +113,7 @@ def pull(work: run_context.Job, done: dict[str, Any]) -> str | None:
 
 
 def verify(work: run_context.Job, done: dict[str, Any]) -> None:
-    """Verify windows that have ended; alone."""
+    """Verify windows that have ended, as a step that may fail alone."""
     checked = alone("verify", lambda: tasks.verify_task(work), done)
     if checked is not None:
         for what, told in checked.failed.items():
@@ -122,7 +122,7 @@ def verify(work: run_context.Job, done: dict[str, Any]) -> None:
 
 
 def raise_alerts(work: run_context.Job, done: dict[str, Any]) -> None:
-    """Raise alerts and corrections; alone. Their messages lie in the outbox then."""
+    """Raise alerts and corrections, as a step that may fail alone. Their messages are in the outbox afterwards."""
     doubts = done["pulled"]["doubts"] if "pulled" in done else None
     raised = alone("alerts", lambda: tasks.alerts_task(work, doubts), done)
     if raised is not None:
@@ -130,7 +130,8 @@ def raise_alerts(work: run_context.Job, done: dict[str, Any]) -> None:
 
 
 def make_world_map(work: run_context.Job, languages: tuple[str, ...] | None, done: dict[str, Any]) -> None:
-    """The day's map of the world, where the settings want one; alone, and with nothing of the day's forecasts waiting for it."""
+    """Make the day's world map, where the settings ask for one, as a step that may fail alone. Nothing of the day's forecasts waits for
+    it."""
     if not work.settings.world_map:
         return
     alone("record of world maps", lambda: tasks.world_record_task(work), done)
@@ -140,7 +141,8 @@ def make_world_map(work: run_context.Job, languages: tuple[str, ...] | None, don
 
 
 def notify(work: run_context.Job, done: dict[str, Any], *, report: bool) -> None:
-    """Send what is due, with the newest report or without it; alone. A message that could not be sent makes the run partial."""
+    """Send what is due, with the newest report or without it, as a step that may fail alone. A message that could not be sent makes the run
+    partial."""
     sent = alone("notify", lambda: tasks.notify_task(work, report), done)
     if sent is not None:
         done["problems"] += sent.failed
@@ -148,22 +150,22 @@ def notify(work: run_context.Job, done: dict[str, Any], *, report: bool) -> None
 
 
 def alone(name: str, step: Callable[[], Result], done: dict[str, Any]) -> Result | None:
-    """A step that may fail, in whatever way, without stopping the others; its failure makes the run partial and is reported."""
+    """Run a step that may fail, in whatever way, without stopping the others. Its failure makes the run partial and is reported."""
     try:
         return step()
-    except Exception as error:  # noqa: BLE001 - our own bugs, too, leave done what is done
+    except Exception as error:  # noqa: BLE001 - our own bugs, too, leave completed steps done
         note_failure(name, error, done)
         return None
 
 
 def note_failure(name: str, error: Exception, done: dict[str, Any]) -> None:
-    """Note in `done` that a step failed; an unexpected error goes to the run's log whole."""
+    """Record in `done` that a step failed. An unexpected error is written to the run's log in full."""
     if not isinstance(error, QuakecastError):
         get_run_logger().error("%s failed", name, exc_info=error)
     note_told(f"{name}: {words(error)}", done)
 
 
 def note_told(told: str, done: dict[str, Any]) -> None:
-    """Note in `done` what failed, in words."""
+    """Record in `done` what failed, as text."""
     done["problems"].append(told)
     done.setdefault("failed_steps", []).append(told)

@@ -1,6 +1,7 @@
-"""Who does a run's independent parts: threads, processes, or a Dask cluster, as the settings say.
+"""The workers for a run's independent parts: threads, processes, or a Dask cluster, as the settings say.
 
-Workers only read (the published copy, or what QUAKECAST_READ_FROM names) and return rows; the flow stores them, one after the other.
+Workers only read (the published copy, or what QUAKECAST_READ_FROM names) and return rows. The flow stores the rows, one part after the
+other.
 """
 
 import logging
@@ -21,7 +22,7 @@ Done = tuple[str, Any, Exception | None]
 
 
 def task_runner(settings: Settings) -> TaskRunner[Any]:
-    """The task runner that the settings name.
+    """Return the task runner that the settings name.
 
     Raises:
         BadInput: Dask is asked for and not installed.
@@ -42,9 +43,9 @@ def task_runner(settings: Settings) -> TaskRunner[Any]:
 
 @contextmanager
 def pool(settings: Settings) -> Iterator[Callable[[Task[..., Any], Mapping[str, Mapping[str, Any]]], Iterator[Done]]]:
-    """The workers, for as long as the block lasts: yields run(task, calls), which runs `task` once for every call (name -> arguments).
+    """Start the workers for as long as the block lasts. Yields run(task, calls), which runs `task` once for every call (name -> arguments).
 
-    It gives (name, result, None) as each is done, or (name, None, its error): one that fails does not stop the others.
+    `run` yields (name, result, None) as each call is done, or (name, None, its error): one that fails does not stop the others.
 
     Raises:
         BadInput: Dask is asked for and not installed.
