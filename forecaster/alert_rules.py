@@ -1,9 +1,9 @@
-"""When an alert is raised, held and cleared: values in, values out; no store, no clock.
+"""The rules for when an alert is raised, held and cleared. Values in, values out; no store, no clock.
 
     quiet --bounds reached--> raised --off bounds kept--> held ... --off bounds lost, or no forecast--> cleared
 
-A rule looks at the published forecasts of one target, one window after the other. Its alert stands from the window it was raised for to the
-last one it was held for. Within `cooldown_days` of the window it was last raised for, it is not raised anew.
+A rule evaluates the published forecasts of one target, one window after the other. Its alert is active from the window it was raised for to
+the last window it was held for. Within `cooldown_days` of the window it was last raised for, it is not raised again.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ Action = Literal["quiet", "raised", "held", "cleared", "suppressed"]
 
 @dataclass(frozen=True)
 class Said:
-    """What a published forecast says of the window [target_start, target_end)."""
+    """A published forecast of the window [target_start, target_end)."""
 
     target_start: datetime
     target_end: datetime
@@ -36,9 +36,9 @@ class Said:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a rule stands: the start of the window that it was last raised for, and the last window for which its alert stands.
+    """The state of a rule: the start of the window that it was last raised for, and the last window in which its alert is active.
 
-    `start` and `end` are None where no alert stands.
+    `start` and `end` are None where no alert is active.
     """
 
     raised_for: datetime | None = None
@@ -52,7 +52,8 @@ class Standing:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a rule makes of one forecast. `lapsed`: an alert that stood ended before it, for want of a forecast for the next window."""
+    """The decision of a rule on one forecast. `lapsed`: an active alert expired before it, because there was no forecast for the next
+    window."""
 
     action: Action
     reason: str
@@ -74,25 +75,25 @@ class RuleType(Protocol):
 
 
 def type_of(rule: AlertRule) -> RuleType:
-    """What decides for this rule."""
+    """Return the module that decides for this rule."""
     return cast(RuleType, import_module(RULE_TYPES[rule.type]))
 
 
 def reaches(rule: AlertRule, said: Said) -> bool:
-    """Whether the forecast reaches the bounds at which an alert is raised."""
+    """Return whether the forecast reaches the bounds at which an alert is raised."""
     return type_of(rule).reaches(rule, said)
 
 
 def keeps(rule: AlertRule, said: Said) -> bool:
-    """Whether the forecast keeps to the bounds below which an alert ends."""
+    """Return whether the forecast stays within the bounds below which an alert is cleared."""
     return type_of(rule).keeps(rule, said)
 
 
 def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: Said, barred: str | None = None) -> Decision:
-    """What the rule makes of the forecast that follows upon `standing`.
+    """Return the rule's decision on the forecast that follows the state `standing`.
 
-    An alert lapses where its last window ended before this one begins: it does not stand without a forecast. `barred`: why the rule may
-    raise nothing now (its model has shown too little skill); an alert that stands is held or cleared all the same.
+    An alert expires where its last window ended before this one begins: it is not active without a forecast. `barred`: why the rule may
+    raise nothing now (its model has shown too little skill). An active alert is held or cleared all the same.
     """
     lapsed = standing.end is not None and standing.end < said.target_start
     if standing.stands and not lapsed:
@@ -111,7 +112,7 @@ def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: Said, barr
 
 
 def after(standing: Standing, said: Said, decision: Decision) -> Standing:
-    """Where the rule stands once the decision is taken."""
+    """Return the state of the rule after the decision."""
     if decision.action == "raised":
         return Standing(said.target_start, said.target_start, said.target_end)
     if decision.action == "held":
@@ -120,7 +121,7 @@ def after(standing: Standing, said: Said, decision: Decision) -> Standing:
 
 
 def walk(rule: AlertRule, zone: ZoneInfo, forecasts: Iterable[Said]) -> list[Decision]:
-    """The rule's decision on each of these forecasts, which are in the order of their windows."""
+    """Return the rule's decision on each of these forecasts, which are in the order of their windows."""
     standing, decisions = Standing(), []
     for said in forecasts:
         decisions.append(decide(rule, zone, standing, said))
@@ -129,10 +130,10 @@ def walk(rule: AlertRule, zone: ZoneInfo, forecasts: Iterable[Said]) -> list[Dec
 
 
 def held_until(quiet: QuietHours | None, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """When the quiet hours that hold `now` end (aware UTC); None outside of them.
+    """Return when the quiet hours that contain `now` end (aware UTC); None outside of them.
 
-    They begin where the wall clock first shows `begins` and end where it last shows `ends`: an hour that comes twice is quiet twice. A
-    time that a change of clocks leaves out is read as if the clocks had not been changed yet.
+    They begin where the local clock first shows `begins` and end where it last shows `ends`: an hour that occurs twice is quiet twice. A
+    time that a clock change skips is read as if the clocks had not been changed yet.
     """
     if quiet is None:
         return None

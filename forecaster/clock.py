@@ -1,4 +1,4 @@
-"""Time as an argument: the clock that a run goes by, and what it says about a forecast's honesty."""
+"""Time as an argument: the clock of a run, and the mode of a forecast that follows from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ class Clock:
 
 
 def forecast_mode(clock: Clock, target: TimeWindow) -> str:
-    """What a forecast written now is: `replay` under a simulated clock, else `prospective`, `late` or `hindcast` by when it is written."""
+    """Return the mode of a forecast written now: `replay` under a simulated clock, else `prospective`, `late` or `hindcast` by its time of
+    writing."""
     if clock.simulated:
         return "replay"
     written_at = clock.now()

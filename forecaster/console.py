@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: progress bars and tables, on standard error and standard output."""
+"""Output for a person at a terminal: progress bars on standard error, tables on standard output."""
 
 import sys
 import threading
@@ -22,12 +22,13 @@ from forecaster.reports.content.recipe_part import result_of
 from forecaster.reports.texts import FALLBACK, speaker
 from forecaster.timewindow import day_of_window
 
-MAX_COMBINATIONS = 3  # told below the table
+MAX_COMBINATIONS = 3  # shown below the table
 
 
 @contextmanager
 def progress(title: str, total: int | None = None, every_s: float = 60.0) -> Iterator[Callable[[int, int | None, str], None]]:
-    """A bar on standard error, or a line a minute where that is no terminal; nothing in a log of JSON. Yields update(done, total, text)."""
+    """Show a bar on standard error, or a line a minute where that is no terminal; nothing in a log of JSON. Yields update(done, total,
+    text)."""
     if not sys.stderr.isatty() and not logs.is_json():
         with _lines(title, total, every_s) as update:
             yield update
@@ -45,7 +46,7 @@ def progress(title: str, total: int | None = None, every_s: float = 60.0) -> Ite
 
 @contextmanager
 def _lines(title: str, total: int | None, every_s: float) -> Iterator[Callable[[int, int | None, str], None]]:
-    """Say on standard error how far it is, now and then: `training: 3 of 29 after 2 min, tokyo-m45, etas`."""
+    """Report the progress on standard error at intervals: `training: 3 of 29 after 2 min, tokyo-m45, etas`."""
     state: list[tuple[int, int | None, str]] = [(0, total, "")]
     begun, over = time.monotonic(), threading.Event()
 
@@ -70,20 +71,20 @@ def _lines(title: str, total: int | None, every_s: float) -> Iterator[Callable[[
 
 
 def chance(probability: float | None) -> str:
-    """As the reports say it: '3.1 %', and at or below 1 % 'about 1 in N'."""
+    """Return a probability in the notation of the reports: '3.1 %', and at or below 1 % 'about 1 in N'."""
     return speaker(FALLBACK)(words.probability_phrase(probability))
 
 
 def chances(probability: float | None, usual: float | None) -> tuple[str, str]:
-    """A probability and the usual rate beside it, in one notation."""
+    """Return a probability and the usual rate in one notation."""
     say = speaker(FALLBACK)
     first, second = words.probability_pair(probability, usual)
     return say(first), say(second)
 
 
 def forecast_table(data: ReportData) -> Table:
-    """One row a recipe, the highest ratio first, those for comparison last: what is published, the usual rate, how many are expected, and
-    how many models it is combined from; below, how much each counts."""
+    """Print one row a recipe, the highest ratio first, comparison recipes last: the published probability, the usual rate, the expected
+    number, and how many models it is combined from. Below the table: the weight of each model."""
     say = speaker(FALLBACK)
     table = Table(title=f"Next-day forecasts, made {data.generated_at:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for name in ("recipe", "target", "day (local)"):
@@ -110,7 +111,7 @@ def forecast_table(data: ReportData) -> Table:
 
 
 def days_table(row: RecipeForecast, count: int) -> Table:
-    """The last `count` forecasts for one place, oldest first, and what happened."""
+    """Print the last `count` forecasts for one place with the observed outcomes, oldest first."""
     say = speaker(FALLBACK)
     place = f"{row.recipe_id}, M{row.threshold_mag:.1f}+ within {row.radius_km:.0f} km"
     table = Table(title=f"{place}: the forecast of each day, and what happened", title_justify="left")
@@ -126,7 +127,7 @@ def days_table(row: RecipeForecast, count: int) -> Table:
 
 
 def ordered(recipes: Sequence[RecipeForecast]) -> list[RecipeForecast]:
-    """As the reports list them: the highest ratio to the usual rate first, those kept for comparison last."""
+    """Sort in the order of the reports: the highest ratio to the usual rate first, comparison recipes last."""
     return in_order([row for row in recipes if not row.comparison_only]) + in_order([row for row in recipes if row.comparison_only])
 
 
@@ -135,6 +136,6 @@ def _local_day(row: RecipeForecast) -> date:
 
 
 def print_table(table: Table) -> None:
-    """On standard output, as wide as the terminal, and at least wide enough to keep every figure whole."""
+    """Print a table on standard output, as wide as the terminal, and at least wide enough to keep every number whole."""
     console = Console()
     Console(width=max(console.width, 150)).print(table)

@@ -1,25 +1,25 @@
 """The exception tree. Every message says what, which value, the limit, where, and what to do.
 
 QuakecastError
-+-- BadInput                  the user can mend it: recipe, date, option, folder     exit code 2
++-- BadInput                  the user can correct it: recipe, date, option, folder  exit code 2
 |   +-- BadRecipe             one or more problems in a recipe file, all listed
 |   +-- BadDate
 |   +-- NotWritable
 +-- CatalogError              the catalogue could not be read
 |   +-- CatalogUnreachable    network, time-out, 5xx after retries
-|   |   +-- NoConnection      nothing answered: no network, no such name, a proxy that does not let us through
+|   |   +-- NoConnection      nothing answered: no network, no such name, a proxy that refuses us
 |   +-- CatalogRefused        4xx: our request is wrong
 |   +-- CatalogTruncated      fewer rows than counted, or a cut body
-|   +-- CatalogMalformed      the answer is not to what was asked (HTML, wrong header, a redirect, too large, other events)
+|   +-- CatalogMalformed      the answer does not match the request (HTML, wrong header, a redirect, too large, other events)
 +-- StoreError
 |   +-- StoreBusy             another process writes
-|   +-- StoreUnreachable      what is read from afar, or its files, cannot be read now
+|   +-- StoreUnreachable      a remote source, or its files, cannot be read now
 |   +-- SchemaTooNew          database written by a newer quakecast
 +-- ModelError
 |   +-- CorruptModel          a model directory that cannot be trusted
 |   +-- NotTrainable          too few target days, or no coverage
 |   +-- NotInstalled          it needs a library that this installation lacks, or that this machine cannot run
-|   +-- RecipeChanged         a fit of a recipe that has changed or gone meanwhile
+|   +-- RecipeChanged         a fit of a recipe that was changed or removed meanwhile
 +-- NotScoreable              the catalogue has not been read for this recipe
 +-- DeliveryError
     +-- DeliveryRefused       permanent: do not retry
@@ -39,7 +39,7 @@ class BadInput(QuakecastError):
 
 
 class BadRecipe(BadInput):
-    """All problems of one recipe file; `problems` holds one line each."""
+    """All problems of one recipe file. `problems` holds one line each."""
 
     def __init__(self, file: str, problems: list[str]) -> None:
         self.file = file
@@ -128,7 +128,7 @@ class DeliveryRefused(DeliveryError):
 
 
 class DeliveryFailed(DeliveryError):
-    """`retry_after_s`: the wait that the receiver asked for, where it did."""
+    """`retry_after_s`: the wait that the receiver asked for, if it asked for one."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         self.retry_after_s = retry_after_s
@@ -140,5 +140,5 @@ class ReceiverSilent(DeliveryFailed):
 
 
 def unforeseen(error: Exception) -> str:
-    """What is said of an error that is not ours: its text might hold an address or a password, so only its kind is told."""
+    """Return the text for an error that is not ours. Its own text might hold an address or a password, so only its type is shown."""
     return f"{type(error).__name__}: unexpected error; the run's own log says more"

@@ -1,7 +1,7 @@
-"""Files and folders that are put in their place whole: private modes, what a killed writer left, an exchange in one step.
+"""Files and folders that are written whole: private modes, leftovers of killed processes, an exchange in one step.
 
-Whoever makes something under a temporary name holds the system's lock on it meanwhile. A process that dies gives the lock back, whatever
-its number and in whatever container it ran: what nobody holds is a leftover.
+A process that makes something under a temporary name holds the system's lock on it meanwhile. A process that dies releases the lock,
+whatever its number and in whatever container it ran. A temporary file without a holder is a leftover.
 """
 
 import ctypes
@@ -19,20 +19,20 @@ from pathlib import Path
 from forecaster.errors import NotWritable
 
 PRIVATE = 0o640  # the owner writes, the group reads, nobody else
-OWNERS_FOLDER = 0o755  # of a folder with such files: who may write to it could put others in their place
-WRITE_PROBE = ".quakecast-write-probe"  # the same for all, so that one that a killed process left goes at the next start
+OWNERS_FOLDER = 0o755  # of a folder with such files: a user who may write to it could put others in their place
+WRITE_PROBE = ".quakecast-write-probe"  # the same for all, so that a file left by a killed process is removed at the next start
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
-NEW, REPLACED = ".new-", "replaced"  # a folder on its way to its place; the one that was there, where the system cannot exchange the two
+NEW, REPLACED = ".new-", "replaced"  # a folder on its way to its place; or the one that was there, where the system cannot exchange the two
 
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Files that are made meanwhile get no more than the mode PRIVATE, whatever the umask; a stricter umask counts.
+    """Give files that are made inside the block no more than the mode PRIVATE, whatever the umask. A stricter umask is kept.
 
-    A process has one umask: call it where no other thread can change it too.
+    A process has one umask: use this where no other thread can change it too.
     """
     before = os.umask(0o777 & ~PRIVATE)
     os.umask(before | (0o777 & ~PRIVATE & ~0o110))  # folders that are made meanwhile can still be entered by those who may read them
@@ -43,7 +43,7 @@ def private_files() -> Iterator[None]:
 
 
 def refused(path: Path) -> str:
-    """What to say of a file or folder that this process may not use: whose it is, or what of it can be seen, and what to do."""
+    """Return the message for a file or folder that this process may not use: its owner, and what to do."""
     owner, at = "another user", path
     for at in (path, *path.parents):
         with suppress(OSError, KeyError):
@@ -58,10 +58,10 @@ def refused(path: Path) -> str:
 
 
 def check_data_folder(folder: Path) -> None:
-    """Make the folder where it is not there, and see that files can be written into it.
+    """Make the folder where it does not exist, and check that files can be written into it.
 
     Raises:
-        NotWritable: they cannot, or it is no folder.
+        NotWritable: they cannot, or it is not a folder.
     """
     try:
         folder.mkdir(OWNERS_FOLDER, parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def check_data_folder(folder: Path) -> None:
 
 
 def keep_private(paths: Iterable[Path]) -> None:
-    """Take from these files what goes beyond the mode PRIVATE; those that are absent, or another user's, are left."""
+    """Remove from these files the permissions beyond the mode PRIVATE. Files that are absent, or another user's, are left."""
     for path in paths:
         with suppress(FileNotFoundError, PermissionError):
             mode = stat.S_IMODE(path.stat().st_mode)
@@ -87,7 +87,7 @@ def keep_private(paths: Iterable[Path]) -> None:
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold the lock that says that somebody works on `path`, a file or folder that is there.
+    """Hold the lock that marks `path`, an existing file or folder, as in use.
 
     Raises:
         FileNotFoundError: it was taken for a leftover and removed just before.
@@ -104,7 +104,7 @@ def held(path: Path) -> Iterator[None]:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether nobody works on this temporary file or folder any more."""
+    """Return whether no process uses this temporary file or folder any more."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
@@ -119,12 +119,12 @@ def is_leftover(path: Path) -> bool:
 
 
 def leftovers(paths: Iterable[Path]) -> list[Path]:
-    """Those of these temporary files and folders that nobody works on any more, in order."""
+    """Return those of these temporary files and folders that no process uses any more, in order."""
     return [path for path in sorted(paths) if is_leftover(path)]
 
 
 def remove(path: Path) -> int:
-    """Remove a file, or a folder with all that is in it; returns its bytes. What cannot be removed stays."""
+    """Remove a file, or a folder with everything in it; returns its size in bytes. What cannot be removed stays."""
     size = size_of(path)
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
@@ -135,7 +135,7 @@ def remove(path: Path) -> int:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; 0 where it is gone."""
+    """Return the bytes of a file, or of all files below a folder; 0 where it is gone."""
     found = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
     total = 0
     for each in found:
@@ -146,7 +146,7 @@ def size_of(path: Path) -> int:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Let two paths of one file system change places in one step; False where the system or file system cannot (nothing is done then)."""
+    """Exchange two paths of one file system in one step. Returns False where the system or file system cannot (nothing is done then)."""
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):
@@ -160,10 +160,10 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def place_folder(target: Path, files: Mapping[str, bytes]) -> None:
-    """Put a folder with these files (content by path in it) at `target`, whole or not at all, in the place of one that is there.
+    """Write a folder with these files (content by path in it) to `target`, whole or not at all. An existing folder is replaced.
 
     Raises:
-        OSError: the disk is full, for instance; what was there before is there still.
+        OSError: the disk is full, for instance; the earlier folder is unchanged.
     """
     folder = target.parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,12 +181,12 @@ def place_folder(target: Path, files: Mapping[str, bytes]) -> None:
             made.rename(target)
         elif not exchange(made, target):
             target.rename(Path(temporary) / REPLACED)
-            made.rename(target)  # where it is killed before this, the old one lies in the leftover
+            made.rename(target)  # if the process is killed before this, the old folder is in the leftover
         sync_folder(folder)
 
 
 def holds(target: Path, files: Mapping[str, bytes]) -> bool:
-    """Whether the folder holds these very files and no other."""
+    """Return whether the folder holds exactly these files."""
     try:
         present = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
         return present == set(files) and all((target / name).read_bytes() == content for name, content in files.items())
@@ -195,7 +195,7 @@ def holds(target: Path, files: Mapping[str, bytes]) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in `folder` written to the disk; where the file system knows no such thing, nothing is done."""
+    """Have the names in `folder` written to the disk. Where the file system does not support this, nothing is done."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

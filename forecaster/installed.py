@@ -1,10 +1,10 @@
-"""Which quakecast runs."""
+"""The version of quakecast."""
 
 from importlib import metadata
 
 
 def code_version() -> str:
-    """The version of quakecast that runs."""
+    """Return the version of quakecast that runs."""
     try:
         return metadata.version("quakecast")
     except metadata.PackageNotFoundError:

@@ -1,6 +1,6 @@
-"""How the log is written: lines for people, or one JSON object a line. Secrets that are known stand in neither.
+"""The log: lines for people, or one JSON object a line. Known secrets appear in neither.
 
-A JSON line has time (UTC), level, logger, message, and where there are such: run_id, recipe, flow_run, task_run, exception.
+A JSON line has time (UTC), level, logger, message, and, where known: run_id, recipe, flow_run, task_run, exception.
 """
 
 import json
@@ -28,7 +28,7 @@ def bind(**fields: str) -> None:
 
 @contextmanager
 def about(**fields: str) -> Iterator[None]:
-    """The same inside the block alone."""
+    """Put these fields into every JSON line inside the block."""
     token = _about.set({**(_about.get() or {}), **fields})
     try:
         yield
@@ -37,7 +37,8 @@ def about(**fields: str) -> Iterator[None]:
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """From now on these values are cut out of what is logged; of addresses the path too, which errors of a connection name alone."""
+    """Remove these values from everything logged from now on. Of addresses the path is removed too, because connection errors name the path
+    alone."""
     for secret in secrets:
         parts = {secret}
         for address in secret.split(","):
@@ -89,9 +90,9 @@ def _without_secrets(text: str) -> str:
 
 
 def set_up(*, verbose: bool, as_json: bool) -> None:
-    """The log of the command line, on standard error: warnings, and with `verbose` what is done."""
+    """Set up the log of the command line, on standard error: warnings, and with `verbose` each step."""
     console = logging.StreamHandler()
-    console.addFilter(lambda record: verbose or not record.name.startswith("prefect"))  # it tells failures that we tell in one line
+    console.addFilter(lambda record: verbose or not record.name.startswith("prefect"))  # it logs failures that we report in one line
     console.setFormatter(JsonLines() if as_json else Lines())
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[console])
     if as_json:
@@ -100,7 +101,7 @@ def set_up(*, verbose: bool, as_json: bool) -> None:
 
 
 def is_json() -> bool:
-    """Whether the log of this process is JSON."""
+    """Return whether the log of this process is JSON."""
     return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)
 
 

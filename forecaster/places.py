@@ -1,4 +1,4 @@
-"""A place on the map as a recipe: from coordinates, a radius and a magnitude to a whole recipe, and its file.
+"""A place on the map as a recipe: from coordinates, a radius and a magnitude to a complete recipe and its file.
 
 Nothing is looked up outside this machine.
 """
@@ -32,10 +32,10 @@ _FIELDS = {"latitude": "predict_center_lat", "longitude": "predict_center_lng", 
 
 
 def parse_place(text: str) -> tuple[float, float]:
-    """(latitude, longitude) in degrees of a text such as `38.30,142.40`: north and east are positive.
+    """Parse a text such as `38.30,142.40` into (latitude, longitude) in degrees; north and east are positive.
 
     Raises:
-        BadInput: it is no such text, out of range, or the two look swapped.
+        BadInput: it is not such a text, it is out of range, or the two look swapped.
     """
     parts = text.split(",")
     try:
@@ -51,13 +51,13 @@ def parse_place(text: str) -> tuple[float, float]:
 def recipe_at(
     latitude_deg: float, longitude_deg: float, radius_km: float, magnitude: float, zone: str, recipe_id: str, name: str = ""
 ) -> Recipe:
-    """The target "M >= magnitude within the circle on a day of `zone`", one day ahead, with the fields of the bundled recipes.
+    """Return the recipe of "M >= magnitude within the circle on a day of `zone`", one day ahead, with the fields of the bundled recipes.
 
-    zone: an IANA time zone (`zone_at`). recipe_id: `default_id`, for instance. name: for people, in both languages; the coordinates where
-    it is empty. The cells of its grid are half the radius wide, 5 km at least.
+    zone: an IANA time zone (`zone_at`). recipe_id: `default_id`, for instance. name: for people, in both languages; where it is empty, the
+    coordinates are used. The cells of its grid are half the radius wide, 5 km at least.
 
     Raises:
-        BadInput: a value is none of a recipe; says which and its limits.
+        BadInput: a value is not allowed in a recipe; the message names it and its limits.
     """
     _check_place(latitude_deg, longitude_deg)
     smallest, largest = limits("predict_radius_meters")
@@ -94,24 +94,24 @@ def recipe_at(
 
 
 def limits(field: str) -> tuple[float, float]:
-    """(smallest, largest) value that a recipe's `field` may have."""
+    """Return the (smallest, largest) value that a recipe's `field` may have."""
     told = Recipe.model_fields[field].metadata
     return next(item.ge for item in told if hasattr(item, "ge")), next(item.le for item in told if hasattr(item, "le"))
 
 
 def default_id(latitude_deg: float, longitude_deg: float) -> str:
-    """The place to a hundredth of a degree as the id of a recipe: `at-38-30n-142-40e`."""
+    """Return the place to a hundredth of a degree as the id of a recipe: `at-38-30n-142-40e`."""
     north, east = _hundredths(latitude_deg, "n", "s"), _hundredths(longitude_deg, "e", "w")
     return f"at-{north}-{east}".replace(".", "-")
 
 
 def place_name(latitude_deg: float, longitude_deg: float) -> str:
-    """The place to a hundredth of a degree for people: `38.30° N, 142.40° E`."""
+    """Return the place to a hundredth of a degree for people: `38.30° N, 142.40° E`."""
     return f"{_hundredths(latitude_deg, '° N', '° S')}, {_hundredths(longitude_deg, '° E', '° W')}"
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """The file of a recipe that `recipe_at` gave, laid out and commented as the bundled ones."""
+    """Return the text of the file of a recipe that `recipe_at` made, laid out and commented as the bundled ones."""
     method = recipe.resampling_methods[0]
     arguments = ", ".join(f"{name} = {value}" for name, value in method.args.items())
     return f"""id = {_quoted(recipe.id)}
@@ -152,9 +152,9 @@ args = {{ {arguments} }}
 
 
 def write_recipe(recipe: Recipe, folder: Path, beside: Path | None = None) -> Path:
-    """Write the file of a recipe that `recipe_at` gave into `folder`, which is made if need be, and give its path.
+    """Write the file of a recipe that `recipe_at` made into `folder`, which is made if needed, and return its path.
 
-    beside: another folder whose recipes' ids are taken, too.
+    beside: another folder whose recipe ids are taken, too.
 
     Raises:
         BadInput: there is a recipe of this id; it is left as it is. NotWritable: the folder cannot be written; nothing is left there.

@@ -1,4 +1,4 @@
-"""Counts and spans of time as people say them, in English: for the terminal, logs and reasons. Reports say theirs in each language."""
+"""Counts and spans of time as English text, for the terminal, logs and reasons. Reports have their own texts in each language."""
 
 from datetime import timedelta
 
@@ -6,12 +6,12 @@ DAY, MONTH, YEAR = timedelta(days=1), timedelta(days=365.25 / 12), timedelta(day
 
 
 def counted(count: int, noun: str) -> str:
-    """ "1 forecast", "2 forecasts", "12,345 rows"; of nouns that take an s."""
+    """Return "1 forecast", "2 forecasts", "12,345 rows"; for nouns that take an s."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def age_of(span: timedelta) -> tuple[int, str]:
-    """(how many, of which unit): minutes below 90 minutes, hours below 2 days, days below 60, months below 2 years, then years."""
+    """Return (number, unit): minutes below 90 minutes, hours below 2 days, days below 60, months below 2 years, then years."""
     if span < timedelta(minutes=90):
         return round(span / timedelta(minutes=1)), "minutes"
     if span < 2 * DAY:
@@ -22,6 +22,6 @@ def age_of(span: timedelta) -> tuple[int, str]:
 
 
 def age_text(span: timedelta) -> str:
-    """ "25 hours", "23 months", "1 minute"."""
+    """Return "25 hours", "23 months", "1 minute"."""
     count, unit = age_of(span)
     return counted(count, unit.removesuffix("s"))

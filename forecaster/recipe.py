@@ -1,7 +1,7 @@
-"""A recipe: one target ("M >= m within R km of a place") with all that is needed to train and forecast it.
+"""A recipe: one target ("M >= m within R km of a place") with everything that is needed to train and forecast it.
 
-One TOML file a recipe, no inheritance: id, name, place, radius and magnitude are needed, everything else has a default (docs/RECIPES.md).
-Unknown keys and values out of range are errors; all problems of a file are told at once.
+One TOML file holds one recipe, without inheritance. Id, name, place, radius and magnitude are required, everything else has a default
+(docs/RECIPES.md). Unknown keys and values out of range are errors. All problems of a file are reported at once.
 """
 
 import hashlib
@@ -152,13 +152,13 @@ _TARGET_FIELDS = {
 
 
 def default_cell_km(radius_km: float) -> float:
-    """Cells of a regional grid are half the circle's radius wide, 5 km at least."""
+    """Return half the circle's radius, 5 km at least: the width of the cells of a regional grid."""
     return max(radius_km / 2, SMALLEST_CELL_KM)
 
 
 def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:
-    """The same with what follows from other fields: the zone of the place, the size of the grid. Values of a wrong type are left to their
-    own checks."""
+    """Return the values with those that follow from other fields: the zone of the place, the size of the grid. Values of a wrong type are
+    left to their own checks."""
     filled = dict(fields)
     place = [_number(fields.get(name), most) for name, most in (("predict_center_lat", 90), ("predict_center_lng", 180))]
     if "time_zone" not in fields and place[0] is not None and place[1] is not None:
@@ -173,12 +173,12 @@ def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: object, most: float) -> float | None:
-    """A number of at most this size, else None."""
+    """Return a number of at most this size, else None."""
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= most else None
 
 
 def _contradictions(fields: dict[str, Any]) -> list[str]:
-    """What is wrong between fields of the right type, one line each; fields of a wrong type are left to their own checks."""
+    """Return the contradictions between fields of the right type, one line each. Fields of a wrong type are left to their own checks."""
     problems = []
     cell_km = fields.get("grid_cell_km")
     sizes = [(name, fields.get(name)) for name in ("lat_granularity", "lng_granularity")]
@@ -214,7 +214,7 @@ def _sha256(fields: dict[str, Any]) -> str:
 
 
 def parse_recipe(text: str, file: str, others: Collection[str] = ()) -> Recipe:
-    """The recipe of a TOML text; `file` is the name to say in errors, `others` are the names of the files beside it.
+    """Parse the TOML text of a recipe. `file` is the file name for errors; `others` are the names of the files beside it.
 
     Raises:
         BadRecipe: with every problem of the file: key, value, limit.
@@ -238,14 +238,14 @@ def parse_recipe(text: str, file: str, others: Collection[str] = ()) -> Recipe:
 
 
 def _remedy(recipe_id: str, others: Collection[str]) -> str:
-    """What to do about an id that is not its file's name."""
+    """Return what to do about an id that differs from its file's name."""
     if f"{recipe_id}.toml" in others:
         return f"; {recipe_id}.toml has this id already: change it, or take one of them away"
     return f"; rename the file to {recipe_id}.toml" if re.fullmatch(ID_PATTERN, recipe_id) else ""
 
 
 def _problems(error: ValidationError, fields: dict[str, Any]) -> list[str]:
-    """One line a problem. That the zone is missing follows from a bad place, and is told only by that."""
+    """Return one line a problem. A missing zone follows from a bad place, and only the bad place is reported."""
     schema = Recipe.model_json_schema()
     found = [item for item in error.errors() if item["loc"] and (item["type"], item["loc"]) != ("missing", ("time_zone",))]
     return [problem_line(item, fields, schema) for item in found]
@@ -281,15 +281,15 @@ def load_recipes(folder: Path) -> dict[str, Recipe]:
 
 
 def unread_files(folder: Path) -> list[str]:
-    """Names of files that look like recipes and are not read: their name does not end in `.toml`."""
+    """Return the names of files that look like recipes and are not read: their name does not end in `.toml`."""
     return sorted(file.name for file in folder.iterdir() if ".toml" in file.name.lower() and file.suffix != ".toml" and file.is_file())
 
 
 def choose(recipes: dict[str, Recipe], ids: list[str] | tuple[str, ...]) -> list[Recipe]:
-    """The recipes with these ids, all of them where `ids` is empty.
+    """Return the recipes with these ids; all of them where `ids` is empty.
 
     Raises:
-        BadInput: an unknown id, with the ids that are near to it, or all there are.
+        BadInput: an unknown id, with the ids that resemble it, or all ids.
     """
     unknown = [recipe_id for recipe_id in ids if recipe_id not in recipes]
     if unknown:
@@ -300,7 +300,7 @@ def choose(recipes: dict[str, Recipe], ids: list[str] | tuple[str, ...]) -> list
 
 
 def _no_recipe(folder: Path) -> str:
-    """Why there is no recipe in a folder."""
+    """Return why a folder has no recipe."""
     if folder.is_file():
         return f"{folder} is a file, and no folder of recipes"
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe file, in words: which field, its value, its limits, and what to write instead."""
+"""The problems of a recipe file, in words: which field, its value, its limits, and what to write instead."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -10,9 +10,9 @@ _TYPOGRAPHIC = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\uff02"
 
 
 def problem_line(error: Mapping[str, Any], fields: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
-    """One line for one of pydantic's errors.
+    """Return one line for one of pydantic's errors.
 
-    fields: the file's, as TOML gives them. schema: the recipe's JSON schema, by the names that a file has.
+    fields: those of the file, as parsed from TOML. schema: the recipe's JSON schema, by the names that a file uses.
     """
     where, loc = _where(error["loc"], fields)
     message = error["msg"].removeprefix("Value error, ")
@@ -29,7 +29,7 @@ def problem_line(error: Mapping[str, Any], fields: Mapping[str, Any], schema: Ma
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """`; did you mean 'tokyo' or 'tokyo-m45'?`, or nothing where none of the known names is near."""
+    """Return `; did you mean 'tokyo' or 'tokyo-m45'?`, or an empty text where no known name is similar."""
     lower: dict[str, str] = {each.lower(): each for each in known}
     near = get_close_matches(name.strip().lower(), lower, n=3, cutoff=0.6)
     near = near or sorted(each for each in lower if name.strip() and each.startswith(name.strip().lower()))[:3]
@@ -37,7 +37,7 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as it was written, at most MAX_SHOWN characters of it."""
+    """Return a value as it was written, at most MAX_SHOWN characters of it."""
     if isinstance(value, int) and abs(value) >= 10**MAX_SHOWN:
         return f"a number of more than {MAX_SHOWN} digits"
     text = repr(value)
@@ -45,7 +45,7 @@ def shown(value: object) -> str:
 
 
 def toml_problem(text: str, error: ValueError) -> str:
-    """Why a text is no TOML."""
+    """Return why a text is not TOML."""
     told = f"is not valid TOML: {str(error).partition(';')[0]}"
     for number, line in enumerate(text.splitlines(), start=1):
         if mark := next((character for character in line.partition("#")[0] if character in _TYPOGRAPHIC), None):
@@ -54,10 +54,10 @@ def toml_problem(text: str, error: ValueError) -> str:
 
 
 def decoded(raw: bytes) -> str:
-    """The text of a file; a byte order mark is left out.
+    """Decode the text of a file. A byte order mark is left out.
 
     Raises:
-        ValueError: it is no UTF-8, with what it is and what to do.
+        ValueError: it is not UTF-8; the message says what it is and what to do.
     """
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or raw[:64].count(0) > 8:
         raise ValueError("is saved as UTF-16; save it again as UTF-8 (in an editor: Save As, encoding UTF-8)")
@@ -69,7 +69,7 @@ def decoded(raw: bytes) -> str:
 
 
 def _where(loc: tuple[Any, ...], fields: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
-    """The place of an error for people, and its keys: an alert rule is named, other members of a list are counted from 1."""
+    """Return the place of an error for people, and its keys. An alert rule is named; other members of a list are counted from 1."""
     start = ""
     if len(loc) > 1 and loc[0] == "alerts" and isinstance(loc[1], int):
         start = f"alert rule {_rule_name(fields, loc[1])}"
@@ -99,7 +99,7 @@ def _no_field(name: str, of_a_rule: bool, schema: Mapping[str, Any]) -> str:
 
 
 def _limits(schema: Mapping[str, Any], value: object) -> str | None:
-    """`must be 1000 to 2000000 metres; for 200 km write 200000`; None where the schema gives no limits."""
+    """Return `must be 1000 to 2000000 metres; for 200 km write 200000`; None where the schema gives no limits."""
     unit = schema.get("unit", "")
     schema = next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema)
     low, high = (schema.get(name, schema.get(f"exclusive{name.title()}")) for name in ("minimum", "maximum"))

@@ -1,4 +1,4 @@
-"""The reference of all fields of a recipe, made from the recipe's own schema: for the terminal and for docs/RECIPES.md."""
+"""The reference of all fields of a recipe, generated from the recipe's own schema, for the terminal and for docs/RECIPES.md."""
 
 import textwrap
 from dataclasses import asdict, dataclass
@@ -41,7 +41,7 @@ PARTS = {
         "patience",
     ),
 }
-_IN_WORDS = {  # where the schema's own words are not a person's
+_IN_WORDS = {  # where the schema's own words are not meant for people
     "id": "1 to 40 of a-z, 0-9 and -",
     "displayName": "text, or a table of language = text; 1 to 80 characters each",
     "time_zone": "a name such as Europe/Rome",
@@ -55,7 +55,7 @@ _DEFAULTS = {"time_zone": "the place's", "grid_cell_km": "half the radius", "com
 
 @dataclass(frozen=True)
 class FieldRow:
-    """One field: its name in the file, what it may hold, what it is where it is left out (None: it is needed), what it does."""
+    """One field: its name in the file, its allowed values, its default (None: the field is required), its meaning."""
 
     name: str
     values: str
@@ -65,18 +65,18 @@ class FieldRow:
 
 @dataclass(frozen=True)
 class Part:
-    """Some fields under one heading."""
+    """A group of fields under one heading."""
 
     heading: str
     rows: tuple[FieldRow, ...]
 
     def document(self) -> list[dict[str, Any]]:
-        """The same for JSON."""
+        """Return the reference for JSON."""
         return [{"part": self.heading, **asdict(row)} for row in self.rows]
 
 
 def reference() -> list[Part]:
-    """All fields of a recipe, in the order of PARTS."""
+    """Return all fields of a recipe, in the order of PARTS."""
     schema = Recipe.model_json_schema()
     needed, fields = set(schema["required"]), schema["properties"]
     return [
@@ -86,7 +86,7 @@ def reference() -> list[Part]:
 
 
 def as_text() -> str:
-    """For a terminal: a field a block."""
+    """Return the text for a terminal: a field a block."""
     lines = []
     for part in reference():
         lines += [part.heading, ""]
@@ -99,7 +99,7 @@ def as_text() -> str:
 
 
 def as_markdown() -> str:
-    """For docs/RECIPES.md: a table a part."""
+    """Return the text for docs/RECIPES.md: a table a part."""
     lines = []
     for part in reference():
         lines += [f"### {part.heading}", "", "| field | values | left out | what it does |", "|---|---|---|---|"]

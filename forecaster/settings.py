@@ -1,4 +1,4 @@
-"""Where things lie and whom to talk to: the one place that reads environment variables (QUAKECAST_*)."""
+"""Paths, addresses and secrets of an installation. This is the only module that reads environment variables (QUAKECAST_*)."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ NO_SETTINGS = ("QUAKECAST_CI", "QUAKECAST_CHROMIUM", "QUAKECAST_SNAPSHOT_WHEEL")
 """Other variables of that prefix: of the tests and of the build."""
 ANY_TEXT = ("QUAKECAST_SMTP_USERNAME", "QUAKECAST_SMTP_PASSWORD")  # they may begin and end with a quote
 OF_CHANNELS = tuple(f"{PREFIX}{name.upper()}" for entry in CHANNELS.values() for name in entry.own_settings)
-SURELY_MEANT = 0.8  # how alike two names are of which one is taken for a misspelling of the other
+SURELY_MEANT = 0.8  # similarity from which one name is taken for a misspelling of the other
 ADDRESS = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?/")
 
 
@@ -187,16 +187,16 @@ def _settings_of_channels() -> dict[str, SecretStr]:
 
 
 def wants_json(asked: str | None) -> bool:
-    """Whether the log is to be JSON: as `asked`, else as QUAKECAST_LOG_FORMAT says; for the time before settings are loaded."""
+    """Return whether the log is to be JSON: as `asked`, else as QUAKECAST_LOG_FORMAT says. For the time before settings are loaded."""
     return (asked or os.environ.get(f"{PREFIX}LOG_FORMAT", "")) == "json"
 
 
 @lru_cache(maxsize=8)
 def check_names(names: Iterable[str]) -> None:
-    """Look for misspelt settings among the names of environment variables. One that resembles none of ours is warned of, once.
+    """Check the names of environment variables for misspelt settings. A name that resembles no setting causes one warning.
 
     Raises:
-        BadInput: a name resembles that of a setting, so that its value would be ignored in silence.
+        BadInput: a name resembles that of a setting, so that its value would be ignored without notice.
     """
     known = [*(f"{PREFIX}{field.upper()}" for field in Settings.model_fields), *OF_CHANNELS]
     strange = [name for name in names if name.upper() not in known and name.upper() not in NO_SETTINGS]
@@ -209,7 +209,7 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def _check_values() -> None:
-    """Look for what a file of settings holds and its reader should have taken off: quotes, the line ends of Windows.
+    """Check for characters of a settings file that its reader should have removed: quotes, the line ends of Windows.
 
     Raises:
         BadInput: with the names of the variables; values are not repeated.
@@ -229,7 +229,7 @@ def _check_values() -> None:
 
 
 def _meant(name: str, known: list[str]) -> str | None:
-    """The setting that `name` was meant for, if it resembles one: in what follows the prefix, or in the spelling of the prefix."""
+    """Return the setting that `name` was meant for, if it resembles one: after the prefix, or in the spelling of the prefix."""
     if not name.startswith(PREFIX):
         return next(iter(get_close_matches(name, known, n=1, cutoff=0.9)), None)
     fields = [setting.removeprefix(PREFIX) for setting in known]
@@ -246,6 +246,6 @@ def _is_web_address(text: str) -> bool:
 
 
 def bundled_folder(name: str) -> Path:
-    """`recipes`, `templates` or `docs`: at the top of a checkout, inside the package in an installed wheel."""
+    """Return the folder `recipes`, `templates` or `docs`: at the top of a checkout, inside the package in an installed wheel."""
     inside = Path(str(resources.files("forecaster"))) / "_bundled" / name
     return inside if inside.is_dir() else Path(str(resources.files("forecaster"))).parent / name

@@ -1,7 +1,7 @@
-"""Days, zones and half-open windows. Everything that leaves this module is aware UTC.
+"""Days, zones and half-open windows. All returned times are aware UTC.
 
-A local day is the civil day of a recipe's time zone: it has 24 hours, mostly 23 or 25 where clocks change, and none where the zone leaves a
-date out. Every moment lies in one day, and no issue time lies after the start of its target. This module never reads a clock.
+A local day is the civil day of a recipe's time zone. It has 24 hours, mostly 23 or 25 where clocks change, and none where the zone skips a
+date. Every moment lies in one day, and no issue time lies after the start of its target. This module never reads a clock.
 """
 
 from collections.abc import Iterable
@@ -35,32 +35,33 @@ class TimeWindow:
 
 
 def require_utc(value: datetime, name: str) -> datetime:
-    """`value` itself, if it is aware and in UTC; a naive or foreign time is our own bug and raises ValueError."""
+    """Return `value` itself, if it is aware and in UTC. A naive time or one of another zone is our own bug and raises ValueError."""
     if value.tzinfo is None or value.utcoffset() != timedelta(0):
         raise ValueError(f"{name} must be an aware UTC time, got {value!r}")
     return value
 
 
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant (UTC) at which the local `day` begins: the first of two midnights, and the change itself where clocks skip midnight."""
+    """Return the instant (UTC) at which the local `day` begins: the first of two midnights, or the change itself where clocks skip
+    midnight."""
     first, second = _both(day, time(0), zone)
     return _change_between(second, first, day, zone) if second < first else first
 
 
 def local_time(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """The instant (UTC) of the local time `at`: the first where it comes twice; where a clock change skips it, as if the clocks had changed
-    before it. So do Prefect's schedules, and it is never later than the change."""
+    """Return the instant (UTC) of the local time `at`: the first where it occurs twice. Where a clock change skips it, it is computed as if
+    the clocks had changed before it. Prefect's schedules do the same, and it is never later than the change."""
     return min(_both(day, at, zone))
 
 
 def _both(day: date, at: time, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """`at` by the hours before a clock change, and by those after it; the second is the earlier one where `at` is skipped."""
+    """Return `at` by the offset before a clock change, and by the offset after it; the second is the earlier one where `at` is skipped."""
     moment = datetime.combine(day, at, tzinfo=zone)
     return moment.astimezone(UTC), moment.replace(fold=1).astimezone(UTC)
 
 
 def _change_between(before: datetime, after: datetime, day: date, zone: ZoneInfo) -> datetime:
-    """The clock change in (before, after] from which on it is `day`, or later; changes are whole seconds."""
+    """Return the clock change in (before, after] from which on it is `day`, or later. Changes are whole seconds."""
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) // timedelta(seconds=2) * timedelta(seconds=1)
         before, after = (before, middle) if middle.astimezone(zone).date() >= day else (middle, after)
@@ -68,12 +69,12 @@ def _change_between(before: datetime, after: datetime, day: date, zone: ZoneInfo
 
 
 def local_midnights_us(first_day: date, count: int, zone: ZoneInfo) -> np.ndarray:
-    """int64 (count,): microseconds since the epoch of `count` local midnights from `first_day` on."""
+    """Return int64 (count,): microseconds since the epoch of `count` local midnights from `first_day` on."""
     return _line_us(first_day, count, zone, None)
 
 
 def local_times_us(first_day: date, count: int, zone: ZoneInfo, at: time) -> np.ndarray:
-    """int64 (count,): the instants of the local time `at` on `count` days from `first_day` on."""
+    """Return int64 (count,): the instants of the local time `at` on `count` days from `first_day` on."""
     return _line_us(first_day, count, zone, at)
 
 
@@ -88,7 +89,8 @@ def _line_us(first_day: date, count: int, zone: ZoneInfo, at: time | None) -> np
 
 @lru_cache(maxsize=4096)
 def _year_us(year: int, zone: ZoneInfo, at: time | None) -> np.ndarray:
-    """`local_time` of every day of the year, `local_midnight` where `at` is None; days beside a clock change are looked at one by one."""
+    """Return `local_time` of every day of the year, or `local_midnight` where `at` is None. Days beside a clock change are computed one by
+    one."""
     moments = _moments_about(year, at or time(0))
     offsets = [zone.utcoffset(moment) or timedelta(0) for moment in moments]
     in_us = {offset: offset // timedelta(microseconds=1) for offset in set(offsets)}
@@ -105,13 +107,14 @@ def _year_us(year: int, zone: ZoneInfo, at: time | None) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _moments_about(year: int, at: time) -> tuple[datetime, ...]:
-    """This time, without a zone, of every day from the last one before the year to the first one after it; the same for all zones."""
+    """Return this time, without a zone, of every day from the last one before the year to the first one after it; the same for all
+    zones."""
     return tuple(datetime.combine(day, at) for day in days_between(date(year - 1, 12, 31), date(year + 1, 1, 1)))
 
 
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:
-    """The IANA time zones of this machine. Kept: to list them takes milliseconds, and every recipe asks."""
+    """Return the IANA time zones of this machine. They are cached: to list them takes milliseconds, and every recipe needs them."""
     return frozenset(available_timezones())
 
 
@@ -135,10 +138,10 @@ PLACE_OF = {
 
 
 def check_zone_name(name: str) -> str:
-    """`name` itself, if it is an IANA time zone that has the same days on every machine.
+    """Return `name` itself, if it is an IANA time zone that has the same days on every machine.
 
     Raises:
-        ValueError: it has not, with what to write instead.
+        ValueError: it is not such a zone; the message says what to write instead.
     """
     if name in NO_PLACE or name.startswith(("posix/", "right/", "SystemV/")):
         raise ValueError("names no place, so its days would differ from machine to machine; write an IANA time zone such as Asia/Tokyo")
@@ -152,17 +155,18 @@ def check_zone_name(name: str) -> str:
 
 
 def target_window(day: date, zone: ZoneInfo, range_days: int = 1) -> TimeWindow:
-    """The `range_days` local days from `day` on."""
+    """Return the `range_days` local days from `day` on."""
     return TimeWindow(local_midnight(day, zone), local_midnight(day + timedelta(days=range_days), zone))
 
 
 def issue_time(day: date, zone: ZoneInfo, issue_local_time: time) -> datetime:
-    """When the forecast for the local `day` is due: `issue_local_time` of the day before (UTC), never after the day's start."""
+    """Return when the forecast for the local `day` is due: `issue_local_time` of the day before (UTC), never after the day's start."""
     return local_time(day - timedelta(days=1), issue_local_time, zone)
 
 
 def local_day(moment: datetime, zone: ZoneInfo) -> date:
-    """The local day that holds `moment` (aware UTC). The calendar's date, but where clocks go back over midnight: there the day goes on."""
+    """Return the local day that contains `moment` (aware UTC). This is the calendar's date, except where clocks go back over midnight:
+    there the day continues."""
     day = require_utc(moment, "moment").astimezone(zone).date()
     while moment < local_midnight(day, zone):
         day -= timedelta(days=1)
@@ -172,7 +176,7 @@ def local_day(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def next_local_day(moment: datetime, zone: ZoneInfo) -> date:
-    """The local day after the one that holds `moment`; a date that the zone's clocks leave out is none."""
+    """Return the local day after the one that contains `moment`. A date that the zone skips is not a day."""
     day = local_day(moment, zone) + timedelta(days=1)
     while not day_exists(day, zone):
         day += timedelta(days=1)
@@ -180,9 +184,9 @@ def next_local_day(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def day_of_window(start: datetime, zone: ZoneInfo) -> date:
-    """The local day of a stored window that starts at `start` (aware).
+    """Return the local day of a stored window that starts at `start` (aware).
 
-    Looked up half a day after the start: the zone's rules may have changed since, and a window stays as it was promised.
+    The day is looked up half a day after the start: the zone's rules may have changed since, and a stored window stays as it was.
     """
     if start.tzinfo is None:
         raise ValueError(f"start must be an aware time, got {start!r}")
@@ -190,12 +194,12 @@ def day_of_window(start: datetime, zone: ZoneInfo) -> date:
 
 
 def days_of_windows(starts: Iterable[datetime], zone: ZoneInfo) -> np.ndarray:
-    """datetime64[D] (n,): `day_of_window` of each."""
+    """Return datetime64[D] (n,): `day_of_window` of each."""
     return days_of_windows_us(np.fromiter((to_us(start) for start in starts), dtype=np.int64), zone)
 
 
 def days_of_windows_us(starts_us: np.ndarray, zone: ZoneInfo) -> np.ndarray:
-    """The same of starts in microseconds since the epoch, int64 (n,)."""
+    """Return the same for starts in microseconds since the epoch, int64 (n,)."""
     if not len(starts_us):
         return np.empty(0, dtype="datetime64[D]")
     first, last = (from_us(starts_us[at]).date() for at in (starts_us.argmin(), starts_us.argmax()))
@@ -205,10 +209,10 @@ def days_of_windows_us(starts_us: np.ndarray, zone: ZoneInfo) -> np.ndarray:
 
 
 def parse_day(text: str) -> date:
-    """A day as YYYY-MM-DD (or YYYYMMDD).
+    """Parse a day given as YYYY-MM-DD (or YYYYMMDD).
 
     Raises:
-        BadDate: with the form that is wanted.
+        BadDate: the message names the expected form.
     """
     try:
         return date.fromisoformat(text.strip())
@@ -217,15 +221,15 @@ def parse_day(text: str) -> date:
 
 
 def day_exists(day: date, zone: ZoneInfo) -> bool:
-    """Whether the local day has any time: Samoa, for one, left out 2011-12-30 when it changed sides of the date line."""
+    """Return whether the local day has any time. Samoa, for one, skipped 2011-12-30 when it changed sides of the date line."""
     return local_midnight(day, zone) < local_midnight(day + timedelta(days=1), zone)
 
 
 def check_target_day(day: date, zone: ZoneInfo, now: datetime) -> date:
-    """`day` itself, if a forecast for it makes sense at `now`.
+    """Return `day` itself, if a forecast for it is possible at `now`.
 
     Raises:
-        BadDate: before the catalogue's first day, more than FARTHEST_AHEAD_DAYS ahead, or left out by the zone's clocks.
+        BadDate: before the catalogue's first day, more than FARTHEST_AHEAD_DAYS ahead, or skipped by the zone.
     """
     if day <= FIRST_DAY:
         raise BadDate(f"target date {day} lies before the data, which begin on {FIRST_DAY}; choose a later day")
@@ -240,15 +244,15 @@ def check_target_day(day: date, zone: ZoneInfo, now: datetime) -> date:
 
 
 def to_us(moment: datetime) -> int:
-    """Microseconds since the epoch of an aware time, exactly."""
+    """Return microseconds since the epoch of an aware time, exactly."""
     return (require_utc(moment.astimezone(UTC), "moment") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def from_us(value: int) -> datetime:
-    """The aware UTC time of microseconds since the epoch."""
+    """Return the aware UTC time of microseconds since the epoch."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(value))
 
 
 def days_between(first: date, last: date) -> Iterable[date]:
-    """Every day from `first` to `last`, both included."""
+    """Return every day from `first` to `last`, both included."""
     return (first + timedelta(days=i) for i in range((last - first).days + 1))

@@ -1,4 +1,4 @@
-"""Time zones of places, from boundaries and tables that are installed with the program: nothing is looked up elsewhere."""
+"""Time zones of places, from boundaries and tables that are installed with the program. Nothing is looked up elsewhere."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,20 +13,21 @@ _DAY = timedelta(days=1)
 
 
 def zone_at(latitude_deg: float, longitude_deg: float) -> str:
-    """The IANA time zone of a place; at sea a zone of whole hours such as Etc/GMT-9, which is nine hours ahead of UTC."""
+    """Return the IANA time zone of a place; at sea a zone of whole hours such as Etc/GMT-9, which is nine hours ahead of UTC."""
     return str(_finder().timezone_at(lat=latitude_deg, lng=longitude_deg))
 
 
 def country_of(zone: str) -> str | None:
-    """The country of an IANA time zone in English, such as Italy for Europe/Rome; None at sea, and for zones of no single country."""
+    """Return the country of an IANA time zone in English, such as Italy for Europe/Rome; None at sea, and for zones of no single
+    country."""
     code = _codes().get(zone)
     return None if code is None else _countries().get(code, code)
 
 
 def hours_apart(zone: str, other: str) -> float:
-    """How far the clocks of two zones are apart, in hours, at the worse of a moment in January and one in July.
+    """Return the difference between the clocks of two zones in hours, the larger one of a moment in January and one in July.
 
-    A whole day is nothing: on both sides of the date line the day begins at the same moment.
+    A difference of a whole day counts as zero: on both sides of the date line the day begins at the same moment.
     """
     return max(_apart(ZoneInfo(zone), ZoneInfo(other), moment) for moment in _HALF_YEARS) / timedelta(hours=1)
 

@@ -1,7 +1,7 @@
-"""The command line: `quakecast COMMAND`. Each command is one step of the daily job; `run` is the whole.
+"""The command line: `quakecast COMMAND`. Each command is one step of the daily job; `run` is the whole job.
 
-Exit codes: 0 success; 1 failure; 2 bad input; 3 partial (done, but degraded: the table or --json says what is missing).
-A module of this package names its commands in `COMMANDS`; what is heavy is imported inside them.
+Exit codes: 0 success; 1 failure; 2 bad input; 3 partial (done, but degraded: the table or --json says what is missing). A module of this
+package names its commands in `COMMANDS`; large imports are inside the commands.
 """
 
 import errno
@@ -22,7 +22,7 @@ from forecaster.errors import BadInput, QuakecastError
 from forecaster.files import refused
 from forecaster.installed import code_version
 
-COMMANDS = "quakecast.commands"  # the group of entry points of commands from elsewhere
+COMMANDS = "quakecast.commands"  # the group of entry points of commands from other packages
 
 
 class _Group(click.Group):
@@ -56,14 +56,14 @@ class _Group(click.Group):
 
 @cache
 def _registered() -> list[EntryPoint]:
-    """The commands that installed packages register. `importlib.metadata.entry_points` parses the lists of all packages, which takes twenty
-    times as long as to look which of them name the group."""
+    """Return the commands that installed packages register. `importlib.metadata.entry_points` parses the lists of all packages, which takes
+    twenty times as long as checking which of them name the group."""
     listed = {dist.name: dist for dist in reversed(list(distributions())) if COMMANDS in (dist.read_text("entry_points.txt") or "")}
     return [entry for dist in listed.values() for entry in dist.entry_points if entry.group == COMMANDS]
 
 
 def _refuse_what_is_no_text(words: Sequence[str] | None) -> None:
-    """Nothing that we are told can hold a NUL, or bytes that are no UTF-8 (which Python gives us as lone surrogates)."""
+    """Reject arguments that hold a NUL, or bytes that are not UTF-8 (which Python passes as lone surrogates)."""
     for word in sys.argv[1:] if words is None else words:
         if "\0" in word:
             raise BadInput("an argument holds a NUL character, which no file name and no query can have; leave it out")
@@ -72,7 +72,7 @@ def _refuse_what_is_no_text(words: Sequence[str] | None) -> None:
 
 
 def _of_the_machine(error: OSError) -> str | None:
-    """What the user can mend of an error of the system: rights and space. None for every other, which is a fault of ours."""
+    """Return the error for a system error that the user can correct: rights and space. None for every other, which is our own bug."""
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes)) else Path()
     if isinstance(error, PermissionError):
         return f"cannot use {path}: {refused(path)}"

@@ -1,4 +1,4 @@
-"""`quakecast alerts`: what rules would have sent, what they sent, whether they could, and the step of the day by hand."""
+"""`quakecast alerts`: backtest rules, list the alerts they sent, test delivery, and run the day's alert step by hand."""
 
 from typing import TYPE_CHECKING
 
@@ -106,7 +106,7 @@ def alerts_run(settings: "Settings", recipes: tuple[str, ...], everything: bool,
 
 
 def _inline(name: str | None, bounds: dict[str, float | None]) -> "AlertRule | None":
-    """The rule that the options make, None where there is none of them."""
+    """Return the rule that the options make; None where there are no such options."""
     given = {key: value for key, value in bounds.items() if value is not None}
     if not given:
         return None

@@ -1,4 +1,4 @@
-"""What the commands share: options, the job they work on, how they tell what came of it."""
+"""Shared code of the commands: options, the job they work on, how they report the result."""
 
 import json
 import logging
@@ -21,17 +21,17 @@ MAX_NAMED = 5
 
 
 def machine_clock() -> "Clock":
-    """The machine's own clock."""
+    """Return the machine's own clock."""
     from forecaster.clock import Clock
 
     return Clock(lambda: datetime.now(UTC), simulated=False)
 
 
 def open_job(settings: "Settings", recipes: tuple[str, ...] = ()) -> "Job":
-    """The job of these recipes (all, where none is named), on the machine's clock, for a command that stores something.
+    """Open the job of these recipes (all, where none is named), on the machine's clock, for a command that stores something.
 
     Raises:
-        BadInput: it is the home of a replay: what is stored today would end it.
+        BadInput: it is the home of a replay: storing something today would end it.
     """
     from forecaster.pipeline import run_context, timelines
 
@@ -41,14 +41,14 @@ def open_job(settings: "Settings", recipes: tuple[str, ...] = ()) -> "Job":
 
 
 def look(settings: "Settings", recipes: tuple[str, ...] = ()) -> "Job":
-    """The same for a command that only looks: it makes and changes nothing."""
+    """Open the same job for a command that only reads: it makes and changes nothing."""
     from forecaster.pipeline import run_context
 
     return run_context.look(settings, machine_clock(), recipes)
 
 
 def example(text: str) -> str:
-    """The epilog of a command's help."""
+    """Return the epilog of a command's help."""
     return f"\b\nExample:\n  {text}"
 
 
@@ -62,12 +62,12 @@ def json_option(command: Any) -> Any:
 
 
 def tell(as_json: bool, document: Mapping[str, Any], text: str) -> None:
-    """The result of a command, for a script or for a person."""
+    """Print the result of a command, for a script or for a person."""
     click.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, default=str, allow_nan=False) if as_json else text)
 
 
 def complain(text: str) -> None:
-    """One line on standard error: what went wrong, or what is missing of what was done; in a log of JSON an object."""
+    """Print one line on standard error: what went wrong, or what is missing from the result; in a log of JSON an object."""
     if logs.is_json():
         logging.getLogger("quakecast").error("%s", text)
     else:
@@ -75,7 +75,7 @@ def complain(text: str) -> None:
 
 
 def problem_lines(problems: dict[str, str]) -> list[str]:
-    """One line for each problem (by recipe), however many recipes have it."""
+    """Return one line for each problem (by recipe), however many recipes have it."""
     having: dict[str, list[str]] = {}
     for recipe_id, reason in problems.items():
         having.setdefault(reason, []).append(recipe_id)
@@ -83,7 +83,7 @@ def problem_lines(problems: dict[str, str]) -> list[str]:
 
 
 def plain(value: Any) -> Any:
-    """The same in what JSON has: missing numbers and times are null, times are ISO 8601."""
+    """Return the same in JSON's types: missing numbers and times are null, times are ISO 8601."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""What there is, for people and other programs: files, the page server, questions to the database, the state of things."""
+"""Data for people and other programs: files, the page server, queries of the database, the status."""
 
 import sys
 from pathlib import Path
@@ -138,7 +138,7 @@ def tidy(settings: "Settings", dry_run: bool, as_json: bool) -> None:
 
 
 def migrated_text(before: int, after: int) -> str:
-    """What a change of the schema means for who works with it."""
+    """Return the consequences of a schema change for people who work with it."""
     if before == after:
         return f"the database has schema {after}: nothing to do"
     return f"the database had schema {before} and has {after} now; restart the workers: an older quakecast refuses it"

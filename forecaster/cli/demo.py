@@ -1,4 +1,4 @@
-"""See what quakecast does, on real recorded data, without a network."""
+"""`quakecast demo`: show the program on real recorded data, without a network."""
 
 import os
 import time

@@ -67,7 +67,7 @@ def _lines(told: dict[str, Any]) -> list[str]:
 
 
 def _ladder_lines(told: dict[str, Any]) -> list[str]:
-    """The ladder: a line a magnitude, a column a horizon, each with the 95 % range of the number."""
+    """Return the lines of the ladder: a line a magnitude, a column a horizon, each with the 95 % range of the number."""
     from forecaster.console import chance
 
     if told["ladder"] is None:

@@ -1,4 +1,4 @@
-"""Begin an installation: a file of settings with a line of explanation each, and completion of the shell."""
+"""Begin an installation: a file of settings with a line of explanation each, and shell completion."""
 
 import os
 from pathlib import Path
@@ -49,7 +49,7 @@ def init(settings: "Settings", file: Path) -> None:
 
 
 def _quoted(path: Path) -> str:
-    """As a shell and a reader of such files both understand it."""
+    """Quote a value so that a shell and a reader of such files both read it alike."""
     text = str(path)
     return text if text.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum() else f"'{text}'"
 

@@ -1,4 +1,4 @@
-"""`quakecast train` and `quakecast models`: fit them, see them, decide what is published."""
+"""`quakecast train` and `quakecast models`: fit models, list them, decide what is published."""
 
 import json
 import sys

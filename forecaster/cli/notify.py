@@ -1,4 +1,4 @@
-"""Send what waits in the outbox, look into it, show what would be sent, try whether it arrives, send again."""
+"""Send the pending messages of the outbox, list it, preview messages, test delivery, send again."""
 
 import sys
 import tempfile
@@ -103,7 +103,7 @@ def _heading(each: "Preview") -> str:
 
 
 def _written(made: list["Preview"]) -> tuple[Path, list[Path]]:
-    """The previews as files of a new folder of the system's temporary one: a mail's HTML and text, JSON, text."""
+    """Write the previews as files of a new folder of the system's temporary one: a mail's HTML and text, JSON, text."""
     from forecaster.notify.channels.channel import channel_named
 
     folder = Path(tempfile.mkdtemp(prefix="quakecast-preview-"))

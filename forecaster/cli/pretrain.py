@@ -1,4 +1,4 @@
-"""`quakecast pretrain`: train the sets of the world anew, from this installation's own catalogue."""
+"""`quakecast pretrain`: retrain the pre-trained world sets from this installation's own catalogue."""
 
 import sys
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Answers of the database as text: a table that fits the terminal, CSV, JSON."""
+"""Query results as text: a table that fits the terminal, CSV, JSON."""
 
 import csv
 import io
@@ -37,15 +37,15 @@ class Answer:
 
 
 def ask(database: Path, statement: str) -> Answer:
-    """The answer of one read-only query."""
+    """Return the result of one read-only query."""
     return Answer(*query_rows(database, statement))
 
 
 def describe(database: Path, name: str | None = None) -> Answer:
-    """Views and tables with their comments, or the columns of one of them.
+    """Return the views and tables with their comments, or the columns of one of them.
 
     Raises:
-        BadInput: there is none of this name; with those there are.
+        BadInput: there is none of this name; the message lists the names.
     """
     there = Answer(*query_rows(database, _RELATIONS))
     if name is None:
@@ -57,14 +57,14 @@ def describe(database: Path, name: str | None = None) -> Answer:
 
 
 def terminal_width(stream: TextIO) -> int | None:
-    """How wide the terminal is; None where `stream` is none."""
+    """Return how wide the terminal is; None where `stream` is not one."""
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def table_text(answer: Answer, width: int | None = None) -> tuple[str, int]:
-    """(the answer for a person, how many rows are left out of it).
+    """Return (the table for a person, how many rows are left out of it).
 
-    A row a line; where that is wider than `width`, each row as a block of lines. Long values are cut in a table and whole in a block.
+    Each row is a line; where that is wider than `width`, each row is a block of lines. Long values are cut in a table and whole in a block.
     """
     shown = answer.rows[:MAX_LINES]
     cells = [[_cut(_cell(value)) for value in row] for row in shown]
@@ -77,7 +77,7 @@ def table_text(answer: Answer, width: int | None = None) -> tuple[str, int]:
 
 
 def listing_text(answer: Answer, width: int | None = None) -> str:
-    """Two short columns and a long one, which goes on below itself where `width` ends."""
+    """Format two short columns and a long one, which is wrapped at `width`."""
     first, second = (max(map(cell_len, [row[place] for row in answer.rows])) for place in (0, 1))
     indent = first + second + 2 * len(_GAP)
     room = None if width is None else max(30, width - indent)
@@ -91,7 +91,7 @@ def listing_text(answer: Answer, width: int | None = None) -> str:
 
 
 def csv_text(answer: Answer) -> str:
-    """RFC 4180 with a header; NULL is an empty field, times are ISO 8601."""
+    """Format RFC 4180 with a header. NULL is an empty field, times are ISO 8601."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(answer.columns)
@@ -100,7 +100,7 @@ def csv_text(answer: Answer) -> str:
 
 
 def json_text(answer: Answer) -> str:
-    """A list of objects; NULL, NaN and infinities are null, times are ISO 8601."""
+    """Format a list of objects. NULL, NaN and infinities are null, times are ISO 8601."""
     rows = [plain(dict(zip(answer.columns, row, strict=True))) for row in answer.rows]
     return json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=_exact, allow_nan=False)
 
@@ -137,7 +137,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _cell(value: Any) -> str:
-    """One line of text without control characters: a place's name comes from outside."""
+    """Return one line of text without control characters: a place's name comes from outside."""
     if value is None:
         return "NULL"
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""`quakecast recipes`: list, show, check and write them, and tell of their fields."""
+"""`quakecast recipes`: list, show, check and write recipes, and describe their fields."""
 
 import json
 import shlex
@@ -118,7 +118,8 @@ def recipes_new(
 
 
 def _folder_for_new(settings: "Settings") -> Path:
-    """Where recipes are read; beside the data where that is inside the installed package, which an upgrade replaces."""
+    """Return the folder for new recipes: the one that recipes are read from. Where that is inside the installed package, which an upgrade
+    replaces, it is a folder beside the data."""
     from forecaster.settings import bundled_folder
 
     installed = settings.recipes is None and bundled_folder("recipes").parent.name == "_bundled"

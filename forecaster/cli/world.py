@@ -1,4 +1,4 @@
-"""`quakecast world`: the map of the world, the places farthest above their usual chance, and its files."""
+"""`quakecast world`: the world map, the places farthest above their usual rate, and its files."""
 
 import sys
 from pathlib import Path

@@ -98,7 +98,7 @@ class Channel(ABC, Generic[Said]):
         return []
 
     def place(self, to: Recipient, settings: Settings) -> str:
-        """Return the part that does not answer where a recipient is not reached: all recipients behind it then wait for the next batch."""
+        """Return the name of what is down where the recipient does not answer: all recipients reached through it then wait for the next batch."""
         return to.label
 
 
