@@ -126,7 +126,7 @@ class Recipe(Frozen):
     @cached_property
     def recipe_hash(self) -> str:
         """SHA-256 (hex) of the canonical JSON of all fields but `models` and `alerts`: a changed recipe is another recipe, and its fits are
-        void. Which kinds are fitted, and when people are told, changes nothing in the fit of any of them."""
+        void. Which kinds are fitted, and when alerts are sent, changes nothing in the fit of any of them."""
         return _sha256(self.model_dump(mode="json", exclude={"models", "alerts"}))
 
     @cached_property

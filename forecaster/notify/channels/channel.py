@@ -98,7 +98,7 @@ class Channel(ABC, Generic[Said]):
         return []
 
     def place(self, to: Recipient, settings: Settings) -> str:
-        """Return the name of what is down where the recipient does not answer: all recipients reached through it then wait for the next batch."""
+        """Return what is down where the recipient does not answer. All recipients reached through it then wait for the next batch."""
         return to.label
 
 
