@@ -1,4 +1,4 @@
-"""What every step of a run is given: settings, the open store, the chosen recipes, the clock."""
+"""The context of a run, passed to every step: settings, the open store, the chosen recipes, the clock."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ from forecaster.store.versions import catalogue
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the daily job, or of one of its steps."""
+    """The context of one run of the daily job, or of one of its steps."""
 
     settings: Settings
     store: Store
@@ -68,16 +68,17 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
 
 
 def look(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = ()) -> Job:
-    """The same to look only: the database is opened for reading; nothing is made, migrated or changed.
+    """Open a read-only `Job`: nothing is created, migrated or changed.
 
     Raises:
-        BadInput: a recipe or a setting; or there is no database, or one of an older schema. SchemaTooNew: a newer quakecast wrote it.
+        BadInput: a recipe or a setting is wrong, or there is no database, or its schema is older than this version.
+        SchemaTooNew: a newer quakecast wrote the database.
     """
     return look_at(settings, clock, choose(load_recipes(settings.recipe_folder), list(recipe_ids)))
 
 
 def look_at(settings: Settings, clock: Clock, recipes: list[Recipe]) -> Job:
-    """The same for recipes that have been read already."""
+    """Open a read-only `Job` for recipes that are loaded already."""
     store = LookedAt(settings.database)
     world_sets.use(store, settings)
     return Job(settings, store, recipes, clock, "")
@@ -85,7 +86,11 @@ def look_at(settings: Settings, clock: Clock, recipes: list[Recipe]) -> Job:
 
 @contextmanager
 def catalogue_to_look_at(settings: Settings) -> Iterator[Settings]:
-    """These settings, where there is a database or a copy; else those of a home with the bundled catalogue that goes with the block."""
+    """Yield settings under which a catalogue can be read.
+
+    These are the given settings where a database or a copy exists. Otherwise they name a temporary home that holds the bundled catalogue;
+    it is deleted when the block ends.
+    """
     if settings.database.exists() or settings.published.exists() or settings.read_from:
         yield settings
         return
@@ -96,10 +101,12 @@ def catalogue_to_look_at(settings: Settings) -> Iterator[Settings]:
 
 
 def migrate(settings: Settings, clock: Clock) -> tuple[int, int]:
-    """Bring the database to the schema of this version and publish it; returns the schema before and after.
+    """Migrate the database to the schema of this version and publish it; return the schema before and after.
 
     Raises:
-        BadInput: there is no database. StoreBusy: a run is at work on it. SchemaTooNew: a newer quakecast wrote it.
+        BadInput: there is no database.
+        StoreBusy: a run is using it.
+        SchemaTooNew: a newer quakecast wrote it.
     """
     if not settings.database.exists():
         raise LookedAt(settings.database).missing()
@@ -110,18 +117,21 @@ def migrate(settings: Settings, clock: Clock) -> tuple[int, int]:
 
 
 def refuse_newer_home(settings: Settings) -> None:
-    """Raises:
-    SchemaTooNew: a newer quakecast wrote the database, so that no run of this one could use it.
+    """Check that this version can use the database, if there is one.
+
+    Raises:
+        SchemaTooNew: a newer quakecast wrote the database, so no run of this version can use it.
     """
     if settings.database.exists():
         refuse_newer(stored_schema(settings.database), settings.database)
 
 
 def open_reader(settings: Settings) -> Store:
-    """What a worker reads: the published copy, or what QUAKECAST_READ_FROM names. It writes nothing.
+    """Open the store that workers read: the published copy, or what QUAKECAST_READ_FROM names. Workers write nothing to it.
 
     Raises:
-        BadInput: there is nothing to read. SchemaTooNew: it was written by a newer quakecast.
+        BadInput: there is nothing to read.
+        SchemaTooNew: a newer quakecast wrote it.
     """
     source = open_source(settings)
     world_sets.use(source, settings)
@@ -129,10 +139,10 @@ def open_reader(settings: Settings) -> Store:
 
 
 def catalogue_source(job: Job) -> Source:
-    """The service that the settings choose. What it reads is stamped by the machine's clock.
+    """Return the catalogue service that the settings choose. Reads are stamped with the machine's clock.
 
     Raises:
-        BadInput: the store is of another time (`timelines.check`), or was read from another service; or there is no such service.
+        BadInput: the store belongs to another timeline (`timelines.check`), or was read from another service; or the service is unknown.
     """
     timelines.check(job.store, job.clock)
     jitter = np.random.default_rng(int(job.run_id, 16))
@@ -149,10 +159,10 @@ def catalogue_source(job: Job) -> Source:
 
 @contextmanager
 def alive(job: Job, kind: str) -> Iterator[None]:
-    """Let other processes see that this run lives, as long as the block lasts: `start_run` and `note_end` belong into it.
+    """Show other processes that this run is alive while the block lasts. Call `start_run` and `note_end` inside the block.
 
     Raises:
-        StoreBusy: the same moment is being replayed by another process.
+        StoreBusy: another process is replaying the same moment.
     """
     with running.alive(job.settings.home, job.run_id, f"a {kind} run", job.clock.observed_now()):
         yield
@@ -160,20 +170,20 @@ def alive(job: Job, kind: str) -> Iterator[None]:
 
 @contextmanager
 def writers_place(job: Job, what: str, since: datetime, wait: timedelta, on_wait: Callable[[str], object]) -> Iterator[None]:
-    """Hold the one place of a writer of this database, as `one_at_a_time` does.
+    """Hold the write lock of this database, as `one_at_a_time` does.
 
     Raises:
-        StoreBusy: another held it all the while.
+        StoreBusy: another process held the lock for the whole waiting time.
     """
     with one_at_a_time(job.store.path.with_name(WRITER_LOCK), what, since, wait=wait, on_wait=on_wait):
         yield
 
 
 def start_run(job: Job, kind: str) -> list[str]:
-    """Note in the store that a run began; returns the ids of runs of this kind that ended without reporting, now marked as failed.
+    """Record the start of a run. Return the ids of earlier runs of this kind that ended without reporting; they are now marked as failed.
 
     Raises:
-        BadInput: the store is of another time (`timelines.check`).
+        BadInput: the store belongs to another timeline (`timelines.check`).
     """
     timelines.check(job.store, job.clock)
     row: NewRun = {
@@ -192,13 +202,13 @@ def start_run(job: Job, kind: str) -> list[str]:
 
 
 def note_end(job: Job, state: str, details: dict[str, Any]) -> None:
-    """Note in the store how the run ended."""
+    """Record in the store how the run ended."""
     with job.store.transaction() as connection:
         ledger.finish_run(connection, job.run_id, job.clock.now(), state, details)
 
 
 def publish_copy(job: Job) -> None:
-    """Put a copy of the database where people read it, with what the job's recipes ask."""
+    """Publish a copy of the database for readers, including what the job's recipes require."""
     with job.store.transaction() as connection:
         note_targets(connection, job.recipes)
     publish(job.store, job.settings.published)

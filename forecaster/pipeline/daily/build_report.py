@@ -1,4 +1,4 @@
-"""Gather from the store what a report says. Reads only; the pages are made in `reports`."""
+"""Gather the content of a report from the store. This module only reads; `reports` renders the pages."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ from forecaster.timewindow import day_of_window, next_local_day
 EVENTS_DAYS = 7
 EVENTS_MIN_MAGNITUDE = 4.5
 HISTORY_DAYS = 90
-OPEN_DAYS = 3  # the window of the forecast, the one that runs, and one more where zones differ
+OPEN_DAYS = 3  # the window of the forecast, the current one, and one more where time zones differ
 
 
 def report_data(job: Job) -> ReportData:
@@ -94,8 +94,11 @@ def report_data(job: Job) -> ReportData:
 
 @dataclass(frozen=True)
 class _Told:
-    """What else is told of the last forecasts: by forecast every model of its issue and its ladder, by recipe the windows before and up to
-    it, and by recipe and mode the record of its rungs."""
+    """What the report shows besides the last forecasts.
+
+    models: by forecast id, every model of its issue. ended, open: by recipe id, the recent windows that ended before now, and those up to
+    the forecast's own. rungs: by forecast id, its ladder. rung_records: by recipe id and mode, the track record of the rungs.
+    """
 
     models: Mapping[str, list[IssuedRow]]
     ended: Mapping[str, pd.DataFrame]
@@ -119,7 +122,10 @@ def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, 
 def _recipe_forecast(
     recipe: Recipe, row: ForecastRow | None, known: Known, silent_mode: Mode, scored: dict[Mode, pd.DataFrame], told: _Told
 ) -> RecipeForecast:
-    """The recipe's row of the report; `silent_mode` is that of a recipe without a forecast, `scored` its settled days by mode."""
+    """Build the recipe's row of the report.
+
+    silent_mode: the mode of a recipe that has no forecast. scored: its verified days, by mode.
+    """
     kept = tuple(records.record_of(mode, {recipe.id: days}) for mode, days in scored.items())
     place: dict[str, Any] = {
         "recipe_id": recipe.id,
@@ -180,7 +186,7 @@ def _pooled_skill(now: datetime) -> PooledSkill | None:
 
 
 def _shown_kind(row: ForecastRow, details: dict[str, Any]) -> str:
-    """The kind of a published row as a reader is told it: the usual rate where nothing else counts in the combination."""
+    """Return the kind shown to readers for a published row: the usual rate where the combination has no other weight."""
     return RATE if row["model_kind"] == KIND and not details.get("weights") else row["model_kind"]
 
 
@@ -232,7 +238,7 @@ def _day_outcome(row: PublishedDay | SettledRow, recipe: Recipe) -> DayOutcome:
 
 
 def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -> tuple[TurnedOutcome, ...]:
-    """The outcomes of these recipes (by target hash) that revisions of the last day changed."""
+    """Return the outcomes of these recipes (by target hash) that were revised during the last day."""
     rows = [row for row in ledger.turned_between(connection, now - timedelta(days=1), now) if row["target_hash"] in recipes]
     return tuple(
         TurnedOutcome(
@@ -270,5 +276,5 @@ def _recent_events(known: Known) -> tuple[RecentEvent, ...]:
 
 
 def _utc(value: datetime) -> datetime:
-    """A stored time as an aware datetime."""
+    """Convert a stored time to an aware UTC datetime."""
     return pd.Timestamp(value).to_pydatetime()

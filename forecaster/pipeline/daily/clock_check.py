@@ -1,7 +1,7 @@
-"""Whether the machine's clock can be believed: it is compared with what the service's own said in the answers of the last reading.
+"""Check the machine's clock against the service's clock, taken from the answers of the last reading.
 
-A clock that is behind makes forecasts of a day that has begun look like forecasts, and one that is ahead dates what is known into the
-future; neither can be seen from within.
+A slow clock makes forecasts look prospective although their day has begun. A fast clock dates known information into the future. The
+machine alone can detect neither.
 """
 
 from datetime import datetime, timedelta
@@ -10,22 +10,22 @@ from statistics import median, median_low
 from forecaster.store.database import Connection
 from forecaster.store.moments import Answer, last_answers
 
-MAX_OFF = timedelta(minutes=5)  # far above what a network takes, far below the half hour between a recipe's issue and its day
-BELIEVED_FOR = timedelta(hours=36)  # the day's run of yesterday, and some hours; an older comparison says little of today
-SECOND = timedelta(seconds=1)  # a Date is cut to whole seconds
+MAX_OFF = timedelta(minutes=5)  # far above network delays, far below the half hour between a recipe's issue and its day
+BELIEVED_FOR = timedelta(hours=36)  # covers yesterday's daily run and some hours; an older comparison says little about today
+SECOND = timedelta(seconds=1)  # the service's Date header is cut to whole seconds
 
 
 def clock_problem(connection: Connection, now: datetime) -> str | None:
-    """By how much the machine's clock, which says `now`, is off and what to do, in one line; None where nothing says that it is.
+    """Describe in one line by how much the machine's clock (`now`) is off, and what to do. None where there is no evidence of an error.
 
-    Answers without a time prove nothing. Of several of one reading the median counts.
+    Answers without a time are ignored. The median of the answers of the period counts.
     """
     answers = last_answers(connection, now - BELIEVED_FOR)
     if not answers:
         return None
     off = timedelta(seconds=median(_off(answer).total_seconds() for answer in answers))
     since = now - median_low(answer.service_date for answer in answers)
-    if since < -MAX_OFF:  # the clock was set back since
+    if since < -MAX_OFF:  # the clock was set back after the last answers
         off = min(off, since)
     if abs(off) <= MAX_OFF:
         return None
@@ -36,7 +36,7 @@ def clock_problem(connection: Connection, now: datetime) -> str | None:
 
 
 def _off(answer: Answer) -> timedelta:
-    """By how much our clock is ahead (below 0: behind) for sure, wherever in the request's time the answer was made."""
+    """Return a bound on how far our clock is ahead (negative: behind). It holds whenever during the request the answer was made."""
     ahead = answer.requested_at - answer.service_date - SECOND
     behind = answer.service_date - answer.requested_at - timedelta(seconds=answer.elapsed_s)
     return ahead if ahead > timedelta(0) else -behind if behind > timedelta(0) else timedelta(0)

@@ -1,4 +1,4 @@
-"""Which earthquakes drive a forecast: what the model would say of the same day if one of them had not been."""
+"""Find the earthquakes that contribute most to a forecast: recompute the probability of the same day without each of them."""
 
 import logging
 from dataclasses import replace
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 CANDIDATES = 10
 NAMED = 5
-LEAST_CHANGE = 0.01  # of the probability, for an earthquake to be named
+LEAST_CHANGE = 0.01  # of the probability; a smaller change is not reported
 LOOK_BACK_DAYS = 730
 RECENT_DAYS = 30
 NEAR_KM = 500.0
@@ -31,14 +31,14 @@ SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 def drivers_of(
     model: Forecaster, recipe: Recipe, known: Known, days: TargetDays, reference: np.ndarray, probability: float
 ) -> dict[str, Any]:
-    """What of the last two years' earthquakes the model's `probability` of the one day in `days` rests on; JSON-able.
+    """Find the earthquakes of the last two years that contribute to the model's `probability` of the one day in `days`; JSON-able.
 
     Returns:
-        drivers: up to NAMED earthquakes, the most telling first: event_id, origin_time, magnitude, latitude_deg, longitude_deg, depth_km,
-            distance_km (from the centre), place, and `without`: what the model says where this one is taken out of its inputs. Only those
-            that raise the probability by a hundredth of it or more.
-        without_recent: what it says without any earthquake of the last RECENT_DAYS days.
-        Empty where the inputs near the circle do not give the same probability (which is logged).
+        drivers: up to NAMED earthquakes, largest contribution first: event_id, origin_time, magnitude, latitude_deg, longitude_deg,
+            depth_km, distance_km (from the centre), place, and `without`: the probability when this one is removed from the inputs. Only
+            those that raise the probability by a hundredth of it or more.
+        without_recent: the probability without any earthquake of the last RECENT_DAYS days.
+        Empty where the inputs near the circle do not reproduce the probability (this is logged).
     """
     seen = _near(known, recipe, int(days.cut_us[0]))
     said = float(model.probability(seen, days, reference)[0])
@@ -63,10 +63,10 @@ def drivers_of(
 
 
 def without_each(model: Forecaster, seen: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:
-    """float64 (k,): what the model would say of the one day in `days` without the events of each row of `gone`, bool (k, n).
+    """Compute the probability of the one day in `days` without the events of each row of `gone` (bool (k, n)); returns float64 (k,).
 
-    Members of a combination that answer by cut are asked once: each row is given a cut of its own, a microsecond after the one before, at
-    which just its events are unknown. The others are asked row by row.
+    Members of a combination that answer by cut are called once: each row gets its own cut, a microsecond after the previous one, at which
+    only its events are unknown. Other members are called row by row.
     """
     if not isinstance(model, CombinedModel):
         return _one_by_one(model, seen, days, reference, gone)
@@ -88,7 +88,7 @@ def _one_by_one(model: Forecaster, seen: Events, days: TargetDays, reference: np
 
 
 def _at_cuts_of_their_own(seen: Events, cut_us: int, gone: np.ndarray) -> tuple[Events, np.ndarray]:
-    """(the events in spans, so that those of a row of `gone` are not known at its cut; the rows' cuts, int64 (k,))."""
+    """Return the events in spans such that those in a row of `gone` are unknown at its cut, and the rows' cuts, int64 (k,)."""
     last = len(gone) - 1
     index = np.flatnonzero(~gone.any(axis=0)).tolist()
     known, until = seen.known_at_us[index].tolist(), [NEVER] * len(index)
@@ -105,7 +105,7 @@ def _at_cuts_of_their_own(seen: Events, cut_us: int, gone: np.ndarray) -> tuple[
 
 
 def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:
-    """The versions visible at the cut that a model of this circle can see."""
+    """Return the event versions visible at the cut that a model of this circle can use."""
     reach = reach_km(recipe)
     seen = known.inputs.visible(cut_us)
     seen = seen.take(np.abs(seen.latitude_deg - recipe.predict_center_lat) <= reach / KM_PER_DEGREE)
@@ -114,7 +114,7 @@ def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:
 
 
 def _row_of(seen: Events, index: int, latest: Events) -> int:
-    """The row of `latest` that is this very version of an earthquake; -1 where none is."""
+    """Return the row of `latest` that holds this exact version of an earthquake, or -1."""
     time_us, version = seen.origin_time_us[index], _version(seen, index)
     first, end = (int(np.searchsorted(latest.origin_time_us, time_us, side=side)) for side in SIDES)
     return next((row for row in range(first, end) if _version(latest, row) == version), -1)
@@ -125,7 +125,10 @@ def _version(events: Events, index: int) -> tuple[float, float, float]:
 
 
 def _candidates(seen: Events, age_days: np.ndarray, distance_km: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Indices of the earthquakes that may matter most by rule of thumb: Utsu's productivity, Omori's decay, distance beyond the rim."""
+    """Return the indices of the earthquakes likely to matter most, by a rule of thumb.
+
+    The rule uses Utsu's productivity, Omori's decay, and the distance beyond the rim of the circle.
+    """
     beyond = np.maximum(distance_km - recipe.radius_km, 0.0)
     weight = 10.0 ** (seen.magnitude - recipe.threshold_mag) / (np.maximum(age_days, 0.0) + 0.1) / (1.0 + (beyond / 50.0) ** 2)
     weight[(age_days > LOOK_BACK_DAYS) | (beyond > NEAR_KM)] = 0.0

@@ -28,12 +28,13 @@ VALIDATIONS = 365
 
 
 def export(job: Job, folder: Path) -> list[Path]:
-    """predictions.json, and per recipe summary.json, validations.json and the detail file of the last forecast, all checked first.
+    """Write predictions.json and, per recipe, summary.json, validations.json and the detail file of the last forecast.
 
-    Where this run has written a report, the forecasts are those of its document; else those of this moment.
+    All documents are checked before any is written.
+    Where this run has written a report, the forecasts are those of the report's document; otherwise they are the current ones.
 
     Raises:
-        NotWritable: the folder cannot be written; files written before stay whole.
+        NotWritable: the folder cannot be written; files written earlier stay complete.
     """
     now = job.clock.now()
     data = _report_of(job)
@@ -69,8 +70,11 @@ def _report_of(job: Job) -> ReportData:
 
 
 def _summary(spoken: Sequence[IssuedRow]) -> documents.Summary | None:
-    """Scores on the validation span, and learning curves where there are any, of the judged model that counts most in what is published;
-    of those that count alike, the one that gained most over the usual rate. None where no model has been judged."""
+    """Return scores on the validation span, and learning curves where there are any, of one evaluated model.
+
+    It is the evaluated model with the largest weight in what is published; at equal weights, the one with the largest information gain
+    over the usual rate. None where no model has been evaluated.
+    """
     judged = [(row, details) for row in spoken if "summary" in (details := row["model_details"] or {})]
     if not judged:
         return None
@@ -94,7 +98,7 @@ def _window_before(recipe: Recipe, target_start: datetime) -> TimeWindow:
 
 
 def _window_starts_us(recipe: Recipe, target_starts: Sequence[datetime]) -> np.ndarray:
-    """int64 (n,): where the days begin that the models see before each of these targets, at least one."""
+    """Return the start of the days that the models see before each target (at least one), int64 (n,)."""
     days = days_of_windows(target_starts, recipe.zone)
     first, last = days.min().item(), days.max().item()
     midnights_us = local_midnights_us(first - timedelta(days=recipe.window_days), (last - first).days + 1, recipe.zone)
@@ -125,7 +129,7 @@ def _validations(recipe: Recipe, frame: pd.DataFrame) -> list[documents.Validati
 
 
 def _detail(recipe: Recipe, forecast: RecipeForecast, known: Known) -> dict[str, Any]:
-    """What the model of the last forecast saw: its window of heatmaps, cut at the forecast's as-of, and the events in it."""
+    """Return the inputs of the last forecast's model: its window of heatmaps, cut at the forecast's as-of, and the events in it."""
     assert forecast.as_of is not None
     days = promised_day(recipe, forecast.target_start, forecast.target_end, forecast.as_of)
     window = _window_before(recipe, forecast.target_start)

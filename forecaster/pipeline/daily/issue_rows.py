@@ -1,4 +1,4 @@
-"""The rows of an issue in the store: which stand for a window, and how new ones are written, so that the first official one stays."""
+"""The stored rows of an issue: which are active for a window, and how new ones are written so that the first official issue is kept."""
 
 import hashlib
 import json
@@ -11,20 +11,23 @@ from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection, Store
 from forecaster.store.row_types import NewRung, RungRow, StoredForecast
 
-DAILY = "daily"  # the method of a forecast that no backfill made
+DAILY = "daily"  # the method of forecasts that were not made by a backfill
 
 
 Window = tuple[str, str, datetime]  # recipe id, target hash, start
 
 
 def stored_for(connection: Connection, windows: Sequence[Window]) -> dict[Window, list[StoredForecast]]:
-    """Every daily forecast that is stored for each of these windows, all models."""
+    """Return every stored daily forecast of each of these windows, for all models."""
     return ledger.stored_for_windows(connection, windows, DAILY)
 
 
 def standing_of(stored: Sequence[StoredForecast], mode: str) -> list[StoredForecast]:
-    """The rows of the issue that stands for a window, so that another of this mode adds nothing: the official one, or, for a day that has
-    begun (all of whose inputs end before), the first late one. Empty where a new one is to be made."""
+    """Return the rows of the active issue of a window, which makes another issue of this mode unnecessary.
+
+    That is the official issue or, for a day that has begun (all of whose inputs end before), the first late one. Empty where a new issue
+    is to be made.
+    """
     if mode not in ("prospective", "late"):
         return []
     official = [row for row in stored if row["official"]]
@@ -36,14 +39,14 @@ def standing_of(stored: Sequence[StoredForecast], mode: str) -> list[StoredForec
 
 
 def last_issue(stored: Sequence[StoredForecast]) -> list[StoredForecast]:
-    """The rows of the newest issue that is published for a window, in its time or late."""
+    """Return the rows of the newest published issue of a window, prospective or late."""
     told = [row for row in stored if row["mode"] in ("prospective", "late")]
     newest = max(row["issue_time"] for row in told if row["published"])
     return [row for row in told if row["issue_time"] == newest]
 
 
 def identified(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with its forecast_id, which follows from what makes it this forecast and no other."""
+    """Return the row with its forecast_id, which is derived from the fields that identify the forecast."""
     times = f"{row['target_start']:%FT%TZ}|{row['issue_time'].isoformat()}"
     key = f"{row['recipe_id']}|{row['recipe_hash']}|{row['model_id']}|{times}|{row['mode']}"
     key += "" if row["method"] == DAILY else f"|{row['method']}"
@@ -51,11 +54,11 @@ def identified(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_issue(store: Store, rows: list[dict[str, Any]], clock: Clock, reissue: bool) -> list[str]:
-    """Store the rows of one issue in one transaction, each with the `rungs` of its ladder; returns the ids of what stands.
+    """Store the rows of one issue in one transaction, each with the `rungs` of its ladder; return the ids of the active issue.
 
-    A row whose day has begun while it was made, or while it waited to be written, is late. What is official and what is published is
-    decided here, where no other process can write: an issue that another one wrote meanwhile stands instead of ours (but for a
-    `reissue`), and the same issue again is left as it was first written, with what it published.
+    A row is late if its day began while it was computed or while it waited to be written. The official and published flags are set here,
+    because no other process can write at this point. If another process wrote an issue meanwhile, that one is kept instead of ours (except
+    for a `reissue`). The same issue again is left as it was first written, with its published flags.
     """
     said: list[str] = []
     with store.transaction() as connection:
@@ -97,17 +100,17 @@ def _window(row: Mapping[str, Any]) -> Window:
 
 
 def _superseded(earlier: Sequence[StoredForecast], row: Mapping[str, Any]) -> str | None:
-    """The forecast that `row` takes the place of: the last of its kind of model, else the last published one."""
+    """Return the id of the forecast that `row` supersedes: the last one of its model kind, else the last published one."""
     same = [kept for kept in earlier if kept["model_kind"] == row["model_kind"]]
     found = same or [kept for kept in earlier if kept["published"]]
     return found[-1]["forecast_id"] if found else None
 
 
-_AS_BEFORE = (("details", None), ("method", DAILY), ("in_sample", False))  # columns that older rows had not, as they stand there
+_AS_BEFORE = (("details", None), ("method", DAILY), ("in_sample", False))  # the values of columns that older rows lack
 
 
 def forecasts_sha256(rows: Sequence[Mapping[Hashable, Any]]) -> str:
-    """SHA-256 (hex) of forecast rows as canonical JSON, in the order of their ids: what was said, and when, cannot be changed unseen."""
+    """Return the SHA-256 (hex) of forecast rows as canonical JSON, ordered by id. It exposes any later change of content or time."""
     canonical = [
         {
             name: value.isoformat() if isinstance(value, datetime) else value

@@ -1,4 +1,4 @@
-"""When forecasts are due: the alarms of every time zone, the day that is due now, and the days that a run has missed."""
+"""When forecasts are due: the schedule of every time zone, the day that is due now, and the days that were missed."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ from forecaster.timewindow import day_exists, day_of_window, days_between, issue
 
 CATCH_UP_DAYS = 7
 EARLY_AT_MOST = timedelta(minutes=1)
-LATE_AFTER = timedelta(hours=1)  # a run takes a while
+LATE_AFTER = timedelta(hours=1)  # a run takes some time
 
 
 @dataclass(frozen=True, order=True)
 class Alarm:
-    """A local time at which the forecasts of some recipes are issued, every day."""
+    """A daily local time at which the forecasts of some recipes are issued."""
 
     time_zone: str
     local_time: time
@@ -29,20 +29,20 @@ class Alarm:
 
     @property
     def slug(self) -> str:
-        """The alarm's name: asia-tokyo-2330."""
+        """The name of the schedule, e.g. asia-tokyo-2330."""
         return f"{self.time_zone.lower().replace('/', '-').replace('_', '-')}-{self.local_time:%H%M}"
 
 
 @dataclass(frozen=True)
 class Issue:
-    """A local day to be forecast, and for which recipes."""
+    """A local day to forecast, and the recipes to forecast it for."""
 
     day: date
     recipes: tuple[Recipe, ...]
 
 
 def issue_alarms(recipes: Sequence[Recipe]) -> list[Alarm]:
-    """One alarm for every time zone and issue time of these recipes, by zone."""
+    """Return one schedule per time zone and issue time of these recipes, ordered by zone."""
     groups: dict[tuple[str, time], list[str]] = defaultdict(list)
     for recipe in recipes:
         groups[recipe.time_zone, recipe.issue_local_time].append(recipe.id)
@@ -50,9 +50,10 @@ def issue_alarms(recipes: Sequence[Recipe]) -> list[Alarm]:
 
 
 def due_day(recipe: Recipe, now: datetime) -> date:
-    """The last local day whose issue time has come at `now` (aware UTC).
+    """Return the last local day whose issue time has been reached at `now` (aware UTC).
 
-    Mostly today or tomorrow; where clocks skip the issue time at midnight, it comes before the day whose evening it belongs to.
+    This is usually today or tomorrow. Where a clock change skips an issue time at midnight, the issue comes before the day whose evening
+    it belongs to.
     """
     day = local_day(now, recipe.zone) + timedelta(days=2)
     while not is_due(recipe, day, now):
@@ -61,21 +62,21 @@ def due_day(recipe: Recipe, now: datetime) -> date:
 
 
 def is_due(recipe: Recipe, day: date, now: datetime) -> bool:
-    """Whether there is such a local day, and its issue time has come at `now`."""
+    """Whether this local day exists and its issue time has been reached at `now`."""
     return issue_time(day, recipe.zone, recipe.issue_local_time) <= now and day_exists(day, recipe.zone)
 
 
 def moment_of_alarm(now: datetime, alarm: datetime) -> datetime:
-    """The moment for which a run that was called by `alarm` works: that of the alarm, where the run begins a little before it.
+    """Return the moment that a scheduled run works for: that of the schedule, `alarm`, where the run begins slightly before it.
 
-    A server lets a run begin up to half a second early, and its clock need not be this machine's; by `now` nothing would be due then.
-    `alarm` may be of Prefect's own kind of datetime.
+    A server may start a run up to half a second early, and its clock may differ from this machine's; at `now` nothing would be due yet.
+    `alarm` may be Prefect's own datetime type.
     """
     return datetime.fromtimestamp(alarm.timestamp(), UTC) if timedelta(0) < alarm - now <= EARLY_AT_MOST else now
 
 
 def next_issue_time(recipe: Recipe, now: datetime) -> datetime:
-    """When the recipe's next forecast is issued (aware UTC)."""
+    """Return the issue time of the recipe's next forecast (aware UTC)."""
     day = due_day(recipe, now) + timedelta(days=1)
     while not day_exists(day, recipe.zone):
         day += timedelta(days=1)
@@ -83,10 +84,10 @@ def next_issue_time(recipe: Recipe, now: datetime) -> datetime:
 
 
 def missing_issues(store: Store, recipes: Sequence[Recipe], now: datetime, *, replay: bool = False) -> list[Issue]:
-    """Every day that is due and has no forecast yet, oldest first: what a run must catch up.
+    """Return every day that is due and has no forecast yet, oldest first: what a run must catch up on.
 
-    That is the day due now, and before it the days since the recipe's first forecast that were missed, CATCH_UP_DAYS at most (older gaps
-    are for a backfill). A recipe that was never forecast begins with the day due now. `replay`: count replayed forecasts, and only those.
+    This is the day due now and the days missed since the recipe's first forecast, CATCH_UP_DAYS at most (older gaps need a backfill). A
+    recipe that has never been forecast starts with the day due now. `replay`: count replayed forecasts, and only those.
     """
     since = now - timedelta(days=CATCH_UP_DAYS + 2)
     with store.transaction() as connection:
@@ -105,8 +106,10 @@ def missing_issues(store: Store, recipes: Sequence[Recipe], now: datetime, *, re
 
 
 def late_forecasts(connection: Connection, recipes: Sequence[Recipe], now: datetime) -> list[tuple[Recipe, date, datetime]]:
-    """Of each recipe whose last forecast that was due is not there LATE_AFTER its issue time: the day, and when it was due. One that never
-    had any is not late."""
+    """Return overdue forecasts: for each recipe whose last due forecast is missing LATE_AFTER its issue time, the day and its due time.
+
+    A recipe that has never been forecast is not late.
+    """
     hashes = [recipe.target_hash for recipe in recipes]
     there = ledger.forecast_days(connection, hashes, now - timedelta(days=3), replay=False)
     began = ledger.first_forecasts(connection, hashes, replay=False)
@@ -119,7 +122,9 @@ def late_forecasts(connection: Connection, recipes: Sequence[Recipe], now: datet
 
 
 def days_made(recipe: Recipe, starts: Iterable[tuple[str, str, datetime]]) -> set[date]:
-    """The recipe's days among these windows (`ledger.forecast_days`), by name: a window whose zone has got other rules since is still the
-    window of its day."""
+    """Return the recipe's days among these windows (`ledger.forecast_days`), by local date.
+
+    A window keeps its date if the rules of its time zone have changed since.
+    """
     mine = [start for recipe_id, target, start in starts if (recipe_id, target) == (recipe.id, recipe.target_hash)]
     return {day_of_window(start, recipe.zone) for start in mine}

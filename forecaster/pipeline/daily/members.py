@@ -1,4 +1,4 @@
-"""The models that forecast for a recipe: of each of its kinds the newest fit, else what needs no fit and comes with the package."""
+"""The models that forecast for a recipe: for each of its kinds the newest fit, else a packaged model that needs no fit."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ from forecaster.pipeline.as_of.training_history import first_admissible_day
 from forecaster.recipe import Recipe
 
 RECENT = "recent_rate"
-PACKAGED_FROM = date(2015, 1, 17)  # the first day that a set of the package may forecast
+PACKAGED_FROM = date(2015, 1, 17)  # the first day that a packaged set may forecast
 
 
 @dataclass(frozen=True)
 class Member:
     """A model of one recipe, ready to forecast, and the first local day that it has not seen.
 
-    level_only: on its validation days telling days apart gained nothing, the level was all; it is shown, and does not count.
+    level_only: on the validation days it gained nothing by telling days apart, only by its level; it is shown, and has no weight.
     """
 
     model_id: str
@@ -39,8 +39,11 @@ class Member:
 
 @dataclass
 class Members:
-    """The members of a recipe for one day. missing: by kind, why one that should be there is not. replaced: by kind, why what needs no fit
-    stands in for the newest fit. unusable: by kind that this installation cannot run, why."""
+    """The members of a recipe for one day.
+
+    missing: by kind, why an expected member is absent. replaced: by kind, why a packaged model is used instead of the newest fit.
+    unusable: by kind that this installation cannot run, why.
+    """
 
     found: list[Member]
     missing: dict[str, str]
@@ -49,14 +52,15 @@ class Members:
 
 
 def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, Any]], day: date, first_day: date) -> Members:
-    """The members that may forecast the local `day`, in the order of the recipe's kinds.
+    """Return the members that may forecast the local `day`, in the order of the recipe's kinds.
 
     Args:
         models: the folder of model directories.
-        fits: rows of the table `model` by kind, the newest of each. first_day: of the record of target days.
+        fits: rows of the table `model` by kind, the newest of each.
+        first_day: the first day of the record of target days.
 
-    A fit that cannot be loaded, has seen too much, or has not learnt (its best state is its start) makes way for the generic model of its
-    kind; where there is none, the kind is missing. A fit that is no more than a set, and no longer the one that serves, makes way, too.
+    The generic model of a kind replaces a fit that cannot be loaded, has seen too much, or has not learnt (its best state is its start).
+    Where there is no generic model, the kind is missing. A fit that only copies a pre-trained set is also replaced once another set serves.
     """
     unusable = unusable_kinds([recipe])
     result = Members([], {}, {}, unusable)
@@ -98,15 +102,15 @@ def _add_generic(result: Members, recipe: Recipe, kind: str, day: date, first_da
 
 
 def _is_packaged(kind: Kind) -> bool:
-    """Whether the package holds sets of the kind itself, which forecast without a fit."""
+    """Whether the package holds sets of this kind, which forecast without a fit."""
     return kind.pretrained == kind.name and kind.generic is not None
 
 
 def load_member(models: Path, recipe: Recipe, row: Mapping[str, Any]) -> Member:
-    """The stored model of a row of the table `model`.
+    """Load the stored model of a row of the table `model`.
 
     Raises:
-        CorruptModel: it is not there, or cannot be trusted.
+        CorruptModel: the model is missing or fails its checks.
     """
     if "directory" not in row:
         raise CorruptModel(f"{row['model_id']} is not in the table of models; choose another (quakecast models promote) or train again")
@@ -114,10 +118,10 @@ def load_member(models: Path, recipe: Recipe, row: Mapping[str, Any]) -> Member:
 
 
 def stored_member(stored: model_files.StoredModel, recipe: Recipe) -> Member:
-    """The member of a checked model directory.
+    """Build the member of a checked model directory.
 
-    A kind whose skill no pooled days have shown counts only where its own validation days show that it tells days apart, by the whole
-    interval. What the level alone gains makes nobody a member.
+    For a kind whose skill has not been shown on pooled days, the member counts only if its own validation days show, by the whole
+    interval, that it tells days apart. A gain in level alone does not give a member weight.
     """
     evaluation = (stored.record.get("scores") or {}).get("evaluation") or {}
     low = evaluation.get("discrimination_low")
@@ -127,16 +131,17 @@ def stored_member(stored: model_files.StoredModel, recipe: Recipe) -> Member:
 
 
 def member_of(model_id: str, model: FittedModel, recipe: Recipe) -> Member:
-    """The model with the first day that it may forecast, as `history.check_admissible` has it."""
+    """Return the model as a member, with the first day that it may forecast under `history.check_admissible`."""
     return Member(model_id, model.kind, model, first_admissible_day(model, recipe))
 
 
 def generic_member(recipe: Recipe, kind: str, day: date, first_day: date) -> Member | None:
-    """What forecasts `day` without a fit: ETAS with pooled parameters, the newest pre-trained set that has not seen it. None where the kind
-    needs a fit, or nothing is old enough. `first_day`: of the record of target days.
+    """Return the model that forecasts `day` without a fit: ETAS with pooled parameters, or the newest pre-trained set that has not seen it.
+
+    `first_day`: the first day of the record of target days. None where the kind needs a fit, or no set is old enough.
 
     Raises:
-        CorruptModel: a set of the package is not what its record says.
+        CorruptModel: a packaged set does not match its record.
     """
     model = generic_model(kind, recipe, day, first_day)
     if model is None:
@@ -146,12 +151,12 @@ def generic_member(recipe: Recipe, kind: str, day: date, first_day: date) -> Mem
 
 
 def kinds_of(recipe: Recipe) -> tuple[str, ...]:
-    """The kinds of a recipe's members: the recent rate, and what the recipe names but for kinds that know no earthquakes so small."""
+    """Return the kinds of a recipe's members: the recent rate, and those it names except kinds unfit for such small magnitudes."""
     return (RECENT, *(kind for kind in able_kinds(recipe) if kind != RECENT))
 
 
 def unusable_kinds(recipes: Iterable[Recipe]) -> dict[str, str]:
-    """By kind of these recipes that this installation cannot run, why: no fault of a run, and the same in every one."""
+    """Return, by kind, why this installation cannot run it. This is no failure of a run: the reason is the same in every run."""
     kinds = dict.fromkeys(kind for recipe in recipes for kind in kinds_of(recipe))
     return {kind: reason for kind in kinds if (reason := kind_named(kind).unusable()) is not None}
 
@@ -159,10 +164,10 @@ def unusable_kinds(recipes: Iterable[Recipe]) -> dict[str, str]:
 def members_named(
     models: Path, recipe: Recipe, ids: Mapping[str, str], rows: Iterable[Mapping[str, Any]], day: date, first_day: date
 ) -> list[Member]:
-    """The members of these ids (by kind), stored (among `rows` of the table `model`) or generic ones; days as for `members_for`.
+    """Load the members with these ids (by kind), stored (among `rows` of the table `model`) or generic; days as for `members_for`.
 
     Raises:
-        ModelError: one of them is not there any more.
+        ModelError: one of them no longer exists.
     """
     stored = {row["model_id"]: row for row in rows}
     found = []
@@ -175,10 +180,10 @@ def members_named(
 
 
 def asked(member: Member, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-    """float64 (n,): what a member says of these days, held away from 0 and 1; NaN where the reference is NaN.
+    """Return a member's probabilities for these days, float64 (n,), kept away from 0 and 1; NaN where the reference is NaN.
 
     Raises:
-        CorruptModel: it gives something else than a probability.
+        CorruptModel: a value is not a probability.
     """
     said = bounded(member.model.probability(inputs, days, reference))
     wrong = np.isfinite(reference) & ~((said > 0) & (said < 1))
@@ -189,18 +194,18 @@ def asked(member: Member, inputs: Events, days: TargetDays, reference: np.ndarra
 
 
 def no_probability(model_id: str, said: float, day: np.datetime64) -> str:
-    """What is told of a model that gives anything but a number between 0 and 1."""
+    """Return the message for a model that returns something other than a number between 0 and 1."""
     return f"{model_id} returned {said} for {day}: not a probability in (0, 1); train again"
 
 
 def has_learnt(model: FittedModel) -> bool:
-    """Whether training made the model better than its start was; models that are not trained in steps have."""
+    """Whether training improved the model over its start; always true for models that are not trained in epochs."""
     training = model.training if isinstance(model, TrainedInEpochs) else None
     return training is None or training.get("best_epoch") != 0
 
 
 def untrained(model: FittedModel) -> str | None:
-    """What is said of a network that has not learnt; None of every other model."""
+    """Return the message for a network that has not learnt; None for every other model."""
     training = model.training if isinstance(model, TrainedInEpochs) else None
     if training is None or has_learnt(model):
         return None
@@ -209,8 +214,7 @@ def untrained(model: FittedModel) -> str | None:
 
 
 def _another_serves(member: Member, day: date) -> bool:
-    """Whether a fit holds nothing of its own but a pre-trained set, and another one serves the day: a newer one, or, after a roll-back,
-    an older one."""
+    """Whether a fit only copies a pre-trained set while another set serves the day: a newer one or, after a roll-back, an older one."""
     sets = kind_named(member.kind).pretrained
     model = member.model
     if sets is None or (isinstance(model, MovedFromSet) and not model.as_the_worlds):

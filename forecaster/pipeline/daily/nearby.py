@@ -1,4 +1,4 @@
-"""The earthquakes that a report names beside a recipe: those that its model rests on, else the largest near by."""
+"""The earthquakes that a report lists for a recipe: those contributing to its forecast, else the largest nearby."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ BEYOND_KM = 100.0
 
 
 def drivers_said(details: Mapping[str, Any]) -> tuple[DriverEvent, ...]:
-    """What `pipeline.drivers` stored with the forecast."""
+    """Return the contributing events that `pipeline.daily.contributing_events` stored with the forecast."""
     return tuple(
         DriverEvent(
             datetime.fromisoformat(row["origin_time"]),
@@ -33,8 +33,10 @@ def drivers_said(details: Mapping[str, Any]) -> tuple[DriverEvent, ...]:
 
 
 def largest_near(frame: pd.DataFrame, recipe: Recipe, as_of: datetime) -> tuple[DriverEvent, ...]:
-    """The largest of the last DAYS days from the target's magnitude on, in the circle and BEYOND_KM about it; none of them drives
-    anything. frame: as `Known.frame`."""
+    """Return the largest events of the last DAYS days, from the target's magnitude on, in the circle and up to BEYOND_KM around it.
+
+    None of them is reported as contributing to the forecast. frame: as `Known.frame`.
+    """
     near = frame[(frame["origin_time"] >= as_of - timedelta(days=DAYS)) & (frame["magnitude"] >= recipe.threshold_mag)]
     near = near[(near["latitude_deg"] - recipe.predict_center_lat).abs() <= (recipe.radius_km + BEYOND_KM) / KM_PER_DEGREE]
     away = great_circle_km(

@@ -1,4 +1,4 @@
-"""Say what the next day may bring: every model's probability for every recipe, stored with how and when it was made."""
+"""Forecast the next day: every model's probability for every recipe, stored with how and when it was computed."""
 
 import json
 import logging
@@ -40,15 +40,18 @@ from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next
 
 log = logging.getLogger(__name__)
 
-EXPLAINED_FROM = 1.1  # times the usual rate: what drives a forecast is worked out from there on; it costs ten forecasts
+EXPLAINED_FROM = 1.1  # times the usual rate; contributing events are computed only from there on, because they cost ten forecasts
 NOT_OFFICIAL = "so this is no official forecast"
 
 
 @dataclass
 class PredictResult:
-    """The forecast ids of this issue, and by recipe why nothing could be said, what its forecast lacks, and which kinds of model that are
-    not published are silent (kind: reason). unusable: by kind that this installation cannot run, why. kept: by recipe whose day had its
-    forecast already, when that was issued; `forecast_ids` has its last issue."""
+    """The result of an issue.
+
+    Holds its forecast ids, and by recipe: why there is no forecast, what its forecast lacks, and which unpublished kinds of model have no
+    forecast (kind: reason). unusable: by kind that this installation cannot run, why. kept: by recipe whose day had a forecast already, the
+    time that it was issued; `forecast_ids` holds its last issue.
+    """
 
     forecast_ids: list[str] = field(default_factory=list)
     not_scoreable: dict[str, str] = field(default_factory=dict)
@@ -61,8 +64,11 @@ class PredictResult:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What to forecast: `target_day`, by default each recipe's next local day. reissue: make anew what stands for the day already.
-    problem: marks every row as degraded (a pull that failed, for instance)."""
+    """What to forecast.
+
+    target_day: by default each recipe's next local day. reissue: forecast again what has an active forecast already.
+    problem: marks every row as degraded (for instance after a failed pull).
+    """
 
     target_day: date | None = None
     reissue: bool = False
@@ -142,7 +148,7 @@ def predict(job: Job, options: PredictOptions = NEXT_DAY, on_progress: Callable[
 
 @dataclass(frozen=True)
 class _Asked:
-    """A day of one recipe: its window, mode, whether its forecast comes in its time, when it is due, and as of when it is forecast."""
+    """A requested day of one recipe: its window, mode, whether its forecast is on time, when it is due, and its as-of time."""
 
     recipe: Recipe
     day: date
@@ -160,7 +166,7 @@ class _Asked:
 
     @property
     def key(self) -> Window:
-        """Of the window in the store."""
+        """The key of the window in the store."""
         return self.recipe.id, self.recipe.target_hash, self.window.start
 
 
@@ -168,7 +174,7 @@ Fits = dict[str, Mapping[str, Any]]  # rows of the table `model` by kind
 
 
 def _decisions(connection: Connection, wanted: Sequence[_Asked]) -> list[tuple[publishing.Standing, Fits]]:
-    """For each of these days what is published, and the newest fits; as the store knows them at its `as_of`."""
+    """Return for each of these days what is published, and the newest fits, as the store knows them at its `as_of`."""
     standings = publishing.standings(connection, [(asked.recipe, asked.as_of, asked.day) for asked in wanted])
     fits: dict[str, Fits] = {}
     for as_of in {asked.as_of for asked in wanted}:
@@ -197,10 +203,11 @@ def _issue(
     problem: str | None,
     wrong_clock: str | None,
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """(one row a model: probability, reference and flags; {kind: why it says nothing}). The combination's row is published. Above the usual
-    rate, and but for a hindcast, it also says which earthquakes drive it.
+    """Compute one issue: one row a model (probability, reference and flags), and {kind: why it has no forecast}.
 
-    problem, wrong_clock: what is wrong with the run, in words (a pull that failed, the machine's clock).
+    The combination's row is published. Above the usual rate, except in a hindcast, it also holds the contributing events.
+
+    problem, wrong_clock: what is wrong with the run, in words (a failed pull, the machine's clock).
     """
     recipe = asked.recipe
     labelled = labelled_days(recipe, known)
@@ -233,8 +240,11 @@ def _issue(
 
 @dataclass(frozen=True)
 class Combined:
-    """One day of one recipe: a row a member (model_id, model_kind, probability, details as a dict) and the combination's last, the model
-    behind it, what is lacking of it (in words), and by kind why a model that does not count says nothing."""
+    """One day of one recipe.
+
+    Holds a row per member (model_id, model_kind, probability, details as a dict) with the combination's row last, the model of the
+    combination, what it lacks (in words), and by kind why a model without weight has no forecast.
+    """
 
     rows: list[dict[str, Any]]
     model: CombinedModel
@@ -252,11 +262,13 @@ def combine_members(
     reference: np.ndarray,
     first_day: date,
 ) -> Combined:
-    """What the members say of the one day in `days`, and the combination of it.
+    """Compute the members' probabilities of the one day in `days`, and their combination.
 
     Args:
-        models: the folder of model directories. fits: rows of the table `model` by kind. reference: (1,), the usual rate.
-        first_day: of the record of target days.
+        models: the folder of model directories.
+        fits: rows of the table `model` by kind.
+        reference: (1,), the usual rate.
+        first_day: the first day of the record of target days.
     """
     members = members_for(models, recipe, fits, days.local_days[0].astype("datetime64[D]").item(), first_day)
     said, silent = publishing.ask_all(members.found, inputs, days, reference)
@@ -291,20 +303,22 @@ def combine_members(
 
 
 def as_text(details: Mapping[str, Any] | None) -> str | None:
-    """Details as the table `forecast` keeps them: JSON, None where there are none."""
+    """Return details as the table `forecast` stores them: JSON, None where there are none."""
     return json.dumps(details, ensure_ascii=False) if details else None
 
 
 def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, str | None]:
-    """(hours since the catalogue was read, why that makes a forecast degraded or None); `read_until` is no later than `as_of`."""
+    """Return the hours since the catalogue was read, and why that degrades a forecast or None; `read_until` is no later than `as_of`."""
     age = as_of - read_until if read_until else timedelta(days=9999)
     hours = age / timedelta(hours=1)
     return hours, f"the catalogue is {age_text(age)} old" if age > STALE_AFTER else None
 
 
 def _in_its_time(mode: str, day: date, recipe: Recipe, now: datetime) -> bool:
-    """Whether a forecast may be the official one: made before its day, for the next local day, or when its own is due. One made days ahead
-    is a look ahead."""
+    """Whether a forecast may be official: made before its day, for the next local day, or when its own day is due.
+
+    A forecast made days ahead is an advance forecast.
+    """
     if mode != "prospective":
         return False
     return day == next_local_day(now, recipe.zone) or is_due(recipe, day, now + EARLY_AT_MOST)

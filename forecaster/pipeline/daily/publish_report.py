@@ -1,4 +1,4 @@
-"""Write the report pages: one file a language, an index, and the row that says what was written."""
+"""Write the report pages: one file per language, an index, and the row that records what was written."""
 
 import logging
 import re
@@ -23,12 +23,12 @@ from forecaster.store.typed_rows.alert_types import ReportRow
 log = logging.getLogger(__name__)
 
 _LANGUAGE = re.compile(r'<html lang="([A-Za-z0-9-]+)">')
-KEEP_DOCUMENTS = timedelta(days=30)  # for who sends a report again; what nobody can need any more is dropped
+KEEP_DOCUMENTS = timedelta(days=30)  # so that a report can be sent again; older documents are dropped
 
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """A report and its pages, the first in the first language asked for."""
+    """A report and its pages, the first in the first requested language."""
 
     report_id: str
     pages: list[Path]
@@ -36,17 +36,17 @@ class WrittenReport:
 
 
 def page_name(data: ReportData, language: str) -> str:
-    """Below the output folder: reports/2024-01-02T1200Z.en.html, with -replay where the clock was simulated."""
+    """Return the page's path below the output folder: reports/2024-01-02T1200Z.en.html, with -replay for a simulated clock."""
     modes = {row.mode for row in data.recipes if row.probability is not None}
     mark = "-replay" if "replay" in modes else ""
     return f"reports/{data.generated_at:%Y-%m-%dT%H%MZ}{mark}.{language}.html"
 
 
 def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
-    """Write the pages and the index below the output folder, each by rename, and keep the report in the store with all that it says.
+    """Write the pages and the index below the output folder, each by rename, and store the report's document.
 
-    What is sent later is made from that. A report that is planned for somebody already stays as it was written first.
-    languages: None for all there are. Besides those asked for, there is a page in each that the user's own folder of templates adds.
+    Later messages are rendered from the stored document. A report with planned messages stays as it was first written.
+    languages: None for all. Each language that the user's own template folder adds gets a page besides those asked for.
 
     Raises:
         NotWritable: the output folder cannot be written.
@@ -86,7 +86,7 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
 
 
 def copy_in_one_file(written: WrittenReport, folder: Path) -> list[Path]:
-    """The report's pages below `folder`, each as one file that needs no other: to be sent, or shown elsewhere.
+    """Write each page of the report below `folder` as one self-contained file, for sending or showing elsewhere.
 
     Raises:
         NotWritable: the folder cannot be written.
@@ -97,7 +97,7 @@ def copy_in_one_file(written: WrittenReport, folder: Path) -> list[Path]:
 
 
 def write_index(settings: Settings, language: str | None = None) -> None:
-    """Write the index of the reports, in the language that it is in where none is named.
+    """Write the index of the reports; where no language is given, in its present one.
 
     Raises:
         NotWritable: the output folder cannot be written.
@@ -112,10 +112,10 @@ def write_index(settings: Settings, language: str | None = None) -> None:
 
 
 def kept_data(row: ReportRow) -> ReportData:
-    """What a stored report says.
+    """Load the content of a stored report.
 
     Raises:
-        ValueError: its document is not there or cannot be read; with the reason.
+        ValueError: its document is missing or cannot be read; gives the reason.
     """
     if row["document"] is None:
         raise ValueError("no document of it is kept: an earlier version wrote it, or it is too old")
@@ -123,7 +123,7 @@ def kept_data(row: ReportRow) -> ReportData:
 
 
 def _unless_told(job: Job, data: ReportData) -> ReportData:
-    """The same; or, where people were told of the report within this minute, what they were told: their link leads to the same page."""
+    """Return `data`, or the content already sent to recipients within the same minute, because their link leads to the same page."""
     with job.store.transaction() as connection:
         told = deliveries.told_report(connection, data.report_id)
     if told is None or pd.Timestamp(told["issue_time"]).floor("min") != pd.Timestamp(data.generated_at).floor("min"):

@@ -1,4 +1,4 @@
-"""What a recipe publishes: the combination of its members, with the weights that count at the moment, or what a person decided instead."""
+"""What a recipe publishes: the combination of its members with the current weights, or what a person decided instead."""
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from forecaster.store.typed_rows.model_types import PublicationRow, WeightsRow
 
 How = Literal["combination", "kind", "rate"]
 COUNT_RUNS = 2000
-MAX_AGE_HOURS = 7 * 24.0  # of the catalogue: what has not been read looks to every model like days without an earthquake
+MAX_AGE_HOURS = 7 * 24.0  # of the catalogue: to every model, time that has not been read looks like days without an earthquake
 NO_MEMBER = "there is no such model for this day; decide anew (quakecast models promote)"
 
 
@@ -30,8 +30,8 @@ NO_MEMBER = "there is no such model for this day; decide anew (quakecast models 
 class Standing:
     """What is published for a target: `weights` by kind (none: the usual rate), and why.
 
-    source: where the weights come from (the package's set, or what was learnt on it). model_id: the very model, where a person named one.
-    problem: why the package's weights cannot be used.
+    source: where the weights come from (the package's set, or weights learnt on top of it). model_id: the exact model, where a person named
+    one. problem: why the package's weights cannot be used.
     """
 
     how: How
@@ -43,12 +43,12 @@ class Standing:
 
 
 def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
-    """What counts for the recipe's target on the local `day`, for forecasts from what was known at `as_of`."""
+    """Return what is published for the recipe's target on the local `day`, for forecasts from what was known at `as_of`."""
     return standings(connection, [(recipe, as_of, day)])[0]
 
 
 def standings(connection: Connection, asked: Sequence[tuple[Recipe, datetime, date]]) -> list[Standing]:
-    """The same for many (recipe, as_of, day), in two queries."""
+    """Return the same as `standing` for many (recipe, as_of, day), in two queries."""
     made = publications.decisions_of_all(connection, [(recipe.id, recipe.target_hash, as_of) for recipe, as_of, _ in asked])
     bases = {day: usable_weights(day) for day in {day for _, _, day in asked}}
     wanted = [
@@ -64,7 +64,7 @@ def standings(connection: Connection, asked: Sequence[tuple[Recipe, datetime, da
 
 
 def _standing(made: Sequence[PublicationRow], learnt: Mapping[str, WeightsRow | None], base: WorldWeights, problem: str | None) -> Standing:
-    """made: what persons decided. learnt: the newest weights by scope, those of the recipe first."""
+    """made: decisions made by persons. learnt: the newest weights by scope, those of the recipe first."""
     last = made[-1] if made else None
     if last is not None and last["how"] == "rate":
         return Standing("rate", {}, last["reason"], "person")
@@ -79,7 +79,7 @@ def _standing(made: Sequence[PublicationRow], learnt: Mapping[str, WeightsRow | 
 
 
 def unless_too_old(standing: Standing, age_hours: float, read_until: datetime | None) -> Standing:
-    """The same, or the usual rate alone where the catalogue has not been read for MAX_AGE_HOURS."""
+    """Return `standing`, or the usual rate alone where the catalogue has not been read for MAX_AGE_HOURS."""
     if age_hours <= MAX_AGE_HOURS:
         return standing
     read = "never been read" if read_until is None else f"not been read since {read_until:%Y-%m-%d %H:%M}Z"
@@ -88,13 +88,13 @@ def unless_too_old(standing: Standing, age_hours: float, read_until: datetime | 
 
 
 def shipped(base: WorldWeights) -> Standing:
-    """The package's weights as they are."""
+    """Return the package's weights unchanged."""
     until = "not learnt: the mean of ETAS and the hybrid" if base.data_until is None else f"learnt on days to {base.data_until}"
     return Standing("combination", base.belief.weights, f"weights of the package, {until}", base.name)
 
 
 def counting(standing: Standing, members: Sequence[Member]) -> Standing:
-    """The same without weights for members that gain by their level alone; what a person pinned stays."""
+    """Return `standing` without weights for members that gain by their level alone. A person's choice is kept."""
     if standing.how != "combination":
         return standing
     level_only = {member.kind for member in members if member.level_only}
@@ -102,14 +102,13 @@ def counting(standing: Standing, members: Sequence[Member]) -> Standing:
 
 
 def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, str]) -> dict[str, str]:
-    """By kind that should count and is not in `said`, why. A kind without any member is told of where a person pinned it."""
+    """Return, by kind that has weight and is not in `said`, why. A kind without any member is reported only where a person chose it."""
     known = dict.fromkeys(standing.weights, NO_MEMBER) | dict(missing) if standing.how == "kind" else missing
     return {kind: known[kind] for kind in standing.weights if kind in known and kind not in said}
 
 
 def problems_of(standing: Standing, lacking: Mapping[str, str], replaced: Mapping[str, str]) -> list[str]:
-    """What makes the combination less than it should be, in words: weights that cannot be read, members that lack (`lacking_of`), or fits
-    that a generic model stands in for."""
+    """Describe what degrades the combination: unreadable weights, missing members (`lacking_of`), or fits replaced by a generic model."""
     told = [standing.problem] if standing.problem is not None else []
     told += [f"without {kind}: {reason}" for kind, reason in lacking.items()]
     return told + [f"{kind} without its fit: {reason}" for kind, reason in replaced.items() if kind in standing.weights]
@@ -118,7 +117,7 @@ def problems_of(standing: Standing, lacking: Mapping[str, str], replaced: Mappin
 def ask_all(
     members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """({kind: probabilities (n,)}, {kind: why a member says nothing})."""
+    """Return the members' forecasts: {kind: probabilities (n,)}, and {kind: why a member has no forecast}."""
     said: dict[str, np.ndarray] = {}
     silent: dict[str, str] = {}
     for member in members:
@@ -130,20 +129,23 @@ def ask_all(
 
 
 def combined_model(members: Sequence[Member], standing: Standing, said: Container[str]) -> CombinedModel:
-    """The combination of the members that spoke, as a model."""
+    """Build the combination of the members that issued a forecast, as a model."""
     return CombinedModel({member.kind: member.model for member in members if member.kind in said}, standing.weights)
 
 
 def model_id_of(recipe: Recipe, members: Sequence[Member], standing: Standing) -> str:
-    """An id that follows from the recipe, the members that count and their weights."""
+    """Derive an id from the recipe, the weighted members and their weights."""
     used = {member.kind: member.model_id for member in members if member.kind in standing.weights}
     key = "|".join(f"{kind}={used.get(kind)}x{weight:.6g}" for kind, weight in sorted(standing.weights.items()))
     return f"{recipe.id}-{KIND}-{sha256(key.encode()).hexdigest()[:8]}"
 
 
 def details_of(members: Sequence[Member], standing: Standing, said: Container[str], record_from: date) -> dict[str, Any]:
-    """What is kept with a published forecast: how, weights as they counted (members that said nothing shared out), members by kind (their
-    ids), where the weights come from, and since when the record of target days reaches."""
+    """Return what is stored with a published forecast.
+
+    That is: how it was chosen, the weights as applied (those of members without a forecast are shared out), members by kind (their ids),
+    the source of the weights, and the first day of the record of target days.
+    """
     weights = {kind: round(weight, 8) for kind, weight in shared_out(standing.weights, said).items()}
     used = {member.kind: member.model_id for member in members if member.kind in weights}
     how = standing.how if weights else "rate"
@@ -153,8 +155,10 @@ def details_of(members: Sequence[Member], standing: Standing, said: Container[st
 def counts_of(
     members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray, probability: np.ndarray
 ) -> list[dict[str, dict[str, Any]]]:
-    """For each day, expected_count, count_low and count_high (95 %) of the member that counts, by its kind, and of the combination (under
-    KIND), which agree with the published `probability` (n,): given that there is one, numbers are as in the simulations. {} without one.
+    """Return event counts for each day, by kind of the member that counts, and under KIND for the combination.
+
+    Keys: expected_count, count_low and count_high (95 %). The counts agree with the published `probability` (n,): given at least one event,
+    numbers are distributed as in the simulations. {} where no member gives counts.
     """
     counting = next(((member.kind, member.model) for member in members if isinstance(member.model, CountsTargets)), None)
     if counting is None or not len(days):
@@ -178,5 +182,5 @@ def _numbers(expected: float, low: int, high: int) -> dict[str, Any]:
 
 
 def rate_row(recipe: Recipe, probability: float) -> dict[str, Any]:
-    """What the climatology says: model_id, model_kind, probability, details."""
+    """Return the climatology's forecast: model_id, model_kind, probability, details."""
     return {"model_id": f"{recipe.id}-{RATE}", "model_kind": RATE, "probability": probability, "details": None}

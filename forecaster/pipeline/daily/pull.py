@@ -1,7 +1,8 @@
-"""Bring the catalogue up to date with what the service has learnt since the last pull.
+"""Update the catalogue with the service's changes since the last pull.
 
-A pull reads everything first and writes once: a failed read leaves the store as it was. A row that is absent from an answer is not
-a deletion; only the service's own word is. A read with rows that failed validation proves no coverage: one of them may be the event.
+A pull reads everything first and writes once, so a failed read leaves the store unchanged. A row missing from an answer is not a
+deletion: only an explicit statement by the service is. A read with rows that failed validation proves no coverage, because one of them may
+be the event.
 """
 
 import logging
@@ -26,18 +27,18 @@ from forecaster.store.versions import catalogue
 log = logging.getLogger(__name__)
 
 CATALOGUE_START = datetime(1973, 1, 1, tzinfo=UTC)
-MAGNITUDE_MARGIN = 0.5  # read this much below a stream's cut, so that an event revised downwards is seen
+MAGNITUDE_MARGIN = 0.5  # read this much below a stream's cut, so that events revised downwards are seen
 UPDATED_OVERLAP = timedelta(hours=48)
 RECONCILE_EVERY = timedelta(days=7)
-QUARANTINE_BLOCKS = timedelta(days=7)  # a row that has been sent like this for longer no longer holds up everything else
+QUARANTINE_BLOCKS = timedelta(days=7)  # a row that stays invalid for longer no longer blocks the coverage
 
 
 @dataclass
 class PullResult:
-    """What a pull did; goes into the run's details and the report.
+    """What a pull did; stored in the run's details and shown in the report.
 
-    doubts: why the answers are held to be incomplete; such a pull keeps what it read and proves no coverage.
-    reconciled: what the weekly reading found, by kind; None on other days.
+    doubts: why the answers are considered incomplete; such a pull keeps what it read and proves no coverage.
+    reconciled: the differences found by the weekly full read, by kind; None on other days.
     """
 
     rows_read: int = 0
@@ -52,7 +53,7 @@ class PullResult:
     reconciled: dict[str, int] | None = None
 
     def problem(self) -> str | None:
-        """What is wrong with the catalogue after this pull, in words for the forecasts that are made from it; None where all is well."""
+        """What is wrong with the catalogue after this pull, in words, for the forecasts made from it; None where nothing is."""
         told = [f"the service's answer looks incomplete: {'; '.join(self.doubts)}"] if self.doubts else []
         told += [f"rows of the catalogue failed validation: {self.quarantined}"] if self.quarantined else []
         return "; ".join(told) or None
@@ -60,7 +61,7 @@ class PullResult:
 
 @dataclass(frozen=True)
 class _Read:
-    """`streams`: those whose events the answer holds."""
+    """One read. streams: those whose events the answer holds."""
 
     query: Query
     full: bool
@@ -123,7 +124,7 @@ def pull_catalog(job: Job, client: Source, on_progress: Callable[[int, int], Non
 
 
 def _write(connection: Connection, frame: pd.DataFrame, clock: Clock, result: PullResult, overruling: bool = False) -> pd.DataFrame:
-    """Store versions and count what became of them; returns the rows whose ids were not believed to be one event's."""
+    """Store versions and count the results; return the rows whose ids were not accepted as belonging to one event."""
     count = catalogue.write_revisions(connection, replayed(frame, clock.now()) if clock.simulated else frame, overruling)
     result.new_revisions += count.new
     result.merged_events += count.merged_events
@@ -132,7 +133,7 @@ def _write(connection: Connection, frame: pd.DataFrame, clock: Clock, result: Pu
 
 
 def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, coverage: pd.DataFrame, now: datetime) -> list[str]:
-    """Why this answer is held to be incomplete."""
+    """Return the reasons why this answer is considered incomplete."""
     doubts = []
     for stream in read.streams:
         spans = coverage[coverage["stream"] == stream.name]
@@ -151,7 +152,7 @@ def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, cov
 
 
 def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | None, now: datetime) -> list[_Read]:
-    """The reads that bring every stream up to `now`: one for all the changes, more only where a stream was never read."""
+    """Plan the reads that bring every stream up to `now`: one for all changes, more only where a stream was never read."""
     reads: list[_Read] = []
     changes: list[Stream] = []
     for stream in streams:
@@ -182,7 +183,7 @@ def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | 
 
 
 def _keep(answer: ReadResult, streams: list[Stream], known: set[str], result: PullResult) -> pd.DataFrame:
-    """The rows that belong to a stream, or to an event that is stored already; the rest is below what is read completely."""
+    """Return the rows that belong to a stream or to a stored event; other rows lie below the magnitudes that are read completely."""
     frame = answer.revisions
     wanted = in_streams(
         streams, frame["latitude_deg"].to_numpy(), frame["longitude_deg"].to_numpy(), frame["magnitude"].to_numpy(dtype=np.float64)
@@ -205,7 +206,7 @@ def _proved(source: str, streams: list[Stream], coverage: pd.DataFrame, now: dat
 
 
 def _reconcile_due(coverage: pd.DataFrame, now: datetime) -> bool:
-    """A week after the first pull, and every week from then on."""
+    """Whether a full read is due: a week after the first pull, and weekly from then on."""
     pulls = coverage[coverage["source"] != CoverageSource.SNAPSHOT]
     if pulls.empty:
         return False

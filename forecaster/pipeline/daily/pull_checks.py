@@ -1,9 +1,9 @@
-"""Whether an answer that agrees with itself can be believed: it must bring back what we know, and as many earthquakes as the Earth has.
+"""Check whether a consistent answer is plausible: it must contain what we know, and as many earthquakes as are normal.
 
-A read of changes overlaps the one before by two days. Every stored version that the service changed within the overlap must come back, or a
-later one of the same event: in 2,044 pulls of the recorded history (2022-05 to 2024-12; 23 such versions or more each, 46 on average) none
-was missing. And a stream must have at least so many events that fewer would be a chance of one in a million since the last good read, or of
-one in a thousand over the last days, counted by its own record of a year.
+A read of changes overlaps the previous one by two days. Every stored version that the service changed within the overlap must be returned,
+or a later version of the same event. In 2,044 pulls of the recorded history (2022-05 to 2024-12; 23 such versions or more each, 46 on
+average) none was missing. A stream must also have a plausible number of events, judged by its own record of a year. Fewer events are
+doubted where the chance of so few is below one in a million since the last good read, or below one in a thousand over the last days.
 """
 
 import logging
@@ -25,21 +25,21 @@ from forecaster.store.versions import held
 log = logging.getLogger(__name__)
 
 MAX_SINGLE_LOOKUPS = 20
-LOST_AFTER = timedelta(hours=36)  # without a good read, and asked for before: the service has forgotten it, or has gone back for good
-SETTLED_AFTER = timedelta(days=7)  # the same, whatever the service says of it when it is asked
+LOST_AFTER = timedelta(hours=36)  # without a good read, and looked up before: the service has dropped the event, or reverted it for good
+SETTLED_AFTER = timedelta(days=7)  # the same, whatever the service answers to the look-up
 LOST = "stored, and the service does not show it any more, without a word; it is kept"
 LEAST_PROBABILITY = 1e-6
-LAST_DAYS, LEAST_PROBABILITY_OF_DAYS = (2, 3, 7, 14), 1e-3  # in 7,224 looks at the recorded history (July 2022 to 2024) never below 0.03
-KNOWN_SHARE = 0.35  # of a usual span's events, known at its end: never below 0.41 of a week's and 0.20 of two days' in the recorded history
+LAST_DAYS, LEAST_PROBABILITY_OF_DAYS = (2, 3, 7, 14), 1e-3  # in 7,224 checks of the recorded history (July 2022 to 2024) never below 0.03
+KNOWN_SHARE = 0.35  # of a usual span's events, known at its end; in the recorded history never below 0.41 for a week and 0.20 for two days
 RATE_DAYS, LEAST_RATE_DAYS = 365, 60
 
 
 @dataclass
 class Lookups:
-    """How many events may still be asked for one by one, and what was said of them: frames to be stored.
+    """How many events may still be looked up one by one, and the results, as frames to be stored.
 
-    overruling: of these the ones that count from now on, although a later stamp had spoken for another version.
-    lost: what is not expected any more, as rows for the quarantine, so that it is told once.
+    overruling: those results that are valid from now on, although another version has a later stamp.
+    lost: events no longer expected, as rows for the quarantine, so that each is reported once.
     """
 
     client: Source
@@ -49,7 +49,10 @@ class Lookups:
     lost: list[str] = field(default_factory=list)
 
     def ask(self, event_id: str) -> tuple[str, pd.DataFrame | None]:
-        """("known", its row), ("deleted", a row that says so), ("unknown", None) or ("unreadable", None); rows are kept in `found`."""
+        """Look one event up; rows are kept in `found`.
+
+        Returns ("known", its row), ("deleted", a row that says so), ("unknown", None) or ("unreadable", None).
+        """
         self.left -= 1
         try:
             row = self.client.lookup(event_id)
@@ -63,7 +66,7 @@ class Lookups:
 
 
 def not_brought_back(connection: Connection, query: Query, answer: ReadResult) -> pd.DataFrame:
-    """The stored versions that an answer to this question should hold, or a later one of the same event, and does not.
+    """Return the stored versions that an answer to this query should hold, themselves or in a later version, and does not.
 
     Columns: event_id, ids (all), updated_at.
     """
@@ -83,12 +86,12 @@ def not_brought_back(connection: Connection, query: Query, answer: ReadResult) -
 
 
 def _name_of(event: Mapping[Hashable, Any]) -> str:
-    """A stored version, as the quarantine names it."""
+    """Return the text that identifies a stored version in the quarantine."""
     return f"{event['event_id']} of {event['updated_at']:%FT%T.%fZ}"
 
 
 def _well_inside(query: Query, events: pd.DataFrame) -> pd.Series:
-    """Which events the service cannot but count in, though its values differ a little from those that it shows."""
+    """Return which events must match the query even if the service's internal values differ a little from those it shows."""
     inside = (events["magnitude"] >= query.min_magnitude + MAGNITUDE_DIFFERS) & events["origin_time"].between(query.start, query.end)
     if query.region == WORLD:
         return inside
@@ -100,11 +103,11 @@ def _well_inside(query: Query, events: pd.DataFrame) -> pd.Series:
 
 
 def unexplained(store: Store, lookups: Lookups, query: Query, answer: ReadResult, last_good: datetime, now: datetime) -> list[str]:
-    """The events that should have come back and that asking for them one by one does not explain.
+    """Return the events that are missing from the answer and that single look-ups do not explain.
 
-    Explained is what the service says was deleted, what it has moved out of the question, and what it shows under an id that did come.
-    What it does not know any more, or in an older version only, it must have said so before, and the older version counts then. Too many
-    at once are not asked for at first: that answer is stale.
+    An event is explained if the service reports it as deleted, has moved it out of the query, or shows it under an id that was returned.
+    An event that is now unknown, or known only in an older version, must have been so at an earlier look-up, too; the older version is
+    valid then. If too many are missing at once, none is looked up at first: the answer is stale.
     """
     with store.transaction() as connection:
         missing = not_brought_back(connection, query, answer)
@@ -128,7 +131,7 @@ def unexplained(store: Store, lookups: Lookups, query: Query, answer: ReadResult
 
 
 def _elsewhere(query: Query, answer: ReadResult, row: pd.DataFrame, updated_at: datetime) -> bool:
-    """Whether the event as it came alone need not be in the answer, or is in it under another id."""
+    """Whether the event, as the single look-up shows it, need not be in the answer, or is in it under another id."""
     late = answer.revisions.loc[answer.revisions["updated_at"] >= updated_at, "ids"].explode()
     return not set(late).isdisjoint(row["ids"].iloc[0]) or bool((replace(query, updated_after=None).outside(row) != "").all())
 
@@ -136,10 +139,10 @@ def _elsewhere(query: Query, answer: ReadResult, row: pd.DataFrame, updated_at: 
 def too_few(
     connection: Connection, stream: Stream, answer: ReadResult, covered_from: datetime, covered_to: datetime, now: datetime
 ) -> str | None:
-    """Why the number of the stream's events is not believed, since the last good read or over the last days; None where it may be so.
+    """Explain why the number of the stream's events is implausible, since the last good read or over the last days; None where it is not.
 
-    The last days are looked at as a whole, whatever was believed of them before: a replica that stands still lacks a few events in each
-    answer, too few to tell, and after days everything.
+    The last days are checked as a whole, even if their parts were accepted before. A stalled replica lacks a few events in each answer,
+    too few to detect, and after some days it lacks all of them.
     """
     spans = [(covered_to, LEAST_PROBABILITY), *((now - timedelta(days=days), LEAST_PROBABILITY_OF_DAYS) for days in LAST_DAYS)]
     first = min(start for start, _ in spans)
@@ -156,7 +159,7 @@ def too_few(
     told = set(frame["ids"].explode())
     kept = since[np.array([told.isdisjoint(ids) for ids in since["ids"]], dtype=bool)]
     times = pd.concat([alive["origin_time"], kept["origin_time"]])
-    from scipy.special import pdtr  # takes long to import, and a run that pulls nothing need not wait for it
+    from scipy.special import pdtr  # a slow import; a run that pulls nothing need not wait for it
 
     for start, least in spans:
         count = int((times >= start).sum())

@@ -1,7 +1,7 @@
-"""Once a week the last 60 days are read in full: what the reads of changes cannot see is found, asked for by its id, and mended.
+"""Read the last 60 days in full once a week, to find and correct what the reads of changes cannot see. Differences are looked up by id.
 
-Nothing is taken for deleted because an answer lacks it, and no older version takes the place of a later one because one answer shows it:
-the service must say so twice, once in the whole and once of the event alone, and the later one must be two days old.
+An event is not taken as deleted because one answer lacks it. An older version does not replace a later one because one answer shows it. The
+service must confirm it twice, in the full read and in a look-up of the single event, and the later version must be two days old.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from forecaster.store.database import Store
 from forecaster.store.versions import held
 
 RECONCILE_SPAN = timedelta(days=60)
-OVERTAKEN_AFTER = timedelta(hours=48)  # so long two back ends may differ
+OVERTAKEN_AFTER = timedelta(hours=48)  # back ends may differ for this long
 _FOUND = ("missing", "deleted", "changed", "unexplained", "not asked", "alive again", "gone back")
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """`answers` (one a stream), `found` by single look-ups, `overruling`: rows that count from now on; `differences` by kind."""
+    """The result: `answers` (one a stream), `found` by look-ups, `overruling` (rows valid from now on), `differences` by kind."""
 
     answers: list[ReadResult]
     found: list[pd.DataFrame]
@@ -33,7 +33,7 @@ class Reconciled:
 
 
 def reconcile(store: Store, client: Source, streams: list[Stream], now: datetime) -> Reconciled:
-    """Read the last 60 days of every stream in full; ask by id for what the answer lacks, and for what it has in an older version."""
+    """Read the last 60 days of every stream in full. Look up by id what the answer lacks, or holds in an older version than ours."""
     differences = dict.fromkeys(_FOUND, 0)
     answers, found, overruling = [], [], []
     for stream in streams:
@@ -63,6 +63,6 @@ def reconcile(store: Store, client: Source, streams: list[Stream], now: datetime
 
 
 def _same(row: pd.DataFrame, revisions: pd.DataFrame) -> bool:
-    """Whether the version that came alone is the one in the answer."""
+    """Whether the version from the single look-up is the one in the answer."""
     columns = ["event_id", "updated_at", "status", "magnitude"]
     return not row[columns].merge(revisions[columns]).empty

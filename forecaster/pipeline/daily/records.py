@@ -1,4 +1,4 @@
-"""The track record of what was published, mode by mode: prospective forecasts apart from hindcasts, days that a model had seen in none."""
+"""The track record of what was published, by mode: prospective forecasts and hindcasts are separate. In-sample days count in none."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,12 +19,12 @@ MODES: tuple[Mode, ...] = ("prospective", "late", "replay", "hindcast")
 ENOUGH_HITS = 10  # for an interval
 CURVE_DAYS, CURVE_HITS = 60, 5  # for a reliability curve
 CURVE_POINTS = 12
-CURVE_GAP = 0.04  # of the largest value that was said, between two points
+CURVE_GAP = 0.04  # of the largest forecast probability, between two points
 CURVE_RESAMPLES = 200
 
 
 def scored_days(connection: Connection, recipes: Sequence[Recipe]) -> dict[str, dict[Mode, pd.DataFrame]]:
-    """By recipe and mode, the settled days of what was published (`ledger.scored`) with `local_day`; modes without any are left out."""
+    """Return the verified days of what was published (`ledger.scored`) with `local_day`, by recipe and mode; empty modes are left out."""
     frames = ledger.scored(connection, {recipe.id: recipe.target_hash for recipe in recipes})
     return {recipe.id: _by_mode(frames[recipe.id], recipe) for recipe in recipes}
 
@@ -37,9 +37,9 @@ def _by_mode(frame: pd.DataFrame, recipe: Recipe) -> dict[Mode, pd.DataFrame]:
 
 
 def record_of(mode: Mode, days: Mapping[str, pd.DataFrame]) -> TrackRecord:
-    """The record of the days (recipe id -> frame of `scored_days`, one or several recipes pooled) in one mode.
+    """Compute the track record of the days in one mode (recipe id -> frame of `scored_days`; several recipes are pooled).
 
-    An interval comes with ten settled target days, a reliability curve with 60 settled days and five target days.
+    An interval needs ten verified target days. A reliability curve needs 60 verified days and five target days.
     """
     every = pd.concat(days.values(), ignore_index=True)
     happened = every["happened"].to_numpy(dtype=bool)
@@ -62,7 +62,7 @@ def record_of(mode: Mode, days: Mapping[str, pd.DataFrame]) -> TrackRecord:
 
 
 def reliability_curve(happened: np.ndarray, said: np.ndarray) -> ReliabilityCurve | None:
-    """CORP's curve with 90 % consistency bars at no more than CURVE_POINTS of the values that were said, at equal shares of the days."""
+    """Return CORP's curve with 90 % consistency bars, at no more than CURVE_POINTS forecast values, at equal shares of the days."""
     if len(happened) < CURVE_DAYS or happened.sum() < CURVE_HITS:
         return None
     whole = corp_reliability(happened, _three_figures(said), np.random.default_rng(BOOTSTRAP_SEED), CURVE_RESAMPLES)
@@ -81,7 +81,7 @@ def reliability_curve(happened: np.ndarray, said: np.ndarray) -> ReliabilityCurv
 
 
 def _apart(at: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """Those of the indices `at` (rising) whose values lie far enough apart to be told from each other; the last one stays."""
+    """Return those of the rising indices `at` whose values are far enough apart to be distinguished; the last one is kept."""
     kept = [int(at[-1])]
     for index in at[-2::-1]:
         if said[kept[-1]] - said[index] >= CURVE_GAP * said[at[-1]]:
@@ -90,13 +90,13 @@ def _apart(at: np.ndarray, said: np.ndarray) -> np.ndarray:
 
 
 def pooled_records(days: Mapping[str, Mapping[Mode, pd.DataFrame]]) -> tuple[TrackRecord, ...]:
-    """One record a mode of all these recipes together (recipe id -> `scored_days`)."""
+    """Return one track record per mode of all these recipes together (recipe id -> `scored_days`)."""
     by_mode = {mode: {recipe_id: modes[mode] for recipe_id, modes in days.items() if mode in modes} for mode in MODES}
     return tuple(record_of(mode, found) for mode, found in by_mode.items() if found)
 
 
 def of_mode(records: Sequence[TrackRecord], mode: str) -> TrackRecord | None:
-    """The record of this mode, if there is one."""
+    """Return the track record of this mode, if there is one."""
     return next((record for record in records if record.mode == mode), None)
 
 
@@ -111,7 +111,7 @@ def _gain(days: Mapping[str, pd.DataFrame]) -> Interval:
 
 
 def _three_figures(values: np.ndarray) -> np.ndarray:
-    """Rounded to three significant figures: values that nobody tells apart share a place on the curve."""
+    """Round to three significant figures, so that indistinguishable values share a point of the curve."""
     scale = 10.0 ** (2 - np.floor(np.log10(values)))
     rounded: np.ndarray = np.round(values * scale) / scale
     return rounded

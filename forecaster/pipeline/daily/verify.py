@@ -1,4 +1,4 @@
-"""Settle what was said: outcomes from the catalogue as it is known now, and scores against them."""
+"""Verify forecasts: derive outcomes from the catalogue as it is known now, and score the forecasts against them."""
 
 import logging
 from dataclasses import dataclass, field, replace
@@ -28,9 +28,12 @@ Key = tuple[str, str, datetime]  # recipe_id, target_hash, target_start
 
 @dataclass
 class VerifyResult:
-    """Outcomes written by this run (`rungs`: how many of ladders), those that a revision revised, how many windows had to wait, by
-    recipe (or "weights") what failed alone, and by scope (a recipe, or the world) what the weights of the combination were learnt from,
-    where they were."""
+    """The result of a verification.
+
+    Holds the outcomes written by this run (`rungs`: the number written for ladders), those that were revised, how many windows had to wait,
+    failures by recipe (or "weights"), and by scope (a recipe, or the world) the data behind newly learnt combination weights, where there
+    are any.
+    """
 
     settled: list[OutcomeRow] = field(default_factory=list)
     turned: list[OutcomeRow] = field(default_factory=list)
@@ -90,13 +93,13 @@ def verify(job: Job) -> VerifyResult:
         try:
             with store.transaction() as connection:
                 result.learnt = relearn(connection, recipes, now)
-        except Exception as error:  # noqa: BLE001 - the old weights serve on
+        except Exception as error:  # noqa: BLE001 - the old weights stay in use
             _note_failure(result.failed, "weights", error)
     return result
 
 
 def _note_failure(failed: dict[str, str], what: str, error: Exception) -> None:
-    """Our own errors are told as they are; another's text might hold a secret, so only its kind is."""
+    """Record a failure. Our own errors are reported in full; the text of others may hold a secret, so only their type is."""
     log.error("%s: verification failed", what, exc_info=error)
     failed[what] = str(error) if isinstance(error, QuakecastError) else unforeseen(error)
 
@@ -106,12 +109,12 @@ def _key(row: Target) -> Key:
 
 
 def _told(row: OutcomeRow) -> tuple[OutcomeStatus, int, float | None]:
-    """What people are told of an outcome, besides whether it happened: where it differs, the outcome is written anew."""
+    """Return the reported parts of an outcome besides whether the event was observed; a change in them rewrites the outcome."""
     return row["status"], row["event_count"], row["max_magnitude"]
 
 
 def _turn(before: OutcomeRow, row: OutcomeRow) -> OutcomeTurnRow:
-    """What is kept of a turned outcome: what was known by `as_of_before` said the opposite."""
+    """Return the record of a revised outcome: as known at `as_of_before`, the opposite was observed."""
     return {
         "recipe_id": row["recipe_id"],
         "target_start": row["target_start"],
@@ -125,7 +128,7 @@ def _turn(before: OutcomeRow, row: OutcomeRow) -> OutcomeTurnRow:
 
 
 def _since(known: Known, targets: pd.DataFrame) -> Known:
-    """The same without the events before the first of these windows."""
+    """Return the catalogue without the events before the first of these windows."""
     if targets.empty:
         return known
     first = np.searchsorted(known.events.origin_time_us, to_us(targets["target_start"].min().to_pydatetime()))
@@ -133,20 +136,22 @@ def _since(known: Known, targets: pd.DataFrame) -> Known:
 
 
 def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known: Known, failed: dict[str, str]) -> dict[Key, NewOutcome]:
-    """By key, what happened in each window, as known now; those of which the catalogue does not say are absent, and those of a recipe that
-    fails, noted in `failed`."""
+    """Return the observed outcome of each window by key, as known now.
+
+    Windows that the catalogue does not cover are absent. So are those of a recipe that fails, which is recorded in `failed`.
+    """
     found: dict[Key, NewOutcome] = {}
     for key, recipe in recipes.items():
         windows = targets[(targets["recipe_id"] == key[0]) & (targets["target_hash"] == key[1])]
         try:
             found |= {_key(row): row for row in _outcomes(recipe, windows, known)}
-        except Exception as error:  # noqa: BLE001 - the outcomes of the others are settled
+        except Exception as error:  # noqa: BLE001 - the other recipes are still verified
             _note_failure(failed, recipe.id, error)
     return found
 
 
 def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[NewOutcome]:
-    """The rows of one recipe's windows, all at once; the windows are those that were promised, not those of the zone's rules today."""
+    """Return the outcome rows of one recipe's windows, all at once. Windows are as forecast, not as the zone's rules of today give them."""
     try:
         span = covered_span(recipe, known.coverage)
     except NotScoreable:
@@ -174,7 +179,7 @@ def _outcomes(recipe: Recipe, windows: pd.DataFrame, known: Known) -> list[NewOu
 
 
 def _scores(due: pd.DataFrame, now: datetime) -> list[ScoreRow]:
-    """One row of table `score` for each of these forecasts with their outcome."""
+    """Return one row of table `score` for each of these forecasts with outcomes."""
     if due.empty:
         return []
     happened = due["happened"].to_numpy(dtype=bool)
