@@ -1,1 +1,1 @@
-"""Apply alert rules to the forecasts of the day, and write the messages of what they raise."""
+"""Apply alert rules to the day's forecasts, and write the messages of the resulting alerts."""

@@ -1,4 +1,4 @@
-"""Alert rows as messages: what is said when an alert is raised, ends, is withdrawn, when an outcome turns, when the operation fails."""
+"""Turn alert rows into messages: an alert raised, ended or withdrawn, an outcome revised, or a system alert."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,14 @@ Row = dict[str, Any]
 
 
 def identity(*parts: object) -> str:
-    """24 hex digits that follow from these parts alone."""
+    """Return 24 hex digits derived from these parts alone."""
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:24]
 
 
 def raised(
     texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, skill: Skill, model_kind: str, degraded: str | None, ladder: Ladder | None
 ) -> Message:
-    """A new alert: figures, window, the longer windows of its `ladder`, expected false alarms, rule, model, and what the forecast lacks."""
+    """A new alert: figures, window, the longer windows of its `ladder`, expected false alarms, rule, model, and the forecast's problems."""
     gain = None if skill.gain is None else gain_numbers(skill.gain)
     context = {
         **_place(texts, recipe),
@@ -55,7 +55,7 @@ def raised(
 def ended(
     texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, forecast: ForecastRow | None, windows: Sequence[ToldWindow], at: datetime
 ) -> Message:
-    """An alert that stands no longer since `at`; `forecast` ended it, None where none did. windows: those that it stood for."""
+    """An alert that is no longer active since `at`. forecast: the one that ended it, or None. windows: those for which it was active."""
     came = [window["happened"] for window in windows if window["happened"] is not None]
     context: Row = {
         **_place(texts, recipe),
@@ -78,7 +78,7 @@ def ended(
 
 
 def outcome_turned(texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, window: ToldWindow, correction: CorrectionRow) -> Message:
-    """The outcome of a window that an alert stood for is another than the record had said."""
+    """A revised outcome of a window for which an alert was active."""
     context = {
         **_place(texts, recipe),
         **alert_text.window_words(texts, window["target_start"], window["target_end"], recipe.zone),
@@ -100,8 +100,10 @@ def withdrawn(
     correction: CorrectionRow,
     events: Sequence[RevisedEvent],
 ) -> Message:
-    """What an alert stands on no longer holds; `forecast` is the one that it stood on, `now_said` what is said now, `events` those that
-    were revised since."""
+    """An alert whose basis no longer holds.
+
+    forecast: the one that the alert was based on. now_said: the present forecast. events: those revised since.
+    """
     context = {
         **_place(texts, recipe),
         **alert_text.window_words(texts, forecast["target_start"], forecast["target_end"], recipe.zone),
@@ -119,7 +121,7 @@ def withdrawn(
 
 
 def operation(texts: AlertTexts, alert: OperationsAlertRow, check: str, told: Mapping[str, str]) -> Message:
-    """Something is wrong with the operation, or is mended; `told` fills the check's texts."""
+    """A system alert: something is wrong with the operation, or is resolved; `told` fills the check's texts."""
     mended = alert["state"] == "cleared"
     said = {**told, "age": age_phrase(timedelta(hours=float(told["hours"])))} if "hours" in told else told
     context = {"check": check, "mended": mended, "facts": said, "since": texts.writer.moment(alert["raised_at"])}
@@ -130,7 +132,7 @@ def operation(texts: AlertTexts, alert: OperationsAlertRow, check: str, told: Ma
 
 
 def _after_quiet_hours(message: Message, recipe: Recipe, alert: ForecastAlertRow) -> Message:
-    """A follow-up keeps the quiet hours of the rule as it was when the alert was raised."""
+    """Delay a follow-up by the rule's quiet hours, as they were when the alert was raised."""
     rule = AlertRule.model_validate(alert["bounds"])
     return replace(message, not_before=held_until(rule.quiet_hours, recipe.zone, message.created_at))
 
@@ -176,7 +178,7 @@ def _day(texts: AlertTexts, recipe: Recipe, start: datetime) -> str:
 
 
 def _facts(alert: ForecastAlertRow) -> Row:
-    """What every message of an alert carries for machines."""
+    """Return the machine-readable facts in every message of an alert."""
     return {
         "alert_id": alert["alert_id"],
         "recipe_id": alert["recipe_id"],

@@ -1,4 +1,4 @@
-"""The rules of recipes on the forecasts of the day: which alerts are raised, held and ended. Rows in, rows and messages out; no store."""
+"""Apply the recipes' rules to the day's forecasts: which alerts are raised, held and ended. Pure: rows in, rows and messages out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +24,11 @@ LAPSES_AFTER = timedelta(days=1)
 
 @dataclass
 class Changes:
-    """Alert rows as they are to be stored, by id; corrections; messages; what was done to which alert (ids); and by recipe/rule why it
-    raised nothing though its bounds were reached."""
+    """The changes of one run.
+
+    Holds alert rows to be stored, by id; corrections; messages; the ids of alerts by what was done to them; and by recipe/rule why no alert
+    was raised although the rule's bounds were reached.
+    """
 
     alerts: dict[str, AlertRow] = field(default_factory=dict)
     corrections: list[CorrectionRow] = field(default_factory=list)
@@ -39,12 +42,13 @@ class Changes:
 
 @dataclass(frozen=True)
 class RuleInputs:
-    """What the rules of one recipe are given.
+    """The inputs of one recipe's rules.
 
-    alerts: its alerts of this target and of this kind of mode, oldest first, changes of this run in them.
-    forecasts: published for windows that have not ended, oldest first. evidence: by kind of model, rows of `store.alerts.out_of_sample`, of
-    those kinds whose forecasts reach a rule. skills, ladders: by forecast_id, of those forecasts. windows: by alert_id, those from the one
-    that it was raised for on.
+    alerts: its alerts of this target and of this kind of mode, oldest first, including changes of this run.
+    forecasts: published for windows that have not ended, oldest first.
+    evidence: by kind of model, rows of `store.alerts.out_of_sample`, for kinds whose forecasts reach a rule.
+    skills, ladders: by forecast_id, of those forecasts.
+    windows: by alert_id, from the window that it was raised for.
     """
 
     recipe: Recipe
@@ -57,9 +61,9 @@ class RuleInputs:
 
 
 def apply_rules(given: RuleInputs, texts: AlertTexts, now: datetime, changes: Changes) -> None:
-    """Take every forecast that no alert of a rule has looked at yet, window after window, and note what comes of it in `changes`.
+    """Apply the rules to every forecast they have not processed yet, window after window, and record the results in `changes`.
 
-    An alert that stands is held or ended by each; raised is one by the newest alone: the window before it is as good as over.
+    Each forecast can hold or end an active alert. Only the newest one can raise an alert: the window before it is almost over.
     """
     rules = {rule.name: rule for rule in given.recipe.alerts}
     for alert in given.alerts:
@@ -75,7 +79,7 @@ def apply_rules(given: RuleInputs, texts: AlertTexts, now: datetime, changes: Ch
 
 
 def standing_of(alerts: Sequence[ForecastAlertRow]) -> tuple[Standing, ForecastAlertRow | None, datetime | None]:
-    """(where the rule of these alerts stands, the alert that stands, the last window that was looked at).
+    """Return the rule's state from its alerts: (state, active alert, last processed window).
 
     A withdrawn alert starts no cooldown: it should not have been raised.
     """
@@ -89,7 +93,7 @@ def standing_of(alerts: Sequence[ForecastAlertRow]) -> tuple[Standing, ForecastA
 
 
 def stood_for(alert: ForecastAlertRow, windows: Sequence[ToldWindow]) -> list[ToldWindow]:
-    """Of these windows those that the alert stands, or stood, for."""
+    """Return those of the windows for which the alert is, or was, active."""
     return [window for window in windows if alert["target_start"] <= window["target_start"] <= alert["last_target_start"]]
 
 

@@ -1,10 +1,10 @@
-"""What an alert had said, and what is known now: outcomes that a revision turned, and alerts whose reason is gone.
+"""Correct earlier alerts: report outcomes that were revised, and withdraw alerts whose basis is gone.
 
-- A settled outcome (not a preliminary one) of a window that an alert stood for is noted when it is first seen; each later turn is told.
-- An alert whose window has not ended is withdrawn where its forecast was issued anew below the rule, or where the same model, asked again
-  for the same window and moment, falls below the rule: with the events that were known at the issue as they are known now. What became
-  known only later plays no part, and neither does a model that does not repeat its own figure with the events as they were.
-"Below the rule" is below the bounds at which the alert ends: small revisions withdraw nothing.
+- An outcome (not a preliminary one) of a window with an active alert is recorded when it is first seen. Each later revision is reported.
+- An alert whose window has not ended is withdrawn in two cases. Its forecast was reissued below the rule. Or the same model, run again for
+  the same window and moment, falls below the rule with the present versions of the events that were known at the issue. Events that became
+  known later are ignored. So is a model that does not reproduce its own figure with the original events.
+"Below the rule" means below the bounds at which the alert ends, so that small revisions withdraw nothing.
 """
 
 import json
@@ -39,7 +39,7 @@ from forecaster.store.typed_rows.alert_types import CorrectionRow, ForecastAlert
 
 log = logging.getLogger(__name__)
 
-REPEATS_WITHIN = 1e-3  # of the probability: the figure that a model must give again before it is asked about revised events
+REPEATS_WITHIN = 1e-3  # of the probability: a model must reproduce its figure this closely before it is run on revised events
 
 NAMED_EVENTS = 3
 NAMED_WITHIN_KM = 1000.0
@@ -47,8 +47,10 @@ NAMED_WITHIN_KM = 1000.0
 
 @dataclass(frozen=True)
 class Revised:
-    """What the model says with the events as they are known now, and the largest near events that were revised: origin_time, magnitude as
-    it was known, magnitude_now (None: deleted), distance_km."""
+    """The model's forecast from the present versions of the events, and the largest revised events nearby.
+
+    Each event has origin_time, magnitude as it was known, magnitude_now (None: deleted), distance_km.
+    """
 
     probability: float
     events: list[RevisedEvent]
@@ -60,7 +62,7 @@ Again = Callable[[], Revised | None]
 def correct_outcomes(
     recipe: Recipe, alert: ForecastAlertRow, windows: Sequence[ToldWindow], texts: AlertTexts, now: datetime, changes: Changes
 ) -> None:
-    """Note the outcomes of the alert's windows that are settled for the first time, and tell of those that have turned."""
+    """Record outcomes of the alert's windows that are verified for the first time, and report those that were revised."""
     noted: dict[str, dict[str, Any]] = dict(alert["outcomes"] or {})
     for window in windows:
         if window["happened"] is None:
@@ -92,11 +94,11 @@ def withdraw(
     now: datetime,
     changes: Changes,
 ) -> None:
-    """Withdraw an alert that stands, where what it stands on no longer keeps to the rule.
+    """Withdraw an active alert whose basis no longer satisfies the rule.
 
     Args:
-        stood_on, newest: the forecast that the alert was last raised or held for, and the newest published one of the same window.
-        again: what the model says with revised events, None where nothing was revised or it cannot be told.
+        stood_on, newest: the forecast for which the alert was last raised or held, and the newest published one of the same window.
+        again: the model's forecast from revised events, None where nothing was revised or it cannot be computed.
     """
     events: list[RevisedEvent] = []
     if newest["forecast_id"] != stood_on["forecast_id"]:
@@ -121,10 +123,10 @@ def withdraw(
 def ask_again(
     recipe: Recipe, settings: Settings, forecast: ForecastRow, fits: Sequence[Mapping[str, Any]], before: pd.DataFrame, after: pd.DataFrame
 ) -> Revised | None:
-    """What the models behind `forecast` say of the same window and moment with the events of `after` instead of `before`.
+    """Run the models behind `forecast` again for the same window and moment, with the events of `after` instead of `before`.
 
-    fits: rows of the table `model`, of the recipe. Both frames as of `store.alerts.events_then_and_now`. None where they are the same, a
-    model cannot be loaded any more, or they do not repeat their own figure with those of `before` (which is logged).
+    fits: rows of the table `model`, of the recipe. Both frames as of `store.alerts.events_then_and_now`. None where the frames are equal, a
+    model can no longer be loaded, or the models do not reproduce their figure with `before` (this is logged).
     """
     if before.equals(after):
         return None
@@ -144,10 +146,10 @@ def ask_again(
 
 
 def _model_behind(recipe: Recipe, settings: Settings, forecast: ForecastRow, fits: Sequence[Mapping[str, Any]], day: date) -> Forecaster:
-    """The combination that gave `forecast`, by what is kept with it; a single model for a row of a single kind.
+    """Load the combination that gave `forecast`, as its details name it, or the single model for a row of a single kind.
 
     Raises:
-        ModelError: one of the models is not there any more.
+        ModelError: one of the models no longer exists.
     """
     if forecast["model_kind"] != KIND:
         row = next((row for row in fits if row["model_id"] == forecast["model_id"]), {"model_id": forecast["model_id"]})
@@ -159,7 +161,7 @@ def _model_behind(recipe: Recipe, settings: Settings, forecast: ForecastRow, fit
 
 
 def _named(recipe: Recipe, before: pd.DataFrame, after: pd.DataFrame) -> list[RevisedEvent]:
-    """The largest events near the recipe's centre that are not what they were, at most NAMED_EVENTS."""
+    """Return the largest revised events near the recipe's centre, NAMED_EVENTS at most."""
     both = before.merge(after, on="event_key", how="left", suffixes=("", "_now"))
     same = np.logical_and.reduce(
         [both[name] == both[f"{name}_now"] for name in ("origin_time", "magnitude", "latitude_deg", "longitude_deg")]

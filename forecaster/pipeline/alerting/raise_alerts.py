@@ -1,9 +1,9 @@
-"""The alerts of the day: the rules of the recipes on what was published, corrections of what was said, and the state of the operation.
+"""The alerting step of a day: apply the recipes' rules to what was published, correct earlier alerts, and check the operation.
 
     raise_alerts(job)     after predict and verify, before messages.notify(job)
 
-Reads the store once, decides, and writes once: alerts, corrections and their messages in one transaction. Everything has an id that follows
-from what it is about, so that running it again raises and tells nothing twice.
+It reads the store once, decides, and writes once: alerts, corrections and their messages in one transaction. All ids are deterministic, so
+running it again raises and sends nothing twice.
 """
 
 import logging
@@ -35,13 +35,16 @@ log = logging.getLogger(__name__)
 
 Correct = Callable[[AlertTexts, datetime, Changes], None]
 EventsByIssue = dict[datetime, tuple[pd.DataFrame, pd.DataFrame]]
-CORRECTED_FOR = timedelta(days=120)  # outcomes are final after 45 days; later ones come of a long silence
+CORRECTED_FOR = timedelta(days=120)  # outcomes are final after 45 days; later ones follow a long interruption
 
 
 @dataclass
 class AlertsResult:
-    """What this run did: alert ids raised, held, cleared, withdrawn; ids of corrections; by recipe/rule why nothing was raised though both
-    bounds were reached; checks of the operation that began and ended; ids of the new messages."""
+    """The result of a run.
+
+    Holds the alert ids raised, held, cleared and withdrawn; the ids of corrections; by recipe/rule why nothing was raised although both
+    bounds were reached; the checks of the operation that began and ended; the ids of the new messages.
+    """
 
     raised: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
@@ -55,12 +58,12 @@ class AlertsResult:
 
 
 def raise_alerts(job: Job, doubts: Sequence[str] | None = None) -> AlertsResult:
-    """Decide on every rule of the job's recipes, correct what turned out otherwise, and look at the operation.
+    """Apply every rule of the job's recipes, correct earlier alerts, and check the operation. New messages are put into the outbox.
 
-    doubts: of this run's reading (`alerts_operations.find`); None where nothing was read.
+    doubts: about this run's reading (`system_alerts.find`); None where nothing was read.
 
-    A job with a simulated clock looks at replayed forecasts and alerts only, and at no operation; any other never at replayed ones. What is
-    to be told lies in the outbox then.
+    A job with a simulated clock handles replayed forecasts and alerts only, and does not check the operation. Any other job never handles
+    replayed ones.
 
     Raises:
         StoreBusy: another process kept the database; nothing was stored, run it again.
@@ -98,7 +101,7 @@ def raise_alerts(job: Job, doubts: Sequence[str] | None = None) -> AlertsResult:
 
 
 def _forecasts(connection: Connection, recipes: Sequence[Recipe], now: datetime, replay: bool) -> dict[str, list[ForecastRow]]:
-    """By recipe, the rows of `store.alerts.live_forecasts` of its present target."""
+    """Return, by recipe, the rows of `store.alerts.live_forecasts` of its present target."""
     targets = {recipe.id: recipe.target_hash for recipe in recipes}
     rows: dict[str, list[ForecastRow]] = {}
     for row in stored.live_forecasts(connection, list(targets.values()), now, replay=replay):
@@ -125,7 +128,7 @@ def _inputs(
 
 
 def _corrections(connection: Connection, job: Job, given: RuleInputs, now: datetime, events: EventsByIssue) -> list[Correct]:
-    """What is to be corrected of the recipe's alerts, ready to be done; reads what it needs, each issue's `events` once."""
+    """Prepare the corrections of the recipe's alerts; reads what they need, each issue's `events` once."""
     steps: list[Correct] = []
     rules = {rule.name: rule for rule in given.recipe.alerts}
     for alert in given.alerts:

@@ -1,4 +1,4 @@
-"""Rules before they are switched on, and what there is of them: what each would have sent, what stands, whether it could speak."""
+"""Inspect alert rules: backtest what each would have sent, list the alerts, and check whether a rule may raise any."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -31,14 +31,14 @@ from forecaster.timewindow import day_of_window, local_day, next_local_day
 
 PRESENT, PUBLISHED = "present", "published"
 FINAL_AFTER = timedelta(days=2)
-A_YEAR = timedelta(days=366)  # of settled days, which a usual rate needs
+A_YEAR = timedelta(days=366)  # of verified days, needed for a usual rate
 
 
 def chosen_rules(recipes: Sequence[Recipe], name: str | None, inline: AlertRule | None) -> list[tuple[Recipe, AlertRule]]:
-    """Each recipe with each of its rules, or those called `name`, or with the rule `inline`.
+    """Return each recipe with each of its rules, or with those called `name`, or with the rule `inline`.
 
     Raises:
-        BadInput: there is none, with the names there are.
+        BadInput: there is no such rule; names those that exist.
     """
     if inline is not None:
         return [(recipe, inline) for recipe in recipes]
@@ -54,14 +54,14 @@ def chosen_rules(recipes: Sequence[Recipe], name: str | None, inline: AlertRule 
 
 
 def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: float, model: str = PRESENT) -> list[Row]:
-    """What each rule would have sent over the last `years` of stored out-of-sample forecasts, and how it would have turned out.
+    """Backtest each rule on the last `years` of stored out-of-sample forecasts: what it would have sent, and what was observed.
 
     Args:
         model: a kind of model, PRESENT for the combination, or PUBLISHED for what was, or would have been, published then.
 
     Each: recipe_id, model, rule (its fields), days (forecasts), missing (days of the span without one), official (of the days), alerts,
     rates (as an alert states them), measured (those that docs/ALERTS.md states of the rule; None where it did not come with the recipe),
-    skill, barred (why it would be silent now, or None), suppressed (days and why), text for people.
+    skill, barred (why it could raise nothing now, or None), suppressed (days and why), text for people.
     Alerts: day, last_day, probability, usual, ratio, stood_days, days_with_target, unsettled_days.
     """
     now = job.clock.now()
@@ -85,7 +85,7 @@ _USUAL_RATE = "the usual rate is what is published now, and its ratio to itself 
 
 
 def _past_days(connection: Connection, recipe: Recipe, now: datetime, years: float) -> tuple[date, date] | None:
-    """The last `years` of days that a backfill could forecast: the catalogue has been read beyond them. None where it has not been read."""
+    """Return the last `years` of days that a backfill could forecast (the catalogue was read beyond them), or None if nothing was read."""
     try:
         span = covered_span(recipe, catalogue.read_coverage(connection))
     except NotScoreable:
@@ -95,7 +95,7 @@ def _past_days(connection: Connection, recipe: Recipe, now: datetime, years: flo
 
 
 def _rehearsed(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, years: float) -> Row:
-    """The figures of the last `years` before the last of these rows; the rule goes through all of them, so that none begins halfway."""
+    """Return the figures of the `years` before the last row. The rule is applied to all rows, so that no alert begins halfway."""
     since = rows["target_start"].iloc[-1].to_pydatetime() - timedelta(days=round(365.25 * years)) if len(rows) else None
     rehearsal = rehearse(recipe, rule, rows, since)
     shown = [day for day in rehearsal.days if since is None or day.said.target_start >= since]
@@ -118,7 +118,7 @@ def _skill(skill: Skill) -> Row | None:
 
 
 def _stood(days: Sequence[RehearsedDay]) -> list[list[RehearsedDay]]:
-    """Of every alert that would have been raised, the windows that it would have stood for."""
+    """Return the windows for which each alert would have been active."""
     episodes: list[list[RehearsedDay]] = []
     for day in days:
         if day.decision.action == "raised":
@@ -174,7 +174,7 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, dat
 
 
 def _without_days(recipe: Recipe, document: Row, past: tuple[date, date] | None) -> list[str]:
-    """What is said of a rule in the place of the figures of forecasts that are not stored."""
+    """Return the lines shown for a rule in place of the figures of forecasts that are not stored."""
     lines = []
     if document["measured"] is not None:
         lines.append(f"  Measured, as docs/ALERTS.md says: {_figures(document['measured'])}")
@@ -191,7 +191,7 @@ def _without_days(recipe: Recipe, document: Row, past: tuple[date, date] | None)
 
 
 def _figures(rates: Row) -> str:
-    """Rates in one line: of which days, how often raised, how often false, what it caught."""
+    """Format rates in one line: the days, how often an alert was raised, how often it was false, and the hits."""
     share, yearly = rates["false_alarm_share"], rates["alerts_a_year"]
     said = f"{rates['first_day']} to {rates['last_day']}, raised {rates['alerts']} times ({yearly['estimate']:.2g} a year), "
     cases = f"{rates['false_alarm_days']} of {rates['alert_days']} alert days"
@@ -211,13 +211,13 @@ def _came(row: Row) -> str:
 
 
 def list_alerts(job: Job, limit: int) -> list[AlertColumns]:
-    """The newest alerts of rules and of the operation, newest first; of replays where the job's clock is simulated."""
+    """Return the newest alerts of rules and system alerts, newest first; those of replays where the job's clock is simulated."""
     with job.store.transaction() as connection:
         return stored.newest_alerts(connection, limit, replay=job.clock.simulated)
 
 
 def check_rules(job: Job) -> list[Row]:
-    """Every rule of the job's recipes: what is to be expected of it, whether its model may speak, whether its channels are set up."""
+    """Check every rule of the job's recipes: its expected rates, whether its model is good enough, whether its channels are set up."""
     there = {to.channel for to in recipients(job.settings)}
     documents = []
     for row in rehearse_rules(job, [(recipe, rule) for recipe in job.recipes for rule in recipe.alerts], years=100):

@@ -1,4 +1,7 @@
-"""What the rules that come with quakecast were worth on past years: docs/alerts.json, by deployments/data/choose_alert_rules.py."""
+"""The measured performance on past years of the rules that come with quakecast.
+
+The figures are in docs/alerts.json, written by deployments/data/choose_alert_rules.py.
+"""
 
 import json
 from functools import lru_cache
@@ -21,11 +24,11 @@ DECIDES = (
     "probability_off",
     "ratio_off",
     "cooldown_days",
-)  # when an alert stands; the rest says how it is told
+)  # the fields that decide when an alert is active; the rest decides how it is reported
 
 
 def measured(recipe: Recipe, rule: AlertRule) -> dict[str, Any] | None:
-    """The rates (as `rates_document`) of this rule in the evaluation of the combination; None where another rule or target was measured."""
+    """Return this rule's rates (as `rates_document`) in the combination's evaluation; None where another rule or target was measured."""
     found = _document().get(recipe.id)
     if found is None or found["target_hash"] != recipe.target_hash:
         return None
@@ -34,9 +37,9 @@ def measured(recipe: Recipe, rule: AlertRule) -> dict[str, Any] | None:
 
 
 def expected(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, kind: str) -> dict[str, Any]:
-    """What is to be expected of the rule: its rates on these rows of `store.alerts.out_of_sample`, forecasts of `kind`.
+    """Return the rule's expected rates, from these rows of `store.alerts.out_of_sample`, forecasts of `kind`.
 
-    Where they are too few to state a share of false alarms, the measured ones of the rule that came with the recipe.
+    Where the rows are too few to state a share of false alarms, the rates are the measured ones of the rule that came with the recipe.
     """
     own = rates_document(rehearse(recipe, rule, rows).rates)
     shipped = measured(recipe, rule) if own["false_alarm_share"] is None and kind == KIND else None
@@ -45,7 +48,7 @@ def expected(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, kind: str) -> 
 
 @lru_cache(maxsize=1)
 def _document() -> dict[str, Any]:
-    """By recipe: target_hash, rule, chosen_on, measured; nothing where the file is not there."""
+    """Load by recipe: target_hash, rule, chosen_on, measured; empty where the file is missing."""
     path = bundled_folder("docs") / FILE
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))["rules"])

@@ -1,4 +1,4 @@
-"""What a rule would have sent on past days, and whether its model has earned the right to send anything: out of sample, as known now."""
+"""Backtest a rule on past days, and check whether its model is good enough to raise alerts: out of sample, as known now."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,12 +24,12 @@ from forecaster.verification.proportions import Share
 
 MIN_RECORD_DAYS = 10
 RECORD_SPAN = timedelta(days=365)
-MAX_UNDEFINED = 0.05  # share of resamples without a target day, above which an interval rests on too few events to decide by
+MAX_UNDEFINED = 0.05  # share of resamples without a target day, above which an interval rests on too few events for a decision
 
 
 @dataclass(frozen=True)
 class RehearsedDay:
-    """One past window: what was, or would have been, published for it, what the rule makes of that, what came (None: not settled)."""
+    """One past window: its forecast, actual or as it would have been; the rule's decision; the outcome (None: not verified)."""
 
     said: Said
     method: str
@@ -39,7 +39,7 @@ class RehearsedDay:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A rule on past windows, oldest first, and its rates on those of them that are settled."""
+    """A rule applied to past windows, oldest first, and its rates on the verified ones."""
 
     days: tuple[RehearsedDay, ...]
     rates: AlarmRates
@@ -47,7 +47,7 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class Skill:
-    """Gain of the model behind a forecast over the usual rate, and where the figure comes from; gain None: it was never judged.
+    """Gain of the model behind a forecast over the usual rate, and the source of the figure; gain None: never evaluated.
 
     source: `record` (official forecasts of the last year), `pooled` (days of all circles) or `evaluation` (days that the fit had not seen).
     """
@@ -57,9 +57,9 @@ class Skill:
 
 
 def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetime | None = None) -> Rehearsal:
-    """The rule on these rows of `store.alerts.out_of_sample`, all of them in turn; rates are counted on the windows from `since` on.
+    """Apply the rule to these rows of `store.alerts.out_of_sample`, in order; rates are counted on the windows from `since` on.
 
-    Whether the model has the rule's `min_gain` plays no part here.
+    The model's gain is not compared with the rule's `min_gain` here.
     """
     forecasts = [said_in(row) for row in rows_as(PastWindow, rows)]
     decisions = walk(rule, recipe.zone, forecasts)
@@ -78,16 +78,16 @@ def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetim
 
 
 def said_in(row: PublishedWindow | ForecastRow) -> Said:
-    """What a row of the table `forecast` says."""
+    """Return the forecast of a row of the table `forecast`."""
     return Said(row["target_start"], row["target_end"], row["probability"], row["reference_probability"])
 
 
 def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: str, now: datetime) -> Skill:
-    """How the model behind a forecast has done against the usual rate.
+    """Return the skill of the model behind a forecast relative to the usual rate.
 
-    Of the combination: what the pooled days of all circles say, together with its own official forecasts of the last year once the target
-    came on MIN_RECORD_DAYS of their days. Of a single kind: its own record, else the evaluation of the very fit, on days that it was
-    not fitted on.
+    For the combination it comes from the pooled days of all circles, together with its own official forecasts of the last year once the
+    event was observed on MIN_RECORD_DAYS of their days. For a single kind it comes from its own record, else from the evaluation of this
+    fit on days that it was not fitted on.
     """
     own = record(connection, recipe, model_kind, now)
     own = own if own is not None and own.target_days >= MIN_RECORD_DAYS and own.undefined_share <= MAX_UNDEFINED else None
@@ -108,7 +108,7 @@ def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: 
 
 
 def record(connection: Connection, recipe: Recipe, kind: str, as_of: datetime) -> Interval | None:
-    """Gain over the usual rate of a kind's official forecasts of the last year, settled by now; None where there is none."""
+    """Return the gain over the usual rate of a kind's official forecasts of the last year, verified by now; None where there is none."""
     rows = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash}, kind, as_of - RECORD_SPAN, as_of)[recipe.id]
     if rows.empty:
         return None
@@ -118,10 +118,10 @@ def record(connection: Connection, recipe: Recipe, kind: str, as_of: datetime) -
 
 
 def barred(rule: AlertRule, skill: Skill) -> str | None:
-    """Why the rule may not speak from this model; None where it may.
+    """Explain why the rule may not raise alerts from this model; None where it may.
 
-    Pooled days and evaluations must show a gain whose low end lies above `min_gain`, on enough events. A record of the combination's own
-    silences a rule only where it shows the gain to lie below `min_gain`: its high end does.
+    For pooled days and evaluations, the low end of the gain's interval must lie above `min_gain`, on enough events. The combination's own
+    record blocks a rule only where it shows a gain below `min_gain`, that is, where the high end lies below it.
     """
     if skill.gain is None:
         return "the model has never been judged against the usual rate"
@@ -134,7 +134,7 @@ def barred(rule: AlertRule, skill: Skill) -> str | None:
 
 
 def rates_document(rates: AlarmRates) -> dict[str, Any]:
-    """The rates as JSON: what an alert states of its rule, and keeps. Shares that are not known are null."""
+    """Return the rates as JSON: what an alert states about its rule, and stores. Unknown shares are null."""
     return {
         "first_day": rates.first_day.isoformat() if rates.first_day else None,
         "last_day": rates.last_day.isoformat() if rates.last_day else None,

@@ -1,8 +1,8 @@
-"""Alerts of the operation: a stale catalogue, a feed that cannot be true, a failed run, forecasts that drift from what comes or are
-missing, messages given up.
+"""System alerts: a stale catalogue, an implausible feed, a failed run, forecasts that drift from the observations or are missing,
+messages that were given up.
 
-Each is told once when it begins and once when it is mended, not in every run. A run that fails tells so itself, at once (`operations`);
-here are told the runs that ended without reporting, and outside of a run every failure.
+Each is reported once when it begins and once when it is resolved, not in every run. A failing run reports itself at once (`operations`).
+The checks here report runs that ended without reporting and, outside of a run, every failure.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ CHECKS = ("stale_catalogue", "doubted_feed", "run_failed", "calibration_drift", 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong: which check says so, of which recipe or what else (`about`), and what fills its texts."""
+    """A problem that was found: the check that found it, the recipe or other subject (`about`), and the values for its texts."""
 
     check: str
     recipe_id: str
@@ -43,9 +43,9 @@ class Finding:
 
 
 def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts, doubts: Sequence[str] | None = None) -> list[Finding]:
-    """Everything that is wrong with the operation at `now`, for the recipes of the job.
+    """Return all problems of the operation at `now`, for the recipes of the job.
 
-    doubts: why the reading of this run was not believed (`pull.PullResult.doubts`); None where nothing was read.
+    doubts: why this run's reading was considered implausible (`pull.PullResult.doubts`); None where nothing was read.
     """
     found = [
         *_stale_catalogue(connection, now, texts),
@@ -67,10 +67,10 @@ def apply_findings(
     changes: Changes,
     not_looked_at: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
-    """(rules raised, rules mended): what is found for the first time, and what stood and is found no more.
+    """Return (rules raised, rules resolved): problems found for the first time, and active alerts whose problem is gone.
 
-    alerts: those of the operation, oldest first. in_scope: the recipes that were looked at; alerts of others are left alone, and so are
-    those of checks that were not looked at.
+    alerts: the system alerts, oldest first. in_scope: the recipes that were checked; alerts of others, and of checks in `not_looked_at`,
+    are left unchanged.
     """
     standing = {(alert["rule"], alert["recipe_id"]): alert for alert in alerts if alert["state"] == "raised"}
     current = {(finding.rule, finding.recipe_id): finding for finding in found}
@@ -130,7 +130,7 @@ def _dead_letters(connection: Connection, now: datetime) -> list[Finding]:
 
 
 def _missing_forecasts(connection: Connection, job: Job, now: datetime, texts: AlertTexts) -> list[Finding]:
-    """Recipes whose last forecast that was due is not there LATE_AFTER its issue time; one that never had any is left to the report."""
+    """Find recipes whose last due forecast is missing LATE_AFTER its issue time. One that was never forecast is left to the report."""
     return [
         Finding(
             "no_forecast",

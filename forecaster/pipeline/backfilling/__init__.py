@@ -1,1 +1,1 @@
-"""Forecasts of past days."""
+"""Forecast past days."""

@@ -1,10 +1,10 @@
-"""Forecast past days in bulk: idempotent, in the order of dates, one block of days at a time, resumable after a kill at any point.
+"""Forecast past days in bulk: idempotent, in date order, one block of days at a time, resumable after a kill at any point.
 
     plan_backfill -> for each step: forecast_chunk of each chunk (reads only, anywhere) -> store_chunk (the one writer)
 
-`backfill` does all of it in this process; a flow can send the chunks of a step to other processes, which read a copy of the store that
-holds the step before: a walk-forward block is compared with the block before it. A chunk's rows and the fits that made
-them are stored in one transaction: what is there is whole, and a second run does only what is missing.
+`backfill` does all of it in this process. A flow can send the chunks of a step to other processes. They read a copy of the store that holds
+the previous step, because a walk-forward block is compared with the block before it. A chunk's rows and their fits are stored in one
+transaction, so that stored chunks are complete and a second run computes only what is missing.
 """
 
 import logging
@@ -65,9 +65,9 @@ Progress = Callable[[int, int | None, str], None]
 
 @dataclass(frozen=True)
 class ChunkRows:
-    """What a chunk gave, nothing of it stored yet; plain values, which can be sent to another process.
+    """The results of a chunk, not stored yet; plain values that can be sent to another process.
 
-    rows: of the table `forecast`, but for what the writer adds. silent: by kind, why a model said nothing on some or all of the days.
+    rows: of the table `forecast`, except for what the writer adds. silent: by kind, why a model has no forecast on some or all of the days.
     fit: walk-forward, the block's fits where this chunk made them.
     """
 
@@ -79,10 +79,10 @@ class ChunkRows:
 
 @dataclass
 class BackfillResult:
-    """What a backfill did.
+    """The results of a backfill.
 
-    days, rows: recipe days forecast and rows written. there: recipe days that were there before. fits: trainings made. failed: by recipe,
-    why it was given up, with its earlier days stored. silent: by recipe and kind, why a model said nothing. left_out: as in the plan.
+    days, rows: recipe days forecast and rows written. there: recipe days stored before. fits: fits made. failed: by recipe, why it was
+    given up, with its earlier days stored. silent: by recipe and kind, why a model has no forecast. left_out: as in the plan.
     """
 
     days: int = 0
@@ -95,14 +95,14 @@ class BackfillResult:
 
     @property
     def state(self) -> str:
-        """success, partial (something planned could not be done), or failed (nothing could). What was left out is told by the plan."""
+        """success, partial (something planned could not be done), or failed (nothing could). The plan reports what was left out."""
         if self.failed and not self.days and not self.there:
             return "failed"
         return "partial" if self.failed or self.silent else "success"
 
     @property
     def text(self) -> str:
-        """A line for people."""
+        """A one-line summary for people."""
         if not self.days and not self.failed:
             return f"nothing to do: all {self.there} recipe days are there"
         made = f"{counted(self.days, 'recipe day')} forecast, {counted(self.rows, 'row')}, {counted(self.fits, 'training')}"
@@ -111,10 +111,10 @@ class BackfillResult:
 
 @contextmanager
 def only_backfill(settings: Settings, now: datetime) -> Iterator[None]:
-    """Hold this home's place for a backfill; a process that dies gives it back.
+    """Hold this home's backfill lock; a process that dies releases it.
 
     Raises:
-        StoreBusy: another one runs; says who runs it and since when.
+        StoreBusy: another backfill runs; says who runs it and since when.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(settings.home / LOCK_FILE, "a backfill", now):
@@ -124,14 +124,15 @@ def only_backfill(settings: Settings, now: datetime) -> Iterator[None]:
 def forecast_chunk(
     source: Store, settings: Settings, recipe: Recipe, chunk: Chunk, options: BackfillOptions, tell: Callable[[str], None] = log.info
 ) -> ChunkRows:
-    """Forecast the days of a chunk; walk-forward fits the block's models first, where they are not stored. Nothing is written.
+    """Forecast the days of a chunk. Walk-forward first fits the block's models, where they are not stored. Nothing is written.
 
-    source: where the catalogue is read, and the walk-forward's block before; it need not be the store that is written.
+    source: where the catalogue and the previous walk-forward block are read; it need not be the store that is written.
     tell: called with a line when a fit begins.
 
     Raises:
-        RecipeChanged: the recipe is not the one that was planned with.
-        CorruptModel: a model's directory is not on this machine. NotScoreable: no usual rate on one of the days.
+        RecipeChanged: the recipe has changed since the plan was made.
+        CorruptModel: a model's directory is not on this machine.
+        NotScoreable: there is no usual rate on one of the days.
     """
     _check_recipe(recipe, chunk)
     known = known_through(source, chunk.known_until)
@@ -153,12 +154,13 @@ def forecast_chunk(
 
 
 def store_chunk(job: Job, recipe: Recipe, done: ChunkRows, options: BackfillOptions) -> int:
-    """Store a chunk: its models' directories, then in one transaction its fits and rows; returns how many rows are new.
+    """Store a chunk: its models' directories, then in one transaction its fits and rows; return the number of new rows.
 
-    Again, it changes nothing. With `overwrite`, the rows that the same mode made of these days before are taken away first.
+    Storing it again changes nothing. With `overwrite`, earlier rows of these days from the same mode are deleted first.
 
     Raises:
-        RecipeChanged: the recipe has changed since; nothing is stored. CorruptModel: a model did not arrive whole.
+        RecipeChanged: the recipe has changed since; nothing is stored.
+        CorruptModel: a model arrived incomplete.
     """
     _check_recipe(recipe, done.chunk)
     mode, now = backfill_mode(job.clock), job.clock.now()
@@ -183,7 +185,7 @@ def store_chunk(job: Job, recipe: Recipe, done: ChunkRows, options: BackfillOpti
 
 
 def backfill(job: Job, options: BackfillOptions, on_progress: Progress | None = None, plan: BackfillPlan | None = None) -> BackfillResult:
-    """The whole backfill in this process, in the order of dates. A recipe that fails is given up; the others go on.
+    """Run the whole backfill in this process, in date order. A recipe that fails is given up; the others continue.
 
     plan: where the caller has made it already (and shown it); it must be of the same options. on_progress: (days done, days in all, what).
 
@@ -226,7 +228,7 @@ def note(result: BackfillResult, done: ChunkRows, rows: int) -> None:
 def _members_of(
     settings: Settings, recipe: Recipe, block: BlockFit, fresh: FreshFit | None, record_from: date
 ) -> tuple[list[Member], dict[str, str]]:
-    """The members of a block: those just fitted from what was packed, the others from the models folder or without a fit."""
+    """Return the members of a block: fresh fits from their packed form, others from the models folder or without a fit."""
     packed = fresh.packed if fresh is not None else {}
     old = [model for kind, model in block.models.items() if kind not in packed]
     members, silent = load_members(settings.models, recipe, old, block.first_day, record_from)

@@ -1,4 +1,4 @@
-"""What a backfill will cost, from what earlier fits took or, where there were none, from what was measured once."""
+"""Estimate the cost of a backfill from the duration of earlier fits or, where there were none, from reference measurements."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -7,7 +7,7 @@ from forecaster.descriptions.model_kinds import KINDS
 from forecaster.pipeline.backfilling.backfill_types import Chunk
 from forecaster.recipe import Recipe
 
-SECONDS_A_RECIPE_DAY = 0.006  # beside its models', as `model_kinds` was measured
+SECONDS_A_RECIPE_DAY = 0.006  # in addition to the models' time, as measured for `model_kinds`
 SECONDS_TO_READ = 10.0
 
 
@@ -18,7 +18,7 @@ def estimated_minutes(
     measured: Mapping[str, float],
     max_minutes: float | None,
 ) -> float:
-    """Minutes of all fits and forecasts one after the other.
+    """Return the minutes of all fits and forecasts, run one after the other.
 
     fits_of: by recipe, the blocks to be fitted. measured: by recipe, seconds of a block's fits. max_minutes: the limit of a block's fits.
     """

@@ -1,4 +1,4 @@
-"""Forecasts of many past days of one recipe at once: the same rows that the daily run would have made of each."""
+"""Forecast many past days of one recipe at once; the rows are those that the daily run would have made for each day."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ MODELS_KEPT = 64
 
 @dataclass(frozen=True)
 class Said:
-    """What one model says of the days; (n,), NaN where there is no row of it. in_sample: whether it has seen the day."""
+    """The forecasts of one model for the days; (n,), NaN where it has no row. in_sample: whether it has seen the day."""
 
     member: Member
     probability: np.ndarray
@@ -37,7 +37,7 @@ class Said:
 
 
 def days_of(recipe: Recipe, days: Sequence[date]) -> TargetDays:
-    """These local days, cut at the recipe's own issue times; `days` rise."""
+    """Return these local days, cut at the recipe's own issue times; `days` must be rising."""
     whole = target_days(recipe, days[0], (days[-1] - days[0]).days + 1)
     return whole.take(np.isin(whole.local_days, np.array(days, dtype="datetime64[D]")))
 
@@ -45,11 +45,13 @@ def days_of(recipe: Recipe, days: Sequence[date]) -> TargetDays:
 def load_members(
     models: Path, recipe: Recipe, served: Sequence[ServedModel], first: date, record_from: date
 ) -> tuple[list[Member], dict[str, str]]:
-    """(the members of a chunk whose first day is `first`, {kind: why one is silent}): its fitted models, and for kinds of the recipe
-    without one what needs no fit. record_from: the first day of the record of target days.
+    """Return the members of a chunk whose first day is `first`, and {kind: why one has no forecast}.
+
+    The members are its fitted models and, for kinds of the recipe without one, models that need no fit.
+    record_from: the first day of the record of target days.
 
     Raises:
-        CorruptModel: a directory is not on this machine; a model that is there and cannot be loaded is silent instead.
+        CorruptModel: a directory is not on this machine. A model that is there but cannot be loaded is listed as having no forecast.
     """
     members: list[Member] = []
     silent: dict[str, str] = {}
@@ -73,8 +75,10 @@ def load_members(
 
 
 def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_from: date, silent: dict[str, str]) -> list[Member]:
-    """The members, and for kinds of the recipe without one what may forecast from the day `first` on without a fit, in the recipe's order.
-    Where one stands in, its kind is silent no more."""
+    """Add generic models for kinds of the recipe without a member, where one may forecast from the day `first` on; in the recipe's order.
+
+    A kind with a generic model is removed from `silent`.
+    """
     kinds = kinds_of(recipe)
     found = {member.kind: member for member in members}
     for kind in kinds:
@@ -87,7 +91,7 @@ def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_
 
 @lru_cache(maxsize=MODELS_KEPT)
 def _loaded(directory: Path, recipe_json: str) -> Member:
-    """The member of a directory, kept: the name of a directory is a hash of its content."""
+    """Return the cached member of a directory; the name of a directory is a hash of its content."""
     recipe = Recipe.model_validate_json(recipe_json)
     return stored_member(model_files.load_model(directory, recipe), recipe)
 
@@ -102,13 +106,13 @@ def forecast_days(
     *,
     allow_in_sample: bool,
 ) -> list[dict[str, Any]]:
-    """Rows of the table `forecast` for each day: the climatology, each model, and the published combination, but for what the writer adds.
+    """Return rows of the table `forecast` for each day: climatology, each model, published combination, except for what the writer adds.
 
-    standing: the weights that count over these days. silent: by kind, why a model says nothing; what is found here is added.
-    allow_in_sample: models speak of days they have seen, marked.
+    standing: the weights that are valid on these days. silent: by kind, why a model has no forecast; reasons found here are added.
+    allow_in_sample: models also forecast days they have seen, marked as such.
 
     Raises:
-        NotScoreable: no usual rate on one of the days.
+        NotScoreable: there is no usual rate on one of the days.
     """
     standing = publishing.counting(standing, members)
     reference = references_as_known(recipe, known, days.cut_us)
@@ -165,7 +169,7 @@ def _combined(
 
 
 def _seen(said: Sequence[Said], j: int) -> str | None:
-    """Why a row is in-sample; None where none of its models has seen the day."""
+    """Explain why a row is in-sample; None where none of its models has seen the day."""
     told = [one.member for one in said if one.in_sample[j]]
     who = ", ".join(f"{member.model_id} has seen this day, it forecasts from {member.unseen_from} on" for member in told)
     return f"in-sample: {who}; never scored" if told else None
@@ -179,7 +183,7 @@ def _flags(reasons: list[str], seen: str | None) -> dict[str, Any]:
 def _numbers(
     known: KnownThrough, days: TargetDays, reference: np.ndarray, published: np.ndarray, said: Sequence[Said]
 ) -> list[dict[str, dict[str, Any]]]:
-    """For each day, by kind the expected numbers (`publishing.counts_of`), {} where the model that counts says nothing."""
+    """Return for each day, by kind, the expected numbers (`publishing.counts_of`); {} where the model that counts has no forecast."""
     found: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(days))]
     counting = next((one for one in said if isinstance(one.member.model, CountsTargets)), None)
     if counting is not None:
@@ -207,7 +211,7 @@ def _said(
         silent[member.kind] = f"{member.model_id} has seen some of these days and may forecast from {member.unseen_from} on"
     lengths_us = days.target_ends_us - days.target_starts_us
     try:
-        for length_us in np.unique(lengths_us[wanted]):  # apart where clocks change: some models take one length for all
+        for length_us in np.unique(lengths_us[wanted]):  # days with clock changes apart: some models take one length for all days
             part = wanted & (lengths_us == length_us)
             probability[part] = asked(member, known.inputs, days.take(part), reference[part])
     except ModelError as error:

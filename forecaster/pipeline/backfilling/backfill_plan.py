@@ -1,4 +1,4 @@
-"""What a backfill is to do: which days are missing, in which blocks, by which models, and what that will cost."""
+"""Plan a backfill: which days are missing, in which blocks, by which models, and the estimated cost."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -30,11 +30,11 @@ MAX_DAYS_OF_A_BLOCK = 3660
 
 @dataclass(frozen=True)
 class BackfillOptions:
-    """Which days (both included, each recipe's local days), and how.
+    """Which days (both ends included, each recipe's local days), and how.
 
-    mode: walk-forward forecasts each block of `retrain_every_days` by models fitted on what was known before it; current-model forecasts
-        all days by the models of today, and marks as in-sample those that a model has seen.
-    overwrite: make days anew that the same mode has made before; no other forecast is ever replaced.
+    mode: walk-forward forecasts each block of `retrain_every_days` with models fitted on what was known before it. current-model forecasts
+        all days with today's models, and marks as in-sample those that a model has seen.
+    overwrite: recompute days that the same mode has made before; no other forecast is ever replaced.
     max_minutes: of the fits of one recipe and block (walk-forward); by default the recipe's own.
     """
 
@@ -48,10 +48,10 @@ class BackfillOptions:
 
 @dataclass(frozen=True)
 class BackfillPlan:
-    """The work: `steps` in the order of dates; the chunks of one step are of different recipes and do not need each other.
+    """The work: `steps` in date order; the chunks of one step belong to different recipes and are independent.
 
-    missing, there: recipe days to be made, and those that are there already. fits: how many trainings. left_out: by recipe, why days or the
-    whole of it cannot be forecast. text: all of it for people.
+    missing, there: recipe days to be made, and recipe days already stored. fits: the number of fits. left_out: by recipe, why days or the
+    whole recipe cannot be forecast. text: a summary of all this for people.
     """
 
     steps: list[list[Chunk]]
@@ -64,16 +64,16 @@ class BackfillPlan:
 
 
 def backfill_mode(clock: Clock) -> str:
-    """What the rows of a backfill are: hindcasts, or under a simulated clock replays."""
+    """Return the mode of a backfill's rows: hindcast, or under a simulated clock replay."""
     return "replay" if clock.simulated else "hindcast"
 
 
 def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], options: BackfillOptions, clock: Clock) -> BackfillPlan:
-    """What `options` ask for, less what is there. Reads only.
+    """Plan what `options` ask for, except what is stored already. Reads only.
 
     Raises:
-        BadDate: the range is reversed, has not ended everywhere, or lies before the data. BadInput: an unknown mode, a bad number, a
-            catalogue that has not been read to the end of the range, no recipe.
+        BadDate: the range is reversed, has not ended everywhere, or lies before the data.
+        BadInput: an unknown mode, a bad number, a catalogue that has not been read to the end of the range, or no recipe.
     """
     _check(recipes, options, clock.now())
     with source.transaction() as connection:
@@ -125,7 +125,7 @@ def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], 
 
 
 def block_of(day: date, length: int) -> date:
-    """The first day of the block that holds `day`, of blocks of `length` days counted from FIRST_DAY."""
+    """Return the first day of the block that holds `day`; blocks have `length` days, counted from FIRST_DAY."""
     return day - timedelta(days=(day - FIRST_DAY).days % length)
 
 
@@ -168,7 +168,7 @@ def _chunks(
 
 
 def _models_of_today(connection: Connection, recipe: Recipe, now: datetime, standing: Standing) -> tuple[ServedModel, ...]:
-    """The newest fit of each kind of the recipe; in its place the very one that a person pinned."""
+    """Return the newest fit of each kind of the recipe, or in its place the one that a person pinned."""
     newest = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, now)
     if standing.model_id is not None:
         pinned = stored_fits.model_named(connection, standing.model_id)
@@ -178,7 +178,7 @@ def _models_of_today(connection: Connection, recipe: Recipe, now: datetime, stan
 
 
 def _standing(connection: Connection, recipe: Recipe, first: date, options: BackfillOptions) -> Standing | None:
-    """The weights that count at the first issue of the block; a walk-forward block learns its own."""
+    """Return the weights that are valid at the first issue of the block; None for walk-forward, where a block learns its own."""
     if options.mode == WALK_FORWARD:
         return None
     return publishing.standing(connection, recipe, issue_time(first, recipe.zone, recipe.issue_local_time), first)

@@ -1,4 +1,4 @@
-"""The parts of a backfill's plan: days of one recipe, and the models that forecast them."""
+"""The parts of a backfill's plan: the days of one recipe, and the models that forecast them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,7 +8,7 @@ from forecaster.pipeline.daily.publishing import Standing
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A fitted model as a chunk names it; `directory` lies below the models folder."""
+    """A reference to a fitted model; `directory` lies below the models folder."""
 
     model_id: str
     kind: str
@@ -18,7 +18,7 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class BlockFit:
-    """What the fits of a walk-forward block gave: the weights of its combination and where they come from, and the models by kind."""
+    """The results of a walk-forward block's fits: the combination's weights, their source, and the models by kind."""
 
     first_day: date
     as_of: datetime
@@ -28,11 +28,11 @@ class BlockFit:
 
 @dataclass(frozen=True)
 class Chunk:
-    """The unit of work: consecutive missing days of one recipe, in one block. Plain values, which can be sent to another process.
+    """The unit of work: consecutive missing days of one recipe, in one block. Plain values that can be sent to another process.
 
-    block_first_day: blocks lie on a grid that depends on their length alone, so that any range of days meets the same ones.
+    block_first_day: blocks lie on a grid that depends on their length alone, so that any range of days uses the same blocks.
     known_until: the last issue of the whole plan; one reading of the catalogue up to then serves all chunks.
-    served, standing: current-model: the models of today, and what is published at the first issue of the block.
+    served, standing: current-model: today's models, and what is published at the first issue of the block.
     """
 
     recipe_id: str

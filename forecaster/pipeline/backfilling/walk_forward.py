@@ -1,4 +1,4 @@
-"""Walk-forward: the fits of a block of days on nothing but what was known before it, and the weights of its combination."""
+"""Walk-forward: fit the models of a block of days only on what was known before it, and learn the weights of its combination."""
 
 import time
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from forecaster.timewindow import FIRST_DAY, days_of_windows, issue_time
 
 @dataclass(frozen=True)
 class FreshFit:
-    """A block's fits that are not stored yet: what they decided, their models as they travel, and the figures."""
+    """A block's fits, not stored yet: weights, models in transportable form, and figures."""
 
     block: BlockFit
     packed: dict[str, PackedModel]
@@ -38,7 +38,7 @@ class FreshFit:
 
 
 def fits_stored(connection: Connection, chunk: Chunk, options: BackfillOptions) -> tuple[BlockFit | None, BlockFit | None]:
-    """(the block before, this block's own fits); the latter None where there are none or they are to be made anew."""
+    """Return the fits of the previous block and of this one; the latter None where there are none or they are to be made again."""
     key = (connection, chunk.recipe_id, chunk.recipe_hash, options.retrain_every_days, chunk.block_first_day)
     own = None if options.overwrite else hindcasts.fit_of_block(*key)
     before = hindcasts.fit_before_block(*key)
@@ -48,9 +48,9 @@ def fits_stored(connection: Connection, chunk: Chunk, options: BackfillOptions) 
 def fit_block(
     source: Store, recipe: Recipe, chunk: Chunk, before: BlockFit | None, options: BackfillOptions, tell: Callable[[str], None]
 ) -> FreshFit:
-    """Fit the kinds of the recipe as of the block's first issue, and learn its weights from the settled days of earlier blocks; reads only.
+    """Fit the recipe's kinds as of the block's first issue, and learn its weights from verified days of earlier blocks. Reads only.
 
-    A kind that cannot be fitted (too few target days, for instance) goes on with the block before's, or with what needs no fit.
+    A kind that cannot be fitted (too few target days, for instance) uses the previous block's fit, or a model that needs no fit.
     """
     as_of = issue_time(chunk.block_first_day, recipe.zone, recipe.issue_local_time)
     minutes = recipe.max_minutes if options.max_minutes is None else options.max_minutes
@@ -71,7 +71,7 @@ def fit_block(
 
 
 def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_version: str, now: datetime) -> WalkForwardFit:
-    """The fits as a row of the table `walk_forward_fit`."""
+    """Return the fits as a row of the table `walk_forward_fit`."""
     block = fit.block
     return {
         "recipe_id": recipe.id,
@@ -92,7 +92,7 @@ def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_versio
 
 
 def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | None, as_of: datetime) -> tuple[Standing, dict[str, Any]]:
-    """(the weights of a block, the figures): the package's, moved by the recipe's own walk-forward days that were settled by then."""
+    """Return a block's weights and figures: the package's weights, moved by the recipe's own walk-forward days verified by then."""
     base, problem = usable_weights(first)
     since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
     with source.transaction() as connection:
@@ -123,7 +123,7 @@ def _served(row: ModelRow) -> ServedModel:
 
 
 def _block(row: WalkForwardFit | None) -> BlockFit | None:
-    """A row of `walk_forward_fit` as a chunk carries it."""
+    """Convert a row of `walk_forward_fit` to the form that a chunk carries."""
     if row is None:
         return None
     models = {

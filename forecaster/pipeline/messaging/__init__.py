@@ -1,1 +1,1 @@
-"""Send reports and messages to everybody who is set up."""
+"""Send reports and messages to all configured recipients."""

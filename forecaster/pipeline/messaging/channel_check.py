@@ -1,5 +1,4 @@
-"""Whether the settings of channels can work together, told at the start and not by a dead letter. Each by itself is checked when settings
-are loaded."""
+"""Check at the start whether the channel settings work together, before a message fails. Single settings are checked when loaded."""
 
 from forecaster.errors import BadInput
 from forecaster.notify.channels.channel import channels
@@ -7,7 +6,7 @@ from forecaster.settings import Settings
 
 
 def check_channels(settings: Settings) -> None:
-    """Look at every address to which messages are to go; nothing is connected.
+    """Check every recipient's address; no connection is made.
 
     Raises:
         BadInput: addresses that cannot work, a line each, with the setting's name and what to write instead; no secret is repeated.

@@ -1,6 +1,6 @@
-"""The outbox at work: reports and messages to everybody who is set up, once each, tried again where that can help.
+"""The outbox: sends reports and messages to all configured recipients, once each, and retries where that can help.
 
-messages.enqueue(job, [Message(...)])     an alert, a correction, a word about the operation: kept, and planned for its recipients
+messages.enqueue(job, [Message(...)])     an alert, a correction, an operations message: stored, and planned for its recipients
 messages.notify(job)                      plan the newest report, then send everything that is due
 """
 
@@ -29,17 +29,17 @@ __all__ = ["Message", "NotifyResult", "enqueue", "list_deliveries", "notify", "r
 
 logger = logging.getLogger(__name__)
 
-LATE_RECIPIENTS = timedelta(hours=36)  # somebody who is set up anew gets the newest report and the messages of this long
-TOO_OLD = timedelta(hours=48)  # a report that has not been sent by then speaks of days that are over
+LATE_RECIPIENTS = timedelta(hours=36)  # a newly configured recipient gets the newest report and the messages of this period
+TOO_OLD = timedelta(hours=48)  # an older report is about days that are over, and is not sent
 
 
 def enqueue(job: Job, messages: Iterable[Message], connection: Connection | None = None) -> list[str]:
-    """Keep messages and plan one delivery for each of their recipients; `notify` sends them. Returns the ids that are new.
+    """Store messages and plan one delivery for each of their recipients; `notify` sends them. Returns the ids that are new.
 
     Enqueuing again changes nothing: a message whose `subject_id` is known stays as it was, and nobody gets it twice. All is stored in one
-    transaction: in the caller's, where `connection` is given, so that an alert and its message are kept together or not at all.
+    transaction. With `connection` it is the caller's, so that an alert and its message are stored together or not at all.
 
-    A follow-up (`thread_id`) without `channels` goes to the channels that its thread went to; it is sent after what it answers.
+    A follow-up (`thread_id`) without `channels` goes to the channels of its thread; it is sent after the message that it follows up on.
 
     Raises:
         BadInput: a channel that does not exist, with the message's title.
@@ -62,19 +62,19 @@ def enqueue(job: Job, messages: Iterable[Message], connection: Connection | None
 
 
 def notify(job: Job, *, report: bool = True, dry_run: bool = False, sent_at: datetime | None = None) -> NotifyResult:
-    """Send everything that is due; with `report`, the newest report is put into the outbox before.
+    """Send everything that is due. With `report`, the newest report is put into the outbox first.
 
-    A message says what its report or alert said, whenever it is sent. What nobody needs any more is closed: an older report, a
-    recipient that is gone, a message that has expired. Somebody who is set up anew gets the newest report and the messages of the last
-    day and a half. A row is marked `sending` before and `sent` after the receiver took it: where the process dies in between, it is sent
-    again when its claim has lapsed, under the same Message-ID or webhook id.
+    A message has the content of its report or alert, whenever it is sent. Deliveries that are no longer needed are closed: an older report,
+    a removed recipient, an expired message. A newly configured recipient gets the newest report and the messages of the last day and a
+    half. A row is marked `sending` before, and `sent` after, the receiver took it. If the process dies in between, the message is sent
+    again when the claim has expired, under the same Message-ID or webhook id.
 
     Args:
-        dry_run: tell what would be sent, and make each message; nothing is sent or stored.
+        dry_run: report what would be sent, and render each message; nothing is sent or stored.
         sent_at: the machine's time, where the job's clock is simulated: receivers refuse an old webhook.
 
     Raises:
-        BadInput: no report has been written yet, and nothing else waits; or the home is that of a replay, and the clock the machine's.
+        BadInput: no report has been written yet, and nothing else waits; or the home belongs to a replay, and the clock is the machine's.
     """
     to, now = recipients(job.settings), job.clock.now()
     if not to:
@@ -93,7 +93,7 @@ def notify(job: Job, *, report: bool = True, dry_run: bool = False, sent_at: dat
 
 
 def resend(job: Job, wanted: str | None = None, *, sent_at: datetime | None = None) -> NotifyResult:
-    """Send again what a person asks for, whatever became of it.
+    """Send again what a person asks for, whatever its state.
 
     Args:
         wanted: a report's or message's id, or the beginning of a delivery's id; None: the dead letters that are not out of date.
@@ -121,13 +121,13 @@ def resend(job: Job, wanted: str | None = None, *, sent_at: datetime | None = No
 
 
 def list_deliveries(job: Job, limit: int = 30) -> list[dict[str, Any]]:
-    """The newest rows of the outbox, newest first."""
+    """Return the newest rows of the outbox, newest first."""
     with job.store.transaction() as connection:
         return [asdict(row) for row in rows_of(deliveries.latest_rows(connection, limit))]
 
 
 def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_report: bool) -> list[Delivery]:
-    """The open rows as they are to be: those that are stored, closed where nobody needs them any more, and new ones."""
+    """Return the open rows as they should be: the stored ones, closed where no longer needed, and new ones."""
     newest = deliveries.newest_report(connection)
     rows = {row.delivery_id: row for row in rows_of(deliveries.open_rows(connection))}
     subjects = [row.subject_id for row in rows.values()] + deliveries.recent_message_ids(connection, now - LATE_RECIPIENTS)
@@ -148,10 +148,10 @@ def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_r
     for row in planned:
         earlier = known.get(outbox.earlier_id(row.subject_id, row.channel))
         if earlier is not None and (earlier.state in ("sent", "dead") or (earlier.state != "closed" and recipient_of(earlier, to))):
-            continue  # the version before has sent it, or its row is sent on
+            continue  # an earlier version has sent it, or will send its own row
         before = known.get(row.delivery_id, row)
         if before.state == "closed" and not no_need(row):
-            before = replace(before, state="pending", next_try_at=row.next_try_at)  # its recipient was gone for a while
+            before = replace(before, state="pending", next_try_at=row.next_try_at)  # its recipient was removed for a while
         if before.state in outbox.OPEN_STATES:
             rows[row.delivery_id] = before
     kept = []
@@ -163,7 +163,7 @@ def _plan(connection: Connection, to: Sequence[Recipient], now: datetime, with_r
 
 
 def _why_nothing(connection: Connection, rows: Sequence[Delivery], now: datetime, with_report: bool) -> str:
-    """What became of what could have been sent, in a line."""
+    """Explain in one line why nothing is sent now."""
     waiting = [row for row in rows if row.state in outbox.OPEN_STATES]
     reasons = [_report_now(connection, now)] if with_report else []
     if waiting:
@@ -175,7 +175,7 @@ def _why_nothing(connection: Connection, rows: Sequence[Delivery], now: datetime
 
 
 def _report_now(connection: Connection, now: datetime) -> str:
-    """Whether the newest report has been sent, or why it is not."""
+    """Return whether the newest report has been sent, or why not."""
     newest = deliveries.newest_report(connection)
     if newest is None:
         return "no report has been written yet"
@@ -191,12 +191,12 @@ def _report_now(connection: Connection, now: datetime) -> str:
 
 
 def _place(subject_id: str, row: Delivery) -> tuple[str, str, str]:
-    """What identifies the row of another subject for the recipient of this one."""
+    """Return the key of this recipient's row of another subject."""
     return subject_id, row.channel, row.recipient
 
 
 def _unheard(row: Delivery, message: Message | None, heard: Mapping[tuple[str, str, str], str]) -> str | None:
-    """Why a follow-up is not sent: what it answers never reached this recipient."""
+    """Explain why a follow-up is not sent: the message that it follows up on never reached this recipient."""
     if message is None or message.thread_id is None or heard.get(_place(message.thread_id, row)) not in ("closed", "dead"):
         return None
     return "what it follows up on never reached this recipient"
@@ -212,7 +212,7 @@ def _plan_message(connection: Connection, message: Message, to: Sequence[Recipie
 
 
 def _no_need(row: Delivery, to: Sequence[Recipient], newest: NewestReport | None, message: Message | None, now: datetime) -> str | None:
-    """Why nobody needs this row any more; None where it is to be sent."""
+    """Explain why this row is no longer needed; None where it is to be sent."""
     if recipient_of(row, to) is None:
         return gone(row, to)
     if row.subject_kind != "report":

@@ -1,6 +1,6 @@
-"""Tell the operator that something is wrong with the machine, and a watcher that it lives.
+"""Report machine trouble to the operator, and send a heartbeat to a watchdog.
 
-Neither needs the database: it may be what is broken.
+Neither needs the database, because the database may be what is broken.
 """
 
 import logging
@@ -35,7 +35,7 @@ def tell_operator(settings: Settings, subject: str, text: str, key: str, now: da
         lines = tuple(part.strip() for part in text.split("\n\n") if part.strip())
         message = Message(f"operations|{key}", "operations", subject, lines, now, severity="critical")
         letter, to = MessageLetter(message, settings.language, settings.templates), recipients(settings)
-    except Exception as error:  # noqa: BLE001  a failing run must not fail a second time for telling
+    except Exception as error:  # noqa: BLE001  a failing run must not fail a second time while reporting
         return [_failure("the message could not be made", error)]
     failures = []
     with Post(settings) as post:
@@ -50,10 +50,10 @@ def tell_operator(settings: Settings, subject: str, text: str, key: str, now: da
 
 
 def send_heartbeat(settings: Settings, state: str) -> str | None:
-    """GET `heartbeat_url` after a run whose state is one of DONE, so that its absence is noticed; what failed, in words, or None.
+    """GET `heartbeat_url` after a run whose state is one of DONE, so that a missing run is noticed; return what failed, in words, or None.
 
-    After any other state nothing is sent (silence is the sign), or `heartbeat_url`/fail is asked for, where `heartbeat_fail` is set.
-    Never raises.
+    After any other state nothing is sent (the missing heartbeat is the sign), or `heartbeat_url`/fail is requested, where `heartbeat_fail`
+    is set. Never raises.
     """
     failed = state.lower() not in DONE
     if not settings.heartbeat_url.get_secret_value() or (failed and not settings.heartbeat_fail):
@@ -66,7 +66,7 @@ def send_heartbeat(settings: Settings, state: str) -> str | None:
 
 
 def _failure(what: str, error: Exception) -> str:
-    """Our own errors are told as they are; another's text might hold an address, so only its kind is."""
+    """Describe a failure. Our own errors are reported in full; the text of others may hold an address, so only their type is."""
     told = f"{what}: {error if isinstance(error, QuakecastError) else type(error).__name__}"
     logger.error(told)
     return told

@@ -1,5 +1,4 @@
-"""What the channels would be sent, to look at before anybody is set up: the newest report and the newest message of
-each kind, in each channel's shape."""
+"""Previews of what the channels would send, before any recipient is configured: the newest report and the newest message of each kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class Preview:
 
 
 def previews(job: Job, channels: Sequence[str] = ()) -> tuple[list[Preview], list[str]]:
-    """(what each of `channels` would be sent, all where none is named; what cannot be shown, or is wrong with templates of one's own).
+    """Return previews for `channels` (all where none is named), and what cannot be shown or is wrong with the user's own templates.
 
     Raises:
         BadInput: no report and no message has been written yet.

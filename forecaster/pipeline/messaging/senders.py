@@ -1,4 +1,4 @@
-"""From settings to the channels that are set up: who gets messages, and how one is sent."""
+"""The configured recipients, and how a message is sent to one of them."""
 
 from collections import Counter
 from datetime import datetime
@@ -15,14 +15,15 @@ MAX_SILENCES = 2
 
 
 def recipients(settings: Settings) -> list[Recipient]:
-    """Everybody who is set up, each once; labels hold no secret and no whole address."""
+    """Return all configured recipients, each once; labels hold no secret and no whole address."""
     found = [to for channel in channels() for to in channel.recipients(settings)]
     return list({(to.channel, to.address.get_secret_value()): to for to in found}.values())
 
 
 class Post:
-    """The senders of one batch: one connection a mail server, one a host for what goes over HTTP. A receiver that is silent twice is given
-    up for the batch: the others who are reached through it need not wait for its time-outs, too.
+    """The senders of one batch: one connection per mail server, one per host for what goes over HTTP.
+
+    A receiver that fails to answer twice is given up for the batch, so that the other recipients behind it need not wait for its time-outs.
 
     with Post(settings) as post: post.send(letter, recipient, now)
     """
@@ -39,7 +40,7 @@ class Post:
         self._batch.close()
 
     def given_up(self, to: Recipient) -> str | None:
-        """Why this recipient is not tried in this batch; None where it is."""
+        """Explain why this recipient is not tried in this batch; None where it is."""
         if self._silences[self._place(to)] < MAX_SILENCES:
             return None
         return f"not tried: {self._place(to)} did not answer {MAX_SILENCES} times in a row; the next batch tries again"
@@ -49,10 +50,10 @@ class Post:
 
         Args:
             now: the machine's time (receivers refuse a webhook with an old timestamp).
-            repeat: it may have been sent before; said where the receiver cannot see it by an id.
+            repeat: it may have been sent before; this is stated where the receiver cannot see it by an id.
 
         Raises:
-            DeliveryRefused: for good. DeliveryFailed: for now.
+            DeliveryRefused: the failure is permanent. DeliveryFailed: the failure is temporary.
         """
         if to.channel not in CHANNELS:
             raise DeliveryRefused(f"there is no channel {to.channel!r}; there are {', '.join(CHANNELS)}")
@@ -73,6 +74,6 @@ class Post:
 
 
 def preview(letter: Letter, to: Recipient) -> str:
-    """What would be sent, in a line; it is made as if it were."""
+    """Describe in a line what would be sent; the message is fully rendered."""
     channel = channel_named(to.channel)
     return channel.preview(channel.render(letter, to)).line

@@ -1,4 +1,4 @@
-"""A batch of the outbox: one row after the other is claimed, sent and marked. No transaction is open while a receiver is waited for."""
+"""Send a batch of the outbox: rows are claimed, sent and marked one by one. No transaction is open while waiting for a receiver."""
 
 import logging
 from collections import Counter
@@ -22,12 +22,12 @@ from forecaster.store.typed_rows.alert_types import MessageRow
 
 logger = logging.getLogger(__name__)
 
-MARK_WAIT_S = 240.0  # for the database, once a receiver has taken a message: what is not noted is sent again
+MARK_WAIT_S = 240.0  # wait for the database once a receiver has taken a message: an unrecorded message is sent again
 
 
 @dataclass
 class NotifyResult:
-    """The rows that were tried, what failed in words (broken templates of the user included), and a text for people."""
+    """The rows that were tried, failures in words (including broken user templates), and a text for people."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -35,7 +35,7 @@ class NotifyResult:
 
 
 def rehearse(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient]) -> NotifyResult:
-    """Tell what would be sent, and make each message; nothing is sent or stored."""
+    """Report what would be sent, and render each message; nothing is sent or stored."""
     now, letters, result, lines = job.clock.now(), Letters(job), NotifyResult(), []
     for row in rows:
         line, recipient = f"{row.channel} to {row.recipient}: {row.subject_kind}, {row.state}", recipient_of(row, to)
@@ -50,9 +50,9 @@ def rehearse(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient]) -> Not
 
 
 def send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent_at: datetime | None) -> NotifyResult:
-    """Claim, send and mark one row after the other; one row's trouble, our own bugs included, does not keep the others.
+    """Claim, send and mark one row after the other. The failure of one row, our own bugs included, does not stop the others.
 
-    The clock is read for each row: a claim must outlast its own attempt, however long those before it took.
+    The clock is read for each row: a claim must outlast its own attempt, however long the earlier ones took.
     """
     letters, result, bug = Letters(job), NotifyResult(), None
     states = {(row.subject_id, row.channel, row.recipient): row.state for row in rows}
@@ -65,11 +65,11 @@ def send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent_
                 thread = letters.of(planned).thread_id
             except NoDocument:
                 thread = None
-            except Exception as error:  # noqa: BLE001  raised again below, when the others have been tried
+            except Exception as error:  # noqa: BLE001  raised again below, after the other rows were tried
                 bug = bug or error
                 continue
             if thread and states.get((thread, planned.channel, planned.recipient)) in outbox.OPEN_STATES:
-                continue  # what it answers has not been sent yet
+                continue  # the message that it follows up on has not been sent yet
             recipient = recipient_of(planned, to)
             if recipient is not None and (why := post.given_up(recipient)):
                 _leave(job, planned.delivery_id, why)
@@ -99,7 +99,7 @@ def send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent_
 def _attempt(
     job: Job, post: Post, letters: "Letters", row: Delivery, to: Sequence[Recipient], sent_at: datetime | None, repeat: bool
 ) -> Delivery:
-    """The claimed row as it is after it was sent, or closed because it cannot be."""
+    """Return the claimed row after sending it, or closed because it cannot be sent."""
     recipient = recipient_of(row, to)
     if recipient is None:
         return outbox.close(row, gone(row, to))
@@ -111,7 +111,7 @@ def _attempt(
 
 
 def _claim(job: Job, delivery_id: str, now: datetime) -> tuple[Delivery | None, bool]:
-    """The row, claimed, and whether it may have been sent before; None where another process has it or has sent it."""
+    """Claim the row; return it and whether it may have been sent before. None where another process has claimed or sent it."""
     with job.store.transaction() as connection:
         (row,) = rows_of(deliveries.by_id(connection, delivery_id))
         if not outbox.is_due(row, now):
@@ -122,13 +122,13 @@ def _claim(job: Job, delivery_id: str, now: datetime) -> tuple[Delivery | None, 
 
 
 def _leave(job: Job, delivery_id: str, why: str) -> None:
-    """Note why a row was not tried; it stays due."""
+    """Record why a row was not tried; it stays due."""
     with job.store.transaction() as connection:
         deliveries.write(connection, [asdict(replace(row, last_error=why)) for row in rows_of(deliveries.by_id(connection, delivery_id))])
 
 
 def _mark(job: Job, claimed: Delivery, done: Delivery) -> None:
-    """Note how an attempt ended, unless its claim had lapsed and somebody else took it: what they note counts."""
+    """Record how an attempt ended. If its claim expired and another process took it, that process's record is kept."""
     with job.store.transaction(wait_s=MARK_WAIT_S) as connection:
         (row,) = rows_of(deliveries.by_id(connection, claimed.delivery_id))
         if (row.state, row.attempts) == (claimed.state, claimed.attempts):
@@ -138,11 +138,11 @@ def _mark(job: Job, claimed: Delivery, done: Delivery) -> None:
 
 
 class NoDocument(Exception):
-    """A report whose document is not kept, or cannot be read."""
+    """A report whose document is not stored, or cannot be read."""
 
 
 class Letters:
-    """Reports and messages as letters, each made once however many recipients it has."""
+    """Reports and messages as rendered messages, each rendered once for all its recipients."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -152,7 +152,7 @@ class Letters:
         return self.of_subject(row.subject_kind, row.subject_id)
 
     def of_subject(self, kind: str, subject_id: str) -> Letter:
-        """Of the report, or of the message, with this id."""
+        """Return the rendered message of the report, or of the message, with this id."""
         if subject_id not in self._made:
             self._made[subject_id] = self._report(subject_id) if kind == "report" else self._message(subject_id)
         return self._made[subject_id]
@@ -182,7 +182,7 @@ class Letters:
 
 
 def recipient_of(row: Delivery, to: Sequence[Recipient]) -> Recipient | None:
-    """Who a row is for, of those who are set up; None where they no longer are."""
+    """Return the configured recipient of a row; None where it is no longer configured."""
     of_channel = [each for each in to if each.channel == row.channel]
     if len(of_channel) == 1 and row.delivery_id == outbox.earlier_id(row.subject_id, row.channel):
         return of_channel[0]
@@ -190,7 +190,7 @@ def recipient_of(row: Delivery, to: Sequence[Recipient]) -> Recipient | None:
 
 
 def gone(row: Delivery, to: Sequence[Recipient]) -> str:
-    """Why a row has no recipient, in words."""
+    """Explain in words why a row has no recipient."""
     if row.delivery_id == outbox.earlier_id(row.subject_id, row.channel) and any(each.channel == row.channel for each in to):
         return f"each recipient of {row.channel} has a row of their own now"
     return f"{row.channel} to {row.recipient} is no longer set up"

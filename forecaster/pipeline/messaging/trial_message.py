@@ -1,4 +1,4 @@
-"""A test message, sent at once to everybody who is set up: nothing is stored, no database is needed, and the outbox knows nothing of it."""
+"""Send a test message at once to all configured recipients: nothing is stored, and neither the database nor the outbox is used."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from forecaster.settings import Settings
 
 @dataclass(frozen=True)
 class Tried:
-    """Whether one recipient took the test message; `error` says why not."""
+    """Whether one recipient took the test message; `error` is the reason if not."""
 
     channel: str
     recipient: str
@@ -30,10 +30,10 @@ class Tried:
 
 
 def send_trial(settings: Settings, clock: Clock, channels: Sequence[str] = ()) -> list[Tried]:
-    """Send a test message to every recipient of `channels` (of all that are set up, where none is named), each once.
+    """Send a test message to every recipient of `channels` (of all that are configured, where none is named), each once.
 
     Raises:
-        BadInput: none of these channels is set up.
+        BadInput: none of these channels is configured.
     """
     to = [each for each in recipients(settings) if each.channel in channels or not channels]
     if not to:

@@ -1,1 +1,1 @@
-"""Fit models when they are due, and decide which of them serve."""
+"""Fit models when they are due, and decide which of them are published."""

@@ -1,4 +1,4 @@
-"""Which recipes are due for training, and why: no model, a changed recipe, age, growth of the data, drift of the calibration."""
+"""Find the recipes due for training, and why: no model, a changed recipe, model age, growth of the data, calibration drift."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ from forecaster.timewindow import DAY_US, days_of_windows, to_us
 from forecaster.verification.intervals import draw_blocks, ratio_bounds
 
 RETRAIN_AFTER = timedelta(days=7)
-GROWTH_SHARE = 0.10  # new target days against those that the newest model knew
+GROWTH_SHARE = 0.10  # new target days relative to those that the newest model knew
 MIN_NEW_DAYS = 5
 DRIFT_SPAN = timedelta(days=180)
-DRIFT_PAUSE = timedelta(days=2)  # a refit may not mend a drift
-MIN_DRIFT_DAYS = 5  # target days that came or were expected; fewer show no drift
+DRIFT_PAUSE = timedelta(days=2)  # a refit need not correct a drift
+MIN_DRIFT_DAYS = 5  # target days observed or expected; fewer show no drift
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class _Newest:
-    """When the newest model of the present recipe was fitted, and what it knew; None where there is none, or where it does not say."""
+    """When the newest model of the present recipe was fitted, and what it knew; None where there is no model or no such record."""
 
     data_as_of: datetime | None
     target_days: int | None
@@ -42,10 +42,10 @@ class _Newest:
 
 
 def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, list[str]]:
-    """By recipe that is due, why, in words, and in the order in which they should be trained.
+    """Return why each due recipe is due, in words and in training order.
 
-    Recipes to be relied on come first; of them the one that has waited longest, and of those that have waited as long the one where more
-    has happened in the last week than its last year lets expect. A kind that could not be fitted waits for the next week with the others.
+    Recipes for comparison only come last. Among the others, the one that has waited longest comes first. Among equals, the one whose last
+    week was most active relative to its last year comes first. A kind that could not be fitted waits for the next week with the others.
     """
     until = data_until(store, clock)
     trained = [recipe for recipe in recipes if recipe.models]
@@ -66,14 +66,14 @@ def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, 
 
 
 def _target_events(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> Events:
-    """The target events of these recipes as known at `until`, and others near by."""
+    """Return the target events of these recipes as known at `until`, and other events nearby."""
     boxes = [box_about(recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km + 0.1) for recipe in recipes]
     least = min((recipe.threshold_mag for recipe in recipes), default=0.0)
     return events_from_frame(catalogue.read_strong_events(connection, until, boxes, least))
 
 
 def _activity(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, float]:
-    """By recipe, the target events of the last week over those of a week of the last year, which are counted as one more."""
+    """Return, by recipe, the target events of the last week over one plus the weekly mean of the last year."""
     if len(recipes) < 2:
         return {}
     year, week = until - timedelta(days=365), until - timedelta(days=7)
@@ -88,7 +88,7 @@ def _activity(connection: Connection, recipes: Sequence[Recipe], until: datetime
 
 
 def changed_recipes(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
-    """Ids of the recipes without a model of their present content: new ones, and those that have changed since their last fit."""
+    """Return the ids of recipes without a model of their present content: new ones, and those changed since their last fit."""
     until = data_until(store, clock)
     with store.transaction() as connection:
         newest = _newest(connection, [recipe for recipe in recipes if recipe.models], until)
@@ -96,16 +96,16 @@ def changed_recipes(store: Store, recipes: list[Recipe], clock: Clock) -> list[s
 
 
 def data_until(store: Store, clock: Clock) -> datetime:
-    """What a model trained now may claim to know: the clock's time, or where the last reading ended if that is earlier."""
+    """Return the data cut-off of a model trained now: the clock's time, or the end of the last reading if that is earlier."""
     with store.transaction() as connection:
         coverage = catalogue.read_coverage(connection)
     return clock.now() if coverage.empty else min(clock.now(), coverage["span_end"].max().to_pydatetime())
 
 
 def settled_target_days(events: Events, recipe: Recipe, as_of: datetime) -> int:
-    """Days (UTC) with a target event whose outcome was final at `as_of`: what a fit has to learn from.
+    """Count the days (UTC) with a target event whose outcome was final at `as_of`: the target days that a fit learns from.
 
-    Later ones are inputs of a forecast, but no fit learns from them yet.
+    Later days are inputs of a forecast, but no fit learns from them yet.
     """
     days = target_events(events, recipe).origin_time_us // DAY_US
     return len(np.unique(days[days < to_us(as_of - MATURITY) // DAY_US]))
@@ -156,7 +156,7 @@ def _reasons(recipe: Recipe, newest: _Newest, events: Events, until: datetime, d
 
 
 def drifts(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, str]:
-    """By recipe, how the official combinations miss what came, where the 95 % interval of came / expected excludes 1."""
+    """Describe, by recipe, the bias of its official combinations where the 95 % interval of observed / expected excludes 1."""
     targets = {recipe.id: recipe.target_hash for recipe in recipes}
     rows = stored_fits.scored_of_kind(connection, targets, KIND, until - DRIFT_SPAN, until)
     found = {recipe.id: _drift([days_of_windows(rows[recipe.id]["target_start"], recipe.zone)], rows[recipe.id]) for recipe in recipes}
@@ -164,8 +164,10 @@ def drifts(connection: Connection, recipes: Sequence[Recipe], until: datetime) -
 
 
 def drift_together(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> str | None:
-    """How the official combinations of all recipes together, those for comparison apart, miss what came; None where they do not, as in
-    `drifts`."""
+    """Describe the joint bias of the official combinations of all recipes, except those for comparison.
+
+    None where there is no bias by the criterion of `drifts`.
+    """
     relied_on = [recipe for recipe in recipes if recipe.comparison_only is None]
     rows = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash for recipe in relied_on}, KIND, until - DRIFT_SPAN, until)
     days = [days_of_windows(rows[recipe.id]["target_start"], recipe.zone) for recipe in relied_on]
@@ -174,7 +176,7 @@ def drift_together(connection: Connection, recipes: Sequence[Recipe], until: dat
 
 
 def _drift(days: Sequence[np.ndarray], rows: pd.DataFrame) -> str | None:
-    """days: of the rows, in their order."""
+    """Describe the bias of these forecasts, or None. days: those of the rows, in their order."""
     said, came = rows["probability"].to_numpy(float), rows["happened"].to_numpy(float)
     if max(said.sum(), came.sum()) < MIN_DRIFT_DAYS:
         return None

@@ -1,4 +1,4 @@
-"""How an evaluation fit did on days that it never saw: the figures that are stored with a model and shown in reports."""
+"""Evaluate a fit on held-out days: the figures that are stored with a model and shown in reports."""
 
 from datetime import date
 from typing import Any
@@ -13,15 +13,15 @@ from forecaster.verification import scores
 
 
 def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: date) -> dict[str, Any]:
-    """{evaluation, summary} of the validation days that have a reference.
+    """Return {evaluation, summary} of the validation days that have a reference.
 
-    The gain over the usual rate is told apart: `level_gain` is what expecting as many target days alone would have brought, and
-    `discrimination` (with its 95 % interval) what telling days apart adds.
+    The gain over the usual rate is split in two. `level_gain` is the gain from expecting as many target days alone. `discrimination` (with
+    its 95 % interval) is what telling days apart adds.
 
     fitted_from: the first day that the model was fitted on.
 
     Raises:
-        NotTrainable: the model gives something else than a probability on one of those days.
+        NotTrainable: the model returns something other than a probability on one of those days.
     """
     usable = np.isfinite(validation.reference)
     said = bounded(model.probability(inputs, validation.days, validation.reference))
@@ -59,7 +59,7 @@ def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: 
 
 
 def _summary(model: FittedModel, happened: np.ndarray, said: np.ndarray, evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Fields of the first system's summary.json; its learning curves where the model has them."""
+    """Return the fields of the first system's summary.json, with learning curves where the model has them."""
     counted = scores.threshold_scores(happened, said)
     curves = model.learning_curves() if isinstance(model, HasLearningCurves) else {}
     return {

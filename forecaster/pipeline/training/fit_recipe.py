@@ -1,4 +1,4 @@
-"""One region's training in two halves: a fit, which only reads and may run anywhere, and what the one writer makes of it."""
+"""Train one recipe in two halves: a fit, which only reads and may run anywhere, and its storage by the one writing process."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -33,9 +33,9 @@ Teller = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Limits of a training run. `max_minutes` is per recipe, `total_minutes` for all of them together.
+    """Limits of a training run. `max_minutes` is per recipe, `total_minutes` for all recipes together.
 
-    max_epochs: of each network. tensorboard: of the first system's; without `max_minutes`, `max_epochs` lifts the recipe's limit of time.
+    max_epochs: limit of each network; without `max_minutes` it replaces the recipe's time limit. tensorboard: of the first system's.
     """
 
     max_minutes: float | None = None
@@ -47,7 +47,7 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class PackedModel:
-    """A fitted model as it travels: its row of the table `model`, and its directory as {path there: content}."""
+    """A fitted model in transportable form: its row of the table `model`, and its directory as {relative path: content}."""
 
     row: ModelRow
     files: dict[str, bytes]
@@ -55,9 +55,9 @@ class PackedModel:
 
 @dataclass(frozen=True)
 class RegionFit:
-    """What the fits of one recipe gave, nothing of it stored yet; plain values, which can be sent to another process.
+    """The results of a recipe's fits, not stored yet; plain values that can be sent to another process.
 
-    models: by kind, those that serve. failed: by kind, why one is missing. evaluated: by kind, how its evaluation fit did.
+    models: by kind, the models to serve. failed: by kind, why one is missing. evaluated: by kind, the evaluation of its evaluation fit.
     """
 
     recipe_id: str
@@ -70,7 +70,7 @@ class RegionFit:
 
 @dataclass
 class _Fits:
-    """What the fits of one recipe gave, by kind."""
+    """The results of a recipe's fits, by kind."""
 
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
     served: dict[str, FittedModel] = field(default_factory=dict)
@@ -87,17 +87,17 @@ def fit_region(
     *,
     known: Known | None = None,
 ) -> RegionFit:
-    """Fit every kind of the recipe on what was known at `as_of`, and judge each; nothing is written but temporary files.
+    """Fit every kind of the recipe on what was known at `as_of`, and evaluate each. Only temporary files are written.
 
     Args:
-        source: where to read from; it need not be the store that is written.
+        source: the store to read from; it need not be the store that is written.
         minutes: for all fits together; None for no limit.
         tell: called with a line when a fit begins.
         known: the catalogue as known at `as_of`, where the caller has it already.
 
     Raises:
         NotScoreable: the catalogue has not been read for this recipe.
-        NotTrainable: too few target days to judge by, or every kind failed.
+        NotTrainable: there are too few target days for an evaluation, or every kind failed.
     """
     known = load_known(source, as_of) if known is None else known
     history = history_of(recipe, known)
@@ -111,14 +111,15 @@ def fit_region(
 
 
 def store_region(store: Store, settings: Settings, recipe: Recipe, fit: RegionFit) -> dict[str, Any]:
-    """Put the models of a fit in their places; returns {judged: how they did, in words, models: rows by kind}.
+    """Store the models of a fit; return {judged: their evaluation in words, models: rows by kind}.
 
-    Directories come first, then the rows in one transaction: killed between, at most a directory is left that no row names. The same fit
-    again changes nothing. From then on they are members of what the recipe publishes.
+    Directories are written first, then the rows in one transaction. If the process is killed in between, at most a directory without a row
+    is left. Storing the same fit again changes nothing. The stored models are members of what the recipe publishes from then on.
 
     Raises:
-        RecipeChanged: the fit is of another recipe than this one is now; nothing is stored.
-        CorruptModel: a model did not arrive whole. NotWritable: the models folder cannot be written.
+        RecipeChanged: the recipe has changed since the fit; nothing is stored.
+        CorruptModel: a model arrived incomplete.
+        NotWritable: the models folder cannot be written.
     """
     if (fit.recipe_id, fit.recipe_hash) != (recipe.id, recipe.recipe_hash):
         raise RecipeChanged(
@@ -135,7 +136,7 @@ def store_region(store: Store, settings: Settings, recipe: Recipe, fit: RegionFi
 
 
 def judged_words(evaluated: Mapping[str, Mapping[str, Any]]) -> str:
-    """How each kind did on its validation days, in one line."""
+    """Summarize in one line the evaluation of each kind on its validation days."""
     return "; ".join(f"{kind}: {_judged(details)}" for kind, details in evaluated.items()) or "nothing could be judged"
 
 
@@ -149,7 +150,7 @@ def _judged(details: Mapping[str, Any]) -> str:
 
 
 def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits) -> PackedModel:
-    """A served fit, with its row of the table `model`."""
+    """Pack a served fit with its row of the table `model`."""
     as_of = known.as_of
     details = {
         **fits.details.get(fitted.kind, {}),
@@ -173,12 +174,12 @@ def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits) -> P
 
 
 def _fit_all(fitting: History, validation: History, history: History, options: TrainOptions, minutes: float | None, tell: Teller) -> _Fits:
-    """Both fits of every kind of the recipe, in its order; each has its share of what is left of the minutes."""
+    """Run both fits of every kind of the recipe, in its order; each gets a share of the remaining minutes."""
     recipe, fits = history.recipe, _Fits()
     kinds = able_kinds(recipe)
     for kind in kinds:
-        with suppress(BadInput, NotInstalled):  # told when it is to be fitted
-            kind_named(kind).imported()  # seconds that are no training
+        with suppress(BadInput, NotInstalled):  # reported when the kind is fitted
+            kind_named(kind).imported()  # import time of some seconds does not count as training
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     turns = 1 if options.evaluate_only else 2
     for done, kind in enumerate(kinds):
@@ -208,7 +209,7 @@ def _fit_all(fitting: History, validation: History, history: History, options: T
 def _fit(
     kind: str, name: str, history: History, minutes: float | None, options: TrainOptions, tell: Teller, max_epochs: int | None
 ) -> FittedModel:
-    """One fit, the "evaluation" or the "served" one."""
+    """Run one fit, the "evaluation" or the "served" one."""
     tell(f"{kind}, {name} fit")
     entry = kind_named(kind)
     if not entry.epochs:
@@ -227,7 +228,7 @@ def _fit(
 
 
 def _require_trained(model: FittedModel) -> None:
-    """An untrained network is neither judged nor stored: the fit before it, if there is one, goes on.
+    """Check that a network has learnt. An untrained one is neither evaluated nor stored, and the previous fit, if any, stays in use.
 
     Raises:
         NotTrainable: it has not learnt.
@@ -237,15 +238,18 @@ def _require_trained(model: FittedModel) -> None:
 
 
 def _epochs(options: TrainOptions, judged: Any) -> int | None:
-    """A network that serves is trained for no more epochs than the one that was judged, where a limit had cut that."""
+    """Limit the epochs of a served network to those of the evaluated one, where a limit had stopped that one."""
     if judged is None or not kind_named(judged.kind).epochs:
         return options.max_epochs
     return judged.training["epochs"] if judged.training["reason"] in ("budget", "max_epochs") else options.max_epochs
 
 
 def _share(deadline: float | None, turns_left: int) -> float | None:
-    """Minutes for the next of `turns_left` fits: about twice an equal part of what is left, since most fits take less than theirs; the last
-    kind shares evenly between its two. None where there is no limit."""
+    """Return the minutes for the next of `turns_left` fits; None where there is no limit.
+
+    A fit gets about twice an equal part of the remaining time, since most fits take less than theirs. The last kind shares evenly between
+    its two fits.
+    """
     if deadline is None:
         return None
     part = 1 / turns_left if turns_left <= 2 else 2 / (turns_left + 1)

@@ -1,4 +1,4 @@
-"""Information gain of one recipe's forecasts over others, with its interval: the same for a track record and for a fit."""
+"""Information gain of one recipe's forecasts over others, with its interval; used for track records and for fits."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,36 +16,38 @@ BOOTSTRAP_SEED = 20110311
 
 
 def gain_over(recipe: Recipe, local_days: np.ndarray, happened: np.ndarray, said: np.ndarray, other: np.ndarray) -> Interval:
-    """Nats per target day of the probabilities `said` over `other`; local_days datetime64[D], happened bool, all (n,)."""
+    """Return the gain (nats per target day) of the probabilities `said` over `other`; local_days datetime64[D], happened bool; (n,)."""
     daily = DailyGain(local_days, log_likelihood(happened, said) - log_likelihood(happened, other), happened)
     return information_gain_intervals({recipe.id: daily}, BOOTSTRAP_SEED)[1]
 
 
 def gain_at(recipe: Recipe, target_starts: Iterable[datetime], happened: np.ndarray, said: np.ndarray, reference: np.ndarray) -> Interval:
-    """The same for days told by their target starts (aware UTC)."""
+    """Return the same gain for days given by their target starts (aware UTC)."""
     days = days_of_windows(target_starts, recipe.zone)
     return gain_over(recipe, days, happened, said, reference)
 
 
 def levelled(reference: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """float64 (n,): the reference with its logit shifted so that it expects as many target days as `said`: the level of `said` without its
-    discrimination."""
+    """Return the reference, float64 (n,), with its logit shifted so that it expects as many target days as `said`.
+
+    The result has the level of `said` without its discrimination.
+    """
     offset, wanted = logit(reference), float(np.mean(said))
-    from scipy.optimize import brentq  # takes long to import, and a forecast need not wait for it
+    from scipy.optimize import brentq  # a slow import; a forecast need not wait for it
 
     shift = brentq(lambda value: float(sigmoid(offset + value).mean()) - wanted, -30.0, 30.0)
     return sigmoid(offset + shift)
 
 
 def gain_numbers(gain: Interval) -> dict[str, Any]:
-    """For records: information_gain, low, high (None where there is no figure), target_days, undefined_share."""
+    """Return the figures for records: information_gain, low, high (None where unknown), target_days, undefined_share."""
     bounds = {"information_gain": gain.estimate, "low": gain.low, "high": gain.high}
     kept = {name: float(value) if np.isfinite(value) else None for name, value in bounds.items()}
     return {**kept, "target_days": gain.target_days, "undefined_share": gain.undefined_share}
 
 
 def gain_words(gain: Interval) -> str:
-    """ "+0.052 nats per target day (95 % +0.010 to +0.094)"."""
+    """Format the gain: "+0.052 nats per target day (95 % +0.010 to +0.094)"."""
     if not np.isfinite(gain.estimate):
         return "no figure: no target day"
     return f"{gain.estimate:+.3f} nats per target day (95 % {gain.low:+.3f} to {gain.high:+.3f})"

@@ -1,4 +1,4 @@
-"""What people ask about models, and decide: list, show, pin one, publish the usual rate, go back to the combination."""
+"""Show and manage models: list, show, pin one, publish the usual rate, return to the combination."""
 
 from datetime import datetime
 from typing import Any
@@ -20,11 +20,11 @@ MAX_REASON = 500
 
 
 def list_models(job: Job, everything: bool = False) -> list[dict[str, Any]]:
-    """One dict a recipe: recipe_id, published (how, weights by kind, reason, source, model_id), models.
+    """Return one dict per recipe: recipe_id, published (how, weights by kind, reason, source, model_id), models.
 
-    Models are the newest fit of each kind of the present recipe and one that a person pinned; with `everything`, all that were ever
-    fitted. Each has its weight in what is published, 0 where it has none; `problem` says why a newest fit does not forecast, `told` what
-    became of its training, where its kind says that.
+    The models are the newest fit of each kind of the present recipe, and one that a person pinned; with `everything`, all that were ever
+    fitted. Each has its weight in what is published, or 0. `problem` is why a newest fit does not forecast. `told` is the result of its
+    training, where its kind reports one.
     """
     now = job.clock.now()
     rows = []
@@ -42,7 +42,7 @@ def list_models(job: Job, everything: bool = False) -> list[dict[str, Any]]:
 
 
 def show_model(job: Job, model_id: str) -> dict[str, Any]:
-    """All that is stored about a model: its row, its figures, and what persons decided about it.
+    """Return all that is stored about a model: its row, its figures, and decisions that persons made about it.
 
     Raises:
         BadInput: there is no such model.
@@ -61,7 +61,7 @@ def show_model(job: Job, model_id: str) -> dict[str, Any]:
 
 
 def pin(job: Job, model_id: str, reason: str) -> dict[str, Any]:
-    """Publish this model alone from now on, whatever the record says of it; returns what is published.
+    """Publish this model alone from now on, whatever its track record; return what is published.
 
     Raises:
         BadInput: there is no such model, or no reason is given.
@@ -98,7 +98,7 @@ def retire(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
     """Publish the usual rate from now on.
 
     Raises:
-        BadInput: it is published already by a person's decision, or no reason is given.
+        BadInput: a person's decision publishes it already, or no reason is given.
     """
     return _decide(job, recipe, "rate", None, None, reason)
 
@@ -109,7 +109,7 @@ def combine(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
 
 
 def go_back(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
-    """Publish what was published before the last decision; errors as for `retire`, and BadInput where there was none."""
+    """Publish what was published before the last decision; errors as for `retire`, and BadInput where there is no earlier decision."""
     with job.store.transaction() as connection:
         made = publications.decisions(connection, recipe.id, recipe.target_hash)
     if not made:
@@ -121,7 +121,7 @@ def go_back(job: Job, recipe: Recipe, reason: str) -> dict[str, Any]:
 
 
 def checked_reason(reason: str) -> str:
-    """A person's reason, in one line.
+    """Return a person's reason in one line.
 
     Raises:
         BadInput: it is too short or too long.
@@ -179,7 +179,7 @@ def _known(connection: Connection, model_id: str) -> ModelRow:
 
 
 def _unusable(job: Job, recipe: Recipe, row: ModelRow) -> str | None:
-    """Why a fit does not forecast; None where it can."""
+    """Explain why a fit cannot forecast; None where it can."""
     try:
         member = load_member(job.settings.models, recipe, row)
     except NotInstalled:

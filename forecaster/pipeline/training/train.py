@@ -1,4 +1,4 @@
-"""Fit every kind of model of each recipe: once to be judged on days it never saw, once to serve as a member of what is published."""
+"""Fit every kind of model of each recipe twice: once for evaluation on held-out days, once to serve as a member of what is published."""
 
 import logging
 import time
@@ -23,10 +23,10 @@ Progress = Callable[[int, int | None, str], None]
 
 @dataclass
 class TrainResult:
-    """Per recipe what came of it: `judged` (in words), `models` (rows of the table) by kind; or why there is nothing.
+    """The result by recipe: `judged` (the evaluation in words) and `models` (rows of the table) by kind; or why there is none.
 
-    failed: by recipe and kind, why a kind is missing while others are there. out_of_time: of the skipped ones, those for which the minutes
-    of the run did not do.
+    failed: by recipe and kind, why a kind is missing while others are there. out_of_time: those of the skipped recipes for which the
+    minutes of the run were not enough.
     """
 
     trained: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class TrainResult:
     out_of_time: list[str] = field(default_factory=list)
 
     def problem(self) -> str | None:
-        """The recipes that were due and had no turn, in words; None where all had one."""
+        """The due recipes that were not trained for lack of time, in words; None where there were none."""
         if not self.out_of_time:
             return None
         count = len(self.out_of_time)
@@ -46,7 +46,7 @@ class TrainResult:
 
 
 def due(store: Store, recipes: list[Recipe], clock: Clock) -> list[str]:
-    """Ids of the recipes that are due, in the order of `due_reasons`."""
+    """Return the ids of the due recipes, in the order of `due_reasons`."""
     return list(due_reasons(store, recipes, clock))
 
 
@@ -84,7 +84,7 @@ def train_recipes(job: Job, options: TrainOptions, on_progress: Progress | None 
 def train_recipe(
     job: Job, known: Known, recipe: Recipe, options: TrainOptions, minutes: float | None, tell: Teller
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Fit, judge and store for one recipe: ({judged, models}, {kind: why it failed}); see `fit_region`."""
+    """Fit, evaluate and store for one recipe; return ({judged, models}, {kind: why it failed}); see `fit_region`."""
     fit = fit_region(job.store, recipe, known.as_of, options, minutes, tell, known=known)
     if options.evaluate_only:
         return {"judged": judged_words(fit.evaluated), "models": fit.evaluated}, fit.failed
@@ -92,7 +92,7 @@ def train_recipe(
 
 
 def _minutes(recipe: Recipe, options: TrainOptions, used: float) -> float | None:
-    """Minutes for one recipe; None where `max_epochs` alone is to decide."""
+    """Return the minutes for one recipe; None where only `max_epochs` limits the training."""
     own = options.max_minutes if options.max_minutes is not None else recipe.max_minutes
     if options.max_epochs is not None and options.max_minutes is None:
         return None

@@ -1,4 +1,4 @@
-"""Learn the weights of the combination anew from the settled official forecasts of this installation, once a week."""
+"""Relearn the weights of the combination once a week from this installation's verified official forecasts."""
 
 import logging
 from collections.abc import Sequence
@@ -19,10 +19,11 @@ LEARN_EVERY = timedelta(days=7)
 
 
 def relearn(connection: Connection, recipes: Sequence[Recipe], now: datetime, *, force: bool = False) -> dict[str, str]:
-    """Learn and store the world's weights and each recipe's, where the last ones are a week old; returns what was learnt, by scope.
+    """Learn and store the world's weights and each recipe's, where the last ones are a week old; return what was learnt, by scope.
 
-    From final outcomes alone, of days that the package's weights have not seen. Recipes kept for comparison teach themselves only.
-    Forecasts from `now` on use what was learnt; nothing that was official changes. Nothing is learnt on weights that cannot be read.
+    Learning uses only final outcomes of days that the package's weights have not seen. Recipes kept for comparison affect only their own
+    weights. Forecasts from `now` on use the new weights; official forecasts do not change. Nothing is learnt where the base
+    weights cannot be read.
     """
     base, problem = usable_weights(min((next_local_day(now, recipe.zone) for recipe in recipes), default=now.date()))
     if problem is not None:
@@ -46,7 +47,7 @@ def relearn(connection: Connection, recipes: Sequence[Recipe], now: datetime, *,
 
 
 def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeights, now: datetime) -> dict[str, Settled]:
-    """By recipe, its settled official days after those that the base was learnt from; recipes without any are absent."""
+    """Return, by recipe, its verified official days after those behind the base weights; recipes without any are absent."""
     since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
     begin = min(recipe.target_window(since).start for recipe in recipes) if recipes else now
     rows = publications.settled_members(connection, {recipe.id: recipe.target_hash for recipe in recipes}, begin, now)

@@ -1,8 +1,8 @@
-"""Learn the weights of the combination from settled forecasts: of all recipes for the world's, of its own for each recipe's.
+"""Learn the weights of the combination from verified forecasts: the world's weights from all recipes, a recipe's from its own.
 
-The world's weights start from the package's, which were learnt on other days. A recipe's own start from the world's, and move only as far
-as its own record carries (partial pooling). The usual rate alone is published only where pooled and own evidence together say that the
-combination is worse than it.
+The world's weights start from the package's, which were learnt on other days. A recipe's own weights start from the world's and move only
+as far as its own record supports (partial pooling). The usual rate alone is published only where pooled and own evidence together show that
+the combination is worse.
 """
 
 from collections.abc import Mapping
@@ -18,15 +18,17 @@ from forecaster.models.combination.weights import WorldWeights
 from forecaster.verification.intervals import DailyGain, linear_spread
 from forecaster.verification.scores import log_likelihood
 
-WORSE = 0.95  # posterior probability from which the rate is published instead
+WORSE = 0.95  # posterior probability from which the usual rate is published instead
 MIN_TARGET_DAYS = 30
 BLOCK_DAYS = 90
 
 
 @dataclass(frozen=True)
 class Settled:
-    """Settled days of one target; said: probabilities by kind of member, (n,), NaN where there was none; local_days, reference, happened
-    (n,)."""
+    """Verified days of one target.
+
+    said: forecast probabilities by kind of member, (n,), NaN where there is none; local_days, reference, happened (n,).
+    """
 
     local_days: np.ndarray
     said: Mapping[str, np.ndarray]
@@ -37,20 +39,23 @@ class Settled:
         return len(self.happened)
 
     def take(self, selection: np.ndarray) -> "Settled":
-        """The days where this mask is true."""
+        """Return the days where this mask is true."""
         said = {kind: values[selection] for kind, values in self.said.items()}
         return Settled(self.local_days[selection], said, self.reference[selection], self.happened[selection])
 
     @property
     def days(self) -> Days:
-        """What weights are learnt from."""
+        """The days as input of the weight learning."""
         return Days(departures(self.said, self.reference), self.reference, self.happened)
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """The weights of one scope. gain: of the package's combination over the usual rate on these days (estimate, standard error; nats per
-    target day), None where they are too few. worse: posterior probability that it is below 0."""
+    """The weights of one scope.
+
+    gain: of the package's combination over the usual rate on these days (estimate, standard error; nats per target day), None where there
+    are too few. worse: posterior probability that the gain is below 0.
+    """
 
     belief: Belief
     days: int
@@ -60,21 +65,21 @@ class Learnt:
 
     @property
     def rate_only(self) -> bool:
-        """Whether the usual rate alone is to be published."""
+        """Whether only the usual rate is published."""
         return self.worse > WORSE and self.target_days >= MIN_TARGET_DAYS
 
     @property
     def weights(self) -> dict[str, float]:
-        """By kind; none where the rate alone is published."""
+        """Weights by kind; empty where only the usual rate is published."""
         return {} if self.rate_only else self.belief.weights
 
     def numbers(self) -> dict[str, Any]:
-        """For records, JSON-able."""
+        """Return the figures for records, JSON-able."""
         return {"days": self.days, "target_days": self.target_days, "gain": self.gain, "worse": self.worse}
 
 
 def settled_of(frame: pd.DataFrame, local_days: np.ndarray) -> Settled:
-    """From rows of one target (target_start, model_kind, probability, reference_probability, happened), one a day and kind.
+    """Build from rows of one target (target_start, model_kind, probability, reference_probability, happened), one per day and kind.
 
     local_days: datetime64[D], of each row.
     """
@@ -86,15 +91,15 @@ def settled_of(frame: pd.DataFrame, local_days: np.ndarray) -> Settled:
 
 
 def learn_world(base: WorldWeights, parts: Mapping[str, Settled]) -> Learnt:
-    """The world's weights after the settled days of these recipes."""
+    """Learn the world's weights from the verified days of these recipes."""
     days = stack([part.days for part in parts.values()])
     return Learnt(learn(base.belief, days, base.day_share), len(days), int(days.happened.sum()))
 
 
 def learn_own(base: WorldWeights, world: Belief, settled: Settled) -> Learnt:
-    """One recipe's weights after its own settled days, and whether the combination is worse than the usual rate there.
+    """Learn one recipe's weights from its own verified days, and whether the combination is worse than the usual rate there.
 
-    The latter is judged by the package's weights, which have not seen these days.
+    The latter is evaluated with the package's weights, which have not seen these days.
     """
     belief = learn(world.about(base.own_sd), settled.days, base.day_share)
     gain, worse = _worse(base, settled)
@@ -102,7 +107,7 @@ def learn_own(base: WorldWeights, world: Belief, settled: Settled) -> Learnt:
 
 
 def _worse(base: WorldWeights, settled: Settled) -> tuple[tuple[float, float] | None, float]:
-    """`Learnt.gain` and `Learnt.worse`."""
+    """Return `Learnt.gain` and `Learnt.worse`."""
     targets = int(settled.happened.sum())
     if targets < MIN_TARGET_DAYS:
         return None, NormalDist(base.gain_mean, base.gain_sd).cdf(0.0)
@@ -115,7 +120,9 @@ def _worse(base: WorldWeights, settled: Settled) -> tuple[tuple[float, float] | 
 
 
 def posterior(base: WorldWeights, estimate: float, spread: float) -> tuple[float, float]:
-    """(mean, standard deviation) of a recipe's true gain, nats per target day, after its own record of `estimate` with the standard error
-    `spread`; before it, the gain is normal about that of all circles."""
+    """Return the posterior (mean, standard deviation) of a recipe's true gain, nats per target day.
+
+    Its own record gives `estimate` with the standard error `spread`. The prior is normal about the gain of all circles.
+    """
     own, prior = 1.0 / max(spread, 1e-6) ** 2, 1.0 / base.gain_sd**2
     return (own * estimate + prior * base.gain_mean) / (own + prior), (own + prior) ** -0.5
