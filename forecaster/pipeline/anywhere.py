@@ -1,4 +1,4 @@
-"""A forecast for any place, without a recipe: what the published combination says of one circle and day. Nothing is stored."""
+"""Forecast for any place, without a recipe: the published combination for one circle and day. Nothing is stored."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -36,7 +36,7 @@ FEW_TARGET_DAYS = 10
 
 @dataclass(frozen=True)
 class Place:
-    """What is asked: "M >= magnitude within radius_km of the place, on a day of its time zone". zone: None for the place's own."""
+    """The question "M >= magnitude within radius_km of the place, on a day of its time zone". zone: None for the place's own."""
 
     latitude_deg: float
     longitude_deg: float
@@ -45,14 +45,14 @@ class Place:
     zone: str | None = None
 
     def recipe(self) -> Recipe:
-        """The same as a recipe. Raises BadInput where a value is none of a recipe."""
+        """Convert to a recipe. Raises BadInput where a value is not valid in a recipe."""
         zone = self.zone or zones.zone_at(self.latitude_deg, self.longitude_deg)
         named = places.default_id(self.latitude_deg, self.longitude_deg)
         return places.recipe_at(self.latitude_deg, self.longitude_deg, self.radius_km, self.magnitude, zone, named)
 
 
 def catalogue_of(settings: Settings) -> Store:
-    """What a forecast reads: the published copy, or the database itself where there is none of this version.
+    """Open the store that a forecast reads: the published copy, or the database itself where there is no copy of this version.
 
     Raises:
         BadInput: there is nothing to read, or an older quakecast wrote it.
@@ -69,15 +69,15 @@ def catalogue_of(settings: Settings) -> Store:
 
 
 def forecast_at(store: Store, settings: Settings, place: Place, day: date | None, clock: Clock) -> dict[str, Any]:
-    """The published combination for the place's circle on the local `day` (default: its next one), JSON-able.
+    """Compute the published combination for the place's circle on the local `day` (default: its next one), JSON-able.
 
     Keys: probability, usual_rate, ratio, expected_count and count_low, count_high (95 %), ladder (as `ladder_json`) and no_ladder (why
     there is none), target_start and target_end, as_of, drivers and without_recent (as `drivers_of`), models (by kind: probability,
     weight), trust (what the figure rests on), warnings (in words).
 
     Raises:
-        BadInput, BadDate: the place or the day is none. NotScoreable: the catalogue does not cover it, or has never seen such an earthquake
-            there.
+        BadInput, BadDate: the place or the day is invalid.
+        NotScoreable: the catalogue does not cover it, or has never recorded such an earthquake there.
     """
     recipe = _without_fits(place.recipe())
     now = clock.now()
@@ -138,7 +138,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
 
 
 def _without_fits(recipe: Recipe) -> Recipe:
-    """The recipe without the hybrid of its region: where nothing is fitted that is the hybrid again."""
+    """Return the recipe without its regional hybrid, which without a fit is the same as the general hybrid."""
     return recipe.model_copy(update={"models": tuple(kind for kind in recipe.models if kind != REGIONAL)})
 
 
@@ -154,15 +154,17 @@ def _check_record(recipe: Recipe, labelled: LabelledDays) -> None:
 
 
 def _alone(standing: publishing.Standing, weights: dict[str, float], day: date) -> list[str]:
-    """What is told where the usual rate stands alone for want of a member."""
+    """Return the warning shown where only the usual rate is available because every member is missing."""
     if weights or standing.how == "rate":
         return []
     return [f"no model may forecast {day}: those that need no fit begin on 2010-12-16 (ETAS) and 2015-01-17; this is the usual rate"]
 
 
 def _trust(recipe: Recipe, known: Known, labelled: LabelledDays, base: WorldWeights | None) -> dict[str, Any]:
-    """What the figure rests on: target days of the record, the completeness of the catalogue, and how the combination of `base` did
-    elsewhere, None where it is another one."""
+    """Return the basis of the figure: target days of the record, completeness of the catalogue, and the combination's skill elsewhere.
+
+    The skill is that of `base`; None where another combination is used.
+    """
     gain = None if base is None else base.pooled_gain
     named = ("information_gain", "low", "high", "target_days")
     return {

@@ -1,7 +1,7 @@
-"""The days around the Noto earthquake of 2024-01-01, replayed from the bundled catalogue alone: no network, no Prefect, no training.
+"""Replay the days around the Noto earthquake of 2024-01-01 from the bundled catalogue alone: no network, no Prefect, no training.
 
-Each day is forecast with what was known at 12:00 UTC (21:00 in Japan) of the day before. When an event became known is modelled
-(`catalog.delays`): the bundled catalogue says nothing of it. Every forecast is marked as a replay.
+Each day is forecast with what was known at 12:00 UTC (21:00 in Japan) of the day before. The time when an event became known is modelled
+(`catalog.delays`), because the bundled catalogue does not record it. Every forecast is marked as a replay.
 """
 
 import shutil
@@ -27,21 +27,21 @@ from forecaster.recipe import load_recipes
 from forecaster.reports.content.contract import ReportData
 from forecaster.settings import Settings
 
-LAST_ISSUE = datetime(2024, 1, 3, 12, tzinfo=UTC)  # the first that knows what came on the day after the main shock
+LAST_ISSUE = datetime(2024, 1, 3, 12, tzinfo=UTC)  # the first issue that knows the observations of the day after the main shock
 DAYS, DAYS_QUICK = 9, 4
-MARK = ".quakecast-demo"  # in a home that a demo made, and that another may empty
+MARK = ".quakecast-demo"  # in a home that a demo made, and that another demo may empty
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What the last day's report says, and its pages, the first in the first language."""
+    """The content of the last day's report, and its pages, the first in the first language."""
 
     data: ReportData
     pages: list[Path]
 
 
 def prepare(home: Path) -> None:
-    """Make an empty home; one that an earlier demo made is emptied.
+    """Create an empty home; one that an earlier demo made is emptied.
 
     Raises:
         BadInput: the folder holds something else. NotWritable: it cannot be written.
@@ -55,9 +55,9 @@ def prepare(home: Path) -> None:
 
 
 def replay(settings: Settings, days: int, languages: Sequence[str], say: Callable[[str], object]) -> Replayed:
-    """Do the daily job for the last `days` issues up to LAST_ISSUE in the home of these settings; `say` is told what was done.
+    """Run the daily job for the last `days` issues up to LAST_ISSUE in the home of these settings; progress lines go to `say`.
 
-    For the recipes to be relied on, of those that the settings name.
+    It covers those recipes of the settings that are not for comparison only.
 
     Raises:
         BadInput: a recipe or a setting. NotWritable: the disk is full.

@@ -1,7 +1,7 @@
-"""One line for a monitor (Nagios and its like): whether forecasts are made and sent, and what is wrong. Reads only, and needs no Prefect.
+"""One line for a monitor such as Nagios: whether forecasts are made and sent, and what is wrong. Reads only, and needs no Prefect.
 
-Levels are exit codes: 0 all is well; 1 look at it in the daytime: forecasts are made, something is missing; 2 act now: none is made or none
-can be, or it cannot be seen whether they are.
+Levels are exit codes. 0: all is well. 1: look at it in the daytime; forecasts are made, but something is missing. 2: act now; no forecast
+is made or can be made, or this cannot be determined.
 """
 
 from dataclasses import dataclass, field
@@ -27,13 +27,13 @@ from forecaster.store.sharing.source import open_source
 
 WORDS = ("OK", "WARNING", "CRITICAL")
 WARNING, CRITICAL = 1, 2
-DAILY_WITHIN = timedelta(hours=26)  # a daily run begins at least once a day, an hour later in autumn, and takes a while
+DAILY_WITHIN = timedelta(hours=26)  # a daily run starts at least once a day, an hour later in autumn, and takes some time
 HELD_AT_MOST = timedelta(hours=1)  # runs wait for the write lock for 50 minutes, then they fail
 
 
 @dataclass
 class Found:
-    """What is wrong, each with its level, and figures for the monitor's curves (hours)."""
+    """The problems that were found, each with its level, and figures for the monitor's graphs (hours)."""
 
     problems: list[tuple[int, str]] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Found:
         return max((level for level, _ in self.problems), default=0)
 
     def line(self) -> str:
-        """`CRITICAL: the worst first; then the others | data_age_hours=3.2`, without a line break."""
+        """Format as `CRITICAL: the worst first; then the others | data_age_hours=3.2`, without a line break."""
         worst_first = [text for _, text in sorted(self.problems, key=lambda problem: -problem[0])]
         figures = " ".join(f"{name}={value:.1f}" for name, value in self.figures.items())
         text = "; ".join(worst_first) or "forecasts are made and sent"
@@ -55,7 +55,7 @@ class Found:
 
 
 def look(settings: Settings, clock: Clock) -> Found:
-    """What is wrong with the installation now. Never raises what is ours: what cannot be read is critical."""
+    """Find what is wrong with the installation now. Our own errors are never raised: what cannot be read is critical."""
     found, now = Found(), clock.now()
     try:
         store = open_source(settings)

@@ -1,4 +1,4 @@
-"""The state of an installation, read from the published copy (or what QUAKECAST_READ_FROM names): it can be asked while a run writes."""
+"""The state of an installation, read from the published copy (or what QUAKECAST_READ_FROM names), so that it works while a run writes."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,11 +35,11 @@ _WAITING = "SELECT state, count(*) AS messages FROM delivery WHERE state IN ('pe
 
 
 def status_document(settings: Settings, clock: Clock) -> dict[str, Any]:
-    """state ('ok' or what is wrong), and the figures it comes from; times as ISO text.
+    """Return state ('ok' or what is wrong), and the figures behind it; times as ISO text.
 
-    last_run: the newest of all; runs: of each kind the newest. due: by region that is due for training, why; None
-    where the recipes cannot be read. sets: by kind, the set of the world that serves, with its age. networks: why this
-    installation can train none, None where it can; that is no fault of its state.
+    last_run: the newest of all; runs: the newest of each kind. due: by recipe that is due for training, why; None where the recipes cannot
+    be read. sets: by kind, the pre-trained set of the world in use, with its age. networks: why this installation cannot train any, None
+    where it can; this does not affect its state.
 
     Raises:
         BadInput: nothing has been published yet.
@@ -83,18 +83,18 @@ def _document(store: Store, settings: Settings, clock: Clock) -> dict[str, Any]:
 
 
 def newest_runs(store: Store) -> list[dict[str, Any]]:
-    """Of each kind the newest run: run_id, kind, state, started_at, finished_at; the newest of all first."""
+    """Return the newest run of each kind: run_id, kind, state, started_at, finished_at; the newest of all first."""
     return _rows(store, _RUNS)
 
 
 def last_read(store: Store) -> datetime | None:
-    """Until when the world's catalogue has been read."""
+    """Return the time until which the world's catalogue has been read."""
     (row,) = _rows(store, _LAST_READ)
     return None if pd.isna(row["read_until"]) else row["read_until"].to_pydatetime()
 
 
 def status_text(document: dict[str, Any]) -> str:
-    """The same for a person, a line each; a line for every region that is due."""
+    """Format the document for people, with one line per figure and per due recipe."""
     run, due = document["last_run"], document["due"] or {}
     waiting = f"{len(due)} for training" if due else "not known" if document["due"] is None else "none for training"
     kinds = ", ".join(f"{kind} for {count}" for kind, count in document["published"].items()) or "nothing yet"
@@ -137,12 +137,12 @@ def _run_words(run: dict[str, Any]) -> str:
 
 
 def _minute(at: str | None) -> str:
-    """An ISO moment of the document as people read it."""
+    """Format an ISO time of the document for people."""
     return "never" if at is None else f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _recipes(settings: Settings) -> tuple[list[Recipe] | None, list[str]]:
-    """(the recipes, nothing) or (None, what is wrong with them)."""
+    """Return the recipes and no errors, or None and the errors."""
     try:
         return list(load_recipes(settings.recipe_folder).values()), []
     except BadInput as error:

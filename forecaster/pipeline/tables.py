@@ -1,4 +1,4 @@
-"""Small tables of what the store holds, for people who look at a run."""
+"""Small tables of what the store holds, for people who inspect a run."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from forecaster.timewindow import day_of_window
 
 
 def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """The published forecasts among these ids, each with `local_day` (ISO) in the recipe's zone."""
+    """Return the published forecasts among these ids, each with `local_day` (ISO) in the recipe's zone."""
     zones = {recipe.id: recipe.time_zone for recipe in job.recipes}
     with job.store.transaction() as connection:
         rows: list[Any] = ledger.forecasts_of_issue(connection, list(forecast_ids)).to_dict("records")
@@ -23,7 +23,7 @@ def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]
 
 
 def skill_rows(job: Job) -> list[dict[str, Any]]:
-    """How published forecasts did, nats per target day over the usual rate; recipes, modes, methods and maturities apart."""
+    """Return the skill of published forecasts, nats per target day over the usual rate; by recipe, mode, method and maturity."""
     hashes = [recipe.target_hash for recipe in job.recipes]
     with job.store.transaction() as connection:
         rows = ledger.published_skill(connection, hashes).to_dict("records")

@@ -1,7 +1,7 @@
-"""Let go of what is old: pages and their details, logs, sent messages, superseded models.
+"""Delete old data: pages and their details, logs, sent messages, superseded models.
 
-Official forecasts, their outcomes and scores, alerts, the catalogue and the row of each report stay for ever. Nothing leaves whose time the
-settings do not set (0: for ever), nothing in the home of a replay, and nothing of a name that is not ours.
+Official forecasts, their outcomes and scores, alerts, the catalogue and the row of each report are kept for ever. Nothing is deleted whose
+retention time is not set (0: for ever), nothing in the home of a replay, and nothing with a name that is not ours.
 """
 
 import logging
@@ -21,16 +21,16 @@ from forecaster.store.moments import was_replayed_in
 
 log = logging.getLogger(__name__)
 
-EVERY_PAGE_FOR = timedelta(days=35)  # then only those that were sent, and the last of each day
-SENT_AT_LEAST = timedelta(days=180)  # alerts are corrected for 120 days; a message must not be sent again because its row is gone
-SETTLED_AFTER_DAYS = 60  # a map's longest window and the 45 days until its outcome is final, and some
+EVERY_PAGE_FOR = timedelta(days=35)  # afterwards only those that were sent, and the last of each day
+SENT_AT_LEAST = timedelta(days=180)  # alerts are corrected for 120 days; a message must not be sent again because its row was deleted
+SETTLED_AFTER_DAYS = 60  # a map's longest window, the 45 days until its outcome is final, and a margin
 _PAGE = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{4}Z(-replay)?)\.[A-Za-z0-9-]+\.html")
 _DETAIL = re.compile(r"detail_(\d{8})_\d{8}\.json")
 
 
 @dataclass
 class TidyResult:
-    """What left, or would leave: rows and files by what they are, and the bytes of the files."""
+    """What was, or would be, deleted: rows and files by type, and the size of the files in bytes."""
 
     rows: dict[str, int] = field(default_factory=dict)
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class TidyResult:
 
 
 def tidy(job: Job, *, dry_run: bool = False) -> TidyResult:
-    """Remove what is older than the settings keep; with `dry_run` only say what that would be.
+    """Delete what is older than the settings keep; with `dry_run` only report what would be deleted.
 
     Raises:
         StoreBusy: another process kept the database. NotWritable: the index of the reports cannot be written.
@@ -69,17 +69,17 @@ def tidy(job: Job, *, dry_run: bool = False) -> TidyResult:
 
 
 def _limits(settings: Settings, now: datetime) -> retention.Limits:
-    """From when on rows stay; None: for ever."""
+    """Return the dates before which rows are deleted; None: never."""
     before = now - timedelta(days=settings.keep_details_days) if settings.keep_details_days else None
     world_before = now - timedelta(days=max(settings.keep_world_days, SETTLED_AFTER_DAYS)) if settings.keep_world_days else None
     if before is None:
         return retention.Limits(None, None, world_before)
-    # a delivery also says which pages were sent, and these stay
+    # a delivery also records which pages were sent, and these are kept
     return retention.Limits(before, min(before, now - SENT_AT_LEAST, now - timedelta(days=settings.keep_pages_days)), world_before)
 
 
 def words(result: TidyResult) -> str:
-    """In one line: what left, or would leave."""
+    """Summarize in one line what was, or would be, deleted."""
     parts = [f"{count} {what}" for what, count in result.rows.items() if count]
     parts += [f"{len(paths)} {what}" for what, paths in result.files.items() if paths]
     return f"{', '.join(parts)}; {result.bytes / 1e6:.1f} MB of files" if parts else "nothing is old enough to leave"
@@ -101,7 +101,7 @@ def _files(job: Job, now: datetime) -> dict[str, list[Path]]:
 
 
 def _old_pages(folder: Path, now: datetime, keep: timedelta, sent: Iterable[str]) -> list[Path]:
-    """The pages of reports that leave, all languages of a report together."""
+    """Return the pages of reports to delete, all languages of a report together."""
     reports: dict[str, list[tuple[datetime, Path]]] = {}
     for path in folder.glob("*.html"):
         if matched := _PAGE.fullmatch(path.name):
@@ -114,7 +114,7 @@ def _old_pages(folder: Path, now: datetime, keep: timedelta, sent: Iterable[str]
 
 
 def _old_details(out: Path, first: date) -> list[Path]:
-    """The files of what the models saw of windows that began before that day."""
+    """Return the detail files (model inputs) of windows that began before that day."""
     return sorted(
         path for path in out.glob("*/detail_*.json") if (matched := _DETAIL.fullmatch(path.name)) and matched[1] < f"{first:%Y%m%d}"
     )

@@ -1,4 +1,4 @@
-"""A home is of one time: the record of what was known when, or a replay. A run with the clock of the other would spoil it."""
+"""Keep replays and real runs apart: a home holds either the record of what was known when, or a replay."""
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
@@ -7,10 +7,10 @@ from forecaster.store.moments import known_after, was_replayed_in
 
 
 def check(store: Store, clock: Clock) -> None:
-    """Let a replay go forward in a home of its own, and a run of today into a home that was never replayed in.
+    """Allow a replay to move forward in a home of its own, and a real run in a home without replays.
 
     Raises:
-        BadInput: the clock is simulated and the store holds something later, or it is the machine's and a replay has worked here.
+        BadInput: the clock is simulated and the store holds later data, or the clock is the machine's and the home holds a replay.
     """
     with store.transaction() as connection:
         later = known_after(connection, clock.now()) if clock.simulated else None

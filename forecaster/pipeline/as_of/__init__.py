@@ -1,1 +1,1 @@
-"""What is known at a moment, and what can be told about a recipe by then."""
+"""What is known at a given moment, and what can be stated about a recipe by then."""

@@ -1,4 +1,4 @@
-"""What is known at a moment: events, coverage, and the target days whose outcome is settled by then."""
+"""What is known at a given moment: events, coverage, and the target days whose outcome is final by then."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,17 +18,17 @@ from forecaster.store.row_types import OutcomeStatus
 MATURITY = timedelta(days=FINAL_AFTER_DAYS)
 PROVISIONAL_AFTER = timedelta(days=1)
 REACH_KM, REACH_RADII = 2000.0, 4.0
-STALE_AFTER = timedelta(hours=24)  # a catalogue that was read longer ago makes a forecast degraded
+STALE_AFTER = timedelta(hours=24)  # a forecast from a catalogue that was read longer ago is degraded
 
 
 @dataclass(frozen=True)
 class Known:
     """The catalogue as known at `as_of`.
 
-    inputs: every version that was believed at some moment up to `as_of`, cut to the common streams, so that training and serving see
-        the same world: at any t <= as_of, `inputs.visible(t)` is the catalogue as it was known at t.
-    events: the last known version of each event, with when the event was first known. It also holds what was read for single recipes,
-        and is what outcomes are judged by. `frame` is the same, with ids and places.
+    inputs: every version that was valid at some moment up to `as_of`, cut to the common streams, so that training and serving see the same
+        catalogue: at any t <= as_of, `inputs.visible(t)` is the catalogue as it was known at t.
+    events: the last known version of each event, with the time it was first known. It also holds what was read for single recipes, and is
+        the basis of outcomes. `frame` is the same, with ids and places.
     """
 
     as_of: datetime
@@ -39,14 +39,14 @@ class Known:
 
     @property
     def read_until(self) -> datetime | None:
-        """Until when the world stream has been read."""
+        """The time until which the world stream has been read."""
         world = self.coverage[self.coverage["stream"] == STREAMS[0].name]
         return None if world.empty else min(world["span_end"].max().to_pydatetime(), self.as_of)
 
 
 @dataclass(frozen=True)
 class LabelledDays:
-    """Consecutive target days with what happened; arrays (n,)."""
+    """Consecutive target days with their observed outcomes; arrays (n,)."""
 
     days: TargetDays
     happened: np.ndarray
@@ -55,19 +55,19 @@ class LabelledDays:
 
 
 def status_of(age: timedelta) -> OutcomeStatus:
-    """How mature an outcome is, `age` after the end of its window: preliminary, provisional or final."""
+    """Return the maturity of an outcome, `age` after the end of its window: preliminary, provisional or final."""
     return "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary"
 
 
 def reach_km(recipe: Recipe) -> float:
-    """How far from the centre of its circle any model of ours sees anything, km."""
+    """Return how far from the centre of its circle any of our models uses data, km."""
     return max(recipe.radius_km + REACH_KM, REACH_RADII * recipe.radius_km)
 
 
 def labelled_days(recipe: Recipe, known: Known, mature: timedelta = MATURITY) -> LabelledDays:
-    """Every target day inside coverage that ended at least `mature` before `known.as_of`, with its outcome.
+    """Return every target day inside coverage that ended at least `mature` before `known.as_of`, with its outcome.
 
-    Where the catalogue was last read before `as_of`, days count as mature by that reading: later reviews are not known.
+    Where the catalogue was last read before `as_of`, maturity counts from that reading, because later reviews are not known.
 
     Raises:
         NotScoreable: nothing has been read at this place down to this magnitude, or no whole day of it.

@@ -1,4 +1,4 @@
-"""What was known at many issue times, from one reading of the catalogue: inputs, outcomes and the usual rate of each day."""
+"""What was known at many issue times, computed from one reading of the catalogue: inputs, outcomes and the usual rate of each day."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -23,10 +23,10 @@ from forecaster.timewindow import from_us, local_day
 
 @dataclass(frozen=True)
 class KnownThrough:
-    """Every version of every event that was believed at some moment up to `until`: what a row of days needs that were issued by then.
+    """Every event version that was valid at some moment up to `until`: the data for a series of days that were issued by then.
 
-    versions: of all that was read, also for single recipes: what outcomes are judged by. inputs: those of the common streams.
-    world_until: until when the world stream has been read.
+    versions: of all that was read, also for single recipes; the basis of outcomes. inputs: those of the common streams.
+    world_until: the time until which the world stream has been read.
     """
 
     until: datetime
@@ -36,17 +36,17 @@ class KnownThrough:
     world_until: datetime | None
 
     def read_until(self, as_of: datetime) -> datetime | None:
-        """As `Known.read_until` at that moment."""
+        """Return `Known.read_until` at that moment."""
         return None if self.world_until is None else min(self.world_until, as_of)
 
 
 def known_through(store: Store, until: datetime) -> KnownThrough:
-    """The catalogue's versions and coverage up to `until` (aware UTC); kept for the next chunk, until the catalogue changes."""
+    """Return the catalogue's versions and coverage up to `until` (aware UTC), cached until the catalogue changes."""
     return _known_through(store, until, _reading(store))
 
 
 def known_at(store: Store, as_of: datetime) -> Known:
-    """`load_known`, kept for the next recipe of the same issue time, until the catalogue changes."""
+    """Return `load_known`, cached for other recipes with the same issue time until the catalogue changes."""
     return _known_at(store, as_of, _reading(store))
 
 
@@ -69,9 +69,10 @@ def _known_through(store: Store, until: datetime, reading: tuple[int, int, int])
 
 
 def references_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray) -> np.ndarray:
-    """float64 (n,): the climatology's probability at each of these issue times (int64 (n,), none later than `known.until`).
+    """Return the climatology's probability at each of these issue times (int64 (n,), none later than `known.until`), float64 (n,).
 
-    Each is made from the outcomes that were final at that issue, as the catalogue told them then: the same as from `load_known` of each.
+    Each is computed from the outcomes that were final at that issue, by the catalogue as known then. The result equals that from
+    `load_known` at each time.
 
     Raises:
         NotScoreable: the catalogue has not been read for this recipe, or too little of it was known at one of the times.
@@ -98,7 +99,7 @@ def references_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray)
 
 
 def record_begins(recipe: Recipe, coverage: pd.DataFrame) -> date:
-    """The first target day that the catalogue can tell of.
+    """Return the first target day that the catalogue covers.
 
     Raises:
         NotScoreable: the catalogue has not been read for this recipe.
@@ -107,7 +108,7 @@ def record_begins(recipe: Recipe, coverage: pd.DataFrame) -> date:
 
 
 def first_day_with_reference(recipe: Recipe, coverage: pd.DataFrame) -> date:
-    """The first local day whose issue has a year of final outcomes behind it.
+    """Return the first local day whose issue is preceded by a year of final outcomes.
 
     Raises:
         NotScoreable: the catalogue has not been read for this recipe, or for too short a time.

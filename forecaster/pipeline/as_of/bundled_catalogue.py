@@ -1,4 +1,4 @@
-"""The catalogue that comes with the package, in the store: loaded once, and in a replay as it was known on each day."""
+"""Load the catalogue that comes with the package into the store: once, or in a replay as it was known on each day."""
 
 from datetime import datetime
 
@@ -27,8 +27,9 @@ def load_snapshot(store: Store, known_by: datetime | None = None) -> int:
 
 
 def replay_snapshot(store: Store, clock: Clock) -> int:
-    """What the bundled snapshot knows more at the clock's time than at its last loading, as if it had been taken anew; returns the number
-    of new events. For a replay that has no service to ask.
+    """Load what the bundled snapshot adds since its last loading, as known at the clock's time; return the number of new events.
+
+    The result is as if the snapshot had been taken again. For replays, which have no service to ask.
     """
     now = clock.now()
     with store.transaction() as connection:

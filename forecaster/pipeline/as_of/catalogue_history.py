@@ -1,6 +1,6 @@
-"""The catalogue as a run reads it: once, and from it what was known at any moment, everywhere or near one recipe.
+"""The catalogue of a run, read once; from it, what was known at any moment, everywhere or near one recipe.
 
-To read 300,000 events takes a second or more, and a day has a dozen issue times and five steps that all want them.
+Reading 300,000 events takes a second or more. A day has a dozen issue times and five steps that all need them.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ MARGIN_DEG = 1e-6
 
 @dataclass(frozen=True)
 class CatalogueHistory:
-    """Every version of every earthquake that was believed at some moment, with the span in which it was.
+    """Every version of every earthquake that was valid at some moment, with its time span.
 
     versions: (n,), by origin. common: bool (n,), which lie in the common streams. names: event_id and place of each. joined: bool (n,),
-    which belong to events that were ever joined with others or parted. first_known_us: int64 (n,), when the event first became known;
+    which belong to events that were ever merged with others or split. first_known_us: int64 (n,), when the event first became known;
     those of `joined` follow from `joins`. by_id: int64 (n,), ranks of the rows by origin time and event_id.
     """
 
@@ -42,7 +42,7 @@ class CatalogueHistory:
     coverage: pd.DataFrame
 
     def at(self, as_of: datetime) -> Known:
-        """What was known at `as_of` (aware UTC): the same as if the catalogue had been read then."""
+        """Return what was known at `as_of` (aware UTC), as if the catalogue had been read then."""
         through = self.through(as_of)
         rows = np.flatnonzero((self.versions.known_at_us <= to_us(as_of)) & (to_us(as_of) < self.versions.known_until_us))
         first_us = self.first_known_us[rows]
@@ -54,15 +54,18 @@ class CatalogueHistory:
         return Known(as_of, events, through.versions.take(through.common), _frame(events, self.names.take(rows), order), self.coverage)
 
     def through(self, moment: datetime) -> "CatalogueHistory":
-        """The versions that were believed by `moment`, none of them ended by what came later."""
+        """Return the versions that were valid by `moment`, without ends that came later."""
         begun = np.flatnonzero(self.versions.known_at_us <= to_us(moment))
         kept = self._take(begun)
         until_us = np.where(kept.versions.known_until_us > to_us(moment), NEVER, kept.versions.known_until_us)
         return replace(kept, versions=replace(kept.versions, known_until_us=until_us))
 
     def near(self, recipe: Recipe) -> "CatalogueHistory":
-        """The versions no farther from the recipe's centre than any model of a circle sees: outcomes, rates and forecasts of this recipe
-        are those of the whole catalogue (but for the ConvLSTM, whose grid may reach farther)."""
+        """Return the versions no farther from the recipe's centre than any circle model uses.
+
+        Outcomes, rates and forecasts of this recipe are those of the whole catalogue (except for the ConvLSTM, whose grid may reach
+        farther).
+        """
         lat, lon, reach = recipe.predict_center_lat, recipe.predict_center_lng, reach_km(recipe)
         band = np.flatnonzero(np.abs(self.versions.latitude_deg - lat) <= reach / KM_PER_DEGREE + MARGIN_DEG)
         away = great_circle_km(lat, lon, self.versions.latitude_deg[band], self.versions.longitude_deg[band])
@@ -81,7 +84,7 @@ class CatalogueHistory:
 
 
 def _frame(events: Events, names: pd.DataFrame, order: np.ndarray) -> pd.DataFrame:
-    """As `catalogue.read_events`."""
+    """Return the events as `catalogue.read_events` does."""
     columns: Mapping[str, object] = {
         "event_id": names["event_id"].to_numpy()[order],
         "origin_time": _times(events.origin_time_us[order]),
@@ -97,7 +100,7 @@ def _times(us: np.ndarray) -> pd.DatetimeIndex:
 
 
 def read_history(store: Store) -> CatalogueHistory:
-    """The whole catalogue of the store, kept for the next step until it changes."""
+    """Return the whole catalogue of the store, cached for the next step until it changes."""
     with store.transaction() as connection:
         state = catalogue.reading(connection)
     return _history(store, state)
@@ -123,13 +126,15 @@ def _history(store: Store, state: tuple[int, int, int]) -> CatalogueHistory:
 
 
 def load_known(store: Store, as_of: datetime) -> Known:
-    """Events and coverage as known at `as_of` (aware UTC)."""
+    """Return events and coverage as known at `as_of` (aware UTC)."""
     return read_history(store).at(as_of)
 
 
 def load_known_near(store: Store, recipe: Recipe, as_of: datetime) -> Known:
-    """The same, of events no farther from the recipe's centre than `reach_km`, for who asks of one place only: to read the whole catalogue
-    takes several times longer."""
+    """Return the same for events no farther from the recipe's centre than `reach_km`, for queries about one place only.
+
+    Reading the whole catalogue takes several times longer.
+    """
     lat, lon, reach = recipe.predict_center_lat, recipe.predict_center_lng, reach_km(recipe)
     south, north, west, east = box_about(lat, lon, reach)
     box = (south - MARGIN_DEG, north + MARGIN_DEG, west - MARGIN_DEG, east + MARGIN_DEG)
@@ -145,7 +150,7 @@ def load_known_near(store: Store, recipe: Recipe, as_of: datetime) -> Known:
 
 
 def versions_of(frame: pd.DataFrame) -> Events:
-    """The rows of `catalogue.read_versions`, which come in the order of `events_from_frame`."""
+    """Convert the rows of `catalogue.read_versions`, which come in the order of `events_from_frame`."""
     until = frame["known_until"].astype("datetime64[us, UTC]")
     ends = np.where(until.isna(), NEVER, until.astype("int64"))
     return replace(events_from_frame(frame), known_until_us=ends)

@@ -1,4 +1,4 @@
-"""What can be told about each recipe: where its circle lies, and what the catalogue has there: completeness, target days, coverage."""
+"""Describe each recipe: where its circle lies, and the catalogue's completeness, target days and coverage there."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ _YEAR = timedelta(days=365.25)
 
 @dataclass(frozen=True)
 class Span:
-    """Mc of one span of years; first_year and last_year as a reader would name them."""
+    """Mc of one span of years; first_year and last_year are both inclusive."""
 
     first_year: int
     last_year: int
@@ -43,7 +43,7 @@ class Span:
 
 @dataclass(frozen=True)
 class CircleCompleteness:
-    """How complete the catalogue is in a recipe's circle: over the last ten years read, and by spans of ten years, oldest first.
+    """The completeness of the catalogue in a recipe's circle: over the last ten years read, and by spans of ten years, oldest first.
 
     curvature, stable: the two estimates (catalog/completeness.py); mc: the higher one. b values from mc on. None: too few events.
     """
@@ -61,19 +61,19 @@ class CircleCompleteness:
 
     @property
     def lower(self) -> float | None:
-        """The least that Mc can be by either estimate; None where it may lie below what was read."""
+        """The lower of the two Mc estimates; None where it may lie below what was read."""
         told = [found for found in (self.curvature, self.stable) if found is not None]
         return min(found.mc for found in told) if told and not any(found.at_most for found in told) else None
 
     def missing_below(self, threshold_mag: float) -> float | None:
-        """Mc, where both estimates (or the only one) say, from 100 events or more, that events from the threshold on are missing."""
+        """Return Mc if every estimate there is, from 100 events or more, shows that events from the threshold on are missing; else None."""
         if self.mc is None or self.lower is None or self.mc.n < ENOUGH_TO_WARN:
             return None
         return self.mc.mc if self.lower > threshold_mag else None
 
 
 def circle_completeness(recipe: Recipe, known: Known) -> CircleCompleteness:
-    """Mc(t) and b of the recipe's circle from the events known at `known.as_of`, down to the magnitude read there."""
+    """Estimate Mc(t) and b of the recipe's circle from the events known at `known.as_of`, down to the magnitude read there."""
     cut = lowest_magnitude(recipe, known.coverage)
     if cut is None:
         return CircleCompleteness(None, None, None, None, (), 0)
@@ -100,7 +100,7 @@ def _between(events: Events, start: datetime, end: datetime) -> Events:
 
 
 def check_recipes(job: Job) -> list[dict[str, Any]]:
-    """One dict a recipe: id, threshold_mag, where, completeness (see `_numbers`), target_days, days, warnings, text."""
+    """Return one dict per recipe: id, threshold_mag, where, completeness (see `_numbers`), target_days, days, warnings, text."""
     known = load_known(job.store, job.clock.now())
     return [_check(recipe, known) for recipe in job.recipes]
 
@@ -145,8 +145,10 @@ def _check(recipe: Recipe, known: Known) -> dict[str, Any]:
 
 
 def _numbers(complete: CircleCompleteness) -> dict[str, Any]:
-    """completeness_magnitude and at_most (the catalogue is cut there), by which estimate, b values with standard errors, and by spans of
-    years. What is not known is None."""
+    """Return the figures: completeness_magnitude and at_most (the catalogue is cut there), the estimate used, b values, spans.
+
+    b values have standard errors; spans are of years. Unknown figures are None.
+    """
 
     def magnitude(found: Completeness | None) -> dict[str, Any] | None:
         return None if found is None else {"magnitude": found.mc, "at_most": found.at_most, "events": found.n}
@@ -181,7 +183,7 @@ def _words(complete: CircleCompleteness) -> str:
 
 
 def _history(complete: CircleCompleteness) -> str:
-    """Neighbouring spans with the same Mc are told together."""
+    """Format Mc by span; neighbouring spans with the same Mc are merged."""
     told: list[tuple[int, int, str]] = []
     for span in complete.spans:
         found = "?" if span.found is None else str(span.found)

@@ -1,4 +1,4 @@
-"""What a recipe's models are fitted on, and the days that they are judged by."""
+"""The data that a recipe's models are fitted on, and the days they are evaluated on."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -16,9 +16,9 @@ MAX_VALIDATION_DAYS = 4 * 366
 
 
 def history_of(recipe: Recipe, known: Known) -> History:
-    """All target days whose outcome was final at `known.as_of`, with the reference that each could have had at its own issue time.
+    """Return all target days whose outcome was final at `known.as_of`, each with the reference available at its own issue time.
 
-    Inputs are the versions of events as they were known at each issue: delays thin the training days as they thin a real morning's.
+    Inputs are the event versions as known at each issue, so that delays affect training days as they affect real mornings.
 
     Raises:
         NotScoreable: the catalogue has not been read for this recipe, or for less than the year that a reference needs.
@@ -30,12 +30,12 @@ def history_of(recipe: Recipe, known: Known) -> History:
 
 
 def split_for_validation(history: History) -> tuple[History, History]:
-    """(what the evaluation fit is given, the validation days): the last `test_ratio` of the days, four years at most, after a purge.
+    """Split into the data for the evaluation fit and the validation days: the last `test_ratio` of the days, four years at most.
 
-    The first holds no event, version or outcome that became known after the issue of its last day.
+    A purge lies between the two. The first part holds no event, version or outcome that became known after the issue of its last day.
 
     Raises:
-        NotTrainable: no day is left to fit on, or no target day with a reference to judge by.
+        NotTrainable: no day is left to fit on, or no target day with a reference for the evaluation.
     """
     recipe, count = history.recipe, len(history.days)
     judged = min(round(count * recipe.test_ratio), MAX_VALIDATION_DAYS)
@@ -66,10 +66,10 @@ def _cut(history: History) -> History:
 
 
 def check_admissible(model: FittedModel, recipe: Recipe, first_day: np.datetime64) -> None:
-    """Refuse a model that has seen too much to forecast `first_day`: its data must end more than a purge before it.
+    """Reject a model that has seen too much to forecast `first_day`: its data must end more than a purge before it.
 
     Raises:
-        NotTrainable: with the model, its last day and the first one that it may forecast.
+        NotTrainable: names the model, its last day and the first one that it may forecast.
     """
     begin = first_admissible_day(model, recipe)
     if first_day.astype("datetime64[D]").item() < begin:
@@ -79,5 +79,5 @@ def check_admissible(model: FittedModel, recipe: Recipe, first_day: np.datetime6
 
 
 def first_admissible_day(model: FittedModel, recipe: Recipe) -> date:
-    """The first local day that a model may forecast: a purge lies between it and the last day of which anything entered the model."""
+    """Return the first local day that a model may forecast: more than a purge after the last day of its data."""
     return model.last_data_day + timedelta(days=purge_days(recipe) + 1)

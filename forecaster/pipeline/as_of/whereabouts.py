@@ -1,4 +1,4 @@
-"""Where a recipe's circle lies, in words, and whether its zone and its coordinates fit each other."""
+"""Describe where a recipe's circle lies, and check whether its time zone and coordinates agree."""
 
 import pandas as pd
 
@@ -7,14 +7,14 @@ from forecaster.features.geometry import great_circle_km
 from forecaster.places import place_name
 from forecaster.recipe import Recipe
 
-NEAR_KM = 100.0  # a name from farther away says nothing of the place
-AT_SEA_HOURS = 3.0  # zones at sea are nominal; a place of that sea may keep its coast's time
+NEAR_KM = 100.0  # a name from farther away does not describe the place
+AT_SEA_HOURS = 3.0  # zones at sea are nominal; a place at sea may use its coast's time
 
 
 def where_it_lies(recipe: Recipe, frame: pd.DataFrame) -> str:
-    """`41.90° N, 12.50° E, 200 km: Italy (Europe/Rome), near "4 km NE of Rome, Italy"`.
+    """Describe the place: `41.90° N, 12.50° E, 200 km: Italy (Europe/Rome), near "4 km NE of Rome, Italy"`.
 
-    frame: earthquakes with the names that the catalogue has for their places, as `Known.frame`; the nearest one names the centre.
+    frame: earthquakes with the catalogue's place names, as `Known.frame`; the nearest one gives the name of the centre.
     """
     place = f"{place_name(recipe.predict_center_lat, recipe.predict_center_lng)}, {recipe.radius_km:g} km"
     zone = zones.zone_at(recipe.predict_center_lat, recipe.predict_center_lng)
@@ -24,7 +24,7 @@ def where_it_lies(recipe: Recipe, frame: pd.DataFrame) -> str:
 
 
 def place_warnings(recipe: Recipe) -> list[str]:
-    """What does not fit: a zone that is not the place's, or a latitude and a longitude that look swapped."""
+    """Return warnings for a zone that is not the place's, or a latitude and a longitude that look swapped."""
     latitude, longitude = recipe.predict_center_lat, recipe.predict_center_lng
     there = zones.zone_at(latitude, longitude)
     at_sea = there.startswith(zones.AT_SEA)
@@ -38,7 +38,7 @@ def place_warnings(recipe: Recipe) -> list[str]:
 
 
 def _swapped(recipe: Recipe, at_sea: bool, fits: bool) -> str | None:
-    """What is told where the place with the two swapped fits better: it is in the recipe's zone, or on land and this one at sea."""
+    """Return a warning where swapped coordinates fit better: that place is in the recipe's zone, or on land and this one at sea."""
     latitude, longitude = recipe.predict_center_lat, recipe.predict_center_lng
     if abs(longitude) > 90:
         return None

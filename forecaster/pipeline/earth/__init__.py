@@ -1,1 +1,1 @@
-"""The whole Earth once a day: the published combination for a circle about every cell with seismicity, its record, page and export."""
+"""The daily world map: the published combination for a circle about every cell with seismicity, its track record, page and export."""

@@ -1,4 +1,4 @@
-"""Which cells the catalogue covers, and down to which magnitude it is complete there."""
+"""Find which cells the catalogue covers, and down to which magnitude it is complete there."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ _YEAR_US = 365.25 * 86_400_000_000
 
 
 def covered_by(grid: Grid, coverage: pd.DataFrame) -> np.ndarray:
-    """bool (cells, rows of `coverage`): whether a row's region holds the cell's whole circle, over the date line and the poles, too."""
+    """Return whether the region of each row of `coverage` holds a cell's whole circle, bool (cells, rows); date line and poles included."""
     south, north, west, east = boxes_about(grid.latitude_deg, grid.longitude_deg, grid.radius_km)
     held = [
         (row["min_latitude_deg"] <= south)
@@ -30,15 +30,18 @@ def covered_by(grid: Grid, coverage: pd.DataFrame) -> np.ndarray:
 
 
 def patterns_of(held: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(which rows hold them, indices of the cells) for each pattern in `held` (cells, rows)."""
+    """Yield (mask of the rows that hold them, indices of the cells) for each pattern in `held` (cells, rows)."""
     patterns, of = np.unique(held, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         yield pattern, np.flatnonzero(of.ravel() == number)
 
 
 def complete_cells(grid: Grid, known: Known, covered: np.ndarray, magnitude: float) -> np.ndarray:
-    """bool (cells,): where no estimate from 100 events or more says that earthquakes of at least `magnitude` are missing from the last
-    ten years (`recipe_check.CircleCompleteness.missing_below`)."""
+    """Return the cells without evidence of missing events, bool (cells,).
+
+    Evidence is an estimate from 100 events or more that earthquakes of at least `magnitude` are missing from the last ten years
+    (`recipe_check.CircleCompleteness.missing_below`).
+    """
     complete = np.ones(len(grid), dtype=bool)
     if known.coverage.empty:
         return complete

@@ -1,4 +1,4 @@
-"""The step of the day that makes the map of the world: once for each day of UTC, stored with its cells."""
+"""The daily step that makes the world map: once for each UTC day, stored with its cells."""
 
 import logging
 from dataclasses import dataclass, field
@@ -23,8 +23,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EarthMade:
-    """What became of the day's map: number of the issue (None: none could be made), its day, cells and rows, whether it was there already,
-    why there is none, and what makes it less than it should be."""
+    """The result for the day's map.
+
+    Holds the number of the issue (None: none could be made), its day, cells and rows, whether it was stored already, why there is none, and
+    what degrades it.
+    """
 
     issue: int | None
     day: date
@@ -36,7 +39,7 @@ class EarthMade:
 
 
 def make_earth(job: Job, resolution: int = RESOLUTION) -> EarthMade:
-    """Forecast the next day of UTC for the whole Earth and store it; where that day has its map already, nothing is made.
+    """Forecast the next UTC day for the whole Earth and store it; nothing is computed where that day has its map already.
 
     Raises:
         BadInput: an unknown resolution.
@@ -57,7 +60,7 @@ def make_earth(job: Job, resolution: int = RESOLUTION) -> EarthMade:
         made = forecast_earth(known, day, as_of, resolution)
     except NotScoreable as error:
         return EarthMade(None, day, reason=str(error))
-    mode = forecast_mode(job.clock, window)  # late, where the day has begun meanwhile
+    mode = forecast_mode(job.clock, window)  # late, where the day has begun in the meantime
     row = {
         "issue_time": now,
         "as_of": as_of,

@@ -1,4 +1,4 @@
-"""The newest map of the world as files: Parquet with a row for each figure, GeoJSON with an outline for each cell."""
+"""Export the newest world map: Parquet with a row for each figure, GeoJSON with an outline for each cell."""
 
 import json
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ NO_MAP = "no map of the world is stored; the daily run makes one (QUAKECAST_WORL
 
 
 def newest_map(store: Store) -> tuple[dict[str, Any], pd.DataFrame]:
-    """(the row of world_map that was stored last, its rows of v_world).
+    """Return the last stored row of world_map, and its rows of v_world.
 
     Raises:
-        BadInput: there is none, or its cells have been let go of.
+        BadInput: there is none, or its cells have been deleted.
     """
     with store.transaction() as connection:
         issue = world_map_rows.newest_issue(connection)
@@ -36,7 +36,7 @@ def newest_map(store: Store) -> tuple[dict[str, Any], pd.DataFrame]:
 
 
 def by_cell(cells: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """The rows of v_world as dicts, by the cell's name, ascending."""
+    """Return the rows of v_world as dicts, by the cell's name, ascending."""
     found: dict[str, list[dict[str, Any]]] = {}
     columns = cells.sort_values(["cell", "horizon_days", "magnitude"])[list(_TOLD)]
     for values in zip(*(columns[name].tolist() for name in _TOLD), strict=True):
@@ -46,11 +46,12 @@ def by_cell(cells: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
 
 
 def most_above(cells: pd.DataFrame, magnitude: float, horizon_days: int, count: int) -> pd.DataFrame:
-    """The `count` cells of this magnitude and horizon that lie farthest above their usual chance, one for each neighbourhood: a cell whose
-    circle holds the centre of one that is told already is left out. Ties go by the cell's name.
+    """Return the `count` cells of this magnitude and horizon that lie farthest above their usual rate, one per neighbourhood.
+
+    A cell is left out if its circle holds the centre of one chosen before. Ties go by the cell's name.
 
     Raises:
-        BadInput: the map has no such figures; says which it has.
+        BadInput: the map has no such figures; names those it has.
     """
     rows = cells[(cells["magnitude"] == magnitude) & (cells["horizon_days"] == horizon_days)]
     if rows.empty:
@@ -61,7 +62,7 @@ def most_above(cells: pd.DataFrame, magnitude: float, horizon_days: int, count: 
 
 
 def apart(rows: pd.DataFrame, count: int) -> pd.DataFrame:
-    """The first `count` of these rows of v_world whose centres lie farther from each other than the radius of their circles."""
+    """Return the first `count` of these rows of v_world whose centres are farther apart than the radius of their circles."""
     kept: list[int] = []
     latitude, longitude = rows["latitude_deg"].to_numpy(), rows["longitude_deg"].to_numpy()
     for place in range(len(rows)):
@@ -74,7 +75,7 @@ def apart(rows: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def export_map(store: Store, folder: Path) -> list[Path]:
-    """Write PARQUET_FILE and GEOJSON_FILE of the newest map into `folder`, each whole or not at all; returns their paths.
+    """Write PARQUET_FILE and GEOJSON_FILE of the newest map into `folder`, each completely or not at all; return their paths.
 
     Raises:
         BadInput: there is no map. NotWritable: the folder cannot be written.
@@ -91,7 +92,7 @@ def export_map(store: Store, folder: Path) -> list[Path]:
 
 
 def write_geojson(path: Path, issue: dict[str, Any], cells: pd.DataFrame) -> Path:
-    """Write a map as `geojson`, whole or not at all.
+    """Write a map as `geojson`, completely or not at all.
 
     Raises:
         NotWritable: the folder cannot be written.
@@ -100,8 +101,10 @@ def write_geojson(path: Path, issue: dict[str, Any], cells: pd.DataFrame) -> Pat
 
 
 def geojson(issue: dict[str, Any], cells: pd.DataFrame) -> dict[str, Any]:
-    """A FeatureCollection (RFC 7946): a polygon a cell, cut at the date line; of each magnitude and horizon a member `m5_1d` with
-    probability, usual_probability and ratio."""
+    """Build a FeatureCollection (RFC 7946): a polygon per cell, cut at the date line.
+
+    Each magnitude and horizon is a member such as `m5_1d` with probability, usual_probability and ratio.
+    """
     features = []
     for name, rows in by_cell(cells).items():
         rings = [_closed(ring) for ring in rings_of(name)]
@@ -122,7 +125,7 @@ def geojson(issue: dict[str, Any], cells: pd.DataFrame) -> dict[str, Any]:
 
 
 def place_row(row: dict[str, Any]) -> dict[str, Any]:
-    """What is told of a row of v_world: cell, where (its coordinates in words), place (a name or None) and its figures."""
+    """Return the shown values of a row of v_world: cell, where (its coordinates in words), place (a name or None) and its figures."""
     return {
         "cell": row["cell"],
         "where": place_name(row["latitude_deg"], row["longitude_deg"]),

@@ -1,11 +1,11 @@
-"""What the published combination says of the circles about all cells with seismicity: the next day and the next week.
+"""Forecast the circles about all cells with seismicity with the published combination: the next day and the next week.
 
-The day's figure is that of `anywhere.forecast_at` for the same circle, on a day of UTC. The week's is the day's carried on: with H the
--log P(no target) of ETAS without a fit, whose windows may be of any length,
+The day's probability is that of `anywhere.forecast_at` for the same circle, on a UTC day. The week's is extrapolated from the day's. With H
+the -log P(no target) of ETAS without a fit, whose windows may be of any length,
 
     -log(1 - P(week)) = -log(1 - P(day)) H(week) / H(day),
 
-so the week is never less likely than its first day, and decays within it as aftershocks do. The usual chances of both are counted.
+so the week is never less likely than its first day, and decays within it as aftershocks do. The usual rates of both are counted.
 """
 
 from collections.abc import Mapping
@@ -40,9 +40,10 @@ WEEK_DAYS = 7
 
 @dataclass(frozen=True)
 class EarthForecast:
-    """One issue. grid: the cells with seismicity. For each row, arrays (rows,): index, of its cell in `grid`; magnitude; horizon_days;
-    probability and usual. left_out: what has no row and why, in words. problems: what makes the forecast less than it should be.
-    weights: by kind, as they counted.
+    """One issue.
+
+    grid: the cells with seismicity. For each row, arrays (rows,): index, of its cell in `grid`; magnitude; horizon_days; probability and
+    usual. left_out: what has no row and why, in words. problems: what degrades the forecast. weights: by kind, as applied.
     """
 
     grid: Grid
@@ -59,7 +60,7 @@ class EarthForecast:
 
 
 def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: int) -> EarthForecast:
-    """Forecast `target_day`, a day of UTC, and the week that begins with it, from what is `known` at `as_of`.
+    """Forecast `target_day`, a UTC day, and the week that begins with it, from what is `known` at `as_of`.
 
     Raises:
         BadInput: an unknown resolution. NotScoreable: no cell has seismicity, or the catalogue covers none.
@@ -106,7 +107,7 @@ def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: 
 def _groups(
     grid: Grid, known: Known, covered: np.ndarray, magnitude: float, complete: np.ndarray, left_out: list[str]
 ) -> list[tuple[np.ndarray, LabelledDays]]:
-    """Indices of complete cells that have the same record of target days, with the record of one of them."""
+    """Return groups of complete cells that share a record of target days: indices, and the record of one of them."""
     groups: dict[tuple[date, int], tuple[list[np.ndarray], LabelledDays]] = {}
     for pattern, cells in patterns_of(covered & (known.coverage["min_magnitude"].to_numpy() <= magnitude)):
         cells = cells[complete[cells]]
@@ -133,7 +134,7 @@ def _forecast(
     standing: publishing.Standing,
     told: list[str],
 ) -> list[tuple[int, np.ndarray, np.ndarray]]:
-    """(horizon in days, probability, usual) of these cells, which have the same `record` of days; what lacks is added to `told`."""
+    """Return (horizon in days, probability, usual) of cells with the same `record` of days; what is missing is added to `told`."""
     recipe = _recipe(grid, 0, magnitude)
     days = target_days(recipe, target_day, 1).issued_at(known.as_of)
     strong = known.events.take(known.events.magnitude >= magnitude)
@@ -162,7 +163,7 @@ def _forecast(
 
 
 def carried_on(day: np.ndarray, usual_week: np.ndarray, circles: Circles, etas: EtasModel | None) -> np.ndarray:
-    """float64 (n,): the chance of the week that begins with a day of this chance; without ETAS, as its excess over the usual chance was."""
+    """Extrapolate a day's probability to the week beginning with it, float64 (n,); without ETAS, by the excess over the usual rate."""
     if etas is None:
         at_least: np.ndarray = np.maximum(day, usual_week)
         return at_least
@@ -173,7 +174,7 @@ def carried_on(day: np.ndarray, usual_week: np.ndarray, circles: Circles, etas: 
 def ask_members(
     circles: Circles, recipe: Recipe, known: Known, standing: publishing.Standing
 ) -> tuple[dict[str, np.ndarray], dict[str, str], EtasModel | None]:
-    """(by kind that counts what it says of the circles, by kind why another one says nothing, ETAS where it is among them).
+    """Return, by kind with weight, its probabilities for the circles; by kind why another has no forecast; ETAS where it is among them.
 
     Members are those of a recipe without a fit; `recipe` is that of one of the circles.
     """
@@ -197,10 +198,10 @@ def ask_members(
 
 
 def _ask(member: Member, circles: Circles, known: Known) -> np.ndarray:
-    """float64 (n,): what a member's kind says of each circle, all at once where it can.
+    """Return the forecast of a member's kind for each circle, float64 (n,); all at once where the kind can.
 
     Raises:
-        CorruptModel: it gives something else than a probability.
+        CorruptModel: a value is not a probability.
     """
     if isinstance(member.model, ForecastsCircles):
         said = bounded(member.model.probability_of_circles(circles))
@@ -212,7 +213,7 @@ def _ask(member: Member, circles: Circles, known: Known) -> np.ndarray:
 
 
 def one_by_one(kind: str, circles: Circles, known: Known) -> np.ndarray:
-    """float64 (n,): the same of a kind that knows one recipe at a time; NaN where it has no model for a circle."""
+    """Return the same for a kind that handles one recipe at a time, float64 (n,); NaN where it has no model for a circle."""
     found = np.full(len(circles), np.nan)
     inputs = known.inputs
     for number in range(len(circles)):
@@ -228,6 +229,6 @@ def one_by_one(kind: str, circles: Circles, known: Known) -> np.ndarray:
 
 
 def _recipe(grid: Grid, number: int, magnitude: float) -> Recipe:
-    """The target of one cell, without the hybrid of its region: where nothing is fitted that is the hybrid again."""
+    """Return the target of one cell, without its regional hybrid, which without a fit is the same as the general hybrid."""
     recipe = circle_recipe(number, float(grid.latitude_deg[number]), float(grid.longitude_deg[number]), grid.radius_km, magnitude, "cell")
     return recipe.model_copy(update={"models": tuple(kind for kind in recipe.models if kind != REGIONAL)})

@@ -1,7 +1,7 @@
 """The cells of the world map: Uber's hexagons (H3), which cover the Earth without a seam at the date line or a point at the poles.
 
-Resolution 3 has 41,162 cells of about 12,400 km2, 86 to 131 km from centre to centre. A forecast is that of a circle about the cell's
-centre, with one radius for all, wide enough that circles of neighbours overlap and every place lies in several.
+Resolution 3 has 41,162 cells of about 12,400 km2, 86 to 131 km from centre to centre. A forecast is for a circle about the cell's centre.
+All circles have the same radius, wide enough that neighbouring circles overlap and every place lies in several.
 """
 
 from dataclasses import dataclass
@@ -37,24 +37,24 @@ class Grid:
 
     @property
     def radius_km(self) -> float:
-        """Of the circle about each centre."""
+        """The radius of the circle about each centre."""
         return RADIUS_KM[self.resolution]
 
     def take(self, selection: np.ndarray) -> "Grid":
-        """The cells at these indices, or where this mask is true."""
+        """Return the cells at these indices, or where this mask is true."""
         return Grid(self.resolution, self.cell[selection], self.latitude_deg[selection], self.longitude_deg[selection])
 
     def areas_km2(self) -> np.ndarray:
-        """float64 (n,): the area of each cell."""
+        """Return the area of each cell, float64 (n,)."""
         return np.array([h3.cell_area(name, "km^2") for name in names_of(self.cell)])
 
 
 @lru_cache(maxsize=2)
 def whole_grid(resolution: int = RESOLUTION) -> Grid:
-    """All cells of the Earth, ascending by number.
+    """Return all cells of the Earth, ascending by number.
 
     Raises:
-        BadInput: a resolution that the world map has no circles for.
+        BadInput: a resolution for which the world map has no circles.
     """
     if resolution not in RADIUS_KM:
         raise BadInput(f"resolution {resolution}: the world map is made at H3 resolution {' or '.join(map(str, RADIUS_KM))}")
@@ -65,18 +65,18 @@ def whole_grid(resolution: int = RESOLUTION) -> Grid:
 
 
 def names_of(cells: np.ndarray) -> list[str]:
-    """The names that H3 gives these numbers, such as `832f5afffffffff`."""
+    """Return the names that H3 gives these numbers, such as `832f5afffffffff`."""
     return [h3.int_to_str(int(cell)) for cell in cells]
 
 
 def cells_of(latitude_deg: np.ndarray, longitude_deg: np.ndarray, resolution: int) -> np.ndarray:
-    """uint64 (n,): the cell that each place lies in."""
+    """Return the cell of each place, uint64 (n,)."""
     pairs = zip(latitude_deg.tolist(), longitude_deg.tolist(), strict=True)
     return np.array([h3.str_to_int(h3.latlng_to_cell(*pair, resolution)) for pair in pairs], dtype=np.uint64)
 
 
 def seismic_cells(grid: Grid, events: Events) -> Grid:
-    """The cells whose circle holds MIN_EVENTS earthquakes of M >= SEISMIC_MAG or more among `events`."""
+    """Return the cells whose circle holds MIN_EVENTS earthquakes of M >= SEISMIC_MAG or more among `events`."""
     strong = events.take(events.magnitude >= SEISMIC_MAG)
     count = np.zeros(len(grid), dtype=np.int64)
     for near in near_pairs(grid.latitude_deg, grid.longitude_deg, strong, grid.radius_km):
@@ -85,7 +85,7 @@ def seismic_cells(grid: Grid, events: Events) -> Grid:
 
 
 def names_near(grid: Grid, frame: pd.DataFrame) -> list[str | None]:
-    """For each cell what the service called the place of the earthquake nearest to its centre; None where that is not near.
+    """Return for each cell the service's place name of the earthquake nearest to its centre; None where that is not near.
 
     frame: earthquakes with their places, as `Known.frame`.
     """

@@ -1,4 +1,4 @@
-"""The outlines of cells as rings of longitudes and latitudes, cut at the date line and closed over a pole, as GeoJSON wants them."""
+"""Outlines of cells as rings of longitudes and latitudes, cut at the date line and closed over a pole, as GeoJSON requires."""
 
 import math
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ HALF_TURN, TURN = 180.0, 360.0
 
 
 def rings_of(name: str, middle_lon: float = 0.0) -> list[Ring]:
-    """Rings of (longitude, latitude) in degrees, counterclockwise, not closed, all within half a turn of the middle longitude.
+    """Return rings of (longitude, latitude) in degrees, counterclockwise, not closed, all within half a turn of the middle longitude.
 
-    One ring, two where the seam opposite the middle (the date line) goes through the cell. A cell that holds a pole is a band up to it
-    over all longitudes.
+    There is one ring, or two where the seam opposite the middle (the date line) crosses the cell. A cell that holds a pole becomes a band
+    up to it over all longitudes.
     """
     parts = _rings([(latitude, _short_way(longitude - middle_lon)) for latitude, longitude in h3.cell_to_boundary(name)])
     return [[(longitude + middle_lon, latitude) for longitude, latitude in ring] for ring in parts]
 
 
 def _rings(corners: Sequence[tuple[float, float]]) -> list[Ring]:
-    """The same of corners (latitude, longitude from the middle)."""
+    """Return the rings for corners given as (latitude, longitude from the middle)."""
     ring: Ring = []
     for latitude, longitude in corners:
         ring.append((ring[-1][0] + _short_way(longitude - ring[-1][0]) if ring else longitude, latitude))
@@ -40,7 +40,7 @@ def _short_way(degrees: float) -> float:
 
 
 def _west_of(ring: Ring, edge: float, sign: float) -> Ring:
-    """The part of a convex ring with sign x longitude <= sign x edge (Sutherland and Hodgman 1974, doi:10.1145/360767.360802)."""
+    """Clip a convex ring to sign x longitude <= sign x edge (Sutherland and Hodgman 1974, doi:10.1145/360767.360802)."""
     kept: Ring = []
     for (x0, y0), (x1, y1) in zip(ring, [*ring[1:], *ring[:1]], strict=True):
         inside, after = sign * x0 <= sign * edge, sign * x1 <= sign * edge

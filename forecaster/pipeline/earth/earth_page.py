@@ -1,4 +1,4 @@
-"""The newest map of the world as pages, one a language, and its first places as a report tells them."""
+"""The newest world map as pages, one per language, and its top places for reports."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -25,8 +25,9 @@ TOLD = 10
 
 
 def write_pages(job: Job, languages: Sequence[str] | None = None) -> list[Path]:
-    """Write the newest map below the output folder, as a page a language and as GEOJSON_FILE for other maps, each by rename; those before
-    are replaced. Languages as for `texts.of_pages`. Returns the pages' paths.
+    """Write the newest map below the output folder, as a page per language and as GEOJSON_FILE for other maps, each by rename.
+
+    Earlier files are replaced. Languages as for `texts.of_pages`. Returns the pages' paths.
 
     Raises:
         BadInput: there is no map. NotWritable: the folder cannot be written.
@@ -45,7 +46,7 @@ def write_pages(job: Job, languages: Sequence[str] | None = None) -> list[Path]:
 
 
 def world_told(store: Store, now: datetime) -> WorldTold | None:
-    """What a report of `now` tells of the newest map; None where there is none of the day that runs or of a later one."""
+    """Return what a report of `now` shows of the newest map; None where there is none of the current day or of a later one."""
     with store.transaction() as connection:
         issue = world_map_rows.newest_issue(connection, now)
         if issue is None or issue["target_start"] <= now - timedelta(days=1):

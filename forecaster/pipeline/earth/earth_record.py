@@ -1,8 +1,8 @@
-"""How the maps of the world did: each issue's pool of cells against what came, and all of them together.
+"""The track record of the world maps: each issue's pool of cells against the observations, and all issues together.
 
-A window is scored one day after its end, and once more when its outcome is final, 45 days after it. It is judged by cells: the chance
-of a circle is spread over it (`verification.pools`), an earthquake counts in the cell that it lies in, and what lies in no forecast cell
-is counted apart. The reference is smoothed seismicity: the usual chance of the same circles, of the last ten years.
+A window is scored one day after its end, and again when its outcome is final, 45 days after it. Scoring is by cells: the probability of a
+circle is spread over it (`verification.pools`), an earthquake counts in the cell that it lies in, and events in no forecast cell are
+counted separately. The reference is smoothed seismicity: the usual rate of the same circles over the last ten years.
 """
 
 from datetime import datetime
@@ -25,13 +25,13 @@ from forecaster.verification.intervals import draw_blocks, ratio_bounds
 from forecaster.verification.pools import cell_probability, spatial_test
 from forecaster.verification.scores import log_likelihood
 
-PASSED_N, PASSED = 0.025, 0.05  # at 5 %: the N test has two sides, the others one
+PASSED_N, PASSED = 0.025, 0.05  # at 5 %: the N test is two-sided, the others one-sided
 SEED = 16
-FEW_ACTIVE = 10  # cells, below which an interval says nothing
+FEW_ACTIVE = 10  # cells; with fewer, an interval is meaningless
 
 
 def settle_maps(job: Job) -> int:
-    """Score every window of a map that has come of age since it was last scored; returns how many scores were written."""
+    """Score every window of a map that has matured since it was last scored; return the number of scores written."""
     known = load_known(job.store, job.clock.now())
     read_until = known.read_until
     if read_until is None:
@@ -54,8 +54,10 @@ def settle_maps(job: Job) -> int:
 
 
 def score_pool(cells: pd.DataFrame, events: Events, rng: np.random.Generator) -> dict[str, Any]:
-    """Columns of world_score of one magnitude and window. cells: rows of v_world, all of one resolution. events: the earthquakes of the
-    window that are large enough."""
+    """Compute the columns of world_score of one magnitude and window.
+
+    cells: rows of v_world, all of one resolution. events: the earthquakes of the window that are large enough.
+    """
     names = np.array([int(name, 16) for name in cells["cell"]], dtype=np.uint64)
     resolution = int((int(names[0]) >> 52) & 15)  # bits 52 to 55 of an H3 number
     hit = cells_of(events.latitude_deg, events.longitude_deg, resolution)
@@ -83,9 +85,11 @@ def score_pool(cells: pd.DataFrame, events: Events, rng: np.random.Generator) ->
 
 
 def record_of_maps(store: Store, mode: str) -> list[dict[str, Any]]:
-    """One dict a magnitude and horizon that has a score: magnitude, days (texts), windows, active, expected, usual (texts), how many maps
-    passed each test (n_passed, s_passed, l_passed, as "3 of 4"), and gain, nats per active cell over smoothed seismicity with its 95 %
-    interval by a bootstrap of 30-day blocks."""
+    """Return one dict per magnitude and horizon that has a score.
+
+    Keys: magnitude, days (texts), windows, active, expected, usual (texts), how many maps passed each test (n_passed, s_passed, l_passed,
+    as "3/4"), and gain, nats per active cell over smoothed seismicity with its 95 % interval by a bootstrap of 30-day blocks.
+    """
     with store.transaction() as connection:
         scores = world_map_rows.scores(connection, mode)
     told = []
@@ -124,7 +128,7 @@ def _gain(rows: pd.DataFrame) -> str:
 
 
 def _between(known: Known, pool: dict[str, Any]) -> Events:
-    """The earthquakes of a pool's window that are large enough, as known now."""
+    """Return the earthquakes of a pool's window that are large enough, as known now."""
     start, end = (to_us(_moment(pool[name])) for name in ("window_start", "window_end"))
     first, last = np.searchsorted(known.events.origin_time_us, [start, end])
     events = known.events.take(slice(int(first), int(last)))
@@ -137,5 +141,5 @@ def _moment(stamp: Any) -> datetime:
 
 
 def _rng(pool: dict[str, Any]) -> np.random.Generator:
-    """The same draws for the same pool, whenever it is scored."""
+    """Return a generator that gives the same draws for the same pool, whenever it is scored."""
     return np.random.default_rng([int(pool["issue"]), round(10 * pool["magnitude"]), int(pool["horizon_days"])])

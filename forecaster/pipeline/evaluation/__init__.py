@@ -1,1 +1,1 @@
-"""Judging models on past days."""
+"""Evaluate models on past days."""

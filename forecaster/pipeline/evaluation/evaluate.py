@@ -1,8 +1,9 @@
-"""Judge models on past days: rolling origin, any span, recipes and models. Each (arm, recipe, year, model) is stored: a run can be resumed.
+"""Evaluate models on past days, with rolling origin, for any span, recipes and models. Each (arm, recipe, year, model) is stored, so that a
+run can be resumed.
 
-Outcomes are always those of the final catalogue. A model that holds anything of days within a purge before a target, or of later ones,
-does not forecast it. The delay curves by which the inputs of arms B and C are thinned before 2022-05 are the one exception: they were
-measured on 2022-2023.
+Outcomes are always those of the final catalogue. A model is not used for a target if its data include the target day, later days, or days
+within a purge before it. There is one exception: the delay curves that thin the inputs of the experiments (arms) B and C before 2022-05
+were measured on 2022-2023.
 """
 
 import logging
@@ -29,36 +30,36 @@ from forecaster.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1  # of the stored rows; a new one makes every result anew
+FORMAT = 1  # of the stored rows; a new value invalidates every stored result
 MODE = "hindcast"
-RUNGS = "rungs"  # in the place of a model, where the ladders of a recipe cannot be judged
+RUNGS = "rungs"  # stands in for a model's name where the ladders of a recipe cannot be evaluated
 
 Progress = Callable[[int, int | None, str], None]
 
 
 @dataclass
 class EvaluateResult:
-    """Parts written by this run, parts that were there, and what failed: (arm, recipe, model) -> reason."""
+    """The parts written by this run, the parts already stored, and failures: (arm, recipe, model) -> reason."""
 
     written: int = 0
     reused: int = 0
     failed: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     def with_those_of(self, other: "EvaluateResult") -> "EvaluateResult":
-        """Both runs together."""
+        """Return the combined result of both runs."""
         return EvaluateResult(self.written + other.written, self.reused + other.reused, self.failed | other.failed)
 
 
 def evaluate(
     known: Known, recipes: Sequence[Recipe], options: EvaluateOptions, folder: ResultFolder, on_progress: Progress | None = None
 ) -> EvaluateResult:
-    """Do what is missing of the evaluation, one recipe at a time; one that fails is noted with its reason and does not stop the others.
+    """Compute what is missing of the evaluation, one recipe at a time. A recipe that fails is recorded; the others continue.
 
-    Pre-trained sets are the package's alone: what an installation has trained must not change a figure.
+    Only the package's pre-trained sets are used: what an installation has trained must not change a figure.
 
     Raises:
-        BadInput: the days are in the wrong order, too close to the fit, or outside what the catalogue covers; nothing is done then.
-        NotWritable: the folder cannot be written; what was stored before is whole.
+        BadInput: the days are in the wrong order, too close to the fit, or outside what the catalogue covers; nothing is computed then.
+        NotWritable: the folder cannot be written; what was stored before stays complete.
     """
     check_plan(known, recipes, options)
     kinds = [kind_named(name) for name in options.models]
@@ -126,7 +127,7 @@ def _evaluate_model(
 
 
 def _require_trained(model: FittedModel) -> None:
-    """Refuse a network that has not learnt within its minutes: its figures would be those of no network.
+    """Reject a network that has not learnt within its minutes: its figures would say nothing about the network.
 
     Raises:
         ModelError: it is untrained.
@@ -136,10 +137,10 @@ def _require_trained(model: FittedModel) -> None:
 
 
 def _require_admissible(model: FittedModel, recipe: Recipe, first_day: np.datetime64) -> None:
-    """Refuse a model that has seen too much to forecast `first_day`.
+    """Reject a model that has seen too much to forecast `first_day`.
 
     Raises:
-        ModelError: with the model, its last day of data, the first day that it may forecast, and what to do.
+        ModelError: names the model, its last day of data, the first day that it may forecast, and what to do.
     """
     try:
         check_admissible(model, recipe, first_day)
@@ -148,7 +149,7 @@ def _require_admissible(model: FittedModel, recipe: Recipe, first_day: np.dateti
 
 
 def _fit_keys(world: World, kind: FittableKind, fit: FitPlan, options: EvaluateOptions) -> dict[str, Any]:
-    """All that determines a fit."""
+    """Return everything that determines a fit."""
     days = world.history.until(np.datetime64(fit.until))
     last_cut = int(days.days.cut_us[-1]) if len(days.days) else 0
     return {
@@ -198,7 +199,7 @@ def _model(
 
 
 def _probability(world: World, arm: Arm, model: FittedModel, served: np.ndarray) -> np.ndarray:
-    """float64 (days served,), checked: anything but a probability in (0, 1) is a bug of the model, and no failed fit."""
+    """Return the checked probabilities of the served days, float64; a value outside (0, 1) is a bug of the model, not a failed fit."""
     days = world.history.take(served)
     inputs = world.inputs(arm.inputs).known_before(int(days.days.cut_us[-1]))
     probability = np.asarray(model.probability(inputs, days.days, days.reference), dtype=np.float64)

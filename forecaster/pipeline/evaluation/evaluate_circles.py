@@ -1,7 +1,7 @@
-"""Random circles as a pool of an evaluation: hundreds of places that nobody chose, which hardly overlap.
+"""Random circles as a pool of an evaluation: hundreds of places that were not chosen by hand and hardly overlap.
 
-They are drawn from the catalogue up to `DRAWN_UNTIL` and so know nothing of the days that are judged. Which circles make the pool stands
-in circles.json of the result folder; rows of other seeds' circles stay on disk and are left out of the tables.
+They are drawn from the catalogue up to `DRAWN_UNTIL`, so the choice is independent of the days under evaluation. The circles of the pool
+are listed in circles.json of the result folder. Rows of circles with other seeds stay on disk and are left out of the tables.
 """
 
 import json
@@ -30,7 +30,7 @@ PREFIX = "circle"
 
 @dataclass(frozen=True)
 class Circles:
-    """The pool: its recipes, how many were asked for, and the seed that they were drawn with."""
+    """The pool: its recipes, the requested number, and the seed of the draw."""
 
     recipes: tuple[Recipe, ...]
     asked: int
@@ -38,14 +38,14 @@ class Circles:
 
     @property
     def largest_overlap(self) -> float:
-        """The largest share of a circle that another one of the pool holds, too; 0 for a single circle."""
+        """The largest share of a circle that another circle of the pool also covers; 0 for a single circle."""
         shares = overlap_matrix(self.recipes)
         np.fill_diagonal(shares, 0.0)
         return float(shares.max(initial=0.0))
 
 
 def draw_circles(known: Known, count: int, seed: int, avoid: Sequence[Recipe]) -> Circles:
-    """Up to `count` circles; none shares more than MAX_OVERLAP of the smaller one's area with another or with one of `avoid`.
+    """Draw up to `count` circles; none shares more than MAX_OVERLAP of the smaller one's area with another or with one of `avoid`.
 
     Raises:
         BadInput: the catalogue up to DRAWN_UNTIL gives no circle at all.
@@ -59,10 +59,10 @@ def draw_circles(known: Known, count: int, seed: int, avoid: Sequence[Recipe]) -
 
 
 def circle_options(options: EvaluateOptions) -> EvaluateOptions:
-    """The same with the kinds that need no training on a region's own days.
+    """Return the options restricted to the kinds that need no training on a region's own days.
 
     Raises:
-        BadInput: none of the kinds is left, or the first day is one that the circles were drawn from.
+        BadInput: none of the kinds is left, or the circles were drawn from data that include the first day.
     """
     if options.first_day <= DRAWN_UNTIL:
         begin = DRAWN_UNTIL + timedelta(days=1)
@@ -76,7 +76,7 @@ def circle_options(options: EvaluateOptions) -> EvaluateOptions:
 
 
 def write_circles(folder: ResultFolder, circles: Circles) -> None:
-    """Note the pool in the folder; NotWritable where that fails."""
+    """Write the pool to the folder; NotWritable where that fails."""
     document = {
         "version": 1,
         "seed": circles.seed,
@@ -100,7 +100,7 @@ def write_circles(folder: ResultFolder, circles: Circles) -> None:
 
 
 def read_circles(folder: ResultFolder) -> Circles | None:
-    """The pool noted in the folder; None where there is none.
+    """Read the pool recorded in the folder; None where there is none.
 
     Raises:
         CorruptModel: the file is not one of ours.
@@ -125,5 +125,5 @@ def _recipe(number: int, circle: dict[str, Any], seed: int) -> Recipe:
 
 
 def is_circle(recipe_id: str) -> bool:
-    """Whether rows of this id are those of a random circle."""
+    """Whether this id belongs to a random circle."""
     return recipe_id.startswith(f"{PREFIX}-")

@@ -1,6 +1,6 @@
-"""What is evaluated, and by which fits.
+"""The plan of an evaluation: what is evaluated, and with which fits.
 
-An arm says what a forecast is made from and what its model was fitted on:
+An experiment (arm) defines the inputs of the forecasts and of the model's fit:
 
     A  inputs of the final catalogue, one fit on days to 2014-12-31
     B  inputs as they were known at each issue, the same fit
@@ -28,8 +28,11 @@ FINAL_DAYS = timedelta(days=climatology.FINAL_AFTER_DAYS)
 
 @dataclass(frozen=True)
 class Arm:
-    """inputs, fit_inputs: "final" or "known", what is forecast from and what is fitted on. fit_until: the last day of the one fit.
-    refit: references are fitted again for each year, on the forecast's inputs; without a `fit_until`, all models are."""
+    """One experiment.
+
+    inputs, fit_inputs: "final" or "known", the inputs of forecasts and of fits. fit_until: the last day of the single fit. refit:
+    references are refitted for each year, on the forecast's inputs; without a `fit_until`, all models are.
+    """
 
     name: str
     inputs: str
@@ -47,7 +50,7 @@ ARMS = {
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """Days first_day..last_day, both included; `max_minutes` and `seed` go to every fit."""
+    """The options. Days first_day..last_day, both included; `max_minutes` and `seed` apply to every fit."""
 
     arms: tuple[Arm, ...]
     models: tuple[str, ...]
@@ -59,7 +62,7 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class FitPlan:
-    """One fit of a plan: on which inputs, until which day, and for which years."""
+    """One fit of a plan: its inputs, its last day, and the years it is for."""
 
     inputs: str
     until: date
@@ -67,7 +70,7 @@ class FitPlan:
 
 
 def plan_fits(arm: Arm, kind: FittableKind, years: Sequence[int]) -> list[FitPlan]:
-    """The fits by which this kind of model forecasts these years: one for all, or one a year."""
+    """Return the fits with which this kind of model forecasts these years: one for all, or one a year."""
     if arm.refit and (kind.reference or arm.fit_until is None):
         inputs = arm.inputs if arm.fit_until is not None else arm.fit_inputs
         return [FitPlan(inputs, date(year - 1, 12, 31) - FINAL_DAYS, (year,)) for year in years]
@@ -77,10 +80,10 @@ def plan_fits(arm: Arm, kind: FittableKind, years: Sequence[int]) -> list[FitPla
 
 
 def check_plan(known: Known, recipes: Sequence[Recipe], options: EvaluateOptions) -> None:
-    """Before anything is done: are the days in order, far enough from the fits, and covered by the catalogue?
+    """Check before any computation that the days are in order, far enough from the fits, and covered by the catalogue.
 
     Raises:
-        BadInput: with the days, the limit and what to choose instead.
+        BadInput: gives the days, the limit and what to choose instead.
     """
     if options.first_day > options.last_day:
         raise BadInput(f"--from {options.first_day} lies after --to {options.last_day}; exchange them")

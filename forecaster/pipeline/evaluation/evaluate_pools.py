@@ -1,4 +1,4 @@
-"""What a pool's figures rest on: how many target days it shares between circles, gains without the overlap, and what is added to ETAS."""
+"""The basis of a pool's figures: target days shared between circles, gains without the overlap, and the gain added to ETAS."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,11 +17,11 @@ MIN_USABLE = 0.95
 
 
 def pool_facts(said: Said, circles: Mapping[str, Recipe], draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
-    """One document a pool of an arm; `circles` by recipe id, draws as of `evaluate_scores.block_draws`.
+    """Yield one document per pool of an arm; `circles` by recipe id, draws as of `evaluate_scores.block_draws`.
 
-    shared_days: target days on which the target of an overlapping circle of the pool came on the same UTC day, too.
-    weighted: gains in which every square kilometre counts once (`tile_weights`). The weights are known before the days: weights by what
-        came would count target days less and quiet days in full, and the gain would be no proper score any more.
+    shared_days: target days on which the target of an overlapping circle of the pool was also observed on the same UTC day.
+    weighted: gains in which every square kilometre counts once (`tile_weights`). The weights are fixed before the days. Weights that depend
+        on the observations would count target days less and quiet days in full, and the gain would no longer be a proper score.
     of_etas: gain over ETAS / ETAS's own gain over the usual rate, on the days that all three have.
     singles: circles or recipes whose 30-day interval lies above or below 0.
     """
@@ -51,8 +51,10 @@ def pool_facts(said: Said, circles: Mapping[str, Recipe], draws: Sequence[BlockD
 
 
 def shared_days(recipe: np.ndarray, utc_days: np.ndarray, overlap: np.ndarray) -> tuple[int, int]:
-    """(target days that an overlapping circle has, too; different days among all): recipe int (t,), utc_days datetime64[D] (t,) of the
-    target days, overlap (r, r) as of `overlap_matrix`."""
+    """Count the target days that an overlapping circle shares, and the distinct days among all.
+
+    recipe int (t,), utc_days datetime64[D] (t,) of the target days, overlap (r, r) as of `overlap_matrix`.
+    """
     days, at = np.unique(utc_days, return_inverse=True)
     came = np.zeros((len(overlap), len(days)), dtype=np.int32)
     came[recipe, at] = 1
@@ -81,8 +83,10 @@ def _gains(rows: Rows, weight: np.ndarray, draws: Sequence[BlockDraws]) -> dict[
 
 
 def share_of(local_days: np.ndarray, added: np.ndarray, own: np.ndarray, draws: Sequence[BlockDraws]) -> dict[str, Any] | None:
-    """Sum of `added` / sum of `own` (nats, (n,) both) with bounds of each draw; None where `own` is not above 0. Resamples in which it is
-    not are left out, and bounds are null where these are more than one in twenty."""
+    """Return sum of `added` / sum of `own` (nats, (n,) both) with bounds of each draw; None where the sum of `own` is not above 0.
+
+    Resamples in which it is not are left out, and bounds are null where these are more than one in twenty.
+    """
     days, above, below = sums_by_day(local_days, added, own)
     if not below.sum() > 0:
         return None
@@ -97,7 +101,7 @@ def share_of(local_days: np.ndarray, added: np.ndarray, own: np.ndarray, draws: 
 
 
 def _signs(recipe: np.ndarray, local_days: np.ndarray, gain: np.ndarray, happened: np.ndarray, drawn: BlockDraws) -> dict[str, int]:
-    """How many recipes have an interval above 0, below 0, and any at all."""
+    """Count the recipes whose interval lies above 0, those below 0, and all with an interval."""
     signs = []
     for number in np.unique(recipe):
         one = slice(*np.searchsorted(recipe, [number, number + 1]))
@@ -108,7 +112,7 @@ def _signs(recipe: np.ndarray, local_days: np.ndarray, gain: np.ndarray, happene
 
 
 def _numbers(found: Sequence[Bounds], draws: Sequence[BlockDraws]) -> dict[str, Any] | None:
-    """The first draw's bounds, and those of all by length of block; None where there is no figure."""
+    """Return the first draw's bounds, and those of all draws by block length; None where there is no figure."""
     if not np.isfinite(found[0].estimate):
         return None
     pairs = [[bounds.low, bounds.high] for bounds in found]

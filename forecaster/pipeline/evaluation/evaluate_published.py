@@ -1,8 +1,8 @@
-"""What would have been published on past days: the combination of the evaluated members, walking forward.
+"""Simulate what would have been published on past days: the combination of the evaluated members, walking forward.
 
-At the beginning of each month the weights are learnt anew, as the weekly schedule does it (`learning`), from the days whose outcome was
-final by then: the world's from all recipes that are to be relied on, each recipe's own from its own. Everything starts from the package's
-weights that may be used for the first day. So no figure of a day, and no weight, rests on a later day.
+At the start of each month the weights are relearnt, as the weekly schedule does it (`learning`), from the days whose outcome was final by
+then: the world's weights from all recipes except those for comparison, each recipe's from its own days. Learning starts from the package's
+weights that may be used for the first day. So no figure and no weight of a day depends on a later day.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,13 @@ from forecaster.pipeline.training.weight_learning import Settled, learn_own, lea
 
 
 def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.DataFrame:
-    """The same rows with those of model "published", for every arm, recipe and day on which at least one member spoke.
+    """Return the rows with those of model "published" added, for every arm, recipe and day with a forecast of at least one member.
 
     Args:
-        daily: rows of `evaluate`. pools: recipe id -> its pool. Recipes for comparison only (None) and random circles teach nobody else.
+        daily: rows of `evaluate`.
+        pools: recipe id -> its pool. Recipes for comparison only (None) and random circles affect only their own weights.
 
-    Where a recipe has no fitted ETAS in the arm, the generic one is the member, as it is for an installation that has trained nothing.
+    Where a recipe has no fitted ETAS in the arm, the generic one is the member, as in an installation that has trained nothing.
     """
     found = [daily]
     for _, rows in daily.groupby("arm", sort=True):
@@ -39,7 +40,7 @@ def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.D
 
 
 def walk_forward(said: Mapping[str, Settled], pools: Mapping[str, str | None]) -> dict[str, np.ndarray]:
-    """By recipe, the published probability (n,) of each of its days, from weights learnt on what was final when its month began."""
+    """Return, by recipe, the published probability (n,) of each day, with weights learnt on what was final when its month began."""
     first = min(one.local_days.min() for one in said.values())
     base = weights_for(first.item(), packaged())
     out = {name: np.full(len(one), np.nan) for name, one in said.items()}
@@ -58,7 +59,7 @@ def walk_forward(said: Mapping[str, Settled], pools: Mapping[str, str | None]) -
 def _weights(
     base: WorldWeights, said: Mapping[str, Settled], pools: Mapping[str, str | None], settled_until: np.datetime64
 ) -> dict[str, dict[str, float]]:
-    """By recipe, the weights learnt from the days up to `settled_until`, included; the package's where there are none."""
+    """Return, by recipe, the weights learnt from the days up to and including `settled_until`; the package's where there are none."""
     settled = {name: one.take(one.local_days <= settled_until) for name, one in said.items()}
     settled = {name: one for name, one in settled.items() if len(one)}
     teachers = {name: one for name, one in settled.items() if pools.get(name) not in (None, CIRCLES_POOL)}
@@ -67,7 +68,7 @@ def _weights(
 
 
 def _settled(rows: pd.DataFrame) -> Settled:
-    """The days of one arm and recipe."""
+    """Return the verified days of one arm and recipe."""
     kinds = set(rows["model"])
     if "etas" not in kinds and CIRCLES_ETAS in kinds:
         rows = rows.assign(model=rows["model"].replace(CIRCLES_ETAS, "etas"))

@@ -1,12 +1,12 @@
-"""Results of an evaluation on disk: fits, daily rows of each (arm, recipe, year, model), failures. What is there is whole, or is not there.
+"""Results of an evaluation on disk: fits, daily rows of each (arm, recipe, year, model), failures. Files are complete or absent.
 
     fits/<kind>_<recipe>_<until>_<key>/     what the model saved, and fit.json: its record, what it was fitted on, how long it took
     results/<arm>_<recipe>_<year>_<model>_<key>.parquet      daily rows
     results/<arm>_<recipe>_<year>_<model>_<key>.failed.json  why there are none
-    rungs/<arm>_<recipe>_<key>.parquet      what the ladders of each day rest on
+    rungs/<arm>_<recipe>_<key>.parquet      the inputs of each day's ladders
 
-The key is the start of a SHA-256 of all that determines the content. So a file is right if it is there, and a second run skips it; a file
-of another key of the same part is superseded, and removed once its successor is written.
+The key is the start of a SHA-256 of everything that determines the content. A file that exists is therefore valid, and a second run skips
+it. A file of the same part with another key is superseded, and is deleted once its successor is written.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ DAILY_ORDER = "arm, recipe_id, local_day, model"
 
 @dataclass(frozen=True)
 class Part:
-    """One piece of an evaluation; `key` says by what it was made."""
+    """One piece of an evaluation; `key` identifies everything that determines its content."""
 
     arm: str
     recipe_id: str
@@ -48,12 +48,12 @@ class Part:
 
 
 def sha256_of(document: dict[str, Any]) -> str:
-    """Hex SHA-256 of a JSON-able document in canonical form."""
+    """Return the hex SHA-256 of a JSON-able document in canonical form."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
 
 
 def arrays_sha256(*arrays: np.ndarray) -> str:
-    """Hex SHA-256 of arrays, types and shapes included."""
+    """Return the hex SHA-256 of arrays, including types and shapes."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -62,7 +62,7 @@ def arrays_sha256(*arrays: np.ndarray) -> str:
 
 
 def events_sha256(events: Events) -> str:
-    """Hex SHA-256 of versions of events."""
+    """Return the hex SHA-256 of event versions."""
     return arrays_sha256(*(getattr(events, item.name) for item in fields(events)))
 
 
@@ -83,11 +83,11 @@ class ResultFolder:
             raise NotWritable(f"cannot write {folder}: {error.strerror}; choose another folder with --out") from None
 
     def has(self, part: Part) -> bool:
-        """Whether this very part was done, with rows or with a failure."""
+        """Whether exactly this part was done, with rows or with a failure."""
         return self._rows(part).is_file() or self._failure(part).is_file()
 
     def failure(self, part: Part) -> str | None:
-        """Why the part has no rows; None where it has, or has not been tried."""
+        """Return why the part has no rows; None where it has rows or has not been tried."""
         path = self._failure(part)
         return str(_read_json(path)["reason"]) if path.is_file() else None
 
@@ -101,7 +101,7 @@ class ResultFolder:
         self._supersede(part, self._failure(part))
 
     def rungs(self, arm: str, recipe_id: str, key: str, make: Callable[[], pd.DataFrame]) -> bool:
-        """Store what the ladders of an arm and recipe rest on; False where it is there."""
+        """Store the inputs of the ladders of an arm and recipe; False where they are stored already."""
         path = self.folder / "rungs" / f"{arm}_{recipe_id}_{key[:16]}.parquet"
         if path.is_file():
             return False
@@ -114,24 +114,24 @@ class ResultFolder:
         return True
 
     def all_rungs(self) -> pd.DataFrame | None:
-        """All rows of `rungs`, by arm, recipe and day; None where there is none."""
+        """Return all rows of `rungs`, by arm, recipe and day; None where there is none."""
         files = sorted((self.folder / "rungs").glob("[!.]*.parquet"))
         return read_parquets(files, "arm, recipe_id, local_day") if files else None
 
     def daily(self) -> pd.DataFrame | None:
-        """All rows of all parts, by arm, recipe, day and model; None where there is none."""
+        """Return all rows of all parts, by arm, recipe, day and model; None where there is none."""
         files = sorted(path for path in self.results.glob("*.parquet") if not path.name.startswith("."))
         return read_parquets(files, DAILY_ORDER) if files else None
 
     def failures(self) -> list[dict[str, Any]]:
-        """What failed: arm, recipe_id, year, model, reason."""
+        """Return the failures: arm, recipe_id, year, model, reason."""
         return [_read_json(path) for path in sorted(self.results.glob("*.failed.json"))]
 
     def fit(self, name: str, kind: FittableKind, recipe: Recipe, make: Callable[[], tuple[FittedModel, dict[str, Any]]]) -> FittedModel:
-        """The fit of this name: loaded, or made (model, what to note of it), saved and loaded, so that what forecasts is what is kept.
+        """Return the fit of this name: loaded, or made (model, record), saved and loaded again, so that the stored fit forecasts.
 
         Raises:
-            CorruptModel: a stored fit cannot be trusted; the message names its folder.
+            CorruptModel: a stored fit fails its checks; the message names its folder.
         """
         folder = self.fits / name
         if not folder.is_dir():
@@ -162,7 +162,7 @@ class ResultFolder:
         return self.results / f"{part.stem}_{part.key[:16]}.failed.json"
 
     def _supersede(self, part: Part, kept: Path) -> None:
-        for path in self.results.glob(f"{part.stem}_{'[0-9a-f]' * 16}.*"):  # and not those of a kind whose name goes on, as etas_generic
+        for path in self.results.glob(f"{part.stem}_{'[0-9a-f]' * 16}.*"):  # not those of a kind whose name continues, such as etas_generic
             if path != kept:
                 path.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
-"""What longer windows and larger magnitudes rest on, for every day of an evaluation: ETAS, the usual rate, magnitudes, and what came.
+"""The inputs of ladders (longer windows, larger magnitudes) for every day of an evaluation: ETAS, usual rate, magnitudes, observed counts.
 
-One file an arm and recipe. The ETAS is the one without a fit: it may forecast every day from 2011 on, and every place. Of each year the
-magnitudes are those known when it began. Windows that reach beyond the days with a final outcome have no count.
+There is one file per arm and recipe. The ETAS is the one without a fit, which may forecast every day from 2011 on, and every place. Each
+year uses the magnitudes known when it began. Windows that reach beyond the days with a final outcome have no count.
 """
 
 from dataclasses import replace
@@ -32,7 +32,7 @@ LAW = ("threshold_mag", "complete_from", "share_complete", "shape", "rate", "eve
 
 
 def evaluate_rungs(world: World, arm: Arm, folder: ResultFolder) -> bool:
-    """Store the rows of one arm and recipe; False where they are there, or the recipe's own window is not one day.
+    """Store the rows of one arm and recipe; False where they are stored already, or the recipe's own window is not one day.
 
     Raises:
         NotScoreable: no usual rate for the longest windows, or no ETAS may forecast the first day.
@@ -52,9 +52,12 @@ def evaluate_rungs(world: World, arm: Arm, folder: ResultFolder) -> bool:
 
 
 def rung_frame(world: World, arm: Arm) -> pd.DataFrame:
-    """One row a day: arm, recipe_id, local_day, reference; by horizon etas_hit_h, etas_number_h, usual_hit_h, usual_number_h;
-    recent_observed and recent_expected, targets of the days just past; the magnitude law; and count_h_k, the number of earthquakes of the
-    k-th magnitude in the window, NO_COUNT where it is not final."""
+    """Return one row per day.
+
+    Columns: arm, recipe_id, local_day, reference; by horizon etas_hit_h, etas_number_h, usual_hit_h, usual_number_h; recent_observed and
+    recent_expected, targets of the preceding days; the magnitude law; and count_h_k, the number of earthquakes of the k-th magnitude in the
+    window, NO_COUNT where it is not final.
+    """
     recipe, chosen = world.recipe, world.history.take(world.chosen)
     days = chosen.days
     ends = _ends(recipe, days)
@@ -93,26 +96,26 @@ def rung_frame(world: World, arm: Arm) -> pd.DataFrame:
 
 
 def _ends(recipe: Recipe, days: TargetDays) -> np.ndarray:
-    """int64 (n, horizons): the local midnights at which the windows end."""
+    """Return the local midnights at which the windows end, int64 (n, horizons)."""
     midnights = local_midnights_us(days.first_day, len(days) + max(HORIZONS) + 1, recipe.zone)
     return np.stack([midnights[horizon : horizon + len(days)] for horizon in HORIZONS], axis=1)
 
 
 def _before(values: np.ndarray, days: int) -> np.ndarray:
-    """float64 (n,): sums of the last `days` values before each; fewer at the beginning."""
+    """Return the sums of the last `days` values before each value, float64 (n,); fewer values at the beginning."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     place = np.arange(len(values))
     return np.asarray(total[place] - total[np.maximum(place - days, 0)])
 
 
 def _counts(recipe: Recipe, events: Events, magnitude: float, starts_us: np.ndarray, ends_us: np.ndarray) -> np.ndarray:
-    """int64 (n,): earthquakes of the circle of at least `magnitude` in each window."""
+    """Count the earthquakes of the circle of at least `magnitude` in each window, int64 (n,)."""
     times = target_events(events, recipe.model_copy(update={"threshold_mag": magnitude})).origin_time_us
     return np.searchsorted(times, ends_us) - np.searchsorted(times, starts_us)
 
 
 def _law(world: World, year: int) -> MagnitudeLaw:
-    """The magnitudes as they were known when the year began."""
+    """Fit the magnitude law as known when the year began."""
     begins = datetime.combine(date(year, 1, 1), datetime.min.time(), UTC)
     known = world.known
     return law_of(world.recipe, replace(known, as_of=begins, events=known.events.known_before(to_us(begins))))

@@ -1,4 +1,4 @@
-"""The daily rows of one arm as arrays: what every model said, what happened, and what gains are taken over."""
+"""The daily rows of one arm as arrays: every model's forecast probability, the observed outcome, and the baselines of gains."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,14 +11,16 @@ from forecaster.recipe import Recipe
 BASELINES = ("climatology", "etas", "best_rate")
 POOLS = ("japan", "abroad", "circles")
 CIRCLES_POOL = "circles"
-CIRCLES_ETAS = "etas_generic"  # the ETAS of circles, which are fitted nowhere
+CIRCLES_ETAS = "etas_generic"  # the ETAS for circles, which have no fit of their own
 HALF_DAY = np.timedelta64(12, "h")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Days of recipes under one arm; arrays (n,), ascending by `recipe` (a number) and day. `probability` is NaN where the model has not
-    spoken; `others` by name likewise."""
+    """Days of recipes under one arm; arrays (n,), ascending by `recipe` (a number) and day.
+
+    `probability` is NaN where the model has no forecast; `others`, by name, likewise.
+    """
 
     recipe: np.ndarray
     local_days: np.ndarray
@@ -27,12 +29,12 @@ class Rows:
     others: dict[str, np.ndarray]
 
     def take(self, chosen: np.ndarray | slice) -> "Rows":
-        """The rows where a mask is true, or those of a slice."""
+        """Return the rows where a mask is true, or those of a slice."""
         others = {name: values[chosen] for name, values in self.others.items()}
         return Rows(self.recipe[chosen], self.local_days[chosen], self.happened[chosen], self.probability[chosen], others)
 
     def by_recipe(self) -> Iterator[tuple[int, "Rows"]]:
-        """(number, rows) of every recipe that has rows."""
+        """Yield (number, rows) of every recipe that has rows."""
         present, starts, counts = np.unique(self.recipe, return_index=True, return_counts=True)
         for number, start, count in zip(present.tolist(), starts, counts, strict=True):
             yield number, self.take(slice(start, start + count))
@@ -40,9 +42,11 @@ class Rows:
 
 @dataclass(frozen=True)
 class Said:
-    """One arm. names: of its recipes, sorted; pools: the pool of each, None for none. The rest are arrays (n,), by recipe and day:
-    `recipe` numbers them as in `names`, `utc_days` (datetime64[D]) holds the middle of each target window, `status` "quiet" or
-    "sequence"; `probability` by model, NaN where it has not spoken; `others` what gains are taken over: BASELINES, as far as there are any.
+    """One arm.
+
+    names: of its recipes, sorted; pools: the pool of each, None for none. The rest are arrays (n,), by recipe and day: `recipe` numbers
+    them as in `names`; `utc_days` (datetime64[D]) holds the middle of each target window; `status` "quiet" or "sequence"; `probability` by
+    model, NaN where it has no forecast; `others`, the baselines of gains: those of BASELINES that exist.
     """
 
     arm: str
@@ -57,26 +61,26 @@ class Said:
     others: dict[str, np.ndarray]
 
     def rows(self, model: str, chosen: np.ndarray | None = None) -> Rows:
-        """The days on which the model has spoken, of those where the mask `chosen` is true."""
+        """Return the days on which the model has a forecast, among those where the mask `chosen` is true."""
         said = self.probability[model]
         kept = np.isfinite(said) if chosen is None else np.isfinite(said) & chosen
         return Rows(self.recipe, self.local_days, self.happened, said, self.others).take(kept)
 
     def members(self, pool: str) -> np.ndarray:
-        """Bool (n,): the rows of the recipes of a pool."""
+        """Return the mask of the rows of a pool's recipes, bool (n,)."""
         inside: np.ndarray = np.array([name == pool for name in self.pools], dtype=bool)[self.recipe]
         return inside
 
 
 def pool_of(recipe: Recipe) -> str | None:
-    """The pool that a recipe counts in: "japan", "abroad", or None where it is kept for comparison only."""
+    """Return the pool that a recipe counts in: "japan", "abroad", or None where it is kept for comparison only."""
     if recipe.comparison_only:
         return None
     return "japan" if recipe.time_zone == "Asia/Tokyo" else "abroad"
 
 
 def said_by_arm(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> Iterator[Said]:
-    """Every arm of the rows of `evaluate`. pools: recipe id -> its pool, None for none."""
+    """Yield every arm of the rows of `evaluate`. pools: recipe id -> its pool, None for none."""
     for arm, part in daily.groupby("arm", sort=True):
         wide = part.pivot(index=["recipe_id", "local_day"], columns="model", values="probability")
         days = part.drop_duplicates(["recipe_id", "local_day"]).set_index(["recipe_id", "local_day"]).loc[wide.index]

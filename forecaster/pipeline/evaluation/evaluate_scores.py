@@ -1,8 +1,8 @@
-"""From the daily rows of an evaluation to a table of scores: one row an arm, recipe or pool, model and kind of day.
+"""From the daily rows of an evaluation to a table of scores: one row per arm, recipe or pool, model and kind of day.
 
-Two models are compared on the days on which both have spoken. A pool's gain is the sum of its recipes' gains over the sum of their
-target days. Its AUC is the chance that a target day was given more than a quiet day of the same recipe (recipes weighted by their pairs
-of such days): ranking Tokyo above Athens is no skill. Molchan's area is taken against the climatology: .5 is what the climatology has.
+Two models are compared on the days on which both have a forecast. A pool's gain is the sum of its recipes' gains over the sum of their
+target days. Its AUC is the chance that a target day had a higher probability than a quiet day of the same recipe (recipes weighted by their
+pairs of such days), because ranking Tokyo above Athens is no skill. Molchan's area is relative to the climatology, which has .5.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,15 +21,15 @@ from forecaster.verification.sequences import outside_2011
 
 MEAN = "mean"
 MEAN_OF = ("etas", "pooled")
-BLOCKS = (30, 90, 365)  # days; the first one's interval is that of every gain
+BLOCKS = (30, 90, 365)  # days; intervals of gains use the first one
 MIN_BLOCKS = 5
 DAYS_OF = ("all", "quiet", "sequence", "outside_2011")
-YEARLY = ("published", "hybrid", "etas", "etas_generic", "best_rate")  # judged by year, too, in pools
+YEARLY = ("published", "hybrid", "etas", "etas_generic", "best_rate")  # also evaluated by year, in pools
 NAN = float("nan")
 
 
 def with_mean(daily: pd.DataFrame) -> pd.DataFrame:
-    """The same rows with those of model "mean": the average of the logits of ETAS and the pooled trees, where both have spoken."""
+    """Return the rows with those of model "mean" added: the mean logit of ETAS and the pooled trees, where both have a forecast."""
     keys = ["arm", "recipe_id", "local_day"]
     one, two = (daily[daily["model"] == name] for name in MEAN_OF)
     both = one.merge(two[[*keys, "probability"]], on=keys, suffixes=("", "_two"))
@@ -40,13 +40,13 @@ def with_mean(daily: pd.DataFrame) -> pd.DataFrame:
 
 
 def block_draws(local_days: np.ndarray) -> list[BlockDraws]:
-    """Draws of blocks of each length of BLOCKS, from all days that are to be judged."""
+    """Draw blocks of each length of BLOCKS, from all days under evaluation."""
     days = np.unique(local_days.astype("datetime64[D]"))
     return [draw_blocks([days], np.random.default_rng(BOOTSTRAP_SEED), block_days=length) for length in BLOCKS]
 
 
 def score_rows(said: Said, draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
-    """The rows of one arm."""
+    """Yield the rows of one arm."""
     kinds_of_day = _days_of(said.local_days, said.status)
     for model in said.probability:
         for days_of, chosen in (kinds_of_day | (_years(said.local_days) if model in YEARLY else {})).items():
@@ -61,8 +61,10 @@ def score_rows(said: Said, draws: Sequence[BlockDraws]) -> Iterator[dict[str, An
 
 
 def gain_bounds(local_days: np.ndarray, gain: np.ndarray, happened: np.ndarray, draws: Sequence[BlockDraws]) -> list[Bounds]:
-    """Sum of `gain` / sum of `happened` (both (n,), weighted or not) with its bounds by each draw. Without bounds where the days lie in
-    fewer than MIN_BLOCKS blocks, undefined where nothing happened."""
+    """Return sum of `gain` / sum of `happened` (both (n,), weighted or not) with its bounds by each draw.
+
+    There are no bounds where the days lie in fewer than MIN_BLOCKS blocks, and no value where no event was observed.
+    """
     days, above, below = sums_by_day(local_days, gain, happened)
     found = []
     for drawn in draws:
@@ -72,12 +74,12 @@ def gain_bounds(local_days: np.ndarray, gain: np.ndarray, happened: np.ndarray, 
 
 
 def too_few_blocks(local_days: np.ndarray, drawn: BlockDraws) -> bool:
-    """Whether the days lie in fewer than MIN_BLOCKS blocks; never so for the first length, which every gain has."""
+    """Whether the days lie in fewer than MIN_BLOCKS blocks; never true for the first length, which every gain has."""
     return drawn.block_days != BLOCKS[0] and len(np.unique(block_number(local_days, drawn.block_days))) < MIN_BLOCKS
 
 
 def _days_of(local_days: np.ndarray, status: np.ndarray) -> dict[str, np.ndarray]:
-    """Masks (n,) of the kinds of days there are."""
+    """Return masks (n,) of the kinds of days that occur."""
     masks = {"all": np.ones(len(status), dtype=bool), "quiet": status == "quiet", "sequence": status == "sequence"}
     outside = outside_2011(local_days)
     return masks if outside.all() else masks | {"outside_2011": outside}
@@ -89,7 +91,7 @@ def _years(local_days: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _groups(said: Said, rows: Rows) -> Iterator[tuple[str, str, str | None, Rows]]:
-    """(level, name, pool, rows) of every recipe and pool that has rows, but for single circles."""
+    """Yield (level, name, pool, rows) of every recipe and pool that has rows, except single circles."""
     for number, one in rows.by_recipe():
         if said.pools[number] != CIRCLES_POOL:
             yield "recipe", said.names[number], said.pools[number], one
@@ -100,7 +102,7 @@ def _groups(said: Said, rows: Rows) -> Iterator[tuple[str, str, str | None, Rows
 
 
 def _scores(rows: Rows) -> dict[str, Any]:
-    """What a model's days say by themselves, and beside the climatology."""
+    """Return a model's scores by themselves, and relative to the climatology."""
     happened, said, reference = rows.happened, rows.probability, rows.others["climatology"]
     line = reliability.calibration_line(happened, said, block_number(rows.local_days))
     brier, log = reliability.decompose(happened, said, "brier"), reliability.decompose(happened, said, "log")
@@ -130,7 +132,7 @@ def _scores(rows: Rows) -> dict[str, Any]:
 
 
 def _auc(rows: Rows) -> float:
-    """AUC within recipes, each weighted by its pairs of a target day and a quiet day; NaN where there is no pair."""
+    """Return the AUC within recipes, each weighted by its pairs of a target day and a quiet day; NaN where there is no pair."""
     total = pairs = 0.0
     for _, one in rows.by_recipe():
         count = float(one.happened.sum()) * float((~one.happened).sum())
@@ -140,8 +142,11 @@ def _auc(rows: Rows) -> float:
 
 
 def _tests(rows: Rows, joint: bool) -> dict[str, Any]:
-    """Binary N test and, where `joint`, L test. In a pool, days are taken as independent of each other, which overlapping circles are not;
-    250 circles have too many days for the L test's simulations."""
+    """Run the binary N test and, where `joint`, the L test.
+
+    In a pool, days are taken as independent, which overlapping circles are not. 250 circles have too many days for the L test's
+    simulations.
+    """
     named = {"n": asdict(consistency.number_test(rows.happened, rows.probability))}
     if joint:
         named["l"] = asdict(consistency.likelihood_test(rows.happened, rows.probability, np.random.default_rng(BOOTSTRAP_SEED)))
@@ -149,8 +154,10 @@ def _tests(rows: Rows, joint: bool) -> dict[str, Any]:
 
 
 def _comparisons(rows: Rows, draws: Sequence[BlockDraws]) -> dict[str, Any]:
-    """Information gain over each baseline, with its interval by each length of block, and the p-values of the T and W tests, on the days
-    that both have."""
+    """Compare with each baseline on the days that both have.
+
+    Returns the information gain, with its interval by each block length, and the p-values of the T and W tests.
+    """
     found: dict[str, Any] = {}
     for name in BASELINES:
         other = rows.others.get(name, np.full(len(rows.happened), np.nan))

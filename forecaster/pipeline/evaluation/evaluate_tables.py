@@ -1,4 +1,4 @@
-"""From the stored results of an evaluation to its tables: daily.parquet, scores.parquet, skill.json, SKILL.md and skill.html."""
+"""Write the tables of an evaluation from its stored results: daily.parquet, scores.parquet, skill.json, SKILL.md and skill.html."""
 
 import json
 import math
@@ -30,7 +30,7 @@ from forecaster.store.sharing.parquet import write_parquet
 from forecaster.verification import curves, reliability
 from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES
 
-ODDS_STEP = 0.05  # probabilities are grouped to 5 % of their odds for reliability curves
+ODDS_STEP = 0.05  # for reliability curves, probabilities are grouped to 5 % of their odds
 PLAIN = (
     "arm", "level", "name", "pool", "model", "days_of", "recipes", "first_day", "last_day", "days", "target_days", "base_rate", "auc",
     "pr_auc", "molchan_skill", "brier", "brier_skill", "calibration_ratio", "calibration_slope", "calibration_slope_error",
@@ -42,7 +42,7 @@ COUNTS = ("recipes", "days", "target_days", "observed", "low", "high")
 
 
 def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -> list[Path]:
-    """Score everything stored in `folder` and write the tables beside it; returns their paths. The same results give the same bytes.
+    """Score everything stored in `folder` and write the tables beside it; return their paths. The same results give the same bytes.
 
     Raises:
         NotScoreable: there is no result yet; names the first failure, if there are any.
@@ -84,7 +84,7 @@ def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -
 
 
 def skill_document(daily: pd.DataFrame, scores: pd.DataFrame, failures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """skill.json (schemas/skill.schema.json): single recipes on all days, pools also on quiet days, in sequences and outside 2011."""
+    """Build skill.json (schemas/skill.schema.json): recipes on all days; pools also on quiet days, in sequences and outside 2011."""
     arms = [
         {
             "arm": str(arm),
@@ -110,7 +110,7 @@ def skill_document(daily: pd.DataFrame, scores: pd.DataFrame, failures: Sequence
 
 
 def skill_text(document: Mapping[str, Any]) -> str:
-    """skill.json as text: what lists hold is one line each, so that the file stays small and a change shows where it is."""
+    """Format skill.json with one line per list entry, so that the file stays small and a diff shows the place of a change."""
     parts = []
     for name, value in document.items():
         if isinstance(value, list) and value:
@@ -123,13 +123,13 @@ def skill_text(document: Mapping[str, Any]) -> str:
 
 
 def _in_order(daily: pd.DataFrame) -> pd.DataFrame:
-    """By DAILY_ORDER; sorted by numbers in place of texts, which matters with millions of rows."""
+    """Sort by DAILY_ORDER, by numbers in place of texts, which matters with millions of rows."""
     codes = [pd.factorize(daily[name], sort=True)[0] for name in DAILY_ORDER.split(", ")]
     return daily.take(np.lexsort(codes[::-1])).reset_index(drop=True)
 
 
 def plots_of(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[Plots]:
-    """Reliability, ROC, precision-recall and Molchan curves of every arm and pool."""
+    """Return reliability, ROC, precision-recall and Molchan curves of every arm and pool."""
     found = []
     pool = daily["recipe_id"].map(pools)
     for arm in sorted(daily["arm"].unique()):
@@ -168,7 +168,7 @@ def _line(model: str, curve: curves.Curve) -> Line:
 
 
 def _score(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """One entry of `scores`, with null where there is no figure."""
+    """Return one entry of `scores`, with null where there is no figure."""
     gains: dict[str, dict[str, Any] | None] = {}
     for name in BASELINES:
         start = f"gain_over_{name}"
@@ -192,12 +192,12 @@ def _score(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _pair(low: Any, high: Any) -> list[float] | None:
-    """Bounds to four significant figures; None where there are none."""
+    """Round bounds to four significant figures; None where there are none."""
     return None if _missing(low) or _missing(high) else [float(f"{value:.4g}") for value in (low, high)]
 
 
 def _rounded(value: Any) -> Any:
-    """The same with numbers to four significant figures, and null where there is none."""
+    """Round numbers in a value to four significant figures; null where there is none."""
     if isinstance(value, Mapping):
         return {name: _rounded(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -212,14 +212,14 @@ def _missing(value: Any) -> bool:
 
 
 def _figure(value: Any, name: str = "") -> Any:
-    """As JSON has it: counts whole, other numbers to six significant figures, what is missing null."""
+    """Convert to JSON: counts as integers, other numbers to six significant figures, missing values as null."""
     if _missing(value) or isinstance(value, str):
         return None if _missing(value) else value
     return int(value) if name in COUNTS else float(f"{float(value):.6g}")
 
 
 def _failures(failures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Failures of single years told as one where arm, recipe, model and reason are the same."""
+    """Merge failures of single years where arm, recipe, model and reason are the same."""
     years: dict[tuple[str, str, str, str], list[int]] = {}
     for row in failures:
         years.setdefault((row["arm"], row["recipe_id"], row["model"], row["reason"]), []).append(row["year"])

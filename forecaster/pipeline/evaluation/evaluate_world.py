@@ -1,4 +1,4 @@
-"""One recipe as an evaluation sees it: days, outcomes, references, the two kinds of inputs, and what a fit may be given of them."""
+"""The evaluation data set of one recipe: days, outcomes, references, the two kinds of inputs, and the training data derived from them."""
 
 from dataclasses import replace
 from datetime import date
@@ -19,7 +19,7 @@ from forecaster.verification.sequences import in_sequence
 
 
 class World:
-    """One recipe's days with outcomes and references, and its two kinds of inputs."""
+    """The evaluation data set of one recipe: its days with outcomes and references, and its two kinds of inputs."""
 
     def __init__(self, recipe: Recipe, known: Known, options: EvaluateOptions) -> None:
         """Raises NotScoreable where the catalogue does not cover the days, or gives no reference for them."""
@@ -29,7 +29,7 @@ class World:
         self.chosen = (local >= np.datetime64(options.first_day)) & (local <= np.datetime64(options.last_day))
         beyond = (
             np.datetime64(options.first_day) < local[0] or np.datetime64(options.last_day) > local[-1] + 1
-        )  # a day's difference of zones
+        )  # the largest difference between time zones is a day
         if beyond or not self.chosen.any() or np.isnan(reference[self.chosen]).any():
             usable = local[np.isfinite(reference)]
             raise NotScoreable(
@@ -45,22 +45,22 @@ class World:
         return self.known.inputs.visible(to_us(self.known.as_of)).known_at_once()
 
     def inputs(self, name: str) -> Events:
-        """The events of "final" or "known" inputs."""
+        """Return the events of "final" or "known" inputs."""
         return self.final_inputs if name == "final" else self.known.inputs
 
     def inputs_sha256(self, name: str, moment_us: int) -> str:
-        """Of what these inputs hold at this moment; worked out once."""
+        """Return the SHA-256 of what these inputs hold at this moment; cached."""
         if (name, moment_us) not in self._sha256:
             self._sha256[name, moment_us] = events_sha256(self.inputs(name).known_before(moment_us))
         return self._sha256[name, moment_us]
 
     @cached_property
     def status(self) -> np.ndarray:
-        """(n,) "sequence" or "quiet" for every day of the history, by the final catalogue up to its issue: the same in every arm."""
+        """(n,) "sequence" or "quiet" for every day of the history, by the final catalogue up to its issue; the same in every arm."""
         return np.where(in_sequence(self.recipe, self.final_inputs, self.history.days.cut_us), "sequence", "quiet")
 
     def training(self, inputs: str, until: date) -> History:
-        """What a model may be fitted on: the days up to `until`, the events before the last one's issue, outcomes to its end.
+        """Return the training data of a model: the days up to `until`, the events before the last day's issue, outcomes to its end.
 
         Raises:
             NotTrainable: there is no such day.
@@ -72,6 +72,6 @@ class World:
         return replace(days, inputs=inputs_then, catalogue=self.training_catalogue(days))
 
     def training_catalogue(self, history: History) -> Events:
-        """The events by which the outcomes of these days are judged, up to the end of the last; none where there is no day."""
+        """Return the events behind the outcomes of these days, up to the end of the last day; none where there is no day."""
         ends = history.days.target_ends_us
         return self.known.events.take(self.known.events.origin_time_us < (ends[-1] if len(ends) else 0))

@@ -1,7 +1,7 @@
 """From the rungs of an evaluation to a table by horizon and magnitude: what was published, against the usual rate and against ETAS.
 
-Windows of several days overlap, so their scores are bootstrapped in blocks that are not shorter than the window: 30 days, and 90 for
-windows of 30. Gains are nats per window in which such an earthquake came. `cases` counts days of a recipe with one: what there is to learn.
+Windows of several days overlap, so their scores are bootstrapped in blocks at least as long as the window: 30 days, and 90 for windows of
+30. Gains are nats per window in which such an earthquake was observed. `cases` counts the days of a recipe with one, i.e. the sample size.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,13 +36,13 @@ class Scored:
     usual: np.ndarray
     etas: np.ndarray
     expected: np.ndarray
-    below: np.ndarray  # chance of fewer than came
-    at_most: np.ndarray  # chance of no more than came
+    below: np.ndarray  # probability of fewer than observed
+    at_most: np.ndarray  # probability of at most as many as observed
     count: np.ndarray
 
 
 def rung_rows(rungs: pd.DataFrame | None, daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[dict[str, Any]]:
-    """A row an arm, pool, horizon and step of magnitude that has a window; none where nothing is stored."""
+    """Return one row per arm, pool, horizon and magnitude step that has a window; none where nothing is stored."""
     if rungs is None:
         return []
     said = daily.loc[daily["model"] == KIND, ["arm", "recipe_id", "local_day", "probability"]]
@@ -58,7 +58,7 @@ def rung_rows(rungs: pd.DataFrame | None, daily: pd.DataFrame, pools: Mapping[st
 
 
 def scored_year(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The arrays of `Scored` of one recipe's rows, which share one magnitude law."""
+    """Compute the arrays of `Scored` for one recipe's rows, which share one magnitude law."""
     head = rows.iloc[0]
     seen = None if head["events"] == 0 else float(head["threshold_mag"])
     threshold, complete_from, share, shape, rate = (float(head[name]) for name in LAW[:-1])
@@ -95,7 +95,7 @@ def _scored(rows: pd.DataFrame) -> Scored:
 
 
 def _widened(values: np.ndarray, filled: float) -> np.ndarray:
-    """With the steps that a high threshold has none of."""
+    """Pad with the steps that a high threshold lacks."""
     missing = len(STEPS) - values.shape[2]
     return np.pad(values, ((0, 0), (0, 0), (0, missing)), constant_values=filled) if missing else values
 
@@ -137,7 +137,7 @@ def _gain(days: np.ndarray, happened: np.ndarray, said: np.ndarray, other: np.nd
 
 
 def _ratio(days: np.ndarray, above: np.ndarray, below: np.ndarray, block_days: int) -> dict[str, Any] | None:
-    """Sum / sum with its bounds; None where nothing came."""
+    """Return sum / sum with its bounds; None where no event was observed."""
     if not below.sum() > 0:
         return None
     single, top, bottom = sums_by_day(days, above, below)

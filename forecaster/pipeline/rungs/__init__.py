@@ -1,1 +1,1 @@
-"""The ladder of each issue: its rows, and what became of them."""
+"""The ladder of each issue: its rows, and their outcomes."""

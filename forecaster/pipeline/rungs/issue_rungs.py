@@ -1,4 +1,4 @@
-"""The ladder of one issue: what the published forecast, the usual rate and ETAS alone say of longer windows and larger magnitudes."""
+"""The ladder of one issue: the published forecast, the usual rate and ETAS alone for longer windows and larger magnitudes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ from forecaster.store.row_types import NewRung
 from forecaster.timewindow import from_us, local_midnight, to_us
 
 RATE, ETAS = "climatology", "etas"
-VERSION = 1  # of the rules by which ladders are made; goes up where an older program would misread a newer row
+VERSION = 1  # of the rules for making ladders; raised where an older program would misread a newer row
 
 
 @dataclass(frozen=True)
 class Said:
-    """What was published of one recipe and day, and with which members. numbers: the expected number, low and high of the corner."""
+    """The published forecast of one recipe and day, and its members. numbers: the expected number, low and high of the corner."""
 
     probability: float
     members: Mapping[str, FittedModel]
@@ -47,8 +47,10 @@ def published_rungs(
     row: dict[str, Any],
     members: Mapping[str, FittedModel],
 ) -> list[NewRung]:
-    """The rungs of the published `row` (probability, and details as a dict) of the one day in `days`. Where there can be none, none, and
-    the details say why, as no_ladder."""
+    """Compute the rungs of the published `row` (probability, and details as a dict) of the one day in `days`.
+
+    Where no ladder is possible the list is empty, and the details give the reason as no_ladder.
+    """
     details = row["details"]
     numbers = tuple(details.get(name) for name in ("expected_count", "count_low", "count_high"))
     said = Said(row["probability"], members, not details["weights"], None if None in numbers else numbers)
@@ -60,13 +62,13 @@ def published_rungs(
 
 
 def rungs_of(recipe: Recipe, known: Known, labelled: LabelledDays, days: TargetDays, reference: np.ndarray, said: Said) -> list[NewRung]:
-    """Rows of the table `rung`, but for the forecast that they are of, for the one day in `days`; the shortest window comes first.
+    """Return rows of the table `rung`, without the forecast's id, for the one day in `days`; the shortest window comes first.
 
     Args:
         labelled: the record of the recipe's own windows. reference: (1,), the usual rate of the day's own window.
 
     Raises:
-        NotScoreable: the record is too short to tell what is usual in the longest window.
+        NotScoreable: the record is too short for the usual rate of the longest window.
     """
     day = days.first_day
     horizons = horizons_of(recipe.predict_range_days)
@@ -105,7 +107,7 @@ def rungs_of(recipe: Recipe, known: Known, labelled: LabelledDays, days: TargetD
 
 
 def law_of(recipe: Recipe, known: Known) -> MagnitudeLaw:
-    """The magnitudes of the recipe's circle, from the earthquakes of the last RECORD_YEARS that are known at `known.as_of`."""
+    """Fit the magnitude law of the recipe's circle to the earthquakes of the last RECORD_YEARS that are known at `known.as_of`."""
     events = known.events
     here = (events.magnitude >= recipe.threshold_mag) & in_circle(recipe, events.latitude_deg, events.longitude_deg)
     magnitude = events.magnitude[here]
@@ -115,13 +117,13 @@ def law_of(recipe: Recipe, known: Known) -> MagnitudeLaw:
 
 
 def etas_of(recipe: Recipe, members: Mapping[str, FittedModel], day: date) -> EtasModel | None:
-    """The ETAS among the members, else the one without a fit; None where that has seen the day."""
+    """Return the ETAS among the members, else the one without a fit; None where that has seen the day."""
     found = next((model for model in members.values() if isinstance(model, EtasModel)), None)
     return found if found is not None else etas.generic_for(recipe, day, day)
 
 
 def _productivity(model: EtasModel, known: Known, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-    """(1,): by what came in the last days before the issue, as known then, and what the model expected of each of them."""
+    """Return the productivity (1,), from the events of the days before the issue as known then, and the number expected for each day."""
     recipe = model.recipe.model_copy(update={"predict_range_days": 1})
     seen = known.inputs.visible(int(days.cut_us[0]))
     past = target_days(recipe, days.first_day - timedelta(days=LOOK_BACK_DAYS), LOOK_BACK_DAYS)

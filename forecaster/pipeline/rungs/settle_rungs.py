@@ -1,4 +1,4 @@
-"""What became of the rungs of a ladder, by the catalogue as it is known now."""
+"""Outcomes of a ladder's rungs, from the catalogue as it is known now."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,13 +16,13 @@ from forecaster.store.row_types import RungOutcomeRow, rows_as
 def settled_outcomes(
     recipes: Mapping[tuple[str, str], Recipe], rungs: pd.DataFrame, known: Known, on_failure: Callable[[str, Exception], object]
 ) -> list[RungOutcomeRow]:
-    """Rows of the table `rung_outcome` that are new, or other than what is stored.
+    """Return rows of the table `rung_outcome` that are new or differ from what is stored.
 
     Args:
         recipes: by recipe id and target hash. rungs: as `rung_rows.unsettled` gives them.
 
-    Rungs of a target that is no recipe's any more wait, as do windows to whose end the catalogue has not been read. A recipe that fails is
-    handed to `on_failure`, and the others are settled.
+    Rungs of a target that no recipe has any more have to wait, as do windows to whose end the catalogue has not been read. A recipe that
+    fails is handed to `on_failure`, and the others are verified.
     """
     found: list[RungOutcomeRow] = []
     for key, part in rungs.groupby(["recipe_id", "target_hash"], sort=True):
@@ -31,7 +31,7 @@ def settled_outcomes(
             continue
         try:
             found += _outcomes(recipe, part, known)
-        except Exception as error:  # noqa: BLE001 - the rungs of the others are settled
+        except Exception as error:  # noqa: BLE001 - the rungs of the others are verified
             on_failure(recipe.id, error)
     return found
 

@@ -1,4 +1,4 @@
-"""A stored ladder as reports have it, with the record of its rungs; where there is none, why."""
+"""A stored ladder in the form of reports, with the track record of its rungs; where there is none, why."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,10 +13,11 @@ NONE_STORED = "the forecast was made by a version of quakecast that had no ladde
 def told_ladder(
     rows: Sequence[NewRung], details: Mapping[str, Any], record: Mapping[tuple[int, float], Mapping[str, Any]]
 ) -> tuple[Ladder | None, str | None]:
-    """(ladder, why there is none or None).
+    """Return (ladder or None, why there is none or None).
 
     Args:
-        rows: of the table `rung`, of one forecast. details: of the forecast. record: by (horizon, magnitude), what `rung_rows.records` has.
+        rows: of the table `rung`, of one forecast. details: of the forecast.
+        record: by (horizon, magnitude), the values of `rung_rows.records`.
     """
     if not rows:
         return None, details.get("no_ladder", NONE_STORED)

@@ -1,1 +1,1 @@
-"""Training the sets of the world."""
+"""Train the pre-trained sets of the world."""

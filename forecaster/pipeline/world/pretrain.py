@@ -1,9 +1,9 @@
-"""Train the world's sets anew from this installation's own catalogue, judge them, and let those serve that are not worse.
+"""Retrain the world's sets from this installation's own catalogue, evaluate them, and promote those that are not worse.
 
     plan -> fit_kind of each kind (reads only, anywhere) -> take_over of each (the one writer) -> learn_weights
 
-`pretrain` does all of it in this process; a flow sends the kinds to its workers. A kind that fails leaves its set as it is, and the others
-go on. Nothing is read of a set before the row of its decision is stored, and that is the last thing that happens.
+`pretrain` does all of it in this process; a flow sends the kinds to its workers. A kind that fails keeps its present set, and the others
+continue. A set is not used before the row of its decision is stored, and that row is written last.
 """
 
 import logging
@@ -45,14 +45,14 @@ from forecaster.store.typed_rows.model_types import SetDecision
 
 log = logging.getLogger(__name__)
 
-START_ORDER = ("hybrid", "etas", "cells", "pooled")  # hybrid and pooled need the most memory: with two workers they do not meet
+START_ORDER = ("hybrid", "etas", "cells", "pooled")  # hybrid and pooled need the most memory: with two workers they do not overlap
 Progress = Callable[[int, int | None, str], None]
-Judged = dict[str, pd.DataFrame]  # by kind: rows of `KindFit.judged`, and as "said" the probabilities of the set that serves from now on
+Judged = dict[str, pd.DataFrame]  # by kind: rows of `KindFit.judged`; column "said": forecasts of the set that serves from now on
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a pre-training at `as_of` would do. reasons: why it is due, in words; empty where it is not. problem: why it cannot be done."""
+    """The plan of a pre-training at `as_of`. reasons: why it is due, in words; empty where it is not. problem: why it is impossible."""
 
     as_of: datetime
     span: Span | None
@@ -61,7 +61,7 @@ class Plan:
 
     @property
     def text(self) -> str:
-        """For people."""
+        """A summary for people."""
         if self.span is None:
             return f"the sets of the world cannot be trained: {self.problem}"
         what = f"data to {self.span.until}, judged on {self.span.first_judged} to {self.span.until}"
@@ -71,8 +71,10 @@ class Plan:
 
 @dataclass
 class PretrainResult:
-    """What a pre-training did. decided: by set, what was decided and why. failed: by kind, why there is no new set. rolled_back: by set,
-    why it serves no more."""
+    """The result of a pre-training.
+
+    decided: by set, the decision and its reason. failed: by kind, why there is no new set. rolled_back: by set, why it is retired.
+    """
 
     reasons: list[str] = field(default_factory=list)
     decided: dict[str, str] = field(default_factory=dict)
@@ -81,12 +83,12 @@ class PretrainResult:
 
     @property
     def state(self) -> str:
-        """success, or partial: a kind failed, and its set stays as it was."""
+        """success, or partial: a kind failed, and its present set is kept."""
         return "partial" if self.failed else "success"
 
 
 def plan_pretraining(job: Job, size: Size) -> Plan:
-    """Whether the sets are due, and the days that a training would have. Reads only."""
+    """Plan a pre-training: whether the sets are due, and the days that are available. Reads only."""
     now = job.clock.now()
     as_of = data_until(job.store, job.clock)
     known = known_at(job.store, as_of)
@@ -103,7 +105,7 @@ def plan_pretraining(job: Job, size: Size) -> Plan:
 def pretrain(
     job: Job, plan: Plan, size: Size, result: PretrainResult, workers: int = 1, on_progress: Progress | None = None
 ) -> PretrainResult:
-    """Train all kinds, `workers` of them at once in threads, and store what came of them; adds it to `result`.
+    """Train all kinds, `workers` of them at once in threads, and store the results; adds them to `result`.
 
     Raises:
         NotTrainable: the catalogue is too young or has a gap; nothing is changed.
@@ -124,7 +126,7 @@ def pretrain(
             kind = futures[future]
             try:
                 fit = future.result()
-            except Exception as error:  # noqa: BLE001 - this kind's set stays; the others go on
+            except Exception as error:  # noqa: BLE001 - this kind's set is kept; the others continue
                 note_failure(result, kind, error)
             else:
                 store_kind(job, fit, done, result)
@@ -134,8 +136,10 @@ def pretrain(
 
 
 def arguments(job: Job, plan: Plan, size: Size) -> dict[str, dict[str, Any]]:
-    """By kind, in the order in which they are to begin, what `fit_kind` is called with besides the store: plain values, which can be sent
-    to another process."""
+    """Return, by kind and in starting order, the arguments of `fit_kind` besides the store.
+
+    They are plain values that can be sent to another process.
+    """
     assert plan.span is not None
     with job.store.transaction() as connection:
         rows = stored.decisions(connection)
@@ -154,8 +158,10 @@ def arguments(job: Job, plan: Plan, size: Size) -> dict[str, dict[str, Any]]:
 
 
 def opponent_of(job: Job, kind: str, rows: Sequence[SetDecision], first: date) -> Pretrained | None:
-    """What a new set's twin is compared with from the day `first` on: the set that serves, where it had not seen these days; else its own
-    twin; else the newest of the package that had not seen them. None: the package's parameters of ETAS."""
+    """Return the set that a new set's twin is compared with from the day `first` on; it must not have seen these days.
+
+    That is the serving set, else its own twin, else the newest one of the package. None: the package's parameters of ETAS.
+    """
     now = job.clock.now()
     found = serving(kind, now)
     if found is None or found.first_day <= first:
@@ -168,23 +174,25 @@ def opponent_of(job: Job, kind: str, rows: Sequence[SetDecision], first: date) -
 
 
 def store_kind(job: Job, fit: KindFit, done: Judged, result: PretrainResult) -> None:
-    """Decide on a trained kind and store it, files first, the row last.
+    """Decide on a trained kind and store it: files first, the row last.
 
-    Adds what was decided to `result`, and to `done` what the set that serves from now on says of the judged days. Where anything fails (the
-    disk is full, for instance) the set that serves stays, and `result` says so.
+    Adds the decision to `result`, and to `done` the forecasts of the evaluation days from the set that serves from now on. If anything
+    fails (for instance a full disk), the present set is kept, and `result` records it.
     """
     try:
         verdict = compare(fit.judged, fit.compared_with)
         twin = {"data_until": fit.twin.data_until.isoformat(), "sha256": fit.twin.sha256}
         result.decided |= _decide(job, fit.made, fit.twin, verdict, {"twin": twin})
         done[fit.kind] = fit.judged.assign(said=fit.judged["new" if verdict.takes_over else "old"])
-    except Exception as error:  # noqa: BLE001 - this kind's set stays; the others go on
+    except Exception as error:  # noqa: BLE001 - this kind's set is kept; the others continue
         note_failure(result, fit.kind, error)
 
 
 def learn_weights(job: Job, plan: Plan, done: Mapping[str, pd.DataFrame], result: PretrainResult) -> None:
-    """Learn the weights on, judge, and store them; where a member is missing or anything fails, the weights that serve stay. The last step:
-    what was decided counts in this process from here on."""
+    """Learn the weights further, evaluate and store them. If a member is missing or anything fails, the present weights are kept.
+
+    This is the last step: the new decisions take effect in this process from here on.
+    """
     try:
         if lacking := [kind for kind in KINDS_TRAINED if kind not in done]:
             raise NotTrainable(f"the weights need the days of all members, {', '.join(lacking)} failed; the weights that serve stay")
@@ -196,20 +204,20 @@ def learn_weights(job: Job, plan: Plan, done: Mapping[str, pd.DataFrame], result
         verdict = world_weights.judge(_unseen(plan.span.first_judged), rows)
         made = world_weights.learn_on(base, rows, plan.span.until, SEED, code_version())
         result.decided |= _decide(job, made, None, verdict, {"days": _fresh(base, rows)})
-    except Exception as error:  # noqa: BLE001 - the weights that serve stay
+    except Exception as error:  # noqa: BLE001 - the present weights are kept
         note_failure(result, SET, error)
     use(job.store, job.settings)
 
 
 def note_failure(result: PretrainResult, kind: str, error: Exception) -> None:
-    """Note that there is no new set of this kind; an unexpected error goes to the log whole."""
+    """Record that there is no new set of this kind; an unexpected error is logged in full."""
     if not isinstance(error, QuakecastError):
         log.error("%s failed", kind, exc_info=error)
     result.failed[kind] = str(error) if isinstance(error, QuakecastError) else unforeseen(error)
 
 
 def _unseen(first: date) -> WorldWeights:
-    """The newest weights, of this installation or the package, that had seen none of the days from `first` on."""
+    """Return the newest weights, of this installation or the package, that have seen none of the days from `first` on."""
     return weights_of(pretrained.newest_before(SET, first))
 
 
@@ -218,7 +226,7 @@ def _fresh(base: WorldWeights, rows: pd.DataFrame) -> int:
 
 
 def _decide(job: Job, made: Artefact, twin: Artefact | None, verdict: Verdict, more: dict[str, Any]) -> dict[str, str]:
-    """{set: what was decided and why}. more: figures for the row besides the verdict's."""
+    """Return {set: the decision and its reason}. more: figures for the row besides the verdict's."""
     now = job.clock.now()
     before = serving(made.kind, now)
     if before is not None and before.data_until >= made.data_until:

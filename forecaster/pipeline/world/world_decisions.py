@@ -1,4 +1,4 @@
-"""What is decided about the world's sets besides a training's own verdict, and what there is to see: retire, bring back, list."""
+"""Decisions about the world's sets outside of a training: retire, bring back, list."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -30,10 +30,12 @@ PACKAGED = "it comes with the package; this installation has none that may serve
 
 
 def list_sets(job: Job, everything: bool = False) -> list[dict[str, Any]]:
-    """One dict a kind: kind, serves (its name), data_until, age_days, why, and sets: what was decided about this installation's own, newest
-    first, the newest decision of each; with `everything`, every decision. `problem`: why a set that should serve cannot.
+    """Return one dict per kind: kind, serves (its name), data_until, age_days, why, and sets.
 
-    JSON-able but for dates and times.
+    sets: the newest decision about each of this installation's own sets, newest first; with `everything`, every decision. `problem`: why a
+    set that should serve cannot.
+
+    JSON-able except for dates and times.
     """
     now = job.clock.now()
     with job.store.transaction() as connection:
@@ -65,7 +67,7 @@ def _listed(kind: str, rows: Sequence[SetDecision], now: datetime, everything: b
 def retire(
     job: Job, own: Sequence[turns.Turn], decided_by: Literal["record", "person"], reason: str, numbers: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Let these sets serve no more from tomorrow (UTC) on; returns, by set, why."""
+    """Retire these sets from tomorrow (UTC) on; return, by set, why."""
     now = job.clock.now()
     after = {turn.kind: _next(turn.kind, own, next_day(now)) for turn in own}
     with job.store.transaction() as connection:
@@ -94,7 +96,7 @@ def _next(kind: str, leaving: Sequence[turns.Turn], tomorrow: date) -> str:
 
 
 def retire_named(job: Job, name: str, reason: str) -> dict[str, str]:
-    """A person's decision: the set of this name serves no more; the one before it does.
+    """Retire the set of this name by a person's decision; the previous one serves again.
 
     Raises:
         BadInput: there is no such set, it has no turn, or no reason is given.
@@ -109,10 +111,10 @@ def retire_named(job: Job, name: str, reason: str) -> dict[str, str]:
 
 
 def bring_back(job: Job, name: str, reason: str) -> dict[str, str]:
-    """A person's decision: the set of this name, which was retired, serves again; the newest of those that serve forecasts.
+    """Bring back a retired set by a person's decision; the newest of the sets that may serve forecasts.
 
     Raises:
-        BadInput: there is no such set, it was not retired, or no reason is given. CorruptModel: its files are gone or damaged.
+        BadInput: there is no such set, it was not retired, or no reason is given. CorruptModel: its files are missing or damaged.
     """
     reason, now = checked_reason(reason), job.clock.now()
     with job.store.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Whether the world's sets are due for training, and why: age, growth of the catalogue, drift of the record, a new version, damage."""
+"""Check whether the world's sets are due for training, and why: age, catalogue growth, calibration drift, a new version, damage."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -15,20 +15,20 @@ from forecaster.recipe import Recipe
 from forecaster.store.database import Connection
 from forecaster.timewindow import DAY_US
 
-AFTER_DAYS = 30  # of newly settled days
-GROWTH_SHARE = 0.01  # of the earthquakes that the newest sets know; in a usual month a third of that comes
-PAUSE_DAYS = 7  # of newly settled days: before these nothing but damage and a new version asks for a training
+AFTER_DAYS = 30  # of newly verified days
+GROWTH_SHARE = 0.01  # of the earthquakes that the newest sets know; a usual month adds a third of that
+PAUSE_DAYS = 7  # of newly verified days: before these only damage and a new version make a training due
 
 
 def due_reasons(
     connection: Connection, rows: Sequence[Mapping[str, Any]], known: Known, until: date, recipes: Sequence[Recipe], now: datetime
 ) -> list[str]:
-    """Why the sets are to be trained now, in words; none where they are not.
+    """Return why the sets are due for training now, in words; empty where they are not.
 
     Args:
-        rows: all decisions. until: the day where the data of a training would end. recipes: whose record is looked at.
+        rows: all decisions. until: the day where the data of a training would end. recipes: those whose record is checked.
 
-    A training that was refused counts as one: it is not tried again before the catalogue has grown as much. One that failed does not.
+    A training whose set was refused counts as one: it is not repeated before the catalogue has grown as much. A failed one does not count.
     """
     reasons = [told for kind in SET_KINDS if (told := _damage(kind, rows, now))]
     begin = packaged_until(now) or date.min
@@ -48,7 +48,7 @@ def due_reasons(
 
 
 def packaged_until(now: datetime) -> date | None:
-    """Where the data of the package's newest networks end, of those that may forecast tomorrow."""
+    """Return where the data of the package's newest networks end, among those that may forecast tomorrow."""
     ends = (end for end, _ in pretrained.dated("hybrid", pretrained.packaged()))
     return max((end for end in ends if pretrained.first_day_after(end) <= next_day(now)), default=None)
 
@@ -58,7 +58,7 @@ def _newest(kind: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] |
 
 
 def _damage(kind: str, rows: Sequence[Mapping[str, Any]], now: datetime) -> str | None:
-    """Why the set that should serve cannot: it is damaged, or of another version of its kind."""
+    """Explain why the set that should serve cannot: it is damaged, or of another version of its kind."""
     if (damage := damage_of(kind, now)) is not None:
         found = serving(kind, now)
         return f"{damage}; {'nothing' if found is None else found.folder.name} stands in"

@@ -1,8 +1,8 @@
-"""One kind's pre-training, which only reads and may run anywhere: a twin that is judged, what both sets say of days that neither has seen,
-and the set that is to serve.
+"""Pre-train one kind; reads only, and may run anywhere. It makes a twin for the evaluation, forecasts of days that neither the twin nor the
+present set has seen, and the set to serve.
 
-As of a region's fits (`fit_region`), the set that serves has to see the latest data, so that no day is left to judge it by. Its twin is
-trained by the same code with the same settings on data that end before the last two settled years, and stands for it there.
+As in a recipe's fits (`fit_region`), the set to serve has to see the latest data, which leaves no day to evaluate it on. Its twin is
+trained by the same code with the same settings on data that end before the last two verified years, and represents it there.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,8 +35,11 @@ SEED = 4711
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done. circles: by kind, how many places it is trained on (absent: its own number). judged_circles, judged_days: by which
-    both sets are compared, the last settled ones."""
+    """The size of a training.
+
+    circles: by kind, the number of places to train on (absent: the kind's own number). judged_circles, judged_days: the last verified ones,
+    on which both sets are compared.
+    """
 
     circles: Mapping[str, int] = field(default_factory=dict)
     judged_circles: int = 120
@@ -45,8 +48,11 @@ class Size:
 
 @dataclass(frozen=True)
 class Span:
-    """The days of a pre-training. until: the last settled UTC day, where the data of the set that serves end. first_judged: from there to
-    `until` the twin is judged; its data end with `twin_until`, a purge before."""
+    """The days of a pre-training.
+
+    until: the last verified UTC day, where the data of the set to serve end. first_judged: the first day of the twin's evaluation, which
+    ends with `until`. twin_until: the end of the twin's data, a purge earlier.
+    """
 
     until: date
     first_judged: date
@@ -58,11 +64,11 @@ class Span:
 
 @dataclass(frozen=True)
 class KindFit:
-    """What the pre-training of one kind gave, nothing of it stored yet; plain values, which can be sent to another process.
+    """The results of one kind's pre-training, not stored yet; plain values that can be sent to another process.
 
-    compared_with: what the set that it is compared with is called.
-    judged: daily rows of the circles: recipe_id, local_day, happened, reference, and the probabilities that the twin ("new"), the set that
-    it is compared with ("old") and the recent rate (NaN where it says nothing) give.
+    compared_with: the name of the set that it is compared with.
+    judged: daily rows of the circles: recipe_id, local_day, happened, reference, and the probabilities of the twin ("new"), of the set that
+    it is compared with ("old") and of the recent rate (NaN where it has no forecast).
     """
 
     kind: str
@@ -74,7 +80,7 @@ class KindFit:
 
 
 def span_of(known: Known, size: Size) -> Span:
-    """The days that a pre-training has at `known.as_of`.
+    """Return the days available for a pre-training at `known.as_of`.
 
     Raises:
         NotTrainable: the catalogue of the world begins too late, or has a gap.
@@ -96,7 +102,7 @@ def span_of(known: Known, size: Size) -> Span:
 
 
 def strong_events(known: Known) -> Events:
-    """The earthquakes of the world stream as they are known now, as if each had been known at once: what sets are trained on."""
+    """Return the training events of the sets: the world stream's earthquakes as known now, as if each had been known at once."""
     return known.events.take(known.events.magnitude >= WORLD.min_magnitude).known_at_once()
 
 
@@ -110,7 +116,7 @@ def fit_kind(
     code_version: str,
     tell: Teller = lambda what: None,
 ) -> KindFit:
-    """Train the twin, ask it and `opponent` about the judged days, train the set that serves.
+    """Train the twin, forecast the evaluation days with it and with `opponent`, and train the set to serve.
 
     opponent: called `opponent_name`; None stands for the package's parameters of ETAS.
 
@@ -130,10 +136,10 @@ def fit_kind(
 
 
 def judged_circles(events: Events, span: Span, size: Size) -> list[Recipe]:
-    """Circles that hardly overlap, drawn from the catalogue before the judged days, so that their outcomes play no part in the choice.
+    """Draw circles that hardly overlap from the catalogue before the evaluation days, so that their outcomes do not affect the choice.
 
     Raises:
-        NotTrainable: there is no place for one.
+        NotTrainable: no circle can be drawn.
     """
     found = spread_circles(events_until(events, span.twin_until), size.judged_circles, np.random.default_rng(SEED), prefix="world")
     if not found:
@@ -144,7 +150,7 @@ def judged_circles(events: Events, span: Span, size: Size) -> list[Recipe]:
 def said_on_circles(
     known: Known, circles: list[Recipe], span: Span, kind: str, sets: Mapping[str, Pretrained | None], tell: Teller
 ) -> pd.DataFrame:
-    """`KindFit.judged`: what models of `kind` with each of these sets say of the judged days, from what was known at each issue."""
+    """Return `KindFit.judged`: forecasts of `kind` with each of these sets for the evaluation days, from what was known at each issue."""
     parts = []
     for number, circle in enumerate(circles, start=1):
         said = said_by(known, circle, span.first_judged, span.until, {name: _maker(kind, one) for name, one in sets.items()})
@@ -159,8 +165,10 @@ def _maker(kind: str, world: Pretrained | None) -> Callable[[Recipe], Any]:
 
 
 def said_by(known: Known, recipe: Recipe, first: date, last: date, makers: Mapping[str, Callable[[Recipe], Any]]) -> pd.DataFrame:
-    """Daily rows of one circle from `first` to `last`: recipe_id, local_day, happened, reference, a probability for each of `makers` and
-    for the recent rate; days without a usual rate are left out."""
+    """Return daily rows of one circle from `first` to `last`; days without a usual rate are left out.
+
+    Columns: recipe_id, local_day, happened, reference, a probability for each of `makers` and for the recent rate.
+    """
     history = history_of(recipe, known)
     local = history.days.local_days
     days = history.take((local >= np.datetime64(first)) & (local <= np.datetime64(last)) & np.isfinite(history.reference))

@@ -1,7 +1,7 @@
-"""Whether a newly trained set takes over: it must not be worse than the one that serves, on days that neither has seen.
+"""Decide whether a newly trained set is promoted: it must not be worse than the present one, on days that neither has seen.
 
-Equal is enough, since fresher data win ties. "Not worse" is shown by the 95 % interval of the difference: a set is refused where it lies
-below zero, or reaches below -MARGIN, so that few or odd days let nothing pass.
+Equal is enough, since fresher data decide a tie. "Not worse" is shown by the 95 % interval of the difference. A set is refused where the
+interval lies below zero or reaches below -MARGIN, so that few or unusual days do not let a set pass.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED, gain_n
 from forecaster.verification.intervals import DailyGain, Interval, draw_blocks, gain_interval
 from forecaster.verification.scores import log_likelihood
 
-MARGIN = 0.01  # nats per target day: a tenth of what the combination gains over the usual rate
+MARGIN = 0.01  # nats per target day: a tenth of the combination's gain over the usual rate
 MIN_TARGET_DAYS = 100
 MAX_UNDEFINED = 0.05
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the set takes over, why in words, and the figures: gain over the other set, and over the usual rate."""
+    """Whether the set is promoted, why in words, and the figures: gain over the other set, and over the usual rate."""
 
     takes_over: bool
     reason: str
@@ -30,7 +30,7 @@ class Verdict:
 
 
 def compare(judged: pd.DataFrame, other: str, new: str = "new", old: str = "old") -> Verdict:
-    """The verdict on the set behind the column `new` against the one behind `old`, called `other`; rows as `world_fit.KindFit.judged`.
+    """Compare the set behind column `new` with the one behind `old`, named `other`; rows as `world_fit.KindFit.judged`.
 
     Circles are pooled: sum of all gains over sum of all target days, intervals by 30-day blocks drawn for all circles together.
     """
@@ -59,7 +59,7 @@ def compare(judged: pd.DataFrame, other: str, new: str = "new", old: str = "old"
 
 
 def gain_between(judged: pd.DataFrame, said: str, other: str) -> Interval:
-    """Information gain of the probabilities of column `said` over those of `other`, all circles pooled."""
+    """Return the information gain of the probabilities of column `said` over those of `other`, all circles pooled."""
     happened = judged["happened"].to_numpy(dtype=bool)
     gain = log_likelihood(happened, judged[said].to_numpy()) - log_likelihood(happened, judged[other].to_numpy())
     local_days = judged["local_day"].to_numpy().astype("datetime64[D]")
@@ -67,14 +67,14 @@ def gain_between(judged: pd.DataFrame, said: str, other: str) -> Interval:
 
 
 def gain_text(numbers: Mapping[str, Any] | None) -> str:
-    """The figures of `gain_numbers` in words; "not measured" where there are none."""
+    """Format the figures of `gain_numbers`; "not measured" where there are none."""
     if not numbers or numbers.get("information_gain") is None:
         return "not measured"
     return f"{numbers['information_gain']:+.3f} (95 % {numbers['low']:+.3f} to {numbers['high']:+.3f})"
 
 
 def pooled(before: tuple[float, float, float, int] | None, new: Interval) -> tuple[float, float, float, int] | None:
-    """The gain of two spans that do not overlap, as one: (estimate, low, high, target days).
+    """Combine the gains of two spans that do not overlap: (estimate, low, high, target days).
 
     Sums of gains and of target days add; the half-widths of the intervals add as those of independent sums do.
     """

@@ -1,4 +1,4 @@
-"""How each kind of the world's sets is trained, and what forecasts with one."""
+"""How each kind of the world's sets is trained, and which model forecasts with it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,13 +19,13 @@ from forecaster.recipe import Recipe
 Teller = Callable[[str], None]
 Trained = tuple[dict[str, bytes], dict[str, Any]]
 Trainer = Callable[[Events, date, int | None, int | None, Teller], Trained]
-EVERY = 25  # circles between two lines of progress
+EVERY = 25  # circles between two progress lines
 
 
 def train(
     kind: str, events: Events, until: date, circles: int | None, tell: Teller, code_version: str, seed: int | None = None
 ) -> Artefact:
-    """The set of this kind from the earthquakes `events` (known at once) to the UTC day `until`; nothing later is looked at.
+    """Train the set of this kind on the earthquakes `events` (known at once) up to the UTC day `until`; later data are not used.
 
     Args:
         circles, seed: None for the kind's own.
@@ -49,7 +49,7 @@ def _train_pooled(events: Events, until: date, circles: int | None, seed: int | 
 
 def _train_hybrid(events: Events, until: date, circles: int | None, seed: int | None, tell: Teller) -> Trained:
     networks.check()
-    from forecaster.models.hybrid import hybrid_training  # TensorFlow takes seconds, and only training needs it
+    from forecaster.models.hybrid import hybrid_training  # TensorFlow takes seconds to import, and only training needs it
 
     settings = _chosen(hybrid_training.TrainingSettings(), circles, seed)
     told = f"hybrid to {until}"
@@ -90,7 +90,7 @@ TRAINERS: dict[str, Trainer] = {"etas": _train_etas, "pooled": _train_pooled, "h
 
 
 def model_of(kind: str, recipe: Recipe, world: Pretrained | None) -> Any:
-    """What forecasts for the recipe with this set; None: with the package's parameters of ETAS."""
+    """Return the model that forecasts for the recipe with this set; None: with the package's parameters of ETAS."""
     if kind == "etas":
         return etas.generic(recipe, world)
     assert world is not None, f"{kind} needs a set"
@@ -104,7 +104,7 @@ def model_of(kind: str, recipe: Recipe, world: Pretrained | None) -> Any:
 
 
 class Unpacked:
-    """Sets in a passing folder, ready to forecast, as long as the block lasts: `with Unpacked() as unpack: unpack(artefact)`."""
+    """Unpack sets into a temporary folder for the duration of a block: `with Unpacked() as unpack: unpack(artefact)`."""
 
     def __enter__(self) -> Callable[[Artefact], Pretrained]:
         self._folder = TemporaryDirectory(prefix="quakecast-world-", ignore_cleanup_errors=True)
@@ -122,7 +122,7 @@ class Unpacked:
 
 
 def packed(found: Pretrained) -> Artefact:
-    """A set on this machine's disk as it travels."""
+    """Return a set on this machine's disk in transportable form."""
     names: Mapping[str, str] = found.record["files"]
     files = {name: (found.folder / name).read_bytes() for name in [*names, pretrained.RECORD_FILE]}
     return Artefact(found.kind, found.data_until, files)

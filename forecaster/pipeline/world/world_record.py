@@ -1,8 +1,9 @@
-"""Roll back by itself: a kind whose own sets do clearly worse than the package's on the record's days goes back to the package's.
+"""Automatic roll-back: a kind whose own sets do clearly worse than the package's in the track record returns to the package's.
 
-A set that serves for a month has hardly a settled day of its own before the next takes over, so the record speaks about the line of them:
-on each settled day of the recipes since the first of them served, the set whose turn it was against the package's newest, from what was
-known at the issue. Both have seen none of these days. Where the 95 % interval lies below zero, the line is worse than doing nothing.
+A set that serves for a month has hardly a verified day of its own before the next one is promoted, so the record covers the sequence of
+sets. On each verified day of the recipes since the first of them served, the set in use is compared with the package's newest, from what
+was known at the issue. Both have seen none of these days. Where the 95 % interval lies below zero, the sequence is worse than no training
+at all.
 """
 
 import logging
@@ -32,7 +33,7 @@ MIN_TARGET_DAYS = 50
 
 
 def roll_back(job: Job, known: Known) -> dict[str, str]:
-    """Retire the sets of each kind whose record has turned; returns, by set, why. Nothing else is changed."""
+    """Retire the sets of each kind whose record shows them to be worse; return, by set, why. Nothing else is changed."""
     told: dict[str, str] = {}
     for kind in KINDS_TRAINED:
         own = turns.on_day(kind, next_day(job.clock.now()))
@@ -49,8 +50,10 @@ def roll_back(job: Job, known: Known) -> dict[str, str]:
 
 
 def record_of(kind: str, known: Known, recipes: Sequence[Recipe]) -> pd.DataFrame:
-    """Daily rows of all recipes that are relied on: recipe_id, local_day, happened, reference, what the set of the day's turn says ("new")
-    and what the package's newest says ("old"), of settled days of the last year on which an own set served."""
+    """Return daily rows of all recipes except those for comparison: verified days of the last year on which an own set served.
+
+    Columns: recipe_id, local_day, happened, reference, and the forecasts of the day's set ("new") and of the package's newest ("old").
+    """
     mine = [turn for turn in turns.all_turns() if turn.kind == kind]
     parts = [_record(kind, known, recipe, mine) for recipe in recipes if recipe.comparison_only is None and recipe.predict_range_days == 1]
     found = [part for part in parts if part is not None]
@@ -77,7 +80,7 @@ def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[turns.Turn])
             package = pretrained.newest_before(kind, turn.first_day, pretrained.packaged())
             for said, world in ((new, pretrained.of_turn(turn)), (old, package)):
                 said[at] = bounded(model_of(kind, recipe, world).probability(inputs, on.days, on.reference))
-    except ModelError as error:  # a damaged set is told of elsewhere; its days are no record
+    except ModelError as error:  # a damaged set is reported elsewhere; its days are not part of the record
         log.warning("%s: no record of %s: %s", recipe.id, kind, error)
         return None
     head = {"recipe_id": recipe.id, "local_day": days.days.local_days.astype("datetime64[s]"), "happened": days.happened}

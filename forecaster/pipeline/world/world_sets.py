@@ -1,4 +1,4 @@
-"""The sets that this installation has trained on the world's circles: where they lie, what was decided about them, and whose turn it is."""
+"""The sets that this installation has trained on the world's circles: their folders, the decisions about them, and their turns."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 WORLD, TWINS = "world", "world-judged"
 KINDS_TRAINED = ("etas", "pooled", "hybrid", "cells")
 SET_KINDS = (*KINDS_TRAINED, SET)
-WEIGHTS_VERSION = "1"  # raise it by hand where weights that were learnt before can be used no more
+WEIGHTS_VERSION = "1"  # raise it by hand where weights learnt before can no longer be used
 
 
 @dataclass(frozen=True)
 class Artefact:
-    """A set as it travels: the content of its folder, pretrained.json among it, by path there."""
+    """A set in transportable form: the files of its folder, including pretrained.json, by relative path."""
 
     kind: str
     data_until: date
@@ -37,7 +37,7 @@ class Artefact:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """The name of its folder."""
         return f"{self.kind}-{self.data_until}"
 
     @property
@@ -47,36 +47,39 @@ class Artefact:
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where this installation's sets lie."""
+    """Return the folder of this installation's sets."""
     return settings.models / WORLD
 
 
 def twins_of(settings: Settings) -> Path:
-    """Where the twins lie that were judged for them."""
+    """Return the folder of the twins that represent them in evaluations."""
     return settings.models / TWINS
 
 
 def version_of(kind: str) -> str:
-    """What a set of this kind must have been trained for to be of use."""
+    """Return the version that a usable set of this kind must have been trained for."""
     return WEIGHTS_VERSION if kind == SET else str(KINDS[kind].version)
 
 
 def use(store: Store, settings: Settings) -> None:
-    """Let this process forecast with the sets whose turn it is, as the store says."""
+    """Make this process forecast with the sets that serve now, according to the store."""
     with store.transaction() as connection:
         rows = stored.decisions(connection)
     turns.note(turns_of(rows, folder_of(settings)))
 
 
 def turns_of(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[turns.Turn]:
-    """The turns that follow from these decisions, oldest first: each begins on the day after its decision and ends on the day of the
-    set's retirement. Sets that were trained for another version of their kind have none."""
+    """Return the turns (times of service) that follow from these decisions, oldest first.
+
+    Each begins on the day after its decision and ends on the day of the set's retirement. Sets trained for another version of their kind
+    have none.
+    """
     open_turns: dict[tuple[str, date], turns.Turn] = {}
     closed = []
     for row in rows:
         key, day = (row["kind"], row["data_until"]), row["since"].date()
         if row["decision"] == "serves" and row["kind"] in SET_KINDS and row["kind_version"] == version_of(row["kind"]):
-            if key in open_turns:  # trained again on data to the same day
+            if key in open_turns:  # retrained on data to the same day
                 closed.append(_until(open_turns.pop(key), day))
             open_turns[key] = turns.Turn(*key, folder / row["directory"], row["sha256"], day + timedelta(days=1))
         elif row["decision"] == "retired" and key in open_turns:
@@ -89,17 +92,17 @@ def _until(turn: turns.Turn, last_day: date) -> turns.Turn:
 
 
 def next_day(now: datetime) -> date:
-    """The first target day (UTC) that a decision made now counts for."""
+    """Return the first target day (UTC) that a decision made now applies to."""
     return now.date() + timedelta(days=1)
 
 
 def set_name(row: Mapping[str, Any]) -> str:
-    """What the set of a decision is called."""
+    """Return the name of a decision's set."""
     return f"{row['kind']}-{row['data_until']}"
 
 
 def damage_of(kind: str, now: datetime) -> str | None:
-    """What is wrong with this installation's set whose turn is next; None where it is whole, or there is none."""
+    """Describe what is wrong with this installation's next set; None where it is intact, or there is none."""
     for turn in turns.on_day(kind, next_day(now))[:1]:
         try:
             pretrained.of_turn(turn)
@@ -109,8 +112,9 @@ def damage_of(kind: str, now: datetime) -> str | None:
 
 
 def serving(kind: str, now: datetime) -> Pretrained | None:
-    """The set that forecasts the days after today (UTC); None where the kind goes without one (ETAS with the package's parameters,
-    weights that were not learnt).
+    """Return the set that forecasts the days after today (UTC).
+
+    None where the kind works without one (ETAS with the package's parameters, weights that were not learnt).
 
     Raises:
         CorruptModel: the package's set is damaged.
@@ -129,7 +133,7 @@ class InService:
 
 
 def in_service(kind: str, now: datetime) -> InService:
-    """What `serving` gives, by name and age; a damaged set is told as its problem."""
+    """Describe the result of `serving` by name and age; a damaged set is reported as its problem."""
     problem = damage_of(kind, now)
     try:
         found = serving(kind, now)
@@ -140,19 +144,19 @@ def in_service(kind: str, now: datetime) -> InService:
 
 
 def name_of(kind: str, found: Pretrained | None) -> str:
-    """What a set is called in records: its folder, or what stands in for one."""
+    """Return the name of a set in records: its folder, or what is used instead of a set."""
     if found is not None:
         return found.folder.name
     return "the mean of ETAS and the hybrid" if kind == SET else f"the package's parameters of {kind}"
 
 
 def place(settings: Settings, made: Artefact, twin: Artefact | None) -> str:
-    """Put a set in its place, whole or not at all, and before it the twin that was judged for it; returns its directory below `folder_of`.
+    """Write a set to its folder, completely or not at all, and its twin before it; return its directory below `folder_of`.
 
-    Until a decision names it, nobody reads it.
+    It is not used until a decision names it.
 
     Raises:
-        NotWritable: the disk is full, for instance. CorruptModel: what arrived is not what was made.
+        NotWritable: for instance a full disk. CorruptModel: the files are not those that were made.
     """
     folder = folder_of(settings)
     places = [(twins_of(settings) / twin.name, twin)] if twin is not None else []
@@ -168,7 +172,7 @@ def place(settings: Settings, made: Artefact, twin: Artefact | None) -> str:
 
 
 def twin_of(settings: Settings, row: Mapping[str, Any]) -> Pretrained | None:
-    """The twin that was judged for the set of this decision; None where it is gone, or another one."""
+    """Return the twin that represents this decision's set; None where it is missing, or another one."""
     try:
         found = pretrained.load_pretrained(twins_of(settings) / f"{row['kind']}-{row['numbers']['twin']['data_until']}")
         return found if found.sha256 == row["numbers"]["twin"]["sha256"] else None
@@ -191,7 +195,7 @@ def decision_row(
     numbers: Mapping[str, Any],
     code_version: str,
 ) -> NewSetDecision:
-    """A row of the table `world_set`, but for its number."""
+    """Build a row of the table `world_set`, without its number."""
     return {
         "kind": kind,
         "data_until": data_until,
@@ -209,13 +213,13 @@ def decision_row(
 
 
 def latest(rows: Iterable[Mapping[str, Any]], kind: str, name: str | None = None) -> Mapping[str, Any] | None:
-    """The newest decision about this kind, or about the set of this name; None where there is none."""
+    """Return the newest decision about this kind, or about the set of this name; None where there is none."""
     found = [row for row in rows if row["kind"] == kind and (name is None or set_name(row) == name)]
     return found[-1] if found else None
 
 
 def named(rows: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """The newest decision about the set of this name.
+    """Return the newest decision about the set of this name.
 
     Raises:
         BadInput: this installation has trained no such set.

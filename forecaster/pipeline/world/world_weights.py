@@ -1,8 +1,8 @@
-"""The world's weights of the combination, learnt on: the belief of the weights that serve, moved by the days since.
+"""Learn the world's combination weights further: the belief of the present weights, updated by the days since.
 
 The days are those of circles that hardly overlap, so that each counts as a recipe's does (`day_share`). They are forecast by the twins of
-the newly trained members, which had not seen them, or by the sets that stay. Whether learning on is worth it is asked of the same two years
-crosswise: weights that had seen none of them are moved by one half and judged on the other.
+the newly trained members, which have not seen them, or by the sets that are kept. Whether the update helps is cross-validated on the same
+two years: weights that have seen none of them are updated on one half and evaluated on the other.
 """
 
 import json
@@ -23,7 +23,7 @@ HEAD = ["recipe_id", "local_day", "happened", "reference"]
 
 
 def members_said(judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One frame of the rows of each kind (`pretrain.Judged`): HEAD, and a column for each member that speaks."""
+    """Merge the rows of each kind (`pretrain.Judged`) into one frame: HEAD, and a column for each member with forecasts."""
     kinds = list(judged)
     frame = judged[kinds[0]][[*HEAD, "recent_rate"]]
     for kind in kinds:
@@ -35,17 +35,17 @@ def members_said(judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def days_of(rows: pd.DataFrame) -> Days:
-    """What weights are learnt from."""
+    """Return the rows as input of the weight learning."""
     reference = rows["reference"].to_numpy()
     said = {kind: rows[kind].to_numpy() for kind in MEMBERS if kind in rows}
     return Days(departures(said, reference), reference, rows["happened"].to_numpy(dtype=bool))
 
 
 def learn_on(base: WorldWeights, rows: pd.DataFrame, until: date, seed: int, code_version: str) -> Artefact:
-    """The weights after the days of `rows` that the base has not seen, as a set whose data end with `until`.
+    """Return the weights updated by the days of `rows` that the base has not seen, as a set whose data end with `until`.
 
-    The gain over the usual rate that goes with them is that of the base and of these days together, as the base said them; how far
-    recipes' gains stray from one another, and from the mean, stays the base's: some months say little of it.
+    The reported gain over the usual rate combines that of the base and that of these days, forecast with the base's weights. The spread of
+    the recipes' gains about one another and about the mean stays the base's, because some months say little about it.
     """
     fresh = rows if base.data_until is None else rows[rows["local_day"] > pd.Timestamp(base.data_until)]
     belief = learn(base.belief, days_of(fresh), base.day_share)
@@ -71,7 +71,7 @@ def learn_on(base: WorldWeights, rows: pd.DataFrame, until: date, seed: int, cod
 
 
 def judge(unseen: WorldWeights, rows: pd.DataFrame) -> Verdict:
-    """Whether learning on from `unseen`, weights that had seen none of these days, does better than leaving them."""
+    """Evaluate whether updating `unseen`, weights that have seen none of these days, is better than keeping them."""
     local = rows["local_day"].to_numpy().astype("datetime64[D]")
     early = local < np.quantile(local.astype(np.int64), 0.5).astype("int64").astype("datetime64[D]")
     new = np.full(len(rows), np.nan)
