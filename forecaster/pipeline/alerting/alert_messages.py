@@ -33,7 +33,7 @@ def identity(*parts: object) -> str:
 def raised(
     texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, skill: Skill, model_kind: str, degraded: str | None, ladder: Ladder | None
 ) -> Message:
-    """A new alert: figures, window, the longer windows of its `ladder`, expected false alarms, rule, model, and the forecast's problems."""
+    """Announce an alert: figures, window, its `ladder`, expected false alarms, rule, model, and the forecast's problems."""
     gain = None if skill.gain is None else gain_numbers(skill.gain)
     context = {
         **_place(texts, recipe),
@@ -55,7 +55,7 @@ def raised(
 def ended(
     texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, forecast: ForecastRow | None, windows: Sequence[ToldWindow], at: datetime
 ) -> Message:
-    """An alert that is no longer active since `at`. forecast: the one that ended it, or None. windows: those for which it was active."""
+    """Report that an alert ended at `at`. forecast: the one that ended it, or None. windows: those for which it was active."""
     came = [window["happened"] for window in windows if window["happened"] is not None]
     context: Row = {
         **_place(texts, recipe),
@@ -78,7 +78,7 @@ def ended(
 
 
 def outcome_turned(texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, window: ToldWindow, correction: CorrectionRow) -> Message:
-    """A revised outcome of a window for which an alert was active."""
+    """Report the revised outcome of a window for which an alert was active."""
     context = {
         **_place(texts, recipe),
         **alert_text.window_words(texts, window["target_start"], window["target_end"], recipe.zone),
@@ -100,7 +100,7 @@ def withdrawn(
     correction: CorrectionRow,
     events: Sequence[RevisedEvent],
 ) -> Message:
-    """An alert whose basis no longer holds.
+    """Report the withdrawal of an alert whose basis no longer holds.
 
     forecast: the one that the alert was based on. now_said: the present forecast. events: those revised since.
     """
@@ -121,7 +121,7 @@ def withdrawn(
 
 
 def operation(texts: AlertTexts, alert: OperationsAlertRow, check: str, told: Mapping[str, str]) -> Message:
-    """A system alert: something is wrong with the operation, or is resolved; `told` fills the check's texts."""
+    """Report a system alert: a problem of the operation began or is resolved; `told` fills the check's texts."""
     mended = alert["state"] == "cleared"
     said = {**told, "age": age_phrase(timedelta(hours=float(told["hours"])))} if "hours" in told else told
     context = {"check": check, "mended": mended, "facts": said, "since": texts.writer.moment(alert["raised_at"])}

@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)  # the service's Date header is cut to whole secon
 def clock_problem(connection: Connection, now: datetime) -> str | None:
     """Describe in one line by how much the machine's clock (`now`) is off, and what to do. None where there is no evidence of an error.
 
-    Answers without a time are ignored. The median of the answers of the period counts.
+    Answers without a time are ignored. The median of the answers of the last reading counts.
     """
     answers = last_answers(connection, now - BELIEVED_FOR)
     if not answers:

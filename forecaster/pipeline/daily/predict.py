@@ -66,7 +66,7 @@ class PredictResult:
 class PredictOptions:
     """What to forecast.
 
-    target_day: by default each recipe's next local day. reissue: forecast again what has an active forecast already.
+    target_day: by default each recipe's next local day. reissue: forecast again days that have an active forecast already.
     problem: marks every row as degraded (for instance after a failed pull).
     """
 

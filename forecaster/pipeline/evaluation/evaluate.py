@@ -127,7 +127,7 @@ def _evaluate_model(
 
 
 def _require_trained(model: FittedModel) -> None:
-    """Reject a network that has not learnt within its minutes: its figures would say nothing about the network.
+    """Reject a network that has not learnt within its minutes: its figures would not be those of a trained network.
 
     Raises:
         ModelError: it is untrained.
