@@ -31,10 +31,10 @@ def job(store, settings, monkeypatch) -> Job:
 def test_what_is_due_is_trained_by_workers_and_a_kind_that_fails_makes_the_run_partial(job, monkeypatch):
     world.install(monkeypatch, {"hybrid": world.TOO_LITTLE})
     done = flow.pretrain()
-    assert done["state"] == "partial" and sorted(done["decided"]) == [f"etas-{world.UNTIL}", f"pooled-{world.UNTIL}"]
+    assert done["state"] == "partial" and sorted(done["decided"]) == [f"{kind}-{world.UNTIL}" for kind in ("cells", "etas", "pooled")]
     assert len(done["problems"]) == 2 and done["problems"][0] == f"hybrid: {world.TOO_LITTLE}"
     tomorrow = world.NOW.date() + timedelta(days=1)
-    assert [newest_before(kind, tomorrow).data_until for kind in ("etas", "pooled")] == [world.UNTIL] * 2
+    assert [newest_before(kind, tomorrow).data_until for kind in ("cells", "etas", "pooled")] == [world.UNTIL] * 3
     assert newest_before("hybrid", tomorrow).folder.name == "hybrid-2014-12-31"
     run = table(job.store, "run").iloc[-1]
     assert (run["kind"], run["state"]) == ("pretrain", "partial")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -53,7 +54,8 @@ def test_a_killed_dask_worker_is_one_part_s_failure():
 def test_an_unknown_runner_and_a_missing_dask_are_bad_input(monkeypatch):
     with pytest.raises(BadInput, match="QUAKECAST_TASK_RUNNER"):
         load_settings(task_runner="ray")
-    monkeypatch.setitem(__import__("sys").modules, "prefect_dask", None)
+    for module in ("prefect_dask", "prefect_dask.task_runners"):  # another test may have imported them
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(BadInput, match=r"install quakecast\[dask\]"):
         workers.task_runner(load_settings(task_runner="dask"))
 
