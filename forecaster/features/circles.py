@@ -1,6 +1,6 @@
-"""Circles around the world as targets: what a pooled model is trained on, and others, which hardly overlap, that models are judged by.
+"""Circles around the world as targets. Some train the pooled models; others, which hardly overlap, are used to evaluate models.
 
-Each is a recipe like any other, made in code: days in UTC, issued at 23:30 of the day before, one day ahead.
+Each is an ordinary recipe, made in code: days in UTC, issued at 23:30 of the day before, one day ahead.
 """
 
 from collections.abc import Sequence
@@ -27,19 +27,19 @@ MAX_OVERLAP = 0.1
 def circle_recipe(
     number: int, latitude_deg: float, longitude_deg: float, radius_km: float, threshold_mag: float, prefix: str = "circle"
 ) -> Recipe:
-    """The target "M >= threshold within the circle on a UTC day" as a recipe; fields that only the ConvLSTM reads play no part."""
+    """The target "M >= threshold within the circle on a UTC day" as a recipe. Fields that only the ConvLSTM reads are irrelevant here."""
     return recipe_at(latitude_deg, longitude_deg, radius_km, threshold_mag, "UTC", f"{prefix}-{number:04d}", f"Circle {number}")
 
 
 def world_circles(events: Events, count: int, rng: np.random.Generator) -> list[Recipe]:
-    """`count` circles about epicentres drawn from `events`, the catalogue up to where training ends.
+    """`count` circles about epicentres drawn from `events`, the catalogue up to the end of the training data.
 
-    An epicentre is drawn with a weight of 1 / sqrt(events in its cell of 2 by 2 degrees), so that the busiest arcs do not take all.
-    Radii are log-uniform over 150-400 km; three in four have threshold 4.5, the others 5.0. A circle is kept if it saw 2 to 150 target
-    events a year: too few teach nothing, with more every day is one.
+    An epicentre is drawn with a weight of 1 / sqrt(events in its cell of 2 by 2 degrees), so that the busiest arcs do not dominate. Radii
+    are log-uniform over 150-400 km. Three in four circles have threshold 4.5, the others 5.0. A circle is kept if it has 2 to 150 target
+    events a year: with fewer a model learns nothing, with more every day is a target day.
 
     Raises:
-        NotTrainable: after 40 draws a circle there are still fewer.
+        NotTrainable: there are still fewer circles after 40 draws per circle.
     """
     strong = events.take(events.magnitude >= THRESHOLDS[0])
     years = (strong.origin_time_us[-1] - strong.origin_time_us[0]) / YEAR_US if len(strong) > 1 else 0.0
@@ -70,9 +70,9 @@ def spread_circles(
 ) -> list[Recipe]:
     """Up to `count` circles that hardly overlap: none shares more than `most_overlap` of the smaller one's area with another or `avoid`.
 
-    Epicentres, radii, thresholds and the wanted number of targets are those of `world_circles`; every epicentre of `events` is tried once,
-    in an order drawn with the same weights. Where they give out there are fewer circles than `count`: look at the length. The first k
-    circles of a seed are the same for every `count`.
+    Epicentres, radii, thresholds and the wanted number of targets are those of `world_circles`. Every epicentre of `events` is tried once,
+    in an order drawn with the same weights. When the epicentres are exhausted there are fewer circles than `count`: check the length. The
+    first k circles of a seed are the same for every `count`.
     """
     strong = events.take(events.magnitude >= THRESHOLDS[0])
     years = (strong.origin_time_us.max() - strong.origin_time_us.min()) / YEAR_US if len(strong) > 1 else 0.0
@@ -97,8 +97,10 @@ def spread_circles(
 
 
 def _count_within(events: np.ndarray, latitude_deg: float, longitude_deg: float, radius_km: float, threshold_mag: float) -> int:
-    """Events of at least this magnitude in a circle. events (3, n): latitude, longitude, magnitude, ascending by latitude, so that only
-    those of the circle's band are looked at."""
+    """Number of events of at least this magnitude in a circle.
+
+    events (3, n): latitude, longitude, magnitude, ascending by latitude, so that only the circle's band of latitudes is searched.
+    """
     reach = radius_km / KM_PER_DEGREE + 0.01
     latitude, longitude, magnitude = events[:, slice(*np.searchsorted(events[0], [latitude_deg - reach, latitude_deg + reach]))]
     inside = great_circle_km(latitude_deg, longitude_deg, latitude, longitude) <= radius_km
@@ -106,7 +108,7 @@ def _count_within(events: np.ndarray, latitude_deg: float, longitude_deg: float,
 
 
 def _draws(events: Events, count: int, rng: np.random.Generator) -> np.ndarray:
-    """int64 (count,): numbers of events, drawn with their weights."""
+    """int64 (count,): indices of events, drawn with their weights."""
     weight = _weights(events)
     return rng.choice(len(events), size=count, p=weight / weight.sum())
 

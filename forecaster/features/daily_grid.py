@@ -1,11 +1,11 @@
 """Daily heatmaps about a target: the input of the networks, axes (batch, day, lat, lon, channel).
 
-One function makes them for training and for serving, a batch at a time, straight from the events: an event enters a sample only if
-it happened before that sample's cut and was known by then, so two samples may see different versions of the same day.
+One function computes them for training and for serving, a batch at a time, directly from the events. An event enters a sample only if its
+origin lies before that sample's input cutoff and it was known by then. So two samples may see different versions of the same day.
 
-Rows run from south (0) to north, columns from west (0) to east. The world grid covers the whole globe, turned so that the target's
-longitude lies in the middle; the regional grid has square cells of `grid_cell_km` in a local equirectangular projection, the target in
-the middle of the centre cell, and drops what lies outside.
+Rows run from south (0) to north, columns from west (0) to east. The world grid covers the whole globe, rotated so that the target's
+longitude lies in the middle. The regional grid has square cells of `grid_cell_km` in a local equirectangular projection, with the target in
+the middle of the centre cell. It drops events outside the grid.
 """
 
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ SUMMARY_SPANS_DAYS = (1, 3, 7, 15)
 
 @dataclass(frozen=True)
 class GridEvents:
-    """The events inside a recipe's grid, with what does not change from sample to sample computed once; arrays of shape (n,).
+    """The events inside a recipe's grid, with everything that is the same for all samples computed once; arrays of shape (n,).
 
     cell: int64, row x columns + column. energy_j: joule, log10 E = 4.8 + 1.5 M (Gutenberg and Richter 1956, doi:10.4401/ag-5590).
-    in_circle: bool, inside the target circle. depth_km: 0 where it is missing, which `has_depth` tells. shape: (rows, columns).
+    in_circle: bool, inside the target circle. depth_km: 0 where it is missing; `has_depth` is False there. shape: (rows, columns).
     """
 
     origin_time_us: np.ndarray
@@ -63,7 +63,7 @@ def cell_of(recipe: Recipe, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
 def cell_edges(recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """(southern edges (rows,), western edges (columns,)) of the cells, degrees, evenly spaced.
 
-    Longitudes run on through the date line: on a grid about 179 E they may exceed 180.
+    Longitudes are continuous across the date line: on a grid about 179 E they may exceed 180.
     """
     rows, columns = recipe.lat_granularity, recipe.lng_granularity
     if recipe.grid_cell_km is None:
@@ -75,7 +75,7 @@ def cell_edges(recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
 
 
 def place_on_grid(events: Events, recipe: Recipe) -> GridEvents:
-    """`events` on the recipe's grid; done once for a catalogue, then used for any number of batches."""
+    """`events` on the recipe's grid. Computed once for a catalogue, then used for any number of batches."""
     cell = cell_of(recipe, events.latitude_deg, events.longitude_deg)
     inside = events.take(cell >= 0)
     has_depth = ~np.isnan(inside.depth_km)
@@ -96,7 +96,7 @@ def window_tensor(grid: GridEvents, days: TargetDays) -> np.ndarray:
     """float32 (n, window_days, rows, columns, 3), every value in 0..1, for the `n` target days.
 
     Channels: 0 magnitude of the summed energy / 10, at most M10; 1 number of events / 100, at most 100; 2 mean depth of the events that
-    have one / 500 km, kept within 0..500 km. A cell without events is 0 in all three; a M0 event at depth 0 differs by its count.
+    have one / 500 km, kept within 0..500 km. A cell without events is 0 in all three. A M0 event at depth 0 differs from it by its count.
     """
     rows, columns = grid.shape
     cells = rows * columns
@@ -116,10 +116,10 @@ def window_tensor(grid: GridEvents, days: TargetDays) -> np.ndarray:
 
 
 def day_summary(grid: GridEvents, days: TargetDays) -> np.ndarray:
-    """float64 (n, 4 x spans): pooled numbers of each window, on which resampling searches neighbours instead of whole tensors.
+    """float64 (n, 4 x spans): summary numbers of each window. Resampling searches neighbours on them instead of on whole tensors.
 
     For the circle, then the grid; for the last 1, 3, 7 and 15 days (those that the window has, and the whole window): magnitude of the
-    summed energy / 10 and log10(1 + count) / 2. The same cut as in `window_tensor`.
+    summed energy / 10 and log10(1 + count) / 2. The input cutoff is that of `window_tensor`.
     """
     spans = sorted({min(span, days.window_days) for span in (*SUMMARY_SPANS_DAYS, days.window_days)})
     slot, event = _inputs(grid, days)
@@ -135,7 +135,7 @@ def day_summary(grid: GridEvents, days: TargetDays) -> np.ndarray:
 
 
 def _inputs(grid: GridEvents, days: TargetDays) -> tuple[np.ndarray, np.ndarray]:
-    """(sample x window_days + day, event index) of every input: happened before the cut and known at the cut."""
+    """(sample x window_days + day, event index) of every input: origin before the cutoff and known at the cutoff."""
     slot, event = pairs_between(grid.origin_time_us, days.day_starts_us, days.day_ends_us)
     cut_us = days.cut_us[slot // days.window_days]
     known = (grid.known_at_us[event] <= cut_us) & (cut_us < grid.known_until_us[event])

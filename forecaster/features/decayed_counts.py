@@ -1,12 +1,12 @@
-"""Decayed counts: what has happened about a target, near and far, lately and long ago, in a few dozen numbers a day.
+"""Decayed counts: the seismicity about a target, near and far, recent and long past, in a few dozen numbers a day.
 
     S(day) = sum over the visible events of one ring from the target's threshold on:  10^(a (M - threshold)) exp(-(cut - origin) / tau)
 
-for every ring about the centre (in units of the target's radius), magnitude exponent a (0 counts events, 1 weighs them by about their
-number of aftershocks) and time constant tau; where asked for, deep events apart from shallow ones, as they have fewer aftershocks. Sums of
-exponentials stand in for the Omori-Utsu decay (Utsu 1961; Ogata 1988, doi:10.1080/01621459.1988.10478560), and each goes from one issue
-to the next by a single product, so the cost is events + days.
-With distances in radii and magnitudes above the threshold, targets of all sizes are described alike.
+There is one sum for every ring about the centre (in units of the target's radius), magnitude exponent a (0 counts events, 1 weights them by
+about their number of aftershocks) and time constant tau. Optionally deep events are counted apart from shallow ones, as they have fewer
+aftershocks. Sums of exponentials approximate the Omori-Utsu decay (Utsu 1961; Ogata 1988, doi:10.1080/01621459.1988.10478560). Each is
+carried from one issue to the next by a single product, so the cost is events + days. Because distances are in radii and magnitudes are
+relative to the threshold, targets of all sizes have comparable features.
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,13 @@ SMALLEST_SUM = 1e-6
 
 @dataclass(frozen=True)
 class CountSettings:
-    """ring_edges: outer edges in radii of the target circle, rising; the first ring starts at the centre, rims belong to the inner ring.
-    exponents: of the weight 10^(a (M - threshold)). taus_days: time constants. deep_km: the depth from which events are counted apart, None
-    for all together; without a depth an event is shallow."""
+    """The settings of the decayed counts.
+
+    ring_edges: outer edges in radii of the target circle, ascending; the first ring starts at the centre, an edge belongs to its inner
+    ring.
+    exponents: of the weight 10^(a (M - threshold)). taus_days: time constants.
+    deep_km: the depth from which events are counted apart, None to count all together. An event without a depth counts as shallow.
+    """
 
     ring_edges: tuple[float, ...] = (1.0, 2.0, 4.0)
     exponents: tuple[float, ...] = (0.0, 0.5, 1.0)
@@ -36,17 +40,17 @@ class CountSettings:
 
     @property
     def zones(self) -> tuple[str, ...]:
-        """Where an event may lie, ring by ring: `ring2`, or `ring2_shallow` and `ring2_deep`."""
+        """The zones in which events are counted, ring by ring: `ring2`, or `ring2_shallow` and `ring2_deep`."""
         layers = ("",) if self.deep_km is None else ("_shallow", "_deep")
         return tuple(f"ring{ring:g}{layer}" for ring in self.ring_edges for layer in layers)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each column is, in order: time constant, then zone, then exponent; for example `tau10_ring2_a0.5`."""
+        """The names of the columns, ordered by time constant, then zone, then exponent; for example `tau10_ring2_a0.5`."""
         return tuple(f"tau{tau:g}_{zone}_a{exponent:g}" for tau in self.taus_days for zone in self.zones for exponent in self.exponents)
 
     def of_all_depths(self, counts: np.ndarray) -> np.ndarray:
-        """(n, taus x rings x exponents): what `counts` (n, names) are with shallow and deep events together."""
+        """(n, taus x rings x exponents): `counts` (n, names) with shallow and deep events added up."""
         rings, exponents = len(self.taus_days) * len(self.ring_edges), len(self.exponents)
         layers = len(self.zones) // len(self.ring_edges)
         summed: np.ndarray = counts.reshape(len(counts), rings, layers, exponents).sum(axis=2).reshape(len(counts), rings * exponents)
@@ -57,10 +61,10 @@ DEFAULT_SETTINGS = CountSettings()
 
 
 def decayed_counts(inputs: Events, recipe: Recipe, days: TargetDays, settings: CountSettings = DEFAULT_SETTINGS) -> np.ndarray:
-    """float32 (n, taus x zones x exponents), in the order of `settings.names`: the sums at each day's cut.
+    """float32 (n, taus x zones x exponents), in the order of `settings.names`: the sums at each day's input cutoff.
 
-    A version of an event counts at a cut if its origin lies before it and known_at <= cut < known_until. Sums below 1e-6 are 0: what is
-    left of an event that was taken out again is no trace of it. The days may stand in any order.
+    A version of an event counts at a cutoff if its origin lies before it and known_at <= cut < known_until. Sums below 1e-6 are set to 0,
+    so that the rounding error of an event that was withdrawn leaves no trace. The days may be in any order.
     """
     order = np.argsort(days.cut_us, kind="stable")
     sums = _changes(inputs, recipe, days.cut_us[order], settings)
@@ -75,7 +79,7 @@ def decayed_counts(inputs: Events, recipe: Recipe, days: TargetDays, settings: C
 
 
 def counts_of_circles(circles: Circles, settings: CountSettings = DEFAULT_SETTINGS) -> np.ndarray:
-    """float32 (circles, taus x zones x exponents): `decayed_counts` of many circles at their one cut, as one product of matrices."""
+    """float32 (circles, taus x zones x exponents): `decayed_counts` of many circles at their common cutoff, as one product of matrices."""
     from scipy.sparse import csr_array
 
     events = circles.inputs.take(circles.inputs.magnitude >= circles.threshold_mag)
@@ -102,7 +106,7 @@ def counts_of_circles(circles: Circles, settings: CountSettings = DEFAULT_SETTIN
 
 
 def _changes(inputs: Events, recipe: Recipe, cuts_us: np.ndarray, settings: CountSettings) -> np.ndarray:
-    """float64 (n, taus, zones, exponents): what enters the sums at each of the rising cuts, less what leaves them."""
+    """float64 (n, taus, zones, exponents): what enters the sums at each of the ascending cutoffs, minus what leaves them."""
     strong = inputs.take(inputs.magnitude >= recipe.threshold_mag)
     radii = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, strong.latitude_deg, strong.longitude_deg)
     radii = radii / recipe.radius_km

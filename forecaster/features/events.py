@@ -1,4 +1,4 @@
-"""The catalogue as arrays: the one input of features, labels and references."""
+"""The catalogue as arrays: the only input of features, labels and references."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,8 +12,8 @@ NEVER = np.iinfo(np.int64).max
 class Events:
     """Versions of earthquakes sorted by origin time; arrays of shape (n,).
 
-    A version is an input of an issue time t if known_at_us <= t < known_until_us: from when it became known until a later version of
-    the same earthquake took its place, or the earthquake was deleted. `known_until_us` is NEVER where nothing did (the default).
+    A version is an input of an issue time t if known_at_us <= t < known_until_us: from when it became known until a later version of the
+    same earthquake replaced it, or the earthquake was deleted. `known_until_us` is NEVER where neither was the case (the default).
     Magnitudes are never missing; a missing depth is NaN. Times are microseconds since the epoch, UTC.
     """
 
@@ -41,11 +41,11 @@ class Events:
         return Events(*(getattr(self, name)[selection] for name in _FIELDS))
 
     def known_at_once(self) -> "Events":
-        """The same versions, as if each had been known at its origin and for ever: what a final catalogue says in hindsight."""
+        """The same versions, as if each had been known from its origin on and for ever: the final catalogue in hindsight."""
         return replace(self, known_at_us=self.origin_time_us, known_until_us=np.full(len(self), NEVER))
 
     def known_before(self, moment_us: int) -> "Events":
-        """The versions of earthquakes before this moment that were known by then, none of them ended by what came later."""
+        """The versions with origin before this moment that were known by then. None of them is ended by a later change."""
         kept = self.take((self.origin_time_us < moment_us) & (self.known_at_us <= moment_us))
         return replace(kept, known_until_us=np.where(kept.known_until_us > moment_us, NEVER, kept.known_until_us))
 
@@ -60,7 +60,7 @@ _FIELDS = ("origin_time_us", "known_at_us", "latitude_deg", "longitude_deg", "de
 def events_from_frame(frame: pd.DataFrame) -> Events:
     """Events of a frame with columns origin_time, known_at (UTC), latitude_deg, longitude_deg, depth_km, magnitude.
 
-    Rows without a magnitude are no events: nothing can be said of their size.
+    Rows without a magnitude are dropped, because their size is unknown.
     """
     frame = frame[frame["magnitude"].notna()].sort_values(["origin_time", "latitude_deg", "longitude_deg"], kind="stable")
     times = [frame[name].astype("datetime64[us, UTC]").astype("int64").to_numpy() for name in ("origin_time", "known_at")]

@@ -13,8 +13,8 @@ KM_PER_DEGREE = math.radians(EARTH_RADIUS_KM)
 def great_circle_km(lat0: float, lon0: float, lat: np.ndarray | float, lon: np.ndarray | float) -> np.ndarray:
     """Great-circle distance from (lat0, lon0) to every (lat, lon), by the haversine formula on the mean Earth radius.
 
-    hav(d/R) = hav(lat - lat0) + cos(lat0) cos(lat) hav(lon - lon0); it is exact across the date line and near zero.
-    Reference: Sinnott, R. W. (1984), Virtues of the haversine, Sky and Telescope 68, 159.
+    hav(d/R) = hav(lat - lat0) + cos(lat0) cos(lat) hav(lon - lon0). The formula is exact across the date line and near zero. Reference:
+    Sinnott, R. W. (1984), Virtues of the haversine, Sky and Telescope 68, 159.
     """
     lat0_rad, lat_rad = math.radians(lat0), np.radians(lat)
     half_lat = (lat_rad - lat0_rad) / 2
@@ -25,7 +25,7 @@ def great_circle_km(lat0: float, lon0: float, lat: np.ndarray | float, lon: np.n
 
 
 def bearing_rad(lat0: np.ndarray | float, lon0: np.ndarray | float, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
-    """Radians clockwise from north, at (lat0, lon0), or at each of them, in which every (lat, lon) lies.
+    """Bearing from (lat0, lon0), or from each of them, to every (lat, lon), in radians clockwise from north.
 
     Together with the distance it is an azimuthal equidistant projection about that point.
     """
@@ -41,14 +41,14 @@ def in_circle(recipe: Recipe, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
 
 
 def wrap_longitude(degrees: np.ndarray | float) -> np.ndarray:
-    """A longitude, or a difference of two, brought into [-180, 180)."""
+    """A longitude, or a difference of two, wrapped to [-180, 180)."""
     return np.mod(np.asarray(degrees, dtype=np.float64) + 180.0, 360.0) - 180.0
 
 
 def circle_box(recipe: Recipe) -> tuple[float, float, float, float]:
-    """(min_lat, max_lat, min_lon, max_lon) that hold the whole target circle.
+    """(min_lat, max_lat, min_lon, max_lon) that contain the whole target circle.
 
-    Where the circle holds a pole or crosses the date line, longitudes are -180 to 180: the box is never too small.
+    Where the circle contains a pole or crosses the date line, longitudes are -180 to 180: the box is never too small.
     """
     min_lat, max_lat, min_lon, max_lon = box_about(recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km)
     if min_lon < -180 or max_lon > 180:
@@ -57,10 +57,10 @@ def circle_box(recipe: Recipe) -> tuple[float, float, float, float]:
 
 
 def box_about(lat: float, lon: float, radius_km: float) -> tuple[float, float, float, float]:
-    """(min_lat, max_lat, min_lon, max_lon) that hold the circle of `radius_km`.
+    """(min_lat, max_lat, min_lon, max_lon) that contain the circle of `radius_km`.
 
-    Longitudes run on through the date line: they may lie below -180 or above 180. They are -180 to 180 where the circle holds a pole.
-    The half width is asin(sin(r) / cos(lat)), the longitude at which a meridian touches the circle.
+    Longitudes are continuous across the date line: they may lie below -180 or above 180. They are -180 to 180 where the circle contains a
+    pole. The half width is asin(sin(r) / cos(lat)), the longitude at which a meridian touches the circle.
     """
     reach = radius_km / EARTH_RADIUS_KM
     min_lat, max_lat = lat - math.degrees(reach), lat + math.degrees(reach)
@@ -71,7 +71,7 @@ def box_about(lat: float, lon: float, radius_km: float) -> tuple[float, float, f
 
 
 def boxes_about(lat: np.ndarray, lon: np.ndarray, radius_km: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(min_lat, max_lat, min_lon, max_lon), each (n,), of many circles: as `circle_box`, so never too small."""
+    """(min_lat, max_lat, min_lon, max_lon), each (n,), of many circles: like `circle_box`, and so never too small."""
     reach = radius_km / EARTH_RADIUS_KM
     south, north = lat - math.degrees(reach), lat + math.degrees(reach)
     sine = np.sin(reach) / np.maximum(np.cos(np.radians(lat)), 1e-12)

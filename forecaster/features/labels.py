@@ -1,4 +1,4 @@
-"""What happened on target days."""
+"""Observed outcomes of target days."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from forecaster.recipe import Recipe
 
 
 def target_events(events: Events, recipe: Recipe) -> Events:
-    """The events that make a target: magnitude at or above the threshold, epicentre in the circle."""
+    """The target events: magnitude at or above the threshold, epicentre in the circle."""
     strong = events.take(events.magnitude >= recipe.threshold_mag)
     return strong.take(in_circle(recipe, strong.latitude_deg, strong.longitude_deg))
 
@@ -18,14 +18,16 @@ def target_events(events: Events, recipe: Recipe) -> Events:
 def daily_labels(events: Events, recipe: Recipe, days: TargetDays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Outcome of every target window [start, end): (happened bool, largest magnitude float, count int64), each (n,).
 
-    The magnitude is that of the largest target event, NaN where there is none. When an event became known plays no part: pass the
-    catalogue as it is to be judged by, and only days that it covers wholly (`windows.complete_days`).
+    The magnitude is that of the largest target event, NaN where there is none. The time at which an event became known is ignored: pass the
+    catalogue that defines the outcomes, and only days that it covers completely (`windows.complete_days`).
     """
     return _labels_between(events, recipe, days.target_starts_us, days.target_ends_us)
 
 
 def promised_labels(events: Events, recipe: Recipe, windows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same for stored windows, the columns target_start and target_end (aware): as they were promised, whatever the zone says now."""
+    """The same for stored windows, the columns target_start and target_end (aware): as they were stored, even if the time zone's rules
+    changed later.
+    """
     starts_us, ends_us = (windows[name].astype("datetime64[us, UTC]").astype("int64").to_numpy() for name in ("target_start", "target_end"))
     return _labels_between(events, recipe, starts_us, ends_us)
 

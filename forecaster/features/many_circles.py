@@ -1,5 +1,8 @@
-"""Many circles of one size on one day, for a forecast of all of them at once: which events lie near which circle, and on which days it
-came. What is counted is the same as circle by circle (`labels`, `decayed_counts`, `patches`); a test compares them."""
+"""Many circles of one size on one day, so that all can be forecast at once: which events lie near which circle, and on which days they
+occurred.
+
+The counts are the same as circle by circle (`labels`, `decayed_counts`, `patches`); a test compares them.
+"""
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +23,7 @@ HALF_WAY_KM = np.pi * EARTH_RADIUS_KM
 
 @dataclass(frozen=True)
 class Near:
-    """Which events lie near which circles; arrays (pairs,). circle: int64, numbers among all circles. event: int64. distance_km."""
+    """Pairs of circles and events near them; arrays (pairs,). circle: int64, index among all circles. event: int64. distance_km."""
 
     circle: np.ndarray
     event: np.ndarray
@@ -29,11 +32,11 @@ class Near:
 
 @dataclass(frozen=True)
 class Circles:
-    """Circles of one radius with one threshold, and one target day in UTC that is forecast for all of them.
+    """Circles with one radius and one threshold, and one UTC target day that is forecast for all of them.
 
-    latitude_deg, longitude_deg: float64 (n,). days: the one day. inputs: the versions of events that its cut sees. reference: float64
-    (n,), each circle's usual chance. first_day: of the record of target days, the same for all. longer: windows of several days from the
-    same start and cut, for models that can say something of them.
+    latitude_deg, longitude_deg: float64 (n,). days: the one day. inputs: the versions of events that its input cutoff sees.
+    reference: float64 (n,), each circle's usual probability. first_day: of the record of target days, the same for all.
+    longer: windows of several days with the same start and cutoff, for models that can forecast them.
     """
 
     latitude_deg: np.ndarray
@@ -61,26 +64,30 @@ class Circles:
         return int(self.days.cut_us[0])
 
     def near(self, events: Events, reach_km: float) -> Iterator[Near]:
-        """The pairs of circles and `events` no farther apart than this, some hundred circles at a time, in no order."""
+        """The pairs of circles and `events` that are no farther apart than this, in no order. They are found some hundred circles at a
+        time.
+        """
         yield from near_pairs(self.latitude_deg, self.longitude_deg, events, reach_km)
 
     def near_by_part(self, events: Events, reach_km: float) -> Iterator[tuple[slice, Near]]:
-        """The same with the numbers of each part's circles, those without an event near by among them."""
+        """The same pairs in parts, each with the indices of its circles. Circles without an event nearby are included."""
         nothing = Near(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
         parts = self.near(events, reach_km)
         for first in range(0, len(self), CIRCLES_AT_ONCE):
             yield slice(first, min(first + CIRCLES_AT_ONCE, len(self))), next(parts, nothing)
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """What `make` gives, kept for who asks for the same key again: two models that need the same numbers."""
+        """The result of `make`, cached under the key, because two models may need the same numbers."""
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
 
 
 def check_places(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> None:
-    """Raises:
-    BadInput: a latitude beyond 90 or a longitude beyond 180 degrees, or no number; says which.
+    """Check that the places are on Earth.
+
+    Raises:
+        BadInput: a latitude beyond 90 or a longitude beyond 180 degrees, or not a number; the message names it.
     """
     wrong = np.flatnonzero(~((np.abs(latitude_deg) <= 90.0) & (np.abs(longitude_deg) <= 180.0)))
     if len(wrong):
@@ -91,17 +98,19 @@ def check_places(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> None:
 
 
 def unit_vectors(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> np.ndarray:
-    """float64 (n, 3): the places on the unit sphere. Neither the date line nor a pole is special there."""
+    """float64 (n, 3): the places on the unit sphere. On it neither the date line nor a pole is special."""
     latitude, longitude = np.radians(latitude_deg), np.radians(longitude_deg)
     return np.column_stack([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
 
 
 def near_pairs(latitude_deg: np.ndarray, longitude_deg: np.ndarray, events: Events, reach_km: float) -> Iterator[Near]:
-    """The pairs of places (n,) and `events` no farther apart than `reach_km`, as `Circles.near` gives them. Distances are those of
-    `geometry.great_circle_km`, to a millimetre."""
+    """The pairs of places (n,) and `events` that are no farther apart than `reach_km`, as `Circles.near` returns them.
+
+    Distances are those of `geometry.great_circle_km`, to a millimetre.
+    """
     if not len(events):
         return
-    from scipy.spatial import cKDTree  # a quarter of a second that a forecast of one place need not wait for
+    from scipy.spatial import cKDTree  # takes a quarter of a second to import; a forecast of one place does not need it
 
     half_chord = np.sin(min(reach_km, HALF_WAY_KM) / (2.0 * EARTH_RADIUS_KM))
     tree = cKDTree(unit_vectors(events.latitude_deg, events.longitude_deg))
@@ -116,14 +125,16 @@ def near_pairs(latitude_deg: np.ndarray, longitude_deg: np.ndarray, events: Even
 
 @dataclass(frozen=True)
 class PositiveDays:
-    """On which days of a record events came in which circle: sorted by circle, then by day, each pair once; int64 (m,)."""
+    """The days of a record on which events occurred in each circle: sorted by circle, then by day, each pair once; int64 (m,)."""
 
     circle: np.ndarray
     day: np.ndarray
     circles: int
 
     def windows(self, first: int, end: int, window_days: int = 1) -> np.ndarray:
-        """int64 (circles,): how many windows of `window_days` days that begin on the days first .. end - 1 hold such a day."""
+        """int64 (circles,): the number of windows of `window_days` days, beginning on the days first .. end - 1, that contain
+        such a day.
+        """
         low = np.maximum(self.day - window_days + 1, first)
         same = np.zeros(len(self.day), dtype=bool)
         same[1:] = self.circle[1:] == self.circle[:-1]
@@ -135,7 +146,7 @@ class PositiveDays:
 def positive_days(
     latitude_deg: np.ndarray, longitude_deg: np.ndarray, radius_km: float, events: Events, first_day: date | None = None
 ) -> PositiveDays:
-    """The UTC days, counted from `first_day` on (None: from 1970-01-01), on which one of these `events` came in the circles."""
+    """The UTC days, counted from `first_day` on (None: from 1970-01-01), on which one of these `events` occurred in the circles."""
     since = 0 if first_day is None else int(np.datetime64(first_day, "D").astype(np.int64))
     day = events.origin_time_us // DAY_US - since
     first, last = (int(day.min()), int(day.max())) if len(events) else (0, 0)

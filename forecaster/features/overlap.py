@@ -1,5 +1,6 @@
-"""How much circles overlap, and what each should count where they do. Distances in km; circles are flat discs here, which is right to
-0.5 % of the area up to 400 km.
+"""Overlap of circles, and the weight of each circle where they overlap.
+
+Distances are in km. Circles are treated as flat discs, which is accurate to 0.5 % of the area up to 400 km.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 
 
 def overlap_share(distance_km: np.ndarray, radius_km: np.ndarray | float, other_km: np.ndarray | float) -> np.ndarray:
-    """float64, 0..1: the area that two circles share / the area of the smaller one; the three arrays are broadcast together.
+    """float64, 0..1: the area that two circles share / the area of the smaller one. The three arrays are broadcast together.
 
     The lens of two discs: Weisstein, Circle-Circle Intersection, https://mathworld.wolfram.com/Circle-CircleIntersection.html, eq. 14.
     """
@@ -26,7 +27,7 @@ def overlap_share(distance_km: np.ndarray, radius_km: np.ndarray | float, other_
     product = (small + large - safe) * (safe + small - large) * (safe - small + large) * (safe + small + large)
     lens = small**2 * angle + large**2 * far - 0.5 * np.sqrt(np.maximum(product, 0.0))
     share = np.clip(lens / (np.pi * small**2), 0, 1)
-    return np.select([distance >= large + small, distance <= large - small], [0.0, 1.0], share)  # exactly, which rounding would not give
+    return np.select([distance >= large + small, distance <= large - small], [0.0, 1.0], share)  # exact here; rounding would not be
 
 
 def overlaps_with(recipe: Recipe, latitude_deg: np.ndarray, longitude_deg: np.ndarray, radius_km: np.ndarray) -> np.ndarray:
@@ -42,10 +43,11 @@ def overlap_matrix(recipes: Sequence[Recipe]) -> np.ndarray:
 
 
 def tile_weights(recipes: Sequence[Recipe]) -> np.ndarray:
-    """float64 (n,), in 0..1: the mean, over a circle's area, of 1 / (number of these circles that hold the point); 1 where none overlaps.
+    """float64 (n,), in 0..1: the mean, over a circle's area, of 1 / (number of these circles that contain the point). 1 where none
+    overlaps.
 
-    So every square kilometre counts once, however many circles hold it. Taken at 1000 points of a sunflower in each circle (Vogel 1979,
-    doi:10.1016/0025-5564(79)90080-4).
+    So every square kilometre counts once, however many circles contain it. The mean is taken at 1000 points of a sunflower pattern in each
+    circle (Vogel 1979, doi:10.1016/0025-5564(79)90080-4).
     """
     latitude, longitude, radius = circle_arrays(recipes)
     weights = np.ones(len(recipes))
@@ -67,7 +69,7 @@ def circle_arrays(recipes: Sequence[Recipe]) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _points_within(recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    """(latitudes, longitudes) of POINTS places, evenly spread over the circle."""
+    """(latitudes, longitudes) of POINTS places that are evenly spread over the circle."""
     order = np.arange(POINTS)
     reach = np.sqrt((order + 0.5) / POINTS) * recipe.radius_km / EARTH_RADIUS_KM
     bearing = order * GOLDEN_ANGLE

@@ -1,9 +1,9 @@
-"""The seismicity about a circle as pictures: input of the hybrid network, axes (batch, step, lat, lon, channel).
+"""Images of the seismicity about a circle: the input of the hybrid network, axes (batch, step, lat, lon, channel).
 
-Cells are squares of half a radius in an azimuthal equidistant projection about the centre, so that circles of any size look alike and
-distances from the centre are true. A step is a span of days that ends where the next one starts; the last one ends at the cut, and
-spans double going back. Training and serving both call `circle_patches`: an event enters a sample only if it happened before that
-sample's cut, in the version that was known at it.
+Cells are squares of half a radius in an azimuthal equidistant projection about the centre. So circles of any size are comparable, and
+distances from the centre are true. A step is a span of days that ends where the next one starts. The last one ends at the input cutoff, and
+spans double going back. Training and serving both call `circle_patches`: an event enters a sample only if its origin lies before that
+sample's cutoff, in the version that was known at the cutoff.
 
 Rows run from south (0) to north, columns from west (0) to east.
 """
@@ -45,8 +45,10 @@ class Placed:
 
 
 def place(events: Events, recipe: Recipe) -> Placed:
-    """The versions from the threshold on in the grid about the recipe's centre: magnitudes count from the threshold, so that targets of
-    all sizes look alike."""
+    """The versions from the threshold on, in the grid about the recipe's centre.
+
+    Magnitudes count from the threshold, so that targets of all sizes are comparable.
+    """
     lat, lon, radius_km = recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km
     strong = events.take(events.magnitude >= recipe.threshold_mag)
     reach = CELLS * CELL_RADII * radius_km * HALF_DIAGONAL
@@ -67,7 +69,7 @@ def _cell(
     event_lon: np.ndarray,
     distance_km: np.ndarray,
 ) -> np.ndarray:
-    """int64 (n,): the cell of each event in the grid about its centre, -1 outside. Degrees, and distances from the centre."""
+    """int64 (n,): the cell of each event in the grid about its centre, -1 outside. Arguments are degrees, and distances from the centre."""
     bearing = bearing_rad(lat, lon, event_lat, event_lon)
     scale = 1.0 / (CELL_RADII * radius_km)
     row = np.floor(distance_km * np.cos(bearing) * scale + CELLS / 2)
@@ -84,16 +86,17 @@ def _values(events: Events, threshold_mag: float) -> np.ndarray:
 
 
 def circle_patches(placed: Placed, cut_us: np.ndarray, daily_rate: np.ndarray) -> np.ndarray:
-    """float16 (n, STEPS, CELLS, CELLS, channels) at these cuts (int64 (n,), any order), for circles with `daily_rate` (n,) targets a day.
+    """float16 (n, STEPS, CELLS, CELLS, channels) at these cutoffs (int64 (n,), any order), for circles with `daily_rate` (n,) targets a
+    day.
 
-    Channels: log((events + 0.1) / (usual + 0.1)), where usual is what the rate gives a cell of this size in a span of this length; the
-    same of the productivity; log(1 + deep events); log(1 + events of M >= threshold + 1).
+    Channels: log((events + 0.1) / (usual + 0.1)), where usual is the number expected from the rate in a cell of this size and a span of
+    this length; the same for the productivity; log(1 + deep events); log(1 + events of M >= threshold + 1).
     """
     return _pictures(np.maximum(_sums(placed, cut_us), 0.0), daily_rate)
 
 
 def patches_of_circles(circles: Circles, daily_rate: np.ndarray) -> np.ndarray:
-    """float16 (circles, STEPS, CELLS, CELLS, channels): the same of many circles at their one cut; daily_rate: (circles,)."""
+    """float16 (circles, STEPS, CELLS, CELLS, channels): the same for many circles at their common cutoff; daily_rate: (circles,)."""
     edges = circles.cut_us - np.array(STEP_EDGES_DAYS, dtype=np.int64) * DAY_US
     inputs = circles.inputs
     events = inputs.take((inputs.magnitude >= circles.threshold_mag) & (inputs.origin_time_us >= edges[0]))
@@ -124,8 +127,8 @@ def _pictures(sums: np.ndarray, daily_rate: np.ndarray) -> np.ndarray:
 def _sums(placed: Placed, cut_us: np.ndarray) -> np.ndarray:
     """float64 (n, STEPS, cells, 4): sums of `values` by step and cell.
 
-    Sums over what was never replaced come from one running sum; the few versions that were not yet known at a cut, or were known
-    then and have been replaced since, are taken off and put on one by one.
+    Versions that were never replaced are summed by one running sum. The few versions that were not yet known at a cutoff, or were known
+    then and have been replaced since, are subtracted and added one by one.
     """
     width = CELLS * CELLS * len(CHANNELS)
     lasting = placed.known_until_us == NEVER

@@ -1,10 +1,10 @@
-"""Balancing the classes of a training span with the resamplers of imbalanced-learn, without ever copying a tensor.
+"""Balance the classes of a training span with the resamplers of imbalanced-learn, without copying a tensor.
 
-A resampled set is a list of recipes for samples: sample m is (1 - weight[m]) * X[i[m]] + weight[m] * X[j[m]], to be built when a batch
-needs it. Selecting methods give weight 0; SMOTE blends two target days. Neighbours are searched on the pooled day summaries
-(`daily_grid.day_summary`), not on windows of 27,000 numbers, where all distances are alike.
+A resampled set is a list of blends: sample m is (1 - weight[m]) * X[i[m]] + weight[m] * X[j[m]], computed when a batch needs it. Selecting
+methods have weight 0; SMOTE blends two target days. Neighbours are searched on the pooled day summaries (`daily_grid.day_summary`), not on
+windows of 27,000 numbers, in which all distances are alike.
 
-Resampling changes the prior; `before` and `after` count the classes so that the probability can be corrected.
+Resampling changes the prior. `before` and `after` count the classes, so that the probability can be corrected.
 """
 
 import inspect
@@ -34,8 +34,8 @@ class Resampled:
     """`m` samples as blends of the `n` original ones.
 
     i, j: int64 (m,), indices into the originals; weight: float64 (m,) in [0, 1); labels: bool (m,).
-    exact_prior: whether the kept shares of both classes, from `before` and `after`, undo the change of prior exactly. That holds where
-    every step drew at random within the classes; the others change the classes' densities, too, and rely on calibration.
+    exact_prior: whether the kept shares of both classes, from `before` and `after`, undo the change of prior exactly. That is true where
+    every step drew at random within the classes. Other steps also change the densities of the classes and rely on calibration.
     notes: steps that had nothing to do, in words.
     """
 
@@ -52,9 +52,9 @@ class Resampled:
 def resample(methods: Sequence[ResamplingMethod], summary: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Resampled:
     """Run the chain of `methods` one after the other on summaries (n, f) and labels bool (n,).
 
-    As in imbalanced-learn, but for three things: ClusterCentroids always votes hard (it picks the real day nearest to each centroid;
-    there is no blend of hundreds of days); a step whose wanted ratio the classes exceed already keeps all days and says so in `notes`
-    instead of failing; random states come from `rng` unless the recipe sets one.
+    The result is that of imbalanced-learn, with three exceptions. ClusterCentroids always votes hard: it selects the real day nearest to
+    each centroid instead of blending hundreds of days. A step whose wanted ratio is already exceeded keeps all days and reports this in
+    `notes` instead of failing. Random states come from `rng` unless the recipe sets one.
 
     Raises:
         BadInput: an argument that the resampler does not take, or that does not fit the classes.
@@ -106,7 +106,7 @@ def _say(method: ResamplingMethod) -> str:
 
 
 def _sampler(method: ResamplingMethod, seed: int) -> Any:
-    """The resampler with the recipe's arguments; TypeError names those that it takes."""
+    """The resampler with the recipe's arguments. Raises TypeError, naming the arguments that the resampler takes."""
     from imblearn import over_sampling, under_sampling
 
     kind = over_sampling.SMOTE if method.name == "SMOTE" else getattr(under_sampling, method.name)
@@ -125,7 +125,7 @@ def _sampler(method: ResamplingMethod, seed: int) -> Any:
 
 
 def _has_nothing_to_do(method: ResamplingMethod, counts: ClassCounts) -> bool:
-    """Whether the minority's ratio is at or above the one that the step is to reach."""
+    """Whether the minority's ratio is at or above the ratio that the step is to reach."""
     wanted = method.args.get("sampling_strategy")
     if not isinstance(wanted, float) or not 0 < wanted <= 1:
         return False
@@ -139,7 +139,9 @@ def _select(sampler: Any, pool: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _nearest_to_centroids(sampler: Any, pool: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Indices of the real samples nearest to the k-means centroids of each class to be reduced, and of all others, by class."""
+    """Indices of the real samples nearest to the k-means centroids of each class to be reduced, and of all samples of the other classes, by
+    class.
+    """
     from sklearn.cluster import KMeans
     from sklearn.neighbors import NearestNeighbors
 

@@ -1,7 +1,7 @@
-"""Target days as they were known at each issue: how often it happened lately, on several time scales.
+"""Target days as they were known at each issue: their recent rates on several time scales.
 
-A day on which a target event was seen is made an event of its own, known from the moment when the first version of a target event of
-that day was, until the last one was withdrawn: then `decayed_counts` counts target days as it counts events, exactly as of each cut. In
+A day on which a target event was known becomes an event of its own. It is known from the moment when the first version of a target event of
+that day was, until the last one was withdrawn. Then `decayed_counts` counts target days as it counts events, exactly as of each cutoff. In
 a sequence ten events on one day are one target day.
 """
 
@@ -21,9 +21,9 @@ CATALOGUE_START_US = int(np.datetime64("1973-01-01", "us").astype(np.int64))
 
 
 def target_day_rates(inputs: Events, recipe: Recipe, days: TargetDays) -> np.ndarray:
-    """float32 (n, len(TAUS_DAYS)): log of target days a day at each cut, days weighted by exp(-age / tau), none from before 1973.
+    """float32 (n, len(TAUS_DAYS)): log of target days a day at each cutoff, days weighted by exp(-age / tau), none from before 1973.
 
-    The slowest rate is (s + 1/2) / (n + 1) with s target days among n (both weighted); the others are shrunk towards it by PRIOR_DAYS, as
+    The slowest rate is (s + 1/2) / (n + 1) with s target days among n (both weighted). The others are shrunk towards it by PRIOR_DAYS, as
     the climatology is.
     """
     seen = decayed_counts(days_with_targets(inputs, recipe), recipe, days, CountSettings((1.0,), (0.0,), TAUS_DAYS))
@@ -31,7 +31,9 @@ def target_day_rates(inputs: Events, recipe: Recipe, days: TargetDays) -> np.nda
 
 
 def rates_of_circles(circles: Circles) -> np.ndarray:
-    """float32 (circles, len(TAUS_DAYS)): the same of many circles at their one cut: any version of a target shows its day."""
+    """float32 (circles, len(TAUS_DAYS)): the same for many circles at their common cutoff. A day counts if any version of a target event is
+    visible.
+    """
     strong = circles.inputs.take(circles.inputs.magnitude >= circles.threshold_mag)
     happened = positive_days(circles.latitude_deg, circles.longitude_deg, circles.radius_km, strong)
     age_days = (circles.cut_us - happened.day * DAY_US) / DAY_US
@@ -42,7 +44,7 @@ def rates_of_circles(circles: Circles) -> np.ndarray:
 
 
 def _log_rates(seen: np.ndarray, cut_us: np.ndarray) -> np.ndarray:
-    """float32 (n, len(TAUS_DAYS)): from the decayed numbers of target days `seen`, float32 of the same shape, at these cuts (n,)."""
+    """float32 (n, len(TAUS_DAYS)): from the decayed numbers of target days `seen`, float32 of the same shape, at these cutoffs (n,)."""
     taus = np.array(TAUS_DAYS)
     elapsed = np.maximum((cut_us - CATALOGUE_START_US) / DAY_US, 1.0)
     among = taus * -np.expm1(-elapsed[:, None] / taus)
@@ -63,7 +65,7 @@ def days_with_targets(inputs: Events, recipe: Recipe) -> Events:
 
 
 def _joined_spans(day: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The spans [start, end) of each day, those that touch or overlap made one; all int64 (n,), by day, then by start."""
+    """The spans [start, end) of each day, with touching or overlapping ones merged; all int64 (n,), by day, then by start."""
     kept = np.flatnonzero(start < end)
     kept = kept[np.lexsort((start[kept], day[kept]))]
     day, start, end = day[kept], start[kept], end[kept].copy()

@@ -1,7 +1,7 @@
-"""Target days, the window of days before each, and the moment at which its inputs are cut.
+"""Target days, the window of days before each, and the input cutoff of each.
 
-Days are the recipe's local days, told apart by their full date, 23 to 25 hours long. All times are int64 microseconds since the
-epoch, UTC; all spans are half-open.
+Days are the recipe's local days, identified by their full date, 23 to 25 hours long. All times are int64 microseconds since the epoch, UTC;
+all spans are half-open.
 """
 
 from dataclasses import dataclass, replace
@@ -19,9 +19,10 @@ class TargetDays:
 
     local_days: datetime64[D] (n,), the local dates.
     target_starts_us, target_ends_us: int64 (n,), the target windows [start, end).
-    cut_us: int64 (n,), the issue times: nothing that happened at or after it, or became known after it, is an input.
-    day_starts_us: int64 (n, window_days), oldest day first; day k ends where day k + 1 starts, the last one at the target's start,
-        and inputs end at the cut. For consecutive days it is a view of one line of midnights.
+    cut_us: int64 (n,), the issue times, at which inputs are cut off. An event with origin at or after it, or that became known after it, is
+    not an input.
+    day_starts_us: int64 (n, window_days), oldest day first. Day k ends where day k + 1 starts, the last one at the target's start; inputs
+    end at the cutoff. For consecutive days it is a view of one array of midnights.
     """
 
     local_days: np.ndarray
@@ -45,7 +46,7 @@ class TargetDays:
 
     @property
     def day_ends_us(self) -> np.ndarray:
-        """int64 (n, window_days): where the inputs of each window day end, never after the cut."""
+        """int64 (n, window_days): the end of the inputs of each window day, never after the cutoff."""
         ends = np.concatenate([self.day_starts_us[:, 1:], self.target_starts_us[:, None]], axis=1)
         cut: np.ndarray = np.minimum(ends, self.cut_us[:, None])
         return cut
@@ -61,12 +62,16 @@ class TargetDays:
         )
 
     def issued_at(self, moment: datetime) -> "TargetDays":
-        """The same days with inputs cut at `moment` where that is earlier than the recipe's own issue time; never later."""
+        """The same days with inputs cut off at `moment` where that is earlier than the recipe's own issue time. The cutoff is
+        never later.
+        """
         return replace(self, cut_us=np.minimum(self.cut_us, to_us(moment)))
 
 
 def target_days(recipe: Recipe, first_day: date, count: int) -> TargetDays:
-    """`count` consecutive target days from the local `first_day` on; the cut is the recipe's `issue_local_time` of the day before."""
+    """`count` consecutive target days from the local `first_day` on. The input cutoff is the recipe's `issue_local_time` of the
+    day before.
+    """
     window, reach = recipe.window_days, recipe.predict_range_days
     midnights = local_midnights_us(first_day - timedelta(days=window), window + count + reach, recipe.zone)
     lines = np.lib.stride_tricks.sliding_window_view(midnights[: window + count], window)
@@ -80,8 +85,9 @@ def target_days(recipe: Recipe, first_day: date, count: int) -> TargetDays:
 
 
 def promised_day(recipe: Recipe, start: datetime, end: datetime, as_of: datetime) -> TargetDays:
-    """The one target day of a stored forecast: its window and the cut of its inputs as they were promised (aware UTC), whatever the zone's
-    rules have become since."""
+    """The one target day of a stored forecast: its window and the cutoff of its inputs as they were stored (aware UTC), even if the time
+    zone's rules changed later.
+    """
     days = target_days(recipe, day_of_window(start, recipe.zone), 1)
     starts, ends, cut = (np.array([to_us(moment)], dtype=np.int64) for moment in (start, end, as_of))
     return replace(days, target_starts_us=starts, target_ends_us=ends, cut_us=np.minimum(cut, starts))
@@ -90,7 +96,7 @@ def promised_day(recipe: Recipe, start: datetime, end: datetime, as_of: datetime
 def complete_days(recipe: Recipe, first_day: date, coverage_end: datetime) -> TargetDays:
     """All target days from `first_day` on whose whole target window lies before `coverage_end` (aware UTC); possibly none.
 
-    A day of which the catalogue has been read only in part is never a label: "no event so far" is not "no event".
+    A day for which the catalogue has been read only in part is never a label: "no event so far" is not "no event".
     """
     last = local_day(coverage_end, recipe.zone) - timedelta(days=recipe.predict_range_days)
     return target_days(recipe, first_day, max(0, (last - first_day).days + 1))
@@ -105,9 +111,9 @@ def first_complete_day(recipe: Recipe, coverage_start: datetime) -> date:
 
 
 def pairs_between(times_us: np.ndarray, starts_us: np.ndarray, ends_us: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which sorted `times_us` lie in which half-open spans: (span numbers, time indices), both int64, by span, then by time.
+    """Which of the sorted `times_us` lie in which half-open spans: (span numbers, time indices), both int64, by span, then by time.
 
-    Spans may overlap, be empty, or end before they start (then they hold nothing). `starts_us` and `ends_us` are read flat.
+    Spans may overlap, be empty, or end before they start (then they contain nothing). `starts_us` and `ends_us` are read flat.
     """
     first = np.searchsorted(times_us, np.ravel(starts_us), side="left")
     last = np.searchsorted(times_us, np.ravel(ends_us), side="left")

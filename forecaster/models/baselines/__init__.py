@@ -1,1 +1,1 @@
-"""Rates that need no training: what everything else has to beat."""
+"""Baselines: rates that need no training. Every other model is compared with them."""

@@ -1,6 +1,6 @@
-"""The reference: how often the target happened over the trailing ten years, shrunk to the long-term rate.
+"""The climatology, which is the reference: the frequency of target days over the trailing ten years, shrunk towards the long-term rate.
 
-Every forecast carries it, every skill is measured against it.
+Every forecast is stored with it, and every skill is measured against it.
 """
 
 import numpy as np
@@ -20,20 +20,20 @@ MIN_DAYS = 365
 def daily_probability(
     happened: np.ndarray, target_starts_us: np.ndarray, target_ends_us: np.ndarray, issue_us: np.ndarray | int
 ) -> np.ndarray:
-    """Probability, float64 (m,), that the target happens on a day forecast at each issue time (any time, also a future one).
+    """Probability, float64 (m,), of the target on a day forecast at each issue time (any time, also a future one).
 
-    happened: bool (n,), with target_starts_us and target_ends_us int64 (n,): the outcomes of consecutive target days, all of them
-    within coverage. issue_us: int64 (m,). An outcome is used only if it was final, 45 days after its window's end, at the issue time.
+    happened: bool (n,), with target_starts_us and target_ends_us int64 (n,): the outcomes of consecutive target days, all of them within
+    coverage. issue_us: int64 (m,). An outcome is used only if it was final, 45 days after its window's end, at the issue time.
 
-    Days are yes or no, so the posterior is Beta, not Gamma: with s target days among n in the ten years before the issue, S among all N,
+    Days are yes or no, so the posterior is Beta, not Gamma. With s target days among n in the ten years before the issue, S among all N,
     and one year's weight w = 365.25 on the long-term rate,
 
         q = (S + 1/2) / (N + 1),        P = (s + w q) / (n + w).
 
-    This is the posterior mean of the Gamma-Poisson rate of *positive days* with prior Gamma(w q, w), read as a probability. It must not
-    go through 1 - exp(-rate): positive days are no Poisson counts, and that would make 39 % of a region where half of the days are
-    positive. At small rates both are the same. q's halves (Jeffreys) keep P off 0 and 1 where nothing ever happened. With windows of
-    several days the outcomes overlap; their mean is the same, only the data's weight against the prior is overstated.
+    This is the posterior mean of the Gamma-Poisson rate of *positive days* with prior Gamma(w q, w), read as a probability. It must not go
+    through 1 - exp(-rate): positive days are not Poisson counts, and that would give 39 % for a region where half of the days are positive.
+    At small rates both are the same. The halves in q (Jeffreys) keep P away from 0 and 1 where no target was ever observed. With windows of
+    several days the outcomes overlap: their mean is the same, only the data's weight against the prior is overstated.
 
     Raises:
         NotScoreable: fewer than a year of final outcomes at one of the issue times.
@@ -52,7 +52,7 @@ def daily_probability(
 
 
 def trailing_us(years: float) -> int:
-    """Microseconds of that many years."""
+    """The length of that many years in microseconds."""
     return round(years * YEAR_DAYS * DAY_US)
 
 
@@ -64,9 +64,9 @@ def shrunk_rate(hits: np.ndarray, days: np.ndarray | int, all_hits: np.ndarray, 
 
 
 def rate_of_circles(happened: PositiveDays, days: TargetDays, issue_us: int, window_days: int = 1) -> np.ndarray:
-    """float64 (circles,): what `daily_probability` says at one issue of windows of `window_days` days in many circles.
+    """float64 (circles,): `daily_probability` at one issue time for windows of `window_days` days in many circles.
 
-    happened: with days counted from that of `days`, consecutive windows within coverage, the same for all circles.
+    happened: days counted from the first of `days`; consecutive windows within coverage, the same for all circles.
 
     Raises:
         NotScoreable: as `daily_probability`.
@@ -79,10 +79,10 @@ def rate_of_circles(happened: PositiveDays, days: TargetDays, issue_us: int, win
 
 
 def daily_references(happened: np.ndarray, days: TargetDays) -> np.ndarray:
-    """float64 (n,): what `daily_probability` said of each of these consecutive days at its own issue, NaN where that was too early.
+    """float64 (n,): the `daily_probability` of each of these consecutive days at its own issue time. NaN where that was too early.
 
     Raises:
-        NotScoreable: it was for every day.
+        NotScoreable: it was too early for every day.
     """
     reference = np.full(len(days), np.nan)
     first = int(np.searchsorted(days.cut_us, earliest_issue_us(days.target_ends_us)))
@@ -91,10 +91,10 @@ def daily_references(happened: np.ndarray, days: TargetDays) -> np.ndarray:
 
 
 def earliest_issue_us(target_ends_us: np.ndarray) -> int:
-    """The first issue time, microseconds, at which the outcomes of these consecutive days allow a reference.
+    """The first issue time, microseconds, at which the outcomes of these consecutive days are enough for a reference.
 
     Raises:
-        NotScoreable: they never do.
+        NotScoreable: they never are.
     """
     if len(target_ends_us) < MIN_DAYS:
         raise NotScoreable(

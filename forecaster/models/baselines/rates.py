@@ -1,9 +1,10 @@
-"""The references: the rolling climatology, the best of several trailing rates, and what yesterday says. No weights, a few numbers each.
+"""The baselines: the rolling climatology, the best of several trailing rates, the three-year rate, and persistence. They have no weights,
+only a few numbers each.
 
-`recent_rate` counts them over the last three years: of 1, 3, 10 years and all, the best companion of the other members on 2011-2017.
-`best_rate` counts target days in the trailing 1, 3 or 10 years, or since the catalogue begins, and takes the span whose rate had the
-lowest log loss on the days it is fitted on. A ten-year rate still holds 2011 until 2021; this is the bar for a model that gains by
-forgetting. `persistence` has two rates: after a local day with a target event, and after one without.
+`best_rate` counts target days in the trailing 1, 3 or 10 years, or since the catalogue begins. It selects the span whose rate had the
+lowest log loss on the days it is fitted on. A ten-year rate still contains 2011 until 2021, so this is the bar for a model whose gain comes
+from forgetting. `recent_rate` counts target days over the last three years: among 1, 3, 10 years and all, it was the best companion of the
+other members on 2011-2017. `persistence` has two rates: after a local day with a target event, and after one without.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ CUTS_AT_ONCE = 4096
 
 @dataclass
 class Climatology:
-    """The reference itself, handed back."""
+    """The reference itself as a model."""
 
     last_data_day: date
     kind: str = "climatology"
@@ -47,7 +48,9 @@ class Climatology:
 
 @dataclass
 class BestRate:
-    """The rate of the trailing `years` (None: since `first_day`); `losses`: of each span, nats a day on the days it was chosen by."""
+    """The rate of the trailing `years` (None: since `first_day`). losses: of each span, nats a day on the days that the choice was based
+    on.
+    """
 
     recipe: Recipe
     first_day: date
@@ -61,7 +64,7 @@ class BestRate:
         return rates
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
-        """float64 (n,): the same of many circles."""
+        """float64 (n,): the same for many circles."""
         return trailing_rate_of_circles(circles, self.first_day, self.years)
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -92,7 +95,7 @@ class Persistence:
 
 
 def fit_climatology(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> Climatology:
-    """The climatology, which needs no fit: it rolls."""
+    """The climatology. It needs no fit, because it rolls."""
     return Climatology(history.last_day)
 
 
@@ -117,7 +120,7 @@ def fit_best_rate(history: History, *, seed: int | None = None, max_minutes: flo
 
 
 def fit_recent_rate(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> BestRate:
-    """The rate of the last three years, which needs no fit: how far the level has left the ten-year rate's.
+    """The rate of the last three years, which needs no fit. It shows how far the rate has moved from the ten-year rate.
 
     Raises:
         NotTrainable: the inputs do not hold the recipe's target events.
@@ -127,8 +130,11 @@ def fit_recent_rate(history: History, *, seed: int | None = None, max_minutes: f
 
 
 def recent_rate_for(recipe: Recipe, day: date, first_day: date) -> BestRate | None:
-    """The same for a recipe without a fit, whose target days are known since `first_day`; None below the magnitude that inputs hold
-    everywhere. It says that it has seen the days up to `first_day`, from which it counts."""
+    """The three-year rate for a recipe without a fit, whose target days are known since `first_day`. None below the magnitude that the
+    inputs hold everywhere.
+
+    It reports `first_day`, from which it counts, as its last data day.
+    """
     return _recent(recipe, first_day, first_day) if recipe.threshold_mag >= LOWEST_THRESHOLD else None
 
 
@@ -137,7 +143,7 @@ def _recent(recipe: Recipe, first_day: date, last_data_day: date) -> BestRate:
 
 
 def fit_persistence(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> Persistence:
-    """The two rates, each with one day's weight on the rate of all days.
+    """The two rates, each shrunk towards the rate of all days with the weight of one day.
 
     Raises:
         NotTrainable: the inputs do not hold the recipe's target events.
@@ -150,10 +156,10 @@ def fit_persistence(history: History, *, seed: int | None = None, max_minutes: f
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> FittedModel:
-    """The model whose `save` gave `record`.
+    """The model whose `save` returned `record`.
 
     Raises:
-        CorruptModel: the record is not one of ours.
+        CorruptModel: the record is not a valid one.
     """
     try:
         last = date.fromisoformat(record["last_data_day"])
@@ -170,14 +176,14 @@ def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> FittedModel:
 
 
 def trailing_rates(inputs: Events, recipe: Recipe, first_day: date, cut_us: np.ndarray, spans_years: Sequence[float | None]) -> np.ndarray:
-    """float64 (len(spans_years), n): the rate of the trailing years at each cut (int64 (n,)), each shrunk as `climatology` does.
+    """float64 (len(spans_years), n): the rate of the trailing years at each cutoff (int64 (n,)), each shrunk as `climatology` does.
 
-    Counted are target days since `first_day` whose window had ended 45 days before the cut, each by the versions of events that were
-    believed at the cut. With s target days among n of the span, S among all N, and w = 365.25: q = (S + 1/2) / (N + 1), P = (s + w q) /
+    Counted are target days since `first_day` whose window had ended 45 days before the cutoff, each by the versions of events that were
+    current at the cutoff. With s target days among n of the span, S among all N, and w = 365.25: q = (S + 1/2) / (N + 1), P = (s + w q) /
     (n + w); the long-term rate is q.
 
     Raises:
-        NotScoreable: fewer than a year of such days before one of the cuts.
+        NotScoreable: fewer than a year of such days before one of the cutoffs.
     """
     cut_us = np.asarray(cut_us, dtype=np.int64)
     if not len(cut_us):
@@ -209,8 +215,9 @@ def trailing_rates(inputs: Events, recipe: Recipe, first_day: date, cut_us: np.n
 
 
 def trailing_rate_of_circles(circles: Circles, first_day: date, years: float | None) -> np.ndarray:
-    """float64 (n,): what `trailing_rates` says at the circles' one cut. A span of days that it counts there is open at that cut, so that
-    the versions which the cut sees are all that counts.
+    """float64 (n,): `trailing_rates` at the circles' common cutoff.
+
+    Only spans (`_believed`) that are open at that cutoff count, so the versions visible at the cutoff suffice.
 
     Raises:
         NotScoreable: as `trailing_rates`.
@@ -231,7 +238,9 @@ def trailing_rate_of_circles(circles: Circles, first_day: date, years: float | N
 
 
 def happened_yesterday(inputs: Events, recipe: Recipe, days: TargetDays) -> np.ndarray:
-    """bool (n,): whether a target event of the local day before each target, up to the cut, was believed at the cut."""
+    """bool (n,): whether, according to the catalogue at the cutoff, a target event occurred on the local day before each target, up to the
+    cutoff.
+    """
     targets = target_events(inputs, recipe)
     span, index = pairs_between(targets.origin_time_us, days.day_starts_us[:, -1], np.minimum(days.target_starts_us, days.cut_us))
     seen = (targets.known_at_us[index] <= days.cut_us[span]) & (days.cut_us[span] < targets.known_until_us[index])
@@ -239,7 +248,7 @@ def happened_yesterday(inputs: Events, recipe: Recipe, days: TargetDays) -> np.n
 
 
 def _believed(inputs: Events, recipe: Recipe, days: TargetDays, final_us: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(day, begins_us, ends_us), each (m,), int64: the spans after it was final in which a day was believed to be a target day.
+    """(day, begins_us, ends_us), each (m,), int64: the spans of time, after the day was final, in which it counted as a target day.
 
     Versions of one day are joined where they overlap or touch, so that at any moment at most one span of a day is open.
     """
@@ -260,7 +269,7 @@ def _believed(inputs: Events, recipe: Recipe, days: TargetDays, final_us: np.nda
 
 
 def _unsettled(day: np.ndarray, begins: np.ndarray, ends: np.ndarray, cut_us: np.ndarray, oldest: np.ndarray) -> np.ndarray:
-    """int64 (n,): how many of these spans are open at each cut and belong to a day from `oldest` (n,) on."""
+    """int64 (n,): at each cutoff, the number of these spans that are open and belong to a day from `oldest` (n,) on."""
     counts = np.zeros(len(cut_us), dtype=np.int64)
     for start in range(0, len(cut_us) if len(day) else 0, CUTS_AT_ONCE):
         part = slice(start, start + CUTS_AT_ONCE)

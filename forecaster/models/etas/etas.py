@@ -1,4 +1,6 @@
-"""Space-time ETAS of one recipe: fitted by penalised maximum likelihood, both likelihoods tried, the better on validation kept."""
+"""Space-time ETAS for one recipe, fitted by penalised maximum likelihood. Both likelihoods are fitted, and the better one on validation
+days is kept.
+"""
 
 import time
 from collections.abc import Sequence
@@ -36,9 +38,10 @@ VALIDATION_SHARE = 0.2
 
 @dataclass(frozen=True)
 class EtasModel:
-    """A fitted ETAS. long_term_rate: mean rate of the training span, a window; None takes each day's own reference for it.
+    """A fitted ETAS model.
 
-    standard_errors: on the scales of `etas_kernels.NAMES`, of likelihood and prior together, NaN where the curvature is not positive.
+    long_term_rate: mean rate of the training span, per window; with None each day's own reference is used for it.
+    standard_errors: on the scales of `etas_kernels.NAMES`, from likelihood and prior together, NaN where the curvature is not positive.
     validation_loss: of both likelihoods, nats a day. likelihood: the one that was kept ("generic" where nothing was fitted).
     """
 
@@ -58,7 +61,9 @@ class EtasModel:
         return branching_ratio(self.parameters, self.recipe.threshold_mag, PARENT_MAG, B_VALUE)
 
     def direct_count(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): expected targets of each window, in the catalogue, that are background or triggered by what its cut saw."""
+        """float64 (n,): expected number of catalogued targets in each window that are background, or triggered directly by earthquakes
+        visible at its cutoff.
+        """
         parents = parents_on(inputs, self.recipe, days)
         order = np.argsort(days.target_starts_us, kind="stable")
         weights = parents.productivity(self.parameters) * parents.shares(self.parameters, self.recipe.radius_km)
@@ -68,12 +73,12 @@ class EtasModel:
         return detected_share(parents, days) * (self.background(reference) + triggered)
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): 1 - P(no target in the window), triggering inside the window included; NaN where there is no reference."""
+        """float64 (n,): 1 - P(no target in the window), including triggering inside the window; NaN where there is no reference."""
         probability: np.ndarray = -np.expm1(-self._sum(inputs, days, reference, "hit"))
         return probability
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
-        """float64 (n,): the same of many circles, which share this model's parameters."""
+        """float64 (n,): the same for many circles, which share this model's parameters."""
         probability: np.ndarray = -np.expm1(-self.rates_of_circles(circles)[0])
         return probability
 
@@ -94,10 +99,10 @@ class EtasModel:
     def simulated(
         self, inputs: Events, days: TargetDays, reference: np.ndarray, rng: np.random.Generator | Sequence[np.random.Generator], runs: int
     ) -> np.ndarray:
-        """int64 (n, runs): numbers of targets in each window, simulated.
+        """int64 (n, runs): simulated numbers of targets in each window.
 
-        rng: one for all days, in their order, or one for each day, so that a day's figures do not depend on the others. A reference
-        that is NaN is an error of the caller (ValueError).
+        rng: one for all days, in their order, or one for each day, so that a day's numbers do not depend on the others. A reference that is
+        NaN is an error of the caller (ValueError).
         """
         parents = parents_on(inputs, self.recipe, days)
         background, share = self.background(reference), detected_share(parents, days)
@@ -129,13 +134,13 @@ class EtasModel:
         return detected_share(parents, days) * (triggered + background)
 
     def background(self, reference: np.ndarray) -> np.ndarray:
-        """(n,): expected background targets of each window; outside the circle they are taken to be as dense as inside."""
+        """(n,): expected background targets of each window. The background density outside the circle is assumed to be that inside."""
         rate = -np.log1p(-np.asarray(reference, dtype=np.float64))
         slow = rate if self.long_term_rate is None else self.long_term_rate
         return self.parameters.background * rate + self.parameters.long_term * slow
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """The whole model as a record; nothing is written."""
+        """The whole model as a record. No file is written."""
         return {
             "parameters": self.parameters.record(),
             "long_term_rate": self.long_term_rate,
@@ -152,7 +157,7 @@ def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> EtasModel:
     """The model that `save` described.
 
     Raises:
-        CorruptModel: a key is missing or a value is no number in its range.
+        CorruptModel: a key is missing, or a value is not a number in its range.
     """
     try:
         numbers = {name: float(value) for name, value in record["parameters"].items()}
@@ -183,8 +188,8 @@ def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> EtasModel:
 
 
 def generic(recipe: Recipe, world: Pretrained | None = None) -> EtasModel:
-    """ETAS without a fit: the parameters of this set, pooled over circles around the world; without one those of the package, on data to
-    2010 (`etas_priors`).
+    """ETAS without a fit, with the parameters of this set, which are pooled over circles around the world. Without a set, the package's
+    parameters are used, fitted on data to 2010 (`etas_priors`).
 
     Raises:
         CorruptModel: the set holds no parameters of this version.
@@ -195,22 +200,25 @@ def generic(recipe: Recipe, world: Pretrained | None = None) -> EtasModel:
 
 
 def generic_for(recipe: Recipe, day: date, first_day: date) -> EtasModel | None:
-    """`generic` of the newest set that may forecast the local `day`; None where it does not lie after the data of the package's."""
+    """`generic` with the newest set that may forecast the local `day`. None where the day is not after the data of the package's
+    parameters.
+    """
     world = newest_before(KIND, day)
     return generic(recipe, world) if world is not None or day > POOLED_UNTIL else None
 
 
 def fit_generic(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:
-    """`generic` as a kind of its own: nothing is fitted, neither `seed` nor `max_minutes` plays a part."""
+    """`generic` as a kind of its own. Nothing is fitted; `seed` and `max_minutes` are ignored."""
     return generic(history.recipe)
 
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> EtasModel:
-    """Fit by both likelihoods on the first four fifths of the days, keep the better on the rest, refit it on all. Nothing is drawn: `seed`
-    plays no part.
+    """Fit by both likelihoods on the first four fifths of the days, keep the one that is better on the rest, and refit it on all days.
+
+    The fit is deterministic; `seed` is ignored.
 
     Raises:
-        NotTrainable: too few days or target days, no convergence, or `max_minutes` are over.
+        NotTrainable: too few days or target days, no convergence, or `max_minutes` have passed.
     """
     history = _usable(history)
     deadline = None if max_minutes is None else time.monotonic() + 60.0 * max_minutes
@@ -248,7 +256,7 @@ def fit(history: History, *, seed: int | None = None, max_minutes: float | None 
 
 
 def _usable(history: History) -> History:
-    """The days that have a reference, checked."""
+    """The days that have a reference, after checks."""
     kept = history.take(np.isfinite(history.reference))
     targets = int(kept.happened.sum())
     if len(kept.days) < MIN_DAYS or targets < MIN_TARGET_DAYS:
@@ -271,7 +279,9 @@ def _likelihood(name: str, history: History) -> tuple[DailyLikelihood | PointLik
 def _maximum(
     likelihood: DailyLikelihood | PointLikelihood, prior: Prior, start: np.ndarray, deadline: float | None, *, errors: bool
 ) -> Maximum:
-    """The maximum; that of the daily likelihood with triggering inside the windows, by a second search at the first one's factor."""
+    """The maximum of the likelihood. For the daily likelihood, triggering inside the windows is included by a second search with the factor
+    of the first.
+    """
     objective = _within(likelihood, deadline, likelihood.parents.recipe)
     if isinstance(likelihood, PointLikelihood):
         return maximise(objective, prior, start, errors=errors)
@@ -281,7 +291,7 @@ def _maximum(
 
 
 def _inner_factor(likelihood: DailyLikelihood, vector: np.ndarray) -> float:
-    """-log P(no target) with triggering inside the windows over that without it, over all days together."""
+    """Ratio of -log P(no target) with triggering inside the windows to that without it, over all days together."""
     parameters, recipe, days = parameters_of(vector), likelihood.parents.recipe, likelihood.days
     window = float(np.median(days.target_ends_us - days.target_starts_us)) / DAY_US
     rings = solve(parameters, recipe.threshold_mag, recipe.radius_km, window)
@@ -293,13 +303,13 @@ def _inner_factor(likelihood: DailyLikelihood, vector: np.ndarray) -> float:
 
 
 def parents_on(events: Events, recipe: Recipe, days: TargetDays) -> Parents:
-    """Those that may be seen or counted on these days."""
+    """The parents that are visible, or are counted as targets, on these days."""
     last = int(days.target_ends_us.max()) if len(days) else 0
     return select_parents(events.take(slice(0, int(np.searchsorted(events.origin_time_us, last)))), recipe)
 
 
 def _within(objective: Objective, deadline: float | None, recipe: Recipe) -> Objective:
-    """The same objective, which gives up at the deadline."""
+    """The same objective, which stops the search at the deadline."""
 
     def timed(vector: np.ndarray) -> tuple[float, np.ndarray]:
         if deadline is not None and time.monotonic() > deadline:

@@ -1,14 +1,15 @@
-"""Triggering inside the window itself: the probability of no target, and the expected number with all generations.
+"""Triggering inside the window itself: the probability of no target, and the expected number over all generations.
 
-Let an earthquake happen in ring b about the centre, tau days before the window ends. With m its magnitude, w_m the Gutenberg-Richter
-weights and E_m(X) the integral over rings and lags of m's direct offspring times X, the chance h_b that it is a target or leads to one is
+Let an earthquake occur in ring b about the centre, tau days before the window ends. Let m be its magnitude, w_m the Gutenberg-Richter
+weights, and E_m(X) the integral over rings and lags of m's direct offspring times X. The probability h_b that it is a target or leads to
+one is
 
     h_b(tau) = sum over m of w_m [1 if it is a target, else Q_b,m(tau)],    Q_b,m(tau) = 1 - exp(-E_m(h))
 
-(the generating function of a branching process at zero; Ogata 1998 for the process), and the expected number of targets among it and
-its descendants is n_b(tau) = sum over m of w_m [(1 if a target) + E_m(n)]. No target comes with probability
-exp(-sum over rings of the integral of the known rate times h): with no triggering in the window h is 1 inside and 0 outside, and the
-sum is the direct count. Kernels are symmetric about the epicentre and the circle about its centre, so rings suffice.
+(the generating function of a branching process at zero; Ogata 1998 for the process). The expected number of targets among it and its
+descendants is n_b(tau) = sum over m of w_m [(1 if a target) + E_m(n)]. The probability of no target is exp(-sum over rings of the integral
+of the known rate times h). Without triggering in the window h is 1 inside and 0 outside, and the sum is the direct count. Kernels are
+symmetric about the epicentre and the circle about its centre, so rings suffice.
 """
 
 from dataclasses import dataclass
@@ -31,9 +32,12 @@ _ROUNDS = 4
 
 @dataclass(frozen=True)
 class Rings:
-    """edges_km: (rings + 1,), the recipe's radius among them. inside: bool (rings,). hit, number: (nodes, rings), means over the window
-    of h and n for an earthquake that comes at the decaying rate exp(-s t); background_hit, background_number: (rings,), at a steady rate.
-    All are for earthquakes of at least `lowest_mag`, of which `per_target` come on one of at least the threshold.
+    """The rings about the centre, with means of h and n over the window.
+
+    edges_km: (rings + 1,), the recipe's radius among them. inside: bool (rings,).
+    hit, number: (nodes, rings), means over the window of h and n for an earthquake that occurs at the decaying rate exp(-s t).
+    background_hit, background_number: (rings,), the same at a constant rate.
+    All are for earthquakes of at least `lowest_mag`; `per_target` is their number per earthquake of at least the threshold.
     """
 
     edges_km: np.ndarray
@@ -46,7 +50,7 @@ class Rings:
 
     @property
     def area_ratio(self) -> np.ndarray:
-        """(rings,): area over that of the circle."""
+        """(rings,): area of each ring / area of the circle."""
         areas: np.ndarray = np.diff(self.edges_km**2) / self.edges_km[len(INNER) - 1] ** 2
         return areas
 
@@ -100,14 +104,14 @@ def _magnitude_bins(lowest: float, threshold: float) -> tuple[np.ndarray, np.nda
 
 
 def _convolved(omori: np.ndarray, values: np.ndarray, i: int) -> np.ndarray:
-    """(rings,): sum over cells of lag, each with the mean of the values at its two ends."""
+    """(rings,): sum over lag cells, each with the mean of the values at its two ends."""
     back = values[i::-1]
     integral: np.ndarray = omori[:i] @ (0.5 * (back[:-1] + back[1:]))
     return integral
 
 
 def _mid(values: np.ndarray) -> np.ndarray:
-    """(cells, rings) in the order of time: means over the cells, the first one the farthest from the window's end."""
+    """(cells, rings) in chronological order: means over the cells, starting with the one farthest from the window's end."""
     back = values[::-1]
     middle: np.ndarray = 0.5 * (back[:-1] + back[1:])
     return middle

@@ -1,7 +1,7 @@
-"""ETAS of many circles at one issue: the sums of `etas_branching.triggered_sums`, over all pairs of events and circles at once.
+"""ETAS for many circles at one issue: the sums of `etas_branching.triggered_sums`, over all pairs of events and circles at once.
 
-What an event still triggers is first summed over nodes and rings, so that of each event there remains one number for each distance node
-(`etas_intensity`); a pair of event and circle then takes two of them.
+The expected triggering by each event is first summed over nodes and rings. This leaves one number per event and distance node
+(`etas_intensity`). A pair of event and circle then interpolates between two of them.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ from forecaster.timewindow import DAY_US
 
 
 def no_target_rates(parameters: Parameters, circles: Circles, windows: Sequence[TargetDays], background: np.ndarray) -> np.ndarray:
-    """float64 (windows, circles): -log P(no target) of each window, each one target day long or longer, from what the circles' cut sees.
+    """float64 (windows, circles): -log P(no target) of each window, from what is visible at the circles' cutoff. Each window is at least
+    the target day.
 
     background: (windows, circles), the expected background targets in the circle.
     """

@@ -1,8 +1,8 @@
-"""What the catalogue misses for hours after great earthquakes.
+"""Incomplete detection: the catalogue misses earthquakes for hours after great earthquakes.
 
 t days after an earthquake of magnitude M the catalogue is complete above Mc = M - 4.5 - 0.75 log10 t (Helmstetter et al. 2006,
-doi:10.1785/0120050067), so of the earthquakes of at least the threshold a share 10^(-b (Mc - threshold)) is in it where Mc is above.
-It multiplies the expected rate.
+doi:10.1785/0120050067). Where Mc is above the threshold, the catalogue therefore contains a share 10^(-b (Mc - threshold)) of the
+earthquakes of at least the threshold. This share multiplies the expected rate.
 """
 
 import numpy as np
@@ -18,26 +18,26 @@ _EARLIEST_DAYS = 1e-4
 
 
 def share_after(magnitude: np.ndarray, days_after: np.ndarray, threshold: float) -> np.ndarray:
-    """Detected share of earthquakes of at least `threshold`, `days_after` one of `magnitude`; 1 before it."""
+    """Detected share of earthquakes of at least `threshold`, `days_after` an earthquake of `magnitude`; 1 before it."""
     after = np.maximum(days_after, _EARLIEST_DAYS)
     missing = np.asarray(magnitude) - 4.5 - 0.75 * np.log10(after) - threshold
     return np.where(np.asarray(days_after) < 0, 1.0, 10.0 ** (-B_VALUE * np.maximum(missing, 0.0)))
 
 
 def _shading(parents: Parents) -> np.ndarray:
-    """Indices of parents that hide others: large enough to do so for a minute, and near the circle."""
+    """Indices of parents that reduce detection: large enough to do so for a minute, and near the circle."""
     recipe = parents.recipe
     large = parents.events.magnitude - 4.5 - 0.75 * np.log10(1.0 / 1440.0) > recipe.threshold_mag
     return np.flatnonzero(large & (parents.distance_km <= recipe.radius_km + NEAR_KM))
 
 
 def hidden_days(magnitude: np.ndarray, threshold: float) -> np.ndarray:
-    """How long the share stays below 1, days."""
+    """How long the detected share stays below 1, days."""
     return 10.0 ** ((magnitude - 4.5 - threshold) / 0.75)
 
 
 def detected_share(parents: Parents, days: TargetDays) -> np.ndarray:
-    """float64 (n,): mean detected share over each window, after the earthquakes that its cut sees."""
+    """float64 (n,): mean detected share over each window, after the earthquakes that are visible at its cutoff."""
     share = np.ones(len(days))
     events, threshold = parents.events, parents.recipe.threshold_mag
     for i in _shading(parents):

@@ -1,4 +1,4 @@
-"""One ETAS over windows of several lengths that begin together, and what it expected of the days just past."""
+"""ETAS forecasts for windows of several lengths with the same start, and its expectation for the days just past."""
 
 from dataclasses import dataclass, replace
 
@@ -15,15 +15,16 @@ from forecaster.timewindow import DAY_US
 
 @dataclass(frozen=True)
 class Horizons:
-    """float64 (n, horizons): -log P(no target), and the expected number of targets with all generations, in the windows that begin with
-    each day. Neither falls from a window to a longer one."""
+    """float64 (n, horizons): -log P(no target), and the expected number of targets over all generations, in the windows that begin with
+    each day. Neither decreases from a window to a longer one.
+    """
 
     hit: np.ndarray
     number: np.ndarray
 
 
 def over_horizons(model: EtasModel, inputs: Events, days: TargetDays, ends_us: np.ndarray, reference: np.ndarray) -> Horizons:
-    """What the model says of the windows from each day's start to `ends_us` (n, horizons), which rise.
+    """The model's forecast of the windows from each day's start to `ends_us` (n, horizons), ascending.
 
     reference: (n,), the climatology's probability of the days' own windows, as for `EtasModel.probability`; NaN gives NaN.
     """

@@ -1,8 +1,8 @@
 """Expected numbers of triggered target events: sums over all past earthquakes as recursions over days, with their gradients.
 
-Omori's law is a sum of exponentials (`etas_kernels.omori_weights`), so what all past earthquakes still trigger is one state a node and
-day, multiplied by exp(-s) from day to day. An earthquake's version enters at the first day whose issue sees it and leaves at the first
-whose issue does not, so each day's sum is what was known at its cut, exactly.
+Omori's law is a sum of exponentials (`etas_kernels.omori_weights`). So the triggering by all past earthquakes is one state per node and
+day, multiplied by exp(-s) from day to day. A version of an earthquake enters at the first day whose issue sees it, and leaves at the first
+day whose issue does not. Each day's sum is therefore exactly what was known at its cutoff.
 """
 
 from dataclasses import dataclass
@@ -42,13 +42,13 @@ class Parents:
 
     @property
     def distance_nodes(self) -> np.ndarray:
-        """Where F is tabulated."""
+        """The distances at which F is tabulated."""
         return distance_nodes(self.recipe.radius_km)
 
     @cached_property
     def interpolation(self) -> "csr_array":
         """(n, distances x magnitudes): bilinear weights of the tabulated F for each event."""
-        from scipy.sparse import csr_array  # takes long to import, and most readers of this module do not need it
+        from scipy.sparse import csr_array  # slow to import, and most users of this module do not need it
 
         rows, columns, weights = [], [], []
         x, fx = bracket(self.distance_nodes, self.distance_km)
@@ -62,7 +62,9 @@ class Parents:
         return csr_array((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
 
     def shares(self, parameters: Parameters, radius: float) -> np.ndarray:
-        """F of each event, (n,), for a circle of `radius` km about the recipe's centre; most exact for the recipe's own radius."""
+        """F of each event, (n,), for a circle of `radius` km about the recipe's centre. The result is most exact for the recipe's own
+        radius.
+        """
         shares: np.ndarray = self.interpolation @ share_table(self.recipe.radius_km, parameters.d, parameters.gamma, parameters.q, radius)
         return shares
 
@@ -78,7 +80,7 @@ class Parents:
 
 
 def select_parents(events: Events, recipe: Recipe) -> Parents:
-    """The versions of magnitude PARENT_MAG or more that are near enough to the circle for their size (REACH_KM beyond its rim)."""
+    """The versions of magnitude PARENT_MAG or more that are near enough to the circle for their size (at most REACH_KM beyond its rim)."""
     reach = recipe.radius_km + REACH_KM[-1][1]
     near = np.flatnonzero((events.magnitude >= PARENT_MAG) & (np.abs(events.latitude_deg - recipe.predict_center_lat) <= reach / 111.0))
     distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, events.latitude_deg[near], events.longitude_deg[near])
@@ -89,11 +91,12 @@ def select_parents(events: Events, recipe: Recipe) -> Parents:
 
 @dataclass(frozen=True)
 class Stream:
-    """What turns the weights of parents into sums at `reads`: entries of parents into daily slots, and the slots' reading.
+    """A linear map from the weights of parents to sums at `reads`: entries of parents into daily slots, and the reading of the slots.
 
     entry_parent, entry_slot: int (entries,), by slot. entry: (nodes, entries), exp(-s x days from the origin to the slot), negative for
-    versions that leave. read_slot: int (reads,). read: (nodes, reads). The value of a read is sum over k of
-    v_k read_k S_k(slot), with S_k(slot) the sum of weight x entry x exp(-s_k x days since) over all entries up to the slot.
+    versions that leave.
+    read_slot: int (reads,). read: (nodes, reads). The value of a read is sum over k of v_k read_k S_k(slot), with S_k(slot) the sum of
+    weight x entry x exp(-s_k x days since) over all entries up to the slot.
     """
 
     parents: int
@@ -115,7 +118,7 @@ class Stream:
         return out
 
     def back(self, node_weights: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        """(parents,): derivative by the parents' weights of sum over reads of gradient x value, at node weights v."""
+        """(parents,): derivative of sum over reads of gradient x value with respect to the parents' weights, at node weights v."""
         total = np.zeros(len(self.entry_parent))
         for k, decay in enumerate(DAILY_DECAY):
             given = np.bincount(self.read_slot, gradient * self.read[k] * node_weights[k], self.slots)
@@ -125,9 +128,9 @@ class Stream:
 
 
 def _decayed(values: np.ndarray, decay: float) -> np.ndarray:
-    """float64 (n,): running sums of `values` (n,) that fade by `decay` from one to the next.
+    """float64 (n,): running sums of `values` (n,) that decay by `decay` from one to the next.
 
-    A forecast of one day has but a few of them, and need not wait for the library, which takes half a second to import.
+    A forecast of one day has only a few of them. They are summed without the library, which takes half a second to import.
     """
     if len(values) > FEW_SLOTS:
         from scipy.signal import lfilter
@@ -140,7 +143,7 @@ def _decayed(values: np.ndarray, decay: float) -> np.ndarray:
 def daily_stream(parents: Parents, days: TargetDays) -> Stream:
     """The stream whose reads are the days' windows: a read is the integral of the triggered rate over [target_start, target_end).
 
-    days: in order of their starts, each once (ValueError: our own bug).
+    days: in order of their starts, each once (ValueError: a bug in quakecast).
     """
     starts, cuts = days.target_starts_us, days.cut_us
     if np.any(np.diff(starts) <= 0) or np.any(np.diff(cuts) < 0):

@@ -1,11 +1,11 @@
-"""Laws of the ETAS model: how many earthquakes an earthquake triggers, when, and which share of them falls into a circle.
+"""Laws of the ETAS model: how many earthquakes an earthquake triggers, when, and which share of them lies in a circle.
 
 An earthquake of magnitude M at distance x from the centre of a circle of radius R triggers, t days later, earthquakes of at least the
 threshold inside the circle at the rate
 
     K 10^(alpha (M - 6)) (t + c)^-p F(x, M)        (Ogata 1988, doi:10.1080/01621459.1988.10478560; 1998, doi:10.1023/A:1003403601725)
 
-where F is the mass inside the circle of f(r) ~ (r^2 + D^2)^-q, D = d 10^(gamma (M - 6) / 2), about the epicentre; depths play no part.
+where F is the mass inside the circle of f(r) ~ (r^2 + D^2)^-q, D = d 10^(gamma (M - 6) / 2), about the epicentre. Depths are ignored.
 """
 
 from dataclasses import asdict, dataclass
@@ -24,9 +24,10 @@ _UNIT, _WEIGHT = np.polynomial.legendre.leggauss(16)
 class Parameters:
     """One parameter set.
 
-    background: multiple of the ten-year rate that is not triggered; long_term: the same of the mean rate of the training span.
-    k: earthquakes of at least the threshold, anywhere, that an M 6 triggers a day where t + c is one day. alpha: powers of ten a magnitude.
-    c: days. p: Omori-Utsu. d: km, of an M 6. gamma: powers of ten of D^2 a magnitude. q: > 1.
+    background: multiple of the ten-year rate that is not triggered. long_term: the same multiple of the mean rate of the training span.
+    k: number of earthquakes of at least the threshold, anywhere, that an M 6 triggers per day where t + c is one day.
+    alpha: powers of ten per magnitude. c: days. p: exponent of Omori-Utsu. d: km, for an M 6. gamma: powers of ten of D^2 per magnitude. q:
+    > 1.
     """
 
     background: float
@@ -40,7 +41,7 @@ class Parameters:
     q: float
 
     def vector(self) -> np.ndarray:
-        """float64 (9,), in the scales of NAMES: logarithms of what must be positive."""
+        """float64 (9,), on the scales of NAMES: logarithms of parameters that must be positive."""
         logs = np.log([self.background, self.long_term, self.k, self.c, self.d, self.q - 1.0])
         return np.array([logs[0], logs[1], logs[2], self.alpha, logs[3], self.p, logs[4], self.gamma, logs[5]])
 
@@ -50,7 +51,7 @@ class Parameters:
 
 
 def parameters_of(vector: np.ndarray) -> Parameters:
-    """The set of a vector in the scales of NAMES."""
+    """The parameter set of a vector on the scales of NAMES."""
     b, m, k, alpha, c, p, d, gamma, q1 = (float(value) for value in vector)
     return Parameters(np.exp(b), np.exp(m), np.exp(k), alpha, np.exp(c), p, np.exp(d), gamma, 1.0 + np.exp(q1))
 
@@ -61,7 +62,7 @@ def omori_weights(c: float, p: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
     The integral of s^(p-1) exp(-s (t + c)) / Gamma(p) over s, by the trapezoidal rule in log s: relative error < 1e-3 for t + c from
     0.02 days to 50 years.
     """
-    from scipy.special import digamma, gammaln  # takes long to import, and most readers of this module do not need it
+    from scipy.special import digamma, gammaln  # slow to import, and most users of this module do not need it
 
     v = np.exp(np.log(_STEP) + p * np.log(NODES) - NODES * c - gammaln(p))
     return v, -NODES * v, v * (np.log(NODES) - digamma(p))
@@ -83,8 +84,9 @@ def kernel_width_km(magnitude: np.ndarray, d: float, gamma: float) -> np.ndarray
 def circle_share(x: np.ndarray, width: np.ndarray, q: float, radius: float) -> np.ndarray:
     """F, (distances, widths): the mass of f inside a circle of `radius` km whose centre is x km from the epicentre.
 
-    In the plane, by directions from the epicentre: inside the circle F is the mean over all directions of the mass up to the rim, outside
-    the mean of the mass between both rims. Gauss-Legendre in the angle at which the square root of the rim's equation has no cusp.
+    The integral is in the plane, over directions from the epicentre. For an epicentre inside the circle, F is the mean over all directions
+    of the mass up to the rim. Outside, it is the mean of the mass between both rims. The quadrature is Gauss-Legendre, in the angle at
+    which the square root of the rim's equation has no cusp.
     """
     squared = np.asarray(width, dtype=np.float64)[None, :, None] ** 2
     share = np.zeros((len(x), squared.shape[1]))
@@ -110,7 +112,7 @@ def circle_share_slopes(x: np.ndarray, width: np.ndarray, q: float, radius: floa
 def _rims(x: np.ndarray, radius: float) -> list[tuple[np.ndarray, np.ndarray]]:
     """Two pairs (distance to the rim, weight), each (distances, angles): inside the circle forward and backward, outside far and near.
 
-    The near rim counts negative. Outside, with sin(direction) = radius / x sin(angle), the weight holds d direction / d angle.
+    The weight of the near rim is negative. Outside, with sin(direction) = radius / x sin(angle), the weight includes d direction / d angle.
     """
     angle = 0.25 * np.pi * (_UNIT + 1.0)
     cos, sin, column, inside = np.cos(angle), np.sin(angle), x[:, None], (x <= radius)[:, None]
@@ -127,7 +129,7 @@ def branching_ratio(
 ) -> float:
     """Mean number of direct offspring of at least `lowest_mag` within `years` of an earthquake of at least `lowest_mag`.
 
-    Magnitudes are Gutenberg-Richter of slope b (powers of ten), cut off at `largest_mag`.
+    Magnitudes follow Gutenberg-Richter with slope b (powers of ten), truncated at `largest_mag`.
     """
     magnitudes = np.linspace(lowest_mag, largest_mag, 2001)
     density = np.exp(-LN10 * b * (magnitudes - lowest_mag))

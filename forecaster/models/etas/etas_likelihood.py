@@ -1,8 +1,8 @@
 """Both likelihoods of the ETAS model with their gradients, and the search for their maximum.
 
-*Daily*: each day is yes or no with P = 1 - exp(-N), N the expected number of direct targets: exact for the first event if it is not
-triggered by another of the same window. *Point process*: log-intensities at the targets in the circle minus the integral of the
-intensity over the circle and the span, given all earthquakes around (Ogata 1998, doi:10.1023/A:1003403601725).
+*Daily*: each day is yes or no with P = 1 - exp(-N), N the expected number of direct targets. This is exact for the first event if it is not
+triggered by another in the same window. *Point process*: log-intensities at the targets in the circle minus the integral of the intensity
+over the circle and the span, given all surrounding earthquakes (Ogata 1998, doi:10.1023/A:1003403601725).
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ _UPPER = np.array([0.7, 0.7, 2.0, 2.5, 0.7, 2.0, 5.0, 2.0, 2.0])
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of parents, and how to take a gradient by them back to the parameters."""
+    """Weights of parents, and the way to carry a gradient with respect to them back to the parameters."""
 
     parents: Parents
     vector: np.ndarray
@@ -67,7 +67,7 @@ class Weights:
 
 
 class DailyLikelihood:
-    """Sum over days of log P of what came; `history` must have a reference on every day."""
+    """Sum over days of log P of the observed outcome. `history` must have a reference on every day."""
 
     def __init__(self, history: History, parents: Parents) -> None:
         self.parents = parents
@@ -79,13 +79,13 @@ class DailyLikelihood:
         self.share = detected_share(parents, history.days)
 
     def scaled(self, factor: float) -> "DailyLikelihood":
-        """The same with all counts times `factor`."""
+        """The same with all counts multiplied by `factor`."""
         other = copy(self)
         other.share = self.share * factor
         return other
 
     def counts(self, vector: np.ndarray, long_term: float) -> np.ndarray:
-        """float64 (n,): N of each day, with this long-term rate, a window."""
+        """float64 (n,): N of each day, with this long-term rate per window."""
         mu: np.ndarray = self._forward(vector, long_term)[0]
         return mu
 
@@ -180,7 +180,7 @@ class PointLikelihood:
 
 @dataclass(frozen=True)
 class Maximum:
-    """vector, standard_errors: (9,), in the scales of NAMES; errors NaN where the curvature is not positive."""
+    """vector, standard_errors: (9,), on the scales of NAMES. Errors are NaN where the curvature is not positive."""
 
     vector: np.ndarray
     standard_errors: np.ndarray
@@ -196,7 +196,7 @@ def maximise(likelihood: Objective, prior: Prior, start: np.ndarray, *, errors: 
         penalty, slope = prior.penalty(vector)
         return loss + penalty, gradient + slope
 
-    from scipy.optimize import minimize  # a quarter of a second that a forecast need not wait for
+    from scipy.optimize import minimize  # takes a quarter of a second to import; a forecast does not need it
 
     found = minimize(
         lambda z: _scaled(objective, prior, z),

@@ -1,4 +1,4 @@
-"""One parameter set for circles around the world: the maximum of the sum of their daily likelihoods."""
+"""One parameter set for circles around the world. It maximises the sum of their daily likelihoods."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -35,8 +35,9 @@ def pretrain(
     start: np.ndarray = POOLED,
     on_circle: Callable[[int], None] = lambda number: None,
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The common parameters of `circles` places on data to `data_until`, searched from `start` (9,): (files, record) for
-    `pretrained.write_pretrained`, which also wants the version of the code.
+    """The common parameters of `circles` places on data to `data_until`, searched from `start` (9,).
+
+    Returns (files, record) for `pretrained.write_pretrained`, whose record also needs the version of the code.
 
     Raises:
         NotTrainable: too few circles, or no maximum was found.
@@ -61,8 +62,10 @@ def world_histories(
     rng: np.random.Generator,
     on_circle: Callable[[int], None] = lambda number: None,
 ) -> list[History]:
-    """Histories of `count` circles from `first_day` to `last_day` (UTC), of the final catalogue cut off after `last_day`. `on_circle` is
-    told of each that is done."""
+    """Histories of `count` circles from `first_day` to `last_day` (UTC), from the final catalogue truncated after `last_day`.
+
+    `on_circle` is called after each circle.
+    """
     histories = []
     until_us = int(np.datetime64(last_day, "us").astype(np.int64)) + DAY_US
     events = catalogue.take(catalogue.origin_time_us < until_us).known_at_once()
@@ -78,8 +81,11 @@ def world_histories(
 def pooled_maximum(
     histories: Sequence[History], *, start: np.ndarray = PUBLISHED, max_evaluations: int = 250, errors: bool = True
 ) -> Maximum:
-    """The common set, K for M >= 4.5 and scaled to each threshold by Gutenberg-Richter; priors are PUBLISHED with WIDER spreads. errors:
-    whether standard errors are wanted, which take 18 more evaluations."""
+    """The common parameter set, with K for M >= 4.5, scaled to each threshold by Gutenberg-Richter. Priors are PUBLISHED with WIDER
+    spreads.
+
+    errors: whether to compute standard errors, which takes 18 more evaluations.
+    """
     likelihoods = [DailyLikelihood(one, select_parents(one.inputs, one.recipe)) for one in histories]
     shifts = np.zeros((len(likelihoods), len(start)))
     shifts[:, 2] = [-LN10 * B_VALUE * (one.recipe.threshold_mag - PARENT_MAG) for one in histories]

@@ -1,6 +1,6 @@
 """Simulation of the ETAS branching process about one circle, in the plane of azimuthal equidistant coordinates.
 
-Distances to the centre are exact in this plane, those between other points to a per cent or so within some 1000 km of it.
+Distances to the centre are exact in this plane. Distances between other points are accurate to a per cent or so within some 1000 km of it.
 """
 
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ BEYOND_KM = 160.0
 
 @dataclass(frozen=True)
 class Points:
-    """Earthquakes of many runs; arrays (n,). time_days from a common origin, x_km east and y_km north of the centre, run: int."""
+    """Earthquakes of many runs; arrays (n,). time_days: from a common origin. x_km, y_km: east and north of the centre. run: int."""
 
     time_days: np.ndarray
     x_km: np.ndarray
@@ -42,7 +42,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Law:
-    """What a simulation follows: `parameters` for earthquakes of at least `threshold_mag`; none below `lowest_mag` is drawn."""
+    """The law of a simulation: `parameters` for earthquakes of at least `threshold_mag`. None below `lowest_mag` is drawn."""
 
     parameters: Parameters
     threshold_mag: float
@@ -52,14 +52,14 @@ class Law:
         return min(self.threshold_mag, PARENT_MAG)
 
     def offspring(self, magnitude: np.ndarray, begin_days: np.ndarray | float, end_days: np.ndarray | float) -> np.ndarray:
-        """Mean number of direct offspring of at least `lowest_mag`, between these lags; none of a parent below PARENT_MAG."""
+        """Mean number of direct offspring of at least `lowest_mag`, between these lags. A parent below PARENT_MAG has none."""
         one = self.parameters
         mean = one.k * 10.0 ** (B_VALUE * (self.threshold_mag - self.lowest_mag) + one.alpha * (magnitude - REFERENCE_MAG))
         return np.where(magnitude >= PARENT_MAG - 1e-9, mean * omori_integral(begin_days, end_days, one.c, one.p), 0.0)
 
 
 def draw_magnitudes(count: int, lowest: float, rng: np.random.Generator) -> np.ndarray:
-    """Gutenberg-Richter magnitudes from `lowest` on, cut off at LARGEST_MAG."""
+    """Gutenberg-Richter magnitudes from `lowest` on, truncated at LARGEST_MAG."""
     mass = -np.expm1(-LN10 * B_VALUE * (LARGEST_MAG - lowest))
     magnitudes: np.ndarray = lowest - np.log1p(-mass * rng.random(count)) / (LN10 * B_VALUE)
     return magnitudes
@@ -91,7 +91,7 @@ def grow(first: Points, end_days: float, law: Law, rng: np.random.Generator) -> 
     """`first` and all their descendants before `end_days`, generation by generation.
 
     Raises:
-        ValueError: more than MAX_EVENTS, so the process explodes.
+        ValueError: more than MAX_EVENTS, so the process is supercritical ("explodes").
     """
     everything = generation = first
     while len(generation):
@@ -130,7 +130,8 @@ def simulated_counts(
 ) -> np.ndarray:
     """int64 (runs,): number of targets in the circle and window in each run.
 
-    parents: those known. background: expected background targets in the circle and window; outside they come as densely, up to BEYOND_KM.
+    parents: the known ones. background: expected background targets in the circle and window; the same density is assumed outside, up to
+    BEYOND_KM.
     """
     radius = parents.recipe.radius_km
     rate = background / window_days * 10.0 ** (B_VALUE * (law.threshold_mag - law.lowest_mag)) * ((radius + BEYOND_KM) / radius) ** 2

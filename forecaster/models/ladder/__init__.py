@@ -1,1 +1,1 @@
-"""The ladder: one forecast carried on to longer windows and larger magnitudes."""
+"""The ladder: the published forecast extended to longer windows and larger magnitudes."""

@@ -1,17 +1,18 @@
-"""From one published probability to a whole ladder: horizons by the shape of ETAS, magnitudes by Gutenberg and Richter.
+"""From one published probability to a whole ladder: horizons by the shape of ETAS, magnitudes by Gutenberg-Richter.
 
-The published probability holds in its own corner, exactly. From there on each further span of days adds what ETAS adds to -log P(none),
-times published / ETAS in the corner to the power CARRY, times the productivity of the running sequence. Where nothing but the usual rate is
-published, the usual rates of longer windows take the place of ETAS.
+The corner of the ladder is the published probability, exactly. Each further span of days adds what ETAS adds to -log P(none), multiplied by
+the ratio published / ETAS in the corner to the power CARRY, and by the productivity of the running sequence. Where only the usual rate is
+published, the usual rates of longer windows replace ETAS.
 
-Near 1 a probability says little of the number: beyond SATURATED it counts as no more than ETAS does, or than SATURATED where ETAS is below.
+A probability near 1 carries little information on the number of earthquakes. Beyond SATURATED it counts as no more than the forecast of
+ETAS does, or than SATURATED where ETAS is below.
 
-The productivity is that of a Gamma-Poisson posterior (as in Page et al. 2016, doi:10.1785/0120160073, for the aftershocks of one main
-shock): PRIOR_COUNT earthquakes as expected, and those that came and were expected in the last LOOK_BACK_DAYS. It fades: it holds for days
-up to the third, its square root up to the seventh, and nothing of it later; carried on to a month it made half as many again as came.
-Clusters are WIDER than those of ETAS. The figures were chosen once for all recipes, on 2015-2017, by the log scores of 3, 7 and 30 days at
-the places of the recipes and 80 others: CARRY 0, 0.5, 1, 1.5; LOOK_BACK_DAYS 3, 7, 14, 30; PRIOR_COUNT 3, 10, 30, 60, none; WIDER 1, 1.5,
-2, 3 and the fading by the number's.
+The productivity is the mean of a Gamma-Poisson posterior (as in Page et al. 2016, doi:10.1785/0120160073, for the aftershocks of one main
+shock), from PRIOR_COUNT earthquakes as expected, and the observed and expected ones of the last LOOK_BACK_DAYS. It fades: it applies in
+full to days up to the third, as its square root up to the seventh, and not at all later. Carried on to a month, it gave half as many again
+as were observed. Clusters are WIDER than those of ETAS. The constants were chosen once for all recipes, on 2015-2017, by the log scores of
+3, 7 and 30 days at the places of the recipes and 80 others, from: CARRY 0, 0.5, 1, 1.5; LOOK_BACK_DAYS 3, 7, 14, 30; PRIOR_COUNT 3, 10, 30,
+60, none. WIDER 1, 1.5, 2, 3 and the fading were chosen by the log score of the number.
 """
 
 from collections.abc import Sequence
@@ -31,13 +32,15 @@ WIDER = 1.5
 LOOK_BACK_DAYS = 3
 PRIOR_COUNT = 30.0
 FADES = ((3, 1.0), (7, 0.5))  # horizon in days, and the power of the productivity up to it; 0 beyond
-_SURE = 1e-6  # nearer to 1, a probability is no bound of the number either
+_SURE = 1e-6  # nearer to 1, a probability does not bound the number either
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Arrays of shape (n, horizons, magnitudes); `low` and `high` bound the central 95 % of the number. horizons: days from the start of
-    the target. A rung is never more likely than one of a smaller magnitude or a longer horizon."""
+    """The ladder; arrays of shape (n, horizons, magnitudes). `low` and `high` bound the central 95 % of the number.
+
+    horizons: days from the start of the target. A rung is never more likely than one of a smaller magnitude or a longer horizon.
+    """
 
     horizons: tuple[int, ...]
     magnitudes: tuple[float, ...]
@@ -53,7 +56,9 @@ def horizons_of(range_days: int) -> tuple[int, ...]:
 
 
 def productivity_of(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """float64 (n,): of the sequence that is running, 1 where `observed` targets of the last LOOK_BACK_DAYS are as many as `expected`."""
+    """float64 (n,): productivity of the running sequence; 1 where `observed` targets of the last LOOK_BACK_DAYS are as many as
+    `expected`.
+    """
     return (PRIOR_COUNT + observed) / (PRIOR_COUNT + expected)
 
 
@@ -64,7 +69,8 @@ def climb(
 
     Args:
         published: (n,), probability of the recipe's own window of `range_days`; None for the ladder of `base` itself.
-        base: what gives the shape over `horizons_of(range_days)`. productivity: (n,), as of `productivity_of`, for later days.
+        base: gives the shape over `horizons_of(range_days)`.
+        productivity: (n,), as from `productivity_of`, for later days.
     """
     anchor = horizons_of(range_days).index(range_days)
     cluster = cluster_of(base.number / base.hit)
@@ -73,7 +79,9 @@ def climb(
 
 
 def _anchored(published: np.ndarray, base: np.ndarray, range_days: int, productivity: np.ndarray | None) -> np.ndarray:
-    """(n, horizons): -log P(none) that the numbers are made of, that of `published` at its own horizon as far as it is not SATURATED."""
+    """(n, horizons): the -log P(none) from which the numbers are derived. At its own horizon it is that of `published`, as far as it is not
+    SATURATED.
+    """
     horizons = horizons_of(range_days)
     anchor = horizons.index(range_days)
     said = -np.log1p(-published)
@@ -90,7 +98,7 @@ def _anchored(published: np.ndarray, base: np.ndarray, range_days: int, producti
 
 
 def ladder_chances(counts: Counts, range_days: int, published: np.ndarray) -> np.ndarray:
-    """float64 (n, horizons, magnitudes): of at least one; `published` (n,) stands in its corner to the last digit."""
+    """float64 (n, horizons, magnitudes): probability of at least one. The corner is exactly `published` (n,)."""
     anchor = horizons_of(range_days).index(range_days)
     probability = counts.probability()
     probability[:, anchor, 0] = published
@@ -112,8 +120,9 @@ def ladder_of(counts: Counts, law: MagnitudeLaw, range_days: int, published: np.
 
 
 def with_corner(ladder: Ladder, range_days: int, numbers: Sequence[tuple[float, int, int] | None]) -> Ladder:
-    """The ladder with the (expected number, low, high) that were published for its corner in that place, a day each, None for none; the
-    other rungs give way as far as they contradict them."""
+    """The ladder with the published (expected number, low, high) in its corner, one for each day, None for none. Other rungs are adjusted
+    where they contradict it.
+    """
     anchor = ladder.horizons.index(range_days)
     arrays = [ladder.expected.copy(), ladder.low.copy(), ladder.high.copy()]
     for place, told in enumerate(numbers):

@@ -1,15 +1,15 @@
-"""Numbers of earthquakes in windows of several lengths, and of several magnitudes, that contradict each other nowhere.
+"""Numbers of earthquakes in windows of several lengths and for several magnitudes, consistent with each other everywhere.
 
-Earthquakes come in clusters, so their number N in a window is negative binomial (Kagan 2010, arXiv:0909.2372): Poisson many clusters, as
-many as -log P(none), of logarithmic sizes. With
+Earthquakes cluster, so their number N in a window is negative binomial (Kagan 2010, arXiv:0909.2372): a Poisson number of clusters with
+mean -log P(none), of logarithmic sizes. With
 
     P(N = 0) = exp(-hit),    E(N) = number,    number / hit = x / log(1 + x),    size r = hit / log(1 + x)
 
-N is negative binomial of mean r x. The number of those larger than some magnitude, a share q of all, is taken to be negative binomial of
-mean q r x with clusters of the same sizes, so q r in the place of r: on days up to 2017 larger earthquakes came as clustered as all, and
-came less often on a day than thinning one by one makes them (M threshold + 1: expected 1.17 times what came, against 1.21 by the day and
-1.15 against 1.34 by the month). More clusters and larger ones make a number the more, in the sense of stochastic order. So a ladder is
-consistent if hit and x do not fall from one window to a longer one.
+N is negative binomial of mean r x. The number of those above some magnitude, a share q of all, is assumed to be negative binomial of mean q
+r x with clusters of the same sizes, so with q r in place of r. On days up to 2017 larger earthquakes were as clustered as all, and were
+observed less often on a day than independent thinning implies (M threshold + 1: expected 1.17 times the observed, against 1.21 by the day,
+and 1.15 against 1.34 by the month). More clusters and larger ones increase a number in the sense of stochastic order. So a ladder is
+consistent if hit and x do not decrease from one window to a longer one.
 """
 
 from dataclasses import dataclass
@@ -26,34 +26,36 @@ MAX_COUNT = 10_000_000
 
 @dataclass(frozen=True)
 class Counts:
-    """Negative binomials of n forecasts; size, cluster: (n, horizons), r and x above. shares: (nodes, magnitudes), q of each
-    magnitude at equally probable slopes."""
+    """Negative binomial distributions of n forecasts.
+
+    size, cluster: (n, horizons), r and x above. shares: (nodes, magnitudes), q of each magnitude at equally probable slopes.
+    """
 
     size: np.ndarray
     cluster: np.ndarray
     shares: np.ndarray
 
     def probability(self) -> np.ndarray:
-        """float64 (n, horizons, magnitudes): of at least one."""
+        """float64 (n, horizons, magnitudes): probability of at least one."""
         hit = self.size * np.log1p(self.cluster)
         none = np.exp(-hit[..., None, None] * self.shares).mean(axis=-2)
         probability: np.ndarray = np.clip(1.0 - none, TINY, 1.0 - TINY)
         return probability
 
     def expected(self) -> np.ndarray:
-        """float64 (n, horizons, magnitudes)."""
+        """float64 (n, horizons, magnitudes): expected number."""
         expected: np.ndarray = (self.size * self.cluster)[..., None] * self.shares.mean(axis=0)
         return expected
 
     def at_most(self, count: np.ndarray) -> np.ndarray:
-        """float64 (n, horizons, magnitudes): the chance of no more than `count`, of the same shape; 0 below 0."""
+        """float64 (n, horizons, magnitudes): probability of at most `count`, of the same shape; 0 below 0."""
         size = self.size[..., None, None] * self.shares
         k = np.maximum(count, 0.0)[..., None, :]
         share = betainc(size, k + 1.0, 1.0 / (1.0 + self.cluster[..., None, None])).mean(axis=-2)
         return np.where(count < 0, 0.0, share)
 
     def quantile(self, level: float) -> np.ndarray:
-        """int64 (n, horizons, magnitudes): the smallest count that is not exceeded with the chance `level`, MAX_COUNT at most."""
+        """int64 (n, horizons, magnitudes): the smallest count that is not exceeded with probability `level`, at most MAX_COUNT."""
         shape = (*self.size.shape, self.shares.shape[1])
         low, high = np.full(shape, -1.0), np.full(shape, 1.0)
         while (short := (self.at_most(high) < level) & (high < MAX_COUNT)).any():
@@ -79,9 +81,11 @@ def cluster_of(ratio: np.ndarray) -> np.ndarray:
 
 
 def coherent_counts(hit: np.ndarray, cluster: np.ndarray, anchor: int, shares: np.ndarray) -> Counts:
-    """The counts whose -log P(none) is `hit` (n, horizons), which must not fall from a window to a longer one (ValueError: our own bug).
+    """The counts whose -log P(none) is `hit` (n, horizons). It must not decrease from a window to a longer one (ValueError: a bug in
+    quakecast).
 
-    cluster: (n, horizons), x; kept as it is at the horizon `anchor`, and moved at others where it would fall with the horizon.
+    cluster: (n, horizons), x. It is kept unchanged at the horizon `anchor`, and adjusted at others where it would decrease with the
+    horizon.
     """
     if np.any(np.diff(hit, axis=1) < 0) or not np.all(hit > 0):
         raise ValueError("hits must be positive and must not fall with the horizon")

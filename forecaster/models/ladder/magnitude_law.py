@@ -1,16 +1,16 @@
-"""Which share of a place's earthquakes is larger: the Gutenberg-Richter law with the doubt about its slope.
+"""The share of a place's earthquakes above each magnitude: the Gutenberg-Richter law with the uncertainty of its slope.
 
-The world's magnitudes do not follow one slope: in the catalogue b is 1.2 below M 5.5, where magnitudes are mostly mb, and 0.95 above (from
+The world's magnitudes do not follow one slope. In the catalogue b is 1.2 below M 5.5, where magnitudes are mostly mb, and 0.95 above (from
 half unit to half unit, M 4.5 to 7: 1.15, 1.17, 1.03, 0.98, 0.93 in 2009-2014, 1.28, 1.13, 1.03, 0.90, 1.06 in 2015-2017). Below M 5 it has
-grown from decade to decade, as the catalogue became more complete, so the last RECORD_YEARS alone count: on 2015-2017, at the places of the
-recipes and 80 others, five years were better than ten, and ten than all. With u(M) the integral of the world's b ln 10
-from the completeness magnitude Mc to M, the world's u are exponential of rate 1, and those of a place of some rate theta. With a Gamma
-prior about 1, theta is Gamma again (Aki 1965, Bull. Earthq. Res. Inst. 43, 237, is its mode without a prior and with one b):
+grown from decade to decade, as the catalogue became more complete. So only the last RECORD_YEARS are used: on 2015-2017, at the places of
+the recipes and 80 others, five years were better than ten, and ten than all. Let u(M) be the integral of the world's b ln 10 from the
+completeness magnitude Mc to M. The world's u are exponential of rate 1, and those of a place of some rate theta. With a Gamma prior about
+1, theta is Gamma again (Aki 1965, Bull. Earthq. Res. Inst. 43, 237, is its mode without a prior and with one b):
 
     shape = PRIOR_EVENTS + n,    rate = PRIOR_EVENTS + sum of u(M) + half a bin
 
-with half a bin's correction of Utsu (1966), J. Fac. Sci. Hokkaido Univ. 7, 2, 309. So a place with few earthquakes keeps the world's
-slopes, one with thousands has its own: partial pooling. None is beyond LARGEST_MAG.
+with the half-bin correction of Utsu (1966), J. Fac. Sci. Hokkaido Univ. 7, 2, 309. This is partial pooling: a place with few earthquakes
+keeps the world's slopes, one with thousands has its own. No magnitude is beyond LARGEST_MAG.
 """
 
 from dataclasses import dataclass
@@ -33,9 +33,13 @@ HIGHEST_RUNG = 8.0
 
 @dataclass(frozen=True)
 class MagnitudeLaw:
-    """The law of one circle. share_complete: of the earthquakes of at least `threshold_mag` in the catalogue, those of at least
-    `complete_from`, which is the threshold itself where the catalogue is complete. shape, rate: of theta's Gamma density. events: how many
-    it was told from. largest_seen: the largest magnitude in the record of the circle, None where there is none."""
+    """The magnitude law of one circle.
+
+    share_complete: of the catalogued earthquakes of at least `threshold_mag`, the share of at least `complete_from`. `complete_from` is the
+    threshold itself where the catalogue is complete.
+    shape, rate: of theta's Gamma density. events: the number of earthquakes that the law was estimated from.
+    largest_seen: the largest magnitude in the record of the circle, None where there is none.
+    """
 
     threshold_mag: float
     complete_from: float
@@ -52,12 +56,15 @@ class MagnitudeLaw:
 
     @property
     def b_sigma(self) -> float:
-        """Its standard deviation."""
+        """Standard deviation of b at the lower end of the magnitudes."""
         return self.b_value / float(np.sqrt(self.shape))
 
     def shares(self, magnitudes: np.ndarray) -> np.ndarray:
-        """float64 (NODES, len(magnitudes)): share of the earthquakes of at least the threshold that are of at least each magnitude, at
-        equally probable values of theta. Magnitudes must not lie below the threshold (ValueError: our own bug)."""
+        """float64 (NODES, len(magnitudes)): of the earthquakes of at least the threshold, the share of at least each magnitude, at equally
+        probable values of theta.
+
+        Magnitudes must not lie below the threshold (ValueError: a bug in quakecast).
+        """
         if len(magnitudes) and magnitudes.min() < self.threshold_mag - 1e-9:
             raise ValueError(f"a share below the threshold M {self.threshold_mag} was asked for: {magnitudes.min()}")
         theta = gammaincinv(self.shape, (np.arange(NODES) + 0.5) / NODES)[:, None] / self.rate
@@ -70,7 +77,9 @@ class MagnitudeLaw:
 
 
 def rung_magnitudes(threshold_mag: float) -> tuple[float, ...]:
-    """The magnitudes of a ladder: the threshold, and half a unit more each, up to HIGHEST_RUNG; the threshold alone where it is above."""
+    """The magnitudes of a ladder: from the threshold up in steps of half a unit, to HIGHEST_RUNG; the threshold alone where it is above
+    HIGHEST_RUNG.
+    """
     steps = [round(threshold_mag + step, 2) for step in STEPS]
     return tuple(magnitude for place, magnitude in enumerate(steps) if place == 0 or magnitude <= HIGHEST_RUNG + 1e-9)
 
@@ -91,11 +100,11 @@ def _world_b(magnitude: float) -> float:
 def magnitude_law(
     magnitude: np.ndarray, threshold_mag: float, complete_from: float | None = None, largest_seen: float | None = None
 ) -> MagnitudeLaw:
-    """The law from the magnitudes (n,) of a circle's catalogue of the last RECORD_YEARS, possibly none; `largest_seen` is of its
-    whole record.
+    """The law estimated from the magnitudes (n,) of a circle's catalogue of the last RECORD_YEARS, possibly none. `largest_seen` is that of
+    its whole record.
 
-    complete_from: None where the catalogue is complete from the threshold on. Below it, the catalogue's own share counts, by a straight
-    line in its logarithm: what is missing there is in no outcome either.
+    complete_from: None where the catalogue is complete from the threshold on. Below it the catalogue's own share is used, by a straight
+    line in its logarithm, because earthquakes missing from the catalogue are missing from the outcomes, too.
     """
     knee = max(threshold_mag, complete_from or threshold_mag)
     at_least = magnitude[magnitude >= threshold_mag - 1e-9]

@@ -1,4 +1,4 @@
-"""The usual rate of windows of several lengths: how often they held a target over the trailing ten years, and how many."""
+"""The usual rate of windows of several lengths: the share with a target, and the mean number of targets, over the trailing ten years."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ from forecaster.timewindow import DAY_US
 
 
 def usual_horizons(counts: np.ndarray, days: TargetDays, issue_us: np.ndarray, horizons: tuple[int, ...]) -> Horizons:
-    """What is usual at each issue time (m,), int64: (m, horizons).
+    """The usual rates at each issue time (m,), int64: (m, horizons).
 
     Args:
         counts: int64 (n,), targets of each of the consecutive single `days` of the record.
 
-    -log P(none) of a window is that of `climatology.daily_probability` on the windows of that length; the number of targets a day is the
-    mean of ten years, drawn to that of all years by the weight of one year, and no smaller than the other: numbers are no more even than
-    chance makes them.
+    -log P(none) of a window is that of `climatology.daily_probability` on the windows of that length. The number of targets a day is the
+    mean of ten years, shrunk towards that of all years with the weight of one year. -log P(none) is at most the expected number, because
+    numbers are never less variable than chance makes them.
 
     Raises:
         NotScoreable: fewer than a year of final outcomes of the longest windows at one of the issue times.
@@ -36,7 +36,7 @@ def usual_horizons(counts: np.ndarray, days: TargetDays, issue_us: np.ndarray, h
 
 
 def _mean_count(total: np.ndarray, days: TargetDays, issue: np.ndarray) -> np.ndarray:
-    """(m,): targets a day."""
+    """(m,): mean number of targets a day."""
     final = np.searchsorted(days.target_ends_us + FINAL_AFTER_DAYS * DAY_US, issue, side="right")
     oldest = np.searchsorted(days.target_starts_us, issue - round(TRAILING_YEARS * YEAR_DAYS * DAY_US), side="left")
     oldest = np.minimum(oldest, final)
