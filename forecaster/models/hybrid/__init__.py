@@ -1,1 +1,1 @@
-"""The hybrid of network and trees, and its network fitted to one region."""
+"""The hybrid of network and trees, and the regional network: the hybrid with its network fitted to one region."""

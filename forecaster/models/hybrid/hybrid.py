@@ -1,11 +1,11 @@
-"""The hybrid: the mean of two logits, learned from hundreds of circles: a ConvLSTM's on top of an intensity, and that of trees.
+"""The hybrid, learnt from hundreds of circles: the mean of two logits, that of a ConvLSTM on top of an intensity, and that of trees.
 
     logit P = (1 - s_t) trunk + s_t trees + s_n (mean residual of the networks)        (trunk, trees: logits)
 
-The trunk is an intensity linear in decayed counts, on top of the climatology's own rate (`pooled_intensity`): an ETAS model whose
-kernel is a table. Networks correct it; a network's last layer started at zero: untrained, it adds nothing. Trees (XGBoost,
-doi:10.1145/2939672.2939785) start from the climatology and never saw the trunk, so that the two err in different places. The shares
-were chosen on 2011-2017. XGBoost and TensorFlow are needed to train only.
+The trunk is an intensity that is linear in decayed counts, on top of the climatology's own rate (`pooled_intensity`): an ETAS model whose
+kernel is a table. Networks correct it. A network's last layer starts at zero, so an untrained network adds nothing. Trees (XGBoost,
+doi:10.1145/2939672.2939785) start from the climatology and are trained without the trunk, so that the errors of the two differ. The shares
+were chosen on 2011-2017. XGBoost and TensorFlow are needed only to train.
 """
 
 import threading
@@ -52,26 +52,26 @@ class HybridModel:
 
     @property
     def last_data_day(self) -> date:
-        """The last UTC day of which anything entered the training."""
+        """The last UTC day of any data that entered the training."""
         return self.pretrained.data_until
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
+        """float64 (n,): probability of the target on each day, from what was known at its cutoff; NaN where the reference is NaN."""
         return window_probability(self.pretrained, None, self.recipe, inputs, days, reference)
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
-        """float64 (n,): the same of many circles."""
+        """float64 (n,): the same for many circles."""
         return _said(content_of(self.pretrained), observe_circles(circles))
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """The record that `load` needs; the weights stay in the package, nothing is written."""
+        """The record that `load` needs. The weights stay in the package, and no file is written."""
         return self.pretrained.identity()
 
 
 def window_probability(
     pretrained: Pretrained, networks: Sequence[Network] | None, recipe: Recipe, inputs: Events, days: TargetDays, reference: np.ndarray
 ) -> np.ndarray:
-    """float64 (n,): `probability_with` of windows as long as the recipe's."""
+    """float64 (n,): `probability_with` for windows as long as the recipe's."""
 
     def one_day(single: Recipe, first: TargetDays, usual: np.ndarray) -> np.ndarray:
         return probability_with(pretrained, networks, single, inputs, first, usual)
@@ -82,10 +82,10 @@ def window_probability(
 def probability_with(
     pretrained: Pretrained, networks: Sequence[Network] | None, recipe: Recipe, inputs: Events, days: TargetDays, reference: np.ndarray
 ) -> np.ndarray:
-    """float64 (n,): what trunk and trees of an artefact say with these networks, or with its own; NaN where the reference is NaN.
+    """float64 (n,): forecast of an artefact's trunk and trees with these networks, or with its own; NaN where the reference is NaN.
 
     Raises:
-        CorruptModel: its files are no hybrid of ours.
+        CorruptModel: its files are not a valid hybrid.
     """
     found = np.full(len(days), np.nan)
     known = np.isfinite(reference)
@@ -97,12 +97,12 @@ def probability_with(
 
 
 class _LastObserved(threading.local):
-    """What was observed last in this thread: the hybrid and the region's network are asked of the same days, one after the other."""
+    """The last input features of this thread, cached: the hybrid and the regional network forecast the same days one after the other."""
 
     last: tuple[Events, Recipe, TargetDays, np.ndarray, Observed] | None = None
 
     def of(self, inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, known: np.ndarray) -> Observed:
-        """The days of `known`, observed once as long as the very same objects are asked about (none of them is ever changed)."""
+        """The features of the days of `known`, computed once as long as the same objects are passed. The objects are never changed."""
         if self.last is None or any(one is not other for one, other in zip(self.last, (inputs, recipe, days, reference), strict=False)):
             self.last = (inputs, recipe, days, reference, observe(inputs, recipe, days.take(known), reference[known]))
         return self.last[4]
@@ -112,7 +112,7 @@ _observed = _LastObserved()
 
 
 def _said(content: tuple[Intensity, Trees, Sequence[Network]], seen: Observed) -> np.ndarray:
-    """float64 (n,): what trunk, trees and networks say of what was observed."""
+    """float64 (n,): forecast of trunk, trees and networks from these features."""
     trunk, trees, networks = content
     start = trunk.probability(seen.counts, seen.reference)
     side = seen.side(start)
@@ -121,10 +121,10 @@ def _said(content: tuple[Intensity, Trees, Sequence[Network]], seen: Observed) -
 
 
 def content_of(pretrained: Pretrained) -> tuple[Intensity, Trees, tuple[Network, ...]]:
-    """Trunk, trees and networks of an artefact, kept for the next call.
+    """Trunk, trees and networks of an artefact, cached for the next call.
 
     Raises:
-        CorruptModel: its files are no hybrid of ours.
+        CorruptModel: its files are not a valid hybrid.
     """
     return _content(pretrained.folder, pretrained.sha256)
 
@@ -135,26 +135,30 @@ def blend(start: np.ndarray, corrected: np.ndarray, residual: np.ndarray) -> np.
 
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> HybridModel:
-    """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
-    `max_minutes` play no part: there is no fine-tuning by region. Raises as `pretrained.newest_for`."""
+    """The newest artefact that was trained on no data after the last day of `history`.
+
+    The choice is deterministic and fast; `seed` and `max_minutes` are ignored. There is no fine-tuning by region. Raises as
+    `pretrained.newest_for`.
+    """
     return HybridModel(history.recipe, newest_for(KIND, history))
 
 
 def generic_for(recipe: Recipe, day: date, first_day: date) -> HybridModel | None:
-    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none. Raises as
-    `pretrained.newest_before`."""
+    """The newest artefact that may forecast the local `day`, for a recipe without a fit. None where there is none. Raises as
+    `pretrained.newest_before`.
+    """
     found = newest_before(KIND, day)
     return None if found is None else HybridModel(recipe, found)
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> HybridModel:
-    """The model of a record that `save` gave. Raises as `pretrained.of_identity`."""
+    """The model of a record that `save` returned. Raises as `pretrained.of_identity`."""
     return HybridModel(recipe, of_identity(KIND, folder, record))
 
 
 @lru_cache(maxsize=2)
 def _content(folder: Path, sha256: str) -> tuple[Intensity, Trees, tuple[Network, ...]]:
-    """Trunk, trees and networks of an artefact whose files were checked, ready to forecast; another `sha256` is another entry."""
+    """Trunk, trees and networks of an artefact whose files were checked, ready to forecast. `sha256` is part of the cache key."""
     try:
         trunk = read_intensity((folder / TRUNK_FILE).read_bytes(), COUNTS.names)
         trees = load_trees((folder / TREES_FILE).read_bytes())

@@ -1,8 +1,9 @@
-"""The hybrid's network in plain numpy: what serves. It reads the file that training wrote (`hybrid_network`) and gives what Keras would.
+"""Inference of the hybrid's network in plain numpy. It reads the file that training wrote (`hybrid_network`) and gives the same results as
+Keras.
 
-A `.keras` file is a zip with the structure (config.json) and the weights (model.weights.h5). It is taken as data only: the structure must
-be that of our network, for some number of units, or the file is refused. The two modules share the geometry of the grid that stands here.
-Tensor axes are (batch, step, lat, lon, channel).
+A `.keras` file is a zip with the structure (config.json) and the weights (model.weights.h5). It is read as data only. The structure must be
+that of our network, for some number of units; otherwise the file is refused. The geometry of the grid is defined here and used by both
+modules. Tensor axes are (batch, step, lat, lon, channel).
 """
 
 import io
@@ -49,13 +50,13 @@ class Network:
 
     @property
     def columns(self) -> int:
-        """How many side inputs it takes."""
+        """The number of side inputs."""
         return len(self.weights["standardise"][0])
 
     def residual(self, patches: np.ndarray, side: np.ndarray) -> np.ndarray:
-        """float64 (n,): what the network adds to the logit, from pictures (n, STEPS, CELLS, CELLS, channels) and side (n, columns).
+        """float64 (n,): the network's correction of the logit, from images (n, STEPS, CELLS, CELLS, channels) and side inputs (n, columns).
 
-        Works through the days in batches of 1024, about 30 MB each.
+        Days are computed in batches of 1024, about 30 MB each.
         """
         found = np.empty(len(side))
         for at in range(0, len(side), BATCH):
@@ -98,7 +99,7 @@ class Network:
 
 
 def neighbours(size: int) -> np.ndarray:
-    """float32 (9, cells, cells): 1 where, for an offset of the 3 x 3 kernel, a source cell feeds a cell."""
+    """float32 (9, cells, cells): for each offset of the 3 x 3 kernel, 1 where a source cell feeds a cell."""
     found = np.zeros((KERNEL * KERNEL, size * size, size * size), dtype=np.float32)
     for offset in range(KERNEL * KERNEL):
         up, left = divmod(offset, KERNEL)
@@ -111,7 +112,7 @@ def neighbours(size: int) -> np.ndarray:
 
 
 def ring_shares(size: int) -> np.ndarray:
-    """float32 (n, n, 3): each ring's cells with weights that sum to 1."""
+    """float32 (n, n, 3): the weights of the cells of each ring; they sum to 1."""
     offset = (np.arange(size) - size // 2) * CELL_RADII
     ring = np.searchsorted(RINGS, np.hypot(offset[:, None], offset[None, :]), side="left")
     inside = np.stack([ring == number for number in range(len(RINGS) + 1)], axis=-1).astype(np.float32)
@@ -120,15 +121,15 @@ def ring_shares(size: int) -> np.ndarray:
 
 
 def read_network(path: Path) -> Network:
-    """The network of a `.keras` file; errors as for `network_of`, and OSError: it cannot be read."""
+    """The network of a `.keras` file. Raises as `network_of`, and OSError if the file cannot be read."""
     return network_of(path.read_bytes(), path.name)
 
 
 def network_of(content: bytes, name: str) -> Network:
-    """The network in the content of a `.keras` file of this name. Nothing in it is run or imported, and it can point to no other file.
+    """The network in the content of a `.keras` file of this name. No code in it is run or imported, and it cannot refer to another file.
 
     Raises:
-        ValueError: it is no network of ours; says what is wrong.
+        ValueError: the content is not a network of this kind; the message tells what is wrong.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
@@ -152,10 +153,11 @@ def _part(parts: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _shapes(structure: dict[str, Any]) -> list[tuple[str, list[tuple[int, ...]]]]:
-    """(layer, shapes of its weights) of our network, with the numbers of units that `structure` tells.
+    """(layer, shapes of its weights) of our network, with the numbers of units that `structure` states.
 
     Raises:
-        ValueError: a layer, a connection or an option is not ours. KeyError, TypeError, IndexError: it is no structure at all.
+        ValueError: a layer, a connection or an option is not that of our network.
+        KeyError, TypeError, IndexError: it is not a network structure at all.
     """
     layers = {layer["name"]: layer for layer in structure["config"]["layers"]}
     flow = {name: (layer.get("registered_name") or layer["class_name"], _heard(layer)) for name, layer in layers.items()}
@@ -200,7 +202,7 @@ def _shapes(structure: dict[str, Any]) -> list[tuple[str, list[tuple[int, ...]]]
 
 
 def _heard(layer: dict[str, Any]) -> tuple[str, ...]:
-    """The names of the layers whose outputs this one takes, in order."""
+    """The names of the layers whose outputs are the inputs of this one, in order."""
     if not layer["inbound_nodes"]:
         return ()
     (node,) = layer["inbound_nodes"]
@@ -217,7 +219,7 @@ def _named_groups(file: h5py.File) -> Iterator[tuple[str, h5py.Group]]:
 
 
 def _inside(group: h5py.Group, key: str) -> Any:
-    """What lies in `group` itself under this name: a link may lead to another file."""
+    """The item of this name in `group` itself. A link is refused, because it may lead to another file."""
     if not isinstance(group.get(key, getlink=True), h5py.HardLink):
         raise ValueError(f"{group.name}/{key} is no part of the file itself")
     return group[key]

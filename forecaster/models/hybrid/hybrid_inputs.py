@@ -1,8 +1,8 @@
-"""What the hybrid's networks see of a day, made by one function for training and serving. Plain numpy.
+"""The inputs of the hybrid's networks for a day, computed by one function for training and serving. Plain numpy.
 
-The same decayed counts as the pooled trees', over all depths, each against what the usual rate alone would give, how much the trunk's
-logit lies above the reference's, days since the last large shocks, rates of target days on several time scales against the reference, and
-the pictures of `features.patches`. No place. The trunk counts shallow and deep events apart.
+They are the decayed counts of the pooled trees, over all depths, each relative to what the usual rate alone would give; the trunk's logit
+minus the reference's; days since the last large shocks; rates of target days on several time scales relative to the reference; and the
+images of `features.patches`. The place is not an input. The trunk counts shallow and deep events apart.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -38,9 +38,10 @@ _TAUS = np.repeat(COUNTS.taus_days, len(COUNTS.ring_edges) * len(COUNTS.exponent
 
 @dataclass(frozen=True)
 class Counted:
-    """The numbers of days as observed at their cuts; arrays of shape (n, ...).
+    """The numeric features of days, as observed at their cutoffs; arrays of shape (n, ...).
 
-    counts: float32, columns COUNTS.names. since: float32, log(days + 0.1) since the last M >= 6 within two radii and M >= 7 within three.
+    counts: float32, columns COUNTS.names.
+    since: float32, log(days + 0.1) since the last M >= 6 within two radii and M >= 7 within three.
     rates: float32, columns TAUS_DAYS, log rates of target days. reference: float64, the climatology's probability.
     """
 
@@ -62,15 +63,16 @@ class Counted:
         return type(self)(*(column[selection] for column in self.columns))
 
     def side(self, trunk: np.ndarray) -> np.ndarray:
-        """float32 (n, SIDE_COLUMNS), what the networks are told besides pictures, where the trunk gives the probabilities `trunk` (n,)."""
+        """float32 (n, SIDE_COLUMNS), the networks' inputs besides images. `trunk` (n,): the trunk's probabilities."""
         _, counts, rates = self._relative()
         excess = logit(trunk) - logit(self.reference)
         return np.column_stack([counts, excess, self.since, rates]).astype(np.float32)
 
     def table(self) -> np.ndarray:
-        """float32 (n, columns), what the trees see: counts and rates against the reference, and as they are; the reference's logit.
+        """float32 (n, columns), the trees' features: counts and rates, both relative to the reference and absolute, and the reference's
+        logit.
 
-        Filled some rows at a time: the float64 on the way would take a gigabyte for a pool.
+        Filled some rows at a time, because intermediate float64 arrays would take a gigabyte for a pool.
         """
         width = self.take(slice(0, 0))._table().shape[1]
         whole = np.empty((len(self), width), dtype=np.float32)
@@ -83,7 +85,7 @@ class Counted:
         return np.column_stack([counts, self.since, rates, sums, self.rates, logit(self.reference)])
 
     def _relative(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(counts over all depths as they are, against the reference, and rates against it)."""
+        """(counts over all depths, absolute; the same relative to the reference; rates relative to it)."""
         rate = rate_of(self.reference)[:, None]
         sums = COUNTS.of_all_depths(self.counts)
         return sums, np.log((sums + HALF_COUNT) / (rate * _TAUS + HALF_COUNT)), self.rates - np.log(self.reference)[:, None]
@@ -91,20 +93,20 @@ class Counted:
 
 @dataclass(frozen=True)
 class Observed(Counted):
-    """The numbers, and the pictures: patches, float16 (n, ...)."""
+    """The numeric features and the images: patches, float16 (n, ...)."""
 
     patches: np.ndarray
 
 
 def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray) -> Observed:
-    """These days, whose `reference` (n,) must be finite, at their cuts."""
+    """The features of these days at their cutoffs. `reference` (n,) must be finite."""
     numbers = count(inputs, recipe, days, reference, decayed_counts(inputs, recipe, days, COUNTS))
     patches = pictures(inputs, recipe, days.cut_us, reference)
     return Observed(numbers.counts, numbers.since, numbers.rates, numbers.reference, patches)
 
 
 def observe_circles(circles: Circles) -> Observed:
-    """Many circles on their one day, whose `reference` must be finite."""
+    """The features of many circles on their one day. Their `reference` must be finite."""
     since = np.column_stack([np.log(_days_since_of_circles(circles, *shock) + 0.1) for shock in LARGE_SHOCKS])
     return Observed(
         circles.once("counts", lambda: counts_of_circles(circles, COUNTS)),
@@ -116,19 +118,19 @@ def observe_circles(circles: Circles) -> Observed:
 
 
 def count(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, counts: np.ndarray) -> Counted:
-    """The numbers of these days; `counts` are their decayed counts."""
+    """The numeric features of these days; `counts` are their decayed counts."""
     since = np.column_stack([np.log(_days_since(inputs, recipe, days.cut_us, *shock) + 0.1) for shock in LARGE_SHOCKS])
     rates = target_day_rates(inputs, recipe, days)
     return Counted(counts, since.astype(np.float32), rates, np.asarray(reference, dtype=np.float64))
 
 
 def pictures(inputs: Events, recipe: Recipe, cut_us: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """float16 (n, ...): the pictures of the days with these cuts and this usual chance, both (n,)."""
+    """float16 (n, ...): the images of the days with these cutoffs and this usual probability, both (n,)."""
     return circle_patches(place(inputs, recipe), cut_us, rate_of(reference))
 
 
 def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: float, radii: float) -> np.ndarray:
-    """float64 (n,): days from the last such visible event's origin to each cut, at most 20,000."""
+    """float64 (n,): days from the last such visible event's origin to each cutoff, at most 20,000."""
     large = inputs.take(inputs.magnitude >= magnitude)
     distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, large.latitude_deg, large.longitude_deg)
     large = large.take(distance <= radii * recipe.radius_km)
@@ -140,7 +142,7 @@ def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: f
 
 
 def _days_since_of_circles(circles: Circles, magnitude: float, radii: float) -> np.ndarray:
-    """float64 (circles,): `_days_since` at the circles' one cut."""
+    """float64 (circles,): `_days_since` at the circles' common cutoff."""
     large = circles.inputs.take(circles.inputs.magnitude >= magnitude)
     latest = np.full(len(circles), -np.inf)
     for near in circles.near(large, radii * circles.radius_km):

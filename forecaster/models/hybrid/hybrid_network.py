@@ -1,12 +1,12 @@
-"""The hybrid's network in Keras 3: a ConvLSTM over pictures of the seismicity about a circle, beside a dense layer over its counts.
+"""The hybrid's network in Keras 3: a ConvLSTM over images of the seismicity about a circle, beside a dense layer over its counts.
 
-Here it is built for training; `hybrid_inference` serves what was trained, without Keras: a change of either is a change of both.
+This module builds the network for training. `hybrid_inference` serves the trained network without Keras. Change both together.
 
-What it gives is a residual, to be added to the logit of the references; its last layer starts at zero, so that an untrained network
-changes nothing. On grids as small as these a convolution is done as one matrix product over all cells, which is ten times faster on
-a CPU than the library's convolution. Tensor axes are (batch, step, lat, lon, channel).
+The network's output is a residual, to be added to the logit of the references. Its last layer starts at zero, so an untrained network
+changes nothing. On grids as small as these, a convolution is computed as one matrix product over all cells, which is ten times faster on a
+CPU than the library's convolution. Tensor axes are (batch, step, lat, lon, channel).
 
-Importing this module imports TensorFlow (seconds): only the training does.
+Importing this module imports TensorFlow (seconds). Only the training imports it.
 """
 
 import io
@@ -125,8 +125,10 @@ def build_network(seed: int, columns: int, *, filters: int, hidden: int, joined:
 
 
 def network_bytes(network: keras.Model) -> bytes:
-    """`network` as a `.keras` file: structure and weights, without an optimiser, the time of writing and addresses in memory, so that the
-    same network is the same bytes in each process."""
+    """`network` as a `.keras` file: structure and weights, without an optimiser.
+
+    The time of writing and memory addresses are left out, so that the same network gives the same bytes in each process.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.keras"
         network.save(path)
@@ -143,6 +145,8 @@ def network_bytes(network: keras.Model) -> bytes:
 
 
 def _numbered(config: bytes) -> bytes:
-    """Keras tells objects that layers share by their address in memory; here they are numbered in the order of the file."""
+    """The structure with numbers in the order of the file in place of memory addresses, by which Keras identifies objects that layers
+    share.
+    """
     numbers: dict[bytes, bytes] = {}
     return re.sub(rb'(?<="shared_object_id": )\d+', lambda found: numbers.setdefault(found[0], b"%d" % (len(numbers) + 1)), config)

@@ -1,4 +1,4 @@
-"""Days of many circles side by side: what the hybrid's networks are pre-trained on. Plain numpy."""
+"""Days of many circles, pooled: the training data of the hybrid's networks. Plain numpy."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,11 @@ WIDEST_RADII = 4.5
 
 @dataclass(frozen=True)
 class Thinning:
-    """Which days of a circle are kept: from `first_day` on, of target days at most about `targets_a_circle`, of days without the target
-    `active_share` after recent activity (more than 3 weighted events, decaying within 10 days, in two radii), of others `quiet_share`."""
+    """Which days of a circle are kept, from `first_day` on.
+
+    Of target days at most about `targets_a_circle` are kept. Of days without the target, `active_share` is kept after recent activity (more
+    than 3 weighted events, decaying within 10 days, in two radii), and `quiet_share` of the others.
+    """
 
     first_day: date = date(1980, 1, 1)
     targets_a_circle: int = 600
@@ -34,8 +37,11 @@ class Thinning:
 
 @dataclass(frozen=True)
 class Pool:
-    """Days of many circles; arrays of shape (n,). weight: 1 / the chance with which the day was kept, so that weighted sums estimate
-    sums over all days without bias. circle: its number in `circles`. inputs: what the pictures are made of."""
+    """Days of many circles; arrays of shape (n,).
+
+    weight: 1 / the probability with which the day was kept, so that weighted sums are unbiased estimates of sums over all days. circle: its
+    number in `circles`. inputs: the data that the images are made from.
+    """
 
     circles: Sequence[Recipe]
     inputs: Events
@@ -55,7 +61,7 @@ class Pool:
         return Pool(self.circles, self.inputs, self.observed.take(selection), *(column[selection] for column in columns))
 
     def patches(self) -> np.ndarray:
-        """float16 (n, ...): the pictures of these days, made when they are asked for: those of a whole pool take a gigabyte."""
+        """float16 (n, ...): the images of these days, computed on demand, because those of a whole pool take a gigabyte."""
         made = np.empty((len(self), STEPS, CELLS, CELLS, len(CHANNELS)), dtype=np.float16)
         for number in np.unique(self.circle):
             rows, circle = np.flatnonzero(self.circle == number), self.circles[number]
@@ -72,8 +78,7 @@ def build_pool(
     rng: np.random.Generator,
     on_circle: Callable[[int], None] = lambda number: None,
 ) -> Pool:
-    """Days first_day..data_until of `circles` (all of one time zone); nothing later is looked at. `on_circle` is told of each that is
-    done."""
+    """Days first_day..data_until of `circles` (all in one time zone). No later data are used. `on_circle` is called after each circle."""
     days = target_days(circles[0], FIRST_LABEL, (data_until - FIRST_LABEL).days + 1)
     inputs, catalogue = events_until(inputs, data_until), events_until(catalogue, data_until)
     from_first = days.local_days >= np.datetime64(thinning.first_day)
@@ -96,7 +101,7 @@ def build_pool(
 
 
 def _joined(parts: list[list[np.ndarray]], number: int) -> np.ndarray:
-    """The arrays of this number, one after the other. Each is let go of when it is copied, so that two are never there."""
+    """The arrays of this number, concatenated. Each is released when it is copied, so that two copies never exist."""
     whole = np.empty((sum(len(part[number]) for part in parts), *parts[0][number].shape[1:]), dtype=parts[0][number].dtype)
     at = 0
     for part in parts:
@@ -109,6 +114,6 @@ def _joined(parts: list[list[np.ndarray]], number: int) -> np.ndarray:
 
 
 def _near(events: Events, circle: Recipe) -> Events:
-    """The events that can play a part, and some more: a band of latitudes, so that fewer distances are measured."""
+    """The events that can have an influence, and some more: those of a band of latitudes, so that fewer distances are computed."""
     reach = WIDEST_RADII * circle.radius_km / KM_PER_DEGREE
     return events.take((events.magnitude >= circle.threshold_mag) & (np.abs(events.latitude_deg - circle.predict_center_lat) <= reach))

@@ -1,9 +1,9 @@
-"""Pre-training of the hybrid's networks: circles around the world, the trunk's logit, and Adam on the exactly weighted log loss of the
-trunk plus the residual.
+"""Pre-training of the hybrid's networks: circles around the world, the trunk's logit, and Adam on the exactly weighted log loss of trunk
+plus residual.
 
-Seismicity has no preferred direction, so every batch is turned and mirrored at random (8 ways). The learning rate warms up and falls to
-a hundredth along a cosine. Reproducible: circles, days, weights, order and turns follow from the seed; another number of cores may
-round differently. A GPU is used if TensorFlow finds one.
+Seismicity has no preferred direction, so every batch is rotated and mirrored at random (8 symmetries). The learning rate warms up and
+decreases to a hundredth along a cosine. Reproducible: circles, days, weights, order and rotations follow from the seed; another number of
+cores may round differently. A GPU is used if TensorFlow finds one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -38,10 +38,11 @@ SMALLEST_SD = 1e-3
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What fixes a pre-training besides its data.
+    """The settings that, with the data, determine a pre-training.
 
-    networks: trained one after the other from seeds of their own; their residuals are averaged. filters, hidden, joined: units of the
-    ConvLSTM, of the dense layer on counts, and of the layer that joins both. rows: days of the pool drawn for one network.
+    networks: number of networks, trained one after the other from their own seeds; their residuals are averaged.
+    filters, hidden, joined: units of the ConvLSTM, of the dense layer on counts, and of the layer that joins both.
+    rows: days of the pool drawn for one network.
     """
 
     circles: int = 300
@@ -71,8 +72,10 @@ def pretrain(
     on_circle: Callable[[int], None] = lambda number: None,
     on_step: Callable[[int, int], None] = lambda done, steps: None,
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Circles, pool, trunk, trees and networks from `inputs` and `catalogue` to `data_until`: (files, record) for
-    `pretrained.write_pretrained`, which also wants the version of the code. `on_step` hears (batches done, batches) over all networks.
+    """Circles, pool, trunk, trees and networks from `inputs` and `catalogue` to `data_until`.
+
+    Returns (files, record) for `pretrained.write_pretrained`, whose record also needs the version of the code. `on_step` is called with
+    (batches done, batches) over all networks.
 
     Raises:
         NotTrainable: too little data.
@@ -83,7 +86,7 @@ def pretrain(
 def draw_pool(
     inputs: Events, catalogue: Events, data_until: date, settings: TrainingSettings, on_circle: Callable[[int], None] = lambda number: None
 ) -> Pool:
-    """The circles of `settings` and their days to `data_until`; nothing later is looked at.
+    """The circles of `settings` and their days to `data_until`. No later data are used.
 
     Raises:
         NotTrainable: too few circles with enough target events.
@@ -96,7 +99,7 @@ def draw_pool(
 def train(
     pool: Pool, settings: TrainingSettings, on_step: Callable[[int, int], None] = lambda done, steps: None
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Trunk, trees and networks of a pool: (files, record) as of `pretrain`."""
+    """Trunk, trees and networks of a pool: (files, record) as from `pretrain`."""
     intensity = fit_intensity(pool.observed.counts, pool.observed.reference, pool.happened, pool.weight)
     trunk = intensity.probability(pool.observed.counts, pool.observed.reference)
     trees = fit_trees(pool.observed, pool.happened, pool.weight, settings.seed, settings.trees)
@@ -125,8 +128,11 @@ def train(
 def train_network(
     pool: Pool, trunk: np.ndarray, seed: int, settings: TrainingSettings, tell: Callable[[int, int, float], None] | None = None
 ) -> tuple[keras.Model, float]:
-    """(network, mean weighted loss of its last pass): its residual, added to the logits of the probabilities `trunk` (n,), fits the
-    pool. `tell` hears (batch, batches, its loss)."""
+    """(network, mean weighted loss of its last pass). The network's residual, added to the logits of the probabilities `trunk` (n,), fits
+    the pool.
+
+    `tell` is called with (batch, batches, its loss).
+    """
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(pool), min(settings.rows, len(pool)), replace=False))
     pool, trunk = pool.take(chosen), trunk[chosen]
@@ -169,8 +175,10 @@ def descent(network: keras.Model, rate: keras.optimizers.schedules.LearningRateS
 
 
 class Tuning:
-    """Networks that are trained on, one pass over some days after the other, by the log loss of the hybrid; a pull holds them near where
-    they began: a normal prior of standard deviation `sd` about every weight."""
+    """Further training of networks on the log loss of the hybrid, one pass over some days after the other.
+
+    A normal prior of standard deviation `sd` about every initial weight keeps the networks close to where they started.
+    """
 
     def __init__(self, start: Sequence[Network], days: tuple[np.ndarray, ...], *, sd: float, rate: float, batch: int, seed: int) -> None:
         """days: (patches, side, offset, happened, weight), offset being the hybrid's logit without a residual; arrays of shape (n, ...)."""
@@ -184,15 +192,15 @@ class Tuning:
 
     @property
     def networks(self) -> list[Network]:
-        """As they would serve now."""
+        """The networks in their present state, ready to serve."""
         return [Network({layer: tuple(model.get_layer(layer).get_weights()) for layer in LAYERS}) for model in self._models]
 
     def files(self) -> dict[str, bytes]:
-        """As they would be stored now."""
+        """The networks in their present state, as files."""
         return {network_file(number): network_bytes(model) for number, model in enumerate(self._models)}
 
     def pass_once(self) -> float:
-        """One pass over all days in a new order: the mean weighted log loss of its batches, without the pull."""
+        """One pass over all days in a new order. Returns the mean weighted log loss of its batches, without the prior's penalty."""
         losses = []
         for rows in self._batches():
             batch = (self._patches[rows].astype(np.float32), self._side[rows], *(column[rows] for column in self._columns))
@@ -217,7 +225,10 @@ def _in_keras(network: Network) -> keras.Model:
 
 def _pulled_descent(models: Sequence[keras.Model], rate: float, pull: float) -> Callable[..., tf.Tensor]:
     """One traced step of Adam on the networks' mean residual: (patches, side, happened, weight, offset) of a batch -> its weighted log loss
-    before the step. pull: of the squared distance from the first weights, 1 / (sd^2 x days)."""
+    before the step.
+
+    pull: factor of the squared distance from the first weights, 1 / (sd^2 x days).
+    """
     variables = [variable for model in models for variable in model.trainable_variables]
     start = [tf.constant(variable.numpy()) for variable in variables]
     optimiser = keras.optimizers.Adam(rate, clipnorm=MAX_GRADIENT)
@@ -238,7 +249,7 @@ def _pulled_descent(models: Sequence[keras.Model], rate: float, pull: float) -> 
 
 
 def turned(patches: np.ndarray, symmetry: int) -> np.ndarray:
-    """The pictures (batch, step, n, n, channel) under one of the square's 8 symmetries."""
+    """The images (batch, step, n, n, channel) under one of the square's 8 symmetries."""
     if symmetry & 1:
         patches = patches[:, :, ::-1]
     if symmetry & 2:

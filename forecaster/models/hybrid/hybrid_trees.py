@@ -1,4 +1,6 @@
-"""The hybrid's trees: from the climatology's logit, without the trunk, so that they err in other places than the networks do."""
+"""The hybrid's trees. They start from the climatology's logit, without the trunk, so that their errors differ from those of the
+networks.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
-"""The region's network: the hybrid with its ConvLSTM fitted to one region, from the world's weights on (`regional_training`).
+"""The regional network: the hybrid with its ConvLSTM fitted to one region, starting from the world's weights (`regional_training`).
 
-Trunk and trees are those of a pre-trained artefact. Where the region's days gave no reason to move, the networks are the artefact's, too,
-and the forecast is the hybrid's to the last bit. TensorFlow is needed to train only.
+Trunk and trees are those of a pre-trained artefact. Where the region's days gave no reason to change the networks, they are the artefact's,
+too, and the forecast is the hybrid's to the last bit. TensorFlow is needed only to train.
 """
 
 from collections.abc import Callable
@@ -29,10 +29,10 @@ KIND = "regional"
 
 @dataclass(frozen=True)
 class RegionalModel:
-    """The region's network for one recipe.
+    """The regional network for one recipe.
 
-    files: its networks by name of file, none where they are the artefact's. networks: the same, read. training: how it went, None where
-    nothing was tried.
+    files: its networks by file name, empty where they are the artefact's. networks: the same, read.
+    training: a record of the training, None where no training was tried.
     """
 
     recipe: Recipe
@@ -46,12 +46,12 @@ class RegionalModel:
 
     @property
     def as_the_worlds(self) -> bool:
-        """Whether its forecasts are the hybrid's."""
+        """Whether its forecasts are identical to the hybrid's."""
         return not self.networks
 
     @property
     def told(self) -> str:
-        """What became of its training, in words."""
+        """The result of its training, in words."""
         if self.training is None:
             return "the world's network, unchanged"
         if self.networks:
@@ -61,16 +61,16 @@ class RegionalModel:
         return f"the world's network, unchanged: {why}"
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
+        """float64 (n,): probability of the target on each day, from what was known at its cutoff; NaN where the reference is NaN."""
         return hybrid.window_probability(self.pretrained, self.networks, self.recipe, inputs, days, reference)
 
     def learning_curves(self) -> dict[str, list[float]]:
-        """One number an epoch of training: loss, val_loss."""
+        """One number per epoch of training: loss, val_loss."""
         epochs = [epoch for epoch in (self.training or {}).get("history", ()) if epoch["epoch"] > 0]
         return {"loss": [epoch["train_loss"] for epoch in epochs], "val_loss": [epoch["validation_loss"] for epoch in epochs]}
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Writes the region's networks, if it has any; the rest stays in the artefact."""
+        """Write the region's networks, if it has any. The rest stays in the artefact."""
         for name, content in self.files.items():
             (folder / name).write_bytes(content)
         return {
@@ -89,10 +89,10 @@ def fit(
     max_epochs: int | None = None,
     on_epoch: Callable[[Any], None] | None = None,
 ) -> RegionalModel:
-    """Fit the networks of the newest artefact that has seen nothing after the last day of `history` to its region.
+    """Fit the networks of the newest artefact that was trained on no data after the last day of `history` to the recipe's region.
 
-    on_epoch: hears a `regional_training.Epoch` after each, 0 included. Other options as for `regional_training.tune`. Without TensorFlow
-    the world's network is kept, and the record says why.
+    on_epoch: called with a `regional_training.Epoch` after each, including epoch 0. Other options as for `regional_training.tune`. Without
+    TensorFlow the world's network is kept, and the record gives the reason.
 
     Raises:
         NotTrainable: as `pretrained.newest_for`.
@@ -121,16 +121,16 @@ def fit(
 
 
 def generic_for(recipe: Recipe, day: date, first_day: date) -> RegionalModel | None:
-    """The world's network unchanged, for a recipe without a fit; None and errors as `hybrid.generic_for`."""
+    """The world's network unchanged, for a recipe without a fit. None and errors as for `hybrid.generic_for`."""
     found = hybrid.generic_for(recipe, day, first_day)
     return None if found is None else RegionalModel(recipe, found.pretrained, found.last_data_day, {}, (), None)
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> RegionalModel:
-    """The model that `save` wrote. Its networks are read as data; nothing in them is run.
+    """The model that `save` wrote. Its networks are read as data; no code in them is run.
 
     Raises:
-        CorruptModel: the record or a network is none of ours, or the artefact is not in this installation.
+        CorruptModel: the record or a network is not valid, or the artefact is not in this installation.
     """
     try:
         world, names, last, training = record["world"], record["networks"], date.fromisoformat(record["last_data_day"]), record["training"]

@@ -1,12 +1,12 @@
-"""Fitting the world's ConvLSTM to one region: Adam on the region's own days, held back by a pull to the world's weights.
+"""Fit the world's ConvLSTM to one region: Adam on the region's own days, regularised towards the world's weights.
 
-    minimise  sum over days of -log P(what came) + sum over weights of (w - w of the world)^2 / (2 sd^2)
+    minimise  sum over days of -log P(observed outcome) + sum over weights of (w - w of the world)^2 / (2 sd^2)
 
-P is the hybrid's probability: trunk and trees stay as they are, only the networks' residual moves. The pull is a normal prior about the
-world's weights; its strength and the number of passes were chosen once, for all regions (docs/EXPERIMENTS.md). The pass that was best on
-the region's last days counts; the world's network is kept unless that one is better there by `evidence` standard errors.
+P is the hybrid's probability. Trunk and trees stay fixed; only the networks' residual changes. The penalty is a normal prior about the
+world's weights. Its strength and the number of passes were chosen once, for all regions (docs/EXPERIMENTS.md). The pass with the best loss
+on the region's last days is used. The world's network is kept unless that pass is better there by `evidence` standard errors.
 
-Importing this module imports TensorFlow (seconds): only the training does. Reproducible by seed, on as many cores.
+Importing this module imports TensorFlow (seconds). Only the training imports it. Reproducible by seed, on the same number of cores.
 """
 
 import time
@@ -35,11 +35,12 @@ BLOCK_DAYS = 30
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """What fixes a region's training besides its data.
+    """The settings that, with the data, determine a region's training.
 
-    thinning: which of its days are trained on, weighted so that they stand for all. validation_share: of the days, the last ones.
-    fewest_target_days: in training and in validation; with fewer nothing is trained. sd: how far a weight may move. evidence: by how many
-    standard errors the best epoch must be better than the world's network on the validation days.
+    thinning: which of its days are trained on, weighted so that they represent all days. validation_share: share of the days, the last
+    ones.
+    fewest_target_days: in training and in validation; with fewer, no training is done. sd: how far a weight may move.
+    evidence: by how many standard errors the best epoch must be better than the world's network on the validation days.
     """
 
     thinning: Thinning = field(default_factory=lambda: Thinning(date(1980, 1, 1), 1500, 0.3, 0.1))
@@ -63,7 +64,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Tuned:
-    """files: by name, the region's networks; none where the world's are kept. training: JSON-able, how it went."""
+    """files: the region's networks by name, empty where the world's are kept. training: JSON-able record of the training."""
 
     files: dict[str, bytes]
     training: dict[str, Any]
@@ -71,8 +72,10 @@ class Tuned:
 
 @dataclass(frozen=True)
 class RegionDays:
-    """Days of one region before their networks speak; arrays of shape (n,). offset: the blend's logit without a residual. weight: 1 / the
-    chance with which the day was kept."""
+    """Days of one region before the networks' residual is added; arrays of shape (n,).
+
+    offset: the blend's logit without a residual. weight: 1 / the probability with which the day was kept.
+    """
 
     observed: Observed
     side: np.ndarray
@@ -84,7 +87,7 @@ class RegionDays:
         return len(self.happened)
 
     def probability(self, networks: Sequence[Network]) -> np.ndarray:
-        """float64 (n,): the hybrid's with these networks."""
+        """float64 (n,): the hybrid's probability with these networks."""
         residual = np.mean([network.residual(self.observed.patches, self.side) for network in networks], axis=0)
         return blend(self.offset, self.offset, residual)
 
@@ -100,13 +103,13 @@ def tune(
     on_epoch: Callable[[Epoch], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Tuned:
-    """Train the networks of `pretrained` on all but the last days of `history`, stop early on these.
+    """Train the networks of `pretrained` on all but the last days of `history`, and stop early on the last ones.
 
-    max_minutes: of the whole call; training ends before an epoch that is not expected to fit. Without enough target days nothing is
-    trained, and the record says so.
+    max_minutes: of the whole call. Training ends before an epoch that is not expected to fit. Without enough target days no training is
+    done, and the record states this.
 
     Raises:
-        CorruptModel: the artefact's files are no hybrid of ours.
+        CorruptModel: the artefact's files are not a valid hybrid.
     """
     deadline = np.inf if max_minutes is None else clock() + 60.0 * max_minutes
     first, last = split(history, settings)
@@ -155,7 +158,9 @@ def tune(
 
 
 def split(history: History, settings: TuningSettings) -> tuple[History, History]:
-    """(days to train on, the last ones to stop by), those with a reference from `settings.thinning.first_day` on, a purge between them."""
+    """(days to train on, the last ones for early stopping): days with a reference from `settings.thinning.first_day` on, with a purge
+    between.
+    """
     history = history.take(history.days.local_days >= np.datetime64(settings.thinning.first_day))
     stop = len(history.days) - round(len(history.days) * settings.validation_share)
     parts = history.take(slice(0, max(stop - purge_days(history.recipe), 0))), history.take(slice(stop, None))
@@ -164,7 +169,7 @@ def split(history: History, settings: TuningSettings) -> tuple[History, History]
 
 
 def thinned(history: History, thinning: Thinning, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(indices of the days that are kept, 1 / the chance of each)."""
+    """(indices of the days that are kept, 1 / the probability of each)."""
     counts = decayed_counts(history.inputs, history.recipe, history.days, COUNTS)
     share = kept_share(counts, history.happened, thinning)
     kept = np.flatnonzero(rng.random(len(share)) < share)
@@ -172,7 +177,7 @@ def thinned(history: History, thinning: Thinning, rng: np.random.Generator) -> t
 
 
 def region_days(history: History, pretrained: Pretrained, kept: tuple[np.ndarray, np.ndarray] | None = None) -> RegionDays:
-    """The days of `history`, or those that `thinned` kept, as the networks of `pretrained` see them."""
+    """The days of `history`, or those that `thinned` kept, as inputs of the networks of `pretrained`."""
     indices, weight = kept if kept is not None else (np.arange(len(history.happened)), np.ones(len(history.happened), np.float32))
     days = history.take(indices)
     trunk, trees, _ = content_of(pretrained)
@@ -183,7 +188,9 @@ def region_days(history: History, pretrained: Pretrained, kept: tuple[np.ndarray
 
 
 def better(said: np.ndarray, start: np.ndarray, happened: np.ndarray) -> float:
-    """By how many standard errors `said` (n,) beats `start` (n,) in log likelihood, consecutive days taken in blocks of 30."""
+    """By how many standard errors the forecast `said` (n,) beats `start` (n,) in log likelihood. Consecutive days are taken in blocks of
+    30.
+    """
     sign = np.where(happened, 1.0, -1.0)
     gain = np.logaddexp(0.0, -sign * logit(start)) - np.logaddexp(0.0, -sign * logit(said))
     blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK_DAYS))

@@ -1,9 +1,9 @@
-"""Pooled trees: one model for every circle on Earth, learned from hundreds of them (`pooled_training`).
+"""Pooled trees: one model for every circle on Earth, learnt from hundreds of them (`pooled_training`).
 
-The trunk is an intensity linear in decayed counts (`pooled_intensity`); gradient-boosted trees (XGBoost, Chen and Guestrin 2016,
-doi:10.1145/2939672.2939785) start from its logit and add what it misses. The trunk counts shallow and deep events apart, the trees
-together: on 2011-2017 they lost by columns for each depth. Both come with the package, pre-trained; for a recipe nothing
-is trained or calibrated: on 2011-2017 a calibration by region lost. XGBoost itself is needed to train only.
+The trunk is an intensity that is linear in decayed counts (`pooled_intensity`). Gradient-boosted trees (XGBoost, Chen and Guestrin 2016,
+doi:10.1145/2939672.2939785) start from its logit and add a correction. The trunk counts shallow and deep events apart, the trees together:
+on 2011-2017 the trees were worse with columns for each depth. Both come with the package, pre-trained. Nothing is trained or calibrated for
+a recipe: on 2011-2017 a calibration by region made forecasts worse. XGBoost itself is needed only to train.
 """
 
 from dataclasses import dataclass
@@ -52,11 +52,11 @@ class PooledModel:
 
     @property
     def last_data_day(self) -> date:
-        """The last UTC day of which anything entered the training."""
+        """The last UTC day of any data that entered the training."""
         return self.pretrained.data_until
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN."""
+        """float64 (n,): probability of the target on each day, from what was known at its cutoff; NaN where the reference is NaN."""
 
         def one_day(recipe: Recipe, single: TargetDays, usual: np.ndarray) -> np.ndarray:
             return pooled_probability(self.pretrained, inputs, recipe, single, usual)
@@ -64,38 +64,41 @@ class PooledModel:
         return over_window(self.recipe, inputs, days, reference, one_day)
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
-        """float64 (n,): the same of many circles."""
+        """float64 (n,): the same for many circles."""
         intensity, trees = _content(self.pretrained.folder, self.pretrained.sha256)
         return boosted(trees, intensity, circles.once("counts", lambda: counts_of_circles(circles, COUNTS)), circles.reference)
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """The record that `load` needs; the trees stay in the package, nothing is written."""
+        """The record that `load` needs. The trees stay in the package, and no file is written."""
         return self.pretrained.identity()
 
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> PooledModel:
-    """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
-    `max_minutes` play no part. Raises as `pretrained.newest_for`."""
+    """The newest artefact that was trained on no data after the last day of `history`.
+
+    The choice is deterministic and fast; `seed` and `max_minutes` are ignored. Raises as `pretrained.newest_for`.
+    """
     return PooledModel(history.recipe, newest_for(KIND, history))
 
 
 def generic_for(recipe: Recipe, day: date, first_day: date) -> PooledModel | None:
-    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none. Raises as
-    `pretrained.newest_before`."""
+    """The newest artefact that may forecast the local `day`, for a recipe without a fit. None where there is none. Raises as
+    `pretrained.newest_before`.
+    """
     found = newest_before(KIND, day)
     return None if found is None else PooledModel(recipe, found)
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> PooledModel:
-    """The model of a record that `save` gave. Raises as `pretrained.of_identity`."""
+    """The model of a record that `save` returned. Raises as `pretrained.of_identity`."""
     return PooledModel(recipe, of_identity(KIND, folder, record))
 
 
 def pooled_probability(pretrained: Pretrained, inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-    """float64 (n,): what the artefact says of these days, uncalibrated; NaN where the reference is NaN.
+    """float64 (n,): the artefact's forecast of these days, uncalibrated; NaN where the reference is NaN.
 
     Raises:
-        CorruptModel: its files are no model of ours.
+        CorruptModel: its files are not a valid model of this kind.
     """
     intensity, trees = _content(pretrained.folder, pretrained.sha256)
     counts = decayed_counts(inputs, recipe, days, COUNTS)
@@ -113,11 +116,11 @@ def boosted(trees: Trees, intensity: Intensity, counts: np.ndarray, reference: n
 
 
 def tree_features(counts: np.ndarray, reference: np.ndarray, trunk: np.ndarray) -> np.ndarray:
-    """float32 (n, 37), what the trees see of days with `counts` (n, 144), the reference's and the trunk's probabilities (n,).
+    """float32 (n, 37), the trees' features of days with `counts` (n, 144), and the probabilities (n,) of reference and trunk.
 
-    For the time constants of 1, 10, 30 and 100 days: log((S + 1/2) / (lambda tau + 1/2)), each sum over all depths against what the usual
-    rate of targets alone would give; then how much the trunk's logit lies above the reference's. No place, no absolute rate: nothing to
-    know a circle by.
+    For the time constants of 1, 10, 30 and 100 days: log((S + 1/2) / (lambda tau + 1/2)), each sum over all depths relative to what the
+    usual rate of targets alone would give. Then the trunk's logit minus the reference's. There is no place and no absolute rate, so that no
+    circle can be recognised.
     """
     rate = rate_of(reference)
     kept = [COUNTS.taus_days.index(tau) for tau in TREE_TAUS_DAYS]
@@ -129,7 +132,9 @@ def tree_features(counts: np.ndarray, reference: np.ndarray, trunk: np.ndarray) 
 
 @lru_cache(maxsize=4)
 def _content(folder: Path, sha256: str) -> tuple[Intensity, Trees]:
-    """Intensity and trees of an artefact whose files were checked; `sha256` makes another training another entry."""
+    """Intensity and trees of an artefact whose files were checked. `sha256` is part of the key, so that another training is cached
+    separately.
+    """
     try:
         intensity = read_intensity((folder / INTENSITY_FILE).read_bytes(), COUNTS.names)
         trees = load_trees((folder / TREES_FILE).read_bytes())

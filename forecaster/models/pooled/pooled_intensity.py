@@ -3,8 +3,9 @@
     P = 1 - exp(-mu),    mu = b x lambda + sum over k of c_k S_k,    b and all c_k >= 0
 
 lambda = -log(1 - reference) is the rate of the circle's own ten years, S_k the decayed counts. It is an ETAS model (Ogata 1988,
-doi:10.1080/01621459.1988.10478560) whose kernel of time, distance and magnitude is a table instead of a formula; in radii and magnitudes
-above the threshold one table does for all targets. The likelihood of yes or no on days is maximised over the pool.
+doi:10.1080/01621459.1988.10478560) whose kernel of time, distance and magnitude is a table instead of a formula. Because distances are in
+radii and magnitudes are relative to the threshold, one table serves all targets. The likelihood of the yes/no outcomes of days is maximised
+over the pool.
 """
 
 import json
@@ -32,7 +33,9 @@ class Intensity:
     coefficients: np.ndarray
 
     def probability(self, counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): of the target on days with these `counts` (n, counts) and reference probabilities (n,); NaN stays NaN."""
+        """float64 (n,): probability of the target on days with these `counts` (n, counts) and reference probabilities (n,); NaN
+        stays NaN.
+        """
         mu = self.background * rate_of(reference) + counts.astype(np.float64) @ self.coefficients
         probability: np.ndarray = -np.expm1(-np.maximum(mu, TINY))
         return probability
@@ -47,7 +50,7 @@ def read_intensity(content: bytes, columns: Sequence[str]) -> Intensity:
     """The intensity of a file's content.
 
     Raises:
-        ValueError: it is none, or one of other columns than `columns`.
+        ValueError: the content is not a valid intensity, or has columns other than `columns`.
     """
     try:
         numbers = json.loads(content)
@@ -61,16 +64,17 @@ def read_intensity(content: bytes, columns: Sequence[str]) -> Intensity:
 
 
 def rate_of(probability: np.ndarray) -> np.ndarray:
-    """-log(1 - p), with p kept within [1e-7, 1 - 1e-7]: the rate of a Poisson process that is at least once with probability p."""
+    """-log(1 - p), with p kept within [1e-7, 1 - 1e-7]: the rate of a Poisson process with at least one event with probability p."""
     return -np.log1p(-np.clip(np.asarray(probability, dtype=np.float64), TINY, 1.0 - TINY))
 
 
 def fit_intensity(counts: np.ndarray, reference: np.ndarray, happened: np.ndarray, weight: np.ndarray) -> Intensity:
-    """The intensity of greatest weighted likelihood on days (n,) with `counts` (n, counts), less 1e-5 x the sum of the scaled
-    coefficients a day, which keeps those that nothing speaks for at 0.
+    """The intensity of greatest penalised, weighted likelihood on days (n,) with `counts` (n, counts).
+
+    The penalty is 1e-5 x the sum of the scaled coefficients a day. It keeps coefficients at 0 that no data support.
 
     Raises:
-        NotTrainable: no day with, or none without the target.
+        NotTrainable: no day with the target, or none without it.
     """
     if not 0 < happened.sum() < len(happened):
         raise NotTrainable(f"the pool has {int(happened.sum())} target days among {len(happened)}; both kinds are needed")
@@ -93,7 +97,7 @@ def fit_intensity(counts: np.ndarray, reference: np.ndarray, happened: np.ndarra
     columns = counts.shape[1]
     start = np.concatenate([[START_BACKGROUND], np.full(columns, START_SHARE)])
     bounds = [(LEAST_BACKGROUND, None)] + [(0.0, None)] * columns
-    from scipy.optimize import minimize  # a quarter of a second that a forecast need not wait for
+    from scipy.optimize import minimize  # takes a quarter of a second to import; a forecast does not need it
 
     best = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS})
     return Intensity(float(best.x[0]), best.x[1:] / scale)

@@ -1,4 +1,4 @@
-"""Training of the pooled trees: circles around the world, their days thinned with weights, the intensity, the trees."""
+"""Training of the pooled trees: circles around the world, thinned and weighted days, the intensity, the trees."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,7 +27,7 @@ ACTIVE_COUNT = 3.0
 
 
 class Thinning(Protocol):
-    """Which days of a circle a pool keeps, as said in `PoolSettings`."""
+    """Which days of a circle a pool keeps; see `PoolSettings`."""
 
     @property
     def targets_a_circle(self) -> int: ...
@@ -41,12 +41,13 @@ class Thinning(Protocol):
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """What fixes a training besides its data.
+    """The settings that, with the data, determine a training.
 
-    first_day: of the days that are learned from; earlier ones only feed references and counts. targets_a_circle: at most about so many
-    target days of one circle are kept. active_share, quiet_share: of the days without a target: those with more than 3 (weighted,
-    decaying within 10 days) within two radii, and the others.
-    trees: parameters of XGBoost. rounds: trees.
+    first_day: of the days that are learnt from; earlier ones only enter references and counts.
+    targets_a_circle: approximate maximum of target days kept from one circle.
+    active_share, quiet_share: shares kept of the days without a target. A day is active if more than 3 events (weighted, decaying within 10
+    days) lie within two radii; the others are quiet.
+    trees: parameters of XGBoost. rounds: number of trees.
     """
 
     circles: int = 400
@@ -73,8 +74,8 @@ class PoolSettings:
 class Pool:
     """Days of many circles, thinned; arrays of shape (n,), counts (n, 144) float32.
 
-    reference: probability. weight: how many days of the circle each stands for (1 / the share that was kept of its like), so that sums
-    over the pool estimate sums over all days without bias. circle: its number.
+    reference: probability. weight: how many days of the circle each stands for (1 / the share that was kept of such days), so that sums
+    over the pool are unbiased estimates of sums over all days. circle: its number.
     """
 
     counts: np.ndarray
@@ -101,7 +102,7 @@ def build_pool(
     rng: np.random.Generator,
     on_circle: Callable[[int], None] = lambda number: None,
 ) -> Pool:
-    """The days first_day..data_until of all `circles`; nothing later is looked at. `on_circle` is told of each that is done.
+    """The days first_day..data_until of all `circles`. No later data are used. `on_circle` is called after each circle.
 
     Raises:
         NotTrainable: there are no such days, or no circles.
@@ -141,8 +142,9 @@ def train(pool: Pool, settings: PoolSettings) -> tuple[Intensity, dict[str, byte
 def pretrain(
     inputs: Events, catalogue: Events, data_until: date, settings: PoolSettings, on_circle: Callable[[int], None] = lambda number: None
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Circles, pool and training from `inputs` (versions, as known) and `catalogue`: (files, record) for `pretrained.write_pretrained`,
-    which also wants the version of the code.
+    """Circles, pool and training from `inputs` (versions, as known) and `catalogue`.
+
+    Returns (files, record) for `pretrained.write_pretrained`, whose record also needs the version of the code.
 
     Raises:
         NotTrainable: too little data.
