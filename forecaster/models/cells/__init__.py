@@ -1,1 +1,1 @@
-"""The network over the cells of the world: its inputs, its training, and what serves."""
+"""The network of cells, over cells of the whole Earth: its inputs, its training, and its inference."""

@@ -1,12 +1,13 @@
-"""The network of cells: one small convolutional network for the whole Earth, its target the next day of every cell of 55 km.
+"""The network of cells: one small convolutional network for the whole Earth. It forecasts the next day of every cell of 55 km.
 
-A circle's probability comes from the cells that it holds,
+A circle's probability comes from the cells that it contains,
 
     P = 1 - exp(-10^(4.5 - threshold) sum over cells of (share inside the circle) x (earthquakes of M >= 4.5 a day)),
 
-thresholds above 4.5 by Gutenberg-Richter with b = 1. The network knows no smaller earthquakes: for a recipe with a threshold below 4.5
-it is no member (`kinds.Kind.unable`). What it adds to models of counts about the circle is where the earthquakes were: without its
-neighbours a cell says nothing new (docs/EXPERIMENTS.md). Trained by `cells_training`; TensorFlow is needed to train only.
+for thresholds above 4.5 by Gutenberg-Richter with b = 1. The network knows no smaller earthquakes: it is not a member for a recipe with a
+threshold below 4.5 (`kinds.Kind.unable`). Models of counts about the circle do not know where in the circle the earthquakes were; the
+network adds this information. A cell alone, without its neighbours, adds nothing (docs/EXPERIMENTS.md). `cells_training` trains the
+network; TensorFlow is needed only to train.
 """
 
 from dataclasses import dataclass
@@ -44,14 +45,14 @@ class CellsModel:
 
     @property
     def last_data_day(self) -> date:
-        """The last UTC day of which anything entered the training."""
+        """The last UTC day of any data that entered the training."""
         return self.pretrained.data_until
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): probability of the target on each day, from what was known at its cut; NaN where the reference is NaN.
+        """float64 (n,): probability of the target on each day, from what was known at its cutoff; NaN where the reference is NaN.
 
         Raises:
-            CorruptModel: the set's file is no network of ours.
+            CorruptModel: the set's file is not a valid network.
         """
 
         def one_day(recipe: Recipe, single: TargetDays, usual: np.ndarray) -> np.ndarray:
@@ -64,7 +65,7 @@ class CellsModel:
         return over_window(self.recipe, inputs, days, reference, one_day)
 
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
-        """float64 (n,): the same of many circles."""
+        """float64 (n,): the same for many circles."""
         network, shares = _content(self.pretrained.folder, self.pretrained.sha256), shares_inside(circles.radius_km)
         expected = np.empty(len(circles))
         for which, seen in channels_of_circles(circles, _grid_of(shares)):
@@ -82,32 +83,37 @@ class CellsModel:
         return found * _of_threshold(recipe.threshold_mag)
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """The record that `load` needs; the weights stay in the package, nothing is written."""
+        """The record that `load` needs. The weights stay in the package, and no file is written."""
         return self.pretrained.identity()
 
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> CellsModel:
-    """The newest artefact that has seen nothing after the last day of `history`. Nothing is drawn and nothing takes long: `seed` and
-    `max_minutes` play no part. Raises as `pretrained.newest_for`."""
+    """The newest artefact that was trained on no data after the last day of `history`.
+
+    The choice is deterministic and fast; `seed` and `max_minutes` are ignored. Raises as `pretrained.newest_for`.
+    """
     return CellsModel(history.recipe, newest_for(KIND, history))
 
 
 def generic_for(recipe: Recipe, day: date, first_day: date) -> CellsModel | None:
-    """The newest artefact that may forecast the local `day`, for a recipe without a fit; None where there is none. Raises as
-    `pretrained.newest_before`."""
+    """The newest artefact that may forecast the local `day`, for a recipe without a fit. None where there is none. Raises as
+    `pretrained.newest_before`.
+    """
     found = newest_before(KIND, day)
     return None if found is None else CellsModel(recipe, found)
 
 
 def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> CellsModel:
-    """The model of a record that `save` gave. Raises as `pretrained.of_identity`."""
+    """The model of a record that `save` returned. Raises as `pretrained.of_identity`."""
     return CellsModel(recipe, of_identity(KIND, folder, record))
 
 
 @lru_cache(maxsize=64)
 def shares_inside(radius_km: float) -> np.ndarray:
-    """float64 (n, n): the share of each cell of the smallest even grid that lies in the circle about its middle. They sum to the circle's
-    area in cells, whatever points the shares are counted at."""
+    """float64 (n, n): the share of each cell of the smallest even grid that lies in the circle about its middle.
+
+    The shares sum to the circle's area in cells, regardless of the sample points at which they are counted.
+    """
     size = 2 * int(np.ceil(radius_km / CELL_KM))
     points = max(POINTS_A_CELL, int(np.ceil(POINTS_A_RADIUS * CELL_KM / radius_km)))
     at = (((np.arange(size * points) + 0.5) / points) - size / 2) * CELL_KM
@@ -120,12 +126,12 @@ def shares_inside(radius_km: float) -> np.ndarray:
 
 
 def _grid_of(shares: np.ndarray) -> int:
-    """The size of the grid whose network gives the cells of these shares."""
+    """The size of the input grid with which the network returns the cells of these shares."""
     return len(shares) + 2 * MARGIN + 2
 
 
 def _in_circle(network: Network, seen: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """float64 (n,): expected earthquakes of M >= 4.5 in a circle of these shares."""
+    """float64 (n,): expected earthquakes of M >= 4.5 in a circle with these shares."""
     inside: np.ndarray = np.tensordot(np.exp(network.log_rate(seen).astype(np.float64)), shares, axes=2)
     return inside
 
@@ -137,7 +143,7 @@ def _of_threshold(threshold_mag: float) -> float:
 
 @lru_cache(maxsize=2)
 def _content(folder: Path, sha256: str) -> Network:
-    """The network of an artefact whose files were checked; another `sha256` is another entry."""
+    """The network of an artefact whose files were checked. `sha256` is part of the cache key."""
     try:
         return read_network((folder / NETWORK_FILE).read_bytes())
     except (OSError, ValueError) as error:

@@ -1,7 +1,8 @@
-"""The network of cells in plain numpy: what serves. It reads the file that training wrote (`cells_training`) and gives what Keras would.
+"""Inference of the network of cells in plain numpy. It reads the file that training wrote (`cells_training`) and gives the same results as
+Keras.
 
-Layers of 3 x 3 without padding and one of 1 x 1 correct the log of each cell's usual rate; the outermost cells are seen and not forecast.
-The file is JSON, numbers and nothing else.
+Layers of 3 x 3 without padding and one of 1 x 1 correct the log of each cell's usual rate. The outermost cells are inputs only and are not
+forecast. The file is JSON with numbers only.
 """
 
 import json
@@ -27,13 +28,19 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Network:
-    """Kernel (3, 3, channels, filters) and bias (filters,) of each layer, then those of the last one, (1, 1, filters, 1); float32."""
+    """The weights of the network, float32.
+
+    Kernel (3, 3, channels, filters) and bias (filters,) of each layer, then those of the last layer, (1, 1, filters, 1).
+    """
 
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
 
     def log_rate(self, channels: np.ndarray) -> np.ndarray:
-        """float32 (n, rows - 2 MARGIN, columns - 2 MARGIN): log of the earthquakes a day of each inner cell, from channels
-        (n, rows, columns, CHANNELS). Works through the days in batches of 64."""
+        """float32 (n, rows - 2 MARGIN, columns - 2 MARGIN): log of the earthquakes a day of each inner cell, from channels (n, rows,
+        columns, CHANNELS).
+
+        Days are computed in batches of 64.
+        """
         rows, columns = (side - 2 * MARGIN for side in channels.shape[1:3])
         found = np.empty((len(channels), rows, columns), dtype=np.float32)
         for at in range(0, len(channels), BATCH):
@@ -51,7 +58,9 @@ class Network:
         return rate
 
     def to_json(self) -> bytes:
-        """As a file's content; the same network is the same bytes. Each number is the shortest one that reads back as the same float32."""
+        """The content of the network's file. The same network gives the same bytes. Each number is the shortest one that reads back as the
+        same float32.
+        """
         layers = [{"kernel": _told(kernel), "bias": _told(bias)} for kernel, bias in self.layers]
         return (json.dumps({"format": FORMAT, "layers": layers}, separators=(",", ":")) + "\n").encode()
 
@@ -60,7 +69,7 @@ def read_network(content: bytes) -> Network:
     """The network of a file's content.
 
     Raises:
-        ValueError: it is no network of ours; says what is wrong.
+        ValueError: the content is not a network of this kind; the message tells what is wrong.
     """
     try:
         told: dict[str, Any] = json.loads(content)
@@ -87,9 +96,11 @@ def _check(layers: tuple[tuple[np.ndarray, np.ndarray], ...]) -> None:
 
 
 def _convolved(seen: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """float32 (n, rows - 2, columns - 2, filters): `seen` (n, rows, columns, channels) under the kernel (3, 3, channels, filters).
+    """float32 (n, rows - 2, columns - 2, filters): convolution of `seen` (n, rows, columns, channels) with the kernel (3, 3, channels,
+    filters).
 
-    One matrix product with the nine offsets side by side, then nine shifted sums: no copy of each cell's neighbourhood is made.
+    It is computed as one matrix product with the nine offsets side by side, then nine shifted sums. No copy of each cell's neighbourhood is
+    made.
     """
     rows, columns = (side - (KERNEL - 1) for side in seen.shape[1:3])
     filters = kernel.shape[-1]

@@ -1,7 +1,7 @@
-"""What the network of cells sees: the earthquakes around a point on a square grid, as they were known at each cut. Plain numpy.
+"""The inputs of the network of cells: the earthquakes around a point on a square grid, as they were known at each cutoff. Plain numpy.
 
-Cells of 55 km in an azimuthal equidistant projection about the point, so that a cell is as large at a pole as at the equator, and the date
-line is no border. The channels of a cell are sums over its earthquakes from M 4.5 on,
+Cells are squares of 55 km in an azimuthal equidistant projection about the point. So a cell is as large at a pole as at the equator, and
+the date line is not a border. The channels of a cell are sums over its earthquakes from M 4.5 on,
 
     log(sum of exp(-age / tau) + 0.05)    and    log(sum of 10^(M - 4.5) exp(-age / tau) + 0.05),
 
@@ -28,7 +28,7 @@ CHANNELS = SUMS + 1
 CATALOGUE_START_US = int(np.datetime64("1973-01-01", "us").astype(np.int64))
 YEAR_DAYS = 365.25
 LITTLE = 0.05
-PRIOR_EVENTS = 0.02  # of a cell in the year that every rate is given besides its own
+PRIOR_EVENTS = 0.02  # of a cell in the one year of prior data that every rate includes
 PART_BYTES = 32 * 2**20
 
 
@@ -48,7 +48,7 @@ class Placed:
 
 
 def place(events: Events, latitude_deg: float, longitude_deg: float, size: int) -> Placed:
-    """The versions of M >= 4.5 on a grid of `size` x `size` cells (an even number) whose middle is the point."""
+    """The versions of M >= 4.5 on a grid of `size` x `size` cells (an even number) centred on the point."""
     reach = size * CELL_KM / np.sqrt(2)
     strong = events.take((events.magnitude >= MIN_MAGNITUDE) & (np.abs(events.latitude_deg - latitude_deg) * KM_PER_DEGREE <= reach))
     distance = great_circle_km(latitude_deg, longitude_deg, strong.latitude_deg, strong.longitude_deg)
@@ -60,9 +60,9 @@ def place(events: Events, latitude_deg: float, longitude_deg: float, size: int) 
 
 
 def channels(placed: Placed, cut_us: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What is seen at these cuts (int64 (n,), any order), some at a time: (which of them, float32 (k, size - 2, size - 2, CHANNELS)).
+    """The inputs at these cutoffs (int64 (n,), any order), in parts: (indices, float32 (k, size - 2, size - 2, CHANNELS)).
 
-    The outermost cells of the grid are there for their neighbours' usual rate alone. A version counts at a cut if its origin lies before
+    The outermost cells of the grid are used only for their neighbours' usual rate. A version counts at a cutoff if its origin lies before
     it and known_at <= cut < known_until.
     """
     order = np.argsort(cut_us, kind="stable")
@@ -87,8 +87,9 @@ def channels(placed: Placed, cut_us: np.ndarray) -> Iterator[tuple[np.ndarray, n
 
 
 def channels_of_circles(circles: Circles, size: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """The same about the centres of many circles at their one cut, some at a time: (which of them, float32 (k, size - 2, size - 2,
-    CHANNELS))."""
+    """The inputs about the centres of many circles at their common cutoff, in parts: (indices, float32 (k, size - 2, size - 2,
+    CHANNELS)).
+    """
     events, cells = circles.inputs.take(circles.inputs.magnitude >= MIN_MAGNITUDE), size**2
     age_days = (circles.cut_us - events.origin_time_us) / DAY_US
     productivity = 10.0 ** (np.minimum(events.magnitude, LARGEST) - MIN_MAGNITUDE)
@@ -116,7 +117,7 @@ def _cell(distance_km: np.ndarray, bearing: np.ndarray, size: int) -> np.ndarray
 
 
 def _changes(placed: Placed, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(version, at which of the rising cuts, +1 or -1): what becomes visible, and what is withdrawn."""
+    """(version, index of one of the ascending cutoffs, +1 or -1): the versions that become visible, and those that are withdrawn."""
     entry = np.maximum(np.searchsorted(cuts, placed.known_at_us, "left"), np.searchsorted(cuts, placed.origin_time_us, "right"))
     leave = np.searchsorted(cuts, placed.known_until_us, "left")
     enters = np.flatnonzero(entry < np.minimum(leave, len(cuts)))
@@ -128,7 +129,7 @@ def _changes(placed: Placed, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 def _entered(
     placed: Placed, cuts: np.ndarray, event: np.ndarray, at: np.ndarray, sign: np.ndarray, into: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(float64 (n, SUMS, cells), (n, cells)): what enters the decayed sums and the numbers at each cut, less what leaves them."""
+    """(float64 (n, SUMS, cells), (n, cells)): what enters the decayed sums and the numbers at each cutoff, minus what leaves them."""
     cells = placed.size**2
     age_days = (cuts[at] - placed.origin_time_us[event]) / DAY_US
 

@@ -1,8 +1,8 @@
-"""Block-days of the whole Earth: what the network of cells is trained on. Plain numpy and scipy.
+"""Block-days of the whole Earth: the training data of the network of cells. Plain numpy and scipy.
 
-A place is a point with many earthquakes around it; places are drawn so that they cover the seismic Earth with little overlap. Its block is
-the 8 x 8 cells about it, on whose next day the network is trained, with the cells around them that the network sees, too. Most days are
-quiet: they are thinned, and those that are kept count for more.
+A place is a point with many earthquakes around it. Places are drawn so that they cover the seismic Earth with little overlap. The block of
+a place is the 8 x 8 cells about it. The network is trained on the next day of the block; its inputs include the cells around the block.
+Most days are quiet. They are thinned, and those that are kept have a larger weight.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,8 +32,11 @@ ACTIVE_TAU_DAYS, ACTIVE_PRODUCTIVITY, ACTIVE_AROUND = 20.0, 3.0, 1
 
 @dataclass(frozen=True)
 class Thinning:
-    """Which days of a place are kept, from `first_day` on: of the days with an earthquake in its block about `hits_a_place`; of the others
-    `active_share` where a cell of the block or beside it has had a productivity of three M 4.5 lately, and `quiet_share`."""
+    """Which days of a place are kept, from `first_day` on.
+
+    Of the days with an earthquake in the block about `hits_a_place` are kept. Of the others, `active_share` is kept where a cell of the
+    block or next to it recently had a productivity of three M 4.5, and `quiet_share` elsewhere.
+    """
 
     first_day: date = date(1980, 1, 1)
     hits_a_place: int = 220
@@ -43,8 +46,11 @@ class Thinning:
 
 @dataclass(frozen=True)
 class BlockDays:
-    """Block-days of all places, by place; arrays of shape (n,). place: its number in `placed`. cut_us: the day's start, where its inputs
-    end. happened: bool (n, 8, 8), which cells had an earthquake that day. weight: 1 / the chance with which it was kept."""
+    """Block-days of all places, by place; arrays of shape (n,).
+
+    place: its index in `placed`. cut_us: the day's start, which is the input cutoff. happened: bool (n, 8, 8), the cells with an earthquake
+    on that day. weight: 1 / the probability with which the day was kept.
+    """
 
     placed: Sequence[Placed]
     place: np.ndarray
@@ -57,15 +63,15 @@ class BlockDays:
 
     @property
     def hits(self) -> int:
-        """How many of them have an earthquake."""
+        """The number of block-days with an earthquake."""
         return int(self.happened.any(axis=(1, 2)).sum())
 
     def take(self, rows: np.ndarray) -> "BlockDays":
-        """Those at these indices."""
+        """The block-days at these indices."""
         return BlockDays(self.placed, self.place[rows], self.cut_us[rows], self.happened[rows], self.weight[rows])
 
     def channels(self) -> np.ndarray:
-        """float32 (n, SIZE, SIZE, CHANNELS): what is seen of each. Those of all block-days of the world take two gigabytes."""
+        """float32 (n, SIZE, SIZE, CHANNELS): the inputs of each. Those of all block-days of the world take two gigabytes."""
         made = np.empty((len(self), SIZE, SIZE, CHANNELS), dtype=np.float32)
         for number, placed in enumerate(self.placed):
             rows = np.flatnonzero(self.place == number)
@@ -77,7 +83,7 @@ class BlockDays:
 def draw_places(events: Events, most: int, fewest_near: int, rng: np.random.Generator) -> list[tuple[float, float]]:
     """Up to `most` epicentres (latitude, longitude), no two within 330 km, each with `fewest_near` earthquakes of M >= 4.5 within 220 km.
 
-    They are tried in random order; the first places of a seed are the same for every `most`.
+    Candidates are tried in random order. The first places of a seed are the same for every `most`.
     """
     strong = events.take(events.magnitude >= MIN_MAGNITUDE)
     order = rng.permutation(len(strong))
@@ -107,8 +113,8 @@ def build_block_days(
     rng: np.random.Generator,
     on_place: Callable[[int], None] = lambda number: None,
 ) -> BlockDays:
-    """Block-days to `data_until` (UTC) of these places, from `events` known at once; nothing later is looked at. `on_place` is told of each
-    that is done.
+    """Block-days to `data_until` (UTC) of these places, from `events` known at once. No later data are used. `on_place` is called after
+    each place.
 
     Raises:
         NotTrainable: no day with an earthquake, or none without.
@@ -149,9 +155,9 @@ def turned(channels: np.ndarray, happened: np.ndarray, symmetry: int) -> tuple[n
 
 
 def batches(days: BlockDays, size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """One pass over the days in a new order, turned at random: (channels, happened, weight) of each batch, float32, weights 1 on average.
+    """One pass over the days in a new order, rotated at random: (channels, happened, weight) of each batch, float32, weights 1 on average.
 
-    What is seen is made anew for some thousand days at a time: it takes seconds, and all of it would take a gigabyte.
+    The inputs are computed for some thousand days at a time. This takes seconds; all of them at once would take a gigabyte.
     """
     mean = float(days.weight.mean())
     order = rng.permutation(len(days))
@@ -170,7 +176,7 @@ def _day_of(day: date) -> int:
 
 
 def _outcomes(placed: Placed, days: int) -> np.ndarray:
-    """bool (days, 8, 8): in which cells of the block there was an earthquake on each day since 1973."""
+    """bool (days, 8, 8): the cells of the block with an earthquake on each day since 1973."""
     came = np.zeros((days, placed.size**2), dtype=bool)
     came[(placed.origin_time_us - CATALOGUE_START_US) // DAY_US, placed.cell] = True
     inner = slice(OUTSIDE, OUTSIDE + BLOCK)
@@ -178,7 +184,7 @@ def _outcomes(placed: Placed, days: int) -> np.ndarray:
 
 
 def _active(placed: Placed, starts: np.ndarray) -> np.ndarray:
-    """bool (days,): at which starts a cell of the block or next to it holds the decayed productivity of three M 4.5."""
+    """bool (days,): the day starts at which a cell of the block or next to it has the decayed productivity of three M 4.5."""
     day = np.searchsorted(starts, placed.origin_time_us, "right")
     entered = day < len(starts)
     day, cell = day[entered], placed.cell[entered]

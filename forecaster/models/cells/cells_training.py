@@ -1,8 +1,9 @@
-"""Training of the network of cells in Keras 3: Adam on the likelihood of yes or no in every cell, and in 4, 16 and 64 cells together.
+"""Training of the network of cells in Keras 3: Adam on the likelihood of yes or no in every cell, and in squares of 4, 16 and 64 cells.
 
-The network corrects the log of a cell's usual rate; its last layer starts at zero, so that it starts as the rate. Sums over cells are
-trained on, too, because a circle holds many. Seismicity has no preferred direction: every batch is turned and mirrored at random.
-Reproducible: places, days, weights, order and turns follow from the seed; another number of cores may round differently.
+The network corrects the log of a cell's usual rate. Its last layer starts at zero, so an untrained network gives the usual rate. Sums over
+cells are trained on, too, because a circle contains many cells. Seismicity has no preferred direction, so every batch is rotated and
+mirrored at random. Reproducible: places, days, weights, order and rotations follow from the seed; another number of cores may round
+differently.
 
 Importing this module imports TensorFlow (seconds).
 """
@@ -23,7 +24,7 @@ from forecaster.models.cells.cells_inputs import CHANNELS, SUMS
 from forecaster.models.cells.cells_pool import BlockDays, Thinning, batches, build_block_days, draw_places
 from forecaster.models.pooled.pooled_training import events_until
 
-TOGETHER = (1, 2, 4, 8)  # cells on a side of the squares whose yes or no is trained on
+TOGETHER = (1, 2, 4, 8)  # side lengths, in cells, of the squares whose yes or no is trained on
 LAST_RATE = 0.01
 MAX_GRADIENT = 1.0
 LEAST_EXPECTED = 1e-9
@@ -31,7 +32,10 @@ LEAST_EXPECTED = 1e-9
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What fixes a training besides its data. places: at most so many. fewest_near: earthquakes of M >= 4.5 within 220 km of each."""
+    """The settings that, with the data, determine a training.
+
+    places: maximum number. fewest_near: minimum number of earthquakes of M >= 4.5 within 220 km of each place.
+    """
 
     places: int = 600
     fewest_near: int = 40
@@ -50,8 +54,10 @@ def pretrain(
     on_place: Callable[[int], None] = lambda number: None,
     on_step: Callable[[int, int], None] = lambda done, steps: None,
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Places, block-days and network from `events` (known at once) to `data_until`: (files, record) for `pretrained.write_pretrained`,
-    which also wants the version of the code. `on_step` hears (batches done, batches).
+    """Places, block-days and network from `events` (known at once) to `data_until`.
+
+    Returns (files, record) for `pretrained.write_pretrained`, whose record also needs the version of the code. `on_step` is called with
+    (batches done, batches).
 
     Raises:
         NotTrainable: too little data.
@@ -69,7 +75,7 @@ def pretrain(
 def train(
     days: BlockDays, settings: TrainingSettings, on_step: Callable[[int, int], None] = lambda done, steps: None
 ) -> tuple[keras.Model, float]:
-    """(network, mean weighted loss of its last pass) of these block-days."""
+    """(network, mean weighted loss of its last pass), trained on these block-days."""
     rng = np.random.default_rng(settings.seed + 1)
     network = build_network(settings.seed, settings.filters)
     size = min(settings.batch, len(days))
@@ -85,7 +91,10 @@ def train(
 
 def build_network(seed: int, filters: int) -> keras.Model:
     """An untrained network: (batch, rows, columns, CHANNELS) to the log rate (batch, rows - 2 MARGIN, columns - 2 MARGIN) of the inner
-    cells, at first that of the last channel. The same `seed` gives the same weights."""
+    cells.
+
+    The initial log rate is the last channel. The same `seed` gives the same weights.
+    """
     channels = keras.Input((None, None, CHANNELS), name="channels")
     seen = (channels - keras.ops.convert_to_tensor(CENTRE)) / SCALE
     for number in range(LAYERS):
@@ -97,7 +106,7 @@ def build_network(seed: int, filters: int) -> keras.Model:
 
 
 def served(network: keras.Model) -> Network:
-    """The same network as it serves."""
+    """The same network in the form used for inference."""
     weights = (network.get_layer(f"cells-{number}").get_weights() for number in range(LAYERS + 1))
     return Network(tuple((kernel, bias) for kernel, bias in weights))
 
@@ -119,7 +128,7 @@ def _descent(network: keras.Model, rate: keras.optimizers.schedules.LearningRate
 
 
 def _loss(log_rate: tf.Tensor, happened: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Mean over the batch of weight x minus the log likelihood of yes or no, a Poisson process in each square of cells."""
+    """Mean over the batch of weight x minus the log likelihood of yes or no, from a Poisson process in each square of cells."""
     rate, total = tf.exp(log_rate)[..., None], 0.0
     for side in TOGETHER:
         expected = tf.maximum(tf.nn.avg_pool2d(rate, side, side, "VALID") * side**2, LEAST_EXPECTED)

@@ -1,1 +1,1 @@
-"""The first system's network."""
+"""The ConvLSTM network of the first system."""

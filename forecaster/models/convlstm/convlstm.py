@@ -1,8 +1,8 @@
 """The first system's network in Keras 3, and its use on windows gathered from the catalogue.
 
-ConvLSTM (30 filters, 3 x 3, same) -> BatchNormalization -> Flatten -> Dense(100, relu) -> Dropout -> Dense(1): the last layer gives the
-logit, its sigmoid is the network's ("raw") probability. For an input of 15 x 20 x 30 x 3 that is 1,836,081 parameters, 1,836,021 of them
-trainable. Tensor axes are always (batch, day, lat, lon, channel).
+ConvLSTM (30 filters, 3 x 3, same) -> BatchNormalization -> Flatten -> Dense(100, relu) -> Dropout -> Dense(1). The last layer gives the
+logit; its sigmoid is the network's ("raw") probability. For an input of 15 x 20 x 30 x 3 the network has 1,836,081 parameters, 1,836,021 of
+them trainable. Tensor axes are always (batch, day, lat, lon, channel).
 
 Importing this module imports TensorFlow (seconds): callers import it where they use it.
 """
@@ -19,12 +19,12 @@ from forecaster.features.windows import TargetDays
 from forecaster.recipe import Recipe
 
 KERNEL = 3
-tf.get_logger().setLevel("ERROR")  # each network has its own traced function; TensorFlow takes that for a mistake
+tf.get_logger().setLevel("ERROR")  # each network has its own traced function; TensorFlow warns about that
 PREDICT_BATCH = 128
 
 
 def _hard_sigmoid(x: Any) -> Any:
-    """Keras 2's clip(0.2 x + 0.5, 0, 1); Keras 3 gives this name to another function, relu6(x + 3) / 6."""
+    """Keras 2's clip(0.2 x + 0.5, 0, 1). In Keras 3 this name means another function, relu6(x + 3) / 6."""
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
@@ -125,9 +125,9 @@ def save_network(network: keras.Model, path: Path) -> None:
 
 
 def load_network(path: Path) -> keras.Model:
-    """The network of a `.keras` file, read in safe mode: a file that carries code is refused.
+    """The network of a `.keras` file, read in safe mode: a file that contains code is refused.
 
     Raises:
-        ValueError, OSError, KeyError, TypeError: what Keras raises for a file that is none of ours (`registry` makes one line of it).
+        ValueError, OSError, KeyError, TypeError: raised by Keras for an invalid file. The caller turns them into one message.
     """
     return keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -1,4 +1,4 @@
-"""Training batches: which days, in which order, gathered only when they are needed. Plain numpy."""
+"""Training batches: which days, in which order. Windows are gathered only when they are needed. Plain numpy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,9 @@ from forecaster.models.prior_correction import PriorCorrection, balanced_weights
 
 @dataclass(frozen=True)
 class JudgedDays:
-    """Days that stand for a span: `indices` (m,) in the data set, in the order of time; weight (m,): how many days each stands for."""
+    """Days on which a span is evaluated: `indices` (m,) in the data set, in chronological order; weight (m,): how many days each stands
+    for.
+    """
 
     indices: np.ndarray
     weight: np.ndarray
@@ -26,7 +28,7 @@ class JudgedDays:
 
 
 def judged_days(happened: np.ndarray, span: Span, most: int, rng: np.random.Generator) -> JudgedDays:
-    """All days of a short span; of a longer one `most`, half of them target days where there are so many."""
+    """All days of a short span. Of a longer span `most` days, half of them target days if there are so many."""
     inside = span.indices
     if len(span) <= most:
         return JudgedDays(inside, np.ones(len(span)))
@@ -41,7 +43,7 @@ def judged_days(happened: np.ndarray, span: Span, most: int, rng: np.random.Gene
 
 @dataclass(frozen=True)
 class TrainingDays:
-    """The training span after resampling: `sample.i` and `sample.j` count in the span's `days`.
+    """The training span after resampling. `sample.i` and `sample.j` are indices into the span's `days`.
 
     class_weights: loss weights of (quiet days, target days). correction: undoes resampling, weights and balanced batches.
     """
@@ -66,7 +68,9 @@ class TrainingDays:
 
     @property
     def steps_per_pass(self) -> int:
-        """Batches of one pass over all samples; what is left over comes first in no later pass: every pass is shuffled anew."""
+        """Number of batches of one pass over all samples. Samples left over at the end are not carried over: every pass is
+        shuffled anew.
+        """
         return len(self) // self.batch_size
 
     @cached_property
@@ -88,7 +92,9 @@ class TrainingDays:
 
 
 def training_days(dataset: Dataset, span: Span, rng: np.random.Generator) -> TrainingDays:
-    """The days of `span`, resampled as the recipe says, and the correction that undoes it. Only the days of the span are looked at."""
+    """The days of `span`, resampled as the recipe says, and the correction that undoes the resampling. Only the days of the span
+    are used.
+    """
     recipe = dataset.recipe
     happened = dataset.happened[span.slice]
     summary = day_summary(dataset.grid, dataset.days.take(span.slice))
@@ -101,8 +107,10 @@ def training_days(dataset: Dataset, span: Span, rng: np.random.Generator) -> Tra
 
 
 def batches(training: TrainingDays, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless batches of sample numbers. Every sample comes once a pass; with `balanced_batch` half of each batch are target days and
-    half quiet days, each class shuffled anew whenever it is used up."""
+    """Endless batches of sample indices. Every sample occurs at most once per pass.
+
+    With `balanced_batch` half of each batch are target days and half quiet days. Each class is shuffled anew whenever it is used up.
+    """
     size = training.batch_size
     if not training.dataset.recipe.balanced_batch:
         while True:

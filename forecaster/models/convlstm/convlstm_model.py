@@ -1,4 +1,4 @@
-"""The first system's network as a model of the registry: one fit, its prior correction, its calibration.
+"""The first system's network as a kind of model: its fit, its prior correction, its calibration.
 
 Importing this module imports TensorFlow (seconds).
 """
@@ -30,7 +30,7 @@ WEIGHTS_FILE = "weights.keras"
 
 @dataclass(frozen=True)
 class ConvLstmModel:
-    """A network ready to forecast. `training`: spans, epochs, steps, why it ended, and the history of its losses."""
+    """A network ready to forecast. `training`: spans, epochs, steps, the reason why it ended, and the history of its losses."""
 
     kind: ClassVar[str] = KIND
     recipe: Recipe
@@ -41,12 +41,12 @@ class ConvLstmModel:
     training: dict[str, Any]
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): calibrated probabilities; the reference plays no part."""
+        """float64 (n,): calibrated probabilities. The reference is not used."""
         logits = self.predictor.logits(place_on_grid(inputs, self.recipe), days)
         return self.calibration.apply(self.correction.probability(logits))
 
     def learning_curves(self) -> dict[str, list[float]]:
-        """One number an epoch of training: train_acc, train_val_acc, loss, val_loss."""
+        """One number per epoch of training: train_acc, train_val_acc, loss, val_loss."""
         epochs = [epoch for epoch in self.training["history"] if epoch["epoch"] > 0]
         names = {"train_acc": "train_accuracy", "train_val_acc": "validation_accuracy", "loss": "train_loss", "val_loss": "validation_loss"}
         return {name: [epoch[key] for epoch in epochs] for name, key in names.items()}
@@ -97,7 +97,7 @@ def load(folder: Path, record: dict[str, Any], recipe: Recipe) -> ConvLstmModel:
     """The model that `save` wrote.
 
     Raises:
-        CorruptModel: the record or the weights are none of ours, or for another window or grid.
+        CorruptModel: the record or the weights are not valid, or are for another window or grid.
     """
     try:
         parts = PriorCorrection(**record["correction"]), Calibration(**record["calibration"]), date.fromisoformat(record["last_data_day"])

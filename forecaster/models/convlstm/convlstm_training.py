@@ -1,9 +1,9 @@
-"""Fitting the ConvLSTM within a budget, and what a fit leaves behind.
+"""Fit the ConvLSTM within a time budget, and report the fit.
 
-An epoch here is at most EPOCH_STEPS batches: small enough that a budget in minutes can stop at an epoch's end on a slow machine, and
-counted in batches, so that the same number of epochs gives the same weights. The recipe's `epochs` are passes over the resampled span,
-as in the first system. Epoch 0 is the untrained network. A network of this size takes as long to judge 90 days as to learn from a batch of
-32, so long spans are judged by JUDGED_DAYS of their days, weighted so that they stand for all: minutes are for learning.
+An epoch here is at most EPOCH_STEPS batches. It is short, so that a budget in minutes can stop at an epoch's end on a slow machine. It is
+counted in batches, so that the same number of epochs gives the same weights. The recipe's `epochs` are passes over the resampled span, as
+in the first system. Epoch 0 is the untrained network. Evaluating a network of this size on 90 days takes as long as learning from a batch
+of 32. So long spans are evaluated on JUDGED_DAYS of their days, weighted to represent all of them, and most of the time goes into learning.
 
 Reproducible: initial weights, dropout, resampling and the order of days follow from `seed`, and TensorFlow's deterministic kernels are
 switched on for the whole process (they cost nothing measurable here). Another number of CPU cores may round differently.
@@ -38,8 +38,11 @@ JUDGED_DAYS = 400
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch. train_*: means over its resampled batches (NaN at epoch 0); validation_loss: log loss of prior-corrected probabilities,
-    nats a day; accuracies are of "raw probability >= 0.5", the first system's numbers."""
+    """One epoch.
+
+    train_*: means over its resampled batches (NaN at epoch 0). validation_loss: log loss of prior-corrected probabilities, nats a day.
+    Accuracies are those of "raw probability >= 0.5", as in the first system.
+    """
 
     epoch: int
     steps: int
@@ -53,12 +56,13 @@ class Epoch:
 class Fitted:
     """A fitted network and its history.
 
-    epochs, steps: trained, `best_epoch` of them kept. reason: "early stopping", "epochs" (the recipe's), "budget" or "max_epochs".
+    epochs, steps: number trained; the weights of `best_epoch` are kept. reason: "early stopping", "epochs" (the recipe's), "budget" or
+    "max_epochs".
     loss_before, loss_after: validation log loss (prior-corrected) of epoch 0 and of the kept weights.
     training_samples: (quiet days, target days) after resampling.
-    predictions: one row a judged day of the spans validation and calibration (not train), columns span, target_start_us, happened, weight,
-    raw, corrected, probability, reference. losses: span -> {days, raw, corrected, probability, reference} log losses over the days that
-    have a reference.
+    predictions: one row per evaluated day of the spans validation and calibration (not train), columns span, target_start_us, happened,
+    weight, raw, corrected, probability, reference.
+    losses: span -> {days, raw, corrected, probability, reference} log losses over the days that have a reference.
     """
 
     network: keras.Model
@@ -95,12 +99,12 @@ def fit(
     Args:
         spans: default those of all days of `dataset` (`spans.fit_spans`).
         max_minutes: budget of the whole call, predictions included; None for no limit. Training ends before the first epoch that is not
-            expected to fit; where not even the first fits, the untrained network is kept.
-        max_epochs: stop after so many; with the `epochs` of an earlier fit and max_minutes=None, its weights come back bit for bit.
+            expected to fit. If not even the first fits, the untrained network is kept.
+        max_epochs: stop after so many. With the `epochs` of an earlier fit and max_minutes=None, its weights are reproduced bit for bit.
         seed: default the recipe's.
-        on_epoch: called after every epoch, 0 included.
+        on_epoch: called after every epoch, including epoch 0.
         tensorboard_dir: writes scalars there (needs the extra `tensorboard`).
-        clock: seconds, for the budget alone.
+        clock: seconds, used only for the budget.
 
     Raises:
         NotTrainable: the training span cannot be balanced.
@@ -178,7 +182,7 @@ def _run_epochs(
     clock: Callable[[], float],
     tell: Callable[[Epoch], None],
 ) -> _Run:
-    """Epochs until one of the four reasons to stop; `deadline` is on `clock` and leaves room for the predictions that follow."""
+    """Run epochs until one of the four reasons to stop. `deadline` is on `clock` and leaves time for the predictions that follow."""
     recipe, correction = dataset.recipe, trainer.training.correction
     chosen = judged["validation"]
     days, happened = dataset.days.take(chosen.indices), dataset.happened[chosen.indices]
@@ -227,7 +231,7 @@ def _run_epochs(
 
 
 class _Trainer:
-    """A network in training, its optimiser, and the stream of its batches."""
+    """A network in training, its optimiser, and its stream of batches."""
 
     def __init__(self, training: TrainingDays, network: keras.Model, rng: np.random.Generator) -> None:
         recipe = training.dataset.recipe
@@ -244,9 +248,10 @@ class _Trainer:
         self._step = tf.function(self._train_step, input_signature=[windows, one, one], autograph=False)
 
     def train(self, steps: int, *, allowed_until: float, clock: Callable[[], float]) -> tuple[float, float] | None:
-        """`steps` more batches: (mean loss, mean accuracy); None as soon as the first TIMED_STEPS show that they would end too late.
+        """Train `steps` more batches: (mean loss, mean accuracy). Returns None as soon as the first TIMED_STEPS show that they would end
+        too late.
 
-        The first step of all is not timed: it traces the graph.
+        The very first step is not timed, because it traces the graph.
         """
         measured, timed_from = [], clock()
         for step in range(steps):
@@ -260,10 +265,12 @@ class _Trainer:
         return loss, accuracy
 
     def settled(self, use: Callable[[Predictor], np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
-        """(weights for use, what `use` gives with them), with the running mean and variance of the normalisation freed of their start.
+        """(weights for use, the result of `use` with them), with the normalisation's running mean and variance corrected for their initial
+        values.
 
-        They start at 0 and 1 and move by 1 % a step: after t steps a share of 0.99^t of them is still that start, most of it in a short
-        training. Adam frees its moments in the same way (Kingma and Ba 2015, arXiv 1412.6980). Training itself never uses them.
+        They start at 0 and 1 and move by 1 % a step. After t steps a share of 0.99^t of them is still the initial value, which is most of
+        it in a short training. Adam corrects its moments in the same way (Kingma and Ba 2015, arXiv 1412.6980). Training itself never uses
+        them.
         """
         layer = self.network.get_layer("normalisation")
         moving = layer.moving_mean.numpy(), layer.moving_variance.numpy()
@@ -289,7 +296,7 @@ class _Trainer:
 def _predictions(
     dataset: Dataset, judged: dict[str, JudgedDays], logits: dict[str, np.ndarray], correction: PriorCorrection, calibration: Calibration
 ) -> pd.DataFrame:
-    """One row a judged day of the spans that `logits` names, in the order of time."""
+    """One row per evaluated day of the spans that `logits` names, in chronological order."""
     frames = []
     for name, values in logits.items():
         chosen = judged[name].indices
@@ -309,7 +316,7 @@ def _predictions(
 
 
 def _listeners(on_epoch: Callable[[Epoch], None] | None, tensorboard_dir: Path | None) -> Callable[[Epoch], None]:
-    """One function that tells an epoch to `on_epoch` and to TensorBoard, where they are wanted."""
+    """One function that reports an epoch to `on_epoch` and to TensorBoard, if they are wanted."""
     listeners = [] if on_epoch is None else [on_epoch]
     if tensorboard_dir is not None:
         listeners.append(_tensorboard(tensorboard_dir))
