@@ -5,7 +5,7 @@ A circle's probability comes from the cells that it contains,
     P = 1 - exp(-10^(4.5 - threshold) sum over cells of (share inside the circle) x (earthquakes of M >= 4.5 a day)),
 
 for thresholds above 4.5 by Gutenberg-Richter with b = 1. The network knows no smaller earthquakes: it is not a member for a recipe with a
-threshold below 4.5 (`kinds.Kind.unable`). Models of counts about the circle do not know where in the circle the earthquakes were; the
+threshold below 4.5 (`model_kinds.Kind.unable`). Models of counts about the circle do not know where in the circle the earthquakes were; the
 network adds this information. A cell alone, without its neighbours, adds nothing (docs/EXPERIMENTS.md). `cells_training` trains the
 network; TensorFlow is needed only to train.
 """
@@ -37,7 +37,7 @@ POINTS_A_RADIUS = 24
 
 @dataclass(frozen=True)
 class CellsModel:
-    """The network of cells for one recipe."""
+    """The network of cells as the model of one recipe."""
 
     recipe: Recipe
     pretrained: Pretrained

@@ -109,8 +109,8 @@ def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str,
 
 
 def combine(said: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
-    """float64 (n,): the combination of the forecast probabilities `said`, (n,) each, kept within `base.bounded`. NaN where the reference is
-    NaN.
+    """float64 (n,): the combination of the forecast probabilities `said`, (n,) each, kept within `interface.bounded`. NaN where the
+    reference is NaN.
 
     Where a member is missing or NaN, the others are weighted as in `shared_out`. Without any member the result is the reference.
     """

@@ -97,7 +97,7 @@ def fit(
     """Train on spans.train, stop early on spans.validation, calibrate on spans.calibration.
 
     Args:
-        spans: default those of all days of `dataset` (`spans.fit_spans`).
+        spans: default those of all days of `dataset` (`data_splits.fit_spans`).
         max_minutes: budget of the whole call, predictions included; None for no limit. Training ends before the first epoch that is not
             expected to fit. If not even the first fits, the untrained network is kept.
         max_epochs: stop after so many. With the `epochs` of an earlier fit and max_minutes=None, its weights are reproduced bit for bit.

@@ -43,7 +43,7 @@ NETWORKS_SHARE = 0.5
 
 @dataclass(frozen=True)
 class HybridModel:
-    """The hybrid for one recipe."""
+    """The hybrid as the model of one recipe."""
 
     recipe: Recipe
     pretrained: Pretrained

@@ -43,7 +43,7 @@ HALF_COUNT = 0.5
 
 @dataclass(frozen=True)
 class PooledModel:
-    """The pooled trees for one recipe."""
+    """The pooled trees as the model of one recipe."""
 
     recipe: Recipe
     pretrained: Pretrained
