@@ -11,18 +11,11 @@ A trial of one minute, written elsewhere:
     python deployments/data/pretrain_cells.py --until 2014-12-31 --circles 30 --to /tmp/trial
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-from pretraining import run
+from pretraining import make_networks_repeatable, run
 
 from forecaster.models.cells.cells import KIND
 from forecaster.models.cells.cells_training import TrainingSettings
 
 if __name__ == "__main__":
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
+    make_networks_repeatable()
     run(KIND, __doc__, TrainingSettings.places, TrainingSettings.seed)

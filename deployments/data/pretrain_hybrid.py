@@ -12,18 +12,11 @@ A trial of two minutes, written elsewhere:
     python deployments/data/pretrain_hybrid.py --until 2014-12-31 --circles 20 --to /tmp/trial
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-from pretraining import run
+from pretraining import make_networks_repeatable, run
 
 from forecaster.models.hybrid.hybrid import KIND
 from forecaster.models.hybrid.hybrid_training import TrainingSettings
 
 if __name__ == "__main__":
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
+    make_networks_repeatable()
     run(KIND, __doc__, TrainingSettings.circles, TrainingSettings.seed)

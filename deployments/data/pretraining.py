@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import duckdb
@@ -33,6 +34,14 @@ QUERY = """
 def snapshot_events() -> Events:
     """Return the snapshot's earthquakes of M 4.5 or more, known at once: training uses the final catalogue."""
     return events_from_frame(duckdb.execute(QUERY, [str(snapshot_path())]).df())
+
+
+def make_networks_repeatable() -> None:
+    """Restrict TensorFlow to one thread and to operations whose sums have a fixed order."""
+    import tensorflow as tf  # the scripts of other kinds need none
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
 
 
 def run(kind: str, description: str, circles: int, seed: int) -> None:

@@ -21,6 +21,7 @@ from forecaster.files import place_folder
 from forecaster.models import turns
 from forecaster.models.interface import History
 from forecaster.models.libraries import library_versions
+from forecaster.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,23 @@ class Pretrained:
         package.
         """
         return {"kind": self.kind, "data_until": self.data_until.isoformat(), "sha256": self.sha256}
+
+
+@dataclass(frozen=True)
+class ModelOnSet:
+    """What the models of one recipe that forecast with an artefact, unchanged, have in common."""
+
+    recipe: Recipe
+    pretrained: Pretrained
+
+    @property
+    def last_data_day(self) -> date:
+        """The last UTC day of any data that entered the training."""
+        return self.pretrained.data_until
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """The record that `load` needs. The weights stay in the package, and no file is written."""
+        return self.pretrained.identity()
 
 
 def packaged() -> Path:

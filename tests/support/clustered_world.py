@@ -45,6 +45,21 @@ def clustered_events(
     return Events(origin, known, latitude, longitude, np.full(len(origin), 10.0), magnitude, until)
 
 
+def twelve_years(places: Sequence[tuple[float, float]]) -> Events:
+    """Twelve years from 1976 of mainshocks at each place, 30 a year each, every third with five aftershocks within two days."""
+    return clustered_events(
+        places,
+        np.random.default_rng(12),
+        first_year=6,
+        years=12,
+        mainshocks=360,
+        clustered_share=1 / 3,
+        aftershocks=5,
+        within_days=2,
+        known_within_us=DAY_US // 2,
+    )
+
+
 def history_until(catalogue: Events, recipe: Recipe, last_day: date) -> History:
     """The days from 1973-01-16 to `last_day` of this world."""
     days = target_days(recipe, START, (last_day - START).days + 1)

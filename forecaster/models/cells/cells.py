@@ -25,7 +25,7 @@ from forecaster.features.windows import TargetDays
 from forecaster.models.cells.cells_inference import MARGIN, Network, read_network
 from forecaster.models.cells.cells_inputs import CELL_KM, MIN_MAGNITUDE, channels, channels_of_circles, place
 from forecaster.models.interface import History
-from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.pretrained import ModelOnSet, newest_before, newest_for, of_identity
 from forecaster.models.several_days import over_window
 from forecaster.recipe import Recipe
 
@@ -36,17 +36,10 @@ POINTS_A_RADIUS = 24
 
 
 @dataclass(frozen=True)
-class CellsModel:
+class CellsModel(ModelOnSet):
     """The network of cells as the model of one recipe."""
 
-    recipe: Recipe
-    pretrained: Pretrained
     kind: str = KIND
-
-    @property
-    def last_data_day(self) -> date:
-        """The last UTC day of any data that entered the training."""
-        return self.pretrained.data_until
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): probability of the target on each day, from what was known at its cutoff; NaN where the reference is NaN.
@@ -81,10 +74,6 @@ class CellsModel:
         for which, seen in channels(placed, cut_us):
             found[which] = _in_circle(network, seen, shares)
         return found * _of_threshold(recipe.threshold_mag)
-
-    def save(self, folder: Path) -> dict[str, Any]:
-        """The record that `load` needs. The weights stay in the package, and no file is written."""
-        return self.pretrained.identity()
 
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> CellsModel:

@@ -15,6 +15,7 @@ from scipy.signal import lfilter
 from forecaster.errors import NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km
+from forecaster.features.symmetries import SYMMETRIES, turned
 from forecaster.models.cells.cells_inference import MARGIN
 from forecaster.models.cells.cells_inputs import CATALOGUE_START_US, CHANNELS, MIN_MAGNITUDE, Placed, channels, place
 from forecaster.models.pooled.pooled_training import events_until
@@ -142,18 +143,6 @@ def build_block_days(
     return made
 
 
-def turned(channels: np.ndarray, happened: np.ndarray, symmetry: int) -> tuple[np.ndarray, np.ndarray]:
-    """Channels (n, rows, columns, k) and outcomes (n, rows, columns) under one of the square's 8 symmetries."""
-    seen, came = channels, happened
-    if symmetry & 1:
-        seen, came = seen[:, ::-1], came[:, ::-1]
-    if symmetry & 2:
-        seen, came = seen[:, :, ::-1], came[:, :, ::-1]
-    if symmetry & 4:
-        seen, came = seen.swapaxes(1, 2), came.swapaxes(1, 2)
-    return np.ascontiguousarray(seen), np.ascontiguousarray(came)
-
-
 def batches(days: BlockDays, size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """One pass over the days in a new order, rotated at random: (channels, happened, weight) of each batch, float32, weights 1 on average.
 
@@ -167,8 +156,9 @@ def batches(days: BlockDays, size: int, rng: np.random.Generator) -> Iterator[tu
         seen = part.channels()
         for at in range(0, len(part) - size + 1, size):
             rows = slice(at, at + size)
-            turn = turned(seen[rows], part.happened[rows].astype(np.float32), int(rng.integers(8)))
-            yield *turn, part.weight[rows] / mean
+            symmetry = int(rng.integers(SYMMETRIES))
+            happened = part.happened[rows].astype(np.float32)
+            yield turned(seen[rows], symmetry, 1), turned(happened, symmetry, 1), part.weight[rows] / mean
 
 
 def _day_of(day: date) -> int:

@@ -29,7 +29,7 @@ from forecaster.models.hybrid.hybrid_trees import tree_logits
 from forecaster.models.interface import History, logit, sigmoid
 from forecaster.models.pooled.pooled import COUNTS
 from forecaster.models.pooled.pooled_intensity import Intensity, read_intensity
-from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.pretrained import ModelOnSet, Pretrained, newest_before, newest_for, of_identity
 from forecaster.models.several_days import over_window
 from forecaster.models.tree_file import Trees
 from forecaster.recipe import Recipe
@@ -42,18 +42,11 @@ NETWORKS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class HybridModel:
+class HybridModel(ModelOnSet):
     """The hybrid as the model of one recipe."""
 
-    recipe: Recipe
-    pretrained: Pretrained
     kind: str = KIND
     by_cut: ClassVar[bool] = True
-
-    @property
-    def last_data_day(self) -> date:
-        """The last UTC day of any data that entered the training."""
-        return self.pretrained.data_until
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): probability of the target on each day, from what was known at its cutoff; NaN where the reference is NaN."""
@@ -62,10 +55,6 @@ class HybridModel:
     def probability_of_circles(self, circles: Circles) -> np.ndarray:
         """float64 (n,): the same for many circles."""
         return _said(content_of(self.pretrained), observe_circles(circles))
-
-    def save(self, folder: Path) -> dict[str, Any]:
-        """The record that `load` needs. The weights stay in the package, and no file is written."""
-        return self.pretrained.identity()
 
 
 def window_probability(

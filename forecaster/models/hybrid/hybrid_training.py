@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from forecaster.features.circles import world_circles
 from forecaster.features.events import Events
+from forecaster.features.symmetries import SYMMETRIES, turned
 from forecaster.models.hybrid.hybrid import NETWORKS_SHARE, TREES_FILE, TRUNK_FILE
 from forecaster.models.hybrid.hybrid_inference import GATES, Network
 from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS
@@ -31,7 +32,6 @@ from forecaster.models.pooled.pooled_training import events_until
 WARM_SHARE = 0.05
 LAST_RATE = 0.01
 MAX_GRADIENT = 1.0
-SYMMETRIES = 8
 LAYERS = ("convlstm", "standardise", "counts", "joined", "residual")  # those with weights
 SMALLEST_SD = 1e-3
 
@@ -149,7 +149,7 @@ def train_network(
         order = rng.permutation(len(pool))
         for at in range(0, per_pass * size, size):
             rows = np.sort(order[at : at + size])
-            patches = turned(pictures[rows].astype(np.float32), int(rng.integers(SYMMETRIES)))
+            patches = turned(pictures[rows].astype(np.float32), int(rng.integers(SYMMETRIES)), 2)
             losses[done] = float(step(patches, side[rows], pool.happened[rows].astype(np.float32), weight[rows], offset[rows]))
             done += 1
             if tell:
@@ -246,17 +246,6 @@ def _pulled_descent(models: Sequence[keras.Model], rate: float, pull: float) -> 
 
     traced: Callable[..., tf.Tensor] = step
     return traced
-
-
-def turned(patches: np.ndarray, symmetry: int) -> np.ndarray:
-    """The images (batch, step, n, n, channel) under one of the square's 8 symmetries."""
-    if symmetry & 1:
-        patches = patches[:, :, ::-1]
-    if symmetry & 2:
-        patches = patches[:, :, :, ::-1]
-    if symmetry & 4:
-        patches = np.swapaxes(patches, 2, 3)
-    return np.ascontiguousarray(patches)
 
 
 def _falling_rate(highest: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

@@ -23,7 +23,7 @@ from forecaster.features.windows import TargetDays
 from forecaster.models.gradient_boosting import load_trees, predict
 from forecaster.models.interface import History, logit
 from forecaster.models.pooled.pooled_intensity import Intensity, rate_of, read_intensity
-from forecaster.models.pretrained import Pretrained, newest_before, newest_for, of_identity
+from forecaster.models.pretrained import ModelOnSet, Pretrained, newest_before, newest_for, of_identity
 from forecaster.models.several_days import over_window
 from forecaster.models.tree_file import Trees
 from forecaster.recipe import Recipe
@@ -42,18 +42,11 @@ HALF_COUNT = 0.5
 
 
 @dataclass(frozen=True)
-class PooledModel:
+class PooledModel(ModelOnSet):
     """The pooled trees as the model of one recipe."""
 
-    recipe: Recipe
-    pretrained: Pretrained
     kind: str = KIND
     by_cut: ClassVar[bool] = True
-
-    @property
-    def last_data_day(self) -> date:
-        """The last UTC day of any data that entered the training."""
-        return self.pretrained.data_until
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         """float64 (n,): probability of the target on each day, from what was known at its cutoff; NaN where the reference is NaN."""
@@ -67,10 +60,6 @@ class PooledModel:
         """float64 (n,): the same for many circles."""
         intensity, trees = _content(self.pretrained.folder, self.pretrained.sha256)
         return boosted(trees, intensity, circles.once("counts", lambda: counts_of_circles(circles, COUNTS)), circles.reference)
-
-    def save(self, folder: Path) -> dict[str, Any]:
-        """The record that `load` needs. The trees stay in the package, and no file is written."""
-        return self.pretrained.identity()
 
 
 def fit(history: History, *, seed: int | None = None, max_minutes: float | None = None) -> PooledModel:

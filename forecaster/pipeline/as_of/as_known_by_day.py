@@ -14,10 +14,9 @@ from forecaster.features.labels import target_events
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day, pairs_between
 from forecaster.models.baselines import climatology
 from forecaster.pipeline.as_of.as_known import MATURITY, Known
-from forecaster.pipeline.as_of.catalogue_history import load_known, read_history
+from forecaster.pipeline.as_of.catalogue_history import load_known, read_history, state_of
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
-from forecaster.store.versions import catalogue
 from forecaster.timewindow import from_us, local_day
 
 
@@ -42,17 +41,12 @@ class KnownThrough:
 
 def known_through(store: Store, until: datetime) -> KnownThrough:
     """Return the catalogue's versions and coverage up to `until` (aware UTC), cached until the catalogue changes."""
-    return _known_through(store, until, _reading(store))
+    return _known_through(store, until, state_of(store))
 
 
 def known_at(store: Store, as_of: datetime) -> Known:
     """Return `load_known`, cached for other recipes with the same issue time until the catalogue changes."""
-    return _known_at(store, as_of, _reading(store))
-
-
-def _reading(store: Store) -> tuple[int, int, int]:
-    with store.transaction() as connection:
-        return catalogue.reading(connection)
+    return _known_at(store, as_of, state_of(store))
 
 
 @lru_cache(maxsize=2)

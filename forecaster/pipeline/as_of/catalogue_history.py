@@ -101,9 +101,13 @@ def _times(us: np.ndarray) -> pd.DatetimeIndex:
 
 def read_history(store: Store) -> CatalogueHistory:
     """Return the whole catalogue of the store, cached for the next step until it changes."""
+    return _history(store, state_of(store))
+
+
+def state_of(store: Store) -> tuple[int, int, int]:
+    """Return numbers that change with the catalogue: the key of everything that is cached from it."""
     with store.transaction() as connection:
-        state = catalogue.reading(connection)
-    return _history(store, state)
+        return catalogue.reading(connection)
 
 
 @lru_cache(maxsize=1)

@@ -289,10 +289,7 @@ def _labels(
     kept_free: Sequence[tuple[float, float, float, float]],
     size: float,
 ) -> str:
-    """Draw each target's lines beside its circle, in the given order.
-
-    A label that finds no free place is left out; the table has its figures.
-    """
+    """Draw each target's lines beside its circle, in the given order. A label without a free place is left out; the table has it."""
     taken = [*kept_free, *(box for target in targets if (box := boxes[id(target)])[2] - box[0] < 40)]
     texts = []
     for target in targets:

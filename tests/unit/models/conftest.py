@@ -9,12 +9,20 @@ import pytest
 
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
+from forecaster.models import pretrained
 from forecaster.models.interface import Dataset, dataset_from_events
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.timewindow import DAY_US
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 DAYS = 500
+
+
+@pytest.fixture
+def on_shelf(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package holds no artefact but that of the test module's fixture `shelf`."""
+    monkeypatch.setattr(pretrained, "packaged", lambda: shelf)
+    return shelf
 
 
 @pytest.fixture(scope="session")

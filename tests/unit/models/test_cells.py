@@ -16,19 +16,20 @@ from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.circles import circle_recipe
 from forecaster.features.events import NEVER, Events
+from forecaster.features.symmetries import turned
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import pretrained
 from forecaster.models.cells import cells, cells_inputs
 from forecaster.models.cells.cells import CellsModel, shares_inside
 from forecaster.models.cells.cells_inference import MARGIN, Network, read_network
 from forecaster.models.cells.cells_inputs import CATALOGUE_START_US, CELL_KM, CHANNELS, SUMS, TAUS_DAYS, channels, place
-from forecaster.models.cells.cells_pool import SIZE, Thinning, build_block_days, draw_places, turned
+from forecaster.models.cells.cells_pool import SIZE, Thinning, build_block_days, draw_places
 from forecaster.models.cells.cells_training import TrainingSettings, build_network, pretrain, served, train
 from forecaster.models.interface import History
 from forecaster.models.kinds import able_kinds, generic_model, kind_named
 from forecaster.pipeline.daily.members import kinds_of
 from forecaster.timewindow import DAY_US
-from tests.support.clustered_world import clustered_events, history_until
+from tests.support.clustered_world import history_until, twelve_years
 
 UNTIL = date(1984, 12, 31)
 PLACE = (10.0, 20.0)
@@ -38,18 +39,7 @@ KM = 1 / 111.195  # degrees
 
 @pytest.fixture(scope="module")
 def catalogue() -> Events:
-    """Twelve years from 1976 of mainshocks at two places, 30 a year each, every third with five aftershocks within two days."""
-    return clustered_events(
-        (PLACE, (-30.0, 100.0)),
-        np.random.default_rng(12),
-        first_year=6,
-        years=12,
-        mainshocks=360,
-        clustered_share=1 / 3,
-        aftershocks=5,
-        within_days=2,
-        known_within_us=DAY_US // 2,
-    )
+    return twelve_years((PLACE, (-30.0, 100.0)))
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +49,6 @@ def shelf(catalogue, tmp_path_factory) -> Path:
     files, record = pretrain(catalogue.known_at_once(), UNTIL, SMALL)
     pretrained.write_pretrained(folder, cells.KIND, UNTIL, files, record | {"code": "0"})
     return folder
-
-
-@pytest.fixture
-def on_shelf(shelf, monkeypatch) -> Path:
-    """The package holds this artefact only."""
-    monkeypatch.setattr(pretrained, "packaged", lambda: shelf)
-    return shelf
 
 
 @pytest.fixture(scope="module")
@@ -289,7 +272,7 @@ def test_places_cover_the_earthquakes(catalogue) -> None:
 def test_eight_symmetries_are_all_different_and_alike() -> None:
     """Channels and outcomes are turned together."""
     seen = np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)
-    found = [turned(seen, seen[..., 0], symmetry) for symmetry in range(8)]
+    found = [(turned(seen, symmetry, 1), turned(seen[..., 0], symmetry, 1)) for symmetry in range(8)]
     assert len({one.tobytes() for one, _ in found}) == 8
     assert all(np.array_equal(one[..., 0], other) for one, other in found)
 

@@ -18,6 +18,7 @@ import pytest
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.circles import circle_recipe
 from forecaster.features.events import Events
+from forecaster.features.symmetries import turned
 from forecaster.features.windows import target_days
 from forecaster.models import pretrained
 from forecaster.models.hybrid import hybrid
@@ -25,12 +26,12 @@ from forecaster.models.hybrid.hybrid_inference import Network, read_network, rin
 from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS, Counted, observe
 from forecaster.models.hybrid.hybrid_network import GridConvLSTM, build_network, network_bytes
 from forecaster.models.hybrid.hybrid_pool import Thinning, build_pool
-from forecaster.models.hybrid.hybrid_training import TrainingSettings, pretrain, train_network, turned
+from forecaster.models.hybrid.hybrid_training import TrainingSettings, pretrain, train_network
 from forecaster.models.hybrid.hybrid_trees import TreeSettings, tree_logits
 from forecaster.models.interface import History, logit, sigmoid
 from forecaster.models.pooled.pooled_training import events_until
 from forecaster.timewindow import DAY_US
-from tests.support.clustered_world import clustered_events, history_until
+from tests.support.clustered_world import history_until, twelve_years
 
 UNTIL = date(1984, 12, 31)
 PLACES = ((10.0, 20.0), (-30.0, 100.0))
@@ -41,18 +42,7 @@ SMALL = TrainingSettings(circles=2, thinning=THIN, trees=TREES, networks=2, filt
 
 @pytest.fixture(scope="module")
 def catalogue() -> Events:
-    """Twelve years from 1976 of mainshocks at two places, 30 a year each, every third with five aftershocks within two days."""
-    return clustered_events(
-        PLACES,
-        np.random.default_rng(12),
-        first_year=6,
-        years=12,
-        mainshocks=360,
-        clustered_share=1 / 3,
-        aftershocks=5,
-        within_days=2,
-        known_within_us=DAY_US // 2,
-    )
+    return twelve_years(PLACES)
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +57,6 @@ def shelf(catalogue, tmp_path_factory) -> Path:
     files, record = pretrain(catalogue, catalogue, UNTIL, SMALL)
     pretrained.write_pretrained(folder, hybrid.KIND, UNTIL, files, record | {"code": "0"})
     return folder
-
-
-@pytest.fixture
-def on_shelf(shelf, monkeypatch) -> Path:
-    """The package holds this artefact only."""
-    monkeypatch.setattr(pretrained, "packaged", lambda: shelf)
-    return shelf
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +132,8 @@ def test_rings_by_hand() -> None:
 
 def test_eight_symmetries_are_all_different() -> None:
     pictures = np.arange(25, dtype=np.float32).reshape(1, 1, 5, 5, 1)
-    assert len({turned(pictures, symmetry).tobytes() for symmetry in range(8)}) == 8
-    assert np.array_equal(turned(pictures, 0), pictures)
+    assert len({turned(pictures, symmetry, 2).tobytes() for symmetry in range(8)}) == 8
+    assert np.array_equal(turned(pictures, 0, 2), pictures)
 
 
 def test_weights_undo_the_thinning(catalogue, circles) -> None:

@@ -57,13 +57,6 @@ def shelf(catalogue, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def on_shelf(shelf, monkeypatch) -> Path:
-    """The package holds this artefact only."""
-    monkeypatch.setattr(pretrained, "packaged", lambda: shelf)
-    return shelf
-
-
 @pytest.fixture(scope="module")
 def history(catalogue, circles) -> History:
     return history_until(catalogue, circles[0], date(1992, 11, 30))
