@@ -16,7 +16,7 @@ from forecaster.models.interface import History
 from forecaster.models.kinds import generic_model, kind_named
 from forecaster.models.several_days import over_window, single_days_of
 from forecaster.recipe import Recipe
-from tests.unit.models.test_etas import sequence
+from tests.unit.models.etas.test_etas import sequence
 
 DAY, FIRST = date(2024, 1, 3), date(1973, 1, 17)
 MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "regional", "cells")

@@ -22,7 +22,7 @@ from forecaster.models.hybrid.hybrid_inference import BATCH, read_network
 from forecaster.models.hybrid.hybrid_inputs import SIDE_COLUMNS
 
 NETWORKS = sorted(pretrained.packaged().glob("hybrid-*/network-*.keras"))
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def keras_residual(path: Path, patches: np.ndarray, side: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from forecaster.models.ladder.count_law import Counts, cluster_of, coherent_coun
 from forecaster.models.ladder.magnitude_law import PRIOR_EVENTS, WORLD_B, magnitude_law, rung_magnitudes
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.timewindow import DAY_US
-from tests.unit.models.test_etas import ONE, sequence
+from tests.unit.models.etas.test_etas import ONE, sequence
 
 PROBABILITIES = st.floats(1e-6, 1 - 1e-7)
 
