@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from forecaster.catalog.query import Region
 from forecaster.errors import NotScoreable
 from forecaster.features.geometry import circle_box
 from forecaster.recipe import Recipe
 from forecaster.timewindow import TimeWindow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class CoverageSource(StrEnum):
@@ -69,7 +72,7 @@ def in_streams(streams: Iterable[Stream], latitude_deg: np.ndarray, longitude_de
     return inside
 
 
-def covered_span(recipe: Recipe, coverage: pd.DataFrame) -> TimeWindow:
+def covered_span(recipe: Recipe, coverage: "pd.DataFrame") -> TimeWindow:
     """Return the longest span without a gap in which every target event of the recipe has been read.
 
     Args:
@@ -88,7 +91,7 @@ def covered_span(recipe: Recipe, coverage: pd.DataFrame) -> TimeWindow:
     return max(spans, key=lambda span: (span.end - span.start, span.end))
 
 
-def last_read(recipe: Recipe, coverage: pd.DataFrame) -> datetime:
+def last_read(recipe: Recipe, coverage: "pd.DataFrame") -> datetime:
     """Return when the catalogue was last brought up to date for the recipe's target events. Later revisions are not known.
 
     Raises:
@@ -98,7 +101,7 @@ def last_read(recipe: Recipe, coverage: pd.DataFrame) -> datetime:
     return newest
 
 
-def _rows_of(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:
+def _rows_of(recipe: Recipe, coverage: "pd.DataFrame") -> "pd.DataFrame":
     """Return the rows of `coverage` that contain every target event of the recipe, at least one."""
     here = _rows_at(recipe, coverage)
     deep = here[here["min_magnitude"] <= recipe.threshold_mag]
@@ -109,13 +112,13 @@ def _rows_of(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:
     return deep
 
 
-def lowest_magnitude(recipe: Recipe, coverage: pd.DataFrame) -> float | None:
+def lowest_magnitude(recipe: Recipe, coverage: "pd.DataFrame") -> float | None:
     """Return the magnitude from which the catalogue has been read at the recipe's place; None where it has not been read."""
     here = _rows_at(recipe, coverage)
     return None if here.empty else float(here["min_magnitude"].min())
 
 
-def _rows_at(recipe: Recipe, coverage: pd.DataFrame) -> pd.DataFrame:
+def _rows_at(recipe: Recipe, coverage: "pd.DataFrame") -> "pd.DataFrame":
     """Return the rows whose region contains the recipe's whole circle."""
     south, north, west, east = circle_box(recipe)
     return coverage[
@@ -138,7 +141,7 @@ def _inside(box: tuple[float, float, float, float], region: Region) -> bool:
 
 def coverage_rows(
     streams: Iterable[Stream], start: datetime, end: datetime, read_at: datetime, source: CoverageSource, service: str | None = None
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Return rows for the table `coverage`: these streams were read completely over [start, end)."""
     rows = [
         {
@@ -155,4 +158,6 @@ def coverage_rows(
         }
         for stream in streams
     ]
+    import pandas as pd
+
     return pd.DataFrame(rows)

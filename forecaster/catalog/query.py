@@ -8,11 +8,12 @@ in the last second, and nothing is read twice.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from forecaster.errors import BadDate, BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Progress = Callable[[int, int], None]
 """Called with rows read and rows expected."""
@@ -96,14 +97,14 @@ class Query:
             return None
         return replace(self, end=middle), replace(self, start=middle)
 
-    def cut(self, revisions: pd.DataFrame) -> pd.DataFrame:
+    def cut(self, revisions: "pd.DataFrame") -> "pd.DataFrame":
         """Return the rows with origin in [start, end). Deleted rows without a time are kept."""
         origin = revisions["origin_time"]
         inside = (origin >= self.start) & (origin < self.end)
         timeless = origin.isna() & (revisions["status"] == "deleted")
         return revisions[inside | timeless]
 
-    def outside(self, revisions: pd.DataFrame) -> pd.Series:
+    def outside(self, revisions: "pd.DataFrame") -> "pd.Series":
         """Return for each row why it does not answer this query; "" where it does. Deleted rows may be empty, and need only be requested.
 
         The service selects events by its own values and shows those of the preferred product, which differ a little. It shows the same
@@ -124,6 +125,8 @@ class Query:
         if self.updated_after is not None:
             before = revisions["updated_at"] < floor_second(self.updated_after) - _SECOND
             rules.append((before, "not updated since the time that was asked for"))
+        import pandas as pd
+
         reasons = pd.Series("", index=revisions.index, dtype="str")
         for mask, reason in rules:
             reasons[mask & ~deleted & (reasons == "")] = reason
@@ -138,8 +141,8 @@ class ReadResult:
     so an event on a shared bound counts twice), requests sent, and their log (one dict each: requested_at, url, status, rows, bytes,
     elapsed_s, note, service_date)."""
 
-    revisions: pd.DataFrame
-    quarantined: pd.DataFrame
+    revisions: "pd.DataFrame"
+    quarantined: "pd.DataFrame"
     counted: int
     requests: int
     fetch_log: list[dict[str, Any]]

@@ -1,9 +1,12 @@
 """The catalogue as arrays: the only input of features, labels and references."""
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NEVER = np.iinfo(np.int64).max
 
@@ -57,7 +60,7 @@ class Events:
 _FIELDS = ("origin_time_us", "known_at_us", "latitude_deg", "longitude_deg", "depth_km", "magnitude", "known_until_us")
 
 
-def events_from_frame(frame: pd.DataFrame) -> Events:
+def events_from_frame(frame: "pd.DataFrame") -> Events:
     """Events of a frame with columns origin_time, known_at (UTC), latitude_deg, longitude_deg, depth_km, magnitude.
 
     Rows without a magnitude are dropped, because their size is unknown.

@@ -1,12 +1,16 @@
 """Observed outcomes of target days."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
 from forecaster.features.windows import TargetDays, pairs_between
 from forecaster.recipe import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def target_events(events: Events, recipe: Recipe) -> Events:
@@ -24,7 +28,7 @@ def daily_labels(events: Events, recipe: Recipe, days: TargetDays) -> tuple[np.n
     return _labels_between(events, recipe, days.target_starts_us, days.target_ends_us)
 
 
-def promised_labels(events: Events, recipe: Recipe, windows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def promised_labels(events: Events, recipe: Recipe, windows: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same for stored windows, the columns target_start and target_end (aware): as they were stored, even if the time zone's rules
     changed later.
     """

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import pandas as pd
-
 from forecaster.clock import Clock
 from forecaster.errors import QuakecastError
 from forecaster.pipeline.alerting.system_alerts import DEAD_SPAN
@@ -75,13 +73,13 @@ def _look_at_runs(found: Found, store: Store, now: datetime) -> None:
     if daily is None:
         found.problems.append((CRITICAL, "no daily run yet"))
     else:
-        age = now - daily["started_at"].to_pydatetime()
+        age = now - daily["started_at"]
         found.figures["daily_age_hours"] = age / timedelta(hours=1)
         if age > DAILY_WITHIN:
             ago = f"{age_text(age)} ago"
             found.problems.append((CRITICAL, f"no daily run since {daily['started_at']:%Y-%m-%d %H:%M}Z, {ago}"))
     for kind, run in runs.items():
-        ended = run["started_at"] if pd.isna(run["finished_at"]) else run["finished_at"]
+        ended = run["finished_at"] or run["started_at"]
         if run["state"] in ("failed", "partial"):
             level = CRITICAL if (kind, run["state"]) == ("daily", "failed") else WARNING
             found.problems.append((level, f"the last {kind} run was {run['state']}, at {ended:%Y-%m-%d %H:%M}Z"))

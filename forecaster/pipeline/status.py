@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pandas as pd
-
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.installed import code_version
@@ -15,7 +13,7 @@ from forecaster.pipeline.world.world_sets import SET_KINDS, in_service, use
 from forecaster.quantities import age_text, counted
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings
-from forecaster.store.database import Store
+from forecaster.store.database import Store, ask_rows
 from forecaster.store.sharing.source import one_reading, open_source
 
 RUN_KINDS = ("daily", "retrain", "pretrain", "backfill", "verify")
@@ -89,8 +87,8 @@ def newest_runs(store: Store) -> list[dict[str, Any]]:
 
 def last_read(store: Store) -> datetime | None:
     """Return the time until which the world's catalogue has been read."""
-    (row,) = _rows(store, _LAST_READ)
-    return None if pd.isna(row["read_until"]) else row["read_until"].to_pydatetime()
+    read_until: datetime | None = _rows(store, _LAST_READ)[0]["read_until"]
+    return None if read_until is None else read_until.astimezone(UTC)
 
 
 def status_text(document: dict[str, Any]) -> str:
@@ -151,10 +149,8 @@ def _recipes(settings: Settings) -> tuple[list[Recipe] | None, list[str]]:
 
 def _rows(store: Store, sql: str) -> list[dict[str, Any]]:
     with store.transaction() as connection:
-        return [{str(name): value for name, value in row.items()} for row in connection.execute(sql).df().to_dict("records")]
+        return ask_rows(connection, sql)
 
 
 def _text(value: Any) -> str | None:
-    if value is None or pd.isna(value):
-        return None
-    return value if isinstance(value, str) else value.isoformat()
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value

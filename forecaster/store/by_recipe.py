@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from forecaster.store.database import Connection
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def wanted(targets: Mapping[str, str], until: Mapping[str, datetime] | None = None) -> pd.DataFrame:
+
+def wanted(targets: Mapping[str, str], until: Mapping[str, datetime] | None = None) -> "pd.DataFrame":
     """Return the table that a query for these targets (recipe id -> target hash) joins: recipe_id, target_hash, until."""
+    import pandas as pd
+
     rows = [(recipe_id, target_hash, (until or {}).get(recipe_id)) for recipe_id, target_hash in targets.items()]
     return pd.DataFrame(rows, columns=["recipe_id", "target_hash", "until"])
 
 
-def by_recipe(connection: Connection, sql: str, rows: pd.DataFrame, parameters: dict[str, Any] | None = None) -> dict[str, pd.DataFrame]:
+def by_recipe(
+    connection: Connection, sql: str, rows: "pd.DataFrame", parameters: dict[str, Any] | None = None
+) -> "dict[str, pd.DataFrame]":
     """Run `sql`, which joins its rows as `wanted`, and return one frame for each recipe of `rows`."""
     if rows.empty:
         return {}

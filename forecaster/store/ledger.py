@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, cast
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 from forecaster.store.row_types import ForecastRow, IssuedRow, NewRun, OutcomeRow, SettledRow, StoredForecast, rows_as
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
 ABANDONED = "nobody"  # `ended_by` in the details of a run that could not report its own end
@@ -47,6 +48,8 @@ def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]
     """Append dicts (keys = columns) to `table`. With `replace`, rows with the same primary key are replaced."""
     if not rows:
         return
+    import pandas as pd
+
     connection.register("inserted", pd.DataFrame(rows))
     connection.execute(f"INSERT {'OR REPLACE ' if replace else ''}INTO {table} BY NAME SELECT * FROM inserted")
     connection.unregister("inserted")
@@ -74,7 +77,7 @@ def stored_for_windows(
     return found
 
 
-def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> pd.DataFrame:
+def forecasts_of_issue(connection: Connection, forecast_ids: list[str]) -> "pd.DataFrame":
     """Return the forecasts with these ids, ordered by recipe, day, model."""
     return connection.execute(
         "SELECT * FROM forecast WHERE forecast_id IN (SELECT unnest($ids)) ORDER BY recipe_id, target_start, model_id, issue_time",
@@ -107,7 +110,7 @@ def first_forecasts(connection: Connection, target_hashes: list[str], *, replay:
     return {(recipe_id, target_hash): start.astimezone(UTC) for recipe_id, target_hash, start in rows}
 
 
-def unsettled_targets(connection: Connection, now: datetime) -> pd.DataFrame:
+def unsettled_targets(connection: Connection, now: datetime) -> "pd.DataFrame":
     """Return recipe_id, target_hash, target_start, target_end of every ended window with a forecast whose outcome is not final."""
     return connection.execute(
         "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, f.target_end "
@@ -117,7 +120,7 @@ def unsettled_targets(connection: Connection, now: datetime) -> pd.DataFrame:
     ).df()
 
 
-def outcomes_of(connection: Connection, targets: pd.DataFrame) -> list[OutcomeRow]:
+def outcomes_of(connection: Connection, targets: "pd.DataFrame") -> list[OutcomeRow]:
     """Return the stored outcomes of these windows (columns recipe_id, target_hash, target_start), oldest first."""
     connection.register("wanted", targets)
     frame = connection.execute(
@@ -127,7 +130,7 @@ def outcomes_of(connection: Connection, targets: pd.DataFrame) -> list[OutcomeRo
     return rows_as(OutcomeRow, frame)
 
 
-def forecasts_to_score(connection: Connection) -> pd.DataFrame:
+def forecasts_to_score(connection: Connection) -> "pd.DataFrame":
     """Return verified forecasts whose score is missing, not final, or computed for another outcome; with happened and status.
 
     Of prospective forecasts only the official ones are scored. Late, hindcast and replayed forecasts are scored under their own mode. A
@@ -143,7 +146,7 @@ def forecasts_to_score(connection: Connection) -> pd.DataFrame:
     ).df()
 
 
-def scored(connection: Connection, targets: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+def scored(connection: Connection, targets: Mapping[str, str]) -> "dict[str, pd.DataFrame]":
     """Return published, scored forecasts of these targets (recipe id -> target hash), a frame for each recipe: mode, target_start,
     probability, reference_probability, happened, status, issue_time.
 
@@ -161,7 +164,7 @@ def scored(connection: Connection, targets: Mapping[str, str]) -> dict[str, pd.D
     )
 
 
-def published_skill(connection: Connection, target_hashes: list[str]) -> pd.DataFrame:
+def published_skill(connection: Connection, target_hashes: list[str]) -> "pd.DataFrame":
     """Return `v_skill` of published forecasts: recipe_id, mode, method, outcome_status, days, target_days, information_gain (nats, or
     NaN)."""
     return connection.execute(
@@ -173,7 +176,7 @@ def published_skill(connection: Connection, target_hashes: list[str]) -> pd.Data
 
 def recent_published(
     connection: Connection, targets: Mapping[str, str], until: Mapping[str, datetime], limit: int
-) -> dict[str, pd.DataFrame]:
+) -> "dict[str, pd.DataFrame]":
     """Return the last `limit` published forecasts of each of these targets (recipe id -> target hash) whose window ended by `until` (of the
     recipe), with their outcome where there is one. There is one frame for each recipe, oldest first."""
     return by_recipe(
@@ -231,6 +234,8 @@ def models_of_issues(connection: Connection, forecast_ids: Sequence[str]) -> dic
         "LEFT JOIN model m ON m.model_id = f.model_id ORDER BY issue.asked, f.published DESC, f.model_kind",
         {"ids": list(forecast_ids)},
     ).df()
+    import pandas as pd
+
     asked_for = frame.pop("asked")
     for name in ("details", "model_details"):
         frame[name] = pd.Series([_parsed(text) for text in frame[name]], dtype=object, index=frame.index)

@@ -38,6 +38,12 @@ def was_replayed_in(connection: Connection) -> bool:
     return bool(connection.execute(asked).fetchall()[0][0])
 
 
+def read_until(connection: Connection) -> datetime | None:
+    """Return the end of the latest span that has been read; None where nothing has been."""
+    found: datetime | None = connection.execute("SELECT max(span_end) FROM coverage").fetchall()[0][0]
+    return None if found is None else found.astimezone(UTC)
+
+
 @dataclass(frozen=True)
 class Answer:
     """When the service was asked (by the machine's clock), how long it took, and the time by the service's clock."""

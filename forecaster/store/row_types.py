@@ -5,9 +5,10 @@ Times are aware UTC. JSON columns are typed as the store hands them out: parsed,
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 Mode = Literal["prospective", "late", "hindcast", "replay"]
 Method = Literal["daily", "walk-forward", "current-model"]
@@ -234,14 +235,19 @@ class NewRun(TypedDict):
 RowT = TypeVar("RowT")
 
 
-def rows_as(kind: type[RowT], frame: pd.DataFrame) -> list[RowT]:
+def rows_as(kind: type[RowT], frame: "pd.DataFrame") -> list[RowT]:
     """Return the rows of `frame` as dicts of this kind (a TypedDict). Missing values are None, times are datetimes.
 
     Raises:
         KeyError: the frame lacks a column of the kind.
     """
+    import pandas as pd
+
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return dicts_as(kind, frame.columns, [{str(name): _plain(value) for name, value in row.items()} for row in rows])
+    plain = [
+        {str(name): value.to_pydatetime() if isinstance(value, pd.Timestamp) else value for name, value in row.items()} for row in rows
+    ]
+    return dicts_as(kind, frame.columns, plain)
 
 
 def dicts_as(kind: type[RowT], names: Iterable[str], rows: list[dict[str, Any]]) -> list[RowT]:
@@ -253,7 +259,3 @@ def dicts_as(kind: type[RowT], names: Iterable[str], rows: list[dict[str, Any]])
     if lacking := kind.__annotations__.keys() - set(names):
         raise KeyError(f"a {kind.__name__} needs the columns {sorted(lacking)}, which the answer of the query lacks")
     return cast(list[RowT], rows)
-
-
-def _plain(value: Any) -> Any:
-    return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value

@@ -194,7 +194,7 @@ def test_days_that_a_model_has_seen_are_marked_and_never_scored(job):
         kept = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash}, "etas", NOW - timedelta(days=365), NOW)[recipe.id]
         latest = ledger.latest_published(connection, NOW, [recipe.target_hash])
     out_of_sample = rows[rows["published"] & ~rows["in_sample"]]
-    assert len(track) == len(recent) == len(out_of_sample) and kept.empty and latest == []
+    assert len(track) == len(recent) == len(out_of_sample) and len(kept) == 0 and latest == []
 
 
 def test_of_a_day_forecast_in_several_ways_the_walk_forward_row_is_in_the_record(full):

@@ -1,7 +1,10 @@
 """Which regions are due for training and why, and what the status says of them; figures worked by hand beside each case."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -108,6 +111,16 @@ def test_growth_is_a_tenth_and_five_settled_days_at_least(read, recipe, known, n
     assert due(read, recipe) == ({"athens": [reason]} if is_due else {})
 
 
+def test_a_version_that_was_replaced_is_no_growth(read, recipe):
+    """Five days with a target event, of which the last one has been found to be too weak: four."""
+    days = [NOW - (50 + number) * DAY for number in range(5)]
+    write(read, *(quake(f"us{index}", day, 5.2, place=tiny.CENTRE) for index, day in enumerate(days)))
+    model(read, recipe, NOW - DAY, known_target_days=0)
+    assert due(read, recipe) != {}
+    write(read, quake("us4", days[4], 4.0, place=tiny.CENTRE, known=days[4] + DAY))
+    assert due(read, recipe) == {}
+
+
 def scored(store, recipe, kind, probability, every, *, days=170, official=True, last=NOW):
     """Settled forecasts of one kind, each of the last `days` days; the target came on every `every`-th of them."""
     forecasts, scores = [], []
@@ -206,6 +219,28 @@ def test_the_status_says_who_is_due_and_how_runs_ended(run, read, recipe):
         "pretrain none yet; backfill partial at 2023-12-31 10:09 UTC; verify none yet",
     ]
     assert lines[-2:] == ["due        1 for training", "  athens  its newest model is 9 days old, 7 days are the limit"]
+
+
+def test_the_status_needs_no_pandas(read, recipe, settings):
+    """Its import would take as long as all the rest. Here all is asked: growth, drift, and who comes first."""
+    model(read, recipe, NOW - 3 * DAY, known_target_days=0)
+    scored(read, recipe, "published", 0.1, 500)
+    write(read, *(quake(f"us{number}", NOW - (50 + number) * DAY, 5.2, place=tiny.CENTRE) for number in range(5)))
+    for name in ("anchorage", "istanbul"):
+        tiny.write_recipe(settings.home / "recipes", name, models='["etas"]')
+    publish(read, settings.published)
+    program = (
+        "import sys\nfrom datetime import datetime\nfrom pathlib import Path\nfrom forecaster.clock import Clock\n"
+        "from forecaster.pipeline.status import status_document, status_text\nfrom forecaster.settings import load_settings\n"
+        "settings = load_settings(home=Path(sys.argv[1]), recipes=Path(sys.argv[1]) / 'recipes')\n"
+        "print(status_text(status_document(settings, Clock.standing_at(datetime.fromisoformat(sys.argv[2])))))\n"
+        "print('pandas' in sys.modules)"
+    )
+    ask = [sys.executable, "-c", program, str(settings.home), NOW.isoformat()]
+    asked = subprocess.run(ask, cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True).stdout.splitlines()
+    told = asked.pop(asked.index(next(line for line in asked if line.startswith("  athens"))))
+    assert "5 days with a target event" in told and "its forecasts expected 17.0 target days" in told
+    assert asked[-3:] == ["  anchorage  it has no model yet", "  istanbul   it has no model yet", "False"]
 
 
 def test_recipes_that_cannot_be_read_are_one_line_of_the_status(run, settings):

@@ -27,7 +27,8 @@ from forecaster.recipe import Recipe
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.parquet import MANIFEST, export_tables
 from forecaster.store.sharing.source import ParquetExport
-from forecaster.store.versions.catalogue import read_events, read_strong_events, read_versions, write_revisions
+from forecaster.store.versions.catalogue import read_events, read_versions, write_revisions
+from forecaster.store.versions.near_events import read_strong_events
 from forecaster.timewindow import to_us
 from tests.unit.store.versions.test_versions import HOURS, T0, drawn_rows
 
@@ -182,16 +183,21 @@ def test_one_reading_gives_what_was_known_at_every_hour(drawn_store) -> None:
 
 
 def test_the_strong_events_of_several_boxes_are_those_of_the_catalogue(drawn_store) -> None:
+    """All of them, and those since a moment that lies among their origins."""
     boxes = [BOXES["east of it only"], BOXES["few versions"]]
     with drawn_store.transaction() as connection:
         for hour in range(0, HOURS + 1, 5):
             whole = read_events(connection, T0 + timedelta(hours=hour))
             strong = whole[whole["magnitude"] >= 5.0].reset_index(drop=True)
-            expected = pd.concat([in_box(strong, box) for box in boxes]).drop_duplicates("event_id").drop(columns="place")
-            found = read_strong_events(connection, T0 + timedelta(hours=hour), boxes, 5.0)
-            order = ["origin_time", "event_id"]
-            pd.testing.assert_frame_equal(*(frame.sort_values(order, ignore_index=True) for frame in (found, expected)), check_dtype=False)
-        assert 0 < len(expected) < len(whole)
+            near = pd.concat([in_box(strong, box) for box in boxes]).drop_duplicates("event_id")
+            middle = near["origin_time"].median().to_pydatetime()
+            for since in (None, middle):
+                expected = near if since is None else near[near["origin_time"] >= since]
+                found = pd.DataFrame(vars(read_strong_events(connection, T0 + timedelta(hours=hour), boxes, 5.0, since)))
+                found["origin_time"] = pd.to_datetime(found.pop("origin_time_us"), unit="us", utc=True)
+                alike = (frame.sort_values(["origin_time", "event_id"], ignore_index=True) for frame in (found, expected[list(found)]))
+                pd.testing.assert_frame_equal(*alike, check_dtype=False)
+        assert 0 < len(expected) < len(near) < len(whole)
 
 
 def test_an_event_of_the_box_that_turned_out_to_be_one_far_away(store) -> None:

@@ -11,13 +11,13 @@ from forecaster.alert_rules import Decision, Said, walk
 from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.models.combination.combination import KIND
 from forecaster.models.combination.weights import usable_weights
-from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED, gain_at, gain_words
+from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED, gain_over, gain_words
 from forecaster.pipeline.training.weight_learning import posterior
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection
 from forecaster.store.row_types import ForecastRow, PastWindow, PublishedWindow, rows_as
-from forecaster.timewindow import days_of_windows, local_day
+from forecaster.timewindow import days_of_windows, days_of_windows_us, local_day
 from forecaster.verification.alarms import AlarmRates, alarm_rates
 from forecaster.verification.intervals import Interval
 from forecaster.verification.proportions import Share
@@ -110,11 +110,10 @@ def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: 
 def record(connection: Connection, recipe: Recipe, kind: str, as_of: datetime) -> Interval | None:
     """Return the gain over the usual rate of a kind's official forecasts of the last year, verified by now; None where there is none."""
     rows = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash}, kind, as_of - RECORD_SPAN, as_of)[recipe.id]
-    if rows.empty:
+    if not len(rows):
         return None
-    happened, said, reference = (rows[name].to_numpy() for name in ("happened", "probability", "reference_probability"))
-    starts = (pd.Timestamp(start).to_pydatetime() for start in rows["target_start"])
-    return gain_at(recipe, starts, happened.astype(bool), said, reference)
+    days = days_of_windows_us(rows.target_start_us, recipe.zone)
+    return gain_over(recipe, days, rows.happened, rows.probability, rows.reference_probability)
 
 
 def barred(rule: AlertRule, skill: Skill) -> str | None:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from forecaster.catalog.coverage import STREAMS, covered_span, last_read
 from forecaster.errors import NotScoreable
@@ -14,6 +14,9 @@ from forecaster.features.windows import TargetDays, complete_days, first_complet
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
 from forecaster.recipe import Recipe
 from forecaster.store.row_types import OutcomeStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MATURITY = timedelta(days=FINAL_AFTER_DAYS)
 PROVISIONAL_AFTER = timedelta(days=1)
@@ -34,8 +37,8 @@ class Known:
     as_of: datetime
     events: Events
     inputs: Events
-    frame: pd.DataFrame
-    coverage: pd.DataFrame
+    frame: "pd.DataFrame"
+    coverage: "pd.DataFrame"
 
     @property
     def read_until(self) -> datetime | None:

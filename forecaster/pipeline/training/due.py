@@ -1,15 +1,14 @@
 """Find the recipes due for training, and why: no model, a changed recipe, model age, growth of the data, calibration drift."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pandas as pd
 
 from forecaster.clock import Clock
-from forecaster.features.events import Events, events_from_frame
-from forecaster.features.geometry import box_about, in_circle
+from forecaster.features.events import Events
+from forecaster.features.geometry import box_about
 from forecaster.features.labels import target_events
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.as_of.as_known import MATURITY
@@ -17,10 +16,12 @@ from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
+from forecaster.store import moments
 from forecaster.store.database import Connection, Store
+from forecaster.store.fits import ScoredDays
 from forecaster.store.typed_rows.model_types import ModelRow
-from forecaster.store.versions import catalogue, held
-from forecaster.timewindow import DAY_US, days_of_windows, to_us
+from forecaster.store.versions.near_events import Box, StrongEvents, read_strong_events, read_strong_versions
+from forecaster.timewindow import DAY_US, days_of_windows_us, to_us
 from forecaster.verification.intervals import draw_blocks, ratio_bounds
 
 RETRAIN_AFTER = timedelta(days=7)
@@ -51,9 +52,11 @@ def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, 
     trained = [recipe for recipe in recipes if recipe.models]
     with store.transaction() as connection:
         newest = _newest(connection, trained, until)
-        events = _target_events(connection, [recipe for recipe in trained if newest[recipe.id].target_days is not None], until)
+        grown = _grown(connection, trained, newest, until)
         drifted = drifts(connection, [recipe for recipe in trained if _may_drift(newest[recipe.id], until)], until)
-        reasons = {recipe.id: _reasons(recipe, newest[recipe.id], events, until, drifted.get(recipe.id)) for recipe in trained}
+        reasons = {
+            recipe.id: _reasons(recipe, newest[recipe.id], until, grown.get(recipe.id), drifted.get(recipe.id)) for recipe in trained
+        }
         activity = _activity(connection, [recipe for recipe in trained if reasons[recipe.id]], until)
     trained.sort(
         key=lambda recipe: (
@@ -65,11 +68,35 @@ def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, 
     return {recipe.id: reasons[recipe.id] for recipe in trained if reasons[recipe.id]}
 
 
-def _target_events(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> Events:
-    """Return the target events of these recipes as known at `until`, and other events nearby."""
+def _grown(connection: Connection, recipes: Sequence[Recipe], newest: Mapping[str, _Newest], until: datetime) -> dict[str, int]:
+    """Return, by recipe, the new target days since its newest model was fitted, where they are enough to make it due.
+
+    Counting every version of the events gives at least as many days as counting the events as known at `until`, and takes less time. The
+    events are read only for the recipes that would be due by that count.
+    """
+
+    def enough(asked: Sequence[Recipe], events: Events) -> dict[str, int]:
+        new = {recipe.id: settled_target_days(events, recipe, until) - (newest[recipe.id].target_days or 0) for recipe in asked}
+        return {name: days for name, days in new.items() if days >= max(MIN_NEW_DAYS, GROWTH_SHARE * (newest[name].target_days or 0))}
+
+    counted = [recipe for recipe in recipes if newest[recipe.id].target_days is not None]
+    if not counted:
+        return {}
+    likely = enough(counted, _as_events(read_strong_versions(connection, *_boxes(counted))))
+    counted = [recipe for recipe in counted if recipe.id in likely]
+    return enough(counted, _as_events(read_strong_events(connection, until, *_boxes(counted)))) if counted else {}
+
+
+def _boxes(recipes: Sequence[Recipe]) -> tuple[list[Box], float]:
+    """Return boxes that contain the circles of these recipes, and their lowest threshold."""
     boxes = [box_about(recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km + 0.1) for recipe in recipes]
-    least = min((recipe.threshold_mag for recipe in recipes), default=0.0)
-    return events_from_frame(catalogue.read_strong_events(connection, until, boxes, least))
+    return boxes, min(recipe.threshold_mag for recipe in recipes)
+
+
+def _as_events(found: StrongEvents) -> Events:
+    """Return them as known from their origin on, without their depth."""
+    origin_us = found.origin_time_us
+    return Events(origin_us, origin_us, found.latitude_deg, found.longitude_deg, np.full(len(origin_us), np.nan), found.magnitude)
 
 
 def _activity(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, float]:
@@ -77,13 +104,11 @@ def _activity(connection: Connection, recipes: Sequence[Recipe], until: datetime
     if len(recipes) < 2:
         return {}
     year, week = until - timedelta(days=365), until - timedelta(days=7)
-    found = held.stored_between(connection, year, until, min(recipe.threshold_mag for recipe in recipes))
-    recent = (found["origin_time"] >= week).to_numpy()
-    place, magnitude = (found["latitude_deg"].to_numpy(float), found["longitude_deg"].to_numpy(float)), found["magnitude"].to_numpy(float)
+    events = _as_events(read_strong_events(connection, until, *_boxes(recipes), year))
     activity = {}
     for recipe in recipes:
-        targets = in_circle(recipe, *place) & (magnitude >= recipe.threshold_mag)
-        activity[recipe.id] = float((targets & recent).sum() / (1 + targets.sum() / 52))
+        origins_us = target_events(events, recipe).origin_time_us
+        activity[recipe.id] = float((origins_us >= to_us(week)).sum() / (1 + len(origins_us) / 52))
     return activity
 
 
@@ -98,8 +123,8 @@ def changed_recipes(store: Store, recipes: list[Recipe], clock: Clock) -> list[s
 def data_until(store: Store, clock: Clock) -> datetime:
     """Return the data cut-off of a model trained now: the clock's time, or the end of the last reading if that is earlier."""
     with store.transaction() as connection:
-        coverage = catalogue.read_coverage(connection)
-    return clock.now() if coverage.empty else min(clock.now(), coverage["span_end"].max().to_pydatetime())
+        read_until = moments.read_until(connection)
+    return clock.now() if read_until is None else min(clock.now(), read_until)
 
 
 def settled_target_days(events: Events, recipe: Recipe, as_of: datetime) -> int:
@@ -108,7 +133,7 @@ def settled_target_days(events: Events, recipe: Recipe, as_of: datetime) -> int:
     Later days are inputs of a forecast, but no fit learns from them yet.
     """
     days = target_events(events, recipe).origin_time_us // DAY_US
-    return len(np.unique(days[days < to_us(as_of - MATURITY) // DAY_US]))
+    return len(set(days[days < to_us(as_of - MATURITY) // DAY_US].tolist()))
 
 
 def _newest(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, _Newest]:
@@ -135,7 +160,7 @@ def _may_drift(newest: _Newest, until: datetime) -> bool:
     return newest.data_as_of is not None and until - newest.data_as_of >= DRIFT_PAUSE
 
 
-def _reasons(recipe: Recipe, newest: _Newest, events: Events, until: datetime, drifted: str | None) -> list[str]:
+def _reasons(recipe: Recipe, newest: _Newest, until: datetime, grown: int | None, drifted: str | None) -> list[str]:
     if newest.data_as_of is None:
         if newest.other_hash is None:
             return ["it has no model yet"]
@@ -144,12 +169,8 @@ def _reasons(recipe: Recipe, newest: _Newest, events: Events, until: datetime, d
     age = until - newest.data_as_of
     if age >= RETRAIN_AFTER:
         reasons.append(f"its newest model is {age_text(age)} old, {RETRAIN_AFTER.days} days are the limit")
-    if newest.target_days is not None:
-        new = settled_target_days(events, recipe, until) - newest.target_days
-        if new >= max(MIN_NEW_DAYS, GROWTH_SHARE * newest.target_days):
-            reasons.append(
-                f"{new} days with a target event were verified since its newest model was fitted, which knew {newest.target_days}"
-            )
+    if grown is not None:
+        reasons.append(f"{grown} days with a target event were verified since its newest model was fitted, which knew {newest.target_days}")
     if drifted is not None:
         reasons.append(drifted)
     return reasons
@@ -159,7 +180,7 @@ def drifts(connection: Connection, recipes: Sequence[Recipe], until: datetime) -
     """Describe, by recipe, the bias of its official combinations where the 95 % interval of observed / expected excludes 1."""
     targets = {recipe.id: recipe.target_hash for recipe in recipes}
     rows = stored_fits.scored_of_kind(connection, targets, KIND, until - DRIFT_SPAN, until)
-    found = {recipe.id: _drift([days_of_windows(rows[recipe.id]["target_start"], recipe.zone)], rows[recipe.id]) for recipe in recipes}
+    found = {recipe.id: _drift([(recipe, rows[recipe.id])]) for recipe in recipes}
     return {recipe_id: told for recipe_id, told in found.items() if told is not None}
 
 
@@ -170,16 +191,17 @@ def drift_together(connection: Connection, recipes: Sequence[Recipe], until: dat
     """
     relied_on = [recipe for recipe in recipes if recipe.comparison_only is None]
     rows = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash for recipe in relied_on}, KIND, until - DRIFT_SPAN, until)
-    days = [days_of_windows(rows[recipe.id]["target_start"], recipe.zone) for recipe in relied_on]
-    told = _drift(days, pd.concat([rows[recipe.id] for recipe in relied_on])) if relied_on else None
+    told = _drift([(recipe, rows[recipe.id]) for recipe in relied_on]) if relied_on else None
     return None if told is None else f"all recipes together: {told}"
 
 
-def _drift(days: Sequence[np.ndarray], rows: pd.DataFrame) -> str | None:
-    """Describe the bias of these forecasts, or None. days: those of the rows, in their order."""
-    said, came = rows["probability"].to_numpy(float), rows["happened"].to_numpy(float)
+def _drift(scored: Sequence[tuple[Recipe, ScoredDays]]) -> str | None:
+    """Describe the bias of these forecasts, or None."""
+    said = np.concatenate([rows.probability for _, rows in scored])
+    came = np.concatenate([rows.happened for _, rows in scored]).astype(float)
     if max(said.sum(), came.sum()) < MIN_DRIFT_DAYS:
         return None
+    days = [days_of_windows_us(rows.target_start_us, recipe.zone) for recipe, rows in scored]
     ratio = ratio_bounds(draw_blocks(days, BOOTSTRAP_SEED), np.concatenate(days), came, said)
     if ratio.low <= 1 <= ratio.high:
         return None

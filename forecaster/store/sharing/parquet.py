@@ -9,11 +9,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from forecaster.errors import CorruptModel, NotWritable
 from forecaster.store.database import Store, one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MANIFEST = "quakecast.json"
 _VERSION = re.compile(r"[0-9a-f]{16}")
@@ -108,7 +110,7 @@ def _write_manifest(folder: Path, version: str, schema: int, tables: dict[str, i
             shutil.rmtree(entry, ignore_errors=True)
 
 
-def write_parquet(path: Path, frame: pd.DataFrame) -> Path:
+def write_parquet(path: Path, frame: "pd.DataFrame") -> Path:
     """Write `frame` to a temporary name beside `path`, then rename.
 
     Raises:
@@ -132,7 +134,7 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> Path:
     return path
 
 
-def read_parquets(paths: Sequence[Path], order: str) -> pd.DataFrame:
+def read_parquets(paths: Sequence[Path], order: str) -> "pd.DataFrame":
     """Return all rows of these files of one shape, sorted by the columns `order` ("a, b"); times are aware UTC.
 
     Raises:

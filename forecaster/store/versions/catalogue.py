@@ -1,7 +1,6 @@
 """Reading and writing the catalogue: revisions, identity of events, coverage, fetch log, quarantine."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,12 +10,9 @@ import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.versions.identity import identify, store_identities
+from forecaster.store.versions.near_events import IN_BOX, STORED, Box, inside
 from forecaster.store.versions.same_event import REFUSED
 
-_STORED = (
-    "event_key, event_id, ids, origin_time, latitude_deg, longitude_deg, depth_km, magnitude, magnitude_type, event_type, status, net, "
-    "place, updated_at, observed_at, known_at, known_at_source, source, content_md5, ordered_at"
-)
 _CONTENT = (
     "event_id",
     "array_to_string(list_sort(ids), ',')",
@@ -32,10 +28,6 @@ _CONTENT = (
     "place",
     "epoch_us(updated_at)",
 )
-
-
-Box = tuple[float, float, float, float]
-"""(south, north, west, east) in degrees, edges included; longitudes may run on through the date line, below -180 or above 180."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ def write_revisions(connection: Connection, frame: pd.DataFrame, overruling: boo
     )
     connection.unregister("incoming")
     known = identify(connection, overruling)
-    connection.execute(f"INSERT INTO event_revision BY NAME SELECT {_STORED} FROM fresh ORDER BY origin_time, event_id, known_at")
+    connection.execute(f"INSERT INTO event_revision BY NAME SELECT {STORED} FROM fresh ORDER BY origin_time, event_id, known_at")
     store_identities(connection, known)
     new = connection.execute("SELECT count(*) FROM fresh").fetchall()[0][0]
     connection.execute("DROP TABLE fresh")
@@ -100,10 +92,10 @@ def read_events(connection: Connection, as_of: datetime, box: Box | None = None)
 
     box: only the events in it, which takes much less time.
     """
-    inside, place = _inside(box)
+    head, place = inside(box)
     return connection.execute(
-        f"{inside} SELECT event_id, origin_time, first_known_at AS known_at, latitude_deg, longitude_deg, depth_km, magnitude, place "
-        f"FROM event_as_of($as_of) WHERE event_type = 'earthquake' AND magnitude IS NOT NULL AND {_IN_BOX if box else 'true'} "
+        f"{head} SELECT event_id, origin_time, first_known_at AS known_at, latitude_deg, longitude_deg, depth_km, magnitude, place "
+        f"FROM event_as_of($as_of) WHERE event_type = 'earthquake' AND magnitude IS NOT NULL AND {IN_BOX if box else 'true'} "
         "ORDER BY origin_time, event_id",
         {"as_of": as_of, **place},
     ).df()
@@ -116,11 +108,11 @@ def read_versions(connection: Connection, as_of: datetime, box: Box | None = Non
     any t <= as_of the rows with known_at <= t < known_until are those of `read_events` at t. box: only the versions in it, which takes much
     less time. The span of a version that was followed by one outside the box still ends there.
     """
-    inside, place = _inside(box)
+    head, place = inside(box)
     return connection.execute(
-        f"{inside} SELECT event_id, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg, "
+        f"{head} SELECT event_id, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg, "
         f"depth_km, magnitude FROM event_versions($as_of) WHERE event_type = 'earthquake' AND magnitude IS NOT NULL "
-        f"AND {_IN_BOX if box else 'true'} ORDER BY origin_time, latitude_deg, longitude_deg, event_id, believed_from",
+        f"AND {IN_BOX if box else 'true'} ORDER BY origin_time, latitude_deg, longitude_deg, event_id, believed_from",
         {"as_of": as_of, **place},
     ).df()
 
@@ -171,51 +163,6 @@ def read_joins(connection: Connection) -> Joins:
         "WHERE event_id IN (FROM joined) OR event_key IN (FROM joined)"
     ).fetchall()
     return Joins(moves, versions)
-
-
-def read_strong_events(connection: Connection, as_of: datetime, boxes: Sequence[Box], min_magnitude: float) -> pd.DataFrame:
-    """Return the rows of `read_events` in any of these boxes from `min_magnitude` on, without `place`; takes a third of the time."""
-    south, north, west, east = (list(edge) for edge in zip(*boxes, strict=True)) if boxes else ([], [], [], [])
-    return connection.execute(
-        f"{_ONLY_STRONG_EVENTS_OF_BOXES} SELECT event_id, origin_time, first_known_at AS known_at, latitude_deg, longitude_deg, depth_km, "
-        "magnitude FROM event_as_of($as_of) e WHERE event_type = 'earthquake' AND magnitude >= $least "
-        f"AND EXISTS (SELECT 1 FROM box WHERE {_IN_SOME_BOX}) ORDER BY origin_time, event_id",
-        {"as_of": as_of, "least": min_magnitude, "south": south, "north": north, "west": west, "east": east},
-    ).df()
-
-
-_IN_BOX = (
-    "latitude_deg BETWEEN $south AND $north AND (longitude_deg BETWEEN $west AND $east "
-    "OR longitude_deg + 360 BETWEEN $west AND $east OR longitude_deg - 360 BETWEEN $west AND $east)"
-)
-_OF_NEAR_EVENTS = f"""led AS (
-        SELECT event_key FROM near UNION SELECT to_key FROM event_merge WHERE from_key IN (SELECT event_id FROM near)
-    ), related AS (
-        SELECT event_id FROM near UNION SELECT from_key FROM event_merge WHERE to_key IN (SELECT event_key FROM led)
-    ), event_revision AS (
-        SELECT rowid, {_STORED} FROM main.event_revision
-        WHERE event_key IN (SELECT event_key FROM led) OR event_id IN (SELECT event_id FROM related)
-    )"""
-"""All versions of the events of which any version is among those of `near`, under the table's own name: the schema's macros see these
-instead of the whole table. Should a later DuckDB look past it, the answers stay the same, and take longer."""
-_ONLY_EVENTS_OF_THE_BOX = f"""
-    WITH near AS (SELECT DISTINCT event_id, event_key FROM main.event_revision WHERE {_IN_BOX}), {_OF_NEAR_EVENTS}"""
-_IN_SOME_BOX = (
-    "e.latitude_deg BETWEEN south AND north AND (e.longitude_deg BETWEEN west AND east "
-    "OR e.longitude_deg + 360 BETWEEN west AND east OR e.longitude_deg - 360 BETWEEN west AND east)"
-)
-_ONLY_STRONG_EVENTS_OF_BOXES = f"""
-    WITH box AS (
-        SELECT unnest($south) AS south, unnest($north) AS north, unnest($west) AS west, unnest($east) AS east
-    ), near AS (
-        SELECT DISTINCT event_id, event_key FROM main.event_revision e
-        WHERE magnitude >= $least AND EXISTS (SELECT 1 FROM box WHERE {_IN_SOME_BOX})
-    ), {_OF_NEAR_EVENTS}"""
-
-
-def _inside(box: Box | None) -> tuple[str, dict[str, float]]:
-    """Return (the text to put before a query of the macros, its parameters)."""
-    return ("", {}) if box is None else (_ONLY_EVENTS_OF_THE_BOX, dict(zip(("south", "north", "west", "east"), box, strict=True)))
 
 
 def services(connection: Connection) -> list[str]:
