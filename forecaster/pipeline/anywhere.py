@@ -121,7 +121,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         "probability": said["probability"],
         "usual_rate": usual,
         "ratio": said["probability"] / usual,
-        **{name: details.get(name) for name in ("expected_count", "count_low", "count_high")},
+        **{name: said["details"].get(name) for name in ("expected_count", "count_low", "count_high")},
         "ladder": ladder_json(ladder),
         "no_ladder": no_ladder,
         "drivers": details.get("drivers", []),

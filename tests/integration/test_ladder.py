@@ -47,6 +47,11 @@ def test_every_published_forecast_has_its_ladder_and_keeps_it(issued, tokyo, set
     assert corner["probability"] == published["probability"]
     assert corner["reference_probability"] == pytest.approx(published["reference_probability"], rel=1e-9)
     assert (corner["window_end"], set(rungs["basis"])) == (published["target_end"], {"etas"})
+    details = json.loads(published["details"])
+    numbers = ("expected_count", "count_low", "count_high")
+    if details["weights"]:
+        assert [details[name] for name in numbers] == [corner[name] for name in numbers]
+    assert bool(details["weights"]) == all(name in details for name in numbers)
     assert sorted(rungs.loc[rungs["beyond_record"], "magnitude"].unique()) == [6.0, 6.5], "the largest seen is M 5.6"
     before = dump(issued)
     predict(issued, [tokyo], settings, machine(ISSUED + timedelta(hours=1)))
@@ -113,6 +118,8 @@ def test_a_record_too_short_for_a_month_gives_a_forecast_without_a_ladder(store,
     cover(store, issued)
     predict(store, [tokyo], settings, machine(issued))
     assert table(store, "rung").empty and len(table(store, "forecast")) > 0
+    details = json.loads(table(store, "forecast").set_index("model_kind").loc["published", "details"])
+    assert not details["weights"] or details["expected_count"] > 0
     told = report_data(store, [tokyo], machine(issued)).recipes[0]
     assert told.ladder is None and "no reference rate" in told.no_ladder
 

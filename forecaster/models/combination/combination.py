@@ -21,8 +21,6 @@ from forecaster.models.interface import FittedModel, bounded, logit, sigmoid
 
 KIND = "published"
 RATE = "climatology"
-SATURATED = 3.0  # of -log P(none), a probability of 95 %: nearer to 1 it carries little information on the number
-MAX_COPIES = 100
 MEMBERS = kinds_where(lambda kind: kind.member)
 ALIKE = kinds_where(lambda kind: kind.alike)
 NEGLIGIBLE = 1e-3  # a weight below it counts as 0
@@ -183,37 +181,3 @@ class CombinedModel:
         """float64 (n,): the combination of the members' forecasts; NaN where the reference is NaN."""
         said = {name: bounded(model.probability(inputs, days, reference)) for name, model in self.used.items()}
         return combine(said, self.weights, reference)
-
-
-def counted(probability: float, counts: np.ndarray, level: float = 0.95) -> tuple[float, int, int]:
-    """(expected number, low, high) of target earthquakes, where at least one is forecast with `probability`. low and high bound the central
-    `level`.
-
-    Given at least one earthquake, the numbers are distributed as in the simulated `counts` (runs,) that are not 0. Where `probability` is
-    above that of the simulations, the number of clusters is raised in the ratio of -log P(none), up to SATURATED or to the simulations' own
-    value. The additional clusters are drawn from the runs in a fixed order. Where no simulation has an earthquake, one is assumed.
-    """
-    some = np.sort(_more(probability, counts))
-    some = some[some > 0] if (some > 0).any() else np.array([1])
-    bounds = []
-    for share in (0.5 - level / 2, 0.5 + level / 2):
-        above = (share - (1.0 - probability)) / probability
-        bounds.append(0 if above <= 0 else int(some[min(int(np.ceil(above * len(some))) - 1, len(some) - 1)]))
-    return float(probability * some.mean()), bounds[0], bounds[1]
-
-
-def _more(probability: float, counts: np.ndarray) -> np.ndarray:
-    """(runs,) like `counts`, with additional clusters, so that the chance of at least one is `probability`."""
-    share = min(float((counts > 0).mean()), 1.0 - 0.5 / len(counts))
-    if share == 0.0:
-        return counts
-    own = -np.log1p(-share)
-    wanted = min(-np.log1p(-probability), max(own, SATURATED))
-    rng = np.random.default_rng(len(counts))
-    total = counts.copy()
-    for _ in range(min(int(wanted / own), MAX_COPIES) - 1):
-        total += rng.permutation(counts)
-    left = wanted - own * max(int(wanted / own), 1)
-    if left > 0.0:  # a part of another copy: its runs are kept with the chance that makes P(none) exp(-left)
-        total += rng.permutation(counts) * (rng.random(len(counts)) < -np.expm1(-left) / share)
-    return total

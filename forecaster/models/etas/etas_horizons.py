@@ -1,15 +1,17 @@
 """ETAS forecasts for windows of several lengths with the same start, and its expectation for the days just past."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 
 from forecaster.features.events import Events
-from forecaster.features.windows import TargetDays
+from forecaster.features.windows import TargetDays, target_days
 from forecaster.models.etas.etas import EtasModel, parents_on
 from forecaster.models.etas.etas_branching import solve, triggered_sums
 from forecaster.models.etas.etas_detection import detected_share
 from forecaster.models.etas.etas_intensity import daily_stream
+from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
 
@@ -28,11 +30,42 @@ def over_horizons(model: EtasModel, inputs: Events, days: TargetDays, ends_us: n
 
     reference: (n,), the climatology's probability of the days' own windows, as for `EtasModel.probability`; NaN gives NaN.
     """
+    triggered, steady = _parts(model, inputs, days, ends_us)
+    hit, number = np.maximum.accumulate(triggered + steady * _background(model, days, reference)[:, None], axis=2)
+    return Horizons(hit, np.maximum(number, hit))
+
+
+def number_before(model: EtasModel, inputs: Events, days: TargetDays, reference: np.ndarray, count: int) -> np.ndarray:
+    """float64 (n,): the number of targets that the model expected for the `count` local days before each of `days` together, each of them
+    by what was known at its own issue time, and all by the reference of the day (n,).
+    """
+    past, place = days_before(model.recipe, days, count)
+    triggered, steady = (part[1, :, 0] for part in _parts(model, inputs, past, past.target_ends_us[:, None]))
+    background = _background(model, days, reference)
+    back = [place - lag for lag in range(1, count + 1)]
+    total: np.ndarray = np.sum([triggered[at] + steady[at] * background for at in back], axis=0)
+    return total
+
+
+def days_before(recipe: Recipe, days: TargetDays, count: int) -> tuple[TargetDays, np.ndarray]:
+    """Consecutive single days that hold each of `days` and the `count` local days before it, and the index (n,) of each of `days`."""
+    single = recipe.model_copy(update={"predict_range_days": 1})
+    first = days.local_days.min().item() - timedelta(days=count)
+    past = target_days(single, first, (days.local_days.max().item() - first).days + 1)
+    return past, np.searchsorted(past.local_days, days.local_days)
+
+
+def _background(model: EtasModel, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+    """(n,): background targets in a microsecond."""
+    density: np.ndarray = model.background(reference) / (days.target_ends_us - days.target_starts_us).astype(np.float64)
+    return density
+
+
+def _parts(model: EtasModel, inputs: Events, days: TargetDays, ends_us: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(2, n, horizons) each, of -log P(no target) and of the number: what is triggered, and the factor of the background."""
     order = np.argsort(days.target_starts_us, kind="stable")
     parents = parents_on(inputs, model.recipe, replace(days, target_ends_us=ends_us[:, -1]))
-    own_length = (days.target_ends_us - days.target_starts_us).astype(np.float64)
-    background = model.background(reference) / own_length
-    found = np.empty((2, *ends_us.shape))
+    triggered, steady = np.empty((2, 2, *ends_us.shape))
     for j in range(ends_us.shape[1]):
         windows = replace(days, target_ends_us=ends_us[:, j])
         length = ends_us[:, j] - days.target_starts_us
@@ -40,10 +73,9 @@ def over_horizons(model: EtasModel, inputs: Events, days: TargetDays, ends_us: n
         stream = daily_stream(parents, windows.take(order))
         share = detected_share(parents, windows)
         means = ((rings.hit, rings.background_hit), (rings.number, rings.background_number))
-        for row, (mean, steady) in enumerate(means):
-            triggered = np.empty(len(days))
-            triggered[order] = triggered_sums(parents, stream, model.parameters, rings, mean)
-            slow = background * length * float(steady @ rings.area_ratio) * rings.per_target
-            found[row, :, j] = share * (triggered + slow)
-    hit, number = np.maximum.accumulate(found, axis=2)
-    return Horizons(hit, np.maximum(number, hit))
+        for row, (mean, slow) in enumerate(means):
+            sums = np.empty(len(days))
+            sums[order] = triggered_sums(parents, stream, model.parameters, rings, mean)
+            triggered[row, :, j] = share * sums
+            steady[row, :, j] = share * length * float(slow @ rings.area_ratio) * rings.per_target
+    return triggered, steady

@@ -8,8 +8,16 @@ mean -log P(none), of logarithmic sizes. With
 N is negative binomial of mean r x. The number of those above some magnitude, a share q of all, is assumed to be negative binomial of mean q
 r x with clusters of the same sizes, so with q r in place of r. On days up to 2017 larger earthquakes were as clustered as all, and were
 observed less often on a day than independent thinning implies (M threshold + 1: expected 1.17 times the observed, against 1.21 by the day,
-and 1.15 against 1.34 by the month). More clusters and larger ones increase a number in the sense of stochastic order. So a ladder is
-consistent if hit and x do not decrease from one window to a longer one.
+and 1.15 against 1.34 by the month).
+
+A published probability P may belong to more earthquakes than such a process has with it: a sequence that runs has more of them, or none.
+So the process takes place with the probability w = P / (1 - exp(-rate)), where its rate of clusters is -log(1 - P) or more, and nothing
+happens otherwise: the negative binomial is inflated with zeros, and
+
+    P(N >= 1) = P,    E(N) = w r x >= -log(1 - P).
+
+More clusters and larger ones increase a number in the sense of stochastic order, and so does a larger P. A ladder is consistent if
+-log(1 - P), the rate and x do not decrease from one window to a longer one.
 """
 
 from dataclasses import dataclass
@@ -26,25 +34,26 @@ MAX_COUNT = 10_000_000
 
 @dataclass(frozen=True)
 class Counts:
-    """Negative binomial distributions of n forecasts.
+    """Zero-inflated negative binomial distributions of n forecasts.
 
-    size, cluster: (n, horizons), r and x above. shares: (nodes, magnitudes), q of each magnitude at equally probable slopes.
+    size, cluster, weight: (n, horizons), r, x and w above. shares: (nodes, magnitudes), q of each magnitude at equally probable slopes.
     """
 
     size: np.ndarray
     cluster: np.ndarray
+    weight: np.ndarray
     shares: np.ndarray
 
     def probability(self) -> np.ndarray:
         """float64 (n, horizons, magnitudes): probability of at least one."""
-        hit = self.size * np.log1p(self.cluster)
-        none = np.exp(-hit[..., None, None] * self.shares).mean(axis=-2)
-        probability: np.ndarray = np.clip(1.0 - none, TINY, 1.0 - TINY)
+        rate = self.size * np.log1p(self.cluster)
+        some = -np.expm1(-rate[..., None, None] * self.shares).mean(axis=-2)
+        probability: np.ndarray = np.clip(self.weight[..., None] * some, TINY, 1.0 - TINY)
         return probability
 
     def expected(self) -> np.ndarray:
         """float64 (n, horizons, magnitudes): expected number."""
-        expected: np.ndarray = (self.size * self.cluster)[..., None] * self.shares.mean(axis=0)
+        expected: np.ndarray = (self.weight * self.size * self.cluster)[..., None] * self.shares.mean(axis=0)
         return expected
 
     def at_most(self, count: np.ndarray) -> np.ndarray:
@@ -52,7 +61,7 @@ class Counts:
         size = self.size[..., None, None] * self.shares
         k = np.maximum(count, 0.0)[..., None, :]
         share = betainc(size, k + 1.0, 1.0 / (1.0 + self.cluster[..., None, None])).mean(axis=-2)
-        return np.where(count < 0, 0.0, share)
+        return np.where(count < 0, 0.0, 1.0 - self.weight[..., None] * (1.0 - share))
 
     def quantile(self, level: float) -> np.ndarray:
         """int64 (n, horizons, magnitudes): the smallest count that is not exceeded with probability `level`, at most MAX_COUNT."""
@@ -80,16 +89,17 @@ def cluster_of(ratio: np.ndarray) -> np.ndarray:
     return cluster
 
 
-def coherent_counts(hit: np.ndarray, cluster: np.ndarray, anchor: int, shares: np.ndarray) -> Counts:
-    """The counts whose -log P(none) is `hit` (n, horizons). It must not decrease from a window to a longer one (ValueError: a bug in
-    quakecast).
+def coherent_counts(hit: np.ndarray, cluster: np.ndarray, anchor: int, shares: np.ndarray, rate: np.ndarray | None = None) -> Counts:
+    """The counts whose -log P(none) is `hit` (n, horizons), from processes of `rate` (n, horizons), at least `hit`; None for `hit` itself.
+    Neither may decrease from a window to a longer one (ValueError: a bug in quakecast).
 
     cluster: (n, horizons), x. It is kept unchanged at the horizon `anchor`, and adjusted at others where it would decrease with the
     horizon.
     """
-    if np.any(np.diff(hit, axis=1) < 0) or not np.all(hit > 0):
-        raise ValueError("hits must be positive and must not fall with the horizon")
+    rate = hit if rate is None else rate
+    if np.any(np.diff(hit, axis=1) < 0) or np.any(np.diff(rate, axis=1) < 0) or not np.all((hit > 0) & (rate >= hit)):
+        raise ValueError("hits must be positive, no higher than the rates, and neither may fall with the horizon")
     x = np.clip(cluster, _LEAST_CLUSTER, _MAX_CLUSTER)
     x[:, anchor:] = np.maximum.accumulate(x[:, anchor:], axis=1)
     x[:, : anchor + 1] = np.minimum.accumulate(x[:, anchor::-1], axis=1)[:, ::-1]
-    return Counts(hit / np.log1p(x), x, shares)
+    return Counts(rate / np.log1p(x), x, np.expm1(-hit) / np.expm1(-rate), shares)

@@ -21,6 +21,7 @@ from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, stored_member, untrained
 from forecaster.pipeline.daily.predict import data_age
 from forecaster.pipeline.daily.publishing import Standing
+from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, shape_of
 from forecaster.recipe import Recipe
 from forecaster.timewindow import from_us
 
@@ -121,7 +122,8 @@ def forecast_days(
     values = {one.member.kind: one.probability for one in said}
     published = combine(values, standing.weights, reference)
     spoken = [[one for one in said if np.isfinite(one.probability[j])] for j in range(len(days))]
-    numbers = _numbers(known, days, reference, published, said)
+    numbers = _member_numbers(known, days, reference, said)
+    told = _published_numbers(recipe, known, days, reference, published, spoken)
     rows: list[dict[str, Any]] = []
     for j in range(len(days)):
         as_of = from_us(int(days.cut_us[j]))
@@ -143,7 +145,8 @@ def forecast_days(
         }
         made = [publishing.rate_row(recipe, float(reference[j])) | _flags(reasons, None)]
         made += [_row(one, j, numbers[j].get(one.member.kind, {}), reasons) for one in spoken[j]]
-        details = publishing.details_of([one.member for one in spoken[j]], standing, there, record_from) | numbers[j].get(KIND, {})
+        details = publishing.details_of([one.member for one in spoken[j]], standing, there, record_from)
+        details |= told[j] if details["weights"] else {}
         made.append(_combined(recipe, spoken[j], j, float(published[j]), standing, details, reasons))
         rows += [{**issue, **row, "published": row["model_kind"] == KIND} for row in made]
     return rows
@@ -180,16 +183,32 @@ def _flags(reasons: list[str], seen: str | None) -> dict[str, Any]:
     return {"degraded": bool(told), "degraded_reason": "; ".join(told) or None, "in_sample": seen is not None}
 
 
-def _numbers(
-    known: KnownThrough, days: TargetDays, reference: np.ndarray, published: np.ndarray, said: Sequence[Said]
-) -> list[dict[str, dict[str, Any]]]:
+def _member_numbers(known: KnownThrough, days: TargetDays, reference: np.ndarray, said: Sequence[Said]) -> list[dict[str, dict[str, Any]]]:
     """Return for each day, by kind, the expected numbers (`publishing.counts_of`); {} where the model that counts has no forecast."""
     found: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(days))]
     counting = next((one for one in said if isinstance(one.member.model, CountsTargets)), None)
     if counting is not None:
         good = np.isfinite(counting.probability)
-        told = publishing.counts_of([counting.member], known.inputs, days.take(good), reference[good], published[good])
+        told = publishing.counts_of([counting.member], known.inputs, days.take(good), reference[good])
         for place, numbers in zip(np.flatnonzero(good).tolist(), told, strict=True):
+            found[place] = numbers
+    return found
+
+
+def _published_numbers(
+    recipe: Recipe, known: KnownThrough, days: TargetDays, reference: np.ndarray, published: np.ndarray, spoken: Sequence[Sequence[Said]]
+) -> list[dict[str, Any]]:
+    """Return the expected numbers of each day's published forecast as the daily run gives them; {} where no ETAS may forecast the day."""
+    found: list[dict[str, Any]] = [{} for _ in range(len(days))]
+    models = [etas_of(recipe, (one.member.model for one in spoken[j]), days.local_days[j].item()) for j in range(len(days))]
+    kinds = [None if model is None else (model.likelihood, model.last_data_day) for model in models]
+    for kind in set(kinds) - {None}:
+        part = np.array([one == kind for one in kinds])
+        model = models[int(np.argmax(part))]
+        assert model is not None
+        some = days.take(part)
+        shape = shape_of(model, known.inputs, some, some.target_ends_us[:, None], reference[part])
+        for place, numbers in zip(np.flatnonzero(part).tolist(), corner_numbers(recipe, published[part], shape, 0), strict=True):
             found[place] = numbers
     return found
 

@@ -279,7 +279,7 @@ def combine_members(
     standing = publishing.counting(standing, spoken)
     published = combine(said, standing.weights, reference)
     lacking = publishing.lacking_of(standing, said, silent | members.unusable)
-    numbers = publishing.counts_of(spoken, inputs, days, reference, published)[0]
+    numbers = publishing.counts_of(spoken, inputs, days, reference)[0]
     rows = [
         {
             "model_id": member.model_id,
@@ -294,7 +294,7 @@ def combine_members(
             "model_id": publishing.model_id_of(recipe, spoken, standing),
             "model_kind": KIND,
             "probability": float(published[0]),
-            "details": publishing.details_of(spoken, standing, said, first_day) | numbers.get(KIND, {}),
+            "details": publishing.details_of(spoken, standing, said, first_day),
         }
     )
     problems = publishing.problems_of(standing, lacking, members.replaced)

@@ -11,7 +11,7 @@ import numpy as np
 from forecaster.errors import ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.combination.combination import KIND, RATE, CombinedModel, counted, shared_out
+from forecaster.models.combination.combination import KIND, RATE, CombinedModel, shared_out
 from forecaster.models.combination.weights import WorldWeights, usable_weights
 from forecaster.models.interface import CountsTargets
 from forecaster.pipeline.daily.members import Member, asked
@@ -152,32 +152,24 @@ def details_of(members: Sequence[Member], standing: Standing, said: Container[st
     return {"how": how, "weights": weights, "members": used, "source": standing.source, "record_from": record_from.isoformat()}
 
 
-def counts_of(
-    members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray, probability: np.ndarray
-) -> list[dict[str, dict[str, Any]]]:
-    """Return event counts for each day, by kind of the member that counts, and under KIND for the combination.
+def counts_of(members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray) -> list[dict[str, dict[str, Any]]]:
+    """Return event counts for each day, by kind of the member that counts: expected_count, count_low and count_high (95 %).
 
-    Keys: expected_count, count_low and count_high (95 %). The counts agree with the published `probability` (n,): given at least one event,
-    numbers are distributed as in the simulations. {} where no member gives counts.
+    {} where no member gives counts.
     """
     counting = next(((member.kind, member.model) for member in members if isinstance(member.model, CountsTargets)), None)
     if counting is None or not len(days):
-        return [{} for _ in probability]
+        return [{} for _ in range(len(days))]
     kind, model = counting
     drawn = [np.random.default_rng(int(start) // 1_000_000) for start in days.target_starts_us]
     simulated = model.simulated(inputs, days, reference, drawn, COUNT_RUNS)
     expected = model.expected_count(inputs, days, reference)
     own = np.quantile(simulated, [0.025, 0.975], axis=1, method="inverted_cdf").T.astype(int)
-    return [
-        {
-            kind: _numbers(float(expected[j]), int(own[j, 0]), int(own[j, 1])),
-            KIND: _numbers(*counted(float(probability[j]), simulated[j])),
-        }
-        for j in range(len(days))
-    ]
+    return [{kind: numbers_of(float(expected[j]), int(own[j, 0]), int(own[j, 1]))} for j in range(len(days))]
 
 
-def _numbers(expected: float, low: int, high: int) -> dict[str, Any]:
+def numbers_of(expected: float, low: int, high: int) -> dict[str, Any]:
+    """Return an expected number and its 95 % range as the details of a forecast hold them."""
     return {"expected_count": expected, "count_low": low, "count_high": high}
 
 

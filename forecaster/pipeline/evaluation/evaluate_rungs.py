@@ -15,18 +15,20 @@ from forecaster.features.events import Events
 from forecaster.features.labels import target_events
 from forecaster.features.windows import TargetDays
 from forecaster.models.etas import etas
-from forecaster.models.etas.etas_horizons import over_horizons
+from forecaster.models.etas.etas_horizons import number_before, over_horizons
 from forecaster.models.etas.etas_priors import POOLED_UNTIL
 from forecaster.models.ladder.climb import HORIZONS, LOOK_BACK_DAYS
 from forecaster.models.ladder.magnitude_law import MagnitudeLaw, rung_magnitudes
+from forecaster.models.ladder.running_sequence import observed_before
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.evaluation.evaluate_plan import Arm
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder, arrays_sha256, sha256_of
 from forecaster.pipeline.evaluation.evaluate_world import World
-from forecaster.pipeline.rungs.issue_rungs import VERSION, law_of
+from forecaster.pipeline.rungs.issue_rungs import law_of
 from forecaster.recipe import Recipe
 from forecaster.timewindow import local_midnights_us, to_us
 
+FORMAT = 2  # of the stored rows; a new value invalidates what is stored
 NO_COUNT = -1
 LAW = ("threshold_mag", "complete_from", "share_complete", "shape", "rate", "events")
 
@@ -42,7 +44,7 @@ def evaluate_rungs(world: World, arm: Arm, folder: ResultFolder) -> bool:
     days = world.history.take(world.chosen)
     key = sha256_of(
         {
-            "version": VERSION,
+            "format": FORMAT,
             "recipe": world.recipe.recipe_hash,
             "inputs": world.inputs_sha256(arm.inputs, int(days.days.cut_us[-1])),
             "days": arrays_sha256(days.days.cut_us, days.days.target_ends_us, days.happened, days.reference),
@@ -55,8 +57,8 @@ def rung_frame(world: World, arm: Arm) -> pd.DataFrame:
     """Return one row per day.
 
     Columns: arm, recipe_id, local_day, reference; by horizon etas_hit_h, etas_number_h, usual_hit_h, usual_number_h; recent_observed and
-    recent_expected, targets of the preceding days; the magnitude law; and count_h_k, the number of earthquakes of the k-th magnitude in the
-    window, NO_COUNT where it is not final.
+    recent_expected, targets of the preceding days as known at issue; the magnitude law; count_h_k, the number of earthquakes of the k-th
+    magnitude in the window, NO_COUNT where it is not final.
     """
     recipe, chosen = world.recipe, world.history.take(world.chosen)
     days = chosen.days
@@ -83,11 +85,8 @@ def rung_frame(world: World, arm: Arm) -> pd.DataFrame:
         for k, magnitude in enumerate(rung_magnitudes(recipe.threshold_mag)):
             count = _counts(recipe, world.known.events, magnitude, days.target_starts_us, ends[:, j])
             columns[f"count_{horizon}_{k}"] = np.where(ends[:, j] <= final, count, NO_COUNT)
-    came, expected = (
-        _counts(recipe, world.known.events, recipe.threshold_mag, days.target_starts_us, days.target_ends_us),
-        alone.number[:, 0],
-    )
-    columns["recent_observed"], columns["recent_expected"] = (_before(values, LOOK_BACK_DAYS) for values in (came, expected))
+    columns["recent_observed"] = observed_before(recipe, inputs, days)
+    columns["recent_expected"] = number_before(model, inputs, days, chosen.reference, LOOK_BACK_DAYS)
     years = days.local_days.astype("datetime64[Y]").astype(int) + 1970
     laws = {year: _law(world, int(year)) for year in np.unique(years)}
     for name in LAW:
@@ -99,13 +98,6 @@ def _ends(recipe: Recipe, days: TargetDays) -> np.ndarray:
     """Return the local midnights at which the windows end, int64 (n, horizons)."""
     midnights = local_midnights_us(days.first_day, len(days) + max(HORIZONS) + 1, recipe.zone)
     return np.stack([midnights[horizon : horizon + len(days)] for horizon in HORIZONS], axis=1)
-
-
-def _before(values: np.ndarray, days: int) -> np.ndarray:
-    """Return the sums of the last `days` values before each value, float64 (n,); fewer values at the beginning."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    place = np.arange(len(values))
-    return np.asarray(total[place] - total[np.maximum(place - days, 0)])
 
 
 def _counts(recipe: Recipe, events: Events, magnitude: float, starts_us: np.ndarray, ends_us: np.ndarray) -> np.ndarray:

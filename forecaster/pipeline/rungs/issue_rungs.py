@@ -1,6 +1,6 @@
 """The ladder of one issue: the published forecast, the usual rate and ETAS alone for longer windows and larger magnitudes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 
 from forecaster.errors import NotScoreable
+from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
-from forecaster.features.labels import target_events
-from forecaster.features.windows import TargetDays, target_days
+from forecaster.features.windows import TargetDays
 from forecaster.models.etas import etas
 from forecaster.models.etas.etas import EtasModel
 from forecaster.models.etas.etas_horizons import Horizons, over_horizons
 from forecaster.models.interface import FittedModel
-from forecaster.models.ladder.climb import LOOK_BACK_DAYS, climb, horizons_of, ladder_of, productivity_of, with_corner
+from forecaster.models.ladder.climb import climb, corner_of, horizons_of, ladder_of
 from forecaster.models.ladder.magnitude_law import RECORD_YEARS, MagnitudeLaw, magnitude_law
+from forecaster.models.ladder.running_sequence import productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
 from forecaster.pipeline.as_of.recipe_check import circle_completeness
+from forecaster.pipeline.daily.publishing import numbers_of
 from forecaster.recipe import Recipe
 from forecaster.store.row_types import NewRung
 from forecaster.timewindow import from_us, local_midnight, to_us
@@ -29,13 +31,11 @@ VERSION = 1  # of the rules for making ladders; raised where an older program wo
 
 
 @dataclass(frozen=True)
-class Said:
-    """The published forecast of one recipe and day, and its members. numbers: the expected number, low and high of the corner."""
+class Shape:
+    """ETAS for the windows of each issue, and the productivity of the running sequence (n,): what a published forecast is extended by."""
 
-    probability: float
-    members: Mapping[str, FittedModel]
-    by_rate: bool
-    numbers: tuple[float, int, int] | None
+    alone: Horizons
+    productivity: np.ndarray
 
 
 def published_rungs(
@@ -49,40 +49,47 @@ def published_rungs(
 ) -> list[NewRung]:
     """Compute the rungs of the published `row` (probability, and details as a dict) of the one day in `days`.
 
-    Where no ladder is possible the list is empty, and the details give the reason as no_ladder.
+    The details also get the expected number and its range, those of the ladder's corner, unless the usual rate alone is published. Where no
+    ladder is possible the list is empty, and the details give the reason as no_ladder.
     """
-    details = row["details"]
-    numbers = tuple(details.get(name) for name in ("expected_count", "count_low", "count_high"))
-    said = Said(row["probability"], members, not details["weights"], None if None in numbers else numbers)
+    details, range_days = row["details"], recipe.predict_range_days
+    probability = np.array([row["probability"]])
+    model = etas_of(recipe, members.values(), days.first_day) if details["weights"] else None
+    shape = None if model is None else shape_of(model, known.inputs, days, _ends(recipe, days), reference)
+    if shape is not None:
+        details |= corner_numbers(recipe, probability, shape, horizons_of(range_days).index(range_days))[0]
     try:
-        return rungs_of(recipe, known, labelled, days, reference, said)
+        return rungs_of(recipe, known, labelled, days, reference, probability, shape)
     except NotScoreable as error:
         details["no_ladder"] = str(error)
         return []
 
 
-def rungs_of(recipe: Recipe, known: Known, labelled: LabelledDays, days: TargetDays, reference: np.ndarray, said: Said) -> list[NewRung]:
+def rungs_of(
+    recipe: Recipe,
+    known: Known,
+    labelled: LabelledDays,
+    days: TargetDays,
+    reference: np.ndarray,
+    probability: np.ndarray,
+    shape: Shape | None,
+) -> list[NewRung]:
     """Return rows of the table `rung`, without the forecast's id, for the one day in `days`; the shortest window comes first.
 
     Args:
-        labelled: the record of the recipe's own windows. reference: (1,), the usual rate of the day's own window.
+        labelled: the record of the recipe's own windows. reference, probability: (1,), the usual rate of the day's own window, and what is
+            published. shape: None where the usual rate alone gives longer windows.
 
     Raises:
         NotScoreable: the record is too short for the usual rate of the longest window.
     """
-    day = days.first_day
-    horizons = horizons_of(recipe.predict_range_days)
-    ends = np.array([[to_us(local_midnight(day + timedelta(days=h), recipe.zone)) for h in horizons]], dtype=np.int64)
+    range_days, horizons, ends = recipe.predict_range_days, horizons_of(recipe.predict_range_days), _ends(recipe, days)
     law = law_of(recipe, known)
     usual = _usual(recipe, known, labelled, days, horizons)
-    model = None if said.by_rate else etas_of(recipe, said.members, day)
-    alone = None if model is None else over_horizons(model, known.inputs.visible(int(days.cut_us[0])), days, ends, reference)
-    probability, range_days = np.array([said.probability]), recipe.predict_range_days
-    recent = None if model is None else _productivity(model, known, days, reference)
-    counts = climb(probability, usual if alone is None else alone, range_days, law, recent)
-    own = with_corner(ladder_of(counts, law, range_days, probability), range_days, [said.numbers])
+    alone, running = (usual, None) if shape is None else (shape.alone, shape.productivity)
+    own = ladder_of(climb(probability, alone, range_days, law, running), law, range_days, probability)
     by_rate = ladder_of(climb(reference, usual, range_days, law), law, range_days, reference)
-    by_etas = None if alone is None else climb(None, alone, range_days, law).probability()
+    by_etas = None if shape is None else climb(None, alone, range_days, law).probability()
     return [
         {
             "horizon_days": horizon,
@@ -95,7 +102,7 @@ def rungs_of(recipe: Recipe, known: Known, labelled: LabelledDays, days: TargetD
             "count_low": int(own.low[0, i, j]),
             "count_high": int(own.high[0, i, j]),
             "usual_count": float(by_rate.expected[0, i, j]),
-            "basis": RATE if alone is None else ETAS,
+            "basis": RATE if shape is None else ETAS,
             "b_value": law.b_value,
             "b_sigma": law.b_sigma,
             "version": VERSION,
@@ -116,22 +123,29 @@ def law_of(recipe: Recipe, known: Known) -> MagnitudeLaw:
     return magnitude_law(magnitude[recent], recipe.threshold_mag, missing, float(magnitude.max()) if len(magnitude) else None)
 
 
-def etas_of(recipe: Recipe, members: Mapping[str, FittedModel], day: date) -> EtasModel | None:
+def etas_of(recipe: Recipe, members: Iterable[FittedModel], day: date) -> EtasModel | None:
     """Return the ETAS among the members, else the one without a fit; None where that has seen the day."""
-    found = next((model for model in members.values() if isinstance(model, EtasModel)), None)
+    found = next((model for model in members if isinstance(model, EtasModel)), None)
     return found if found is not None else etas.generic_for(recipe, day, day)
 
 
-def _productivity(model: EtasModel, known: Known, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-    """Return the productivity (1,), from the events of the days before the issue as known then, and the number expected for each day."""
-    recipe = model.recipe.model_copy(update={"predict_range_days": 1})
-    seen = known.inputs.visible(int(days.cut_us[0]))
-    past = target_days(recipe, days.first_day - timedelta(days=LOOK_BACK_DAYS), LOOK_BACK_DAYS)
-    usual = -np.expm1(np.log1p(-reference) / model.recipe.predict_range_days)
-    expected = model.expected_count(seen.known_at_once(), past, np.repeat(usual, LOOK_BACK_DAYS)).sum()
-    times = target_events(seen, recipe).origin_time_us
-    came = np.count_nonzero((times >= past.target_starts_us[0]) & (times < days.target_starts_us[0]))
-    return productivity_of(np.array([float(came)]), np.array([expected]))
+def shape_of(model: EtasModel, inputs: Events, days: TargetDays, ends_us: np.ndarray, reference: np.ndarray) -> Shape:
+    """Compute the shape of the windows from the start of each day to `ends_us` (n, horizons); `inputs` are cut at each day's issue."""
+    return Shape(over_horizons(model, inputs, days, ends_us, reference), productivity(model, inputs, days, reference))
+
+
+def corner_numbers(recipe: Recipe, published: np.ndarray, shape: Shape, at: int) -> list[dict[str, Any]]:
+    """Return the expected number and range of each published probability (n,), for its details. at: the place of its window in `shape`."""
+    own = Horizons(shape.alone.hit[:, [at]], shape.alone.number[:, [at]])
+    columns = corner_of(published, own, recipe.predict_range_days, shape.productivity)
+    return [numbers_of(*numbers) for numbers in zip(*(values.tolist() for values in columns), strict=True)]
+
+
+def _ends(recipe: Recipe, days: TargetDays) -> np.ndarray:
+    """Return the ends of the windows of the one day in `days`, int64 (1, horizons)."""
+    horizons = horizons_of(recipe.predict_range_days)
+    ends = [to_us(local_midnight(days.first_day + timedelta(days=horizon), recipe.zone)) for horizon in horizons]
+    return np.array([ends], dtype=np.int64)
 
 
 def _usual(recipe: Recipe, known: Known, labelled: LabelledDays, days: TargetDays, horizons: tuple[int, ...]) -> Horizons:

@@ -13,7 +13,6 @@ from forecaster.models.combination.combination import (
     Days,
     belief_of,
     combine,
-    counted,
     departures,
     learn,
     shared_out,
@@ -199,34 +198,6 @@ def test_a_belief_about_one_recipe_is_around_the_worlds_and_as_wide_as_told():
     own = world.about(0.1)
     np.testing.assert_array_equal(own.mean, world.mean)
     np.testing.assert_allclose(own.precision, np.eye(7) * 100)
-
-
-@pytest.mark.parametrize(
-    ("probability", "counts", "expected"),
-    [
-        (0.5, [0, 0, 1, 2], (0.75, 0, 2)),  # 1 or 2 alike; 97.5 % of all is 95 % of those with one
-        (0.02, [0, 0, 0, 3], (0.06, 0, 0)),  # 98 % without any
-        (0.5, [0, 0, 0, 0], (0.5, 0, 1)),  # no simulation has any: one is taken
-    ],
-)
-def test_numbers_agree_with_the_probability(probability, counts, expected):
-    assert counted(probability, np.array(counts)) == (pytest.approx(expected[0]), *expected[1:])
-
-
-def test_a_higher_probability_than_that_of_the_runs_expects_more():
-    """Poisson runs of mean 1 where the probability is that of mean 2: mean 2, 95 % from 0 to 5 (Poisson's quantiles). Between whole
-    numbers a part of a copy counts for somewhat more."""
-    runs = np.random.default_rng(1).poisson(1.0, 20_000)
-    expected, low, high = counted(-np.expm1(-2.0), runs)
-    assert expected == pytest.approx(2.0, abs=0.05)
-    assert (low, high) == (0, 5)
-    assert 2.5 < counted(-np.expm1(-2.5), runs)[0] < 2.7
-
-
-def test_a_nearly_certain_day_expects_what_the_runs_do():
-    """Poisson runs of mean 5: 99.99 % is a mean of 9.2 by itself, but so near to 1 it does not count for more than the runs."""
-    runs = np.random.default_rng(1).poisson(5.0, 20_000)
-    assert counted(0.9999, runs)[0] == pytest.approx(5.03, abs=0.1)
 
 
 @dataclass

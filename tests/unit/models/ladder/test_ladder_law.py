@@ -1,7 +1,8 @@
 """The ladder: counts that contradict each other nowhere, magnitudes with the doubt about b, windows of several lengths by ETAS.
 
 Mutations that these tests catch: clusters that shrink with the horizon, a corner that is off by the thinning, quantiles one too low, the
-slope of the place forgotten, windows of several days with the background of one.
+slope of the place forgotten, windows of several days with the background of one, a corner whose number forgets the productivity, a number
+below what its probability implies, further days that add more than ETAS and the sequence do.
 """
 
 from dataclasses import replace
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 
 from forecaster.features.windows import target_days
 from forecaster.models.etas import etas
-from forecaster.models.etas.etas_horizons import Horizons, over_horizons
-from forecaster.models.ladder.climb import climb, horizons_of, ladder_of, productivity_of, with_corner
+from forecaster.models.etas.etas_horizons import Horizons, number_before, over_horizons
+from forecaster.models.interface import TINY
+from forecaster.models.ladder.climb import LOOK_BACK_DAYS, climb, corner_of, horizons_of, ladder_of, productivity_of
 from forecaster.models.ladder.count_law import Counts, cluster_of, coherent_counts
 from forecaster.models.ladder.magnitude_law import PRIOR_EVENTS, WORLD_B, magnitude_law, rung_magnitudes
+from forecaster.models.ladder.running_sequence import observed_before, productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.timewindow import DAY_US
 from tests.unit.models.etas.test_etas import ONE, sequence
@@ -41,35 +44,73 @@ def laws(draw):
     return magnitude_law(magnitudes, threshold, draw(st.sampled_from([None, threshold - 0.3, threshold + 0.3, threshold + 2.5])))
 
 
-@given(st.data(), PROBABILITIES, st.sampled_from([1, 3, 5, 7, 30]), laws())
-def test_no_rung_is_likelier_for_a_larger_magnitude_or_a_shorter_horizon(data, published, range_days, law):
+RANGES = st.sampled_from([1, 3, 5, 7, 30])
+SEQUENCES = st.one_of(st.none(), st.floats(0.2, 20.0))
+
+
+@given(st.data(), PROBABILITIES, RANGES, laws(), SEQUENCES)
+def test_no_rung_is_likelier_for_a_larger_magnitude_or_a_shorter_horizon(data, published, range_days, law, running):
+    base = data.draw(bases(len(horizons_of(range_days))))
+    said, productive = np.array([published]), None if running is None else np.array([running])
+    one = ladder_of(climb(said, base, range_days, law, productive), law, range_days, said)
+    for values in (one.probability, one.expected, one.low, one.high):
+        assert (np.diff(values, axis=1) >= -1e-12).all() and (np.diff(values, axis=2) <= 1e-12).all()
+    assert (one.low <= one.high).all() and ((one.probability > 0) & (one.probability < 1)).all()
+    anchor = horizons_of(range_days).index(range_days)
+    assert one.probability[0, anchor, 0] == published
+    if running is not None:
+        own = Horizons(base.hit[:, [anchor]], base.number[:, [anchor]])
+        corner = [values[0] for values in corner_of(said, own, range_days, productive)]
+        assert corner == [pytest.approx(values[0, anchor, 0], rel=1e-9) for values in (one.expected, one.low, one.high)]
+
+
+@given(st.data(), PROBABILITIES, RANGES, laws(), SEQUENCES)
+def test_a_number_agrees_with_its_probability(data, published, range_days, law, running):
+    """E(N) >= -log P(N = 0) in every process of clusters, and the lower end of 95 % is 0 where P(N = 0) is 2.5 % or more."""
     base = data.draw(bases(len(horizons_of(range_days))))
     said = np.array([published])
-    ladder = ladder_of(climb(said, base, range_days, law), law, range_days, said)
-    numbers = data.draw(st.one_of(st.none(), st.tuples(st.floats(0.0, 50.0), st.integers(0, 9), st.integers(9, 90))))
-    for one in (ladder, with_corner(ladder, range_days, [numbers])):
-        for values in (one.probability, one.expected, one.low, one.high):
-            assert (np.diff(values, axis=1) >= -1e-12).all() and (np.diff(values, axis=2) <= 1e-12).all()
-        assert (one.low <= one.high).all() and ((one.probability > 0) & (one.probability < 1)).all()
-    anchor = horizons_of(range_days).index(range_days)
-    assert ladder.probability[0, anchor, 0] == published
-    if numbers is not None:
-        assert tuple(values[0, anchor, 0] for values in (one.expected, one.low, one.high)) == numbers
+    one = ladder_of(climb(said, base, range_days, law, None if running is None else np.array([running])), law, range_days, said)
+    least = -np.log1p(-one.probability[..., 0])
+    assert (one.expected[..., 0] >= least * (1 - 1e-6) - TINY).all()
+    assert ((one.low == 0) | (one.probability > 0.975 - 1e-6)).all() and ((one.high > 0) | (one.probability < 0.025 + 1e-6)).all()
 
 
-def test_a_nearly_certain_forecast_expects_no_more_than_etas_does():
-    """ETAS: -log P(none) 4 on the first day and 3 more to the third. Published: 98 % (3.9), and 99.99 % (9.2), which counts as 4; where
-    ETAS has 1, both count as 3."""
+@given(st.data(), PROBABILITIES, st.floats(0.2, 20.0))
+def test_further_days_add_no_more_than_etas_and_the_running_sequence(data, published, running):
+    """From one day to a longer window the number grows at most as the clusters of ETAS do, their sizes do, and by the productivity."""
+    base = data.draw(bases(4))
+    counts = climb(np.array([published]), base, 1, magnitude_law(np.empty(0), 4.5), np.array([running]))
+    size = counts.cluster / np.log1p(counts.cluster)
+    grown = base.hit[0] / base.hit[0, 0] * size[0] / size[0, 0] * max(running, 1.0)
+    number = counts.expected()[0, :, 0]
+    assert (number / number[0] <= grown * (1 + 1e-6)).all()
+
+
+def test_a_nearly_certain_day_has_the_productivity_of_its_sequence():
+    """Two days after the M 8.3 of Illapel (2015): 99.6 % (5.56), ETAS 4.02 of the day and 8.80 of three, productivity 3.45. So the day has
+    4.02 * 3.45 = 13.9, less the chance of none, and three have 8.80 * 3.45 = 30.4; 20 and 30 were observed. Less likely days keep their
+    probability: at 92.4 % (2.57) the rate is 2.57 * 1.96 = 5.04 where there is one at all, 0.924 * 5.04 / (1 - exp(-5.04)) = 4.69 in the
+    mean."""
+    law = magnitude_law(np.array([]), 4.5, None)
+    hits = np.array([[4.02, 8.80, 14.0, 25.3], [1.13, 2.5, 4.0, 7.0]])
+    published = -np.expm1(-np.array([5.56, 2.57]))
+    counts = climb(published, Horizons(hits, hits), 1, law, np.array([3.45, 1.96]))
+    assert counts.expected()[0, :2, 0] == pytest.approx([13.8, 30.4], rel=0.005)
+    assert counts.expected()[1, 0, 0] == pytest.approx(4.69, rel=0.005)
+    assert ladder_of(counts, law, 1, published).probability[:, 0, 0] == pytest.approx(published, abs=0)
+    assert (counts.quantile(0.025)[0, 0, 0], counts.quantile(0.025)[1, 0, 0]) == (7, 0)
+
+
+def test_near_certainty_is_not_carried_to_further_days():
+    """ETAS: -log P(none) 4 on the first day and 3 more to the third. Published: 98 % (3.9), and 99.99 % (9.2), of which 4 count; where
+    ETAS has 1, 3 count."""
     law = magnitude_law(np.array([]), 5.0, None)
     published = np.array([0.98, 0.9999])
     for first, counted in ((4.0, [3.912, 4.0]), (1.0, [3.0, 3.0])):
         hits = np.cumsum([[first, 0.75 * first, first, first]] * 2, axis=1)
-        base = Horizons(hits, hits)
-        counts = climb(published, base, 1, law)
-        hit = counts.size * np.log1p(counts.cluster)
-        assert hit[:, 0] == pytest.approx(counted, abs=1e-3)
-        assert hit[:, 1] == pytest.approx(np.array(counted) * 1.75, abs=2e-3)
-        assert ladder_of(counts, law, 1, published).probability[:, 0, 0] == pytest.approx(published, abs=0)
+        hit = -np.log1p(-climb(published, Horizons(hits, hits), 1, law).probability()[:, :, 0])
+        assert hit[:, 0] == pytest.approx([3.912, 9.21], abs=1e-2)
+        assert hit[:, 1] - hit[:, 0] == pytest.approx(np.array(counted) * 0.75, abs=2e-3)
 
 
 def test_counts_are_negative_binomial_worked_by_hand():
@@ -81,6 +122,17 @@ def test_counts_are_negative_binomial_worked_by_hand():
     assert counts.at_most(np.array([[[1.0, 0.0]]]))[0, 0] == pytest.approx([0.75, 0.5**0.5], rel=1e-9)
     assert [counts.quantile(level)[0, 0, 0] for level in (0.4, 0.74, 0.76, 0.97)] == [0, 1, 2, 5]
     assert cluster_of(np.array([1.0 / np.log(2.0)])) == pytest.approx([1.0], rel=1e-9)
+
+
+def test_a_rate_above_that_of_the_probability_means_all_or_nothing():
+    """P(N >= 1) = 1/2 of a process of rate ln 4 (P(none) 1/4, x = 1, r = 2): it takes place with the chance (1/2) / (3/4) = 2/3, and its
+    mean is r x = 2. P(at most 1) = 1/3 + 2/3 (1/4 + 2 / 8) = 2/3. Of half the magnitudes: 2/3 (1 - 4^-1/2) = 1/3."""
+    counts = coherent_counts(np.array([[np.log(2.0)]]), np.array([[1.0]]), 0, np.array([[1.0, 0.5]]), np.array([[np.log(4.0)]]))
+    assert counts.probability()[0, 0] == pytest.approx([0.5, 1 / 3], rel=1e-9)
+    assert counts.expected()[0, 0] == pytest.approx([4 / 3, 2 / 3], rel=1e-9)
+    assert counts.at_most(np.array([[[1.0, 0.0]]]))[0, 0] == pytest.approx([2 / 3, 2 / 3], rel=1e-9)
+    with pytest.raises(ValueError, match="no higher than the rates"):
+        coherent_counts(np.array([[1.0]]), np.array([[1.0]]), 0, np.ones((1, 1)), np.array([[0.9]]))
 
 
 def test_a_simulated_cluster_process_has_the_ladders_chances():
@@ -144,6 +196,27 @@ def test_windows_of_several_days_are_those_of_a_model_of_such_windows(recipes):
     runs = week.simulated(events, days_7, reference_7, np.random.default_rng(1), 20_000)
     assert -np.expm1(-found.hit[0, 2]) == pytest.approx((runs > 0).mean(), abs=0.015)
     assert found.number[0, 2] == pytest.approx(runs.mean(), rel=0.06)
+
+
+def test_what_was_expected_and_observed_of_the_last_days(recipes):
+    """The three days before, each by what was known at its own issue, with the day's reference; and the targets known at the issue."""
+    recipe = recipes["wellington"]
+    days = target_days(recipe, date(2001, 5, 5), 2)
+    events = sequence(recipe, int(days.cut_us[0]), [7.0, 5.0, 5.5], 40.0)
+    model = etas.EtasModel(recipe, ONE, None, date(2000, 1, 1), "generic")
+    reference = np.array([0.08, 0.02])
+    expected = number_before(model, events, days, reference, LOOK_BACK_DAYS)
+    for j in range(2):
+        past = target_days(recipe, date(2001, 5, 5 + j - LOOK_BACK_DAYS), LOOK_BACK_DAYS)
+        assert expected[j] == pytest.approx(model.expected_count(events, past, np.repeat(reference[j], LOOK_BACK_DAYS)).sum(), rel=1e-9)
+    weekly = replace(days, target_ends_us=days.target_starts_us + 7 * DAY_US)
+    assert number_before(model, events, weekly, -np.expm1(7 * np.log1p(-reference)), LOOK_BACK_DAYS) == pytest.approx(expected, rel=1e-9)
+    assert observed_before(recipe, events, days).tolist() == [3, 3]
+    late = replace(events, known_at_us=np.where(events.magnitude == 5.0, days.cut_us[0] + 1, events.known_at_us))
+    assert observed_before(recipe, late, days).tolist() == [2, 3]
+    assert productivity(model, late, days, reference) == pytest.approx(
+        productivity_of(np.array([2.0, 3.0]), number_before(model, late, days, reference, LOOK_BACK_DAYS)), rel=1e-12
+    )
 
 
 def test_the_usual_rate_of_longer_windows_is_how_often_they_held_one(recipes):
