@@ -32,6 +32,10 @@ class Recipe(Frozen):
     display_name: DisplayName = Field(
         alias="displayName", description='The name for people: "Rome", or one a language, { en = "Rome", it = "Roma" }.'
     )
+    group: DisplayName | None = Field(
+        default=None,
+        description="The heading under which a report of many recipes lists it: a text, or one a language; else its time zone's country.",
+    )
     predict_center_lat: float = Field(
         ge=-90, le=90, description="Latitude of the circle's centre, north is positive.", json_schema_extra={"unit": "degrees"}
     )
@@ -125,9 +129,9 @@ class Recipe(Frozen):
 
     @cached_property
     def recipe_hash(self) -> str:
-        """SHA-256 (hex) of the canonical JSON of all fields but `models` and `alerts`: a changed recipe is another recipe, and its fits are
-        void. Which kinds are fitted, and when alerts are sent, changes nothing in the fit of any of them."""
-        return _sha256(self.model_dump(mode="json", exclude={"models", "alerts"}))
+        """SHA-256 (hex) of the canonical JSON of all fields but `models`, `alerts` and `group`: a changed recipe is another recipe, and its
+        fits are void. Which kinds are fitted, when alerts are sent, and where a report lists it changes nothing in any fit."""
+        return _sha256(self.model_dump(mode="json", exclude={"models", "alerts", "group"}))
 
     @cached_property
     def target_hash(self) -> str:

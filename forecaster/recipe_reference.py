@@ -15,6 +15,7 @@ PARTS = {
         "issue_local_time",
         "predict_range_days",
         "comparison_only",
+        "group",
         "alerts",
         "models",
         "test_ratio",
@@ -47,10 +48,17 @@ _IN_WORDS = {  # where the schema's own words are not meant for people
     "time_zone": "a name such as Europe/Rome",
     "issue_local_time": "a time such as 23:30:00",
     "comparison_only": "text of 10 characters or more",
+    "group": "text, or a table of language = text; 1 to 80 characters each",
     "alerts": "tables [[alerts]]",
     "resampling_methods": "tables [[resampling_methods]]",
 }
-_DEFAULTS = {"time_zone": "the place's", "grid_cell_km": "half the radius", "comparison_only": "none", "issue_local_time": "23:30:00"}
+_DEFAULTS = {
+    "time_zone": "the place's",
+    "grid_cell_km": "half the radius",
+    "comparison_only": "none",
+    "group": "its country",
+    "issue_local_time": "23:30:00",
+}
 
 
 @dataclass(frozen=True)

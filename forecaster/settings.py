@@ -48,6 +48,9 @@ class Settings(BaseSettings):
         default="en", pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="of messages; there must be an i18n file of it"
     )
 
+    page_recipes: int = Field(
+        default=30, ge=1, le=500, description="how many recipes a report page holds; more are divided into pages by group or country"
+    )
     keep_pages_days: int = Field(
         default=400, ge=0, description="how long report pages stay; 0: for ever. After 35 days: what was sent, daily"
     )

@@ -20,8 +20,13 @@ def zone_at(latitude_deg: float, longitude_deg: float) -> str:
 def country_of(zone: str) -> str | None:
     """Return the country of an IANA time zone in English, such as Italy for Europe/Rome; None at sea, and for zones of no single
     country."""
-    code = _codes().get(zone)
+    code = country_code_of(zone)
     return None if code is None else _countries().get(code, code)
+
+
+def country_code_of(zone: str) -> str | None:
+    """Return the ISO 3166 code of the country of an IANA time zone, such as IT for Europe/Rome; None as for `country_of`."""
+    return _codes().get(zone)
 
 
 def hours_apart(zone: str, other: str) -> float:

@@ -59,3 +59,31 @@
   }, { rootMargin: "150px" });
   for (const figure of document.querySelectorAll("figure[data-chart]")) seen.observe(figure);
 })();
+
+/* The search of the index of a large report: it shows those of the listed places whose line has all the words. */
+(() => {
+  "use strict";
+  const field = document.getElementById("find"), list = document.getElementById("places"), found = document.getElementById("found");
+  if (!field || !list || !found) return;
+  const fold = text => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const lines = [...list.children].map(line => ({ line, text: fold(`${line.textContent} ${line.querySelector("a").hash}`) }));
+  const box = document.getElementById("all-places");
+  const search = () => {
+    const words = fold(field.value).split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const { line, text } of lines) {
+      line.hidden = !words.every(word => text.includes(word));
+      count += line.hidden ? 0 : 1;
+    }
+    if (words.length) box.open = true;
+    found.textContent = !words.length ? "" : count ? found.dataset.some.replace("{}", count) : found.dataset.none;
+  };
+  field.addEventListener("input", search);
+  field.addEventListener("keydown", event => {
+    const first = lines.find(({ line }) => !line.hidden);
+    if (event.key === "Enter" && field.value.trim() && first) first.line.querySelector("a").click();
+    if (event.key === "Escape") { field.value = ""; search(); }
+  });
+  field.closest(".finder").hidden = false;
+  search(); /* a browser may restore what was typed */
+})();

@@ -15,6 +15,7 @@ from forecaster import files
 from forecaster.pipeline.daily.publish_report import write_index
 from forecaster.pipeline.run_context import Job
 from forecaster.reports.web import assets
+from forecaster.reports.web.page_names import report_of
 from forecaster.settings import Settings
 from forecaster.store import retention
 from forecaster.store.moments import was_replayed_in
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 EVERY_PAGE_FOR = timedelta(days=35)  # afterwards only those that were sent, and the last of each day
 SENT_AT_LEAST = timedelta(days=180)  # alerts are corrected for 120 days; a message must not be sent again because its row was deleted
 SETTLED_AFTER_DAYS = 60  # a map's longest window, the 45 days until its outcome is final, and a margin
-_PAGE = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{4}Z(-replay)?)\.[A-Za-z0-9-]+\.html")
 _DETAIL = re.compile(r"detail_(\d{8})_\d{8}\.json")
 
 
@@ -104,11 +104,11 @@ def _old_pages(folder: Path, now: datetime, keep: timedelta, sent: Iterable[str]
     """Return the pages of reports to delete, all languages of a report together."""
     reports: dict[str, list[tuple[datetime, Path]]] = {}
     for path in folder.glob("*.html"):
-        if matched := _PAGE.fullmatch(path.name):
-            reports.setdefault(matched[1], []).append((_changed(path), path))
+        if (report := report_of(path.name)) is not None:
+            reports.setdefault(report, []).append((_changed(path), path))
     written = {name: max(changed for changed, _ in pages) for name, pages in reports.items()}
     last_of_day = {moment.date(): name for name, moment in sorted(written.items(), key=lambda item: (item[1], item[0]))}
-    stay = {matched[1] for path in sent if (matched := _PAGE.fullmatch(Path(path).name))} | set(last_of_day.values())
+    stay = {report_of(Path(path).name) for path in sent} | set(last_of_day.values())
     old = [name for name, moment in written.items() if now - moment > (keep if name in stay else min(keep, EVERY_PAGE_FOR))]
     return sorted(path for name in old for _, path in reports[name])
 

@@ -54,6 +54,11 @@ def country_text(english: str, language: str) -> str | None:
     return None if code is None else locale_of(language).territories.get(code)
 
 
+def territory_text(code: str, language: str) -> str:
+    """Return the name in the language of the country with this ISO 3166 code, else its English name, else the code."""
+    return str(locale_of(language).territories.get(code) or locale_of(RULES_OF).territories.get(code, code))
+
+
 @functools.cache
 def _codes() -> dict[str, str]:
     return {name.casefold(): code for code, name in locale_of(RULES_OF).territories.items() if len(code) == 2}

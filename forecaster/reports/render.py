@@ -18,13 +18,13 @@ from markupsafe import Markup
 
 from forecaster.reports.content.context import report_context
 from forecaster.reports.content.contract import ReportData
-from forecaster.reports.drawing import charts, vega
+from forecaster.reports.drawing import charts, strips, vega
 from forecaster.reports.locales import month_text, number_text
 from forecaster.reports.templates import fill
 from forecaster.reports.texts import FALLBACK, day_writer, language_name, speaker, tell_missing, template_folder
 from forecaster.reports.web.assets import Assets
 from forecaster.reports.web.index import PastReport
-from forecaster.reports.web.page import page_parts
+from forecaster.reports.web.page import PageTools, page_parts
 from forecaster.reports.web.world_page import WorldMap, world_context
 
 
@@ -55,11 +55,20 @@ def render_report(
         user_folder: folder of the user's own templates and i18n files.
     """
     context = told_in(data, language, user_folder)
-    say, writer = speaker(language, user_folder), day_writer(language, user_folder)
-    addresses = assets.addresses if assets else None
-    parts = page_parts(data, context, say, writer, coastlines(), _script(), _chart_specs(language, user_folder), addresses)
-    page = {**context, **parts, "alternates": dict(alternates or {})}
+    page = {**context, **page_parts(data, context, page_tools(language, user_folder, assets)), "alternates": dict(alternates or {})}
     return fill(environment(language, user_folder), "report.html.j2", page, user_folder)
+
+
+def page_tools(language: str, user_folder: Path | None = None, assets: Assets | None = None) -> PageTools:
+    """Return what the pages of a language share."""
+    return PageTools(
+        speaker(language, user_folder),
+        day_writer(language, user_folder),
+        coastlines(),
+        _script(),
+        _chart_specs(language, user_folder),
+        assets.addresses if assets else None,
+    )
 
 
 def page_assets(language: str, user_folder: Path | None = None) -> Assets:
@@ -174,8 +183,8 @@ def environment(language: str, user_folder: Path | None = None) -> Environment:
     made.globals |= {
         "say": say,
         "t": say,
-        "ratio_strip": lambda row: Markup(charts.ratio_strip(row["ratio_value"], row["level"])),
-        "outcome_strip": lambda row: Markup(charts.outcome_strip(row["outcomes"], say(row["outcomes_title"]))),
+        "ratio_strip": lambda row: Markup(strips.ratio_strip(row["ratio_value"], row["level"])),
+        "outcome_strip": lambda row: Markup(strips.outcome_strip(row["outcomes"], say(row["outcomes_title"]))),
         "level_fills": charts.FILLS,
         "tied": lambda text: re.sub(r"(?<=[\d>]) (?=\S)|(?<=\bM) (?=\d)", "\u00a0", text),
         "event_radius": charts.event_radius,

@@ -122,3 +122,22 @@ def test_an_unknown_language_is_told_before_anything_is_written(job, store, sett
     with pytest.raises(BadInput, match="tlh"):
         write_report(said(job()), ["tlh"])
     assert table(store, "report").empty and not settings.output.exists()
+
+
+def test_a_report_of_too_many_recipes_is_an_index_with_a_page_a_group_and_one_entry_of_the_archive(job, settings, recipes, tmp_path):
+    work = replace(job(), recipes=[recipes[name] for name in ("athens", "lima", "tokyo-m45")])
+    whole = write_report(said(work), ["en"])
+    assert whole.group_pages == []
+    small = replace(work, settings=settings.model_copy(update={"page_recipes": 2}), clock=Clock.standing_at(NOW + timedelta(hours=1)))
+    written = write_report(small, ["en", "ja"])
+    groups = ["greece", "japan", "peru"]
+    assert [page.name for page in written.pages] == ["2024-01-02T1300Z.en.html", "2024-01-02T1300Z.ja.html"]
+    assert [page.name for page in written.group_pages] == [
+        f"2024-01-02T1300Z.group-{group}.{language}.html" for language in ("en", "ja") for group in groups
+    ]
+    index = written.pages[0].read_text(encoding="utf-8")
+    assert all(f'href="2024-01-02T1300Z.group-{group}.en.html' in index for group in groups)
+    archive = (settings.output / "index.html").read_text(encoding="utf-8")
+    assert "reports/2024-01-02T1300Z.en.html" in archive and "group-" not in archive and "2 reports" in archive
+    copies = copy_in_one_file(written, tmp_path / "sent")
+    assert len(copies) == 8 and all("assets/" not in copy.read_text(encoding="utf-8") for copy in copies)

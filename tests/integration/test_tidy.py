@@ -55,6 +55,7 @@ def test_pages_leave_after_their_days_and_sooner_where_nobody_was_sent_them(job,
     today, week_old = page(settings, DAY / 4), [page(settings, 7 * DAY + hour * timedelta(hours=1)) for hour in range(3)]
     morning, noon, evening = (page(settings, 50 * DAY + hour * timedelta(hours=1)) for hour in (8, 4, 0))
     both = page(settings, 50 * DAY, "ja")
+    groups = [page(settings, 50 * DAY, name=f"{report.name.split('.')[0]}.group-japan_2") for report in (morning, noon)]
     too_old = [page(settings, 401 * DAY, language) for language in ("en", "ja")]
     replay = page(settings, DAY, name="1999-01-01T0000Z-replay")
     mine = page(settings, 900 * DAY, name="notes")
@@ -70,7 +71,10 @@ def test_pages_leave_after_their_days_and_sooner_where_nobody_was_sent_them(job,
     assert names(list((settings.output / "reports").iterdir())) == before
     assert tidy(job).files == told.files
     assert names([noon, *too_old]) == [], "of that day the last stays, and the one that was sent; after 400 days none"
-    assert names([today, *week_old, morning, evening, both, replay, mine]) == names(list((settings.output / "reports").iterdir()))
+    assert names(groups) == [groups[0].name], "a group's page stays and leaves with the page of its day"
+    assert names([today, *week_old, morning, evening, both, groups[0], replay, mine]) == names(
+        list((settings.output / "reports").iterdir())
+    )
     index = (settings.output / "index.html").read_text(encoding="utf-8")
     assert 'lang="ja"' in index and noon.name not in index and evening.name in index
     assert tidy(job).nothing

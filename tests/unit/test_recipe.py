@@ -244,7 +244,7 @@ def test_any_field_changes_the_recipe_and_only_the_target_changes_the_target(rec
             {"grid": "regional", "grid_cell_km": 30.0, "lat_granularity": 21, "lng_granularity": 31},
         ),
     }
-    assert set(other) | {"models", "alerts"} == set(Recipe.model_fields), "a new field must change the hash, too"
+    assert set(other) | {"models", "alerts", "group"} == set(Recipe.model_fields), "a new field must change the hash, too"
     hashes = {tokyo.recipe_hash}
     for name, value in other.items():
         fields = {name: value} if not isinstance(value, tuple) else {**({name: value[0]} if name == "grid" else {}), **value[1]}
@@ -260,6 +260,12 @@ def test_which_kinds_are_fitted_voids_no_fit(recipes):
     """A kind more or less must not make the other kinds' models those of another recipe."""
     fewer = Recipe.model_validate(recipes["tokyo"].model_dump() | {"models": ["etas"]})
     assert fewer.models == ("etas",) and fewer.recipe_hash == recipes["tokyo"].recipe_hash
+
+
+def test_where_a_report_lists_a_recipe_voids_no_fit(recipes):
+    listed = Recipe.model_validate(recipes["tokyo"].model_dump() | {"group": "Kanto"})
+    assert listed.group.en == "Kanto" and listed.group.in_language("ja") == "Kanto"
+    assert (listed.recipe_hash, listed.target_hash) == (recipes["tokyo"].recipe_hash, recipes["tokyo"].target_hash)
 
 
 RULE = """

@@ -130,6 +130,7 @@ def _recipe_forecast(
     place: dict[str, Any] = {
         "recipe_id": recipe.id,
         "display_name": recipe.display_name.model_dump(),
+        "group": None if recipe.group is None else recipe.group.model_dump(),
         "lat": recipe.predict_center_lat,
         "lng": recipe.predict_center_lng,
         "radius_km": recipe.radius_km,

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +14,11 @@ from forecaster.pipeline.run_context import Job
 from forecaster.reports import map_files, render, texts
 from forecaster.reports.content import document
 from forecaster.reports.content.contract import ReportData
+from forecaster.reports.render_groups import render_groups
 from forecaster.reports.web.assets import in_one_file, write_assets
+from forecaster.reports.web.groups import groups_of
 from forecaster.reports.web.index import list_reports, world_page
+from forecaster.reports.web.page_names import day_page
 from forecaster.settings import Settings
 from forecaster.store import deliveries
 from forecaster.store.typed_rows.alert_types import ReportRow
@@ -28,18 +31,22 @@ KEEP_DOCUMENTS = timedelta(days=30)  # so that a report can be sent again; older
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """A report and its pages, the first in the first requested language."""
+    """A report and its pages, the first in the first requested language.
+
+    `group_pages`: the pages to which they link, where the recipes do not fit into one page.
+    """
 
     report_id: str
     pages: list[Path]
     data: ReportData
+    group_pages: list[Path] = field(default_factory=list)
 
 
-def page_name(data: ReportData, language: str) -> str:
-    """Return the page's path below the output folder: reports/2024-01-02T1200Z.en.html, with -replay for a simulated clock."""
+def report_name(data: ReportData) -> str:
+    """Return the beginning of the names of the report's pages: 2024-01-02T1200Z, with -replay for a simulated clock."""
     modes = {row.mode for row in data.recipes if row.probability is not None}
     mark = "-replay" if "replay" in modes else ""
-    return f"reports/{data.generated_at:%Y-%m-%dT%H%MZ}{mark}.{language}.html"
+    return f"{data.generated_at:%Y-%m-%dT%H%MZ}{mark}"
 
 
 def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
@@ -57,14 +64,23 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
         texts.read_texts(language, job.settings.templates)
     map_files.clear_unfinished(job.settings.output)
     data = _unless_told(job, report_data(job))
-    names = {language: page_name(data, language) for language in languages}
+    report = report_name(data)
+    names = {language: f"reports/{day_page(report, language)}" for language in languages}
+    groups = groups_of(data.recipes, job.settings.page_recipes)
     shared = render.page_assets(languages[0], job.settings.templates)
     write_assets(job.settings.output / "reports", shared)
-    pages = []
+    pages, group_pages = [], []
     for language, name in names.items():
-        others = {other: Path(path).name for other, path in names.items() if other != language}
-        page = render.render_report(data, language, others, job.settings.templates, shared)
-        pages.append(map_files.write_atomic(job.settings.output / name, page))
+        others = [other for other in languages if other != language]
+        if groups:
+            made = render_groups(data, groups, report, language, others, job.settings.templates, shared)
+            *rest, index = (map_files.write_atomic(job.settings.output / "reports" / file, page) for file, page in made)
+            pages.append(index)
+            group_pages += rest
+        else:
+            alternates = {other: day_page(report, other) for other in others}
+            page = render.render_report(data, language, alternates, job.settings.templates, shared)
+            pages.append(map_files.write_atomic(job.settings.output / name, page))
     write_index(job.settings, languages[0])
     kept = document.pack(data)
     assert data.forecasts_sha256 is not None, "report_data gives it to every report"
@@ -82,7 +98,7 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
     with job.store.transaction() as connection:
         deliveries.keep_report(connection, row)
         deliveries.clear_documents(connection, data.generated_at - KEEP_DOCUMENTS)
-    return WrittenReport(data.report_id, pages, data)
+    return WrittenReport(data.report_id, pages, data, group_pages)
 
 
 def copy_in_one_file(written: WrittenReport, folder: Path) -> list[Path]:
@@ -92,7 +108,8 @@ def copy_in_one_file(written: WrittenReport, folder: Path) -> list[Path]:
         NotWritable: the folder cannot be written.
     """
     return [
-        map_files.write_atomic(folder / page.name, in_one_file(page.read_text(encoding="utf-8"), page.parent)) for page in written.pages
+        map_files.write_atomic(folder / page.name, in_one_file(page.read_text(encoding="utf-8"), page.parent))
+        for page in (*written.pages, *written.group_pages)
     ]
 
 

@@ -27,7 +27,7 @@ from forecaster.reports.content.headline import above, headline, lede, notable, 
 from forecaster.reports.content.ladder_words import ladder_table, no_ladder, outlook
 from forecaster.reports.content.ranking import hearing_model, in_order, is_as_usual, struck_by
 from forecaster.reports.content.reasons import reasons
-from forecaster.reports.content.recipe_part import history_row, result_of
+from forecaster.reports.content.recipe_part import check_row, count_checks, history_row
 from forecaster.reports.content.track_record import evaluation_verdict, figures_of, track_of
 from forecaster.reports.content.world_part import world_part
 from forecaster.reports.drawing.charts import MapTarget
@@ -68,7 +68,6 @@ def report_context(data: ReportData, language: str, writer: Writer = ISO) -> dic
     mode = next((name for name in LOUDEST_FIRST if name in modes), None)
     names = {row["id"]: row for row in rows + extra}
     about = subject(rows)
-    evaluated = [row for row in rows if row["evaluation"] is not None]
     return {
         "report_id": data.report_id,
         "language": language,
@@ -84,16 +83,8 @@ def report_context(data: ReportData, language: str, writer: Writer = ISO) -> dic
         "headline_days": _last_days(about, writer),
         "headline_row": None if about is None or about["unheard"] else about,
         "world": world_part(data.world, writer),
-        "rows": rows,
-        "leading_rows": [row for row in rows if not is_as_usual(row)],
-        "usual_rows": (usual := [row for row in rows if is_as_usual(row)]),
-        "usual_line": usual_line(usual, len(usual) < len(rows)),
-        "comparison_rows": extra,
-        "checks": [_check(check, names, writer) for check in data.checks],
-        "checks_count": _count_checks(data.checks),
-        "evaluated": evaluated,
+        **_of_rows(rows, extra, data.checks, names, writer),
         "combination_verdict": pooled_phrase(data.pooled_skill),
-        "evaluation_verdict": evaluation_verdict(evaluated),
         "events": _events(data, writer),
         "events_total": len(data.events),
         "events_days": data.events_days,
@@ -102,17 +93,48 @@ def report_context(data: ReportData, language: str, writer: Writer = ISO) -> dic
     }
 
 
-def map_targets(rows: Sequence[dict[str, Any]], numbered: bool) -> list[MapTarget]:
+def part_of(context: dict[str, Any], data: ReportData, writer: Writer) -> dict[str, Any]:
+    """Return the `report_context` of a whole report, cut down to the recipes and checks of `data`; rows keep their numbers."""
+    ids = {recipe.recipe_id for recipe in data.recipes}
+    rows, extra = ([row for row in context[name] if row["id"] in ids] for name in ("rows", "comparison_rows"))
+    return {**context, **_of_rows(rows, extra, data.checks, {row["id"]: row for row in rows + extra}, writer)}
+
+
+def _of_rows(
+    rows: list[dict[str, Any]],
+    extra: list[dict[str, Any]],
+    checks: Sequence[SettledCheck],
+    names: dict[str, dict[str, Any]],
+    writer: Writer,
+) -> dict[str, Any]:
+    """Return what follows from the rows that a page shows: `rows`, and those for comparison, `extra`."""
+    usual = [row for row in rows if is_as_usual(row)]
+    evaluated = [row for row in rows if row["evaluation"] is not None]
+    return {
+        "rows": rows,
+        "leading_rows": [row for row in rows if not is_as_usual(row)],
+        "usual_rows": usual,
+        "usual_line": usual_line(usual, len(usual) < len(rows)),
+        "comparison_rows": extra,
+        "checks": [check_row(check, names, writer) for check in checks],
+        "checks_count": count_checks(checks),
+        "evaluated": evaluated,
+        "evaluation_verdict": evaluation_verdict(evaluated),
+    }
+
+
+def map_targets(rows: Sequence[dict[str, Any]], numbered: bool, labelled: int | None = None) -> list[MapTarget]:
     """Return the circles of `rows` for a map.
 
     A label holds the name and the ratio. With `numbered`, for pictures that cannot rely on a font, it holds row number and ratio, and only
-    rows that a mail lists individually are labelled.
+    rows that a mail lists individually are labelled. `labelled`: how many of the first rows are labelled; all of them where it is None.
     """
     targets = []
-    for row in rows:
+    for index, row in enumerate(rows):
         first = f"{row['number']}" if numbered else row["name"]
         lines: tuple[str, ...] = (f"{first}: ×{row['ratio']}",) if numbered else (first, f"×{row['ratio']}")
-        lines = () if numbered and is_as_usual(row) else lines
+        if (numbered and is_as_usual(row)) or (labelled is not None and index >= labelled):
+            lines = ()
         title = f"{row['name']}: M ≥ {row['magnitude']}, {row['radius']} km, ×{row['ratio']}"
         targets.append(MapTarget(row["lat"], row["lng"], row["radius_km"], row["level"], lines, title))
     return targets
@@ -151,6 +173,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
     return {
         "number": number,
         "id": recipe.recipe_id,
+        "href": f"#about-{recipe.recipe_id}",
         "name": _name(recipe, language),
         "lat": recipe.lat,
         "lng": recipe.lng,
@@ -267,32 +290,6 @@ def _known_days(outcomes: Sequence[DayOutcome]) -> dict[str, int]:
     """Return, for the days in a row's strip, how many have a known outcome and on how many an earthquake was observed."""
     happened = [outcome.happened for outcome in outcomes if outcome.happened is not None]
     return {"days": len(happened), "hits": sum(map(bool, happened))}
-
-
-def _check(check: SettledCheck, names: dict[str, dict[str, Any]], writer: Writer) -> dict[str, Any]:
-    outcome, row = check.outcome, names.get(check.recipe_id)
-    probability, usual = probability_pair(outcome.probability, outcome.reference_probability)
-    return {
-        "name": row["name"] if row else check.recipe_id,
-        "magnitude": row["magnitude"] if row else None,
-        "day": writer(outcome.day),
-        "probability": probability,
-        "usual": usual,
-        "happened": outcome.happened,
-        "result": result_of(outcome),
-        "status": Phrase(f"status.{outcome.status}"),
-    }
-
-
-def _count_checks(checks: Sequence[SettledCheck]) -> Phrase:
-    """Return the observed number of days with an earthquake beside the expected number: calibration in one sentence."""
-    told = [
-        (check.outcome.happened, p)
-        for check in checks
-        if check.outcome.happened is not None and (p := known_probability(check.outcome.probability)) is not None
-    ]
-    values = {"count": len(told), "hits": sum(bool(happened) for happened, _ in told), "expected": f"{sum(p for _, p in told):.1f}"}
-    return Phrase("checks.count", values) if told else Phrase("checks.none")
 
 
 def _events(data: ReportData, writer: Writer) -> list[dict[str, Any]]:

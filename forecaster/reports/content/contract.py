@@ -240,6 +240,7 @@ class RecipeForecast:
     open_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have not ended, that of this forecast last
     ladder: Ladder | None = None
     no_ladder: str | None = None  # why a forecast has no ladder
+    group: Mapping[str, str] | None = None  # {"en": ..., "ja": ...}: the heading in a report of many recipes; None: the country
 
 
 @dataclass(frozen=True)

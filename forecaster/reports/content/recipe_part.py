@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeForecast, TrackRecord
+from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeForecast, SettledCheck, TrackRecord
 from forecaster.reports.content.ladder_words import ladder_csv
 from forecaster.reports.content.track_record import Verdict, record_verdict
 from forecaster.reports.web.csv_link import csv_link
@@ -95,6 +95,33 @@ def result_of(outcome: DayOutcome) -> Phrase:
     if outcome.happened and known(outcome.max_magnitude) is not None:
         return Phrase("check.yes_magnitude", {"magnitude": f"{outcome.max_magnitude:.1f}"})
     return Phrase("check.yes" if outcome.happened else "check.no")
+
+
+def check_row(check: SettledCheck, names: dict[str, dict[str, Any]], writer: Writer) -> dict[str, Any]:
+    """Return one outcome of this run as a row of the table; names: the page's rows by recipe id."""
+    outcome, row = check.outcome, names.get(check.recipe_id)
+    probability, usual = probability_pair(outcome.probability, outcome.reference_probability)
+    return {
+        "name": row["name"] if row else check.recipe_id,
+        "magnitude": row["magnitude"] if row else None,
+        "day": writer(outcome.day),
+        "probability": probability,
+        "usual": usual,
+        "happened": outcome.happened,
+        "result": result_of(outcome),
+        "status": Phrase(f"status.{outcome.status}"),
+    }
+
+
+def count_checks(checks: Sequence[SettledCheck]) -> Phrase:
+    """Return the observed number of days with an earthquake beside the expected number: calibration in one sentence."""
+    told = [
+        (check.outcome.happened, p)
+        for check in checks
+        if check.outcome.happened is not None and (p := known_probability(check.outcome.probability)) is not None
+    ]
+    values = {"count": len(told), "hits": sum(bool(happened) for happened, _ in told), "expected": f"{sum(p for _, p in told):.1f}"}
+    return Phrase("checks.count", values) if told else Phrase("checks.none")
 
 
 def drivers_intro(recipe: RecipeForecast) -> Phrase | None:

@@ -1,4 +1,4 @@
-"""Inline SVG: the world map, the Japan inset and the small strips of the tables. Values in, text out; nothing is read or drawn elsewhere.
+"""Inline SVG: the world map and the Japan inset. Values in, text out; nothing is read or drawn elsewhere.
 
 Every shape has its light-mode colours as attributes, so that the picture works by itself and can become a PNG. It also has a class that a
 page's style may override (dark mode). The ratio to the usual rate is shown in four ways: by one hue from pale to dark, by hatching, by the
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from importlib import resources
 
-from forecaster.reports.content.contract import DayOutcome, RecentEvent
+from forecaster.reports.content.contract import RecentEvent
 from forecaster.reports.drawing.shapes import EDGE, HATCHES, PAPER, hatch_patterns, path_data
-from forecaster.reports.words import known_probability
 
 Polyline = Sequence[Sequence[float]]  # [[lon, lat], ...] in degrees
 Projection = Callable[[float, float], tuple[float, float]]  # (lon, lat) in degrees -> (x, y) in pixels
@@ -25,6 +24,8 @@ EDGE_WIDTHS = (0.8, 1.0, 1.4, 1.9, 2.5)
 INK, LAND, SEA, COAST = "#1c2333", "#e3e0d8", "#f4f6f8", "#a8a496"
 MAX_EVENTS = 400
 NAMED_MAGNITUDE = 6.5  # from this magnitude on, the map labels an earthquake with its magnitude
+FEW_CIRCLES = 60  # a map of more draws each with fewer points, since they are small
+CIRCLE_POINTS, COARSE_POINTS = 48, 16
 COARSENESS = 1.3  # smallest distance in pixels between neighbouring points of a coast
 
 WORLD_SIZE = (960.0, 440.0)
@@ -61,7 +62,7 @@ def equal_earth(lon_deg: float, lat_deg: float, middle_lon: float = 0.0) -> tupl
     return x, theta * (a1 + a2 * square + sixth * (a3 + a4 * square))
 
 
-def circle_points(lat: float, lng: float, radius_km: float, count: int = 48) -> list[tuple[float, float]]:
+def circle_points(lat: float, lng: float, radius_km: float, count: int = CIRCLE_POINTS) -> list[tuple[float, float]]:
     """Return (lon, lat) of `count` points at `radius_km` great-circle distance; longitudes are continuous, not wrapped."""
     phi, angle = math.radians(lat), radius_km / EARTH_RADIUS_KM
     points = []
@@ -135,49 +136,6 @@ def japan_map(
     rectangle = f'width="{JAPAN_WIDTH:.0f}" height="{height:.0f}"'
     frame = f'<rect class="sea" {rectangle} fill="{SEA}"/>'
     return _svg(JAPAN_WIDTH, height, "japan", title, f'<clipPath id="clip-japan"><rect {rectangle}/></clipPath>', frame, body, "")
-
-
-def ratio_strip(ratio: float | None, level: int | None) -> str:
-    """Draw a bar from the usual rate (the tick) to `ratio` on a log scale, clipped at 1/4 and 16 times.
-
-    It is decoration: the figure is written beside it.
-    """
-    width, low, high = 112.0, -2.0, 4.0
-
-    def at(value: float) -> float:
-        return 2 + (width - 4) * (min(max(value, low), high) - low) / (high - low)
-
-    axis = f'<path class="axis" d="M2 9H{width - 2:.0f}" stroke="{COAST}" stroke-width="1"/>'
-    tick = f'<path class="tick" d="M{at(0):.1f} 2V16" stroke="{INK}" stroke-width="1.4"/>'
-    bar = ""
-    if ratio and level is not None:
-        start, end = sorted((at(0), at(math.log2(ratio))))
-        place = f'x="{start:.1f}" y="5" width="{max(end - start, 1.5):.1f}" height="8" rx="1"'
-        bar = f'<rect class="level-{level}" {place} fill="{FILLS[level]}" stroke="{EDGE}"/>'
-    return f'<svg class="strip" viewBox="0 0 {width:.0f} 18" width="{width:.0f}" height="18" aria-hidden="true">{axis}{bar}{tick}</svg>'
-
-
-def outcome_strip(outcomes: Sequence[DayOutcome], title: str) -> str:
-    """Draw one bar per day, oldest first; its height is the square root of the forecast probability.
-
-    A dot marks a day with an observed earthquake, a ring a day without a known outcome.
-    """
-    days = outcomes[-90:]
-    step, height = 8.0 if len(days) <= 20 else 4.0 if len(days) <= 45 else 2.2, 28.0
-    bars, shapes = [], []
-    for index, outcome in enumerate(days):
-        x = 2 + index * step
-        tall = 1 + 16 * math.sqrt(known_probability(outcome.probability) or 0.0)
-        bars.append(f"M{x:.1f} {height - 2:.0f}v-{tall:.1f}h{0.65 * step:.1f}v{tall:.1f}Z")
-        middle = x + 0.33 * step
-        if outcome.happened:
-            shapes.append(f'<circle class="hit" cx="{middle:.1f}" cy="5" r="{max(1.7, min(3, step / 2)):.1f}" fill="{INK}"/>')
-        elif outcome.happened is None:
-            shapes.append(f'<circle class="open" cx="{middle:.1f}" cy="5" r="{min(2.4, step / 2):.1f}" fill="none" stroke="{INK}"/>')
-    shapes.insert(0, f'<path class="days" d="{"".join(bars)}" fill="{FILLS[2]}"/>')
-    width = 4 + step * max(len(days), 1)
-    size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
-    return f'<svg class="strip" {size} role="img" aria-label="{escape(title)}">{"".join(shapes)}</svg>'
 
 
 def event_radius(magnitude: float) -> float:
@@ -254,8 +212,9 @@ def _layers(
     land, coast = land_and_coast(coastlines, project)
     shapes = [f'<path class="land" d="{land}" fill="{LAND}" fill-rule="evenodd"/>']
     boxes: dict[int, tuple[float, float, float, float]] = {}
+    count = CIRCLE_POINTS if len(targets) <= FEW_CIRCLES else COARSE_POINTS
     for target in sorted(targets, key=lambda item: -1 if item.level is None else item.level):
-        points = [project(lon, lat) for lon, lat in circle_points(target.lat, near(target.lng), target.radius_km)]
+        points = [project(lon, lat) for lon, lat in circle_points(target.lat, near(target.lng), target.radius_km, count)]
         xs, ys = [x for x, _ in points], [y for _, y in points]
         boxes[id(target)] = (min(xs), min(ys), max(xs), max(ys))
         look = f'fill="{PAPER}" stroke="{EDGE}" stroke-width="1" stroke-dasharray="3 2" class="level-none"'

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forecaster.reports.map_files import write_atomic
+from forecaster.reports.web.page_names import is_group_page
 
 HEAD_BYTES = 16_384
 FACT = re.compile(r'<meta name="quakecast:(made|mode|period|headline)" content="([^"]*)">')
@@ -91,7 +92,7 @@ def _heads(folder: Path, kept: Heads) -> Heads:
     heads: Heads = {}
     for page in [*folder.glob("*.html"), *folder.glob("reports/*.html"), *folder.glob("reports/*/*.html")]:
         href = page.relative_to(folder).as_posix()
-        if href == "index.html" or "/." in f"/{href}":
+        if href == "index.html" or "/." in f"/{href}" or is_group_page(page.name):
             continue
         try:
             state = page.stat()

@@ -1,6 +1,7 @@
 """The parts that only the page has, beside `report_context`: maps, recipe sections, charts with their tables and files, scripts. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -40,60 +41,116 @@ EVENT_COLUMNS = ("origin_time", "magnitude", "latitude", "longitude", "depth_km"
 CHECK_COLUMNS = ("recipe", "place", "day", "probability", "usual", "happened", "max_magnitude", "status")
 
 
-def page_parts(
-    data: ReportData,
-    context: dict[str, Any],
-    say: Say,
-    writer: Writer,
-    coastlines: Sequence[charts.Polyline],
-    script: str,
-    chart_specs: str,
-    assets: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Return names for the page's template.
+@dataclass(frozen=True)
+class PageTools:
+    """What the pages of one language share.
 
-    Args:
-        context: `report_context` of the same data.
+    Attributes:
         script: draws the charts from `chart_specs`. Both are embedded unchanged, with the library; a page without charts has none of them.
         assets: addresses of the shared style sheet (css) and script (js); where they are given, the page does not embed them.
     """
-    rows = {row["id"]: row for row in (*context["rows"], *context["comparison_rows"])}
-    targets = map_targets(context["rows"], numbered=False)
-    lines = boxed(coastlines)
-    regions = {recipe.recipe_id: _region(recipe, data, rows[recipe.recipe_id], say, writer, lines) for recipe in data.recipes}
-    records = [record_line(record, writer) for record in data.pooled_records]
-    drawn = next((record for record in data.pooled_records if record.reliability is not None), None)
-    evaluation = gain_rows(context["evaluated"], {recipe.recipe_id: recipe for recipe in data.recipes}, say)
-    pooled = _with_picture(reliability_of(drawn), say, say("reliability.all_title")) if drawn else None
-    charted = bool(evaluation or pooled or any(region["history"] or region["reliability"] for region in regions.values()))
-    scripts = (vega.library(), script) if charted else ()
+
+    say: Say
+    writer: Writer
+    coastlines: Sequence[charts.Polyline]
+    script: str
+    chart_specs: str
+    assets: Mapping[str, str] | None = None
+
+
+def page_parts(data: ReportData, context: dict[str, Any], tools: PageTools) -> dict[str, Any]:
+    """Return names for the template of a page that has all of a report.
+
+    Args:
+        context: `report_context` of the same data.
+    """
+    regions = region_parts(data, context, tools)
+    tests, pooled = test_parts(data, context, tools), pooled_parts(data, tools)
+    charted = bool(tests["evaluation_chart"] or pooled["pooled_reliability"] or has_charts(regions))
     return {
-        "world_map": Markup(charts.world_map(targets, data.events, coastlines, say("map.world_title"), say("map.japan"))),
-        "japan_map": Markup(charts.japan_map(targets, data.events, coastlines, say("map.japan_title")))
-        if any(map(charts.in_japan, targets))
-        else None,
-        "hatch_patterns": Markup(hatch_patterns("legend")),
+        **map_parts(data, context, tools),
         "regions": regions,
-        "pooled_records": records,
-        "pooled_reliability": pooled,
-        "evaluation_chart": Markup(gain_picture(evaluation, say("evaluation.chart"), say("evaluation.gain_axis"))) if evaluation else None,
-        "evaluation_csv": evaluation.csv if evaluation else None,
-        "forecasts_csv": _forecasts_csv(data.recipes, rows),
-        "events_csv": _events_csv(data),
-        "checks_csv": _checks_csv(data, rows),
-        "made_at": f"{data.generated_at:%Y-%m-%dT%H:%M:%SZ}",
-        "file_day": f"{data.generated_at:%Y-%m-%d}",
-        "content_policy": vega.content_policy(*scripts, shared=assets is not None),
-        "assets": assets,
-        "scripts": [Markup(text) for text in scripts],
-        "chart_specs": Markup(chart_specs) if charted else None,
+        **tests,
+        **pooled,
+        **file_parts(data, context),
+        **frame_parts(data, tools, charted=charted),
     }
 
 
+def map_parts(data: ReportData, context: dict[str, Any], tools: PageTools, labelled: int | None = None) -> dict[str, Any]:
+    """Return the maps. `labelled`: as for `map_targets`."""
+    targets = map_targets(context["rows"], numbered=False, labelled=labelled)
+    world = charts.world_map(targets, data.events, tools.coastlines, tools.say("map.world_title"), tools.say("map.japan"))
+    return {"world_map": Markup(world), **japan_part(data, context, tools, labelled)}
+
+
+def japan_part(data: ReportData, context: dict[str, Any], tools: PageTools, labelled: int | None = None) -> dict[str, Any]:
+    """Return the inset of Japan, None where no circle lies in it, and the patterns of the legend."""
+    targets = map_targets(context["rows"], numbered=False, labelled=labelled)
+    shown = any(map(charts.in_japan, targets))
+    japan = charts.japan_map(targets, data.events, tools.coastlines, tools.say("map.japan_title")) if shown else None
+    return {"japan_map": None if japan is None else Markup(japan), "hatch_patterns": Markup(hatch_patterns("legend"))}
+
+
+def region_parts(data: ReportData, context: dict[str, Any], tools: PageTools) -> dict[str, dict[str, Any]]:
+    """Return the details of each recipe of `data`, by id."""
+    rows = _by_id(context)
+    lines = boxed(tools.coastlines)
+    return {recipe.recipe_id: _region(recipe, data, rows[recipe.recipe_id], tools, lines) for recipe in data.recipes}
+
+
+def has_charts(regions: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether any of these details has an interactive chart."""
+    return any(region["history"] or region["reliability"] for region in regions.values())
+
+
+def test_parts(data: ReportData, context: dict[str, Any], tools: PageTools) -> dict[str, Any]:
+    """Return the chart of the information gains of evaluated models, and its file; None where none was evaluated."""
+    found = gain_rows(context["evaluated"], {recipe.recipe_id: recipe for recipe in data.recipes}, tools.say)
+    drawn = gain_picture(found, tools.say("evaluation.chart"), tools.say("evaluation.gain_axis")) if found else None
+    return {"evaluation_chart": None if drawn is None else Markup(drawn), "evaluation_csv": found.csv if found else None}
+
+
+def pooled_parts(data: ReportData, tools: PageTools) -> dict[str, Any]:
+    """Return the records and the reliability curve of all recipes together."""
+    drawn = next((record for record in data.pooled_records if record.reliability is not None), None)
+    return {
+        "pooled_records": [record_line(record, tools.writer) for record in data.pooled_records],
+        "pooled_reliability": _with_picture(reliability_of(drawn), tools.say, tools.say("reliability.all_title")) if drawn else None,
+    }
+
+
+def file_parts(data: ReportData, context: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables of a page as files."""
+    rows = _by_id(context)
+    return {
+        "forecasts_csv": _forecasts_csv(data.recipes, rows),
+        "events_csv": _events_csv(data),
+        "checks_csv": _checks_csv(data, rows),
+    }
+
+
+def frame_parts(data: ReportData, tools: PageTools, *, charted: bool, scripted: bool = False) -> dict[str, Any]:
+    """Return the head of a page and its scripts: the library where it is `charted`, our own there and where it is `scripted`."""
+    scripts = (vega.library(), tools.script) if charted else (tools.script,) if scripted else ()
+    return {
+        "made_at": f"{data.generated_at:%Y-%m-%dT%H:%M:%SZ}",
+        "file_day": f"{data.generated_at:%Y-%m-%d}",
+        "content_policy": vega.content_policy(*scripts, shared=tools.assets is not None),
+        "assets": tools.assets,
+        "scripts": [Markup(text) for text in scripts],
+        "chart_specs": Markup(tools.chart_specs) if charted else None,
+    }
+
+
+def _by_id(context: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in (*context["rows"], *context["comparison_rows"])}
+
+
 def _region(
-    recipe: RecipeForecast, data: ReportData, row: dict[str, Any], say: Say, writer: Writer, coastlines: Sequence[BoxedLine]
+    recipe: RecipeForecast, data: ReportData, row: dict[str, Any], tools: PageTools, coastlines: Sequence[BoxedLine]
 ) -> dict[str, Any]:
-    told = region_of(recipe, writer)
+    told, say = region_of(recipe, tools.writer), tools.say
     title = say("region.map_title", name=row["name"], radius=row["radius"])
     place = (recipe.lat, recipe.lng, recipe.radius_km, row["level"])
     told["map"] = Markup(region_map(*place, data.events, recipe.drivers, coastlines, title, f"r{row['number']}"))

@@ -9,7 +9,7 @@ import pytest
 
 from forecaster.features.geometry import great_circle_km
 from forecaster.reports.content.contract import DayOutcome, RecentEvent
-from forecaster.reports.drawing import charts
+from forecaster.reports.drawing import charts, strips
 
 SQUARE = [[100.0, -10.0], [140.0, -10.0], [140.0, 20.0], [100.0, 20.0], [100.0, -10.0]]
 
@@ -89,17 +89,17 @@ def test_events_grow_with_magnitude_and_stay_bounded() -> None:
 
 def test_the_strip_starts_at_the_usual_rate_and_is_clipped() -> None:
     """Width 112 less 2 on each side, log2 from -2 to 4: the usual rate lies at 2 + 108 / 3 = 38, 16 times at 110."""
-    above, below, far = charts.ratio_strip(4.0, 4), charts.ratio_strip(0.5, 0), charts.ratio_strip(400.0, 4)
+    above, below, far = strips.ratio_strip(4.0, 4), strips.ratio_strip(0.5, 0), strips.ratio_strip(400.0, 4)
     assert 'x="38.0"' in above and 'width="36.0"' in above
     assert 'x="20.0"' in below and 'width="18.0"' in below
     assert 'width="72.0"' in far
-    assert "rect" not in charts.ratio_strip(None, None)
+    assert "rect" not in strips.ratio_strip(None, None)
 
 
 def test_outcomes_have_a_bar_each_and_marks_where_it_happened() -> None:
     day = datetime(2024, 1, 1, tzinfo=UTC).date()
     outcomes = [DayOutcome(day, 0.1, True, "final"), DayOutcome(day, None, False, "final"), DayOutcome(day, math.nan, None, "pending")]
-    svg = charts.outcome_strip(outcomes, 'two "days"')
+    svg = strips.outcome_strip(outcomes, 'two "days"')
     assert (svg.count("v-"), svg.count('class="hit"'), svg.count('class="open"')) == (3, 1, 1)
     assert "nan" not in svg
     ElementTree.fromstring(svg)
