@@ -43,13 +43,12 @@ def world_circles(events: Events, count: int, rng: np.random.Generator) -> list[
     """
     strong = events.take(events.magnitude >= THRESHOLDS[0])
     years = (strong.origin_time_us[-1] - strong.origin_time_us[0]) / YEAR_US if len(strong) > 1 else 0.0
-    circles: list[Recipe] = []
+    circles, by_latitude = list[Recipe](), _by_latitude(strong)
     for draw in _draws(strong, count * TRIES_A_CIRCLE, rng) if years > 0 else ():
         latitude, longitude = round(float(strong.latitude_deg[draw]), 2), round(float(strong.longitude_deg[draw]), 2)
         radius_km = round(float(np.exp(rng.uniform(*np.log(RADII_KM)))), 1)
         threshold = THRESHOLDS[0] if rng.random() < SHARE_OF_LOWER_THRESHOLD else THRESHOLDS[1]
-        inside = great_circle_km(latitude, longitude, strong.latitude_deg, strong.longitude_deg) <= radius_km
-        a_year = np.count_nonzero(inside & (strong.magnitude >= threshold)) / years
+        a_year = _count_within(by_latitude, latitude, longitude, radius_km, threshold) / years
         if TARGETS_A_YEAR[0] <= a_year <= TARGETS_A_YEAR[1]:
             circles.append(circle_recipe(len(circles), latitude, longitude, radius_km, threshold))
         if len(circles) == count:
@@ -83,7 +82,7 @@ def spread_circles(
     radii = np.round(np.exp(rng.uniform(shortest, longest, len(strong))), 1)
     thresholds = np.where(rng.random(len(strong)) < SHARE_OF_LOWER_THRESHOLD, *THRESHOLDS)
     latitude, longitude = np.round(strong.latitude_deg[order], 2), np.round(strong.longitude_deg[order], 2)
-    by_latitude = np.stack([strong.latitude_deg, strong.longitude_deg, strong.magnitude])[:, np.argsort(strong.latitude_deg, kind="stable")]
+    by_latitude = _by_latitude(strong)
     free, taken = np.arange(len(strong)), list[Recipe]()
     for other in avoid:
         free = free[overlaps_with(other, latitude[free], longitude[free], radii[free]) <= most_overlap]
@@ -96,10 +95,15 @@ def spread_circles(
     return taken
 
 
+def _by_latitude(events: Events) -> np.ndarray:
+    """float64 (3, n): latitude, longitude and magnitude, ascending by latitude."""
+    return np.stack([events.latitude_deg, events.longitude_deg, events.magnitude])[:, np.argsort(events.latitude_deg, kind="stable")]
+
+
 def _count_within(events: np.ndarray, latitude_deg: float, longitude_deg: float, radius_km: float, threshold_mag: float) -> int:
     """Number of events of at least this magnitude in a circle.
 
-    events (3, n): latitude, longitude, magnitude, ascending by latitude, so that only the circle's band of latitudes is searched.
+    events (3, n): as `_by_latitude` returns them, so that only the circle's band of latitudes is searched.
     """
     reach = radius_km / KM_PER_DEGREE + 0.01
     latitude, longitude, magnitude = events[:, slice(*np.searchsorted(events[0], [latitude_deg - reach, latitude_deg + reach]))]

@@ -41,6 +41,8 @@ class Events:
 
     def take(self, selection: np.ndarray | slice) -> "Events":
         """The events at these indices, or where this mask is true."""
+        if isinstance(selection, np.ndarray) and selection.dtype == bool:
+            selection = np.flatnonzero(selection)  # one look at the mask instead of one for each column
         return Events(*(getattr(self, name)[selection] for name in _FIELDS))
 
     def known_at_once(self) -> "Events":

@@ -11,8 +11,8 @@ from forecaster.models import turns
 from forecaster.models.combination.weights import SET, usable_weights
 from forecaster.models.pretrained import newest_before, packaged
 from forecaster.pipeline.run_context import Job
-from forecaster.pipeline.world import world_due, world_sets
-from forecaster.pipeline.world.pretrain import PretrainResult, opponent_of, plan_pretraining, pretrain
+from forecaster.pipeline.world import world_due, world_fit, world_sets
+from forecaster.pipeline.world.pretrain import PretrainResult, arguments, opponent_of, plan_pretraining, pretrain
 from forecaster.store import world_set_rows as stored
 from tests.support import small_globe as world
 from tests.support.small_globe import NOW, SMALL, UNTIL
@@ -61,6 +61,15 @@ def test_sets_that_are_no_worse_serve_from_the_next_day_on(job, monkeypatch):
     assert row["numbers"]["difference"]["target_days"] > 150 and row["numbers"]["first_day"] == str(UNTIL - timedelta(days=729))
     twin = world_sets.twin_of(job.settings, row)
     assert twin.data_until == TWIN_UNTIL and json.loads((twin.folder / world.FILE).read_text()) == 0.0
+
+
+def test_memory_is_given_back_after_each_training(job, monkeypatch):
+    """What the training of a twin has freed must not be held while its kind, or another one, is trained again."""
+    done = world.install(monkeypatch, SAME)
+    monkeypatch.setattr(world_fit, "give_back", lambda: done.append("given back"))
+    world_fit.fit_kind(job.store, **arguments(job, plan_pretraining(job, SMALL), SMALL)["etas"])
+    assert done[0] == ("etas", TWIN_UNTIL) and done[1] == "given back"
+    assert done[-2] == ("etas", UNTIL) and done[-1] == "given back"
 
 
 def test_a_set_that_is_worse_is_refused_with_its_figures_and_the_better_ones_serve(job, monkeypatch):

@@ -67,15 +67,15 @@ class Weights:
 
 
 class DailyLikelihood:
-    """Sum over days of log P of the observed outcome. `history` must have a reference on every day."""
+    """Sum over days of log P of the observed outcome. `history` must have a reference on every day; reads: as in `daily_stream`."""
 
-    def __init__(self, history: History, parents: Parents) -> None:
+    def __init__(self, history: History, parents: Parents, reads: tuple[np.ndarray, np.ndarray] | None = None) -> None:
         self.parents = parents
         self.days = history.days
         self.happened = history.happened
         self.rate = -np.log1p(-history.reference)
         self.long_term = float(self.rate.mean())
-        self.stream = daily_stream(parents, history.days)
+        self.stream = daily_stream(parents, history.days, reads)
         self.share = detected_share(parents, history.days)
 
     def scaled(self, factor: float) -> "DailyLikelihood":

@@ -14,7 +14,7 @@ from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
 from forecaster.models.baselines import climatology
 from forecaster.models.etas.etas_detection import B_VALUE
-from forecaster.models.etas.etas_intensity import PARENT_MAG, select_parents
+from forecaster.models.etas.etas_intensity import PARENT_MAG, daily_reads, select_parents
 from forecaster.models.etas.etas_kernels import LN10, NAMES
 from forecaster.models.etas.etas_likelihood import DailyLikelihood, Maximum, maximise
 from forecaster.models.etas.etas_priors import PARAMETERS_FILE, POOLED, PUBLISHED, PUBLISHED_SD, Prior
@@ -64,16 +64,19 @@ def world_histories(
 ) -> list[History]:
     """Histories of `count` circles from `first_day` to `last_day` (UTC), from the final catalogue truncated after `last_day`.
 
-    `on_circle` is called after each circle.
+    `on_circle` is called after each circle. All circles are in UTC, and share one object of days.
     """
-    histories = []
+    histories: list[History] = []
     until_us = int(np.datetime64(last_day, "us").astype(np.int64)) + DAY_US
     events = catalogue.take(catalogue.origin_time_us < until_us).known_at_once()
-    for number, recipe in enumerate(world_circles(events, count, rng)):
-        days = target_days(recipe, first_day, (last_day - first_day).days + 1)
+    circles = world_circles(events, count, rng)
+    days = target_days(circles[0], first_day, (last_day - first_day).days + 1)
+    for number, recipe in enumerate(circles):
         happened = daily_labels(events, recipe, days)[0]
         reference = climatology.daily_references(happened, days)
-        histories.append(History(recipe, events, events, days, happened, reference).take(np.isfinite(reference)))
+        known = np.isfinite(reference)  # from the same day on everywhere
+        kept = histories[0].days if histories else days.take(known)
+        histories.append(History(recipe, events, events, kept, happened[known], reference[known]))
         on_circle(number)
     return histories
 
@@ -86,7 +89,9 @@ def pooled_maximum(
 
     errors: whether to compute standard errors, which takes 18 more evaluations.
     """
-    likelihoods = [DailyLikelihood(one, select_parents(one.inputs, one.recipe)) for one in histories]
+    days = histories[0].days
+    reads = daily_reads(days)
+    likelihoods = [DailyLikelihood(one, select_parents(one.inputs, one.recipe), reads if one.days is days else None) for one in histories]
     shifts = np.zeros((len(likelihoods), len(start)))
     shifts[:, 2] = [-LN10 * B_VALUE * (one.recipe.threshold_mag - PARENT_MAG) for one in histories]
 

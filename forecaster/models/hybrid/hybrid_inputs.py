@@ -19,12 +19,11 @@ from forecaster.features.seen_days import TAUS_DAYS, rates_of_circles, target_da
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import logit
 from forecaster.models.pooled.pooled import COUNTS
-from forecaster.models.pooled.pooled_intensity import rate_of
+from forecaster.models.pooled.pooled_intensity import rate_of, row_parts
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
 HALF_COUNT = 0.5
-ROWS_AT_ONCE = 32_768
 LARGE_SHOCKS = ((6.0, 2.0), (7.0, 3.0))
 MAX_DAYS = 20_000.0
 SIDE_COLUMNS = (
@@ -64,21 +63,25 @@ class Counted:
 
     def side(self, trunk: np.ndarray) -> np.ndarray:
         """float32 (n, SIDE_COLUMNS), the networks' inputs besides images. `trunk` (n,): the trunk's probabilities."""
-        _, counts, rates = self._relative()
-        excess = logit(trunk) - logit(self.reference)
-        return np.column_stack([counts, excess, self.since, rates]).astype(np.float32)
+        whole = np.empty((len(self), len(SIDE_COLUMNS)), dtype=np.float32)
+        for rows in row_parts(len(self)):
+            whole[rows] = self.take(rows)._side(trunk[rows])
+        return whole
 
     def table(self) -> np.ndarray:
         """float32 (n, columns), the trees' features: counts and rates, both relative to the reference and absolute, and the reference's
         logit.
-
-        Filled some rows at a time, because intermediate float64 arrays would take a gigabyte for a pool.
         """
         width = self.take(slice(0, 0))._table().shape[1]
         whole = np.empty((len(self), width), dtype=np.float32)
-        for at in range(0, len(self), ROWS_AT_ONCE):
-            whole[at : at + ROWS_AT_ONCE] = self.take(slice(at, at + ROWS_AT_ONCE))._table()
+        for rows in row_parts(len(self)):
+            whole[rows] = self.take(rows)._table()
         return whole
+
+    def _side(self, trunk: np.ndarray) -> np.ndarray:
+        _, counts, rates = self._relative()
+        excess = logit(trunk) - logit(self.reference)
+        return np.column_stack([counts, excess, self.since, rates])
 
     def _table(self) -> np.ndarray:
         sums, counts, rates = self._relative()

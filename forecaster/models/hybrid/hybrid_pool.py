@@ -8,17 +8,15 @@ import numpy as np
 
 from forecaster.features.decayed_counts import decayed_counts
 from forecaster.features.events import Events
-from forecaster.features.geometry import KM_PER_DEGREE
 from forecaster.features.labels import daily_labels
 from forecaster.features.patches import CELLS, CHANNELS, STEPS
 from forecaster.features.windows import target_days
 from forecaster.models.baselines import climatology
 from forecaster.models.hybrid.hybrid_inputs import Counted, count, pictures
+from forecaster.models.pooled.gathered_days import GatheredDays
 from forecaster.models.pooled.pooled import COUNTS
-from forecaster.models.pooled.pooled_training import FIRST_LABEL, events_until, kept_share
+from forecaster.models.pooled.pooled_training import FIRST_LABEL, events_near, events_until, kept_share
 from forecaster.recipe import Recipe
-
-WIDEST_RADII = 4.5
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Pool:
         made = np.empty((len(self), STEPS, CELLS, CELLS, len(CHANNELS)), dtype=np.float16)
         for number in np.unique(self.circle):
             rows, circle = np.flatnonzero(self.circle == number), self.circles[number]
-            made[rows] = pictures(_near(self.inputs, circle), circle, self.cut_us[rows], self.observed.reference[rows])
+            made[rows] = pictures(events_near(self.inputs, circle), circle, self.cut_us[rows], self.observed.reference[rows])
         return made
 
 
@@ -82,10 +80,10 @@ def build_pool(
     days = target_days(circles[0], FIRST_LABEL, (data_until - FIRST_LABEL).days + 1)
     inputs, catalogue = events_until(inputs, data_until), events_until(catalogue, data_until)
     from_first = days.local_days >= np.datetime64(thinning.first_day)
-    parts: list[list[np.ndarray]] = []
+    gathered = GatheredDays()
     for number, circle in enumerate(circles):
-        near = _near(inputs, circle)
-        happened, _, _ = daily_labels(_near(catalogue, circle), circle, days)
+        near = events_near(inputs, circle)
+        happened, _, _ = daily_labels(events_near(catalogue, circle), circle, days)
         counts = decayed_counts(near, circle, days, COUNTS)
         share = kept_share(counts, happened, thinning)
         kept = np.flatnonzero((rng.random(len(days)) < share) & from_first)
@@ -93,27 +91,7 @@ def build_pool(
         seen = count(near, circle, days.take(kept), reference, counts[kept])
         weight = (1.0 / share[kept]).astype(np.float32)
         numbers = np.full(len(kept), number)
-        parts.append([*seen.columns, happened[kept], weight, days.local_days[kept], days.cut_us[kept], numbers])
+        gathered.add([*seen.columns, happened[kept], weight, days.local_days[kept], days.cut_us[kept], numbers])
         on_circle(number)
-    columns = [_joined(parts, number) for number in range(len(parts[0]))]
-    inside = len(columns) - 5
-    return Pool(circles, inputs, Counted(*columns[:inside]), *columns[inside:])
-
-
-def _joined(parts: list[list[np.ndarray]], number: int) -> np.ndarray:
-    """The arrays of this number, concatenated. Each is released when it is copied, so that two copies never exist."""
-    whole = np.empty((sum(len(part[number]) for part in parts), *parts[0][number].shape[1:]), dtype=parts[0][number].dtype)
-    at = 0
-    for part in parts:
-        rows = part[number]
-        whole[at : at + len(rows)] = rows
-        at += len(rows)
-        part[number] = rows[:0].copy()
-        del rows
-    return whole
-
-
-def _near(events: Events, circle: Recipe) -> Events:
-    """The events that can have an influence, and some more: those of a band of latitudes, so that fewer distances are computed."""
-    reach = WIDEST_RADII * circle.radius_km / KM_PER_DEGREE
-    return events.take((events.magnitude >= circle.threshold_mag) & (np.abs(events.latitude_deg - circle.predict_center_lat) <= reach))
+    *observed, happened, weight, local_days, cut_us, numbers = gathered.join()
+    return Pool(circles, inputs, Counted(*observed), happened, weight, local_days, cut_us, numbers)

@@ -137,20 +137,21 @@ def train_network(
     chosen = np.sort(rng.choice(len(pool), min(settings.rows, len(pool)), replace=False))
     pool, trunk = pool.take(chosen), trunk[chosen]
     pictures, side, offset = pool.patches(), pool.observed.side(trunk), logit(trunk).astype(np.float32)
-    weight = (pool.weight / pool.weight.mean()).astype(np.float32)
+    happened, weight = pool.happened.astype(np.float32), (pool.weight / pool.weight.mean()).astype(np.float32)
+    del pool  # its counts are in `side`
     network = build_network(seed, len(SIDE_COLUMNS), filters=settings.filters, hidden=settings.hidden, joined=settings.joined)
     network.get_layer("standardise").set_weights([side.mean(axis=0), side.std(axis=0) + SMALLEST_SD])
-    size = min(settings.batch, len(pool))
-    per_pass = len(pool) // size
+    size = min(settings.batch, len(side))
+    per_pass = len(side) // size
     step = descent(network, _falling_rate(settings.learning_rate, settings.epochs * per_pass))
     losses = np.zeros(settings.epochs * per_pass)
     done = 0
     for _ in range(settings.epochs):
-        order = rng.permutation(len(pool))
+        order = rng.permutation(len(side))
         for at in range(0, per_pass * size, size):
             rows = np.sort(order[at : at + size])
             patches = turned(pictures[rows].astype(np.float32), int(rng.integers(SYMMETRIES)), 2)
-            losses[done] = float(step(patches, side[rows], pool.happened[rows].astype(np.float32), weight[rows], offset[rows]))
+            losses[done] = float(step(patches, side[rows], happened[rows], weight[rows], offset[rows]))
             done += 1
             if tell:
                 tell(done, len(losses), losses[done - 1])

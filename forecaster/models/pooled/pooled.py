@@ -22,7 +22,7 @@ from forecaster.features.patches import DEEP_KM
 from forecaster.features.windows import TargetDays
 from forecaster.models.gradient_boosting import load_trees, predict
 from forecaster.models.interface import History, logit
-from forecaster.models.pooled.pooled_intensity import Intensity, rate_of, read_intensity
+from forecaster.models.pooled.pooled_intensity import Intensity, rate_of, read_intensity, row_parts
 from forecaster.models.pretrained import ModelOnSet, Pretrained, newest_before, newest_for, of_identity
 from forecaster.models.several_days import over_window
 from forecaster.models.tree_file import Trees
@@ -38,6 +38,9 @@ COUNTS = CountSettings(
     deep_km=DEEP_KM,
 )
 TREE_TAUS_DAYS = (1.0, 10.0, 30.0, 100.0)
+_TREE_TAUS = [COUNTS.taus_days.index(tau) for tau in TREE_TAUS_DAYS]
+COLUMNS_A_TAU = len(COUNTS.ring_edges) * len(COUNTS.exponents)
+TREE_COLUMNS = len(TREE_TAUS_DAYS) * COLUMNS_A_TAU + 1
 HALF_COUNT = 0.5
 
 
@@ -111,12 +114,14 @@ def tree_features(counts: np.ndarray, reference: np.ndarray, trunk: np.ndarray) 
     usual rate of targets alone would give. Then the trunk's logit minus the reference's. There is no place and no absolute rate, so that no
     circle can be recognised.
     """
-    rate = rate_of(reference)
-    kept = [COUNTS.taus_days.index(tau) for tau in TREE_TAUS_DAYS]
-    sums = COUNTS.of_all_depths(counts).reshape(len(counts), len(COUNTS.taus_days), -1)[:, kept].astype(np.float64)
-    usual = rate[:, None, None] * np.array(TREE_TAUS_DAYS)[None, :, None]
-    ratios = np.log((sums + HALF_COUNT) / (usual + HALF_COUNT)).reshape(len(counts), -1)
-    return np.column_stack([ratios, logit(trunk) - logit(reference)]).astype(np.float32)
+    rate, excess = rate_of(reference), logit(trunk) - logit(reference)
+    whole = np.empty((len(counts), TREE_COLUMNS), dtype=np.float32)
+    for rows in row_parts(len(counts)):
+        sums = COUNTS.of_all_depths(counts[rows]).reshape(-1, len(COUNTS.taus_days), COLUMNS_A_TAU)[:, _TREE_TAUS].astype(np.float64)
+        usual = rate[rows, None, None] * np.array(TREE_TAUS_DAYS)[None, :, None]
+        ratios = np.log((sums + HALF_COUNT) / (usual + HALF_COUNT)).reshape(len(sums), -1)
+        whole[rows] = np.column_stack([ratios, excess[rows]])
+    return whole
 
 
 @lru_cache(maxsize=4)

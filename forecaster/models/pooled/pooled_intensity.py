@@ -9,7 +9,7 @@ over the pool.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from forecaster.models.interface import TINY
 
 ITERATIONS = 150
 ROWS_AT_ONCE = 32_768
+COLUMNS_AT_ONCE = 16
 SPARSITY = 1e-5
 LEAST_BACKGROUND = 0.01
 START_BACKGROUND = 0.7
@@ -36,7 +37,10 @@ class Intensity:
         """float64 (n,): probability of the target on days with these `counts` (n, counts) and reference probabilities (n,); NaN
         stays NaN.
         """
-        mu = self.background * rate_of(reference) + counts.astype(np.float64) @ self.coefficients
+        sums = np.empty(len(counts))
+        for rows in row_parts(len(counts)):
+            sums[rows] = counts[rows].astype(np.float64) @ self.coefficients
+        mu = self.background * rate_of(reference) + sums
         probability: np.ndarray = -np.expm1(-np.maximum(mu, TINY))
         return probability
 
@@ -68,6 +72,11 @@ def rate_of(probability: np.ndarray) -> np.ndarray:
     return -np.log1p(-np.clip(np.asarray(probability, dtype=np.float64), TINY, 1.0 - TINY))
 
 
+def row_parts(count: int) -> Iterator[slice]:
+    """The rows of an array of `count` days, some at a time: as float64, features of a whole pool would take half a gigabyte."""
+    return (slice(at, at + ROWS_AT_ONCE) for at in range(0, count, ROWS_AT_ONCE))
+
+
 def fit_intensity(counts: np.ndarray, reference: np.ndarray, happened: np.ndarray, weight: np.ndarray) -> Intensity:
     """The intensity of greatest penalised, weighted likelihood on days (n,) with `counts` (n, counts).
 
@@ -79,10 +88,10 @@ def fit_intensity(counts: np.ndarray, reference: np.ndarray, happened: np.ndarra
     if not 0 < happened.sum() < len(happened):
         raise NotTrainable(f"the pool has {int(happened.sum())} target days among {len(happened)}; both kinds are needed")
     rate = rate_of(reference)
-    scale = np.maximum(counts.std(axis=0, dtype=np.float64), TINY)
+    scale = np.maximum(_deviations(counts), TINY)
     scaled = np.empty(counts.shape, dtype=np.float32)
-    for at in range(0, len(counts), ROWS_AT_ONCE):  # as float64 all of them would take another half gigabyte
-        scaled[at : at + ROWS_AT_ONCE] = counts[at : at + ROWS_AT_ONCE] / scale
+    for rows in row_parts(len(counts)):
+        scaled[rows] = counts[rows] / scale
     share = weight / weight.sum(dtype=np.float64)
     of_target, of_quiet = share * happened, share * ~happened
 
@@ -101,3 +110,9 @@ def fit_intensity(counts: np.ndarray, reference: np.ndarray, happened: np.ndarra
 
     best = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS})
     return Intensity(float(best.x[0]), best.x[1:] / scale)
+
+
+def _deviations(counts: np.ndarray) -> np.ndarray:
+    """float64 (columns,): the standard deviation of each column of `counts` (n, columns), a few columns at a time."""
+    columns = range(0, counts.shape[1], COLUMNS_AT_ONCE)
+    return np.concatenate([counts[:, at : at + COLUMNS_AT_ONCE].std(axis=0, dtype=np.float64) for at in columns])

@@ -11,11 +11,13 @@ from forecaster.errors import NotTrainable
 from forecaster.features.circles import world_circles
 from forecaster.features.decayed_counts import decayed_counts
 from forecaster.features.events import Events
+from forecaster.features.geometry import KM_PER_DEGREE
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
 from forecaster.models.baselines import climatology
 from forecaster.models.gradient_boosting import train_trees
 from forecaster.models.interface import logit
+from forecaster.models.pooled.gathered_days import GatheredDays
 from forecaster.models.pooled.pooled import COUNTS, INTENSITY_FILE, TREES_FILE, tree_features
 from forecaster.models.pooled.pooled_intensity import Intensity, fit_intensity
 from forecaster.recipe import Recipe
@@ -24,6 +26,7 @@ from forecaster.timewindow import DAY_US
 FIRST_LABEL = date(1973, 1, 16)
 ACTIVE_COLUMNS = [COUNTS.names.index(f"tau10_{zone}_a1") for zone in COUNTS.zones if zone.startswith(("ring1_", "ring2_"))]
 ACTIVE_COUNT = 3.0
+WIDEST_RADII = 4.5
 
 
 class Thinning(Protocol):
@@ -93,6 +96,12 @@ def events_until(events: Events, data_until: date) -> Events:
     return events.take(events.origin_time_us < (np.datetime64(data_until, "D").astype(np.int64) + 1) * DAY_US)
 
 
+def events_near(events: Events, circle: Recipe) -> Events:
+    """The events that can have an influence, and some more: those of a band of latitudes, so that fewer distances are computed."""
+    reach = WIDEST_RADII * circle.radius_km / KM_PER_DEGREE
+    return events.take((events.magnitude >= circle.threshold_mag) & (np.abs(events.latitude_deg - circle.predict_center_lat) <= reach))
+
+
 def build_pool(
     inputs: Events,
     catalogue: Events,
@@ -112,16 +121,17 @@ def build_pool(
         raise NotTrainable(f"{len(circles)} circles and days {settings.first_day} to {data_until} make no pool")
     inputs, catalogue = events_until(inputs, data_until), events_until(catalogue, data_until)
     from_first = days.local_days >= np.datetime64(settings.first_day)
-    parts: list[tuple[np.ndarray, ...]] = []
+    gathered = GatheredDays()
     for number, circle in enumerate(circles):
-        happened, _, _ = daily_labels(catalogue, circle, days)
-        counts = decayed_counts(inputs, circle, days, COUNTS)
+        happened, _, _ = daily_labels(events_near(catalogue, circle), circle, days)
+        counts = decayed_counts(events_near(inputs, circle), circle, days, COUNTS)
         share = kept_share(counts, happened, settings)
         kept = np.flatnonzero((rng.random(len(days)) < share) & from_first)
         reference = climatology.daily_probability(happened, days.target_starts_us, days.target_ends_us, days.cut_us[kept])
-        parts.append((counts[kept], reference, happened[kept], (1.0 / share[kept]).astype(np.float32), np.full(len(kept), number)))
+        weight = (1.0 / share[kept]).astype(np.float32)
+        gathered.add([counts[kept], reference, happened[kept], weight, np.full(len(kept), number)])
         on_circle(number)
-    return Pool(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return Pool(*gathered.join())
 
 
 def train(pool: Pool, settings: PoolSettings) -> tuple[Intensity, dict[str, bytes]]:
@@ -132,9 +142,14 @@ def train(pool: Pool, settings: PoolSettings) -> tuple[Intensity, dict[str, byte
     """
     intensity = fit_intensity(pool.counts, pool.reference, pool.happened, pool.weight)
     trunk = intensity.probability(pool.counts, pool.reference)
-    features = tree_features(pool.counts, pool.reference, trunk)
     trees = train_trees(
-        features, pool.happened, pool.weight, logit(trunk), rounds=settings.rounds, seed=settings.seed, parameters=settings.trees
+        tree_features(pool.counts, pool.reference, trunk),
+        pool.happened,
+        pool.weight,
+        logit(trunk),
+        rounds=settings.rounds,
+        seed=settings.seed,
+        parameters=settings.trees,
     )
     return intensity, {INTENSITY_FILE: intensity.to_json(COUNTS.names), TREES_FILE: trees}
 

@@ -24,6 +24,7 @@ from forecaster.models.pretrained import PURGE_DAYS, Pretrained
 from forecaster.pipeline.as_of.as_known import MATURITY, Known, labelled_days
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.as_of.training_history import history_of
+from forecaster.pipeline.world.free_memory import give_back
 from forecaster.pipeline.world.world_kinds import Teller, Unpacked, model_of, train
 from forecaster.pipeline.world.world_sets import Artefact
 from forecaster.recipe import Recipe
@@ -127,11 +128,13 @@ def fit_kind(
     span, events, circles = span_of(known, size), strong_events(known), size.circles.get(kind)
     tell(f"{kind}: the twin, on data to {span.twin_until}")
     twin = train(kind, events, span.twin_until, circles, tell, code_version)
+    give_back()
     with Unpacked() as unpack:
         sets = {NEW: unpack(twin), OLD: None if opponent is None else unpack(opponent)}
         judged = said_on_circles(known, judged_circles(events, span, size), span, kind, sets, tell)
     tell(f"{kind}: the set that serves, on data to {span.until}")
     made = train(kind, events, span.until, circles, tell, code_version)
+    give_back()
     return KindFit(kind, span, made, twin, opponent_name, judged)
 
 

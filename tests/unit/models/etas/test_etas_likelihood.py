@@ -13,15 +13,17 @@ import pytest
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels, target_events
 from forecaster.features.windows import target_days
+from forecaster.models.etas import etas_pooling
 from forecaster.models.etas.etas_detection import share_after
 from forecaster.models.etas.etas_intensity import daily_stream, select_parents
 from forecaster.models.etas.etas_kernels import Parameters, circle_share, kernel_width_km, omori_integral, omori_weights
 from forecaster.models.etas.etas_likelihood import DailyLikelihood, PointLikelihood, maximise
-from forecaster.models.etas.etas_pooling import WIDER, pooled_maximum
+from forecaster.models.etas.etas_pooling import WIDER, pooled_maximum, world_histories
 from forecaster.models.etas.etas_priors import POOLED_UNTIL, PUBLISHED, PUBLISHED_SD, Prior, prior_for
 from forecaster.models.etas.etas_simulation import Law, grow, uniform_background
 from forecaster.models.interface import History, log_loss
 from forecaster.timewindow import DAY_US
+from tests.support.clustered_world import twelve_years
 from tests.support.etas_catalogue import to_events
 
 TRUTH = Parameters(0.5, 0.1, 0.12, 0.8, 0.03, 1.15, 8.0, 1.0, 1.7)
@@ -198,3 +200,25 @@ def test_prior_is_pooled_only_after_its_data_end(world):
     assert prior_for(late).until == POOLED_UNTIL
     strong = replace(late, recipe=world.recipe.model_copy(update={"threshold_mag": 5.5}))
     np.testing.assert_allclose((prior_for(late).mean - prior_for(strong).mean)[2], np.log(10.0))
+
+
+def test_circles_in_one_time_zone_share_their_days_and_what_follows_from_them(monkeypatch):
+    """A hundred circles with days and reads of their own would hold half a gigabyte; the sums are those of each circle alone."""
+    events = twelve_years(((10.0, 20.0), (-30.0, 100.0)))
+    histories = world_histories(events, date(1976, 1, 1), date(1986, 12, 31), 3, np.random.default_rng(1))
+    assert all(one.days is histories[0].days for one in histories)
+    made: list[DailyLikelihood] = []
+
+    class Noted(DailyLikelihood):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(etas_pooling, "DailyLikelihood", Noted)
+    monkeypatch.setattr(etas_pooling, "maximise", lambda objective, *_, **__: objective(PUBLISHED))
+    pooled_maximum(histories)
+    assert len(made) == 3 and all(one.stream.read is made[0].stream.read for one in made)
+    for one, history in zip(made, histories, strict=True):
+        alone = DailyLikelihood(history, one.parents)(TRUTH.vector())
+        together = one(TRUTH.vector())
+        assert together[0] == alone[0] and np.array_equal(together[1], alone[1])
