@@ -3,13 +3,16 @@
 import json
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from forecaster.models.ladder.climb import horizons_of
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
 from forecaster.pipeline.evaluation.evaluate_rungs import NO_COUNT
+from forecaster.pipeline.evaluation.rung_scores import scored_year
 from forecaster.recipe import Recipe
-from tests.integration.test_evaluate import OPTIONS, TOKYO, changed, content, filled, run, tables, world
+from tests.integration.test_evaluate import OPTIONS, RECIPES, TOKYO, changed, content, filled, run, tables, world
 
 __all__ = ["filled", "world"]
 GENERIC = changed(OPTIONS, models=("climatology", "etas_generic", "etas"))
@@ -58,7 +61,22 @@ def test_a_second_run_does_nothing(world, out):
     assert content(out) == before
 
 
-def test_a_recipe_of_another_window_has_no_rungs(world, tmp_path):
-    weekly = Recipe.model_validate(TOKYO.model_dump() | {"predict_range_days": 7})
-    result = run(world, tmp_path, changed(OPTIONS, models=("climatology",), last_day=date(2021, 12, 20)), [weekly])
-    assert ResultFolder(tmp_path).all_rungs() is None and result.failed == {}
+@pytest.mark.parametrize("reach", [5, 7])
+def test_recipes_of_several_days_have_rungs_with_their_own_window(world, tmp_path, reach):
+    """Quakes come every tenth day: so many in ten windows of `reach` days hold one. Beside one of single days, the table has both."""
+    several = Recipe.model_validate(TOKYO.model_dump() | {"predict_range_days": reach})
+    options = changed(GENERIC, models=("climatology", "etas_generic"), last_day=date(2021, 11, 20))
+    result = run(world, tmp_path, options, [several, RECIPES["nagoya-m45"]])
+    tables(tmp_path)
+    rows = ResultFolder(tmp_path).all_rungs()
+    own = rows[rows["recipe_id"] == several.id]
+    assert result.failed == {} and set(own["range_days"]) == {reach} and set(rows["range_days"]) == {1, reach}
+    assert (own[f"count_{reach}_0"] > 0).mean() == pytest.approx(reach / 10, abs=0.03)
+    usual = np.minimum(-np.log1p(-own["reference"]), own[f"usual_number_{reach}"])
+    assert own[f"usual_hit_{reach}"].to_numpy() == pytest.approx(usual.to_numpy(), rel=1e-6)
+    scored = scored_year(own.assign(probability=0.37)[own["local_day"].dt.year == 2021])
+    at = horizons_of(reach).index(reach)
+    assert (scored["published"][:, at, 0] == 0.37).all() and (np.diff(scored["published"], axis=1) >= -1e-12).all()
+    japan = {row["horizon_days"]: row for row in json.loads((tmp_path / "skill.json").read_text())["rungs"] if not row["step"]}
+    assert set(japan) == {1, 3, reach, 7, 30} and {row["pool"] for row in japan.values()} == {"japan"}
+    assert japan[reach]["windows"] == len(own) * (1 if reach == 5 else 2) and japan[reach]["block_days"] == 30

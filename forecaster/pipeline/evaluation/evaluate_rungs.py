@@ -17,7 +17,7 @@ from forecaster.features.windows import TargetDays
 from forecaster.models.etas import etas
 from forecaster.models.etas.etas_horizons import number_before, over_horizons
 from forecaster.models.etas.etas_priors import POOLED_UNTIL
-from forecaster.models.ladder.climb import HORIZONS, LOOK_BACK_DAYS
+from forecaster.models.ladder.climb import LOOK_BACK_DAYS, horizons_of
 from forecaster.models.ladder.magnitude_law import MagnitudeLaw, rung_magnitudes
 from forecaster.models.ladder.running_sequence import observed_before
 from forecaster.models.ladder.usual_horizons import usual_horizons
@@ -28,19 +28,17 @@ from forecaster.pipeline.rungs.issue_rungs import law_of
 from forecaster.recipe import Recipe
 from forecaster.timewindow import local_midnights_us, to_us
 
-FORMAT = 2  # of the stored rows; a new value invalidates what is stored
+FORMAT = 3  # of the stored rows; a new value invalidates what is stored
 NO_COUNT = -1
 LAW = ("threshold_mag", "complete_from", "share_complete", "shape", "rate", "events")
 
 
 def evaluate_rungs(world: World, arm: Arm, folder: ResultFolder) -> bool:
-    """Store the rows of one arm and recipe; False where they are stored already, or the recipe's own window is not one day.
+    """Store the rows of one arm and recipe; False where they are stored already.
 
     Raises:
         NotScoreable: no usual rate for the longest windows, or no ETAS may forecast the first day.
     """
-    if world.recipe.predict_range_days != 1:
-        return False
     days = world.history.take(world.chosen)
     key = sha256_of(
         {
@@ -56,30 +54,31 @@ def evaluate_rungs(world: World, arm: Arm, folder: ResultFolder) -> bool:
 def rung_frame(world: World, arm: Arm) -> pd.DataFrame:
     """Return one row per day.
 
-    Columns: arm, recipe_id, local_day, reference; by horizon etas_hit_h, etas_number_h, usual_hit_h, usual_number_h; recent_observed and
-    recent_expected, targets of the preceding days as known at issue; the magnitude law; count_h_k, the number of earthquakes of the k-th
-    magnitude in the window, NO_COUNT where it is not final.
+    Columns: arm, recipe_id, range_days (of the recipe's own window), local_day, reference; by horizon etas_hit_h, etas_number_h,
+    usual_hit_h, usual_number_h; recent_observed and recent_expected, targets of the preceding days as known at issue; the magnitude law;
+    count_h_k, the number of earthquakes of the k-th magnitude in the window, NO_COUNT where it is not final.
     """
     recipe, chosen = world.recipe, world.history.take(world.chosen)
     days = chosen.days
-    ends = _ends(recipe, days)
+    horizons = horizons_of(recipe.predict_range_days)
+    ends = _midnights_after(recipe, days, horizons)
     model = etas.generic_for(recipe, days.first_day, days.first_day)
     if model is None:
         raise NotScoreable(f"{recipe.id}: no ETAS may forecast {days.first_day}; begin after {POOLED_UNTIL}")
     inputs = world.inputs(arm.inputs).known_before(int(days.cut_us[-1]))
     alone = over_horizons(model, inputs, days, ends, chosen.reference)
     final = int(world.history.days.target_ends_us[-1])
-    counts = _counts(
-        recipe, world.known.events, recipe.threshold_mag, world.history.days.target_starts_us, world.history.days.target_ends_us
-    )
-    usual = usual_horizons(counts, world.history.days, days.cut_us, HORIZONS)
+    record = replace(world.history.days, target_ends_us=_midnights_after(recipe, world.history.days, (1,))[:, 0])
+    counts = _counts(recipe, world.known.events, recipe.threshold_mag, record.target_starts_us, record.target_ends_us)
+    usual = usual_horizons(counts, record, days.cut_us, horizons)
     columns: dict[str, object] = {
         "arm": arm.name,
         "recipe_id": recipe.id,
+        "range_days": recipe.predict_range_days,
         "local_day": days.local_days.astype("datetime64[s]"),
         "reference": chosen.reference,
     }
-    for j, horizon in enumerate(HORIZONS):
+    for j, horizon in enumerate(horizons):
         columns[f"etas_hit_{horizon}"], columns[f"etas_number_{horizon}"] = alone.hit[:, j], alone.number[:, j]
         columns[f"usual_hit_{horizon}"], columns[f"usual_number_{horizon}"] = usual.hit[:, j], usual.number[:, j]
         for k, magnitude in enumerate(rung_magnitudes(recipe.threshold_mag)):
@@ -94,10 +93,10 @@ def rung_frame(world: World, arm: Arm) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _ends(recipe: Recipe, days: TargetDays) -> np.ndarray:
-    """Return the local midnights at which the windows end, int64 (n, horizons)."""
-    midnights = local_midnights_us(days.first_day, len(days) + max(HORIZONS) + 1, recipe.zone)
-    return np.stack([midnights[horizon : horizon + len(days)] for horizon in HORIZONS], axis=1)
+def _midnights_after(recipe: Recipe, days: TargetDays, numbers: tuple[int, ...]) -> np.ndarray:
+    """Return the local midnights at which windows of these numbers of days end, int64 (n, numbers); the days are consecutive."""
+    midnights = local_midnights_us(days.first_day, len(days) + max(numbers) + 1, recipe.zone)
+    return np.stack([midnights[number : number + len(days)] for number in numbers], axis=1)
 
 
 def _counts(recipe: Recipe, events: Events, magnitude: float, starts_us: np.ndarray, ends_us: np.ndarray) -> np.ndarray:

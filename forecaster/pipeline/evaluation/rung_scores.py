@@ -13,7 +13,7 @@ import pandas as pd
 
 from forecaster.models.combination.combination import KIND
 from forecaster.models.etas.etas_horizons import Horizons
-from forecaster.models.ladder.climb import HORIZONS, climb, ladder_chances, productivity_of
+from forecaster.models.ladder.climb import climb, horizons_of, ladder_chances, productivity_of
 from forecaster.models.ladder.count_law import HIGH, LOW
 from forecaster.models.ladder.magnitude_law import STEPS, MagnitudeLaw, rung_magnitudes
 from forecaster.pipeline.evaluation.evaluate_rungs import LAW, NO_COUNT
@@ -23,13 +23,14 @@ from forecaster.verification.intervals import draw_blocks, ratio_bounds, sums_by
 from forecaster.verification.scores import log_likelihood
 
 FEW_CASES = 20
-BLOCK_OF = {horizon: 30 if horizon <= 7 else 90 for horizon in HORIZONS}
+MONTH_DAYS = 30  # of a block; windows of more than a week have blocks of three
 
 
 @dataclass(frozen=True)
 class Scored:
     """Windows of one arm: arrays (n, horizons, steps), NaN (or a count of NO_COUNT) where there is none. recipe: its name, (n,)."""
 
+    horizons: tuple[int, ...]
     recipe: np.ndarray
     local_days: np.ndarray
     published: np.ndarray
@@ -58,21 +59,23 @@ def rung_rows(rungs: pd.DataFrame | None, daily: pd.DataFrame, pools: Mapping[st
 
 
 def scored_year(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Compute the arrays of `Scored` for one recipe's rows, which share one magnitude law."""
+    """Compute the arrays of `Scored` for one recipe's rows, which share one magnitude law, by `horizons_of` its own window."""
     head = rows.iloc[0]
+    range_days = int(head["range_days"])
+    horizons = horizons_of(range_days)
     seen = None if head["events"] == 0 else float(head["threshold_mag"])
     threshold, complete_from, share, shape, rate = (float(head[name]) for name in LAW[:-1])
     law = MagnitudeLaw(threshold, complete_from, share, shape, rate, int(head["events"]), seen)
-    etas, usual = (Horizons(_columns(rows, f"{who}_hit"), _columns(rows, f"{who}_number")) for who in ("etas", "usual"))
+    etas, usual = (Horizons(_columns(rows, f"{who}_hit", horizons), _columns(rows, f"{who}_number", horizons)) for who in ("etas", "usual"))
     published, reference = rows["probability"].to_numpy(), rows["reference"].to_numpy()
     steps = len(rung_magnitudes(law.threshold_mag))
-    counts = np.stack([np.stack([rows[f"count_{h}_{k}"].to_numpy() for k in range(steps)], axis=1) for h in HORIZONS], axis=1)
+    counts = np.stack([_columns(rows, "count", horizons, f"_{k}") for k in range(steps)], axis=2)
     recent = productivity_of(rows["recent_observed"].to_numpy(), rows["recent_expected"].to_numpy())
-    own = climb(published, etas, 1, law, recent)
+    own = climb(published, etas, range_days, law, recent)
     return {
-        "published": ladder_chances(own, 1, published),
-        "usual": ladder_chances(climb(reference, usual, 1, law), 1, reference),
-        "etas": climb(None, etas, 1, law).probability(),
+        "published": ladder_chances(own, range_days, published),
+        "usual": ladder_chances(climb(reference, usual, range_days, law), range_days, reference),
+        "etas": climb(None, etas, range_days, law).probability(),
         "expected": own.expected(),
         "below": own.at_most(counts - 1.0),
         "at_most": own.at_most(counts.astype(np.float64)),
@@ -80,28 +83,32 @@ def scored_year(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def _columns(rows: pd.DataFrame, name: str) -> np.ndarray:
-    return np.stack([rows[f"{name}_{horizon}"].to_numpy() for horizon in HORIZONS], axis=1)
+def _columns(rows: pd.DataFrame, name: str, horizons: tuple[int, ...], ending: str = "") -> np.ndarray:
+    return np.stack([rows[f"{name}_{horizon}{ending}"].to_numpy() for horizon in horizons], axis=1)
 
 
 def _scored(rows: pd.DataFrame) -> Scored:
     years = rows["local_day"].dt.year
+    horizons = tuple(sorted({horizon for days in rows["range_days"].unique() for horizon in horizons_of(int(days))}))
     parts: list[dict[str, np.ndarray]] = []
     for (recipe, _), part in rows.groupby(["recipe_id", years], sort=True):
-        arrays = {name: _widened(value, NO_COUNT if name == "count" else np.nan) for name, value in scored_year(part).items()}
+        at = [horizons.index(horizon) for horizon in horizons_of(int(part["range_days"].iloc[0]))]
+        arrays = {name: _widened(value, at, len(horizons), name == "count") for name, value in scored_year(part).items()}
         days = part["local_day"].to_numpy().astype("datetime64[D]")
         parts.append({"recipe": np.full(len(part), recipe, dtype=object), "local_days": days, **arrays})
-    return Scored(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    return Scored(horizons, **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
-def _widened(values: np.ndarray, filled: float) -> np.ndarray:
-    """Pad with the steps that a high threshold lacks."""
-    missing = len(STEPS) - values.shape[2]
-    return np.pad(values, ((0, 0), (0, 0), (0, missing)), constant_values=filled) if missing else values
+def _widened(values: np.ndarray, at: list[int], horizons: int, whole: bool) -> np.ndarray:
+    """Return the values of the horizons `at`, and none for other horizons and for steps that a high threshold lacks."""
+    filled = np.full((len(values), horizons, len(STEPS)), NO_COUNT if whole else np.nan)
+    filled[:, at, : values.shape[2]] = values
+    return filled
 
 
 def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
-    for i, horizon in enumerate(HORIZONS):
+    for i, horizon in enumerate(scored.horizons):
+        block_days = MONTH_DAYS if horizon <= 7 else 3 * MONTH_DAYS
         for j, step in enumerate(STEPS):
             chosen = member & (scored.count[:, i, j] != NO_COUNT)
             if not chosen.any():
@@ -124,10 +131,10 @@ def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
                 "etas_hits": float(etas.sum()),
                 "mean_count": float(count.mean()),
                 "expected_count": float(scored.expected[chosen, i, j].mean()),
-                "coverage": _ratio(days, inside.astype(float), np.ones(len(days)), BLOCK_OF[horizon]),
-                "gain_over_climatology": _gain(days, happened, said, usual, BLOCK_OF[horizon]),
-                "gain_over_etas": _gain(days, happened, said, etas, BLOCK_OF[horizon]),
-                "block_days": BLOCK_OF[horizon],
+                "coverage": _ratio(days, inside.astype(float), np.ones(len(days)), block_days),
+                "gain_over_climatology": _gain(days, happened, said, usual, block_days),
+                "gain_over_etas": _gain(days, happened, said, etas, block_days),
+                "block_days": block_days,
             }
 
 

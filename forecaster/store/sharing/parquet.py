@@ -135,7 +135,7 @@ def write_parquet(path: Path, frame: "pd.DataFrame") -> Path:
 
 
 def read_parquets(paths: Sequence[Path], order: str) -> "pd.DataFrame":
-    """Return all rows of these files of one shape, sorted by the columns `order` ("a, b"); times are aware UTC.
+    """Return all rows of these files, sorted by the columns `order` ("a, b"), NULL where a file lacks a column; times are aware UTC.
 
     Raises:
         CorruptModel: a file that is no whole Parquet file, with what DuckDB says of it.
@@ -145,7 +145,9 @@ def read_parquets(paths: Sequence[Path], order: str) -> "pd.DataFrame":
     connection = duckdb.connect(config={"threads": 1})
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        return connection.execute(f"SELECT * FROM read_parquet(?) ORDER BY {order}", [[str(path) for path in paths]]).df()
+        return connection.execute(
+            f"SELECT * FROM read_parquet(?, union_by_name => true) ORDER BY {order}", [[str(path) for path in paths]]
+        ).df()
     except duckdb.Error as error:
         raise CorruptModel(f"a stored result cannot be read: {str(error).splitlines()[0]}; delete that file and run again") from None
     finally:
