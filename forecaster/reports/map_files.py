@@ -28,7 +28,7 @@ from forecaster.reports.content.world_json import world_json
 from forecaster.reports.words import known, known_probability, ratio_to_usual
 from forecaster.timewindow import TimeWindow, day_of_window, days_of_windows
 
-WEBHOOK_VERSION = "quakecast.report/2"
+WEBHOOK_VERSION = "quakecast.report/3"
 _TEMPORARY = ".tmp-"
 
 

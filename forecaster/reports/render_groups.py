@@ -120,6 +120,7 @@ def _group_parts(own: ReportData, context: dict[str, Any], tools: page.PageTools
         **page.file_parts(own, part),
         **page.frame_parts(own, tools, charted=page.has_charts(regions) or tests["evaluation_chart"] is not None),
         "pooled_records": [],
+        "pooled_rungs": [],
         "pooled_reliability": None,
         "summary": Phrase("group.summary", {"count": len(own.recipes), "above": above}),
     }

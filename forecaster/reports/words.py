@@ -131,6 +131,11 @@ def count_text(count: float) -> str:
     return f"{count:.1f}" if count < 9.95 else f"{count:,.0f}"
 
 
+def percent_or_zero(share: float) -> str:
+    """Return a share of days or windows in percent; unlike a probability it may be 0 or 1."""
+    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
+
+
 def ratio_to_usual(probability: float | None, reference: float | None) -> float | None:
     """Return the ratio of a probability to the usual rate; None where either is unknown or the usual rate is 0."""
     p, usual = known_probability(probability), known_probability(reference)

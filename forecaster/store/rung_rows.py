@@ -1,8 +1,7 @@
 """The rungs of the ladder: probabilities of published forecasts for longer windows and larger magnitudes, and their outcomes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
@@ -51,18 +50,29 @@ def settle(connection: Connection, rows: Sequence[RungOutcomeRow]) -> None:
     insert(connection, "rung_outcome", rows, replace=True)
 
 
-def records(connection: Connection, targets: Mapping[str, str]) -> dict[tuple[str, str], dict[tuple[int, float], dict[str, Any]]]:
-    """Return the track record of the rungs of these targets (recipe id -> target hash), by (recipe id, mode) and by (horizon, magnitude):
-    `settled` (verified), hits, expected_hits and in_range. It covers forecasts that count and whose window has ended; preliminary outcomes
-    are left out."""
-    rows = connection.execute(
-        "SELECT recipe_id, mode, horizon_days, magnitude, count(*), count(*) FILTER (happened), sum(probability), "
-        "count(*) FILTER (in_range) FROM v_ladder WHERE counts AND log_score IS NOT NULL "
-        "AND target_hash IN (SELECT unnest($hashes)) AND method = 'daily' AND (official OR mode <> 'prospective') GROUP BY ALL",
-        {"hashes": list(targets.values())},
-    ).fetchall()
-    found: dict[tuple[str, str], dict[tuple[int, float], dict[str, Any]]] = {}
-    for recipe_id, mode, horizon, magnitude, settled, hits, expected, inside in rows:
-        figures = {"settled": settled, "hits": hits, "expected_hits": float(expected), "in_range": inside}
-        found.setdefault((recipe_id, mode), {})[horizon, magnitude] = figures
-    return found
+def record_blocks(connection: Connection, targets: Mapping[str, str], block_days: Callable[[int], int]) -> pd.DataFrame:
+    """Return the sums of the rungs of these targets (recipe id -> target hash) over blocks of calendar days.
+
+    They cover forecasts that count and whose window has ended; preliminary outcomes are left out.
+
+    Args:
+        block_days: the length of the blocks, by horizon.
+
+    Returns:
+        one row per recipe_id, mode, horizon_days, magnitude and block (UTC days since 1970-01-01 over block_days), with settled, hits,
+        expected_hits, usual_hits, in_range, gain (nats) and spans: the numbers of the spans of horizon_days in which a window with such an
+        earthquake began.
+    """
+    horizons = [row[0] for row in connection.execute("SELECT DISTINCT horizon_days FROM rung").fetchall()]
+    return connection.execute(
+        "WITH length AS (SELECT unnest($horizons) AS horizon_days, unnest($lengths) AS block_days) "
+        "SELECT recipe_id, mode, horizon_days, magnitude, "
+        "(epoch(target_start) // 86400)::BIGINT // block_days AS block, count(*) AS settled, count(*) FILTER (happened) AS hits, "
+        "sum(probability) AS expected_hits, sum(reference_probability) AS usual_hits, count(*) FILTER (in_range) AS in_range, "
+        "sum(information_gain) AS gain, "
+        "coalesce(list(DISTINCT (epoch(target_start) // 86400)::BIGINT // horizon_days) FILTER (happened), []) AS spans "
+        "FROM v_ladder JOIN length USING (horizon_days) WHERE counts AND log_score IS NOT NULL "
+        "AND target_hash IN (SELECT unnest($hashes)) AND method = 'daily' AND (official OR mode <> 'prospective') "
+        "GROUP BY ALL ORDER BY ALL",
+        {"hashes": list(targets.values()), "horizons": horizons, "lengths": [block_days(horizon) for horizon in horizons]},
+    ).df()

@@ -91,7 +91,10 @@ def test_the_report_tells_the_ladder_with_its_record_and_old_documents_load_with
     assert isinstance(ladder, Ladder) and data.recipes[0].no_ladder is None
     assert (ladder.horizons, ladder.magnitudes) == ((1, 3, 7, 30), (4.5, 5.0, 5.5, 6.0, 6.5))
     rung = ladder.rung(3, 4.5)
-    assert rung is not None and (rung.settled, rung.hits, rung.in_range) == (1, 0, 1) and 0 < rung.expected_hits < 1
+    record = rung.record if rung is not None else None
+    assert record is not None and (record.settled, record.hits, record.in_range, record.cases) == (1, 0, 1, 0)
+    assert (record.expected_hits, record.usual_hits) == (round(rung.probability, 4), round(rung.reference_probability, 4))
+    assert ladder.rung(7, 4.5).record is None and {one.horizon_days for one in data.pooled_rungs} == {1, 3}
     assert ladder.rung(1, 4.5).probability == data.recipes[0].probability
     assert (ladder.rung(2, 4.5), ladder.rung(3, 7.0)) == (None, None)
     kept = document.pack(data)
@@ -129,8 +132,9 @@ def test_the_webhook_and_the_map_ui_carry_the_ladder_and_all_that_they_had(issue
     sent = map_files.webhook_document(data)
     map_files.check_document("webhook.json", sent)
     (forecast,) = sent["forecasts"]
-    assert sent["version"] == "quakecast.report/2" and {"probability", "usual_probability", "expected_count"} < set(forecast)
+    assert sent["version"] == "quakecast.report/3" and {"probability", "usual_probability", "expected_count"} < set(forecast)
     rungs = forecast["ladder"]["rungs"]
+    assert (rungs[0]["settled"], rungs[0]["cases"], rungs[0]["usual_hits"], rungs[0]["information_gain"]) == (0, 0, 0.0, None)
     assert len(rungs) == 20 and rungs[0]["probability"] == forecast["probability"] and forecast["no_ladder"] is None
     silent = map_files.webhook_document(replace(data, recipes=(replace(data.recipes[0], ladder=None, no_ladder="why"),)))
     map_files.check_document("webhook.json", silent)

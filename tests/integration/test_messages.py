@@ -125,7 +125,7 @@ def test_a_dry_run_sends_and_stores_nothing(job, report, store, servers):
     assert (
         mail.startswith("email to a...@example.org by 127.0.0.1: report, pending, due; '") and "is not clearly above its usual rate" in mail
     )
-    assert webhook.startswith(f"webhook to http://127.0.0.1:{hook.port}: report, pending, due; quakecast.report/2, ")
+    assert webhook.startswith(f"webhook to http://127.0.0.1:{hook.port}: report, pending, due; quakecast.report/3, ")
     assert dump(store) == before and not smtp.messages and not hook.paths
     notify(job())
     assert "has been sent to all 2 recipients; no alert or other message waits" in notify(job(), dry_run=True).text

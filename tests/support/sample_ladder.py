@@ -8,7 +8,7 @@ import numpy as np
 from forecaster.models.ladder.climb import horizons_of
 from forecaster.models.ladder.count_law import HIGH, LOW, coherent_counts
 from forecaster.models.ladder.magnitude_law import rung_magnitudes
-from forecaster.reports.content.contract import Ladder, Rung
+from forecaster.reports.content.contract import Ladder, PooledRung, Rung, RungRecord
 
 LARGEST_SEEN = 2.6  # above the threshold
 CLUSTER = 1.2
@@ -43,12 +43,23 @@ def sample_ladder(
             int(high[i, j]),
             float(rate_counts[i, j]),
             magnitude > threshold + LARGEST_SEEN,
-            12 - i,
-            min(i + 2, 12 - i) if j == 0 else 0,
-            float((12 - i) * chances[i, j]),
-            11 - i,
+            _record(12 - i, min(i + 2, 12 - i) if j == 0 else 0, float(chances[i, j]), float(rates[i, j])),
         )
         for i, horizon in enumerate(horizons)
         for j, magnitude in enumerate(magnitudes)
     )
     return Ladder(rungs, "etas", 1.0, 0.1)
+
+
+def _record(settled: int, hits: int, probability: float, usual: float) -> RungRecord:
+    """As if each earlier window had had the same figures; no interval, since the cases are few."""
+    gain = hits * math.log(probability / usual) + (settled - hits) * (math.log1p(-probability) - math.log1p(-usual))
+    expected, by_rate = round(settled * probability, 4), round(settled * usual, 4)
+    return RungRecord(settled, hits, expected, by_rate, settled - 1, hits, round(gain / hits, 4) if hits else None)
+
+
+POOLED = tuple(
+    PooledRung("replay", horizon, step, RungRecord(300, hits, hits * 1.1, hits * 0.9, 290, hits // horizon, 0.12, *bounds))
+    for horizon, hits, bounds in ((1, 40, (0.02, 0.21)), (7, 90, (-0.01, 0.3)), (30, 120, ()))
+    for step in (0.0, 0.5, 1.0)
+)

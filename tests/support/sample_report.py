@@ -28,6 +28,7 @@ from forecaster.reports.content.contract import (
     WorldPlace,
     WorldTold,
 )
+from tests.support.sample_ladder import POOLED as POOLED_RUNGS
 from tests.support.sample_ladder import sample_ladder
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -204,6 +205,7 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
         turned=(TurnedOutcome("taipei", date(2023, 12, 30), True, 4.6),),
         pooled_skill=POOLED,
         pooled_records=recipes[0].records,
+        pooled_rungs=POOLED_RUNGS,
         forecasts_sha256="9f2b6c1d" * 8,
         code_version="0.1.0+4d15fd9",
         next_issue_at=datetime(2024, 1, 3, 14, 30, tzinfo=UTC),

@@ -23,6 +23,7 @@ from forecaster.pipeline.daily.issue_schedule import next_issue_time
 from forecaster.pipeline.daily.nearby import drivers_said, largest_near
 from forecaster.pipeline.earth.earth_page import world_told
 from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.rungs.rung_record import block_days, pooled_rungs, recipe_records
 from forecaster.pipeline.rungs.told_ladder import told_ladder
 from forecaster.recipe import Recipe
 from forecaster.reports.content.contract import (
@@ -30,10 +31,12 @@ from forecaster.reports.content.contract import (
     Evaluation,
     Mode,
     ModelForecast,
+    PooledRung,
     PooledSkill,
     RecentEvent,
     RecipeForecast,
     ReportData,
+    RungRecord,
     SettledCheck,
     TurnedOutcome,
 )
@@ -84,6 +87,7 @@ def report_data(job: Job) -> ReportData:
         turned=turned,
         pooled_skill=_pooled_skill(now),
         pooled_records=records.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),
+        pooled_rungs=told.pooled_rungs,
         degraded=tuple(flags),
         forecasts_sha256=sha256,
         code_version=code_version(),
@@ -97,25 +101,29 @@ class _Told:
     """What the report shows besides the last forecasts.
 
     models: by forecast id, every model of its issue. ended, open: by recipe id, the recent windows that ended before now, and those up to
-    the forecast's own. rungs: by forecast id, its ladder. rung_records: by recipe id and mode, the track record of the rungs.
+    the forecast's own. rungs: by forecast id, its ladder. rung_records: by recipe id and mode, the track record of the rungs;
+    pooled_rungs: that of all recipes that are not for comparison only.
     """
 
     models: Mapping[str, list[IssuedRow]]
     ended: Mapping[str, pd.DataFrame]
     open: Mapping[str, pd.DataFrame]
     rungs: Mapping[str, list[RungRow]]
-    rung_records: Mapping[tuple[str, str], dict[tuple[int, float], dict[str, Any]]]
+    rung_records: Mapping[tuple[str, str], Mapping[tuple[int, float], RungRecord]]
+    pooled_rungs: tuple[PooledRung, ...]
 
 
 def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, ForecastRow], now: datetime) -> _Told:
     shown = {recipe.id: recipe.target_hash for recipe in recipes if recipe.id in last}
     said = [last[recipe_id]["forecast_id"] for recipe_id in shown]
+    blocks = rung_rows.record_blocks(connection, shown, block_days)
     return _Told(
         ledger.models_of_issues(connection, said),
         ledger.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS),
         ledger.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS),
         rung_rows.ladders(connection, said),
-        rung_rows.records(connection, shown),
+        recipe_records(blocks),
+        pooled_rungs(blocks, {recipe.id: recipe.threshold_mag for recipe in recipes if not recipe.comparison_only}, records.MODES),
     )
 
 

@@ -18,12 +18,12 @@ from forecaster.models.ladder.count_law import HIGH, LOW
 from forecaster.models.ladder.magnitude_law import STEPS, MagnitudeLaw, rung_magnitudes
 from forecaster.pipeline.evaluation.evaluate_rungs import LAW, NO_COUNT
 from forecaster.pipeline.evaluation.evaluate_said import POOLS
+from forecaster.pipeline.rungs.rung_record import block_days
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.verification.intervals import draw_blocks, ratio_bounds, sums_by_day
 from forecaster.verification.scores import log_likelihood
 
 FEW_CASES = 20
-MONTH_DAYS = 30  # of a block; windows of more than a week have blocks of three
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _widened(values: np.ndarray, at: list[int], horizons: int, whole: bool) -> n
 
 def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
     for i, horizon in enumerate(scored.horizons):
-        block_days = MONTH_DAYS if horizon <= 7 else 3 * MONTH_DAYS
+        block = block_days(horizon)
         for j, step in enumerate(STEPS):
             chosen = member & (scored.count[:, i, j] != NO_COUNT)
             if not chosen.any():
@@ -131,22 +131,22 @@ def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
                 "etas_hits": float(etas.sum()),
                 "mean_count": float(count.mean()),
                 "expected_count": float(scored.expected[chosen, i, j].mean()),
-                "coverage": _ratio(days, inside.astype(float), np.ones(len(days)), block_days),
-                "gain_over_climatology": _gain(days, happened, said, usual, block_days),
-                "gain_over_etas": _gain(days, happened, said, etas, block_days),
-                "block_days": block_days,
+                "coverage": _ratio(days, inside.astype(float), np.ones(len(days)), block),
+                "gain_over_climatology": _gain(days, happened, said, usual, block),
+                "gain_over_etas": _gain(days, happened, said, etas, block),
+                "block_days": block,
             }
 
 
-def _gain(days: np.ndarray, happened: np.ndarray, said: np.ndarray, other: np.ndarray, block_days: int) -> dict[str, Any] | None:
+def _gain(days: np.ndarray, happened: np.ndarray, said: np.ndarray, other: np.ndarray, block: int) -> dict[str, Any] | None:
     gain = log_likelihood(happened, said) - log_likelihood(happened, other)
-    return _ratio(days, gain, happened.astype(float), block_days)
+    return _ratio(days, gain, happened.astype(float), block)
 
 
-def _ratio(days: np.ndarray, above: np.ndarray, below: np.ndarray, block_days: int) -> dict[str, Any] | None:
+def _ratio(days: np.ndarray, above: np.ndarray, below: np.ndarray, block: int) -> dict[str, Any] | None:
     """Return sum / sum with its bounds; None where no event was observed."""
     if not below.sum() > 0:
         return None
     single, top, bottom = sums_by_day(days, above, below)
-    found = ratio_bounds(draw_blocks([single], np.random.default_rng(BOOTSTRAP_SEED), block_days=block_days), single, top, bottom)
+    found = ratio_bounds(draw_blocks([single], np.random.default_rng(BOOTSTRAP_SEED), block_days=block), single, top, bottom)
     return {"estimate": found.estimate, "low": found.low, "high": found.high}

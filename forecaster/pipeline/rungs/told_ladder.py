@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from forecaster.pipeline.rungs.issue_rungs import VERSION
-from forecaster.reports.content.contract import Ladder, Rung
+from forecaster.reports.content.contract import Ladder, Rung, RungRecord
 from forecaster.store.row_types import NewRung
 
 NONE_STORED = "the forecast was made by a version of quakecast that had no ladder"
 
 
 def told_ladder(
-    rows: Sequence[NewRung], details: Mapping[str, Any], record: Mapping[tuple[int, float], Mapping[str, Any]]
+    rows: Sequence[NewRung], details: Mapping[str, Any], records: Mapping[tuple[int, float], RungRecord]
 ) -> tuple[Ladder | None, str | None]:
     """Return (ladder or None, why there is none or None).
 
     Args:
         rows: of the table `rung`, of one forecast. details: of the forecast.
-        record: by (horizon, magnitude), the values of `rung_rows.records`.
+        records: by (horizon, magnitude).
     """
     if not rows:
         return None, details.get("no_ladder", NONE_STORED)
@@ -36,7 +36,7 @@ def told_ladder(
             count_high=row["count_high"],
             usual_count=row["usual_count"],
             beyond_record=row["beyond_record"],
-            **record.get((row["horizon_days"], row["magnitude"]), {}),
+            record=records.get((row["horizon_days"], row["magnitude"])),
         )
         for row in rows
     )

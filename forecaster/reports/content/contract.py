@@ -98,12 +98,41 @@ class ModelForecast:
 
 
 @dataclass(frozen=True)
+class RungRecord:
+    """The record of one horizon and magnitude: forecasts of one mode whose window has ended, against the usual rate.
+
+    These windows overlap, so they carry less information than their number suggests. `cases` counts the hits that do not overlap: the spans
+    of the window's length in which a window with such an earthquake began. information_gain: nats per window with such an earthquake; its
+    95 % bounds are None where the cases are too few.
+    """
+
+    settled: int
+    hits: int  # verified windows with such an earthquake
+    expected_hits: float  # the sum of their probabilities
+    usual_hits: float  # the sum of the usual rates
+    in_range: int  # verified windows whose number lies inside the 95 % range
+    cases: int
+    information_gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class PooledRung:
+    """The record of all recipes together for one horizon and one step of magnitude above each recipe's threshold."""
+
+    mode: Mode
+    horizon_days: int
+    step: float
+    record: RungRecord
+
+
+@dataclass(frozen=True)
 class Rung:
     """One rung of a ladder: a horizon in local days from the start of the target, and the smallest magnitude that counts.
 
-    count_low, count_high: 95 % range of the number. beyond_record: the magnitude is larger than any in the record of the circle. The last
-    four fields are the record of earlier forecasts of this mode whose window of this length has ended. These windows overlap, so they carry
-    less information than their number suggests.
+    count_low, count_high: 95 % range of the number. beyond_record: the magnitude is larger than any in the record of the circle.
+    record: of earlier forecasts of this mode; None where no window has ended.
     """
 
     horizon_days: int
@@ -116,10 +145,7 @@ class Rung:
     count_high: int
     usual_count: float
     beyond_record: bool = False
-    settled: int = 0
-    hits: int = 0  # verified windows with such an earthquake
-    expected_hits: float = 0.0  # the sum of their probabilities
-    in_range: int = 0  # verified windows whose number lies inside the 95 % range
+    record: RungRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -285,6 +311,7 @@ class ReportData:
     turned: tuple[TurnedOutcome, ...] = ()  # those of these recipes
     pooled_skill: PooledSkill | None = None  # of the combination with the package's weights; None where it was not measured
     pooled_records: tuple[TrackRecord, ...] = ()  # of all recipes that are not for comparison only, one per mode
+    pooled_rungs: tuple[PooledRung, ...] = ()  # of the same recipes, by mode, horizon and step
     degraded: tuple[str, ...] = ()
     forecasts_sha256: str | None = None
     code_version: str | None = None

@@ -3,8 +3,8 @@
 from datetime import UTC
 from typing import Any
 
-from forecaster.reports.content.contract import Ladder, Rung
-from forecaster.reports.words import known_probability, ratio_to_usual
+from forecaster.reports.content.contract import Ladder, Rung, RungRecord
+from forecaster.reports.words import known, known_probability, ratio_to_usual
 
 
 def ladder_json(ladder: Ladder | None) -> dict[str, Any] | None:
@@ -28,8 +28,22 @@ def _rung(rung: Rung) -> dict[str, Any]:
         "count_high": rung.count_high,
         "usual_count": rung.usual_count,
         "beyond_record": rung.beyond_record,
-        "settled": rung.settled,
-        "hits": rung.hits,
-        "expected_hits": rung.expected_hits,
-        "in_range": rung.in_range,
+        **_record(rung.record),
+    }
+
+
+def _record(record: RungRecord | None) -> dict[str, Any]:
+    """Return the figures of a rung's record; numbers of windows are 0 where none has ended."""
+    if record is None:
+        record = RungRecord(0, 0, 0.0, 0.0, 0, 0)
+    return {
+        "settled": record.settled,
+        "hits": record.hits,
+        "expected_hits": record.expected_hits,
+        "in_range": record.in_range,
+        "usual_hits": record.usual_hits,
+        "cases": record.cases,
+        "information_gain": known(record.information_gain),
+        "gain_low": known(record.low),
+        "gain_high": known(record.high),
     }

@@ -3,24 +3,36 @@
 Older reports and places with too short a record have no ladder. Nothing is shown for them, and nothing is extrapolated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from forecaster.reports.content.contract import Ladder, RecipeForecast, Rung
+from forecaster.reports.content.contract import Ladder, PooledRung, RecipeForecast, Rung, RungRecord
 from forecaster.reports.content.reasons import reasons
 from forecaster.reports.web.csv_link import csv_link
-from forecaster.reports.words import Phrase, count_text, known, known_probability, probability_pair, probability_phrase
+from forecaster.reports.words import (
+    Phrase,
+    count_text,
+    known,
+    known_probability,
+    percent_or_zero,
+    probability_pair,
+    probability_phrase,
+    signed,
+)
 from forecaster.reports.writing import Writer
 
 OUTLOOK_DAYS = 7  # the window that messages describe
+EXPECTED = 0.5  # windows; fewer count as none expected
 OUTLOOK_STEP = 1.5  # messages describe magnitudes up to this much above the threshold
 BY_RATE = "climatology"
+RECORD_COLUMNS = ("settled", "hits", "expected_hits", "usual_hits", "in_range", "cases", "gain", "gain_low", "gain_high")
 COLUMNS = (
     *("days", "magnitude", "window_end", "probability", "usual", "expected", "expected_low", "expected_high", "usual_expected"),
-    *("beyond_record", "settled", "hits", "expected_hits", "in_range"),
+    *("beyond_record", *RECORD_COLUMNS),
 )
+POOLED_COLUMNS = ("days", "above_threshold", *RECORD_COLUMNS)
 
 
 def ladder_table(recipe: RecipeForecast, zone: ZoneInfo, writer: Writer) -> dict[str, Any] | None:
@@ -43,7 +55,7 @@ def ladder_table(recipe: RecipeForecast, zone: ZoneInfo, writer: Writer) -> dict
         "by_rate": ladder.basis == BY_RATE,
         "starts": writer.local(recipe.target_start, zone),
         "magnitude": f"{threshold:.1f}",
-        "record": [_record(rung) for days in ladder.horizons if (rung := ladder.rung(days, threshold)) is not None and rung.settled > 0],
+        "record": _windows((rung.horizon_days, f"≥ {rung.magnitude:.1f}", rung.record) for rung in ladder.rungs),
     }
 
 
@@ -110,10 +122,54 @@ def _count(rung: Rung) -> dict[str, Any] | None:
     return None if count is None else {"count": count_text(count), "low": rung.count_low, "high": rung.count_high}
 
 
-def _record(rung: Rung) -> Phrase:
-    """Return the record of earlier windows of this length; they overlap."""
-    told = {"settled": rung.settled, "hits": rung.hits, "in_range": rung.in_range, "expected": f"{rung.expected_hits:,.1f}"}
-    return Phrase("ladder.record_line", {"window": _days(rung.horizon_days), **told})
+def pooled_tables(rungs: Sequence[PooledRung]) -> list[dict[str, Any]]:
+    """Return one table per mode of the record of all places: `mode`, `windows` as in the table of one place, and `csv`."""
+    tables = []
+    for mode in dict.fromkeys(rung.mode for rung in rungs):
+        rows = [rung for rung in rungs if rung.mode == mode]
+        windows = _windows((rung.horizon_days, f"M + {rung.step:g}" if rung.step else "M", rung.record) for rung in rows)
+        csv = csv_link(POOLED_COLUMNS, [(rung.horizon_days, rung.step, *_record_figures(rung.record)) for rung in rows])
+        tables.append({"mode": mode, "windows": windows, "csv": csv})
+    return tables
+
+
+def _windows(rungs: Iterable[tuple[int, str, RungRecord | None]]) -> list[dict[str, Any]]:
+    """Return the record by window: `days`, and `rows`, one per magnitude. Windows that have not ended are left out.
+
+    A window's rows end with the first magnitude that was neither observed nor expected: larger ones, which it includes, would add nothing.
+
+    Args:
+        rungs: the horizon in days, the magnitude in words, and the record; by horizon and magnitude.
+    """
+    found: dict[int, list[dict[str, Any]]] = {}
+    told: set[int] = set()
+    for horizon, magnitude, record in rungs:
+        if record is not None and horizon not in told:
+            found.setdefault(horizon, []).append({"magnitude": magnitude, **_record(record)})
+            if not record.hits and record.expected_hits < EXPECTED:
+                told.add(horizon)
+    return [{"days": _days(horizon), "rows": rows} for horizon, rows in sorted(found.items())]
+
+
+def _record(record: RungRecord) -> dict[str, Any]:
+    few = known(record.low) is None or known(record.high) is None
+    return {
+        "settled": record.settled,
+        "hits": record.hits,
+        "expected": count_text(record.expected_hits),
+        "in_range": percent_or_zero(record.in_range / record.settled),
+        "gain": signed(record.information_gain, 2),
+        "low": None if few else signed(record.low, 2),
+        "high": None if few else signed(record.high, 2),
+        "few": few,
+    }
+
+
+def _record_figures(record: RungRecord | None) -> tuple[Any, ...]:
+    if record is None:
+        return (0, *(None for _ in RECORD_COLUMNS[1:]))
+    counts = (record.settled, record.hits, record.expected_hits, record.usual_hits, record.in_range, record.cases)
+    return (*counts, *(known(value) for value in (record.information_gain, record.low, record.high)))
 
 
 def _days(days: int) -> Phrase:
@@ -130,7 +186,7 @@ def _figures(rung: Rung) -> tuple[Any, ...]:
         rung.count_high,
         _rounded(rung.usual_count),
         int(rung.beyond_record),
-        *((rung.settled, rung.hits, round(rung.expected_hits, 2), rung.in_range) if rung.settled else (0, None, None, None)),
+        *_record_figures(rung.record),
     )
 
 

@@ -7,7 +7,7 @@ from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeF
 from forecaster.reports.content.ladder_words import ladder_csv
 from forecaster.reports.content.track_record import Verdict, record_verdict
 from forecaster.reports.web.csv_link import csv_link
-from forecaster.reports.words import Phrase, known, known_probability, probability_pair, probability_phrase, signed
+from forecaster.reports.words import Phrase, known, known_probability, percent_or_zero, probability_pair, probability_phrase, signed
 from forecaster.reports.writing import Writer
 
 NEAR_KM, NEAR_DAYS, RECENT_DAYS = 100, 90, 30  # the limits by which the pipeline selects events
@@ -184,11 +184,6 @@ def reliability_of(record: TrackRecord | None) -> dict[str, Any] | None:
         "days": record.settled_days,
         "hits": record.hits,
     }
-
-
-def percent_or_zero(share: float) -> str:
-    """Return a share of days in percent; unlike a probability it may be 0 or 1."""
-    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
 
 
 def _driver(number: int, driver: DriverEvent, writer: Writer) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from forecaster.reports.content.combined import expected_figures
 from forecaster.reports.content.context import map_targets
 from forecaster.reports.content.contract import RecipeForecast, ReportData
+from forecaster.reports.content.ladder_words import pooled_tables
 from forecaster.reports.content.recipe_part import record_line, region_of, reliability_of
 from forecaster.reports.drawing import charts, pictures, vega
 from forecaster.reports.drawing.gain_picture import gain_picture, gain_rows
@@ -116,6 +117,7 @@ def pooled_parts(data: ReportData, tools: PageTools) -> dict[str, Any]:
     drawn = next((record for record in data.pooled_records if record.reliability is not None), None)
     return {
         "pooled_records": [record_line(record, tools.writer) for record in data.pooled_records],
+        "pooled_rungs": pooled_tables(data.pooled_rungs),
         "pooled_reliability": _with_picture(reliability_of(drawn), tools.say, tools.say("reliability.all_title")) if drawn else None,
     }
 

@@ -12,7 +12,7 @@ import pytest
 
 from forecaster.reports.content.context import report_context
 from forecaster.reports.content.contract import Ladder, RecipeForecast, ReportData
-from forecaster.reports.content.ladder_words import ladder_csv, outlook
+from forecaster.reports.content.ladder_words import ladder_csv, outlook, pooled_tables
 from forecaster.reports.outgoing.chat import render_chat
 from forecaster.reports.outgoing.mails import render_email
 from forecaster.reports.outgoing.slack_blocks import render_slack
@@ -131,6 +131,7 @@ def test_a_headline_that_says_that_the_figure_leaves_out_a_shock_has_no_table_be
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_report_without_ladders_says_nothing_of_them_or_why(data: ReportData, language: str) -> None:
     say = speaker(language)
+    data = replace(data, pooled_rungs=())
     old = changed(data, ladder=None)
     heading = say("ladder.heading")
     assert heading not in shown(render_report(old, language)).partition(say("glossary.heading"))[0]
@@ -140,11 +141,36 @@ def test_a_report_without_ladders_says_nothing_of_them_or_why(data: ReportData, 
     assert text.count(say("ladder.none", reason=say("reason.short"))) == 2 and "load an older" not in text
 
 
-def test_the_record_of_windows_that_have_ended_is_told_with_the_table(data: ReportData) -> None:
+def test_the_record_has_a_row_for_each_window_and_magnitude_and_says_where_the_cases_are_few(data: ReportData) -> None:
+    """The sample has 12 forecasts of a day, 10 of a week; none of its rungs has an interval."""
+    windows = row_of(data.recipes[0])["ladder"]["record"]
+    assert [SAY(window["days"]) for window in windows] == ["1 day", "3 days", "7 days", "30 days"]
+    assert [(line["magnitude"], line["settled"], line["hits"]) for line in windows[2]["rows"]][:2] == [("≥ 4.5", 10, 4), ("≥ 5.0", 10, 0)]
+    last = [(line["hits"], float(line["expected"]) < 0.5) for line in windows[1]["rows"]]
+    assert last[-1] == (0, True) and (0, True) not in last[:-1], "larger magnitudes than the first of which none came or was expected"
+    assert all(line["few"] for window in windows for line in window["rows"]) and windows[2]["rows"][1]["gain"] is None
+    assert windows[0]["rows"][0]["in_range"] == "92 %"
     text = shown(render_report(data, "en"))
-    assert re.search(r"7 days: 10 have ended, with such an earthquake in 4, \d\.\d expected; the number lay in its 95 % range in 9\.", text)
-    fresh = replace(data, recipes=tuple(with_rungs(row, settled=0) for row in data.recipes))
+    assert text.count("What became of earlier windows") == 2
+    fresh = replace(data, recipes=tuple(with_rungs(row, record=None) for row in data.recipes))
     assert "What became of earlier windows" not in shown(render_report(fresh, "en"))
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_record_of_all_places_is_told_by_step_with_its_interval(data: ReportData, language: str) -> None:
+    (table,) = pooled_tables(data.pooled_rungs)
+    assert [(line["magnitude"], line["few"]) for line in table["windows"][0]["rows"]] == [
+        ("M", False),
+        ("M + 0.5", False),
+        ("M + 1", False),
+    ]
+    assert [line["few"] for line in table["windows"][2]["rows"]] == [True] * 3
+    page, say = bare(render_report(data, language)), speaker(language)
+    at = page.index(say("ladder.pooled_record"))
+    assert page.index('id="evaluation"') < at and say("evaluation.interval", low="+0.02", high="+0.21") in page[at:]
+    assert say("ladder.pooled_record") not in render_report(replace(data, pooled_rungs=()), language)
+    rows = list(csv.DictReader(io.StringIO(unquote(table["csv"].split(",", 1)[1]))))
+    assert [(row["days"], row["above_threshold"]) for row in rows[:2]] == [("1", "0"), ("1", "0.5")] and rows[0]["gain_low"] == "0.02"
 
 
 def test_the_file_holds_every_rung(data: ReportData) -> None:
