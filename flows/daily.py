@@ -22,6 +22,7 @@ from flows.support.names import dated_name
 from flows.support.overdue_runs import cancel_overtaken
 from flows.support.retraining import request_retraining
 from flows.support.write_lock import one_writer
+from forecaster.descriptions.reasons import Reason
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily.issue_schedule import Issue, missing_issues, moment_of_alarm
 from forecaster.pipeline.daily.predict import PredictResult
@@ -82,10 +83,10 @@ def daily(
         return ended(idle, "nothing is due: every forecast whose issue time has come is made")
     with steps.noted_run(work, "daily") as done:
         with one_writer(work):
-            problem = steps.pull(work, done)
+            problems = steps.pull(work, done)
         _train(work, train_mode, fit_recipe.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)
         with one_writer(work):
-            said = _predict(work, agenda, target_date, problem, done)
+            said = _predict(work, agenda, target_date, problems, done)
             steps.beat(work, "success" if said else NO_FORECAST)
             steps.verify(work, done)
             steps.raise_alerts(work, done)
@@ -126,7 +127,9 @@ def _train(work: run_context.Job, mode: str | list[str], options: fit_recipe.Tra
         done["problems"] += [f"training: {problem}"] if (problem := trained.problem()) else []
 
 
-def _predict(work: run_context.Job, agenda: list[Issue] | None, day: date | None, problem: str | None, done: dict[str, Any]) -> list[str]:
+def _predict(
+    work: run_context.Job, agenda: list[Issue] | None, day: date | None, problems: tuple[Reason, ...], done: dict[str, Any]
+) -> list[str]:
     """Make the forecasts, one day after the other, and return their ids. A day that fails does not stop the next one.
 
     Raises:
@@ -136,7 +139,7 @@ def _predict(work: run_context.Job, agenda: list[Issue] | None, day: date | None
     for target_day, recipes in [(day, work.recipes)] if agenda is None else [(item.day, item.recipes) for item in agenda]:
         name = f"predict {target_day or 'the next day'}"
         try:
-            part = tasks.predict_task.with_options(task_run_name=name)(work, list(recipes), target_day, problem)
+            part = tasks.predict_task.with_options(task_run_name=name)(work, list(recipes), target_day, problems)
         except Exception as error:  # noqa: BLE001 - reported as this day's failure
             steps.note_failure(name, error, done)
             errors.append(error)

@@ -14,6 +14,7 @@ from prefect.runtime import deployment
 
 from flows.support.write_lock import one_writer
 from forecaster.console import progress
+from forecaster.descriptions.reasons import Reason
 from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, NoConnection, StoreBusy, StoreUnreachable
 from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.alerting import raise_alerts
@@ -64,12 +65,14 @@ def train_task(work: run_context.Job, options: fit_recipe.TrainOptions, recipe_i
 
 
 @task(name="predict", retries=1, timeout_seconds=3600, **_AGAIN)
-def predict_task(work: run_context.Job, recipes: list[Recipe], target_day: date | None, problem: str | None) -> predict.PredictResult:
+def predict_task(
+    work: run_context.Job, recipes: list[Recipe], target_day: date | None, problems: tuple[Reason, ...]
+) -> predict.PredictResult:
     with progress("forecasting", len(recipes)) as update:
         done = iter(range(1, len(recipes) + 1))
         return predict.predict(
             replace(work, recipes=recipes),
-            predict.PredictOptions(target_day, problem=problem),
+            predict.PredictOptions(target_day, problems=problems),
             lambda name: update(next(done), len(recipes), name),
         )
 
@@ -108,7 +111,7 @@ def tidy_task(work: run_context.Job) -> tidy.TidyResult:
 
 
 @task(name="alerts", retries=1, timeout_seconds=1800, **_AGAIN)
-def alerts_task(work: run_context.Job, doubts: list[str] | None) -> raise_alerts.AlertsResult:
+def alerts_task(work: run_context.Job, doubts: list[Reason] | None) -> raise_alerts.AlertsResult:
     return raise_alerts.raise_alerts(work, doubts)
 
 

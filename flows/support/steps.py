@@ -15,6 +15,7 @@ from flows.support.hooks import tell_partial
 from flows.support.lost_runs import tell_lost_runs
 from forecaster import logs
 from forecaster.clock import Clock
+from forecaster.descriptions.reasons import Reason, ReasonKey, of_stored
 from forecaster.errors import BadInput, CatalogError, QuakecastError
 from forecaster.pipeline import run_context
 from forecaster.pipeline.messaging import operator
@@ -22,7 +23,7 @@ from forecaster.settings import load_settings
 
 Result = TypeVar("Result")
 
-UNREAD = "USGS could not be read; the forecast is made from what was stored before"
+UNREAD = Reason(ReasonKey.UNREAD)
 
 
 def open_work(recipes: Sequence[str] | None, simulated_now: datetime | None = None) -> run_context.Job:
@@ -96,20 +97,21 @@ def beat(work: run_context.Job, state: str) -> None:
         operator.send_heartbeat(work.settings, state)
 
 
-def pull(work: run_context.Job, done: dict[str, Any]) -> str | None:
-    """Pull. Where that fails the run continues with the stored catalogue, and every forecast records this."""
+def pull(work: run_context.Job, done: dict[str, Any]) -> tuple[Reason, ...]:
+    """Pull, and return what is wrong with the catalogue afterwards. Where it fails the run continues with the stored catalogue, and every
+    forecast records this."""
     try:
         pulled = tasks.pull_task(work)
     except CatalogError as error:
         done["problems"].append(f"pull: {error}")
-        return UNREAD
+        return (UNREAD,)
     except Exception as error:  # noqa: BLE001 - whatever it is, the day continues
         note_failure("pull", error, done)
-        return UNREAD
-    done["pulled"] = vars(pulled)
+        return (UNREAD,)
+    done["pulled"] = pulled.document()
     problem = pulled.problem()
     done["problems"] += [f"pull: {problem}"] if problem else []
-    return problem
+    return pulled.problems()
 
 
 def verify(work: run_context.Job, done: dict[str, Any]) -> None:
@@ -123,7 +125,7 @@ def verify(work: run_context.Job, done: dict[str, Any]) -> None:
 
 def raise_alerts(work: run_context.Job, done: dict[str, Any]) -> None:
     """Raise alerts and corrections, as a step that may fail alone. Their messages are in the outbox afterwards."""
-    doubts = done["pulled"]["doubts"] if "pulled" in done else None
+    doubts = [of_stored(doubt) for doubt in done["pulled"]["doubts"]] if "pulled" in done else None
     raised = alone("alerts", lambda: tasks.alerts_task(work, doubts), done)
     if raised is not None:
         done["alerts"] = {name: value for name, value in vars(raised).items() if value}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecaster.catalog.query import Region
+from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.errors import NotScoreable
 from forecaster.features.geometry import circle_box
 from forecaster.recipe import Recipe
@@ -107,8 +108,8 @@ def _rows_of(recipe: Recipe, coverage: "pd.DataFrame") -> "pd.DataFrame":
     deep = here[here["min_magnitude"] <= recipe.threshold_mag]
     if deep.empty:
         if here.empty:
-            raise NotScoreable("not scoreable: no catalogue has been read for this place; run `quakecast pull`")
-        raise NotScoreable(f"not scoreable: catalogue starts at M {here['min_magnitude'].min():.1f}")
+            raise NotScoreable(Reason(ReasonKey.NO_DATA))
+        raise NotScoreable(Reason(ReasonKey.STARTS, {"magnitude": round(float(here["min_magnitude"].min()), 1)}))
     return deep
 
 

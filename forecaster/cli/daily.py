@@ -31,7 +31,7 @@ def pull(settings: "Settings", as_json: bool) -> None:
     with progress("reading USGS") as update:
         result = pull_catalog(job, catalogue_source(job), lambda done, total: update(done, total, ""))
     publish_copy(job)
-    tell(as_json, vars(result), _pulled(result))
+    tell(as_json, result.document(), _pulled(result))
     if problem := result.problem():
         complain(f"{problem}; see the table quarantine" if result.quarantined else problem)
         sys.exit(PARTIAL)

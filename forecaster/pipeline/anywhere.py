@@ -1,6 +1,6 @@
 """Forecast for any place, without a recipe: the published combination for one circle and day. Nothing is stored."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -93,8 +93,8 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(as_of)])
     )
     age, stale = data_age(as_of, known.read_until)
-    base, problem = usable_weights(day)
-    standing = publishing.unless_too_old(replace(publishing.shipped(base), problem=problem), age, known.read_until)
+    base, fault = usable_weights(day)
+    standing = publishing.unless_too_old(publishing.shipped(base, fault), age, known.read_until)
     issue = combine_members(recipe, settings.models, {}, standing, known.inputs, days, reference, labelled.days.first_day)
     said = issue.rows[-1]
     weights = said["details"]["weights"]
@@ -123,7 +123,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         "ratio": said["probability"] / usual,
         **{name: said["details"].get(name) for name in ("expected_count", "count_low", "count_high")},
         "ladder": ladder_json(ladder),
-        "no_ladder": no_ladder,
+        "no_ladder": None if no_ladder is None else str(no_ladder),
         "drivers": details.get("drivers", []),
         "without_recent": details.get("without_recent"),
         "models": {
@@ -133,7 +133,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         },
         "weights_source": details["source"],
         "trust": trust,
-        "warnings": [*told, *_warnings(recipe, trust)],
+        "warnings": [*map(str, told), *_warnings(recipe, trust)],
     }
 
 

@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import replace
 from typing import Literal
 
+from forecaster.descriptions.reasons import Reason
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 
 # line breaks and other controls, marks and embeddings that change the direction of the text after them, invisible characters
@@ -95,9 +96,17 @@ def _tame(recipe: RecipeForecast) -> RecipeForecast:
         recipe,
         display_name={language: isolated(one_line(name, MAX_NAME)) for language, name in recipe.display_name.items()},
         degraded_reason=_reason(recipe.degraded_reason),
+        degraded_reasons=tuple(map(_tame_reason, recipe.degraded_reasons)),
         not_scoreable_reason=_reason(recipe.not_scoreable_reason),
+        not_scoreable=None if recipe.not_scoreable is None else _tame_reason(recipe.not_scoreable),
         comparison_only=_reason(recipe.comparison_only),
     )
+
+
+def _tame_reason(reason: Reason) -> Reason:
+    """Return a reason whose text values have one line each."""
+    values = {name: one_line(value, MAX_REASON) if isinstance(value, str) else value for name, value in reason.values.items()}
+    return replace(reason, values=values, because=tuple(map(_tame_reason, reason.because)))
 
 
 def _reason(text: str | None) -> str | None:

@@ -35,6 +35,7 @@ FORECAST_COLUMNS = (
     "code_version",
     "degraded",
     "degraded_reason",
+    "degraded_reasons",
     "data_age_hours",
     "run_id",
     "created_at",

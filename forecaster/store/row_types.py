@@ -17,7 +17,7 @@ RunState = Literal["running", "success", "partial", "failed"]
 
 
 class ForecastColumns(TypedDict):
-    """Table `forecast` without `details`."""
+    """Table `forecast` without `details`; `degraded_reasons` is JSON text."""
 
     forecast_id: str
     recipe_id: str
@@ -38,6 +38,7 @@ class ForecastColumns(TypedDict):
     code_version: str
     degraded: bool
     degraded_reason: str | None
+    degraded_reasons: str | None
     data_age_hours: float
     run_id: str | None
     created_at: datetime

@@ -9,6 +9,8 @@ import pandas as pd
 from forecaster.store.database import Connection
 from forecaster.store.ledger import insert
 
+JSON_COLUMNS = ("weights", "left_out", "left_out_reasons", "problems", "problem_reasons")
+
 
 def issue_for(connection: Connection, target_start: datetime, mode: str, resolution: int) -> int | None:
     """Return the number of the issue of this day, mode and resolution; None where there is none."""
@@ -22,11 +24,11 @@ def issue_for(connection: Connection, target_start: datetime, mode: str, resolut
 def add_issue(connection: Connection, row: dict[str, Any], places: pd.DataFrame, cells: pd.DataFrame) -> int:
     """Store an issue with its cells, and return its number.
 
-    row: columns of world_map but `issue`; weights, left_out and problems as they are. places: columns of world_place. cells: columns of
+    row: columns of world_map but `issue`, JSON columns as they are. places: columns of world_place. cells: columns of
     world_cell but `issue`.
     """
     number = int(connection.execute("SELECT coalesce(max(issue), 0) + 1 FROM world_map").fetchall()[0][0])
-    texts = {name: json.dumps(row[name], ensure_ascii=False) for name in ("weights", "left_out", "problems")}
+    texts = {name: json.dumps(row[name], ensure_ascii=False) for name in JSON_COLUMNS}
     insert(connection, "world_map", [{**row, **texts, "issue": number}])
     connection.register("placed", places)
     connection.execute("INSERT OR IGNORE INTO world_place BY NAME SELECT * FROM placed")
@@ -47,7 +49,7 @@ def newest_issue(connection: Connection, now: datetime | None = None) -> dict[st
     if values is None:
         return None
     row = dict(zip(names, values, strict=True))
-    return row | {name: json.loads(row[name]) for name in ("weights", "left_out", "problems")}
+    return row | {name: json.loads(row[name]) if row[name] else [] for name in JSON_COLUMNS}
 
 
 def cells_of_issue(connection: Connection, issue: int) -> pd.DataFrame:

@@ -18,7 +18,7 @@ SAME = {
     "event": "SELECT * FROM event",
     "event_id_map": "SELECT * FROM event_id_map",
     "event_merge": "SELECT * FROM event_merge",
-    "official forecasts": "SELECT * EXCLUDE (degraded, degraded_reason) FROM forecast WHERE official",
+    "official forecasts": "SELECT * EXCLUDE (degraded, degraded_reason, degraded_reasons) FROM forecast WHERE official",
     "outcome": "SELECT * FROM outcome",
     "score": "SELECT s.* EXCLUDE (forecast_id), f.model_kind FROM score s JOIN forecast f USING (forecast_id) WHERE f.official",
 }

@@ -21,6 +21,7 @@ from flows.support import steps
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.clock import Clock
+from forecaster.descriptions.reasons import Reason, english, other
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily import predict, verify
 from forecaster.pipeline.training.train import TrainOptions
@@ -163,16 +164,18 @@ def _live(settings: Settings, moment: datetime, trouble: Trouble | None, proxy: 
     work = run_context.open_job(settings, Clock(lambda: moment, simulated=False))
     done: dict[str, Any] = {"problems": []}
     before, began, raw_error = len(proxy.requests), time.monotonic(), None
+    problems: tuple[Reason, ...] = ()
     try:
-        problem = steps.pull(work, done)
+        problems = steps.pull(work, done)
     except Exception as error:  # noqa: BLE001 - that it came this far is the finding
-        problem = raw_error = f"{type(error).__name__}: {error}"[:300]
+        raw_error = f"{type(error).__name__}: {error}"[:300]
     if done.get("failed_steps"):  # the flow goes on after whatever error, but no error of the service is one that nobody foresaw
         raw_error = f"{done['failed_steps']}"[:300]
+    problems = problems or ((other(raw_error),) if raw_error else ())
     seconds, requests = time.monotonic() - began, len(proxy.requests) - before
-    said = predict.predict(work, predict.PredictOptions(problem=problem))
+    said = predict.predict(work, predict.PredictOptions(problems=problems))
     verify.verify(work)
-    told = problem or "; ".join(done["problems"]) or None
+    told = english(problems) or "; ".join(done["problems"]) or None
     name = trouble.name if trouble else "none"
     return Day(moment.date(), name, told, raw_error, len(said.forecast_ids), said.not_scoreable | said.degraded, requests, seconds)
 

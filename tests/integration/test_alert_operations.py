@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
+from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.pipeline.alerting.raise_alerts import raise_alerts
 from forecaster.pipeline.alerting.system_alerts import CHECKS
 from forecaster.pipeline.messaging.deliver import notify
@@ -74,14 +75,16 @@ def test_a_feed_that_cannot_be_true_is_told_once_and_mended_by_a_good_reading_al
     """A run that could not read, or a look by hand, knows nothing of it and mends nothing."""
     cover(store, NOW)
 
-    def run(hours: int, doubts: list[str] | None):
+    def run(hours: int, doubts: list[Reason] | None):
         return raise_alerts(world.job(store, settings, athens, NOW + hours * HOUR), doubts)
 
-    assert run(0, ["0 events of M >= 4.5 since 2024-01-08 09:00 (world), where 9 would be few"]).operations_raised == ["doubted_feed"]
-    assert not run(1, ["1 events of M >= 4.5"]).messages and not run(2, None).messages
+    values = {"magnitude": 4.5, "at": "2024-01-08T09:00:00+00:00", "stream": "world", "expected": 9.1}
+    none, one = (Reason(ReasonKey.TOO_FEW_EVENTS, {"count": count, **values}) for count in (0, 1))
+    assert run(0, [none]).operations_raised == ["doubted_feed"]
+    assert not run(1, [one]).messages and not run(2, None).messages
     assert run(3, []).operations_mended == ["doubted_feed"] and not run(4, []).messages
     (raised, text), (mended, _) = told(store)
-    assert mended == f"Resolved: {raised}" and "where 9 would be few. It proves nothing" in text
+    assert mended == f"Resolved: {raised}" and "came since 8 Jan 2024, 09:00 UTC, where 9 would be few. It proves nothing" in text
 
 
 def test_a_catalogue_of_a_day_is_not_stale_and_an_empty_store_tells_nothing(store, athens, run):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from forecaster.clock import Clock
+from forecaster.descriptions import reasons
 from forecaster.pipeline.daily.export_map_files import export
 from forecaster.pipeline.daily.publish_report import KEEP_DOCUMENTS, kept_data, write_report
 from forecaster.pipeline.messaging.deliver import notify, resend
@@ -141,7 +142,7 @@ def test_written_again_within_the_minute_page_and_message_still_agree(job, store
 def test_the_run_s_export_says_what_its_report_says(job, store, written, tmp_path):
     """Between report and export the forecast is made anew; another run's export follows the store."""
     first = reported(job())
-    predict(store, job().recipes, job().settings, job().clock, reissue=True, problem="the sky fell")
+    predict(store, job().recipes, job().settings, job().clock, reissue=True, problems=(reasons.other("the sky fell"),))
     write(store, quake("us3", written - timedelta(days=1), 7.9, known=written))
     other = job(written + timedelta(minutes=1), run_id="another")
     predict(store, other.recipes, other.settings, other.clock, reissue=True)

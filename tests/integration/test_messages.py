@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.clock import Clock
+from forecaster.descriptions.reasons import other
 from forecaster.errors import BadInput
 from forecaster.notify.email import message_id
 from forecaster.notify.outbox import LEASE, Recipient, delivery_id
@@ -150,7 +151,7 @@ def test_a_greylisted_mail_is_sent_later_once_as_it_was_first_meant(job, report,
     assert (row["state"], row["next_try_at"]) == ("failed", now + FIRST_WAIT) and "451" in row["last_error"]
     smtp.answers.clear()
     later = job(now + timedelta(minutes=2))
-    predict(store, later.recipes, later.settings, later.clock, reissue=True, problem="the sky fell")
+    predict(store, later.recipes, later.settings, later.clock, reissue=True, problems=(other("the sky fell"),))
     assert notify(job(now + FIRST_WAIT - timedelta(seconds=1))).rows == []
     for minutes in (5, 6, 600):
         notify(job(now + timedelta(minutes=minutes)))
@@ -184,7 +185,7 @@ def test_a_newer_report_takes_the_place_of_one_that_could_not_be_sent(job, repor
     notify(job())
     smtp.answers.clear()
     later = job(now + timedelta(minutes=30))
-    predict(store, later.recipes, later.settings, later.clock, reissue=True, problem="the sky fell")
+    predict(store, later.recipes, later.settings, later.clock, reissue=True, problems=(other("the sky fell"),))
     newer = write_report(later, ["en"]).report_id
     result = notify(later, sent_at=now)
     assert newer != report and not result.failed and "the sky fell" in smtp.messages[0].get_body(("plain",)).get_content()

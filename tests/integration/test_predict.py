@@ -8,13 +8,15 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
+from forecaster.descriptions.reasons import Reason, ReasonKey, of_json, other
 from forecaster.errors import BadDate
 from forecaster.pipeline.as_of.catalogue_history import load_known, read_history
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
+from forecaster.reports.render import render_report
 from forecaster.store import ledger
 from forecaster.store.versions import catalogue
 from tests.support import tiny
-from tests.support.steps import predict, verify
+from tests.support.steps import predict, report_data, verify
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)  # 21:00 in Tokyo
@@ -180,10 +182,28 @@ def test_a_simulated_clock_never_makes_an_official_forecast(toy, tokyo, settings
 
 def test_old_data_and_a_failed_pull_mark_the_forecast(store, tokyo, settings):
     cover(store, NOW - timedelta(hours=25))
-    result = predict(store, [tokyo], settings, machine(NOW), problem="USGS could not be read")
+    result = predict(store, [tokyo], settings, machine(NOW), problems=(other("USGS could not be read"),))
     row = one_row(store)
     assert row["degraded"] and row["data_age_hours"] == 25
     assert row["degraded_reason"] == result.degraded["tokyo-m45"] == "USGS could not be read; the catalogue is 25 hours old"
+    reasons = (other("USGS could not be read"), Reason(ReasonKey.OLD, {"age_hours": 25.0}))
+    assert of_json(row["degraded_reasons"]) == reasons
+    assert report_data(store, [tokyo], machine(NOW)).recipes[0].degraded_reasons == reasons
+
+
+def test_a_row_of_an_older_schema_keeps_its_english_text_and_is_told_in_japanese(store, tokyo, settings):
+    cover(store, NOW - timedelta(hours=25))
+    predict(store, [tokyo], settings, machine(NOW))
+    new = report_data(store, [tokyo], machine(NOW))
+    sha256 = forecasts_sha256(table(store, "forecast").drop(columns="degraded_reasons").to_dict("records"))
+    with store.transaction() as connection:
+        connection.execute("UPDATE forecast SET degraded_reasons = NULL")
+    old = report_data(store, [tokyo], machine(NOW))
+    (before,), (after,) = new.recipes, old.recipes
+    assert (after.degraded_reason, after.degraded_reasons) == (before.degraded_reason, ()) and before.degraded_reasons != ()
+    for report in (new, old):
+        assert "地震データが25時間前のものです" in render_report(report, "ja")
+    assert forecasts_sha256(table(store, "forecast").to_dict("records")) == sha256, "an older row has the hash that it had"
 
 
 def test_data_of_today_are_not_degraded(toy, tokyo, settings):

@@ -59,7 +59,7 @@ def test_an_empty_answer_that_counts_nothing_is_not_believed(seeded):
         before = dump(seeded, "fetch_log")
         answers(server, body())
         empty = pull(seeded, server, SECOND)
-        assert empty.doubts == ["2 events changed since 2023-12-31 23:20 did not come back (us_far, us_a)"]
+        assert list(map(str, empty.doubts)) == ["2 events changed since 2023-12-31 23:20Z did not come back (us_far, us_a)"]
         assert str(empty.problem()).startswith("the service's answer looks incomplete: 2 events")
         assert dump(seeded, "fetch_log") == before and read_until(seeded) == FIRST
         good = pull(seeded, server, SECOND + HOUR)
@@ -90,7 +90,7 @@ def test_an_old_replica_is_not_believed_and_what_it_says_undoes_nothing(seeded):
         old = history(event("us_a", FIRST - 3 * HOUR, 5.0))
         new, server.history = server.history, old
         stale = pull(seeded, server, SECOND)
-        assert len(stale.doubts) == 1 and "us_a" in stale.doubts[0] and asked_alone(server) == ["us_a"]
+        assert len(stale.doubts) == 1 and "us_a" in str(stale.doubts[0]) and asked_alone(server) == ["us_a"]
         assert known(seeded, SECOND)["us_a"] == 5.4 and read_until(seeded) == FIRST
         server.history = new
         assert pull(seeded, server, SECOND + HOUR).problem() is None
@@ -104,7 +104,7 @@ def test_a_back_end_that_lacks_one_event_and_has_newer_ones_is_not_believed(seed
         far = feature("us_far", SNAPSHOT + HOUR, SNAPSHOT + HOUR + timedelta(minutes=20), 6.0, at=(-20.0, -175.0))
         answers(server, body(far, feature("us_new", SECOND - HOUR, SECOND - HOUR, 4.9)))
         other = pull(seeded, server, SECOND)
-        assert "us_big" in other.doubts[0] and asked_alone(server) == ["us_big"]
+        assert "us_big" in str(other.doubts[0]) and asked_alone(server) == ["us_big"]
         assert set(known(seeded, SECOND)) == {"us_far", "us_big", "us_new"}, "what it said is kept"
         assert read_until(seeded) == FIRST
         assert pull(seeded, server, SECOND + HOUR).problem() is None
@@ -176,7 +176,7 @@ def test_silence_is_believed_as_long_as_the_earth_may_be_silent(busy, days, even
     with serve(history_of([event("us_never", moment + DAY), *rows]), moment) as server:
         first = pull(busy, server, moment)
         expected = [] if believed else [f"{events} events of M >= {least}" for least in (4.5, 3.5)]
-        assert [text.split(" since")[0] for text in first.doubts] == expected
+        assert [str(doubt).split(" since")[0] for doubt in first.doubts] == expected
         assert read_until(busy) == (moment if believed else SNAPSHOT)
 
 
@@ -189,7 +189,7 @@ def test_a_replica_that_stands_still_is_not_believed_after_two_days_of_nothing(b
     with serve(history_of([event("us_never", end + DAY), *frozen]), SNAPSHOT + DAY) as server:
         days = [pull(busy, server, SNAPSHOT + day * DAY) for day in range(1, 5)]
         assert [bool(day.doubts) for day in days] == [False, False, True, True]
-        assert "0 events of M >= 4.5 since" in days[2].doubts[0] and read_until(busy) == SNAPSHOT + 2 * DAY
+        assert "0 events of M >= 4.5 since" in str(days[2].doubts[0]) and read_until(busy) == SNAPSHOT + 2 * DAY
         server.history = history_of([event("us_never", end + DAY), *rows])
         healed = pull(busy, server, end)
     assert healed.problem() is None and read_until(busy) == end and "us_n47" in known(busy, end)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.reports.content.contract import (
     DayOutcome,
@@ -35,6 +36,7 @@ RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 ISSUED = datetime(2024, 1, 2, 12, 0, tzinfo=UTC)  # 21:00 in Japan, the day after the Noto earthquake
 RATIOS = {"niigata-m45": 4.6, "nagoya-m45": 3.1, "sendai-m45": 1.4, "tokyo-m45": 1.1, "taipei": 2.2, "lima": 0.6}
 WEIGHTS = {"etas": 0.44, "hybrid": 0.56, "recent_rate": 0.12}
+STARTS = Reason(ReasonKey.STARTS, {"magnitude": 3.5})
 POOLED = PooledSkill(0.112, 0.07, 0.158, 4321)
 FITTED = ("niigata-m45", "nagoya-m45", "sendai-m45", "tokyo-m45", "taipei", "lima", "santiago")
 
@@ -85,7 +87,8 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         model_id=models[0].model_id,
         official=mode == "prospective",
         comparison_only=recipe.comparison_only,
-        not_scoreable_reason="catalogue starts at M 3.5" if recipe.threshold_mag < 3.5 else None,
+        not_scoreable_reason=str(STARTS) if recipe.threshold_mag < 3.5 else None,
+        not_scoreable=STARTS if recipe.threshold_mag < 3.5 else None,
         track_record=records[0],
         records=records,
         drivers=_drivers(recipe, ratio_said),

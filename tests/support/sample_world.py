@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import h3
 
+from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.pipeline.earth.earth_outlines import rings_of
 from forecaster.reports.content.contract import WorldPlace, WorldTold
 from forecaster.reports.web.world_page import MIDDLE_LON, WorldCell, WorldMap
@@ -27,8 +28,8 @@ def sample_world(rings: int = 2) -> WorldMap:
             cells.append(WorldCell(name, lat, lng, place, rings_of(name, MIDDLE_LON), figures))
     top = {view: tuple(_places(cells, view)) for view in VIEWS}
     moment = datetime(2024, 1, 3, 12, tzinfo=UTC)
-    left_out = ["M 4.5: 8 cells, the catalogue is not complete down to it there"]
-    return WorldMap(moment, moment, date(2024, 1, 4), "replay", 150.0, cells, top, left_out)
+    left_out = [Reason(ReasonKey.CELLS_INCOMPLETE, {"magnitude": 4.5, "cells": 8})]
+    return WorldMap(moment, moment, date(2024, 1, 4), "replay", 150.0, cells, top, left_out, [Reason(ReasonKey.OLD, {"age_hours": 25.0})])
 
 
 def _places(cells: list[WorldCell], view: tuple[float, int]) -> list[WorldPlace]:

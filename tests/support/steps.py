@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from forecaster.clock import Clock
+from forecaster.descriptions.reasons import Reason
 from forecaster.pipeline.daily import build_report
 from forecaster.pipeline.daily import predict as prediction
 from forecaster.pipeline.daily import verify as verification
@@ -30,10 +31,10 @@ def predict(
     target_day: date | None = None,
     run_id: str = "",
     reissue: bool = False,
-    problem: str | None = None,
+    problems: tuple[Reason, ...] = (),
     on_progress: Callable[[str], None] | None = None,
 ) -> prediction.PredictResult:
-    options = prediction.PredictOptions(target_day, reissue, problem)
+    options = prediction.PredictOptions(target_day, reissue, problems)
     return prediction.predict(job_of(store, recipes, clock, settings, run_id), options, on_progress)
 
 

@@ -5,6 +5,7 @@ Every forecast is stored with it, and every skill is measured against it.
 
 import numpy as np
 
+from forecaster.descriptions.reasons import Reason, ReasonKey, Value, iso
 from forecaster.errors import NotScoreable
 from forecaster.features.many_circles import PositiveDays
 from forecaster.features.windows import TargetDays
@@ -42,10 +43,8 @@ def daily_probability(
     final = np.searchsorted(_final_us(target_ends_us), issue, side="right")
     if len(issue) and final.min() < MIN_DAYS:
         worst = int(final.argmin())
-        raise NotScoreable(
-            f"no reference rate at {from_us(issue[worst]):%Y-%m-%d %H:%M}Z: {final[worst]} outcomes were final by then, at least "
-            f"{MIN_DAYS} are needed; forecast later days, or load an older part of the catalogue"
-        )
+        values: dict[str, Value] = {"at": iso(from_us(issue[worst])), "count": int(final[worst]), "least": MIN_DAYS}
+        raise NotScoreable(Reason(ReasonKey.SHORT_AT, values))
     total = np.concatenate([[0], np.cumsum(happened, dtype=np.int64)])
     oldest = np.minimum(np.searchsorted(target_starts_us, issue - trailing_us(TRAILING_YEARS), side="left"), final)
     return shrunk_rate(total[final] - total[oldest], final - oldest, total[final], final)
@@ -97,10 +96,7 @@ def earliest_issue_us(target_ends_us: np.ndarray) -> int:
         NotScoreable: they never are.
     """
     if len(target_ends_us) < MIN_DAYS:
-        raise NotScoreable(
-            f"no reference rate: the catalogue covers {len(target_ends_us)} target days, at least {MIN_DAYS} are needed; "
-            "load an older part of the catalogue"
-        )
+        raise NotScoreable(Reason(ReasonKey.SHORT_RECORD, {"count": len(target_ends_us), "least": MIN_DAYS}))
     return int(_final_us(target_ends_us)[MIN_DAYS - 1])
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from forecaster.alert_rules import Said, held_until
+from forecaster.descriptions.reasons import of_json
 from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.rule_track_record import Skill
@@ -31,10 +32,11 @@ def identity(*parts: object) -> str:
 
 
 def raised(
-    texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, skill: Skill, model_kind: str, degraded: str | None, ladder: Ladder | None
+    texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, skill: Skill, forecast: ForecastRow, ladder: Ladder | None
 ) -> Message:
     """Announce an alert: figures, window, its `ladder`, expected false alarms, rule, model, and the forecast's problems."""
     gain = None if skill.gain is None else gain_numbers(skill.gain)
+    model_kind = forecast["model_kind"]
     context = {
         **_place(texts, recipe),
         **alert_text.window_words(texts, alert["target_start"], alert["target_end"], recipe.zone),
@@ -44,7 +46,7 @@ def raised(
         "outlook": outlook(ladder, alert["target_end"]),
         "rates": alert_text.rates_phrases(texts, alert["expected"], _whose(alert["expected"], model_kind)),
         "skill": alert_text.skill_phrase(model_kind, gain, skill.source),
-        "degraded": degraded and texts.degraded(degraded),
+        "degraded": texts.degraded(of_json(forecast["degraded_reasons"]), forecast["degraded_reason"]) if forecast["degraded"] else None,
         "held_until": alert["held_until"] and texts.writer.local(alert["held_until"], recipe.zone),
     }
     facts = {**_facts(alert), "expected": alert["expected"], "model": model_kind, "gain": gain, "gain_source": skill.source}

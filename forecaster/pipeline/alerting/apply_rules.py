@@ -128,9 +128,8 @@ def _apply(
         _end(given, texts, stands, now, "below", forecast, changes)
     elif decision.action == "raised":
         alert = _raised(given, rule, forecast, decision, now)
-        degraded = forecast["degraded_reason"]
         ladder = given.ladders.get(forecast["forecast_id"])
-        message = alert_messages.raised(texts, given.recipe, alert, skill, forecast["model_kind"], degraded, ladder)
+        message = alert_messages.raised(texts, given.recipe, alert, skill, forecast, ladder)
         alert["message"] = message.title
         mine.append(alert)
         changes.alerts[alert["alert_id"]] = alert

@@ -15,6 +15,7 @@ from functools import partial
 import pandas as pd
 
 from forecaster.alert_rules import reaches
+from forecaster.descriptions.reasons import Reason
 from forecaster.pipeline.alerting import system_alerts
 from forecaster.pipeline.alerting.apply_rules import Changes, RuleInputs, apply_rules, stood_for
 from forecaster.pipeline.alerting.corrections import ask_again, correct_outcomes, withdraw
@@ -57,7 +58,7 @@ class AlertsResult:
     messages: list[str] = field(default_factory=list)
 
 
-def raise_alerts(job: Job, doubts: Sequence[str] | None = None) -> AlertsResult:
+def raise_alerts(job: Job, doubts: Sequence[Reason] | None = None) -> AlertsResult:
     """Apply every rule of the job's recipes, correct earlier alerts, and check the operation. New messages are put into the outbox.
 
     doubts: about this run's reading (`system_alerts.find`); None where nothing was read.

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from forecaster.descriptions.reasons import Reason
 from forecaster.descriptions.recipe_fields import Severity
 from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import identity
@@ -42,14 +43,14 @@ class Finding:
         return f"{self.check}:{self.about}" if self.about else self.check
 
 
-def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts, doubts: Sequence[str] | None = None) -> list[Finding]:
+def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts, doubts: Sequence[Reason] | None = None) -> list[Finding]:
     """Return all problems of the operation at `now`, for the recipes of the job.
 
     doubts: why this run's reading was considered implausible (`pull.PullResult.doubts`); None where nothing was read.
     """
     found = [
         *_stale_catalogue(connection, now, texts),
-        *_doubted_feed(doubts or ()),
+        *_doubted_feed(doubts or (), texts),
         *_failed_runs(connection, job.run_id, texts),
         *_dead_letters(connection, now),
     ]
@@ -101,9 +102,8 @@ def _stale_catalogue(connection: Connection, now: datetime, texts: AlertTexts) -
     return [Finding("stale_catalogue", "", "critical", told)]
 
 
-def _doubted_feed(doubts: Sequence[str]) -> list[Finding]:
-    told = "; ".join(doubts)
-    return [Finding("doubted_feed", "", "critical", {"doubts": told[:300]})] if told else []
+def _doubted_feed(doubts: Sequence[Reason], texts: AlertTexts) -> list[Finding]:
+    return [Finding("doubted_feed", "", "critical", {"doubts": texts.reasons(doubts)[:300]})] if doubts else []
 
 
 def _failed_runs(connection: Connection, run_id: str, texts: AlertTexts) -> list[Finding]:

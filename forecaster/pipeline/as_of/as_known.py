@@ -1,12 +1,13 @@
 """What is known at a given moment: events, coverage, and the target days whose outcome is final by then."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from forecaster.catalog.coverage import STREAMS, covered_span, last_read
+from forecaster.descriptions.reasons import Reason, ReasonKey, iso
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
@@ -80,6 +81,11 @@ def labelled_days(recipe: Recipe, known: Known, mature: timedelta = MATURITY) ->
     first = first_complete_day(recipe, span.start)
     days = complete_days(recipe, first, end)
     if not len(days):
-        raise NotScoreable(f"not scoreable: no target day since {first} lies {mature.days} days before {known.as_of:%Y-%m-%d}")
+        raise NotScoreable(too_short(first, mature, known.as_of))
     happened, max_magnitude, count = daily_labels(known.events, recipe, days)
     return LabelledDays(days, happened, max_magnitude, count)
+
+
+def too_short(first: date, mature: timedelta, at: datetime) -> Reason:
+    """Return the reason that no target day since `first` lies `mature` before `at`."""
+    return Reason(ReasonKey.SHORT, {"first_day": iso(first), "days": mature.days, "day": iso(at.date())})

@@ -13,7 +13,7 @@ from forecaster.features.events import Events
 from forecaster.features.labels import target_events
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day, pairs_between
 from forecaster.models.baselines import climatology
-from forecaster.pipeline.as_of.as_known import MATURITY, Known
+from forecaster.pipeline.as_of.as_known import MATURITY, Known, too_short
 from forecaster.pipeline.as_of.catalogue_history import load_known, read_history, state_of
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
@@ -85,7 +85,7 @@ def references_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray)
         settled_by = min(span.end, min(from_us(cut), read) - MATURITY)
         count = (local_day(settled_by, recipe.zone) - timedelta(days=recipe.predict_range_days) - first).days + 1
         if count < 1:
-            raise NotScoreable(f"not scoreable: no target day since {first} lies {MATURITY.days} days before {from_us(cut):%Y-%m-%d}")
+            raise NotScoreable(too_short(first, MATURITY, from_us(cut)))
         happened = np.bincount(day[(since <= cut) & (cut < until)], minlength=len(days))[:count] > 0
         settled = days.take(slice(0, count))
         found[j] = climatology.daily_probability(happened, settled.target_starts_us, settled.target_ends_us, cut)[0]

@@ -16,6 +16,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from forecaster.descriptions.reasons import Reason, other
 from forecaster.errors import ModelError, NotScoreable, RecipeChanged
 from forecaster.installed import code_version
 from forecaster.models import model_files
@@ -73,7 +74,7 @@ class ChunkRows:
 
     chunk: Chunk
     rows: list[dict[str, Any]]
-    silent: dict[str, str]
+    silent: dict[str, Reason]
     fit: FreshFit | None = None
 
 
@@ -221,13 +222,13 @@ def note(result: BackfillResult, done: ChunkRows, rows: int) -> None:
     result.days += len(done.chunk.days)
     result.rows += rows
     result.fits += done.fit is not None
-    if silent := {kind: reason for kind, reason in done.silent.items() if not kind_named(kind).unusable()}:
+    if silent := {kind: str(why) for kind, why in done.silent.items() if not kind_named(kind).unusable()}:
         result.silent.setdefault(done.chunk.recipe_id, {}).update(silent)
 
 
 def _members_of(
     settings: Settings, recipe: Recipe, block: BlockFit, fresh: FreshFit | None, record_from: date
-) -> tuple[list[Member], dict[str, str]]:
+) -> tuple[list[Member], dict[str, Reason]]:
     """Return the members of a block: fresh fits from their packed form, others from the models folder or without a fit."""
     packed = fresh.packed if fresh is not None else {}
     old = [model for kind, model in block.models.items() if kind not in packed]
@@ -236,12 +237,11 @@ def _members_of(
     for kind, one in packed.items():
         with tempfile.TemporaryDirectory(prefix="quakecast-block-") as folder:
             member = stored_member(model_files.load_model(model_files.place_model(Path(folder), one.files), recipe), recipe)
-        if (reason := untrained(member.model)) is None:
+        if (why := untrained(member.model, one.row["model_id"])) is None:
             members.append(member)
         else:
-            silent[kind] = f"{one.row['model_id']} is {reason}"
-    failed = fresh.failed if fresh is not None else {}
-    silent |= failed
+            silent[kind] = why
+    silent |= {kind: other(text) for kind, text in fresh.failed.items()} if fresh is not None else {}
     return with_generic(members, recipe, block.first_day, record_from, silent), silent
 
 

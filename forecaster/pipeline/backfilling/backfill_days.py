@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from forecaster.descriptions.reasons import Reason, ReasonKey, as_json, english, iso, of_error
 from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import model_files
@@ -45,7 +46,7 @@ def days_of(recipe: Recipe, days: Sequence[date]) -> TargetDays:
 
 def load_members(
     models: Path, recipe: Recipe, served: Sequence[ServedModel], first: date, record_from: date
-) -> tuple[list[Member], dict[str, str]]:
+) -> tuple[list[Member], dict[str, Reason]]:
     """Return the members of a chunk whose first day is `first`, and {kind: why one has no forecast}.
 
     The members are its fitted models and, for kinds of the recipe without one, models that need no fit.
@@ -55,7 +56,7 @@ def load_members(
         CorruptModel: a directory is not on this machine. A model that is there but cannot be loaded is listed as having no forecast.
     """
     members: list[Member] = []
-    silent: dict[str, str] = {}
+    silent: dict[str, Reason] = {}
     for one in served:
         directory = models / one.directory
         if not directory.is_dir():
@@ -66,16 +67,16 @@ def load_members(
         try:
             member = _loaded(directory, recipe.model_dump_json())
         except ModelError as error:
-            silent[one.kind] = str(error)
+            silent[one.kind] = of_error(error)
             continue
-        if (reason := untrained(member.model)) is None:
+        if (why := untrained(member.model, one.model_id)) is None:
             members.append(member)
         else:
-            silent[one.kind] = f"{one.model_id} is {reason}"
+            silent[one.kind] = why
     return with_generic(members, recipe, first, record_from, silent), silent
 
 
-def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_from: date, silent: dict[str, str]) -> list[Member]:
+def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_from: date, silent: dict[str, Reason]) -> list[Member]:
     """Add generic models for kinds of the recipe without a member, where one may forecast from the day `first` on; in the recipe's order.
 
     A kind with a generic model is removed from `silent`.
@@ -103,7 +104,7 @@ def forecast_days(
     days: TargetDays,
     members: Sequence[Member],
     standing: Standing,
-    silent: dict[str, str],
+    silent: dict[str, Reason],
     *,
     allow_in_sample: bool,
 ) -> list[dict[str, Any]]:
@@ -152,14 +153,14 @@ def forecast_days(
     return rows
 
 
-def _row(said: Said, j: int, numbers: dict[str, Any], reasons: list[str]) -> dict[str, Any]:
+def _row(said: Said, j: int, numbers: dict[str, Any], reasons: list[Reason]) -> dict[str, Any]:
     one = said.member
     row = {"model_id": one.model_id, "model_kind": one.kind, "probability": float(said.probability[j])}
     return row | {"details": json.dumps(numbers) if numbers else None} | _flags(reasons, _seen([said], j))
 
 
 def _combined(
-    recipe: Recipe, spoken: Sequence[Said], j: int, probability: float, standing: Standing, details: dict[str, Any], reasons: list[str]
+    recipe: Recipe, spoken: Sequence[Said], j: int, probability: float, standing: Standing, details: dict[str, Any], reasons: list[Reason]
 ) -> dict[str, Any]:
     members = [one.member for one in spoken]
     row = {
@@ -171,16 +172,17 @@ def _combined(
     return row | _flags(reasons, _seen([one for one in spoken if one.member.kind in standing.weights], j))
 
 
-def _seen(said: Sequence[Said], j: int) -> str | None:
+def _seen(said: Sequence[Said], j: int) -> Reason | None:
     """Explain why a row is in-sample; None where none of its models has seen the day."""
     told = [one.member for one in said if one.in_sample[j]]
-    who = ", ".join(f"{member.model_id} has seen this day, it forecasts from {member.unseen_from} on" for member in told)
-    return f"in-sample: {who}; never scored" if told else None
+    who = (Reason(ReasonKey.HAS_SEEN, {"model_id": member.model_id, "first_day": iso(member.unseen_from)}) for member in told)
+    return Reason(ReasonKey.SEEN, because=tuple(who)) if told else None
 
 
-def _flags(reasons: list[str], seen: str | None) -> dict[str, Any]:
+def _flags(reasons: list[Reason], seen: Reason | None) -> dict[str, Any]:
     told = [*reasons, *([seen] if seen else [])]
-    return {"degraded": bool(told), "degraded_reason": "; ".join(told) or None, "in_sample": seen is not None}
+    flags = {"degraded": bool(told), "degraded_reason": english(told), "degraded_reasons": as_json(told)}
+    return flags | {"in_sample": seen is not None}
 
 
 def _member_numbers(known: KnownThrough, days: TargetDays, reference: np.ndarray, said: Sequence[Said]) -> list[dict[str, dict[str, Any]]]:
@@ -219,7 +221,7 @@ def _said(
     days: TargetDays,
     reference: np.ndarray,
     member: Member,
-    silent: dict[str, str],
+    silent: dict[str, Reason],
     *,
     allow_in_sample: bool,
 ) -> Said:
@@ -227,13 +229,13 @@ def _said(
     in_sample = days.local_days < np.datetime64(member.unseen_from)
     wanted = np.ones(len(days), dtype=bool) if allow_in_sample else ~in_sample
     if not wanted.all():
-        silent[member.kind] = f"{member.model_id} has seen some of these days and may forecast from {member.unseen_from} on"
+        silent[member.kind] = Reason(ReasonKey.HAS_SEEN_SOME, {"model_id": member.model_id, "first_day": iso(member.unseen_from)})
     lengths_us = days.target_ends_us - days.target_starts_us
     try:
         for length_us in np.unique(lengths_us[wanted]):  # days with clock changes apart: some models take one length for all days
             part = wanted & (lengths_us == length_us)
             probability[part] = asked(member, known.inputs, days.take(part), reference[part])
     except ModelError as error:
-        silent[member.kind] = str(error)
+        silent[member.kind] = of_error(error)
         probability[:] = np.nan
     return Said(member, probability, in_sample)

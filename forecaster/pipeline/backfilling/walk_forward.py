@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from forecaster.pipeline.as_of.as_known import Known, labelled_days
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions
 from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk, ServedModel
-from forecaster.pipeline.daily.publishing import How, Standing, shipped
+from forecaster.pipeline.daily.publishing import How, Standing, shipped, unreadable_weights
 from forecaster.pipeline.training.fit_recipe import PackedModel, TrainOptions, fit_region
 from forecaster.pipeline.training.weight_learning import learn_own, settled_of
 from forecaster.recipe import Recipe
@@ -93,12 +93,12 @@ def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_versio
 
 def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | None, as_of: datetime) -> tuple[Standing, dict[str, Any]]:
     """Return a block's weights and figures: the package's weights, moved by the recipe's own walk-forward days verified by then."""
-    base, problem = usable_weights(first)
+    base, fault = usable_weights(first)
     since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
     with source.transaction() as connection:
         rows = hindcasts.walk_forward_said(connection, recipe.id, recipe.recipe_hash, recipe.target_window(since).start, as_of)
     if rows.empty or known is None:
-        return replace(shipped(base), problem=problem), {}
+        return shipped(base, fault), {}
     labelled = labelled_days(recipe, known)
     local_days = days_of_windows(rows["target_start"], recipe.zone)
     settled = np.isin(local_days, labelled.days.local_days)
@@ -107,7 +107,7 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
     own = learn_own(base, base.belief, settled_of(rows, local_days))
     reason = f"learnt from {own.days} walk-forward days of its own, on top of {base.name}"
     how: How = "rate" if own.rate_only else "combination"
-    return Standing(how, own.weights, reason, base.name, problem=problem), own.numbers()
+    return Standing(how, own.weights, reason, base.name, problem=unreadable_weights(fault)), own.numbers()
 
 
 def _details(fit: FreshFit, kind: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.catalog.coverage import covered_span
+from forecaster.descriptions.reasons import Reason, ReasonKey, of_error, of_json
 from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
 from forecaster.models.combination.combination import KIND, RATE
@@ -156,7 +157,8 @@ def _recipe_forecast(
             probability=None,
             reference_probability=None,
             mode=silent_mode,
-            not_scoreable_reason=_why_not(recipe, known),
+            not_scoreable_reason=str(why := _why_not(recipe, known)),
+            not_scoreable=why,
             drivers=largest_near(known.frame, recipe, known.as_of),
         )
     ended = _outcomes(told.ended[recipe.id], recipe)
@@ -175,6 +177,7 @@ def _recipe_forecast(
         model_id=row["model_id"],
         official=row["official"],
         degraded_reason=row["degraded_reason"],
+        degraded_reasons=of_json(row["degraded_reasons"]),
         track_record=records.of_mode(kept, row["mode"]),
         records=kept,
         drivers=drivers_said(details) if "drivers" in details else largest_near(known.frame, recipe, known.as_of),
@@ -184,7 +187,8 @@ def _recipe_forecast(
         weights_source=details.get("source"),
         recent_outcomes=ended,
         ladder=ladder,
-        no_ladder=no_ladder,
+        no_ladder=None if no_ladder is None else str(no_ladder),
+        no_ladder_reason=no_ladder if isinstance(no_ladder, Reason) else None,
         open_outcomes=tuple(said for said in _outcomes(told.open[recipe.id], recipe) if not ended or said.day > ended[-1].day),
     )
 
@@ -219,12 +223,12 @@ def _evaluation(found: dict[str, Any]) -> Evaluation:
     return Evaluation(**kept)
 
 
-def _why_not(recipe: Recipe, known: Known) -> str:
+def _why_not(recipe: Recipe, known: Known) -> Reason:
     try:
         covered_span(recipe, known.coverage)
     except NotScoreable as error:
-        return str(error)
-    return "no forecast has been issued yet; run `quakecast predict`"
+        return of_error(error)
+    return Reason(ReasonKey.NOT_MADE)
 
 
 def _outcomes(frame: pd.DataFrame, recipe: Recipe) -> tuple[DayOutcome, ...]:

@@ -7,6 +7,7 @@ machine alone can detect neither.
 from datetime import datetime, timedelta
 from statistics import median, median_low
 
+from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.store.database import Connection
 from forecaster.store.moments import Answer, last_answers
 
@@ -15,8 +16,8 @@ BELIEVED_FOR = timedelta(hours=36)  # covers yesterday's daily run and some hour
 SECOND = timedelta(seconds=1)  # the service's Date header is cut to whole seconds
 
 
-def clock_problem(connection: Connection, now: datetime) -> str | None:
-    """Describe in one line by how much the machine's clock (`now`) is off, and what to do. None where there is no evidence of an error.
+def clock_problem(connection: Connection, now: datetime) -> Reason | None:
+    """Return as a reason by how much the machine's clock (`now`) is off, and what to do. None where there is no evidence of an error.
 
     Answers without a time are ignored. The median of the answers of the last reading counts.
     """
@@ -29,10 +30,7 @@ def clock_problem(connection: Connection, now: datetime) -> str | None:
         off = min(off, since)
     if abs(off) <= MAX_OFF:
         return None
-    return (
-        f"this machine's clock is {_amount(abs(off))} {'ahead of' if off > timedelta(0) else 'behind'} that of USGS: set it right "
-        "(NTP: timedatectl set-ntp true), then run `quakecast pull`"
-    )
+    return Reason(ReasonKey.CLOCK, {"off_minutes": round(off / timedelta(minutes=1), 2)})
 
 
 def _off(answer: Answer) -> timedelta:
@@ -40,10 +38,3 @@ def _off(answer: Answer) -> timedelta:
     ahead = answer.requested_at - answer.service_date - SECOND
     behind = answer.service_date - answer.requested_at - timedelta(seconds=answer.elapsed_s)
     return ahead if ahead > timedelta(0) else -behind if behind > timedelta(0) else timedelta(0)
-
-
-def _amount(off: timedelta) -> str:
-    minutes = round(off / timedelta(minutes=1))
-    if minutes < 120:
-        return f"{minutes} minutes"
-    return f"{minutes / 60:.1f} hours" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days"

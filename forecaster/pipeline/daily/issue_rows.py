@@ -106,7 +106,12 @@ def _superseded(earlier: Sequence[StoredForecast], row: Mapping[str, Any]) -> st
     return found[-1]["forecast_id"] if found else None
 
 
-_AS_BEFORE = (("details", None), ("method", DAILY), ("in_sample", False))  # the values of columns that older rows lack
+_AS_BEFORE = (
+    ("details", None),
+    ("degraded_reasons", None),
+    ("method", DAILY),
+    ("in_sample", False),
+)  # the values of columns that older rows lack
 
 
 def forecasts_sha256(rows: Sequence[Mapping[Hashable, Any]]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from forecaster.descriptions.model_kinds import Kind
+from forecaster.descriptions.reasons import Reason, ReasonKey, iso, of_error, other
 from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
@@ -46,9 +47,9 @@ class Members:
     """
 
     found: list[Member]
-    missing: dict[str, str]
-    replaced: dict[str, str]
-    unusable: dict[str, str]
+    missing: dict[str, Reason]
+    replaced: dict[str, Reason]
+    unusable: dict[str, Reason]
 
 
 def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, Any]], day: date, first_day: date) -> Members:
@@ -79,22 +80,22 @@ def members_for(models: Path, recipe: Recipe, fits: Mapping[str, Mapping[str, An
                     result.found.append(member)
                     continue
             except ModelError as error:
-                problem = str(error)
+                problem = of_error(error)
         _add_generic(result, recipe, kind, day, first_day, problem)
     return result
 
 
-def _add_generic(result: Members, recipe: Recipe, kind: str, day: date, first_day: date, problem: str | None) -> None:
+def _add_generic(result: Members, recipe: Recipe, kind: str, day: date, first_day: date, problem: Reason | None) -> None:
     try:
         member = generic_member(recipe, kind, day, first_day)
     except ModelError as error:
-        result.missing[kind] = problem or str(error)
+        result.missing[kind] = problem or of_error(error)
         return
     if member is None:
         if problem is not None:
             result.missing[kind] = problem
         elif _is_packaged(kind_named(kind)) and day >= PACKAGED_FROM:
-            result.missing[kind] = f"no pre-trained {kind} for {day} is in this installation; install quakecast again"
+            result.missing[kind] = Reason(ReasonKey.NOT_PACKAGED, {"kind": kind, "day": iso(day)})
         return
     result.found.append(member)
     if problem is not None:
@@ -155,10 +156,10 @@ def kinds_of(recipe: Recipe) -> tuple[str, ...]:
     return (RECENT, *(kind for kind in able_kinds(recipe) if kind != RECENT))
 
 
-def unusable_kinds(recipes: Iterable[Recipe]) -> dict[str, str]:
+def unusable_kinds(recipes: Iterable[Recipe]) -> dict[str, Reason]:
     """Return, by kind, why this installation cannot run it. This is no failure of a run: the reason is the same in every run."""
     kinds = dict.fromkeys(kind for recipe in recipes for kind in kinds_of(recipe))
-    return {kind: reason for kind in kinds if (reason := kind_named(kind).unusable()) is not None}
+    return {kind: other(text) for kind in kinds if (text := kind_named(kind).unusable()) is not None}
 
 
 def members_named(
@@ -193,9 +194,9 @@ def asked(member: Member, inputs: Events, days: TargetDays, reference: np.ndarra
     return said
 
 
-def no_probability(model_id: str, said: float, day: np.datetime64) -> str:
-    """Return the message for a model that returns something other than a number between 0 and 1."""
-    return f"{model_id} returned {said} for {day}: not a probability in (0, 1); train again"
+def no_probability(model_id: str, said: float, day: np.datetime64) -> Reason:
+    """Return the reason for a model that returns something other than a number between 0 and 1."""
+    return Reason(ReasonKey.NO_PROBABILITY, {"model_id": model_id, "value": str(said), "day": str(day)})
 
 
 def has_learnt(model: FittedModel) -> bool:
@@ -204,13 +205,13 @@ def has_learnt(model: FittedModel) -> bool:
     return training is None or training.get("best_epoch") != 0
 
 
-def untrained(model: FittedModel) -> str | None:
-    """Return the message for a network that has not learnt; None for every other model."""
+def untrained(model: FittedModel, model_id: str | None = None) -> Reason | None:
+    """Return the reason for a network that has not learnt, with its id where it has one; None for every other model."""
     training = model.training if isinstance(model, TrainedInEpochs) else None
     if training is None or has_learnt(model):
         return None
-    epochs = training.get("epochs", 0)
-    return f"untrained: its best state is its start, after {epochs} epochs; allow more time (quakecast train --max-minutes)"
+    epochs = {"epochs": training.get("epochs", 0)}
+    return Reason(ReasonKey.UNTRAINED, epochs) if model_id is None else Reason(ReasonKey.UNTRAINED_MODEL, {"model_id": model_id, **epochs})
 
 
 def _another_serves(member: Member, day: date) -> bool:
@@ -224,9 +225,8 @@ def _another_serves(member: Member, day: date) -> bool:
     return found is not None and found.data_until != held_until
 
 
-def _unfit(member: Member, recipe: Recipe, day: date) -> str | None:
+def _unfit(member: Member, recipe: Recipe, day: date) -> Reason | None:
     if day < member.unseen_from:
-        until = member.model.last_data_day
-        return f"{member.model_id} has seen days up to {until} and may forecast from {member.unseen_from} on, not {day}"
-    reason = untrained(member.model)
-    return None if reason is None else f"{member.model_id} is {reason}"
+        days = {"until": iso(member.model.last_data_day), "first_day": iso(member.unseen_from), "day": iso(day)}
+        return Reason(ReasonKey.HAS_SEEN_UNTIL, {"model_id": member.model_id, **days})
+    return untrained(member.model, member.model_id)

@@ -13,6 +13,7 @@ import numpy as np
 from forecaster import logs
 from forecaster.clock import Clock, forecast_mode
 from forecaster.descriptions.model_kinds import KINDS
+from forecaster.descriptions.reasons import Reason, ReasonKey, as_json, english
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
@@ -30,7 +31,6 @@ from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
 from forecaster.pipeline.daily.members import members_for, unusable_kinds
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
-from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
@@ -41,7 +41,7 @@ from forecaster.timewindow import TimeWindow, check_target_day, issue_time, next
 log = logging.getLogger(__name__)
 
 EXPLAINED_FROM = 1.1  # times the usual rate; contributing events are computed only from there on, because they cost ten forecasts
-NOT_OFFICIAL = "so this is no official forecast"
+NOT_OFFICIAL = Reason(ReasonKey.UNOFFICIAL)
 
 
 @dataclass
@@ -67,12 +67,12 @@ class PredictOptions:
     """What to forecast.
 
     target_day: by default each recipe's next local day. reissue: forecast again days that have an active forecast already.
-    problem: marks every row as degraded (for instance after a failed pull).
+    problems: mark every row as degraded (for instance after a failed pull).
     """
 
     target_day: date | None = None
     reissue: bool = False
-    problem: str | None = None
+    problems: tuple[Reason, ...] = ()
 
 
 NEXT_DAY = PredictOptions()
@@ -99,7 +99,7 @@ def predict(job: Job, options: PredictOptions = NEXT_DAY, on_progress: Callable[
     days = {recipe.id: options.target_day or next_local_day(now, recipe.zone) for recipe in recipes}
     for recipe in recipes:
         check_target_day(days[recipe.id], recipe.zone, now)
-    result = PredictResult(targets=days, unusable=unusable_kinds(recipes))
+    result = PredictResult(targets=days, unusable={kind: str(why) for kind, why in unusable_kinds(recipes).items()})
     every = [_Asked.of(recipe, days[recipe.id], clock, now) for recipe in recipes]
     with store.transaction() as connection:
         stored = {} if options.reissue else stored_for(connection, [asked.key for asked in every])
@@ -116,7 +116,7 @@ def predict(job: Job, options: PredictOptions = NEXT_DAY, on_progress: Callable[
         known = (history if far else history.near(recipe)).at(asked.as_of)
         try:
             with logs.about(recipe=recipe.id):
-                made, silent = _issue(asked, job.settings, known, standing, fits, options.problem, wrong_clock)
+                made, silent = _issue(asked, job.settings, known, standing, fits, options.problems, wrong_clock)
         except NotScoreable as error:
             result.not_scoreable[recipe.id] = str(error)
             continue
@@ -138,7 +138,7 @@ def predict(job: Job, options: PredictOptions = NEXT_DAY, on_progress: Callable[
         if made[0]["degraded_reason"]:
             result.degraded[recipe.id] = made[0]["degraded_reason"]
         if silent:
-            result.silent[recipe.id] = silent
+            result.silent[recipe.id] = {kind: str(why) for kind, why in silent.items()}
         rows += [identified({**stamp, **row}) for row in made]
         if on_progress is not None:
             on_progress(recipe.id)
@@ -200,14 +200,14 @@ def _issue(
     known: Known,
     standing: publishing.Standing,
     fits: Fits,
-    problem: str | None,
-    wrong_clock: str | None,
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    problems: Sequence[Reason],
+    wrong_clock: Reason | None,
+) -> tuple[list[dict[str, Any]], dict[str, Reason]]:
     """Compute one issue: one row a model (probability, reference and flags), and {kind: why it has no forecast}.
 
     The combination's row is published. Above the usual rate, except in a hindcast, it also holds the contributing events.
 
-    problem, wrong_clock: what is wrong with the run, in words (a failed pull, the machine's clock).
+    problems, wrong_clock: what is wrong with the run (a failed pull, the machine's clock).
     """
     recipe = asked.recipe
     labelled = labelled_days(recipe, known)
@@ -221,14 +221,15 @@ def _issue(
     row = issue.rows[-1]
     if asked.mode != "hindcast" and row["details"]["weights"] and row["probability"] >= EXPLAINED_FROM * reference[0]:
         row["details"] |= drivers_of(issue.model, recipe, known, days, reference, row["probability"])
-    reasons = [reason for reason in (problem, wrong_clock, stale, *issue.problems) if reason]
+    reasons = [reason for reason in (*problems, wrong_clock, stale, *issue.problems) if reason]
     official = asked.in_its_time and age <= publishing.MAX_AGE_HOURS and wrong_clock is None
     reasons += [NOT_OFFICIAL] if asked.in_its_time and not official else []
     flags = {
         "official": official,
         "reference_probability": float(reference[0]),
         "degraded": bool(reasons),
-        "degraded_reason": "; ".join(reasons) or None,
+        "degraded_reason": english(reasons),
+        "degraded_reasons": as_json(reasons),
         "data_age_hours": age,
     }
     rungs = published_rungs(recipe, known, labelled, days, reference, row, issue.model.members)
@@ -243,13 +244,13 @@ class Combined:
     """One day of one recipe.
 
     Holds a row per member (model_id, model_kind, probability, details as a dict) with the combination's row last, the model of the
-    combination, what it lacks (in words), and by kind why a model without weight has no forecast.
+    combination, what it lacks, and by kind why a model without weight has no forecast.
     """
 
     rows: list[dict[str, Any]]
     model: CombinedModel
-    problems: list[str]
-    silent: dict[str, str]
+    problems: list[Reason]
+    silent: dict[str, Reason]
 
 
 def combine_members(
@@ -307,11 +308,11 @@ def as_text(details: Mapping[str, Any] | None) -> str | None:
     return json.dumps(details, ensure_ascii=False) if details else None
 
 
-def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, str | None]:
+def data_age(as_of: datetime, read_until: datetime | None) -> tuple[float, Reason | None]:
     """Return the hours since the catalogue was read, and why that degrades a forecast or None; `read_until` is no later than `as_of`."""
     age = as_of - read_until if read_until else timedelta(days=9999)
     hours = age / timedelta(hours=1)
-    return hours, f"the catalogue is {age_text(age)} old" if age > STALE_AFTER else None
+    return hours, Reason(ReasonKey.OLD, {"age_hours": round(hours, 2)}) if age > STALE_AFTER else None
 
 
 def _in_its_time(mode: str, day: date, recipe: Recipe, now: datetime) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any, Literal
 
 import numpy as np
 
+from forecaster.descriptions.reasons import Reason, ReasonKey, iso, of_error, other
 from forecaster.errors import ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
@@ -23,7 +24,7 @@ from forecaster.store.typed_rows.model_types import PublicationRow, WeightsRow
 How = Literal["combination", "kind", "rate"]
 COUNT_RUNS = 2000
 MAX_AGE_HOURS = 7 * 24.0  # of the catalogue: to every model, time that has not been read looks like days without an earthquake
-NO_MEMBER = "there is no such model for this day; decide anew (quakecast models promote)"
+NO_MEMBER = Reason(ReasonKey.NO_MEMBER)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Standing:
     reason: str
     source: str
     model_id: str | None = None
-    problem: str | None = None
+    problem: Reason | None = None
 
 
 def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
@@ -63,8 +64,9 @@ def standings(connection: Connection, asked: Sequence[tuple[Recipe, datetime, da
     ]
 
 
-def _standing(made: Sequence[PublicationRow], learnt: Mapping[str, WeightsRow | None], base: WorldWeights, problem: str | None) -> Standing:
-    """made: decisions made by persons. learnt: the newest weights by scope, those of the recipe first."""
+def _standing(made: Sequence[PublicationRow], learnt: Mapping[str, WeightsRow | None], base: WorldWeights, fault: str | None) -> Standing:
+    """made: decisions made by persons. learnt: the newest weights by scope, those of the recipe first. fault: of the package's weights."""
+    problem = unreadable_weights(fault)
     last = made[-1] if made else None
     if last is not None and last["how"] == "rate":
         return Standing("rate", {}, last["reason"], "person")
@@ -75,22 +77,31 @@ def _standing(made: Sequence[PublicationRow], learnt: Mapping[str, WeightsRow | 
             weights = {} if row["rate_only"] else row["weights"]
             how: How = "rate" if row["rate_only"] else "combination"
             return Standing(how, weights, row["reason"], f"{scope} {row['number']}", problem=problem)
-    return replace(shipped(base), problem=problem)
+    return shipped(base, fault)
 
 
 def unless_too_old(standing: Standing, age_hours: float, read_until: datetime | None) -> Standing:
     """Return `standing`, or the usual rate alone where the catalogue has not been read for MAX_AGE_HOURS."""
     if age_hours <= MAX_AGE_HOURS:
         return standing
-    read = "never been read" if read_until is None else f"not been read since {read_until:%Y-%m-%d %H:%M}Z"
-    told = f"the catalogue has {read}, models need it to be {MAX_AGE_HOURS / 24:.0f} days old at most: run `quakecast pull`"
-    return Standing("rate", {}, told, standing.source, problem=f"{told}; the usual rate is published")
+    days = {"days": round(MAX_AGE_HOURS / 24)}
+    problem = (
+        Reason(ReasonKey.NEVER_READ, days)
+        if read_until is None
+        else Reason(ReasonKey.NOT_READ_SINCE, {"at": iso(read_until.astimezone(UTC)), **days})
+    )
+    return Standing("rate", {}, str(problem), standing.source, problem=problem)
 
 
-def shipped(base: WorldWeights) -> Standing:
-    """Return the package's weights unchanged."""
+def unreadable_weights(fault: str | None) -> Reason | None:
+    """Return the reason that the package's weights cannot be used, for a `fault` of `usable_weights`."""
+    return None if fault is None else Reason(ReasonKey.WEIGHTS, because=(other(fault),))
+
+
+def shipped(base: WorldWeights, fault: str | None = None) -> Standing:
+    """Return the package's weights unchanged. fault: why those that serve could not be used, as `usable_weights` gives it."""
     until = "not learnt: the mean of ETAS and the hybrid" if base.data_until is None else f"learnt on days to {base.data_until}"
-    return Standing("combination", base.belief.weights, f"weights of the package, {until}", base.name)
+    return Standing("combination", base.belief.weights, f"weights of the package, {until}", base.name, problem=unreadable_weights(fault))
 
 
 def counting(standing: Standing, members: Sequence[Member]) -> Standing:
@@ -101,30 +112,30 @@ def counting(standing: Standing, members: Sequence[Member]) -> Standing:
     return replace(standing, weights={kind: weight for kind, weight in standing.weights.items() if kind not in level_only})
 
 
-def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, str]) -> dict[str, str]:
+def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, Reason]) -> dict[str, Reason]:
     """Return, by kind that has weight and is not in `said`, why. A kind without any member is reported only where a person chose it."""
     known = dict.fromkeys(standing.weights, NO_MEMBER) | dict(missing) if standing.how == "kind" else missing
     return {kind: known[kind] for kind in standing.weights if kind in known and kind not in said}
 
 
-def problems_of(standing: Standing, lacking: Mapping[str, str], replaced: Mapping[str, str]) -> list[str]:
-    """Describe what degrades the combination: unreadable weights, missing members (`lacking_of`), or fits replaced by a generic model."""
+def problems_of(standing: Standing, lacking: Mapping[str, Reason], replaced: Mapping[str, Reason]) -> list[Reason]:
+    """Return what degrades the combination: unreadable weights, missing members (`lacking_of`), or fits replaced by a generic model."""
     told = [standing.problem] if standing.problem is not None else []
-    told += [f"without {kind}: {reason}" for kind, reason in lacking.items()]
-    return told + [f"{kind} without its fit: {reason}" for kind, reason in replaced.items() if kind in standing.weights]
+    told += [Reason(ReasonKey.WITHOUT, {"kind": kind}, (why,)) for kind, why in lacking.items()]
+    return told + [Reason(ReasonKey.GENERIC, {"kind": kind}, (why,)) for kind, why in replaced.items() if kind in standing.weights]
 
 
 def ask_all(
     members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+) -> tuple[dict[str, np.ndarray], dict[str, Reason]]:
     """Return the members' forecasts: {kind: probabilities (n,)}, and {kind: why a member has no forecast}."""
     said: dict[str, np.ndarray] = {}
-    silent: dict[str, str] = {}
+    silent: dict[str, Reason] = {}
     for member in members:
         try:
             said[member.kind] = asked(member, inputs, days, reference)
         except ModelError as error:
-            silent[member.kind] = str(error)
+            silent[member.kind] = of_error(error)
     return said, silent
 
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from forecaster.catalog.query import Query, ReadResult
 from forecaster.catalog.revisions import quarantine_frame, replayed
 from forecaster.catalog.sources.base import Source
 from forecaster.clock import Clock
+from forecaster.descriptions.reasons import Reason, ReasonKey, Value, english, iso
 from forecaster.pipeline.daily.pull_checks import LOST, Lookups, too_few, unexplained
 from forecaster.pipeline.daily.reconcile import RECONCILE_SPAN, reconcile
 from forecaster.pipeline.run_context import Job
@@ -49,14 +51,22 @@ class PullResult:
     quarantined: dict[str, int] = field(default_factory=dict)
     requests: int = 0
     below_cut: int = 0
-    doubts: list[str] = field(default_factory=list)
+    doubts: list[Reason] = field(default_factory=list)
     reconciled: dict[str, int] | None = None
 
+    def problems(self) -> tuple[Reason, ...]:
+        """Return what is wrong with the catalogue after this pull, for the forecasts made from it."""
+        found = [Reason(ReasonKey.DOUBTED, because=tuple(self.doubts))] if self.doubts else []
+        found += [Reason(ReasonKey.SET_ASIDE, {"quarantined": dict(self.quarantined)})] if self.quarantined else []
+        return tuple(found)
+
+    def document(self) -> dict[str, Any]:
+        """Return the result as a JSON object, with the doubts as stored reasons."""
+        return vars(self) | {"doubts": [doubt.stored() for doubt in self.doubts]}
+
     def problem(self) -> str | None:
-        """What is wrong with the catalogue after this pull, in words, for the forecasts made from it; None where nothing is."""
-        told = [f"the service's answer looks incomplete: {'; '.join(self.doubts)}"] if self.doubts else []
-        told += [f"rows of the catalogue failed validation: {self.quarantined}"] if self.quarantined else []
-        return "; ".join(told) or None
+        """Return the same as one line of English text; None where nothing is wrong."""
+        return english(self.problems())
 
 
 @dataclass(frozen=True)
@@ -132,9 +142,9 @@ def _write(connection: Connection, frame: pd.DataFrame, clock: Clock, result: Pu
     return count.refused
 
 
-def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, coverage: pd.DataFrame, now: datetime) -> list[str]:
+def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, coverage: pd.DataFrame, now: datetime) -> list[Reason]:
     """Return the reasons why this answer is considered incomplete."""
-    doubts = []
+    doubts: list[Reason] = []
     for stream in read.streams:
         spans = coverage[coverage["stream"] == stream.name]
         if spans.empty or read.query.end < now:
@@ -146,8 +156,10 @@ def _doubts(store: Store, lookups: Lookups, read: _Read, answer: ReadResult, cov
     if not read.full:
         last_good = min(coverage.loc[coverage["stream"] == stream.name, "span_end"].max().to_pydatetime() for stream in read.streams)
         if lost := unexplained(store, lookups, read.query, answer, last_good, now):
-            named = ", ".join(lost[:3]) + (" ..." if len(lost) > 3 else "")
-            doubts.append(f"{len(lost)} events changed since {read.query.updated_after:%F %H:%M} did not come back ({named})")
+            assert read.query.updated_after is not None
+            events = [*lost[:3], *(["..."] if len(lost) > 3 else [])]
+            values: dict[str, Value] = {"count": len(lost), "at": iso(read.query.updated_after), "events": events}
+            doubts.append(Reason(ReasonKey.LOST_CHANGES, values))
     return doubts
 
 

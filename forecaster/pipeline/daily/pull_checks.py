@@ -18,6 +18,7 @@ import pandas as pd
 from forecaster.catalog.coverage import Stream, in_streams
 from forecaster.catalog.query import MAGNITUDE_DIFFERS, PLACE_DIFFERS_DEG, WORLD, Query, ReadResult
 from forecaster.catalog.sources.base import Source
+from forecaster.descriptions.reasons import Reason, ReasonKey, Value, iso
 from forecaster.errors import CatalogMalformed
 from forecaster.store.database import Connection, Store
 from forecaster.store.versions import held
@@ -138,8 +139,8 @@ def _elsewhere(query: Query, answer: ReadResult, row: pd.DataFrame, updated_at: 
 
 def too_few(
     connection: Connection, stream: Stream, answer: ReadResult, covered_from: datetime, covered_to: datetime, now: datetime
-) -> str | None:
-    """Explain why the number of the stream's events is implausible, since the last good read or over the last days; None where it is not.
+) -> Reason | None:
+    """Return as a reason why the number of the stream's events is implausible since the last good read or over the last days, else None.
 
     The last days are checked as a whole, even if their parts were accepted before. A stalled replica lacks a few events in each answer,
     too few to detect, and after some days it lacks all of them.
@@ -165,8 +166,9 @@ def too_few(
         count = int((times >= start).sum())
         expected = usual * KNOWN_SHARE * ((now - start) / timedelta(days=1))
         if pdtr(count, expected) < least:
-            found = f"{count} events of M >= {stream.min_magnitude:g} since {start:%F %H:%M} ({stream.name})"
-            return f"{found}, where {expected:.0f} would be few"
+            values: dict[str, Value] = {"count": count, "magnitude": stream.min_magnitude, "at": iso(start), "stream": stream.name}
+            values["expected"] = round(expected, 2)
+            return Reason(ReasonKey.TOO_FEW_EVENTS, values)
     return None
 
 

@@ -70,8 +70,10 @@ def make_earth(job: Job, resolution: int = RESOLUTION) -> EarthMade:
         "radius_km": made.grid.radius_km,
         "cells": len(made.grid),
         "weights": dict(made.weights),
-        "left_out": list(made.left_out),
-        "problems": list(made.problems),
+        "left_out": list(map(str, made.left_out)),
+        "left_out_reasons": [reason.stored() for reason in made.left_out],
+        "problems": list(map(str, made.problems)),
+        "problem_reasons": [reason.stored() for reason in made.problems],
         "code_version": code_version(),
         "run_id": job.run_id or None,
         "created_at": job.clock.now(),
@@ -80,7 +82,7 @@ def make_earth(job: Job, resolution: int = RESOLUTION) -> EarthMade:
         there = world_map_rows.issue_for(connection, start, mode, resolution)
         issue = there if there is not None else world_map_rows.add_issue(connection, row, _places(made.grid, known.frame), _cells(made))
     log.info("map of the world of %s: %d cells, %d figures", day, len(made.grid), len(made.index))
-    return EarthMade(issue, day, len(made.grid), len(made.index), problems=list(made.problems))
+    return EarthMade(issue, day, len(made.grid), len(made.index), problems=list(map(str, made.problems)))
 
 
 def _places(grid: Grid, frame: pd.DataFrame) -> pd.DataFrame:

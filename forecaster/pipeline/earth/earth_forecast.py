@@ -8,12 +8,13 @@ the -log P(no target) of ETAS without a fit, whose windows may be of any length,
 so the week is never less likely than its first day, and decays within it as aftershocks do. The usual rates of both are counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
 
+from forecaster.descriptions.reasons import Reason, ReasonKey, iso, of_error
 from forecaster.errors import CorruptModel, ModelError, NotScoreable
 from forecaster.features.circles import circle_recipe
 from forecaster.features.geometry import great_circle_km
@@ -43,7 +44,7 @@ class EarthForecast:
     """One issue.
 
     grid: the cells with seismicity. For each row, arrays (rows,): index, of its cell in `grid`; magnitude; horizon_days; probability and
-    usual. left_out: what has no row and why, in words. problems: what degrades the forecast. weights: by kind, as applied.
+    usual. left_out: what has no row and why. problems: what degrades the forecast. weights: by kind, as applied.
     """
 
     grid: Grid
@@ -54,8 +55,8 @@ class EarthForecast:
     horizon_days: np.ndarray
     probability: np.ndarray
     usual: np.ndarray
-    left_out: tuple[str, ...]
-    problems: tuple[str, ...]
+    left_out: tuple[Reason, ...]
+    problems: tuple[Reason, ...]
     weights: Mapping[str, float]
 
 
@@ -67,27 +68,23 @@ def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: 
     """
     grid = seismic_cells(whole_grid(resolution), known.events)
     if not len(grid):
-        raise NotScoreable(
-            f"no world map at {as_of:%Y-%m-%d %H:%M}Z: the catalogue has no circle of {grid.radius_km:g} km with ten earthquakes of M 5 "
-            "or more; run `quakecast pull`"
-        )
+        raise _no_map(as_of, [Reason(ReasonKey.NO_SEISMIC_CELL, {"radius_km": grid.radius_km})])
     age, stale = data_age(as_of, known.read_until)
-    base, problem = usable_weights(target_day)
-    standing = publishing.unless_too_old(replace(publishing.shipped(base), problem=problem), age, known.read_until)
-    told = [text for text in (standing.problem, stale) if text]
-    left_out: list[str] = []
+    standing = publishing.unless_too_old(publishing.shipped(*usable_weights(target_day)), age, known.read_until)
+    told = [reason for reason in (standing.problem, stale) if reason is not None]
+    left_out: list[Reason] = []
     parts: list[tuple[np.ndarray, ...]] = []
     covered = covered_by(grid, known.coverage)
     for magnitude in MAGNITUDES:
         complete = complete_cells(grid, known, covered, magnitude)
         if not complete.all():
-            left_out.append(f"M {magnitude:g}: {np.count_nonzero(~complete):,} cells, the catalogue is not complete down to it there")
+            left_out.append(_left_out(ReasonKey.CELLS_INCOMPLETE, magnitude, int(np.count_nonzero(~complete))))
         for here, record in _groups(grid, known, covered, magnitude, complete, left_out):
             for horizon, probability, usual in _forecast(grid.take(here), record, known, magnitude, target_day, standing, told):
                 size = len(here)
                 parts.append((here, np.full(size, magnitude), np.full(size, horizon), probability, usual))
     if not parts:
-        raise NotScoreable(f"no world map at {as_of:%Y-%m-%d %H:%M}Z: {'; '.join(left_out)}")
+        raise _no_map(as_of, left_out)
     index, magnitudes, horizons, probability, usual = (np.concatenate(column) for column in zip(*parts, strict=True))
     return EarthForecast(
         grid,
@@ -99,13 +96,21 @@ def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: 
         probability,
         usual,
         tuple(left_out),
-        tuple(dict.fromkeys(told)),
+        tuple(reason for place, reason in enumerate(told) if reason not in told[:place]),
         dict(standing.weights),
     )
 
 
+def _left_out(key: ReasonKey, magnitude: float, cells: int, *because: Reason) -> Reason:
+    return Reason(key, {"magnitude": magnitude, "cells": cells}, because)
+
+
+def _no_map(as_of: datetime, because: Sequence[Reason]) -> NotScoreable:
+    return NotScoreable(Reason(ReasonKey.NO_WORLD_MAP, {"at": iso(as_of)}, tuple(because)))
+
+
 def _groups(
-    grid: Grid, known: Known, covered: np.ndarray, magnitude: float, complete: np.ndarray, left_out: list[str]
+    grid: Grid, known: Known, covered: np.ndarray, magnitude: float, complete: np.ndarray, left_out: list[Reason]
 ) -> list[tuple[np.ndarray, LabelledDays]]:
     """Return groups of complete cells that share a record of target days: indices, and the record of one of them."""
     groups: dict[tuple[date, int], tuple[list[np.ndarray], LabelledDays]] = {}
@@ -114,12 +119,12 @@ def _groups(
         if not len(cells):
             continue
         if not pattern.any():
-            left_out.append(f"M {magnitude:g}: {len(cells):,} cells, the catalogue has not been read there down to it")
+            left_out.append(_left_out(ReasonKey.CELLS_UNREAD, magnitude, len(cells)))
             continue
         try:
             record = labelled_days(_recipe(grid, int(cells[0]), magnitude), known)
         except NotScoreable as error:
-            left_out.append(f"M {magnitude:g}: {len(cells):,} cells, {error}")
+            left_out.append(_left_out(ReasonKey.CELLS_SHORT, magnitude, len(cells), of_error(error)))
             continue
         groups.setdefault((record.days.first_day, len(record.days)), ([], record))[0].append(cells)
     return [(np.sort(np.concatenate(cells)), record) for cells, record in groups.values()]
@@ -132,7 +137,7 @@ def _forecast(
     magnitude: float,
     target_day: date,
     standing: publishing.Standing,
-    told: list[str],
+    told: list[Reason],
 ) -> list[tuple[int, np.ndarray, np.ndarray]]:
     """Return (horizon in days, probability, usual) of cells with the same `record` of days; what is missing is added to `told`."""
     recipe = _recipe(grid, 0, magnitude)
@@ -157,7 +162,7 @@ def _forecast(
         longer=(replace(days, target_ends_us=days.target_starts_us + WEEK_DAYS * DAY_US),),
     )
     said, lacking, etas = ask_members(circles, recipe, known, standing)
-    told += [f"without {kind}: {reason}" for kind, reason in lacking.items()]
+    told += [Reason(ReasonKey.WITHOUT, {"kind": kind}, (why,)) for kind, why in lacking.items()]
     day = combine(said, standing.weights, usual_day)
     return [(1, day, usual_day), (WEEK_DAYS, carried_on(day, usual_week, circles, etas), usual_week)]
 
@@ -173,7 +178,7 @@ def carried_on(day: np.ndarray, usual_week: np.ndarray, circles: Circles, etas: 
 
 def ask_members(
     circles: Circles, recipe: Recipe, known: Known, standing: publishing.Standing
-) -> tuple[dict[str, np.ndarray], dict[str, str], EtasModel | None]:
+) -> tuple[dict[str, np.ndarray], dict[str, Reason], EtasModel | None]:
     """Return, by kind with weight, its probabilities for the circles; by kind why another has no forecast; ETAS where it is among them.
 
     Members are those of a recipe without a fit; `recipe` is that of one of the circles.
@@ -190,7 +195,7 @@ def ask_members(
             if member is not None:
                 said[kind] = _ask(member, circles, known)
         except ModelError as error:
-            lacking[kind] = str(error)
+            lacking[kind] = of_error(error)
             continue
         if member is not None and isinstance(member.model, EtasModel):
             etas = member.model

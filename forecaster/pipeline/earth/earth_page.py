@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from forecaster.descriptions.reasons import of_list
 from forecaster.pipeline.earth.earth_export import GEOJSON_FILE, by_cell, most_above, newest_map, write_geojson
 from forecaster.pipeline.earth.earth_outlines import rings_of
 from forecaster.pipeline.earth.earth_record import record_of_maps
 from forecaster.pipeline.run_context import Job
 from forecaster.reports import render, texts
+from forecaster.reports.content import older_reasons
 from forecaster.reports.content.contract import WorldPlace, WorldTold
 from forecaster.reports.map_files import write_atomic
 from forecaster.reports.web.index import WORLD_FOLDER
@@ -69,8 +71,8 @@ def _page_data(issue: dict[str, Any], cells: pd.DataFrame, record: Sequence[dict
         radius_km=issue["radius_km"],
         cells=[_cell(name, rows) for name, rows in by_cell(cells).items()],
         top={view: _places(cells, *view) for view in views},
-        left_out=issue["left_out"],
-        problems=issue["problems"],
+        problems=of_list(issue["problem_reasons"]) or tuple(reason for text in issue["problems"] for reason in older_reasons.read(text)),
+        left_out=of_list(issue["left_out_reasons"]) or tuple(map(older_reasons.of_world, issue["left_out"])),
         record=record,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from forecaster.descriptions.reasons import of_error
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
@@ -50,7 +51,8 @@ def published_rungs(
     """Compute the rungs of the published `row` (probability, and details as a dict) of the one day in `days`.
 
     The details also get the expected number and its range, those of the ladder's corner, unless the usual rate alone is published. Where no
-    ladder is possible the list is empty, and the details give the reason as no_ladder.
+    ladder is possible the list is empty, and the details give the reason as no_ladder (English text) and no_ladder_reason
+    (as stored).
     """
     details, range_days = row["details"], recipe.predict_range_days
     probability = np.array([row["probability"]])
@@ -62,6 +64,7 @@ def published_rungs(
         return rungs_of(recipe, known, labelled, days, reference, probability, shape)
     except NotScoreable as error:
         details["no_ladder"] = str(error)
+        details["no_ladder_reason"] = of_error(error).stored()
         return []
 
 

@@ -3,27 +3,28 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forecaster.descriptions.reasons import Reason, ReasonKey, of_stored
 from forecaster.pipeline.rungs.issue_rungs import VERSION
 from forecaster.reports.content.contract import Ladder, Rung, RungRecord
 from forecaster.store.row_types import NewRung
 
-NONE_STORED = "the forecast was made by a version of quakecast that had no ladder"
+NONE_STORED = Reason(ReasonKey.BEFORE_LADDER)
 
 
 def told_ladder(
     rows: Sequence[NewRung], details: Mapping[str, Any], records: Mapping[tuple[int, float], RungRecord]
-) -> tuple[Ladder | None, str | None]:
-    """Return (ladder or None, why there is none or None).
+) -> tuple[Ladder | None, Reason | str | None]:
+    """Return (ladder or None, why there is none or None). The why is English text for rows of an older version.
 
     Args:
         rows: of the table `rung`, of one forecast. details: of the forecast.
         records: by (horizon, magnitude).
     """
     if not rows:
-        return None, details.get("no_ladder", NONE_STORED)
+        return None, _why_none(details)
     version = int(rows[0]["version"])
     if version > VERSION:
-        return None, f"the ladder has version {version}, this quakecast reads up to {VERSION}: upgrade quakecast"
+        return None, Reason(ReasonKey.NEWER_LADDER, {"version": version, "newest": VERSION})
     rungs = tuple(
         Rung(
             horizon_days=row["horizon_days"],
@@ -41,3 +42,11 @@ def told_ladder(
         for row in rows
     )
     return Ladder(rungs, rows[0]["basis"], rows[0]["b_value"], rows[0]["b_sigma"]), None
+
+
+def _why_none(details: Mapping[str, Any]) -> Reason | str:
+    """Return the reason that an issue without a ladder was stored with; older issues hold its English text alone."""
+    stored = details.get("no_ladder_reason")
+    if stored is not None:
+        return of_stored(stored)
+    return str(details["no_ladder"]) if "no_ladder" in details else NONE_STORED

@@ -186,7 +186,8 @@ def _unusable(job: Job, recipe: Recipe, row: ModelRow) -> str | None:
         return f"this installation cannot run models of kind {row['kind']}"
     except ModelError as error:
         return str(error)
-    return untrained(member.model) or ("it has not learnt to tell days apart" if member.level_only else None)
+    why = untrained(member.model)
+    return str(why) if why is not None else "it has not learnt to tell days apart" if member.level_only else None
 
 
 def _short(model: ModelRow, published: dict[str, Any], newest: set[str], problem: str | None) -> dict[str, Any]:

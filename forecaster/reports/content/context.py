@@ -26,7 +26,7 @@ from forecaster.reports.content.footer import operations
 from forecaster.reports.content.headline import above, headline, lede, notable, struck_flag, subject, usual_line
 from forecaster.reports.content.ladder_words import ladder_table, no_ladder, outlook
 from forecaster.reports.content.ranking import hearing_model, in_order, is_as_usual, struck_by
-from forecaster.reports.content.reasons import reasons
+from forecaster.reports.content.reasons import one_of, reason_phrases
 from forecaster.reports.content.recipe_part import check_row, count_checks, history_row
 from forecaster.reports.content.track_record import evaluation_verdict, figures_of, track_of
 from forecaster.reports.content.world_part import world_part
@@ -89,7 +89,7 @@ def report_context(data: ReportData, language: str, writer: Writer = ISO) -> dic
         "events_total": len(data.events),
         "events_days": data.events_days,
         "events_min_magnitude": f"{data.events_min_magnitude:g}",
-        "operations": operations(data, names, language, writer),
+        "operations": operations(data, names, writer),
     }
 
 
@@ -156,9 +156,13 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
     ratio = ratio_to_usual(recipe.probability, recipe.reference_probability)
     level = level_of(ratio)
     first, last = _local_days(recipe)
-    flags = [Phrase("flag.degraded", {"reason": reasons(recipe.degraded_reason, language, writer)})] if recipe.degraded_reason else []
+    flags: list[Phrase] = []
+    if recipe.degraded_reason:
+        flags.append(Phrase("flag.degraded", {"reason": reason_phrases(recipe.degraded_reasons, recipe.degraded_reason, writer)}))
     if recipe.not_scoreable_reason:
-        flags.append(Phrase("flag.not_scoreable", {"reason": reasons(recipe.not_scoreable_reason, language, writer)}))
+        flags.append(
+            Phrase("flag.not_scoreable", {"reason": reason_phrases(one_of(recipe.not_scoreable), recipe.not_scoreable_reason, writer)})
+        )
     if recipe.incomplete_below is not None:
         flags.append(Phrase("flag.incomplete", {"magnitude": f"{recipe.incomplete_below:.1f}"}))
     if recipe.mode == "prospective" and not recipe.official and recipe.probability is not None:
@@ -202,7 +206,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "expected": expected_number(recipe),
         "models": model_lines(recipe),
         "ladder": ladder_table(recipe, zone, writer),
-        "no_ladder": no_ladder(recipe, language, writer),
+        "no_ladder": no_ladder(recipe, writer),
         "outlook": outlook(recipe.ladder, recipe.target_end),
         "model_id": recipe.model_id,
         "degraded": recipe.degraded_reason,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+from forecaster.descriptions.reasons import Reason
+
 Mode = Literal["prospective", "late", "hindcast", "replay"]
 OutcomeStatus = Literal["pending", "preliminary", "provisional", "final", "not_scoreable"]
 
@@ -251,9 +253,11 @@ class RecipeForecast:
     model_kind: str | None = None  # published (the combination) | climatology (only the usual rate) | a model kind, in older forecasts
     model_id: str | None = None
     official: bool = False
-    degraded_reason: str | None = None
+    degraded_reason: str | None = None  # in English, as stored with the forecast
+    degraded_reasons: tuple[Reason, ...] = ()  # the same as keys and values; none for rows of schema 23 and before
     comparison_only: str | None = None
-    not_scoreable_reason: str | None = None
+    not_scoreable_reason: str | None = None  # in English
+    not_scoreable: Reason | None = None  # the same as key and values
     incomplete_below: float | None = None  # completeness magnitude, where the threshold lies below it
     track_record: TrackRecord | None = None  # for this forecast's own mode
     records: tuple[TrackRecord, ...] = ()  # one per mode: prospective first, hindcasts separate
@@ -265,7 +269,8 @@ class RecipeForecast:
     recent_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have ended, oldest first
     open_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have not ended, that of this forecast last
     ladder: Ladder | None = None
-    no_ladder: str | None = None  # why a forecast has no ladder
+    no_ladder: str | None = None  # why a forecast has no ladder, in English
+    no_ladder_reason: Reason | None = None  # the same as key and values
     group: Mapping[str, str] | None = None  # {"en": ..., "ja": ...}: the heading in a report of many recipes; None: the country
 
 

@@ -7,18 +7,19 @@ from typing import Any
 
 from forecaster.reports.content.combined import told_kind
 from forecaster.reports.content.contract import ReportData
-from forecaster.reports.content.reasons import reasons
+from forecaster.reports.content.reasons import reason_phrases
 from forecaster.reports.words import Phrase, age_phrase, known, model_name
 from forecaster.reports.writing import Writer
 
 STALE_HOURS = 36.0
 
 
-def operations(data: ReportData, names: Mapping[str, dict[str, Any]], language: str, writer: Writer) -> dict[str, Any]:
+def operations(data: ReportData, names: Mapping[str, dict[str, Any]], writer: Writer) -> dict[str, Any]:
     """Return the facts of the page's footer. names: the page's rows by recipe id."""
     age = known(data.data_age_hours)
     degraded = Counter(recipe.degraded_reason for recipe in data.recipes if recipe.degraded_reason)
-    told = {reason: reasons(reason, language, writer) for reason in (*degraded, *data.degraded)}
+    keyed = {recipe.degraded_reason: recipe.degraded_reasons for recipe in data.recipes}
+    told = {text: reason_phrases(keyed.get(text, ()), text, writer) for text in (*degraded, *data.degraded)}
     published = Counter(told_kind(recipe) for recipe in data.recipes if recipe.model_kind and recipe.probability is not None)
     return {
         "data_age_hours": None if age is None else f"{age:.1f}" if age < 10 else f"{age:,.0f}",

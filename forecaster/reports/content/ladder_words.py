@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from forecaster.reports.content.contract import Ladder, PooledRung, RecipeForecast, Rung, RungRecord
-from forecaster.reports.content.reasons import reasons
+from forecaster.reports.content.reasons import one_of, reason_phrases
 from forecaster.reports.web.csv_link import csv_link
 from forecaster.reports.words import (
     Phrase,
@@ -59,11 +59,11 @@ def ladder_table(recipe: RecipeForecast, zone: ZoneInfo, writer: Writer) -> dict
     }
 
 
-def no_ladder(recipe: RecipeForecast, language: str, writer: Writer) -> Phrase | None:
+def no_ladder(recipe: RecipeForecast, writer: Writer) -> Phrase | None:
     """Return why a forecast has no ladder; None where it has one, where there is no forecast, or where it is older than ladders."""
     if recipe.no_ladder is None or recipe.ladder is not None or known_probability(recipe.probability) is None:
         return None
-    return Phrase("ladder.none", {"reason": reasons(recipe.no_ladder, language, writer)})
+    return Phrase("ladder.none", {"reason": reason_phrases(one_of(recipe.no_ladder_reason), recipe.no_ladder, writer)})
 
 
 def outlook(ladder: Ladder | None, target_end: datetime) -> Phrase | None:

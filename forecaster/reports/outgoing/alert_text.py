@@ -3,16 +3,17 @@
 The first line of a template is the title. An empty line ends a paragraph.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from forecaster.descriptions.reasons import Reason
 from forecaster.reports import templates
 from forecaster.reports.content.combined import COMBINED
-from forecaster.reports.content.reasons import reasons
+from forecaster.reports.content.reasons import reason_phrases
 from forecaster.reports.render import environment
 from forecaster.reports.texts import day_writer, speaker
 from forecaster.reports.words import Phrase, model_name, offset_text, probability_pair, probability_phrase, ratio_text, signed
@@ -41,10 +42,14 @@ class AlertTexts:
     def day(self, day: date) -> str:
         return self.writer(day)
 
-    def degraded(self, reason: str) -> str:
-        """Return the meaning of the pipeline's reason for a reader, as a sentence."""
-        said = reasons(reason, self.language, self.writer)
-        return speaker(self.language, self.user_folder)(Phrase("operations.degraded_run", {"reason": said}))
+    def degraded(self, reasons: Sequence[Reason], text: str | None) -> str:
+        """Return why a forecast is degraded as a sentence; arguments as for `reason_phrases`."""
+        told = reason_phrases(reasons, text, self.writer)
+        return speaker(self.language, self.user_folder)(Phrase("operations.degraded_run", {"reason": told}))
+
+    def reasons(self, reasons: Sequence[Reason]) -> str:
+        """Return reasons as a list in the reader's language."""
+        return speaker(self.language, self.user_folder)(Phrase("reason.several", {"reasons": reason_phrases(reasons, None, self.writer)}))
 
     def place(self, display_name: Mapping[str, str], recipe_id: str) -> str:
         return display_name.get(self.language) or display_name.get("en") or recipe_id

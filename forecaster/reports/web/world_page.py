@@ -12,13 +12,15 @@ from typing import Any
 
 from markupsafe import Markup
 
+from forecaster.descriptions.reasons import Reason
 from forecaster.reports.content.contract import WorldPlace
+from forecaster.reports.content.reasons import reason_phrases
 from forecaster.reports.content.world_part import place_line
 from forecaster.reports.drawing import charts, vega
 from forecaster.reports.drawing.region_map import clipped
 from forecaster.reports.drawing.shapes import path_data
 from forecaster.reports.web.csv_link import csv_link
-from forecaster.reports.words import level_of
+from forecaster.reports.words import Phrase, level_of
 from forecaster.reports.writing import Writer
 
 MIDDLE_LON = charts.WORLD_MIDDLE_LON
@@ -49,7 +51,7 @@ class WorldCell:
 class WorldMap:
     """The data of the page.
 
-    top: the places farthest above their usual rate, by view. left_out, problems: English text.
+    top: the places farthest above their usual rate, by view. left_out: what has no figure. problems: what degrades the map.
     """
 
     issue_time: datetime
@@ -59,8 +61,8 @@ class WorldMap:
     radius_km: float
     cells: Sequence[WorldCell]
     top: Mapping[View, Sequence[WorldPlace]]
-    left_out: Sequence[str] = ()
-    problems: Sequence[str] = ()
+    left_out: Sequence[Reason] = ()
+    problems: Sequence[Reason] = ()
     record: Sequence[Mapping[str, Any]] = ()
 
 
@@ -74,6 +76,7 @@ def world_context(
     alternates: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return names for the template world.html.j2."""
+    problems = reason_phrases(world.problems, None, writer)
     views = sorted(world.top, key=lambda view: (view != FIRST_VIEW, view[1], -view[0]))
     return {
         "language": language,
@@ -98,8 +101,8 @@ def world_context(
             }
             for magnitude, days in views
         ],
-        "left_out": list(world.left_out),
-        "problems": list(world.problems),
+        "left_out": reason_phrases(world.left_out, None, writer),
+        "degraded": Phrase("operations.degraded_run", {"reason": problems}) if problems else None,
         "record": list(world.record),
         "script": Markup(script),
         "words": Markup(json.dumps(_words(say), ensure_ascii=False).replace("<", "\\u003c")),

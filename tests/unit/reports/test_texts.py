@@ -44,10 +44,13 @@ def test_every_language_has_the_same_keys_and_placeholders() -> None:
         forms = [text] if isinstance(text, str) else [text[form] for form in texts.FORMS if form in text]
         return {name for form in forms for _, name, _, _ in string.Formatter().parse(form) if name}
 
-    english = {key: placeholders(text) for key, text in texts.read_texts("en").items()}
-    assert len(english) > 100
+    def named(language: str) -> dict[str, set[str]]:
+        """Only English repeats the English text of a fault without a key."""
+        return {key: placeholders(text) for key, text in texts.read_texts(language).items()} | {"reason.other": set()}
+
+    assert len(named("en")) > 100
     for language in texts.languages():
-        assert {key: placeholders(text) for key, text in texts.read_texts(language).items()} == english
+        assert named(language) == named("en")
 
 
 def test_a_count_takes_the_form_of_its_language(folder: Path) -> None:
