@@ -115,7 +115,7 @@ KINDS = {
         ),
         Kind(
             "etas", ETAS, generic="generic_for", reference=True, by_region=True, alike=True, proven=True, event_rank=1,
-            seconds_a_fit=6.0, seconds_a_day=0.008, label="etas",
+            seconds_a_fit=6.0, seconds_a_day=0.002, label="etas",
             look=Look("ETAS", 60, ("#c2571a", "#f3945a"), SQUARE, "6 3"),
         ),
         Kind(
@@ -125,7 +125,7 @@ KINDS = {
         ),
         Kind(
             "hybrid", "forecaster.models.hybrid.hybrid", generic="generic_for", version=2, pretrained="hybrid", alike=True, proven=True,
-            event_rank=3, seconds_a_fit=4.0, seconds_a_day=0.006, label="hybrid",
+            event_rank=3, seconds_a_fit=4.0, seconds_a_day=0.0005, label="hybrid",
             look=Look("hybrid", 90, ("#2c378f", "#b3beff"), CIRCLE),
         ),
         Kind(
@@ -135,7 +135,7 @@ KINDS = {
         ),
         Kind(
             "regional", "forecaster.models.hybrid.regional", generic="generic_for", pretrained="hybrid", by_region=True, epochs=True,
-            alike=True, proven=True, event_rank=2, seconds_a_fit=45.0, seconds_a_day=0.006, label="regional",
+            alike=True, proven=True, event_rank=2, seconds_a_fit=45.0, seconds_a_day=0.0005, label="regional",
             look=Look("hybrid fitted to the region", 100, ("#1f7a3d", "#79d79a"), "M-4.4 -2.6H4.4V2.6H-4.4Z", "3 3"),
         ),
         Kind(

@@ -15,7 +15,7 @@ from forecaster.models.pretrained import newest_before
 from forecaster.pipeline.as_of.as_known import labelled_days
 from forecaster.pipeline.as_of.as_known_by_day import known_through, references_as_known
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.backfilling.backfill import BackfillOptions, forecast_chunk, plan_backfill, store_chunk
+from forecaster.pipeline.backfilling.backfill import BackfillOptions, backfill, forecast_chunk, plan_backfill, store_chunk
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe
 from forecaster.store import fits, publications
@@ -71,6 +71,33 @@ def test_real_models_say_of_many_days_what_they_say_of_each(job):
     told = [[json.loads(text) for text in each.loc[each["published"], "details"]] for each in (ours, daily)]
     for mine, theirs in zip(*told, strict=True):
         assert {name: mine[name] for name in NAMED} == {name: theirs[name] for name in NAMED}
+
+
+@pytest.mark.parametrize(
+    ("first", "checked", "changed"),
+    [
+        (date(2015, 1, 10), (date(2015, 1, 16), date(2015, 1, 17)), "members"),
+        (date(2017, 11, 20), (date(2017, 12, 2), date(2017, 12, 3)), "source"),
+    ],
+    ids=["models", "weights"],
+)
+def test_each_day_has_the_packaged_models_and_weights_that_the_daily_run_would_have_had(
+    snapshot_store, settings, recipes, first, checked, changed
+):
+    """Sets whose data end on 2014-12-31 may forecast from 2015-01-17 on, weights learnt on days to 2017-11-16 from 2017-12-03 on
+    (`pretrained.PURGE_DAYS`). No fit is stored, and all days lie in one part of the plan."""
+    recipe = recipes["athens"]
+    job = Job(settings, snapshot_store, [recipe], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
+    assert backfill(job, BackfillOptions(first, first + timedelta(days=20), "current-model")).days == 21
+    for day in checked:
+        predict(snapshot_store, [recipe], settings, job.clock, target_day=day)
+    rows = table(snapshot_store, "forecast").sort_values(["target_start", "model_kind"])
+    daily = rows[rows["method"] == "daily"].reset_index(drop=True)
+    ours = rows[(rows["method"] == "current-model") & rows["target_start"].isin(daily["target_start"])].reset_index(drop=True)
+    assert ours["model_id"].tolist() == daily["model_id"].tolist() and ours["degraded_reason"].equals(daily["degraded_reason"])
+    np.testing.assert_allclose(ours["probability"], daily["probability"], rtol=1e-6)
+    told = [json.loads(text)[changed] for text in ours.loc[ours["published"], "details"]]
+    assert told[0] != told[1], "so the comparison can fail"
 
 
 def test_a_circle_where_the_target_is_as_good_as_sure_is_never_certain(snapshot_store, settings, recipes):

@@ -115,12 +115,13 @@ def uniform_background(rate: float, outer_km: float, begin: float, end: float, r
 def triggered_by(parents: Parents, zero_us: int, begin: float, end: float, runs: int, law: Law, rng: np.random.Generator) -> Points:
     """Direct offspring of past earthquakes between `begin` and `end`, days from `zero_us`, in each of `runs` runs."""
     events = parents.events
-    bearing = _bearing(parents.recipe, events.latitude_deg, events.longitude_deg)
     time = (events.origin_time_us - zero_us) / DAY_US
-    past = Points(time, parents.distance_km * np.sin(bearing), parents.distance_km * np.cos(bearing), events.magnitude, np.zeros(len(time)))
     mean = law.offspring(events.magnitude, begin - time, end - time)
     of = rng.choice(len(mean), rng.poisson(mean.sum() * runs), p=mean / mean.sum()) if mean.sum() > 0 else np.empty(0, dtype=np.int64)
-    picked = past.take(of)
+    used, back = np.unique(of, return_inverse=True)  # few of thousands of parents, of which some have many offspring
+    bearing, away = _bearing(parents.recipe, events.latitude_deg[used], events.longitude_deg[used]), parents.distance_km[used]
+    past = Points(time[used], away * np.sin(bearing), away * np.cos(bearing), events.magnitude[used], np.zeros(len(used)))
+    picked = past.take(back)
     drawn = children(picked, np.ones(len(of), dtype=np.int64), begin - picked.time_days, end - picked.time_days, law, rng)
     return Points(drawn.time_days, drawn.x_km, drawn.y_km, drawn.magnitude, rng.integers(runs, size=len(of)))
 

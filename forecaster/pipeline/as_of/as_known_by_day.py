@@ -14,7 +14,7 @@ from forecaster.features.labels import target_events
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day, pairs_between
 from forecaster.models.baselines import climatology
 from forecaster.pipeline.as_of.as_known import MATURITY, Known, too_short
-from forecaster.pipeline.as_of.catalogue_history import load_known, read_history, state_of
+from forecaster.pipeline.as_of.catalogue_history import CatalogueHistory, load_known, read_history, state_of
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
 from forecaster.timewindow import from_us, local_day
@@ -44,6 +44,11 @@ def known_through(store: Store, until: datetime) -> KnownThrough:
     return _known_through(store, until, state_of(store))
 
 
+def known_near(history: CatalogueHistory, until: datetime, recipe: Recipe) -> KnownThrough:
+    """Return the same for events no farther from the recipe's centre than any circle model uses (`CatalogueHistory.near`)."""
+    return _through(history.near(recipe), until)
+
+
 def known_at(store: Store, as_of: datetime) -> Known:
     """Return `load_known`, cached for other recipes with the same issue time until the catalogue changes."""
     return _known_at(store, as_of, state_of(store))
@@ -56,7 +61,11 @@ def _known_at(store: Store, as_of: datetime, reading: tuple[int, int, int]) -> K
 
 @lru_cache(maxsize=2)
 def _known_through(store: Store, until: datetime, reading: tuple[int, int, int]) -> KnownThrough:
-    history = read_history(store).through(until)
+    return _through(read_history(store), until)
+
+
+def _through(whole: CatalogueHistory, until: datetime) -> KnownThrough:
+    history = whole.through(until)
     world = history.coverage[history.coverage["stream"] == STREAMS[0].name]
     world_until = None if world.empty else world["span_end"].max().to_pydatetime()
     return KnownThrough(until, history.versions, history.versions.take(history.common), history.coverage, world_until)

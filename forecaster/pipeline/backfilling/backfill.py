@@ -1,4 +1,4 @@
-"""Forecast past days in bulk: idempotent, in date order, one block of days at a time, resumable after a kill at any point.
+"""Forecast past days in bulk: idempotent, in date order, resumable after a kill at any point.
 
     plan_backfill -> for each step: forecast_chunk of each chunk (reads only, anywhere) -> store_chunk (the one writer)
 
@@ -9,29 +9,32 @@ transaction, so that stored chunks are complete and a second run computes only w
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from forecaster.descriptions.model_kinds import KINDS
 from forecaster.descriptions.reasons import Reason, other
 from forecaster.errors import ModelError, NotScoreable, RecipeChanged
 from forecaster.installed import code_version
 from forecaster.models import model_files
 from forecaster.models.kinds import kind_named
-from forecaster.pipeline.as_of.as_known_by_day import known_through, record_begins
-from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days, load_members, with_generic
+from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, known_near, known_through, record_begins
+from forecaster.pipeline.as_of.catalogue_history import CatalogueHistory, read_history
+from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days, load_members, spans_of_members, with_generic
 from forecaster.pipeline.backfilling.backfill_plan import (
     CURRENT_MODEL,
+    WALK_FORWARD,
     BackfillOptions,
     BackfillPlan,
     Mode,
     backfill_mode,
     plan_backfill,
 )
-from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk
+from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk, ServedModel
 from forecaster.pipeline.backfilling.walk_forward import FreshFit, fit_block, fit_row, fits_stored
 from forecaster.pipeline.daily.issue_rows import identified
 from forecaster.pipeline.daily.members import Member, stored_member, untrained
@@ -40,7 +43,7 @@ from forecaster.quantities import counted
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import hindcasts
-from forecaster.store.database import Store
+from forecaster.store.database import Connection, Store
 from forecaster.store.sharing.one_at_a_time import one_at_a_time
 
 __all__ = [
@@ -61,6 +64,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 LOCK_FILE = "backfill.lock"
+ROWS_AT_ONCE = 20_000  # of a transaction, with today's models. A walk-forward stores each block, whose fits take minutes.
 Progress = Callable[[int, int | None, str], None]
 
 
@@ -123,12 +127,18 @@ def only_backfill(settings: Settings, now: datetime) -> Iterator[None]:
 
 
 def forecast_chunk(
-    source: Store, settings: Settings, recipe: Recipe, chunk: Chunk, options: BackfillOptions, tell: Callable[[str], None] = log.info
+    source: Store,
+    settings: Settings,
+    recipe: Recipe,
+    chunk: Chunk,
+    options: BackfillOptions,
+    tell: Callable[[str], None] = log.info,
+    history: CatalogueHistory | None = None,
 ) -> ChunkRows:
     """Forecast the days of a chunk. Walk-forward first fits the block's models, where they are not stored. Nothing is written.
 
     source: where the catalogue and the previous walk-forward block are read; it need not be the store that is written.
-    tell: called with a line when a fit begins.
+    tell: called with a line when a fit begins. history: the catalogue, where the caller has read it from the source.
 
     Raises:
         RecipeChanged: the recipe has changed since the plan was made.
@@ -136,22 +146,41 @@ def forecast_chunk(
         NotScoreable: there is no usual rate on one of the days.
     """
     _check_recipe(recipe, chunk)
-    known = known_through(source, chunk.known_until)
-    days = days_of(recipe, chunk.days)
     if options.mode == CURRENT_MODEL:
-        assert chunk.standing is not None, "the plan of current-model names the weights"
-        members, silent = load_members(settings.models, recipe, chunk.served, chunk.days[0], record_begins(recipe, known.coverage))
-        rows = forecast_days(recipe, known, days, members, chunk.standing, silent, allow_in_sample=True)
-        return ChunkRows(chunk, rows, silent)
+        return _by_models_of_today(_known(source, recipe, chunk, chunk.served, history), settings, recipe, chunk)
     with source.transaction() as connection:
         before, block = fits_stored(connection, chunk, options)
     fresh = None
     if block is None:
         fresh = fit_block(source, recipe, chunk, before, options, tell)
         block = fresh.block
+    known = _known(source, recipe, chunk, block.models.values(), history)
     members, silent = _members_of(settings, recipe, block, fresh, record_begins(recipe, known.coverage))
-    rows = forecast_days(recipe, known, days, members, block.standing, silent, allow_in_sample=False)
+    standings = [block.standing] * len(chunk.days)
+    rows = forecast_days(recipe, known, days_of(recipe, chunk.days), members, standings, silent, allow_in_sample=False)
     return ChunkRows(chunk, rows, silent, fresh)
+
+
+def _by_models_of_today(known: KnownThrough, settings: Settings, recipe: Recipe, chunk: Chunk) -> ChunkRows:
+    """Forecast the days of a chunk by its fitted models and, for other kinds, by the generic model of each day."""
+    record_from = record_begins(recipe, known.coverage)
+    standing_on = dict(zip(chunk.days, chunk.standings, strict=True))
+    rows: list[dict[str, Any]] = []
+    silent: dict[str, Reason] = {}
+    for span in spans_of_members(settings.models, recipe, chunk.served, chunk.days, record_from):
+        members, missing = load_members(settings.models, recipe, chunk.served, span[0], record_from)
+        standings = [standing_on[day] for day in span]
+        rows += forecast_days(recipe, known, days_of(recipe, span), members, standings, missing, allow_in_sample=True)
+        silent |= missing
+    return ChunkRows(chunk, rows, silent)
+
+
+def _known(source: Store, recipe: Recipe, chunk: Chunk, served: Iterable[ServedModel], history: CatalogueHistory | None) -> KnownThrough:
+    """Return the catalogue about the recipe, or all of it where one of these models sees far."""
+    far = any(KINDS[model.kind].sees_far for model in served if model.kind in KINDS)
+    if far:
+        return known_through(source, chunk.known_until)
+    return known_near(read_history(source) if history is None else history, chunk.known_until, recipe)
 
 
 def store_chunk(job: Job, recipe: Recipe, done: ChunkRows, options: BackfillOptions) -> int:
@@ -163,7 +192,20 @@ def store_chunk(job: Job, recipe: Recipe, done: ChunkRows, options: BackfillOpti
         RecipeChanged: the recipe has changed since; nothing is stored.
         CorruptModel: a model arrived incomplete.
     """
-    _check_recipe(recipe, done.chunk)
+    return store_chunks(job, [(recipe, done)], options)[0]
+
+
+def store_chunks(job: Job, parts: Sequence[tuple[Recipe, ChunkRows]], options: BackfillOptions) -> list[int]:
+    """Store many chunks in one transaction, as `store_chunk` stores one; return the number of new rows of each."""
+    for recipe, done in parts:
+        _check_recipe(recipe, done.chunk)
+        for packed in done.fit.packed.values() if done.fit is not None else ():
+            model_files.place_model(job.settings.models, packed.files)
+    with job.store.transaction() as connection:
+        return [_store(connection, job, recipe, done, options) for recipe, done in parts]
+
+
+def _store(connection: Connection, job: Job, recipe: Recipe, done: ChunkRows, options: BackfillOptions) -> int:
     mode, now = backfill_mode(job.clock), job.clock.now()
     stamp = {
         "mode": mode,
@@ -173,16 +215,12 @@ def store_chunk(job: Job, recipe: Recipe, done: ChunkRows, options: BackfillOpti
         "run_id": job.run_id,
         "created_at": now,
     }
-    rows = [identified({**row, **stamp}) for row in done.rows]
-    for packed in done.fit.packed.values() if done.fit is not None else ():
-        model_files.place_model(job.settings.models, packed.files)
-    with job.store.transaction() as connection:
-        if options.overwrite:
-            starts = [recipe.target_window(day).start for day in done.chunk.days]
-            hindcasts.drop_days(connection, recipe.id, recipe.target_hash, options.mode, mode, starts)
-        if done.fit is not None:
-            hindcasts.add_fit(connection, fit_row(done.fit, recipe, options, code_version(), now))
-        return hindcasts.add_missing(connection, rows)
+    if options.overwrite:
+        starts = [recipe.target_window(day).start for day in done.chunk.days]
+        hindcasts.drop_days(connection, recipe.id, recipe.target_hash, options.mode, mode, starts)
+    if done.fit is not None:
+        hindcasts.add_fit(connection, fit_row(done.fit, recipe, options, code_version(), now))
+    return hindcasts.add_missing(connection, [identified({**row, **stamp}) for row in done.rows])
 
 
 def backfill(job: Job, options: BackfillOptions, on_progress: Progress | None = None, plan: BackfillPlan | None = None) -> BackfillResult:
@@ -197,24 +235,37 @@ def backfill(job: Job, options: BackfillOptions, on_progress: Progress | None = 
         plan = plan or plan_backfill(job.store, job.settings, job.recipes, options, job.clock)
         result = BackfillResult(there=plan.there, left_out=dict(plan.left_out))
         by_id = {recipe.id: recipe for recipe in job.recipes}
+        history = read_history(job.store)
         tried = 0
         for step in plan.steps:
             chunks = [chunk for chunk in step if chunk.recipe_id not in result.failed]
+            waiting: list[tuple[Recipe, ChunkRows]] = []
             for chunk in sorted(chunks, key=lambda chunk: by_id[chunk.recipe_id].time_zone):
                 recipe = by_id[chunk.recipe_id]
                 span = f"{recipe.id}, {chunk.days[0]} to {chunk.days[-1]}"
                 tell = _teller(on_progress, tried, plan.missing, span)
                 tell("forecasting")
                 try:
-                    done = forecast_chunk(job.store, job.settings, recipe, chunk, options, tell)
-                    note(result, done, store_chunk(job, recipe, done, options))
+                    waiting.append((recipe, forecast_chunk(job.store, job.settings, recipe, chunk, options, tell, history)))
+                    if options.mode == WALK_FORWARD or sum(len(done.rows) for _, done in waiting) >= ROWS_AT_ONCE:
+                        _store_waiting(job, waiting, options, result)
                 except (ModelError, NotScoreable, RecipeChanged) as error:
                     log.error("%s: %s", span, error)
                     result.failed[recipe.id] = str(error)
                 tried += len(chunk.days)
+            _store_waiting(job, waiting, options, result)
         if on_progress is not None:
             on_progress(tried, plan.missing, "done")
     return result
+
+
+def _store_waiting(job: Job, waiting: list[tuple[Recipe, ChunkRows]], options: BackfillOptions, result: BackfillResult) -> None:
+    """Store the collected chunks and empty the list."""
+    try:
+        for (_, done), rows in zip(waiting, store_chunks(job, waiting, options) if waiting else (), strict=True):
+            note(result, done, rows)
+    finally:
+        waiting.clear()
 
 
 def note(result: BackfillResult, done: ChunkRows, rows: int) -> None:

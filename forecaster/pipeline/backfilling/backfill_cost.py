@@ -7,7 +7,7 @@ from forecaster.descriptions.model_kinds import KINDS
 from forecaster.pipeline.backfilling.backfill_types import Chunk
 from forecaster.recipe import Recipe
 
-SECONDS_A_RECIPE_DAY = 0.006  # in addition to the models' time, as measured for `model_kinds`
+SECONDS_A_RECIPE_DAY = 0.002  # in addition to the models' time, as measured for `model_kinds`
 SECONDS_TO_READ = 10.0
 
 

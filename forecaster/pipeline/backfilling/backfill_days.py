@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,20 @@ def load_members(
     return with_generic(members, recipe, first, record_from, silent), silent
 
 
+def spans_of_members(
+    models: Path, recipe: Recipe, served: Sequence[ServedModel], days: Sequence[date], record_from: date
+) -> list[Sequence[date]]:
+    """Split rising days where a generic model of the recipe gives way to another. Raises as `load_members`."""
+
+    def ids(day: date) -> list[str]:
+        return [member.model_id for member in load_members(models, recipe, served, day, record_from)[0]]
+
+    if len(days) == 1 or ids(days[0]) == ids(days[-1]):  # sets follow one another, none returns
+        return [days]
+    middle = len(days) // 2
+    return [span for half in (days[:middle], days[middle:]) for span in spans_of_members(models, recipe, served, half, record_from)]
+
+
 def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_from: date, silent: dict[str, Reason]) -> list[Member]:
     """Add generic models for kinds of the recipe without a member, where one may forecast from the day `first` on; in the recipe's order.
 
@@ -103,30 +118,35 @@ def forecast_days(
     known: KnownThrough,
     days: TargetDays,
     members: Sequence[Member],
-    standing: Standing,
+    standings: Sequence[Standing],
     silent: dict[str, Reason],
     *,
     allow_in_sample: bool,
 ) -> list[dict[str, Any]]:
     """Return rows of the table `forecast` for each day: climatology, each model, published combination, except for what the writer adds.
 
-    standing: the weights that are valid on these days. silent: by kind, why a model has no forecast; reasons found here are added.
+    standings: for each day, what is published on it. silent: by kind, why a model has no forecast; reasons found here are added.
     allow_in_sample: models also forecast days they have seen, marked as such.
 
     Raises:
         NotScoreable: there is no usual rate on one of the days.
     """
-    standing = publishing.counting(standing, members)
     reference = references_as_known(recipe, known, days.cut_us)
     record_from = record_begins(recipe, known.coverage)
-    said = [_said(recipe, known, days, reference, member, silent, allow_in_sample=allow_in_sample) for member in members]
-    values = {one.member.kind: one.probability for one in said}
-    published = combine(values, standing.weights, reference)
+    parts = _of_one_length(days, reference)
+    said = [_said(known, days, parts, member, silent, allow_in_sample=allow_in_sample) for member in members]
+    published = np.empty(len(days))
+    counted: list[Standing] = []
+    for standing, group in groupby(range(len(days)), key=lambda j: standings[j]):
+        place = np.array(list(group))
+        applied = publishing.counting(standing, members)
+        counted += [applied] * len(place)
+        published[place] = combine({one.member.kind: one.probability[place] for one in said}, applied.weights, reference[place])
     spoken = [[one for one in said if np.isfinite(one.probability[j])] for j in range(len(days))]
     numbers = _member_numbers(known, days, reference, said)
     told = _published_numbers(recipe, known, days, reference, published, spoken)
     rows: list[dict[str, Any]] = []
-    for j in range(len(days)):
+    for j, standing in enumerate(counted):
         as_of = from_us(int(days.cut_us[j]))
         age, stale = data_age(as_of, known.read_until(as_of))
         there = {one.member.kind for one in spoken[j]}
@@ -215,26 +235,35 @@ def _published_numbers(
     return found
 
 
+def _of_one_length(days: TargetDays, reference: np.ndarray) -> list[tuple[np.ndarray, TargetDays, np.ndarray]]:
+    """Return (indices, days, reference) of days of equal length, since some models take one length for all days they are asked for."""
+    lengths_us = days.target_ends_us - days.target_starts_us
+    places = [np.flatnonzero(lengths_us == length_us) for length_us in np.unique(lengths_us)]
+    return [(place, days.take(place), reference[place]) for place in places]
+
+
 def _said(
-    recipe: Recipe,
     known: KnownThrough,
     days: TargetDays,
-    reference: np.ndarray,
+    parts: Sequence[tuple[np.ndarray, TargetDays, np.ndarray]],
     member: Member,
     silent: dict[str, Reason],
     *,
     allow_in_sample: bool,
 ) -> Said:
+    """Ask a member for all days that it may forecast. Members are passed the same objects, as some share what they compute from them."""
     probability = np.full(len(days), np.nan)
     in_sample = days.local_days < np.datetime64(member.unseen_from)
     wanted = np.ones(len(days), dtype=bool) if allow_in_sample else ~in_sample
     if not wanted.all():
         silent[member.kind] = Reason(ReasonKey.HAS_SEEN_SOME, {"model_id": member.model_id, "first_day": iso(member.unseen_from)})
-    lengths_us = days.target_ends_us - days.target_starts_us
     try:
-        for length_us in np.unique(lengths_us[wanted]):  # days with clock changes apart: some models take one length for all days
-            part = wanted & (lengths_us == length_us)
-            probability[part] = asked(member, known.inputs, days.take(part), reference[part])
+        for place, part, usual in parts:
+            kept = wanted[place]
+            if kept.all():
+                probability[place] = asked(member, known.inputs, part, usual)
+            elif kept.any():
+                probability[place[kept]] = asked(member, known.inputs, part.take(kept), usual[kept])
     except ModelError as error:
         silent[member.kind] = of_error(error)
         probability[:] = np.nan

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Literal, get_args
 
 from forecaster.clock import Clock
@@ -24,7 +25,7 @@ from forecaster.timewindow import FIRST_DAY, day_exists, day_of_window, days_bet
 
 Mode = Literal["walk-forward", "current-model"]
 WALK_FORWARD, CURRENT_MODEL = get_args(Mode)
-DAYS_AT_ONCE = 30
+DAYS_AT_ONCE = 400  # of one recipe by today's models: a year in one part, and memory does not grow with the range
 MAX_DAYS_OF_A_BLOCK = 3660
 
 
@@ -87,7 +88,7 @@ def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], 
             "run `quakecast pull`, or choose an earlier last day"
         )
     left_out: dict[str, str] = {}
-    blocks: dict[date, list[Chunk]] = defaultdict(list)
+    parts: dict[date | int, list[Chunk]] = defaultdict(list)
     there, missing = 0, 0
     fits_of: dict[str, list[date]] = {}
     with source.transaction() as connection:
@@ -105,8 +106,9 @@ def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], 
             kept = [day for day in days if options.overwrite or day not in made]
             there += len(days) - len(kept)
             missing += len(kept)
-            for chunk in _chunks(connection, recipe, kept, options, known_until, clock.now()):
-                blocks[chunk.block_first_day].append(chunk)
+            chunks = _chunks(connection, recipe, kept, options, known_until, clock.now())
+            for place, chunk in enumerate(chunks):
+                parts[place if options.mode == CURRENT_MODEL else chunk.block_first_day].append(chunk)
             if options.mode == WALK_FORWARD:
                 wanted = {block_of(day, options.retrain_every_days) for day in kept}
                 done = hindcasts.blocks_fitted(connection, recipe.id, recipe.recipe_hash, options.retrain_every_days)
@@ -117,7 +119,7 @@ def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], 
             f"nothing can be forecast from {options.first_day} to {options.last_day}: "
             + "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:3])
         )
-    steps = [blocks[day] for day in sorted(blocks)]
+    steps = [parts[key] for key in sorted(parts)]
     minutes = estimated_minutes(recipes, steps, fits_of, measured, options.max_minutes)
     fits = sum(len(days) for days in fits_of.values())
     text = _text(recipes, options, missing, there, fits, minutes, left_out, steps)
@@ -155,15 +157,20 @@ def _check(recipes: Sequence[Recipe], options: BackfillOptions, now: datetime) -
 def _chunks(
     connection: Connection, recipe: Recipe, days: list[date], options: BackfillOptions, known_until: datetime, now: datetime
 ) -> list[Chunk]:
-    length = options.retrain_every_days if options.mode == WALK_FORWARD else DAYS_AT_ONCE
-    grouped: dict[date, list[date]] = defaultdict(list)
-    for day in days:
-        grouped[block_of(day, length)].append(day)
+    """Return the parts of one recipe's work: blocks of a walk-forward, or days for which the same models serve."""
+    if options.mode == WALK_FORWARD:
+        grouped: dict[date, list[date]] = defaultdict(list)
+        for day in days:
+            grouped[block_of(day, options.retrain_every_days)].append(day)
+        return [Chunk(recipe.id, recipe.recipe_hash, first, tuple(group), known_until) for first, group in grouped.items()]
+    asked = [(recipe, issue_time(day, recipe.zone, recipe.issue_local_time), day) for day in days]
     chunks = []
-    for first, group in grouped.items():
-        standing = _standing(connection, recipe, first, options)
-        served = () if standing is None else _models_of_today(connection, recipe, now, standing)
-        chunks.append(Chunk(recipe.id, recipe.recipe_hash, first, tuple(group), known_until, served, standing))
+    for _, group in groupby(zip(publishing.standings(connection, asked), days, strict=True), key=lambda pair: pair[0].model_id):
+        pairs = list(group)
+        served = _models_of_today(connection, recipe, now, pairs[0][0])
+        for begin in range(0, len(pairs), DAYS_AT_ONCE):
+            standings, part = zip(*pairs[begin : begin + DAYS_AT_ONCE], strict=True)
+            chunks.append(Chunk(recipe.id, recipe.recipe_hash, part[0], part, known_until, served, standings))
     return chunks
 
 
@@ -175,13 +182,6 @@ def _models_of_today(connection: Connection, recipe: Recipe, now: datetime, stan
         newest |= {} if pinned is None else {pinned["kind"]: pinned}
     rows = {str(kind): newest[kind] for kind in recipe.models if kind in newest}
     return tuple(ServedModel(row["model_id"], kind, row["directory"], row["data_as_of"]) for kind, row in rows.items())
-
-
-def _standing(connection: Connection, recipe: Recipe, first: date, options: BackfillOptions) -> Standing | None:
-    """Return the weights that are valid at the first issue of the block; None for walk-forward, where a block learns its own."""
-    if options.mode == WALK_FORWARD:
-        return None
-    return publishing.standing(connection, recipe, issue_time(first, recipe.zone, recipe.issue_local_time), first)
 
 
 def _text(

@@ -28,11 +28,12 @@ class BlockFit:
 
 @dataclass(frozen=True)
 class Chunk:
-    """The unit of work: consecutive missing days of one recipe, in one block. Plain values that can be sent to another process.
+    """The unit of work: rising missing days of one recipe. Plain values that can be sent to another process.
 
-    block_first_day: blocks lie on a grid that depends on their length alone, so that any range of days uses the same blocks.
+    block_first_day: walk-forward: of the block. Blocks lie on a grid that depends on their length alone, so that any range of days uses the
+        same blocks. current-model: the first of the days.
     known_until: the last issue of the whole plan; one reading of the catalogue up to then serves all chunks.
-    served, standing: current-model: today's models, and what is published at the first issue of the block.
+    served, standings: current-model: today's models, and for each day what is published at its issue.
     """
 
     recipe_id: str
@@ -41,4 +42,4 @@ class Chunk:
     days: tuple[date, ...]
     known_until: datetime
     served: tuple[ServedModel, ...] = ()
-    standing: Standing | None = None
+    standings: tuple[Standing, ...] = ()
