@@ -44,7 +44,7 @@ def die(name):
     if where == name:
         os.kill(os.getpid(), signal.SIGKILL)
 
-add_fit, add_missing, store_chunk = hindcasts.add_fit, hindcasts.add_missing, past.store_chunk
+add_fit, add_missing, store_chunks = hindcasts.add_fit, hindcasts.add_missing, past.store_chunks
 done = []
 
 def placed_then_fit(*arguments):
@@ -61,14 +61,14 @@ def rows_too(*arguments):
     return count
 
 def stored(*arguments):
-    count = store_chunk(*arguments)
+    count = store_chunks(*arguments)
     done.append(count)
     die("a block stored")
     return count
 
 patch.setattr(hindcasts, "add_fit", placed_then_fit)
 patch.setattr(hindcasts, "add_missing", rows_too)
-patch.setattr(past, "store_chunk", stored)
+patch.setattr(past, "store_chunks", stored)
 
 def progress(done, total, text):
     if where == "wait":
