@@ -89,7 +89,8 @@ def test_a_sign_that_never_fails_is_judged_and_forecast_with(home):
     """0.98 and 0.02 against a rate of 0.3: (ln .98 - .3 ln .3 - .7 ln .7) / .3 = 1.97 nats per target day.
 
     Of the unlearnt weights (a half each) etas has that of the hybrid, too, which is none of the recipe: 0.98 is published.
-    98 % is a -log P(none) of 3.9, and with the clusters of ETAS 4.1 are expected; P(none) is below 2.5 %, so the range begins at 1.
+    98 % is a -log P(none) of 3.9, 3.6 above the usual rate, so x is 0.1 of ETAS and 3.0 of the sequence: 3.9 * 3.1 / ln 4.1 = 8.6 are
+    expected. P(none) is below 2.5 %, so the range begins at 1.
     """
     store, settings, recipe, made = home
     evaluation = made["models"]["etas"]["details"]["evaluation"]
@@ -109,8 +110,8 @@ def test_a_sign_that_never_fails_is_judged_and_forecast_with(home):
     details = json.loads(said.loc["published", "details"])
     (driver,) = details.pop("drivers")  # the sign: without it the toy says 0.02, and so it does without the last 30 days
     assert (driver["event_id"], driver["magnitude"], driver["without"]) == ("now", 5.5, pytest.approx(0.02))
-    assert details.pop("without_recent") == pytest.approx(0.02) and details.pop("expected_count") == pytest.approx(4.1, abs=0.05)
-    assert (details.pop("count_low"), details.pop("count_high")) == (1, 9)
+    assert details.pop("without_recent") == pytest.approx(0.02) and details.pop("expected_count") == pytest.approx(8.6, abs=0.1)
+    assert (details.pop("count_low"), details.pop("count_high")) == (1, 23)
     etas = made["models"]["etas"]["model_id"]
     assert details == {
         "how": "combination",

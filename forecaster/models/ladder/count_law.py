@@ -89,12 +89,19 @@ def cluster_of(ratio: np.ndarray) -> np.ndarray:
     return cluster
 
 
-def coherent_counts(hit: np.ndarray, cluster: np.ndarray, anchor: int, shares: np.ndarray, rate: np.ndarray | None = None) -> Counts:
+def coherent_counts(
+    hit: np.ndarray,
+    cluster: np.ndarray,
+    anchor: int,
+    shares: np.ndarray,
+    rate: np.ndarray | None = None,
+    running: np.ndarray | None = None,
+) -> Counts:
     """The counts whose -log P(none) is `hit` (n, horizons), from processes of `rate` (n, horizons), at least `hit`; None for `hit` itself.
     Neither may decrease from a window to a longer one (ValueError: a bug in quakecast).
 
     cluster: (n, horizons), x. It is kept unchanged at the horizon `anchor`, and adjusted at others where it would decrease with the
-    horizon.
+    horizon. running: (n,), added to x at every horizon.
     """
     rate = hit if rate is None else rate
     if np.any(np.diff(hit, axis=1) < 0) or np.any(np.diff(rate, axis=1) < 0) or not np.all((hit > 0) & (rate >= hit)):
@@ -102,4 +109,6 @@ def coherent_counts(hit: np.ndarray, cluster: np.ndarray, anchor: int, shares: n
     x = np.clip(cluster, _LEAST_CLUSTER, _MAX_CLUSTER)
     x[:, anchor:] = np.maximum.accumulate(x[:, anchor:], axis=1)
     x[:, : anchor + 1] = np.minimum.accumulate(x[:, anchor::-1], axis=1)[:, ::-1]
+    if running is not None:
+        x = x + running[:, None]
     return Counts(rate / np.log1p(x), x, np.expm1(-hit) / np.expm1(-rate), shares)

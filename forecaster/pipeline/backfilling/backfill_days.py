@@ -17,13 +17,14 @@ from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import model_files
 from forecaster.models.combination.combination import KIND, combine
 from forecaster.models.interface import CountsTargets
+from forecaster.models.ladder.climb import corner_horizons
 from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, record_begins, references_as_known
 from forecaster.pipeline.backfilling.backfill_types import ServedModel
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, stored_member, untrained
 from forecaster.pipeline.daily.predict import data_age
 from forecaster.pipeline.daily.publishing import Standing
-from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, shape_of
+from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, shape_of, window_ends
 from forecaster.recipe import Recipe
 from forecaster.timewindow import from_us
 
@@ -222,6 +223,7 @@ def _published_numbers(
 ) -> list[dict[str, Any]]:
     """Return the expected numbers of each day's published forecast as the daily run gives them; {} where no ETAS may forecast the day."""
     found: list[dict[str, Any]] = [{} for _ in range(len(days))]
+    horizons = corner_horizons(recipe.predict_range_days)
     models = [etas_of(recipe, (one.member.model for one in spoken[j]), days.local_days[j].item()) for j in range(len(days))]
     kinds = [None if model is None else (model.likelihood, model.last_data_day) for model in models]
     for kind in set(kinds) - {None}:
@@ -229,8 +231,9 @@ def _published_numbers(
         model = models[int(np.argmax(part))]
         assert model is not None
         some = days.take(part)
-        shape = shape_of(model, known.inputs, some, some.target_ends_us[:, None], reference[part])
-        for place, numbers in zip(np.flatnonzero(part).tolist(), corner_numbers(recipe, published[part], shape, 0), strict=True):
+        shape = shape_of(model, known.inputs, some, window_ends(recipe, some, horizons), reference[part])
+        told = corner_numbers(recipe, published[part], shape, horizons, reference[part])
+        for place, numbers in zip(np.flatnonzero(part).tolist(), told, strict=True):
             found[place] = numbers
     return found
 

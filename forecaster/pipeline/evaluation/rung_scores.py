@@ -71,7 +71,7 @@ def scored_year(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     steps = len(rung_magnitudes(law.threshold_mag))
     counts = np.stack([_columns(rows, "count", horizons, f"_{k}") for k in range(steps)], axis=2)
     recent = productivity_of(rows["recent_observed"].to_numpy(), rows["recent_expected"].to_numpy())
-    own = climb(published, etas, range_days, law, recent)
+    own = climb(published, etas, range_days, law, recent, reference)
     return {
         "published": ladder_chances(own, range_days, published),
         "usual": ladder_chances(climb(reference, usual, range_days, law), range_days, reference),

@@ -16,7 +16,7 @@ from forecaster.models.etas import etas
 from forecaster.models.etas.etas import EtasModel
 from forecaster.models.etas.etas_horizons import Horizons, over_horizons
 from forecaster.models.interface import FittedModel
-from forecaster.models.ladder.climb import climb, corner_of, horizons_of, ladder_of
+from forecaster.models.ladder.climb import climb, corner_horizons, corner_of, horizons_of, ladder_of
 from forecaster.models.ladder.magnitude_law import RECORD_YEARS, MagnitudeLaw, magnitude_law
 from forecaster.models.ladder.running_sequence import productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons
@@ -57,9 +57,9 @@ def published_rungs(
     details, range_days = row["details"], recipe.predict_range_days
     probability = np.array([row["probability"]])
     model = etas_of(recipe, members.values(), days.first_day) if details["weights"] else None
-    shape = None if model is None else shape_of(model, known.inputs, days, _ends(recipe, days), reference)
+    shape = None if model is None else shape_of(model, known.inputs, days, window_ends(recipe, days, horizons_of(range_days)), reference)
     if shape is not None:
-        details |= corner_numbers(recipe, probability, shape, horizons_of(range_days).index(range_days))[0]
+        details |= corner_numbers(recipe, probability, shape, horizons_of(range_days), reference)[0]
     try:
         return rungs_of(recipe, known, labelled, days, reference, probability, shape)
     except NotScoreable as error:
@@ -86,13 +86,17 @@ def rungs_of(
     Raises:
         NotScoreable: the record is too short for the usual rate of the longest window.
     """
-    range_days, horizons, ends = recipe.predict_range_days, horizons_of(recipe.predict_range_days), _ends(recipe, days)
+    range_days, horizons = recipe.predict_range_days, horizons_of(recipe.predict_range_days)
+    ends = window_ends(recipe, days, horizons)
     law = law_of(recipe, known)
     usual = _usual(recipe, known, labelled, days, horizons)
-    alone, running = (usual, None) if shape is None else (shape.alone, shape.productivity)
-    own = ladder_of(climb(probability, alone, range_days, law, running), law, range_days, probability)
+    if shape is None:
+        counts = climb(probability, usual, range_days, law)
+    else:
+        counts = climb(probability, shape.alone, range_days, law, shape.productivity, reference)
+    own = ladder_of(counts, law, range_days, probability)
     by_rate = ladder_of(climb(reference, usual, range_days, law), law, range_days, reference)
-    by_etas = None if shape is None else climb(None, alone, range_days, law).probability()
+    by_etas = None if shape is None else climb(None, shape.alone, range_days, law).probability()
     return [
         {
             "horizon_days": horizon,
@@ -137,18 +141,20 @@ def shape_of(model: EtasModel, inputs: Events, days: TargetDays, ends_us: np.nda
     return Shape(over_horizons(model, inputs, days, ends_us, reference), productivity(model, inputs, days, reference))
 
 
-def corner_numbers(recipe: Recipe, published: np.ndarray, shape: Shape, at: int) -> list[dict[str, Any]]:
-    """Return the expected number and range of each published probability (n,), for its details. at: the place of its window in `shape`."""
-    own = Horizons(shape.alone.hit[:, [at]], shape.alone.number[:, [at]])
-    columns = corner_of(published, own, recipe.predict_range_days, shape.productivity)
+def corner_numbers(
+    recipe: Recipe, published: np.ndarray, shape: Shape, horizons: tuple[int, ...], reference: np.ndarray
+) -> list[dict[str, Any]]:
+    """Return the expected number and range of each published probability (n,), for its details. horizons: those of `shape`."""
+    at = [horizons.index(horizon) for horizon in corner_horizons(recipe.predict_range_days)]
+    base = Horizons(shape.alone.hit[:, at], shape.alone.number[:, at])
+    columns = corner_of(published, base, recipe.predict_range_days, shape.productivity, reference)
     return [numbers_of(*numbers) for numbers in zip(*(values.tolist() for values in columns), strict=True)]
 
 
-def _ends(recipe: Recipe, days: TargetDays) -> np.ndarray:
-    """Return the ends of the windows of the one day in `days`, int64 (1, horizons)."""
-    horizons = horizons_of(recipe.predict_range_days)
-    ends = [to_us(local_midnight(days.first_day + timedelta(days=horizon), recipe.zone)) for horizon in horizons]
-    return np.array([ends], dtype=np.int64)
+def window_ends(recipe: Recipe, days: TargetDays, horizons: tuple[int, ...]) -> np.ndarray:
+    """Return the ends of windows of these numbers of local days from the start of each day, int64 (n, horizons)."""
+    starts = [day.item() for day in days.local_days]
+    return np.array([[to_us(local_midnight(day + timedelta(days=h), recipe.zone)) for h in horizons] for day in starts], dtype=np.int64)
 
 
 def _usual(recipe: Recipe, known: Known, labelled: LabelledDays, days: TargetDays, horizons: tuple[int, ...]) -> Horizons:
