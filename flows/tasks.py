@@ -3,6 +3,7 @@
 Tasks that write are called by a flow that holds the write lock.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import deployment
 
+from flows.support import workers
+from flows.support.faults import words
 from flows.support.write_lock import one_writer
 from forecaster.console import progress
 from forecaster.descriptions.reasons import Reason
@@ -20,9 +23,12 @@ from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.alerting import raise_alerts
 from forecaster.pipeline.daily import export_map_files, predict, publish_report, pull, verify
 from forecaster.pipeline.earth import earth_day, earth_page, earth_record
+from forecaster.pipeline.issuing.compute_issues import ComputedIssue, Doubts, IssueRequest
+from forecaster.pipeline.issuing.issue_batches import IssueBatch, batches_of, compute_batch
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.training import fit_recipe, train
 from forecaster.recipe import Recipe, choose
+from forecaster.settings import load_settings
 
 HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, StoreUnreachable)
 
@@ -64,6 +70,39 @@ def train_task(work: run_context.Job, options: fit_recipe.TrainOptions, recipe_i
         return train.train_recipes(replace(work, recipes=chosen), options, on_progress=update)
 
 
+@task(name="forecast", task_run_name="forecast {batch.text}", **ON_A_WORKER)
+def forecast_task(batch: IssueBatch) -> list[ComputedIssue]:
+    """Compute the forecasts of some recipes on a worker. The worker reads what its own settings name, and writes nothing."""
+    settings = load_settings()
+    return compute_batch(run_context.open_reader(settings), settings, batch)
+
+
+def compute_anywhere(job: run_context.Job, requests: Sequence[IssueRequest], doubts: Doubts) -> Iterator[ComputedIssue]:
+    """Compute the forecasts of a day in this process or, where there are many recipes, in batches on the workers of the settings.
+
+    A batch that fails does not stop the others; its recipes are returned as failed. The caller holds the write lock.
+
+    Raises:
+        Exception: the error of the first batch that failed, where all did.
+    """
+    if not job.settings.forecasts_on_workers(len(requests)):
+        yield from predict.compute_here(job, requests, doubts)
+        return
+    run_context.publish_copy(job)  # the copy that workers read
+    batches = {batch.text: batch for batch in batches_of(job.store, job.settings.models, requests, doubts)}
+    errors = []
+    with workers.pool(job.settings) as run:
+        for name, issues, error in run(forecast_task, {name: {"batch": batch} for name, batch in batches.items()}):
+            if error is None:
+                yield from issues
+                continue
+            errors.append(error)
+            if len(errors) == len(batches):
+                raise errors[0]
+            failed = f"the forecasts of {name}: {words(error)}"
+            yield from (ComputedIssue(one.asked.recipe.id, [], failed=failed) for one in batches[name].requests)
+
+
 @task(name="predict", retries=1, timeout_seconds=3600, **_AGAIN)
 def predict_task(
     work: run_context.Job, recipes: list[Recipe], target_day: date | None, problems: tuple[Reason, ...]
@@ -74,6 +113,7 @@ def predict_task(
             replace(work, recipes=recipes),
             predict.PredictOptions(target_day, problems=problems),
             lambda name: update(next(done), len(recipes), name),
+            compute_anywhere,
         )
 
 

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     )
     workers: int = Field(default=1, ge=1, le=1024, description="how many of them at once")
     dask_address: str = Field(default="", description="a Dask scheduler, such as tcp://127.0.0.1:8786; a local cluster where it is not set")
+    forecast_workers_above: int = Field(
+        default=300, ge=0, description="with more recipes than this, processes or dask make the day's forecasts, too; 0: never"
+    )
     send_local_time: time = Field(default=time(7, 30), description="when the morning's messages are sent")
     send_time_zone: str = Field(default="", description="of that time; the zone of most recipes where it is not set")
 
@@ -160,6 +163,10 @@ class Settings(BaseSettings):
     @property
     def output(self) -> Path:
         return self.home / "out"
+
+    def forecasts_on_workers(self, recipes: int) -> bool:
+        """Whether workers make the forecasts of so many recipes. Threads do not: they would share one core."""
+        return self.task_runner != "threads" and 0 < self.forecast_workers_above < recipes
 
     @property
     def recipe_folder(self) -> Path:

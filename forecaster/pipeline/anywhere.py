@@ -19,7 +19,7 @@ from forecaster.pipeline.as_of.catalogue_history import load_known_near
 from forecaster.pipeline.as_of.recipe_check import circle_completeness
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.contributing_events import drivers_of
-from forecaster.pipeline.daily.predict import combine_members, data_age
+from forecaster.pipeline.issuing.compute_issues import combine_members, data_age
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
 from forecaster.pipeline.rungs.told_ladder import told_ladder
 from forecaster.pipeline.world import world_sets

@@ -24,6 +24,7 @@ from forecaster.clock import Clock
 from forecaster.descriptions.reasons import Reason, english, other
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily import predict, verify
+from forecaster.pipeline.issuing import compute_issues
 from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import load_recipes
 from forecaster.settings import Settings, load_settings
@@ -90,7 +91,7 @@ def replay(
     history = _filled(untouched, first - WARM_UP - timedelta(days=6), history)
     with pytest.MonkeyPatch.context() as patch, serve(history, clock=first) as usgs, between(usgs) as proxy:
         toy_models.put_in_place(patch)
-        patch.setattr(predict, "EXPLAINED_FROM", float("inf"))  # what drives a forecast costs ten of them
+        patch.setattr(compute_issues, "EXPLAINED_FROM", float("inf"))  # what drives a forecast costs ten of them
         without_prefect(patch)
         patch.setattr(run_context, "catalogue_source", _impatient)
         _read_up(untouched, proxy, first, recipes)

@@ -192,3 +192,11 @@ def test_an_address_without_its_scheme_is_named_at_the_start(monkeypatch, name, 
 def test_whole_addresses_and_folders_are_taken(monkeypatch, name, value):
     monkeypatch.setenv(f"QUAKECAST_{name}", value)
     assert getattr(load_settings(), name.lower()) == value
+
+
+def test_workers_forecast_many_recipes_where_they_are_processes():
+    def told(recipes, **settings):
+        return load_settings(**settings).forecasts_on_workers(recipes)
+
+    assert not told(5000) and not told(300, task_runner="dask") and told(301, task_runner="dask")
+    assert told(2, task_runner="processes", forecast_workers_above=1) and not told(5000, task_runner="dask", forecast_workers_above=0)

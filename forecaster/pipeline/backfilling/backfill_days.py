@@ -22,8 +22,8 @@ from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, record_begin
 from forecaster.pipeline.backfilling.backfill_types import ServedModel
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, stored_member, untrained
-from forecaster.pipeline.daily.predict import data_age
 from forecaster.pipeline.daily.publishing import Standing
+from forecaster.pipeline.issuing.compute_issues import data_age
 from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, shape_of, window_ends
 from forecaster.recipe import Recipe
 from forecaster.timewindow import from_us

@@ -2,7 +2,8 @@
 
 1. `issue_schedule` finds the forecasts that are due.
 2. `pull` updates the catalogue. `pull_checks`, `clock_check` and, weekly, `reconcile` check whether it is plausible.
-3. `predict` computes the forecasts. `members` loads a recipe's models, `publishing` combines them, `issue_rows` stores the results.
+3. `predict` makes the forecasts: `pipeline.issuing` computes them, `members` loads a recipe's models, `publishing` combines them,
+   `issue_rows` stores the results.
 4. `verify` scores earlier forecasts. `records` summarizes the scores.
 5. `build_report` gathers the content of a report; `nearby` and `contributing_events` supply its earthquakes. `publish_report` writes the
    pages.

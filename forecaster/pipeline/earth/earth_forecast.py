@@ -29,9 +29,9 @@ from forecaster.models.interface import ForecastsCircles, bounded
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days, reach_km
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, no_probability, unusable_kinds
-from forecaster.pipeline.daily.predict import data_age
 from forecaster.pipeline.earth.earth_coverage import complete_cells, covered_by, patterns_of
 from forecaster.pipeline.earth.earth_grid import Grid, seismic_cells, whole_grid
+from forecaster.pipeline.issuing.compute_issues import data_age
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, to_us
 

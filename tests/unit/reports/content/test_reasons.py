@@ -10,8 +10,9 @@ import pytest
 
 from forecaster.descriptions.reasons import PLACEHOLDERS, Reason, ReasonKey, as_json, english, of_error, of_json, other, placeholders
 from forecaster.errors import ModelError, NotScoreable
-from forecaster.pipeline.daily import predict, publishing
+from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.pull import PullResult
+from forecaster.pipeline.issuing import compute_issues
 from forecaster.reports import render
 from forecaster.reports.content import older_reasons
 from forecaster.reports.content.reasons import reason_phrases
@@ -80,7 +81,12 @@ def test_every_reason_is_stored_and_told(reason: Reason) -> None:
 @pytest.mark.parametrize(
     ("reason", "operator", "reader", "japanese"),
     [
-        (predict.data_age(NOW, NOW - timedelta(hours=25))[1], "the catalogue is 25 hours old", "data are 25 hours old", "25時間前のもの"),
+        (
+            compute_issues.data_age(NOW, NOW - timedelta(hours=25))[1],
+            "the catalogue is 25 hours old",
+            "data are 25 hours old",
+            "25時間前のもの",
+        ),
         (
             publishing.unless_too_old(publishing.Standing("kind", {}, "", "x"), 16_717, NOW - timedelta(hours=16_717)).problem,
             "has not been read since 2025-01-01 00:00Z, models need it to be 7 days old at most: run `quakecast pull`",

@@ -1,0 +1,1 @@
+"""Compute forecasts, here or on workers, without storing them."""
