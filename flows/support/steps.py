@@ -120,7 +120,9 @@ def verify(work: run_context.Job, done: dict[str, Any]) -> None:
     if checked is not None:
         for what, told in checked.failed.items():
             note_told(f"verify, {what}: {told}", done)
-        done |= {"settled": len(checked.settled), "turned": len(checked.turned), "waiting": checked.waiting, "learnt": checked.learnt}
+        verified, revised = len(checked.verified), len(checked.revised)
+        done |= {"verified": verified, "revised": revised, "waiting": checked.waiting, "learnt": checked.learnt}
+        done |= {"settled": verified, "turned": revised}  # the former names, for one release
 
 
 def raise_alerts(work: run_context.Job, done: dict[str, Any]) -> None:
@@ -128,7 +130,7 @@ def raise_alerts(work: run_context.Job, done: dict[str, Any]) -> None:
     doubts = [of_stored(doubt) for doubt in done["pulled"]["doubts"]] if "pulled" in done else None
     raised = alone("alerts", lambda: tasks.alerts_task(work, doubts), done)
     if raised is not None:
-        done["alerts"] = {name: value for name, value in vars(raised).items() if value}
+        done["alerts"] = {name: value for name, value in raised.document().items() if value}
 
 
 def make_world_map(work: run_context.Job, languages: tuple[str, ...] | None, done: dict[str, Any]) -> None:

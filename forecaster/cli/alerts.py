@@ -100,9 +100,9 @@ def alerts_run(settings: "Settings", recipes: tuple[str, ...], everything: bool,
     result = raise_alerts(job)
     publish_copy(job)
     counts = ", ".join(f"{len(getattr(result, name))} {name}" for name in ("raised", "held", "cleared", "withdrawn", "corrected"))
-    operations = f"system alerts: {len(result.operations_raised)} raised, {len(result.operations_mended)} resolved"
+    operations = f"system alerts: {len(result.operations_raised)} raised, {len(result.operations_resolved)} resolved"
     silent = [f"{rule} was not raised: {reason}" for rule, reason in result.suppressed.items()]
-    tell(as_json, vars(result), "\n".join([f"{counts}; {operations}; {len(result.messages)} messages in the outbox", *silent]))
+    tell(as_json, result.document(), "\n".join([f"{counts}; {operations}; {len(result.messages)} messages in the outbox", *silent]))
 
 
 def _inline(name: str | None, bounds: dict[str, float | None]) -> "AlertRule | None":

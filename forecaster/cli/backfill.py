@@ -75,8 +75,10 @@ def backfill(
         result = step.backfill(job, options, update, plan)
     checked = verify(job)  # as the flow does: past days have outcomes, which `alerts test` counts
     publish_copy(job)
-    text = f"{result.text}; {len(checked.settled)} outcomes written, {checked.scored} forecasts scored"
-    tell(as_json, {**figures, "state": result.state, **vars(result), "settled": len(checked.settled), "scored": checked.scored}, text)
+    text = f"{result.text}; {len(checked.verified)} outcomes written, {checked.scored} forecasts scored"
+    outcomes = len(checked.verified)
+    counts = {"verified": outcomes, "settled": outcomes, "scored": checked.scored}  # `settled`: the former name, for one release
+    tell(as_json, {**figures, "state": result.state, **vars(result), **counts}, text)
     told = {**result.failed, **{f"verify, {what}": reason for what, reason in checked.failed.items()}}
     for line in [*(f"{name}: {reason}" for name, reason in told.items()), *_silent(result.silent)]:
         complain(line)

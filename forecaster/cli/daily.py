@@ -114,9 +114,9 @@ def verify(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_
     job = open_job(settings, recipes)
     result = step.verify(job)
     publish_copy(job)
-    counts = f"{len(result.turned)} revised, {result.waiting} waiting, {result.scored} scored"
-    text = f"{counted(len(result.settled), 'outcome')} written, {counts}"
-    tell(as_json, vars(result), "\n".join([text, *(f"weights, {scope}: {reason}" for scope, reason in result.learnt.items())]))
+    counts = f"{len(result.revised)} revised, {result.waiting} waiting, {result.scored} scored"
+    text = f"{counted(len(result.verified), 'outcome')} written, {counts}"
+    tell(as_json, result.document(), "\n".join([text, *(f"weights, {scope}: {reason}" for scope, reason in result.learnt.items())]))
     for what, told in result.failed.items():
         complain(f"{what}: {told}")
     if result.failed:

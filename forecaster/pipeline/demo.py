@@ -73,7 +73,7 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
             start_run(job, "daily")
             read = bundled_catalogue.replay_snapshot(job.store, job.clock) if issue != issues[0] else 0
             made = predict(job)
-            settled = len(verify(job).settled)
+            outcomes = len(verify(job).verified)
             raised = raise_alerts.raise_alerts(job).raised
             if last and settings.world_map:
                 say(f"map of the world: {counted(make_earth(job).cells, 'cell')}")
@@ -81,9 +81,11 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
             written = pages.write_report(job, languages if last else languages[:1])
             if last:
                 export_map_files.export(job, settings.output)
-            note_end(job, "success", {"problems": [], "forecasts": len(made.forecast_ids), "new_revisions": read, "settled": settled})
+            figures = {"forecasts": len(made.forecast_ids), "new_revisions": read, "verified": outcomes, "settled": outcomes}
+            note_end(job, "success", {"problems": [], **figures})
         news = f"{read} new events, " if read else ""
-        told = f"{news}{counted(len(made.forecast_ids), 'forecast')}, {counted(settled, 'outcome')}, {counted(len(raised), 'alert')} raised"
+        counts = f"{counted(len(made.forecast_ids), 'forecast')}, {counted(outcomes, 'outcome')}"
+        told = f"{news}{counts}, {counted(len(raised), 'alert')} raised"
         say(f"{issue:%Y-%m-%d %H:%M} UTC: {told}")
     publish_copy(job)
     return Replayed(written.data, written.pages)

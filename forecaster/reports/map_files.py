@@ -215,9 +215,11 @@ def webhook_document(data: ReportData, report_url: str | None = None) -> dict[st
                 "weights_source": item.weights_source,
                 **expected_figures(item),
                 "degraded_reason": item.degraded_reason,
+                "degraded_reasons": [reason.stored() for reason in item.degraded_reasons],
                 "comparison_only": item.comparison_only,
                 "ladder": ladder_json(item.ladder),
                 "no_ladder": item.no_ladder,
+                "no_ladder_reason": None if item.no_ladder_reason is None else item.no_ladder_reason.stored(),
             }
             for item in data.recipes
         ],

@@ -63,7 +63,7 @@ def test_a_stale_catalogue_is_told_once_and_mended_once(store, athens, run):
     assert twice(store, run, athens, NOW).operations_raised == ["stale_catalogue"]
     assert not run(athens, NOW + 12 * HOUR).messages, "it is older now, and was told"
     cover(store, NOW + 13 * HOUR)
-    assert twice(store, run, athens, NOW + 13 * HOUR).operations_mended == ["stale_catalogue"]
+    assert twice(store, run, athens, NOW + 13 * HOUR).operations_resolved == ["stale_catalogue"]
     (stale, _), (mended, text) = told(store)
     assert (stale, mended) == ("the catalogue is 25 hours old", "Resolved: the catalogue is 25 hours old")
     assert "reported at 10 Jan 2024, 09:00 UTC" in text
@@ -82,7 +82,7 @@ def test_a_feed_that_cannot_be_true_is_told_once_and_mended_by_a_good_reading_al
     none, one = (Reason(ReasonKey.TOO_FEW_EVENTS, {"count": count, **values}) for count in (0, 1))
     assert run(0, [none]).operations_raised == ["doubted_feed"]
     assert not run(1, [one]).messages and not run(2, None).messages
-    assert run(3, []).operations_mended == ["doubted_feed"] and not run(4, []).messages
+    assert run(3, []).operations_resolved == ["doubted_feed"] and not run(4, []).messages
     (raised, text), (mended, _) = told(store)
     assert mended == f"Resolved: {raised}" and "came since 8 Jan 2024, 09:00 UTC, where 9 would be few. It proves nothing" in text
 
@@ -103,7 +103,7 @@ def test_a_forecast_that_is_missing_an_hour_after_its_time_is_told(store, athens
     assert title == "athens: no forecast for Wed 10 Jan 2024" and "due at 9 Jan 2024, 23:30 (Eastern European Time)" in text
     assert "quakecast predict --recipe athens" in text
     world.say(store, athens, DAY, 0.01, mode="late", issue_time=due + 3 * HOUR)
-    assert run(athens, due + 4 * HOUR).operations_mended == ["no_forecast"]
+    assert run(athens, due + 4 * HOUR).operations_resolved == ["no_forecast"]
 
 
 def test_a_recipe_that_was_never_forecast_misses_nothing(store, athens, run):
@@ -124,7 +124,7 @@ def test_a_failed_run_is_told_outside_of_a_run_and_mended_by_the_next(store, ath
     assert twice(store, run, athens, NOW).operations_raised == ["run_failed:daily"]
     assert told(store)[0][1].startswith("The daily run that began at 10 Jan 2024, 06:00 UTC ended as failed: the disk is full")
     a_run(store, "two", "partial", NOW)
-    assert run(athens, NOW + 2 * HOUR).operations_mended == ["run_failed:daily"]
+    assert run(athens, NOW + 2 * HOUR).operations_resolved == ["run_failed:daily"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_messages_that_were_given_up_are_told_by_channel(store, athens, run):
     assert title == "messages by webhook that could not be delivered: 3" and "it answered 410" in text and "notify --resend" in text
     with store.transaction() as connection:
         connection.execute("UPDATE delivery SET state = 'sent' WHERE state = 'dead'")
-    assert run(athens, NOW + HOUR).operations_mended == ["dead_letters:webhook"]
+    assert run(athens, NOW + HOUR).operations_resolved == ["dead_letters:webhook"]
 
 
 def test_a_drifting_calibration_is_told(store, athens, run):
@@ -186,7 +186,7 @@ def test_a_replay_looks_at_no_operation(store, athens, run):
 def test_recipes_that_were_not_looked_at_are_left_alone(store, athens, run, settings, recipes):
     world.say(store, athens, DAY - timedelta(days=1), 0.01)
     assert run(athens, NOW).operations_raised == ["no_forecast"]
-    assert not run(recipes["lima"], NOW + HOUR).operations_mended
+    assert not run(recipes["lima"], NOW + HOUR).operations_resolved
     assert table(store, "alert")["state"].tolist() == ["raised"]
 
 
@@ -269,7 +269,7 @@ def test_a_rule_is_tried_before_it_is_switched_on(store, quakecast):
     result = quakecast("alerts", "test", "--recipe", "athens", "--model", "etas", "--json")
     assert result.exit_code == 0, result.output
     (found,) = json.loads(result.output)["rules"]
-    assert [(a["day"], a["last_day"], a["days_with_target"], a["unsettled_days"]) for a in found["alerts"]] == [
+    assert [(a["day"], a["last_day"], a["days_with_target"], a["unverified_days"]) for a in found["alerts"]] == [
         ("2022-02-10", "2022-02-12", 2, 0),
         ("2022-03-25", "2022-03-25", 0, 0),
         ("2022-05-05", "2022-05-05", 0, 1),

@@ -267,6 +267,6 @@ def test_a_block_without_a_fit_goes_on_with_the_one_before(job, monkeypatch):
 
 def test_settling_a_backfill_keeps_the_page_to_the_day(full):
     """The report's list of what was settled is the daily run's, not a backfill's hundred days."""
-    assert len(verify(full.store, full.recipes, full.clock).settled) == DAYS
+    assert len(verify(full.store, full.recipes, full.clock).verified) == DAYS
     with full.store.transaction() as connection:
         assert ledger.last_settled(connection) == []

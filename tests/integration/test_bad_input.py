@@ -105,6 +105,8 @@ def test_verify_and_status(home, run, settings):
     assert run("predict", "--recipe", "tokyo-m45").exit_code == 0
     assert run("verify").stdout == "0 outcomes written, 0 revised, 0 waiting, 0 scored\n"
     assert strict(run("verify", "--json").stdout) == {
+        "verified": [],
+        "revised": [],
         "settled": [],
         "turned": [],
         "waiting": 0,

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from forecaster.cli import main
 from forecaster.clock import Clock
+from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.pipeline.daily.members import kinds_of
 from forecaster.pipeline.rungs import told_ladder
 from forecaster.reports import map_files
@@ -134,11 +135,16 @@ def test_the_webhook_and_the_map_ui_carry_the_ladder_and_all_that_they_had(issue
     (forecast,) = sent["forecasts"]
     assert sent["version"] == "quakecast.report/3" and {"probability", "usual_probability", "expected_count"} < set(forecast)
     rungs = forecast["ladder"]["rungs"]
-    assert (rungs[0]["settled"], rungs[0]["cases"], rungs[0]["usual_hits"], rungs[0]["information_gain"]) == (0, 0, 0.0, None)
+    assert (rungs[0]["verified"], rungs[0]["cases"], rungs[0]["usual_hits"], rungs[0]["information_gain"]) == (0, 0, 0.0, None)
     assert len(rungs) == 20 and rungs[0]["probability"] == forecast["probability"] and forecast["no_ladder"] is None
-    silent = map_files.webhook_document(replace(data, recipes=(replace(data.recipes[0], ladder=None, no_ladder="why"),)))
+    why = Reason(ReasonKey.CELLS_SHORT, {"magnitude": 4.5, "cells": 3}, (Reason(ReasonKey.NO_DATA),))
+    bare = replace(data.recipes[0], ladder=None, no_ladder="why", no_ladder_reason=why, degraded_reason="why", degraded_reasons=(why,))
+    silent = map_files.webhook_document(replace(data, recipes=(bare,)))
     map_files.check_document("webhook.json", silent)
-    assert (silent["forecasts"][0]["ladder"], silent["forecasts"][0]["no_ladder"]) == (None, "why")
+    told = silent["forecasts"][0]
+    assert (told["ladder"], told["no_ladder"], told["degraded_reason"]) == (None, "why", "why")
+    stored = {"key": "cells_short", "values": {"magnitude": 4.5, "cells": 3}, "because": [{"key": "no_data"}]}
+    assert told["no_ladder_reason"] == stored and told["degraded_reasons"] == [stored]
 
 
 def test_forecast_at_a_place_prints_its_ladder_and_marks_what_was_never_seen(issued, settings):

@@ -79,13 +79,13 @@ def test_an_outcome_matures_with_the_days_since_its_window(issued, tokyo, age, s
 
 def test_a_window_that_has_not_ended_is_not_settled(issued, tokyo):
     result = read_and_verify(issued, [tokyo], END - TICK)
-    assert (result.settled, result.waiting) == ([], 0)
+    assert (result.verified, result.waiting) == ([], 0)
 
 
 def test_not_read_is_never_no_event(issued, tokyo):
     """Nothing was pulled since the issue: two months later the outcome is still not 'no'."""
     result = verify(issued, [tokyo], machine(END + 60 * DAY))
-    assert result.settled == [] and result.waiting == 1 and table(issued, "outcome").empty
+    assert result.verified == [] and result.waiting == 1 and table(issued, "outcome").empty
     cover(issued, END - TICK, read_at=END + 60 * DAY)
     assert verify(issued, [tokyo], machine(END + 60 * DAY)).waiting == 1, "a microsecond of the window is missing"
 
@@ -120,7 +120,7 @@ def test_a_late_review_turns_the_outcome_and_the_score(issued, tokyo):
     write(issued, quake("us2", START + DAY / 2, 4.5, known=END + 21 * DAY))
     result = read_and_verify(issued, [tokyo], END + 22 * DAY)
     row, second = outcome(issued), score(issued, published)
-    assert [turned["recipe_id"] for turned in result.turned] == ["tokyo-m45"]
+    assert [turned["recipe_id"] for turned in result.revised] == ["tokyo-m45"]
     assert (row["happened"], row["changed"], row["status"], row["max_magnitude"]) == (True, True, "provisional", 4.5)
     assert second["happened"] and second["log_score"] == pytest.approx(math.log(said)) and second["brier"] == pytest.approx((1 - said) ** 2)
     read_and_verify(issued, [tokyo], END + 45 * DAY)
@@ -136,7 +136,7 @@ def test_a_late_review_turns_the_outcome_and_the_score(issued, tokyo):
 def test_a_final_outcome_stays(issued, tokyo):
     read_and_verify(issued, [tokyo], END + 45 * DAY)
     write(issued, quake("us2", START, known=END + 50 * DAY))
-    assert read_and_verify(issued, [tokyo], END + 51 * DAY).settled == []
+    assert read_and_verify(issued, [tokyo], END + 51 * DAY).verified == []
     assert not outcome(issued)["happened"]
 
 
@@ -163,7 +163,7 @@ def test_another_target_is_not_settled_with_the_old_forecast(issued, tokyo, sett
     write(issued, quake("us2", START, place=(37.5, 139.77)))
     wider = type(tokyo).model_validate(tokyo.model_dump() | {"predict_radius_meters": 300_000.0})
     result = read_and_verify(issued, [wider], END + 2 * DAY)
-    assert (result.settled, result.waiting) == ([], 1) and table(issued, "score").empty
+    assert (result.verified, result.waiting) == ([], 1) and table(issued, "score").empty
     predict(issued, [wider], settings, machine(END + 2 * DAY), target_day=date(2024, 1, 3))
     read_and_verify(issued, [wider], END + 3 * DAY)
     rows = table(issued, "outcome")
@@ -174,7 +174,7 @@ def test_another_target_is_not_settled_with_the_old_forecast(issued, tokyo, sett
 def test_other_hyperparameters_leave_the_target_as_it_is(issued, tokyo):
     slower = type(tokyo).model_validate(tokyo.model_dump() | {"learning_rate": 2e-4})
     assert slower.recipe_hash != tokyo.recipe_hash
-    assert len(read_and_verify(issued, [slower], END + 2 * DAY).settled) == 1
+    assert len(read_and_verify(issued, [slower], END + 2 * DAY).verified) == 1
 
 
 def test_a_deleted_recipe_waits(issued):
@@ -188,10 +188,10 @@ def test_verifying_twice_changes_nothing(issued, tokyo, age):
     read_and_verify(issued, [tokyo], END + age)
     before = dump(issued)
     again = verify(issued, [tokyo], machine(END + age))
-    assert (again.settled, again.turned, again.scored) == ([], [], 0)
+    assert (again.verified, again.revised, again.scored) == ([], [], 0)
     assert dump(issued) == before
     later = verify(issued, [tokyo], machine(END + age + timedelta(minutes=5)))
-    assert later.settled == [] and dump(issued) == before, "the catalogue is the same, so the outcome is"
+    assert later.verified == [] and dump(issued) == before, "the catalogue is the same, so the outcome is"
 
 
 def test_every_mode_is_scored_under_its_own_name(issued, tokyo, settings):

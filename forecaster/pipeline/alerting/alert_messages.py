@@ -74,7 +74,9 @@ def ended(
     if forecast is not None:
         context |= alert_text.window_words(texts, forecast["target_start"], forecast["target_end"], recipe.zone)
         context |= alert_text.figure_words(forecast["probability"], forecast["reference_probability"])
-    facts = {**_facts(alert), "stood_windows": len(windows), "settled_windows": len(came), "windows_with_target": context["hits"]}
+    counts = {"active_windows": len(windows), "verified_windows": len(came), "windows_with_target": context["hits"]}
+    former = {"stood_windows": len(windows), "settled_windows": len(came)}  # the former names, for one release
+    facts = {**_facts(alert), **counts, **former}
     said = _message(texts, "alert_end", "alert", alert, identity(alert["alert_id"], "end"), at, context, facts)
     return _after_quiet_hours(said, recipe, alert)
 

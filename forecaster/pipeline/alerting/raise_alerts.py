@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -54,8 +55,12 @@ class AlertsResult:
     corrected: list[str] = field(default_factory=list)
     suppressed: dict[str, str] = field(default_factory=dict)
     operations_raised: list[str] = field(default_factory=list)
-    operations_mended: list[str] = field(default_factory=list)
+    operations_resolved: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """Return the result as a JSON object, for one release also under the former name `operations_mended`."""
+        return vars(self) | {"operations_mended": self.operations_resolved}
 
 
 def raise_alerts(job: Job, doubts: Sequence[Reason] | None = None) -> AlertsResult:
@@ -86,7 +91,7 @@ def raise_alerts(job: Job, doubts: Sequence[Reason] | None = None) -> AlertsResu
         apply_rules(given, texts, now, changes)
     if not replay:
         in_scope = {recipe.id for recipe in job.recipes}
-        result.operations_raised, result.operations_mended = system_alerts.apply_findings(
+        result.operations_raised, result.operations_resolved = system_alerts.apply_findings(
             found, operations, in_scope, texts, now, changes, not_looked_at=() if doubts is not None else ("doubted_feed",)
         )
     link = f"{job.settings.base_url.rstrip('/')}/index.html" if job.settings.base_url else None

@@ -62,7 +62,8 @@ def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
     Each: recipe_id, model, rule (its fields), days (forecasts), missing (days of the span without one), official (of the days), alerts,
     rates (as an alert states them), measured (those that docs/ALERTS.md states of the rule; None where it did not come with the recipe),
     skill, barred (why it could raise nothing now, or None), suppressed (days and why), text for people.
-    Alerts: day, last_day, probability, usual, ratio, stood_days, days_with_target, unsettled_days.
+    Alerts: day, last_day, probability, usual, ratio, active_days, days_with_target, unverified_days; for one release also stood_days
+    and unsettled_days, their former names.
     """
     now = job.clock.now()
     found = []
@@ -128,16 +129,18 @@ def _stood(days: Sequence[RehearsedDay]) -> list[list[RehearsedDay]]:
     return episodes
 
 
-def _episode(recipe: Recipe, stood: Sequence[RehearsedDay]) -> Row:
+def _episode(recipe: Recipe, active: Sequence[RehearsedDay]) -> Row:
+    open_days = sum(day.happened is None for day in active)
     return {
-        "day": _day(recipe, stood[0]),
-        "last_day": _day(recipe, stood[-1]),
-        "probability": stood[0].said.probability,
-        "usual": stood[0].said.reference_probability,
-        "ratio": stood[0].said.ratio,
-        "stood_days": len(stood),
-        "days_with_target": sum(day.happened is True for day in stood),
-        "unsettled_days": sum(day.happened is None for day in stood),
+        "day": _day(recipe, active[0]),
+        "last_day": _day(recipe, active[-1]),
+        "probability": active[0].said.probability,
+        "usual": active[0].said.reference_probability,
+        "ratio": active[0].said.ratio,
+        "active_days": len(active),
+        "days_with_target": sum(day.happened is True for day in active),
+        "unverified_days": open_days,
+        **{"stood_days": len(active), "unsettled_days": open_days},  # the former names, for one release
     }
 
 
@@ -204,10 +207,10 @@ def _figures(rates: Row) -> str:
 
 
 def _came(row: Row) -> str:
-    open_days = f", {row['unsettled_days']} not verified yet" if row["unsettled_days"] else ""
-    if row["stood_days"] == 1 and not open_days:
+    open_days = f", {row['unverified_days']} not verified yet" if row["unverified_days"] else ""
+    if row["active_days"] == 1 and not open_days:
         return "such an earthquake" if row["days_with_target"] else "none"
-    return f"such an earthquake on {row['days_with_target']} of {row['stood_days']} days{open_days}"
+    return f"such an earthquake on {row['days_with_target']} of {row['active_days']} days{open_days}"
 
 
 def list_alerts(job: Job, limit: int) -> list[AlertColumns]:

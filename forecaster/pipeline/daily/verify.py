@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,13 +36,17 @@ class VerifyResult:
     are any.
     """
 
-    settled: list[OutcomeRow] = field(default_factory=list)
-    turned: list[OutcomeRow] = field(default_factory=list)
+    verified: list[OutcomeRow] = field(default_factory=list)
+    revised: list[OutcomeRow] = field(default_factory=list)
     waiting: int = 0
     scored: int = 0
     rungs: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     learnt: dict[str, str] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """Return the result as a JSON object, for one release also under the former names `settled` and `turned`."""
+        return vars(self) | {"settled": self.verified, "turned": self.revised}
 
 
 def verify(job: Job) -> VerifyResult:
@@ -77,12 +82,12 @@ def verify(job: Job) -> VerifyResult:
             "turned_at": now if turned else None if before is None else before["turned_at"],
         }
         if before is not None and turned:
-            result.turned.append(row)
+            result.revised.append(row)
             turns.append(_turn(before, row))
         if before is None or turned or _told(before) != _told(row):
-            result.settled.append(row)
+            result.verified.append(row)
     with store.transaction() as connection:
-        ledger.insert(connection, "outcome", result.settled, replace=True)
+        ledger.insert(connection, "outcome", result.verified, replace=True)
         ledger.insert(connection, "outcome_turn", turns, replace=True)
         rung_rows.settle(connection, settled_rungs)
         result.rungs = len(settled_rungs)

@@ -37,7 +37,8 @@ def _record(record: RungRecord | None) -> dict[str, Any]:
     if record is None:
         record = RungRecord(0, 0, 0.0, 0.0, 0, 0)
     return {
-        "settled": record.settled,
+        "verified": record.settled,
+        "settled": record.settled,  # the former name, for one release
         "hits": record.hits,
         "expected_hits": record.expected_hits,
         "in_range": record.in_range,
