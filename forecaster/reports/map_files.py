@@ -24,10 +24,12 @@ from forecaster.reports import schema
 from forecaster.reports.content.combined import expected_figures
 from forecaster.reports.content.contract import RecentEvent, RecipeForecast, ReportData
 from forecaster.reports.content.ladder_json import ladder_json
+from forecaster.reports.content.ranking import in_order
 from forecaster.reports.content.world_json import world_json
 from forecaster.reports.words import known, known_probability, ratio_to_usual
 from forecaster.timewindow import TimeWindow, day_of_window, days_of_windows
 
+MAX_FORECASTS = 100  # of a webhook's body, which stays below 1 MB, the limit of many servers
 WEBHOOK_VERSION = "quakecast.report/3"
 _TEMPORARY = ".tmp-"
 
@@ -181,7 +183,15 @@ def detail_document(
 
 
 def webhook_document(data: ReportData, report_url: str | None = None) -> dict[str, Any]:
-    """Return the webhook's body (webhook.schema.json): every forecast of the report, with its usual rate, mode and window in UTC."""
+    """Return the webhook's body (webhook.schema.json): every forecast of the report, with its usual rate, mode and window in UTC.
+
+    Of more than MAX_FORECASTS recipes those that stand out most are sent, since servers refuse larger bodies; `unlisted` counts the others.
+    """
+    sent, unlisted = data.recipes, {}
+    if len(data.recipes) > MAX_FORECASTS:
+        ranked = sorted(in_order(data.recipes, data.events), key=lambda recipe: recipe.comparison_only is not None)
+        sent = tuple(ranked[:MAX_FORECASTS])
+        unlisted = {"unlisted": len(data.recipes) - MAX_FORECASTS}
     return {
         "version": WEBHOOK_VERSION,
         "report_id": data.report_id,
@@ -221,8 +231,9 @@ def webhook_document(data: ReportData, report_url: str | None = None) -> dict[st
                 "no_ladder": item.no_ladder,
                 "no_ladder_reason": None if item.no_ladder_reason is None else item.no_ladder_reason.stored(),
             }
-            for item in data.recipes
+            for item in sent
         ],
+        **unlisted,
         "world": world_json(data.world),
     }
 

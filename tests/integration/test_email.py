@@ -98,6 +98,7 @@ def test_a_mail_that_would_be_too_long_lists_fewer_rows_and_leaves_pictures_out(
     monkeypatch.setattr(letters, "MAX_PICTURE_BYTES", 300_000)
     said = ReportLetter(many_recipes(200), "en", "https://example.org/r.html").mail()
     assert len(said.html.encode()) < 40_000 and "… and 18 more places in the full report." in said.text and "and 18 more" in said.html
+    assert "172 more places are near or below their usual rate. The likeliest of them: " in " ".join(said.text.split())
     assert list(said.pictures) == ["world-map"] and "cid:world-map" in said.html and "cid:japan-map" not in said.html
 
 

@@ -8,7 +8,7 @@ from forecaster.installed import code_version
 from forecaster.reports import templates
 from forecaster.reports.content.context import map_targets
 from forecaster.reports.content.contract import ReportData
-from forecaster.reports.content.headline import usual_line
+from forecaster.reports.content.headline import NAMED_AS_USUAL, usual_line
 from forecaster.reports.drawing import charts
 from forecaster.reports.outgoing.message import Message
 from forecaster.reports.plain import for_messages, one_line, single_spaced, wrapped
@@ -33,10 +33,11 @@ def render_email(
     """Return (subject, text, HTML) of the day's report. The HTML shows `pictures` by their CID.
 
     At most MAIL_ROWS of the rows that stand out are listed, fewer where the HTML would be too long; the number of the others is given.
-    Places near or below their usual rate share one line.
+    Places near or below their usual rate share one line, which names them all, or the likeliest where there are more than MAIL_ROWS.
     """
     context = told_in(for_messages(data), language, user_templates) | {"report_url": report_url, "pictures": pictures, "wrapped": wrapped}
-    context["usual_line"] = usual_line(context["usual_rows"], bool(context["leading_rows"]), MAIL_ROWS)
+    named = MAIL_ROWS if len(context["usual_rows"]) <= MAIL_ROWS else NAMED_AS_USUAL
+    context["usual_line"] = usual_line(context["usual_rows"], bool(context["leading_rows"]), named)
     count = MAIL_ROWS
     while True:
         listed = {"listed": context["leading_rows"][:count], "unlisted": len(context["leading_rows"][count:])}
@@ -51,7 +52,7 @@ def email_pictures(data: ReportData, language: str) -> dict[str, bytes]:
     context, label = told_in(data, language), speaker(language)("map.japan")
     if not charts.can_draw(label):  # no font of this machine has its characters
         label = speaker(FALLBACK)("map.japan")
-    targets, coasts = map_targets(context["rows"], numbered=True), coastlines()
+    targets, coasts = map_targets(context["rows"], numbered=True, labelled=MAIL_ROWS), coastlines()
     world = charts.world_map(targets, data.events, coasts, "", label, font_size=17.0)
     pictures = {"world-map": charts.svg_to_png(world, scale=1.25)}
     if any(map(charts.in_japan, targets)):

@@ -14,7 +14,7 @@ from forecaster.errors import NotWritable
 from forecaster.reports import map_files
 from forecaster.reports.content.contract import RecentEvent, RecipeForecast
 from forecaster.timewindow import TimeWindow, target_window
-from tests.support.sample_report import sample_report
+from tests.support.sample_report import many_recipes, sample_report
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 TARGET = target_window(date(2024, 1, 3), TOKYO)
@@ -176,6 +176,16 @@ def test_the_webhook_body_holds_every_forecast_and_its_mode() -> None:
     tokyo = next(row for row in document["forecasts"] if row["recipe_id"] == "tokyo-m45")
     assert (tokyo["target_start"], tokyo["target_end"]) == ("2024-01-02T15:00:00Z", "2024-01-03T15:00:00Z")
     assert tokyo["ratio_to_usual"] == pytest.approx(1.1)
+
+
+def test_the_webhook_body_of_many_recipes_holds_those_that_stand_out_most() -> None:
+    data = many_recipes(101)
+    raised = replace(data.recipes[100], probability=0.5, reference_probability=0.01)
+    document = map_files.webhook_document(replace(data, recipes=(*data.recipes[:100], raised)))
+    map_files.check_document("webhook.json", document)
+    assert len(document["forecasts"]) == 100 and document["unlisted"] == 1 and document["forecasts"][0]["recipe_id"] == "recipe-100"
+    assert len(json.dumps(document)) < 1_000_000
+    assert "unlisted" not in map_files.webhook_document(replace(data, recipes=data.recipes[:100]))
 
 
 def test_the_webhook_body_holds_the_first_places_of_the_map_of_the_world() -> None:
