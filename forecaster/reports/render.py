@@ -24,7 +24,7 @@ from forecaster.reports.templates import fill
 from forecaster.reports.texts import FALLBACK, day_writer, language_name, speaker, tell_missing, template_folder
 from forecaster.reports.web.assets import Assets
 from forecaster.reports.web.index import PastReport
-from forecaster.reports.web.page import PageTools, page_parts
+from forecaster.reports.web.page import PageTools, Shared, page_parts
 from forecaster.reports.web.world_page import WorldMap, world_context
 
 
@@ -45,6 +45,7 @@ def render_report(
     alternates: Mapping[str, str] | None = None,
     user_folder: Path | None = None,
     assets: Assets | None = None,
+    shared: Shared | None = None,
 ) -> str:
     """Render the day's report as one HTML file.
 
@@ -53,14 +54,16 @@ def render_report(
     Args:
         alternates: language -> relative address of the same page in that language; the top of the page links to them.
         user_folder: folder of the user's own templates and i18n files.
+        shared: of the same report, where pages in other languages are rendered, too.
     """
     context = told_in(data, language, user_folder)
-    page = {**context, **page_parts(data, context, page_tools(language, user_folder, assets)), "alternates": dict(alternates or {})}
+    parts = page_parts(data, context, page_tools(language, user_folder, assets, shared))
+    page = {**context, **parts, "alternates": dict(alternates or {})}
     return fill(environment(language, user_folder), "report.html.j2", page, user_folder)
 
 
-def page_tools(language: str, user_folder: Path | None = None, assets: Assets | None = None) -> PageTools:
-    """Return what the pages of a language share."""
+def page_tools(language: str, user_folder: Path | None = None, assets: Assets | None = None, shared: Shared | None = None) -> PageTools:
+    """Return what the pages of a language share. `shared`: what they share with those of other languages."""
     return PageTools(
         speaker(language, user_folder),
         day_writer(language, user_folder),
@@ -68,6 +71,7 @@ def page_tools(language: str, user_folder: Path | None = None, assets: Assets | 
         _script(),
         _chart_specs(language, user_folder),
         assets.addresses if assets else None,
+        shared or Shared(),
     )
 
 
@@ -165,13 +169,22 @@ class _CompiledOnce(BytecodeCache):
 _COMPILED = _CompiledOnce()
 
 
+class _Environment(Environment):
+    """Looks for a name in a dict first among its keys: templates are filled from dicts, and Jinja would look among their methods first."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 @functools.cache
 def environment(language: str, user_folder: Path | None = None) -> Environment:
     """Return the Jinja environment of the built-in templates in `language`.
 
     It uses the texts of the user's i18n files. The user's own templates are looked up later, by `templates.fill`.
     """
-    made = Environment(
+    made = _Environment(
         loader=FileSystemLoader(template_folder()),
         autoescape=lambda name: name is not None and ".html" in name,
         undefined=StrictUndefined,

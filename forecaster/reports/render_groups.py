@@ -31,6 +31,7 @@ def render_groups(
     others: Sequence[str] = (),
     user_folder: Path | None = None,
     assets: Assets | None = None,
+    shared: page.Shared | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Yield (file name, page): the page of each group, then the page of the day, which links to them.
 
@@ -38,9 +39,9 @@ def render_groups(
         groups: as by `groups_of`.
         report: the beginning of the pages' names (`page_names`).
         others: the other languages in which this report has pages.
-        user_folder, assets: as for `render_report`.
+        user_folder, assets, shared: as for `render_report`.
     """
-    context, tools = told_in(data, language, user_folder), page_tools(language, user_folder, assets)
+    context, tools = told_in(data, language, user_folder), page_tools(language, user_folder, assets, shared)
     names = [group_page(report, group.address, language) for group in groups]
     page_of = {recipe_id: name for group, name in zip(groups, names, strict=True) for recipe_id in group.recipe_ids}
     told = [_told(group, name, context, language, tools.say) for group, name in zip(groups, names, strict=True)]

@@ -22,6 +22,7 @@ from forecaster.settings import bundled_folder
 
 logger = logging.getLogger(__name__)
 
+MAX_KEPT = 20_000  # filled-in texts that are kept for a language
 FALLBACK = "en"
 FORMS = ("zero", "one", "two", "few", "many", "other")
 Text = str | Mapping[str, str]
@@ -103,7 +104,19 @@ def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str
         *before, last = [str(spell(each)) for each in value]
         return say("list.between").join(before) + say("list.last") + last if before else last
 
+    kept: dict[Any, str] = {}
+
     def say(phrase: Phrase | str, **values: Any) -> str:
+        name = None if values else _name_of(phrase)
+        if name is None:
+            return fill(phrase, values)
+        if (text := kept.get(name)) is None:
+            if len(kept) >= MAX_KEPT:
+                kept.clear()
+            text = kept[name] = fill(phrase, values)
+        return text
+
+    def fill(phrase: Phrase | str, values: dict[str, Any]) -> str:
         key, filled = (phrase.key, {**phrase.values, **values}) if isinstance(phrase, Phrase) else (phrase, values)
         spoken = {name: spell(value) for name, value in filled.items()}
         if key in texts:
@@ -116,6 +129,14 @@ def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str
         return _form(fallback[key], filled, FALLBACK).format_map(spoken)
 
     return say
+
+
+def _name_of(phrase: Phrase | str) -> Any:
+    """Return what tells this phrase from all others, so that its text can be kept; None where it holds more than texts and integers."""
+    if isinstance(phrase, str):
+        return phrase
+    values = phrase.values.values()
+    return (phrase.key, *phrase.values, *values) if all(type(value) is str or type(value) is int for value in values) else None
 
 
 def _form(text: Text, values: Mapping[str, Any], language: str) -> str:

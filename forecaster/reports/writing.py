@@ -64,6 +64,7 @@ class LanguageWriter:
 
     def __init__(self, language: str, say: Callable[..., str]) -> None:
         self.language, self.say = language, say
+        self._days: dict[tuple[str, date], str] = {}
         self.weekdays, self.months = say("date.weekdays").split(), say("date.months").split()
         try:
             self.readers_zone = ZoneInfo(say("date.zone"))
@@ -100,6 +101,11 @@ class LanguageWriter:
         return self.say("events.near_country", **where, country=country)
 
     def _day(self, key: str, day: date) -> str:
+        if (text := self._days.get((key, day))) is None:
+            text = self._days[key, day] = self._written_day(key, day)
+        return text
+
+    def _written_day(self, key: str, day: date) -> str:
         if (len(self.weekdays), len(self.months)) != (7, 12):
             return day.isoformat()
         weekday, month = self.weekdays[day.weekday()], self.months[day.month - 1]

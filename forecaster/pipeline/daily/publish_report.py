@@ -18,6 +18,7 @@ from forecaster.reports.render_groups import render_groups
 from forecaster.reports.web.assets import in_one_file, write_assets
 from forecaster.reports.web.groups import groups_of
 from forecaster.reports.web.index import list_reports, world_page
+from forecaster.reports.web.page import Shared
 from forecaster.reports.web.page_names import day_page
 from forecaster.settings import Settings
 from forecaster.store import deliveries
@@ -67,19 +68,20 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
     report = report_name(data)
     names = {language: f"reports/{day_page(report, language)}" for language in languages}
     groups = groups_of(data.recipes, job.settings.page_recipes)
-    shared = render.page_assets(languages[0], job.settings.templates)
-    write_assets(job.settings.output / "reports", shared)
+    beside = render.page_assets(languages[0], job.settings.templates)
+    write_assets(job.settings.output / "reports", beside)
+    shared = Shared()
     pages, group_pages = [], []
     for language, name in names.items():
         others = [other for other in languages if other != language]
         if groups:
-            made = render_groups(data, groups, report, language, others, job.settings.templates, shared)
+            made = render_groups(data, groups, report, language, others, job.settings.templates, beside, shared)
             *rest, index = (map_files.write_atomic(job.settings.output / "reports" / file, page) for file, page in made)
             pages.append(index)
             group_pages += rest
         else:
             alternates = {other: day_page(report, other) for other in others}
-            page = render.render_report(data, language, alternates, job.settings.templates, shared)
+            page = render.render_report(data, language, alternates, job.settings.templates, beside, shared)
             pages.append(map_files.write_atomic(job.settings.output / name, page))
     write_index(job.settings, languages[0])
     kept = document.pack(data)

@@ -1,6 +1,6 @@
 """The page's details of one recipe beyond its row: history, contributing events, records by mode. Pure; texts are Phrases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeForecast, SettledCheck, TrackRecord
@@ -16,47 +16,38 @@ RELIABILITY_COLUMNS = ("said", "days", "came", "low", "high")
 DRIVER_COLUMNS = ("number", "origin_time", "magnitude", "latitude", "longitude", "depth_km", "distance_km", "place", "probability_without")
 
 
-def region_of(recipe: RecipeForecast, writer: Writer) -> dict[str, Any]:
+Once = Callable[[str, Callable[[], Any]], Any]
+"""Return what is kept under a name, made by the function where nothing is: parts of one recipe that no language changes."""
+
+
+def region_of(recipe: RecipeForecast, writer: Writer, once: Once = lambda _, make: make()) -> dict[str, Any]:
     """Return history, contributing events, ladder, records and the reliability curve, each with its CSV.
 
-    An entry is empty or None where there is nothing to show.
+    An entry is empty or None where there is nothing to show. once: keeps what the recipe's pages in all languages share.
     """
     records = [record_line(record, writer) for record in recipe.records]
     drawn = next((record for record in recipe.records if record.reliability is not None), None)
     return {
-        "history": history_of(recipe.recent_outcomes, writer),
+        "history": history_of(recipe.recent_outcomes, writer, once),
         "drivers": [_driver(number, driver, writer) for number, driver in enumerate(recipe.drivers, 1)],
         "driver_events": recipe.drivers,
         "drivers_intro": drivers_intro(recipe),
-        "drivers_csv": _drivers_csv(recipe.drivers) if recipe.drivers else None,
-        "ladder_csv": ladder_csv(recipe.ladder),
+        "drivers_csv": once("drivers csv", lambda: _drivers_csv(recipe.drivers)) if recipe.drivers else None,
+        "ladder_csv": once("ladder csv", lambda: ladder_csv(recipe.ladder)),
         "records": records,
-        "reliability": reliability_of(drawn),
+        "reliability": None if drawn is None else dict(once("reliability", lambda: reliability_of(drawn))),
     }
 
 
-def history_of(outcomes: Sequence[DayOutcome], writer: Writer) -> dict[str, Any] | None:
-    """Return the earlier forecasts as a table, oldest first; None where there are none."""
+def history_of(outcomes: Sequence[DayOutcome], writer: Writer, once: Once) -> dict[str, Any] | None:
+    """Return the earlier forecasts as a table, oldest first; None where there are none. once: as for `region_of`."""
     if not outcomes:
         return None
-    rows = [history_row(outcome, writer) for outcome in outcomes]
-    raw = [
-        (
-            outcome.day.isoformat(),
-            known_probability(outcome.probability),
-            known_probability(outcome.reference_probability),
-            outcome.happened,
-            known(outcome.max_magnitude),
-            outcome.status,
-            outcome.mode,
-            outcome.afterwards,
-        )
-        for outcome in outcomes
-    ]
+    words = once("history words", lambda: [_day_words(outcome) for outcome in outcomes])
     settled = [outcome for outcome in outcomes if outcome.happened is not None]
     return {
-        "rows": rows,
-        "csv": csv_link(HISTORY_COLUMNS, raw),
+        "rows": [{"day": writer(outcome.day), **told} for outcome, told in zip(outcomes, words, strict=True)],
+        "csv": once("history csv", lambda: _history_csv(outcomes)),
         "outcomes": outcomes,
         "modes": sorted({outcome.mode for outcome in outcomes if outcome.mode}),
         "afterwards": any(outcome.afterwards for outcome in outcomes),
@@ -74,11 +65,31 @@ def history_of(outcomes: Sequence[DayOutcome], writer: Writer) -> dict[str, Any]
     }
 
 
+def _history_csv(outcomes: Sequence[DayOutcome]) -> str:
+    raw = [
+        (
+            outcome.day.isoformat(),
+            known_probability(outcome.probability),
+            known_probability(outcome.reference_probability),
+            outcome.happened,
+            known(outcome.max_magnitude),
+            outcome.status,
+            outcome.mode,
+            outcome.afterwards,
+        )
+        for outcome in outcomes
+    ]
+    return csv_link(HISTORY_COLUMNS, raw)
+
+
 def history_row(outcome: DayOutcome, writer: Writer) -> dict[str, Any]:
     """Return one earlier forecast in words: the day, the forecast probability, the usual rate, the outcome."""
+    return {"day": writer(outcome.day), **_day_words(outcome)}
+
+
+def _day_words(outcome: DayOutcome) -> dict[str, Any]:
     probability, usual = probability_pair(outcome.probability, outcome.reference_probability)
     return {
-        "day": writer(outcome.day),
         "probability": probability,
         "usual": usual,
         "result": result_of(outcome),

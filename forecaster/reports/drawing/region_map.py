@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
+
+import numpy as np
 
 from forecaster.features.geometry import KM_PER_DEGREE
 from forecaster.reports.content.contract import DriverEvent, RecentEvent
@@ -25,7 +28,14 @@ MAX_EVENTS = 80
 SCALE_BARS_KM = (50, 100, 200, 500)
 
 Box = tuple[float, float, float, float]  # west, south, east, north in degrees
-BoxedLine = tuple[Box, Polyline]
+
+
+@dataclass(frozen=True, eq=False)
+class BoxedLines:
+    """Coastlines as arrays. boxes: (n, 4) west, south, east, north in degrees. rings: of each (points, 2), longitude and latitude."""
+
+    boxes: np.ndarray
+    rings: tuple[np.ndarray, ...]
 
 
 def region_map(
@@ -35,7 +45,7 @@ def region_map(
     level: int | None,
     events: Sequence[RecentEvent],
     drivers: Sequence[DriverEvent],
-    coastlines: Iterable[BoxedLine],
+    coastlines: BoxedLines,
     title: str,
     name: str,
 ) -> str:
@@ -131,13 +141,11 @@ def _scale_bar(pixels_a_degree: float) -> str:
     )
 
 
-def boxed(coastlines: Iterable[Polyline]) -> list[BoxedLine]:
-    """Return each coastline with its (west, south, east, north), computed once for all maps."""
-    lines = []
-    for line in coastlines:
-        lons, lats = [point[0] for point in line], [point[1] for point in line]
-        lines.append(((min(lons), min(lats), max(lons), max(lats)), line))
-    return lines
+def boxed(coastlines: Iterable[Polyline]) -> BoxedLines:
+    """Return the coastlines with the west, south, east and north of each, computed once for all maps."""
+    rings = tuple(np.array([(point[0], point[1]) for point in line], dtype=float) for line in coastlines)
+    boxes = [(*ring.min(axis=0), *ring.max(axis=0)) for ring in rings]
+    return BoxedLines(np.array(boxes, dtype=float).reshape(len(rings), 4), rings)
 
 
 def clipped(coastlines: Iterable[Polyline], box: Box) -> list[Polyline]:
@@ -145,34 +153,39 @@ def clipped(coastlines: Iterable[Polyline], box: Box) -> list[Polyline]:
     return _inside(boxed(coastlines), box)
 
 
-def _inside(coastlines: Iterable[BoxedLine], box: Box) -> list[Polyline]:
+def _inside(coastlines: BoxedLines, box: Box) -> list[Polyline]:
     """Return the parts of rings within the box and a margin, cut at its sides."""
     west, south, east, north = box
     margin = 0.05 * (north - south)
     sides = ((0, west - margin, 1), (0, east + margin, -1), (1, south - margin, 1), (1, north + margin, -1))
     kept: list[Polyline] = []
-    for (first_lon, first_lat, last_lon, last_lat), line in coastlines:
-        if first_lat > north or last_lat < south:
-            continue
+    boxes = coastlines.boxes
+    for index in np.flatnonzero((boxes[:, 1] <= north) & (boxes[:, 3] >= south)):
         for turn in (-360.0, 0.0, 360.0):
-            if first_lon + turn > east or last_lon + turn < west:
+            if boxes[index, 0] + turn > east or boxes[index, 2] + turn < west:
                 continue
-            piece = [(point[0] + turn, point[1]) for point in line]
+            piece = coastlines.rings[index] + (turn, 0.0)
             for axis, limit, side in sides:
                 piece = _clip(piece, axis, limit, side)
             if len(piece) > 2:
-                kept.append([*piece, piece[0]] if piece[0] != piece[-1] else piece)
+                points = piece.tolist()
+                kept.append([*points, points[0]] if points[0] != points[-1] else points)
     return kept
 
 
-def _clip(ring: list[tuple[float, float]], axis: int, limit: float, side: int) -> list[tuple[float, float]]:
-    """Return the part of a closed ring on one side of a straight line (Sutherland and Hodgman 1974, doi:10.1145/360767.360802)."""
-    inside: list[tuple[float, float]] = []
-    for start, end in zip(ring[-1:] + ring[:-1], ring, strict=True):
-        start_off, end_off = side * (start[axis] - limit), side * (end[axis] - limit)
-        if (start_off < 0.0) != (end_off < 0.0):
-            part = start_off / (start_off - end_off)
-            inside.append((start[0] + part * (end[0] - start[0]), start[1] + part * (end[1] - start[1])))
-        if end_off >= 0.0:
-            inside.append(end)
-    return inside
+def _clip(ring: np.ndarray, axis: int, limit: float, side: int) -> np.ndarray:
+    """Return the part of a closed ring on one side of a straight line (Sutherland and Hodgman 1974, doi:10.1145/360767.360802).
+
+    ring: (n, 2). Of each edge the point where it crosses the line comes first, then its end.
+    """
+    end_off = side * (ring[:, axis] - limit)
+    if not len(ring) or end_off.min() >= 0.0:
+        return ring
+    before = np.arange(-1, len(ring) - 1)
+    start, start_off = ring[before], end_off[before]
+    crosses = (start_off < 0.0) != (end_off < 0.0)
+    part = np.zeros(len(ring))
+    part[crosses] = start_off[crosses] / (start_off[crosses] - end_off[crosses])
+    points = np.stack([start + part[:, None] * (ring - start), ring], axis=1)
+    found: np.ndarray = points[np.stack([crosses, end_off >= 0.0], axis=1)]
+    return found

@@ -1,6 +1,8 @@
 """Small parts of the pictures: compact path data, and the hatching that shows levels without colour."""
 
+import functools
 import itertools
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -11,6 +13,15 @@ HATCHES = {
     3: '<path d="M-1 4.5L4.5 -1M-1 8L8 -1M2.5 8L8 2.5" class="hatch-line strong" stroke="{paper}" stroke-width="0.9"/>',
     4: '<path d="M0 0L7 7M0 7L7 0" class="hatch-line strong" stroke="{paper}" stroke-width="0.9"/>',
 }
+
+
+UNTITLED = "@"
+"""The title of a picture that `with_title` gives its own: pictures are drawn once, and titled in each language."""
+
+
+def with_title(svg: str, title: str) -> str:
+    """Return a picture that was drawn with the title UNTITLED, with this one."""
+    return svg.replace(f'aria-label="{UNTITLED}"', f'aria-label="{escape(title)}"', 1)
 
 
 def hatch_patterns(name: str) -> str:
@@ -31,14 +42,21 @@ def path_data(points: Sequence[tuple[float, float]], closed: bool, apart: float 
     Points nearer than `apart` pixels to the one before are dropped. A shape of almost no extent gives an empty text.
     """
     kept: list[tuple[int, int]] = []
+    last_x, last_y, least = math.inf, math.inf, 10 * apart
     for x, y in points:
-        if not kept or abs(10 * x - kept[-1][0]) + abs(10 * y - kept[-1][1]) >= 10 * apart:
-            kept.append((round(10 * x), round(10 * y)))
+        if abs(10 * x - last_x) + abs(10 * y - last_y) >= least:
+            last_x, last_y = round(10 * x), round(10 * y)
+            kept.append((last_x, last_y))
     if len(kept) <= 1 + closed:
         return ""
-    steps = [_tenths(end[axis] - start[axis]) for start, end in itertools.pairwise(kept) for axis in (0, 1)]
-    line = "".join(step if step.startswith("-") or not index else f" {step}" for index, step in enumerate(steps))
-    return f"M{_tenths(kept[0][0])} {_tenths(kept[0][1])}l{line}" + ("Z" if closed else "")
+    steps = (_step(end[axis] - start[axis]) for start, end in itertools.pairwise(kept) for axis in (0, 1))
+    return f"M{_tenths(kept[0][0])} {_tenths(kept[0][1])}l{''.join(steps).removeprefix(' ')}" + ("Z" if closed else "")
+
+
+@functools.lru_cache(maxsize=16_384)
+def _step(value: int) -> str:
+    """Return a number of tenths after another number: a minus needs no space before it."""
+    return _tenths(value) if value < 0 else f" {_tenths(value)}"
 
 
 def _tenths(value: int) -> str:

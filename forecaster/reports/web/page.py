@@ -1,7 +1,8 @@
 """The parts that only the page has, beside `report_context`: maps, recipe sections, charts with their tables and files, scripts. Pure."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
@@ -13,8 +14,8 @@ from forecaster.reports.content.ladder_words import pooled_tables
 from forecaster.reports.content.recipe_part import record_line, region_of, reliability_of
 from forecaster.reports.drawing import charts, pictures, vega
 from forecaster.reports.drawing.gain_picture import gain_picture, gain_rows
-from forecaster.reports.drawing.region_map import BoxedLine, boxed, region_map
-from forecaster.reports.drawing.shapes import hatch_patterns
+from forecaster.reports.drawing.region_map import BoxedLines, boxed, region_map
+from forecaster.reports.drawing.shapes import UNTITLED, hatch_patterns, with_title
 from forecaster.reports.web.csv_link import csv_link
 from forecaster.reports.words import known, known_probability, ratio_to_usual
 from forecaster.reports.writing import Writer
@@ -42,6 +43,20 @@ EVENT_COLUMNS = ("origin_time", "magnitude", "latitude", "longitude", "depth_km"
 CHECK_COLUMNS = ("recipe", "place", "day", "probability", "usual", "happened", "max_magnitude", "status")
 
 
+@dataclass
+class Shared:
+    """What the pages of one report share in all languages, by recipe id and name: pictures without titles, files, figures in words."""
+
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def once(self, recipe_id: str, name: str, make: Callable[[], Any]) -> Any:
+        """Return what is kept under this name; where nothing is, it is made."""
+        key = recipe_id, name
+        if key not in self.kept:
+            self.kept[key] = make()
+        return self.kept[key]
+
+
 @dataclass(frozen=True)
 class PageTools:
     """What the pages of one language share.
@@ -49,6 +64,7 @@ class PageTools:
     Attributes:
         script: draws the charts from `chart_specs`. Both are embedded unchanged, with the library; a page without charts has none of them.
         assets: addresses of the shared style sheet (css) and script (js); where they are given, the page does not embed them.
+        shared: of the same report.
     """
 
     say: Say
@@ -57,6 +73,7 @@ class PageTools:
     script: str
     chart_specs: str
     assets: Mapping[str, str] | None = None
+    shared: Shared = field(default_factory=Shared)
 
 
 def page_parts(data: ReportData, context: dict[str, Any], tools: PageTools) -> dict[str, Any]:
@@ -149,17 +166,27 @@ def _by_id(context: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in (*context["rows"], *context["comparison_rows"])}
 
 
-def _region(
-    recipe: RecipeForecast, data: ReportData, row: dict[str, Any], tools: PageTools, coastlines: Sequence[BoxedLine]
-) -> dict[str, Any]:
-    told, say = region_of(recipe, tools.writer), tools.say
+def _region(recipe: RecipeForecast, data: ReportData, row: dict[str, Any], tools: PageTools, coastlines: BoxedLines) -> dict[str, Any]:
+    once, say = functools.partial(tools.shared.once, recipe.recipe_id), tools.say
+    told = region_of(recipe, tools.writer, once)
     title = say("region.map_title", name=row["name"], radius=row["radius"])
     place = (recipe.lat, recipe.lng, recipe.radius_km, row["level"])
-    told["map"] = Markup(region_map(*place, data.events, recipe.drivers, coastlines, title, f"r{row['number']}"))
-    if told["history"]:
-        title = f"{row['name']}: {say(told['history']['summary'])}"
-        picture = pictures.history_picture(recipe.recent_outcomes, title, lambda outcome: f"{outcome.day:%m-%d}")
-        told["history"]["picture"] = Markup(picture)
+    drawn = once("map", lambda: region_map(*place, data.events, recipe.drivers, coastlines, UNTITLED, f"r{row['number']}"))
+    told["map"] = Markup(with_title(drawn, title))
+    if history := told["history"]:
+        title = f"{row['name']}: {say(history['summary'])}"
+        drawn = once("history", lambda: pictures.history_picture(recipe.recent_outcomes, UNTITLED, lambda outcome: f"{outcome.day:%m-%d}"))
+        history["picture"] = Markup(with_title(drawn, title))
+        modes = {mode: say(f"mode.{mode}") for mode in history["modes"]}
+        history["table"] = [
+            (
+                day["day"],
+                *(say(day[name]) for name in ("probability", "usual", "result", "status")),
+                modes.get(day["mode"], ""),
+                day["happened"],
+            )
+            for day in history["rows"]
+        ]
     if told["reliability"]:
         _with_picture(told["reliability"], say, say("reliability.title", name=f"{row['name']}, M ≥ {row['magnitude']}"))
     return told

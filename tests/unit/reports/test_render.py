@@ -13,6 +13,7 @@ from forecaster.reports import render
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.outgoing import mails
 from forecaster.reports.texts import read_texts
+from forecaster.reports.web.page import Shared
 from tests.support.sample_report import many_recipes, sample_report
 
 LANGUAGES = ("en", "ja")
@@ -205,6 +206,13 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
 
 def test_pages_of_the_same_facts_are_the_same() -> None:
     assert render.render_report(sample_report(), "en") == render.render_report(sample_report(), "en")
+
+
+def test_what_languages_share_changes_no_page() -> None:
+    data = replace(sample_report(), recipes=sample_report().recipes[:3])
+    shared = Shared()
+    for language in ("en", "ja", "en"):
+        assert render.render_report(data, language, shared=shared) == render.render_report(data, language)
 
 
 def test_comparison_recipes_are_folded_away_after_the_table(pages: dict[str, str]) -> None:

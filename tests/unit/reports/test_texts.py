@@ -165,6 +165,17 @@ def test_days_as_each_language_writes_them(folder: Path) -> None:
     assert texts.day_writer("de", folder)(day) == "2024-01-03"
 
 
+def test_a_text_that_is_kept_is_not_taken_for_one_that_only_looks_equal() -> None:
+    """1, 1.0 and True are equal, and so are their hashes; they are written as 1, 1.0 and True."""
+    say = texts.speaker("en")
+    told = [say(Phrase("period.day", {"day": value})) for value in (1, 1.0, True, "1", 1)]
+    assert told == ["1", "1.0", "True", "1", "1"]
+    assert (
+        say(Phrase("period.days", {"first": "a", "last": "b"})) == "a to b"
+        and say(Phrase("period.days", {"last": "a", "first": "b"})) == "b to a"
+    )
+
+
 def test_a_list_of_places_is_joined_as_the_language_does() -> None:
     for language, two, more in (("en", "near A and B.", "near A, B and other places."), ("ja", "A、Bの近く", "A、B、その他の場所の近く")):
         say = texts.speaker(language)

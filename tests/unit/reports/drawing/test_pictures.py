@@ -10,7 +10,7 @@ import pytest
 from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecentEvent, ReliabilityCurve
 from forecaster.reports.drawing.gain_picture import GainRow, GainRows, gain_picture
 from forecaster.reports.drawing.pictures import SIZE, history_picture, reliability_picture, scale_of
-from forecaster.reports.drawing.region_map import WIDTH, boxed, region_map
+from forecaster.reports.drawing.region_map import WIDTH, boxed, clipped, region_map
 from forecaster.reports.drawing.shapes import path_data
 
 DAY = date(2024, 1, 1)
@@ -95,18 +95,27 @@ def test_a_map_across_the_date_line_has_both_sides() -> None:
     assert 'class="land"' in svg
 
 
+def test_a_coast_is_cut_at_the_sides_of_the_picture() -> None:
+    """A square of 2 degrees about (0, 0), and a box of 1 degree with 5 % of its height beside: what is left ends at 0.55 degrees."""
+    square = [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0]]
+    (cut,) = clipped([square], (-0.5, -0.5, 0.5, 0.5))
+    assert sorted({tuple(point) for point in cut}) == [(lon, lat) for lon in (-0.55, 0.55) for lat in (-0.55, 0.55)] and cut[0] == cut[-1]
+    whole = [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2], [0.1, 0.1]]
+    assert clipped([whole, [[5.0, 5.0], [6.0, 5.0], [6.0, 6.0]]], (-0.5, -0.5, 0.5, 0.5)) == [whole]
+
+
 def test_events_elsewhere_are_left_out_and_named_ones_drawn_once() -> None:
     here, far = driver(35.0, 139.0), RecentEvent(datetime(2024, 1, 1, tzinfo=UTC), -35.0, 139.0, None, 8.0)
     same = RecentEvent(here.origin_time, 35.0, 139.0, None, here.magnitude)
-    svg = region_map(35.0, 139.0, 150.0, None, [far, same], [here], [], "t", "x")
+    svg = region_map(35.0, 139.0, 150.0, None, [far, same], [here], boxed([]), "t", "x")
     assert svg.count('class="event"') == 1 and plates(svg) == [(150.0, 150.0)]
 
 
 def test_numbers_never_cover_each_other_and_stay_inside() -> None:
     swarm = [driver(35.0 + 0.01 * i, 139.0, number=i) for i in range(5)]
-    found = plates(region_map(35.0, 139.0, 150.0, 2, [], swarm, [], "t", "x"))
+    found = plates(region_map(35.0, 139.0, 150.0, 2, [], swarm, boxed([]), "t", "x"))
     assert len(found) == 5 and all(math.dist(a, b) >= 14.9 for i, a in enumerate(found) for b in found[i + 1 :])
-    (edge,) = plates(region_map(35.0, 139.0, 150.0, 2, [], [driver(-60.0, 0.0)], [], "t", "x"))
+    (edge,) = plates(region_map(35.0, 139.0, 150.0, 2, [], [driver(-60.0, 0.0)], boxed([]), "t", "x"))
     assert all(9.0 <= value <= WIDTH - 9.0 for value in edge)
 
 
