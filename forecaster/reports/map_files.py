@@ -29,7 +29,7 @@ from forecaster.reports.content.world_json import world_json
 from forecaster.reports.words import known, known_probability, ratio_to_usual
 from forecaster.timewindow import TimeWindow, day_of_window, days_of_windows
 
-MAX_FORECASTS = 100  # of a webhook's body, which stays below 1 MB, the limit of many servers
+MAX_FORECASTS = 60  # of a webhook's body, which stays below 1 MB, the limit of many servers
 WEBHOOK_VERSION = "quakecast.report/3"
 _TEMPORARY = ".tmp-"
 

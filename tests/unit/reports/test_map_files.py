@@ -179,13 +179,13 @@ def test_the_webhook_body_holds_every_forecast_and_its_mode() -> None:
 
 
 def test_the_webhook_body_of_many_recipes_holds_those_that_stand_out_most() -> None:
-    data = many_recipes(101)
-    raised = replace(data.recipes[100], probability=0.5, reference_probability=0.01)
-    document = map_files.webhook_document(replace(data, recipes=(*data.recipes[:100], raised)))
+    data = many_recipes(61)
+    raised = replace(data.recipes[60], probability=0.5, reference_probability=0.01)
+    document = map_files.webhook_document(replace(data, recipes=(*data.recipes[:60], raised)))
     map_files.check_document("webhook.json", document)
-    assert len(document["forecasts"]) == 100 and document["unlisted"] == 1 and document["forecasts"][0]["recipe_id"] == "recipe-100"
+    assert len(document["forecasts"]) == 60 and document["unlisted"] == 1 and document["forecasts"][0]["recipe_id"] == "recipe-60"
     assert len(json.dumps(document)) < 1_000_000
-    assert "unlisted" not in map_files.webhook_document(replace(data, recipes=data.recipes[:100]))
+    assert "unlisted" not in map_files.webhook_document(replace(data, recipes=data.recipes[:60]))
 
 
 def test_the_webhook_body_holds_the_first_places_of_the_map_of_the_world() -> None:
