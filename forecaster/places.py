@@ -53,8 +53,9 @@ def recipe_at(
 ) -> Recipe:
     """Return the recipe of "M >= magnitude within the circle on a day of `zone`", one day ahead, with the fields of the bundled recipes.
 
-    zone: an IANA time zone (`zone_at`). recipe_id: `default_id`, for instance. name: for people, in both languages; where it is empty, the
-    coordinates are used. The cells of its grid are half the radius wide, 5 km at least.
+    zone: an IANA time zone (`zone_at`). recipe_id: `default_id`, for instance. name: in English; where it is empty, the coordinates are
+    used. Pages in another language show it, too, until the recipe has a name in that language. The cells of its grid are half the radius
+    wide, 5 km at least.
 
     Raises:
         BadInput: a value is not allowed in a recipe; the message names it and its limits.
@@ -70,7 +71,7 @@ def recipe_at(
     try:
         return Recipe(
             id=recipe_id,
-            displayName=DisplayName({"en": name, "ja": name}),
+            displayName=DisplayName({"en": name}),
             time_zone=zone,
             predict_center_lat=latitude_deg,
             predict_center_lng=longitude_deg,
@@ -115,7 +116,7 @@ def recipe_text(recipe: Recipe) -> str:
     method = recipe.resampling_methods[0]
     arguments = ", ".join(f"{name} = {value}" for name, value in method.args.items())
     return f"""id = {_quoted(recipe.id)}
-displayName = {{ en = {_quoted(recipe.display_name.en)}, ja = {_quoted(recipe.display_name.in_language("ja"))} }}
+displayName = {{ en = {_quoted(recipe.display_name.en)} }}
 time_zone = {_quoted(recipe.time_zone)}
 issue_local_time = {recipe.issue_local_time} # of the day before the target day
 
