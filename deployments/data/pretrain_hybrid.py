@@ -12,11 +12,10 @@ A trial of two minutes, written elsewhere:
     python deployments/data/pretrain_hybrid.py --until 2014-12-31 --circles 20 --to /tmp/trial
 """
 
-from pretraining import make_networks_repeatable, run
+from pretraining import run
 
 from forecaster.models.hybrid.hybrid import KIND
 from forecaster.models.hybrid.hybrid_training import TrainingSettings
 
 if __name__ == "__main__":
-    make_networks_repeatable()
     run(KIND, __doc__, TrainingSettings.circles, TrainingSettings.seed)

@@ -36,14 +36,6 @@ def snapshot_events() -> Events:
     return events_from_frame(duckdb.execute(QUERY, [str(snapshot_path())]).df())
 
 
-def make_networks_repeatable() -> None:
-    """Restrict TensorFlow to one thread and to operations whose sums have a fixed order."""
-    import tensorflow as tf  # the scripts of other kinds need none
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
-
-
 def run(kind: str, description: str, circles: int, seed: int) -> None:
     """Run the script of `kind`: read the command line, and write the set of each date. circles, seed: the defaults."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)

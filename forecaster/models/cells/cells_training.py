@@ -2,8 +2,7 @@
 
 The network corrects the log of a cell's usual rate. Its last layer starts at zero, so an untrained network gives the usual rate. Sums over
 cells are trained on, too, because a circle contains many cells. Seismicity has no preferred direction, so every batch is rotated and
-mirrored at random. Reproducible: places, days, weights, order and rotations follow from the seed; another number of cores may round
-differently.
+mirrored at random. Reproducible: places, days, weights, order and rotations follow from the seed, and one thread adds up in a fixed order.
 
 Importing this module imports TensorFlow (seconds).
 """
@@ -22,6 +21,7 @@ from forecaster.models.cells.cells import NETWORK_FILE
 from forecaster.models.cells.cells_inference import CENTRE, HIGHEST, KERNEL, LAYERS, LOWEST, MARGIN, SCALE, Network
 from forecaster.models.cells.cells_inputs import CHANNELS, SUMS
 from forecaster.models.cells.cells_pool import BlockDays, Thinning, batches, build_block_days, draw_places
+from forecaster.models.one_thread import use_one_thread
 from forecaster.models.pooled.pooled_training import events_until
 
 TOGETHER = (1, 2, 4, 8)  # side lengths, in cells, of the squares whose yes or no is trained on
@@ -62,6 +62,7 @@ def pretrain(
     Raises:
         NotTrainable: too little data.
     """
+    use_one_thread()
     rng = np.random.default_rng(settings.seed)
     places = draw_places(events_until(events, data_until), settings.places, settings.fewest_near, rng)
     days = build_block_days(events, places, data_until, settings.thinning, rng, on_place)

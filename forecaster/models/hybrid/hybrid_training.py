@@ -2,8 +2,8 @@
 plus residual.
 
 Seismicity has no preferred direction, so every batch is rotated and mirrored at random (8 symmetries). The learning rate warms up and
-decreases to a hundredth along a cosine. Reproducible: circles, days, weights, order and rotations follow from the seed; another number of
-cores may round differently. A GPU is used if TensorFlow finds one.
+decreases to a hundredth along a cosine. Reproducible: circles, days, weights, order and rotations follow from the seed, and one thread adds
+up in a fixed order. A GPU is used if TensorFlow finds one; it rounds differently.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +25,7 @@ from forecaster.models.hybrid.hybrid_network import build_network, network_bytes
 from forecaster.models.hybrid.hybrid_pool import Pool, Thinning, build_pool
 from forecaster.models.hybrid.hybrid_trees import TreeSettings, fit_trees
 from forecaster.models.interface import logit
+from forecaster.models.one_thread import use_one_thread
 from forecaster.models.pooled.pooled import COUNTS
 from forecaster.models.pooled.pooled_intensity import fit_intensity
 from forecaster.models.pooled.pooled_training import events_until
@@ -80,6 +81,7 @@ def pretrain(
     Raises:
         NotTrainable: too little data.
     """
+    use_one_thread()
     return train(draw_pool(inputs, catalogue, data_until, settings, on_circle), settings, on_step)
 
 
