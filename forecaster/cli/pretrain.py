@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 @click.command(epilog=example("quakecast pretrain --dry-run"))
 @click.option("--dry-run", is_flag=True, help="Only print whether it is due and why, and on which days it would be evaluated.")
 @click.option("--force", is_flag=True, help="Train also where it is not due.")
-@click.option("--workers", type=click.IntRange(1, 3), default=2, show_default=True, help="Kinds trained at once.")
+@click.option(
+    "--workers", type=click.IntRange(1, 3), show_default="2, or 1 with less than 3 GB of memory available", help="Kinds trained at once."
+)
 @json_option
 @click.pass_obj
-def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int, as_json: bool) -> None:
+def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int | None, as_json: bool) -> None:
     """Retrain, where due, the models that all regions share: ETAS parameters, pooled trees, hybrid, network of cells, and the weights of
     the combination.
 
@@ -29,6 +31,7 @@ def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int, as_
     from forecaster.pipeline.as_of.as_known_by_day import known_at
     from forecaster.pipeline.run_context import publish_copy
     from forecaster.pipeline.world import pretrain as step
+    from forecaster.pipeline.world.free_memory import available_bytes, default_workers
     from forecaster.pipeline.world.world_fit import Size
     from forecaster.pipeline.world.world_record import roll_back
 
@@ -42,7 +45,7 @@ def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int, as_
         result.failed["world"] = plan.text
     elif plan.reasons or force:
         with progress("pre-training") as update:
-            step.pretrain(job, plan, size, result, workers, update)
+            step.pretrain(job, plan, size, result, workers or default_workers(available_bytes()), update)
     publish_copy(job)
     told = [f"{name}: {said}" for name, said in (result.rolled_back | result.decided).items()]
     tell(as_json, vars(result) | {"state": result.state}, "\n".join(told or ([] if result.failed else [plan.text])))
