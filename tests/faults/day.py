@@ -23,12 +23,12 @@ import pytest
 
 from flows import tasks
 from flows.support import steps
-from forecaster.clock import Clock
 from forecaster.pipeline import run_context
 from forecaster.reports.drawing import vega
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store
 from tests.support import toy_models
+from tests.support.steps import machine
 
 
 class Boundaries:
@@ -88,7 +88,7 @@ def live(told: dict[str, Any], moment: datetime, die_at: int | None = None) -> N
 
 def the_day(settings: Settings, moment: datetime, boundaries: Boundaries) -> dict[str, Any]:
     """What flows/daily.py does, step for step; returns what the steps say."""
-    work = run_context.open_job(settings, Clock(lambda: moment, simulated=False))
+    work = run_context.open_job(settings, machine(moment))
     with steps.noted_run(work, "daily") as done:
         boundaries.enter("pull")
         problem = steps.pull(work, done)

@@ -20,7 +20,6 @@ import pytest
 from flows.support import steps
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.catalog.sources.usgs import UsgsClient
-from forecaster.clock import Clock
 from forecaster.descriptions.reasons import Reason, english, other
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily import predict, verify
@@ -33,7 +32,7 @@ from tests.faults import compare
 from tests.faults.day import without_prefect
 from tests.faults.troubles import Proxy, Trouble, between
 from tests.support import tiny, toy_models
-from tests.support.steps import train_recipes
+from tests.support.steps import machine, train_recipes
 from tests.support.toys import quake, write
 from tests.support.usgs_history import VERSION_COLUMNS, History, history_from, history_of
 from tests.support.usgs_server import serve
@@ -146,7 +145,7 @@ def _read_up(home: Path, proxy: Proxy, first: datetime, recipe_ids: Sequence[str
         tiny.write_recipe(home / "recipes", recipe_id, models='["etas", "pooled"]')
     tiny.write_tiny_recipe(home / "recipes", models='["etas", "pooled"]')
     settings, trained_at = _settings(home, proxy), first - WARM_UP - timedelta(days=6)
-    clock = Clock(lambda: trained_at, simulated=False)
+    clock = machine(trained_at)
     recipes = list(load_recipes(settings.recipe_folder).values())
     train_recipes(Store(settings.database), recipes, settings, clock, TrainOptions(max_minutes=1))
     proxy.usgs.clock = first - timedelta(days=1)
@@ -162,7 +161,7 @@ def _impatient(work: run_context.Job) -> UsgsClient:
 
 
 def _live(settings: Settings, moment: datetime, trouble: Trouble | None, proxy: Proxy) -> Day:
-    work = run_context.open_job(settings, Clock(lambda: moment, simulated=False))
+    work = run_context.open_job(settings, machine(moment))
     done: dict[str, Any] = {"problems": []}
     before, began, raw_error = len(proxy.requests), time.monotonic(), None
     problems: tuple[Reason, ...] = ()

@@ -11,22 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecaster.clock import Clock
 from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 from tests.faults.receivers import Book, receiving
 from tests.support import tiny, toy_models
-from tests.support.steps import train_recipes
+from tests.support.steps import machine, train_recipes
 from tests.support.toys import TOKYO, quake, write
 from tests.support.usgs_history import History, history_of
 from tests.support.usgs_server import UsgsServer, serve
+from tests.support.webhook_server import SECRET
 
 FIRST = datetime(2023, 11, 6, 8, tzinfo=UTC)  # 08:00 UTC is the same local day for the six hours of a day's attempts, in every recipe
 ATTEMPT = timedelta(minutes=11)  # a claim of the outbox lapses after ten
 QUIET = timedelta(hours=6)  # after 08:00 UTC nothing becomes known
-SECRET = "whsec_b2YgdGhlc2UgdGVzdHMgb25seSwgMzIgYnl0ZXMuLi4="  # of these tests only
 
 
 def history(days: int, seed: int) -> History:
@@ -94,6 +93,6 @@ def made(folder: Path, days: int, seed: int) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         toy_models.put_in_place(patch)
         athens = [load_recipes(settings.recipe_folder)["athens"]]
-        train_recipes(store, athens, settings, Clock(lambda: yesterday, simulated=False), TrainOptions(max_minutes=1))
+        train_recipes(store, athens, settings, machine(yesterday), TrainOptions(max_minutes=1))
     with serve(history(days, seed), clock=FIRST) as usgs, receiving(SECRET) as (book, sending):
         yield World(usgs, book, sending, untouched, folder)

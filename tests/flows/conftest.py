@@ -1,6 +1,5 @@
 """Prefect with a database of its own, and a home with a small catalogue, real channels and a local USGS server."""
 
-import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,13 +15,12 @@ from tests.support.smtp_server import SmtpServer, make_certificate
 from tests.support.toys import quake, write
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import serve
-from tests.support.webhook_server import WebhookServer
+from tests.support.webhook_server import SECRET, WebhookServer
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 READ_UNTIL = NOW - timedelta(hours=20)
 RECIPES = ("tokyo-m45", "istanbul")
 PASSWORD = "Correct-Horse-77"  # of the servers of these tests only
-WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 WEBHOOK_PATH = "/hook/Battery-Staple-88"
 
 
@@ -101,7 +99,7 @@ def world(tmp_path, catalogue_file, certificate, monkeypatch) -> Iterator[Simple
     with (
         serve(history, clock=NOW) as usgs,
         SmtpServer(certificate_files=certificate, implicit_tls=True, login=("quake", PASSWORD)) as smtp,
-        WebhookServer(WEBHOOK_SECRET) as hook,
+        WebhookServer(SECRET) as hook,
     ):
         environment = {
             "QUAKECAST_HOME": home,
@@ -115,7 +113,7 @@ def world(tmp_path, catalogue_file, certificate, monkeypatch) -> Iterator[Simple
             "QUAKECAST_MAIL_FROM": "Quakecast <quake@example.org>",
             "QUAKECAST_MAIL_TO": "a@example.org, b@example.org",
             "QUAKECAST_WEBHOOK_URL": f"http://127.0.0.1:{hook.port}{WEBHOOK_PATH}",
-            "QUAKECAST_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "QUAKECAST_WEBHOOK_SECRET": SECRET,
             "QUAKECAST_WEBHOOK_ALLOW_PRIVATE": "true",
             "SSL_CERT_FILE": certificate[0],
         }

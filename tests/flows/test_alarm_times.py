@@ -9,7 +9,8 @@ from prefect.server.schemas.schedules import CronSchedule
 from forecaster.clock import Clock
 from forecaster.pipeline.daily.issue_schedule import due_day, issue_alarms, missing_issues, moment_of_alarm
 from forecaster.timewindow import days_between, issue_time, local_midnight, local_midnights_us
-from tests.support.steps import predict
+from tests.support.changed_recipes import changed_recipe
+from tests.support.steps import machine, predict
 from tests.support.toys import cover, quake, table, write
 
 FIRST, LAST = date(2024, 1, 1), date(2037, 12, 31)
@@ -38,8 +39,8 @@ def prefect_home() -> None:
     """Takes the place of the folder's own test server: these tests need none."""
 
 
-def changed_recipe(recipe, zone, at):
-    return type(recipe).model_validate(recipe.model_dump() | {"time_zone": zone, "issue_local_time": at, "models": ()})
+def issued_at(recipe, zone, at):
+    return changed_recipe(recipe, time_zone=zone, issue_local_time=at, models=())
 
 
 def rings(recipe, start: datetime, end: datetime) -> list[datetime]:
@@ -59,7 +60,7 @@ def changes(zone: str) -> list[date]:
 def test_each_ring_finds_one_day_due_that_no_ring_before_it_has_found(recipes, zone):
     """Around each change, and in one ordinary week: every ring makes a new day, the next of its calendar, before it begins."""
     for at in ISSUED:
-        recipe = changed_recipe(recipes["tokyo-m45"], zone, at)
+        recipe = issued_at(recipes["tokyo-m45"], zone, at)
         for change in changes(zone)[-6:] or [date(2027, 6, 1)]:
             begin = local_midnight(change - timedelta(days=3), recipe.zone)
             found = rings(recipe, begin, begin + timedelta(days=7))
@@ -80,7 +81,7 @@ def test_each_ring_finds_one_day_due_that_no_ring_before_it_has_found(recipes, z
     ],
 )
 def test_a_skipped_or_repeated_issue_time_rings_once_and_is_due_then(recipes, zone, at, rung, day):
-    recipe = changed_recipe(recipes["tokyo-m45"], zone, at)
+    recipe = issued_at(recipes["tokyo-m45"], zone, at)
     moment = datetime.fromisoformat(rung).replace(tzinfo=UTC)
     for hours in (100, 25, 13, 1):  # Prefect plans from the moment of planning; the ring does not depend on it
         assert moment in rings(recipe, moment - timedelta(hours=hours), moment + timedelta(days=2))
@@ -90,7 +91,7 @@ def test_a_skipped_or_repeated_issue_time_rings_once_and_is_due_then(recipes, zo
 
 def test_the_run_of_a_skipped_issue_time_makes_the_day_officially(recipes, store, settings):
     """In the end of March 2024 Athens went from 03:00 to 04:00 at 01:00Z; the issue time is 03:30."""
-    athens = changed_recipe(recipes["athens"], "Europe/Athens", time(3, 30))
+    athens = issued_at(recipes["athens"], "Europe/Athens", time(3, 30))
     for day in (date(2024, 3, 30), date(2024, 3, 31), date(2024, 4, 1)):
         start = local_midnight(day, athens.zone)
         (moment,) = rings(athens, start, start + timedelta(hours=20))
@@ -115,13 +116,13 @@ def test_the_moment_of_an_alarm_is_a_plain_datetime(recipes):
 
 def test_an_alarm_at_a_skipped_midnight_makes_an_official_forecast(recipes, store, settings):
     """Santiago skips 00:00 of 2024-09-08, at 04:00Z; Prefect rings an hour before, when it is still the 7th there."""
-    santiago = changed_recipe(recipes["santiago"], "America/Santiago", time(0, 0))
+    santiago = issued_at(recipes["santiago"], "America/Santiago", time(0, 0))
     moment = datetime(2024, 9, 8, 3, tzinfo=UTC)
     assert moment in rings(santiago, moment - timedelta(days=2), moment + timedelta(hours=1))
     write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC), place=(-33.4, -70.6)))
     cover(store, moment)
     (issue,) = missing_issues(store, [santiago], moment)
     early = moment - timedelta(seconds=0.4)  # a server lets a run begin a little early
-    predict(store, [santiago], settings, Clock(lambda: early, simulated=False), target_day=issue.day)
+    predict(store, [santiago], settings, machine(early), target_day=issue.day)
     said = table(store, "forecast").query("published")
     assert issue.day == date(2024, 9, 9) and said["official"].tolist() == [True]

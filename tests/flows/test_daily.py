@@ -16,12 +16,14 @@ from forecaster.pipeline.messaging.operator import send_heartbeat, tell_operator
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import fits, ledger
-from tests.flows.conftest import NOW, PASSWORD, RECIPES, WEBHOOK_PATH, WEBHOOK_SECRET
+from tests.flows.conftest import NOW, PASSWORD, RECIPES, WEBHOOK_PATH
 from tests.support import tiny, toy_models
+from tests.support.folders import content_of
 from tests.support.slack_server import SlackServer, said
 from tests.support.toys import dump, table
 from tests.support.usgs_server import Fault
 from tests.support.web_server import WebServer
+from tests.support.webhook_server import SECRET
 
 UNFITTED = ["climatology", "published", "recent_rate"]  # of a recipe without models of its own, or whose kinds all need a fit
 RUNS = ("fetch_log", "run")  # every run is noted, also one that has nothing to do
@@ -251,14 +253,14 @@ def test_no_secret_is_written_anywhere(world, prefect_home, caplog, capfd, monke
     )
     found |= {str(path): path.read_bytes() for path in world.home.rglob("*") if path.is_file()}
     hook_path = WEBHOOK_PATH.rpartition("/")[2]
-    for secret in (PASSWORD, WEBHOOK_SECRET, WEBHOOK_SECRET.removeprefix("whsec_"), hook_path, slack_path.rpartition("/")[2], chat, beat):
+    for secret in (PASSWORD, SECRET, SECRET.removeprefix("whsec_"), hook_path, slack_path.rpartition("/")[2], chat, beat):
         assert [name for name, text in found.items() if secret.encode() in text] == [], secret
 
 
 def prefect_files(folder, last_line):
     """What Prefect has written, once its log has reached its database."""
     for _ in range(100):
-        found = {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        found = content_of(folder)
         if any(last_line.encode() in text for text in found.values()):
             return found
         time.sleep(0.2)

@@ -10,10 +10,10 @@ from prefect.client.schemas.schedules import IntervalSchedule
 
 from flows.daily import _agenda
 from flows.support.overdue_runs import cancel_overtaken
-from forecaster.clock import Clock
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import load_recipes
 from forecaster.timewindow import issue_time, next_local_day
+from tests.support.steps import machine
 
 OWN = {"issue": "due", "send": "alerts"}
 
@@ -49,7 +49,7 @@ def test_a_run_that_begins_before_its_alarm_finds_what_the_alarm_is_for(world, m
     recipe = load_recipes(world.settings.recipe_folder)["tokyo-m45"]
     day = next_local_day(datetime(2024, 1, 2, 12, tzinfo=UTC), recipe.zone)
     alarm = issue_time(day, recipe.zone, recipe.issue_local_time)
-    work = Job(world.settings, world.store, [recipe], Clock(lambda: alarm - timedelta(seconds=0.4), simulated=False), "run")
+    work = Job(world.settings, world.store, [recipe], machine(alarm - timedelta(seconds=0.4)), "run")
     monkeypatch.setattr("flows.daily.flow_run.scheduled_start_time", alarm, raising=False)
     (issue,) = _agenda(work, None, "due")
     assert issue.day == day

@@ -6,10 +6,10 @@ import pytest
 
 from flows import pretrain as flow
 from flows.support import steps
-from forecaster.clock import Clock
 from forecaster.models.pretrained import newest_before
 from forecaster.pipeline.run_context import Job
 from tests.support import small_globe as world
+from tests.support.steps import machine
 from tests.support.toys import table
 from tests.support.world_sets import own_turns
 
@@ -19,7 +19,7 @@ assert own_turns
 
 @pytest.fixture
 def job(store, settings, monkeypatch) -> Job:
-    opened = Job(settings, store, [], Clock(lambda: world.NOW, simulated=False), "0123456789abcdef")
+    opened = Job(settings, store, [], machine(world.NOW), "0123456789abcdef")
     monkeypatch.setenv("QUAKECAST_HOME", str(settings.home))
     monkeypatch.setenv("QUAKECAST_WORKERS", "2")
     monkeypatch.setattr(steps, "open_work", lambda *_: opened)

@@ -3,7 +3,6 @@
 The catalogue is a toy one up to the machine's present; USGS and the webhook's receiver are servers on loopback.
 """
 
-import base64
 import json
 import os
 import shutil
@@ -29,11 +28,10 @@ from tests.support.prefect_server import ENDED, ask, server_environment, start_s
 from tests.support.toys import quake, write
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import serve
-from tests.support.webhook_server import WebhookServer
+from tests.support.webhook_server import SECRET, WebhookServer
 
 ROOT = Path(__file__).resolve().parents[2]
 QUAKECAST = Path(sys.executable).with_name("quakecast")
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 RECIPES = {"athens": '["best_rate", "persistence"]', "tokyo-m45": '["best_rate"]', "istanbul": '["best_rate"]'}
 ISSUED_H_AGO = {"athens": 5, "tokyo-m45": 7, "istanbul": 9}  # no issue time comes while these tests run
 START = datetime.now(UTC).replace(microsecond=0)

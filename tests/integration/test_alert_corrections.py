@@ -10,7 +10,6 @@ import pytest
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
 from forecaster.models.combination.combination import combine
-from forecaster.pipeline.alerting.raise_alerts import raise_alerts
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, generic_member
 from forecaster.pipeline.daily.verify import _scores
@@ -28,21 +27,12 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def settings(settings):
-    return load_settings(
-        home=settings.home, smtp_host="127.0.0.1", mail_to="a@example.org", webhook_url="http://127.0.0.1:9/", webhook_secret="whsec_AAAA"
-    )
+    return load_settings(home=settings.home, **world.TWO_CHANNELS)
 
 
 @pytest.fixture
 def athens(store):
-    recipe = world.athens({**world.RULE, "channels": ["webhook"]})
-    world.judge(store, recipe)
-    return recipe
-
-
-@pytest.fixture
-def run(store, settings):
-    return lambda recipe, now, **more: raise_alerts(world.job(store, settings, recipe, now, **more))
+    return world.judged(store, {**world.RULE, "channels": ["webhook"]})
 
 
 def corrections(store) -> list[dict]:
@@ -55,24 +45,24 @@ def said_of(store, correction: dict) -> dict:
 
 
 @pytest.fixture
-def alerted(store, athens, run):
+def alerted(store, athens, raise_at):
     """An alert stands for DAY; its id and the moment after its window."""
     world.say(store, athens, DAY, ON)
-    (alert_id,) = run(athens, world.issued(athens, DAY)).raised
+    (alert_id,) = raise_at(athens, world.issued(athens, DAY)).raised
     return alert_id, athens.target_window(DAY).end + 2 * HOUR
 
 
-def test_an_outcome_that_turns_round_is_told_once_each_time(store, athens, run, alerted):
+def test_an_outcome_that_turns_round_is_told_once_each_time(store, athens, raise_at, alerted):
     """None at first, one after a revision, none again after another: two corrections, both in the alert's thread and channel."""
     alert_id, now = alerted
     world.settle(store, athens, DAY, False, now)
-    assert not run(athens, now).corrected, "a first outcome corrects nothing"
+    assert not raise_at(athens, now).corrected, "a first outcome corrects nothing"
     world.settle(store, athens, DAY, True, now + HOUR)
-    (first,) = run(athens, now + HOUR).corrected
+    (first,) = raise_at(athens, now + HOUR).corrected
     before = dump(store)
-    assert not run(athens, now + 2 * HOUR).corrected and dump(store) == before
+    assert not raise_at(athens, now + 2 * HOUR).corrected and dump(store) == before
     world.settle(store, athens, DAY, False, now + 3 * HOUR, "final")
-    (second,) = run(athens, now + 3 * HOUR).corrected
+    (second,) = raise_at(athens, now + 3 * HOUR).corrected
     rows = corrections(store)
     assert [row["correction_id"] for row in rows] == [first, second] and [row["happened"] for row in rows] == [True, False]
     for row, title in zip(rows, ("with such an earthquake", "without such an earthquake"), strict=True):
@@ -84,25 +74,25 @@ def test_an_outcome_that_turns_round_is_told_once_each_time(store, athens, run, 
     assert set(sent.loc[sent["subject_kind"] != "operations", "channel"]) == {"webhook"}
 
 
-def test_a_preliminary_outcome_is_not_a_word_to_go_back_on(store, athens, run, alerted):
+def test_a_preliminary_outcome_is_not_a_word_to_go_back_on(store, athens, raise_at, alerted):
     _, now = alerted
     world.settle(store, athens, DAY, False, now, "preliminary")
-    run(athens, now)
+    raise_at(athens, now)
     world.settle(store, athens, DAY, True, now + HOUR, "provisional")
-    assert not run(athens, now + HOUR).corrected and table(store, "alert_correction").empty
+    assert not raise_at(athens, now + HOUR).corrected and table(store, "alert_correction").empty
 
 
-def test_days_without_an_alert_are_not_corrected(store, athens, run, alerted):
+def test_days_without_an_alert_are_not_corrected(store, athens, raise_at, alerted):
     _, now = alerted
     world.say(store, athens, DAY + timedelta(days=1), OFF)
     for happened, later in ((False, 0), (True, 1)):
         world.settle(store, athens, DAY + timedelta(days=1), happened, now + (26 + later) * HOUR)
-        run(athens, now + (26 + later) * HOUR)
+        raise_at(athens, now + (26 + later) * HOUR)
     assert table(store, "alert_correction").empty
 
 
 @pytest.fixture
-def followed(store, settings, run):
+def followed(store, settings, raise_at):
     """A real model directory whose model says 0.98 on the day after an M >= 5.5 and 0.02 on others, and an alert that it raised.
 
     The world: M5.8 and M3.0 known before the issue. Returns the recipe, alert id and a moment inside the window.
@@ -116,7 +106,7 @@ def followed(store, settings, run):
         shock = world.issued(recipe, DAY) - 5 * HOUR
         write(store, quake("big", shock, 5.8, place=NEXT_CELL), quake("small", shock, 4.6, place=CENTRE))
         world.say(store, recipe, DAY, 0.98, model_id=kept.model_id)
-        (alert_id,) = run(recipe, world.issued(recipe, DAY)).raised
+        (alert_id,) = raise_at(recipe, world.issued(recipe, DAY)).raised
         yield recipe, alert_id, recipe.target_window(DAY).start + 6 * HOUR, shock
 
 
@@ -125,14 +115,14 @@ def revise(store, event_id: str, shock, at, magnitude: float, *, place=NEXT_CELL
 
 
 @pytest.mark.parametrize("deleted", [True, False])
-def test_an_alert_whose_earthquake_is_deleted_or_made_small_is_withdrawn(store, run, followed, deleted):
+def test_an_alert_whose_earthquake_is_deleted_or_made_small_is_withdrawn(store, raise_at, followed, deleted):
     recipe, alert_id, now, shock = followed
-    assert not run(recipe, now).withdrawn
+    assert not raise_at(recipe, now).withdrawn
     revise(store, "big", shock, now + HOUR, 4.9, **({"status": "deleted"} if deleted else {}))
-    result = run(recipe, now + 2 * HOUR)
+    result = raise_at(recipe, now + 2 * HOUR)
     assert result.withdrawn == [alert_id] and not result.raised
     before = dump(store)
-    again = run(recipe, now + 3 * HOUR)
+    again = raise_at(recipe, now + 3 * HOUR)
     assert not (again.withdrawn or again.raised or again.messages) and dump(store) == before
     (row,) = corrections(store)
     assert (row["kind"], row["reason"], row["probability"]) == ("forecast", "revised", pytest.approx(0.02))
@@ -151,44 +141,44 @@ def test_an_alert_whose_earthquake_is_deleted_or_made_small_is_withdrawn(store, 
     assert (forecast["probability"], forecast["official"]) == (0.98, True), "what was said stays as it was said"
 
 
-def test_what_became_known_later_or_changes_little_withdraws_nothing(store, run, followed):
+def test_what_became_known_later_or_changes_little_withdraws_nothing(store, raise_at, followed):
     """An M5.8 made M5.6, another event's revision, and a new event: the model would still say 98 %."""
     recipe, _, now, shock = followed
     revise(store, "big", shock, now, 5.6)
     revise(store, "small", shock, now, 4.4, place=CENTRE)
     write(store, quake("new", now - HOUR, 6.0, place=NEXT_CELL, known=now))
-    result = run(recipe, now + HOUR)
+    result = raise_at(recipe, now + HOUR)
     assert not result.withdrawn and not result.messages
 
 
-def test_an_event_that_turns_out_to_be_another_is_not_a_deleted_one(store, run, followed):
+def test_an_event_that_turns_out_to_be_another_is_not_a_deleted_one(store, raise_at, followed):
     """Two networks' ids are joined: the event lives on under the other id."""
     recipe, _, now, shock = followed
     write(store, quake("other", shock + timedelta(seconds=2), 5.7, place=NEXT_CELL, known=now))
     write(store, quake("other", shock, 5.7, place=NEXT_CELL, known=now + HOUR, ids=["other", "big"]))
-    assert not run(recipe, now + 2 * HOUR).withdrawn
+    assert not raise_at(recipe, now + 2 * HOUR).withdrawn
 
 
-def test_a_model_that_does_not_repeat_its_figure_is_not_asked_again(store, run, followed, caplog):
+def test_a_model_that_does_not_repeat_its_figure_is_not_asked_again(store, raise_at, followed, caplog):
     """The stored probability is not what the model says: nothing can be concluded from what it says now."""
     recipe, _, now, shock = followed
     with store.transaction() as connection:
         connection.execute("UPDATE forecast SET probability = 0.5")
     revise(store, "big", shock, now, 4.9)
-    assert not run(recipe, now + HOUR).withdrawn
+    assert not raise_at(recipe, now + HOUR).withdrawn
     assert "cannot be looked at again: 0.5 was said, the model says 0.98" in caplog.text
 
 
-def test_a_model_that_is_gone_is_not_asked_again(store, run, followed, caplog):
+def test_a_model_that_is_gone_is_not_asked_again(store, raise_at, followed, caplog):
     recipe, _, now, shock = followed
     with store.transaction() as connection:
         connection.execute("UPDATE model SET directory = 'athens/nowhere'")
     revise(store, "big", shock, now, 4.9)
-    assert not run(recipe, now + HOUR).withdrawn and "cannot be looked at again" in caplog.text
+    assert not raise_at(recipe, now + HOUR).withdrawn and "cannot be looked at again" in caplog.text
 
 
 @pytest.fixture(params=[{"etas": 0.6, "recent_rate": 0.2}, {"etas": 0.5, "hybrid": 0.5}], ids=["all spoke", "the hybrid was silent"])
-def combined(request, store, settings, run, monkeypatch):
+def combined(request, store, settings, raise_at, monkeypatch):
     """The same world, and an alert that a combination raised, of which the details of its forecast tell the members and weights.
 
     Its record of 60 days, 15 with the target, is far above the usual rate. What it says without the M5.8 is given, too.
@@ -214,50 +204,50 @@ def combined(request, store, settings, run, monkeypatch):
     details = publishing.details_of(members, standing, {"etas", "recent_rate"}, first)
     kind = {"model_kind": "published", "model_id": publishing.model_id_of(recipe, members, standing), "details": json.dumps(details)}
     world.say(store, recipe, DAY, said[0], **kind)
-    (alert_id,) = run(recipe, world.issued(recipe, DAY)).raised
+    (alert_id,) = raise_at(recipe, world.issued(recipe, DAY)).raised
     return recipe, alert_id, recipe.target_window(DAY).start + 6 * HOUR, shock, said[1]
 
 
-def test_the_members_of_a_combination_are_asked_again_with_its_weights(store, run, combined):
+def test_the_members_of_a_combination_are_asked_again_with_its_weights(store, raise_at, combined):
     recipe, alert_id, now, shock, without = combined
     revise(store, "big", shock, now, 5.6)
-    assert not run(recipe, now + HOUR).withdrawn
+    assert not raise_at(recipe, now + HOUR).withdrawn
     revise(store, "big", shock, now + HOUR, 4.9)
-    assert run(recipe, now + 2 * HOUR).withdrawn == [alert_id]
+    assert raise_at(recipe, now + 2 * HOUR).withdrawn == [alert_id]
     (row,) = corrections(store)
     assert (row["kind"], row["reason"], row["probability"]) == ("forecast", "revised", pytest.approx(without, rel=1e-3))
 
 
-def test_a_combination_of_which_a_member_is_gone_is_not_asked_again(store, run, combined, settings, caplog):
+def test_a_combination_of_which_a_member_is_gone_is_not_asked_again(store, raise_at, combined, settings, caplog):
     recipe, _, now, shock, _ = combined
     shutil.rmtree(settings.models / recipe.id)
     revise(store, "big", shock, now, 4.9)
-    assert not run(recipe, now + HOUR).withdrawn and "cannot be looked at again" in caplog.text
+    assert not raise_at(recipe, now + HOUR).withdrawn and "cannot be looked at again" in caplog.text
 
 
-def test_after_the_window_nothing_is_withdrawn(store, run, followed):
+def test_after_the_window_nothing_is_withdrawn(store, raise_at, followed):
     recipe, _, now, shock = followed
     revise(store, "big", shock, now, 4.9)
-    assert not run(recipe, recipe.target_window(DAY).end + HOUR).withdrawn
+    assert not raise_at(recipe, recipe.target_window(DAY).end + HOUR).withdrawn
 
 
-def test_a_forecast_that_is_issued_anew_below_the_rule_withdraws_its_alert(store, athens, run):
+def test_a_forecast_that_is_issued_anew_below_the_rule_withdraws_its_alert(store, athens, raise_at):
     world.say(store, athens, DAY, ON)
     now = world.issued(athens, DAY)
-    (alert_id,) = run(athens, now).raised
+    (alert_id,) = raise_at(athens, now).raised
     world.say(store, athens, DAY, OFF, issue_time=now + timedelta(minutes=10), official=False)
-    result = run(athens, now + timedelta(minutes=11))
+    result = raise_at(athens, now + timedelta(minutes=11))
     assert result.withdrawn == [alert_id] and corrections(store)[0]["reason"] == "reissued"
     assert "issued anew" in said_of(store, corrections(store)[0])["text"]
 
 
-def test_a_withdrawn_alert_starts_no_cooldown(store, run):
+def test_a_withdrawn_alert_starts_no_cooldown(store, raise_at):
     athens = world.athens({**world.RULE, "cooldown_days": 30})
     world.judge(store, athens)
     world.say(store, athens, DAY, ON)
     now = world.issued(athens, DAY)
-    run(athens, now)
+    raise_at(athens, now)
     world.say(store, athens, DAY, OFF, issue_time=now + timedelta(minutes=10), official=False)
-    assert run(athens, now + timedelta(minutes=11)).withdrawn
+    assert raise_at(athens, now + timedelta(minutes=11)).withdrawn
     world.say(store, athens, DAY + timedelta(days=1), ON)
-    assert len(run(athens, world.issued(athens, DAY + timedelta(days=1))).raised) == 1
+    assert len(raise_at(athens, world.issued(athens, DAY + timedelta(days=1))).raised) == 1

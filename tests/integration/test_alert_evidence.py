@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from forecaster.pipeline.alerting.raise_alerts import raise_alerts
 from forecaster.pipeline.daily.verify import _scores
 from forecaster.store import alert_rows as stored
 from forecaster.store import ledger
@@ -18,14 +17,7 @@ ON = 0.08  # of a usual 1 %: above the rule's 5 % and 3 times
 
 @pytest.fixture
 def athens(store):
-    recipe = world.athens()
-    world.judge(store, recipe)
-    return recipe
-
-
-@pytest.fixture
-def run(store, settings):
-    return lambda recipe, now, **more: raise_alerts(world.job(store, settings, recipe, now, **more))
+    return world.judged(store)
 
 
 def text_of(store) -> str:
@@ -42,24 +34,24 @@ def text_of(store) -> str:
         ({"information_gain": None}, "never been judged"),
     ],
 )
-def test_an_unproven_model_raises_nothing_until_it_is_proven(store, run, evaluation, said):
+def test_an_unproven_model_raises_nothing_until_it_is_proven(store, raise_at, evaluation, said):
     athens = world.athens()
     world.judge(store, athens, **evaluation)
     world.say(store, athens, DAY, ON)
     now = world.issued(athens, DAY)
-    result = run(athens, now)
+    result = raise_at(athens, now)
     assert not result.raised and said in result.suppressed["athens/raised"] and not result.messages
     world.judge(store, athens)
-    assert len(run(athens, now + timedelta(hours=1)).raised) == 1
+    assert len(raise_at(athens, now + timedelta(hours=1)).raised) == 1
 
 
-def test_the_official_record_speaks_before_the_evaluation(store, run, athens):
+def test_the_official_record_speaks_before_the_evaluation(store, raise_at, athens):
     """40 official days, 20 with the target, said 2 % where usual is 40 %: a record far below the usual rate bars the rule."""
     line = [(0.02, bool(number % 2)) for number in range(40)]
     world.walked(store, athens, DAY - timedelta(days=60), line, usual=0.4, mode="prospective", official=True, method="daily")
     score(store)
     world.say(store, athens, DAY, ON)
-    result = run(athens, world.issued(athens, DAY))
+    result = raise_at(athens, world.issued(athens, DAY))
     assert not result.raised and "-" in result.suppressed["athens/raised"].split("is ")[1][:3]
 
 
@@ -69,7 +61,7 @@ def score(store) -> None:
         ledger.insert(connection, "score", _scores(ledger.forecasts_to_score(connection), datetime(2024, 1, 9, tzinfo=UTC)), replace=True)
 
 
-def test_the_stated_false_alarms_are_those_of_what_was_known(store, athens, run):
+def test_the_stated_false_alarms_are_those_of_what_was_known(store, athens, raise_at):
     """50 alerts of one day, each in a block of its own, 10 with the target: false on 40 of 50. Then the same store with a future.
 
     Days of 2024-01-10 on, outcomes that were learnt later, days that the model had seen, replays, hindcasts by today's models and what
@@ -97,7 +89,7 @@ def test_the_stated_false_alarms_are_those_of_what_was_known(store, athens, run)
         assert stored.out_of_sample(connection, athens.id, athens.target_hash, now, "etas")["target_start"].equals(plain["target_start"])
         published = stored.out_of_sample(connection, athens.id, athens.target_hash, now, None)
     assert set(published["probability"].tail(10)) == {0.9}, "what was published then is another model's"
-    (alert_id,) = run(athens, now).raised
+    (alert_id,) = raise_at(athens, now).raised
     expected = json.loads(table(store, "alert").set_index("alert_id").loc[alert_id, "expected"])
     assert (expected["alert_days"], expected["false_alarm_days"], expected["alerts"]) == (50, 40, 50)
     share = expected["false_alarm_share"]
@@ -107,9 +99,9 @@ def test_the_stated_false_alarms_are_those_of_what_was_known(store, athens, run)
     assert "of 50 past days for which it stood, 40 passed without such an earthquake (80 %, 95 % range" in text
 
 
-def test_few_cases_are_said_to_be_few(store, athens, run):
+def test_few_cases_are_said_to_be_few(store, athens, raise_at):
     world.walked(store, athens, DAY - timedelta(days=160), [(ON, False)] * 8 + [(0.005, False)] * 100)
     world.say(store, athens, DAY, ON)
-    run(athens, world.issued(athens, DAY))
+    raise_at(athens, world.issued(athens, DAY))
     text = text_of(store)
     assert "is not known: it stood for only 8 past days, in 1 separate spans" in text and "%, 95 %" not in text.split("Sent by")[0]

@@ -1,6 +1,5 @@
 """Alerts of the operation, told once and mended once; and one alert all the way over real SMTP and HTTP."""
 
-import base64
 import json
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,24 +16,19 @@ from forecaster.settings import load_settings
 from forecaster.store import ledger, publications
 from forecaster.timewindow import next_local_day
 from tests.support import alert_world as world
+from tests.support.channels import channels_to
 from tests.support.smtp_server import SmtpServer
 from tests.support.toys import cover, dump, table
-from tests.support.webhook_server import WebhookServer
+from tests.support.webhook_server import SECRET, WebhookServer
 
 DAY = date(2024, 1, 10)
 HOUR = timedelta(hours=1)
 NOW = datetime(2024, 1, 10, 9, tzinfo=UTC)  # 11:00 in Athens
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 
 
 @pytest.fixture
 def settings(settings):
     return load_settings(home=settings.home, smtp_host="127.0.0.1", mail_to="a@example.org")
-
-
-@pytest.fixture
-def run(store, settings):
-    return lambda recipe, now, **more: raise_alerts(world.job(store, settings, recipe, now, **more))
 
 
 @pytest.fixture
@@ -49,25 +43,25 @@ def told(store) -> list[tuple[str, str]]:
     return [(row["title"], " ".join(json.loads(row["lines"]))) for row in rows]
 
 
-def twice(store, run, recipe, now, **more):
+def twice(store, raise_at, recipe, now, **more):
     """What the first of two runs did; the second must do nothing."""
-    first = run(recipe, now, **more)
+    first = raise_at(recipe, now, **more)
     before = dump(store)
-    second = run(recipe, now + timedelta(minutes=3), **more)
+    second = raise_at(recipe, now + timedelta(minutes=3), **more)
     assert dump(store) == before and not second.messages
     return first
 
 
-def test_a_stale_catalogue_is_told_once_and_mended_once(store, athens, run):
+def test_a_stale_catalogue_is_told_once_and_mended_once(store, athens, raise_at):
     cover(store, NOW - 25 * HOUR)
-    assert twice(store, run, athens, NOW).operations_raised == ["stale_catalogue"]
-    assert not run(athens, NOW + 12 * HOUR).messages, "it is older now, and was told"
+    assert twice(store, raise_at, athens, NOW).operations_raised == ["stale_catalogue"]
+    assert not raise_at(athens, NOW + 12 * HOUR).messages, "it is older now, and was told"
     cover(store, NOW + 13 * HOUR)
-    assert twice(store, run, athens, NOW + 13 * HOUR).operations_resolved == ["stale_catalogue"]
+    assert twice(store, raise_at, athens, NOW + 13 * HOUR).operations_resolved == ["stale_catalogue"]
     (stale, _), (mended, text) = told(store)
     assert (stale, mended) == ("the catalogue is 25 hours old", "Resolved: the catalogue is 25 hours old")
     assert "reported at 10 Jan 2024, 09:00 UTC" in text
-    assert run(athens, NOW + 38 * HOUR).operations_raised == ["stale_catalogue"], "a second time is another alert"
+    assert raise_at(athens, NOW + 38 * HOUR).operations_raised == ["stale_catalogue"], "a second time is another alert"
     assert len(set(table(store, "alert")["alert_id"])) == 2
 
 
@@ -75,41 +69,41 @@ def test_a_feed_that_cannot_be_true_is_told_once_and_mended_by_a_good_reading_al
     """A run that could not read, or a look by hand, knows nothing of it and mends nothing."""
     cover(store, NOW)
 
-    def run(hours: int, doubts: list[Reason] | None):
+    def raise_at(hours: int, doubts: list[Reason] | None):
         return raise_alerts(world.job(store, settings, athens, NOW + hours * HOUR), doubts)
 
     values = {"magnitude": 4.5, "at": "2024-01-08T09:00:00+00:00", "stream": "world", "expected": 9.1}
     none, one = (Reason(ReasonKey.TOO_FEW_EVENTS, {"count": count, **values}) for count in (0, 1))
-    assert run(0, [none]).operations_raised == ["doubted_feed"]
-    assert not run(1, [one]).messages and not run(2, None).messages
-    assert run(3, []).operations_resolved == ["doubted_feed"] and not run(4, []).messages
+    assert raise_at(0, [none]).operations_raised == ["doubted_feed"]
+    assert not raise_at(1, [one]).messages and not raise_at(2, None).messages
+    assert raise_at(3, []).operations_resolved == ["doubted_feed"] and not raise_at(4, []).messages
     (raised, text), (mended, _) = told(store)
     assert mended == f"Resolved: {raised}" and "came since 8 Jan 2024, 09:00 UTC, where 9 would be few. It proves nothing" in text
 
 
-def test_a_catalogue_of_a_day_is_not_stale_and_an_empty_store_tells_nothing(store, athens, run):
-    assert not run(athens, NOW).messages
+def test_a_catalogue_of_a_day_is_not_stale_and_an_empty_store_tells_nothing(store, athens, raise_at):
+    assert not raise_at(athens, NOW).messages
     cover(store, NOW - 24 * HOUR)
-    assert not run(athens, NOW).messages
+    assert not raise_at(athens, NOW).messages
 
 
-def test_a_forecast_that_is_missing_an_hour_after_its_time_is_told(store, athens, run):
+def test_a_forecast_that_is_missing_an_hour_after_its_time_is_told(store, athens, raise_at):
     """Athens issues at 23:30 for the next day: 21:30 UTC. The day before was forecast, DAY was not."""
     due = datetime(2024, 1, 9, 21, 30, tzinfo=UTC)
     world.say(store, athens, DAY - timedelta(days=1), 0.01)
-    assert not run(athens, due + timedelta(minutes=59)).messages
-    assert twice(store, run, athens, due + HOUR).operations_raised == ["no_forecast"]
+    assert not raise_at(athens, due + timedelta(minutes=59)).messages
+    assert twice(store, raise_at, athens, due + HOUR).operations_raised == ["no_forecast"]
     ((title, text),) = told(store)
     assert title == "athens: no forecast for Wed 10 Jan 2024" and "due at 9 Jan 2024, 23:30 (Eastern European Time)" in text
     assert "quakecast predict --recipe athens" in text
     world.say(store, athens, DAY, 0.01, mode="late", issue_time=due + 3 * HOUR)
-    assert run(athens, due + 4 * HOUR).operations_resolved == ["no_forecast"]
+    assert raise_at(athens, due + 4 * HOUR).operations_resolved == ["no_forecast"]
 
 
-def test_a_recipe_that_was_never_forecast_misses_nothing(store, athens, run):
-    assert not run(athens, NOW).messages
+def test_a_recipe_that_was_never_forecast_misses_nothing(store, athens, raise_at):
+    assert not raise_at(athens, NOW).messages
     world.say(store, athens, DAY + timedelta(days=1), 0.01, issue_time=NOW)
-    assert not run(athens, NOW).messages, "its first forecast is that of tomorrow; today's was not due"
+    assert not raise_at(athens, NOW).messages, "its first forecast is that of tomorrow; today's was not due"
 
 
 def a_run(store, run_id: str, state: str, started: datetime, problem: str | None = None) -> None:
@@ -119,12 +113,12 @@ def a_run(store, run_id: str, state: str, started: datetime, problem: str | None
             ledger.finish_run(connection, run_id, started + HOUR, state, {"problems": ["pull: slow"] + ([problem] if problem else [])})
 
 
-def test_a_failed_run_is_told_outside_of_a_run_and_mended_by_the_next(store, athens, run):
+def test_a_failed_run_is_told_outside_of_a_run_and_mended_by_the_next(store, athens, raise_at):
     a_run(store, "one", "failed", NOW - 3 * HOUR, "the disk is full")
-    assert twice(store, run, athens, NOW).operations_raised == ["run_failed:daily"]
+    assert twice(store, raise_at, athens, NOW).operations_raised == ["run_failed:daily"]
     assert told(store)[0][1].startswith("The daily run that began at 10 Jan 2024, 06:00 UTC ended as failed: the disk is full")
     a_run(store, "two", "partial", NOW)
-    assert run(athens, NOW + 2 * HOUR).operations_resolved == ["run_failed:daily"]
+    assert raise_at(athens, NOW + 2 * HOUR).operations_resolved == ["run_failed:daily"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +129,7 @@ def test_a_failed_run_is_told_outside_of_a_run_and_mended_by_the_next(store, ath
         ("its process was killed", True, 1),
     ],
 )
-def test_inside_of_a_run_only_those_that_could_not_tell_themselves(store, athens, run, problem, abandoned, told_of):
+def test_inside_of_a_run_only_those_that_could_not_tell_themselves(store, athens, raise_at, problem, abandoned, told_of):
     a_run(store, "one", "failed", NOW - 3 * HOUR, problem)
     if abandoned:
         a_run(store, "one", "running", NOW - 3 * HOUR)
@@ -143,25 +137,25 @@ def test_inside_of_a_run_only_those_that_could_not_tell_themselves(store, athens
             ledger.close_abandoned(connection, ["one"], NOW - 2 * HOUR)
             connection.execute("UPDATE run SET details = replace(details::VARCHAR, 'without reporting', 'unseen')::JSON")
     a_run(store, "run", "running", NOW - HOUR)  # "run" is the id of the job that looks
-    assert len(run(athens, NOW).operations_raised) == told_of
+    assert len(raise_at(athens, NOW).operations_raised) == told_of
 
 
-def test_messages_that_were_given_up_are_told_by_channel(store, athens, run):
+def test_messages_that_were_given_up_are_told_by_channel(store, athens, raise_at):
     row = {"subject_kind": "report", "recipient": "hook", "attempts": 10, "last_error": "it answered 410", "created_at": NOW - HOUR}
     rows = [{**row, "delivery_id": str(n), "subject_id": str(n), "channel": "webhook", "state": "dead"} for n in range(3)]
     rows += [{**row, "delivery_id": "old", "subject_id": "old", "channel": "slack", "state": "dead", "created_at": NOW - timedelta(days=8)}]
     rows += [{**row, "delivery_id": "closed", "subject_id": "closed", "channel": "slack", "state": "closed"}]
     with store.transaction() as connection:
         ledger.insert(connection, "delivery", rows)
-    assert twice(store, run, athens, NOW).operations_raised == ["dead_letters:webhook"]
+    assert twice(store, raise_at, athens, NOW).operations_raised == ["dead_letters:webhook"]
     ((title, text),) = told(store)
     assert title == "messages by webhook that could not be delivered: 3" and "it answered 410" in text and "notify --resend" in text
     with store.transaction() as connection:
         connection.execute("UPDATE delivery SET state = 'sent' WHERE state = 'dead'")
-    assert run(athens, NOW + HOUR).operations_resolved == ["dead_letters:webhook"]
+    assert raise_at(athens, NOW + HOUR).operations_resolved == ["dead_letters:webhook"]
 
 
-def test_a_drifting_calibration_is_told(store, athens, run):
+def test_a_drifting_calibration_is_told(store, athens, raise_at):
     """60 official days at 30 % of which none had the target: expected 18, came 0."""
     world.judge(store, athens)
     official = {"mode": "prospective", "official": True, "method": "daily", "model_kind": "published"}
@@ -173,20 +167,20 @@ def test_a_drifting_calibration_is_told(store, athens, run):
             {"now": NOW},
         )
     world.say(store, athens, DAY, 0.01)
-    assert twice(store, run, athens, NOW).operations_raised == ["calibration_drift"]
+    assert twice(store, raise_at, athens, NOW).operations_raised == ["calibration_drift"]
     ((title, text),) = told(store)
     assert title == "athens: the forecasts do not fit what happens" and "expected 18.0 target days" in text and "0 were observed" in text
 
 
-def test_a_replay_looks_at_no_operation(store, athens, run):
+def test_a_replay_looks_at_no_operation(store, athens, raise_at):
     cover(store, NOW - 100 * HOUR)
-    assert not run(athens, NOW, simulated=True).messages
+    assert not raise_at(athens, NOW, simulated=True).messages
 
 
-def test_recipes_that_were_not_looked_at_are_left_alone(store, athens, run, settings, recipes):
+def test_recipes_that_were_not_looked_at_are_left_alone(store, athens, raise_at, settings, recipes):
     world.say(store, athens, DAY - timedelta(days=1), 0.01)
-    assert run(athens, NOW).operations_raised == ["no_forecast"]
-    assert not run(recipes["lima"], NOW + HOUR).operations_resolved
+    assert raise_at(athens, NOW).operations_raised == ["no_forecast"]
+    assert not raise_at(recipes["lima"], NOW + HOUR).operations_resolved
     assert table(store, "alert")["state"].tolist() == ["raised"]
 
 
@@ -199,29 +193,13 @@ def test_every_check_has_its_texts():
             assert {f"alert.ops_{check}", f"alert.ops_{check}_title", f"alert.ops_do_{check}"} <= set(texts)
 
 
-@pytest.fixture
-def now() -> datetime:
-    """The machine's minute: the receiver of a webhook compares its timestamp with its own clock."""
-    return datetime.now(UTC).replace(second=0, microsecond=0)
-
-
 def test_one_alert_over_smtp_and_http(store, settings, now):
     """Raised, delivered once by mail and webhook, ended, and the end delivered in the same thread."""
     athens = world.athens()
     world.judge(store, athens)
     day = next_local_day(now, athens.zone)
     with SmtpServer() as smtp, WebhookServer(SECRET) as hook:
-        both = load_settings(
-            home=settings.home,
-            smtp_host="127.0.0.1",
-            smtp_port=smtp.port,
-            smtp_security="none",
-            mail_from="Quakecast <quake@example.org>",
-            mail_to="a@example.org",
-            webhook_url=f"http://127.0.0.1:{hook.port}/hook",
-            webhook_secret=SECRET,
-            webhook_allow_private=True,
-        )
+        both = load_settings(home=settings.home, **channels_to(smtp, hook, mail_from="Quakecast <quake@example.org>"))
 
         def job(moment: datetime) -> Job:
             return world.job(store, both, athens, moment)

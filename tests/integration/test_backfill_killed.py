@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.clock import Clock
 from forecaster.errors import StoreBusy
 from forecaster.pipeline.backfilling.backfill import BackfillOptions, backfill, only_backfill
 from forecaster.pipeline.run_context import Job
@@ -18,6 +17,7 @@ from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store
 from tests.support import tiny, toy_models
+from tests.support.steps import machine
 from tests.support.toys import table
 
 pytestmark = pytest.mark.closed_files
@@ -83,7 +83,7 @@ POINTS = ("models in place, nothing stored", "fit written, rows not, not committ
 def home_job(home: Path) -> Job:
     settings = load_settings(home=home)
     recipe = load_recipes(home / "recipes")[tiny.RECIPE_ID]
-    return Job(settings, Store(settings.database), [recipe], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
+    return Job(settings, Store(settings.database), [recipe], machine(NOW), "0123456789abcdef")
 
 
 def start(where: str, home: Path) -> subprocess.Popen:

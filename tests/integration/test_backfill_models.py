@@ -21,7 +21,7 @@ from forecaster.recipe import Recipe
 from forecaster.store import fits, publications
 from forecaster.timewindow import issue_time, to_us
 from tests.support import toy_models
-from tests.support.steps import predict
+from tests.support.steps import machine, predict
 from tests.support.toys import cover, quake, table, write
 
 NOW = datetime(2019, 6, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ def job(snapshot_store, settings, recipes):
         row |= {"directory": f"{recipe.id}/{placed.model_id}", "data_as_of": datetime(2018, 1, 1, tzinfo=UTC), "details": {}}
         with snapshot_store.transaction() as connection:
             fits.add_model(connection, row | {"created_at": datetime(2018, 1, 1, tzinfo=UTC), "code_version": "0"})
-    return Job(settings, snapshot_store, [recipe], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
+    return Job(settings, snapshot_store, [recipe], machine(NOW), "0123456789abcdef")
 
 
 def test_real_models_say_of_many_days_what_they_say_of_each(job):

@@ -15,10 +15,10 @@ from forecaster.errors import BadDate, BadInput, CorruptModel, RecipeChanged, St
 from forecaster.pipeline.backfilling.backfill import backfill, forecast_chunk, only_backfill, plan_backfill, store_chunk
 from forecaster.pipeline.run_context import publish_copy
 from forecaster.pipeline.training.train import TrainOptions
-from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
 from forecaster.store.sharing.source import PublishedCopy
 from tests.support import past_world
+from tests.support.changed_recipes import changed_recipe
 from tests.support.past_world import DAYS, FIRST, LAST, NOW, TODAY, TRAINED, WALK, open_home
 from tests.support.steps import train_recipes
 from tests.support.toys import dump, table
@@ -40,7 +40,7 @@ def job(world, settings):
 
 def test_a_recipe_that_fails_does_not_stop_the_others(job):
     recipe = job.recipes[0]
-    other = Recipe.model_validate(recipe.model_dump() | {"id": "other"})
+    other = changed_recipe(recipe, id="other")
     both = open_home(job.settings, [other, recipe])
     train_recipes(job.store, [other], job.settings, Clock.standing_at(TRAINED), TrainOptions(max_minutes=5))
     shutil.rmtree(job.settings.models / "other")
@@ -71,7 +71,7 @@ def test_a_chunk_is_forecast_from_the_published_copy_and_stored_once(job):
         stored = dump(job.store)
         assert store_chunk(job, recipe, done, options) == 0
         assert dump(job.store) == stored
-    changed = Recipe.model_validate(recipe.model_dump() | {"learning_rate": 0.02})
+    changed = changed_recipe(recipe, learning_rate=0.02)
     with pytest.raises(RecipeChanged, match="the recipe changed while the backfill ran"):
         store_chunk(job, changed, done, WALK)
     assert dump(job.store) == stored

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster import cli
-from forecaster.clock import Clock
 from forecaster.store import fits
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.publish import publish
-from tests.support.toys import cover, dump, quake, table, write
+from tests.support.steps import machine
+from tests.support.toys import dump, quiet_years, table
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import Fault, serve
 
@@ -21,10 +21,9 @@ NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 @pytest.fixture
 def home(store, settings, monkeypatch) -> Store:
     """A small database that was read a minute ago by the clock of the command line, and published."""
-    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", datetime(2023, 6, 1, tzinfo=UTC), depth_km=None))
-    cover(store, NOW - timedelta(minutes=1))
+    quiet_years(store, NOW - timedelta(minutes=1), depth_km=None)
     publish(store, settings.published)
-    monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW, simulated=False))
+    monkeypatch.setattr(cli.common, "machine_clock", lambda: machine(NOW))
     return store
 
 
@@ -81,7 +80,7 @@ def test_a_bad_target_date_leaves_the_store_as_it_was(home, run, day, said):
 
 
 def test_partial_success_is_exit_code_3(home, run, monkeypatch):
-    monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW + timedelta(hours=30), simulated=False))
+    monkeypatch.setattr(cli.common, "machine_clock", lambda: machine(NOW + timedelta(hours=30)))
     old = run("predict", "--recipe", "tokyo-m45")
     assert old.exit_code == 3 and "tokyo-m45" in old.stdout and "the catalogue is 30 hours old" in old.stderr
     nothing = run("predict", "--recipe", "niigata")
@@ -124,7 +123,7 @@ def test_verify_and_status(home, run, settings):
 
 
 def test_status_of_old_data_is_exit_code_3(home, run, monkeypatch):
-    monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW + timedelta(days=3), simulated=False))
+    monkeypatch.setattr(cli.common, "machine_clock", lambda: machine(NOW + timedelta(days=3)))
     result = run("status")
     assert result.exit_code == 3 and "the catalogue is 3 days old" in result.stdout
 

@@ -1,6 +1,5 @@
 """A batch of messages over real sockets: one connection a server, no waiting for one that is dead, an end to every attempt."""
 
-import base64
 import subprocess
 import sys
 import threading
@@ -11,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from forecaster.clock import Clock
 from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
 from forecaster.notify import apprise_channel, email, http_post, outbox
 from forecaster.notify.apprise_channel import send_apprise
@@ -28,13 +26,14 @@ from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support.slow_server import SlowServer
 from tests.support.smtp_server import SmtpServer, free_port
+from tests.support.steps import machine
 from tests.support.toys import table
 from tests.support.web_server import WebServer
+from tests.support.webhook_server import SECRET
 
 pytestmark = pytest.mark.closed_files
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 PATIENT_S = 0.4
 READERS = [f"r{number}@example.org" for number in range(5)]
 
@@ -43,7 +42,7 @@ READERS = [f"r{number}@example.org" for number in range(5)]
 def job(store, settings):
     def make(moment=NOW, **changes) -> Job:
         made = load_settings(home=settings.home, webhook_allow_private=True, smtp_security="none", smtp_host="127.0.0.1", **changes)
-        return Job(made, store, [], Clock(lambda: moment, simulated=False), "run")
+        return Job(made, store, [], machine(moment), "run")
 
     return make
 

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from forecaster.clock import Clock
 from forecaster.pipeline.daily.export_map_files import export
 from forecaster.pipeline.daily.issue_schedule import missing_issues
 from forecaster.pipeline.daily.records import scored_days
 from forecaster.pipeline.run_context import Job
-from tests.support.steps import predict, report_data, verify
+from tests.support.changed_recipes import without_models
+from tests.support.steps import machine, predict, report_data, verify
 from tests.support.toys import cover, quake, table, write
 
 ISSUED = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
@@ -30,11 +30,7 @@ def tokyo(recipes):
 
 def plain(recipe):
     """The recipe as a new process reads it: with the zone as it is now."""
-    return type(recipe).model_validate(recipe.model_dump() | {"models": ()})
-
-
-def machine(moment: datetime) -> Clock:
-    return Clock(lambda: moment, simulated=False)
+    return without_models(recipe)
 
 
 @pytest.fixture

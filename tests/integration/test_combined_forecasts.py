@@ -20,9 +20,9 @@ from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, generic_member
-from forecaster.recipe import Recipe
 from forecaster.store import fits, publications
 from tests.support import past_world, tiny, toy_models
+from tests.support.changed_recipes import without_models
 from tests.support.past_world import FIRST, LAST, NOW, TODAY, WALK, open_home
 from tests.support.steps import predict
 from tests.support.toys import dump, quake, table, write
@@ -255,7 +255,7 @@ def test_twice_at_the_same_moment_changes_nothing(job):
 
 def test_what_is_published_is_of_a_kind_of_its_own_also_where_nothing_counts(job):
     """Of an untrained recipe below the inputs' magnitudes no member is left: the combination is the usual rate, and not degraded."""
-    bare = Recipe.model_validate(job.recipes[0].model_dump() | {"models": ()})
+    bare = without_models(job.recipes[0])
     predict(job.store, [bare], job.settings, job.clock, target_day=DAYS[0])
     rows = table(job.store, "forecast").set_index("model_kind")
     assert sorted(rows.index) == ["climatology", "published", "recent_rate"] and not rows["degraded"].any()

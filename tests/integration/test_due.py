@@ -18,7 +18,11 @@ from forecaster.store import fits, ledger
 from forecaster.store.database import Store
 from forecaster.store.sharing.publish import publish
 from forecaster.store.sharing.source import open_source
+from forecaster.timewindow import TimeWindow
 from tests.support import tiny
+from tests.support.changed_recipes import changed_recipe
+from tests.support.forecast_rows import forecast_row
+from tests.support.steps import machine
 from tests.support.toys import cover, dump, quake, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -38,10 +42,6 @@ def read(store):
     return store
 
 
-def changed(recipe, **changes):
-    return Recipe.model_validate(recipe.model_dump() | changes)
-
-
 def model(store: Store, recipe: Recipe, fitted_at: datetime, kind: str = "etas", **details):
     """A row of the table `model`."""
     row = {"model_id": f"{recipe.id}-{kind}-{fitted_at:%Y%m%d%H}", "recipe_id": recipe.id, "kind": kind, "recipe_hash": recipe.recipe_hash}
@@ -58,10 +58,10 @@ def test_no_model_and_another_recipe(read, recipe):
     assert due(read, recipe) == {"athens": ["it has no model yet"]}
     model(read, recipe, NOW - DAY)
     assert due(read, recipe) == {} and changed_recipes(read, [recipe], Clock.standing_at(NOW)) == []
-    other = changed(recipe, dropout=0.2)
+    other = changed_recipe(recipe, dropout=0.2)
     (reason,) = due(read, other)["athens"]
     assert reason == f"its recipe has changed since its newest model was fitted ({recipe.recipe_hash[:12]}, now {other.recipe_hash[:12]})"
-    new, bare = changed(recipe, id="new"), changed(recipe, id="bare", models=())
+    new, bare = changed_recipe(recipe, id="new"), changed_recipe(recipe, id="bare", models=())
     assert changed_recipes(read, [other, new, bare], Clock.standing_at(NOW)) == ["athens", "new"]
     assert changed_recipes(read, [recipe, bare], Clock.standing_at(NOW)) == []
 
@@ -74,8 +74,8 @@ def test_age_in_words_at_its_limit(read, recipe):
 
 
 def test_to_be_relied_on_first_then_who_has_waited_longest(read, recipe):
-    old, older, compared, new = (changed(recipe, id=name) for name in ("old", "older", "compared", "new"))
-    compared = changed(compared, comparison_only="kept for comparison")
+    old, older, compared, new = (changed_recipe(recipe, id=name) for name in ("old", "older", "compared", "new"))
+    compared = changed_recipe(compared, comparison_only="kept for comparison")
     for each, days in ((old, 8), (older, 20)):
         model(read, each, NOW - days * DAY)
     assert list(due(read, compared, old, older, new)) == ["new", "older", "old", "compared"]
@@ -84,14 +84,14 @@ def test_to_be_relied_on_first_then_who_has_waited_longest(read, recipe):
 def test_of_those_without_a_model_the_place_with_more_than_its_usual_comes_first(read, recipe):
     """Twelve in a week and twelve in the year before, then three in a week and none before, then seventy a week all the year."""
     places = {"busy": (10.0, 10.0), "quiet": (-10.0, 10.0), "shaken": (10.0, -60.0), "stirred": (-40.0, 60.0)}
-    recipes = [changed(recipe, id=name, predict_center_lat=at[0], predict_center_lng=at[1]) for name, at in places.items()]
+    recipes = [changed_recipe(recipe, id=name, predict_center_lat=at[0], predict_center_lng=at[1]) for name, at in places.items()]
     told = [("busy", n / 10) for n in range(3650)] + [("shaken", n / 2) for n in range(12)] + [("shaken", 20 + n * 28) for n in range(12)]
     told += [("stirred", 1.0 + n) for n in range(3)]
     write(
         read,
         *(quake(f"{name}{n}", NOW - days * DAY - timedelta(minutes=9), 5.2, place=places[name]) for n, (name, days) in enumerate(told)),
     )
-    compared = changed(recipes[2], id="compared", comparison_only="kept for comparison")
+    compared = changed_recipe(recipes[2], id="compared", comparison_only="kept for comparison")
     assert list(due(read, compared, *recipes)) == ["shaken", "stirred", "busy", "quiet", "compared"]
 
 
@@ -126,10 +126,9 @@ def scored(store, recipe, kind, probability, every, *, days=170, official=True, 
     forecasts, scores = [], []
     for number in range(1, days + 1):
         start = last - number * DAY
-        row = {"forecast_id": f"{kind}{number}", "recipe_id": recipe.id, "target_start": start, "target_end": start + DAY, "model_id": kind}
-        row |= {"model_kind": kind, "issue_time": start, "as_of": start, "mode": "prospective", "official": official, "published": True}
-        row |= {"probability": probability, "reference_probability": 0.1, "recipe_hash": recipe.recipe_hash, "code_version": "0"}
-        forecasts.append(row | {"target_hash": recipe.target_hash, "degraded": False, "data_age_hours": 0.0, "created_at": start})
+        made = {"forecast_id": f"{kind}{number}", "model_id": kind, "model_kind": kind}
+        row = forecast_row(recipe, TimeWindow(start, start + DAY), start, probability=probability, official=official, **made)
+        forecasts.append(row)
         score = {"forecast_id": row["forecast_id"], "recipe_id": recipe.id, "target_start": start, "mode": "prospective", "brier": 0.0}
         score |= {"happened": number % every == 0, "status": "final", "log_score": 0.0, "reference_log_score": 0.0, "scored_at": NOW}
         scores.append(score)
@@ -183,7 +182,7 @@ def test_asking_writes_nothing_and_a_read_only_copy_answers_the_same(read, recip
 
 @pytest.fixture
 def run(read, recipe, settings, monkeypatch):
-    monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW, simulated=False))
+    monkeypatch.setattr(cli.common, "machine_clock", lambda: machine(NOW))
 
     def invoke(*arguments, **environment):
         publish(read, settings.published)

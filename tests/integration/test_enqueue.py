@@ -1,9 +1,8 @@
 """Alerts, corrections and words about the operation through the outbox: each once, where it belongs, in its time and order."""
 
-import base64
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -15,20 +14,15 @@ from forecaster.pipeline.messaging.deliver import Message, enqueue, list_deliver
 from forecaster.pipeline.run_context import Job
 from forecaster.reports.map_files import check_document
 from forecaster.settings import load_settings
+from tests.support.channels import channels_to
 from tests.support.slack_server import SlackServer, said
 from tests.support.smtp_server import SmtpServer
+from tests.support.steps import machine
 from tests.support.toys import dump, table
 from tests.support.web_server import WebServer
-from tests.support.webhook_server import WebhookServer
+from tests.support.webhook_server import SECRET, WebhookServer
 
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 MAIL_FROM = "q@example.org"
-
-
-@pytest.fixture(scope="module")
-def now() -> datetime:
-    """The machine's minute: the receiver of a webhook compares its timestamp with its own clock."""
-    return datetime.now(UTC).replace(second=0, microsecond=0)
 
 
 @pytest.fixture
@@ -41,22 +35,12 @@ def servers():
 def job(store, settings, servers, now):
     """make(moment, **settings): the job as of a moment, all four channels set up, two readers of mail."""
     smtp, hook, slack, chat = servers
-    every = {
-        "smtp_host": "127.0.0.1",
-        "smtp_port": smtp.port,
-        "smtp_security": "none",
-        "mail_from": MAIL_FROM,
-        "mail_to": "a@example.org, b@example.org",
-        "webhook_url": f"http://127.0.0.1:{hook.port}/hook",
-        "webhook_secret": SECRET,
-        "webhook_allow_private": True,
-        "slack_webhook_url": slack.url,
-        "apprise_urls": f"json://127.0.0.1:{chat.port}/T0KEN",
-    }
+    two = {"mail_from": MAIL_FROM, "mail_to": "a@example.org, b@example.org"}
+    every = channels_to(smtp, hook, slack, apprise_urls=f"json://127.0.0.1:{chat.port}/T0KEN", **two)
 
     def make(moment=now, **changes) -> Job:
         made = load_settings(home=settings.home, **(every | changes))
-        return Job(made, store, [], Clock(lambda: moment, simulated=False), "run")
+        return Job(made, store, [], machine(moment), "run")
 
     return make
 

@@ -29,6 +29,7 @@ from forecaster.settings import bundled_folder
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.parquet import read_parquets, write_parquet
 from tests.support import toy_kind
+from tests.support.folders import content_of
 from tests.support.toys import cover, quake, write
 
 START = datetime(2018, 1, 1, tzinfo=UTC)
@@ -80,8 +81,7 @@ def run(store, out, options=OPTIONS, recipes=(TOKYO, ATHENS), **more):
 
 def content(folder):
     """Every file with its bytes, but for how long fits took."""
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name: data for name, data in files.items() if not name.endswith("fit.json")}
+    return {name: data for name, data in content_of(folder).items() if not name.endswith("fit.json")}
 
 
 def changed(options, **changes):

@@ -11,8 +11,8 @@ from forecaster.models.ladder.climb import horizons_of
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
 from forecaster.pipeline.evaluation.evaluate_rungs import NO_COUNT
 from forecaster.pipeline.evaluation.rung_scores import scored_year
-from forecaster.recipe import Recipe
 from tests.integration.test_evaluate import OPTIONS, RECIPES, TOKYO, changed, content, filled, run, tables, world
+from tests.support.changed_recipes import changed_recipe
 
 __all__ = ["filled", "world"]
 GENERIC = changed(OPTIONS, models=("climatology", "etas_generic", "etas"))
@@ -64,7 +64,7 @@ def test_a_second_run_does_nothing(world, out):
 @pytest.mark.parametrize("reach", [5, 7])
 def test_recipes_of_several_days_have_rungs_with_their_own_window(world, tmp_path, reach):
     """Quakes come every tenth day: so many in ten windows of `reach` days hold one. Beside one of single days, the table has both."""
-    several = Recipe.model_validate(TOKYO.model_dump() | {"predict_range_days": reach})
+    several = changed_recipe(TOKYO, predict_range_days=reach)
     options = changed(GENERIC, models=("climatology", "etas_generic"), last_day=date(2021, 11, 20))
     result = run(world, tmp_path, options, [several, RECIPES["nagoya-m45"]])
     tables(tmp_path)

@@ -20,7 +20,7 @@ from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.fit_recipe import TrainOptions, fit_region, store_region
 from forecaster.pipeline.training.manage_models import list_models
-from forecaster.recipe import Recipe, load_recipes
+from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import fits, publications
 from forecaster.store.database import Store, open_store
@@ -28,6 +28,8 @@ from forecaster.store.sharing.parquet import export_tables
 from forecaster.store.sharing.publish import publish
 from forecaster.store.sharing.source import open_source
 from tests.support import tiny, toy_models
+from tests.support.changed_recipes import changed_recipe
+from tests.support.folders import content_of
 from tests.support.steps import train_recipes
 from tests.support.toys import dump, table
 
@@ -78,17 +80,13 @@ def fitted(home, as_of=NOW, **more):
     return fit_region(open_source(settings), recipe, as_of, QUICK, 5.0, **more)
 
 
-def content(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_a_fit_writes_nothing_and_can_be_sent(home, tmp_path, monkeypatch):
     store, settings, recipe = home
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    before, files = dump(store), content(settings.home)
+    before, files = dump(store), content_of(settings.home)
     fit = fitted(home)
-    assert dump(store) == before and content(settings.home) == files and not list((tmp_path / "temporary").iterdir())
+    assert dump(store) == before and content_of(settings.home) == files and not list((tmp_path / "temporary").iterdir())
     assert (fit.recipe_id, fit.recipe_hash, fit.as_of) == (recipe.id, recipe.recipe_hash, NOW)
     assert sorted(fit.models) == sorted(fit.evaluated) == ["etas", "pooled"] and not fit.failed
     sent = pickle.loads(pickle.dumps(fit))
@@ -126,16 +124,16 @@ def test_a_fit_that_was_sent_and_stored_is_what_training_at_once_gives(home, wor
     shutil.copytree(world, other.home)
     at_once = train_recipes(Store(other.database), [recipe], other, Clock.standing_at(NOW), QUICK).trained[recipe.id]
     assert made == at_once and made["judged"].startswith("etas: +")
-    assert dump(store) == dump(Store(other.database)) and content(settings.models) == content(other.models)
+    assert dump(store) == dump(Store(other.database)) and content_of(settings.models) == content_of(other.models)
 
 
 def test_the_same_fit_stored_again_changes_nothing(home):
     store, settings, recipe = home
     fit = fitted(home)
     first = store_region(store, settings, recipe, fit)
-    rows, files = dump(store), content(settings.models)
+    rows, files = dump(store), content_of(settings.models)
     assert store_region(store, settings, recipe, fit) == first
-    assert dump(store) == rows and content(settings.models) == files
+    assert dump(store) == rows and content_of(settings.models) == files
 
 
 def test_storing_that_is_cut_off_leaves_at_most_directories_and_is_mended_by_the_next(home, monkeypatch):
@@ -161,20 +159,20 @@ def test_storing_that_is_cut_off_leaves_at_most_directories_and_is_mended_by_the
 def test_a_killed_fit_leaves_nothing(home):
     """A process of its own with the real kinds, killed without warning as the second fit begins."""
     store, settings, _ = home
-    before, files = dump(store), content(settings.home)
+    before, files = dump(store), content_of(settings.home)
     worker = subprocess.Popen([sys.executable, "-c", FIT, str(settings.home)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert worker.stdout is not None
     told = [worker.stdout.readline().strip() for _ in range(2)]
     worker.send_signal(signal.SIGKILL)
     rest, _ = worker.communicate(timeout=600)
     assert told == ["etas, evaluation fit", "etas, served fit"] and "done" not in rest and worker.returncode == -signal.SIGKILL
-    assert dump(store) == before and content(settings.home) == files
+    assert dump(store) == before and content_of(settings.home) == files
 
 
 def test_a_recipe_that_has_changed_meanwhile_is_not_given_the_old_fit(home):
     store, settings, recipe = home
     fit, before = fitted(home), dump(store)
-    changed = Recipe.model_validate(recipe.model_dump() | {"dropout": 0.2})
+    changed = changed_recipe(recipe, dropout=0.2)
     with pytest.raises(RecipeChanged, match=r"athens: the recipe changed while it was trained .*it will be trained again"):
         store_region(store, settings, changed, fit)
     with pytest.raises(RecipeChanged):
@@ -198,8 +196,8 @@ def test_a_model_that_did_not_arrive_as_it_was_sent_is_not_stored(home, spoil):
     spoilt = replace(fit.models["etas"], files=spoil(fit.models["etas"].files))
     with pytest.raises(CorruptModel, match="arrive") as caught:
         store_region(store, settings, recipe, replace(fit, models={"etas": spoilt}))
-    assert "\n" not in str(caught.value) and dump(store) == before and not content(settings.home.parent).get("escaped")
-    assert not [path for path in content(settings.home) if "athens-etas" in path]
+    assert "\n" not in str(caught.value) and dump(store) == before and not content_of(settings.home.parent).get("escaped")
+    assert not [path for path in content_of(settings.home) if "athens-etas" in path]
 
 
 def test_a_fit_changes_nothing_of_what_a_person_decided(home):
@@ -234,4 +232,4 @@ def test_a_fit_is_of_what_was_known_at_its_moment_wherever_it_is_read(home, tmp_
     fits = [fit_region(source, recipe, NOW, QUICK, 5.0) for source in (store, open_source(settings), exported)]
     assert fits[0] == fits[1] == fits[2]
     with pytest.raises(NotTrainable, match="came on none of the"):
-        fit_region(exported, Recipe.model_validate(recipe.model_dump() | {"threshold_mag": 9.0}), NOW, QUICK, 5.0)
+        fit_region(exported, changed_recipe(recipe, threshold_mag=9.0), NOW, QUICK, 5.0)

@@ -1,6 +1,5 @@
 """A process that is killed between sending a message and noting that it was sent: a real process, and real servers that kill it."""
 
-import base64
 import json
 import os
 import signal
@@ -21,11 +20,11 @@ from tests.support.slack_server import SlackServer
 from tests.support.smtp_server import SmtpServer
 from tests.support.toys import table
 from tests.support.web_server import Asked, Reply, WebServer
+from tests.support.webhook_server import SECRET
 
 pytestmark = pytest.mark.closed_files
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 CHILD = """
 import json, sys
 from datetime import datetime

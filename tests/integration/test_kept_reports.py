@@ -1,6 +1,5 @@
 """A report is sent, sent again and exported as it was written, whatever the recipes, the store and the process are by then."""
 
-import base64
 import json
 import os
 import shutil
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.clock import Clock
 from forecaster.descriptions import reasons
 from forecaster.pipeline.daily.export_map_files import export
 from forecaster.pipeline.daily.publish_report import KEEP_DOCUMENTS, kept_data, write_report
@@ -20,21 +18,13 @@ from forecaster.pipeline.run_context import Job
 from forecaster.reports.outgoing.letters import ReportLetter
 from forecaster.settings import load_settings
 from forecaster.store import deliveries
-from tests.support.smtp_server import SmtpServer
-from tests.support.steps import predict
+from tests.support.channels import channels_to
+from tests.support.steps import machine, predict
 from tests.support.toys import cover, quake, table, write
-from tests.support.webhook_server import WebhookServer
 
 pytestmark = pytest.mark.closed_files
 
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 TOKYO = Path(__file__).resolve().parents[2] / "recipes" / "tokyo-m45.toml"
-
-
-@pytest.fixture
-def servers():
-    with SmtpServer() as smtp, WebhookServer(SECRET) as hook:
-        yield smtp, hook
 
 
 @pytest.fixture
@@ -45,10 +35,7 @@ def written() -> datetime:
 
 @pytest.fixture
 def channels(servers) -> dict[str, object]:
-    smtp, hook = servers
-    mail = {"smtp_host": "127.0.0.1", "smtp_port": smtp.port, "smtp_security": "none", "mail_to": "a@example.org"}
-    web = {"webhook_url": f"http://127.0.0.1:{hook.port}/hook", "webhook_secret": SECRET, "webhook_allow_private": True}
-    return {**mail, **web, "base_url": "https://example.org"}
+    return channels_to(*servers, base_url="https://example.org")
 
 
 @pytest.fixture
@@ -59,7 +46,7 @@ def job(store, settings, recipes, channels, written):
 
     def make(moment=written, names=("tokyo-m45",), run_id="run", **changes) -> Job:
         made = load_settings(home=settings.home, **(channels | changes))
-        return Job(made, store, [recipes[name] for name in names], Clock(lambda: moment, simulated=False), run_id)
+        return Job(made, store, [recipes[name] for name in names], machine(moment), run_id)
 
     return make
 

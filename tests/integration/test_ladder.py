@@ -8,34 +8,29 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.clock import Clock
 from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.pipeline.daily.members import kinds_of
 from forecaster.pipeline.rungs import told_ladder
 from forecaster.reports import map_files
 from forecaster.reports.content import document
 from forecaster.reports.content.contract import Ladder, ReportData
-from tests.support.steps import predict, report_data, verify
-from tests.support.toys import cover, dump, quake, table, write
+from tests.support.changed_recipes import changed_recipe
+from tests.support.steps import machine, predict, report_data, verify
+from tests.support.toys import cover, dump, quake, quiet_years, table, write
 
 ISSUED = datetime(2024, 1, 2, 12, tzinfo=UTC)
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)  # 2024-01-03 in Tokyo
 DAY = timedelta(days=1)
 
 
-def machine(moment: datetime) -> Clock:
-    return Clock(lambda: moment, simulated=False)
-
-
 @pytest.fixture(params=[(), ("etas",)], ids=["rate", "etas"])
 def tokyo(request, recipes):
-    return type(recipes["tokyo-m45"]).model_validate(recipes["tokyo-m45"].model_dump() | {"models": request.param})
+    return changed_recipe(recipes["tokyo-m45"], models=request.param)
 
 
 @pytest.fixture
 def issued(store, tokyo, settings):
-    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", datetime(2023, 6, 1, tzinfo=UTC), 5.6))
-    cover(store, ISSUED)
+    quiet_years(store, ISSUED, magnitude=5.6)
     predict(store, [tokyo], settings, machine(ISSUED))
     return store
 
@@ -161,7 +156,7 @@ def test_forecast_at_a_place_prints_its_ladder_and_marks_what_was_never_seen(iss
 
 @pytest.mark.parametrize("reach", [3, 5, 7, 30])
 def test_a_recipe_of_several_days_is_forecast_by_all_members_and_has_its_corner(store, recipes, settings, reach):
-    weekly = type(recipes["tokyo-m45"]).model_validate(recipes["tokyo-m45"].model_dump() | {"predict_range_days": reach})
+    weekly = changed_recipe(recipes["tokyo-m45"], predict_range_days=reach)
     write(store, *(quake(f"us{month}", datetime(2022, month, 5, tzinfo=UTC)) for month in range(1, 13)))
     write(store, quake("main", ISSUED - timedelta(hours=5), 7.0), quake("after", ISSUED - timedelta(hours=4), 5.5))
     cover(store, ISSUED)

@@ -1,9 +1,8 @@
 """The outbox over real SMTP and HTTP: each message once, refusals final, failures tried again later, under the same id."""
 
-import base64
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,26 +19,13 @@ from forecaster.pipeline.messaging.deliver import notify
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
-from tests.support.smtp_server import SmtpServer
-from tests.support.steps import predict
+from tests.support.channels import channels_to
+from tests.support.steps import machine, predict
 from tests.support.toys import cover, dump, quake, table, write
 from tests.support.webhook_server import WebhookServer
 
 FIRST_WAIT = timedelta(minutes=5)
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 MAIL_FROM = "Quakecast <quake@example.org>"
-
-
-@pytest.fixture(scope="module")
-def now() -> datetime:
-    """The machine's minute: the receiver of a webhook compares its timestamp with its own clock."""
-    return datetime.now(UTC).replace(second=0, microsecond=0)
-
-
-@pytest.fixture
-def servers():
-    with SmtpServer() as smtp, WebhookServer(SECRET) as hook:
-        yield smtp, hook
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +35,7 @@ def reported(tmp_path_factory, recipes, now) -> tuple[Path, str]:
     store = open_store(settings.database)
     write(store, quake("us1", now - timedelta(days=700)), quake("us2", now - timedelta(days=300)))
     cover(store, now)
-    work = Job(settings, store, [recipes["tokyo-m45"]], Clock(lambda: now, simulated=False), "run")
+    work = Job(settings, store, [recipes["tokyo-m45"]], machine(now), "run")
     predict(store, work.recipes, settings, work.clock)
     return store.path, write_report(work, ["en"]).report_id
 
@@ -58,20 +44,11 @@ def reported(tmp_path_factory, recipes, now) -> tuple[Path, str]:
 def job(store, settings, recipes, servers, now):
     """make(moment): the job as of a moment, with both channels set up."""
     smtp, hook = servers
-    both = {
-        "smtp_host": "127.0.0.1",
-        "smtp_port": smtp.port,
-        "smtp_security": "none",
-        "mail_from": MAIL_FROM,
-        "mail_to": "a@example.org",
-        "webhook_url": f"http://127.0.0.1:{hook.port}/hook",
-        "webhook_secret": SECRET,
-        "webhook_allow_private": True,
-    }
+    both = channels_to(smtp, hook, mail_from=MAIL_FROM)
 
     def make(moment=now, **changes) -> Job:
         made = load_settings(home=settings.home, **(both | changes))
-        return Job(made, store, [recipes["tokyo-m45"]], Clock(lambda: moment, simulated=False), "run")
+        return Job(made, store, [recipes["tokyo-m45"]], machine(moment), "run")
 
     return make
 

@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import common, main
-from forecaster.clock import Clock
 from forecaster.pipeline.monitor import look
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
@@ -21,16 +20,12 @@ from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.one_at_a_time import holder_of, one_at_a_time
 from forecaster.store.sharing.publish import publish
 from tests.support import tiny
-from tests.support.steps import predict
+from tests.support.steps import machine, predict
 from tests.support.toys import cover, quake, write
 
 NOW = datetime(2024, 1, 2, 14, 40, tzinfo=UTC)  # ten minutes after Tokyo's issue time
 HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2022, 3, 5, tzinfo=UTC)
-
-
-def machine(moment: datetime) -> Clock:
-    return Clock(lambda: moment, simulated=False)
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,10 @@ from forecaster.notify import http_post
 from forecaster.notify.heartbeat import beat
 from forecaster.notify.webhook import WebhookSettings, send_webhook
 from tests.integration.test_usgs_client import Waits
-from tests.integration.test_usgs_incidents import NOW, OK, QUERY, body, new_client
+from tests.integration.test_usgs_incidents import NOW, OK, QUERY, new_client
 from tests.support.raw_server import answer, say, serve_raw
 from tests.support.smtp_server import make_certificate
+from tests.support.usgs_bodies import collection
 from tests.support.web_server import WebServer
 from tests.support.webhook_server import WebhookServer
 
@@ -125,7 +126,7 @@ def test_a_certificate_that_is_not_trusted_names_the_setting_and_is_not_tried_ag
 
 
 def test_the_service_is_read_through_a_proxy(monkeypatch):
-    with serve_raw(say(answer(body()))) as proxy:
+    with serve_raw(say(answer(collection()))) as proxy:
         behind(monkeypatch, proxy.url)
         assert new_client("http://quakes.example.org").changes_since(QUERY).counted == 0
     assert proxy.asked[0].startswith(b"GET http://quakes.example.org/fdsnws/event/1/query?")

@@ -14,7 +14,7 @@ from forecaster.pipeline.messaging.deliver import Message, enqueue
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support.smtp_server import SmtpServer
-from tests.support.steps import predict
+from tests.support.steps import machine, predict
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -24,11 +24,11 @@ def test_try_send_list_and_send_again(store, settings, monkeypatch):
     """A mailbox that is gone makes a dead letter; a person mends the address's server and asks for it."""
     write(store, quake("us1", NOW - timedelta(days=400)))  # so that the bundled catalogue is not loaded
     cover(store, NOW)
-    monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW, simulated=False))
+    monkeypatch.setattr(cli.common, "machine_clock", lambda: machine(NOW))
     with SmtpServer(answers={"b@example.org": "550 gone"}) as smtp:
         mail = {"smtp_host": "127.0.0.1", "smtp_port": str(smtp.port), "smtp_security": "none", "mail_to": "a@example.org,b@example.org"}
         environment = {f"QUAKECAST_{name.upper()}": value for name, value in mail.items()} | {"QUAKECAST_HOME": str(settings.home)}
-        job = Job(load_settings(home=settings.home, **mail), store, [], Clock(lambda: NOW, simulated=False), "run")
+        job = Job(load_settings(home=settings.home, **mail), store, [], machine(NOW), "run")
         enqueue(job, [Message("alert-1", "alert", "Niigata: 21 %", ("line",), NOW)])
 
         def run(*options: str):

@@ -1,6 +1,5 @@
 """Messages about the machine itself: sent without a database, never raising, under ids that follow from what happened; the heartbeat."""
 
-import base64
 import logging
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -15,9 +14,8 @@ from forecaster.reports.map_files import check_document
 from forecaster.settings import load_settings
 from tests.support.smtp_server import SmtpServer
 from tests.support.web_server import WebServer
-from tests.support.webhook_server import WebhookServer
+from tests.support.webhook_server import SECRET, WebhookServer
 
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 TEXT = "pull: USGS answers HTTP 500, 5 tries <b>.\n\nLook at the log of run 0123."
 
 

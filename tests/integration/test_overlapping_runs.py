@@ -1,6 +1,5 @@
 """Two runs at once, in two real processes: one official issue, one report sent, neither is taken for dead, and one that is killed is."""
 
-import base64
 import json
 import signal
 import subprocess
@@ -18,7 +17,7 @@ from forecaster.store.sharing import running
 from tests.support import tiny
 from tests.support.steps import report_data
 from tests.support.toys import cover, quake, table, write
-from tests.support.webhook_server import WebhookServer
+from tests.support.webhook_server import SECRET, WebhookServer
 
 pytestmark = pytest.mark.closed_files
 
@@ -26,7 +25,6 @@ NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 RECIPES = ("tokyo-m45", "athens")
 KINDS = 3  # the usual rate, the recent rate, and the combination that is published
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 
 
 class Runner:

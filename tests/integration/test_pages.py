@@ -10,7 +10,7 @@ from forecaster.errors import BadInput, NotWritable
 from forecaster.pipeline.daily.publish_report import copy_in_one_file, write_report
 from forecaster.pipeline.run_context import Job
 from tests.support.steps import predict
-from tests.support.toys import cover, dump, quake, table, write
+from tests.support.toys import dump, quiet_years, table
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 
@@ -18,8 +18,7 @@ NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 @pytest.fixture
 def job(store, settings, recipes):
     """make(moment, simulated): a job for one recipe that was forecast at NOW from a toy catalogue."""
-    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", datetime(2023, 6, 1, tzinfo=UTC)))
-    cover(store, NOW)
+    quiet_years(store, NOW)
 
     def make(moment=NOW, simulated=False) -> Job:
         return Job(settings, store, [recipes["tokyo-m45"]], Clock(lambda: moment, simulated), "run-1")

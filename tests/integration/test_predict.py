@@ -16,8 +16,9 @@ from forecaster.reports.render import render_report
 from forecaster.store import ledger
 from forecaster.store.versions import catalogue
 from tests.support import tiny
-from tests.support.steps import predict, report_data, verify
-from tests.support.toys import cover, dump, quake, table, write
+from tests.support.changed_recipes import without_models
+from tests.support.steps import machine, predict, report_data, verify
+from tests.support.toys import cover, dump, quake, quiet_years, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)  # 21:00 in Tokyo
 DAY = date(2024, 1, 3)
@@ -25,26 +26,21 @@ START, END = datetime(2024, 1, 2, 15, tzinfo=UTC), datetime(2024, 1, 3, 15, tzin
 DUE = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)  # 23:30 in Tokyo
 
 
-def machine(moment: datetime) -> Clock:
-    return Clock(lambda: moment, simulated=False)
-
-
 @pytest.fixture
 def toy(store):
-    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), quake("us2", datetime(2023, 6, 1, tzinfo=UTC)))
-    cover(store, NOW)
+    quiet_years(store, NOW)
     return store
 
 
 @pytest.fixture(scope="module")
 def tokyo(recipes):
     """Without models of its own: the usual rate, the recent rate and their combination are made."""
-    return type(recipes["tokyo-m45"]).model_validate(recipes["tokyo-m45"].model_dump() | {"models": ()})
+    return without_models(recipes["tokyo-m45"])
 
 
 @pytest.fixture(scope="module")
 def athens(recipes):
-    return type(recipes["athens"]).model_validate(recipes["athens"].model_dump() | {"models": ()})
+    return without_models(recipes["athens"])
 
 
 KINDS = ("climatology", "recent_rate", "published")

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from forecaster.clock import Clock
 from forecaster.errors import NotTrainable
 from forecaster.models import turns
 from forecaster.models.combination.weights import SET, usable_weights
@@ -16,6 +15,7 @@ from forecaster.pipeline.world.pretrain import PretrainResult, arguments, oppone
 from forecaster.store import world_set_rows as stored
 from tests.support import small_globe as world
 from tests.support.small_globe import NOW, SMALL, UNTIL
+from tests.support.steps import machine
 from tests.support.world_sets import decision, own_turns
 
 pytestmark = pytest.mark.usefixtures("own_turns")
@@ -28,7 +28,7 @@ SAME = {"etas": 0.0, "pooled": 0.0, "hybrid": 0.0, "cells": 0.0}
 
 @pytest.fixture
 def job(store, settings) -> Job:
-    return Job(settings, store, [], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
+    return Job(settings, store, [], machine(NOW), "0123456789abcdef")
 
 
 def _run(job: Job):
@@ -138,7 +138,7 @@ def test_a_set_is_compared_only_with_one_that_has_not_seen_the_days(job, monkeyp
     later = first + timedelta(days=31)
     rows = list(_rows(job).values())
     assert newest_before("hybrid", TOMORROW).data_until == UNTIL, "it has seen the days from `later` on"
-    job = Job(job.settings, job.store, [], Clock(lambda: NOW + timedelta(days=31), simulated=False), "1")
+    job = Job(job.settings, job.store, [], machine(NOW + timedelta(days=31)), "1")
     found = opponent_of(job, "hybrid", rows, later)
     assert found.folder == world_sets.twins_of(job.settings) / f"hybrid-{TWIN_UNTIL}"
     (found.folder / world.FILE).write_text("5")

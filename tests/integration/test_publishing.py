@@ -21,7 +21,8 @@ from forecaster.store import database, fits, publications
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.publish import publish
 from tests.support import tiny, toy_models
-from tests.support.steps import predict, train_recipes
+from tests.support.changed_recipes import changed_recipe
+from tests.support.steps import machine, predict, train_recipes
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -58,7 +59,7 @@ def run(home, monkeypatch):
     """Runs `quakecast ARGUMENTS` in that home, at NOW plus `after`."""
 
     def invoke(*arguments, after=timedelta(0)):
-        monkeypatch.setattr(cli.common, "machine_clock", lambda: Clock(lambda: NOW + after, simulated=False))
+        monkeypatch.setattr(cli.common, "machine_clock", lambda: machine(NOW + after))
         settings = home[1]
         environment = {"QUAKECAST_HOME": str(settings.home), "QUAKECAST_RECIPES": str(settings.home / "recipes")}
         return CliRunner().invoke(cli.main, list(arguments), env=environment)
@@ -179,7 +180,7 @@ def test_what_cannot_be_loaded_is_told_and_only_what_counts_degrades(home):
 def test_a_changed_recipe_has_no_fit_until_it_is_trained(home):
     """Fits are of a recipe as it was; what no fit of this one stands behind is not asked."""
     store, settings, recipe, models = home
-    changed = type(recipe).model_validate(recipe.model_dump() | {"dropout": 0.2})
+    changed = changed_recipe(recipe, dropout=0.2)
     row, said, _ = published((store, settings, changed, models))
     assert sorted(said) == ["climatology", "published", "recent_rate"] and row["details"]["how"] == "rate"
     train_recipes(store, [changed], settings, Clock.standing_at(NOW), QUICK)
@@ -189,10 +190,10 @@ def test_a_changed_recipe_has_no_fit_until_it_is_trained(home):
 def test_a_pin_of_a_model_of_the_recipe_before_is_flagged(home, run):
     store, settings, recipe, models = home
     assert run("models", "promote", models["etas"], "--reason", "a test").exit_code == 0
-    changed = type(recipe).model_validate(recipe.model_dump() | {"dropout": 0.2})
+    changed = changed_recipe(recipe, dropout=0.2)
     row, _, _ = published((store, settings, changed, models))
     assert row["degraded"] and row["degraded_reason"].startswith("without etas: ") and "was fitted for athens" in row["degraded_reason"]
-    fewer = type(recipe).model_validate(recipe.model_dump() | {"models": ("pooled",)})
+    fewer = changed_recipe(recipe, models=("pooled",))
     row, _, _ = published((store, settings, fewer, models), NOW + HOUR)
     assert row["degraded_reason"] == f"without etas: {publishing.NO_MEMBER}"
     assert row["probability"] == pytest.approx(row["reference_probability"], rel=1e-12)

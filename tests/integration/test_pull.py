@@ -9,18 +9,12 @@ from forecaster.errors import CatalogError, CatalogMalformed, CatalogTruncated, 
 from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily import pull as step
-from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
 from forecaster.timewindow import to_us
-from tests.support.pulls import DAY, FIRST, HOUR, SECOND, SNAPSHOT, event, history, known, pull, read_until, seed
+from tests.support.pulls import DAY, FIRST, HOUR, SECOND, SNAPSHOT, event, history, known, pull, read_until
 from tests.support.toys import cover, dump, table
 from tests.support.usgs_history import slice_history
 from tests.support.usgs_server import SLICE, Fault, serve
-
-
-@pytest.fixture
-def seeded(store) -> Store:
-    return seed(store)
 
 
 def test_the_first_pull_makes_two_reads_a_stream_and_the_next_ones_a_single_request(seeded):

@@ -14,21 +14,11 @@ from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.pull_checks import LOST
 from forecaster.store.database import Store
 from forecaster.store.versions.same_event import REFUSED
-from tests.support.pulls import DAY, FIRST, HOUR, SECOND, SNAPSHOT, event, history, known, pull, read_until, seed
+from tests.support.pulls import DAY, FIRST, HOUR, SECOND, SNAPSHOT, event, history, known, pull, read_until
 from tests.support.toys import dump, quake, table, write
+from tests.support.usgs_bodies import collection
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import Fault, serve
-
-
-@pytest.fixture
-def seeded(store) -> Store:
-    return seed(store)
-
-
-def body(*features: dict) -> bytes:
-    """A whole answer with these features, which counts them."""
-    metadata = {"url": "", "title": "USGS Earthquakes", "status": 200, "api": "1.14.1", "count": len(features)}
-    return json.dumps({"type": "FeatureCollection", "metadata": metadata, "features": list(features)}).encode()
 
 
 def feature(
@@ -57,7 +47,7 @@ def test_an_empty_answer_that_counts_nothing_is_not_believed(seeded):
     with serve(history(event("us_a", FIRST - HOUR), event("us_late", SECOND - HOUR)), FIRST) as server:
         pull(seeded, server, FIRST)
         before = dump(seeded, "fetch_log")
-        answers(server, body())
+        answers(server, collection())
         empty = pull(seeded, server, SECOND)
         assert list(map(str, empty.doubts)) == ["2 events changed since 2023-12-31 23:20Z did not come back (us_far, us_a)"]
         assert str(empty.problem()).startswith("the service's answer looks incomplete: 2 events")
@@ -102,7 +92,7 @@ def test_a_back_end_that_lacks_one_event_and_has_newer_ones_is_not_believed(seed
     with serve(rows, FIRST) as server:
         pull(seeded, server, FIRST)
         far = feature("us_far", SNAPSHOT + HOUR, SNAPSHOT + HOUR + timedelta(minutes=20), 6.0, at=(-20.0, -175.0))
-        answers(server, body(far, feature("us_new", SECOND - HOUR, SECOND - HOUR, 4.9)))
+        answers(server, collection(far, feature("us_new", SECOND - HOUR, SECOND - HOUR, 4.9)))
         other = pull(seeded, server, SECOND)
         assert "us_big" in str(other.doubts[0]) and asked_alone(server) == ["us_big"]
         assert set(known(seeded, SECOND)) == {"us_far", "us_big", "us_new"}, "what it said is kept"
@@ -142,7 +132,9 @@ def test_what_has_moved_out_of_the_question_or_under_another_id_is_no_doubt(seed
         far = feature("us_far", SNAPSHOT + HOUR, SNAPSHOT + HOUR + timedelta(minutes=20), 6.0, at=(-20.0, -175.0))
         new = feature("nc_new", FIRST - HOUR, updated, 5.3)
         alone = {**new, "properties": new["properties"] | {"ids": ",nc_new,us_old,"}}
-        answers(server, body(far, new), json.dumps(alone).encode(), json.dumps(feature("us_low", FIRST - HOUR, updated, 2.0)).encode())
+        answers(
+            server, collection(far, new), json.dumps(alone).encode(), json.dumps(feature("us_low", FIRST - HOUR, updated, 2.0)).encode()
+        )
         moved = pull(seeded, server, SECOND)
         assert asked_alone(server) == ["us_old", "us_low"] and moved.problem() is None
     assert known(seeded, SECOND) == {"us_far": 6.0, "nc_new": 5.3, "us_low": 2.0} and read_until(seeded) == SECOND
@@ -201,7 +193,7 @@ def test_a_wrong_version_with_an_unchanged_stamp_goes_when_the_right_one_comes_b
         pull(seeded, server, FIRST)
         stamp = FIRST - HOUR + timedelta(minutes=20)
         far = feature("us_far", SNAPSHOT + HOUR, SNAPSHOT + HOUR + timedelta(minutes=20), 6.0, at=(-20.0, -175.0))
-        answers(server, body(far, feature("us_a", FIRST - HOUR, stamp, 7.0)))
+        answers(server, collection(far, feature("us_a", FIRST - HOUR, stamp, 7.0)))
         assert pull(seeded, server, SECOND).problem() is None
         assert pull(seeded, server, SECOND + HOUR).new_revisions == 2, "us_far said otherwise for a moment, too"
         assert pull(seeded, server, SECOND + 2 * HOUR).new_revisions == 0
@@ -213,7 +205,7 @@ def test_a_wrong_version_with_a_later_stamp_goes_after_two_days(seeded):
     with serve(history(event("us_a", FIRST - HOUR)), FIRST) as server:
         pull(seeded, server, FIRST)
         far = feature("us_far", SNAPSHOT + HOUR, SNAPSHOT + HOUR + timedelta(minutes=20), 6.0, at=(-20.0, -175.0))
-        answers(server, body(far, feature("us_a", FIRST - HOUR, FIRST + HOUR, 7.0)))
+        answers(server, collection(far, feature("us_a", FIRST - HOUR, FIRST + HOUR, 7.0)))
         pull(seeded, server, SECOND)
         found = [pull(seeded, server, SECOND + hours * HOUR) for hours in (24, 48, 72)]
     assert [bool(each.doubts) for each in found] == [True, False, False] and [each.overruled for each in found] == [0, 1, 0]
@@ -227,7 +219,7 @@ def test_the_weekly_reading_brings_back_what_was_deleted_by_mistake(seeded):
         pull(seeded, server, FIRST)
         far = feature("us_far", SNAPSHOT + HOUR, SNAPSHOT + HOUR + timedelta(minutes=20), 6.0, at=(-20.0, -175.0))
         wrong = feature("us_b", FIRST - HOUR, SNAPSHOT + DAY, 7.0)
-        answers(server, body(far, feature("us_a", FIRST - HOUR, SNAPSHOT + DAY, status="deleted"), wrong))
+        answers(server, collection(far, feature("us_a", FIRST - HOUR, SNAPSHOT + DAY, status="deleted"), wrong))
         pull(seeded, server, SECOND)
         assert known(seeded, SECOND) == {"us_far": 6.0, "us_b": 7.0}
         weeks = [pull(seeded, server, FIRST + day * DAY) for day in range(2, 8)]
@@ -243,13 +235,13 @@ def test_an_event_that_the_service_parts_is_two_for_inputs_and_outcomes(seeded):
     second = {"time": origin + timedelta(seconds=40), "magnitude": 5.9, "ids": ("us_y", "pt_z"), "at": (35.3, 139.77)}
     with serve(history(event("us_x", origin, 5.4)), FIRST) as server:
         pull(seeded, server, FIRST)
-        answers(server, body(far, feature("us_x", origin, FIRST, 5.4, ids=("us_x", "pt_z"))))
+        answers(server, collection(far, feature("us_x", origin, FIRST, 5.4, ids=("us_x", "pt_z"))))
         pull(seeded, server, FIRST + HOUR)
         parted = feature("us_x", origin, FIRST + 2 * HOUR, 5.4), feature("us_y", updated=FIRST + 2 * HOUR, **second)
-        answers(server, body(far, *parted))
+        answers(server, collection(far, *parted))
         pull(seeded, server, FIRST + 3 * HOUR)
         joined = feature("us_y", updated=FIRST + 4 * HOUR, **(second | {"ids": ("us_y", "us_x", "pt_z")}))
-        answers(server, body(joined))
+        answers(server, collection(joined))
         last = pull(seeded, server, FIRST + 5 * HOUR)
     assert [sorted(known(seeded, FIRST + hour * HOUR)) for hour in (1, 3, 5)] == [
         ["us_far", "us_x"],
@@ -269,7 +261,7 @@ def test_an_answer_whose_rows_all_name_each_other_joins_nothing_and_is_told(seed
         names = ("us_far", *(f"us_{n}" for n in range(70)))
         far = feature("us_far", SNAPSHOT + HOUR, FIRST, 6.0, ids=names, at=(-20.0, -175.0))
         wrong = [feature(f"us_{n}", FIRST - (n + 1) * HOUR / 2, FIRST, ids=(f"us_{n}", *names), at=(n - 35.0, 139.77)) for n in range(70)]
-        answers(server, body(far, *wrong))
+        answers(server, collection(far, *wrong))
         pulled = pull(seeded, server, SECOND)
     assert pulled.merged_events == 0 and len(known(seeded, SECOND)) == 71
     assert pulled.quarantined == {REFUSED: 70} and REFUSED in str(pulled.problem())

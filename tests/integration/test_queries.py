@@ -5,7 +5,6 @@ etas says 4 u on the two days after a shaken one, u / 2 else. At the last readin
 final, the 44 to 2024-01-24 provisional; the 25th is preliminary, and the 26th is not over.
 """
 
-import importlib.util
 import json
 import math
 import re
@@ -37,6 +36,7 @@ from forecaster.store.sharing.source import PublishedCopy, open_source
 from forecaster.store.targets import note_targets
 from forecaster.verification.scores import information_gain
 from tests.support import queried_store
+from tests.support.scripts import load_script
 from tests.support.steps import verify
 from tests.support.toys import dump, table
 
@@ -425,17 +425,9 @@ def test_a_view_says_the_same_over_the_parquet_files(exported, published, view):
 # The notebook
 
 
-def notebook():
-    spec = importlib.util.spec_from_file_location("quakecast_notebook", ROOT / "docs" / "notebook.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_notebook_answers_three_questions_with_charts(home, published, monkeypatch):
     monkeypatch.setenv("QUAKECAST_HOME", str(home))
-    _, made = notebook().app.run()
+    _, made = load_script("docs/notebook.py").app.run()
     assert (made["mode"], made["method"], made["recipe"]) == ("replay", "daily", "niigata-m45")
     for name in ("gain_chart", "calibration_chart", "history_chart"):
         assert len(made[name].to_json()) > 1000
@@ -450,7 +442,7 @@ def test_the_notebook_says_what_is_missing(store, settings, monkeypatch, state):
     monkeypatch.setenv("QUAKECAST_HOME", str(settings.home))
     if state == "nothing scored":
         publish(store, settings.published)
-    outputs, made = notebook().app.run()
+    outputs, made = load_script("docs/notebook.py").app.run()
     told = " ".join(output.text for output in outputs if output is not None and hasattr(output, "text"))
     assert ("There is no published copy at" if state == "no copy" else "No forecast has been scored yet") in told
     assert "gain_chart" not in made

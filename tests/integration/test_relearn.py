@@ -17,7 +17,8 @@ from forecaster.recipe import Recipe
 from forecaster.store import publications
 from tests.support import alert_world as world
 from tests.support import toy_models
-from tests.support.steps import verify
+from tests.support.changed_recipes import changed_recipe
+from tests.support.steps import machine, verify
 from tests.support.toys import dump, table
 
 FIRST = date(2023, 1, 1)
@@ -134,8 +135,8 @@ def test_days_that_the_packages_weights_were_learnt_from_do_not_teach_twice(stor
 
 
 def test_a_recipe_kept_for_comparison_teaches_itself_only(store, athens):
-    lima = Recipe.model_validate(athens.model_dump() | {"id": "lima", "predict_center_lat": -12.0, "alerts": ()})
-    compared = Recipe.model_validate(lima.model_dump() | {"comparison_only": "kept for comparison"})
+    lima = changed_recipe(athens, id="lima", predict_center_lat=-12.0, alerts=())
+    compared = changed_recipe(lima, comparison_only="kept for comparison")
     record(store, athens, etas=RIGHT, hybrid=FALSE)
     learn(store, athens)
     alone = table(store, "combination").set_index("scope").loc["world", "weights"]
@@ -172,16 +173,16 @@ def test_a_person_comes_before_what_was_learnt(store, athens):
 def test_settling_learns_on_the_machines_clock_and_a_simulated_one_learns_nothing(store, athens):
     record(store, athens, etas=RIGHT, hybrid=FALSE)
     assert verify(store, [athens], Clock.standing_at(NOW)).learnt == {} and table(store, "combination").empty
-    machine = Clock(lambda: NOW, simulated=False)
-    assert list(verify(store, [athens], machine).learnt) == ["world", "athens"]
+    clock = machine(NOW)
+    assert list(verify(store, [athens], clock).learnt) == ["world", "athens"]
     before = dump(store)
-    assert verify(store, [athens], machine).learnt == {} and dump(store) == before
+    assert verify(store, [athens], clock).learnt == {} and dump(store) == before
 
 
 def test_weights_that_cannot_be_read_do_not_keep_outcomes_from_being_settled(store, athens, monkeypatch, caplog):
     record(store, athens, etas=RIGHT, hybrid=FALSE)
     monkeypatch.setattr(weights, "newest_before", broken)
-    found = verify(store, [athens], Clock(lambda: NOW, simulated=False))
+    found = verify(store, [athens], machine(NOW))
     assert found.scored == 2 * COUNT and found.learnt == {} and table(store, "combination").empty
     assert "weights.json holds no weights" in caplog.text
 

@@ -17,6 +17,7 @@ from forecaster.pipeline.messaging import deliver
 from forecaster.settings import load_settings
 from forecaster.store import ledger
 from tests.support import tiny
+from tests.support.steps import machine
 from tests.support.toys import cover, dump, quake, table, write
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import Fault, serve
@@ -33,10 +34,6 @@ LATER = {
     "'h' AS target_hash, true AS happened, 1 AS event_count, 'final' AS status, $at AS as_of, false AS changed",
     "a run": "INSERT INTO run BY NAME SELECT 'r' AS run_id, 'daily' AS kind, $at AS started_at, 'failed' AS state, '0' AS code_version",
 }
-
-
-def machine(moment: datetime) -> Clock:
-    return Clock(lambda: moment, simulated=False)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from forecaster.catalog.sources.usgs import UsgsClient
-from forecaster.clock import Clock
 from forecaster.pipeline.daily import predict, publish_report, verify
 from forecaster.pipeline.daily.pull import pull_catalog
 from forecaster.pipeline.run_context import Job, publish_copy
@@ -22,7 +21,7 @@ from forecaster.reports.web.index import HEADS_FILE
 from forecaster.settings import Settings
 from forecaster.store.database import open_store, query
 from tests.support import tiny, toy_models
-from tests.support.steps import train_recipes
+from tests.support.steps import machine, train_recipes
 from tests.support.toys import READ_FROM, dump
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import serve
@@ -41,7 +40,7 @@ def backup(settings: Settings, *arguments: object, **environment: str) -> subpro
 def the_day(settings: Settings, now: datetime) -> Job:
     """The steps of the daily job at `now`, against a service that has nothing new."""
     recipes = list(load_recipes(settings.recipe_folder).values())
-    clock = Clock(lambda: now, simulated=False)
+    clock = machine(now)
     job = Job(settings, open_store(settings.database), recipes, clock, f"{now:%Y%m%d}")
     with serve(history_of([]), clock=now) as usgs:
         client = UsgsClient(usgs.url, "", clock=clock.now, rng=np.random.default_rng(1))
@@ -68,7 +67,7 @@ def lived(store, settings, monkeypatch) -> Settings:
     with_recipes = settings.model_copy(update={"recipes": settings.home / "recipes"})
     tiny.fill(store, FIRST_EVENING - timedelta(hours=14), sign=True)
     recipes = list(load_recipes(with_recipes.recipe_folder).values())
-    clock = Clock(lambda: FIRST_EVENING, simulated=False)
+    clock = machine(FIRST_EVENING)
     train_recipes(store, recipes, with_recipes, clock, TrainOptions(max_minutes=1))
     the_day(with_recipes, FIRST_EVENING)
     the_day(with_recipes, FIRST_EVENING + timedelta(days=1))

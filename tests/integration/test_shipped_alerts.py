@@ -1,6 +1,5 @@
 """The rules that come with the recipes, out of the box: nothing trained, nothing set but a channel."""
 
-import base64
 import json
 from datetime import UTC, date, datetime, timedelta
 
@@ -8,7 +7,6 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster import cli
-from forecaster.clock import Clock
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting import rule_figures
 from forecaster.pipeline.alerting.raise_alerts import raise_alerts
@@ -17,28 +15,20 @@ from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support import alert_world as world
+from tests.support.changed_recipes import changed_recipe
+from tests.support.channels import channels_to
 from tests.support.smtp_server import SmtpServer
-from tests.support.steps import predict
+from tests.support.steps import machine, predict
 from tests.support.toys import cover, quake, table, write
-from tests.support.webhook_server import WebhookServer
+from tests.support.webhook_server import SECRET, WebhookServer
 
 NOTO = datetime(2024, 1, 1, 14, 30, tzinfo=UTC)  # 23:30 in Japan, seven hours after the earthquake of M 7.5
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 DAY = date(2024, 1, 10)
 
 
 def channels(home, smtp, hook):
     """Settings of a home in which only the channels are set."""
-    return load_settings(
-        home=home,
-        smtp_host="127.0.0.1",
-        smtp_port=smtp.port,
-        smtp_security="none",
-        mail_to="a@example.org",
-        webhook_url=f"http://127.0.0.1:{hook.port}/",
-        webhook_secret=SECRET,
-        webhook_allow_private=True,
-    )
+    return load_settings(home=home, **channels_to(smtp, hook))
 
 
 @pytest.mark.slow
@@ -46,7 +36,7 @@ def test_after_the_noto_earthquake_an_untrained_installation_tells_by_mail_and_w
     """The bundled catalogue as it was known seven hours after it, the recipe as it is bundled, the models that come along."""
     niigata, now = recipes["niigata-m45"], datetime.now(UTC)
     load_snapshot(store, NOTO)
-    clock = Clock(lambda: NOTO, simulated=False)
+    clock = machine(NOTO)
     predict(store, [niigata], settings, clock)
     assert table(store, "model").empty, "nothing was trained"
     with SmtpServer() as smtp, WebhookServer(SECRET) as hook:
@@ -151,5 +141,5 @@ def test_what_was_measured_is_told_of_that_rule_and_target_only(recipes):
     assert rule_figures.measured(athens, louder)["alerts"] == rule_figures.measured(athens, rule)["alerts"]
     for change in ({"probability": rule.probability / 2}, {"ratio": rule.ratio + 1}, {"cooldown_days": rule.cooldown_days + 1}):
         assert rule_figures.measured(athens, rule.model_copy(update=change)) is None
-    moved = type(athens).model_validate(athens.model_dump() | {"predict_radius_meters": 200_000})
+    moved = changed_recipe(athens, predict_radius_meters=200_000)
     assert rule_figures.measured(moved, rule) is None

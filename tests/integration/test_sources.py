@@ -23,6 +23,7 @@ from forecaster.store.sharing import parquet
 from forecaster.store.sharing.parquet import export_tables
 from forecaster.store.sharing.publish import publish
 from forecaster.store.sharing.source import HTTPFS, ParquetExport, PublishedCopy, open_source
+from tests.support.folders import content_of
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -66,10 +67,6 @@ def source(request, filled, settings, tmp_path):
         return open_source(settings) if publish(filled, settings.published) else None
     export_tables(filled, tmp_path / "parquet")
     return reader(settings, tmp_path / "parquet")
-
-
-def content(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def answer(store, sql):
@@ -119,10 +116,10 @@ def test_a_reader_sees_one_state_while_the_next_is_put_in_its_place(source, fill
 
 def test_the_same_export_again_changes_nothing(filled, tmp_path):
     made = export_tables(filled, tmp_path / "out")
-    before = content(tmp_path / "out")
+    before = content_of(tmp_path / "out")
     assert set(before) == {"quakecast.json", *(f"{made.version}/{name}.parquet" for name in made.tables)}
     assert json.loads(before["quakecast.json"])["tables"] == made.tables and made.tables["event_merge"] >= 2
-    assert export_tables(filled, tmp_path / "out") == made and content(tmp_path / "out") == before
+    assert export_tables(filled, tmp_path / "out") == made and content_of(tmp_path / "out") == before
 
 
 @pytest.mark.parametrize(("where", "name"), [(parquet, "_digest"), (Path, "rename"), (parquet, "_write_manifest")])

@@ -16,6 +16,9 @@ from forecaster.pipeline.tidy import tidy
 from forecaster.settings import Settings
 from forecaster.store import ledger
 from forecaster.store.database import Store, open_store
+from forecaster.timewindow import TimeWindow
+from tests.support.forecast_rows import forecast_row
+from tests.support.steps import machine
 from tests.support.toys import dump, table
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -24,7 +27,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def job(store: Store, settings: Settings, recipes) -> Job:
-    return Job(settings, store, [recipes["tokyo-m45"]], Clock(lambda: NOW, simulated=False), "now")
+    return Job(settings, store, [recipes["tokyo-m45"]], machine(NOW), "now")
 
 
 def page(settings: Settings, age: timedelta, language: str = "en", name: str = "") -> Path:
@@ -129,7 +132,7 @@ def test_rows_leave_after_their_days_and_no_quarantined_row_is_forgotten(job, st
 def test_a_sent_message_stays_long_enough_not_to_be_sent_again(store, settings, recipes):
     fill_tables(store)
     short = settings.model_copy(update={"keep_details_days": 1, "keep_pages_days": 1})
-    tidy(Job(short, store, [], Clock(lambda: NOW, simulated=False), "now"))
+    tidy(Job(short, store, [], machine(NOW), "now"))
     assert sorted(table(store, "delivery").query("state == 'sent'")["delivery_id"]) == ["sent1", "sent100"]
     assert sorted(table(store, "fetch_log")["url"]) == ["1"]
 
@@ -137,7 +140,7 @@ def test_a_sent_message_stays_long_enough_not_to_be_sent_again(store, settings, 
 def test_a_sent_page_stays_as_long_as_pages_do_however_short_the_details(store, settings):
     fill_tables(store)
     longer = settings.model_copy(update={"keep_details_days": 1, "keep_pages_days": 400})
-    tidy(Job(longer, store, [], Clock(lambda: NOW, simulated=False), "now"))
+    tidy(Job(longer, store, [], machine(NOW), "now"))
     assert sorted(table(store, "delivery").query("state == 'sent'")["delivery_id"]) == ["sent1", "sent100", "sent399"]
 
 
@@ -146,11 +149,11 @@ def test_nothing_leaves_in_a_replay_or_where_everything_is_kept_for_ever(store, 
     page(settings, 4000 * DAY)
     before = dump(store)
     for_ever = settings.model_copy(update={"keep_details_days": 0, "keep_pages_days": 0, "keep_world_days": 0})
-    assert tidy(Job(for_ever, store, [], Clock(lambda: NOW, simulated=False), "now")).nothing
+    assert tidy(Job(for_ever, store, [], machine(NOW), "now")).nothing
     assert tidy(Job(settings, store, [], Clock.standing_at(NOW), "now")).nothing
     rows(store, "run", run_row(DAY / 2, replay=True))
     before = dump(store)
-    assert tidy(Job(settings, store, [], Clock(lambda: NOW, simulated=False), "now")).nothing, "the home of a replay"
+    assert tidy(Job(settings, store, [], machine(NOW), "now")).nothing, "the home of a replay"
     assert dump(store) == before and len(list((settings.output / "reports").iterdir())) == 1
 
 
@@ -181,13 +184,8 @@ def test_a_superseded_model_leaves_unless_something_asks_for_it(job, store, sett
         "kind": "published", "reason": "", "numbers": "{}", "models": json.dumps({"etas": "walked"}), "failed": "{}", "seconds": 1.0,
         "code_version": "0", "created_at": NOW,
     })  # fmt: skip
-    rows(store, "forecast", {
-        "forecast_id": "f", "recipe_id": "tokyo-m45", "target_start": NOW, "target_end": NOW + DAY, "model_id": "spoke",
-        "model_kind": "etas", "issue_time": NOW - 300 * DAY, "as_of": NOW, "mode": "hindcast", "official": False, "published": True,
-        "probability": 0.1,
-        "reference_probability": 0.1, "recipe_hash": "h", "target_hash": "t", "code_version": "0", "degraded": False, "data_age_hours": 1.0,
-        "created_at": NOW, "method": "daily", "in_sample": False,
-    })  # fmt: skip
+    long_ago = {"issue_time": NOW - 300 * DAY, "mode": "hindcast", "official": False}
+    rows(store, "forecast", forecast_row(job.recipes[0], TimeWindow(NOW, NOW + DAY), NOW, model_id="spoke", model_kind="etas", **long_ago))
     assert tidy(job, dry_run=True).files["models"] == ["models/tokyo-m45/first"]
     assert (settings.models / "tokyo-m45" / "first").is_dir()
     tidy(job)

@@ -15,11 +15,13 @@ from forecaster.pipeline.as_of.training_history import history_of, split_for_val
 from forecaster.pipeline.daily import members
 from forecaster.pipeline.training import train
 from forecaster.pipeline.training.train import TrainOptions, due
-from forecaster.recipe import Recipe, load_recipes
+from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store
 from tests.support import tiny, toy_models
-from tests.support.steps import predict, train_recipes
+from tests.support.changed_recipes import changed_recipe
+from tests.support.folders import content_of
+from tests.support.steps import machine, predict, train_recipes
 from tests.support.toys import cover, dump, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -35,11 +37,7 @@ pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 def tiny_recipe(folder, **changes):
     tiny.write_tiny_recipe(folder)
-    return changed(load_recipes(folder)[tiny.RECIPE_ID], **({"models": TOYS} | changes))
-
-
-def changed(recipe, **changes):
-    return Recipe.model_validate(recipe.model_dump() | changes)
+    return changed_recipe(load_recipes(folder)[tiny.RECIPE_ID], **({"models": TOYS} | changes))
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +64,6 @@ def home(world):
     result = train_recipes(store, [recipe], settings, CLOCK, QUICK)
     assert list(result.trained) == [recipe.id] and not result.skipped and not result.failed
     return store, settings, recipe, result.trained[recipe.id]
-
-
-def files(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_directories_and_rows_say_the_same(home):
@@ -170,19 +164,19 @@ def test_what_became_known_after_as_of_changes_no_day_to_learn_from(world):
 
 def test_an_evaluation_alone_leaves_the_served_models_as_they_are(home):
     store, settings, recipe, _ = home
-    rows, models = dump(store), files(settings.models)
+    rows, models = dump(store), content_of(settings.models)
     made = train_recipes(store, [recipe], settings, CLOCK, TrainOptions(max_minutes=5, evaluate_only=True)).trained[recipe.id]
     assert made["judged"].startswith("etas: +") and made["models"]["pooled"]["evaluation"]["test_days"] > 200
-    assert dump(store) == rows and files(settings.models) == models
+    assert dump(store) == rows and content_of(settings.models) == models
 
 
 def test_a_kind_that_fails_does_not_stop_the_others(world):
     store, settings, recipe = world
-    recipe = changed(recipe, models=("hybrid", "etas"))
+    recipe = changed_recipe(recipe, models=("hybrid", "etas"))
     result = train_recipes(store, [recipe], settings, CLOCK, QUICK)
     assert result.failed == {recipe.id: {"hybrid": f"not fitted: {recipe.id}: the hybrid is not in the mood"}}
     assert list(result.trained[recipe.id]["models"]) == ["etas"]
-    alone = train_recipes(store, [changed(recipe, models=("hybrid",))], settings, CLOCK, QUICK)
+    alone = train_recipes(store, [changed_recipe(recipe, models=("hybrid",))], settings, CLOCK, QUICK)
     assert alone.skipped == {recipe.id: f"hybrid: not fitted: {recipe.id}: the hybrid is not in the mood"} and not alone.trained
 
 
@@ -203,14 +197,14 @@ def test_a_fresh_fit_is_the_member_from_then_on(home):
 
 def test_the_same_training_again_changes_nothing(home):
     store, settings, recipe, made = home
-    before, models = dump(store), files(settings.models)
+    before, models = dump(store), content_of(settings.models)
     assert train_recipes(store, [recipe], settings, CLOCK, QUICK).trained[recipe.id] == made
-    assert dump(store) == before and files(settings.models) == models
+    assert dump(store) == before and content_of(settings.models) == models
 
 
 def test_when_the_minutes_of_the_run_are_used_up_the_others_are_told_so(world):
     store, settings, recipe = world
-    others = [recipe, changed(recipe, id="athens-again")]
+    others = [recipe, changed_recipe(recipe, id="athens-again")]
     result = train_recipes(store, others, settings, CLOCK, TrainOptions(max_minutes=5, total_minutes=0.1001))
     assert list(result.trained) == [recipe.id]
     assert result.skipped == {"athens-again": "not trained: the 0.1001 minutes of this run were used up; train it by itself"}
@@ -230,7 +224,7 @@ def test_a_recipe_is_not_begun_with_fewer_minutes_left_than_the_longest_before_i
 
     monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(train, "train_recipe", four_minutes)
-    three = [changed(recipe, id=name) for name in ("b", "a", "c", "d")]
+    three = [changed_recipe(recipe, id=name) for name in ("b", "a", "c", "d")]
     result = train_recipes(store, three, settings, CLOCK, TrainOptions(total_minutes=10))
     assert list(result.trained) == ["b", "a"] and result.out_of_time == ["c", "d"]
 
@@ -238,8 +232,8 @@ def test_a_recipe_is_not_begun_with_fewer_minutes_left_than_the_longest_before_i
 def test_one_that_cannot_be_trained_does_not_stop_the_others(world):
     """Nothing has been read at M3; at M9 nothing has ever happened."""
     store, settings, recipe = world
-    unread = changed(recipe, id="unread", threshold_mag=3.0)
-    never = changed(recipe, id="never", threshold_mag=9.0)
+    unread = changed_recipe(recipe, id="unread", threshold_mag=3.0)
+    never = changed_recipe(recipe, id="never", threshold_mag=9.0)
     result = train_recipes(store, [unread, never, recipe], settings, CLOCK, QUICK)
     assert list(result.trained) == [recipe.id]
     assert "not scoreable: catalogue starts at M 4.5" in result.skipped["unread"]
@@ -287,9 +281,9 @@ def test_a_model_trained_later_is_not_used_for_an_earlier_day(home):
     cover(store, later, start=NOW)
     newer = train_recipes(store, [recipe], settings, Clock.standing_at(later), QUICK).trained[recipe.id]
     old, new = (each["models"]["etas"]["model_id"] for each in (made, newer))
-    machine = Clock(lambda: later, simulated=False)
+    clock = machine(later)
     for day, expected in [(date(2024, 1, 2), None), (DAY, old), (date(2024, 1, 5), new)]:
-        said = set(predict(store, [recipe], settings, machine, target_day=day).forecast_ids)
+        said = set(predict(store, [recipe], settings, clock, target_day=day).forecast_ids)
         rows = table(store, "forecast")
         (used,) = rows[rows["forecast_id"].isin(said) & rows["published"]].to_dict("records")
         assert json.loads(used["details"])["members"].get("etas") == expected, day
@@ -304,12 +298,12 @@ def test_due_are_the_untrained_the_changed_and_those_a_week_old(home):
     cover(store, NOW + week, start=NOW)
     assert due(store, [recipe], Clock.standing_at(NOW + week - timedelta(microseconds=1))) == []
     assert due(store, [recipe], Clock.standing_at(NOW + week)) == [recipe.id]
-    assert due(store, [changed(recipe, dropout=0.2)], CLOCK) == [recipe.id]
-    assert due(store, [changed(recipe, models=("etas",))], CLOCK) == [], "fewer kinds change no fit"
-    assert due(store, [changed(recipe, models=("etas", "hybrid"))], CLOCK) == [], "a kind that fails is tried again in a week"
-    assert due(store, [changed(recipe, id="none", models=())], CLOCK) == []
-    compared = changed(recipe, id="compared", comparison_only="kept for comparison")
-    fresh = changed(recipe, id="fresh")
+    assert due(store, [changed_recipe(recipe, dropout=0.2)], CLOCK) == [recipe.id]
+    assert due(store, [changed_recipe(recipe, models=("etas",))], CLOCK) == [], "fewer kinds change no fit"
+    assert due(store, [changed_recipe(recipe, models=("etas", "hybrid"))], CLOCK) == [], "a kind that fails is tried again in a week"
+    assert due(store, [changed_recipe(recipe, id="none", models=())], CLOCK) == []
+    compared = changed_recipe(recipe, id="compared", comparison_only="kept for comparison")
+    fresh = changed_recipe(recipe, id="fresh")
     assert due(store, [compared, recipe, fresh], CLOCK) == ["fresh", "compared"]
     assert due(store, [recipe, fresh], Clock.standing_at(NOW + week)) == ["fresh", recipe.id], "who has waited longest comes first"
 

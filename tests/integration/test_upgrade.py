@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.clock import Clock
 from forecaster.notify.outbox import Recipient
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.messaging import deliver
@@ -16,6 +15,7 @@ from forecaster.pipeline.run_context import Job
 from forecaster.settings import Settings, load_settings
 from forecaster.store import database, publications
 from forecaster.store.database import Store, open_store
+from tests.support.steps import machine
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 DAY = datetime(2024, 1, 2, 15, tzinfo=UTC)
@@ -132,7 +132,7 @@ def test_a_report_of_the_version_before_is_closed_with_the_reason_and_never_sent
     _schema_5(settings.database, monkeypatch, state)
     secret = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
     hook = load_settings(home=settings.home, webhook_url="http://127.0.0.1:9/x", webhook_secret=secret, webhook_allow_private=True)
-    job = Job(hook, open_store(hook.database), [], Clock(lambda: NOON + timedelta(hours=1), simulated=False), "run")
+    job = Job(hook, open_store(hook.database), [], machine(NOON + timedelta(hours=1)), "run")
     (to,) = deliver.recipients(hook)
     with job.store.transaction() as connection:
         rows = deliver._plan(connection, [to], job.clock.now(), True)

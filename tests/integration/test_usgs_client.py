@@ -19,7 +19,7 @@ from forecaster.errors import (
     CatalogTruncated,
     CatalogUnreachable,
 )
-from tests.support.usgs_history import history_of
+from tests.support.usgs_history import event, history_of
 from tests.support.usgs_server import Fault, serve
 
 NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
@@ -38,10 +38,6 @@ class Waits:
 
     def monotonic(self) -> float:
         return sum(self.slept)
-
-
-def event(event_id: str, time: datetime, magnitude: float = 5.0, **more) -> dict:
-    return {"id": event_id, "time": time, "known_at": time + timedelta(minutes=20), "mag": magnitude, **more}
 
 
 def ms(**amount: float) -> timedelta:

@@ -21,22 +21,12 @@ from forecaster.store.database import open_store
 from forecaster.store.versions import catalogue
 from tests.support.raw_server import answer, drip, flood, say, serve_raw
 from tests.support.smtp_server import make_certificate
+from tests.support.usgs_bodies import TIME_MS, collection, feature
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 QUERY = Query(datetime(2024, 1, 1, tzinfo=UTC), NOW, 4.0)
-TIME = 1_704_093_009_476  # 2024-01-01T07:10:09.476Z
 OK = b"HTTP/1.1 200 OK\r\n"
 LARGE = 400_000_000
-
-
-def feature(event_id: str = "us1", **changes: object) -> dict:
-    properties = {"mag": 5.0, "place": "x", "time": TIME, "updated": TIME, "status": "reviewed", "net": "us", "type": "earthquake"}
-    return {"type": "Feature", "id": event_id, "properties": properties | changes, "geometry": {"coordinates": [140, 35, 10]}}
-
-
-def body(*features: dict, **changes: object) -> bytes:
-    document = {"metadata": {"status": 200, "count": len(features)}, "features": list(features)} | changes
-    return json.dumps(document).encode()
 
 
 def packed(size: int) -> bytes:
@@ -63,19 +53,19 @@ INCIDENTS = {
     "a Location of another scheme": (answer(b"", b"Location: file:///etc/passwd", status=b"301 Moved"), CatalogMalformed, "file:"),
     "a Location of noise": (answer(b"", b"Location: \xff\xfe\x80", status=b"307 x"), CatalogMalformed, "307 points to"),
     "a redirect without a place": (answer(b"", status=b"308 x"), CatalogMalformed, "points to nowhere"),
-    "a Date of the year 9999999": (answer(body(), b"Date: Mon, 01 Jan 9999999 00:00:00 GMT"), None, ""),
-    "a Date at the end of time": (answer(body(), b"Date: Fri, 31 Dec 9999 23:59:59 -2359"), None, ""),
+    "a Date of the year 9999999": (answer(collection(), b"Date: Mon, 01 Jan 9999999 00:00:00 GMT"), None, ""),
+    "a Date at the end of time": (answer(collection(), b"Date: Fri, 31 Dec 9999 23:59:59 -2359"), None, ""),
     "a body in another packing": (answer(b"x", b"Content-Encoding: br"), CatalogMalformed, "packed as 'br'"),
-    "a length of 5,000 digits": (answer(body(), b"Content-Length: " + b"9" * 5000), CatalogTruncated, r"\d+ of 9{20} bytes came"),
-    "metadata that is a list": (answer(body(metadata=[])), CatalogMalformed, "metadata is no object"),
-    "metadata that is a text": (answer(body(metadata="x")), CatalogMalformed, "metadata is no object"),
-    "features that are no list": (answer(body(features={"a": 1})), CatalogMalformed, "without a list of features"),
+    "a length of 5,000 digits": (answer(collection(), b"Content-Length: " + b"9" * 5000), CatalogTruncated, r"\d+ of 9{20} bytes came"),
+    "metadata that is a list": (answer(collection(metadata=[])), CatalogMalformed, "metadata is no object"),
+    "metadata that is a text": (answer(collection(metadata="x")), CatalogMalformed, "metadata is no object"),
+    "features that are no list": (answer(collection(features={"a": 1})), CatalogMalformed, "without a list of features"),
     "a count of 4,300 digits": (answer(b'{"metadata": {"count": ' + b"9" * 4301 + b"}}"), CatalogMalformed, "cannot be read"),
     "a nest of 100,000 lists": (answer(b'{"features": ' + b"[" * 100_000), CatalogMalformed, "cannot be read"),
     "no text": (answer(bytes(range(128, 256))), CatalogMalformed, "JSON was asked for"),
-    "status 404 in a 200": (answer(body(metadata={"status": 404, "error": "x"})), CatalogRefused, "says 404 in an HTTP 200"),
+    "status 404 in a 200": (answer(collection(metadata={"status": 404, "error": "x"})), CatalogRefused, "says 404 in an HTTP 200"),
     "a gzip stream of noise": (answer(b"noise", b"Content-Encoding: gzip"), CatalogTruncated, "gzip body is not whole"),
-    "half a gzip stream": (answer(gzip.compress(body())[:-9], b"Content-Encoding: gzip"), CatalogTruncated, "ends too early"),
+    "half a gzip stream": (answer(gzip.compress(collection())[:-9], b"Content-Encoding: gzip"), CatalogTruncated, "ends too early"),
     "an answer without a head": (b"hello\r\n\r\n", CatalogUnreachable, "cannot be reached"),
     "a status that is no number": (b"HTTP/1.1 abc\r\n\r\n", CatalogUnreachable, "cannot be reached"),
     "a header of 1 MB": (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n", CatalogUnreachable, "cannot be reached"),
@@ -101,7 +91,7 @@ def test_an_incident_ends_as_an_error_in_one_line_or_does_no_harm(name):
 
 
 def test_no_redirect_is_followed_to_another_host_nor_read():
-    with serve_raw(say(answer(body()))) as other:
+    with serve_raw(say(answer(collection()))) as other:
         endless = flood(b"HTTP/1.1 302 Found\r\nLocation: " + other.url.encode() + b"/query\r\n\r\n", b"x")
         with serve_raw(endless) as server, pytest.raises(CatalogMalformed, match=other.url):
             new_client(server.url).changes_since(QUERY)
@@ -184,13 +174,17 @@ except CatalogMalformed as error:
 @pytest.mark.slow
 def test_a_gzip_body_of_400_mb_takes_no_more_memory_than_the_limit():
     bomb = answer(packed(LARGE), b"Content-Encoding: gzip")
-    with serve_raw(say(answer(body()))) as good, serve_raw(say(bomb)) as bad:
+    with serve_raw(say(answer(collection()))) as good, serve_raw(say(bomb)) as bad:
         ran = subprocess.run([sys.executable, "-c", MEASURE, good.url, bad.url], capture_output=True, text=True, check=True, timeout=200)
     assert int(ran.stdout) < 100_000_000
 
 
 def test_a_503_inside_a_200_is_tried_again_with_a_pause():
-    said = [answer(body(metadata={"status": 503, "error": "busy"})), answer(body(metadata={"status": 429})), answer(body(feature()))]
+    said = [
+        answer(collection(metadata={"status": 503, "error": "busy"})),
+        answer(collection(metadata={"status": 429})),
+        answer(collection(feature())),
+    ]
     slept: list[float] = []
     with serve_raw(lambda line, closing: line.sendall(said.pop(0))) as server:
         client = new_client(server.url, slept)
@@ -201,7 +195,10 @@ def test_a_503_inside_a_200_is_tried_again_with_a_pause():
 
 def test_a_503_inside_a_200_that_stays_is_unreachable():
     slept: list[float] = []
-    with serve_raw(say(answer(body(metadata={"status": 503})))) as server, pytest.raises(CatalogUnreachable, match=r"says 503 .*5 tries"):
+    with (
+        serve_raw(say(answer(collection(metadata={"status": 503})))) as server,
+        pytest.raises(CatalogUnreachable, match=r"says 503 .*5 tries"),
+    ):
         new_client(server.url, slept).changes_since(QUERY)
     assert len(slept) == 4
 
@@ -263,8 +260,8 @@ def test_another_event_than_the_one_asked_for_is_malformed():
 
 
 OTHERS = {
-    "too early": feature("us2", time=TIME - 200_000_000, updated=TIME),
-    "too late": feature("us2", time=1_704_153_600_000 + 120_000, updated=TIME),
+    "too early": feature("us2", time=TIME_MS - 200_000_000, updated=TIME_MS),
+    "too late": feature("us2", time=1_704_153_600_000 + 120_000, updated=TIME_MS),
     "too small": feature("us2", mag=3.5),
     "deleted": feature("us2", status="deleted"),
 }
@@ -273,12 +270,15 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_row_outside_the_question_is_kept_apart_and_many_are_the_answer_to_another(name):
     good = [feature(f"us1{i:02d}") for i in range(20)]
-    with serve_raw(say(answer(body(*good, OTHERS[name])))) as server:
+    with serve_raw(say(answer(collection(*good, OTHERS[name])))) as server:
         found = new_client(server.url).changes_since(QUERY)
     assert (len(found.revisions), len(found.quarantined), found.counted) == (20, 1, 21)
     assert "asked for" in found.quarantined["reason"].iat[0] and "us2" in found.quarantined["raw"].iat[0]
     bad = [OTHERS[name] | {"id": f"us3{i:02d}"} for i in range(20)]
-    with serve_raw(say(answer(body(*good, *bad)))) as server, pytest.raises(CatalogMalformed, match=r"20 of 40 events .*another question"):
+    with (
+        serve_raw(say(answer(collection(*good, *bad)))) as server,
+        pytest.raises(CatalogMalformed, match=r"20 of 40 events .*another question"),
+    ):
         new_client(server.url).changes_since(QUERY)
 
 
@@ -286,10 +286,10 @@ def test_a_stamp_of_years_ahead_outlives_neither_the_correction_nor_the_deletion
     """M 6.4 stamped 2090, then M 5.1 stamped two hours after the event, then its deletion: each as the service tells it on another day."""
     told = [
         feature(mag=6.4, updated=3_786_912_000_000),
-        feature(mag=5.1, updated=TIME + 7_200_000),
-        feature(mag=5.1, updated=TIME + 14_400_000, status="deleted"),
+        feature(mag=5.1, updated=TIME_MS + 7_200_000),
+        feature(mag=5.1, updated=TIME_MS + 14_400_000, status="deleted"),
     ]
-    said = [answer(body(row)) for row in told]
+    said = [answer(collection(row)) for row in told]
     query, store, seen = replace(QUERY, include_deleted=True), open_store(tmp_path / "quakecast.duckdb"), []
     with serve_raw(lambda line, closing: line.sendall(said.pop(0))) as server:
         for day in range(3):
@@ -306,7 +306,7 @@ def test_a_stamp_of_years_ahead_outlives_neither_the_correction_nor_the_deletion
 
 def test_our_own_clock_being_hours_slow_makes_no_row_one_of_the_future():
     """The service's clock says how late it is."""
-    said = answer(body(feature(updated=TIME)), b"Date: Tue, 02 Jan 2024 00:00:00 GMT")
+    said = answer(collection(feature(updated=TIME_MS)), b"Date: Tue, 02 Jan 2024 00:00:00 GMT")
     with serve_raw(say(said)) as server:
         slow = new_client(server.url, clock=lambda: datetime(2024, 1, 1, 1, tzinfo=UTC))
         assert len(slow.changes_since(QUERY).revisions) == 1

@@ -20,17 +20,13 @@ from forecaster.catalog.query import Query, Region
 from forecaster.catalog.sources.usgs import UsgsClient
 from tests.support.live_check import CHECKS
 from tests.support.usgs_answers import HEADER
-from tests.support.usgs_history import history_of, review_delay_us, shared_history, slice_history
+from tests.support.usgs_history import event, history_of, review_delay_us, shared_history, slice_history
 from tests.support.usgs_server import SLICE, Fault, serve
 
 NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 LONG_AGO = NOW - 31 * DAY
-
-
-def event(event_id: str, time: datetime, magnitude: float = 5.0, **more) -> dict:
-    return {"id": event_id, "time": time, "known_at": time + timedelta(minutes=20), "mag": magnitude, **more}
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from forecaster.clock import Clock
 from forecaster.pipeline.as_of.as_known import labelled_days
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.store import ledger
-from tests.support.steps import predict, report_data, verify
+from tests.support.changed_recipes import changed_recipe, without_models
+from tests.support.steps import machine, predict, report_data, verify
 from tests.support.toys import cover, dump, quake, table, write
 
 ISSUED = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -19,14 +20,10 @@ DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 
 
-def machine(moment: datetime) -> Clock:
-    return Clock(lambda: moment, simulated=False)
-
-
 @pytest.fixture
 def tokyo(recipes):
     """Without models of its own: of each issue there is a row of the usual rate, the recent rate and their combination."""
-    return type(recipes["tokyo-m45"]).model_validate(recipes["tokyo-m45"].model_dump() | {"models": ()})
+    return without_models(recipes["tokyo-m45"])
 
 
 ROWS = 3
@@ -161,7 +158,7 @@ def test_a_deletion_and_a_revision_below_the_threshold_take_the_event_away(issue
 def test_another_target_is_not_settled_with_the_old_forecast(issued, tokyo, settings):
     """200 km away: inside the new circle of 300 km, outside the old one of 150 km."""
     write(issued, quake("us2", START, place=(37.5, 139.77)))
-    wider = type(tokyo).model_validate(tokyo.model_dump() | {"predict_radius_meters": 300_000.0})
+    wider = changed_recipe(tokyo, predict_radius_meters=300_000.0)
     result = read_and_verify(issued, [wider], END + 2 * DAY)
     assert (result.verified, result.waiting) == ([], 1) and table(issued, "score").empty
     predict(issued, [wider], settings, machine(END + 2 * DAY), target_day=date(2024, 1, 3))
@@ -172,7 +169,7 @@ def test_another_target_is_not_settled_with_the_old_forecast(issued, tokyo, sett
 
 
 def test_other_hyperparameters_leave_the_target_as_it_is(issued, tokyo):
-    slower = type(tokyo).model_validate(tokyo.model_dump() | {"learning_rate": 2e-4})
+    slower = changed_recipe(tokyo, learning_rate=2e-4)
     assert slower.recipe_hash != tokyo.recipe_hash
     assert len(read_and_verify(issued, [slower], END + 2 * DAY).verified) == 1
 
@@ -204,7 +201,7 @@ def test_every_mode_is_scored_under_its_own_name(issued, tokyo, settings):
 
 def test_the_report_of_another_target_shows_nothing_of_the_old_one(issued, tokyo, settings):
     """The circle was widened: the old circle's probability, record and history are not the new one's."""
-    wider = type(tokyo).model_validate(tokyo.model_dump() | {"predict_radius_meters": 300_000.0})
+    wider = changed_recipe(tokyo, predict_radius_meters=300_000.0)
     read_and_verify(issued, [tokyo], END + 2 * DAY)
     clock = machine(END + 2 * DAY)
     (old,) = report_data(issued, [tokyo], clock).recipes

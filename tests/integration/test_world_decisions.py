@@ -7,7 +7,6 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.clock import Clock
 from forecaster.models.pretrained import newest_before
 from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.pipeline.world import pretrain as step
@@ -15,6 +14,7 @@ from forecaster.pipeline.world import world_record, world_sets
 from forecaster.pipeline.world.world_decisions import list_sets
 from forecaster.store import world_set_rows as stored
 from tests.support import small_globe as world
+from tests.support.steps import machine
 from tests.support.world_sets import decision, etas_set, own_turns
 
 pytestmark = pytest.mark.usefixtures("own_turns")
@@ -35,7 +35,7 @@ def job(store, settings) -> Job:
     for one in (FIRST, SECOND):
         world_sets.place(settings, one, None)
     world_sets.use(store, settings)
-    job = Job(settings, store, [], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
+    job = Job(settings, store, [], machine(NOW), "0123456789abcdef")
     publish_copy(job)
     return job
 
@@ -141,7 +141,7 @@ def line_of_sets(store, settings, monkeypatch, recipes):
         here = {"predict_center_lat": place[0], "predict_center_lng": place[1], "radius_km": 200.0, "threshold_mag": 5.0}
         recipe = recipes["lima"].model_copy(update=here)
         monkeypatch.setattr(world_record, "model_of", world.toy_model)
-        return Job(settings, store, [recipe], Clock(lambda: world.NOW, simulated=False), "0123456789abcdef")
+        return Job(settings, store, [recipe], machine(world.NOW), "0123456789abcdef")
 
     return made
 

@@ -24,6 +24,7 @@ from forecaster.recipe import load_recipes
 from forecaster.store import world_map_rows
 from forecaster.store.database import Store
 from forecaster.verification.pools import cell_probability
+from tests.support.steps import machine
 from tests.support.toys import cover, quake, write
 
 NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
@@ -123,7 +124,7 @@ def test_seismic_cells_hold_ten_strong_earthquakes_in_their_circle(job):
 
 def test_old_cells_leave_and_the_issue_stays(job):
     make_earth(job)
-    live = run_context.Job(job.settings, job.store, [], Clock(lambda: NOW + timedelta(days=101), simulated=False), "run-2")
+    live = run_context.Job(job.settings, job.store, [], machine(NOW + timedelta(days=101)), "run-2")
     with job.store.transaction() as connection:
         connection.execute("UPDATE world_map SET mode = 'prospective'")
     gone = tidy.tidy(live)

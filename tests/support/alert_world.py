@@ -11,11 +11,18 @@ from forecaster.settings import Settings
 from forecaster.store import fits, ledger
 from forecaster.store.database import Store
 from forecaster.timewindow import issue_time
+from tests.support.forecast_rows import forecast_row
 
 RECIPE_FILE = Path(__file__).resolve().parents[2] / "recipes" / "athens.toml"
 RULE = {"name": "raised", "probability": 0.05, "ratio": 3.0, "probability_off": 0.03, "ratio_off": 2.0}
 MODEL = "athens-etas-20240101-0123abcd"
 USUAL = 0.01
+TWO_CHANNELS = {  # set up, and nobody there
+    "smtp_host": "127.0.0.1",
+    "mail_to": "a@example.org",
+    "webhook_url": "http://127.0.0.1:9/",
+    "webhook_secret": "whsec_AAAA",
+}
 
 
 def toml_value(value: object) -> str:
@@ -40,6 +47,13 @@ def athens(*rules: dict) -> Recipe:
     return parse_recipe(text(*(rules or (RULE,))), "athens.toml")
 
 
+def judged(store: Store, *rules: dict) -> Recipe:
+    """The same, whose model is judged good enough for its forecasts to raise alerts."""
+    recipe = athens(*rules)
+    judge(store, recipe)
+    return recipe
+
+
 def job(store: Store, settings: Settings, recipe: Recipe, now: datetime, *, simulated: bool = False) -> Job:
     return Job(settings, store, [recipe], Clock(lambda: now, simulated), "run")
 
@@ -49,68 +63,32 @@ def issued(recipe: Recipe, day: date) -> datetime:
     return issue_time(day, recipe.zone, recipe.issue_local_time) + timedelta(minutes=1)
 
 
+def _row(recipe: Recipe, day: date, issued_at: datetime, **changes: object) -> dict:
+    """A row of the table `forecast` by MODEL, with the id that the program gives it."""
+    due = issue_time(day, recipe.zone, recipe.issue_local_time)
+    stamp = {"model_id": MODEL, "model_kind": "etas", "as_of": due}
+    return identified(forecast_row(recipe, recipe.target_window(day), issued_at, **(stamp | changes)))
+
+
 def say(store: Store, recipe: Recipe, day: date, probability: float, usual: float = USUAL, **changes) -> str:
     """Store the published forecast of `day` (official, prospective, by MODEL unless told otherwise); returns its id."""
-    window, at = recipe.target_window(day), changes.get("issue_time", issued(recipe, day))
-    row = {
-        "recipe_id": recipe.id,
-        "target_start": window.start,
-        "target_end": window.end,
-        "model_id": MODEL,
-        "model_kind": "etas",
-        "issue_time": at,
-        "as_of": issue_time(day, recipe.zone, recipe.issue_local_time),
-        "mode": "prospective",
-        "official": changes.get("mode", "prospective") == "prospective",
-        "published": True,
-        "probability": probability,
-        "reference_probability": usual,
-        "recipe_hash": recipe.recipe_hash,
-        "target_hash": recipe.target_hash,
-        "code_version": "0",
-        "degraded": False,
-        "data_age_hours": 1.0,
-        "created_at": at,
-        "method": "daily",
-        "in_sample": False,
-    } | changes
-    row = identified(row)
+    stamp = {"probability": probability, "reference_probability": usual, "official": changes.get("mode", "prospective") == "prospective"}
+    row = _row(recipe, day, changes.get("issue_time", issued(recipe, day)), **(stamp | changes))
     with store.transaction() as connection:
-        ledger.insert(connection, "forecast", [{name: row.get(name) for name in ledger.FORECAST_COLUMNS}])
+        ledger.insert(connection, "forecast", [row])
     return row["forecast_id"]
 
 
 def walked(store: Store, recipe: Recipe, first_day: date, line: list[tuple[float, bool | None]], usual: float = USUAL, **changes) -> None:
     """Walk-forward forecasts of consecutive days with their final outcomes (None: not settled), written in one go."""
+    stamp = {"mode": "hindcast", "official": False, "method": "walk-forward", "reference_probability": usual}
     rows, came = [], []
     for number, (probability, happened) in enumerate(line):
         day = first_day + timedelta(days=number)
-        window, at = recipe.target_window(day), issue_time(day, recipe.zone, recipe.issue_local_time)
-        stamp = {
-            "recipe_id": recipe.id,
-            "target_start": window.start,
-            "target_end": window.end,
-            "model_id": MODEL,
-            "model_kind": "etas",
-            "issue_time": at,
-            "as_of": at,
-            "mode": "hindcast",
-            "official": False,
-            "published": True,
-            "probability": probability,
-            "reference_probability": usual,
-            "recipe_hash": recipe.recipe_hash,
-            "target_hash": recipe.target_hash,
-            "code_version": "0",
-            "degraded": False,
-            "data_age_hours": 1.0,
-            "created_at": at,
-            "method": "walk-forward",
-            "in_sample": False,
-        } | changes
-        rows.append({name: identified(stamp).get(name) for name in ledger.FORECAST_COLUMNS})
+        due = issue_time(day, recipe.zone, recipe.issue_local_time)
+        rows.append(_row(recipe, day, due, **({"probability": probability} | stamp | changes)))
         if happened is not None:
-            came.append(outcome(recipe, day, happened, window.end + timedelta(days=45)))
+            came.append(outcome(recipe, day, happened, recipe.target_window(day).end + timedelta(days=45)))
     with store.transaction() as connection:
         ledger.insert(connection, "forecast", rows)
         ledger.insert(connection, "outcome", came, replace=True)

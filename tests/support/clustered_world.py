@@ -5,6 +5,7 @@ from datetime import date
 
 import numpy as np
 
+from forecaster.features.circles import circle_recipe
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
@@ -58,6 +59,11 @@ def twelve_years(places: Sequence[tuple[float, float]]) -> Events:
         within_days=2,
         known_within_us=DAY_US // 2,
     )
+
+
+def circles_at(places: Sequence[tuple[float, float]]) -> list[Recipe]:
+    """A circle of 200 km and M 4.5 about each of them."""
+    return [circle_recipe(number, *place, 200.0, 4.5) for number, place in enumerate(places)]
 
 
 def history_until(catalogue: Events, recipe: Recipe, last_day: date) -> History:

@@ -13,14 +13,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from forecaster.clock import Clock
 from forecaster.pipeline.daily import publish_report
 from forecaster.pipeline.run_context import Job, open_job, publish_copy
 from forecaster.pipeline.tidy import tidy
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Connection
 from forecaster.store.targets import note_targets
-from tests.support.steps import predict, verify
+from tests.support.steps import machine, predict, verify
 
 NOW = datetime(2023, 12, 26, 9, tzinfo=UTC)
 PULLS, PAGES = 14, 28
@@ -86,7 +85,7 @@ _WEIGHTS = """
 
 def grow(settings: Settings, days: int) -> Job:
     """The job of a home with a forecast for each of `days` days before that of NOW, all settled; nothing for NOW's own."""
-    clock = Clock(lambda: NOW - DAY, simulated=False)
+    clock = machine(NOW - DAY)
     job = open_job(settings, clock, known_by=NOW)
     said = predict(job.store, job.recipes, settings, clock, run_id="template")
     assert len(said.not_scoreable) < 3, said.not_scoreable
@@ -95,12 +94,12 @@ def grow(settings: Settings, days: int) -> Job:
         note_targets(connection, job.recipes)
         for sql in (_FORECASTS, _OUTCOMES, _SCORES, _READS, _REQUESTS, _RUNS, _REPORTS, _DELIVERIES, _ALERTS):
             _execute(connection, sql, days)
-    tidy(replace(job, clock=Clock(lambda: NOW, simulated=False)))
-    verify(job.store, job.recipes, Clock(lambda: NOW - timedelta(hours=1), simulated=False))
+    tidy(replace(job, clock=machine(NOW)))
+    verify(job.store, job.recipes, machine(NOW - timedelta(hours=1)))
     with job.store.transaction() as connection:
         _execute(connection, _WEIGHTS, days)
     _link_pages(written.pages, days)
-    now = replace(job, clock=Clock(lambda: NOW, simulated=False))
+    now = replace(job, clock=machine(NOW))
     publish_copy(now)
     return now
 

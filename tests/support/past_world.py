@@ -11,7 +11,7 @@ from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
 from tests.support import tiny
-from tests.support.steps import train_recipes
+from tests.support.steps import machine, train_recipes
 from tests.support.toys import quake, write
 
 TRAINED = datetime(2023, 11, 2, 12, tzinfo=UTC)
@@ -44,4 +44,4 @@ def trained(folder: Path) -> tuple[Settings, Recipe]:
 
 def open_home(settings: Settings, recipes: list[Recipe], moment: datetime = NOW, run_id: str = "0123456789abcdef") -> Job:
     """A run in that home, on a machine's clock that stands at `moment`."""
-    return Job(settings, Store(settings.database), list(recipes), Clock(lambda: moment, simulated=False), run_id)
+    return Job(settings, Store(settings.database), list(recipes), machine(moment), run_id)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support.smtp_server import free_port
+
 PREFECT = Path(sys.executable).with_name("prefect")
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 BUSY_S = 240.0  # how long a server whose database is busy is asked again
@@ -22,13 +23,10 @@ CLIENT_RETRIES = "10"  # of Prefect's own client, where the server's SQLite file
 
 def server_environment(home: Path, **more: str) -> dict[str, str]:
     """Of every process of Prefect in a test: own home, a free port of loopback, no telemetry, quick services; `more` is added."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "QUAKECAST_"))}
     return kept | {
         "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api",
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from forecaster.catalog.sources.usgs import UsgsClient
-from forecaster.clock import Clock
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.pull import PullResult, pull_catalog
 from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
-from tests.support.steps import job_of
+from tests.support import usgs_history
+from tests.support.steps import job_of, machine
 from tests.support.toys import TOKYO, cover, quake, write
 from tests.support.usgs_history import History, history_of
 from tests.support.usgs_server import UsgsServer
@@ -24,7 +24,7 @@ TOUCHED_BY_EVERY_PULL = ("fetch_log", "coverage", "coverage_read")
 
 def event(event_id: str, time: datetime, magnitude: float = 5.0, **more) -> dict:
     place = {"latitude": TOKYO[0], "longitude": TOKYO[1]}
-    return place | {"id": event_id, "time": time, "known_at": time + timedelta(minutes=20), "mag": magnitude} | more
+    return usgs_history.event(event_id, time, magnitude, **(place | more))
 
 
 def seed(store: Store) -> Store:
@@ -53,7 +53,7 @@ def pull(store: Store, server: UsgsServer, moment: datetime, *, url: str | None 
         max_tries=2,
         **options,
     )
-    return pull_catalog(job_of(store, recipes, Clock(lambda: moment, simulated=False)), client)
+    return pull_catalog(job_of(store, recipes, machine(moment)), client)
 
 
 def known(store: Store, moment: datetime) -> dict[str, float]:

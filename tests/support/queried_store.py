@@ -16,6 +16,7 @@ from forecaster.store.database import Connection, Store, open_store
 from forecaster.store.targets import note_targets
 from forecaster.store.versions import catalogue
 from forecaster.timewindow import local_day
+from tests.support.forecast_rows import forecast_row
 from tests.support.steps import verify
 from tests.support.toys import TOKYO, cover, quake, write
 
@@ -115,20 +116,10 @@ def _others(recipe: Recipe) -> list[dict]:
 
 def _row(recipe: Recipe, day: date, kind: str, probability: float, *, published: bool) -> dict:
     window = recipe.target_window(day)
-    issued = window.start - timedelta(hours=6)
-    row = {"forecast_id": f"{recipe.id}-{kind}-{day}", "recipe_id": recipe.id, "target_start": window.start, "target_end": window.end}
-    row |= {
-        "model_id": f"{recipe.id}-{kind}",
-        "model_kind": kind,
-        "issue_time": issued,
-        "as_of": issued,
-        "mode": "replay",
-        "official": False,
-    }
-    row |= {"published": published, "supersedes": None, "probability": probability, "reference_probability": USUAL[recipe.id]}
-    row |= {"recipe_hash": recipe.recipe_hash, "target_hash": recipe.target_hash, "code_version": "0", "degraded": False}
-    row |= {"degraded_reason": None, "data_age_hours": 0.5, "run_id": f"{day}", "created_at": issued, "method": "daily", "in_sample": False}
-    return row
+    said = {"probability": probability, "reference_probability": USUAL[recipe.id], "published": published}
+    made = {"forecast_id": f"{recipe.id}-{kind}-{day}", "model_id": f"{recipe.id}-{kind}", "model_kind": kind, "run_id": f"{day}"}
+    stamp = {"mode": "replay", "official": False, "data_age_hours": 0.5}
+    return forecast_row(recipe, window, window.start - timedelta(hours=6), **said, **made, **stamp)
 
 
 def _runs(connection: Connection) -> None:

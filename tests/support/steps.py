@@ -1,7 +1,7 @@
 """The steps of the day on a context that is put together from its parts, which most tests have at hand."""
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from forecaster.clock import Clock
 from forecaster.descriptions.reasons import Reason
@@ -15,6 +15,11 @@ from forecaster.recipe import Recipe
 from forecaster.reports.content.contract import ReportData
 from forecaster.settings import Settings
 from forecaster.store.database import Store
+
+
+def machine(moment: datetime) -> Clock:
+    """The machine's clock, which stands at `moment`: forecasts that are made by it are official."""
+    return Clock(lambda: moment, simulated=False)
 
 
 def job_of(store: Store, recipes: Sequence[Recipe], clock: Clock, settings: Settings | None = None, run_id: str = "") -> Job:

@@ -57,6 +57,13 @@ def cover(
         catalogue.write_coverage(connection, coverage_rows(streams, start, end, read_at or end, source))
 
 
+def quiet_years(store: Store, end: datetime, *, magnitude: float = 5.0, **more) -> None:
+    """Two earthquakes near Tokyo, in March 2022 and in June 2023 (of this magnitude, with `more` fields), and all read until `end`."""
+    second = quake("us2", datetime(2023, 6, 1, tzinfo=UTC), magnitude, **more)
+    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), second)
+    cover(store, end)
+
+
 def table(store: Store, name: str) -> pd.DataFrame:
     """All rows of a table."""
     with store.transaction() as connection:

@@ -100,6 +100,11 @@ def history_from(versions: pd.DataFrame) -> History:
     return History(table)
 
 
+def event(event_id: str, time: datetime, magnitude: float = 5.0, **more) -> dict:
+    """A row for `history_of`, known 20 minutes after its origin unless told otherwise."""
+    return {"id": event_id, "time": time, "known_at": time + timedelta(minutes=20), "mag": magnitude, **more}
+
+
 def history_of(rows: Iterable[dict]) -> History:
     """Versions written by hand: dicts of id, time, known_at (aware) and any VERSION_COLUMNS. `event` names the event
     (the id where absent); `updated` is known_at, `type` earthquake and `status` automatic where absent."""

@@ -3,6 +3,7 @@
 `statuses` are answered in turn, the last one for ever; a 3xx carries `Location: /elsewhere`.
 """
 
+import base64
 import json
 import threading
 import time
@@ -13,6 +14,8 @@ from typing import Any
 
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
+
+SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 
 
 @dataclass

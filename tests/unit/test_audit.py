@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import importlib.util
 import json
 import sys
 from importlib.metadata import distributions
@@ -10,19 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scripts import load_script
+
 ROOT = Path(__file__).resolve().parents[2]
 SHA = "--hash=sha256:" + "0" * 64
 
 
-def load():
-    spec = importlib.util.spec_from_file_location("audit", ROOT / "deployments" / "audit.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-audit = load()
+audit = load_script("deployments/audit.py")
 
 
 @pytest.fixture

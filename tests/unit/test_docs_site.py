@@ -1,6 +1,5 @@
 """The documentation cannot rot: its reference is made from the code, its links lead somewhere, its files and figures are there."""
 
-import importlib.util
 import json
 import os
 import re
@@ -10,16 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scripts import load_script
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), ROOT / "deployments" / "RUNBOOK.md"])
-
-
-def load(name: str):
-    """A module of deployments/site, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "deployments" / "site" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_reference_is_that_of_the_code() -> None:
@@ -59,7 +52,7 @@ def test_the_figures_of_the_evaluation_are_shown(page: str) -> None:
 
 
 def test_a_page_that_loads_from_another_host_is_refused() -> None:
-    hooks = load("hooks")
+    hooks = load_script("deployments/site/hooks.py")
     for bad in ('<script src="https://unpkg.com/mermaid.js"></script>', "<link rel=stylesheet href='//fonts.example.org/a.css'>"):
         assert hooks.FOREIGN.search(f"<p>{bad}</p>"), bad
     assert not hooks.FOREIGN.search('<a href="https://example.org/">out</a><img src="report.png">')

@@ -23,6 +23,7 @@ from forecaster.timewindow import (
     target_window,
     zone_names,
 )
+from tests.support.changed_recipes import changed_recipe
 
 FIRST, LAST = date(1973, 1, 1), date(2037, 12, 31)
 COUNT = (LAST - FIRST).days + 1
@@ -147,7 +148,7 @@ def test_a_midnight_inside_a_skipped_hour_is_the_change_itself() -> None:
 def test_a_day_that_does_not_exist_is_neither_due_nor_next(recipes) -> None:
     tokyo = recipes["tokyo-m45"]
     assert tokyo.zone.key == "Asia/Tokyo"  # kept by the recipe: a mere copy would keep it, too
-    apia = type(tokyo).model_validate(tokyo.model_dump() | {"time_zone": "Pacific/Apia"})
+    apia = changed_recipe(tokyo, time_zone="Pacific/Apia")
     evening = datetime(2011, 12, 30, 9, 30, tzinfo=UTC)  # 23:30 of the 29th; the 31st follows
     assert next_local_day(evening, apia.zone) == date(2011, 12, 31)
     assert due_day(apia, evening - timedelta(seconds=1)) == date(2011, 12, 29)
@@ -159,7 +160,7 @@ def test_a_day_that_does_not_exist_is_neither_due_nor_next(recipes) -> None:
 
 @pytest.mark.parametrize("name", ["Asia/Tokyo", "Etc/GMT-9", "UTC", "America/Port-au-Prince", "Japan", "Antarctica/Troll"])
 def test_zones_that_are_the_same_everywhere_are_taken(recipes, name) -> None:
-    assert type(recipes["tokyo-m45"]).model_validate(recipes["tokyo-m45"].model_dump() | {"time_zone": name}).zone.key == name
+    assert changed_recipe(recipes["tokyo-m45"], time_zone=name).zone.key == name
 
 
 def test_from_us_keeps_the_day_of_a_window_that_another_rule_began() -> None:

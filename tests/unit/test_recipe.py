@@ -18,6 +18,7 @@ from forecaster.errors import BadInput, BadRecipe
 from forecaster.recipe import Recipe, choose, load_recipes, parse_recipe
 from forecaster.reports.outgoing import message
 from tests.support import alert_world
+from tests.support.changed_recipes import changed_recipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -258,7 +259,7 @@ def test_any_field_changes_the_recipe_and_only_the_target_changes_the_target(rec
 
 def test_which_kinds_are_fitted_voids_no_fit(recipes):
     """A kind more or less must not make the other kinds' models those of another recipe."""
-    fewer = Recipe.model_validate(recipes["tokyo"].model_dump() | {"models": ["etas"]})
+    fewer = changed_recipe(recipes["tokyo"], models=["etas"])
     assert fewer.models == ("etas",) and fewer.recipe_hash == recipes["tokyo"].recipe_hash
 
 
@@ -302,7 +303,7 @@ def test_each_recipe_to_be_relied_on_ships_one_rule_and_no_other_does(recipes):
     for recipe in relied:
         (rule,) = recipe.alerts
         assert (rule.name, rule.channels, rule.quiet_hours, rule.min_gain) == ("raised", (), None, 0.0), recipe.id
-        bare = Recipe.model_validate(recipe.model_dump() | {"alerts": ()})
+        bare = changed_recipe(recipe, alerts=())
         assert (bare.recipe_hash, bare.target_hash) == (recipe.recipe_hash, recipe.target_hash), recipe.id
 
 

@@ -20,6 +20,7 @@ from forecaster.catalog.coverage import (
 )
 from forecaster.errors import NotScoreable
 from forecaster.recipe import Recipe, load_recipes
+from tests.support.changed_recipes import changed_recipe
 
 RECIPES = load_recipes(Path(__file__).resolve().parents[3] / "recipes")
 TOKYO, NIIGATA, KERMADEC = RECIPES["tokyo"], RECIPES["niigata"], RECIPES["kermadec"]
@@ -35,10 +36,6 @@ def rows(*spans, streams=STREAMS) -> pd.DataFrame:
 def span(recipe: Recipe, coverage: pd.DataFrame) -> tuple[datetime, datetime]:
     found = covered_span(recipe, coverage)
     return found.start, found.end
-
-
-def with_(recipe: Recipe, **fields) -> Recipe:
-    return Recipe.model_validate(recipe.model_dump() | fields)
 
 
 def test_a_span_is_extended_by_pulls_that_touch_or_overlap_it():
@@ -86,7 +83,7 @@ def test_a_circle_across_the_date_line_is_held_by_the_whole_world_only():
     half = rows((START, END), streams=[WORLD]).assign(max_longitude_deg=179.0)
     with pytest.raises(NotScoreable, match="no catalogue"):
         covered_span(KERMADEC, half)
-    small = with_(KERMADEC, threshold_mag=4.0)
+    small = changed_recipe(KERMADEC, threshold_mag=4.0)
     (own,) = streams_for([small])[2:]
     assert (own.region.min_longitude_deg, own.region.max_longitude_deg) == (-180.0, 180.0) and own.holds(small)
     assert -33 < own.region.min_latitude_deg < -32.6 and -27.4 < own.region.max_latitude_deg < -27
@@ -94,7 +91,7 @@ def test_a_circle_across_the_date_line_is_held_by_the_whole_world_only():
 
 def test_a_circle_that_leaves_the_box_of_japan_is_not_held_by_it():
     """Fukuoka's 350 km end at 126.6 E; a circle of 900 km reaches beyond 122 E."""
-    wide = with_(RECIPES["fukuoka"], predict_radius_meters=900_000)
+    wide = changed_recipe(RECIPES["fukuoka"], predict_radius_meters=900_000)
     assert JAPAN.holds(RECIPES["fukuoka"]) and not JAPAN.holds(wide)
     with pytest.raises(NotScoreable, match=r"starts at M 4\.5"):
         covered_span(wide, rows((START, END)))

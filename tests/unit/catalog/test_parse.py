@@ -19,6 +19,7 @@ from forecaster.catalog.revisions import QUARANTINE_COLUMNS, REVISION_COLUMNS
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
 from forecaster.store.database import open_store
 from forecaster.store.versions import catalogue
+from tests.support.usgs_bodies import collection, feature
 
 INCIDENTS = Path(__file__).resolve().parents[2] / "support" / "incidents"
 READ_AT = datetime(2024, 1, 2, tzinfo=UTC)
@@ -30,17 +31,6 @@ ROW = (
 
 def header() -> str:
     return (INCIDENTS / "bad_rows.csv").read_text().splitlines()[0]
-
-
-def feature(**changes: object) -> dict:
-    properties = {"mag": 5.0, "place": "x", "time": 1_704_093_009_476, "updated": 1_704_096_000_040, "status": "reviewed"}
-    properties |= {"net": "us", "ids": ",us1,nc2,", "magType": "mb", "type": "earthquake"} | changes
-    return {"type": "Feature", "properties": properties, "geometry": {"coordinates": [140, 35, 10]}, "id": "us1"}
-
-
-def collection(*features: object) -> bytes:
-    metadata = {"status": 200, "count": len(features)}
-    return json.dumps({"type": "FeatureCollection", "metadata": metadata, "features": features}).encode()
 
 
 def test_csv_row_becomes_a_revision_with_its_milliseconds_and_units():

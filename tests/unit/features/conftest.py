@@ -11,13 +11,14 @@ import pytest
 from forecaster.features.events import Events
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.timewindow import to_us
+from tests.support.changed_recipes import changed_recipe
 
 RECIPES = load_recipes(Path(__file__).resolve().parents[3] / "recipes")
 
 
 def make_recipe(recipe_id: str, **changes: Any) -> Recipe:
     """A bundled recipe, validated again with `changes`."""
-    return Recipe.model_validate(RECIPES[recipe_id].model_dump() | changes)
+    return changed_recipe(RECIPES[recipe_id], **changes)
 
 
 def make_events(*rows: tuple[str, float, float, float, float] | tuple[str, float, float, float, float, str]) -> Events:

@@ -11,11 +11,24 @@ from forecaster.features.events import Events
 from forecaster.features.windows import target_days
 from forecaster.models import pretrained
 from forecaster.models.interface import Dataset, dataset_from_events
-from forecaster.recipe import Recipe, load_recipes
+from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
+from tests.support.changed_recipes import changed_recipe
 
-RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 DAYS = 500
+
+
+@pytest.fixture(scope="session")
+def new_shelf(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """new_shelf(kind, until, (files, record)): a folder of artefacts that holds this one."""
+
+    def make(kind: str, until: date, made: tuple[dict[str, bytes], dict]) -> Path:
+        folder = tmp_path_factory.mktemp("shelf")
+        files, record = made
+        pretrained.write_pretrained(folder, kind, until, files, record | {"code": "0"})
+        return folder
+
+    return make
 
 
 @pytest.fixture
@@ -26,18 +39,13 @@ def on_shelf(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def recipes() -> dict[str, Recipe]:
-    return load_recipes(RECIPES)
-
-
-@pytest.fixture(scope="session")
 def tiny_recipe(recipes: dict[str, Recipe]) -> Callable[..., Recipe]:
     """The athens recipe on 3 x 3 cells with windows of 2 days, with changed fields."""
 
     def make(**changes: object) -> Recipe:
         small = {"window_days": 2, "lat_granularity": 3, "lng_granularity": 3, "batch_size": 16, "epochs": 2, "learning_rate": 1e-3}
         small |= {"filters": 30, "hidden_units": 100}
-        return Recipe.model_validate(recipes["athens"].model_dump() | small | changes)
+        return changed_recipe(recipes["athens"], **(small | changes))
 
     return make
 

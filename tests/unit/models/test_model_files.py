@@ -13,6 +13,7 @@ from forecaster.errors import CorruptModel, NotWritable
 from forecaster.models import model_files
 from forecaster.models.baselines.rates import Persistence
 from tests.support import toy_models
+from tests.support.changed_recipes import changed_recipe
 
 AS_OF = datetime(2001, 7, 10, 12, tzinfo=UTC)
 LAST = date(2001, 5, 23)
@@ -106,7 +107,7 @@ def test_a_spoilt_directory_is_refused_in_one_line(recipe, saved, spoil, message
 
 def test_another_recipe_is_refused_but_not_for_other_kinds_beside_it(saved, recipe):
     model_files.load_model(saved.directory, recipe.model_copy(update={"models": ("etas",)}))
-    for changed in (type(recipe).model_validate(recipe.model_dump() | {"dropout": 0.1}), recipe.model_copy(update={"id": "athens-again"})):
+    for changed in (changed_recipe(recipe, dropout=0.1), recipe.model_copy(update={"id": "athens-again"})):
         with pytest.raises(CorruptModel, match=r"was fitted for athens .* train again"):
             model_files.load_model(saved.directory, changed)
 

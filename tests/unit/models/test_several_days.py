@@ -16,6 +16,7 @@ from forecaster.models.interface import History
 from forecaster.models.kinds import generic_model, kind_named
 from forecaster.models.several_days import over_window, single_days_of
 from forecaster.recipe import Recipe
+from tests.support.changed_recipes import changed_recipe
 from tests.unit.models.etas.test_etas import sequence
 
 DAY, FIRST = date(2024, 1, 3), date(1973, 1, 17)
@@ -23,7 +24,7 @@ MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "regional", "cells")
 
 
 def of_range(recipe: Recipe, days: int) -> Recipe:
-    return Recipe.model_validate(recipe.model_dump() | {"predict_range_days": days})
+    return changed_recipe(recipe, predict_range_days=days)
 
 
 @pytest.fixture(scope="module")

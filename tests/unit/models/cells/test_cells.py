@@ -43,12 +43,9 @@ def catalogue() -> Events:
 
 
 @pytest.fixture(scope="module")
-def shelf(catalogue, tmp_path_factory) -> Path:
+def shelf(catalogue, new_shelf) -> Path:
     """A folder with an artefact trained on the toy to 1984."""
-    folder = tmp_path_factory.mktemp("shelf")
-    files, record = pretrain(catalogue.known_at_once(), UNTIL, SMALL)
-    pretrained.write_pretrained(folder, cells.KIND, UNTIL, files, record | {"code": "0"})
-    return folder
+    return new_shelf(cells.KIND, UNTIL, pretrain(catalogue.known_at_once(), UNTIL, SMALL))
 
 
 @pytest.fixture(scope="module")

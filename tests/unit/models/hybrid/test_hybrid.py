@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from forecaster.errors import CorruptModel, NotTrainable
-from forecaster.features.circles import circle_recipe
 from forecaster.features.events import Events
 from forecaster.features.symmetries import turned
 from forecaster.features.windows import target_days
@@ -31,7 +30,7 @@ from forecaster.models.hybrid.hybrid_trees import TreeSettings, tree_logits
 from forecaster.models.interface import History, logit, sigmoid
 from forecaster.models.pooled.pooled_training import events_until
 from forecaster.timewindow import DAY_US
-from tests.support.clustered_world import history_until, twelve_years
+from tests.support.clustered_world import circles_at, history_until, twelve_years
 
 UNTIL = date(1984, 12, 31)
 PLACES = ((10.0, 20.0), (-30.0, 100.0))
@@ -47,16 +46,13 @@ def catalogue() -> Events:
 
 @pytest.fixture(scope="module")
 def circles() -> list:
-    return [circle_recipe(number, *place, 200.0, 4.5) for number, place in enumerate(PLACES)]
+    return circles_at(PLACES)
 
 
 @pytest.fixture(scope="module")
-def shelf(catalogue, tmp_path_factory) -> Path:
+def shelf(catalogue, new_shelf) -> Path:
     """A folder with an artefact trained on the toy to 1984."""
-    folder = tmp_path_factory.mktemp("shelf")
-    files, record = pretrain(catalogue, catalogue, UNTIL, SMALL)
-    pretrained.write_pretrained(folder, hybrid.KIND, UNTIL, files, record | {"code": "0"})
-    return folder
+    return new_shelf(hybrid.KIND, UNTIL, pretrain(catalogue, catalogue, UNTIL, SMALL))
 
 
 @pytest.fixture(scope="module")

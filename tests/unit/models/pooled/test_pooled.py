@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from forecaster.errors import CorruptModel, NotTrainable
-from forecaster.features.circles import circle_recipe
 from forecaster.features.decayed_counts import decayed_counts
 from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
@@ -20,7 +19,7 @@ from forecaster.models.pooled import pooled
 from forecaster.models.pooled.pooled_intensity import Intensity, fit_intensity, rate_of
 from forecaster.models.pooled.pooled_training import Pool, PoolSettings, build_pool, events_until, pretrain, train
 from forecaster.timewindow import DAY_US
-from tests.support.clustered_world import clustered_events, history_until
+from tests.support.clustered_world import circles_at, clustered_events, history_until
 
 UNTIL = date(1990, 12, 31)
 SMALL = PoolSettings(circles=3, first_day=date(1980, 1, 1), rounds=5)
@@ -45,16 +44,13 @@ def catalogue() -> Events:
 
 @pytest.fixture(scope="module")
 def circles() -> list:
-    return [circle_recipe(number, *place, 200.0, 4.5) for number, place in enumerate(PLACES)]
+    return circles_at(PLACES)
 
 
 @pytest.fixture(scope="module")
-def shelf(catalogue, tmp_path_factory) -> Path:
+def shelf(catalogue, new_shelf) -> Path:
     """A folder with an artefact trained on the toy to 1990."""
-    folder = tmp_path_factory.mktemp("shelf")
-    files, record = pretrain(catalogue, catalogue, UNTIL, SMALL)
-    pretrained.write_pretrained(folder, pooled.KIND, UNTIL, files, record | {"code": "0"})
-    return folder
+    return new_shelf(pooled.KIND, UNTIL, pretrain(catalogue, catalogue, UNTIL, SMALL))
 
 
 @pytest.fixture(scope="module")

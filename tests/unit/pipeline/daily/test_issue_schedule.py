@@ -16,40 +16,17 @@ from forecaster.pipeline.daily.issue_schedule import (
 from forecaster.recipe import Recipe
 from forecaster.store import ledger
 from forecaster.timewindow import issue_time
+from tests.support.forecast_rows import forecast_row
 
 TOKYO_2330 = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)  # 23:30 in Japan, nine hours ahead
 
 
 def forecast(recipe, day, mode="prospective", number=0):
-    """A row of the table `forecast`."""
+    """A row of the table `forecast`, issued half an hour before its day."""
     window = recipe.target_window(day)
-    return {
-        "forecast_id": f"{recipe.id}{day}{mode}{number}",
-        "recipe_id": recipe.id,
-        "target_start": window.start,
-        "target_end": window.end,
-        "model_id": "m",
-        "model_kind": "climatology",
-        "issue_time": window.start - timedelta(minutes=30),
-        "as_of": window.start - timedelta(minutes=30),
-        "mode": mode,
-        "official": mode == "prospective",
-        "published": True,
-        "supersedes": None,
-        "probability": 0.1,
-        "reference_probability": 0.1,
-        "recipe_hash": recipe.recipe_hash,
-        "target_hash": recipe.target_hash,
-        "code_version": "0",
-        "degraded": False,
-        "degraded_reason": None,
-        "data_age_hours": 0.0,
-        "run_id": None,
-        "created_at": window.start - timedelta(minutes=30),
-        "details": None,
-        "method": "daily",
-        "in_sample": False,
-    }
+    issued = window.start - timedelta(minutes=30)
+    name = f"{recipe.id}{day}{mode}{number}"
+    return forecast_row(recipe, window, issued, forecast_id=name, mode=mode, official=mode == "prospective")
 
 
 def put(store, *rows):

@@ -15,6 +15,7 @@ from forecaster.models.hybrid.hybrid_inference import network_of
 from forecaster.pipeline.daily.members import Member, asked, has_learnt, kinds_of, members_for, members_named
 from forecaster.recipe import Recipe
 from tests.support import toy_models
+from tests.support.changed_recipes import changed_recipe
 
 DAY, FIRST = date(2024, 6, 1), date(1980, 1, 1)
 MADE = datetime(2024, 5, 1, tzinfo=UTC)
@@ -26,10 +27,6 @@ def tokyo(recipes) -> Recipe:
     return recipes["tokyo-m45"]
 
 
-def changed(recipe: Recipe, **changes: object) -> Recipe:
-    return Recipe.model_validate(recipe.model_dump() | changes)
-
-
 def stored(models, recipe, last=date(2024, 1, 1), kind="etas", **more) -> dict:
     """A toy in its directory, and what of its row of the table `model` is read."""
     kept = toy_models.save(models, recipe, toy_models.Toy(kind, 0.9, 0.1, last, **more), data_as_of=MADE)
@@ -38,7 +35,7 @@ def stored(models, recipe, last=date(2024, 1, 1), kind="etas", **more) -> dict:
 
 def test_a_recipe_that_was_never_trained_has_all_members_but_the_network(tmp_path, tokyo):
     """With the package's sets to 2014-12-31 and 2024-11-16 and ETAS as pooled over circles."""
-    recipe = changed(tokyo, models=("etas", "pooled", "hybrid", "convlstm"))
+    recipe = changed_recipe(tokyo, models=("etas", "pooled", "hybrid", "convlstm"))
     found = members_for(tmp_path, recipe, {}, DAY, FIRST)
     assert [member.kind for member in found.found] == ["recent_rate", "etas", "pooled", "hybrid"]
     assert (found.missing, found.replaced) == ({}, {})
@@ -71,7 +68,7 @@ def test_the_newest_set_of_the_package_that_has_not_seen_the_day(tmp_path, tokyo
     ],
 )
 def test_what_a_recipe_cannot_have_is_left_out_without_a_word(tmp_path, tokyo, changes, kinds):
-    recipe = changed(tokyo, **changes)
+    recipe = changed_recipe(tokyo, **changes)
     found = members_for(tmp_path, recipe, {}, DAY, FIRST)
     assert [member.kind for member in found.found] == kinds and not found.missing and not found.replaced
     assert kinds_of(recipe) == ("recent_rate", *(kind for kind in recipe.models if kind != "cells" or recipe.threshold_mag >= 4.5))

@@ -1,7 +1,5 @@
 """Settings of channels that cannot work are named at the start, with what to write instead and without their secrets."""
 
-import base64
-
 import pytest
 from click.testing import CliRunner
 
@@ -10,8 +8,8 @@ from forecaster.errors import BadInput
 from forecaster.notify.channels.apprise_services import RETIRED
 from forecaster.pipeline.messaging.channel_check import check_channels
 from forecaster.settings import load_settings
+from tests.support.webhook_server import SECRET
 
-SECRET = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
 GOOD = {
     "webhook_url": "https://hooks.example.org:8443/T0KEN?a=b",
     "webhook_secret": SECRET,
