@@ -30,7 +30,7 @@ export XDG_CONFIG_HOME := $(CURDIR)/.cache/config
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help install demo test test-slow soak run wheel docs docs-reference lint types imports audit system-deps live-check bench bench-quick lock clean
+.PHONY: help install demo test-fast test test-slow soak run wheel docs docs-reference lint types imports audit system-deps live-check bench bench-quick lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -41,7 +41,10 @@ install: ## set up .venv from the locked requirements (the targets below do it b
 demo: install ## the daily job on real recorded input: no network needed once installed, four minutes on two idle cores
 	@"$(PY)" -m tests.support.demo
 
-test: install ## the tests, under 8 minutes: no network needed once installed
+test-fast: install ## before each commit, under 90 seconds: the unit tests, which start no server, but for those that train a model
+	@"$(PY)" -m pytest -q tests/unit -m "not slow and not trains and not shared" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: install ## the tests, under 6 minutes: no network needed once installed
 	@"$(PY)" -m pytest -q tests --ignore=tests/bench -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slow: install ## the slow ones: Prefect's servers and workers, the browser, long forms of what `make test` samples

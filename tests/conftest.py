@@ -3,8 +3,10 @@
 import os
 import shutil
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from forecaster.catalog import snapshot
@@ -15,7 +17,7 @@ from forecaster.store import database
 from forecaster.store.database import Store, open_store, read_parquet
 from forecaster.store.sharing import source
 from forecaster.store.sharing.parquet import write_parquet
-from tests.support import toy_models
+from tests.support import past_world, toy_models
 
 PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 CI = os.environ.get("QUAKECAST_CI") == "1"
@@ -28,6 +30,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the recorded history is not here ({folder.name}/ beside the checkout)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Generator[None]:
+    """DuckDB works with one thread: tests run beside each other, and on tables as small as theirs a second thread costs half as much again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duckdb, "connect", partial(duckdb.connect, config={"threads": 1}))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +54,19 @@ def toy_kinds() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         toy_models.put_in_place(patch)
         yield
+
+
+@pytest.fixture(scope="session")
+def trains() -> None:
+    """Fixtures that train a model ask for this one, so that the tests which use them are marked `trains`."""
+
+
+@pytest.fixture(scope="session")
+def past_home(tmp_path_factory) -> tuple[Settings, Recipe]:
+    """The home of `past_world`, trained with toys. Copy it; never write to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        toy_models.put_in_place(patch)
+        return past_world.trained(tmp_path_factory.mktemp("past"))
 
 
 @pytest.fixture(scope="session")
@@ -128,10 +151,15 @@ def snapshot_store(snapshot_file, settings) -> Store:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes the whole snapshot is slow: loading it alone takes ten seconds. First, as `-m` picks by the marks that it finds."""
+    """Mark what takes the whole snapshot as slow (loading it alone takes ten seconds), and what takes a trained model as training.
+
+    First, as `-m` picks by the marks that it finds."""
     for item in items:
-        if "snapshot_file" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "snapshot_file" in fixtures:
             item.add_marker(pytest.mark.slow)
+        if "trains" in fixtures:
+            item.add_marker(pytest.mark.trains)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -33,6 +33,7 @@ from forecaster.store.sharing.publish import publish
 from forecaster.store.versions import catalogue
 from tests.bench import naive
 from tests.bench.figures import Figure, command_seconds, cpu_seconds
+from tests.support.changed_recipes import numbered
 from tests.support.steps import predict, verify
 
 AS_OF = datetime(2023, 12, 25, tzinfo=UTC)
@@ -198,7 +199,7 @@ def the_day(made: Bench) -> list[Figure]:
 def many_recipes(made: Bench) -> list[Figure]:
     """As many recipes as MANY, the bundled ones under other names, against the bundled ones themselves: what one more costs."""
     whole = [recipe for recipe in RECIPES if recipe.comparison_only is None]
-    clones = [whole[i % len(whole)].model_copy(update={"id": f"{whole[i % len(whole)].id}-{i}"}) for i in range(MANY)]
+    clones = numbered(RECIPES, MANY)
     figures = []
     few, many = made.job(whole, 2), made.job(clones, 3)
     for name, step in {

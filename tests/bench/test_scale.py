@@ -20,10 +20,11 @@ from forecaster.pipeline.as_of.training_history import history_of, split_for_val
 from forecaster.pipeline.daily import publish_report
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.train import TrainOptions
-from forecaster.recipe import Recipe, load_recipes
+from forecaster.recipe import load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.publish import publish
+from tests.support.changed_recipes import numbered
 from tests.support.steps import predict, train_recipes
 
 AS_OF = datetime(2023, 12, 25, tzinfo=UTC)
@@ -110,15 +111,9 @@ def test_a_forecast_with_all_models_of_one_recipe(store: Store, settings: Settin
     )
 
 
-def clones(count: int) -> list[Recipe]:
-    """As many recipes as that: the bundled ones that lean on the world stream, again and again under other names."""
-    whole = [recipe for recipe in RECIPES if recipe.comparison_only is None]
-    return [whole[i % len(whole)].model_copy(update={"id": f"{whole[i % len(whole)].id}-{i}"}) for i in range(count)]
-
-
 def test_a_day_and_its_page_by_the_number_of_recipes(store: Store, settings: Settings) -> None:
     for count in (20, 200):
-        job = Job(settings, store, clones(count), Clock.standing_at(AS_OF + timedelta(minutes=count)), f"bench{count}")
+        job = Job(settings, store, numbered(RECIPES, count), Clock.standing_at(AS_OF + timedelta(minutes=count)), f"bench{count}")
         started = time.process_time()
         predict(store, job.recipes, settings, job.clock, run_id=job.run_id)
         said = seconds_since(started)

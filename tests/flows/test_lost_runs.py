@@ -30,12 +30,13 @@ def prefect_home() -> None:
     """Takes the place of the folder's own test server: these tests start another."""
 
 
-@pytest.fixture
-def place(tmp_path):
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
     """A server with two deployments of one place each, ours (tagged) and somebody else's; `server` may be killed and started again."""
+    folder = tmp_path_factory.mktemp("lost")
 
     class Place:
-        environment = server_environment(tmp_path / "prefect", PREFECT_FLOWS_HEARTBEAT_FREQUENCY="30")
+        environment = server_environment(folder / "prefect", PREFECT_FLOWS_HEARTBEAT_FREQUENCY="30")
 
         def start(self):
             self.server = start_server(self.environment)
@@ -62,12 +63,12 @@ def place(tmp_path):
         def worker(self):
             return started([PREFECT, "worker", "start", "--pool", "quakecast", "--name", "one"], self.environment, "worker")
 
-    (tmp_path / "prefect").mkdir()
+    (folder / "prefect").mkdir()
     with ExitStack() as stack:
         place = Place()
         place.start()
-        (tmp_path / "flow.py").write_text(FLOW.replace("SLOW", "0"))
-        place.file = tmp_path / "flow.py"
+        place.file = folder / "flow.py"
+        place.file.write_text(FLOW.replace("SLOW", "0"))
         flow_id = place.api("POST", "/flows/", {"name": "waits"})["id"]
         place.api("POST", "/work_pools/", {"name": "quakecast", "type": "process", "base_job_template": process_template()})
         place.deployments = {}
@@ -80,7 +81,7 @@ def place(tmp_path):
                 "entrypoint": "flow.py:waits",
                 "concurrency_limit": 1,
                 "concurrency_options": {"collision_strategy": "ENQUEUE"},
-                "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(tmp_path)}}],
+                "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(folder)}}],
             }
             place.deployments[name] = place.api("POST", "/deployments/", deployment)["id"]
         yield place

@@ -9,6 +9,8 @@ from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
 from forecaster.notify.apprise_channel import send_apprise, service_label, split_addresses
+from forecaster.notify.channels.apprise_services import room_of
+from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing.chat import MAX_TEXT, MAX_TITLE
 from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
 from forecaster.reports.outgoing.message import Message
@@ -34,6 +36,16 @@ def test_title_and_text_arrive_through_json_and_ntfy() -> None:
         and "\n1. Niigata: 21 % (4.6 times the usual 4.6 %)\n" in text
     )
     assert "Japan Time" in text and "https://example.org/r" in text and "Nobody can predict" in text
+
+
+def test_what_ntfy_is_sent_has_4096_bytes_at_most() -> None:
+    """By a real server: Japanese letters have three bytes each."""
+    letter = MessageLetter(Message("m", "alert", "新潟" * 60, ("地震 " * 900,), datetime(2024, 1, 2, tzinfo=UTC)), "en")
+    with WebServer() as server:
+        url = f"ntfy://127.0.0.1:{server.port}/topic"
+        send_apprise(*letter.chat(False, room_of(Recipient("apprise", "", SecretStr(url)))), SecretStr(url), allow_private=True)
+    told = json.loads(server.asked[0].body)
+    assert len(told["message"].encode()) > 3000 and len(f"{told['title']}\r\n{told['message']}".encode()) <= 4096
 
 
 @pytest.mark.parametrize("count", [0, 200])

@@ -30,16 +30,10 @@ pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return past_world.trained(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture(scope="module")
-def filled(world, tmp_path_factory):
+def filled(past_home, tmp_path_factory):
     """A home after both backfills of the whole range, what came of them, and what the walk-forward's fits were given."""
     settings = load_settings(home=tmp_path_factory.mktemp("filled") / "home")
-    shutil.copytree(world[0].home, settings.home)
-    made = open_home(settings, [world[1]])
+    made = past_world.copied(past_home, settings)
     live = {name: dump(made.store)[name] for name in ("model", "combination", "publication")}
     toy_models.fitted_on.clear()
     results = {options.mode: backfill(made, options) for options in (TODAY, WALK)}
@@ -48,10 +42,9 @@ def filled(world, tmp_path_factory):
 
 
 @pytest.fixture
-def job(world, settings):
+def job(past_home, settings):
     """A home without a backfill, on a machine's clock that stands at NOW."""
-    shutil.copytree(world[0].home, settings.home)
-    return open_home(settings, [world[1]])
+    return past_world.copied(past_home, settings)
 
 
 @pytest.fixture

@@ -26,16 +26,10 @@ from tests.support.toys import dump, table
 pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    return past_world.trained(tmp_path_factory.mktemp("world"))
-
-
 @pytest.fixture
-def job(world, settings):
+def job(past_home, settings):
     """A home without a backfill, on a machine's clock that stands at NOW."""
-    shutil.copytree(world[0].home, settings.home)
-    return open_home(settings, [world[1]])
+    return past_world.copied(past_home, settings)
 
 
 def test_a_recipe_that_fails_does_not_stop_the_others(job):

@@ -20,6 +20,7 @@ from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, generic_member
+from forecaster.settings import load_settings
 from forecaster.store import fits, publications
 from tests.support import past_world, tiny, toy_models
 from tests.support.changed_recipes import without_models
@@ -35,23 +36,22 @@ pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(past_home, tmp_path_factory):
     """A home trained on 2023-11-02, whose learnt weights count from 2023-12-04 on: of the recent rate, etas and pooled.
 
     A backfill's blocks of 30 days begin on 2023-11-05, 2023-12-05 and 2024-01-04; what counts at the first issue counts for the block."""
-    settings, recipe = past_world.trained(tmp_path_factory.mktemp("world"))
-    job = open_home(settings, [recipe])
+    job = past_world.copied(past_home, load_settings(home=tmp_path_factory.mktemp("world") / "home"))
+    recipe = job.recipes[0]
     row = {"scope": recipe.id, "target_hash": recipe.target_hash, "base": "mean", "belief": {}, "rate_only": False, "reason": "a test"}
     row |= {"weights": {"recent_rate": 0.3, "etas": 0.6, "pooled": 0.2}, "numbers": {}, "code_version": "0"}
     with job.store.transaction() as connection:
         publications.add_weights(connection, row | {"since": datetime(2023, 12, 4, tzinfo=UTC)})
-    return settings, recipe
+    return job.settings, recipe
 
 
 @pytest.fixture
 def job(world, settings):
-    shutil.copytree(world[0].home, settings.home)
-    return open_home(settings, [world[1]])
+    return past_world.copied(world, settings)
 
 
 def issue(job, day, **more):

@@ -1,5 +1,6 @@
 """A home to backfill: the small world with a sign, trained once, with an event that became known late, one revised and one withdrawn."""
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def trained(folder: Path) -> tuple[Settings, Recipe]:
     made = train_recipes(store, [recipe], settings, Clock.standing_at(TRAINED), TrainOptions(max_minutes=5)).trained[recipe.id]
     assert sorted(made["models"]) == ["etas", "pooled"]
     return settings, recipe
+
+
+def copied(home: tuple[Settings, Recipe], settings: Settings) -> Job:
+    """A run in a copy of that home, in the folder of these settings."""
+    shutil.copytree(home[0].home, settings.home)
+    return open_home(settings, [home[1]])
 
 
 def open_home(settings: Settings, recipes: list[Recipe], moment: datetime = NOW, run_id: str = "0123456789abcdef") -> Job:

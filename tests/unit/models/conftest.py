@@ -19,7 +19,7 @@ DAYS = 500
 
 
 @pytest.fixture(scope="session")
-def new_shelf(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def new_shelf(trains: None, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """new_shelf(kind, until, (files, record)): a folder of artefacts that holds this one."""
 
     def make(kind: str, until: date, made: tuple[dict[str, bytes], dict]) -> Path:

@@ -274,6 +274,7 @@ def test_eight_symmetries_are_all_different_and_alike() -> None:
     assert all(np.array_equal(one[..., 0], other) for one, other in found)
 
 
+@pytest.mark.trains
 def test_it_learns_that_earthquakes_come_beside_others() -> None:
     """A planted effect: seven in ten shocks are followed within a day by one 60 km away, never in its own cell. The network then gives
     the cells beside yesterday's shock twice the chance that they had, and those far away none more. One that sees no neighbours fails."""

@@ -26,7 +26,7 @@ def history(tiny_dataset):
 
 
 @pytest.fixture(scope="module")
-def fitted(history):
+def fitted(history, trains):
     return convlstm_model.fit(history, max_epochs=1)
 
 

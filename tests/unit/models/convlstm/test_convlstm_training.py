@@ -26,7 +26,7 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
-def fitted(tiny_dataset):
+def fitted(tiny_dataset, trains):
     """The tiny world with undersampling, trained for twelve passes."""
     epochs = []
     dataset = tiny_dataset(epochs=12, patience=12)
@@ -74,6 +74,7 @@ def test_kept_weights_are_those_of_the_best_epoch(fitted):
     np.testing.assert_allclose(sigmoid(logits), validation["raw"], atol=1e-5)
 
 
+@pytest.mark.trains
 def test_running_statistics_are_freed_of_their_start(tiny_dataset):
     """With weights that stand still (learning rate 1e-12), by hand from the same batches: sum of 0.99^(t - k) 0.01 m_k over the steps k,
     divided by 1 - 0.99^t. Keras alone would leave 0.99^17 = 84 % of the starting variance of 1 in it."""
@@ -121,7 +122,7 @@ def test_two_fits_are_identical_and_max_epochs_gives_the_same_bits(tiny_dataset)
 
 
 @pytest.fixture(scope="module")
-def untrained(tiny_dataset):
+def untrained(tiny_dataset, trains):
     return fit(tiny_dataset(), max_minutes=None, max_epochs=0)
 
 
@@ -142,6 +143,7 @@ def test_first_epoch_that_would_overshoot_is_broken_off(tiny_dataset, untrained)
     assert result.predictions.equals(untrained.predictions)
 
 
+@pytest.mark.trains
 def test_early_stopping_after_patience(tiny_dataset):
     """With a learning rate of 1 the network soon gets worse: it stops two epochs after its best."""
     result = fit(tiny_dataset(epochs=50, patience=2, learning_rate=1.0), max_minutes=None)
@@ -160,6 +162,7 @@ def test_later_days_change_nothing_in_training(fitted):
     assert result.calibration != other.calibration
 
 
+@pytest.mark.trains
 def test_a_fit_uses_all_days(tiny_dataset):
     result = fit(tiny_dataset(epochs=1), max_minutes=None)
     assert (result.spans.train.start, result.spans.calibration.stop) == (0, 500)

@@ -46,7 +46,7 @@ def history(recipe):
 
 
 @pytest.fixture(scope="module")
-def model(history):
+def model(history, trains):
     return etas.fit(history)
 
 

@@ -147,6 +147,7 @@ def test_point_process_likelihood_term_by_term(world):
 
 
 @pytest.mark.parametrize("kind", [DailyLikelihood, PointLikelihood])
+@pytest.mark.trains
 def test_known_truth_is_recovered(world, kind):
     """Source: the parameters that the world was made with. Priors are so wide that the data decide; the background is the sum of both."""
     truth = TRUTH.vector()
@@ -181,6 +182,7 @@ def test_hours_after_a_great_earthquake_are_half_blind(world):
     assert likelihood.share[100] < 0.95
 
 
+@pytest.mark.trains
 def test_pooled_maximum_of_one_circle_is_its_own(world):
     """Source: the maximum of that circle's likelihood under the same prior; the same circle twice says more."""
     history = small(world, 900)

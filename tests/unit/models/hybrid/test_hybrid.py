@@ -166,6 +166,7 @@ def test_training_sees_nothing_after_its_last_day_and_is_reproducible(catalogue,
     assert files["network-0.keras"] != files["network-1.keras"]
 
 
+@pytest.mark.trains
 def test_training_lowers_the_loss(catalogue, circles, tmp_path) -> None:
     """On its own pool, from a trunk that is the climatology alone: the clusters of the toy can be learned."""
     pool = build_pool(catalogue, catalogue, circles, UNTIL, THIN, np.random.default_rng(5))

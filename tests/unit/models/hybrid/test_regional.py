@@ -59,7 +59,7 @@ def told() -> list[Epoch]:
 
 
 @pytest.fixture(scope="module")
-def tuned(history, world, told):
+def tuned(history, world, told, trains):
     return tune(history, world, QUICK, seed=5, on_epoch=told.append)
 
 

@@ -9,19 +9,19 @@ import pytest
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.walk_forward import _block, _block_weights
+from forecaster.settings import load_settings
 from forecaster.timewindow import issue_time
 from tests.support import past_world
-from tests.support.past_world import WALK, open_home
+from tests.support.past_world import WALK
 from tests.support.toys import table
 
 pytestmark = pytest.mark.usefixtures("toy_kinds")
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory):
+def job(past_home, tmp_path_factory):
     """A home with walk-forward forecasts of 2023-10-01 to 2023-10-20, in which etas is always right."""
-    settings, recipe = past_world.trained(tmp_path_factory.mktemp("world"))
-    made = open_home(settings, [recipe])
+    made = past_world.copied(past_home, load_settings(home=tmp_path_factory.mktemp("walked") / "home"))
     backfill(made, replace(WALK, first_day=date(2023, 10, 1), last_day=date(2023, 10, 20)))
     return made
 

@@ -1,6 +1,5 @@
 """Texts for chats fit as each service counts: with the title, in UTF-16 units or bytes; cut at a word, and never inside an address."""
 
-import json
 import re
 from datetime import UTC, datetime
 
@@ -9,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from forecaster.notify.apprise_channel import Limits, limits_of, send_apprise
+from forecaster.notify.apprise_channel import Limits, limits_of
 from forecaster.notify.channels.apprise_services import room_of
 from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing import slack_blocks
@@ -19,7 +18,6 @@ from forecaster.reports.plain import cut, size
 from tests.support.sample_report import many_recipes, sample_report
 from tests.support.slack_server import fault_of, obeyed
 from tests.support.told_reports import EVIL, evil_report
-from tests.support.web_server import WebServer
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 DISCORD = "discord://12345678901234567/T0KENabcdefgh"
@@ -64,15 +62,6 @@ def test_every_report_fits_every_service(language: str, url: str) -> None:
         title, text = sent(ReportLetter(data, language, LINK), url)
         counted = size("\r\n".join((title, text)) if limits.together else text, limits.unit)
         assert title and text and counted <= limits.text and "@" not in title + text
-
-
-def test_what_ntfy_is_sent_has_4096_bytes_at_most() -> None:
-    """By a real server: Japanese letters have three bytes each."""
-    with WebServer() as server:
-        url = f"ntfy://127.0.0.1:{server.port}/topic"
-        send_apprise(*sent(alert("新潟" * 60, "地震 " * 900), url), SecretStr(url), allow_private=True)
-    told = json.loads(server.asked[0].body)
-    assert len(told["message"].encode()) > 3000 and len(f"{told['title']}\r\n{told['message']}".encode()) <= 4096
 
 
 def test_an_address_is_whole_or_not_there() -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from forecaster.catalog.revisions import revision_frame
-from forecaster.store.database import Store, open_store
+from forecaster.store.database import Store
 from forecaster.store.versions.catalogue import read_events, write_revisions
 from forecaster.store.versions.same_event import REFUSED
 
@@ -39,11 +39,6 @@ def version(
         "known_at_source": "observed",
         "source": "usgs",
     }
-
-
-@pytest.fixture
-def store(tmp_path) -> Store:
-    return open_store(tmp_path / "quakecast.duckdb")
 
 
 def write(store: Store, *rows: dict):
