@@ -34,7 +34,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Generator[None]:
-    """DuckDB works with one thread: tests run beside each other, and on tables as small as theirs a second thread costs half as much again."""
+    """DuckDB works with one thread: tests run beside each other, and for small tables a second one costs more than it gives."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duckdb, "connect", partial(duckdb.connect, config={"threads": 1}))
         yield

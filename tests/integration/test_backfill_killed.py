@@ -3,8 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store
 from tests.support import tiny, toy_models
+from tests.support.processes import started
 from tests.support.steps import machine
 from tests.support.toys import table
 
@@ -86,11 +85,6 @@ def home_job(home: Path) -> Job:
     return Job(settings, Store(settings.database), [recipe], machine(NOW), "0123456789abcdef")
 
 
-def start(where: str, home: Path) -> subprocess.Popen:
-    command = [sys.executable, "-c", RUN, where, str(home)]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """(an untouched home, what an uninterrupted run makes in a copy of it)."""
@@ -117,7 +111,7 @@ def test_killed_at_every_point_of_a_block_one_run_after_the_other_makes_the_same
     shutil.copytree(untouched, home)
     blocks = []
     for point in POINTS:
-        process = start(point, home)
+        process = started(RUN, point, home)
         _, errors = process.communicate(timeout=6000)
         assert process.returncode == -signal.SIGKILL, errors
         fits, rows = (table(Store(home / "quakecast.duckdb"), name) for name in ("walk_forward_fit", "forecast"))
@@ -134,7 +128,7 @@ def test_killed_at_every_point_of_a_block_one_run_after_the_other_makes_the_same
 def test_a_second_backfill_hears_of_the_first_and_a_death_frees_the_place(whole, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(whole[0], home)
-    process = start("wait", home)
+    process = started(RUN, "wait", home)
     assert process.stdout is not None and process.stdout.readline() == "running\n"
     with pytest.raises(StoreBusy, match=rf"running already, as process {process.pid} on .* since 2024-01-28 12:00:00Z; wait for it to end"):
         backfill(home_job(home), OPTIONS)

@@ -1,10 +1,7 @@
 """Which regions are due for training and why, and what the status says of them; figures worked by hand beside each case."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +19,7 @@ from forecaster.timewindow import TimeWindow
 from tests.support import tiny
 from tests.support.changed_recipes import changed_recipe
 from tests.support.forecast_rows import forecast_row
+from tests.support.processes import ended, started
 from tests.support.steps import machine
 from tests.support.toys import cover, dump, quake, write
 
@@ -235,8 +233,7 @@ def test_the_status_needs_no_pandas(read, recipe, settings):
         "print(status_text(status_document(settings, Clock.standing_at(datetime.fromisoformat(sys.argv[2])))))\n"
         "print('pandas' in sys.modules)"
     )
-    ask = [sys.executable, "-c", program, str(settings.home), NOW.isoformat()]
-    asked = subprocess.run(ask, cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True).stdout.splitlines()
+    asked = ended(started(program, settings.home, NOW.isoformat())).splitlines()
     told = asked.pop(asked.index(next(line for line in asked if line.startswith("  athens"))))
     assert "5 days with a target event" in told and "its forecasts expected 17.0 target days" in told
     assert asked[-3:] == ["  anchorage  it has no model yet", "  istanbul   it has no model yet", "False"]

@@ -3,8 +3,6 @@
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -30,6 +28,7 @@ from forecaster.store.sharing.source import open_source
 from tests.support import tiny, toy_models
 from tests.support.changed_recipes import changed_recipe
 from tests.support.folders import content_of
+from tests.support.processes import started
 from tests.support.steps import train_recipes
 from tests.support.toys import dump, table
 
@@ -160,7 +159,7 @@ def test_a_killed_fit_leaves_nothing(home):
     """A process of its own with the real kinds, killed without warning as the second fit begins."""
     store, settings, _ = home
     before, files = dump(store), content_of(settings.home)
-    worker = subprocess.Popen([sys.executable, "-c", FIT, str(settings.home)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    worker = started(FIT, settings.home)
     assert worker.stdout is not None
     told = [worker.stdout.readline().strip() for _ in range(2)]
     worker.send_signal(signal.SIGKILL)

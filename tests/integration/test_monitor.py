@@ -20,6 +20,7 @@ from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.one_at_a_time import holder_of, one_at_a_time
 from forecaster.store.sharing.publish import publish
 from tests.support import tiny
+from tests.support.processes import started
 from tests.support.steps import machine, predict
 from tests.support.toys import cover, quake, write
 
@@ -122,8 +123,7 @@ def test_who_died_with_the_lock_holds_nothing(tmp_path):
         "from forecaster.store.sharing.one_at_a_time import one_at_a_time\n"
         f"with one_at_a_time(Path({str(lock)!r}), 'a run', datetime.now(UTC)): print('held', flush=True); time.sleep(60)"
     )
-    root = Path(__file__).resolve().parents[2]
-    holder = subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True)
+    holder = started(program)
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     assert holder_of(lock)["what"] == "a run"
     holder.kill()

@@ -9,8 +9,6 @@ import json
 import math
 import re
 import shutil
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
@@ -36,6 +34,7 @@ from forecaster.store.sharing.source import PublishedCopy, open_source
 from forecaster.store.targets import note_targets
 from forecaster.verification.scores import information_gain
 from tests.support import queried_store
+from tests.support.processes import ended, started
 from tests.support.scripts import load_script
 from tests.support.steps import verify
 from tests.support.toys import dump, table
@@ -490,19 +489,14 @@ print(reads, len(states), seen)
 """
 
 
-def start(code: str, *arguments: object) -> subprocess.Popen:
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 @pytest.mark.closed_files
 def test_a_reader_meets_no_error_and_no_half_run_while_another_process_writes_and_publishes(home, tmp_path):
     store = Store(Path(shutil.copyfile(load_settings(home=home).database, tmp_path / "quakecast.duckdb")))
     copy = tmp_path / "published" / "quakecast.duckdb"
     publish(store, copy)
-    reader = start(READER, copy)
+    reader = started(READER, copy)
     assert reader.stdout is not None and reader.stdout.readline() == "reading\n"
-    writer = start(WRITER, store.path, copy)
+    writer = started(WRITER, store.path, copy)
     assert writer.stdout is not None and writer.stdout.readline() == "half written\n"
     with pytest.raises(StoreBusy), store.transaction(wait_s=0):
         pass
@@ -511,9 +505,8 @@ def test_a_reader_meets_no_error_and_no_half_run_while_another_process_writes_an
             one(copy, "SELECT days FROM v_skill WHERE recipe_id = 'tokyo-m45' AND model_kind = 'etas' AND outcome_status = 'final'")["days"]
             == 21
         )
-    for process in (writer, reader):
-        out, errors = process.communicate("go on\n" if process is writer else None, timeout=600)
-        assert process.returncode == 0, errors
+    ended(writer, "go on\n")
+    out = ended(reader)
     reads, states, last = map(int, out.split())
     assert last == 7 and states >= 2 and reads >= states
 

@@ -1,8 +1,6 @@
 """The store between processes: real ones, started here."""
 
 import hashlib
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +11,7 @@ from forecaster.errors import NotWritable, SchemaTooNew, StoreBusy, StoreError
 from forecaster.store import database
 from forecaster.store.database import LOCK_WAIT_S, Store, migrations, open_store, query
 from forecaster.store.sharing.publish import publish
+from tests.support.processes import ended, started
 from tests.support.toys import table
 
 pytestmark = pytest.mark.closed_files
@@ -69,17 +68,6 @@ print(reads)
 """
 
 
-def start(code: str, *arguments) -> subprocess.Popen:
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def ended(process: subprocess.Popen) -> str:
-    out, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
-    return out
-
-
 @pytest.fixture
 def copy(settings) -> Path:
     return settings.published
@@ -87,8 +75,8 @@ def copy(settings) -> Path:
 
 def test_readers_of_the_published_copy_never_meet_an_error_or_half_a_run(store, copy):
     publish(store, copy)
-    writer = start(WRITER + LOOP, store.path, copy, 3, "a")
-    readers = [start(READ, copy, 3) for _ in range(2)]
+    writer = started(WRITER + LOOP, store.path, copy, 3, "a")
+    readers = [started(READ, copy, 3) for _ in range(2)]
     assert all(int(ended(reader)) >= 5 for reader in readers)
     runs = int(ended(writer))
     assert len(query(copy, "SELECT DISTINCT run_id FROM fetch_log")) == runs >= 3
@@ -96,16 +84,16 @@ def test_readers_of_the_published_copy_never_meet_an_error_or_half_a_run(store, 
 
 
 def test_two_writers_wait_for_each_other_and_lose_nothing(store, copy):
-    writers = [start(WRITER + LOOP, store.path, copy, 2, name) for name in "ab"]
+    writers = [started(WRITER + LOOP, store.path, copy, 2, name) for name in "ab"]
     runs = sum(int(ended(writer)) for writer in writers)
     counts = table(store, "fetch_log").groupby("run_id").size()
     assert len(counts) == runs >= 6 and set(counts) == {ROWS}
 
 
 def test_a_writer_killed_inside_a_transaction_leaves_the_store_as_it_was(store, copy):
-    ended(start(WRITER + LOOP, store.path, copy, 0, "before"))
+    ended(started(WRITER + LOOP, store.path, copy, 0, "before"))
     kept = table(store, "fetch_log")
-    doomed = start(
+    doomed = started(
         WRITER
         + """
 with store.transaction() as connection:
@@ -126,7 +114,7 @@ with store.transaction() as connection:
 
 def test_a_writer_killed_between_commit_and_close_loses_nothing(store, copy):
     """What is committed but not yet in the file lies in the log beside it; publishing writes it in first."""
-    doomed = start(
+    doomed = started(
         WRITER
         + """
 import os, signal
@@ -145,7 +133,7 @@ with store.transaction() as connection:
 
 
 def test_a_busy_store_says_so_after_a_short_wait(store, copy):
-    holder = start(WRITER + "\nwith store.transaction():\n    print('held', flush=True)\n    time.sleep(600)", store.path, copy)
+    holder = started(WRITER + "\nwith store.transaction():\n    print('held', flush=True)\n    time.sleep(600)", store.path, copy)
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     began = time.monotonic()
     with pytest.raises(StoreBusy) as error, store.transaction(wait_s=0.4):
@@ -164,14 +152,14 @@ def test_nobody_writes_while_the_copy_is_made(store, copy, monkeypatch):
     real = database.os.fsync
 
     def copied(handle: int) -> None:
-        tried.append(ended(start(other, store.path, copy)))
+        tried.append(ended(started(other, store.path, copy)))
         real(handle)
 
     monkeypatch.setattr(database.os, "fsync", copied)
     publish(store, copy)
     assert tried == ["StoreBusy\n"]
     monkeypatch.undo()
-    assert ended(start(other, store.path, copy)) == "came in\n"
+    assert ended(started(other, store.path, copy)) == "came in\n"
 
 
 def test_threads_of_one_process_take_turns(store):
@@ -195,7 +183,7 @@ def test_opening_a_folder_at_the_same_time_is_no_error(tmp_path, monkeypatch):
     def touched(path: Path) -> None:
         real(path)
         monkeypatch.undo()
-        ended(start(OPEN, tmp_path / "quakecast.duckdb"))
+        ended(started(OPEN, tmp_path / "quakecast.duckdb"))
 
     monkeypatch.setattr(Path, "touch", touched)
     open_store(tmp_path / "quakecast.duckdb")
@@ -278,7 +266,7 @@ def fill():
     with store.transaction() as connection:
         connection.execute("INSERT INTO fetch_log BY NAME SELECT now() AS requested_at, md5(i::VARCHAR) AS url FROM range(200000) t(i)")
 """
-    lines = ended(start(WRITER + fill + FULL, store.path, copy)).splitlines()
+    lines = ended(started(WRITER + fill + FULL, store.path, copy)).splitlines()
     assert len(lines) == 2 and lines[0].startswith("cannot publish the database as") and lines[1].startswith("cannot write to")
     assert copy.read_bytes() == published and [path.name for path in copy.parent.iterdir()] == [copy.name]
     assert table(store, "fetch_log").empty and len(table(store, "migration")) == rows

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import started
+
 STUBBORN = """
 import os, signal, sys, time
 from flows.worker_process import leave_when_told
+
 leave_when_told(sys.argv[1], silent_times=10, ask_every_s=0.05)
 signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"told\\n"))  # print may not be called while "ready" is being written
 print("ready", flush=True)
@@ -28,10 +31,7 @@ def start():
     begun = []
 
     def worker(url: str) -> subprocess.Popen:
-        folder = Path(__file__).resolve().parents[2]
-        begun.append(
-            subprocess.Popen([sys.executable, "-c", STUBBORN, url], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        )
+        begun.append(started(STUBBORN, url))
         assert begun[-1].stdout is not None and begun[-1].stdout.readline() == "ready\n"
         return begun[-1]
 
