@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from forecaster.reports.content.context import report_context
 from forecaster.reports.content.contract import ReportData
-from forecaster.reports.drawing import charts, strips, vega
+from forecaster.reports.drawing import charts, ground, strips, vega
 from forecaster.reports.locales import month_text, number_text
 from forecaster.reports.templates import fill
 from forecaster.reports.texts import FALLBACK, day_writer, language_name, speaker, tell_missing, template_folder
@@ -147,9 +147,9 @@ def _chart_specs(language: str, user_folder: Path | None) -> str:
 
 
 @functools.cache
-def coastlines() -> list[charts.Polyline]:
+def coastlines() -> ground.Coastlines:
     """Return the coastlines of the maps."""
-    return charts.load_coastlines()
+    return ground.load_coastlines()
 
 
 class _CompiledOnce(BytecodeCache):

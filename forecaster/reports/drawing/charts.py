@@ -5,18 +5,26 @@ page's style may override (dark mode). The ratio to the usual rate is shown in f
 width of the edge and in figures.
 """
 
-import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
 
 from forecaster.reports.content.contract import RecentEvent
+from forecaster.reports.drawing.ground import (
+    JAPAN_BOX,
+    JAPAN_HEIGHT,
+    JAPAN_WIDTH,
+    WORLD_MIDDLE_LON,
+    WORLD_SIZE,
+    Coastlines,
+    Projection,
+    ground_of_japan,
+    ground_of_world,
+    on_japan,
+    on_world,
+)
 from forecaster.reports.drawing.shapes import EDGE, HATCHES, PAPER, hatch_patterns, path_data
-
-Polyline = Sequence[Sequence[float]]  # [[lon, lat], ...] in degrees
-Projection = Callable[[float, float], tuple[float, float]]  # (lon, lat) in degrees -> (x, y) in pixels
 
 EARTH_RADIUS_KM = 6371.0088
 FILLS = ("#e8ebf7", "#c5cdeb", "#93a1da", "#5a6bc0", "#2c378f")
@@ -26,12 +34,6 @@ MAX_EVENTS = 400
 NAMED_MAGNITUDE = 6.5  # from this magnitude on, the map labels an earthquake with its magnitude
 FEW_CIRCLES = 60  # a map of more draws each with fewer points, since they are small
 CIRCLE_POINTS, COARSE_POINTS = 48, 16
-COARSENESS = 1.3  # smallest distance in pixels between neighbouring points of a coast
-
-WORLD_SIZE = (960.0, 440.0)
-WORLD_MIDDLE_LON = 155.0  # the Pacific in the middle: the seam runs down the Atlantic
-JAPAN_BOX = (125.5, 29.3, 149.5, 47.6)  # west, south, east, north in degrees
-JAPAN_WIDTH = 460.0
 
 
 @dataclass(frozen=True)
@@ -44,22 +46,6 @@ class MapTarget:
     level: int | None
     lines: tuple[str, ...]
     title: str
-
-
-def load_coastlines() -> list[Polyline]:
-    """Return the bundled coastlines (Natural Earth): polylines of [lon, lat] in degrees, closed where they bound land."""
-    text = resources.files("forecaster.reports").joinpath("data/coastlines.json").read_text(encoding="utf-8")
-    return list(json.loads(text))
-
-
-def equal_earth(lon_deg: float, lat_deg: float, middle_lon: float = 0.0) -> tuple[float, float]:
-    """Project to Equal Earth (Savric et al. 2019, doi:10.1080/13658816.2018.1504949): x within +-2.7066, y within +-1.3174."""
-    a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
-    theta = math.asin(math.sqrt(3) / 2 * math.sin(math.radians(lat_deg)))
-    square, sixth = theta**2, theta**6
-    slope = 9 * a4 * sixth * square + 7 * a3 * sixth + 3 * a2 * square + a1
-    x = 2 * math.sqrt(3) * math.radians(lon_deg - middle_lon) * math.cos(theta) / (3 * slope)
-    return x, theta * (a1 + a2 * square + sixth * (a3 + a4 * square))
 
 
 def circle_points(lat: float, lng: float, radius_km: float, count: int = CIRCLE_POINTS) -> list[tuple[float, float]]:
@@ -77,7 +63,7 @@ def circle_points(lat: float, lng: float, radius_km: float, count: int = CIRCLE_
 def world_map(
     targets: Sequence[MapTarget],
     events: Sequence[RecentEvent],
-    coastlines: Iterable[Polyline],
+    coastlines: Coastlines,
     title: str,
     inset_label: str,
     font_size: float = 11.0,
@@ -87,52 +73,34 @@ def world_map(
     Targets inside the Japan box have no label here, because the inset labels them.
     """
     width, height = WORLD_SIZE
-    scale = (width - 8) / (2 * 2.7066)
-    top = equal_earth(0, 78)[1]
-
-    def project(lon: float, lat: float) -> tuple[float, float]:
-        x, y = equal_earth(lon, lat, WORLD_MIDDLE_LON)
-        return width / 2 + scale * x, 4 + scale * (top - y)
 
     def near(lon: float) -> float:
         return (lon - WORLD_MIDDLE_LON + 180) % 360 - 180 + WORLD_MIDDLE_LON
 
-    rim = [project(WORLD_MIDDLE_LON - 180, lat) for lat in range(-80, 81, 4)]
-    rim += [project(WORLD_MIDDLE_LON + 180, lat) for lat in range(80, -81, -4)]
+    rim = [on_world(WORLD_MIDDLE_LON - 180, lat) for lat in range(-80, 81, 4)]
+    rim += [on_world(WORLD_MIDDLE_LON + 180, lat) for lat in range(80, -81, -4)]
     west, south, east, north = JAPAN_BOX
-    corners = [project(lon, lat) for lon, lat in ((west, south), (east, south), (east, north), (west, north))]
+    corners = [on_world(lon, lat) for lon, lat in ((west, south), (east, south), (east, north), (west, north))]
     label_at = ((corners[2][0] + corners[3][0]) / 2, corners[3][1] - 5)
     box = ""
     if any(map(in_japan, targets)):
         box = f'<path class="inset-box" d="{path_data(corners, True)}" fill="none" stroke="{INK}" stroke-width="1"/>'
         box += _text(label_at, inset_label, font_size, "middle")
-    edge = WORLD_MIDDLE_LON - 180
-    turned = [[(lon + turn, lat) for lon, lat in line] for line in coastlines for turn in (0, 360)]
-    turned = [line for line in turned if any(edge <= lon <= edge + 360 for lon, _ in line) and max(lat for _, lat in line) > -62]
     outside = [target for target in targets if not in_japan(target)]
-    body = _layers(targets, outside, events, turned, project, near, width, font_size, "world")
+    body = _layers(targets, outside, events, ground_of_world(coastlines), on_world, near, width, font_size, "world")
     frame = f'<path class="sea" d="{path_data(rim, True)}" fill="{SEA}" stroke="{COAST}" stroke-width="0.6"/>'
     clip = f'<clipPath id="clip-world"><path d="{path_data(rim, True)}"/></clipPath>'
     return _svg(width, height, "world", title, clip, frame, body, box)
 
 
 def japan_map(
-    targets: Sequence[MapTarget], events: Sequence[RecentEvent], coastlines: Iterable[Polyline], title: str, font_size: float = 13.0
+    targets: Sequence[MapTarget], events: Sequence[RecentEvent], coastlines: Coastlines, title: str, font_size: float = 13.0
 ) -> str:
-    """Draw the inset of Japan: a degree of latitude is as long as on the ground, one of longitude as at the middle of the box."""
-    west, south, east, north = JAPAN_BOX
-    squeeze = math.cos(math.radians((south + north) / 2))
-    scale = JAPAN_WIDTH / ((east - west) * squeeze)
-    height = round((north - south) * scale, 1)
-
-    def project(lon: float, lat: float) -> tuple[float, float]:
-        return (lon - west) * squeeze * scale, (north - lat) * scale
-
+    """Draw the inset of Japan."""
+    height = JAPAN_HEIGHT
     here = [target for target in targets if in_japan(target)]
     inside = [event for event in events if _in_box(event)]
-    body = _layers(
-        here, here, inside, [line for line in coastlines if _touches(line)], project, lambda lon: lon, JAPAN_WIDTH, font_size, "japan"
-    )
+    body = _layers(here, here, inside, ground_of_japan(coastlines), on_japan, lambda lon: lon, JAPAN_WIDTH, font_size, "japan")
     rectangle = f'width="{JAPAN_WIDTH:.0f}" height="{height:.0f}"'
     frame = f'<rect class="sea" {rectangle} fill="{SEA}"/>'
     return _svg(JAPAN_WIDTH, height, "japan", title, f'<clipPath id="clip-japan"><rect {rectangle}/></clipPath>', frame, body, "")
@@ -172,36 +140,11 @@ def _in_box(event: RecentEvent) -> bool:
     return west <= event.longitude_deg <= east and south <= event.latitude_deg <= north
 
 
-def _touches(line: Polyline) -> bool:
-    west, south, east, north = JAPAN_BOX
-    lons, lats = [point[0] for point in line], [point[1] for point in line]
-    return min(lons) <= east and max(lons) >= west and min(lats) <= north and max(lats) >= south
-
-
-def land_and_coast(coastlines: Iterable[Polyline], project: Projection) -> tuple[str, str]:
-    """Return (path to fill, path to stroke).
-
-    Land is filled across the cut at the date line, but no coast is drawn along the cut.
-    """
-    land, coast = [], []
-    for line in coastlines:
-        points = [project(point[0], point[1]) for point in line]
-        if len(line) > 2 and tuple(line[0]) == tuple(line[-1]):
-            land.append(path_data(points, True, COARSENESS))
-        start = 0
-        for index in range(1, len(line)):
-            if line[index][0] == line[index - 1][0] and line[index][0] % 360 == 180:
-                coast.append(path_data(points[start:index], False, COARSENESS))
-                start = index
-        coast.append(path_data(points[start:], False, COARSENESS))
-    return "".join(land), "".join(coast)
-
-
 def _layers(
     targets: Sequence[MapTarget],
     named: Sequence[MapTarget],
     events: Sequence[RecentEvent],
-    coastlines: Iterable[Polyline],
+    ground: tuple[str, str],
     project: Projection,
     near: Callable[[float], float],
     width: float,
@@ -209,7 +152,7 @@ def _layers(
     name: str,
 ) -> tuple[str, str]:
     """Return (what is clipped: land, circles, coast, events; what is not: the labels). The highest ratio is drawn last, on top."""
-    land, coast = land_and_coast(coastlines, project)
+    land, coast = ground
     shapes = [f'<path class="land" d="{land}" fill="{LAND}" fill-rule="evenodd"/>']
     boxes: dict[int, tuple[float, float, float, float]] = {}
     count = CIRCLE_POINTS if len(targets) <= FEW_CIRCLES else COARSE_POINTS

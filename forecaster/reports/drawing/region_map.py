@@ -15,11 +15,10 @@ from forecaster.reports.drawing.charts import (
     INK,
     LAND,
     SEA,
-    Polyline,
     circle_points,
     event_radius,
-    land_and_coast,
 )
+from forecaster.reports.drawing.ground import Polyline, land_and_coast
 from forecaster.reports.drawing.shapes import EDGE, PAPER, path_data
 
 WIDTH = 300.0

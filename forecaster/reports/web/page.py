@@ -12,7 +12,7 @@ from forecaster.reports.content.context import map_targets
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.content.ladder_words import pooled_tables
 from forecaster.reports.content.recipe_part import record_line, region_of, reliability_of
-from forecaster.reports.drawing import charts, pictures, vega
+from forecaster.reports.drawing import charts, ground, pictures, vega
 from forecaster.reports.drawing.gain_picture import gain_picture, gain_rows
 from forecaster.reports.drawing.region_map import BoxedLines, boxed, region_map
 from forecaster.reports.drawing.shapes import UNTITLED, hatch_patterns, with_title
@@ -69,7 +69,7 @@ class PageTools:
 
     say: Say
     writer: Writer
-    coastlines: Sequence[charts.Polyline]
+    coastlines: ground.Coastlines
     script: str
     chart_specs: str
     assets: Mapping[str, str] | None = None

@@ -16,14 +16,14 @@ from forecaster.descriptions.reasons import Reason
 from forecaster.reports.content.contract import WorldPlace
 from forecaster.reports.content.reasons import reason_phrases
 from forecaster.reports.content.world_part import place_line
-from forecaster.reports.drawing import charts, vega
+from forecaster.reports.drawing import ground, vega
 from forecaster.reports.drawing.region_map import clipped
 from forecaster.reports.drawing.shapes import path_data
 from forecaster.reports.web.csv_link import csv_link
 from forecaster.reports.words import Phrase, level_of
 from forecaster.reports.writing import Writer
 
-MIDDLE_LON = charts.WORLD_MIDDLE_LON
+MIDDLE_LON = ground.WORLD_MIDDLE_LON
 SCALE = 10.0  # units of the drawing per degree
 SOUTH, NORTH = -80.0, 90.0
 FIRST_VIEW = (5.0, 1)
@@ -71,7 +71,7 @@ def world_context(
     language: str,
     say: Say,
     writer: Writer,
-    coastlines: Iterable[charts.Polyline],
+    coastlines: Iterable[ground.Polyline],
     script: str,
     alternates: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _at(lon: float, lat: float) -> tuple[float, float]:
     return (lon - MIDDLE_LON + 180.0) * SCALE, (NORTH - lat) * SCALE
 
 
-def _land(coastlines: Iterable[charts.Polyline]) -> str:
+def _land(coastlines: Iterable[ground.Polyline]) -> str:
     box = MIDDLE_LON - 180.0, SOUTH, MIDDLE_LON + 180.0, NORTH
     lines = (path_data([_at(lon, lat) for lon, lat in line], True, apart=2.0) for line in clipped(coastlines, box))
     return "".join(line for line in lines if line)

@@ -9,9 +9,9 @@ import pytest
 
 from forecaster.features.geometry import great_circle_km
 from forecaster.reports.content.contract import DayOutcome, RecentEvent
-from forecaster.reports.drawing import charts, strips
+from forecaster.reports.drawing import charts, ground, strips
 
-SQUARE = [[100.0, -10.0], [140.0, -10.0], [140.0, 20.0], [100.0, 20.0], [100.0, -10.0]]
+SQUARE = ((100.0, -10.0), (140.0, -10.0), (140.0, 20.0), (100.0, 20.0), (100.0, -10.0))
 
 
 def target(
@@ -22,9 +22,9 @@ def target(
 
 def test_equal_earth_edges() -> None:
     """The extent of the projection: x = 2.70663 at the equator's end, y = 1.31730 at the pole (Savric et al. 2019)."""
-    assert charts.equal_earth(180, 0)[0] == pytest.approx(2.70663, abs=1e-5)
-    assert charts.equal_earth(0, 90) == pytest.approx((0.0, 1.31736), abs=1e-4)
-    assert charts.equal_earth(-90, 40)[0] < 0 < charts.equal_earth(90, 40)[0]
+    assert ground.equal_earth(180, 0)[0] == pytest.approx(2.70663, abs=1e-5)
+    assert ground.equal_earth(0, 90) == pytest.approx((0.0, 1.31736), abs=1e-4)
+    assert ground.equal_earth(-90, 40)[0] < 0 < ground.equal_earth(90, 40)[0]
 
 
 def test_every_point_of_a_circle_has_its_distance() -> None:
@@ -40,36 +40,36 @@ def test_a_circle_across_the_date_line_stays_in_one_piece() -> None:
 def test_maps_are_well_formed_and_escape_what_they_are_given() -> None:
     nasty = target(title='<script>"x"&', lines=("<b>", "×1.3"))
     for svg in (
-        charts.world_map([nasty], [], [SQUARE], "<i>", "J&J"),
-        charts.japan_map([target(lat=36, lng=138, title="<&>")], [], [SQUARE], "a"),
+        charts.world_map([nasty], [], (SQUARE,), "<i>", "J&J"),
+        charts.japan_map([target(lat=36, lng=138, title="<&>")], [], (SQUARE,), "a"),
     ):
         ElementTree.fromstring(svg)
         assert "<script" not in svg and "<b>" not in svg
 
 
 def test_the_highest_ratio_is_drawn_last_so_that_it_lies_on_top() -> None:
-    svg = charts.world_map([target(4), target(0), target(None)], [], [], "t", "j")
+    svg = charts.world_map([target(4), target(0), target(None)], [], (), "t", "j")
     assert re.findall(r'class="level-(\w+)"', svg) == ["none", "0", "4"]
 
 
 def test_a_target_in_japan_is_named_in_the_inset_only() -> None:
     tokyo = target(lat=35.7, lng=139.8, lines=("Tokyo",))
-    assert "Tokyo" not in re.sub("<title>.*?</title>", "", charts.world_map([tokyo], [], [], "t", "Japan"))
-    assert ">Tokyo<" in charts.japan_map([tokyo], [], [], "t")
-    assert ">Name<" not in charts.japan_map([target(lat=-20, lng=-174)], [], [], "t")
+    assert "Tokyo" not in re.sub("<title>.*?</title>", "", charts.world_map([tokyo], [], (), "t", "Japan"))
+    assert ">Tokyo<" in charts.japan_map([tokyo], [], (), "t")
+    assert ">Name<" not in charts.japan_map([target(lat=-20, lng=-174)], [], (), "t")
 
 
 def test_no_coast_is_drawn_where_land_was_cut_at_the_date_line() -> None:
     """A square with one side on 180 E: filled with four corners, stroked without that side (two pieces of the ring's five points)."""
     cut = [[170.0, 0.0], [180.0, 0.0], [180.0, 10.0], [170.0, 10.0], [170.0, 0.0]]
-    land, coast = charts.land_and_coast([cut], lambda lon, lat: (10 * lon, 10 * lat))
+    land, coast = ground.land_and_coast([cut], lambda lon, lat: (10 * lon, 10 * lat))
     assert land == "M1700 0l100 0 0 100-100 0 0-100Z"
     assert coast == "M1700 0l100 0M1800 100l-100 0 0-100"
 
 
 def test_labels_never_overlap() -> None:
     crowd = [target(lat=10 + i % 3 * 0.4, lng=-100 + i * 0.3, lines=(f"Place {i}",)) for i in range(20)]
-    svg = charts.world_map(crowd, [], [], "t", "j")
+    svg = charts.world_map(crowd, [], (), "t", "j")
     pills = [
         tuple(map(float, found))
         for found in re.findall(r'class="pill" x="([-\d.]+)" y="([-\d.]+)" width="([\d.]+)" height="([\d.]+)"', svg)
@@ -84,7 +84,7 @@ def test_events_grow_with_magnitude_and_stay_bounded() -> None:
     assert charts.event_radius(5.5) / charts.event_radius(4.5) == pytest.approx(1.7)
     assert charts.event_radius(9.5) == 16.0
     many = [RecentEvent(datetime(2024, 1, 1, tzinfo=UTC), 0.0, 0.0, None, 4.5 + i / 1000) for i in range(500)]
-    assert charts.world_map([], many, [], "t", "j").count('class="event"') == charts.MAX_EVENTS
+    assert charts.world_map([], many, (), "t", "j").count('class="event"') == charts.MAX_EVENTS
 
 
 def test_the_strip_starts_at_the_usual_rate_and_is_clipped() -> None:
@@ -106,7 +106,7 @@ def test_outcomes_have_a_bar_each_and_marks_where_it_happened() -> None:
 
 
 def test_the_bundled_coastlines_are_closed_rings_in_range() -> None:
-    lines = charts.load_coastlines()
+    lines = ground.load_coastlines()
     assert len(lines) > 100
     assert all(-180 <= lon <= 180 and -90 <= lat <= 90 for line in lines for lon, lat in line)
 
