@@ -10,8 +10,9 @@ import pytest
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
+    """One for all files of this folder that a worker runs; it ends with them, since while it runs no other test could use asyncio."""
     path = os.environ.get("QUAKECAST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("no Chromium on this machine: `make system-deps` installs it")

@@ -18,7 +18,7 @@ from forecaster.reports.render import page_assets, render_index, render_report
 from forecaster.reports.web.assets import write_assets
 from forecaster.reports.web.index import list_reports
 from forecaster.reports.web.serve import make_server
-from tests.support.sample_report import many_recipes, sample_report
+from tests.support.sample_report import many_recipes, sample_report, some_places
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -59,8 +59,8 @@ CONTRAST = """
 
 def small_report() -> ReportData:
     """Three of the sample's recipes with ten days each: enough for every part of the page, and little for axe to walk through."""
-    data = sample_report()
-    rows = [replace(row, recent_outcomes=row.recent_outcomes[-DAYS:]) for row in data.recipes if row.recipe_id in SHOWN]
+    data = some_places(*SHOWN)
+    rows = [replace(row, recent_outcomes=row.recent_outcomes[-DAYS:]) for row in data.recipes]
     return replace(data, recipes=tuple(rows), events=data.events[:3], checks=data.checks[:2])
 
 

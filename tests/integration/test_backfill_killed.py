@@ -104,13 +104,14 @@ def content(home: Path) -> dict[str, str]:
     return {name: table(store, name).drop(columns=["seconds"], errors="ignore").sort_values(key).to_csv() for name, key in keys.items()}
 
 
-def test_killed_at_every_point_of_a_block_one_run_after_the_other_makes_the_same(whole, tmp_path):
-    """Four runs die one after the other, each while its second block is stored or after its first was; the fifth ends the work."""
+@pytest.mark.parametrize("points", [POINTS[1::2], pytest.param(POINTS, marks=pytest.mark.slow)], ids=len)
+def test_killed_at_every_point_of_a_block_one_run_after_the_other_makes_the_same(whole, tmp_path, points):
+    """Two or four runs die one after the other, each while its second block is stored or after its first was; one more ends the work."""
     untouched, expected = whole
     home = tmp_path / "home"
     shutil.copytree(untouched, home)
     blocks = []
-    for point in POINTS:
+    for point in points:
         process = started(RUN, point, home)
         _, errors = process.communicate(timeout=6000)
         assert process.returncode == -signal.SIGKILL, errors
@@ -118,7 +119,7 @@ def test_killed_at_every_point_of_a_block_one_run_after_the_other_makes_the_same
         blocks.append(len(fits))
         members = {json.loads(details)["members"]["etas"] for details in rows.loc[rows["published"], "details"]}
         assert members == {json.loads(models)["etas"]["model_id"] for models in fits["models"]}, point
-    assert blocks == [1, 2, 3, 4], "no run begins anew, and what was not committed is not there"
+    assert blocks == [*range(1, len(points) + 1)], "no run begins anew, and what was not committed is not there"
     with pytest.MonkeyPatch.context() as patch:
         toy_models.put_in_place(patch)
         assert backfill(home_job(home), OPTIONS).state == "success"

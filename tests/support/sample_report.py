@@ -39,6 +39,7 @@ RATIOS = {"niigata-m45": 4.6, "nagoya-m45": 3.1, "sendai-m45": 1.4, "tokyo-m45":
 WEIGHTS = {"etas": 0.44, "hybrid": 0.56, "recent_rate": 0.12}
 STARTS = Reason(ReasonKey.STARTS, {"magnitude": 3.5})
 POOLED = PooledSkill(0.112, 0.07, 0.158, 4321)
+FIVE = ("niigata-m45", "tokyo-m45", "santiago", "tokyo", "athens")
 FITTED = ("niigata-m45", "nagoya-m45", "sendai-m45", "tokyo-m45", "taipei", "lima", "santiago")
 
 
@@ -216,6 +217,13 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
         next_issue_at=datetime(2024, 1, 3, 14, 30, tzinfo=UTC),
         world=WORLD,
     )
+
+
+def some_places(*names: str, mode: Mode = "replay", **changes: object) -> ReportData:
+    """The sample with these recipes alone (without names: five of several kinds), each with these changes."""
+    data = sample_report(mode)
+    rows = (row for row in data.recipes if row.recipe_id in (names or FIVE))
+    return replace(data, recipes=tuple(replace(row, **changes) for row in rows))  # type: ignore[arg-type]
 
 
 def many_recipes(count: int) -> ReportData:

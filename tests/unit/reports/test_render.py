@@ -15,7 +15,7 @@ from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.outgoing import mails
 from forecaster.reports.texts import read_texts
 from forecaster.reports.web.page import Shared
-from tests.support.sample_report import many_recipes, sample_report
+from tests.support.sample_report import many_recipes, sample_report, some_places
 
 LANGUAGES = ("en", "ja")
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -96,7 +96,7 @@ def test_no_word_promises_safety_and_no_traffic_lights(pages: dict[str, str]) ->
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("mode", ["replay", "hindcast", "late"])
 def test_what_is_no_forecast_says_so_at_the_top_in_the_title_and_in_the_mail(language: str, mode: str) -> None:
-    data = sample_report(mode)  # type: ignore[arg-type]
+    data = some_places(mode=mode)  # type: ignore[arg-type]
     badge, banner = render.speaker(language)(f"mode.{mode}"), render.speaker(language)(f"mode.{mode}_banner")
     page, (subject, text, html) = render.render_report(data, language), mails.render_email(data, language)
     assert f"<title>[{badge}]" in page and page.index(banner) < page.index("<h1>")
@@ -106,7 +106,7 @@ def test_what_is_no_forecast_says_so_at_the_top_in_the_title_and_in_the_mail(lan
 
 
 def test_a_prospective_page_has_no_banner() -> None:
-    page = render.render_report(sample_report("prospective"), "en")
+    page = render.render_report(some_places(mode="prospective"), "en")
     assert 'class="banner"' not in page and "Prospective" in page
 
 
@@ -206,7 +206,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
 
 
 def test_pages_of_the_same_facts_are_the_same() -> None:
-    one, other = (render.render_report(data, "en") for data in (sample_report(), deepcopy(sample_report())))
+    one, other = (render.render_report(data, "en") for data in (some_places(), deepcopy(some_places())))
     assert one == other
 
 
@@ -224,9 +224,7 @@ def test_comparison_recipes_are_folded_away_after_the_table(pages: dict[str, str
 
 
 def test_the_other_language_is_linked() -> None:
-    assert '<a href="2024.ja.html" hreflang="ja" lang="ja">日本語</a>' in render.render_report(
-        sample_report(), "en", {"ja": "2024.ja.html"}
-    )
+    assert '<a href="2024.ja.html" hreflang="ja" lang="ja">日本語</a>' in render.render_report(some_places(), "en", {"ja": "2024.ja.html"})
 
 
 @pytest.mark.parametrize("drawable", [True, False])

@@ -14,7 +14,7 @@ from forecaster.reports import texts
 from forecaster.reports.outgoing.mails import render_email
 from forecaster.reports.render import render_report
 from forecaster.reports.words import Phrase
-from tests.support.sample_report import sample_report
+from tests.support.sample_report import sample_report, some_places
 
 GERMAN = """
 [page]
@@ -92,8 +92,8 @@ def test_the_words_of_usgs_for_a_place_are_said_in_the_readers_language() -> Non
 def test_a_third_language_is_one_file(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert texts.languages(folder) == ["en", "de", "ja"]
     with caplog.at_level(logging.WARNING):
-        page = render_report(sample_report(), "de", {"en": "2024.en.html"}, user_folder=folder)
-        render_report(sample_report(), "de", user_folder=folder)
+        page = render_report(some_places(), "de", {"en": "2024.en.html"}, user_folder=folder)
+        render_report(some_places(), "de", user_folder=folder)
     assert '<html lang="de">' in page and "Üblich" in page
     assert "Vorhersage für Mi, 3. Januar 2024" in page
     assert 'hreflang="en" lang="en">English</a>' in page

@@ -19,7 +19,7 @@ from forecaster.reports.outgoing.slack_blocks import render_slack
 from forecaster.reports.render import render_report
 from forecaster.reports.texts import day_writer, speaker
 from tests.support.sample_ladder import sample_ladder
-from tests.support.sample_report import sample_report
+from tests.support.sample_report import sample_report, some_places
 from tests.unit.reports.test_render import bare, shown
 
 DAY = timedelta(days=1)
@@ -27,15 +27,10 @@ SAY = speaker("en")
 NIIGATA = "In the next 7 days: 98 %, with 5.9 expected (95 % range 1 to 14); M 6.0 or more: 12 %."
 
 
-def places(*names: str) -> ReportData:
-    data = sample_report()
-    return replace(data, recipes=tuple(row for row in data.recipes if row.recipe_id in names))
-
-
 @pytest.fixture(scope="module")
 def data() -> ReportData:
     """Niigata far above its usual rate, Athens as usual."""
-    return places("niigata-m45", "athens")
+    return some_places("niigata-m45", "athens")
 
 
 def changed(data: ReportData, **fields: object) -> ReportData:
@@ -119,7 +114,7 @@ def test_the_headline_s_place_has_it_under_its_figure_and_places_as_usual_have_i
     niigata, athens = page[page.index('id="about-niigata-m45"') :], page[page.index('id="about-athens"') :]
     assert "<h3>Longer windows and larger earthquakes</h3>" in niigata[: niigata.index("dense ladder")]
     assert '<details class="data"><summary>Longer windows' in athens[: athens.index("dense ladder")]
-    quiet = bare(render_report(places("athens"), "en"))
+    quiet = bare(render_report(some_places("athens"), "en"))
     assert quiet.count('<table class="dense ladder">') == 1 and quiet.index("dense ladder") > quiet.index('<nav class="contents"')
 
 

@@ -20,17 +20,8 @@ from forecaster.reports.content.contract import DayOutcome, ReportData
 from forecaster.reports.drawing import vega
 from forecaster.reports.texts import speaker
 from forecaster.reports.web.csv_link import csv_link
-from tests.support.sample_report import many_recipes, sample_report
+from tests.support.sample_report import many_recipes, sample_report, some_places
 from tests.unit.reports.test_render import bare, parse, shown
-
-WANTED = ("niigata-m45", "tokyo-m45", "santiago", "tokyo", "athens")
-
-
-def few(**changes: object) -> ReportData:
-    """Five of the sample's recipes, each with these changes."""
-    data = sample_report()
-    rows = tuple(replace(row, **changes) for row in data.recipes if row.recipe_id in WANTED)  # type: ignore[arg-type]
-    return replace(data, recipes=rows)
 
 
 def page_of(data: ReportData, language: str = "en") -> str:
@@ -47,7 +38,7 @@ def files(page: str) -> dict[str, list[dict[str, str]]]:
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return page_of(few())
+    return page_of(some_places())
 
 
 def test_every_chart_has_a_picture_a_table_and_a_file(page: str) -> None:
@@ -87,7 +78,7 @@ def test_the_policy_names_the_very_scripts_of_the_page(page: str) -> None:
 def test_the_library_is_in_the_page_once_and_only_where_there_is_a_chart(page: str) -> None:
     assert page.count("quakecastEmbed = ") + page.count("quakecastEmbed=") == 1
     assert len(page) - len(bare(page)) < 1_000_000
-    blank = page_of(replace(few(models=(), records=(), recent_outcomes=()), pooled_records=()))
+    blank = page_of(replace(some_places(models=(), records=(), recent_outcomes=()), pooled_records=()))
     assert "<script" not in blank and "script-src" not in blank and len(blank) < 600_000
 
 
@@ -113,7 +104,7 @@ def test_small_probabilities_are_said_in_the_charts_as_in_the_tables() -> None:
 
 def test_the_region_that_the_headline_is_about_is_open_and_the_others_are_not(page: str) -> None:
     assert page.count('<details class="region" open>') == 1 and page.index('class="region" open') < page.index('id="about-niigata-m45"')
-    quiet = page_of(few(probability=0.1, reference_probability=0.1))
+    quiet = page_of(some_places(probability=0.1, reference_probability=0.1))
     assert '<details class="region" open>' not in quiet
 
 
@@ -123,7 +114,7 @@ def test_what_drives_a_figure_is_what_would_be_said_without_it(page: str) -> Non
     assert "Without the earthquakes of the last 30 days the figure would be 13 % instead of 66 %." in text
     assert "M 7.5 10 km NE of a place without it 33 %" in text
     near = tuple(replace(driver, without=None) for driver in sample_report().recipes[0].drivers)
-    rate = shown(page_of(few(model_kind="climatology", weights={}, drivers=near, without_recent=None)))
+    rate = shown(page_of(some_places(model_kind="climatology", weights={}, drivers=near, without_recent=None)))
     assert "The usual rate looks at no single earthquake. The largest of M 4.5 or more" in rate and "without it" not in rate
 
 
@@ -144,7 +135,7 @@ def test_revisions_that_changed_an_earlier_outcome_are_named(page: str) -> None:
     "name", ['<b>"x"</b>\n&amp;', "تهران", "\u202eevil\u202c", "a" * 300, "{name}", "=HYPERLINK(1)", "\ud800x", "‮"], ids=ascii
 )
 def test_any_name_of_a_place_is_shown_as_text(name: str) -> None:
-    data = few(display_name={"en": name, "ja": name})
+    data = some_places(display_name={"en": name, "ja": name})
     data = replace(data, recipes=data.recipes[:1], events=tuple(replace(event, place=name) for event in data.events[:3]))
     made = page_of(data)
     made.encode("utf-8")
@@ -157,21 +148,21 @@ def test_any_name_of_a_place_is_shown_as_text(name: str) -> None:
 
 @pytest.mark.slow
 def test_no_recipe_and_two_hundred() -> None:
-    nothing = page_of(replace(few(), recipes=(), events=(), checks=(), pooled_records=()))
+    nothing = page_of(replace(some_places(), recipes=(), events=(), checks=(), pooled_records=()))
     assert "No place was forecast" in shown(nothing) and 'id="regions"' not in nothing
     many = page_of(many_recipes(200))
     assert many.count('<details class="region"') == 200 and len(many) < 12_000_000
 
 
 def test_a_recipe_without_history_says_so() -> None:
-    made = page_of(few(recent_outcomes=(), records=(), track_record=None))
+    made = page_of(some_places(recent_outcomes=(), records=(), track_record=None))
     text = shown(made)
     assert text.count("No earlier forecast of this place has ended yet.") == 5 and text.count("no day checked yet") >= 5
     assert 'data-chart="history"' not in made
 
 
 def test_when_every_model_is_degraded_the_headline_says_it_and_the_reasons_are_counted() -> None:
-    quiet = few(model_kind="climatology", probability=0.1, reference_probability=0.1)
+    quiet = some_places(model_kind="climatology", probability=0.1, reference_probability=0.1)
     rows = tuple(
         replace(row, degraded_reason=f"the model {i // 4} could not be loaded; the usual rate is published instead")
         for i, row in enumerate(quiet.recipes)
@@ -187,7 +178,7 @@ def test_when_every_model_is_degraded_the_headline_says_it_and_the_reasons_are_c
 
 
 def test_no_earthquake_in_ninety_days_is_said_of_the_page_and_of_each_region() -> None:
-    text = shown(page_of(replace(few(drivers=(), without_recent=None, model_kind="climatology"), events=())))
+    text = shown(page_of(replace(some_places(drivers=(), without_recent=None, model_kind="climatology"), events=())))
     assert "No earthquake of M 4.5 or more in the last 7 days is known." in text
     assert text.count("The usual rate looks at no single earthquake, and none of M") == 5
 
@@ -199,7 +190,7 @@ def test_unknown_values_anywhere_make_pictures_without_them() -> None:
         DayOutcome(day + timedelta(days=1), float("nan"), True, "final", None, float("nan")),
         DayOutcome(day + timedelta(days=2), 0.2, False, "provisional", 0.1),
     )
-    made = page_of(few(recent_outcomes=gaps, drivers=(), probability=None, model_kind=None))
+    made = page_of(some_places(recent_outcomes=gaps, drivers=(), probability=None, model_kind=None))
     assert not re.search(r"\bnan\b|\binf\b|\bNone\b", shown(made)) and not re.search(r'="[^"]*\bnan\b', bare(made))
     assert "No forecast could be made" in shown(made)
 
