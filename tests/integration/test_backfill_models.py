@@ -87,7 +87,7 @@ def test_each_day_has_the_packaged_models_and_weights_that_the_daily_run_would_h
     """Sets whose data end on 2014-12-31 may forecast from 2015-01-17 on, weights learnt on days to 2017-11-16 from 2017-12-03 on
     (`pretrained.PURGE_DAYS`). No fit is stored, and all days lie in one part of the plan."""
     recipe = recipes["athens"]
-    job = Job(settings, snapshot_store, [recipe], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
+    job = Job(settings, snapshot_store, [recipe], machine(NOW), "0123456789abcdef")
     assert backfill(job, BackfillOptions(first, first + timedelta(days=20), "current-model")).days == 21
     for day in checked:
         predict(snapshot_store, [recipe], settings, job.clock, target_day=day)
