@@ -146,7 +146,8 @@ def build_block_days(
 def batches(days: BlockDays, size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """One pass over the days in a new order, rotated at random: (channels, happened, weight) of each batch, float32, weights 1 on average.
 
-    The inputs are computed for some thousand days at a time. This takes seconds; all of them at once would take a gigabyte.
+    The inputs are computed for some thousand days at a time, and released before the next ones. This takes seconds; all of them at once
+    would take a gigabyte.
     """
     mean = float(days.weight.mean())
     order = rng.permutation(len(days))
@@ -159,6 +160,7 @@ def batches(days: BlockDays, size: int, rng: np.random.Generator) -> Iterator[tu
             symmetry = int(rng.integers(SYMMETRIES))
             happened = part.happened[rows].astype(np.float32)
             yield turned(seen[rows], symmetry, 1), turned(happened, symmetry, 1), part.weight[rows] / mean
+        del seen, part  # else they live until the next ones are made
 
 
 def _day_of(day: date) -> int:
