@@ -5,10 +5,16 @@
     predict(job)
 
 The names below are the public ones; each is imported when it is first asked for.
+
+Linear algebra uses one thread, unless OPENBLAS_NUM_THREADS says otherwise or numpy was imported before. Our arrays are small: a second
+thread waits for work by spinning, which doubles the CPU time of ETAS, and the last bits would depend on the number of cores.
 """
 
+import os
 from importlib import import_module
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when numpy is imported
 
 _HOMES = {
     "Clock": "forecaster.clock",
