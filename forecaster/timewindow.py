@@ -4,11 +4,12 @@ A local day is the civil day of a recipe's time zone. It has 24 hours, mostly 23
 date. Every moment lies in one day, and no issue time lies after the start of its target. This module never reads a clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -18,6 +19,7 @@ from forecaster.errors import BadDate
 FIRST_DAY = date(1973, 1, 1)
 FARTHEST_AHEAD_DAYS = 7
 DAY_US = 86_400_000_000
+OFFSET_STEP_DAYS = 4  # three Brazilian zones had summer time for six days in 2000
 
 
 @dataclass(frozen=True, order=True)
@@ -92,17 +94,34 @@ def _year_us(year: int, zone: ZoneInfo, at: time | None) -> np.ndarray:
     """Return `local_time` of every day of the year, or `local_midnight` where `at` is None. Days beside a clock change are computed one by
     one."""
     moments = _moments_about(year, at or time(0))
-    offsets = [zone.utcoffset(moment) or timedelta(0) for moment in moments]
-    in_us = {offset: offset // timedelta(microseconds=1) for offset in set(offsets)}
-    offsets_us = np.array([in_us[offset] for offset in offsets], dtype=np.int64)
+    offsets_us = _offsets_us(moments, zone)
     line = to_us(moments[0].replace(tzinfo=UTC)) + np.arange(len(moments)) * DAY_US - offsets_us
     changes = np.flatnonzero(np.diff(offsets_us))
     for place in set(changes.tolist()) | set((changes + 1).tolist()):
         day = moments[place].date()
         line[place] = to_us(local_midnight(day, zone) if at is None else local_time(day, at, zone))
-    line = line[1:-1]
-    line.flags.writeable = False
-    return line
+    inside: np.ndarray = line[1:-1]
+    inside.flags.writeable = False
+    return inside
+
+
+def _offsets_us(moments: Sequence[datetime], zone: ZoneInfo) -> np.ndarray:
+    """Return int64 (n,): the zone's offset at each of these local times, a day apart.
+
+    Only every OFFSET_STEP_DAYS-th is asked for, and those between two that differ. No zone has changed its clock back within so few days.
+    """
+    found = np.empty(len(moments), dtype=np.int64)
+    ends = [*range(0, len(moments) - 1, OFFSET_STEP_DAYS), len(moments) - 1]
+    asked = {place: _offset_us(moments[place], zone) for place in ends}
+    for first, last in pairwise(ends):
+        found[first : last + 1] = asked[first]
+        if asked[first] != asked[last]:
+            found[first + 1 : last + 1] = [_offset_us(moment, zone) for moment in moments[first + 1 : last + 1]]
+    return found
+
+
+def _offset_us(moment: datetime, zone: ZoneInfo) -> int:
+    return (zone.utcoffset(moment) or timedelta(0)) // timedelta(microseconds=1)
 
 
 @lru_cache(maxsize=256)

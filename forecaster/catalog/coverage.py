@@ -83,8 +83,8 @@ def covered_span(recipe: Recipe, coverage: "pd.DataFrame") -> TimeWindow:
         NotScoreable: nothing has been read at this place down to this magnitude; says where the catalogue starts.
     """
     spans: list[TimeWindow] = []
-    for row in _rows_of(recipe, coverage).sort_values("span_start").to_dict("records"):
-        start, end = row["span_start"].to_pydatetime(), row["span_end"].to_pydatetime()
+    rows = _rows_of(recipe, coverage)
+    for start, end in sorted(zip(_times(coverage, "span_start", rows), _times(coverage, "span_end", rows), strict=True)):
         if spans and start <= spans[-1].end:
             spans[-1] = TimeWindow(spans[-1].start, max(spans[-1].end, end))
         else:
@@ -98,36 +98,42 @@ def last_read(recipe: Recipe, coverage: "pd.DataFrame") -> datetime:
     Raises:
         NotScoreable: as `covered_span`.
     """
-    newest: datetime = _rows_of(recipe, coverage)["read_at"].max().to_pydatetime()
-    return newest
+    return max(_times(coverage, "read_at", _rows_of(recipe, coverage)))
 
 
-def _rows_of(recipe: Recipe, coverage: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the rows of `coverage` that contain every target event of the recipe, at least one."""
+def _rows_of(recipe: Recipe, coverage: "pd.DataFrame") -> np.ndarray:
+    """Return the rows of `coverage` that contain every target event of the recipe, at least one; int64 (m,)."""
     here = _rows_at(recipe, coverage)
-    deep = here[here["min_magnitude"] <= recipe.threshold_mag]
-    if deep.empty:
-        if here.empty:
+    lowest = coverage["min_magnitude"].to_numpy()[here]
+    deep: np.ndarray = here[lowest <= recipe.threshold_mag]
+    if not len(deep):
+        if not len(here):
             raise NotScoreable(Reason(ReasonKey.NO_DATA))
-        raise NotScoreable(Reason(ReasonKey.STARTS, {"magnitude": round(float(here["min_magnitude"].min()), 1)}))
+        raise NotScoreable(Reason(ReasonKey.STARTS, {"magnitude": round(float(lowest.min()), 1)}))
     return deep
 
 
 def lowest_magnitude(recipe: Recipe, coverage: "pd.DataFrame") -> float | None:
     """Return the magnitude from which the catalogue has been read at the recipe's place; None where it has not been read."""
     here = _rows_at(recipe, coverage)
-    return None if here.empty else float(here["min_magnitude"].min())
+    return float(coverage["min_magnitude"].to_numpy()[here].min()) if len(here) else None
 
 
-def _rows_at(recipe: Recipe, coverage: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the rows whose region contains the recipe's whole circle."""
+def _rows_at(recipe: Recipe, coverage: "pd.DataFrame") -> np.ndarray:
+    """Return the rows whose region contains the recipe's whole circle, int64 (m,)."""
     south, north, west, east = circle_box(recipe)
-    return coverage[
-        (coverage["min_latitude_deg"] <= south)
-        & (north <= coverage["max_latitude_deg"])
-        & (coverage["min_longitude_deg"] <= west)
-        & (east <= coverage["max_longitude_deg"])
-    ]
+    return np.flatnonzero(
+        (coverage["min_latitude_deg"].to_numpy() <= south)
+        & (north <= coverage["max_latitude_deg"].to_numpy())
+        & (coverage["min_longitude_deg"].to_numpy() <= west)
+        & (east <= coverage["max_longitude_deg"].to_numpy())
+    )
+
+
+def _times(coverage: "pd.DataFrame", column: str, rows: np.ndarray) -> list[datetime]:
+    """Return the times of a column in these rows."""
+    times = coverage[column]
+    return [times.iloc[row].to_pydatetime() for row in rows.tolist()]
 
 
 def _inside(box: tuple[float, float, float, float], region: Region) -> bool:

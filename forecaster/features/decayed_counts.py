@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.features.events import Events
-from forecaster.features.geometry import great_circle_km
+from forecaster.features.geometry import great_circle_km, in_band
 from forecaster.features.many_circles import Circles
 from forecaster.features.windows import TargetDays
 from forecaster.recipe import Recipe
@@ -107,7 +107,8 @@ def counts_of_circles(circles: Circles, settings: CountSettings = DEFAULT_SETTIN
 
 def _changes(inputs: Events, recipe: Recipe, cuts_us: np.ndarray, settings: CountSettings) -> np.ndarray:
     """float64 (n, taus, zones, exponents): what enters the sums at each of the ascending cutoffs, minus what leaves them."""
-    strong = inputs.take(inputs.magnitude >= recipe.threshold_mag)
+    reach_km = settings.ring_edges[-1] * recipe.radius_km
+    strong = inputs.take((inputs.magnitude >= recipe.threshold_mag) & in_band(recipe.predict_center_lat, reach_km, inputs.latitude_deg))
     radii = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, strong.latitude_deg, strong.longitude_deg)
     radii = radii / recipe.radius_km
     near = radii <= settings.ring_edges[-1]
@@ -125,9 +126,10 @@ def _changes(inputs: Events, recipe: Recipe, cuts_us: np.ndarray, settings: Coun
     above = events.magnitude[event] - recipe.threshold_mag
     zones = len(settings.zones)
     changes = np.empty((len(cuts_us), len(settings.taus_days), zones, len(settings.exponents)))
-    for column, exponent in enumerate(settings.exponents):
-        weight = sign * 10.0 ** (exponent * above)
-        for row, tau in enumerate(settings.taus_days):
-            line = np.bincount(day * zones + zone[event], weights=weight * np.exp(-age_days / tau), minlength=len(cuts_us) * zones)
+    into, weights = day * zones + zone[event], [sign * 10.0 ** (exponent * above) for exponent in settings.exponents]
+    for row, tau in enumerate(settings.taus_days):
+        decay = np.exp(-age_days / tau)
+        for column, weight in enumerate(weights):
+            line = np.bincount(into, weights=weight * decay, minlength=len(cuts_us) * zones)
             changes[:, row, :, column] = line.reshape(len(cuts_us), zones)
     return changes

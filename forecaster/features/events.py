@@ -1,14 +1,18 @@
 """The catalogue as arrays: the only input of features, labels and references."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from forecaster.features.geometry import EARTH_RADIUS_KM, great_circle_km, unit_vectors
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NEVER = np.iinfo(np.int64).max
+UNSURE = 1e-9  # of the cosine of a distance; its rounding error is far smaller
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,21 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.origin_time_us)
+
+    @cached_property
+    def unit_vectors(self) -> np.ndarray:
+        """float64 (n, 3): the epicentres on the unit sphere."""
+        return unit_vectors(self.latitude_deg, self.longitude_deg)
+
+    def within(self, latitude_deg: float, longitude_deg: float, reach_km: float) -> np.ndarray:
+        """int64 (m,): which lie within `reach_km` of a place, by `great_circle_km`. Fast where it is asked for many places."""
+        (place,) = unit_vectors(np.array([latitude_deg]), np.array([longitude_deg]))
+        cosine, edge = self.unit_vectors @ place, np.cos(min(reach_km / EARTH_RADIUS_KM, np.pi))
+        found = np.flatnonzero(cosine >= edge - UNSURE)
+        unsure = np.flatnonzero(cosine[found] <= edge + UNSURE)
+        at = found[unsure]
+        away = great_circle_km(latitude_deg, longitude_deg, self.latitude_deg[at], self.longitude_deg[at]) > reach_km
+        return np.delete(found, unsure[away])
 
     def take(self, selection: np.ndarray | slice) -> "Events":
         """The events at these indices, or where this mask is true."""

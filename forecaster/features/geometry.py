@@ -8,6 +8,7 @@ from forecaster.recipe import Recipe
 
 EARTH_RADIUS_KM = 6371.0088
 KM_PER_DEGREE = math.radians(EARTH_RADIUS_KM)
+MARGIN_DEG = 1e-6  # far more than the error of a distance
 
 
 def great_circle_km(lat0: float, lon0: float, lat: np.ndarray | float, lon: np.ndarray | float) -> np.ndarray:
@@ -24,6 +25,12 @@ def great_circle_km(lat0: float, lon0: float, lat: np.ndarray | float, lon: np.n
     return distance_km
 
 
+def unit_vectors(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> np.ndarray:
+    """float64 (n, 3): the places on the unit sphere. On it neither the date line nor a pole is special."""
+    latitude, longitude = np.radians(latitude_deg), np.radians(longitude_deg)
+    return np.column_stack([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
+
+
 def bearing_rad(lat0: np.ndarray | float, lon0: np.ndarray | float, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     """Bearing from (lat0, lon0), or from each of them, to every (lat, lon), in radians clockwise from north.
 
@@ -37,7 +44,15 @@ def bearing_rad(lat0: np.ndarray | float, lon0: np.ndarray | float, lat: np.ndar
 
 def in_circle(recipe: Recipe, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     """Bool (n,): which epicentres lie in the target circle, its rim included."""
-    return great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, lat, lon) <= recipe.radius_km
+    inside = in_band(recipe.predict_center_lat, recipe.radius_km, lat)
+    band = np.flatnonzero(inside)
+    inside[band] = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, lat[band], lon[band]) <= recipe.radius_km
+    return inside
+
+
+def in_band(lat0: float, reach_km: float, lat: np.ndarray) -> np.ndarray:
+    """Bool (n,): which latitudes may lie within `reach_km` of a place at `lat0`. All others lie farther away."""
+    return np.abs(lat - lat0) <= reach_km / KM_PER_DEGREE + MARGIN_DEG
 
 
 def wrap_longitude(degrees: np.ndarray | float) -> np.ndarray:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def target_events(events: Events, recipe: Recipe) -> Events:
     """The target events: magnitude at or above the threshold, epicentre in the circle."""
-    strong = events.take(events.magnitude >= recipe.threshold_mag)
-    return strong.take(in_circle(recipe, strong.latitude_deg, strong.longitude_deg))
+    strong = np.flatnonzero(events.magnitude >= recipe.threshold_mag)
+    return events.take(strong[in_circle(recipe, events.latitude_deg[strong], events.longitude_deg[strong])])
 
 
 def daily_labels(events: Events, recipe: Recipe, days: TargetDays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

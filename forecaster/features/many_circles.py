@@ -13,7 +13,7 @@ import numpy as np
 
 from forecaster.errors import BadInput
 from forecaster.features.events import Events
-from forecaster.features.geometry import EARTH_RADIUS_KM
+from forecaster.features.geometry import EARTH_RADIUS_KM, unit_vectors
 from forecaster.features.windows import TargetDays
 from forecaster.timewindow import DAY_US
 
@@ -95,12 +95,6 @@ def check_places(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> None:
         raise BadInput(
             f"circle {at}: {latitude_deg[at]:g},{longitude_deg[at]:g} is no place on Earth; latitudes are -90 to 90, longitudes -180 to 180"
         )
-
-
-def unit_vectors(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> np.ndarray:
-    """float64 (n, 3): the places on the unit sphere. On it neither the date line nor a pole is special."""
-    latitude, longitude = np.radians(latitude_deg), np.radians(longitude_deg)
-    return np.column_stack([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
 
 
 def near_pairs(latitude_deg: np.ndarray, longitude_deg: np.ndarray, events: Events, reach_km: float) -> Iterator[Near]:

@@ -58,13 +58,13 @@ def days_with_targets(inputs: Events, recipe: Recipe) -> Events:
     """One event for each span of time in which a target event of a UTC day was known: origin at the start of that day, at the centre."""
     targets = target_events(inputs, recipe)
     start = np.maximum(targets.origin_time_us + 1, targets.known_at_us)
-    day, start, end = _joined_spans(targets.origin_time_us // DAY_US, start, targets.known_until_us)
+    day, start, end = joined_spans(targets.origin_time_us // DAY_US, start, targets.known_until_us)
     count = len(day)
     place = (np.full(count, recipe.predict_center_lat), np.full(count, recipe.predict_center_lng), np.full(count, np.nan))
     return Events(day * DAY_US, start, *place, np.full(count, recipe.threshold_mag), end)
 
 
-def _joined_spans(day: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def joined_spans(day: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The spans [start, end) of each day, with touching or overlapping ones merged; all int64 (n,), by day, then by start."""
     kept = np.flatnonzero(start < end)
     kept = kept[np.lexsort((start[kept], day[kept]))]

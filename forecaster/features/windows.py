@@ -4,8 +4,10 @@ Days are the recipe's local days, identified by their full date, 23 to 25 hours 
 all spans are half-open.
 """
 
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -70,18 +72,25 @@ class TargetDays:
 
 def target_days(recipe: Recipe, first_day: date, count: int) -> TargetDays:
     """`count` consecutive target days from the local `first_day` on. The input cutoff is the recipe's `issue_local_time` of the
-    day before.
+    day before. Recipes of a zone share the arrays, which are read-only.
     """
-    window, reach = recipe.window_days, recipe.predict_range_days
-    midnights = local_midnights_us(first_day - timedelta(days=window), window + count + reach, recipe.zone)
+    return _target_days(recipe.window_days, recipe.predict_range_days, recipe.zone, recipe.issue_local_time, first_day, count)
+
+
+@lru_cache(maxsize=64)
+def _target_days(window: int, reach: int, zone: ZoneInfo, issued: time, first_day: date, count: int) -> TargetDays:
+    midnights = local_midnights_us(first_day - timedelta(days=window), window + count + reach, zone)
     lines = np.lib.stride_tricks.sliding_window_view(midnights[: window + count], window)
-    return TargetDays(
+    days = TargetDays(
         local_days=np.datetime64(first_day, "D") + np.arange(count),
         target_starts_us=midnights[window : window + count],
         target_ends_us=midnights[window + reach : window + reach + count],
-        cut_us=local_times_us(first_day - timedelta(days=1), count, recipe.zone, recipe.issue_local_time),
+        cut_us=local_times_us(first_day - timedelta(days=1), count, zone, issued),
         day_starts_us=lines[:count],
     )
+    for one in fields(days):
+        getattr(days, one.name).flags.writeable = False
+    return days
 
 
 def promised_day(recipe: Recipe, start: datetime, end: datetime, as_of: datetime) -> TargetDays:

@@ -92,6 +92,15 @@ class AnswersByCut(Forecaster, Protocol):
 
 
 @runtime_checkable
+class LeavesEventsOut(Forecaster, Protocol):
+    """A model that can forecast one day without some of the events, for many choices of them in one call."""
+
+    def probability_without(self, inputs: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:
+        """float64 (k,): the `probability` of the one day in `days` without the events of each row of `gone`, bool (k, n)."""
+        ...
+
+
+@runtime_checkable
 class CountsTargets(Forecaster, Protocol):
     """A model that also forecasts the number of targets in a window."""
 

@@ -16,7 +16,7 @@ from forecaster.models.combination.weights import WorldWeights, usable_weights
 from forecaster.models.hybrid.regional import KIND as REGIONAL
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
 from forecaster.pipeline.as_of.catalogue_history import load_known_near
-from forecaster.pipeline.as_of.recipe_check import circle_completeness
+from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.contributing_events import drivers_of
 from forecaster.pipeline.issuing.compute_issues import combine_members, data_age
@@ -171,7 +171,7 @@ def _trust(recipe: Recipe, known: Known, labelled: LabelledDays, base: WorldWeig
         "record_from": labelled.days.first_day.isoformat(),
         "target_days": int(labelled.happened.sum()),
         "target_days_ten_years": int(labelled.happened[-TEN_YEARS:].sum()),
-        "incomplete_below": circle_completeness(recipe, known).missing_below(recipe.threshold_mag),
+        "incomplete_below": missing_below_threshold(recipe, known),
         "pooled_gain": None if gain is None else dict(zip(named, gain, strict=True)),
     }
 

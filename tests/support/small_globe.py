@@ -46,7 +46,7 @@ def globe(start: datetime = datetime(1973, 1, 1, tzinfo=UTC), gap: bool = False)
     events = Events(origin, known_at, latitude, longitude, np.full(len(origin), 10.0), np.full(len(origin), 5.2))
     spans = [(start, NOW)] if not gap else [(start, datetime(2010, 1, 1, tzinfo=UTC)), (datetime(2011, 1, 1, tzinfo=UTC), NOW)]
     coverage = pd.concat([coverage_rows(STREAMS, *span, NOW, "usgs full read") for span in spans], ignore_index=True)
-    return Known(NOW, events, events, pd.DataFrame(), coverage)
+    return Known(NOW, events, events, pd.DataFrame, coverage)
 
 
 @dataclass(frozen=True)

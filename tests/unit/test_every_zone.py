@@ -10,6 +10,8 @@ import pytest
 from forecaster.features.windows import target_days
 from forecaster.pipeline.daily.issue_schedule import due_day, is_due, next_issue_time
 from forecaster.timewindow import (
+    _moments_about,
+    _offsets_us,
     day_exists,
     day_of_window,
     days_of_windows,
@@ -61,6 +63,17 @@ def test_no_issue_time_is_later_than_its_target_and_days_leave_no_gap(group) -> 
             assert midnights[(day - FIRST).days] == in_us(local_midnight(day, zone))
             assert_days_hold_their_moments(day, zone)
     assert {23.0, 24.0, 25.0} <= lengths
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_offset_of_every_day_is_that_of_the_zone(group) -> None:
+    """Also where clocks are changed back within days. Asking for every eighth day fails for Noronha in October 2000."""
+    for name in group:
+        zone = ZoneInfo(name)
+        for year in range(FIRST.year, FIRST.year + COUNT // 365):
+            moments = _moments_about(year, time(0))
+            expected = [zone.utcoffset(moment) // timedelta(microseconds=1) for moment in moments]
+            assert _offsets_us(moments, zone).tolist() == expected, (name, year)
 
 
 def in_us(moment: datetime) -> int:

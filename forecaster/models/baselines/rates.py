@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from forecaster.errors import CorruptModel, NotScoreable, NotTrainable
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels, target_events
 from forecaster.features.many_circles import Circles, positive_days
+from forecaster.features.seen_days import joined_spans
 from forecaster.features.windows import TargetDays, pairs_between, target_days
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS, MIN_DAYS, earliest_issue_us, shrunk_rate, trailing_us
 from forecaster.models.interface import FittedModel, History, log_loss
@@ -58,6 +59,7 @@ class BestRate:
     last_data_day: date
     losses: tuple[float, ...]
     kind: str = "best_rate"
+    by_cut: ClassVar[bool] = True
 
     def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
         rates: np.ndarray = trailing_rates(inputs, self.recipe, self.first_day, days.cut_us, [self.years])[0]
@@ -256,16 +258,7 @@ def _believed(inputs: Events, recipe: Recipe, days: TargetDays, final_us: np.nda
     day, index = pairs_between(targets.origin_time_us, days.target_starts_us, days.target_ends_us)
     begins = np.maximum(targets.known_at_us[index], final_us[day])
     ends = targets.known_until_us[index]
-    kept = begins < ends
-    order = np.lexsort((ends[kept], begins[kept], day[kept]))
-    joined: list[list[int]] = []
-    for number, begin, end in zip(day[kept][order].tolist(), begins[kept][order].tolist(), ends[kept][order].tolist(), strict=True):
-        if joined and joined[-1][0] == number and begin <= joined[-1][2]:
-            joined[-1][2] = max(joined[-1][2], end)
-        else:
-            joined.append([number, begin, end])
-    table = np.array(joined, dtype=np.int64).reshape(-1, 3)
-    return table[:, 0], table[:, 1], table[:, 2]
+    return joined_spans(day, begins, ends)
 
 
 def _unsettled(day: np.ndarray, begins: np.ndarray, ends: np.ndarray, cut_us: np.ndarray, oldest: np.ndarray) -> np.ndarray:

@@ -16,13 +16,14 @@ from forecaster.features.events import Events
 from forecaster.features.many_circles import Circles
 from forecaster.features.windows import TargetDays
 from forecaster.models.data_splits import purge_days
-from forecaster.models.etas.etas_branching import solve, triggered_sums
+from forecaster.models.etas.etas_branching import Rings, solve, sums_without, triggered_sums
 from forecaster.models.etas.etas_circles import no_target_rates
 from forecaster.models.etas.etas_detection import B_VALUE, detected_share
-from forecaster.models.etas.etas_intensity import PARENT_MAG, Parents, daily_stream, select_parents
+from forecaster.models.etas.etas_intensity import PARENT_MAG, daily_stream
 from forecaster.models.etas.etas_kernels import LN10, NAMES, Parameters, branching_ratio, omori_weights, parameters_of
 from forecaster.models.etas.etas_likelihood import DailyLikelihood, Maximum, Objective, PointLikelihood, maximise
 from forecaster.models.etas.etas_priors import POOLED, POOLED_UNTIL, Prior, prior_for, read_vector
+from forecaster.models.etas.etas_seen import parents_on, seen_on
 from forecaster.models.etas.etas_simulation import Law, simulated_counts
 from forecaster.models.interface import History, log_loss
 from forecaster.models.pretrained import Pretrained, newest_before
@@ -104,7 +105,9 @@ class EtasModel:
         rng: one for all days, in their order, or one for each day, so that a day's numbers do not depend on the others. A reference that is
         NaN is an error of the caller (ValueError).
         """
-        parents = parents_on(inputs, self.recipe, days)
+        if not len(days):
+            return np.empty((0, runs), dtype=np.int64)
+        parents = seen_on(inputs, self.recipe, days).parents
         background, share = self.background(reference), detected_share(parents, days)
         if np.isnan(background).any():
             raise ValueError("the number of events cannot be simulated without a reference rate")
@@ -118,20 +121,40 @@ class EtasModel:
             out[j] = drawn.binomial(counts, share[j])
         return out
 
+    def probability_without(self, inputs: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:
+        """float64 (k,): the `probability` of the one day in `days` without the events of each row of `gone`, bool (k, n).
+
+        The triggered rate is a sum over events, so it is enough to leave out their terms.
+        """
+        found = seen_on(inputs, self.recipe, days)
+        rings, background = self._rings(days), self._background(reference, days, "hit")
+        left_out = gone[:, found.parents.index]
+        triggered = sums_without(found.parents, found.stream, self.parameters, rings, rings.hit, left_out)
+        shares = np.array([detected_share(found.parents, days, ~row)[0] for row in left_out])
+        probability: np.ndarray = -np.expm1(-shares * (triggered + background))
+        return probability
+
     def _sum(self, inputs: Events, days: TargetDays, reference: np.ndarray, mean: Literal["hit", "number"]) -> np.ndarray:
         """(n,): -log P(no target) from the rings' `hit`, the expected number from their `number`."""
-        parents = parents_on(inputs, self.recipe, days)
-        order = np.argsort(days.target_starts_us, kind="stable")
         triggered = np.empty(len(days))
         if not len(days):
             return triggered
+        seen, rings = seen_on(inputs, self.recipe, days), self._rings(days)
+        weights = rings.hit if mean == "hit" else rings.number
+        triggered[seen.order] = triggered_sums(seen.parents, seen.stream, self.parameters, rings, weights)
+        sums: np.ndarray = detected_share(seen.parents, days) * (triggered + self._background(reference, days, mean))
+        return sums
+
+    def _rings(self, days: TargetDays) -> Rings:
         window = float(np.median(days.target_ends_us - days.target_starts_us)) / DAY_US
-        rings = solve(self.parameters, self.recipe.threshold_mag, self.recipe.radius_km, window)
-        stream = daily_stream(parents, days.take(order))
-        triggered[order] = triggered_sums(parents, stream, self.parameters, rings, rings.hit if mean == "hit" else rings.number)
+        return solve(self.parameters, self.recipe.threshold_mag, self.recipe.radius_km, window)
+
+    def _background(self, reference: np.ndarray, days: TargetDays, mean: Literal["hit", "number"]) -> np.ndarray:
+        """(n,): what the background alone adds to the sum of each window."""
+        rings = self._rings(days)
         steady = rings.background_hit if mean == "hit" else rings.background_number
-        background = self.background(reference) * float(steady @ rings.area_ratio) * rings.per_target
-        return detected_share(parents, days) * (triggered + background)
+        background: np.ndarray = self.background(reference) * float(steady @ rings.area_ratio) * rings.per_target
+        return background
 
     def background(self, reference: np.ndarray) -> np.ndarray:
         """(n,): expected background targets of each window. The background density outside the circle is assumed to be that inside."""
@@ -300,12 +323,6 @@ def _inner_factor(likelihood: DailyLikelihood, vector: np.ndarray) -> float:
     hit = triggered_sums(likelihood.parents, likelihood.stream, parameters, rings, rings.hit)
     steady = float(rings.background_hit @ rings.area_ratio) * rings.per_target
     return (float(hit.sum()) + steady * background) / (float(direct.sum()) / rings.per_target + background)
-
-
-def parents_on(events: Events, recipe: Recipe, days: TargetDays) -> Parents:
-    """The parents that are visible, or are counted as targets, on these days."""
-    last = int(days.target_ends_us.max()) if len(days) else 0
-    return select_parents(events.take(slice(0, int(np.searchsorted(events.origin_time_us, last)))), recipe)
 
 
 def _within(objective: Objective, deadline: float | None, recipe: Recipe) -> Objective:

@@ -87,10 +87,23 @@ def solve(parameters: Parameters, threshold_mag: float, radius_km: float, window
 
 def triggered_sums(parents: Parents, stream: Stream, parameters: Parameters, rings: Rings, mean: np.ndarray) -> np.ndarray:
     """(n,): integral over each window, sum over rings, of the known triggered rate times `mean` (nodes, rings): `hit` or `number`."""
-    edges = [parents.shares(parameters, edge) if edge > 0 else np.zeros(len(parents)) for edge in rings.edges_km]
-    mass = np.diff(np.stack(edges), axis=0) * parents.productivity(parameters)
-    rate: np.ndarray = omori_weights(parameters.c, parameters.p)[0] @ stream.states(mean @ mass) * rings.per_target
+    v = omori_weights(parameters.c, parameters.p)[0]
+    if stream.slots == 1:
+        by_ring = parents.entered(parameters, rings.edges_km, stream)
+        states = (mean * by_ring).sum(axis=1)[:, None] * stream.read
+    else:
+        states = stream.states(mean @ parents.ring_mass(parameters, rings.edges_km))
+    rate: np.ndarray = v @ states * rings.per_target
     return rate
+
+
+def sums_without(parents: Parents, stream: Stream, parameters: Parameters, rings: Rings, mean: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """(k,): the `triggered_sums` of the one window of `stream` without the parents of each row of `gone`, bool (k, parents)."""
+    mass, v = parents.ring_mass(parameters, rings.edges_km), omori_weights(parameters.c, parameters.p)[0]
+    of_entry = ((v * stream.read[:, 0])[:, None] * mean).T @ stream.entry
+    each = (of_entry * mass[:, stream.entry_parent]).sum(axis=0)
+    kept: np.ndarray = ~gone[:, stream.entry_parent] @ each * rings.per_target
+    return kept
 
 
 def _magnitude_bins(lowest: float, threshold: float) -> tuple[np.ndarray, np.ndarray]:

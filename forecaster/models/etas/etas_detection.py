@@ -36,12 +36,20 @@ def hidden_days(magnitude: np.ndarray, threshold: float) -> np.ndarray:
     return 10.0 ** ((magnitude - 4.5 - threshold) / 0.75)
 
 
-def detected_share(parents: Parents, days: TargetDays) -> np.ndarray:
-    """float64 (n,): mean detected share over each window, after the earthquakes that are visible at its cutoff."""
+def detected_share(parents: Parents, days: TargetDays, known: np.ndarray | None = None) -> np.ndarray:
+    """float64 (n,): mean detected share over each window, after the earthquakes that are visible at its cutoff.
+
+    known: bool (parents,), which of them are taken into account; all by default.
+    """
     share = np.ones(len(days))
     events, threshold = parents.events, parents.recipe.threshold_mag
-    for i in _shading(parents):
-        until_us = events.origin_time_us[i] + hidden_days(events.magnitude[i], threshold) * DAY_US
+    if not len(days):
+        return share
+    shading = _shading(parents)
+    shading = shading if known is None else shading[known[shading]]
+    ends_us = events.origin_time_us[shading] + hidden_days(events.magnitude[shading], threshold) * DAY_US
+    late = ends_us > days.target_starts_us.min()
+    for i, until_us in zip(shading[late], ends_us[late], strict=True):
         seen = (events.origin_time_us[i] < days.cut_us) & (events.known_at_us[i] <= days.cut_us) & (days.cut_us < events.known_until_us[i])
         for j in np.flatnonzero(seen & (days.target_starts_us < until_us)):
             window = int(days.target_starts_us[j]), int(days.target_ends_us[j])

@@ -7,10 +7,10 @@ import numpy as np
 
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
-from forecaster.models.etas.etas import EtasModel, parents_on
+from forecaster.models.etas.etas import EtasModel
 from forecaster.models.etas.etas_branching import solve, triggered_sums
 from forecaster.models.etas.etas_detection import detected_share
-from forecaster.models.etas.etas_intensity import daily_stream
+from forecaster.models.etas.etas_seen import seen_on
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
@@ -63,14 +63,16 @@ def _background(model: EtasModel, days: TargetDays, reference: np.ndarray) -> np
 
 def _parts(model: EtasModel, inputs: Events, days: TargetDays, ends_us: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(2, n, horizons) each, of -log P(no target) and of the number: what is triggered, and the factor of the background."""
-    order = np.argsort(days.target_starts_us, kind="stable")
-    parents = parents_on(inputs, model.recipe, replace(days, target_ends_us=ends_us[:, -1]))
     triggered, steady = np.empty((2, 2, *ends_us.shape))
+    if not len(days):
+        return triggered, steady
+    seen = seen_on(inputs, model.recipe, days)
+    parents, order = seen.parents, seen.order
     for j in range(ends_us.shape[1]):
         windows = replace(days, target_ends_us=ends_us[:, j])
         length = ends_us[:, j] - days.target_starts_us
         rings = solve(model.parameters, model.recipe.threshold_mag, model.recipe.radius_km, float(round(np.median(length) / DAY_US)))
-        stream = daily_stream(parents, windows.take(order))
+        stream = seen.stream.over(windows.take(order))
         share = detected_share(parents, windows)
         means = ((rings.hit, rings.background_hit), (rings.number, rings.background_number))
         for row, (mean, slow) in enumerate(means):

@@ -5,10 +5,10 @@ day, multiplied by exp(-s) from day to day. A version of an earthquake enters at
 day whose issue does not. Each day's sum is therefore exactly what was known at its cutoff.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,11 +31,14 @@ FEW_SLOTS = 8
 
 @dataclass(frozen=True)
 class Parents:
-    """Earthquakes that may trigger targets, by origin; arrays (n,). distance_km: from the circle's centre."""
+    """Earthquakes that may trigger targets, by origin; arrays (n,). distance_km: from the circle's centre. index: int64, where each stands
+    among the events that they were selected from."""
 
     recipe: Recipe
     events: Events
     distance_km: np.ndarray
+    index: np.ndarray
+    _rings: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.events)
@@ -68,11 +71,28 @@ class Parents:
         shares: np.ndarray = self.interpolation @ share_table(self.recipe.radius_km, parameters.d, parameters.gamma, parameters.q, radius)
         return shares
 
+    def ring_mass(self, parameters: Parameters, edges_km: np.ndarray) -> np.ndarray:
+        """(rings, n): productivity x share of each event's offspring in each ring about the centre; of the last rings cached."""
+        key = (parameters, edges_km.tobytes())
+        if self._rings.get("key") != key:
+            inner = [self.shares(parameters, edge) if edge > 0 else np.zeros(len(self)) for edge in edges_km]
+            self._rings.update(key=key, mass=np.diff(np.stack(inner), axis=0) * self.productivity(parameters), entry=None)
+        mass: np.ndarray = self._rings["mass"]
+        return mass
+
+    def entered(self, parameters: Parameters, edges_km: np.ndarray, stream: "Stream") -> np.ndarray:
+        """(nodes, rings): sums of the `ring_mass` over the entries of a stream of one slot; of the last entries cached."""
+        mass = self.ring_mass(parameters, edges_km)
+        if self._rings["entry"] is not stream.entry:
+            self._rings.update(entry=stream.entry, entered=stream.entry @ mass[:, stream.entry_parent].T)
+        entered: np.ndarray = self._rings["entered"]
+        return entered
+
     def visible(self, moment_us: int) -> "Parents":
         """The versions that are an input of this issue time."""
         events = self.events
         seen = (events.origin_time_us < moment_us) & (events.known_at_us <= moment_us) & (moment_us < events.known_until_us)
-        return Parents(self.recipe, events.take(seen), self.distance_km[seen])
+        return Parents(self.recipe, events.take(seen), self.distance_km[seen], self.index[seen])
 
     def productivity(self, parameters: Parameters) -> np.ndarray:
         """K 10^(alpha (M - 6)) of each event, (n,)."""
@@ -86,7 +106,7 @@ def select_parents(events: Events, recipe: Recipe) -> Parents:
     distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, events.latitude_deg[near], events.longitude_deg[near])
     limits = np.array([recipe.radius_km + km for _, km in REACH_KM])
     kept = distance <= limits[np.searchsorted([mag for mag, _ in REACH_KM], events.magnitude[near], side="right") - 1]
-    return Parents(recipe, events.take(near[kept]), distance[kept])
+    return Parents(recipe, events.take(near[kept]), distance[kept], near[kept])
 
 
 @dataclass(frozen=True)
@@ -116,6 +136,10 @@ class Stream:
             out[k] = _decayed(fed, decay)[self.read_slot]
         out *= self.read
         return out
+
+    def over(self, days: TargetDays) -> "Stream":
+        """The same entries, read over other windows: `days` as for `daily_stream`, with the same starts and cutoffs."""
+        return replace(self, read=daily_reads(days)[1])
 
     def back(self, node_weights: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """(parents,): derivative of sum over reads of gradient x value with respect to the parents' weights, at node weights v."""

@@ -10,15 +10,15 @@ from typing import Self
 
 import numpy as np
 
-from forecaster.features.decayed_counts import counts_of_circles, decayed_counts
+from forecaster.features.decayed_counts import counts_of_circles
 from forecaster.features.events import Events
-from forecaster.features.geometry import great_circle_km
+from forecaster.features.geometry import great_circle_km, in_band
 from forecaster.features.many_circles import Circles
-from forecaster.features.patches import circle_patches, patches_of_circles, place
+from forecaster.features.patches import STEP_EDGES_DAYS, circle_patches, patches_of_circles, place
 from forecaster.features.seen_days import TAUS_DAYS, rates_of_circles, target_day_rates
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import logit
-from forecaster.models.pooled.pooled import COUNTS
+from forecaster.models.pooled.pooled import COUNTS, counts_at
 from forecaster.models.pooled.pooled_intensity import rate_of, row_parts
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
@@ -103,7 +103,7 @@ class Observed(Counted):
 
 def observe(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray) -> Observed:
     """The features of these days at their cutoffs. `reference` (n,) must be finite."""
-    numbers = count(inputs, recipe, days, reference, decayed_counts(inputs, recipe, days, COUNTS))
+    numbers = count(inputs, recipe, days, reference, counts_at(inputs, recipe, days))
     patches = pictures(inputs, recipe, days.cut_us, reference)
     return Observed(numbers.counts, numbers.since, numbers.rates, numbers.reference, patches)
 
@@ -129,14 +129,17 @@ def count(inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarra
 
 def pictures(inputs: Events, recipe: Recipe, cut_us: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """float16 (n, ...): the images of the days with these cutoffs and this usual probability, both (n,)."""
-    return circle_patches(place(inputs, recipe), cut_us, rate_of(reference))
+    oldest_us = int(cut_us.min()) - (STEP_EDGES_DAYS[0] + 1) * DAY_US if len(cut_us) else 0
+    recent = inputs.take(slice(int(np.searchsorted(inputs.origin_time_us, oldest_us)), None))
+    return circle_patches(place(recent, recipe), cut_us, rate_of(reference))
 
 
 def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: float, radii: float) -> np.ndarray:
     """float64 (n,): days from the last such visible event's origin to each cutoff, at most 20,000."""
-    large = inputs.take(inputs.magnitude >= magnitude)
+    reach_km = radii * recipe.radius_km
+    large = inputs.take((inputs.magnitude >= magnitude) & in_band(recipe.predict_center_lat, reach_km, inputs.latitude_deg))
     distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, large.latitude_deg, large.longitude_deg)
-    large = large.take(distance <= radii * recipe.radius_km)
+    large = large.take(distance <= reach_km)
     latest = np.full(len(cut_us), -np.inf)
     for origin, known, until in zip(large.origin_time_us, large.known_at_us, large.known_until_us, strict=True):
         latest[(cut_us > origin) & (cut_us >= known) & (cut_us < until)] = origin

@@ -6,6 +6,7 @@ on 2011-2017 the trees were worse with columns for each depth. Both come with th
 a recipe: on 2011-2017 a calibration by region made forecasts worse. XGBoost itself is needed only to train.
 """
 
+import threading
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -93,12 +94,32 @@ def pooled_probability(pretrained: Pretrained, inputs: Events, recipe: Recipe, d
         CorruptModel: its files are not a valid model of this kind.
     """
     intensity, trees = _content(pretrained.folder, pretrained.sha256)
-    counts = decayed_counts(inputs, recipe, days, COUNTS)
+    counts = counts_at(inputs, recipe, days)
     found = np.full(len(days), np.nan)
     known = np.isfinite(reference)
     if known.any():
         found[known] = boosted(trees, intensity, counts[known], reference[known])
     return found
+
+
+class _LastCounts(threading.local):
+    """The last counts of this thread, cached: the hybrid and the pooled trees are asked about the same days one after the other."""
+
+    last: tuple[Events, Recipe, np.ndarray, np.ndarray] | None = None
+
+    def of(self, inputs: Events, recipe: Recipe, days: TargetDays) -> np.ndarray:
+        """The counts of these days, computed once as long as the same inputs and recipe and equal cutoffs are passed."""
+        if self.last is None or self.last[0] is not inputs or self.last[1] is not recipe or not np.array_equal(self.last[2], days.cut_us):
+            self.last = (inputs, recipe, days.cut_us, decayed_counts(inputs, recipe, days, COUNTS))
+        return self.last[3]
+
+
+_counts = _LastCounts()
+
+
+def counts_at(inputs: Events, recipe: Recipe, days: TargetDays) -> np.ndarray:
+    """float32 (n, 144): the decayed counts of these days, columns COUNTS.names. The array is not to be changed."""
+    return _counts.of(inputs, recipe, days)
 
 
 def boosted(trees: Trees, intensity: Intensity, counts: np.ndarray, reference: np.ndarray) -> np.ndarray:

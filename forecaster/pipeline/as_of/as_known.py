@@ -1,7 +1,9 @@
 """What is known at a given moment: events, coverage, and the target days whose outcome is final by then."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,16 +34,22 @@ class Known:
     inputs: every version that was valid at some moment up to `as_of`, cut to the common streams, so that training and serving see the same
         catalogue: at any t <= as_of, `inputs.visible(t)` is the catalogue as it was known at t.
     events: the last known version of each event, with the time it was first known. It also holds what was read for single recipes, and is
-        the basis of outcomes. `frame` is the same, with ids and places.
+        the basis of outcomes.
+    make_frame: makes `frame`, when it is first asked for.
     """
 
     as_of: datetime
     events: Events
     inputs: Events
-    frame: "pd.DataFrame"
+    make_frame: "Callable[[], pd.DataFrame]"
     coverage: "pd.DataFrame"
 
-    @property
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """The events with their ids and places, as `catalogue.read_events` returns them."""
+        return self.make_frame()
+
+    @cached_property
     def read_until(self) -> datetime | None:
         """The time until which the world stream has been read."""
         world = self.coverage[self.coverage["stream"] == STREAMS[0].name]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.features.events import NEVER, Events, events_from_frame
-from forecaster.features.geometry import KM_PER_DEGREE, box_about, great_circle_km
+from forecaster.features.geometry import box_about, great_circle_km
 from forecaster.pipeline.as_of.as_known import Known, reach_km
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
@@ -27,14 +27,16 @@ MARGIN_DEG = 1e-6
 class CatalogueHistory:
     """Every version of every earthquake that was valid at some moment, with its time span.
 
-    versions: (n,), by origin. common: bool (n,), which lie in the common streams. names: event_id and place of each. joined: bool (n,),
-    which belong to events that were ever merged with others or split. first_known_us: int64 (n,), when the event first became known;
-    those of `joined` follow from `joins`. by_id: int64 (n,), ranks of the rows by origin time and event_id.
+    versions: (n,), by origin. common: bool (n,), which lie in the common streams. names: event_id and place of all versions, of which
+    `name_row`, int64 (n,), are those of these. joined: bool (n,), which belong to events that were ever merged with others or split.
+    first_known_us: int64 (n,), when the event first became known; those of `joined` follow from `joins`. by_id: int64 (n,), ranks of the
+    rows by origin time and event_id.
     """
 
     versions: Events
     common: np.ndarray
     names: pd.DataFrame
+    name_row: np.ndarray
     joined: np.ndarray
     first_known_us: np.ndarray
     by_id: np.ndarray
@@ -44,19 +46,32 @@ class CatalogueHistory:
     def at(self, as_of: datetime) -> Known:
         """Return what was known at `as_of` (aware UTC), as if the catalogue had been read then."""
         through = self.through(as_of)
+        inputs = through.versions if through.common.all() else through.versions.take(through.common)
         rows = np.flatnonzero((self.versions.known_at_us <= to_us(as_of)) & (to_us(as_of) < self.versions.known_until_us))
         first_us = self.first_known_us[rows]
         if (joined := np.flatnonzero(self.joined[rows])).size:
             by_id = self.joins.first_known(as_of)
-            first_us[joined] = [to_us(by_id[event_id]) for event_id in self.names["event_id"].to_numpy()[rows[joined]]]
+            first_us[joined] = [to_us(by_id[event_id]) for event_id in self.names["event_id"].take(self.name_row[rows[joined]])]
         events = replace(self.versions.take(rows), known_at_us=first_us, known_until_us=np.full(len(rows), NEVER))
+        return Known(as_of, events, inputs, lambda: self._frame(events, rows), self.coverage)
+
+    def _frame(self, events: Events, rows: np.ndarray) -> pd.DataFrame:
+        """Return the `events` in these rows as `catalogue.read_events` does."""
         order = np.argsort(self.by_id[rows])
-        return Known(as_of, events, through.versions.take(through.common), _frame(events, self.names.take(rows), order), self.coverage)
+        names = self.names.take(self.name_row[rows[order]])
+        columns: Mapping[str, object] = {
+            "event_id": names["event_id"].to_numpy(),
+            "origin_time": _times(events.origin_time_us[order]),
+            "known_at": _times(events.known_at_us[order]),
+            **{name: getattr(events, name)[order] for name in ("latitude_deg", "longitude_deg", "depth_km", "magnitude")},
+            "place": names["place"].to_numpy(),
+        }
+        return pd.DataFrame(columns, copy=False)
 
     def through(self, moment: datetime) -> "CatalogueHistory":
         """Return the versions that were valid by `moment`, without ends that came later."""
-        begun = np.flatnonzero(self.versions.known_at_us <= to_us(moment))
-        kept = self._take(begun)
+        begun = self.versions.known_at_us <= to_us(moment)
+        kept = self if begun.all() else self._take(np.flatnonzero(begun))
         until_us = np.where(kept.versions.known_until_us > to_us(moment), NEVER, kept.versions.known_until_us)
         return replace(kept, versions=replace(kept.versions, known_until_us=until_us))
 
@@ -67,32 +82,18 @@ class CatalogueHistory:
         farther).
         """
         lat, lon, reach = recipe.predict_center_lat, recipe.predict_center_lng, reach_km(recipe)
-        band = np.flatnonzero(np.abs(self.versions.latitude_deg - lat) <= reach / KM_PER_DEGREE + MARGIN_DEG)
-        away = great_circle_km(lat, lon, self.versions.latitude_deg[band], self.versions.longitude_deg[band])
-        return self._take(band[away <= reach])
+        return self._take(self.versions.within(lat, lon, reach))
 
     def _take(self, rows: np.ndarray) -> "CatalogueHistory":
         return replace(
             self,
             versions=self.versions.take(rows),
             common=self.common[rows],
-            names=self.names.take(rows),
+            name_row=self.name_row[rows],
             joined=self.joined[rows],
             first_known_us=self.first_known_us[rows],
             by_id=self.by_id[rows],
         )
-
-
-def _frame(events: Events, names: pd.DataFrame, order: np.ndarray) -> pd.DataFrame:
-    """Return the events as `catalogue.read_events` does."""
-    columns: Mapping[str, object] = {
-        "event_id": names["event_id"].to_numpy()[order],
-        "origin_time": _times(events.origin_time_us[order]),
-        "known_at": _times(events.known_at_us[order]),
-        **{name: getattr(events, name)[order] for name in ("latitude_deg", "longitude_deg", "depth_km", "magnitude")},
-        "place": names["place"].to_numpy()[order],
-    }
-    return pd.DataFrame(columns, copy=False)
 
 
 def _times(us: np.ndarray) -> pd.DatetimeIndex:
@@ -121,6 +122,7 @@ def _history(store: Store, state: tuple[int, int, int]) -> CatalogueHistory:
         versions,
         in_streams(STREAMS, versions.latitude_deg, versions.longitude_deg, versions.magnitude),
         frame[["event_id", "place"]],
+        np.arange(len(frame)),
         frame["joined"].to_numpy(dtype=bool),
         frame["first_known_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy(),
         frame["by_id"].to_numpy(dtype=np.int64),
@@ -150,7 +152,7 @@ def load_known_near(store: Store, recipe: Recipe, as_of: datetime) -> Known:
     inputs = inputs.take(in_streams(STREAMS, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude))
     inputs = inputs.take(great_circle_km(lat, lon, inputs.latitude_deg, inputs.longitude_deg) <= reach)
     frame = frame.reset_index(drop=True)
-    return Known(as_of, events_from_frame(frame), inputs, frame, coverage)
+    return Known(as_of, events_from_frame(frame), inputs, lambda: frame, coverage)
 
 
 def versions_of(frame: pd.DataFrame) -> Events:

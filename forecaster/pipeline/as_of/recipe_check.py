@@ -94,6 +94,18 @@ def circle_completeness(recipe: Recipe, known: Known) -> CircleCompleteness:
     return CircleCompleteness(curvature, stable, *slopes, tuple(spans), len(magnitude))
 
 
+def missing_below_threshold(recipe: Recipe, known: Known) -> float | None:
+    """Return `CircleCompleteness.missing_below` of the recipe's threshold, without the estimates that it does not depend on."""
+    cut = lowest_magnitude(recipe, known.coverage)
+    if cut is None:
+        return None
+    end = min(known.as_of, known.coverage["span_end"].max().to_pydatetime())
+    recent = _between(known.events, end - COMPLETENESS_YEARS * _YEAR, end)
+    magnitude = recent.magnitude[in_circle(recipe, recent.latitude_deg, recent.longitude_deg) & (recent.magnitude >= cut)]
+    estimates = estimate_completeness(magnitude, cut), estimate_stable_completeness(magnitude, cut)
+    return CircleCompleteness(*estimates, None, None, (), len(magnitude)).missing_below(recipe.threshold_mag)
+
+
 def _between(events: Events, start: datetime, end: datetime) -> Events:
     first, last = np.searchsorted(events.origin_time_us, [to_us(start), to_us(end)])
     return events.take(slice(int(first), int(last)))

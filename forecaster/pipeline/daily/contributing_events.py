@@ -11,7 +11,7 @@ from forecaster.features.events import NEVER, Events
 from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km
 from forecaster.features.windows import TargetDays
 from forecaster.models.combination.combination import CombinedModel, combine
-from forecaster.models.interface import AnswersByCut, Forecaster, bounded
+from forecaster.models.interface import AnswersByCut, Forecaster, LeavesEventsOut, bounded
 from forecaster.pipeline.as_of.as_known import Known, reach_km
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, from_us
@@ -65,22 +65,22 @@ def drivers_of(
 def without_each(model: Forecaster, seen: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:
     """Compute the probability of the one day in `days` without the events of each row of `gone` (bool (k, n)); returns float64 (k,).
 
-    Members of a combination that answer by cut are called once: each row gets its own cut, a microsecond after the previous one, at which
-    only its events are unknown. Other members are called row by row.
+    Members of a combination that can leave events out are called once, and so are those that answer by cut: each row gets its own cut, a
+    microsecond after the previous one, at which only its events are unknown. Other members are called row by row.
     """
     if not isinstance(model, CombinedModel):
         return _one_by_one(model, seen, days, reference, gone)
     events, cuts = _at_cuts_of_their_own(seen, int(days.cut_us[0]), gone)
     many, references = replace(days.take(np.zeros(len(gone), dtype=np.int64)), cut_us=cuts), np.repeat(reference, len(gone))
-    said = {
-        kind: bounded(
-            member.probability(events, many, references)
-            if isinstance(member, AnswersByCut)
-            else _one_by_one(member, seen, days, reference, gone)
-        )
-        for kind, member in model.used.items()
-    }
-    return combine(said, model.weights, references)
+
+    def ask(member: Forecaster) -> np.ndarray:
+        if isinstance(member, LeavesEventsOut):
+            return member.probability_without(seen, days, reference, gone)
+        if isinstance(member, AnswersByCut):
+            return member.probability(events, many, references)
+        return _one_by_one(member, seen, days, reference, gone)
+
+    return combine({kind: bounded(ask(member)) for kind, member in model.used.items()}, model.weights, references)
 
 
 def _one_by_one(model: Forecaster, seen: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:
@@ -90,18 +90,21 @@ def _one_by_one(model: Forecaster, seen: Events, days: TargetDays, reference: np
 def _at_cuts_of_their_own(seen: Events, cut_us: int, gone: np.ndarray) -> tuple[Events, np.ndarray]:
     """Return the events in spans such that those in a row of `gone` are unknown at its cut, and the rows' cuts, int64 (k,)."""
     last = len(gone) - 1
-    index = np.flatnonzero(~gone.any(axis=0)).tolist()
-    known, until = seen.known_at_us[index].tolist(), [NEVER] * len(index)
+    index: list[int] = []
+    known: list[int] = []
+    until: list[int] = []
     for event in np.flatnonzero(gone.any(axis=0)).tolist():
         rows = np.flatnonzero(~gone[:, event])
         for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1) if len(rows) else ():
             index.append(event)
             known.append(int(seen.known_at_us[event]) if run[0] == 0 else cut_us + int(run[0]))
             until.append(NEVER if run[-1] == last else cut_us + int(run[-1]) + 1)
-    order = np.argsort(index, kind="stable")  # `seen` is sorted by origin
-    parts = seen.take(np.array(index, dtype=np.int64)[order])
-    spans = {"known_at_us": np.array(known, dtype=np.int64)[order], "known_until_us": np.array(until, dtype=np.int64)[order]}
-    return replace(parts, **spans), cut_us + np.arange(len(gone))
+    always = np.flatnonzero(~gone.any(axis=0))
+    rows = np.concatenate([always, np.array(index, dtype=np.int64)])
+    order = np.argsort(rows, kind="stable")  # `seen` is sorted by origin
+    known_at_us = np.concatenate([seen.known_at_us[always], np.array(known, dtype=np.int64)])[order]
+    known_until_us = np.concatenate([np.full(len(always), NEVER), np.array(until, dtype=np.int64)])[order]
+    return replace(seen.take(rows[order]), known_at_us=known_at_us, known_until_us=known_until_us), cut_us + np.arange(len(gone))
 
 
 def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:

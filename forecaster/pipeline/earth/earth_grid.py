@@ -13,8 +13,8 @@ import pandas as pd
 
 from forecaster.errors import BadInput
 from forecaster.features.events import Events
-from forecaster.features.geometry import EARTH_RADIUS_KM
-from forecaster.features.many_circles import near_pairs, unit_vectors
+from forecaster.features.geometry import EARTH_RADIUS_KM, unit_vectors
+from forecaster.features.many_circles import near_pairs
 from forecaster.pipeline.as_of.whereabouts import NEAR_KM
 
 RESOLUTION = 3

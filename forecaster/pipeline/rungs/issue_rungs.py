@@ -21,7 +21,7 @@ from forecaster.models.ladder.magnitude_law import RECORD_YEARS, MagnitudeLaw, m
 from forecaster.models.ladder.running_sequence import productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
-from forecaster.pipeline.as_of.recipe_check import circle_completeness
+from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
 from forecaster.pipeline.daily.publishing import numbers_of
 from forecaster.recipe import Recipe
 from forecaster.store.row_types import NewRung
@@ -126,7 +126,7 @@ def law_of(recipe: Recipe, known: Known) -> MagnitudeLaw:
     here = (events.magnitude >= recipe.threshold_mag) & in_circle(recipe, events.latitude_deg, events.longitude_deg)
     magnitude = events.magnitude[here]
     recent = events.origin_time_us[here] >= to_us(known.as_of - timedelta(days=365.25 * RECORD_YEARS))
-    missing = circle_completeness(recipe, known).missing_below(recipe.threshold_mag)
+    missing = missing_below_threshold(recipe, known)
     return magnitude_law(magnitude[recent], recipe.threshold_mag, missing, float(magnitude.max()) if len(magnitude) else None)
 
 

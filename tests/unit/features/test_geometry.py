@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forecaster.features.events import Events
 from forecaster.features.geometry import KM_PER_DEGREE, circle_box, great_circle_km, in_circle, wrap_longitude
 
 latitudes = st.floats(-90, 90)
@@ -46,6 +47,22 @@ def test_circle_includes_its_rim_and_crosses_the_date_line(recipe) -> None:
     lat = np.array([0.0, 0.0, 0.0, 3.0, 3.001, -3.0])
     lon = np.array([178.0, 177.999, -176.0, -179.0, -179.0, 181.0])
     assert in_circle(rim, lat, lon).tolist() == [True, False, True, True, False, True]
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(35.0, 139.0), (0.0, 179.9), (-89.5, 20.0), (64.0, -180.0)])
+@pytest.mark.parametrize("reach_km", [0.001, 150.0, 2200.0, 20_100.0])
+def test_events_within_reach_of_a_place_are_those_by_their_distance(lat: float, lon: float, reach_km: float) -> None:
+    """2,000 drawn events, and some on the rim itself, give or take a metre."""
+    rng = np.random.default_rng(1)
+    north = (
+        lat + (reach_km + np.array([-0.001, 0.001])) / KM_PER_DEGREE if abs(lat) + reach_km / KM_PER_DEGREE < 90 else np.array([lat, lat])
+    )
+    latitude = np.concatenate([np.degrees(np.arcsin(rng.uniform(-1, 1, 2000))), north, [lat]])
+    longitude = np.concatenate([rng.uniform(-180, 180, 2000), [lon, lon, lon]])
+    times = np.arange(len(latitude))
+    events = Events(times, times, latitude, longitude, np.full(len(times), 10.0), np.full(len(times), 5.0))
+    expected = np.flatnonzero(great_circle_km(lat, lon, latitude, longitude) <= reach_km)
+    assert events.within(lat, lon, reach_km).tolist() == expected.tolist() and len(expected) > 0
 
 
 def test_wrap_longitude() -> None:

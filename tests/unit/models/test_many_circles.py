@@ -58,7 +58,7 @@ def world() -> Known:
     numbers = [np.array(column, dtype=np.float64) for column in (lat, lon, depth, magnitude)]
     inputs = Events(np.array(time, dtype=np.int64), np.array(known_at, dtype=np.int64), *numbers, np.array(until, dtype=np.int64))
     coverage = coverage_rows(STREAMS, datetime(2000, 1, 1, tzinfo=UTC), NOW, NOW, "usgs full read")
-    return Known(NOW, replace(inputs.visible(to_us(NOW)), known_until_us=np.empty(0, dtype=np.int64)), inputs, pd.DataFrame(), coverage)
+    return Known(NOW, replace(inputs.visible(to_us(NOW)), known_until_us=np.empty(0, dtype=np.int64)), inputs, pd.DataFrame, coverage)
 
 
 def recipe_of(number: int, magnitude: float, days: int = 1) -> Recipe:
