@@ -75,7 +75,11 @@ class Events:
 
     def visible(self, moment_us: int) -> "Events":
         """The versions that are an input of this issue time."""
-        return self.take((self.origin_time_us < moment_us) & (self.known_at_us <= moment_us) & (moment_us < self.known_until_us))
+        return self.take(self.is_visible(moment_us))
+
+    def is_visible(self, moment_us: int) -> np.ndarray:
+        """Bool (n,): which versions are an input of this issue time."""
+        return (self.origin_time_us < moment_us) & (self.known_at_us <= moment_us) & (moment_us < self.known_until_us)
 
 
 _FIELDS = ("origin_time_us", "known_at_us", "latitude_deg", "longitude_deg", "depth_km", "magnitude", "known_until_us")

@@ -90,9 +90,8 @@ class Parents:
 
     def visible(self, moment_us: int) -> "Parents":
         """The versions that are an input of this issue time."""
-        events = self.events
-        seen = (events.origin_time_us < moment_us) & (events.known_at_us <= moment_us) & (moment_us < events.known_until_us)
-        return Parents(self.recipe, events.take(seen), self.distance_km[seen], self.index[seen])
+        seen = self.events.is_visible(moment_us)
+        return Parents(self.recipe, self.events.take(seen), self.distance_km[seen], self.index[seen])
 
     def productivity(self, parameters: Parameters) -> np.ndarray:
         """K 10^(alpha (M - 6)) of each event, (n,)."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from forecaster.features.events import NEVER, Events
-from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km
+from forecaster.features.geometry import great_circle_km, in_band
 from forecaster.features.windows import TargetDays
 from forecaster.models.combination.combination import CombinedModel, combine
 from forecaster.models.interface import AnswersByCut, Forecaster, LeavesEventsOut, bounded
@@ -41,25 +41,24 @@ def drivers_of(
         Empty where the inputs near the circle do not reproduce the probability (this is logged).
     """
     seen = _near(known, recipe, int(days.cut_us[0]))
-    said = float(model.probability(seen, days, reference)[0])
-    if not abs(said - probability) <= SAME * probability:
-        log.warning("%s: what drives the forecast cannot be told: %g from the inputs near by, %g from all", recipe.id, said, probability)
-        return {}
     age_days = (int(days.cut_us[0]) - seen.origin_time_us) / DAY_US
     distance_km = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, seen.latitude_deg, seen.longitude_deg)
 
     candidates = _candidates(seen, age_days, distance_km, recipe)
     recent = age_days <= RECENT_DAYS
-    gone = np.zeros((len(candidates) + 1, len(seen)), dtype=bool)
-    gone[np.arange(len(candidates)), candidates] = True
+    gone = np.zeros((len(candidates) + 2, len(seen)), dtype=bool)  # nothing, each candidate, what is recent
+    gone[1 + np.arange(len(candidates)), candidates] = True
     gone[-1] = recent
-    without = without_each(model, seen, days, reference, gone)
+    said, *without, without_recent = without_each(model, seen, days, reference, gone).tolist()
+    if not abs(said - probability) <= SAME * probability:
+        log.warning("%s: what drives the forecast cannot be told: %g from the inputs near by, %g from all", recipe.id, said, probability)
+        return {}
     told = []
-    for index, left in zip(candidates, without[:-1].tolist(), strict=True):
+    for index, left in zip(candidates, without, strict=True):
         if said - left >= LEAST_CHANGE * said:
             told.append({**_facts(seen, int(index), known), "distance_km": float(distance_km[index]), "without": left})
     told.sort(key=lambda driver: (driver["without"], driver["event_id"]))
-    return {"drivers": told[:NAMED], "without_recent": float(without[-1]) if recent.any() else said}
+    return {"drivers": told[:NAMED], "without_recent": without_recent if recent.any() else said}
 
 
 def without_each(model: Forecaster, seen: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:
@@ -89,31 +88,25 @@ def _one_by_one(model: Forecaster, seen: Events, days: TargetDays, reference: np
 
 def _at_cuts_of_their_own(seen: Events, cut_us: int, gone: np.ndarray) -> tuple[Events, np.ndarray]:
     """Return the events in spans such that those in a row of `gone` are unknown at its cut, and the rows' cuts, int64 (k,)."""
-    last = len(gone) - 1
-    index: list[int] = []
-    known: list[int] = []
-    until: list[int] = []
-    for event in np.flatnonzero(gone.any(axis=0)).tolist():
-        rows = np.flatnonzero(~gone[:, event])
-        for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1) if len(rows) else ():
-            index.append(event)
-            known.append(int(seen.known_at_us[event]) if run[0] == 0 else cut_us + int(run[0]))
-            until.append(NEVER if run[-1] == last else cut_us + int(run[-1]) + 1)
-    always = np.flatnonzero(~gone.any(axis=0))
-    rows = np.concatenate([always, np.array(index, dtype=np.int64)])
-    order = np.argsort(rows, kind="stable")  # `seen` is sorted by origin
-    known_at_us = np.concatenate([seen.known_at_us[always], np.array(known, dtype=np.int64)])[order]
-    known_until_us = np.concatenate([np.full(len(always), NEVER), np.array(until, dtype=np.int64)])[order]
-    return replace(seen.take(rows[order]), known_at_us=known_at_us, known_until_us=known_until_us), cut_us + np.arange(len(gone))
+    ever_gone = gone.any(axis=0)
+    always, some = np.flatnonzero(~ever_gone), np.flatnonzero(ever_gone)
+    kept = np.pad(~gone[:, some].T, ((0, 0), (1, 1)))
+    of, begin = np.nonzero(kept[:, 1:-1] & ~kept[:, :-2])
+    end = np.nonzero(kept[:, 1:-1] & ~kept[:, 2:])[1] + 1
+    index = np.concatenate([always, some[of]])
+    order = np.argsort(index, kind="stable")  # `seen` is sorted by origin
+    known_at_us = np.concatenate([seen.known_at_us[always], np.where(begin == 0, seen.known_at_us[some[of]], cut_us + begin)])
+    known_until_us = np.concatenate([np.full(len(always), NEVER), np.where(end == len(gone), NEVER, cut_us + end)])
+    spans = replace(seen.take(index[order]), known_at_us=known_at_us[order], known_until_us=known_until_us[order])
+    return spans, cut_us + np.arange(len(gone))
 
 
 def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:
     """Return the event versions visible at the cut that a model of this circle can use."""
-    reach = reach_km(recipe)
-    seen = known.inputs.visible(cut_us)
-    seen = seen.take(np.abs(seen.latitude_deg - recipe.predict_center_lat) <= reach / KM_PER_DEGREE)
-    away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, seen.latitude_deg, seen.longitude_deg)
-    return seen.take(away <= reach)
+    inputs, reach = known.inputs, reach_km(recipe)
+    rows = np.flatnonzero(inputs.is_visible(cut_us) & in_band(recipe.predict_center_lat, reach, inputs.latitude_deg))
+    place = recipe.predict_center_lat, recipe.predict_center_lng
+    return inputs.take(rows[great_circle_km(*place, inputs.latitude_deg[rows], inputs.longitude_deg[rows]) <= reach])
 
 
 def _row_of(seen: Events, index: int, latest: Events) -> int:
