@@ -19,6 +19,7 @@ from flows.support import artifacts, steps
 from flows.support.final_state import NO_FORECAST, ended
 from flows.support.hooks import tell_failure
 from flows.support.names import dated_name
+from flows.support.old_runs import delete_old_runs
 from flows.support.overdue_runs import cancel_overtaken
 from flows.support.retraining import request_retraining
 from flows.support.write_lock import one_writer
@@ -100,6 +101,7 @@ def daily(
         # not before: where this run dies, the next in the queue does its work
         steps.alone("overtaken runs", lambda: cancel_overtaken(begun), done)
         steps.alone("artifacts", lambda: _show(work, said, done["pages"]), done)
+        steps.alone("old runs", lambda: delete_old_runs(work.settings, begun), done)
         if issue == "due" and not work.clock.simulated:
             done["retraining"] = steps.alone("asking for a retraining", lambda: request_retraining(work), done) or []
     get_run_logger().info("daily run %s: %d forecasts, state %s", work.run_id, done["forecasts"], done["state"])

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     )
     keep_details_days: int = Field(default=400, ge=0, description="how long logs, sent messages and superseded models stay; 0: for ever")
 
+    keep_runs_days: int = Field(
+        default=100, ge=0, description="how long runs of quakecast's deployments stay on the Prefect server; 0: for ever"
+    )
     keep_world_days: int = Field(default=100, ge=0, description="how long the cells of old maps of the world stay; 0: for ever")
     world_map: bool = Field(default=True, description="whether the daily run makes the map of the world")
 
