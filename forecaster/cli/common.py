@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster import logs
+from forecaster.errors import BadInput
 
 if TYPE_CHECKING:
     from forecaster.clock import Clock
@@ -93,3 +94,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat() if value == value else None  # NaT equals nothing
     return value
+
+
+def day_option(option: str, text: str) -> date:
+    """Return the day that an option names.
+
+    Raises:
+        BadInput: it is no day; names the option.
+    """
+    from forecaster.timewindow import parse_day
+
+    try:
+        return parse_day(text)
+    except BadInput:
+        raise BadInput(f"{option} {text!r} is not a day; write it as YYYY-MM-DD, for example 2018-01-01") from None

@@ -1,13 +1,12 @@
 """`quakecast evaluate`: evaluate models on past days, and write the tables of their skill."""
 
 import sys
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, day_option, example, json_option, open_job, recipe_options, tell
 from forecaster.errors import BadInput
 
 if TYPE_CHECKING:
@@ -86,7 +85,9 @@ def evaluate(
     from forecaster.recipe import load_recipes
 
     named = [*models, *(name.strip() for name in (model_list or "").split(",") if name.strip())] or list(KINDS)
-    options = EvaluateOptions(_arms(**how), tuple(dict.fromkeys(named)), _day("--from", first), _day("--to", last), max_minutes, seed)
+    options = EvaluateOptions(
+        _arms(**how), tuple(dict.fromkeys(named)), day_option("--from", first), day_option("--to", last), max_minutes, seed
+    )
     of_circles = pool.circle_options(options) if circles else None
     opening = _text(preface)
     folder = ResultFolder(out or settings.home / "evaluation")
@@ -125,22 +126,13 @@ def _arms(arms: tuple[str, ...], inputs: str | None, fit_inputs: str | None, fit
         return tuple(ARMS[name] for name in dict.fromkeys(arms))
     if not (fit_until or refit):
         raise BadInput("what may be fitted on? Give --arm A, B or C, or --fit-until DAY, or --refit yearly")
-    until = _day("--fit-until", fit_until) if fit_until else None
+    until = day_option("--fit-until", fit_until) if fit_until else None
     chosen = inputs or "final"
     fitted = fit_inputs or chosen
     name = "-".join(
         [chosen, *([f"fit-{fitted}"] if fitted != chosen else []), *([f"{until:%Y%m%d}"] if until else []), *([refit] if refit else [])]
     )
     return (Arm(name, chosen, fitted, until, refit is not None),)
-
-
-def _day(option: str, text: str) -> date:
-    from forecaster.timewindow import parse_day
-
-    try:
-        return parse_day(text)
-    except BadInput:
-        raise BadInput(f"{option} {text!r} is not a day; write it as YYYY-MM-DD, for example 2018-01-01") from None
 
 
 def _text(path: Path | None) -> str:

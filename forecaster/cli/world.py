@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, tell
+from forecaster.cli.common import PARTIAL, complain, day_option, example, json_option, open_job, tell
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from forecaster.settings import Settings
 
 RESOLUTION = 3
@@ -21,19 +23,41 @@ RESOLUTION = 3
 @click.option("--magnitude", type=float, default=5.0, show_default=True, metavar="M", help="Smallest magnitude that counts: 4.5 or 5.")
 @click.option("--days", type=int, default=1, show_default=True, help="Days of the window: 1 or 7.")
 @click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many places are listed.")
+@click.option("--backtest", type=click.Path(path_type=Path), metavar="FOLDER", help="Make and score maps of past days; results there.")
+@click.option("--from", "first", default="2018-01-01", show_default=True, help="First day of the backtest, YYYY-MM-DD.")
+@click.option("--to", "last", default="2024-10-31", show_default=True, help="Last day that the backtest may reach.")
+@click.option("--every", type=click.IntRange(min=1), default=37, show_default=True, help="Days from one map of the backtest to the next.")
 @json_option
 @click.pass_obj
 def world(
-    settings: "Settings", make: bool, resolution: int, folder: Path | None, magnitude: float, days: int, top: int, as_json: bool
+    settings: "Settings",
+    make: bool,
+    resolution: int,
+    folder: Path | None,
+    magnitude: float,
+    days: int,
+    top: int,
+    backtest: Path | None,
+    first: str,
+    last: str,
+    every: int,
+    as_json: bool,
 ) -> None:
     """List the places of the newest map of the world that lie farthest above their usual chance.
 
     The daily run makes the map once a day of UTC (QUAKECAST_WORLD_MAP): the published combination for a circle of 150 km about each of
     some 5,000 cells with seismicity. Of places whose circles overlap much, the highest is listed.
+
+    --backtest makes maps of past days instead, each from what was known then, and scores them as pools of cells: N, S and L tests, gain
+    over smoothed seismicity and over ETAS alone. The same command again makes only what is missing. Write into the folder of
+    `quakecast evaluate` to have the result in its tables.
     """
     from forecaster.pipeline.earth import earth_export, earth_record
     from forecaster.pipeline.run_context import open_reader
 
+    if backtest is not None:
+        _backtest(settings, backtest, (day_option("--from", first), day_option("--to", last)), every, resolution, as_json)
+        return
     problems = _make(settings, resolution) if make else []
     store = open_reader(settings)
     issue, cells = earth_export.newest_map(store)
@@ -72,6 +96,36 @@ def _make(settings: "Settings", resolution: int) -> list[str]:
         write_pages(job)
     publish_copy(job)
     return [made.reason] if made.reason else []
+
+
+def _backtest(settings: "Settings", folder: Path, span: "tuple[date, date]", every: int, resolution: int, as_json: bool) -> None:
+    from forecaster.console import progress
+    from forecaster.pipeline.earth.earth_backtest import Backtest, run_backtest
+
+    job = open_job(settings)
+    with progress("maps of the world") as update:
+        told = run_backtest(job.store, Backtest(*span, every, resolution), folder, job.clock.now(), update)
+    lines = [f"maps of every {told['every_days']} days, {told['first_day']} to {told['last_day']}"]
+    tell(as_json, told, "\n".join([*lines, *map(_pool_line, told["pools"])]))
+
+
+def _pool_line(row: dict[str, Any]) -> str:
+    tests = f"N {row['n_passed']}/{row['maps']}, S {row['s_passed']}/{row['s_tested']}, L {row['l_passed']}/{row['maps']} passed"
+    expected = f"{row['expected_cells']:,.1f} expected (usual {row['usual_expected_cells']:,.1f})"
+    gains = [f"over {name} {_bounds(row[key])}" for name, key in (("usual", "gain_over_usual"), ("ETAS", "gain_over_etas")) if row[key]]
+    where = f"{row['events']:,} earthquakes and {row['events_elsewhere']:,} elsewhere"
+    return "  " + "; ".join(
+        [
+            f"M >= {row['magnitude']:g}, {row['horizon_days']} d: {row['active_cells']:,} active cells, {expected}",
+            tests,
+            f"gain {', '.join(gains)}" if gains else "no gain is known",
+            where,
+        ]
+    )
+
+
+def _bounds(gain: dict[str, float]) -> str:
+    return f"{gain['estimate']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
 
 
 def _lines(told: dict[str, Any]) -> list[str]:

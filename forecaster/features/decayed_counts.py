@@ -15,7 +15,7 @@ import numpy as np
 
 from forecaster.features.events import Events
 from forecaster.features.geometry import great_circle_km, in_band
-from forecaster.features.many_circles import Circles
+from forecaster.features.many_circles import Circles, Past
 from forecaster.features.windows import TargetDays
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
@@ -80,18 +80,31 @@ def decayed_counts(inputs: Events, recipe: Recipe, days: TargetDays, settings: C
 
 def counts_of_circles(circles: Circles, settings: CountSettings = DEFAULT_SETTINGS) -> np.ndarray:
     """float32 (circles, taus x zones x exponents): `decayed_counts` of many circles at their common cutoff, as one product of matrices."""
+    split, threshold = circles.split, circles.threshold_mag
+    found = _sums_of(circles, circles.inputs if split is None else split.recent, threshold, circles.cut_us, settings)
+    if split is not None:
+        past = split.past
+        older = past.once(("counts", threshold, settings), lambda: _sums_of(past, past.events, threshold, past.moment_us, settings))
+        decay = np.exp(-(circles.cut_us - past.moment_us) / DAY_US / np.array(settings.taus_days))
+        found += older[split.rows] * decay[:, None]
+    found[found < SMALLEST_SUM] = 0.0
+    return found.transpose(0, 2, 1, 3).reshape(len(circles), -1).astype(np.float32)
+
+
+def _sums_of(places: Circles | Past, inputs: Events, threshold_mag: float, moment_us: int, settings: CountSettings) -> np.ndarray:
+    """float64 (circles, zones, taus, exponents): the decayed sums of these events at a moment."""
     from scipy.sparse import csr_array
 
-    events = circles.inputs.take(circles.inputs.magnitude >= circles.threshold_mag)
-    age_days = (circles.cut_us - events.origin_time_us) / DAY_US
-    above = events.magnitude - circles.threshold_mag
+    events = inputs.take(inputs.magnitude >= threshold_mag)
+    age_days = (moment_us - events.origin_time_us) / DAY_US
+    above = events.magnitude - threshold_mag
     decayed = np.exp(-age_days[:, None] / np.array(settings.taus_days))
     weighed = 10.0 ** (np.array(settings.exponents) * above[:, None])
-    weight = (decayed[:, :, None] * weighed[:, None, :]).reshape(len(events), -1)
     taus, zones, exponents = len(settings.taus_days), len(settings.zones), len(settings.exponents)
-    found = np.zeros((len(circles), zones, taus, exponents))
-    for near in circles.near(events, settings.ring_edges[-1] * circles.radius_km):
-        zone = np.searchsorted(settings.ring_edges, near.distance_km / circles.radius_km, side="left")
+    weight = (decayed[:, :, None] * weighed[:, None, :]).reshape(len(events), taus * exponents)
+    found = np.zeros((len(places), zones, taus, exponents))
+    for near in places.near(events, settings.ring_edges[-1] * places.radius_km):
+        zone = np.searchsorted(settings.ring_edges, near.distance_km / places.radius_km, side="left")
         if settings.deep_km is not None:
             zone = 2 * zone + (events.depth_km[near.event] >= settings.deep_km)
         if not len(near.circle):
@@ -101,8 +114,7 @@ def counts_of_circles(circles: Circles, settings: CountSettings = DEFAULT_SETTIN
         shape = ((last - first) * zones, len(events))
         sums = csr_array((np.ones(len(row)), (row, near.event)), shape=shape) @ weight
         found[first:last] = sums.reshape(last - first, zones, taus, exponents)
-    found[found < SMALLEST_SUM] = 0.0
-    return found.transpose(0, 2, 1, 3).reshape(len(circles), -1).astype(np.float32)
+    return found
 
 
 def _changes(inputs: Events, recipe: Recipe, cuts_us: np.ndarray, settings: CountSettings) -> np.ndarray:

@@ -31,12 +31,50 @@ class Near:
 
 
 @dataclass(frozen=True)
+class Past:
+    """Circles and events that stay the same through a series of days: what these events add is summed once, at `moment_us`, and decays.
+
+    latitude_deg, longitude_deg: float64 (n,), of all circles of the series. events: visible, as they are, from `moment_us` to its end.
+    """
+
+    latitude_deg: np.ndarray
+    longitude_deg: np.ndarray
+    radius_km: float
+    events: Events
+    moment_us: int
+    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.latitude_deg)
+
+    def near(self, events: Events, reach_km: float) -> Iterator[Near]:
+        """As `Circles.near`."""
+        yield from near_pairs(self.latitude_deg, self.longitude_deg, events, reach_km)
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The result of `make`, cached under the key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The inputs of one day of a series: the events of its `past`, and the `recent` others. rows: int64 (n,), the circles in `past`."""
+
+    past: Past
+    rows: np.ndarray
+    recent: Events
+
+
+@dataclass(frozen=True)
 class Circles:
     """Circles with one radius and one threshold, and one UTC target day that is forecast for all of them.
 
     latitude_deg, longitude_deg: float64 (n,). days: the one day. inputs: the versions of events that its input cutoff sees.
     reference: float64 (n,), each circle's usual probability. first_day: of the record of target days, the same for all.
-    longer: windows of several days with the same start and cutoff, for models that can forecast them.
+    longer: windows of several days with the same start and cutoff, for models that can forecast them. split: the inputs in two parts,
+    where the day is one of a series.
     """
 
     latitude_deg: np.ndarray
@@ -48,6 +86,7 @@ class Circles:
     reference: np.ndarray
     first_day: date
     longer: tuple[TargetDays, ...] = ()
+    split: Split | None = None
     _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,9 @@
 """The map of the world, from a small catalogue to the store, the view, the command and its files."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -16,11 +18,14 @@ from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.anywhere import Place, forecast_at
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.earth import earth_export, earth_page
+from forecaster.pipeline.earth.earth_backtest import Backtest, read_backtest, run_backtest
 from forecaster.pipeline.earth.earth_day import make_earth
+from forecaster.pipeline.earth.earth_forecast import forecast_earth
 from forecaster.pipeline.earth.earth_grid import cells_of, names_of, seismic_cells, whole_grid
 from forecaster.pipeline.earth.earth_outlines import rings_of
 from forecaster.pipeline.earth.earth_record import record_of_maps, settle_maps
 from forecaster.recipe import load_recipes
+from forecaster.reports.skill_pages.skill_world import world_text
 from forecaster.store import world_map_rows
 from forecaster.store.database import Store
 from forecaster.verification.pools import cell_probability
@@ -214,3 +219,39 @@ def test_outlines_stay_within_the_map_and_run_counterclockwise():
         for ring in rings_of(name):
             assert all(-180 <= x <= 180 and -90 <= y <= 90 for x, y in ring)
             assert sum((x1 - x0) * (y1 + y0) for (x0, y0), (x1, y1) in zip(ring, [*ring[1:], ring[0]], strict=True)) < 0
+
+
+def backtest_of(job: run_context.Job, folder: Path, first: date, last: date) -> dict[str, Any]:
+    return run_backtest(job.store, Backtest(first, last), folder, job.clock.now(), lambda *told: None)
+
+
+def test_maps_of_past_days_are_those_of_the_day_and_are_scored_once(job, tmp_path):
+    """Two maps, 37 days apart; of the week of the first one a single earthquake off Sendai, and one where no cell has a forecast."""
+    first, second = date(2023, 10, 1), date(2023, 11, 7)
+    write(job.store, quake("hit", datetime(2023, 10, 3, tzinfo=UTC), 5.1, place=SENDAI))
+    write(job.store, quake("elsewhere", datetime(2023, 10, 4, tzinfo=UTC), 5.1, place=(-50.0, 10.0)))
+    told = backtest_of(job, tmp_path / "bt", first, date(2023, 11, 9))
+    by_pool = {(row["magnitude"], row["horizon_days"]): row for row in told["pools"]}
+    assert sorted(by_pool) == [(4.5, 1), (4.5, 7), (5.0, 1), (5.0, 7)] and {row["maps"] for row in told["pools"]} == {2}
+    week = by_pool[5.0, 7]
+    assert (week["active_cells"], week["events"], week["events_elsewhere"], week["s_tested"]) == (1, 1, 1, 1)
+    expected = 0.0
+    for day in (first, second):
+        as_of = datetime.combine(day, datetime.min.time(), UTC) - timedelta(minutes=30)
+        made = forecast_earth(load_known(job.store, as_of), day, as_of, 3)
+        rows = (made.magnitude == 5.0) & (made.horizon_days == 7)
+        expected += cell_probability(made.probability[rows], made.grid.areas_km2()[made.index[rows]], 150.0).sum()
+    assert week["expected_cells"] == pytest.approx(expected, abs=1e-4)
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "bt" / "maps").iterdir()}
+    assert len(files) == 2 and backtest_of(job, tmp_path / "bt", first, date(2023, 11, 9)) == told == read_backtest(tmp_path / "bt")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "bt" / "maps").iterdir()} == files
+    text = world_text({"world": told})
+    assert "2 maps, of 2023-10-01 and every 37 days" in text and "1 of 2" in text
+
+
+def test_a_backtest_of_days_that_are_not_final_is_refused(job, tmp_path):
+    with pytest.raises(BadInput, match="the week from that day is not final; the last day that can be judged is 2023-11-12"):
+        backtest_of(job, tmp_path / "bt", date(2023, 11, 13), date(2023, 11, 13))
+    with pytest.raises(BadInput, match="lies after"):
+        backtest_of(job, tmp_path / "bt", date(2023, 11, 2), date(2023, 11, 1))
+    assert not (tmp_path / "bt").exists() and read_backtest(tmp_path / "bt") is None

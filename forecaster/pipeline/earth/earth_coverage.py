@@ -1,6 +1,6 @@
 """Find which cells the catalogue covers, and down to which magnitude it is complete there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,13 +36,13 @@ def patterns_of(held: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield pattern, np.flatnonzero(of.ravel() == number)
 
 
-def complete_cells(grid: Grid, known: Known, covered: np.ndarray, magnitude: float) -> np.ndarray:
-    """Return the cells without evidence of missing events, bool (cells,).
+def complete_cells(grid: Grid, known: Known, covered: np.ndarray, magnitudes: Sequence[float]) -> dict[float, np.ndarray]:
+    """Return by magnitude the cells without evidence of missing events, bool (cells,).
 
-    Evidence is an estimate from 100 events or more that earthquakes of at least `magnitude` are missing from the last ten years
+    Evidence is an estimate from 100 events or more that earthquakes of at least the magnitude are missing from the last ten years
     (`recipe_check.CircleCompleteness.missing_below`).
     """
-    complete = np.ones(len(grid), dtype=bool)
+    complete = {magnitude: np.ones(len(grid), dtype=bool) for magnitude in magnitudes}
     if known.coverage.empty:
         return complete
     end = min(to_us(known.as_of), to_us(known.coverage["span_end"].max().to_pydatetime()))
@@ -56,5 +56,7 @@ def complete_cells(grid: Grid, known: Known, covered: np.ndarray, magnitude: flo
             read = held[held >= cuts[cell]]
             if len(read) >= ENOUGH_TO_WARN:
                 estimates = estimate_completeness(read, cuts[cell]), estimate_stable_completeness(read, cuts[cell])
-                complete[cell] = CircleCompleteness(*estimates, None, None, (), len(read)).missing_below(magnitude) is None
+                found = CircleCompleteness(*estimates, None, None, (), len(read))
+                for magnitude, cells_complete in complete.items():
+                    cells_complete[cell] = found.missing_below(magnitude) is None
     return complete

@@ -31,6 +31,7 @@ from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, no_probability, unusable_kinds
 from forecaster.pipeline.earth.earth_coverage import complete_cells, covered_by, patterns_of
 from forecaster.pipeline.earth.earth_grid import Grid, seismic_cells, whole_grid
+from forecaster.pipeline.earth.earth_series import EarthSeries
 from forecaster.pipeline.issuing.compute_issues import data_age
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, to_us
@@ -43,8 +44,9 @@ WEEK_DAYS = 7
 class EarthForecast:
     """One issue.
 
-    grid: the cells with seismicity. For each row, arrays (rows,): index, of its cell in `grid`; magnitude; horizon_days; probability and
-    usual. left_out: what has no row and why. problems: what degrades the forecast. weights: by kind, as applied.
+    grid: the cells with seismicity. For each row, arrays (rows,): index, of its cell in `grid`; magnitude; horizon_days; probability,
+    usual, and that of ETAS alone, NaN where it is no member. left_out: what has no row and why. problems: what degrades the forecast.
+    weights: by kind, as applied.
     """
 
     grid: Grid
@@ -55,13 +57,16 @@ class EarthForecast:
     horizon_days: np.ndarray
     probability: np.ndarray
     usual: np.ndarray
+    etas: np.ndarray
     left_out: tuple[Reason, ...]
     problems: tuple[Reason, ...]
     weights: Mapping[str, float]
 
 
-def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: int) -> EarthForecast:
+def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: int, series: EarthSeries | None = None) -> EarthForecast:
     """Forecast `target_day`, a UTC day, and the week that begins with it, from what is `known` at `as_of`.
+
+    series: of which the day is one; the forecast is the same without it, and takes longer.
 
     Raises:
         BadInput: an unknown resolution. NotScoreable: no cell has seismicity, or the catalogue covers none.
@@ -75,17 +80,16 @@ def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: 
     left_out: list[Reason] = []
     parts: list[tuple[np.ndarray, ...]] = []
     covered = covered_by(grid, known.coverage)
-    for magnitude in MAGNITUDES:
-        complete = complete_cells(grid, known, covered, magnitude)
+    for magnitude, complete in complete_cells(grid, known, covered, MAGNITUDES).items():
         if not complete.all():
             left_out.append(_left_out(ReasonKey.CELLS_INCOMPLETE, magnitude, int(np.count_nonzero(~complete))))
         for here, record in _groups(grid, known, covered, magnitude, complete, left_out):
-            for horizon, probability, usual in _forecast(grid.take(here), record, known, magnitude, target_day, standing, told):
+            for horizon, *figures in _forecast(grid.take(here), record, known, magnitude, target_day, standing, told, series):
                 size = len(here)
-                parts.append((here, np.full(size, magnitude), np.full(size, horizon), probability, usual))
+                parts.append((here, np.full(size, magnitude), np.full(size, horizon), *figures))
     if not parts:
         raise _no_map(as_of, left_out)
-    index, magnitudes, horizons, probability, usual = (np.concatenate(column) for column in zip(*parts, strict=True))
+    index, magnitudes, horizons, probability, usual, alone = (np.concatenate(column) for column in zip(*parts, strict=True))
     return EarthForecast(
         grid,
         as_of,
@@ -95,6 +99,7 @@ def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: 
         horizons,
         probability,
         usual,
+        alone,
         tuple(left_out),
         tuple(reason for place, reason in enumerate(told) if reason not in told[:place]),
         dict(standing.weights),
@@ -138,8 +143,12 @@ def _forecast(
     target_day: date,
     standing: publishing.Standing,
     told: list[Reason],
-) -> list[tuple[int, np.ndarray, np.ndarray]]:
-    """Return (horizon in days, probability, usual) of cells with the same `record` of days; what is missing is added to `told`."""
+    series: EarthSeries | None,
+) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Return (horizon in days, probability, usual, that of ETAS alone) of cells with the same `record` of days.
+
+    What is missing is added to `told`.
+    """
     recipe = _recipe(grid, 0, magnitude)
     days = target_days(recipe, target_day, 1).issued_at(known.as_of)
     strong = known.events.take(known.events.magnitude >= magnitude)
@@ -148,8 +157,9 @@ def _forecast(
     usual_day = climatology.rate_of_circles(happened, record.days, issue_us)
     weeks = labelled_days(recipe.model_copy(update={"predict_range_days": WEEK_DAYS}), known).days
     usual_week = climatology.rate_of_circles(happened, weeks, issue_us, WEEK_DAYS)
+    nothing = np.full(len(grid), np.nan)
     if not standing.weights:
-        return [(1, usual_day, usual_day), (WEEK_DAYS, usual_week, usual_week)]
+        return [(1, usual_day, usual_day, nothing), (WEEK_DAYS, usual_week, usual_week, nothing)]
     circles = Circles(
         grid.latitude_deg,
         grid.longitude_deg,
@@ -160,11 +170,14 @@ def _forecast(
         usual_day,
         record.days.first_day,
         longer=(replace(days, target_ends_us=days.target_starts_us + WEEK_DAYS * DAY_US),),
+        split=None if series is None else series.split(grid, int(days.cut_us[0])),
     )
     said, lacking, etas = ask_members(circles, recipe, known, standing)
     told += [Reason(ReasonKey.WITHOUT, {"kind": kind}, (why,)) for kind, why in lacking.items()]
     day = combine(said, standing.weights, usual_day)
-    return [(1, day, usual_day), (WEEK_DAYS, carried_on(day, usual_week, circles, etas), usual_week)]
+    alone = [nothing, nothing] if etas is None else [bounded(-np.expm1(-rate)) for rate in etas.rates_of_circles(circles)]
+    week = carried_on(day, usual_week, circles, etas)
+    return [(1, day, usual_day, alone[0]), (WEEK_DAYS, week, usual_week, alone[1])]
 
 
 def carried_on(day: np.ndarray, usual_week: np.ndarray, circles: Circles, etas: EtasModel | None) -> np.ndarray:

@@ -58,9 +58,7 @@ def score_pool(cells: pd.DataFrame, events: Events, rng: np.random.Generator) ->
 
     cells: rows of v_world, all of one resolution. events: the earthquakes of the window that are large enough.
     """
-    names = np.array([int(name, 16) for name in cells["cell"]], dtype=np.uint64)
-    resolution = int((int(names[0]) >> 52) & 15)  # bits 52 to 55 of an H3 number
-    hit = cells_of(events.latitude_deg, events.longitude_deg, resolution)
+    names, hit = _hit(cells, events)
     active = np.isin(names, hit)
     area, radius = cells["area_km2"].to_numpy(), float(cells["radius_km"].iloc[0])
     said, usual = (cell_probability(cells[name].to_numpy(), area, radius) for name in ("probability", "usual_probability"))
@@ -84,6 +82,29 @@ def score_pool(cells: pd.DataFrame, events: Events, rng: np.random.Generator) ->
     }
 
 
+def active_cells(cells: pd.DataFrame, events: Events) -> np.ndarray:
+    """Return the cells in which one of these earthquakes lies, bool (cells,)."""
+    return np.isin(*_hit(cells, events))
+
+
+def _hit(cells: pd.DataFrame, events: Events) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of the cells, and of the cells of the events, both uint64."""
+    names = np.array([int(name, 16) for name in cells["cell"]], dtype=np.uint64)
+    resolution = int((int(names[0]) >> 52) & 15)  # bits 52 to 55 of an H3 number
+    return names, cells_of(events.latitude_deg, events.longitude_deg, resolution)
+
+
+def pass_counts(rows: pd.DataFrame) -> dict[str, int]:
+    """Return how many of these scores pass the N, S and L tests at 5 %, and how many have an S test, which needs an active cell."""
+    places = rows["s_gamma"].astype(np.float64).dropna()
+    return {
+        "n_passed": int(((rows["n_delta1"] > PASSED_N) & (rows["n_delta2"] > PASSED_N)).sum()),
+        "s_passed": int((places >= PASSED).sum()),
+        "s_tested": len(places),
+        "l_passed": int((rows["l_gamma"] >= PASSED).sum()),
+    }
+
+
 def record_of_maps(store: Store, mode: str) -> list[dict[str, Any]]:
     """Return one dict per magnitude and horizon that has a score.
 
@@ -96,7 +117,7 @@ def record_of_maps(store: Store, mode: str) -> list[dict[str, Any]]:
     views = sorted({(int(d), float(m)) for d, m in zip(scores["horizon_days"], scores["magnitude"], strict=True)})
     for days, magnitude in views:
         rows = scores[(scores["horizon_days"] == days) & (scores["magnitude"] == magnitude)]
-        places = rows["s_gamma"].dropna()
+        passed = pass_counts(rows)
         told.append(
             {
                 "magnitude": f"{magnitude:g}",
@@ -105,9 +126,9 @@ def record_of_maps(store: Store, mode: str) -> list[dict[str, Any]]:
                 "active": int(rows["active_cells"].sum()),
                 "expected": f"{rows['expected_cells'].sum():.1f}",
                 "usual": f"{rows['usual_expected_cells'].sum():.1f}",
-                "n_passed": f"{int(((rows['n_delta1'] > PASSED_N) & (rows['n_delta2'] > PASSED_N)).sum())}/{len(rows)}",
-                "s_passed": f"{int((places >= PASSED).sum())}/{len(places)}",
-                "l_passed": f"{int((rows['l_gamma'] >= PASSED).sum())}/{len(rows)}",
+                "n_passed": f"{passed['n_passed']}/{len(rows)}",
+                "s_passed": f"{passed['s_passed']}/{passed['s_tested']}",
+                "l_passed": f"{passed['l_passed']}/{len(rows)}",
                 "gain": _gain(rows),
             }
         )

@@ -12,6 +12,7 @@ import pandas as pd
 from forecaster.descriptions.model_kinds import looks
 from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
+from forecaster.pipeline.earth.earth_backtest import read_backtest
 from forecaster.pipeline.evaluation.evaluate_circles import is_circle, read_circles
 from forecaster.pipeline.evaluation.evaluate_pools import pool_facts
 from forecaster.pipeline.evaluation.evaluate_published import with_published
@@ -72,6 +73,8 @@ def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -
     document = skill_document(daily, scores, failures) | {"pools": _rounded(facts)}
     if rungs := rung_rows(folder.all_rungs(), daily, pools):
         document["rungs"] = _rounded(rungs)
+    if world := read_backtest(folder.folder):
+        document["world"] = world
     check_document("skill.json", document)
     page = render_skill(skill_context(document, plots_of(daily, pools)))
     return [

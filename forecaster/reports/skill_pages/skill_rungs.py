@@ -36,8 +36,8 @@ def _cells(row: Row) -> list[str]:
         f"{row['hits']:,} of {row['windows']:,}",
         f"{row['expected_hits']:,.0f}",
         f"{row['usual_hits']:,.0f}",
-        _gain(row["gain_over_climatology"]),
-        _gain(row["gain_over_etas"]),
+        rung_gain(row["gain_over_climatology"]),
+        rung_gain(row["gain_over_etas"]),
         NOTHING if cover is None else f"{cover['estimate']:.1%} ({cover['low']:.1%} to {cover['high']:.1%})".replace("%", " %"),
         f"{row['mean_count']:.3g}",
         f"{row['expected_count']:.3g}",
@@ -45,7 +45,8 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _gain(gain: Mapping[str, float] | None) -> str:
+def rung_gain(gain: Mapping[str, float] | None) -> str:
+    """Return a gain with its bounds, in bold where they lie on one side of 0."""
     if gain is None:
         return NOTHING
     text = f"{gain['estimate']:+.3f}"

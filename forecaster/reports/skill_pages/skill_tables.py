@@ -23,6 +23,7 @@ from forecaster.reports.skill_pages.skill import (
 )
 from forecaster.reports.skill_pages.skill_pools import blocks_table, facts_text, markdown_table, years_table
 from forecaster.reports.skill_pages.skill_rungs import rungs_text
+from forecaster.reports.skill_pages.skill_world import world_text
 
 
 def skill_markdown(document: Mapping[str, Any], preface: str = "") -> str:
@@ -51,6 +52,8 @@ def skill_markdown(document: Mapping[str, Any], preface: str = "") -> str:
             parts += ["### Single recipes: target days that came, and that were expected", table]
         if table := _auc_table(document, arm["arm"]):
             parts += ["### Single recipes: AUC and Brier skill", table]
+    if world := world_text(document):
+        parts += ["## The world map", world]
     if document["failures"]:
         parts += ["## What failed", _failure_table(document["failures"])]
     return "\n\n".join(parts) + "\n"

@@ -13,7 +13,7 @@ from forecaster.errors import BadInput
 from forecaster.features.circles import circle_recipe
 from forecaster.features.events import NEVER, Events
 from forecaster.features.geometry import boxes_about, circle_box, great_circle_km
-from forecaster.features.many_circles import Circles, near_pairs, positive_days
+from forecaster.features.many_circles import Circles, Past, Split, near_pairs, positive_days
 from forecaster.features.patches import patches_of_circles
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models.baselines import climatology
@@ -162,3 +162,23 @@ def test_a_centre_that_is_no_place_is_refused(latitude: float, longitude: float)
     circles = together(5.0)
     with pytest.raises(BadInput, match="is no place on Earth"):
         replace(circles, latitude_deg=np.array([latitude]), longitude_deg=np.array([longitude]), reference=np.array([0.1]))
+
+
+@pytest.mark.parametrize("kind", ["etas", "pooled", "hybrid"])
+def test_a_day_of_a_series_says_what_it_says_alone(kind: str) -> None:
+    """The past is what was known and stayed as it is from 50 days before on; circles in another order, one of the series left out."""
+    alone_day = together(5.0)
+    inputs, moment = world().inputs, to_us(NOW) - 50 * DAY_US
+    older = (inputs.origin_time_us < moment) & (inputs.known_at_us <= moment) & (inputs.known_until_us > to_us(NOW))
+    order = np.array([3, 0, 4, 1, 2])
+    latitude, longitude = (np.append(values, 10.0) for values in (alone_day.latitude_deg[order], alone_day.longitude_deg[order]))
+    past = Past(latitude, longitude, RADIUS_KM, inputs.take(older), moment)
+    assert 0 < older.sum() < len(inputs)
+    later = inputs.take(~older).visible(to_us(NOW))
+    series = replace(together(5.0), split=Split(past, np.argsort(order), later))
+    model = generic_model(kind, recipe_of(0, 5.0), DAY, alone_day.first_day)
+    assert isinstance(model, ForecastsCircles)
+    said = model.probability_of_circles(series)
+    assert said == pytest.approx(model.probability_of_circles(alone_day), rel=1e-6 if kind != "etas" else 1e-10)
+    without = replace(together(5.0), inputs=later)
+    assert np.abs(said / model.probability_of_circles(without) - 1).max() > 1e-3, "the past counts"
