@@ -74,4 +74,4 @@ def dump(store: Store, *but: str) -> dict[str, str]:
     """Every table as text, to see whether anything changed; tables named in `but` are left out."""
     with store.transaction() as connection:
         names = [row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
-        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY ALL").df().to_csv() for name in names if name not in but}
+        return {name: str(connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall()) for name in names if name not in but}

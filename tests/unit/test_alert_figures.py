@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecaster.errors import BadInput
 from forecaster.recipe import AlertRule, parse_recipe
 from tests.support import alert_world
 
@@ -66,23 +67,27 @@ def test_a_rule_takes_the_place_of_the_one_before_and_is_read_as_it_was_chosen(s
     assert script.with_rule(again, one) == text
 
 
-def made_up(recipe, chance: np.ndarray, happened: np.ndarray, usual: float = 0.01) -> pd.DataFrame:
-    local = pd.date_range("2012-01-01", periods=len(chance))
+def made_up(recipe, chance: np.ndarray, happened: np.ndarray, usual: float = 0.01, first: str = "2012-01-01") -> pd.DataFrame:
+    local = pd.date_range(first, periods=len(chance))
     windows = [recipe.target_window(day.date()) for day in local]
     said = {"probability": chance, "reference_probability": usual, "happened": happened, "local_day": local, "method": "B"}
     return pd.DataFrame(said | {"target_start": [w.start for w in windows], "target_end": [w.end for w in windows]})
 
 
 def test_the_choice_takes_the_bound_above_which_the_target_comes_and_keeps_to_twice_a_year(script, recipes):
-    """Six years; each 120 days one day of 6 % without the target, each 270 days two days of 22 % with it: 5 % would be raised 4 times a
-    year, and 20 % is raised 1.4 times, always with the target. Days before the span that counts would speak for 5 %."""
+    """Six years; each 120 days one day of 6 % without the target, eight times two days of 22 % with it: 5 % would be raised 4.5 times a
+    year (27 in six), and 20 % is raised 1.3 times, always with the target. With the year before, which has 22 % every
+    20 days, no rule would be rare enough."""
     chance, happened = np.full(6 * 365, 0.01), np.zeros(6 * 365, dtype=bool)
     chance[5::120] = 0.06
     for first in range(400, 6 * 365 - 1, 230):
         chance[first : first + 2], happened[first : first + 2] = 0.22, True
-    rows = made_up(recipes["athens"], chance, happened)
+    early = made_up(recipes["athens"], np.where(np.arange(365) % 20, 0.01, 0.22), np.zeros(365, dtype=bool), first="2011-01-01")
+    rows = pd.concat([early, made_up(recipes["athens"], chance, happened)], ignore_index=True)
     rule = script.chosen(recipes["athens"], rows, date(2012, 1, 1))
     assert 0.06 < rule.probability <= 0.22
+    with pytest.raises(BadInput, match="no rule of the family"):
+        script.chosen(recipes["athens"], rows, date(2011, 1, 1))
     raised = script.rates_since(recipes["athens"], rule, rows, date(2012, 1, 1))
     assert raised["false_alarm_days"] == 0 and 1.0 <= raised["alerts_a_year"]["estimate"] <= 2.0
 
