@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.support.stale_runs import NEVER_BEGAN, STARTUP_WATCH, WATCH, ensure_zombie_watches
-from tests.flows.test_postgres import process_template
-from tests.support.prefect_server import ENDED, PREFECT, ask, server_environment, start_server, started, wait_for
+from tests.support.prefect_server import ENDED, PREFECT, ask, process_template, server_environment, start_server, started, wait_for
 
 FLOW = """
 import time

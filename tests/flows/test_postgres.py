@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.prefect_server import ENDED, PREFECT, ask, server_environment, start_server, started, wait_for
+from tests.support.prefect_server import ENDED, PREFECT, ask, process_template, server_environment, start_server, started, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -135,10 +135,3 @@ def test_cron_yields_scheduled_runs_a_worker_does_one_and_a_dump_restores(api, e
     database.run("pg_restore", "-U", "quakecast", "--exit-on-error", "-d", "restored", dump)
     restored = database.run(*count, "restored").strip().split("|")
     assert int(restored[0]) >= 4 and restored[1] == "1"
-
-
-def process_template() -> dict[str, Any]:
-    """The job template of a process pool, as `prefect work-pool create --type process` would send it."""
-    from prefect.workers.process import ProcessWorker
-
-    return ProcessWorker.get_default_base_job_template()

@@ -30,7 +30,7 @@ from forecaster.store.sharing.source import ParquetExport
 from forecaster.store.versions.catalogue import read_events, read_versions, write_revisions
 from forecaster.store.versions.near_events import read_strong_events
 from forecaster.timewindow import to_us
-from tests.unit.store.versions.test_versions import HOURS, T0, drawn_rows
+from tests.support.drawn_versions import HOURS, T0, drawn_rows
 
 AS_OF = datetime(2024, 12, 20, 12, tzinfo=UTC)
 PLACES = {

@@ -18,11 +18,10 @@ from forecaster.errors import CatalogRefused, DeliveryFailed, DeliveryRefused, N
 from forecaster.notify import http_post
 from forecaster.notify.heartbeat import beat
 from forecaster.notify.webhook import WebhookSettings, send_webhook
-from tests.integration.test_usgs_client import Waits
-from tests.integration.test_usgs_incidents import NOW, OK, QUERY, new_client
-from tests.support.raw_server import answer, say, serve_raw
+from tests.support.raw_server import OK, answer, say, serve_raw
 from tests.support.smtp_server import make_certificate
 from tests.support.usgs_bodies import collection
+from tests.support.usgs_clients import NOW, QUERY, Waits, new_client
 from tests.support.web_server import WebServer
 from tests.support.webhook_server import WebhookServer
 

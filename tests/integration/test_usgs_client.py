@@ -19,25 +19,13 @@ from forecaster.errors import (
     CatalogTruncated,
     CatalogUnreachable,
 )
+from tests.support.usgs_clients import Waits
 from tests.support.usgs_history import event, history_of
 from tests.support.usgs_server import Fault, serve
 
 NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC)
 FORMATS = ("csv", "geojson")
-
-
-class Waits:
-    """A monotonic clock that only sleeping moves; `slept` lists the waits in seconds."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    def monotonic(self) -> float:
-        return sum(self.slept)
 
 
 def ms(**amount: float) -> timedelta:

@@ -11,21 +11,16 @@ import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pytest
 
-from forecaster.catalog.query import Query
-from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
 from forecaster.store.database import open_store
 from forecaster.store.versions import catalogue
-from tests.support.raw_server import answer, drip, flood, say, serve_raw
+from tests.support.raw_server import OK, answer, drip, flood, say, serve_raw
 from tests.support.smtp_server import make_certificate
 from tests.support.usgs_bodies import TIME_MS, collection, feature
+from tests.support.usgs_clients import NOW, QUERY, new_client
 
-NOW = datetime(2024, 1, 2, tzinfo=UTC)
-QUERY = Query(datetime(2024, 1, 1, tzinfo=UTC), NOW, 4.0)
-OK = b"HTTP/1.1 200 OK\r\n"
 LARGE = 400_000_000
 
 
@@ -33,12 +28,6 @@ def packed(size: int) -> bytes:
     """A gzip stream of so many zeros."""
     pack = zlib.compressobj(9, wbits=31)
     return b"".join(pack.compress(bytes(1_000_000)) for _ in range(size // 1_000_000)) + pack.flush()
-
-
-def new_client(url: str, slept: list[float] | None = None, **options) -> UsgsClient:
-    slept = [] if slept is None else slept
-    options = {"timeout_s": (5.0, 5.0), "deadline_s": 60.0, "clock": lambda: NOW} | options
-    return UsgsClient(url, "x", rng=np.random.default_rng(1), sleep=slept.append, **options)
 
 
 REDIRECT = b"302 Found"
@@ -159,7 +148,7 @@ def test_more_bytes_than_any_answer_has_are_not_taken():
 
 MEASURE = """
 import resource, sys
-from tests.integration.test_usgs_incidents import QUERY, new_client
+from tests.support.usgs_clients import QUERY, new_client
 from forecaster.errors import CatalogMalformed
 new_client(sys.argv[1]).changes_since(QUERY)
 base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -91,3 +91,10 @@ def wait_for(told: Callable[[], Any], seconds: float, log: Path) -> Any:
                 return answer
         time.sleep(0.3)
     raise AssertionError(f"nothing within {seconds * BUSY_TIMES} s\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def process_template() -> dict[str, Any]:
+    """The job template of a process pool, as `prefect work-pool create --type process` would send it."""
+    from prefect.workers.process import ProcessWorker
+
+    return ProcessWorker.get_default_base_job_template()

@@ -15,6 +15,8 @@ from pathlib import Path
 Talk = Callable[[socket.socket, threading.Event], None]
 """Gets the connection of one request, whose head has been read, and an event that is set when the server closes."""
 
+OK = b"HTTP/1.1 200 OK\r\n"
+
 
 @dataclass
 class RawServer:

@@ -17,7 +17,7 @@ from forecaster.models.kinds import generic_model, kind_named
 from forecaster.models.several_days import over_window, single_days_of
 from forecaster.recipe import Recipe
 from tests.support.changed_recipes import changed_recipe
-from tests.unit.models.etas.test_etas import sequence
+from tests.support.etas_catalogue import sequence
 
 DAY, FIRST = date(2024, 1, 3), date(1973, 1, 17)
 MEMBERS = ("recent_rate", "etas", "pooled", "hybrid", "regional", "cells")

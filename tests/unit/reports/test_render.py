@@ -5,7 +5,6 @@ import tomllib
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -15,52 +14,10 @@ from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.outgoing import mails
 from forecaster.reports.texts import read_texts
 from forecaster.reports.web.page import Shared
+from tests.support.html_text import bare, parse, shown
 from tests.support.sample_report import many_recipes, sample_report, some_places
 
 LANGUAGES = ("en", "ja")
-VOID = {"meta", "link", "br", "img", "hr", "input"}
-
-
-class Balance(HTMLParser):
-    """Collects tags that do not close in order, and addresses that a browser would load."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.faults: list[str] = []
-        self.loaded: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        loads = [values.get("src"), values.get("srcset"), values.get("data")] + (
-            [values.get("href")] if tag in ("link", "use", "image") else []
-        )
-        self.loaded += [value for value in loads if value and not value.startswith(("data:", "#", "cid:"))]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(tag)
-
-
-def parse(page: str) -> Balance:
-    parser = Balance()
-    parser.feed(page)
-    return parser
-
-
-def bare(page: str) -> str:
-    """The page without styles and scripts."""
-    return re.sub(r"<(style|script).*?</\1>", "", page, flags=re.S)
-
-
-def shown(page: str) -> str:
-    """The page's text without styles, scripts and tags."""
-    return " ".join(re.sub(r"<[^>]*>", " ", bare(page)).replace("\u00a0", " ").split())
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,16 @@ import numpy as np
 import pytest
 
 from forecaster.errors import CorruptModel, NotTrainable
-from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
 from forecaster.models.etas import etas, etas_intensity
-from forecaster.models.etas.etas_kernels import Parameters, omori_integral
+from forecaster.models.etas.etas_kernels import omori_integral
 from forecaster.models.etas.etas_pooling import world_histories
 from forecaster.models.etas.etas_simulation import Law, draw_magnitudes, grow, simulated_counts, uniform_background
 from forecaster.models.interface import History
 from forecaster.timewindow import DAY_US
-from tests.support.etas_catalogue import to_events
+from tests.support.etas_catalogue import ONE, sequence, to_events
 
-ONE = Parameters(0.5, 0.2, 0.4, 0.8, 0.02, 1.1, 15.0, 1.0, 1.6)
 RUNS = 40_000
 
 
@@ -48,14 +46,6 @@ def history(recipe):
 @pytest.fixture(scope="module")
 def model(history, trains):
     return etas.fit(history)
-
-
-def sequence(recipe, cut_us, magnitudes, north_km):
-    """Earthquakes an hour apart, the last an hour before the cut, `north_km` north of the centre."""
-    times = cut_us - (np.arange(len(magnitudes))[::-1] + 1) * DAY_US // 24
-    lat = np.full(len(times), recipe.predict_center_lat + north_km / 111.195)
-    lon = np.full(len(times), recipe.predict_center_lng)
-    return Events(times, times, lat, lon, np.full(len(times), 10.0), np.array(magnitudes))
 
 
 @pytest.mark.parametrize(("threshold", "north_km", "magnitudes"), [(4.5, 0.0, [6.0, 5.5]), (4.5, 330.0, [7.3]), (5.5, 290.0, [6.5, 6.8])])

@@ -23,7 +23,7 @@ from forecaster.models.ladder.magnitude_law import PRIOR_EVENTS, WORLD_B, magnit
 from forecaster.models.ladder.running_sequence import observed_before, productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.timewindow import DAY_US
-from tests.unit.models.etas.test_etas import ONE, sequence
+from tests.support.etas_catalogue import ONE, sequence
 
 PROBABILITIES = st.floats(1e-6, 1 - 1e-7)
 

@@ -18,9 +18,9 @@ from forecaster.reports.outgoing.mails import render_email
 from forecaster.reports.outgoing.slack_blocks import render_slack
 from forecaster.reports.render import render_report
 from forecaster.reports.texts import day_writer, speaker
+from tests.support.html_text import bare, shown
 from tests.support.sample_ladder import sample_ladder
 from tests.support.sample_report import sample_report, some_places
-from tests.unit.reports.test_render import bare, shown
 
 DAY = timedelta(days=1)
 SAY = speaker("en")

@@ -20,8 +20,8 @@ from forecaster.reports.content.contract import DayOutcome, ReportData
 from forecaster.reports.drawing import vega
 from forecaster.reports.texts import speaker
 from forecaster.reports.web.csv_link import csv_link
+from tests.support.html_text import bare, parse, shown
 from tests.support.sample_report import many_recipes, sample_report, some_places
-from tests.unit.reports.test_render import bare, parse, shown
 
 
 def page_of(data: ReportData, language: str = "en") -> str:
