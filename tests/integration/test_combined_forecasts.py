@@ -210,7 +210,8 @@ def test_weights_that_cannot_be_read_give_way_to_those_that_need_no_learning(job
     monkeypatch.setattr(weights, "newest_before", fail)
     row = issue(job, DAYS[0])[0]["published"]
     assert row["degraded_reason"] == "the package's weights cannot be used: it is out of order; train again"
-    assert json.loads(row["details"])["source"] == "mean"
+    details = json.loads(row["details"])
+    assert (details["source"], details["weights_from"]) == ("mean", {"kind": "mean"})
     backfill(job, replace(TODAY, first_day=DAYS[0], last_day=DAYS[0]))
     (same,) = table(job.store, "forecast").query("method == 'current-model' and published").to_dict("records")
     assert (same["probability"], same["degraded_reason"]) == (pytest.approx(row["probability"], rel=1e-12), row["degraded_reason"])

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from forecaster.descriptions.reasons import Reason, ReasonKey
+from forecaster.descriptions.weights_from import WeightsFrom
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.reports.content.contract import (
     DayOutcome,
@@ -98,6 +99,7 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         models=models,
         weights=WEIGHTS,
         weights_source="combination-2014-12-31",
+        weights_from=WeightsFrom("package", date(2014, 12, 31)),
         recent_outcomes=outcomes,
         open_outcomes=(DayOutcome(day, ratio_said, None, "pending", usual, None, mode),),
         ladder=sample_ladder(ratio_said, usual, recipe.threshold_mag, window.start, counted, recipe.predict_range_days),

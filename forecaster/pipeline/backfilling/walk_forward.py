@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from forecaster.descriptions.weights_from import WeightsFrom
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.features.labels import promised_labels
 from forecaster.models.combination.combination import KIND
@@ -82,7 +83,7 @@ def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_versio
         "kind": KIND,
         "model_id": None,
         "reason": block.standing.reason,
-        "numbers": {**fit.numbers, "how": block.standing.how, "weights": dict(block.standing.weights), "source": block.standing.source},
+        "numbers": {**fit.numbers, **_numbers(block.standing)},
         "models": {kind: _short(model) | _details(fit, kind) for kind, model in block.models.items()},
         "failed": fit.failed,
         "seconds": fit.seconds,
@@ -107,7 +108,12 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
     own = learn_own(base, base.belief, settled_of(rows, local_days))
     reason = f"learnt from {own.days} walk-forward days of its own, on top of {base.name}"
     how: How = "rate" if own.rate_only else "combination"
-    return Standing(how, own.weights, reason, base.name, problem=unreadable_weights(fault)), own.numbers()
+    return Standing(how, own.weights, reason, base.name, problem=unreadable_weights(fault), origin=shipped(base).origin), own.numbers()
+
+
+def _numbers(standing: Standing) -> dict[str, Any]:
+    origin = {} if standing.origin is None else {"weights_from": standing.origin.stored()}
+    return {"how": standing.how, "weights": dict(standing.weights), "source": standing.source, **origin}
 
 
 def _details(fit: FreshFit, kind: str) -> dict[str, Any]:
@@ -131,5 +137,7 @@ def _block(row: WalkForwardFit | None) -> BlockFit | None:
         for kind, one in row["models"].items()
     }
     numbers = row["numbers"]
-    standing = Standing(numbers.get("how", "rate"), numbers.get("weights", {}), row["reason"], numbers.get("source", "champion"))
+    origin = WeightsFrom.of_stored(numbers["weights_from"]) if "weights_from" in numbers else None
+    how, weights, source = numbers.get("how", "rate"), numbers.get("weights", {}), numbers.get("source", "champion")
+    standing = Standing(how, weights, row["reason"], source, origin=origin)
     return BlockFit(row["first_day"], row["as_of"], standing, models)

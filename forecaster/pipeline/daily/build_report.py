@@ -11,6 +11,7 @@ import pandas as pd
 
 from forecaster.catalog.coverage import covered_span
 from forecaster.descriptions.reasons import Reason, ReasonKey, of_error, of_json
+from forecaster.descriptions.weights_from import WeightsFrom
 from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
 from forecaster.models.combination.combination import KIND, RATE
@@ -185,6 +186,7 @@ def _recipe_forecast(
         models=tuple(_model_forecast(model) for model in told.models[row["forecast_id"]]),
         weights=details.get("weights", {}),
         weights_source=details.get("source"),
+        weights_from=WeightsFrom.of_stored(details["weights_from"]) if "weights_from" in details else None,
         recent_outcomes=ended,
         ladder=ladder,
         no_ladder=None if no_ladder is None else str(no_ladder),

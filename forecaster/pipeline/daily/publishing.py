@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from forecaster.descriptions.reasons import Reason, ReasonKey, iso, of_error, other
+from forecaster.descriptions.weights_from import WeightsFrom
 from forecaster.errors import ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
@@ -23,6 +24,7 @@ from forecaster.store.typed_rows.model_types import PublicationRow, WeightsRow
 
 How = Literal["combination", "kind", "rate"]
 COUNT_RUNS = 2000
+PERSON = WeightsFrom("person")
 MAX_AGE_HOURS = 7 * 24.0  # of the catalogue: to every model, time that has not been read looks like days without an earthquake
 NO_MEMBER = Reason(ReasonKey.NO_MEMBER)
 
@@ -31,8 +33,8 @@ NO_MEMBER = Reason(ReasonKey.NO_MEMBER)
 class Standing:
     """What is published for a target: `weights` by kind (none: the usual rate), and why.
 
-    source: where the weights come from (the package's set, or weights learnt on top of it). model_id: the exact model, where a person named
-    one. problem: why the package's weights cannot be used.
+    source, origin: where the weights come from (the package's set, or weights learnt on top of it), as one word and in parts.
+    model_id: the exact model, where a person named one. problem: why the package's weights cannot be used.
     """
 
     how: How
@@ -41,6 +43,7 @@ class Standing:
     source: str
     model_id: str | None = None
     problem: Reason | None = None
+    origin: WeightsFrom | None = None
 
 
 def standing(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
@@ -69,14 +72,15 @@ def _standing(made: Sequence[PublicationRow], learnt: Mapping[str, WeightsRow | 
     problem = unreadable_weights(fault)
     last = made[-1] if made else None
     if last is not None and last["how"] == "rate":
-        return Standing("rate", {}, last["reason"], "person")
+        return Standing("rate", {}, last["reason"], "person", origin=PERSON)
     if last is not None and last["kind"] is not None:
-        return Standing("kind", {last["kind"]: 1.0}, last["reason"], "person", last["model_id"])
+        return Standing("kind", {last["kind"]: 1.0}, last["reason"], "person", last["model_id"], origin=PERSON)
     for scope, row in learnt.items():
         if row is not None:
             weights = {} if row["rate_only"] else row["weights"]
             how: How = "rate" if row["rate_only"] else "combination"
-            return Standing(how, weights, row["reason"], f"{scope} {row['number']}", problem=problem)
+            origin = WeightsFrom("world" if scope == publications.WORLD else "own")
+            return Standing(how, weights, row["reason"], f"{scope} {row['number']}", problem=problem, origin=origin)
     return shipped(base, fault)
 
 
@@ -90,7 +94,7 @@ def unless_too_old(standing: Standing, age_hours: float, read_until: datetime | 
         if read_until is None
         else Reason(ReasonKey.NOT_READ_SINCE, {"at": iso(read_until.astimezone(UTC)), **days})
     )
-    return Standing("rate", {}, str(problem), standing.source, problem=problem)
+    return Standing("rate", {}, str(problem), standing.source, problem=problem, origin=standing.origin)
 
 
 def unreadable_weights(fault: str | None) -> Reason | None:
@@ -101,7 +105,9 @@ def unreadable_weights(fault: str | None) -> Reason | None:
 def shipped(base: WorldWeights, fault: str | None = None) -> Standing:
     """Return the package's weights unchanged. fault: why those that serve could not be used, as `usable_weights` gives it."""
     until = "not learnt: the mean of ETAS and the hybrid" if base.data_until is None else f"learnt on days to {base.data_until}"
-    return Standing("combination", base.belief.weights, f"weights of the package, {until}", base.name, problem=unreadable_weights(fault))
+    origin = WeightsFrom("mean") if base.data_until is None else WeightsFrom("package", base.data_until)
+    why = f"weights of the package, {until}"
+    return Standing("combination", base.belief.weights, why, base.name, problem=unreadable_weights(fault), origin=origin)
 
 
 def counting(standing: Standing, members: Sequence[Member]) -> Standing:
@@ -160,7 +166,9 @@ def details_of(members: Sequence[Member], standing: Standing, said: Container[st
     weights = {kind: round(weight, 8) for kind, weight in shared_out(standing.weights, said).items()}
     used = {member.kind: member.model_id for member in members if member.kind in weights}
     how = standing.how if weights else "rate"
-    return {"how": how, "weights": weights, "members": used, "source": standing.source, "record_from": record_from.isoformat()}
+    origin = {} if standing.origin is None else {"weights_from": standing.origin.stored()}
+    told = {"how": how, "weights": weights, "members": used, "source": standing.source, **origin}
+    return told | {"record_from": record_from.isoformat()}
 
 
 def counts_of(members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray) -> list[dict[str, dict[str, Any]]]:

@@ -1,21 +1,18 @@
 """Describe in words how a published forecast is combined: its members, their weights, the source of the weights, and its skill. Pure."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
+from forecaster.descriptions.weights_from import WeightsFrom
+from forecaster.reports.content import older_reasons
 from forecaster.reports.content.contract import Evaluation, ModelForecast, PooledSkill, RecipeForecast
 from forecaster.reports.content.track_record import Verdict, model_line
 from forecaster.reports.words import Phrase, count_text, known, model_name, short_name, signed
 from forecaster.reports.writing import Writer
 
 COMBINED, RATE, HYBRID, REGIONAL = "published", "climatology", "hybrid", "regional"
-PERSON, UNLEARNT, WORLD = "person", "mean", "world"
-PACKAGED = re.compile(r"combination-(\d{4}-\d{2}-\d{2})")
 COUNTS = ("expected_count", "count_low", "count_high")
-LEARNT = re.compile(r"(\S+) \d+")
 
 
 def weight_text(weight: float) -> str:
@@ -25,7 +22,7 @@ def weight_text(weight: float) -> str:
 
 def is_chosen(recipe: RecipeForecast) -> bool:
     """Return whether a person chose the published model in place of the combination."""
-    return recipe.weights_source == PERSON
+    return _kind_of_source(recipe) == "person"
 
 
 def told_kind(recipe: RecipeForecast) -> str | None:
@@ -65,14 +62,22 @@ def made_how(recipe: RecipeForecast, writer: Writer) -> Phrase | None:
 
 def source_of(recipe: RecipeForecast, writer: Writer) -> Phrase:
     """Return the source of the weights as a phrase."""
-    source = recipe.weights_source or ""
-    if source == UNLEARNT:
-        return Phrase("combined.source_mean")
-    if (packaged := PACKAGED.fullmatch(source)) is not None:
-        return Phrase("combined.source_package", {"day": writer(date.fromisoformat(packaged[1]))})
-    if (learnt := LEARNT.fullmatch(source)) is not None:
-        return Phrase("combined.source_world" if learnt[1] == WORLD else "combined.source_own")
+    source = _source(recipe)
+    if source is not None and source.kind in ("mean", "world", "own"):
+        return Phrase(f"combined.source_{source.kind}")
+    if source is not None and source.until is not None:
+        return Phrase("combined.source_package", {"day": writer(source.until)})
     return Phrase("combined.source_unknown")
+
+
+def _source(recipe: RecipeForecast) -> WeightsFrom | None:
+    """Return the source of the weights; None where it is unknown."""
+    return recipe.weights_from or older_reasons.weights_from(recipe.weights_source)
+
+
+def _kind_of_source(recipe: RecipeForecast) -> str | None:
+    source = _source(recipe)
+    return None if source is None else source.kind
 
 
 def model_lines(recipe: RecipeForecast) -> list[dict[str, Any]]:
@@ -166,9 +171,9 @@ def _why_rate(recipe: RecipeForecast) -> str:
     The reasons are: a person chose it, weights learnt from the region's own record, no member with a forecast (`silent`), or a store from
     before the combination existed.
     """
-    source = recipe.weights_source
-    if source is None:
+    kind = _kind_of_source(recipe)
+    if recipe.weights_source is None:
         return "alone"
-    if source == PERSON:
+    if kind == "person":
         return "chosen"
-    return "learnt" if LEARNT.fullmatch(source) and not recipe.degraded_reason else "silent"
+    return "learnt" if kind in ("own", "world") and not recipe.degraded_reason else "silent"

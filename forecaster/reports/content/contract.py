@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from forecaster.descriptions.reasons import Reason
+from forecaster.descriptions.weights_from import WeightsFrom
 
 Mode = Literal["prospective", "late", "hindcast", "replay"]
 OutcomeStatus = Literal["pending", "preliminary", "provisional", "final", "not_scoreable"]
@@ -265,7 +266,8 @@ class RecipeForecast:
     without_recent: float | None = None  # the probability without any earthquake of the last 30 days
     models: tuple[ModelForecast, ...] = ()  # every model with a forecast, including the published one and the climatology
     weights: Mapping[str, float] = field(default_factory=dict)  # by kind, the weight of each member in the published combination
-    weights_source: str | None = None  # source of the weights
+    weights_source: str | None = None  # source of the weights, as one word for records
+    weights_from: WeightsFrom | None = None  # the same; None for rows of schema 23 and before
     recent_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have ended, oldest first
     open_outcomes: tuple[DayOutcome, ...] = ()  # of windows that have not ended, that of this forecast last
     ladder: Ladder | None = None

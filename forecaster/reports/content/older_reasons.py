@@ -5,9 +5,10 @@ Later rows hold reasons as key and values (`descriptions.reasons`). This module 
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from forecaster.descriptions.reasons import Reason, ReasonKey, other
+from forecaster.descriptions.weights_from import WeightsFrom
 
 UNITS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0, "month": 24 * 365.25 / 12, "year": 24 * 365.25}
 MEANT_ALREADY = (
@@ -35,6 +36,17 @@ def of_world(text: str) -> Reason:
         if (found := re.fullmatch(rf"M (?P<magnitude>[\d.]+): (?P<cells>[\d,]+) cells, {ending}", text)) is not None:
             return Reason(key, {"magnitude": float(found["magnitude"]), "cells": int(found["cells"].replace(",", ""))})
     return other(text)
+
+
+def weights_from(word: str | None) -> WeightsFrom | None:
+    """Return the source of weights that a row of schema 23 or before names by one word; None where it is unknown."""
+    if word in ("person", "mean"):
+        return WeightsFrom("person" if word == "person" else "mean")
+    if (packaged := re.fullmatch(r"combination-(\d{4}-\d{2}-\d{2})", word or "")) is not None:
+        return WeightsFrom("package", date.fromisoformat(packaged[1]))
+    if (learnt := re.fullmatch(r"(\S+) \d+", word or "")) is not None:
+        return WeightsFrom("world" if learnt[1] == "world" else "own")
+    return None
 
 
 WORLD = (

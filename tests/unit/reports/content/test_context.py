@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from forecaster.descriptions.weights_from import WeightsFrom
 from forecaster.reports.content.context import map_targets, report_context
 from forecaster.reports.content.contract import (
     DayOutcome,
@@ -173,6 +174,9 @@ def test_where_a_person_chose_one_model_it_is_what_is_shown() -> None:
         ({"weights_source": "world 3"}, "made", "world"),
         ({"weights_source": "a 2"}, "made", "own"),
         ({"weights_source": None}, "made", "unknown"),
+        ({"weights_source": "set 7 of some later version", "weights_from": WeightsFrom("package", date(2014, 12, 31))}, "made", "package"),
+        ({"weights_source": "x", "weights_from": WeightsFrom("world")}, "made", "world"),
+        ({"model_kind": "climatology", "weights": {}, "weights_source": "x", "weights_from": WeightsFrom("own")}, "rate_learnt", None),
         ({"model_kind": "etas", "weights": {}}, "one", None),
         ({"model_kind": "climatology", "weights": {}, "weights_source": "person"}, "rate_chosen", None),
         ({"model_kind": "climatology", "weights": {}, "weights_source": "a 2"}, "rate_learnt", None),
