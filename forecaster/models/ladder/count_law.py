@@ -36,7 +36,8 @@ MAX_COUNT = 10_000_000
 class Counts:
     """Zero-inflated negative binomial distributions of n forecasts.
 
-    size, cluster, weight: (n, horizons), r, x and w above. shares: (nodes, magnitudes), q of each magnitude at equally probable slopes.
+    size, cluster, weight: (n, horizons), r, x and w above. shares: (nodes, magnitudes), q of each magnitude at equally probable slopes, or
+    (n, 1, nodes, magnitudes).
     """
 
     size: np.ndarray
@@ -53,7 +54,7 @@ class Counts:
 
     def expected(self) -> np.ndarray:
         """float64 (n, horizons, magnitudes): expected number."""
-        expected: np.ndarray = (self.weight * self.size * self.cluster)[..., None] * self.shares.mean(axis=0)
+        expected: np.ndarray = (self.weight * self.size * self.cluster)[..., None] * self.shares.mean(axis=-2)
         return expected
 
     def at_most(self, count: np.ndarray) -> np.ndarray:
@@ -65,16 +66,26 @@ class Counts:
 
     def quantile(self, level: float) -> np.ndarray:
         """int64 (n, horizons, magnitudes): the smallest count that is not exceeded with probability `level`, at most MAX_COUNT."""
-        shape = (*self.size.shape, self.shares.shape[1])
-        low, high = np.full(shape, -1.0), np.full(shape, 1.0)
-        while (short := (self.at_most(high) < level) & (high < MAX_COUNT)).any():
-            low, high = np.where(short, high, low), np.where(short, 2.0 * high, high)
-        while (high - low > 1.0).any():
-            middle = np.floor(0.5 * (low + high))
-            enough = self.at_most(middle) >= level
-            wide = high - low > 1.0
-            low, high = np.where(wide & ~enough, middle, low), np.where(wide & enough, middle, high)
-        return np.minimum(high, MAX_COUNT).astype(np.int64)
+        shares = np.broadcast_to(self.shares, (*self.size.shape, *self.shares.shape[-2:]))
+        size = np.moveaxis(self.size[..., None, None] * shares, -1, -2)
+        shape = size.shape[:-1]
+        size = size.reshape(-1, size.shape[-1])
+        x, weight = (np.broadcast_to(values[..., None], shape).reshape(-1) for values in (self.cluster, self.weight))
+
+        def enough(count: np.ndarray, at: np.ndarray) -> np.ndarray:
+            """Whether the probability of at most `count`, at the places `at`, is `level` or more."""
+            share = betainc(size[at], count[:, None] + 1.0, 1.0 / (1.0 + x[at][:, None])).mean(axis=-1)
+            return np.asarray(1.0 - weight[at] * (1.0 - share) >= level)
+
+        low, high = np.full(len(size), -1.0), np.zeros(len(size))
+        short = np.arange(len(size))
+        while len(short := short[~enough(high[short], short) & (high[short] < MAX_COUNT)]):
+            low[short], high[short] = high[short], 2.0 * high[short] + 1.0
+        while len(wide := np.flatnonzero(high - low > 1.0)):
+            middle = np.floor(0.5 * (low[wide] + high[wide]))
+            reached = enough(middle, wide)
+            low[wide], high[wide] = np.where(reached, low[wide], middle), np.where(reached, middle, high[wide])
+        return np.minimum(high, MAX_COUNT).astype(np.int64).reshape(shape)
 
 
 def cluster_of(ratio: np.ndarray) -> np.ndarray:
