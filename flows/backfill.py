@@ -52,6 +52,7 @@ def backfill(
     retrain_every: Annotated[int, Field(ge=1, le=3660)] = 30,
     overwrite: bool = False,
     max_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None,
+    ladder: bool = True,
 ) -> Any:
     """Forecast the days from `from_date` to `to_date`. Existing forecasts are left alone, so the same request again makes only what is
     missing.
@@ -65,9 +66,10 @@ def backfill(
         retrain_every: Days between two trainings of a walk-forward. Days that an earlier walk-forward made stay, unless overwritten.
         overwrite: Make anew what an earlier backfill of this mode made. Official forecasts are never changed.
         max_minutes: Training time of one region at each training, in minutes. Empty: what its recipe says.
+        ladder: Longer windows and larger magnitudes of each day, too. Days that are there already get none, unless overwritten.
     """
     work = steps.open_work(recipes)
-    options = past.BackfillOptions(from_date, to_date, mode, retrain_every, overwrite, max_minutes)
+    options = past.BackfillOptions(from_date, to_date, mode, retrain_every, overwrite, max_minutes, ladder)
     plan = past.plan_backfill(work.store, work.settings, work.recipes, options, work.clock)
     get_run_logger().info("%s", plan.text)
     if not plan.steps:

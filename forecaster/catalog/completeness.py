@@ -67,9 +67,11 @@ def estimate_stable_completeness(magnitude: np.ndarray, cut: float) -> Completen
     tenths = tenths[tenths >= lowest]
     if len(tenths) < MIN_EVENTS:
         return None
-    slopes = [_slope(tenths, start) for start in range(lowest, int(tenths.max()) + 1)]
-    for rank, own in enumerate(slopes):
-        ahead = [slope.b_value for slope in slopes[rank : rank + STABLE_BINS] if slope is not None]
+    cutoffs = range(lowest, int(tenths.max()) + 1)
+    slopes: list[BValue | None] = []  # as far as they are needed
+    for rank in range(len(cutoffs)):
+        slopes += [_slope(tenths, start) for start in cutoffs[len(slopes) : rank + STABLE_BINS]]
+        own, ahead = slopes[rank], [slope.b_value for slope in slopes[rank : rank + STABLE_BINS] if slope is not None]
         if own is None or len(ahead) < STABLE_BINS:
             return None
         if abs(sum(ahead) / STABLE_BINS - own.b_value) <= own.sigma:

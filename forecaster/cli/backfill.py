@@ -37,6 +37,7 @@ only what is missing; it may be stopped at any moment.
     "--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Minutes of the fits of one recipe and block (default: its own)."
 )
 @click.option("--overwrite", is_flag=True, help="Recompute days that this mode has computed before.")
+@click.option("--ladder/--no-ladder", default=True, show_default=True, help="Longer windows and larger magnitudes of each day, too.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be done and how long it would take.")
 @click.option("--yes", is_flag=True, help="Do not ask before a training that takes more than ten minutes.")
 @json_option
@@ -51,6 +52,7 @@ def backfill(
     retrain_every: int,
     max_minutes: float | None,
     overwrite: bool,
+    ladder: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -60,7 +62,7 @@ def backfill(
     from forecaster.pipeline.daily.verify import verify
     from forecaster.pipeline.run_context import publish_copy
 
-    options = step.BackfillOptions(_day("--from", first), _day("--to", last), mode, retrain_every, overwrite, max_minutes)
+    options = step.BackfillOptions(_day("--from", first), _day("--to", last), mode, retrain_every, overwrite, max_minutes, ladder)
     job = look(settings, recipes) if dry_run else open_job(settings, recipes)
     plan = step.plan_backfill(job.store, settings, job.recipes, options, job.clock)
     figures = {"missing": plan.missing, "there": plan.there, "fits": plan.fits, "estimated_minutes": plan.estimated_minutes}

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from forecaster.store import rung_rows
 from forecaster.store.database import Connection
 from forecaster.store.ledger import FORECAST_COLUMNS, insert
-from forecaster.store.row_types import rows_as
+from forecaster.store.row_types import NewRung, RungRow, rows_as
 from forecaster.store.typed_rows.model_types import WalkForwardFit
 
 _PARSED = ("numbers", "models", "failed")
@@ -25,23 +26,29 @@ def days_there(connection: Connection, recipe_id: str, recipe_hash: str, method:
 
 
 def drop_days(connection: Connection, recipe_id: str, target_hash: str, method: str, mode: str, starts: list[datetime]) -> None:
-    """Remove a backfill's rows of these days, with their scores. No row of another method or mode is touched."""
+    """Remove a backfill's rows of these days, with their scores and rungs. No row of another method or mode is touched."""
     key = {"id": recipe_id, "hash": target_hash, "method": method, "mode": mode, "starts": starts}
     these = (
         "SELECT forecast_id FROM forecast WHERE recipe_id = $id AND target_hash = $hash AND method = $method AND mode = $mode "
         "AND method <> 'daily' AND NOT official AND target_start IN (SELECT unnest($starts))"
     )
     connection.execute(f"DELETE FROM score WHERE forecast_id IN ({these})", key)
+    connection.execute(f"DELETE FROM rung WHERE forecast_id IN ({these})", key)
     connection.execute(f"DELETE FROM forecast WHERE forecast_id IN ({these})", key)
 
 
 def add_missing(connection: Connection, rows: list[dict[str, Any]]) -> int:
-    """Append the rows whose forecast_id is not stored yet; returns how many."""
+    """Append the rows whose forecast_id is not stored yet, with the `rungs` that they hold; returns how many rows."""
     ids = [row["forecast_id"] for row in rows]
     stored = connection.execute("SELECT forecast_id FROM forecast WHERE forecast_id IN (SELECT unnest($ids))", {"ids": ids}).fetchall()
     there = {row[0] for row in stored}
-    fresh = [{column: row.get(column) for column in FORECAST_COLUMNS} for row in rows if row["forecast_id"] not in there]
-    insert(connection, "forecast", fresh)
+    fresh = [row for row in rows if row["forecast_id"] not in there]
+    insert(connection, "forecast", [{column: row.get(column) for column in FORECAST_COLUMNS} for row in fresh])
+    rungs: list[RungRow] = []
+    for row in fresh:
+        ladder: list[NewRung] = row.get("rungs", [])
+        rungs += [{"forecast_id": row["forecast_id"], **rung} for rung in ladder]
+    rung_rows.add(connection, rungs)
     return len(fresh)
 
 

@@ -21,7 +21,7 @@ from forecaster.recipe import Recipe
 from forecaster.store import fits, publications
 from forecaster.timewindow import issue_time, to_us
 from tests.support import toy_models
-from tests.support.steps import machine, predict
+from tests.support.steps import machine, predict, verify
 from tests.support.toys import cover, quake, table, write
 
 NOW = datetime(2019, 6, 1, tzinfo=UTC)
@@ -71,6 +71,25 @@ def test_real_models_say_of_many_days_what_they_say_of_each(job):
     told = [[json.loads(text) for text in each.loc[each["published"], "details"]] for each in (ours, daily)]
     for mine, theirs in zip(*told, strict=True):
         assert {name: mine[name] for name in NAMED} == {name: theirs[name] for name in NAMED}
+    ladders = [table(job.store, "rung").merge(each[["forecast_id", "target_start"]], on="forecast_id") for each in (ours, daily)]
+    ours, daily = (each.sort_values(["target_start", "horizon_days", "magnitude"]).reset_index(drop=True) for each in ladders)
+    assert len(ours) == 20 * len(CHECKED) and len(table(job.store, "rung")) == 20 * (len(CHECKED) + 15)
+    whole = ["target_start", "horizon_days", "magnitude", "window_end", "count_low", "count_high", "basis", "version", "beyond_record"]
+    assert ours[whole].equals(daily[whole])
+    for name in ("probability", "reference_probability", "etas_probability", "expected_count", "usual_count", "b_value", "b_sigma"):
+        np.testing.assert_allclose(ours[name], daily[name], rtol=2e-6, err_msg=name)
+
+
+def test_ladders_of_past_days_are_scored_when_their_windows_have_ended_and_go_with_their_forecasts(job):
+    """Fifteen days of March 2019, the last of whose months ends on 2019-04-21; in a year of final outcomes."""
+    backfill(job, OPTIONS)
+    verify(job.store, job.recipes, job.clock)
+    ladder = table(job.store, "v_ladder")
+    assert len(ladder) == 15 * 20 and set(ladder["mode"]) == {"hindcast"} and set(ladder["method"]) == {"current-model"}
+    assert ladder["log_score"].notna().all() and not ladder["official"].any()
+    assert backfill(job, OPTIONS).rows == 0 and len(table(job.store, "rung")) == len(ladder)
+    backfill(job, replace(OPTIONS, ladder=False, overwrite=True))
+    assert table(job.store, "rung").empty and len(table(job.store, "forecast")) > 0
 
 
 @pytest.mark.parametrize(

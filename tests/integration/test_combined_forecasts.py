@@ -147,7 +147,9 @@ def test_the_combination_is_in_sample_where_a_member_that_counts_has_seen_the_da
         generic_member(recipe, "recent_rate", day, date(2021, 1, 17)),
     ]
     known, days = known_through(job.store, NOW), days_of(recipe, [day])
-    rows = {row["model_kind"]: row for row in forecast_days(recipe, known, days, members, [standing], {}, allow_in_sample=True)}
+    rows = {
+        row["model_kind"]: row for row in forecast_days(recipe, known, days, members, [standing], {}, allow_in_sample=True, ladder=False)
+    }
     assert {kind: row["in_sample"] for kind, row in rows.items()} == {
         "climatology": False,
         "etas": True,
@@ -155,7 +157,9 @@ def test_the_combination_is_in_sample_where_a_member_that_counts_has_seen_the_da
         "recent_rate": False,
         "published": seen,
     }
-    out = {row["model_kind"]: row for row in forecast_days(recipe, known, days, members, [standing], {}, allow_in_sample=False)}
+    out = {
+        row["model_kind"]: row for row in forecast_days(recipe, known, days, members, [standing], {}, allow_in_sample=False, ladder=False)
+    }
     assert "etas" not in out and not out["published"]["in_sample"] and out["published"]["degraded"] == seen
 
 

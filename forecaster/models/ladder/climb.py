@@ -30,7 +30,7 @@ import numpy as np
 from forecaster.models.etas.etas_horizons import Horizons
 from forecaster.models.interface import TINY
 from forecaster.models.ladder.count_law import HIGH, LOW, Counts, cluster_of, coherent_counts
-from forecaster.models.ladder.magnitude_law import MagnitudeLaw, rung_magnitudes
+from forecaster.models.ladder.magnitude_law import DailyLaws, MagnitudeLaw, rung_magnitudes
 
 HORIZONS = (1, 3, 7, 30)
 CARRY = 1.0
@@ -74,7 +74,7 @@ def climb(
     published: np.ndarray | None,
     base: Horizons,
     range_days: int,
-    law: MagnitudeLaw,
+    law: MagnitudeLaw | DailyLaws,
     productivity: np.ndarray | None = None,
     reference: np.ndarray | None = None,
 ) -> Counts:
@@ -152,7 +152,7 @@ def ladder_chances(counts: Counts, range_days: int, published: np.ndarray) -> np
     return np.clip(np.minimum.accumulate(probability, axis=2), TINY, 1.0 - TINY)
 
 
-def ladder_of(counts: Counts, law: MagnitudeLaw, range_days: int, published: np.ndarray) -> Ladder:
+def ladder_of(counts: Counts, law: MagnitudeLaw | DailyLaws, range_days: int, published: np.ndarray) -> Ladder:
     """The ladder of these numbers, with `published` (n,) in its corner."""
     return Ladder(
         horizons_of(range_days),

@@ -76,6 +76,21 @@ class MagnitudeLaw:
         return np.where(magnitudes <= self.threshold_mag + 1e-9, 1.0, self.share_complete**way * larger)
 
 
+@dataclass(frozen=True)
+class DailyLaws:
+    """The magnitude laws of one circle on several days."""
+
+    laws: tuple[MagnitudeLaw, ...]
+
+    @property
+    def threshold_mag(self) -> float:
+        return self.laws[0].threshold_mag
+
+    def shares(self, magnitudes: np.ndarray) -> np.ndarray:
+        """float64 (n, 1, NODES, len(magnitudes)): `MagnitudeLaw.shares` of each day."""
+        return np.stack([law.shares(magnitudes) for law in self.laws])[:, None]
+
+
 def rung_magnitudes(threshold_mag: float) -> tuple[float, ...]:
     """The magnitudes of a ladder: from the threshold up in steps of half a unit, to HIGHEST_RUNG; the threshold alone where it is above
     HIGHEST_RUNG.

@@ -1,5 +1,6 @@
 """What was known at many issue times, computed from one reading of the catalogue: inputs, outcomes and the usual rate of each day."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -80,8 +81,23 @@ def references_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray)
     Raises:
         NotScoreable: the catalogue has not been read for this recipe, or too little of it was known at one of the times.
     """
+    settled = settled_as_known(recipe, known, cut_us)
+    return np.array(
+        [
+            climatology.daily_probability(count > 0, days.target_starts_us, days.target_ends_us, np.array([cut]))[0]
+            for cut, (count, days) in zip(cut_us.tolist(), settled, strict=True)
+        ]
+    )
+
+
+def settled_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray) -> Iterator[tuple[np.ndarray, TargetDays]]:
+    """Yield for each of these issue times the numbers of targets, int64, of the consecutive target days that were final then, and the days.
+
+    Raises:
+        NotScoreable: as `references_as_known`.
+    """
     if not len(cut_us):
-        return np.empty(0)
+        return
     span = covered_span(recipe, known.coverage)
     read = last_read(recipe, known.coverage)
     first = first_complete_day(recipe, span.start)
@@ -89,16 +105,12 @@ def references_as_known(recipe: Recipe, known: KnownThrough, cut_us: np.ndarray)
     targets = target_events(known.versions, recipe)
     day, index = pairs_between(targets.origin_time_us, days.target_starts_us, days.target_ends_us)
     since, until = targets.known_at_us[index], targets.known_until_us[index]
-    found = np.empty(len(cut_us))
-    for j, cut in enumerate(cut_us.tolist()):
+    for cut in cut_us.tolist():
         settled_by = min(span.end, min(from_us(cut), read) - MATURITY)
         count = (local_day(settled_by, recipe.zone) - timedelta(days=recipe.predict_range_days) - first).days + 1
         if count < 1:
             raise NotScoreable(too_short(first, MATURITY, from_us(cut)))
-        happened = np.bincount(day[(since <= cut) & (cut < until)], minlength=len(days))[:count] > 0
-        settled = days.take(slice(0, count))
-        found[j] = climatology.daily_probability(happened, settled.target_starts_us, settled.target_ends_us, cut)[0]
-    return found
+        yield np.bincount(day[(since <= cut) & (cut < until)], minlength=len(days))[:count], days.take(slice(0, count))
 
 
 def record_begins(recipe: Recipe, coverage: pd.DataFrame) -> date:

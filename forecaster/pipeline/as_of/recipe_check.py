@@ -96,14 +96,26 @@ def circle_completeness(recipe: Recipe, known: Known) -> CircleCompleteness:
 
 def missing_below_threshold(recipe: Recipe, known: Known) -> float | None:
     """Return `CircleCompleteness.missing_below` of the recipe's threshold, without the estimates that it does not depend on."""
-    cut = lowest_magnitude(recipe, known.coverage)
+    events = known.events
+    here = events.take(in_circle(recipe, events.latitude_deg, events.longitude_deg))
+    end = min(known.as_of, known.coverage["span_end"].max().to_pydatetime())
+    return missing_below(recipe.threshold_mag, here, lowest_magnitude(recipe, known.coverage), end)
+
+
+def missing_below(threshold_mag: float, here: Events, cut: float | None, end: datetime) -> float | None:
+    """Return `CircleCompleteness.missing_below` of the ten years before `end`, from the events in a circle; cut: the magnitude read there.
+
+    The estimate by the stability of b, which takes longest, is made only where the other one does not settle it.
+    """
     if cut is None:
         return None
-    end = min(known.as_of, known.coverage["span_end"].max().to_pydatetime())
-    recent = _between(known.events, end - COMPLETENESS_YEARS * _YEAR, end)
-    magnitude = recent.magnitude[in_circle(recipe, recent.latitude_deg, recent.longitude_deg) & (recent.magnitude >= cut)]
-    estimates = estimate_completeness(magnitude, cut), estimate_stable_completeness(magnitude, cut)
-    return CircleCompleteness(*estimates, None, None, (), len(magnitude)).missing_below(recipe.threshold_mag)
+    recent = _between(here, end - COMPLETENESS_YEARS * _YEAR, end)
+    magnitude = recent.magnitude[recent.magnitude >= cut]
+    curvature = estimate_completeness(magnitude, cut)
+    if curvature is not None and (curvature.at_most or curvature.mc <= threshold_mag):
+        return None
+    stable = estimate_stable_completeness(magnitude, cut)
+    return CircleCompleteness(curvature, stable, None, None, (), len(magnitude)).missing_below(threshold_mag)
 
 
 def _between(events: Events, start: datetime, end: datetime) -> Events:

@@ -72,7 +72,8 @@ Progress = Callable[[int, int | None, str], None]
 class ChunkRows:
     """The results of a chunk, not stored yet; plain values that can be sent to another process.
 
-    rows: of the table `forecast`, except for what the writer adds. silent: by kind, why a model has no forecast on some or all of the days.
+    rows: of the table `forecast`, except for what the writer adds, published ones with their `rungs`. silent: by kind, why a model has no
+    forecast on some or all of the days.
     fit: walk-forward, the block's fits where this chunk made them.
     """
 
@@ -147,7 +148,7 @@ def forecast_chunk(
     """
     _check_recipe(recipe, chunk)
     if options.mode == CURRENT_MODEL:
-        return _by_models_of_today(_known(source, recipe, chunk, chunk.served, history), settings, recipe, chunk)
+        return _by_models_of_today(_known(source, recipe, chunk, chunk.served, history), settings, recipe, chunk, options.ladder)
     with source.transaction() as connection:
         before, block = fits_stored(connection, chunk, options)
     fresh = None
@@ -157,11 +158,13 @@ def forecast_chunk(
     known = _known(source, recipe, chunk, block.models.values(), history)
     members, silent = _members_of(settings, recipe, block, fresh, record_begins(recipe, known.coverage))
     standings = [block.standing] * len(chunk.days)
-    rows = forecast_days(recipe, known, days_of(recipe, chunk.days), members, standings, silent, allow_in_sample=False)
+    rows = forecast_days(
+        recipe, known, days_of(recipe, chunk.days), members, standings, silent, allow_in_sample=False, ladder=options.ladder
+    )
     return ChunkRows(chunk, rows, silent, fresh)
 
 
-def _by_models_of_today(known: KnownThrough, settings: Settings, recipe: Recipe, chunk: Chunk) -> ChunkRows:
+def _by_models_of_today(known: KnownThrough, settings: Settings, recipe: Recipe, chunk: Chunk, ladder: bool) -> ChunkRows:
     """Forecast the days of a chunk by its fitted models and, for other kinds, by the generic model of each day."""
     record_from = record_begins(recipe, known.coverage)
     standing_on = dict(zip(chunk.days, chunk.standings, strict=True))
@@ -170,7 +173,7 @@ def _by_models_of_today(known: KnownThrough, settings: Settings, recipe: Recipe,
     for span in spans_of_members(settings.models, recipe, chunk.served, chunk.days, record_from):
         members, missing = load_members(settings.models, recipe, chunk.served, span[0], record_from)
         standings = [standing_on[day] for day in span]
-        rows += forecast_days(recipe, known, days_of(recipe, span), members, standings, missing, allow_in_sample=True)
+        rows += forecast_days(recipe, known, days_of(recipe, span), members, standings, missing, allow_in_sample=True, ladder=ladder)
         silent |= missing
     return ChunkRows(chunk, rows, silent)
 

@@ -8,6 +8,7 @@ from forecaster.pipeline.backfilling.backfill_types import Chunk
 from forecaster.recipe import Recipe
 
 SECONDS_A_RECIPE_DAY = 0.002  # in addition to the models' time, as measured for `model_kinds`
+SECONDS_A_LADDER = 0.002
 SECONDS_TO_READ = 10.0
 
 
@@ -17,6 +18,7 @@ def estimated_minutes(
     fits_of: Mapping[str, Sequence[date]],
     measured: Mapping[str, float],
     max_minutes: float | None,
+    ladder: bool,
 ) -> float:
     """Return the minutes of all fits and forecasts, run one after the other.
 
@@ -33,5 +35,7 @@ def estimated_minutes(
         seconds += len(blocks) * measured.get(recipe_id, min(usual, limit))
     for chunk in (chunk for step in steps for chunk in step):
         kinds = {model.kind for model in chunk.served} or (set(by_id[chunk.recipe_id].models) if chunk.recipe_id in fits_of else set())
-        seconds += len(chunk.days) * (SECONDS_A_RECIPE_DAY + sum(KINDS[kind].seconds_a_day for kind in kinds if kind in KINDS))
+        seconds += len(chunk.days) * (
+            SECONDS_A_RECIPE_DAY + SECONDS_A_LADDER * ladder + sum(KINDS[kind].seconds_a_day for kind in kinds if kind in KINDS)
+        )
     return seconds / 60

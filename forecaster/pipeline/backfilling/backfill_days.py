@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 
 from forecaster.descriptions.reasons import Reason, ReasonKey, as_json, english, iso, of_error
-from forecaster.errors import CorruptModel, ModelError
+from forecaster.errors import CorruptModel, ModelError, NotScoreable
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import model_files
 from forecaster.models.combination.combination import KIND, combine
 from forecaster.models.interface import CountsTargets
-from forecaster.models.ladder.climb import corner_horizons
+from forecaster.models.ladder.climb import corner_horizons, horizons_of
 from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, record_begins, references_as_known
 from forecaster.pipeline.backfilling.backfill_types import ServedModel
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, stored_member, untrained
 from forecaster.pipeline.daily.publishing import Standing
 from forecaster.pipeline.issuing.compute_issues import data_age
-from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, shape_of, window_ends
+from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, no_ladder, shape_of, window_ends
+from forecaster.pipeline.rungs.rungs_of_days import rungs_of_days
 from forecaster.recipe import Recipe
 from forecaster.timewindow import from_us
 
@@ -123,11 +124,12 @@ def forecast_days(
     silent: dict[str, Reason],
     *,
     allow_in_sample: bool,
+    ladder: bool,
 ) -> list[dict[str, Any]]:
     """Return rows of the table `forecast` for each day: climatology, each model, published combination, except for what the writer adds.
 
     standings: for each day, what is published on it. silent: by kind, why a model has no forecast; reasons found here are added.
-    allow_in_sample: models also forecast days they have seen, marked as such.
+    allow_in_sample: models also forecast days they have seen, marked as such. ladder: published rows also hold their `rungs`.
 
     Raises:
         NotScoreable: there is no usual rate on one of the days.
@@ -145,7 +147,7 @@ def forecast_days(
         published[place] = combine({one.member.kind: one.probability[place] for one in said}, applied.weights, reference[place])
     spoken = [[one for one in said if np.isfinite(one.probability[j])] for j in range(len(days))]
     numbers = _member_numbers(known, days, reference, said)
-    told = _published_numbers(recipe, known, days, reference, published, spoken)
+    combined: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for j, standing in enumerate(counted):
         as_of = from_us(int(days.cut_us[j]))
@@ -168,9 +170,12 @@ def forecast_days(
         made = [publishing.rate_row(recipe, float(reference[j])) | _flags(reasons, None)]
         made += [_row(one, j, numbers[j].get(one.member.kind, {}), reasons) for one in spoken[j]]
         details = publishing.details_of([one.member for one in spoken[j]], standing, there, record_from)
-        details |= told[j] if details["weights"] else {}
         made.append(_combined(recipe, spoken[j], j, float(published[j]), standing, details, reasons))
         rows += [{**issue, **row, "published": row["model_kind"] == KIND} for row in made]
+        combined.append(rows[-1])
+    _extend(recipe, known, days, reference, combined, spoken, ladder=ladder)
+    for row in combined:
+        row["details"] = json.dumps(row["details"])
     return rows
 
 
@@ -188,7 +193,7 @@ def _combined(
         "model_id": publishing.model_id_of(recipe, members, standing),
         "model_kind": KIND,
         "probability": probability,
-        "details": json.dumps(details),
+        "details": details,
     }
     return row | _flags(reasons, _seen([one for one in spoken if one.member.kind in standing.weights], j))
 
@@ -218,24 +223,39 @@ def _member_numbers(known: KnownThrough, days: TargetDays, reference: np.ndarray
     return found
 
 
-def _published_numbers(
-    recipe: Recipe, known: KnownThrough, days: TargetDays, reference: np.ndarray, published: np.ndarray, spoken: Sequence[Sequence[Said]]
-) -> list[dict[str, Any]]:
-    """Return the expected numbers of each day's published forecast as the daily run gives them; {} where no ETAS may forecast the day."""
-    found: list[dict[str, Any]] = [{} for _ in range(len(days))]
-    horizons = corner_horizons(recipe.predict_range_days)
-    models = [etas_of(recipe, (one.member.model for one in spoken[j]), days.local_days[j].item()) for j in range(len(days))]
+def _extend(
+    recipe: Recipe,
+    known: KnownThrough,
+    days: TargetDays,
+    reference: np.ndarray,
+    rows: Sequence[dict[str, Any]],
+    spoken: Sequence[Sequence[Said]],
+    *,
+    ladder: bool,
+) -> None:
+    """Add to each day's published row (details as a dict) the expected numbers and, with `ladder`, the rungs, as the daily run does.
+
+    Numbers are left out where the usual rate alone is published, or no ETAS may forecast the day.
+    """
+    horizons = (horizons_of if ladder else corner_horizons)(recipe.predict_range_days)
+    models = [
+        etas_of(recipe, (one.member.model for one in said), day.item()) if row["details"]["weights"] else None
+        for row, said, day in zip(rows, spoken, days.local_days, strict=True)
+    ]
     kinds = [None if model is None else (model.likelihood, model.last_data_day) for model in models]
-    for kind in set(kinds) - {None}:
-        part = np.array([one == kind for one in kinds])
-        model = models[int(np.argmax(part))]
-        assert model is not None
-        some = days.take(part)
-        shape = shape_of(model, known.inputs, some, window_ends(recipe, some, horizons), reference[part])
-        told = corner_numbers(recipe, published[part], shape, horizons, reference[part])
-        for place, numbers in zip(np.flatnonzero(part).tolist(), told, strict=True):
-            found[place] = numbers
-    return found
+    published = np.array([row["probability"] for row in rows])
+    for kind in set(kinds):
+        places = [place for place, one in enumerate(kinds) if one == kind]
+        model, some, told = models[places[0]], days.take(np.array(places)), (reference[places], published[places])
+        shape = None if model is None else shape_of(model, known.inputs, some, window_ends(recipe, some, horizons), told[0])
+        if shape is not None:
+            for place, numbers in zip(places, corner_numbers(recipe, told[1], shape, horizons, told[0]), strict=True):
+                rows[place]["details"] |= numbers
+        for place, made in zip(places, rungs_of_days(recipe, known, some, *told, shape) if ladder else [], strict=False):
+            if isinstance(made, NotScoreable):
+                rows[place]["details"] |= no_ladder(made)
+            else:
+                rows[place]["rungs"] = made
 
 
 def _of_one_length(days: TargetDays, reference: np.ndarray) -> list[tuple[np.ndarray, TargetDays, np.ndarray]]:

@@ -37,6 +37,7 @@ class BackfillOptions:
         all days with today's models, and marks as in-sample those that a model has seen.
     overwrite: recompute days that the same mode has made before; no other forecast is ever replaced.
     max_minutes: of the fits of one recipe and block (walk-forward); by default the recipe's own.
+    ladder: each published forecast gets its rungs for longer windows and larger magnitudes.
     """
 
     first_day: date
@@ -45,6 +46,7 @@ class BackfillOptions:
     retrain_every_days: int = 30
     overwrite: bool = False
     max_minutes: float | None = None
+    ladder: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def plan_backfill(source: Store, settings: Settings, recipes: Sequence[Recipe], 
             + "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:3])
         )
     steps = [parts[key] for key in sorted(parts)]
-    minutes = estimated_minutes(recipes, steps, fits_of, measured, options.max_minutes)
+    minutes = estimated_minutes(recipes, steps, fits_of, measured, options.max_minutes, options.ladder)
     fits = sum(len(days) for days in fits_of.values())
     text = _text(recipes, options, missing, there, fits, minutes, left_out, steps)
     return BackfillPlan(steps, missing, there, fits, minutes, text, left_out)

@@ -1,12 +1,13 @@
 """The ladder of one issue: the published forecast, the usual rate and ETAS alone for longer windows and larger magnitudes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from forecaster.catalog.coverage import lowest_magnitude
 from forecaster.descriptions.reasons import of_error
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
@@ -16,12 +17,12 @@ from forecaster.models.etas import etas
 from forecaster.models.etas.etas import EtasModel
 from forecaster.models.etas.etas_horizons import Horizons, over_horizons
 from forecaster.models.interface import FittedModel
-from forecaster.models.ladder.climb import climb, corner_horizons, corner_of, horizons_of, ladder_of
-from forecaster.models.ladder.magnitude_law import RECORD_YEARS, MagnitudeLaw, magnitude_law
+from forecaster.models.ladder.climb import climb, corner_horizons, corner_of, horizons_of, ladder_chances, ladder_of
+from forecaster.models.ladder.magnitude_law import RECORD_YEARS, DailyLaws, MagnitudeLaw, magnitude_law
 from forecaster.models.ladder.running_sequence import productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
-from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
+from forecaster.pipeline.as_of.recipe_check import missing_below
 from forecaster.pipeline.daily.publishing import numbers_of
 from forecaster.recipe import Recipe
 from forecaster.store.row_types import NewRung
@@ -37,6 +38,10 @@ class Shape:
 
     alone: Horizons
     productivity: np.ndarray
+
+    def take(self, chosen: np.ndarray) -> "Shape":
+        """Return the shape of the days of a mask."""
+        return Shape(Horizons(self.alone.hit[chosen], self.alone.number[chosen]), self.productivity[chosen])
 
 
 def published_rungs(
@@ -63,9 +68,13 @@ def published_rungs(
     try:
         return rungs_of(recipe, known, labelled, days, reference, probability, shape)
     except NotScoreable as error:
-        details["no_ladder"] = str(error)
-        details["no_ladder_reason"] = of_error(error).stored()
+        details |= no_ladder(error)
         return []
+
+
+def no_ladder(error: NotScoreable) -> dict[str, Any]:
+    """Return what the details of a forecast without a ladder say."""
+    return {"no_ladder": str(error), "no_ladder_reason": of_error(error).stored()}
 
 
 def rungs_of(
@@ -86,47 +95,74 @@ def rungs_of(
     Raises:
         NotScoreable: the record is too short for the usual rate of the longest window.
     """
+    usual = _usual(recipe, known, labelled, days, horizons_of(recipe.predict_range_days))
+    return ladder_rows(recipe, days, reference, probability, shape, usual, [law_of(recipe, known)])[0]
+
+
+def ladder_rows(
+    recipe: Recipe,
+    days: TargetDays,
+    reference: np.ndarray,
+    published: np.ndarray,
+    shape: Shape | None,
+    usual: Horizons,
+    laws: Sequence[MagnitudeLaw],
+) -> list[list[NewRung]]:
+    """Return the rungs of each day, without the forecast's id; the shortest window comes first.
+
+    reference, published: (n,), the usual rate of the days' own windows, and what is published. shape: None where the usual rate alone gives
+    longer windows. usual: of the windows. laws: one a day.
+    """
     range_days, horizons = recipe.predict_range_days, horizons_of(recipe.predict_range_days)
-    ends = window_ends(recipe, days, horizons)
-    law = law_of(recipe, known)
-    usual = _usual(recipe, known, labelled, days, horizons)
+    ends, law = window_ends(recipe, days, horizons), DailyLaws(tuple(laws))
     if shape is None:
-        counts = climb(probability, usual, range_days, law)
+        counts = climb(published, usual, range_days, law)
     else:
-        counts = climb(probability, shape.alone, range_days, law, shape.productivity, reference)
-    own = ladder_of(counts, law, range_days, probability)
-    by_rate = ladder_of(climb(reference, usual, range_days, law), law, range_days, reference)
+        counts = climb(published, shape.alone, range_days, law, shape.productivity, reference)
+    own = ladder_of(counts, law, range_days, published)
+    usual_counts = climb(reference, usual, range_days, law)
+    by_rate, usual_number = ladder_chances(usual_counts, range_days, reference), usual_counts.expected()
     by_etas = None if shape is None else climb(None, shape.alone, range_days, law).probability()
     return [
-        {
-            "horizon_days": horizon,
-            "magnitude": magnitude,
-            "window_end": from_us(int(ends[0, i])),
-            "probability": float(own.probability[0, i, j]),
-            "reference_probability": float(by_rate.probability[0, i, j]),
-            "etas_probability": None if by_etas is None else float(by_etas[0, i, j]),
-            "expected_count": float(own.expected[0, i, j]),
-            "count_low": int(own.low[0, i, j]),
-            "count_high": int(own.high[0, i, j]),
-            "usual_count": float(by_rate.expected[0, i, j]),
-            "basis": RATE if shape is None else ETAS,
-            "b_value": law.b_value,
-            "b_sigma": law.b_sigma,
-            "version": VERSION,
-            "beyond_record": law.largest_seen is None or magnitude > law.largest_seen + 1e-9,
-        }
-        for i, horizon in enumerate(horizons)
-        for j, magnitude in enumerate(own.magnitudes)
+        [
+            {
+                "horizon_days": horizon,
+                "magnitude": magnitude,
+                "window_end": from_us(int(ends[n, i])),
+                "probability": float(own.probability[n, i, j]),
+                "reference_probability": float(by_rate[n, i, j]),
+                "etas_probability": None if by_etas is None else float(by_etas[n, i, j]),
+                "expected_count": float(own.expected[n, i, j]),
+                "count_low": int(own.low[n, i, j]),
+                "count_high": int(own.high[n, i, j]),
+                "usual_count": float(usual_number[n, i, j]),
+                "basis": RATE if shape is None else ETAS,
+                "b_value": one.b_value,
+                "b_sigma": one.b_sigma,
+                "version": VERSION,
+                "beyond_record": one.largest_seen is None or magnitude > one.largest_seen + 1e-9,
+            }
+            for i, horizon in enumerate(horizons)
+            for j, magnitude in enumerate(own.magnitudes)
+        ]
+        for n, one in enumerate(laws)
     ]
 
 
 def law_of(recipe: Recipe, known: Known) -> MagnitudeLaw:
     """Fit the magnitude law of the recipe's circle to the earthquakes of the last RECORD_YEARS that are known at `known.as_of`."""
     events = known.events
-    here = (events.magnitude >= recipe.threshold_mag) & in_circle(recipe, events.latitude_deg, events.longitude_deg)
-    magnitude = events.magnitude[here]
-    recent = events.origin_time_us[here] >= to_us(known.as_of - timedelta(days=365.25 * RECORD_YEARS))
-    missing = missing_below_threshold(recipe, known)
+    here = events.take(in_circle(recipe, events.latitude_deg, events.longitude_deg))
+    end = min(known.as_of, known.coverage["span_end"].max().to_pydatetime())
+    return law_of_circle(recipe, here, known.as_of, lowest_magnitude(recipe, known.coverage), end)
+
+
+def law_of_circle(recipe: Recipe, here: Events, as_of: datetime, cut: float | None, end: datetime) -> MagnitudeLaw:
+    """Fit the law to the events in the circle, as known at `as_of`. cut: the magnitude read there; end: of what was read by then."""
+    targets = here.magnitude >= recipe.threshold_mag
+    magnitude = here.magnitude[targets]
+    recent = here.origin_time_us[targets] >= to_us(as_of - timedelta(days=365.25 * RECORD_YEARS))
+    missing = missing_below(recipe.threshold_mag, here, cut, end)
     return magnitude_law(magnitude[recent], recipe.threshold_mag, missing, float(magnitude.max()) if len(magnitude) else None)
 
 

@@ -46,14 +46,16 @@ def test_the_estimate_is_fits_times_their_seconds_and_days_times_theirs(recipes,
     monkeypatch.setattr(backfill_cost, "SECONDS_A_RECIPE_DAY", 1.0)
     monkeypatch.setattr(backfill_cost, "SECONDS_TO_READ", 6.0)
     lima, tonga = recipes["lima"], recipes["tonga"]
-    plain = estimated_minutes([lima], [[chunk(lima, 10, "etas")], [chunk(lima, 8)]], {}, {}, None)
+    plain = estimated_minutes([lima], [[chunk(lima, 10, "etas")], [chunk(lima, 8)]], {}, {}, None, False)
     assert plain == pytest.approx((6 + 10 * (1 + 2) + 8 * 1) / 60)
+    monkeypatch.setattr(backfill_cost, "SECONDS_A_LADDER", 0.5)
+    assert estimated_minutes([lima], [[chunk(lima, 8)]], {}, {}, None, True) == pytest.approx((6 + 8 * 1.5) / 60)
     fits = {"lima": [date(2024, 1, 1), date(2024, 1, 31)], "tonga": [date(2024, 1, 1)]}
-    walked = estimated_minutes([lima, tonga], [[chunk(lima, 10), chunk(tonga, 10)]], fits, {"tonga": 100.0}, None)
+    walked = estimated_minutes([lima, tonga], [[chunk(lima, 10), chunk(tonga, 10)]], fits, {"tonga": 100.0}, None, False)
     assert walked == pytest.approx((6 + 2 * 60 + 1 * 100 + 20 * (1 + 2)) / 60), "what fits of tonga took before counts, not the table"
-    limited = estimated_minutes([lima], [[chunk(lima, 10)]], {"lima": [date(2024, 1, 1)]}, {}, 0.5)
+    limited = estimated_minutes([lima], [[chunk(lima, 10)]], {"lima": [date(2024, 1, 1)]}, {}, 0.5, False)
     assert limited == pytest.approx((6 + 30 + 10 * 3) / 60), "a limit of half a minute for the fits of a block"
-    assert estimated_minutes([lima], [], {}, {}, None) == 0
+    assert estimated_minutes([lima], [], {}, {}, None, False) == 0
 
 
 def test_a_kind_that_this_installation_cannot_run_does_not_make_a_backfill_partial(recipes, monkeypatch):
