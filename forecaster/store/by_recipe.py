@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from forecaster.store.database import Connection
@@ -21,13 +22,16 @@ def wanted(targets: Mapping[str, str], until: Mapping[str, datetime] | None = No
 def by_recipe(
     connection: Connection, sql: str, rows: "pd.DataFrame", parameters: dict[str, Any] | None = None
 ) -> "dict[str, pd.DataFrame]":
-    """Run `sql`, which joins its rows as `wanted`, and return one frame for each recipe of `rows`."""
+    """Run `sql`, which joins its rows as `wanted` and orders by recipe_id first, and return one frame for each recipe of `rows`."""
     if rows.empty:
         return {}
     connection.register("wanted", rows)
     frame = connection.execute(sql, parameters or {}).df()
     connection.unregister("wanted")
-    found = dict(iter(frame.groupby("recipe_id")))
-    return {
-        recipe_id: found.get(recipe_id, frame.iloc[:0]).drop(columns="recipe_id").reset_index(drop=True) for recipe_id in rows["recipe_id"]
-    }
+    places: dict[str, slice] = {}
+    start = 0
+    for recipe_id, same in groupby(frame.pop("recipe_id").tolist()):
+        end = start + sum(1 for _ in same)
+        places[recipe_id] = slice(start, end)
+        start = end
+    return {recipe_id: frame.iloc[places.get(recipe_id, slice(0, 0))].reset_index(drop=True) for recipe_id in rows["recipe_id"]}

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -18,11 +18,11 @@ from forecaster.models.combination.combination import KIND, RATE
 from forecaster.models.combination.weights import usable_weights
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.as_of.recipe_check import circle_completeness
+from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
 from forecaster.pipeline.daily import records
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
 from forecaster.pipeline.daily.issue_schedule import next_issue_time
-from forecaster.pipeline.daily.nearby import drivers_said, largest_near
+from forecaster.pipeline.daily.nearby import DAYS, drivers_said, largest_near
 from forecaster.pipeline.earth.earth_page import world_told
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.rungs.rung_record import block_days, pooled_rungs, recipe_records
@@ -45,7 +45,7 @@ from forecaster.reports.content.contract import (
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection
 from forecaster.store.row_types import ForecastRow, IssuedRow, PublishedDay, RungRow, SettledRow, rows_as
-from forecaster.timewindow import day_of_window, next_local_day
+from forecaster.timewindow import day_of_window, days_of_windows, next_local_day
 
 EVENTS_DAYS = 7
 EVENTS_MIN_MAGNITUDE = 4.5
@@ -64,7 +64,7 @@ def report_data(job: Job) -> ReportData:
         last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes])}
         silent_mode: Mode = "replay" if clock.simulated else "prospective"
         scored = records.scored_days(connection, recipes)
-        told = _told(connection, recipes, last, known.as_of)
+        told = _told(connection, recipes, last, known)
         rows = [_recipe_forecast(recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id], told) for recipe in recipes]
         changes = ledger.changes_between(connection, now - timedelta(days=1), now)
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
@@ -104,28 +104,31 @@ class _Told:
 
     models: by forecast id, every model of its issue. ended, open: by recipe id, the recent windows that ended before now, and those up to
     the forecast's own. rungs: by forecast id, its ladder. rung_records: by recipe id and mode, the track record of the rungs;
-    pooled_rungs: that of all recipes that are not for comparison only.
+    pooled_rungs: that of all recipes that are not for comparison only. recent: the part of `Known.frame` in which `largest_near` looks.
     """
 
     models: Mapping[str, list[IssuedRow]]
-    ended: Mapping[str, pd.DataFrame]
-    open: Mapping[str, pd.DataFrame]
+    ended: Mapping[str, tuple[DayOutcome, ...]]
+    open: Mapping[str, tuple[DayOutcome, ...]]
     rungs: Mapping[str, list[RungRow]]
     rung_records: Mapping[tuple[str, str], Mapping[tuple[int, float], RungRecord]]
     pooled_rungs: tuple[PooledRung, ...]
+    recent: pd.DataFrame
 
 
-def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, ForecastRow], now: datetime) -> _Told:
+def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, ForecastRow], known: Known) -> _Told:
+    now, frame = known.as_of, known.frame
     shown = {recipe.id: recipe.target_hash for recipe in recipes if recipe.id in last}
     said = [last[recipe_id]["forecast_id"] for recipe_id in shown]
     blocks = rung_rows.record_blocks(connection, shown, block_days)
     return _Told(
         ledger.models_of_issues(connection, said),
-        ledger.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS),
-        ledger.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS),
+        _outcomes(recipes, ledger.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS)),
+        _outcomes(recipes, ledger.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS)),
         rung_rows.ladders(connection, said),
         recipe_records(blocks),
         pooled_rungs(blocks, {recipe.id: recipe.threshold_mag for recipe in recipes if not recipe.comparison_only}, records.MODES),
+        frame[frame["origin_time"] >= now - timedelta(days=DAYS)],
     )
 
 
@@ -147,7 +150,7 @@ def _recipe_forecast(
         "threshold_mag": recipe.threshold_mag,
         "time_zone": recipe.time_zone,
         "comparison_only": recipe.comparison_only,
-        "incomplete_below": circle_completeness(recipe, known).missing_below(recipe.threshold_mag),
+        "incomplete_below": missing_below_threshold(recipe, known),
     }
     if row is None:
         window = recipe.target_window(next_local_day(known.as_of, recipe.zone))
@@ -160,9 +163,9 @@ def _recipe_forecast(
             mode=silent_mode,
             not_scoreable_reason=str(why := _why_not(recipe, known)),
             not_scoreable=why,
-            drivers=largest_near(known.frame, recipe, known.as_of),
+            drivers=largest_near(told.recent, recipe, known.as_of),
         )
-    ended = _outcomes(told.ended[recipe.id], recipe)
+    ended = told.ended[recipe.id]
     details = json.loads(row["details"]) if row["details"] else {}
     ladder, no_ladder = told_ladder(told.rungs[row["forecast_id"]], details, told.rung_records.get((recipe.id, row["mode"]), {}))
     return RecipeForecast(
@@ -181,7 +184,7 @@ def _recipe_forecast(
         degraded_reasons=of_json(row["degraded_reasons"]),
         track_record=records.of_mode(kept, row["mode"]),
         records=kept,
-        drivers=drivers_said(details) if "drivers" in details else largest_near(known.frame, recipe, known.as_of),
+        drivers=drivers_said(details) if "drivers" in details else largest_near(told.recent, recipe, known.as_of),
         without_recent=details.get("without_recent"),
         models=tuple(_model_forecast(model) for model in told.models[row["forecast_id"]]),
         weights=details.get("weights", {}),
@@ -191,7 +194,7 @@ def _recipe_forecast(
         ladder=ladder,
         no_ladder=None if no_ladder is None else str(no_ladder),
         no_ladder_reason=no_ladder if isinstance(no_ladder, Reason) else None,
-        open_outcomes=tuple(said for said in _outcomes(told.open[recipe.id], recipe) if not ended or said.day > ended[-1].day),
+        open_outcomes=tuple(said for said in told.open[recipe.id] if not ended or said.day > ended[-1].day),
     )
 
 
@@ -233,15 +236,32 @@ def _why_not(recipe: Recipe, known: Known) -> Reason:
     return Reason(ReasonKey.NOT_MADE)
 
 
-def _outcomes(frame: pd.DataFrame, recipe: Recipe) -> tuple[DayOutcome, ...]:
-    rows = rows_as(PublishedDay, frame)
-    return tuple(
-        replace(_day_outcome(row, recipe), mode=row["mode"], afterwards=row["mode"] == "hindcast" or row["method"] != "daily")
-        for row in rows
+def _outcomes(recipes: Sequence[Recipe], frames: Mapping[str, pd.DataFrame]) -> dict[str, tuple[DayOutcome, ...]]:
+    """Return by recipe id the forecasts of `ledger.recent_published` with their outcomes. The rows of all recipes are read at once."""
+    rows = iter(rows_as(PublishedDay, pd.concat(frames.values(), ignore_index=True)) if frames else [])
+    found = {}
+    for recipe in recipes:
+        if recipe.id in frames:
+            own = [next(rows) for _ in range(len(frames[recipe.id]))]
+            days = days_of_windows([row["target_start"] for row in own], recipe.zone).tolist()
+            found[recipe.id] = tuple(_published_outcome(row, day) for row, day in zip(own, days, strict=True))
+    return found
+
+
+def _published_outcome(row: PublishedDay, day: date) -> DayOutcome:
+    return DayOutcome(
+        day=day,
+        probability=row["probability"],
+        happened=row["happened"],
+        status=row["status"] or "pending",
+        reference_probability=row["reference_probability"],
+        max_magnitude=row["max_magnitude"],
+        mode=row["mode"],
+        afterwards=row["mode"] == "hindcast" or row["method"] != "daily",
     )
 
 
-def _day_outcome(row: PublishedDay | SettledRow, recipe: Recipe) -> DayOutcome:
+def _settled_outcome(row: SettledRow, recipe: Recipe) -> DayOutcome:
     return DayOutcome(
         day=day_of_window(_utc(row["target_start"]), recipe.zone),
         probability=row["probability"],
@@ -269,7 +289,7 @@ def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -
 def _checks(connection: Connection, recipes: dict[str, Recipe]) -> tuple[SettledCheck, ...]:
     rows = ledger.last_settled(connection)
     return tuple(
-        SettledCheck(row["recipe_id"], _day_outcome(row, recipes[row["recipe_id"]])) for row in rows if row["recipe_id"] in recipes
+        SettledCheck(row["recipe_id"], _settled_outcome(row, recipes[row["recipe_id"]])) for row in rows if row["recipe_id"] in recipes
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecaster.features.geometry import KM_PER_DEGREE, great_circle_km
@@ -37,14 +38,20 @@ def largest_near(frame: pd.DataFrame, recipe: Recipe, as_of: datetime) -> tuple[
 
     None of them is reported as contributing to the forecast. frame: as `Known.frame`.
     """
-    near = frame[(frame["origin_time"] >= as_of - timedelta(days=DAYS)) & (frame["magnitude"] >= recipe.threshold_mag)]
-    near = near[(near["latitude_deg"] - recipe.predict_center_lat).abs() <= (recipe.radius_km + BEYOND_KM) / KM_PER_DEGREE]
-    away = great_circle_km(
-        recipe.predict_center_lat, recipe.predict_center_lng, near["latitude_deg"].to_numpy(), near["longitude_deg"].to_numpy()
+    reach_km = recipe.radius_km + BEYOND_KM
+    lat, lon, magnitude = (frame[name].to_numpy() for name in ("latitude_deg", "longitude_deg", "magnitude"))
+    recent = (frame["origin_time"] >= as_of - timedelta(days=DAYS)).to_numpy()
+    at = np.flatnonzero(
+        recent & (magnitude >= recipe.threshold_mag) & (np.abs(lat - recipe.predict_center_lat) <= reach_km / KM_PER_DEGREE)
     )
-    near = near.assign(distance_km=away)
-    near = near[near["distance_km"] <= recipe.radius_km + BEYOND_KM]
-    near = near.sort_values(["magnitude", "origin_time", "event_id"], ascending=[False, False, True]).head(NAMED)
+    away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, lat[at], lon[at])
+    at, away = at[away <= reach_km], away[away <= reach_km]
+    if len(at) > NAMED:  # as many as are named, and all that are as large as the last of them
+        large = magnitude[at] >= np.partition(magnitude[at], -NAMED)[-NAMED]
+        at, away = at[large], away[large]
+    rows = frame.iloc[at].assign(distance_km=away).to_dict("records")
+    rows.sort(key=lambda row: row["event_id"])
+    rows.sort(key=lambda row: (row["magnitude"], row["origin_time"]), reverse=True)
     return tuple(
         DriverEvent(
             row["origin_time"].to_pydatetime(),
@@ -55,5 +62,5 @@ def largest_near(frame: pd.DataFrame, recipe: Recipe, as_of: datetime) -> tuple[
             None if pd.isna(row["depth_km"]) else float(row["depth_km"]),
             row["place"] if isinstance(row["place"], str) else None,
         )
-        for row in near.to_dict("records")
+        for row in rows[:NAMED]
     )

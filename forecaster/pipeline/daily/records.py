@@ -30,10 +30,11 @@ def scored_days(connection: Connection, recipes: Sequence[Recipe]) -> dict[str, 
 
 
 def _by_mode(frame: pd.DataFrame, recipe: Recipe) -> dict[Mode, pd.DataFrame]:
-    starts_us = frame["target_start"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    every = frame.assign(local_day=days_of_windows_us(starts_us, recipe.zone))
-    by_mode = dict(iter(every.groupby("mode")))
-    return {mode: by_mode[mode].drop(columns="mode").reset_index(drop=True) for mode in MODES if mode in by_mode}
+    starts_us = frame["target_start"].to_numpy(dtype="datetime64[us]").astype(np.int64)
+    modes = frame["mode"].to_numpy(dtype=str)
+    every = frame.drop(columns="mode").assign(local_day=days_of_windows_us(starts_us, recipe.zone))
+    there = [mode for mode in MODES if mode in modes]
+    return {mode: every if len(there) == 1 else every[modes == mode].reset_index(drop=True) for mode in there}
 
 
 def record_of(mode: Mode, days: Mapping[str, pd.DataFrame]) -> TrackRecord:
@@ -41,7 +42,7 @@ def record_of(mode: Mode, days: Mapping[str, pd.DataFrame]) -> TrackRecord:
 
     An interval needs ten verified target days. A reliability curve needs 60 verified days and five target days.
     """
-    every = pd.concat(days.values(), ignore_index=True)
+    every = next(iter(days.values())) if len(days) == 1 else pd.concat(days.values(), ignore_index=True)
     happened = every["happened"].to_numpy(dtype=bool)
     said = every["probability"].to_numpy(dtype=np.float64)
     gain = _gain(days)

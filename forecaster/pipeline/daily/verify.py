@@ -146,8 +146,9 @@ def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known
     Windows that the catalogue does not cover are absent. So are those of a recipe that fails, which is recorded in `failed`.
     """
     found: dict[Key, NewOutcome] = {}
-    for key, recipe in recipes.items():
-        windows = targets[(targets["recipe_id"] == key[0]) & (targets["target_hash"] == key[1])]
+    for key, windows in targets.groupby(["recipe_id", "target_hash"], sort=False):
+        if (recipe := recipes.get((str(key[0]), str(key[1])))) is None:
+            continue
         try:
             found |= {_key(row): row for row in _outcomes(recipe, windows, known)}
         except Exception as error:  # noqa: BLE001 - the other recipes are still verified
