@@ -59,18 +59,16 @@ def host_and_port(url: str, setting: str) -> tuple[str, int]:
     return host, port
 
 
-def check_address(url: str, where: str, setting: str, allow_private: bool, *, by_proxy: bool = False) -> None:
-    """Check a URL before connecting. The address that its name resolves to later is checked again on the open connection.
+def check_address(host: str, port: int, where: str, allow_private: bool, *, by_proxy: bool = False) -> None:
+    """Check where a name leads before connecting. The address that it resolves to later is checked again on the open connection.
 
     Args:
-        where: what messages call the receiver; `setting` the name of the setting that holds the URL.
+        where: what messages call the receiver.
         by_proxy: a proxy will resolve the name; it is then no error if this machine cannot.
 
     Raises:
-        DeliveryRefused: not an http(s) address, or one that leads where messages must not go.
-        DeliveryFailed: the name does not resolve.
+        DeliveryRefused: it leads where messages must not go. DeliveryFailed: the name does not resolve.
     """
-    host, port = host_and_port(url, setting)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
 from forecaster.notify import http_post
-from forecaster.notify.addresses import check_address
+from forecaster.notify.addresses import check_address, host_and_port
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -81,7 +81,7 @@ def send_apprise(title: str, text: str, url: SecretStr, *, allow_private: bool =
     label = f"apprise to {service.service_name}"
     host = _host(service)
     if host:
-        check_address(f"http://{host}", f"{label} {host}", "apprise_urls", allow_private)
+        check_address(*host_and_port(f"http://{host}", "apprise_urls"), f"{label} {host}", allow_private)
     # a service with an address of its own may be reached through a proxy of this net
     asked = {"url": url.get_secret_value(), "title": title, "text": text, "allow_private": allow_private or not host}
     answer = _in_child(asked, label, whole_s)

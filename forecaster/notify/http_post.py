@@ -73,6 +73,7 @@ class Session:
 
     def __init__(self, allow_private: bool) -> None:
         self._connections = Connections(lambda address: is_forbidden(address, allow_private))
+        self._environment = requests.Session()  # it reads proxies and certificates from the environment, and is never connected
         self._open()
 
     def _open(self) -> None:
@@ -88,10 +89,10 @@ class Session:
     def ask(self, method: str, address: WebAddress, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         """Send one request, as `request` describes."""
         url = address.url.get_secret_value()
-        host_and_port(url, address.setting)  # before the library looks for a proxy: it fails at an invalid URL
-        around = requests.Session().merge_environment_settings(url, {}, True, None, None)
+        place = host_and_port(url, address.setting)  # before the library looks for a proxy: it fails at an invalid URL
+        around = self._environment.merge_environment_settings(url, {}, True, None, None)
         proxy = select_proxy(url, around["proxies"])
-        check_address(url, address.where, address.setting, address.allow_private, by_proxy=proxy is not None)
+        check_address(*place, address.where, address.allow_private, by_proxy=proxy is not None)
         try:
             with (
                 unlogged("urllib3"),
@@ -194,9 +195,8 @@ def unlogged(*names: str) -> Iterator[list[str]]:
         kept.append(record.getMessage())
         return False
 
-    known = [
-        logger for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger) and _below(name, names)
-    ]
+    there = list(logging.root.manager.loggerDict.items())  # other threads make loggers
+    known = [logger for name, logger in there if isinstance(logger, logging.Logger) and _below(name, names)]
     for logger in known:
         logger.addFilter(silent)
     try:

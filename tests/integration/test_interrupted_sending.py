@@ -17,6 +17,7 @@ from forecaster.pipeline.messaging.deliver import Message, enqueue, notify
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from tests.support.slack_server import SlackServer
+from tests.support.slow_server import SlowServer
 from tests.support.smtp_server import SmtpServer
 from tests.support.toys import table
 from tests.support.web_server import Asked, Reply, WebServer
@@ -76,6 +77,47 @@ class KillingSmtp(SmtpServer):
         answer = await super().handle_DATA(*arguments)
         self.killer.strike()
         return answer
+
+
+class InterruptingHook(WebServer):
+    """Takes the first message, and asks the process to stop when it gets the second."""
+
+    killer: Killer
+
+    def judge(self, asked: Asked) -> Reply:
+        if len(self.asked) == 2 and self.killer.child:
+            child = self.killer.child.pop()
+            child.send_signal(signal.SIGINT)
+            child.wait(300)
+        return 204
+
+
+def test_a_process_that_is_asked_to_stop_waits_for_nobody_and_what_it_had_begun_is_sent_later(store, settings):
+    """The mail server says nothing; the webhook's first message is marked, the second is under way. Nothing is lost, and nothing that was
+    marked is sent twice."""
+    now, killer = datetime.now(UTC).replace(microsecond=0), Killer()
+    with InterruptingHook() as hook, SlowServer() as silent, SmtpServer() as smtp:
+        hook.killer = killer
+        told: dict[str, Any] = {"home": str(settings.home), "smtp_host": "127.0.0.1", "smtp_port": silent.port, "smtp_security": "none"}
+        told |= {"webhook_url": f"http://127.0.0.1:{hook.port}/hook", "webhook_secret": SECRET, "webhook_allow_private": True}
+        told |= {"mail_to": "a@example.org"}
+
+        def job(moment: datetime, **changes: Any) -> Job:
+            return Job(load_settings(**(told | changes)), store, [], Clock(lambda: moment, simulated=False), "run")
+
+        for number in range(3):
+            enqueue(job(now - timedelta(minutes=3 - number)), [Message(f"alert-{number}", "alert", f"title {number}", ("line",), now)])
+        child = subprocess.Popen([sys.executable, "-c", CHILD, json.dumps(told), now.isoformat()], cwd=ROOT, stderr=subprocess.PIPE)
+        killer.child.append(child)
+        assert child.wait(300) == -signal.SIGINT and silent.accepted.is_set()
+        child.stderr.close()
+        states = table(store, "delivery").sort_values(["channel", "subject_id"])["state"].tolist()
+        assert states == ["sending", "pending", "pending", "sent", "sending", "pending"]
+        later = job(now + timedelta(minutes=10), smtp_port=smtp.port)
+        assert notify(later).failed == []
+    assert set(table(store, "delivery")["state"]) == {"sent"} and len(smtp.messages) == 3
+    ids = [asked.headers["webhook-id"] for asked in hook.asked]
+    assert len(ids) == 4 and len(set(ids)) == 3 and ids.count(ids[1]) == 2
 
 
 @pytest.mark.parametrize("channel", ["email", "webhook", "slack"])

@@ -83,16 +83,17 @@ def test_each_channel_gets_the_report_once_under_an_id_that_follows_from_it(job,
 
 
 def test_each_row_goes_by_the_clock_of_its_own_attempt(job, report, store, servers, now, monkeypatch):
-    """The mail takes eleven minutes: the webhook's claim, its time and its next try count from then, not from when the batch began."""
-    smtp, hook = servers
-    hook.statuses[:] = [500]
+    """The first mail takes eleven minutes: the second one's claim and next try count from then, not from when the batch began."""
+    smtp, _ = servers
+    smtp.answers["b@example.org"] = "451 later"
     claimed, claim = [], deliver.outbox.claim
     monkeypatch.setattr(deliver.outbox, "claim", lambda row, at: claimed.append(claim(row, at)) or claimed[-1])
     begun = now - timedelta(minutes=11)
-    notify(replace(job(), clock=Clock(lambda: begun + timedelta(minutes=11) * len(smtp.messages), simulated=False)))
+    two = job(mail_to="a@example.org,b@example.org", webhook_url="", webhook_secret="")
+    notify(replace(two, clock=Clock(lambda: begun + timedelta(minutes=11) * len(smtp.messages), simulated=False)))
     assert [row.next_try_at for row in claimed] == [begun + LEASE, now + LEASE]
-    assert outbox_row(store, "email")["sent_at"] == now
-    assert outbox_row(store, "webhook")["next_try_at"] == now + FIRST_WAIT
+    rows = table(store, "delivery").set_index("state")
+    assert rows.loc["sent", "sent_at"] == now and rows.loc["failed", "next_try_at"] == now + FIRST_WAIT
 
 
 def test_a_dry_run_sends_and_stores_nothing(job, report, store, servers):

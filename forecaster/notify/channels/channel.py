@@ -27,14 +27,17 @@ Opened = TypeVar("Opened", bound=Closable)
 
 
 class Batch:
-    """The connections of a batch of messages, each opened when it is first used and closed at the end. web: what goes over HTTP."""
+    """The connections of a batch of messages, each opened when it is first used and closed at the end."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.web = http_post.Session(settings.webhook_allow_private)
         self._opened: dict[str, Any] = {}
         self._stack = ExitStack()
-        self._stack.callback(self.web.close)
+
+    @property
+    def web(self) -> http_post.Session:
+        """What goes over HTTP."""
+        return self.kept("web", lambda: http_post.Session(self.settings.webhook_allow_private))
 
     def kept(self, name: str, opening: Callable[[], Opened]) -> Opened:
         """Return what `opening` gave when this name was first requested. Its `close` is called at the end."""

@@ -4,10 +4,14 @@ Neither needs the database, because the database may be what is broken.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from forecaster.errors import QuakecastError
 from forecaster.notify.heartbeat import beat
+from forecaster.notify.outbox import Recipient
+from forecaster.pipeline.messaging.lanes import Lanes
 from forecaster.pipeline.messaging.senders import Post, recipients
 from forecaster.reports.outgoing.letters import MessageLetter
 from forecaster.reports.outgoing.message import Message
@@ -19,7 +23,7 @@ DONE = ("success", "partial", "completed")  # states of a run, and of a flow tha
 
 
 def tell_operator(settings: Settings, subject: str, text: str, key: str, now: datetime) -> list[str]:
-    """Send a short message about the operation (failed run, crash, stale data) to every channel that is set up.
+    """Send a short message about the operation (failed run, crash, stale data) to every channel that is set up, to all side by side.
 
     Sent at once and not through the outbox: tried once. Never raises.
 
@@ -37,7 +41,17 @@ def tell_operator(settings: Settings, subject: str, text: str, key: str, now: da
         letter, to = MessageLetter(message, settings.language, settings.templates), recipients(settings)
     except Exception as error:  # noqa: BLE001  a failing run must not fail a second time while reporting
         return [_failure("the message could not be made", error)]
-    failures = []
+    lanes, failures = Lanes(), {recipient.channel: list[str]() for recipient in to}
+    for channel, told in failures.items():
+        lanes.start(channel, partial(_tell, settings, letter, [one for one in to if one.channel == channel], now, told))
+    while lanes.running:
+        channel, trouble = lanes.next_ended()
+        failures[channel] += [_failure(channel, trouble)] if isinstance(trouble, Exception) else []
+    return [line for told in failures.values() for line in told]
+
+
+def _tell(settings: Settings, letter: MessageLetter, to: Sequence[Recipient], now: datetime, failures: list[str]) -> None:
+    """Send to the recipients of one channel, and add what failed to `failures`."""
     with Post(settings) as post:
         for recipient in to:
             if post.given_up(recipient):
@@ -46,7 +60,6 @@ def tell_operator(settings: Settings, subject: str, text: str, key: str, now: da
                 post.send(letter, recipient, now)
             except Exception as error:  # noqa: BLE001
                 failures.append(_failure(f"{recipient.channel} to {recipient.label}", error))
-    return failures
 
 
 def send_heartbeat(settings: Settings, state: str) -> str | None:

@@ -1,6 +1,7 @@
 """The configured recipients, and how a message is sent to one of them."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 
@@ -37,6 +38,10 @@ class Post:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._batch.close()
 
     def given_up(self, to: Recipient) -> str | None:
@@ -55,19 +60,31 @@ class Post:
         Raises:
             DeliveryRefused: the failure is permanent. DeliveryFailed: the failure is temporary.
         """
+        self.prepared(letter, to, now, repeat=repeat)()
+
+    def prepared(self, letter: Letter, to: Recipient, now: datetime, *, repeat: bool = False) -> Callable[[], None]:
+        """Render the message as `send` does, and return what sends it: another thread may call it, but one of this batch at a time.
+
+        Raises:
+            DeliveryRefused: there is no such channel. What is returned raises as `send`.
+        """
         if to.channel not in CHANNELS:
             raise DeliveryRefused(f"there is no channel {to.channel!r}; there are {', '.join(CHANNELS)}")
         channel, place = channel_named(to.channel), self._place(to)
-        try:
-            said = channel.render(letter, to, repeat=repeat)
-            channel.send(said, to, self._batch, delivery_id=delivery_id(letter.subject_id, to), now=now)
-        except ReceiverSilent:
-            self._silences[place] += 1
-            raise
-        except DeliveryError:
+        said, name = channel.render(letter, to, repeat=repeat), delivery_id(letter.subject_id, to)
+
+        def hand_over() -> None:
+            try:
+                channel.send(said, to, self._batch, delivery_id=name, now=now)
+            except ReceiverSilent:
+                self._silences[place] += 1
+                raise
+            except DeliveryError:
+                self._silences[place] = 0
+                raise
             self._silences[place] = 0
-            raise
-        self._silences[place] = 0
+
+        return hand_over
 
     def _place(self, to: Recipient) -> str:
         return channel_named(to.channel).place(to, self._settings) if to.channel in CHANNELS else to.label

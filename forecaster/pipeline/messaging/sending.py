@@ -1,11 +1,10 @@
-"""Send a batch of the outbox: rows are claimed, sent and marked one by one. No transaction is open while waiting for a receiver."""
+"""Send a batch of the outbox, channels side by side. No transaction is open while waiting for a receiver."""
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -13,6 +12,7 @@ import pandas as pd
 from forecaster.notify import outbox
 from forecaster.notify.outbox import Delivery, Recipient
 from forecaster.pipeline.daily.publish_report import kept_data
+from forecaster.pipeline.messaging.lanes import Lanes
 from forecaster.pipeline.messaging.senders import Post, preview
 from forecaster.pipeline.run_context import Job
 from forecaster.reports.outgoing.letters import Letter, MessageLetter, ReportLetter
@@ -50,64 +50,159 @@ def rehearse(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient]) -> Not
 
 
 def send_rows(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent_at: datetime | None) -> NotifyResult:
-    """Claim, send and mark one row after the other. The failure of one row, our own bugs included, does not stop the others.
+    """Claim, send and mark the rows: channels side by side, the rows of a channel one after the other.
+
+    This thread alone reads and writes the database and renders messages; others wait for the receivers. A row is marked when its attempt
+    has ended, before the next one of its channel is claimed. The failure of one row, our own bugs included, does not stop the others.
+    Whoever stops the process leaves claimed what is being sent, and due what is not.
 
     The clock is read for each row: a claim must outlast its own attempt, however long the earlier ones took.
     """
-    letters, result, bug = Letters(job), NotifyResult(), None
-    states = {(row.subject_id, row.channel, row.recipient): row.state for row in rows}
-    skipped: list[str] = []
-    with Post(job.settings) as post:
-        for planned in rows:
-            if not outbox.is_due(planned, job.clock.now()):
-                continue
-            try:
-                thread = letters.of(planned).thread_id
-            except NoDocument:
-                thread = None
-            except Exception as error:  # noqa: BLE001  raised again below, after the other rows were tried
-                bug = bug or error
-                continue
-            if thread and states.get((thread, planned.channel, planned.recipient)) in outbox.OPEN_STATES:
-                continue  # the message that it follows up on has not been sent yet
-            recipient = recipient_of(planned, to)
-            if recipient is not None and (why := post.given_up(recipient)):
-                _leave(job, planned.delivery_id, why)
-                skipped.append(f"{planned.channel}: {why}")
-                continue
-            row, repeat = _claim(job, planned.delivery_id, job.clock.now())
-            if row is None:
-                continue
-            try:
-                done = _attempt(job, post, letters, row, to, sent_at, repeat)
-            except Exception as error:  # noqa: BLE001
-                bug = bug or error
-                done = outbox.fail(row, f"our own fault: {type(error).__name__}", job.clock.now())
-            _mark(job, row, done)
-            states[(done.subject_id, done.channel, done.recipient)] = done.state
-            result.rows.append(asdict(done))
-            if done.state != "sent":
-                result.failed.append(f"{done.channel} to {done.recipient}: {done.last_error}")
-    result.failed += [*(f"{why} ({count} messages)" for why, count in Counter(skipped).items()), *letters.problems]
-    if bug is not None:
-        raise bug
-    if result.rows:
-        result.text = "\n".join(f"{row['channel']} to {row['recipient']}: {row['subject_kind']}, {row['state']}" for row in result.rows)
-    return result
-
-
-def _attempt(
-    job: Job, post: Post, letters: "Letters", row: Delivery, to: Sequence[Recipient], sent_at: datetime | None, repeat: bool
-) -> Delivery:
-    """Return the claimed row after sending it, or closed because it cannot be sent."""
-    recipient = recipient_of(row, to)
-    if recipient is None:
-        return outbox.close(row, gone(row, to))
+    batch, lanes = _Batch(job, rows, to, sent_at), Lanes()
     try:
-        letter = letters.of(row)
-    except NoDocument as error:
-        return outbox.close(row, str(error))
-    return outbox.attempt(row, partial(post.send, letter, recipient, sent_at or job.clock.now(), repeat=repeat), job.clock.now)
+        for channel in batch.channels:
+            lanes.start(channel, batch.next_call(channel))
+        while lanes.running:
+            channel, error = lanes.next_ended()
+            batch.note_end(channel, error)
+            lanes.start(channel, batch.next_call(channel))
+    except BaseException:
+        for channel, error in lanes.ended_already():
+            batch.note_end(channel, error)
+        raise
+    return batch.result()
+
+
+@dataclass
+class _Lane:
+    """One channel of a batch: its connections, None once they are closed; the rows that wait; and the row that is being sent."""
+
+    post: Post | None
+    waiting: deque[Delivery]
+    claimed: Delivery | None = None
+
+
+class _Batch:
+    """The rows of one batch, by channel, and how they ended."""
+
+    def __init__(self, job: Job, rows: Sequence[Delivery], to: Sequence[Recipient], sent_at: datetime | None) -> None:
+        self._job, self._to, self._sent_at, self._letters = job, to, sent_at, Letters(job)
+        self._lanes = {
+            channel: _Lane(Post(job.settings), deque(row for row in rows if row.channel == channel))
+            for channel in dict.fromkeys(row.channel for row in rows)
+        }
+        self._place = {row.delivery_id: place for place, row in enumerate(rows)}
+        self._states = {(row.subject_id, row.channel, row.recipient): row.state for row in rows}
+        self._done: list[Delivery] = []
+        self._skipped: list[str] = []
+        self._bug: Exception | None = None
+
+    @property
+    def channels(self) -> list[str]:
+        return list(self._lanes)
+
+    def next_call(self, channel: str) -> Callable[[], object] | None:
+        """Claim the channel's next row that can be sent; return what sends it. After the last one, return what closes the connections, and
+        then None."""
+        lane = self._lanes[channel]
+        while lane.waiting and lane.post is not None:
+            try:
+                call = self._begin(lane, lane.post, lane.waiting.popleft())
+            except Exception as error:  # noqa: BLE001
+                self._stop(lane, error)
+                break
+            if call is not None:
+                return call
+        post, lane.post = lane.post, None
+        return None if post is None else post.close
+
+    def note_end(self, channel: str, error: BaseException | None) -> None:
+        """Mark the row that the channel was sending; `error` is what its call raised."""
+        lane = self._lanes[channel]
+        claimed, lane.claimed = lane.claimed, None
+        if claimed is not None:
+            try:
+                self._end(claimed, error)
+            except Exception as trouble:  # noqa: BLE001
+                self._stop(lane, trouble)
+
+    def _stop(self, lane: _Lane, error: Exception) -> None:
+        """Leave the rest of a channel due, for the database cannot be used; the error is raised after the other channels were served."""
+        self._bug = self._bug or error
+        lane.waiting.clear()
+
+    def result(self) -> NotifyResult:
+        """Return how the rows ended, in the order in which they were given; raise our own first bug."""
+        if self._bug is not None:
+            raise self._bug
+        done, result = sorted(self._done, key=lambda row: self._place[row.delivery_id]), NotifyResult()
+        result.rows = [asdict(row) for row in done]
+        result.failed = [f"{row.channel} to {row.recipient}: {row.last_error}" for row in done if row.state != "sent"]
+        result.failed += [f"{why} ({count} messages)" for why, count in Counter(self._skipped).items()]
+        result.failed += self._letters.problems
+        if done:
+            result.text = "\n".join(f"{row.channel} to {row.recipient}: {row.subject_kind}, {row.state}" for row in done)
+        return result
+
+    def _begin(self, lane: _Lane, post: Post, planned: Delivery) -> Callable[[], object] | None:
+        """Claim a row and return what sends it; None where it is not to be sent, or cannot be."""
+        job = self._job
+        if not outbox.is_due(planned, job.clock.now()) or self._follows_unsent(planned):
+            return None
+        recipient = recipient_of(planned, self._to)
+        if recipient is not None and (why := post.given_up(recipient)):
+            _leave(job, planned.delivery_id, why)
+            self._skipped.append(f"{planned.channel}: {why}")
+            return None
+        row, repeat = _claim(job, planned.delivery_id, job.clock.now())
+        if row is None:
+            return None
+        try:
+            if recipient is None:
+                raise NoDocument(gone(row, self._to))
+            call = post.prepared(self._letters.of(row), recipient, self._sent_at or job.clock.now(), repeat=repeat)
+        except NoDocument as error:
+            self._mark(row, outbox.close(row, str(error)))
+            return None
+        except Exception as error:  # noqa: BLE001
+            self._end(row, error)
+            return None
+        lane.claimed = row
+        return call
+
+    def _follows_unsent(self, planned: Delivery) -> bool:
+        """Whether the message that this one follows up on has not been sent yet; also true where it cannot be told, by our own fault."""
+        try:
+            thread = self._letters.of(planned).thread_id
+        except NoDocument:
+            return False
+        except Exception as error:  # noqa: BLE001
+            self._bug = self._bug or error
+            return True
+        return bool(thread) and self._states.get((str(thread), planned.channel, planned.recipient)) in outbox.OPEN_STATES
+
+    def _end(self, row: Delivery, error: BaseException | None) -> None:
+        def ended() -> None:
+            if error is not None:
+                raise error
+
+        try:
+            done = outbox.attempt(row, ended, self._job.clock.now)
+        except Exception as bug:  # noqa: BLE001
+            self._bug = self._bug or bug
+            done = outbox.fail(row, f"our own fault: {type(bug).__name__}", self._job.clock.now())
+        self._mark(row, done)
+
+    def _mark(self, claimed: Delivery, done: Delivery) -> None:
+        """Record how an attempt ended. If its claim expired and another process took it, that process's record is kept."""
+        with self._job.store.transaction(wait_s=MARK_WAIT_S) as connection:
+            (row,) = rows_of(deliveries.by_id(connection, claimed.delivery_id))
+            if (row.state, row.attempts) == (claimed.state, claimed.attempts):
+                deliveries.write(connection, [asdict(done)])
+            else:
+                logger.error("%s to %s took longer than its claim; another process has sent it, too", row.channel, row.recipient)
+        self._states[(done.subject_id, done.channel, done.recipient)] = done.state
+        self._done.append(done)
 
 
 def _claim(job: Job, delivery_id: str, now: datetime) -> tuple[Delivery | None, bool]:
@@ -125,16 +220,6 @@ def _leave(job: Job, delivery_id: str, why: str) -> None:
     """Record why a row was not tried; it stays due."""
     with job.store.transaction() as connection:
         deliveries.write(connection, [asdict(replace(row, last_error=why)) for row in rows_of(deliveries.by_id(connection, delivery_id))])
-
-
-def _mark(job: Job, claimed: Delivery, done: Delivery) -> None:
-    """Record how an attempt ended. If its claim expired and another process took it, that process's record is kept."""
-    with job.store.transaction(wait_s=MARK_WAIT_S) as connection:
-        (row,) = rows_of(deliveries.by_id(connection, claimed.delivery_id))
-        if (row.state, row.attempts) == (claimed.state, claimed.attempts):
-            deliveries.write(connection, [asdict(done)])
-        else:
-            logger.error("%s to %s took longer than its claim; another process has sent it, too", row.channel, row.recipient)
 
 
 class NoDocument(Exception):
