@@ -56,6 +56,12 @@ def toy_kinds() -> Generator[None]:
         yield
 
 
+@pytest.fixture
+def toys(monkeypatch) -> None:
+    """The same for one test."""
+    toy_models.put_in_place(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def trains() -> None:
     """Fixtures that train a model ask for this one, so that the tests which use them are marked `trains`."""

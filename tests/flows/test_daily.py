@@ -17,7 +17,7 @@ from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import fits, ledger
 from tests.flows.conftest import NOW, PASSWORD, RECIPES, WEBHOOK_PATH
-from tests.support import tiny, toy_models
+from tests.support import tiny
 from tests.support.folders import content_of
 from tests.support.slack_server import SlackServer, said
 from tests.support.toys import dump, table
@@ -37,11 +37,6 @@ def run_daily(**options):
 def last_run(world):
     row = table(world.store, "run").sort_values("started_at").iloc[-1]
     return row["state"], json.loads(row["details"])
-
-
-@pytest.fixture
-def toys(monkeypatch):
-    toy_models.put_in_place(monkeypatch)
 
 
 @pytest.fixture

@@ -51,9 +51,7 @@ print("done", flush=True)
 """
 
 
-@pytest.fixture(autouse=True)
-def toys(monkeypatch):
-    toy_models.put_in_place(monkeypatch)
+pytestmark = pytest.mark.usefixtures("toys")
 
 
 @pytest.fixture(scope="module")

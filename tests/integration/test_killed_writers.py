@@ -17,7 +17,6 @@ import pytest
 from forecaster.models import model_files
 from forecaster.store.database import Store, open_store, query
 from forecaster.store.sharing.publish import publish
-from tests.support import toy_models
 from tests.support.toy_models import Toy
 
 pytestmark = pytest.mark.closed_files
@@ -137,11 +136,6 @@ def test_a_copy_that_is_being_written_is_left_alone(store, settings):
         other.communicate(b"")
         assert other.returncode == 0
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
-
-
-@pytest.fixture
-def toys(monkeypatch):
-    toy_models.put_in_place(monkeypatch)
 
 
 @pytest.mark.parametrize("how", ["exchange", "no exchange"])

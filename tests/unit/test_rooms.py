@@ -113,6 +113,19 @@ def test_no_module_is_called_like_one_of_another_room():
     assert {name: found for name, found in places.items() if name in rooms and found != [rooms[name]]} == {}
 
 
+def test_unit_tests_mirror_the_rooms():
+    """Each folder of tests/unit is called like a room, and a test file called like a module lies in the folder of its room."""
+    unit = ROOT / "tests" / "unit"
+    homes = {name: room for room, names in modules().items() if room.startswith(TOP) and room not in STEPS for name in names}
+    misplaced = {}
+    for file in sorted(unit.rglob("test_*.py")):
+        room = ".".join((TOP, *file.parent.relative_to(unit).parts))
+        home = homes.get(file.stem.removeprefix("test_"), room)
+        if room not in {TOP, *ROOMS} or home != room:
+            misplaced[file.relative_to(ROOT).as_posix()] = home
+    assert misplaced == {}
+
+
 def test_no_modules_import_each_other_in_a_circle():
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)
     left = {module: set(graph.find_modules_directly_imported_by(module)) & graph.modules for module in graph.modules}

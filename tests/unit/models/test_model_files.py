@@ -19,9 +19,7 @@ AS_OF = datetime(2001, 7, 10, 12, tzinfo=UTC)
 LAST = date(2001, 5, 23)
 
 
-@pytest.fixture(autouse=True)
-def toys(monkeypatch):
-    toy_models.put_in_place(monkeypatch)
+pytestmark = pytest.mark.usefixtures("toys")
 
 
 def save(folder, recipe, model=None, **options):
