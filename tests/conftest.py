@@ -1,7 +1,6 @@
 """Fixtures that every test folder may use."""
 
 import os
-import shutil
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from forecaster.store.database import Store, open_store, read_parquet
 from forecaster.store.sharing import source
 from forecaster.store.sharing.parquet import write_parquet
 from tests.support import past_world, toy_models
+from tests.support.toys import own_copy
 
 PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 CI = os.environ.get("QUAKECAST_CI") == "1"
@@ -103,9 +103,7 @@ def empty_file(tmp_path_factory) -> Path:
 @pytest.fixture
 def store(empty_file, settings) -> Store:
     """An empty store."""
-    settings.home.mkdir()
-    shutil.copyfile(empty_file, settings.database)
-    return Store(settings.database)
+    return own_copy(empty_file, settings)
 
 
 @pytest.fixture(autouse=True)
@@ -150,9 +148,7 @@ def thin_snapshot(thin_snapshot_file, monkeypatch) -> None:
 @pytest.fixture
 def snapshot_store(snapshot_file, settings) -> Store:
     """A store of its own with the whole snapshot."""
-    settings.home.mkdir()
-    shutil.copyfile(snapshot_file, settings.database)
-    return Store(settings.database)
+    return own_copy(snapshot_file, settings)
 
 
 @pytest.hookimpl(tryfirst=True)

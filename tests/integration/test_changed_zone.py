@@ -14,6 +14,7 @@ from forecaster.pipeline.daily.export_map_files import export
 from forecaster.pipeline.daily.issue_schedule import missing_issues
 from forecaster.pipeline.daily.records import scored_days
 from forecaster.pipeline.run_context import Job
+from tests.support import steps
 from tests.support.changed_recipes import without_models
 from tests.support.steps import machine, predict, report_data, verify
 from tests.support.toys import cover, quake, table, write
@@ -52,10 +53,7 @@ def rules(tmp_path):
 
 @pytest.fixture
 def issued(store, tokyo, settings):
-    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)))
-    cover(store, ISSUED)
-    predict(store, [tokyo], settings, machine(ISSUED))
-    return store
+    return steps.issued(store, tokyo, settings, ISSUED)
 
 
 @pytest.mark.parametrize("hours", [8, 10])

@@ -5,7 +5,6 @@ The world: M5 earthquakes near Tokyo on every tenth day of 2018-2021, known 20 m
 
 import json
 import math
-import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -26,11 +25,11 @@ from forecaster.pipeline.evaluation.evaluate_scores import block_draws, score_ro
 from forecaster.pipeline.evaluation.evaluate_tables import write_tables
 from forecaster.recipe import load_recipes
 from forecaster.settings import bundled_folder
-from forecaster.store.database import Store, open_store
+from forecaster.store.database import open_store
 from forecaster.store.sharing.parquet import read_parquets, write_parquet
 from tests.support import toy_kind
 from tests.support.folders import content_of
-from tests.support.toys import cover, quake, write
+from tests.support.toys import cover, own_copy, quake, write
 
 START = datetime(2018, 1, 1, tzinfo=UTC)
 END = datetime(2022, 1, 1, tzinfo=UTC)
@@ -70,9 +69,7 @@ def filled(tmp_path_factory):
 @pytest.fixture
 def world(filled, settings):
     """A store of its own with the world."""
-    settings.home.mkdir()
-    shutil.copyfile(filled.path, settings.database)
-    return Store(settings.database)
+    return own_copy(filled.path, settings)
 
 
 def run(store, out, options=OPTIONS, recipes=(TOKYO, ATHENS), **more):

@@ -18,13 +18,13 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreError, StoreUnreachable
 from forecaster.settings import load_settings
-from forecaster.store.database import Store, migrations, open_store
+from forecaster.store.database import migrations, open_store
 from forecaster.store.sharing import parquet
 from forecaster.store.sharing.parquet import export_tables
 from forecaster.store.sharing.publish import publish
 from forecaster.store.sharing.source import HTTPFS, ParquetExport, PublishedCopy, open_source
 from tests.support.folders import content_of
-from tests.support.toys import cover, dump, quake, table, write
+from tests.support.toys import cover, dump, own_copy, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 NEWEST = migrations()[-1][0]
@@ -51,9 +51,7 @@ def filled_file(tmp_path_factory):
 
 @pytest.fixture
 def filled(filled_file, settings):
-    settings.home.mkdir()
-    shutil.copyfile(filled_file, settings.database)
-    return Store(settings.database)
+    return own_copy(filled_file, settings)
 
 
 def reader(settings, address):

@@ -22,7 +22,7 @@ from tests.support import tiny, toy_models
 from tests.support.changed_recipes import changed_recipe
 from tests.support.folders import content_of
 from tests.support.steps import machine, predict, train_recipes
-from tests.support.toys import cover, dump, quake, table, write
+from tests.support.toys import cover, dump, own_copy, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 CLOCK = Clock.standing_at(NOW)
@@ -52,9 +52,7 @@ def worlds(tmp_path_factory):
 @pytest.fixture
 def world(worlds, settings, request):
     """A home without a model: (store, settings, recipe); in the world with a sign unless the test asks for "chance"."""
-    settings.home.mkdir()
-    shutil.copyfile(worlds / f"{getattr(request, 'param', 'sign')}.duckdb", settings.database)
-    return Store(settings.database), settings, tiny_recipe(settings.home / "recipes")
+    return own_copy(worlds / f"{getattr(request, 'param', 'sign')}.duckdb", settings), settings, tiny_recipe(settings.home / "recipes")
 
 
 @pytest.fixture
@@ -112,6 +110,7 @@ def test_a_sign_that_never_fails_is_judged_and_forecast_with(home):
         "weights": {"etas": 1.0},
         "members": {"etas": etas},
         "source": "mean",
+        "weights_from": {"kind": "mean"},
         "record_from": "2021-01-05",
     }
     assert said["details"].isna()["pooled"]

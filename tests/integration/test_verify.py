@@ -10,6 +10,7 @@ from forecaster.clock import Clock
 from forecaster.pipeline.as_of.as_known import labelled_days
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.store import ledger
+from tests.support import steps
 from tests.support.changed_recipes import changed_recipe, without_models
 from tests.support.steps import machine, predict, report_data, verify
 from tests.support.toys import cover, dump, quake, table, write
@@ -32,10 +33,7 @@ ROWS = 3
 @pytest.fixture
 def issued(store, tokyo, settings):
     """A store with one official forecast for 2024-01-03 (Tokyo)."""
-    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)))
-    cover(store, ISSUED)
-    predict(store, [tokyo], settings, machine(ISSUED))
-    return store
+    return steps.issued(store, tokyo, settings, ISSUED)
 
 
 def read_and_verify(store, recipes, moment: datetime):

@@ -1,7 +1,7 @@
 """The steps of the day on a context that is put together from its parts, which most tests have at hand."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from forecaster.clock import Clock
 from forecaster.descriptions.reasons import Reason
@@ -15,6 +15,7 @@ from forecaster.recipe import Recipe
 from forecaster.reports.content.contract import ReportData
 from forecaster.settings import Settings
 from forecaster.store.database import Store
+from tests.support.toys import cover, quake, write
 
 
 def machine(moment: datetime) -> Clock:
@@ -41,6 +42,14 @@ def predict(
 ) -> prediction.PredictResult:
     options = prediction.PredictOptions(target_day, reissue, problems)
     return prediction.predict(job_of(store, recipes, clock, settings, run_id), options, on_progress)
+
+
+def issued(store: Store, recipe: Recipe, settings: Settings, moment: datetime) -> Store:
+    """The store with an earthquake of long ago, read until `moment`, and the official forecasts of that moment."""
+    write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)))
+    cover(store, moment)
+    predict(store, [recipe], settings, machine(moment))
+    return store
 
 
 def verify(store: Store, recipes: Sequence[Recipe], clock: Clock) -> verification.VerifyResult:

@@ -1,11 +1,14 @@
 """Small hand-made catalogues in a real store, so that rules can be tested without the snapshot."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 
 from forecaster.catalog.coverage import STREAMS, coverage_rows
 from forecaster.catalog.revisions import revision_frame
+from forecaster.settings import Settings
 from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
 
@@ -62,6 +65,13 @@ def quiet_years(store: Store, end: datetime, *, magnitude: float = 5.0, **more) 
     second = quake("us2", datetime(2023, 6, 1, tzinfo=UTC), magnitude, **more)
     write(store, quake("us1", datetime(2022, 3, 5, tzinfo=UTC)), second)
     cover(store, end)
+
+
+def own_copy(file: Path, settings: Settings) -> Store:
+    """A store in the home of these settings, which is made, with what the database `file` holds."""
+    settings.home.mkdir()
+    shutil.copyfile(file, settings.database)
+    return Store(settings.database)
 
 
 def table(store: Store, name: str) -> pd.DataFrame:
