@@ -4,7 +4,7 @@
 
 writes forecaster/models/data/hybrid-<until>/ for each date: pretrained.json, trunk.json, trees.ubj and network-0.keras. No data after the
 date are used. The first date serves the evaluation of 2018-2024 and replays. The second is the last day whose outcomes were 45 days old by
-2024-12-31, the end of the snapshot. It takes about seven minutes of one core and 3 GB of memory for each date. A GPU is used if there is
+2024-12-31, the end of the snapshot. It takes about three minutes of one core and 2 GB of memory for each date. A GPU is used if there is
 one; then the last bits of the weights differ.
 
 A trial of two minutes, written elsewhere:
