@@ -49,6 +49,8 @@ def test_the_table_says_gains_coverage_and_few_cases(out):
     day, none = rows[1, 0], rows[7, 1.5]
     assert day["hits"] == day["cases"] == 67 and not day["few"] and day["block_days"] == 30 and rows[30, 0]["block_days"] == 90
     assert none["gain_over_etas"] is None and none["few"] and none["hits"] == 0 and none["coverage"]["estimate"] == 1
+    assert day["active_windows"] == 0 and day["active_coverage"] is None
+    assert day["active_windows"] == 0 and day["active_coverage"] is None
     assert day["gain_over_climatology"]["low"] <= day["gain_over_climatology"]["estimate"] <= day["gain_over_climatology"]["high"]
     assert rows[3, 0]["hits"] == pytest.approx(3 * day["hits"], abs=3)
     text = (out / "SKILL.md").read_text()

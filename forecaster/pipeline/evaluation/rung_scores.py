@@ -2,6 +2,7 @@
 
 Windows of several days overlap, so their scores are bootstrapped in blocks at least as long as the window: 30 days, and 90 for windows of
 30. Gains are nats per window in which such an earthquake was observed. `cases` counts the days of a recipe with one, i.e. the sample size.
+Coverage is given for all windows and for those of active days, because most windows are quiet and have no earthquake.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from forecaster.verification.intervals import draw_blocks, ratio_bounds, sums_by
 from forecaster.verification.scores import log_likelihood
 
 FEW_CASES = 20
+ACTIVE = 0.4  # published probability of the first day, from which on a day is active
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
             days = scored.local_days[chosen]
             said, usual, etas = (values[chosen, i, j] for values in (scored.published, scored.usual, scored.etas))
             inside = (scored.at_most[chosen, i, j] >= LOW) & (scored.below[chosen, i, j] < HIGH)
+            active = scored.published[chosen, 0, 0] >= ACTIVE
             cases = int((scored.count[member, 0, j] > 0).sum())
             yield {
                 "horizon_days": horizon,
@@ -132,6 +135,8 @@ def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
                 "mean_count": float(count.mean()),
                 "expected_count": float(scored.expected[chosen, i, j].mean()),
                 "coverage": _ratio(days, inside.astype(float), np.ones(len(days)), block),
+                "active_windows": int(active.sum()),
+                "active_coverage": _ratio(days, (inside & active).astype(float), active.astype(float), block),
                 "gain_over_climatology": _gain(days, happened, said, usual, block),
                 "gain_over_etas": _gain(days, happened, said, etas, block),
                 "block_days": block,

@@ -10,11 +10,12 @@ _NOTE = (
     "The ladder: windows of 1, 3, 7 and 30 days from the start of each day, and magnitudes from each recipe's own threshold upwards. Gains "
     "are nats per window with such an earthquake. Windows overlap: intervals are by blocks of 30 days, and of 90 days for windows of 30. "
     "ETAS is the one without a fit. Coverage is the share of windows whose number of earthquakes lay in the 95 % range; counts are whole, "
-    "so a range of 0 to 0 or 0 to 1 covers more. *Few*: fewer than 20 days of a recipe with such an earthquake, so the row says little."
+    "so a range of 0 to 0 or 0 to 1 covers more. Active days have 40 % and more for the first day. *Few*: fewer than 20 days of a "
+    "recipe with such an earthquake, so the row says little."
 )
 _HEAD = (
     "days", "magnitude", "windows with one", "expected", "usual rate expected", "over the usual rate", "over ETAS", "coverage",
-    "mean number", "expected number", "",
+    "coverage on active days", "mean number", "expected number", "",
 )  # fmt: skip
 
 
@@ -29,7 +30,6 @@ def rungs_text(document: Mapping[str, Any], arm: str) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    cover = row["coverage"]
     return [
         str(row["horizon_days"]),
         f"threshold + {row['step']:g}" if row["step"] else "threshold",
@@ -38,11 +38,18 @@ def _cells(row: Row) -> list[str]:
         f"{row['usual_hits']:,.0f}",
         rung_gain(row["gain_over_climatology"]),
         rung_gain(row["gain_over_etas"]),
-        NOTHING if cover is None else f"{cover['estimate']:.1%} ({cover['low']:.1%} to {cover['high']:.1%})".replace("%", " %"),
+        _cover(row["coverage"]),
+        _cover(row.get("active_coverage")) + (f", {row['active_windows']:,} windows" if row.get("active_windows") else ""),
         f"{row['mean_count']:.3g}",
         f"{row['expected_count']:.3g}",
         "few" if row["few"] else "",
     ]
+
+
+def _cover(cover: Mapping[str, float] | None) -> str:
+    if cover is None:
+        return NOTHING
+    return f"{cover['estimate']:.1%} ({cover['low']:.1%} to {cover['high']:.1%})".replace("%", " %")
 
 
 def rung_gain(gain: Mapping[str, float] | None) -> str:
