@@ -152,7 +152,7 @@ def _predict(
         said.silent |= part.silent
         said.unusable |= part.unusable
         for told in dict.fromkeys(part.failed.values()):
-            steps.note_told(f"{name}: {told}", done)
+            steps.note_problem(f"{name}: {told}", done)
     if errors and not said.forecast_ids:
         raise errors[0]
     done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded, "silent": said.silent}

@@ -132,7 +132,7 @@ def world_map_task(work: run_context.Job, languages: tuple[str, ...] | None) -> 
 
 @task(name="record of world maps", cache_policy=NO_CACHE, timeout_seconds=1800)
 def world_record_task(work: run_context.Job) -> int:
-    return earth_record.settle_maps(work)
+    return earth_record.verify_maps(work)
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)

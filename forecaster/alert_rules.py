@@ -21,7 +21,7 @@ Action = Literal["quiet", "raised", "held", "cleared", "suppressed"]
 
 
 @dataclass(frozen=True)
-class Said:
+class ForecastFigures:
     """A published forecast of the window [target_start, target_end)."""
 
     target_start: datetime
@@ -69,8 +69,8 @@ class RuleType(Protocol):
 
     REACHED: str
 
-    def reaches(self, rule: AlertRule, said: Said) -> bool: ...
-    def keeps(self, rule: AlertRule, said: Said) -> bool: ...
+    def reaches(self, rule: AlertRule, said: ForecastFigures) -> bool: ...
+    def keeps(self, rule: AlertRule, said: ForecastFigures) -> bool: ...
     def told(self, rule: AlertRule) -> str: ...
 
 
@@ -79,17 +79,17 @@ def type_of(rule: AlertRule) -> RuleType:
     return cast(RuleType, import_module(RULE_TYPES[rule.type]))
 
 
-def reaches(rule: AlertRule, said: Said) -> bool:
+def reaches(rule: AlertRule, said: ForecastFigures) -> bool:
     """Return whether the forecast reaches the bounds at which an alert is raised."""
     return type_of(rule).reaches(rule, said)
 
 
-def keeps(rule: AlertRule, said: Said) -> bool:
+def keeps(rule: AlertRule, said: ForecastFigures) -> bool:
     """Return whether the forecast stays within the bounds below which an alert is cleared."""
     return type_of(rule).keeps(rule, said)
 
 
-def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: Said, barred: str | None = None) -> Decision:
+def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: ForecastFigures, barred: str | None = None) -> Decision:
     """Return the rule's decision on the forecast that follows the state `standing`.
 
     An alert expires where its last window ended before this one begins: it is not active without a forecast. `barred`: why the rule may
@@ -111,7 +111,7 @@ def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: Said, barr
     return Decision("raised", type_of(rule).REACHED, lapsed)
 
 
-def after(standing: Standing, said: Said, decision: Decision) -> Standing:
+def after(standing: Standing, said: ForecastFigures, decision: Decision) -> Standing:
     """Return the state of the rule after the decision."""
     if decision.action == "raised":
         return Standing(said.target_start, said.target_start, said.target_end)
@@ -120,7 +120,7 @@ def after(standing: Standing, said: Said, decision: Decision) -> Standing:
     return Standing(standing.raised_for)
 
 
-def walk(rule: AlertRule, zone: ZoneInfo, forecasts: Iterable[Said]) -> list[Decision]:
+def walk(rule: AlertRule, zone: ZoneInfo, forecasts: Iterable[ForecastFigures]) -> list[Decision]:
     """Return the rule's decision on each of these forecasts, which are in the order of their windows."""
     standing, decisions = Standing(), []
     for said in forecasts:

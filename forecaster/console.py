@@ -19,7 +19,7 @@ from forecaster.reports.content.combined import COMBINED, expected_number, made_
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.content.ranking import in_order
 from forecaster.reports.content.recipe_part import result_of
-from forecaster.reports.texts import FALLBACK, speaker
+from forecaster.reports.texts import FALLBACK, translator
 from forecaster.timewindow import day_of_window
 
 MAX_COMBINATIONS = 3  # shown below the table
@@ -72,12 +72,12 @@ def _lines(title: str, total: int | None, every_s: float) -> Iterator[Callable[[
 
 def chance(probability: float | None) -> str:
     """Return a probability in the notation of the reports: '3.1 %', and at or below 1 % 'about 1 in N'."""
-    return speaker(FALLBACK)(words.probability_phrase(probability))
+    return translator(FALLBACK)(words.probability_phrase(probability))
 
 
 def chances(probability: float | None, usual: float | None) -> tuple[str, str]:
     """Return a probability and the usual rate in one notation."""
-    say = speaker(FALLBACK)
+    say = translator(FALLBACK)
     first, second = words.probability_pair(probability, usual)
     return say(first), say(second)
 
@@ -85,7 +85,7 @@ def chances(probability: float | None, usual: float | None) -> tuple[str, str]:
 def forecast_table(data: ReportData) -> Table:
     """Print one row a recipe, the highest ratio first, comparison recipes last: the published probability, the usual rate, the expected
     number, and how many models it is combined from. Below the table: the weight of each model."""
-    say = speaker(FALLBACK)
+    say = translator(FALLBACK)
     table = Table(title=f"Next-day forecasts, made {data.generated_at:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for name in ("recipe", "target", "day (local)"):
         table.add_column(name, no_wrap=True)
@@ -112,7 +112,7 @@ def forecast_table(data: ReportData) -> Table:
 
 def days_table(row: RecipeForecast, count: int) -> Table:
     """Print the last `count` forecasts for one place with the observed outcomes, oldest first."""
-    say = speaker(FALLBACK)
+    say = translator(FALLBACK)
     place = f"{row.recipe_id}, M{row.threshold_mag:.1f}+ within {row.radius_km:.0f} km"
     table = Table(title=f"{place}: the forecast of each day, and what happened", title_justify="left")
     table.add_column("day (local)", no_wrap=True)

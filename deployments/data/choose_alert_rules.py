@@ -43,12 +43,12 @@ from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import BadInput, QuakecastError
 from forecaster.models.combination.combination import KIND, combine
 from forecaster.models.combination.weights import WorldWeights, weights_for
-from forecaster.pipeline.alerting.rule_track_record import rates_document, rehearse, said_in
+from forecaster.pipeline.alerting.rule_track_record import figures_in, rates_document, rehearse
 from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.as_of.catalogue_history import load_known
+from forecaster.pipeline.evaluation.evaluate_forecasts import pool_of
 from forecaster.pipeline.evaluation.evaluate_published import with_published
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
-from forecaster.pipeline.evaluation.evaluate_said import pool_of
 from forecaster.recipe import AlertRule, Recipe, load_recipes
 from forecaster.store.database import open_store
 from forecaster.store.sharing.parquet import read_parquets
@@ -138,7 +138,7 @@ def _by_recipe(rows: pd.DataFrame, recipes: dict[str, Recipe]) -> dict[str, pd.D
 
 def chosen(recipe: Recipe, rows: pd.DataFrame, since: date) -> AlertRule:
     """Return the best rule of the family on the days from `since` on."""
-    said = [said_in(row) for row in rows.to_dict("records")]
+    said = [figures_in(row) for row in rows.to_dict("records")]
     local = rows["local_day"].to_numpy().astype("datetime64[D]")
     counts, happened, chance = local >= np.datetime64(since), rows["happened"].to_numpy(dtype=bool), rows["probability"].to_numpy()
     ratio = np.array([one.ratio for one in said])

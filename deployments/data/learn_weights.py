@@ -45,7 +45,7 @@ from forecaster.models.pretrained import load_pretrained, packaged, write_pretra
 from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.world.world_fit import said_by
+from forecaster.pipeline.world.world_fit import forecasts_by
 from forecaster.pipeline.world.world_kinds import model_of
 from forecaster.pipeline.world.world_weights import days_of
 from forecaster.recipe import Recipe
@@ -86,7 +86,7 @@ def said_by_members(known: Known, recipe: Recipe, one: Fold) -> pd.DataFrame:
     """Return daily rows of one circle: recipe_id, local_day, happened, reference, and a probability for each of LEARNT."""
     sets = {kind: load_pretrained(one.sets / f"{kind}-{one.until}") for kind in SETS}
     makers = {kind: partial(model_of, kind, world=sets.get(kind)) for kind in ("etas", *SETS)}
-    return said_by(known, recipe, one.first, one.last, makers)[["recipe_id", "local_day", "happened", "reference", *LEARNT]]
+    return forecasts_by(known, recipe, one.first, one.last, makers)[["recipe_id", "local_day", "happened", "reference", *LEARNT]]
 
 
 def rows_of(known: Known, circles: list[Recipe], one: Fold, work: Path) -> pd.DataFrame:

@@ -119,7 +119,7 @@ def verify(work: run_context.Job, done: dict[str, Any]) -> None:
     checked = alone("verify", lambda: tasks.verify_task(work), done)
     if checked is not None:
         for what, told in checked.failed.items():
-            note_told(f"verify, {what}: {told}", done)
+            note_problem(f"verify, {what}: {told}", done)
         verified, revised = len(checked.verified), len(checked.revised)
         done |= {"verified": verified, "revised": revised, "waiting": checked.waiting, "learnt": checked.learnt}
         done |= {"settled": verified, "turned": revised}  # the former names, for one release
@@ -166,10 +166,10 @@ def note_failure(name: str, error: Exception, done: dict[str, Any]) -> None:
     """Record in `done` that a step failed. An unexpected error is written to the run's log in full."""
     if not isinstance(error, QuakecastError):
         get_run_logger().error("%s failed", name, exc_info=error)
-    note_told(f"{name}: {words(error)}", done)
+    note_problem(f"{name}: {words(error)}", done)
 
 
-def note_told(told: str, done: dict[str, Any]) -> None:
+def note_problem(told: str, done: dict[str, Any]) -> None:
     """Record in `done` what failed, as text."""
     done["problems"].append(told)
     done.setdefault("failed_steps", []).append(told)

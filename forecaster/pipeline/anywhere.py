@@ -21,7 +21,7 @@ from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.contributing_events import drivers_of
 from forecaster.pipeline.issuing.compute_issues import combine_members, data_age
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
-from forecaster.pipeline.rungs.told_ladder import told_ladder
+from forecaster.pipeline.rungs.report_ladder import report_ladder
 from forecaster.pipeline.world import world_sets
 from forecaster.recipe import Recipe
 from forecaster.reports.content.ladder_json import ladder_json
@@ -102,7 +102,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
     if weights:
         details |= drivers_of(issue.model, recipe, known, days, reference, said["probability"])
     rungs = published_rungs(recipe, known, labelled, days, reference, said, issue.model.members)
-    ladder, no_ladder = told_ladder(rungs, said["details"], {})
+    ladder, no_ladder = report_ladder(rungs, said["details"], {})
     window = recipe.target_window(day)
     trust = _trust(recipe, known, labelled, base if set(weights) == set(base.belief.weights) else None)
     usual = float(reference[0])

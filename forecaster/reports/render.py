@@ -21,7 +21,7 @@ from forecaster.reports.content.contract import ReportData
 from forecaster.reports.drawing import charts, ground, strips, vega
 from forecaster.reports.locales import month_text, number_text
 from forecaster.reports.templates import fill
-from forecaster.reports.texts import FALLBACK, day_writer, language_name, speaker, tell_missing, template_folder
+from forecaster.reports.texts import FALLBACK, day_writer, language_name, tell_missing, template_folder, translator
 from forecaster.reports.web.assets import Assets
 from forecaster.reports.web.index import PastReport
 from forecaster.reports.web.page import PageTools, Shared, page_parts
@@ -65,7 +65,7 @@ def render_report(
 def page_tools(language: str, user_folder: Path | None = None, assets: Assets | None = None, shared: Shared | None = None) -> PageTools:
     """Return what the pages of a language share. `shared`: what they share with those of other languages."""
     return PageTools(
-        speaker(language, user_folder),
+        translator(language, user_folder),
         day_writer(language, user_folder),
         coastlines(),
         _script(),
@@ -87,7 +87,7 @@ def _script() -> str:
 
 def render_world(world: WorldMap, language: str, alternates: Mapping[str, str], user_folder: Path | None = None) -> str:
     """Render the world map page as one HTML file that loads nothing. `alternates` is as for `render_report`."""
-    say, writer = speaker(language, user_folder), day_writer(language, user_folder)
+    say, writer = translator(language, user_folder), day_writer(language, user_folder)
     script = (template_folder() / "world.js").read_text(encoding="utf-8")
     context = world_context(world, language, say, writer, coastlines(), script, alternates)
     return fill(environment(language, user_folder), "world.html.j2", context, user_folder)
@@ -143,7 +143,7 @@ def render_skill(context: Mapping[str, Any]) -> str:
 
 @functools.cache
 def _chart_specs(language: str, user_folder: Path | None) -> str:
-    return vega.specifications(speaker(language, user_folder))
+    return vega.specifications(translator(language, user_folder))
 
 
 @functools.cache
@@ -192,7 +192,7 @@ def environment(language: str, user_folder: Path | None = None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    say = speaker(language, user_folder)
+    say = translator(language, user_folder)
     made.globals |= {
         "say": say,
         "t": say,

@@ -83,14 +83,14 @@ def missing_texts(language: str, user_folder: Path | None = None) -> list[str]:
     return sorted(read_texts(FALLBACK).keys() - read_texts(language, user_folder).keys())
 
 
-def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str]:
+def translator(language: str, user_folder: Path | None = None) -> Callable[..., str]:
     """Return the function that translates phrases and keys into `language`.
 
     A text that the language lacks, or whose placeholders do not fit, is given in English. An unknown key raises KeyError.
     """
     texts, fallback = read_texts(language, user_folder), read_texts(FALLBACK)
 
-    def spell(value: Any) -> Any:
+    def as_text(value: Any) -> Any:
         """Return a value as text for a placeholder.
 
         A phrase is translated, a whole number gets grouped digits, and a tuple becomes a list with the language's [list] separators.
@@ -101,7 +101,7 @@ def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str
             return number_text(value, language)
         if not isinstance(value, tuple):
             return value
-        *before, last = [str(spell(each)) for each in value]
+        *before, last = [str(as_text(each)) for each in value]
         return say("list.between").join(before) + say("list.last") + last if before else last
 
     kept: dict[Any, str] = {}
@@ -118,7 +118,7 @@ def speaker(language: str, user_folder: Path | None = None) -> Callable[..., str
 
     def fill(phrase: Phrase | str, values: dict[str, Any]) -> str:
         key, filled = (phrase.key, {**phrase.values, **values}) if isinstance(phrase, Phrase) else (phrase, values)
-        spoken = {name: spell(value) for name, value in filled.items()}
+        spoken = {name: as_text(value) for name, value in filled.items()}
         if key in texts:
             try:
                 return _form(texts[key], filled, language).format_map(spoken)
@@ -150,7 +150,7 @@ def _form(text: Text, values: Mapping[str, Any], language: str) -> str:
 
 def day_writer(language: str, user_folder: Path | None = None) -> Writer:
     """Return the writer of days and times by the language's [date] table; where that table does not fit, it writes ISO form."""
-    return LanguageWriter(language, speaker(language, user_folder))
+    return LanguageWriter(language, translator(language, user_folder))
 
 
 def tell_missing(language: str, user_folder: Path | None = None) -> int:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.ledger import ABANDONED, insert
-from forecaster.store.row_types import EndedRun, ForecastRow, RowT, ToldWindow, dicts_as
+from forecaster.store.row_types import EndedRun, ForecastRow, ObservedWindow, RowT, dicts_as
 from forecaster.store.typed_rows.alert_types import AlertColumns, AlertRow, CorrectionRow, DeadLetters, ForecastAlertRow, OperationsAlertRow
 
 JSON_COLUMNS = ("channels", "bounds", "expected", "outcomes")
@@ -112,14 +112,14 @@ def write_corrections(connection: Connection, rows: Sequence[CorrectionRow]) -> 
     insert(connection, "alert_correction", rows, replace=True)
 
 
-def told_windows(connection: Connection, alert: ForecastAlertRow) -> list[ToldWindow]:
+def verified_windows(connection: Connection, alert: ForecastAlertRow) -> list[ObservedWindow]:
     """Return every window since the one that an alert was raised for, with its published forecast and its observed outcome; oldest first.
 
     Columns: target_start, target_end; probability and reference_probability of the newest daily issue; happened (None until the window is
     verified).
     """
     return _rows(
-        ToldWindow,
+        ObservedWindow,
         connection,
         "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, o.happened FROM forecast f "
         "LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start AND o.target_hash = f.target_hash "

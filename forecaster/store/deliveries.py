@@ -50,7 +50,7 @@ def report(connection: Connection, report_id: str) -> ReportRow | None:
     return _first(ReportRow, connection, "SELECT * FROM report WHERE report_id = $key", report_id)
 
 
-def told_report(connection: Connection, report_id: str) -> ReportRow | None:
+def stored_report(connection: Connection, report_id: str) -> ReportRow | None:
     """Return the report with this id, where it has a document and is planned for at least one recipient."""
     planned = "SELECT 1 FROM delivery d WHERE d.subject_id = r.report_id"
     kept = f"report_id = $key AND document IS NOT NULL AND EXISTS ({planned})"
@@ -74,7 +74,7 @@ def keep_report(connection: Connection, row: ReportRow) -> ReportRow:
     A report with a document stays as it is once it is planned for a recipient: every recipient gets the same content under one id. Written
     again, it only becomes the newest report.
     """
-    told = told_report(connection, row["report_id"])
+    told = stored_report(connection, row["report_id"])
     if told is not None:
         row = {**told, "created_at": row["created_at"]}
     insert(connection, "report", [row], replace=True)

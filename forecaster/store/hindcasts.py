@@ -90,7 +90,7 @@ def mean_fit_seconds(connection: Connection, recipe_hashes: dict[str, str]) -> d
     return {recipe_id: seconds for recipe_id, seconds in rows if recipe_id in recipe_hashes}
 
 
-def walk_forward_said(connection: Connection, recipe_id: str, recipe_hash: str, since: datetime, until: datetime) -> pd.DataFrame:
+def walk_forward_forecasts(connection: Connection, recipe_id: str, recipe_hash: str, since: datetime, until: datetime) -> pd.DataFrame:
     """Return the walk-forward forecasts of each kind of model for the days from `since` on that ended by `until`.
 
     Columns: target_start, target_end, model_kind, probability, reference_probability; oldest first.

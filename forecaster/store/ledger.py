@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
-from forecaster.store.row_types import ForecastRow, IssuedRow, NewRun, OutcomeRow, SettledRow, StoredForecast, rows_as
+from forecaster.store.row_types import ForecastRow, IssuedRow, NewRun, OutcomeRow, StoredForecast, VerifiedRow, rows_as
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,7 @@ def first_forecasts(connection: Connection, target_hashes: list[str], *, replay:
     return {(recipe_id, target_hash): start.astimezone(UTC) for recipe_id, target_hash, start in rows}
 
 
-def unsettled_targets(connection: Connection, now: datetime) -> "pd.DataFrame":
+def unverified_targets(connection: Connection, now: datetime) -> "pd.DataFrame":
     """Return recipe_id, target_hash, target_start, target_end of every ended window with a forecast whose outcome is not final."""
     return connection.execute(
         "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, f.target_end "
@@ -268,7 +268,7 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
     return {"revised_events": revised[0], "turned_outcomes": turned[0], "quarantined": dict(bad), "last_pull_at": pull[0]}
 
 
-def turned_between(connection: Connection, start: datetime, end: datetime) -> list[OutcomeRow]:
+def revised_between(connection: Connection, start: datetime, end: datetime) -> list[OutcomeRow]:
     """Return the outcomes, as they are now, that catalogue revisions in (start, end] reversed."""
     return rows_as(
         OutcomeRow,
@@ -279,7 +279,7 @@ def turned_between(connection: Connection, start: datetime, end: datetime) -> li
     )
 
 
-def last_settled(connection: Connection) -> list[SettledRow]:
+def last_verified(connection: Connection) -> list[VerifiedRow]:
     """Return the outcomes that the last verification wrote, each with its published forecast; days of a backfill are left out."""
     frame = connection.execute(
         "SELECT o.*, f.probability, f.reference_probability FROM outcome o "
@@ -288,7 +288,7 @@ def last_settled(connection: Connection) -> list[SettledRow]:
         "QUALIFY row_number() OVER (PARTITION BY o.recipe_id, o.target_start "
         "ORDER BY f.official DESC, f.issue_time DESC, f.created_at DESC) = 1 ORDER BY o.target_start, o.recipe_id"
     ).df()
-    return rows_as(SettledRow, frame)
+    return rows_as(VerifiedRow, frame)
 
 
 def start_run(connection: Connection, row: NewRun) -> None:

@@ -81,7 +81,7 @@ def add_decision(connection: Connection, row: PublicationRow) -> None:
     insert(connection, "publication", [{**row, "number": counted[0][0] + 1}])
 
 
-def settled_members(connection: Connection, targets: Mapping[str, str], since: datetime, as_of: datetime) -> dict[str, pd.DataFrame]:
+def verified_members(connection: Connection, targets: Mapping[str, str], since: datetime, as_of: datetime) -> dict[str, pd.DataFrame]:
     """Return the official forecasts of every kind of model that had complete inputs. Their days run from `since` on and have a final
     outcome by `as_of`. There is one frame for each of these targets (recipe id -> target hash), oldest first.
 

@@ -114,7 +114,7 @@ class OutcomeRow(NewOutcome):
     turned_at: datetime | None
 
 
-class SettledRow(OutcomeRow):
+class VerifiedRow(OutcomeRow):
     """An outcome with the forecast that was published for its window."""
 
     probability: float
@@ -199,13 +199,13 @@ class PublishedWindow(TypedDict):
     reference_probability: float
 
 
-class ToldWindow(PublishedWindow):
+class ObservedWindow(PublishedWindow):
     """The published forecast of a window with its observed outcome; None until the window is verified."""
 
     happened: bool | None
 
 
-class PastWindow(ToldWindow):
+class PastWindow(ObservedWindow):
     """The same for a past window, with the method of the forecast."""
 
     method: Method

@@ -57,7 +57,7 @@ def counted(job: Job, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         patch.setattr(index, "read_head", opened.append)
         index.list_reports(job.settings.output)
     with job.store.transaction() as connection:
-        targets = ledger.unsettled_targets(connection, NOW)
+        targets = ledger.unverified_targets(connection, NOW)
         return {
             "coverage": len(catalogue.read_coverage(connection)),
             "outcomes": len(ledger.outcomes_of(connection, targets)),

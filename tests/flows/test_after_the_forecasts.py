@@ -76,7 +76,7 @@ def check_done(world, state, pulse, names):
         ("daily.verify.verify", "verify", KeyError(SECRET)),
         ("alerting.raise_alerts.raise_alerts", "alerts", ValueError(SECRET)),
         ("earth.earth_day.make_earth", "world map", KeyError(SECRET)),
-        ("earth.earth_record.settle_maps", "record of world maps", KeyError(SECRET)),
+        ("earth.earth_record.verify_maps", "record of world maps", KeyError(SECRET)),
         ("daily.publish_report.write_report", "report", KeyError(SECRET)),
         ("daily.export_map_files.export", "export", RecursionError(SECRET)),
         ("tidy.tidy", "tidy", KeyError(SECRET)),

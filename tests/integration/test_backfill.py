@@ -262,4 +262,4 @@ def test_settling_a_backfill_keeps_the_page_to_the_day(full):
     """The report's list of what was settled is the daily run's, not a backfill's hundred days."""
     assert len(verify(full.store, full.recipes, full.clock).verified) == DAYS
     with full.store.transaction() as connection:
-        assert ledger.last_settled(connection) == []
+        assert ledger.last_verified(connection) == []

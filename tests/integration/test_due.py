@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.training.due import changed_recipes, due_reasons, settled_target_days
+from forecaster.pipeline.training.due import changed_recipes, due_reasons, verified_target_days
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.store import fits, ledger
 from forecaster.store.database import Store
@@ -103,7 +103,7 @@ def test_growth_is_a_tenth_and_five_settled_days_at_least(read, recipe, known, n
     write(read, *(quake(f"us{index}", day, 5.2, place=tiny.CENTRE) for index, day in enumerate(days)))
     write(read, quake("again", settled + timedelta(hours=1), 5.0, place=tiny.CENTRE), quake("weak", settled + DAY, 3.0, place=tiny.CENTRE))
     write(read, quake("young", NOW - 20 * DAY, 6.0, place=tiny.CENTRE), quake("far", settled + DAY, 6.0, place=tiny.NEXT_CELL))
-    assert settled_target_days(load_known(read, NOW).events, recipe, NOW) == (known or 0) + new
+    assert verified_target_days(load_known(read, NOW).events, recipe, NOW) == (known or 0) + new
     model(read, recipe, NOW - DAY, **({} if known is None else {"known_target_days": known}))
     reason = f"{new} days with a target event were verified since its newest model was fitted, which knew {known}"
     assert due(read, recipe) == ({"athens": [reason]} if is_due else {})

@@ -18,9 +18,9 @@ from forecaster.errors import BadInput, NotScoreable, NotWritable
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.evaluation import evaluate_circles
 from forecaster.pipeline.evaluation.evaluate import evaluate
+from forecaster.pipeline.evaluation.evaluate_forecasts import forecasts_by_arm, pool_of
 from forecaster.pipeline.evaluation.evaluate_plan import Arm, EvaluateOptions
 from forecaster.pipeline.evaluation.evaluate_results import Part, ResultFolder
-from forecaster.pipeline.evaluation.evaluate_said import pool_of, said_by_arm
 from forecaster.pipeline.evaluation.evaluate_scores import block_draws, score_rows, with_mean
 from forecaster.pipeline.evaluation.evaluate_tables import write_tables
 from forecaster.recipe import load_recipes
@@ -224,7 +224,7 @@ def test_hand_worked_scores(tmp_path):
     frames.append(pd.DataFrame(head | {"recipe_id": "two", "model": "m", "probability": 0.5}))
     daily = pd.concat(frames)
     draws = block_draws(daily["local_day"].to_numpy())
-    table = pd.DataFrame([row for said in said_by_arm(daily, {"one": "japan", "two": "japan"}) for row in score_rows(said, draws)])
+    table = pd.DataFrame([row for said in forecasts_by_arm(daily, {"one": "japan", "two": "japan"}) for row in score_rows(said, draws)])
     one = table[(table["name"] == "one") & (table["days_of"] == "all")].iloc[0]
     pool = table[(table["name"] == "japan") & (table["days_of"] == "all")].iloc[0]
     assert one["gain_over_climatology"] == pytest.approx(4 * math.log(1.5))

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from forecaster.cli import main
 from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.pipeline.daily.members import kinds_of
-from forecaster.pipeline.rungs import told_ladder
+from forecaster.pipeline.rungs import report_ladder
 from forecaster.reports import map_files
 from forecaster.reports.content import document
 from forecaster.reports.content.contract import Ladder, ReportData
@@ -104,9 +104,9 @@ def test_the_report_tells_the_ladder_with_its_record_and_old_documents_load_with
 
 def test_a_ladder_that_cannot_be_told_says_why(issued, tokyo):
     row = table(issued, "rung").iloc[0].to_dict()
-    assert told_ladder.told_ladder([], {}, {}) == (None, told_ladder.NONE_STORED)
-    assert told_ladder.told_ladder([], {"no_ladder": "no reference rate"}, {}) == (None, "no reference rate")
-    none, reason = told_ladder.told_ladder([row | {"version": 99}], {}, {})
+    assert report_ladder.report_ladder([], {}, {}) == (None, report_ladder.NONE_STORED)
+    assert report_ladder.report_ladder([], {"no_ladder": "no reference rate"}, {}) == (None, "no reference rate")
+    none, reason = report_ladder.report_ladder([row | {"version": 99}], {}, {})
     assert none is None and "version 99" in str(reason) and "upgrade" in str(reason)
 
 

@@ -123,7 +123,7 @@ def test_a_late_review_turns_the_outcome_and_the_score(issued, tokyo):
     with issued.transaction() as connection:
         told = [ledger.changes_between(connection, END + (day - 1) * DAY, END + day * DAY)["turned_outcomes"] for day in (2, 22, 45)]
         assert told == [0, 1, 0]
-        assert [row["happened"] for row in ledger.turned_between(connection, END + 21 * DAY, END + 22 * DAY)] == [True]
+        assert [row["happened"] for row in ledger.revised_between(connection, END + 21 * DAY, END + 22 * DAY)] == [True]
     assert outcome(issued)["turned_at"] == END + 22 * DAY, "told on the day of the review, not again when the outcome is final"
     assert table(issued, "score")["status"].tolist() == ["final"] * ROWS
 

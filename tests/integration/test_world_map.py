@@ -23,7 +23,7 @@ from forecaster.pipeline.earth.earth_day import make_earth
 from forecaster.pipeline.earth.earth_forecast import forecast_earth
 from forecaster.pipeline.earth.earth_grid import cells_of, names_of, seismic_cells, whole_grid
 from forecaster.pipeline.earth.earth_outlines import rings_of
-from forecaster.pipeline.earth.earth_record import record_of_maps, settle_maps
+from forecaster.pipeline.earth.earth_record import record_of_maps, verify_maps
 from forecaster.recipe import load_recipes
 from forecaster.reports.skill_pages.skill_world import world_text
 from forecaster.store import world_map_rows
@@ -183,10 +183,10 @@ def test_each_map_is_scored_when_its_windows_have_ended_and_again_when_they_are_
         quake("small", datetime(2024, 1, 5, 4, tzinfo=UTC), 4.6, place=DATE_LINE),
         quake("elsewhere", datetime(2024, 1, 4, 9, tzinfo=UTC), 6.0, place=(-60.0, 20.0)),
     )
-    assert settle_maps(week_later) == 0, "nothing has been read since"
+    assert verify_maps(week_later) == 0, "nothing has been read since"
     cover(job.store, week_later.clock.now())
-    assert settle_maps(week_later) == 2, "the days; the weeks have not ended"
-    assert settle_maps(week_later) == 0
+    assert verify_maps(week_later) == 2, "the days; the weeks have not ended"
+    assert verify_maps(week_later) == 0
     with job.store.transaction() as connection:
         scores = world_map_rows.scores(connection, "replay")
     assert (
@@ -198,7 +198,7 @@ def test_each_map_is_scored_when_its_windows_have_ended_and_again_when_they_are_
     assert scores["expected_cells"].iloc[1] == pytest.approx(chance.sum())
     much_later = run_context.Job(job.settings, job.store, [], Clock.standing_at(NOW + timedelta(days=60)), "run-3")
     cover(job.store, much_later.clock.now())
-    assert settle_maps(much_later) == 4
+    assert verify_maps(much_later) == 4
     record = record_of_maps(job.store, "replay")
     assert [(row["magnitude"], row["days"], row["windows"], row["active"]) for row in record] == [
         ("4.5", 1, 1, 1),

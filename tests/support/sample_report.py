@@ -25,11 +25,11 @@ from forecaster.reports.content.contract import (
     RecipeForecast,
     ReliabilityCurve,
     ReportData,
-    SettledCheck,
+    ResolvedOutcome,
+    RevisedOutcome,
     TrackRecord,
-    TurnedOutcome,
+    WorldExtract,
     WorldPlace,
-    WorldTold,
 )
 from tests.support.sample_ladder import POOLED as POOLED_RUNGS
 from tests.support.sample_ladder import sample_ladder
@@ -174,7 +174,7 @@ def recent_events(rng: np.random.Generator, count: int = 70) -> tuple[RecentEven
     return tuple(events)
 
 
-WORLD = WorldTold(
+WORLD = WorldExtract(
     date(2024, 1, 3),
     5.0,
     150.0,
@@ -193,7 +193,7 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
     rng = np.random.default_rng(seed)
     recipes = tuple(recipe_forecast(recipe, rng, mode) for recipe in load_recipes(RECIPES).values())
     checks = tuple(
-        SettledCheck(
+        ResolvedOutcome(
             recipe.recipe_id, replace(recipe.recent_outcomes[87], max_magnitude=4.9 if recipe.recent_outcomes[87].happened else None)
         )
         for recipe in recipes
@@ -210,7 +210,7 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
         quarantined={"latitude outside -90..90": 2, "no magnitude": 1},
         revisions_since_yesterday=41,
         outcomes_changed=1,
-        turned=(TurnedOutcome("taipei", date(2023, 12, 30), True, 4.6),),
+        turned=(RevisedOutcome("taipei", date(2023, 12, 30), True, 4.6),),
         pooled_skill=POOLED,
         pooled_records=recipes[0].records,
         pooled_rungs=POOLED_RUNGS,

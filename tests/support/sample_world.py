@@ -6,7 +6,7 @@ import h3
 
 from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.pipeline.earth.earth_outlines import rings_of
-from forecaster.reports.content.contract import WorldPlace, WorldTold
+from forecaster.reports.content.contract import WorldExtract, WorldPlace
 from forecaster.reports.web.world_page import MIDDLE_LON, WorldCell, WorldMap
 
 PLACES = {
@@ -37,7 +37,7 @@ def _places(cells: list[WorldCell], view: tuple[float, int]) -> list[WorldPlace]
     return [WorldPlace(cell.place, cell.lat, cell.lng, *cell.figures[view]) for cell in told]
 
 
-def sample_told() -> WorldTold:
+def sample_told() -> WorldExtract:
     """What a report tells of it."""
     world = sample_world()
-    return WorldTold(world.day, 5.0, world.radius_km, len(world.cells), tuple(world.top[5.0, 1]))
+    return WorldExtract(world.day, 5.0, world.radius_km, len(world.cells), tuple(world.top[5.0, 1]))

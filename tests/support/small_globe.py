@@ -25,7 +25,7 @@ from forecaster.timewindow import DAY_US
 
 NOW = datetime(2024, 6, 30, 12, tzinfo=UTC)
 UNTIL = date(2024, 5, 15)  # 45 days before
-SMALL = Size(judged_circles=1, judged_days=730)
+SMALL = Size(evaluation_circles=1, evaluated_days=730)
 PLACES = ((-20.0, -70.0), (40.0, 143.0))
 FILE = "shift.json"
 RECORD = {"circles": 1, "seed": 1, "code": "0"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from forecaster.alert_rules import Decision, Said, Standing, after, decide, held_until, keeps, reaches, walk
+from forecaster.alert_rules import Decision, ForecastFigures, Standing, after, decide, held_until, keeps, reaches, walk
 from forecaster.descriptions.recipe_fields import AlertRule, QuietHours
 from forecaster.timewindow import target_window
 
@@ -20,13 +20,13 @@ def rule(**fields) -> AlertRule:
     return AlertRule.model_validate({"name": "raised", "probability": 0.05, "ratio": 3.0} | fields)
 
 
-def days(*probabilities: float, usual: float = 0.01, zone: ZoneInfo = TOKYO, skip: frozenset[int] = frozenset()) -> list[Said]:
+def days(*probabilities: float, usual: float = 0.01, zone: ZoneInfo = TOKYO, skip: frozenset[int] = frozenset()) -> list[ForecastFigures]:
     """One forecast a day from FIRST on; the days in `skip` have none."""
     windows = [target_window(FIRST + timedelta(days=k), zone) for k in range(len(probabilities))]
-    return [Said(w.start, w.end, p, usual) for k, (w, p) in enumerate(zip(windows, probabilities, strict=True)) if k not in skip]
+    return [ForecastFigures(w.start, w.end, p, usual) for k, (w, p) in enumerate(zip(windows, probabilities, strict=True)) if k not in skip]
 
 
-def actions(rule: AlertRule, forecasts: list[Said], zone: ZoneInfo = TOKYO) -> str:
+def actions(rule: AlertRule, forecasts: list[ForecastFigures], zone: ZoneInfo = TOKYO) -> str:
     """The decisions as letters: q(uiet) r(aised) h(eld) c(leared) s(uppressed)."""
     return "".join(decision.action[0] for decision in walk(rule, zone, forecasts))
 
@@ -50,7 +50,10 @@ def test_one_off_bound_is_enough_to_end_it():
     """Off 3 % and 2 times: 5 % of a usual 2.6 % is 1.9 times, though 5 % is still above 3 %."""
     held = rule(probability_off=0.03, ratio_off=2.0)
     first, second = target_window(FIRST, TOKYO), target_window(FIRST + timedelta(days=1), TOKYO)
-    assert actions(held, [Said(first.start, first.end, 0.08, 0.026), Said(second.start, second.end, 0.05, 0.026)]) == "rc"
+    assert (
+        actions(held, [ForecastFigures(first.start, first.end, 0.08, 0.026), ForecastFigures(second.start, second.end, 0.05, 0.026)])
+        == "rc"
+    )
 
 
 def test_a_cooldown_counts_from_the_day_that_it_was_raised_for():
@@ -67,7 +70,7 @@ def test_a_cooldown_counts_local_days_also_when_clocks_change():
     """Berlin, 30 March to 1 April 2024: the 31st has 23 hours. Raised for the 30th, 2 days of cooldown: the 1st may be raised."""
     zone = ZoneInfo("Europe/Berlin")
     windows = [target_window(date(2024, 3, 30) + timedelta(days=k), zone) for k in range(3)]
-    line = [Said(w.start, w.end, p, 0.01) for w, p in zip(windows, (0.06, 0.01, 0.06), strict=True)]
+    line = [ForecastFigures(w.start, w.end, p, 0.01) for w, p in zip(windows, (0.06, 0.01, 0.06), strict=True)]
     assert line[2].target_start - line[0].target_start == timedelta(hours=47)
     assert actions(rule(cooldown_days=2), line, zone) == "rcr"
     assert actions(rule(cooldown_days=3), line, zone) == "rcs"
@@ -92,7 +95,7 @@ def test_a_rule_that_may_not_speak_raises_nothing_but_ends_what_stands():
 def test_windows_of_several_days_overlap_and_do_not_lapse():
     """A recipe of 3 days is issued daily: each window begins before the one before has ended."""
     windows = [target_window(FIRST + timedelta(days=k), TOKYO, 3) for k in range(3)]
-    assert actions(rule(), [Said(w.start, w.end, 0.06, 0.01) for w in windows]) == "rhh"
+    assert actions(rule(), [ForecastFigures(w.start, w.end, 0.06, 0.01) for w in windows]) == "rhh"
 
 
 levels = st.floats(0.001, 0.999)
@@ -109,7 +112,7 @@ def test_no_alert_without_a_crossing_and_none_beside_another(on, off_share, cool
     bounds are kept, and stands on no day on which they are not."""
     made = rule(probability=on, ratio=2.0, probability_off=on * off_share, ratio_off=2.0 * off_share, cooldown_days=cooldown)
     windows = [target_window(FIRST + timedelta(days=k), TOKYO) for k in range(len(line))]
-    forecasts = [Said(w.start, w.end, p, usual) for w, (p, usual, there) in zip(windows, line, strict=True) if there]
+    forecasts = [ForecastFigures(w.start, w.end, p, usual) for w, (p, usual, there) in zip(windows, line, strict=True) if there]
     decisions = walk(made, TOKYO, forecasts)
     raised = [k for k, decision in enumerate(decisions) if decision.action == "raised"]
     assert all(reaches(made, forecasts[k]) for k in raised)

@@ -27,7 +27,7 @@ class JudgedDays:
         return len(self.indices)
 
 
-def judged_days(happened: np.ndarray, span: Span, most: int, rng: np.random.Generator) -> JudgedDays:
+def evaluated_days(happened: np.ndarray, span: Span, most: int, rng: np.random.Generator) -> JudgedDays:
     """All days of a short span. Of a longer span `most` days, half of them target days if there are so many."""
     inside = span.indices
     if len(span) <= most:

@@ -24,7 +24,7 @@ import tensorflow as tf
 from forecaster.errors import BadInput
 from forecaster.models.calibration import Calibration, fit_calibration
 from forecaster.models.convlstm.convlstm import Predictor, build_network
-from forecaster.models.convlstm.convlstm_batches import JudgedDays, TrainingDays, batches, judged_days, training_days
+from forecaster.models.convlstm.convlstm_batches import JudgedDays, TrainingDays, batches, evaluated_days, training_days
 from forecaster.models.data_splits import Spans, fit_spans
 from forecaster.models.interface import Dataset, log_loss, sigmoid
 from forecaster.models.prior_correction import PriorCorrection
@@ -118,7 +118,9 @@ def fit(
     resampling_rng, order_rng, judged_rng = np.random.default_rng(seed).spawn(3)
     training = training_days(dataset, spans.train, resampling_rng)
     trainer = _Trainer(training, build_network(recipe, seed), order_rng)
-    judged = {name: judged_days(dataset.happened, spans.named()[name], JUDGED_DAYS, judged_rng) for name in ("validation", "calibration")}
+    judged = {
+        name: evaluated_days(dataset.happened, spans.named()[name], JUDGED_DAYS, judged_rng) for name in ("validation", "calibration")
+    }
     deadline = np.inf if max_minutes is None else started + 60.0 * max_minutes
     run = _run_epochs(
         trainer, dataset, judged, deadline=deadline, max_epochs=max_epochs, clock=clock, tell=_listeners(on_epoch, tensorboard_dir)

@@ -14,7 +14,7 @@ from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing.letters import Letter
 from forecaster.settings import Settings
 
-Said = TypeVar("Said")
+Rendered = TypeVar("Rendered")
 
 
 class Closable(Protocol):
@@ -60,8 +60,8 @@ class Shown:
     html: str | None = None
 
 
-class Channel(ABC, Generic[Said]):
-    """A notification channel. `Said` is the type of its rendered messages, which `render` makes of a report or message.
+class Channel(ABC, Generic[Rendered]):
+    """A notification channel. `Rendered` is the type of its rendered messages, which `render` makes of a report or message.
 
     name: as in `message_channels`. ending: the ending of the file that a preview's text is written to.
     """
@@ -74,14 +74,14 @@ class Channel(ABC, Generic[Said]):
         """Return all recipients that are set up. Labels hold no secret and no whole address."""
 
     @abstractmethod
-    def render(self, letter: Letter, to: Recipient | None, *, repeat: bool = False) -> Said:
+    def render(self, letter: Letter, to: Recipient | None, *, repeat: bool = False) -> Rendered:
         """Render the report or message for this channel. `to` is None where no recipient is set up, for a preview.
 
         repeat: it may have been sent before; the text says so where the receiver cannot see it by an id.
         """
 
     @abstractmethod
-    def send(self, said: Said, to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
+    def send(self, said: Rendered, to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
         """Send the rendered message.
 
         Args:
@@ -92,7 +92,7 @@ class Channel(ABC, Generic[Said]):
         """
 
     @abstractmethod
-    def preview(self, said: Said) -> Shown:
+    def preview(self, said: Rendered) -> Shown:
         """Return a preview of the rendered message."""
 
     def problems(self, settings: Settings) -> list[str]:

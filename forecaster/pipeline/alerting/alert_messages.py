@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from forecaster.alert_rules import Said, held_until
+from forecaster.alert_rules import ForecastFigures, held_until
 from forecaster.descriptions.reasons import of_json
 from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.models.combination.combination import KIND
@@ -19,7 +19,7 @@ from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message, MessageKind
 from forecaster.reports.words import Phrase, age_phrase, probability_phrase, ratio_text
-from forecaster.store.row_types import ForecastRow, ToldWindow
+from forecaster.store.row_types import ForecastRow, ObservedWindow
 from forecaster.store.typed_rows.alert_types import AlertColumns, CorrectionRow, ForecastAlertRow, OperationsAlertRow, RevisedEvent
 from forecaster.timewindow import day_of_window
 
@@ -55,7 +55,12 @@ def raised(
 
 
 def ended(
-    texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, forecast: ForecastRow | None, windows: Sequence[ToldWindow], at: datetime
+    texts: AlertTexts,
+    recipe: Recipe,
+    alert: ForecastAlertRow,
+    forecast: ForecastRow | None,
+    windows: Sequence[ObservedWindow],
+    at: datetime,
 ) -> Message:
     """Report that an alert ended at `at`. forecast: the one that ended it, or None. windows: those for which it was active."""
     came = [window["happened"] for window in windows if window["happened"] is not None]
@@ -81,7 +86,9 @@ def ended(
     return _after_quiet_hours(said, recipe, alert)
 
 
-def outcome_turned(texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, window: ToldWindow, correction: CorrectionRow) -> Message:
+def outcome_revised(
+    texts: AlertTexts, recipe: Recipe, alert: ForecastAlertRow, window: ObservedWindow, correction: CorrectionRow
+) -> Message:
     """Report the revised outcome of a window for which an alert was active."""
     context = {
         **_place(texts, recipe),
@@ -100,7 +107,7 @@ def withdrawn(
     recipe: Recipe,
     alert: ForecastAlertRow,
     forecast: ForecastRow,
-    now_said: Said,
+    now_said: ForecastFigures,
     correction: CorrectionRow,
     events: Sequence[RevisedEvent],
 ) -> Message:

@@ -11,12 +11,12 @@ from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.rule_figures import expected
-from forecaster.pipeline.alerting.rule_track_record import Skill, barred, said_in
+from forecaster.pipeline.alerting.rule_track_record import Skill, barred, figures_in
 from forecaster.recipe import Recipe
 from forecaster.reports.content.contract import Ladder
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message
-from forecaster.store.row_types import ForecastRow, ToldWindow
+from forecaster.store.row_types import ForecastRow, ObservedWindow
 from forecaster.store.typed_rows.alert_types import AlertRow, CorrectionRow, ForecastAlertRow
 
 LAPSES_AFTER = timedelta(days=1)
@@ -57,7 +57,7 @@ class RuleInputs:
     evidence: Mapping[str, pd.DataFrame]
     skills: Mapping[str, Skill]
     ladders: Mapping[str, Ladder | None]
-    windows: Mapping[str, Sequence[ToldWindow]]
+    windows: Mapping[str, Sequence[ObservedWindow]]
 
 
 def apply_rules(given: RuleInputs, texts: AlertTexts, now: datetime, changes: Changes) -> None:
@@ -92,7 +92,7 @@ def standing_of(alerts: Sequence[ForecastAlertRow]) -> tuple[Standing, ForecastA
     return Standing(raised_for, stands["last_target_start"], stands["last_target_end"]), stands, seen
 
 
-def stood_for(alert: ForecastAlertRow, windows: Sequence[ToldWindow]) -> list[ToldWindow]:
+def stood_for(alert: ForecastAlertRow, windows: Sequence[ObservedWindow]) -> list[ObservedWindow]:
     """Return those of the windows for which the alert is, or was, active."""
     return [window for window in windows if alert["target_start"] <= window["target_start"] <= alert["last_target_start"]]
 
@@ -111,7 +111,7 @@ def _apply(
     if overtaken or (seen is not None and forecast["target_start"] <= seen):
         return
     skill = given.skills.get(forecast["forecast_id"], Skill(None, "evaluation"))
-    decision = decide(rule, given.recipe.zone, standing, said_in(forecast), barred(rule, skill))
+    decision = decide(rule, given.recipe.zone, standing, figures_in(forecast), barred(rule, skill))
     if decision.action == "suppressed":
         changes.suppressed[f"{given.recipe.id}/{rule.name}"] = decision.reason
     if stands is not None and decision.lapsed:
@@ -138,7 +138,7 @@ def _apply(
 
 
 def _raised(given: RuleInputs, rule: AlertRule, forecast: ForecastRow, decision: Decision, now: datetime) -> ForecastAlertRow:
-    recipe, said = given.recipe, said_in(forecast)
+    recipe, said = given.recipe, figures_in(forecast)
     mode, replay = forecast["mode"], forecast["mode"] == "replay"
     assert mode != "hindcast", "a backfill's forecasts are no news"
     alert_id = identity("alert", recipe.id, recipe.target_hash, rule.name, replay, f"{said.target_start:%FT%TZ}")

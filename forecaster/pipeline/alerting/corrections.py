@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from forecaster.alert_rules import Said, keeps
+from forecaster.alert_rules import ForecastFigures, keeps
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.errors import ModelError
@@ -29,12 +29,12 @@ from forecaster.models.interface import Forecaster
 from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.apply_rules import Changes
-from forecaster.pipeline.alerting.rule_track_record import said_in
+from forecaster.pipeline.alerting.rule_track_record import figures_in
 from forecaster.pipeline.daily.members import load_member, members_named
 from forecaster.recipe import Recipe
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.settings import Settings
-from forecaster.store.row_types import ForecastRow, ToldWindow
+from forecaster.store.row_types import ForecastRow, ObservedWindow
 from forecaster.store.typed_rows.alert_types import CorrectionRow, ForecastAlertRow, RevisedEvent
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ Again = Callable[[], Revised | None]
 
 
 def correct_outcomes(
-    recipe: Recipe, alert: ForecastAlertRow, windows: Sequence[ToldWindow], texts: AlertTexts, now: datetime, changes: Changes
+    recipe: Recipe, alert: ForecastAlertRow, windows: Sequence[ObservedWindow], texts: AlertTexts, now: datetime, changes: Changes
 ) -> None:
     """Record outcomes of the alert's windows that are verified for the first time, and report those that were revised."""
     noted: dict[str, dict[str, Any]] = dict(alert["outcomes"] or {})
@@ -77,7 +77,7 @@ def correct_outcomes(
             correction = _correction(alert, "outcome", window["target_start"], turns, now, "revised")
             correction["happened"] = happened
             changes.corrections.append(correction)
-            changes.messages.append(alert_messages.outcome_turned(texts, recipe, alert, window, correction))
+            changes.messages.append(alert_messages.outcome_revised(texts, recipe, alert, window, correction))
     if noted != (alert["outcomes"] or {}):
         alert["outcomes"] = noted
         changes.alerts[alert["alert_id"]] = alert
@@ -102,13 +102,13 @@ def withdraw(
     """
     events: list[RevisedEvent] = []
     if newest["forecast_id"] != stood_on["forecast_id"]:
-        said, why = said_in(newest), "reissued"
+        said, why = figures_in(newest), "reissued"
     else:
         revised = again()
         if revised is None:
             return
-        first, events = said_in(stood_on), revised.events
-        said, why = Said(first.target_start, first.target_end, revised.probability, first.reference_probability), "revised"
+        first, events = figures_in(stood_on), revised.events
+        said, why = ForecastFigures(first.target_start, first.target_end, revised.probability, first.reference_probability), "revised"
     if keeps(rule, said):
         return
     alert |= {"state": "withdrawn", "cleared_at": now, "cleared_for": said.target_start, "cleared_reason": why}

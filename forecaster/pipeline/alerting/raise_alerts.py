@@ -20,10 +20,10 @@ from forecaster.descriptions.reasons import Reason
 from forecaster.pipeline.alerting import system_alerts
 from forecaster.pipeline.alerting.apply_rules import Changes, RuleInputs, apply_rules, stood_for
 from forecaster.pipeline.alerting.corrections import ask_again, correct_outcomes, withdraw
-from forecaster.pipeline.alerting.rule_track_record import Skill, said_in, skill_of
+from forecaster.pipeline.alerting.rule_track_record import Skill, figures_in, skill_of
 from forecaster.pipeline.messaging import deliver as messages
 from forecaster.pipeline.run_context import Job
-from forecaster.pipeline.rungs.told_ladder import told_ladder
+from forecaster.pipeline.rungs.report_ladder import report_ladder
 from forecaster.recipe import Recipe
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
@@ -121,15 +121,15 @@ def _inputs(
 ) -> RuleInputs:
     mine = [alert for alert in every if alert["recipe_id"] == recipe.id]
     fresh = [alert for alert in mine if alert["state"] == "raised" or alert["last_target_end"] > now - CORRECTED_FOR]
-    telling = [row for row in forecasts if any(reaches(rule, said_in(row)) for rule in recipe.alerts)]
+    telling = [row for row in forecasts if any(reaches(rule, figures_in(row)) for rule in recipe.alerts)]
     skills: dict[str, Skill] = {
         row["forecast_id"]: skill_of(connection, recipe, row["model_kind"], row["model_id"], now) for row in telling
     }
     kinds = {row["model_kind"] for row in telling}
     evidence = {kind: stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind) for kind in kinds}
-    windows = {alert["alert_id"]: stored.told_windows(connection, alert) for alert in fresh}
+    windows = {alert["alert_id"]: stored.verified_windows(connection, alert) for alert in fresh}
     rungs = rung_rows.ladders(connection, [row["forecast_id"] for row in telling])
-    ladders = {forecast_id: told_ladder(rows, {}, {})[0] for forecast_id, rows in rungs.items()}
+    ladders = {forecast_id: report_ladder(rows, {}, {})[0] for forecast_id, rows in rungs.items()}
     return RuleInputs(recipe, mine, forecasts, evidence, skills, ladders, windows)
 
 

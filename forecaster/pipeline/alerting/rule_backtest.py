@@ -13,7 +13,7 @@ from forecaster.errors import BadInput, NotScoreable
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.alert_messages import Row
 from forecaster.pipeline.alerting.rule_figures import measured
-from forecaster.pipeline.alerting.rule_track_record import RehearsedDay, Skill, barred, rates_document, rehearse, skill_of
+from forecaster.pipeline.alerting.rule_track_record import BacktestDay, Skill, barred, rates_document, rehearse, skill_of
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.run_context import Job
@@ -21,7 +21,7 @@ from forecaster.pipeline.training.information_gain import gain_numbers
 from forecaster.recipe import Recipe
 from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
-from forecaster.reports.texts import speaker
+from forecaster.reports.texts import translator
 from forecaster.reports.words import probability_pair
 from forecaster.store import alert_rows as stored
 from forecaster.store.database import Connection
@@ -118,9 +118,9 @@ def _skill(skill: Skill) -> Row | None:
     return None if skill.gain is None else {**gain_numbers(skill.gain), "source": skill.source}
 
 
-def _stood(days: Sequence[RehearsedDay]) -> list[list[RehearsedDay]]:
+def _stood(days: Sequence[BacktestDay]) -> list[list[BacktestDay]]:
     """Return the windows for which each alert would have been active."""
-    episodes: list[list[RehearsedDay]] = []
+    episodes: list[list[BacktestDay]] = []
     for day in days:
         if day.decision.action == "raised":
             episodes.append([day])
@@ -129,7 +129,7 @@ def _stood(days: Sequence[RehearsedDay]) -> list[list[RehearsedDay]]:
     return episodes
 
 
-def _episode(recipe: Recipe, active: Sequence[RehearsedDay]) -> Row:
+def _episode(recipe: Recipe, active: Sequence[BacktestDay]) -> Row:
     open_days = sum(day.happened is None for day in active)
     return {
         "day": _day(recipe, active[0]),
@@ -144,7 +144,7 @@ def _episode(recipe: Recipe, active: Sequence[RehearsedDay]) -> Row:
     }
 
 
-def _day(recipe: Recipe, day: RehearsedDay) -> str:
+def _day(recipe: Recipe, day: BacktestDay) -> str:
     return day_of_window(day.said.target_start, recipe.zone).isoformat()
 
 
@@ -159,7 +159,7 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, dat
         f"{head} {len(alerts)} alerts stood in {document['days']} days ({document['official']} official forecasts, "
         f"the others walk-forward; {document['missing']} days of the span have none)"
     ]
-    say = speaker("en")
+    say = translator("en")
     if alerts:
         lines.append(f"  {'raised for':12}{'active to':12}{'chance':18}{'usual':18}{'ratio':>5}  what happened")
     for row in alerts:

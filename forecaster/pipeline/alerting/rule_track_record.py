@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from forecaster.alert_rules import Decision, Said, walk
+from forecaster.alert_rules import Decision, ForecastFigures, walk
 from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.models.combination.combination import KIND
 from forecaster.models.combination.weights import usable_weights
@@ -28,10 +28,10 @@ MAX_UNDEFINED = 0.05  # share of resamples without a target day, above which an 
 
 
 @dataclass(frozen=True)
-class RehearsedDay:
+class BacktestDay:
     """One past window: its forecast, actual or as it would have been; the rule's decision; the outcome (None: not verified)."""
 
-    said: Said
+    said: ForecastFigures
     method: str
     decision: Decision
     happened: bool | None
@@ -41,7 +41,7 @@ class RehearsedDay:
 class Rehearsal:
     """A rule applied to past windows, oldest first, and its rates on the verified ones."""
 
-    days: tuple[RehearsedDay, ...]
+    days: tuple[BacktestDay, ...]
     rates: AlarmRates
 
 
@@ -61,7 +61,7 @@ def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetim
 
     The model's gain is not compared with the rule's `min_gain` here.
     """
-    forecasts = [said_in(row) for row in rows_as(PastWindow, rows)]
+    forecasts = [figures_in(row) for row in rows_as(PastWindow, rows)]
     decisions = walk(rule, recipe.zone, forecasts)
     came = [None if pd.isna(value) else bool(value) for value in rows["happened"]]
     judged = np.array(
@@ -74,12 +74,12 @@ def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetim
     happened = np.array([value is True for value in came], dtype=bool)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     rates = alarm_rates(local_days[judged], raised[judged], stands[judged], happened[judged], rng)
-    return Rehearsal(tuple(map(RehearsedDay, forecasts, rows["method"], decisions, came)), rates)
+    return Rehearsal(tuple(map(BacktestDay, forecasts, rows["method"], decisions, came)), rates)
 
 
-def said_in(row: PublishedWindow | ForecastRow) -> Said:
+def figures_in(row: PublishedWindow | ForecastRow) -> ForecastFigures:
     """Return the forecast of a row of the table `forecast`."""
-    return Said(row["target_start"], row["target_end"], row["probability"], row["reference_probability"])
+    return ForecastFigures(row["target_start"], row["target_end"], row["probability"], row["reference_probability"])
 
 
 def skill_of(connection: Connection, recipe: Recipe, model_kind: str, model_id: str, now: datetime) -> Skill:

@@ -33,7 +33,7 @@ MODELS_KEPT = 64
 
 
 @dataclass(frozen=True)
-class Said:
+class MemberForecasts:
     """The forecasts of one model for the days; (n,), NaN where it has no row. in_sample: whether it has seen the day."""
 
     member: Member
@@ -179,14 +179,20 @@ def forecast_days(
     return rows
 
 
-def _row(said: Said, j: int, numbers: dict[str, Any], reasons: list[Reason]) -> dict[str, Any]:
+def _row(said: MemberForecasts, j: int, numbers: dict[str, Any], reasons: list[Reason]) -> dict[str, Any]:
     one = said.member
     row = {"model_id": one.model_id, "model_kind": one.kind, "probability": float(said.probability[j])}
     return row | {"details": json.dumps(numbers) if numbers else None} | _flags(reasons, _seen([said], j))
 
 
 def _combined(
-    recipe: Recipe, spoken: Sequence[Said], j: int, probability: float, standing: Standing, details: dict[str, Any], reasons: list[Reason]
+    recipe: Recipe,
+    spoken: Sequence[MemberForecasts],
+    j: int,
+    probability: float,
+    standing: Standing,
+    details: dict[str, Any],
+    reasons: list[Reason],
 ) -> dict[str, Any]:
     members = [one.member for one in spoken]
     row = {
@@ -198,7 +204,7 @@ def _combined(
     return row | _flags(reasons, _seen([one for one in spoken if one.member.kind in standing.weights], j))
 
 
-def _seen(said: Sequence[Said], j: int) -> Reason | None:
+def _seen(said: Sequence[MemberForecasts], j: int) -> Reason | None:
     """Explain why a row is in-sample; None where none of its models has seen the day."""
     told = [one.member for one in said if one.in_sample[j]]
     who = (Reason(ReasonKey.HAS_SEEN, {"model_id": member.model_id, "first_day": iso(member.unseen_from)}) for member in told)
@@ -211,7 +217,9 @@ def _flags(reasons: list[Reason], seen: Reason | None) -> dict[str, Any]:
     return flags | {"in_sample": seen is not None}
 
 
-def _member_numbers(known: KnownThrough, days: TargetDays, reference: np.ndarray, said: Sequence[Said]) -> list[dict[str, dict[str, Any]]]:
+def _member_numbers(
+    known: KnownThrough, days: TargetDays, reference: np.ndarray, said: Sequence[MemberForecasts]
+) -> list[dict[str, dict[str, Any]]]:
     """Return for each day, by kind, the expected numbers (`publishing.counts_of`); {} where the model that counts has no forecast."""
     found: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(days))]
     counting = next((one for one in said if isinstance(one.member.model, CountsTargets)), None)
@@ -229,7 +237,7 @@ def _extend(
     days: TargetDays,
     reference: np.ndarray,
     rows: Sequence[dict[str, Any]],
-    spoken: Sequence[Sequence[Said]],
+    spoken: Sequence[Sequence[MemberForecasts]],
     *,
     ladder: bool,
 ) -> None:
@@ -273,7 +281,7 @@ def _said(
     silent: dict[str, Reason],
     *,
     allow_in_sample: bool,
-) -> Said:
+) -> MemberForecasts:
     """Ask a member for all days that it may forecast. Members are passed the same objects, as some share what they compute from them."""
     probability = np.full(len(days), np.nan)
     in_sample = days.local_days < np.datetime64(member.unseen_from)
@@ -290,4 +298,4 @@ def _said(
     except ModelError as error:
         silent[member.kind] = of_error(error)
         probability[:] = np.nan
-    return Said(member, probability, in_sample)
+    return MemberForecasts(member, probability, in_sample)

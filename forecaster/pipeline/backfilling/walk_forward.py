@@ -19,7 +19,7 @@ from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions
 from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk, ServedModel
 from forecaster.pipeline.daily.publishing import How, Standing, shipped, unreadable_weights
 from forecaster.pipeline.training.fit_recipe import PackedModel, TrainOptions, fit_region
-from forecaster.pipeline.training.weight_learning import learn_own, settled_of
+from forecaster.pipeline.training.weight_learning import learn_own, verified_days_of
 from forecaster.recipe import Recipe
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
@@ -97,7 +97,7 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
     base, fault = usable_weights(first)
     since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
     with source.transaction() as connection:
-        rows = hindcasts.walk_forward_said(connection, recipe.id, recipe.recipe_hash, recipe.target_window(since).start, as_of)
+        rows = hindcasts.walk_forward_forecasts(connection, recipe.id, recipe.recipe_hash, recipe.target_window(since).start, as_of)
     if rows.empty or known is None:
         return shipped(base, fault), {}
     labelled = labelled_days(recipe, known)
@@ -105,7 +105,7 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
     settled = np.isin(local_days, labelled.days.local_days)
     rows, local_days = rows[settled], local_days[settled]
     rows = rows.assign(happened=promised_labels(known.events, recipe, rows)[0])
-    own = learn_own(base, base.belief, settled_of(rows, local_days))
+    own = learn_own(base, base.belief, verified_days_of(rows, local_days))
     reason = f"learnt from {own.days} walk-forward days of its own, on top of {base.name}"
     how: How = "rate" if own.rate_only else "combination"
     return Standing(how, own.weights, reason, base.name, problem=unreadable_weights(fault), origin=shipped(base).origin), own.numbers()

@@ -22,11 +22,11 @@ from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
 from forecaster.pipeline.daily import records
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
 from forecaster.pipeline.daily.issue_schedule import next_issue_time
-from forecaster.pipeline.daily.nearby import DAYS, drivers_said, largest_near
-from forecaster.pipeline.earth.earth_page import world_told
+from forecaster.pipeline.daily.nearby import DAYS, largest_near, stored_drivers
+from forecaster.pipeline.earth.earth_page import world_extract
 from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.rungs.report_ladder import report_ladder
 from forecaster.pipeline.rungs.rung_record import block_days, pooled_rungs, recipe_records
-from forecaster.pipeline.rungs.told_ladder import told_ladder
 from forecaster.recipe import Recipe
 from forecaster.reports.content.contract import (
     DayOutcome,
@@ -38,13 +38,13 @@ from forecaster.reports.content.contract import (
     RecentEvent,
     RecipeForecast,
     ReportData,
+    ResolvedOutcome,
+    RevisedOutcome,
     RungRecord,
-    SettledCheck,
-    TurnedOutcome,
 )
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection
-from forecaster.store.row_types import ForecastRow, IssuedRow, PublishedDay, RungRow, SettledRow, rows_as
+from forecaster.store.row_types import ForecastRow, IssuedRow, PublishedDay, RungRow, VerifiedRow, rows_as
 from forecaster.timewindow import day_of_window, days_of_windows, next_local_day
 
 EVENTS_DAYS = 7
@@ -94,7 +94,7 @@ def report_data(job: Job) -> ReportData:
         forecasts_sha256=sha256,
         code_version=code_version(),
         next_issue_at=min((next_issue_time(recipe, now) for recipe in recipes), default=None),
-        world=world_told(store, now),
+        world=world_extract(store, now),
     )
 
 
@@ -167,7 +167,7 @@ def _recipe_forecast(
         )
     ended = told.ended[recipe.id]
     details = json.loads(row["details"]) if row["details"] else {}
-    ladder, no_ladder = told_ladder(told.rungs[row["forecast_id"]], details, told.rung_records.get((recipe.id, row["mode"]), {}))
+    ladder, no_ladder = report_ladder(told.rungs[row["forecast_id"]], details, told.rung_records.get((recipe.id, row["mode"]), {}))
     return RecipeForecast(
         **place,
         target_start=_utc(row["target_start"]),
@@ -184,7 +184,7 @@ def _recipe_forecast(
         degraded_reasons=of_json(row["degraded_reasons"]),
         track_record=records.of_mode(kept, row["mode"]),
         records=kept,
-        drivers=drivers_said(details) if "drivers" in details else largest_near(told.recent, recipe, known.as_of),
+        drivers=stored_drivers(details) if "drivers" in details else largest_near(told.recent, recipe, known.as_of),
         without_recent=details.get("without_recent"),
         models=tuple(_model_forecast(model) for model in told.models[row["forecast_id"]]),
         weights=details.get("weights", {}),
@@ -261,7 +261,7 @@ def _published_outcome(row: PublishedDay, day: date) -> DayOutcome:
     )
 
 
-def _settled_outcome(row: SettledRow, recipe: Recipe) -> DayOutcome:
+def _settled_outcome(row: VerifiedRow, recipe: Recipe) -> DayOutcome:
     return DayOutcome(
         day=day_of_window(_utc(row["target_start"]), recipe.zone),
         probability=row["probability"],
@@ -272,11 +272,11 @@ def _settled_outcome(row: SettledRow, recipe: Recipe) -> DayOutcome:
     )
 
 
-def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -> tuple[TurnedOutcome, ...]:
+def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -> tuple[RevisedOutcome, ...]:
     """Return the outcomes of these recipes (by target hash) that were revised during the last day."""
-    rows = [row for row in ledger.turned_between(connection, now - timedelta(days=1), now) if row["target_hash"] in recipes]
+    rows = [row for row in ledger.revised_between(connection, now - timedelta(days=1), now) if row["target_hash"] in recipes]
     return tuple(
-        TurnedOutcome(
+        RevisedOutcome(
             row["recipe_id"],
             day_of_window(_utc(row["target_start"]), recipes[row["target_hash"]].zone),
             row["happened"],
@@ -286,10 +286,10 @@ def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -
     )
 
 
-def _checks(connection: Connection, recipes: dict[str, Recipe]) -> tuple[SettledCheck, ...]:
-    rows = ledger.last_settled(connection)
+def _checks(connection: Connection, recipes: dict[str, Recipe]) -> tuple[ResolvedOutcome, ...]:
+    rows = ledger.last_verified(connection)
     return tuple(
-        SettledCheck(row["recipe_id"], _settled_outcome(row, recipes[row["recipe_id"]])) for row in rows if row["recipe_id"] in recipes
+        ResolvedOutcome(row["recipe_id"], _settled_outcome(row, recipes[row["recipe_id"]])) for row in rows if row["recipe_id"] in recipes
     )
 
 

@@ -16,7 +16,7 @@ DAYS = 90
 BEYOND_KM = 100.0
 
 
-def drivers_said(details: Mapping[str, Any]) -> tuple[DriverEvent, ...]:
+def stored_drivers(details: Mapping[str, Any]) -> tuple[DriverEvent, ...]:
     """Return the contributing events that `pipeline.daily.contributing_events` stored with the forecast."""
     return tuple(
         DriverEvent(

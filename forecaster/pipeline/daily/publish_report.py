@@ -144,7 +144,7 @@ def kept_data(row: ReportRow) -> ReportData:
 def _unless_told(job: Job, data: ReportData) -> ReportData:
     """Return `data`, or the content already sent to recipients within the same minute, because their link leads to the same page."""
     with job.store.transaction() as connection:
-        told = deliveries.told_report(connection, data.report_id)
+        told = deliveries.stored_report(connection, data.report_id)
     if told is None or pd.Timestamp(told["issue_time"]).floor("min") != pd.Timestamp(data.generated_at).floor("min"):
         return data
     try:

@@ -14,7 +14,7 @@ from forecaster.features.labels import promised_labels
 from forecaster.pipeline.as_of.as_known import Known, status_of
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.run_context import Job
-from forecaster.pipeline.rungs.settle_rungs import settled_outcomes
+from forecaster.pipeline.rungs.verify_rungs import verified_outcomes
 from forecaster.pipeline.training.weekly_weights import relearn
 from forecaster.recipe import Recipe
 from forecaster.store import ledger, rung_rows
@@ -62,10 +62,10 @@ def verify(job: Job) -> VerifyResult:
     by_target = {(recipe.id, recipe.target_hash): recipe for recipe in recipes}
     result = VerifyResult()
     with store.transaction() as connection:
-        targets = ledger.unsettled_targets(connection, now)
+        targets = ledger.unverified_targets(connection, now)
         stored = {_key(row): row for row in ledger.outcomes_of(connection, targets)}
         rungs = rung_rows.unsettled(connection, now)
-    settled_rungs = settled_outcomes(by_target, rungs, known, lambda recipe_id, error: _note_failure(result.failed, recipe_id, error))
+    settled_rungs = verified_outcomes(by_target, rungs, known, lambda recipe_id, error: _note_failure(result.failed, recipe_id, error))
     known = _since(known, targets)
     judged = _judged(by_target, targets, known, result.failed)
     turns: list[OutcomeTurnRow] = []

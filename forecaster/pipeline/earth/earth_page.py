@@ -14,7 +14,7 @@ from forecaster.pipeline.earth.earth_record import record_of_maps
 from forecaster.pipeline.run_context import Job
 from forecaster.reports import render, texts
 from forecaster.reports.content import older_reasons
-from forecaster.reports.content.contract import WorldPlace, WorldTold
+from forecaster.reports.content.contract import WorldExtract, WorldPlace
 from forecaster.reports.map_files import write_atomic
 from forecaster.reports.web.index import WORLD_FOLDER
 from forecaster.reports.web.world_page import FIRST_VIEW, MIDDLE_LON, WorldCell, WorldMap
@@ -47,7 +47,7 @@ def write_pages(job: Job, languages: Sequence[str] | None = None) -> list[Path]:
     return pages
 
 
-def world_told(store: Store, now: datetime) -> WorldTold | None:
+def world_extract(store: Store, now: datetime) -> WorldExtract | None:
     """Return what a report of `now` shows of the newest map; None where there is none of the current day or of a later one."""
     with store.transaction() as connection:
         issue = world_map_rows.newest_issue(connection, now)
@@ -58,7 +58,7 @@ def world_told(store: Store, now: datetime) -> WorldTold | None:
     if cells[(cells["magnitude"] == magnitude) & (cells["horizon_days"] == days)].empty:
         return None
     places = _places(cells, magnitude, days)
-    return WorldTold(local_day(issue["target_start"], UTC_ZONE), magnitude, issue["radius_km"], issue["cells"], places)
+    return WorldExtract(local_day(issue["target_start"], UTC_ZONE), magnitude, issue["radius_km"], issue["cells"], places)
 
 
 def _page_data(issue: dict[str, Any], cells: pd.DataFrame, record: Sequence[dict[str, Any]]) -> WorldMap:

@@ -30,7 +30,7 @@ SEED = 16
 FEW_ACTIVE = 10  # cells; with fewer, an interval is meaningless
 
 
-def settle_maps(job: Job) -> int:
+def verify_maps(job: Job) -> int:
     """Score every window of a map that has matured since it was last scored; return the number of scores written."""
     known = load_known(job.store, job.clock.now())
     read_until = known.read_until

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from forecaster.features.overlap import overlap_matrix, tile_weights
-from forecaster.pipeline.evaluation.evaluate_said import BASELINES, POOLS, Rows, Said
+from forecaster.pipeline.evaluation.evaluate_forecasts import BASELINES, POOLS, ArmForecasts, Rows
 from forecaster.pipeline.evaluation.evaluate_scores import gain_bounds, too_few_blocks
 from forecaster.recipe import Recipe
 from forecaster.verification.intervals import BlockDraws, Bounds, sums_by_day
@@ -16,7 +16,7 @@ REFERENCE = "climatology"
 MIN_USABLE = 0.95
 
 
-def pool_facts(said: Said, circles: Mapping[str, Recipe], draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
+def pool_facts(said: ArmForecasts, circles: Mapping[str, Recipe], draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
     """Yield one document per pool of an arm; `circles` by recipe id, draws as of `evaluate_scores.block_draws`.
 
     shared_days: target days on which the target of an overlapping circle of the pool was also observed on the same UTC day.

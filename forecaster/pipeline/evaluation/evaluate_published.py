@@ -14,8 +14,8 @@ from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
 from forecaster.models.combination.combination import KIND, MEMBERS, combine
 from forecaster.models.combination.weights import WorldWeights, weights_for
 from forecaster.models.pretrained import packaged
-from forecaster.pipeline.evaluation.evaluate_said import CIRCLES_ETAS, CIRCLES_POOL
-from forecaster.pipeline.training.weight_learning import Settled, learn_own, learn_world, settled_of
+from forecaster.pipeline.evaluation.evaluate_forecasts import CIRCLES_ETAS, CIRCLES_POOL
+from forecaster.pipeline.training.weight_learning import Settled, learn_own, learn_world, verified_days_of
 
 
 def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.DataFrame:
@@ -73,4 +73,4 @@ def _settled(rows: pd.DataFrame) -> Settled:
     if "etas" not in kinds and CIRCLES_ETAS in kinds:
         rows = rows.assign(model=rows["model"].replace(CIRCLES_ETAS, "etas"))
     rows = rows[rows["model"].isin(MEMBERS)].rename(columns={"model": "model_kind", "reference": "reference_probability"})
-    return settled_of(rows, rows["local_day"].to_numpy().astype("datetime64[D]"))
+    return verified_days_of(rows, rows["local_day"].to_numpy().astype("datetime64[D]"))

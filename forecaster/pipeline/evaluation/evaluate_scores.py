@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.models.interface import logit, sigmoid
-from forecaster.pipeline.evaluation.evaluate_said import BASELINES, CIRCLES_POOL, POOLS, Rows, Said
+from forecaster.pipeline.evaluation.evaluate_forecasts import BASELINES, CIRCLES_POOL, POOLS, ArmForecasts, Rows
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.verification import comparison, consistency, curves, reliability, scores
 from forecaster.verification.intervals import UNDEFINED, BlockDraws, Bounds, block_number, draw_blocks, ratio_bounds, sums_by_day
@@ -45,7 +45,7 @@ def block_draws(local_days: np.ndarray) -> list[BlockDraws]:
     return [draw_blocks([days], np.random.default_rng(BOOTSTRAP_SEED), block_days=length) for length in BLOCKS]
 
 
-def score_rows(said: Said, draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
+def score_rows(said: ArmForecasts, draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
     """Yield the rows of one arm."""
     kinds_of_day = _days_of(said.local_days, said.status)
     for model in said.probability:
@@ -90,7 +90,7 @@ def _years(local_days: np.ndarray) -> dict[str, np.ndarray]:
     return {str(year): years == year for year in np.unique(years)}
 
 
-def _groups(said: Said, rows: Rows) -> Iterator[tuple[str, str, str | None, Rows]]:
+def _groups(said: ArmForecasts, rows: Rows) -> Iterator[tuple[str, str, str | None, Rows]]:
     """Yield (level, name, pool, rows) of every recipe and pool that has rows, except single circles."""
     for number, one in rows.by_recipe():
         if said.pools[number] != CIRCLES_POOL:

@@ -14,10 +14,10 @@ from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
 from forecaster.pipeline.earth.earth_backtest import read_backtest
 from forecaster.pipeline.evaluation.evaluate_circles import is_circle, read_circles
+from forecaster.pipeline.evaluation.evaluate_forecasts import BASELINES, CIRCLES_ETAS, CIRCLES_POOL, POOLS, forecasts_by_arm, pool_of
 from forecaster.pipeline.evaluation.evaluate_pools import pool_facts
 from forecaster.pipeline.evaluation.evaluate_published import with_published
 from forecaster.pipeline.evaluation.evaluate_results import DAILY_ORDER, ResultFolder
-from forecaster.pipeline.evaluation.evaluate_said import BASELINES, CIRCLES_ETAS, CIRCLES_POOL, POOLS, pool_of, said_by_arm
 from forecaster.pipeline.evaluation.evaluate_scores import BLOCKS, block_draws, score_rows, with_mean
 from forecaster.pipeline.evaluation.rung_scores import rung_rows
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
@@ -66,7 +66,7 @@ def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -
     draws = block_draws(daily["local_day"].to_numpy())
     places = recipes | {recipe.id: recipe for recipe in (circles.recipes if circles else ())}
     found, facts = [], []
-    for said in said_by_arm(daily, pools):
+    for said in forecasts_by_arm(daily, pools):
         found += list(score_rows(said, draws))
         facts += list(pool_facts(said, places, draws))
     scores = pd.DataFrame(found)

@@ -17,8 +17,8 @@ from forecaster.models.etas.etas_horizons import Horizons
 from forecaster.models.ladder.climb import climb, horizons_of, ladder_chances, productivity_of
 from forecaster.models.ladder.count_law import HIGH, LOW
 from forecaster.models.ladder.magnitude_law import STEPS, MagnitudeLaw, rung_magnitudes
+from forecaster.pipeline.evaluation.evaluate_forecasts import POOLS
 from forecaster.pipeline.evaluation.evaluate_rungs import LAW, NO_COUNT
-from forecaster.pipeline.evaluation.evaluate_said import POOLS
 from forecaster.pipeline.rungs.rung_record import block_days
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.verification.intervals import draw_blocks, ratio_bounds, sums_by_day

@@ -10,7 +10,7 @@ from forecaster.errors import BadInput, DeliveryError
 from forecaster.pipeline.messaging.senders import Post, recipients
 from forecaster.reports.outgoing.letters import MessageLetter
 from forecaster.reports.outgoing.message import Message
-from forecaster.reports.texts import speaker
+from forecaster.reports.texts import translator
 from forecaster.settings import Settings
 
 
@@ -39,7 +39,7 @@ def send_trial(settings: Settings, clock: Clock, channels: Sequence[str] = ()) -
     if not to:
         raise BadInput(f"no {' or '.join(channels) or 'channel'} is set up: set {how_to_set_up()}")
     now = clock.now()
-    say = speaker(settings.language, settings.templates)
+    say = translator(settings.language, settings.templates)
     message = Message(
         subject_id=f"test-{now.astimezone(UTC):%Y%m%dT%H%M%S}",
         kind="operations",

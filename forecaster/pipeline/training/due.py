@@ -76,7 +76,7 @@ def _grown(connection: Connection, recipes: Sequence[Recipe], newest: Mapping[st
     """
 
     def enough(asked: Sequence[Recipe], events: Events) -> dict[str, int]:
-        new = {recipe.id: settled_target_days(events, recipe, until) - (newest[recipe.id].target_days or 0) for recipe in asked}
+        new = {recipe.id: verified_target_days(events, recipe, until) - (newest[recipe.id].target_days or 0) for recipe in asked}
         return {name: days for name, days in new.items() if days >= max(MIN_NEW_DAYS, GROWTH_SHARE * (newest[name].target_days or 0))}
 
     counted = [recipe for recipe in recipes if newest[recipe.id].target_days is not None]
@@ -127,7 +127,7 @@ def data_until(store: Store, clock: Clock) -> datetime:
     return clock.now() if read_until is None else min(clock.now(), read_until)
 
 
-def settled_target_days(events: Events, recipe: Recipe, as_of: datetime) -> int:
+def verified_target_days(events: Events, recipe: Recipe, as_of: datetime) -> int:
     """Count the days (UTC) with a target event whose outcome was final at `as_of`: the target days that a fit learns from.
 
     Later days are inputs of a forecast, but no fit learns from them yet.

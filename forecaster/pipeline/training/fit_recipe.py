@@ -18,7 +18,7 @@ from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import check_admissible, history_of, split_for_validation
 from forecaster.pipeline.daily.members import untrained
-from forecaster.pipeline.training.due import settled_target_days
+from forecaster.pipeline.training.due import verified_target_days
 from forecaster.pipeline.training.evaluate_fit import judge
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
@@ -132,10 +132,10 @@ def store_region(store: Store, settings: Settings, recipe: Recipe, fit: RegionFi
     with store.transaction() as connection:
         for row in rows.values():
             stored_fits.add_model(connection, row)
-    return {"judged": judged_words(fit.evaluated), "models": rows}
+    return {"judged": evaluation_words(fit.evaluated), "models": rows}
 
 
-def judged_words(evaluated: Mapping[str, Mapping[str, Any]]) -> str:
+def evaluation_words(evaluated: Mapping[str, Mapping[str, Any]]) -> str:
     """Summarize in one line the evaluation of each kind on its validation days."""
     return "; ".join(f"{kind}: {_judged(details)}" for kind, details in evaluated.items()) or "nothing could be judged"
 
@@ -154,7 +154,7 @@ def _packed(recipe: Recipe, known: Known, fitted: FittedModel, fits: _Fits) -> P
     as_of = known.as_of
     details = {
         **fits.details.get(fitted.kind, {}),
-        "known_target_days": settled_target_days(known.events, recipe, as_of),
+        "known_target_days": verified_target_days(known.events, recipe, as_of),
         **({"told": fitted.told} if isinstance(fitted, TellsItsTraining) else {}),
     }
     record, files = model_files.pack_model(recipe, fitted, data_as_of=as_of, seed=recipe.seed, code_version=code_version(), scores=details)

@@ -12,7 +12,7 @@ from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.due import data_until, due_reasons
-from forecaster.pipeline.training.fit_recipe import MIN_MINUTES, Teller, TrainOptions, fit_region, judged_words, store_region
+from forecaster.pipeline.training.fit_recipe import MIN_MINUTES, Teller, TrainOptions, evaluation_words, fit_region, store_region
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
 
@@ -87,7 +87,7 @@ def train_recipe(
     """Fit, evaluate and store for one recipe; return ({judged, models}, {kind: why it failed}); see `fit_region`."""
     fit = fit_region(job.store, recipe, known.as_of, options, minutes, tell, known=known)
     if options.evaluate_only:
-        return {"judged": judged_words(fit.evaluated), "models": fit.evaluated}, fit.failed
+        return {"judged": evaluation_words(fit.evaluated), "models": fit.evaluated}, fit.failed
     return store_region(job.store, job.settings, recipe, fit), fit.failed
 
 

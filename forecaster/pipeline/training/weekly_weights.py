@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from forecaster.installed import code_version
 from forecaster.models.combination.weights import WorldWeights, usable_weights
-from forecaster.pipeline.training.weight_learning import Learnt, Settled, learn_own, learn_world, settled_of
+from forecaster.pipeline.training.weight_learning import Learnt, Settled, learn_own, learn_world, verified_days_of
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from forecaster.store.database import Connection
@@ -50,13 +50,13 @@ def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeigh
     """Return, by recipe, its verified official days after those behind the base weights; recipes without any are absent."""
     since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
     begin = min(recipe.target_window(since).start for recipe in recipes) if recipes else now
-    rows = publications.settled_members(connection, {recipe.id: recipe.target_hash for recipe in recipes}, begin, now)
+    rows = publications.verified_members(connection, {recipe.id: recipe.target_hash for recipe in recipes}, begin, now)
     found = {}
     for recipe in recipes:
         mine = rows[recipe.id]
         if len(mine):
             starts_us = mine["target_start"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-            found[recipe.id] = settled_of(mine, days_of_windows_us(starts_us, recipe.zone))
+            found[recipe.id] = verified_days_of(mine, days_of_windows_us(starts_us, recipe.zone))
     return found
 
 

@@ -78,7 +78,7 @@ class Learnt:
         return {"days": self.days, "target_days": self.target_days, "gain": self.gain, "worse": self.worse}
 
 
-def settled_of(frame: pd.DataFrame, local_days: np.ndarray) -> Settled:
+def verified_days_of(frame: pd.DataFrame, local_days: np.ndarray) -> Settled:
     """Build from rows of one target (target_start, model_kind, probability, reference_probability, happened), one per day and kind.
 
     local_days: datetime64[D], of each row.

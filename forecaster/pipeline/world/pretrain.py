@@ -26,7 +26,6 @@ from forecaster.pipeline.training.due import data_until
 from forecaster.pipeline.world import world_weights
 from forecaster.pipeline.world.world_due import due_reasons
 from forecaster.pipeline.world.world_fit import SEED, KindFit, Size, Span, fit_kind, span_of
-from forecaster.pipeline.world.world_judge import Verdict, compare
 from forecaster.pipeline.world.world_kinds import packed
 from forecaster.pipeline.world.world_sets import (
     KINDS_TRAINED,
@@ -40,6 +39,7 @@ from forecaster.pipeline.world.world_sets import (
     twin_of,
     use,
 )
+from forecaster.pipeline.world.world_verdict import Verdict, compare
 from forecaster.store import world_set_rows as stored
 from forecaster.store.typed_rows.model_types import SetDecision
 
@@ -197,7 +197,7 @@ def learn_weights(job: Job, plan: Plan, done: Mapping[str, pd.DataFrame], result
         if lacking := [kind for kind in KINDS_TRAINED if kind not in done]:
             raise NotTrainable(f"the weights need the days of all members, {', '.join(lacking)} failed; the weights that serve stay")
         assert plan.span is not None
-        rows = world_weights.members_said({kind: done[kind] for kind in KINDS_TRAINED})
+        rows = world_weights.member_forecasts({kind: done[kind] for kind in KINDS_TRAINED})
         base, problem = usable_weights(next_day(job.clock.now()))
         if problem is not None:
             raise CorruptModel(problem)

@@ -38,13 +38,13 @@ SEED = 4711
 class Size:
     """The size of a training.
 
-    circles: by kind, the number of places to train on (absent: the kind's own number). judged_circles, judged_days: the last verified ones,
-    on which both sets are compared.
+    circles: by kind, the number of places to train on (absent: the kind's own number).
+    evaluation_circles, evaluated_days: the last verified ones, on which both sets are compared.
     """
 
     circles: Mapping[str, int] = field(default_factory=dict)
-    judged_circles: int = 120
-    judged_days: int = 730
+    evaluation_circles: int = 120
+    evaluated_days: int = 730
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def span_of(known: Known, size: Size) -> Span:
             f"sets of the world need the catalogue from {FIRST_LABEL} on without a gap, the longest span that was read is {first} to "
             f"{until}; load the bundled snapshot (a fresh QUAKECAST_HOME does), then run `quakecast pull`"
         )
-    return Span(until, until - timedelta(days=size.judged_days - 1))
+    return Span(until, until - timedelta(days=size.evaluated_days - 1))
 
 
 def strong_events(known: Known) -> Events:
@@ -131,32 +131,32 @@ def fit_kind(
     give_back()
     with Unpacked() as unpack:
         sets = {NEW: unpack(twin), OLD: None if opponent is None else unpack(opponent)}
-        judged = said_on_circles(known, judged_circles(events, span, size), span, kind, sets, tell)
+        judged = forecast_on_circles(known, evaluation_circles(events, span, size), span, kind, sets, tell)
     tell(f"{kind}: the set that serves, on data to {span.until}")
     made = train(kind, events, span.until, circles, tell, code_version)
     give_back()
     return KindFit(kind, span, made, twin, opponent_name, judged)
 
 
-def judged_circles(events: Events, span: Span, size: Size) -> list[Recipe]:
+def evaluation_circles(events: Events, span: Span, size: Size) -> list[Recipe]:
     """Draw circles that hardly overlap from the catalogue before the evaluation days, so that their outcomes do not affect the choice.
 
     Raises:
         NotTrainable: no circle can be drawn.
     """
-    found = spread_circles(events_until(events, span.twin_until), size.judged_circles, np.random.default_rng(SEED), prefix="world")
+    found = spread_circles(events_until(events, span.twin_until), size.evaluation_circles, np.random.default_rng(SEED), prefix="world")
     if not found:
         raise NotTrainable(f"the catalogue to {span.twin_until} has no place for a circle to judge by; load more of it")
     return found
 
 
-def said_on_circles(
+def forecast_on_circles(
     known: Known, circles: list[Recipe], span: Span, kind: str, sets: Mapping[str, Pretrained | None], tell: Teller
 ) -> pd.DataFrame:
     """Return `KindFit.judged`: forecasts of `kind` with each of these sets for the evaluation days, from what was known at each issue."""
     parts = []
     for number, circle in enumerate(circles, start=1):
-        said = said_by(known, circle, span.first_judged, span.until, {name: _maker(kind, one) for name, one in sets.items()})
+        said = forecasts_by(known, circle, span.first_judged, span.until, {name: _maker(kind, one) for name, one in sets.items()})
         parts.append(said)
         if number % 20 == 0:
             tell(f"{kind}: judged on {number} of {len(circles)} circles")
@@ -167,7 +167,7 @@ def _maker(kind: str, world: Pretrained | None) -> Callable[[Recipe], Any]:
     return lambda recipe: model_of(kind, recipe, world)
 
 
-def said_by(known: Known, recipe: Recipe, first: date, last: date, makers: Mapping[str, Callable[[Recipe], Any]]) -> pd.DataFrame:
+def forecasts_by(known: Known, recipe: Recipe, first: date, last: date, makers: Mapping[str, Callable[[Recipe], Any]]) -> pd.DataFrame:
     """Return daily rows of one circle from `first` to `last`; days without a usual rate are left out.
 
     Columns: recipe_id, local_day, happened, reference, a probability for each of `makers` and for the recent rate.

@@ -21,9 +21,9 @@ from forecaster.pipeline.as_of.training_history import history_of
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.information_gain import gain_numbers, gain_words
 from forecaster.pipeline.world.world_decisions import retire
-from forecaster.pipeline.world.world_judge import MAX_UNDEFINED, gain_between
 from forecaster.pipeline.world.world_kinds import model_of
 from forecaster.pipeline.world.world_sets import KINDS_TRAINED, next_day
+from forecaster.pipeline.world.world_verdict import MAX_UNDEFINED, gain_between
 from forecaster.recipe import Recipe
 
 log = logging.getLogger(__name__)

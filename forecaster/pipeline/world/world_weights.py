@@ -16,13 +16,13 @@ import pandas as pd
 from forecaster.models.combination.combination import MEMBERS, Belief, Days, combine, departures, learn
 from forecaster.models.combination.weights import SET, WEIGHTS_FILE, WorldWeights
 from forecaster.models.pretrained import with_record
-from forecaster.pipeline.world.world_judge import Verdict, compare, gain_between, pooled
 from forecaster.pipeline.world.world_sets import Artefact
+from forecaster.pipeline.world.world_verdict import Verdict, compare, gain_between, pooled
 
 HEAD = ["recipe_id", "local_day", "happened", "reference"]
 
 
-def members_said(judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def member_forecasts(judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Merge the rows of each kind (`pretrain.Judged`) into one frame: HEAD, and a column for each member with forecasts."""
     kinds = list(judged)
     frame = judged[kinds[0]][[*HEAD, "recent_rate"]]

@@ -25,20 +25,20 @@ def is_chosen(recipe: RecipeForecast) -> bool:
     return _kind_of_source(recipe) == "person"
 
 
-def told_kind(recipe: RecipeForecast) -> str | None:
+def shown_kind(recipe: RecipeForecast) -> str | None:
     """Return the model kind that is named to readers: where a person chose a single model, that model's kind."""
     return next(iter(recipe.weights)) if recipe.model_kind == COMBINED and is_chosen(recipe) and recipe.weights else recipe.model_kind
 
 
 def made_from(recipe: RecipeForecast) -> tuple[Phrase, ...]:
     """Return the members with their weights in short form ("ETAS 56 %"), the heaviest first; the one model where nothing is combined."""
-    kind = told_kind(recipe)
+    kind = shown_kind(recipe)
     return _weighed("combined.short", recipe, short_name) if kind == COMBINED and recipe.weights else (short_name(kind),)
 
 
 def made_of(recipe: RecipeForecast) -> Phrase:
     """Return the number of members as a phrase, or the short name of the one model where nothing is combined."""
-    kind = told_kind(recipe)
+    kind = shown_kind(recipe)
     return Phrase("combined.count", {"count": len(recipe.weights)}) if kind == COMBINED and recipe.weights else short_name(kind)
 
 
@@ -50,7 +50,7 @@ def _weighed(key: str, recipe: RecipeForecast, name: Callable[[str], Phrase]) ->
 
 def made_how(recipe: RecipeForecast, writer: Writer) -> Phrase | None:
     """Return a sentence on which members are combined and where the weights come from; None without a forecast probability."""
-    kind = told_kind(recipe)
+    kind = shown_kind(recipe)
     if kind is None or recipe.probability is None:
         return None
     if kind != COMBINED and kind != RATE:
@@ -87,7 +87,7 @@ def model_lines(recipe: RecipeForecast) -> list[dict[str, Any]]:
     was not adapted to its region returns the same probability as the global one (the hybrid). It gets no line, and its weight is added to
     the hybrid's.
     """
-    models, kind, weights = list(recipe.models), told_kind(recipe), dict(recipe.weights)
+    models, kind, weights = list(recipe.models), shown_kind(recipe), dict(recipe.weights)
     said = {model.kind: model.probability for model in models}
     if kind != REGIONAL and said.get(REGIONAL) is not None and said.get(REGIONAL) == said.get(HYBRID):
         models = [model for model in models if model.kind != REGIONAL]

@@ -17,11 +17,11 @@ from forecaster.reports.content.combined import (
     made_of,
     model_lines,
     pooled_phrase,
+    shown_kind,
     tested_member,
-    told_kind,
     weight_text,
 )
-from forecaster.reports.content.contract import DayOutcome, RecipeForecast, ReportData, SettledCheck
+from forecaster.reports.content.contract import DayOutcome, RecipeForecast, ReportData, ResolvedOutcome
 from forecaster.reports.content.footer import operations
 from forecaster.reports.content.headline import above, headline, lede, notable, struck_flag, subject, usual_line
 from forecaster.reports.content.ladder_words import ladder_table, no_ladder, outlook
@@ -103,7 +103,7 @@ def part_of(context: dict[str, Any], data: ReportData, writer: Writer) -> dict[s
 def _of_rows(
     rows: list[dict[str, Any]],
     extra: list[dict[str, Any]],
-    checks: Sequence[SettledCheck],
+    checks: Sequence[ResolvedOutcome],
     names: dict[str, dict[str, Any]],
     writer: Writer,
 ) -> dict[str, Any]:
@@ -199,8 +199,8 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "level": level,
         "level_name": Phrase("level.none" if level is None else "level.itself" if kind == "climatology" else f"level.{level}"),
         "model_kind": kind,
-        "model": model_name(told_kind(recipe)),
-        "combined": told_kind(recipe) == COMBINED,
+        "model": model_name(shown_kind(recipe)),
+        "combined": shown_kind(recipe) == COMBINED,
         "made_from": made_of(recipe),
         "made_how": made_how(recipe, writer),
         "expected": expected_number(recipe),
@@ -239,7 +239,7 @@ def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
         return None
     model, figures = found
     weight = recipe.weights.get(model.kind)
-    told = {"kind": model.kind, "model": model_name(model.kind), "shown_alone": told_kind(recipe) == model.kind}
+    told = {"kind": model.kind, "model": model_name(model.kind), "shown_alone": shown_kind(recipe) == model.kind}
     return {**told, "weight": None if weight is None else weight_text(weight), **figures_of(figures)}
 
 

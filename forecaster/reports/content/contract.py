@@ -191,7 +191,7 @@ class WorldPlace:
 
 
 @dataclass(frozen=True)
-class WorldTold:
+class WorldExtract:
     """A report's extract of the world map: the places farthest above their usual rate on a day of UTC, highest ratio first."""
 
     day: date
@@ -216,7 +216,7 @@ class DayOutcome:
 
 
 @dataclass(frozen=True)
-class TurnedOutcome:
+class RevisedOutcome:
     """An outcome that a revision of the catalogue has changed since yesterday; `happened` is the revised outcome."""
 
     recipe_id: str
@@ -226,7 +226,7 @@ class TurnedOutcome:
 
 
 @dataclass(frozen=True)
-class SettledCheck:
+class ResolvedOutcome:
     """An outcome that this run resolved."""
 
     recipe_id: str
@@ -309,13 +309,13 @@ class ReportData:
     events: tuple[RecentEvent, ...] = ()
     events_days: int = 7
     events_min_magnitude: float = 4.5
-    checks: tuple[SettledCheck, ...] = ()
+    checks: tuple[ResolvedOutcome, ...] = ()
     data_age_hours: float | None = None
     last_pull_at: datetime | None = None
     quarantined: Mapping[str, int] = field(default_factory=dict)  # reason -> rows
     revisions_since_yesterday: int | None = None
     outcomes_changed: int | None = None  # earlier outcomes that these revisions changed
-    turned: tuple[TurnedOutcome, ...] = ()  # those of these recipes
+    turned: tuple[RevisedOutcome, ...] = ()  # those of these recipes
     pooled_skill: PooledSkill | None = None  # of the combination with the package's weights; None where it was not measured
     pooled_records: tuple[TrackRecord, ...] = ()  # of all recipes that are not for comparison only, one per mode
     pooled_rungs: tuple[PooledRung, ...] = ()  # of the same recipes, by mode, horizon and step
@@ -323,4 +323,4 @@ class ReportData:
     forecasts_sha256: str | None = None
     code_version: str | None = None
     next_issue_at: datetime | None = None
-    world: WorldTold | None = None  # None: no world map was made
+    world: WorldExtract | None = None  # None: no world map was made

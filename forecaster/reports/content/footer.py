@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from forecaster.reports.content.combined import told_kind
+from forecaster.reports.content.combined import shown_kind
 from forecaster.reports.content.contract import ReportData
 from forecaster.reports.content.reasons import reason_phrases
 from forecaster.reports.words import Phrase, age_phrase, known, model_name
@@ -20,7 +20,7 @@ def operations(data: ReportData, names: Mapping[str, dict[str, Any]], writer: Wr
     degraded = Counter(recipe.degraded_reason for recipe in data.recipes if recipe.degraded_reason)
     keyed = {recipe.degraded_reason: recipe.degraded_reasons for recipe in data.recipes}
     told = {text: reason_phrases(keyed.get(text, ()), text, writer) for text in (*degraded, *data.degraded)}
-    published = Counter(told_kind(recipe) for recipe in data.recipes if recipe.model_kind and recipe.probability is not None)
+    published = Counter(shown_kind(recipe) for recipe in data.recipes if recipe.model_kind and recipe.probability is not None)
     return {
         "data_age_hours": None if age is None else f"{age:.1f}" if age < 10 else f"{age:,.0f}",
         "data_age": Phrase("number.unknown") if age is None else age_phrase(timedelta(hours=age)),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeForecast, SettledCheck, TrackRecord
+from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeForecast, ResolvedOutcome, TrackRecord
 from forecaster.reports.content.ladder_words import ladder_csv
 from forecaster.reports.content.track_record import Verdict, record_verdict
 from forecaster.reports.web.csv_link import csv_link
@@ -108,7 +108,7 @@ def result_of(outcome: DayOutcome) -> Phrase:
     return Phrase("check.yes" if outcome.happened else "check.no")
 
 
-def check_row(check: SettledCheck, names: dict[str, dict[str, Any]], writer: Writer) -> dict[str, Any]:
+def check_row(check: ResolvedOutcome, names: dict[str, dict[str, Any]], writer: Writer) -> dict[str, Any]:
     """Return one outcome of this run as a row of the table; names: the page's rows by recipe id."""
     outcome, row = check.outcome, names.get(check.recipe_id)
     probability, usual = probability_pair(outcome.probability, outcome.reference_probability)
@@ -124,7 +124,7 @@ def check_row(check: SettledCheck, names: dict[str, dict[str, Any]], writer: Wri
     }
 
 
-def count_checks(checks: Sequence[SettledCheck]) -> Phrase:
+def count_checks(checks: Sequence[ResolvedOutcome]) -> Phrase:
     """Return the observed number of days with an earthquake beside the expected number: calibration in one sentence."""
     told = [
         (check.outcome.happened, p)

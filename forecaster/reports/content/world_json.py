@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from forecaster.reports.content.contract import WorldTold
+from forecaster.reports.content.contract import WorldExtract
 from forecaster.reports.words import known_probability, ratio_to_usual
 
 
-def world_json(world: WorldTold | None) -> dict[str, Any] | None:
+def world_json(world: WorldExtract | None) -> dict[str, Any] | None:
     """Return day (of UTC), magnitude, radius_km, cells and `places`, the highest ratio first; None where no map was made."""
     if world is None:
         return None

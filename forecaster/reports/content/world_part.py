@@ -3,7 +3,7 @@
 from typing import Any
 
 from forecaster.places import place_name
-from forecaster.reports.content.contract import WorldPlace, WorldTold
+from forecaster.reports.content.contract import WorldExtract, WorldPlace
 from forecaster.reports.words import Phrase, level_of, plain, probability_pair, ratio_text
 from forecaster.reports.writing import Writer
 
@@ -26,7 +26,7 @@ def place_line(place: WorldPlace, writer: Writer) -> dict[str, Any]:
     }
 
 
-def world_part(world: WorldTold | None, writer: Writer) -> dict[str, Any] | None:
+def world_part(world: WorldExtract | None, writer: Writer) -> dict[str, Any] | None:
     """Return a report's part on the world map; None where it has none."""
     if world is None or not world.places:
         return None

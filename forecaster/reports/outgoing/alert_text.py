@@ -15,7 +15,7 @@ from forecaster.reports import templates
 from forecaster.reports.content.combined import COMBINED
 from forecaster.reports.content.reasons import reason_phrases
 from forecaster.reports.render import environment
-from forecaster.reports.texts import day_writer, speaker
+from forecaster.reports.texts import day_writer, translator
 from forecaster.reports.words import Phrase, model_name, offset_text, probability_pair, probability_phrase, ratio_text, signed
 from forecaster.reports.writing import Writer
 from forecaster.timewindow import day_of_window
@@ -45,11 +45,13 @@ class AlertTexts:
     def degraded(self, reasons: Sequence[Reason], text: str | None) -> str:
         """Return why a forecast is degraded as a sentence; arguments as for `reason_phrases`."""
         told = reason_phrases(reasons, text, self.writer)
-        return speaker(self.language, self.user_folder)(Phrase("operations.degraded_run", {"reason": told}))
+        return translator(self.language, self.user_folder)(Phrase("operations.degraded_run", {"reason": told}))
 
     def reasons(self, reasons: Sequence[Reason]) -> str:
         """Return reasons as a list in the reader's language."""
-        return speaker(self.language, self.user_folder)(Phrase("reason.several", {"reasons": reason_phrases(reasons, None, self.writer)}))
+        return translator(self.language, self.user_folder)(
+            Phrase("reason.several", {"reasons": reason_phrases(reasons, None, self.writer)})
+        )
 
     def place(self, display_name: Mapping[str, str], recipe_id: str) -> str:
         return display_name.get(self.language) or display_name.get("en") or recipe_id

@@ -13,7 +13,7 @@ from forecaster.reports.drawing import charts
 from forecaster.reports.outgoing.message import Message
 from forecaster.reports.plain import for_messages, one_line, single_spaced, wrapped
 from forecaster.reports.render import coastlines, environment, told_in
-from forecaster.reports.texts import FALLBACK, day_writer, speaker
+from forecaster.reports.texts import FALLBACK, day_writer, translator
 
 MAIL_ROWS = 40
 MAX_HTML_BYTES = 100_000  # mail programs cut off longer HTML
@@ -49,9 +49,9 @@ def render_email(
 
 def email_pictures(data: ReportData, language: str) -> dict[str, bytes]:
     """Return CID -> PNG: the world map, and the inset where a place lies in Japan; circles are numbered as the rows of the mail's table."""
-    context, label = told_in(data, language), speaker(language)("map.japan")
+    context, label = told_in(data, language), translator(language)("map.japan")
     if not charts.can_draw(label):  # no font of this machine has its characters
-        label = speaker(FALLBACK)("map.japan")
+        label = translator(FALLBACK)("map.japan")
     targets, coasts = map_targets(context["rows"], numbered=True, labelled=MAIL_ROWS), coastlines()
     world = charts.world_map(targets, data.events, coasts, "", label, font_size=17.0)
     pictures = {"world-map": charts.svg_to_png(world, scale=1.25)}

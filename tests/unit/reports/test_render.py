@@ -54,7 +54,7 @@ def test_no_word_promises_safety_and_no_traffic_lights(pages: dict[str, str]) ->
 @pytest.mark.parametrize("mode", ["replay", "hindcast", "late"])
 def test_what_is_no_forecast_says_so_at_the_top_in_the_title_and_in_the_mail(language: str, mode: str) -> None:
     data = some_places(mode=mode)  # type: ignore[arg-type]
-    badge, banner = render.speaker(language)(f"mode.{mode}"), render.speaker(language)(f"mode.{mode}_banner")
+    badge, banner = render.translator(language)(f"mode.{mode}"), render.translator(language)(f"mode.{mode}_banner")
     page, (subject, text, html) = render.render_report(data, language), mails.render_email(data, language)
     assert f"<title>[{badge}]" in page and page.index(banner) < page.index("<h1>")
     assert subject.startswith(f"[{badge}]") and banner in text and banner in html

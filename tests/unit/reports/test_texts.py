@@ -54,12 +54,12 @@ def test_every_language_has_the_same_keys_and_placeholders() -> None:
 
 
 def test_a_count_takes_the_form_of_its_language(folder: Path) -> None:
-    english, japanese = texts.speaker("en"), texts.speaker("ja")
+    english, japanese = texts.translator("en"), texts.translator("ja")
     assert [english("index.count", count=count) for count in (0, 1, 2, 12_345)] == ["0 reports", "1 report", "2 reports", "12,345 reports"]
     assert [japanese("index.count", count=count) for count in (1, 12_345)] == ["1件の報告", "12,345件の報告"]
     polish = '[index]\ncount = { one = "{count} raport", few = "{count} raporty", other = "{count} raportów" }\n'
     (folder / "i18n" / "pl.toml").write_text(polish, encoding="utf-8")
-    say = texts.speaker("pl", folder)
+    say = texts.translator("pl", folder)
     assert [say("index.count", count=count) for count in (1, 3, 5, 22)] == ["1 raport", "3 raporty", "5 raportów", "22 raporty"]
 
 
@@ -67,7 +67,7 @@ def test_a_count_takes_the_form_of_its_language(folder: Path) -> None:
 def test_forms_that_are_none_are_refused(folder: Path, forms: str) -> None:
     (folder / "i18n" / "de.toml").write_text(f"[index]\ncount = {forms}\n", encoding="utf-8")
     with pytest.raises(BadInput, match=r"index\.count"):
-        texts.speaker("de", folder)
+        texts.translator("de", folder)
 
 
 def test_moments_are_written_in_the_zone_of_the_readers(folder: Path) -> None:
@@ -108,7 +108,7 @@ def test_the_built_in_folder_takes_a_third_language_as_well(folder: Path, tmp_pa
     shutil.copyfile(folder / "i18n" / "de.toml", copy / "i18n" / "de.toml")
     monkeypatch.setattr(texts, "bundled_folder", lambda name: copy)
     assert texts.languages() == ["en", "de", "ja"]
-    assert texts.speaker("de")("table.usual") == "Üblich"
+    assert texts.translator("de")("table.usual") == "Üblich"
 
 
 def test_nothing_is_missing_in_the_languages_that_come_along() -> None:
@@ -118,22 +118,22 @@ def test_nothing_is_missing_in_the_languages_that_come_along() -> None:
 
 def test_a_users_text_replaces_a_built_in_one_and_the_rest_stays(folder: Path) -> None:
     (folder / "i18n" / "en.toml").write_text('[table]\nusual = "Base rate"\n', encoding="utf-8")
-    say = texts.speaker("en", folder)
+    say = texts.translator("en", folder)
     assert (say("table.usual"), say("table.ratio")) == ("Base rate", "Times usual")
 
 
 def test_phrases_are_said_within_phrases_and_an_unknown_key_is_our_own_bug() -> None:
     inner = Phrase("flag.incomplete", {"magnitude": Phrase("number.one_in", {"n": "2"})})
-    assert "from about M about 1 in 2 here" in texts.speaker("en")(inner)
+    assert "from about M about 1 in 2 here" in texts.translator("en")(inner)
     with pytest.raises(KeyError):
-        texts.speaker("ja")("a.unknown")
+        texts.translator("ja")("a.unknown")
 
 
 def test_a_text_with_a_placeholder_that_is_not_filled_is_said_in_english(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "i18n" / "de.toml").write_text('[number]\npercent = "{prozent} %"\none_in = "1 zu {n"\n', encoding="utf-8")
     with caplog.at_level(logging.WARNING):
-        assert texts.speaker("de", folder)("number.percent", percent="3") == "3 %"
-        assert texts.speaker("de", folder)("number.one_in", n="30") == "about 1 in 30"
+        assert texts.translator("de", folder)("number.percent", percent="3") == "3 %"
+        assert texts.translator("de", folder)("number.one_in", n="30") == "about 1 in 30"
     assert "number.percent cannot be filled" in caplog.text
 
 
@@ -167,7 +167,7 @@ def test_days_as_each_language_writes_them(folder: Path) -> None:
 
 def test_a_text_that_is_kept_is_not_taken_for_one_that_only_looks_equal() -> None:
     """1, 1.0 and True are equal, and so are their hashes; they are written as 1, 1.0 and True."""
-    say = texts.speaker("en")
+    say = texts.translator("en")
     told = [say(Phrase("period.day", {"day": value})) for value in (1, 1.0, True, "1", 1)]
     assert told == ["1", "1.0", "True", "1", "1"]
     assert (
@@ -178,11 +178,11 @@ def test_a_text_that_is_kept_is_not_taken_for_one_that_only_looks_equal() -> Non
 
 def test_a_list_of_places_is_joined_as_the_language_does() -> None:
     for language, two, more in (("en", "near A and B.", "near A, B and other places."), ("ja", "A、Bの近く", "A、B、その他の場所の近く")):
-        say = texts.speaker(language)
+        say = texts.translator(language)
         assert two in say(Phrase("caution.unheard", {"names": ("A", "B")}))
         assert more in say(Phrase("caution.unheard", {"names": ("A", "B", Phrase("list.more"))}))
 
 
 def test_the_short_disclaimer_says_who_warns() -> None:
     for language in ("en", "ja"):
-        assert all(name in texts.speaker(language)("message.no_warning") for name in ("JMA", "USGS"))
+        assert all(name in texts.translator(language)("message.no_warning") for name in ("JMA", "USGS"))

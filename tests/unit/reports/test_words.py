@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster.reports import words
-from forecaster.reports.texts import speaker
+from forecaster.reports.texts import translator
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_probability_in_words(probability: float | None, key: str, values: dic
     ],
 )
 def test_a_chance_and_what_it_is_compared_with_have_one_notation(pair: tuple, said: tuple) -> None:
-    say = speaker("en")
+    say = translator("en")
     assert tuple(map(say, words.probability_pair(*pair))) == said
 
 

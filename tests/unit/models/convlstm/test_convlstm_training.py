@@ -8,7 +8,7 @@ import pytest
 
 from forecaster.errors import NotTrainable
 from forecaster.features.daily_grid import day_summary, window_tensor
-from forecaster.models.convlstm.convlstm_batches import batches, judged_days, training_days
+from forecaster.models.convlstm.convlstm_batches import batches, evaluated_days, training_days
 from forecaster.models.convlstm.convlstm_training import fit
 from forecaster.models.data_splits import Span
 from forecaster.models.interface import log_loss, sigmoid
@@ -192,7 +192,7 @@ def test_a_long_span_is_judged_by_days_that_stand_for_all():
     """200 target days and 800 quiet ones: 50 of each for a hundred, weighing 4 and 16, so that the log loss of what says the same of all
     days of a class is that of the whole span. With 30 target days all are kept, beside 70 quiet ones. Another seed draws others."""
     happened = np.arange(1200) % 5 == 0
-    drawn = judged_days(happened, Span(100, 1100), 100, np.random.default_rng(1))
+    drawn = evaluated_days(happened, Span(100, 1100), 100, np.random.default_rng(1))
     assert len(drawn) == 100 and (np.diff(drawn.indices) > 0).all() and drawn.indices[0] >= 100 and drawn.indices[-1] < 1100
     chosen = happened[drawn.indices]
     assert chosen.sum() == 50 and set(drawn.weight[chosen]) == {4.0} and set(drawn.weight[~chosen]) == {16.0}
@@ -200,10 +200,10 @@ def test_a_long_span_is_judged_by_days_that_stand_for_all():
     span = slice(100, 1100)
     assert log_loss(said[drawn.indices], chosen, drawn.weight) == pytest.approx(log_loss(said[span], happened[span]))
     few = np.arange(1000) < 30
-    kept = judged_days(few, Span(0, 1000), 100, np.random.default_rng(1))
+    kept = evaluated_days(few, Span(0, 1000), 100, np.random.default_rng(1))
     assert few[kept.indices].sum() == 30 and set(kept.weight[few[kept.indices]]) == {1.0} and kept.weight.sum() == pytest.approx(1000)
-    assert judged_days(happened, Span(0, 100), 100, np.random.default_rng(1)).weight.tolist() == [1.0] * 100
-    assert not np.array_equal(drawn.indices, judged_days(happened, Span(100, 1100), 100, np.random.default_rng(2)).indices)
+    assert evaluated_days(happened, Span(0, 100), 100, np.random.default_rng(1)).weight.tolist() == [1.0] * 100
+    assert not np.array_equal(drawn.indices, evaluated_days(happened, Span(100, 1100), 100, np.random.default_rng(2)).indices)
 
 
 def test_every_sample_once_a_pass(tiny_dataset):

@@ -17,7 +17,7 @@ from forecaster.models.hybrid import hybrid
 from forecaster.models.pooled import pooled
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.daily.contributing_events import NAMED, drivers_of, without_each
-from forecaster.pipeline.daily.nearby import drivers_said, largest_near
+from forecaster.pipeline.daily.nearby import largest_near, stored_drivers
 from forecaster.recipe import Recipe
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_the_bundled_etas_rests_on_the_large_earthquake_beside_it(tokyo):
 
 def test_what_was_stored_is_read_back_as_it_was(tokyo):
     known = catalogue(("new", 2, 35.6, 139.7, 6.0))
-    (driver,) = drivers_said(told(tokyo, known, Counting(), 0.02))
+    (driver,) = stored_drivers(told(tokyo, known, Counting(), 0.02))
     assert (driver.origin_time, driver.magnitude, driver.without) == (NOW - timedelta(days=2), 6.0, pytest.approx(0.01))
 
 

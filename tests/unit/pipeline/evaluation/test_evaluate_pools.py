@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from forecaster.features.circles import circle_recipe
+from forecaster.pipeline.evaluation.evaluate_forecasts import forecasts_by_arm
 from forecaster.pipeline.evaluation.evaluate_pools import pool_facts, share_of, shared_days
-from forecaster.pipeline.evaluation.evaluate_said import said_by_arm
 from forecaster.pipeline.evaluation.evaluate_scores import block_draws, score_rows
 
 DAYS = pd.date_range("2020-01-01", periods=300)
@@ -28,7 +28,7 @@ def frame(recipe_id, model, target, other, hit=slice(0, None, 3)):
 
 def said(*frames, pool="abroad"):
     daily = pd.concat(frames, ignore_index=True)
-    (found,) = said_by_arm(daily, dict.fromkeys(CIRCLES, pool))
+    (found,) = forecasts_by_arm(daily, dict.fromkeys(CIRCLES, pool))
     return found, block_draws(daily["local_day"].to_numpy())
 
 

@@ -11,7 +11,7 @@ import pytest
 from forecaster.models.combination.combination import MEMBERS
 from forecaster.models.combination.weights import unlearnt
 from forecaster.models.interface import logit, sigmoid
-from forecaster.pipeline.training.weight_learning import Settled, learn_own, learn_world, posterior, settled_of
+from forecaster.pipeline.training.weight_learning import Settled, learn_own, learn_world, posterior, verified_days_of
 
 FIRST = np.datetime64("2020-01-01")
 RATE = 0.1
@@ -40,7 +40,7 @@ def test_rows_of_one_target_become_days():
     frame = pd.DataFrame(rows, columns=names).assign(reference_probability=0.1)
     frame["target_start"] = [start + timedelta(days=number) for number in frame.pop("number")]
     local = np.array([time.date() for time in frame["target_start"]], dtype="datetime64[D]")
-    found = settled_of(frame, local)
+    found = verified_days_of(frame, local)
     assert found.local_days.tolist() == sorted(set(local.tolist())) and found.happened.tolist() == [True, False, False]
     assert sorted(found.said) == ["etas", "hybrid"] and found.reference.tolist() == [0.1] * 3
     np.testing.assert_array_equal(found.said["etas"], [0.3, np.nan, 0.05])
@@ -50,7 +50,7 @@ def test_rows_of_one_target_become_days():
 
 def test_no_rows_are_no_days():
     frame = pd.DataFrame({name: [] for name in ("target_start", "model_kind", "probability", "reference_probability", "happened")})
-    found = settled_of(frame, np.array([], dtype="datetime64[D]"))
+    found = verified_days_of(frame, np.array([], dtype="datetime64[D]"))
     assert len(found) == 0 and learn_own(unlearnt(), unlearnt().belief, found).weights == {"etas": 0.5, "hybrid": 0.5}
 
 

@@ -15,7 +15,7 @@ from forecaster.reports.content.contract import (
     RecentEvent,
     RecipeForecast,
     ReportData,
-    SettledCheck,
+    ResolvedOutcome,
     TrackRecord,
 )
 from forecaster.reports.texts import day_writer
@@ -250,7 +250,7 @@ def test_the_loudest_mode_names_the_page() -> None:
 def test_checks_count_hits_beside_what_was_expected() -> None:
     """0.5 + 0.25 + 0.125 = 0.875 expected; the unknown one counts in neither."""
     outcomes = [(0.5, True), (0.25, False), (0.125, False), (0.9, None)]
-    checks = tuple(SettledCheck("a", DayOutcome(START.date(), p, happened, "provisional")) for p, happened in outcomes)
+    checks = tuple(ResolvedOutcome("a", DayOutcome(START.date(), p, happened, "provisional")) for p, happened in outcomes)
     counted = context_of(forecast("a", 0.1, 0.1), checks=checks)["checks_count"]
     assert counted.values == {"count": 3, "hits": 1, "expected": "0.9"}
 

@@ -17,13 +17,13 @@ from forecaster.reports.outgoing.chat import render_chat
 from forecaster.reports.outgoing.mails import render_email
 from forecaster.reports.outgoing.slack_blocks import render_slack
 from forecaster.reports.render import render_report
-from forecaster.reports.texts import day_writer, speaker
+from forecaster.reports.texts import day_writer, translator
 from tests.support.html_text import bare, shown
 from tests.support.sample_ladder import sample_ladder
 from tests.support.sample_report import sample_report, some_places
 
 DAY = timedelta(days=1)
-SAY = speaker("en")
+SAY = translator("en")
 NIIGATA = "In the next 7 days: 98 %, with 5.9 expected (95 % range 1 to 14); M 6.0 or more: 12 %."
 
 
@@ -125,7 +125,7 @@ def test_a_headline_that_says_that_the_figure_leaves_out_a_shock_has_no_table_be
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_report_without_ladders_says_nothing_of_them_or_why(data: ReportData, language: str) -> None:
-    say = speaker(language)
+    say = translator(language)
     data = replace(data, pooled_rungs=())
     old = changed(data, ladder=None)
     heading = say("ladder.heading")
@@ -160,7 +160,7 @@ def test_the_record_of_all_places_is_told_by_step_with_its_interval(data: Report
         ("M + 1", False),
     ]
     assert [line["few"] for line in table["windows"][2]["rows"]] == [True] * 3
-    page, say = bare(render_report(data, language)), speaker(language)
+    page, say = bare(render_report(data, language)), translator(language)
     at = page.index(say("ladder.pooled_record"))
     assert page.index('id="evaluation"') < at and say("evaluation.interval", low="+0.02", high="+0.21") in page[at:]
     assert say("ladder.pooled_record") not in render_report(replace(data, pooled_rungs=()), language)

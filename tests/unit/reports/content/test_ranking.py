@@ -10,7 +10,7 @@ from forecaster.reports import render
 from forecaster.reports.content.context import report_context
 from forecaster.reports.content.contract import ModelForecast, RecentEvent, RecipeForecast, ReportData
 from forecaster.reports.outgoing import chat, mails, slack_blocks
-from forecaster.reports.texts import day_writer, speaker
+from forecaster.reports.texts import day_writer, translator
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)
 NOTO = RecentEvent(datetime(2024, 1, 1, 7, 10, tzinfo=UTC), 37.4976, 137.2416, 10.0, 7.5, "42 km NE of Anamizu, Japan")
@@ -42,7 +42,7 @@ def test_the_place_that_was_struck_comes_first_though_the_usual_rate_is_publishe
     """The aftershock model says 28 %, 29 times usual; Taipei's 2.2 times come after it."""
     context = told(*QUIET, place("taipei", 0.22, 0.1), struck(models=ETAS))
     assert [row["id"] for row in context["leading_rows"]] == ["niigata", "taipei"]
-    say = speaker("en")
+    say = translator("en")
     assert say(context["headline"]).startswith("Aftershocks are likely near Niigata after the M 7.5 of 1 Jan")
     assert "the aftershock model ETAS, which does, says 28 %" in say(context["lede"])
     assert [say(item) for item in context["also"]] == ["Taipei: 22 %, 2.2 times the usual 10 %"]
@@ -53,7 +53,7 @@ def test_a_place_far_above_its_usual_rate_comes_before_one_whose_aftershock_mode
     faint = (ModelForecast("etas", 0.0097),)
     context = told(place("taipei", 0.9, 0.1), struck(models=faint), *QUIET)
     assert [row["id"] for row in context["leading_rows"]] == ["taipei", "niigata"]
-    assert speaker("en")(context["headline"]) == "Taipei: 90 %, 9.0 times the usual 10 %"
+    assert translator("en")(context["headline"]) == "Taipei: 90 %, 9.0 times the usual 10 %"
     assert [caution.key for caution in context["cautions"]][-1] == "caution.unheard"
 
 
@@ -62,16 +62,16 @@ def test_where_no_model_heard_of_it_the_struck_place_is_first() -> None:
 
 
 def test_a_combination_that_knows_of_it_names_the_earthquake() -> None:
-    headline = speaker("en")(told(*QUIET, struck(0.4, "published"))["headline"])
+    headline = translator("en")(told(*QUIET, struck(0.4, "published"))["headline"])
     assert headline == "Niigata, after the M 7.5 of 1 Jan: 40 %, 42 times the usual 1 %"
 
 
 def test_places_as_usual_take_one_line_and_those_without_a_figure_do_not_hide_in_it() -> None:
     context = told(*QUIET, place("silent", None, 0.1), place("low", 0.02, 0.1))
     assert [row["id"] for row in context["leading_rows"]] == ["silent"] and len(context["usual_rows"]) == 21
-    line = speaker("en")(context["usual_line"])
+    line = translator("en")(context["usual_line"])
     assert line == "21 more places are near or below their usual rate. The likeliest of them: Quiet19 12 %, Quiet18 12 % and Quiet17 12 %."
-    assert speaker("en")(told(QUIET[0])["usual_line"]) == "One place is near or below its usual rate: Quiet0 10 %."
+    assert translator("en")(told(QUIET[0])["usual_line"]) == "One place is near or below its usual rate: Quiet0 10 %."
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -92,9 +92,9 @@ def test_every_channel_begins_with_the_place_that_matters_and_ends_in_one_line(l
 
 def test_quiet_days_do_not_all_have_the_same_headline() -> None:
     days = [told(place("a", 0.1 + day / 100, 0.1), place("b", 0.02, 0.02)) for day in range(3)]
-    assert len({speaker("en")(context["headline"]) for context in days}) == 3
+    assert len({translator("en")(context["headline"]) for context in days}) == 3
 
 
 def test_of_one_place_alone_no_headline_compares_it_with_others() -> None:
     context = told(place("a", 0.08, 0.1))
-    assert context["headline"].key == "headline.usual_one" and "0.8 times usual" in speaker("en")(context["headline"])
+    assert context["headline"].key == "headline.usual_one" and "0.8 times usual" in translator("en")(context["headline"])

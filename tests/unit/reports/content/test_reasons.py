@@ -17,7 +17,7 @@ from forecaster.reports import render
 from forecaster.reports.content import older_reasons
 from forecaster.reports.content.reasons import reason_phrases
 from forecaster.reports.outgoing import mails
-from forecaster.reports.texts import day_writer, languages, read_texts, speaker
+from forecaster.reports.texts import day_writer, languages, read_texts, translator
 from forecaster.reports.words import Phrase
 from tests.support.sample_report import sample_report
 from tests.support.sample_world import sample_world
@@ -55,7 +55,7 @@ EVERY = tuple(map(sample, ReasonKey))
 
 
 def told(reasons: tuple[Reason, ...], text: str | None, language: str) -> str:
-    return speaker(language)(Phrase("reason.several", {"reasons": reason_phrases(reasons, text, day_writer(language))}))
+    return translator(language)(Phrase("reason.several", {"reasons": reason_phrases(reasons, text, day_writer(language))}))
 
 
 def test_every_key_has_a_text_in_every_language_that_names_values_it_has() -> None:

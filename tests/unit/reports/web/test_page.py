@@ -18,7 +18,7 @@ import vl_convert
 from forecaster.reports import render
 from forecaster.reports.content.contract import DayOutcome, ReportData
 from forecaster.reports.drawing import vega
-from forecaster.reports.texts import speaker
+from forecaster.reports.texts import translator
 from forecaster.reports.web.csv_link import csv_link
 from tests.support.html_text import bare, parse, shown
 from tests.support.sample_report import many_recipes, sample_report, some_places
@@ -88,7 +88,7 @@ def test_a_page_of_29_recipes_weighs_what_it_may() -> None:
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_chart_compiles_to_vega_and_quotes_in_texts_break_none(language: str) -> None:
-    say = speaker(language)
+    say = translator(language)
     for spoken in (say, lambda key, **values: f"</script>\"'\\{say(key, **values)}"):
         text = vega.specifications(spoken)
         assert "</script" not in text
@@ -98,8 +98,8 @@ def test_every_chart_compiles_to_vega_and_quotes_in_texts_break_none(language: s
 
 def test_small_probabilities_are_said_in_the_charts_as_in_the_tables() -> None:
     """At 1 % or below as "about 1 in N" (SCIENCE.md, "Words"): the expression has the language's own words."""
-    assert "约" not in vega._chance("p", speaker("en")) and "about 1 in #" in vega._chance("p", speaker("en"))
-    assert "datum.p > 0.01" in vega._chance("p", speaker("ja")) and "約#分の1" in vega._chance("p", speaker("ja"))
+    assert "约" not in vega._chance("p", translator("en")) and "about 1 in #" in vega._chance("p", translator("en"))
+    assert "datum.p > 0.01" in vega._chance("p", translator("ja")) and "約#分の1" in vega._chance("p", translator("ja"))
 
 
 def test_the_region_that_the_headline_is_about_is_open_and_the_others_are_not(page: str) -> None:

@@ -13,7 +13,7 @@ from forecaster.recipe import Recipe
 from forecaster.store.row_types import RungOutcomeRow, rows_as
 
 
-def settled_outcomes(
+def verified_outcomes(
     recipes: Mapping[tuple[str, str], Recipe], rungs: pd.DataFrame, known: Known, on_failure: Callable[[str, Exception], object]
 ) -> list[RungOutcomeRow]:
     """Return rows of the table `rung_outcome` that are new or differ from what is stored.

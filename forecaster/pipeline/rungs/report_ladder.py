@@ -11,7 +11,7 @@ from forecaster.store.row_types import NewRung
 NONE_STORED = Reason(ReasonKey.BEFORE_LADDER)
 
 
-def told_ladder(
+def report_ladder(
     rows: Sequence[NewRung], details: Mapping[str, Any], records: Mapping[tuple[int, float], RungRecord]
 ) -> tuple[Ladder | None, Reason | str | None]:
     """Return (ladder or None, why there is none or None). The why is English text for rows of an older version.

@@ -41,7 +41,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Said:
+class ArmForecasts:
     """One arm.
 
     names: of its recipes, sorted; pools: the pool of each, None for none. The rest are arrays (n,), by recipe and day: `recipe` numbers
@@ -79,7 +79,7 @@ def pool_of(recipe: Recipe) -> str | None:
     return "japan" if recipe.time_zone == "Asia/Tokyo" else "abroad"
 
 
-def said_by_arm(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> Iterator[Said]:
+def forecasts_by_arm(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> Iterator[ArmForecasts]:
     """Yield every arm of the rows of `evaluate`. pools: recipe id -> its pool, None for none."""
     for arm, part in daily.groupby("arm", sort=True):
         wide = part.pivot(index=["recipe_id", "local_day"], columns="model", values="probability")
@@ -93,7 +93,7 @@ def said_by_arm(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> Iterato
         if CIRCLES_ETAS in probability:
             circle = np.array([pools.get(name) == CIRCLES_POOL for name in names])[recipe]
             others["etas"] = np.where(circle, probability[CIRCLES_ETAS], others.get("etas", np.nan))
-        yield Said(
+        yield ArmForecasts(
             arm=str(arm),
             names=names,
             pools=[pools.get(name) for name in names],
