@@ -26,7 +26,7 @@ from forecaster.reports.content.footer import operations
 from forecaster.reports.content.headline import above, headline, lede, notable, struck_flag, subject, usual_line
 from forecaster.reports.content.ladder_words import ladder_table, no_ladder, outlook
 from forecaster.reports.content.ranking import hearing_model, in_order, is_as_usual, struck_by
-from forecaster.reports.content.reasons import one_of, reason_phrases
+from forecaster.reports.content.reason_phrases import one_of, reason_phrases
 from forecaster.reports.content.recipe_part import check_row, count_checks, history_row
 from forecaster.reports.content.track_record import evaluation_verdict, figures_of, track_of
 from forecaster.reports.content.world_part import world_part

@@ -7,7 +7,7 @@ from typing import Any
 
 from forecaster.reports.content.combined import shown_kind
 from forecaster.reports.content.contract import ReportData
-from forecaster.reports.content.reasons import reason_phrases
+from forecaster.reports.content.reason_phrases import reason_phrases
 from forecaster.reports.words import Phrase, age_phrase, known, model_name
 from forecaster.reports.writing import Writer
 

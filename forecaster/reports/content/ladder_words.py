@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from forecaster.reports.content.contract import Ladder, PooledRung, RecipeForecast, Rung, RungRecord
-from forecaster.reports.content.reasons import one_of, reason_phrases
+from forecaster.reports.content.reason_phrases import one_of, reason_phrases
 from forecaster.reports.web.csv_link import csv_link
 from forecaster.reports.words import (
     Phrase,

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from forecaster.descriptions.reasons import Reason
 from forecaster.reports import templates
 from forecaster.reports.content.combined import COMBINED
-from forecaster.reports.content.reasons import reason_phrases
+from forecaster.reports.content.reason_phrases import reason_phrases
 from forecaster.reports.render import environment
 from forecaster.reports.texts import day_writer, translator
 from forecaster.reports.words import Phrase, model_name, offset_text, probability_pair, probability_phrase, ratio_text, signed

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from forecaster.descriptions.reasons import Reason
 from forecaster.reports.content.contract import WorldPlace
-from forecaster.reports.content.reasons import reason_phrases
+from forecaster.reports.content.reason_phrases import reason_phrases
 from forecaster.reports.content.world_part import place_line
 from forecaster.reports.drawing import ground, vega
 from forecaster.reports.drawing.region_map import clipped

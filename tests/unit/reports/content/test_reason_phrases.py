@@ -15,7 +15,7 @@ from forecaster.pipeline.daily.pull import PullResult
 from forecaster.pipeline.issuing import compute_issues
 from forecaster.reports import render
 from forecaster.reports.content import older_reasons
-from forecaster.reports.content.reasons import reason_phrases
+from forecaster.reports.content.reason_phrases import reason_phrases
 from forecaster.reports.outgoing import mails
 from forecaster.reports.texts import day_writer, languages, read_texts, translator
 from forecaster.reports.words import Phrase
