@@ -20,6 +20,7 @@ from forecaster.reports.web.groups import Group
 from forecaster.reports.web.page_names import day_page, group_page
 from forecaster.reports.words import Phrase
 
+INDEX_CHECKS = 2000  # the most checked forecasts that the index has as a file; those of a group's recipes are on its page
 INDEX_ROWS = 30  # rows of the index's table, labels of its maps, checked forecasts with an earthquake
 
 
@@ -101,6 +102,7 @@ def _index_parts(
         "unlisted": len(leading[INDEX_ROWS:]),
         "groups": sorted(groups, key=lambda group: (group["first"] is None, group["first"]["number"] if group["first"] else 0)),
         "places": sorted(places, key=lambda place: (place["row"]["name"].casefold(), place["row"]["number"])),
+        **({} if len(data.checks) <= INDEX_CHECKS else {"checks_csv": None}),
         "hits": [check for check in context["checks"] if check["happened"]][:INDEX_ROWS],
         "regions": {},
         "evaluation_chart": None,

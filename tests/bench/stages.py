@@ -25,8 +25,11 @@ from forecaster.pipeline.as_of.catalogue_history import read_history, versions_o
 from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions
 from forecaster.pipeline.daily import export_map_files, publish_report
+from forecaster.pipeline.daily.predict import predict
+from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe, load_recipes
+from forecaster.reports.outgoing.letters import ReportLetter
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.publish import publish
@@ -34,7 +37,6 @@ from forecaster.store.versions import catalogue
 from tests.bench import naive
 from tests.bench.figures import Figure, command_seconds, cpu_seconds
 from tests.support.changed_recipes import numbered
-from tests.support.steps import predict, verify
 
 AS_OF = datetime(2023, 12, 25, tzinfo=UTC)
 RECIPES = list(load_recipes(Path(__file__).resolve().parents[2] / "recipes").values())
@@ -197,22 +199,30 @@ def the_day(made: Bench) -> list[Figure]:
 
 
 def many_recipes(made: Bench) -> list[Figure]:
-    """As many recipes as MANY, the bundled ones under other names, against the bundled ones themselves: what one more costs."""
+    """A day of as many recipes as MANY, the bundled ones under other names, against the bundled ones themselves: what one more costs."""
     whole = [recipe for recipe in RECIPES if recipe.comparison_only is None]
-    clones = numbered(RECIPES, MANY)
+    jobs = made.job(whole, 2), made.job(numbered(RECIPES, MANY), 3)
+    written: dict[str, publish_report.WrittenReport] = {}
+    mails: dict[str, int] = {}
+
+    def report(job: Job) -> None:
+        written[job.run_id] = publish_report.write_report(job, ("en", "ja"))
+
+    def mail(job: Job) -> None:
+        mails[job.run_id] = len(ReportLetter(written[job.run_id].data, "en", "https://example.org/report.html").mail().html.encode())
+
     figures = []
-    few, many = made.job(whole, 2), made.job(clones, 3)
-    for name, step in {
-        "predict": lambda job: predict(job),
-        "verify": lambda job: verify(job),
-        "report": lambda job: publish_report.write_report(job, ("en",)),
-    }.items():
-        small, large = (cpu_seconds(lambda job=job, step=step: step(job), 1) for job in (few, many))
+    steps: dict[str, Callable[[Job], object]] = {"predict": predict, "verify": verify, "report": report, "mail": mail}
+    for name, step in steps.items():
+        small, large = (cpu_seconds(lambda job=job, step=step: step(job), 1) for job in jobs)
         what = f"{name}, {MANY} recipes"
         figures.append(Figure(f"many {name}", what, f"{len(whole)} recipes", large, small, MANY / len(whole)))
-    size = max(page.stat().st_size for page in (made.settings.output / "reports").glob("*.html")) / 1e6
+    many = written[jobs[1].run_id]
+    sizes = [page.stat().st_size / 1e6 for page in (*many.pages, *many.group_pages)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"  largest page {size:.1f} MB; most memory of this process {memory:.2f} GB")
+    print(
+        f"  {len(sizes)} pages, the largest {max(sizes):.1f} MB; mail {mails[jobs[1].run_id] / 1e3:.0f} kB; memory {memory:.2f} GB at most"
+    )
     return figures
 
 

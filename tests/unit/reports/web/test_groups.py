@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from forecaster.reports import render_groups as render_groups_module
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.render import page_assets, render_report
 from forecaster.reports.render_groups import render_groups
@@ -146,6 +147,14 @@ def test_no_page_of_many_recipes_with_full_histories_is_too_large() -> None:
     assert [len(group.recipe_ids) for group in groups] == [30] * 2
     sizes = [len(page.encode()) for _, page in render_groups(data, groups, "2024-01-02T1204Z", "ja", ["en"], None, page_assets("en"))]
     assert max(sizes) < MAX_BYTES and sizes[-1] < 600_000
+
+
+def test_the_index_has_no_file_of_more_outcomes_than_fit(pages: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render_groups_module, "INDEX_CHECKS", 2)
+    few = pages_of(DATA)
+    index, group = "2024-01-02T1204Z.en.html", "2024-01-02T1204Z.group-japan_2.en.html"
+    assert "outcomes-2024-01-02.csv" in pages[index] and "outcomes-2024-01-02.csv" not in few[index]
+    assert "outcomes-2024-01-02.csv" in few[group]
 
 
 def test_a_small_report_is_one_page_as_it_was() -> None:
