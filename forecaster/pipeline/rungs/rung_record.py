@@ -56,7 +56,7 @@ def _groups(blocks: pd.DataFrame, by: list[str]) -> Iterator[Rows]:
     if blocks.empty:
         return
     columns = {str(name): values.to_numpy() for name, values in blocks.items()}
-    places: dict[Any, np.ndarray] = dict(blocks.groupby(by, sort=True).indices)
+    places: dict[Any, Any] = dict(blocks.groupby(by, sort=True).indices)
     for key in sorted(places):
         yield {name: values[places[key]] for name, values in columns.items()}
 
