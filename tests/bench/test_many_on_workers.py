@@ -1,0 +1,90 @@
+"""The day's forecasts of many recipes through the flow on Dask, with one worker and with two. Nothing fails on a clock.
+
+BENCH_RECIPES=10000 python -m pytest tests/bench/test_many_on_workers.py -q -s
+
+Places are drawn from where earthquakes were, so there are more of them where there are more earthquakes.
+"""
+
+import os
+import resource
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecaster.clock import Clock
+from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
+from forecaster.pipeline.as_of.catalogue_history import read_history
+from forecaster.pipeline.issuing import issue_batches
+from forecaster.pipeline.run_context import Job
+from forecaster.recipe import Recipe, load_recipes
+from forecaster.settings import load_settings
+from forecaster.store.database import Store, open_store
+from tests.support.toys import table
+
+COUNT = int(os.environ.get("BENCH_RECIPES", "200"))
+AS_OF = datetime(2023, 12, 25, 12, tzinfo=UTC)
+BUNDLED = Path(__file__).resolve().parents[2] / "recipes"
+
+
+def drawn_recipes(store: Store, count: int, seed: int = 1) -> list[Recipe]:
+    """M4.5 within 150 km of places near earthquakes drawn from the catalogue, in the time zone of their longitude."""
+    pattern = load_recipes(BUNDLED)["athens"]
+    events = read_history(store).at(AS_OF).events
+    rng = np.random.default_rng(seed)
+    picked = rng.choice(np.flatnonzero((events.magnitude >= 4.5) & (np.abs(events.latitude_deg) < 75)), count, replace=False)
+    places = np.column_stack([events.latitude_deg[picked], events.longitude_deg[picked]]) + rng.uniform(-0.5, 0.5, (count, 2))
+    recipes = []
+    for number, (lat, lon) in enumerate(places.round(2).tolist()):
+        lon = (lon + 180) % 360 - 180
+        changes = {"id": f"drawn-{number}", "predict_center_lat": lat, "predict_center_lng": lon, "predict_radius_meters": 150_000}
+        changes |= {"threshold_mag": 4.5, "time_zone": f"Etc/GMT{-round(lon / 15):+d}", "min_mag": 4.5}
+        recipes.append(pattern.model_copy(update=changes))
+    return recipes
+
+
+def rows_of(store: Store) -> list[str]:
+    keys = {"forecast": "forecast_id", "rung": ["forecast_id", "horizon_days", "magnitude"]}
+    return [table(store, name).drop(columns="run_id", errors="ignore").sort_values(key).to_csv() for name, key in keys.items()]
+
+
+def test_one_worker_and_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start of the workers, their imports and their reading of the catalogue count."""
+    from prefect import flow
+    from prefect.testing.utilities import prefect_test_harness
+
+    from flows import tasks
+    from flows.support.write_lock import one_writer
+
+    @flow(validate_parameters=False)
+    def forecast(job: Job) -> int:
+        with one_writer(job):
+            return len(tasks.predict_task(job, job.recipes, None, ()).forecast_ids)
+
+    made = {}
+    monkeypatch.setattr(issue_batches, "RECIPES_OF_A_BATCH", min(issue_batches.RECIPES_OF_A_BATCH, COUNT // 8))
+    monkeypatch.setenv("QUAKECAST_TASK_RUNNER", "dask")
+    monkeypatch.setenv("QUAKECAST_FORECAST_WORKERS_ABOVE", "1")
+    with prefect_test_harness(server_startup_timeout=600):
+        for workers in (1, 2):
+            monkeypatch.setenv("QUAKECAST_HOME", str(tmp_path / str(workers)))
+            monkeypatch.setenv("QUAKECAST_WORKERS", str(workers))
+            settings = load_settings()
+            store = open_store(settings.database)
+            load_snapshot(store, AS_OF)
+            job = Job(settings, store, drawn_recipes(store, COUNT), Clock.standing_at(AS_OF), "bench")
+            begun, parent, children = time.perf_counter(), time.process_time(), _children_seconds()
+            count = forecast(job)
+            taken = time.perf_counter() - begun, time.process_time() - parent, _children_seconds() - children
+            made[workers] = taken[0], rows_of(store)
+            print(f"\n{COUNT} recipes, {workers} workers: {count} rows, {taken[0]:.0f} s")
+            print(f"CPU {taken[1]:.0f} s here, {taken[2]:.0f} s in workers")
+    print(f"{made[1][0] / made[2][0]:.2f} times as fast with two; {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB here")
+    assert made[1][1] == made[2][1]
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
