@@ -187,6 +187,20 @@ def test_a_day_that_fails_leaves_the_next_one_made(world, pulse, monkeypatch):
     assert asked == [today, today + timedelta(days=1)]
 
 
+def test_a_batch_that_failed_on_a_worker_is_told_once(world, pulse, monkeypatch):
+    whole = predict.predict
+
+    def without_some(*given):
+        done = whole(*given)
+        done.failed |= dict.fromkeys(("lima", "athens"), "the forecasts of lima and 1 more recipe: the worker died")
+        return done
+
+    monkeypatch.setattr(predict, "predict", without_some)
+    state = daily(**ALL, return_state=True)
+    check_done(world, state, pulse, ["predict the next day"])
+    assert "the forecasts of lima and 1 more recipe: the worker died" in told(world)[0]
+
+
 def test_the_morning_sends_what_waits_though_the_report_fails(world, monkeypatch):
     work = open_job(world.settings, Clock(lambda: datetime.now(UTC), simulated=False))
     deliver.enqueue(
