@@ -158,6 +158,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
         "report.css",
         "index.html",
         "model.json",
+        "world.json",
         *WORLD_FILES,
     } == set()
 
