@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from string import Formatter
 from typing import Any
 
 from forecaster.quantities import age_text
@@ -174,11 +173,6 @@ def of_error(error: Exception) -> Reason:
     """Return the reason that an error was raised with, or its text as one."""
     why = error.args[0] if error.args else None
     return why if isinstance(why, Reason) else other(str(error))
-
-
-def placeholders(text: str) -> set[str]:
-    """Return the names that a text fills in."""
-    return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
 def _moment(text: str) -> str:

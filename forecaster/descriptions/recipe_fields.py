@@ -63,10 +63,6 @@ class DisplayName(RootModel[dict[_Language, _Name]]):
         """The name in English, or what stands for it."""
         return self.root["en"]
 
-    def in_language(self, language: str) -> str:
-        """The name in this language, in English where there is none."""
-        return self.root.get(language, self.en)
-
 
 class ResamplingMethod(Frozen):
     """One step of the resampling chain: a resampler of imbalanced-learn by name, with its arguments."""

@@ -84,7 +84,7 @@ def test_there_are_29(recipes):
 @pytest.mark.parametrize("name", SEED)
 def test_the_eight_are_as_the_first_system_had_them(recipes, name):
     recipe, (ja, lat, lng, km, magnitude, rate, decay, dropout, resampling) = recipes[name], SEED[name]
-    assert (recipe.display_name.in_language("ja"), recipe.predict_center_lat, recipe.predict_center_lng) == (ja, lat, lng)
+    assert (recipe.display_name.root["ja"], recipe.predict_center_lat, recipe.predict_center_lng) == (ja, lat, lng)
     assert (recipe.predict_radius_meters, recipe.radius_km, recipe.threshold_mag) == (km * 1000, km, magnitude)
     assert (recipe.learning_rate, recipe.decay, recipe.dropout) == (rate, decay, dropout)
     assert [(step.name, step.args) for step in recipe.resampling_methods] == resampling
@@ -97,10 +97,10 @@ def test_the_eight_are_as_the_first_system_had_them(recipes, name):
 def test_each_of_them_has_a_twin_at_4_5_with_the_same_circle(recipes, name):
     twin = recipes[f"{name}-m45"]
     assert twin.model_dump(include=CIRCLE) == recipes[name].model_dump(include=CIRCLE)
-    assert (twin.threshold_mag, twin.time_zone, twin.display_name.in_language("ja")) == (
+    assert (twin.threshold_mag, twin.time_zone, twin.display_name.root["ja"]) == (
         4.5,
         "Asia/Tokyo",
-        recipes[name].display_name.in_language("ja"),
+        recipes[name].display_name.root["ja"],
     )
     assert twin.comparison_only is None
 
@@ -265,7 +265,7 @@ def test_which_kinds_are_fitted_voids_no_fit(recipes):
 
 def test_where_a_report_lists_a_recipe_voids_no_fit(recipes):
     listed = Recipe.model_validate(recipes["tokyo"].model_dump() | {"group": "Kanto"})
-    assert listed.group.en == "Kanto" and listed.group.in_language("ja") == "Kanto"
+    assert listed.group.root == {"en": "Kanto"}
     assert (listed.recipe_hash, listed.target_hash) == (recipes["tokyo"].recipe_hash, recipes["tokyo"].target_hash)
 
 

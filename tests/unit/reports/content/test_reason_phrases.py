@@ -4,11 +4,12 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from string import Formatter
 from typing import Any
 
 import pytest
 
-from forecaster.descriptions.reasons import PLACEHOLDERS, Reason, ReasonKey, as_json, english, of_error, of_json, other, placeholders
+from forecaster.descriptions.reasons import PLACEHOLDERS, Reason, ReasonKey, as_json, english, of_error, of_json, other
 from forecaster.errors import ModelError, NotScoreable
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.pull import PullResult
@@ -42,6 +43,10 @@ VALUES: dict[str, Any] = {
     **dict.fromkeys(("value", "stream"), "x"),
 }
 NAMES = {placeholder: name for name, placeholder in PLACEHOLDERS.items()}
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
 def sample(key: ReasonKey) -> Reason:
