@@ -16,6 +16,7 @@ from forecaster.catalog.delays import modelled_known_at
 from forecaster.catalog.revisions import REVISION_COLUMNS
 from forecaster.errors import CatalogMalformed
 
+SNAPSHOT_SERVICE = "usgs"  # the source whose ids the events have
 SNAPSHOT_START = datetime(1973, 1, 1, tzinfo=UTC)
 SNAPSHOT_END = datetime(2025, 1, 1, tzinfo=UTC)  # origins are before it
 SNAPSHOT_OBSERVED_AT = datetime(2025, 11, 9, tzinfo=UTC)

@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 
 from forecaster import logs
+from forecaster.catalog.snapshot import SNAPSHOT_SERVICE
 from forecaster.catalog.sources.base import Source, open_catalogue_source
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
@@ -46,7 +47,7 @@ class Job:
 
 
 def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), known_by: datetime | None = None) -> Job:
-    """Load the recipes, open the store, and load the bundled snapshot into it where it is empty.
+    """Load the recipes, open the store, and load the bundled snapshot into it where it is empty and its service is the one chosen.
 
     `known_by`: load only what was known by then; in a replay what was known by its moment, where nothing else is asked for.
 
@@ -59,7 +60,8 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
     started = clock.now()
     if clock.simulated:
         timelines.check(store, clock)
-    bundled_catalogue.load_snapshot(store, known_by or (started if clock.simulated else None))
+    if settings.catalogue_source == SNAPSHOT_SERVICE:
+        bundled_catalogue.load_snapshot(store, known_by or (started if clock.simulated else None))
     world_sets.use(store, settings)
     unique = "replay" if clock.simulated else uuid4().hex
     run_id = hashlib.sha256(f"{started.isoformat()}|{unique}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
@@ -148,7 +150,7 @@ def catalogue_source(job: Job) -> Source:
     jitter = np.random.default_rng(int(job.run_id, 16))
     source = open_catalogue_source(job.settings, job.clock.observed_now, jitter)
     with job.store.transaction() as connection:
-        others = [name for name in catalogue.services(connection) if name != source.name]
+        others = [name for name in catalogue.services(connection, SNAPSHOT_SERVICE) if name != source.name]
     if others:
         raise BadInput(
             f"{job.settings.database} was read from {others[0]}; events of {source.name} have other ids and cannot be added to it: set "

@@ -1,4 +1,4 @@
-"""Connections, transactions and migrations: the one file that imports duckdb.
+"""Connections, transactions and migrations. Only this room imports duckdb; most of it works with the connections made here.
 
 DuckDB lets one process write. While it writes, no other process may open the file, not even to read. So connections are short, one
 transaction each, and wait for the lock with jittered retries. People read the published copy (`publish.py`).

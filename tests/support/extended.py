@@ -86,7 +86,7 @@ def main(home: Path) -> dict[str, Any]:
     other = load_settings(home=home / "other", recipes=home / "recipes", catalogue_source="bulletin", recipe_streams=False)
     (home / "other").mkdir()
     (home / "other" / "bulletin.csv").write_text(BULLETIN, encoding="utf-8")
-    pulled = run_context.Job(other, open_store(other.database), [recipe], job.clock, "0123456789abcdef")
+    pulled = run_context.open_job(other, job.clock)
     pull_catalog(pulled, run_context.catalogue_source(pulled))
     fresh_copy.fresh_copy.fn()
     return {

@@ -1,1 +1,1 @@
-"""Fit models when they are due, and decide which of them are published."""
+"""Fit models when they are due, and learn the weights with which they count in what is published (`pipeline/daily/publishing.py`)."""

@@ -165,9 +165,11 @@ def read_joins(connection: Connection) -> Joins:
     return Joins(moves, versions)
 
 
-def services(connection: Connection) -> list[str]:
-    """Return the services that versions were read from; the bundled snapshot is not one."""
-    rows = connection.execute("SELECT DISTINCT source FROM event_revision WHERE source <> 'snapshot' ORDER BY 1").fetchall()
+def services(connection: Connection, of_snapshot: str) -> list[str]:
+    """Return the services that versions were read from; the bundled snapshot counts as its own, `of_snapshot`."""
+    rows = connection.execute(
+        "SELECT DISTINCT CASE source WHEN 'snapshot' THEN ? ELSE source END AS service FROM event_revision ORDER BY 1", [of_snapshot]
+    ).fetchall()
     return [name for (name,) in rows]
 
 
