@@ -1,14 +1,11 @@
 """Information gain of one recipe's forecasts over others, with its interval; used for track records and for fits."""
 
-from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from forecaster.models.interface import logit, sigmoid
 from forecaster.recipe import Recipe
-from forecaster.timewindow import days_of_windows
 from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
 from forecaster.verification.scores import log_likelihood
 
@@ -19,12 +16,6 @@ def gain_over(recipe: Recipe, local_days: np.ndarray, happened: np.ndarray, said
     """Return the gain (nats per target day) of the probabilities `said` over `other`; local_days datetime64[D], happened bool; (n,)."""
     daily = DailyGain(local_days, log_likelihood(happened, said) - log_likelihood(happened, other), happened)
     return information_gain_intervals({recipe.id: daily}, BOOTSTRAP_SEED)[1]
-
-
-def gain_at(recipe: Recipe, target_starts: Iterable[datetime], happened: np.ndarray, said: np.ndarray, reference: np.ndarray) -> Interval:
-    """Return the same gain for days given by their target starts (aware UTC)."""
-    days = days_of_windows(target_starts, recipe.zone)
-    return gain_over(recipe, days, happened, said, reference)
 
 
 def levelled(reference: np.ndarray, said: np.ndarray) -> np.ndarray:

@@ -26,8 +26,6 @@ from forecaster.pipeline.world.world_sets import (
 from forecaster.store import world_set_rows as stored
 from forecaster.store.typed_rows.model_types import SetDecision
 
-PACKAGED = "it comes with the package; this installation has none that may serve in its place"
-
 
 def list_sets(job: Job, everything: bool = False) -> list[dict[str, Any]]:
     """Return one dict per kind: kind, serves (its name), data_until, age_days, why, and sets.
