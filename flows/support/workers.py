@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefect import Task
+from prefect.context import TaskRunContext
 from prefect.futures import as_completed
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
@@ -53,7 +54,8 @@ def pool(settings: Settings) -> Iterator[Callable[[Task[..., Any], Mapping[str, 
     with task_runner(settings) as runner:
 
         def run(task: Task[..., Any], calls: Mapping[str, Mapping[str, Any]]) -> Iterator[Done]:
-            names = {runner.submit(task, dict(arguments)): name for name, arguments in calls.items()}
+            with _parameters_kept_here():
+                names = {runner.submit(task, dict(arguments)): name for name, arguments in calls.items()}
             for future in as_completed(list(names)):
                 try:
                     yield names[future], future.result(), None
@@ -64,3 +66,14 @@ def pool(settings: Settings) -> Iterator[Callable[[Task[..., Any], Mapping[str, 
                     yield names[future], None, error
 
         yield run
+
+
+@contextmanager
+def _parameters_kept_here() -> Iterator[None]:
+    """Inside a task, hide its parameters: Prefect would send them with each part. They may hold all recipes, and no worker reads them."""
+    outer = TaskRunContext.get()
+    if outer is None:
+        yield
+        return
+    with outer.model_copy(update={"parameters": {}}):
+        yield

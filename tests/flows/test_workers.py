@@ -3,11 +3,13 @@
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext, serialize_context
 
 from flows.backfill import backfill
 from flows.retrain import retrain
@@ -49,6 +51,30 @@ def test_every_part_is_done_and_a_failing_one_stops_no_other(runner):
 def test_a_killed_dask_worker_is_one_part_s_failure():
     done = parts(["killed", "a"], "dask")
     assert done["a"][0] == "a" and isinstance(done["killed"], str)
+
+
+@task(cache_policy=NO_CACHE)
+def with_all_recipes(recipes: list[str]) -> tuple[dict, list[str]]:
+    with workers.pool(load_settings(task_runner="threads", workers=1)) as run:
+        ((_, sent, _),) = run(part, {"a": {"name": "a"}})
+    return sent, list(TaskRunContext.get().parameters["recipes"])
+
+
+def test_a_part_is_not_sent_the_parameters_of_the_task_around_it(monkeypatch):
+    """10,000 recipes with each of 100 batches took minutes."""
+
+    class Future:
+        def __init__(self, sent):
+            self.result = lambda: sent
+
+    class Runner:
+        def submit(self, task, parameters):
+            sent = serialize_context()["task_run_context"]["parameters"]
+            return Future(sent)
+
+    monkeypatch.setattr(workers, "task_runner", lambda settings: nullcontext(Runner()))
+    monkeypatch.setattr(workers, "as_completed", list)
+    assert with_all_recipes(["tokyo"]) == ({}, ["tokyo"])
 
 
 def test_an_unknown_runner_and_a_missing_dask_are_bad_input(monkeypatch):
