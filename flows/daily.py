@@ -23,12 +23,12 @@ from flows.support.old_runs import delete_old_runs
 from flows.support.overdue_runs import cancel_overtaken
 from flows.support.retraining import request_retraining
 from flows.support.write_lock import one_writer
-from forecaster.descriptions.reasons import Reason
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily.issue_schedule import Issue, missing_issues, moment_of_alarm
 from forecaster.pipeline.daily.predict import PredictResult
 from forecaster.pipeline.training import fit_recipe, train
 from forecaster.quantities import counted
+from forecaster.registry.reasons import Reason
 from forecaster.timewindow import require_utc
 
 

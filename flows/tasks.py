@@ -17,7 +17,6 @@ from flows.support import workers
 from flows.support.faults import words
 from flows.support.write_lock import one_writer
 from forecaster.console import progress
-from forecaster.descriptions.reasons import Reason
 from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, NoConnection, StoreBusy, StoreUnreachable
 from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.alerting import raise_alerts
@@ -28,6 +27,7 @@ from forecaster.pipeline.issuing.issue_batches import IssueBatch, batches_of, co
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.training import fit_recipe, train
 from forecaster.recipe import Recipe, choose
+from forecaster.registry.reasons import Reason
 from forecaster.settings import load_settings
 
 HEALS = (CatalogUnreachable, CatalogTruncated, CatalogMalformed, StoreBusy, StoreUnreachable)

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from forecaster.descriptions.recipe_fields import DisplayName, ResamplingMethod
 from forecaster.errors import BadInput, NotWritable
 from forecaster.recipe import Recipe, default_cell_km
+from forecaster.registry.recipe_fields import DisplayName, ResamplingMethod
 
 GRID_CELLS = 11
 _TRAINING: dict[str, Any] = {

@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from forecaster import timewindow, zones
-from forecaster.descriptions.recipe_fields import AlertRule, DisplayName, Frozen, ModelKind, ResamplingMethod, local_time
 from forecaster.errors import BadInput, BadRecipe
 from forecaster.recipe_problems import decoded, did_you_mean, problem_line, shown, toml_problem
+from forecaster.registry.recipe_fields import AlertRule, DisplayName, Frozen, ModelKind, ResamplingMethod, local_time
 
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 

@@ -16,8 +16,8 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from forecaster import logs
-from forecaster.descriptions.message_channels import CHANNELS
 from forecaster.errors import BadInput
+from forecaster.registry.message_channels import CHANNELS
 from forecaster.timewindow import check_zone_name
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from flows.support.hooks import tell_partial
 from flows.support.lost_runs import tell_lost_runs
 from forecaster import logs
 from forecaster.clock import Clock
-from forecaster.descriptions.reasons import Reason, ReasonKey, of_stored
 from forecaster.errors import BadInput, CatalogError, QuakecastError
 from forecaster.pipeline import run_context
 from forecaster.pipeline.messaging import operator
+from forecaster.registry.reasons import Reason, ReasonKey, of_stored
 from forecaster.settings import load_settings
 
 Result = TypeVar("Result")

@@ -1,7 +1,7 @@
 """The rule type `both`: probability AND ratio to the usual rate must both reach their bounds."""
 
 from forecaster.alert_rules import ForecastFigures
-from forecaster.descriptions.recipe_fields import AlertRule
+from forecaster.registry.recipe_fields import AlertRule
 
 REACHED = "reaches both bounds of the rule"
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecaster.catalog.query import Region
-from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.errors import NotScoreable
 from forecaster.features.geometry import circle_box
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import Reason, ReasonKey
 from forecaster.timewindow import TimeWindow
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import click
 
 from forecaster.cli.common import example, json_option, look, open_job, recipe_options, tell
-from forecaster.descriptions.model_kinds import kinds_where
 from forecaster.errors import BadInput
+from forecaster.registry.model_kinds import kinds_where
 
 if TYPE_CHECKING:
-    from forecaster.descriptions.recipe_fields import AlertRule
+    from forecaster.registry.recipe_fields import AlertRule
     from forecaster.settings import Settings
 
 MODELS = ("present", "published", "climatology", *kinds_where(lambda kind: kind.in_recipes))
@@ -116,7 +116,7 @@ def _inline(name: str | None, bounds: dict[str, float | None]) -> "AlertRule | N
         raise BadInput(f"--{sorted(missing)[0]} is missing: a rule has a bound of the probability and one of its ratio to the usual rate")
     from pydantic import ValidationError
 
-    from forecaster.descriptions.recipe_fields import AlertRule
+    from forecaster.registry.recipe_fields import AlertRule
 
     try:
         return AlertRule.model_validate({"name": "tried", **given})

@@ -75,7 +75,6 @@ def evaluate(
     **how: Any,
 ) -> None:
     from forecaster.console import progress
-    from forecaster.descriptions.model_kinds import KINDS
     from forecaster.pipeline.as_of.catalogue_history import load_known
     from forecaster.pipeline.evaluation import evaluate as step
     from forecaster.pipeline.evaluation import evaluate_circles as pool
@@ -83,6 +82,7 @@ def evaluate(
     from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
     from forecaster.pipeline.evaluation.evaluate_tables import write_tables
     from forecaster.recipe import load_recipes
+    from forecaster.registry.model_kinds import KINDS
 
     named = [*models, *(name.strip() for name in (model_list or "").split(",") if name.strip())] or list(KINDS)
     options = EvaluateOptions(

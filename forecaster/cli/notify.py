@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.cli.common import PARTIAL, complain, example, json_option, look, machine_clock, open_job, tell
-from forecaster.descriptions.message_channels import CHANNELS
 from forecaster.errors import BadInput
+from forecaster.registry.message_channels import CHANNELS
 
 if TYPE_CHECKING:
     from forecaster.pipeline.messaging.previews import Preview

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.descriptions.recipe_fields import ResamplingMethod
 from forecaster.errors import BadInput, NotTrainable
+from forecaster.registry.recipe_fields import ResamplingMethod
 
 log = logging.getLogger(__name__)
 

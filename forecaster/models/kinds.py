@@ -1,4 +1,4 @@
-"""Fit and load each kind of `forecaster.descriptions.model_kinds`. Modules are imported at first use, because some are slow to import."""
+"""Fit and load each kind of `forecaster.registry.model_kinds`. Modules are imported at first use, because some are slow to import."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from forecaster.descriptions.model_kinds import KINDS, Kind
 from forecaster.errors import BadInput, NotInstalled, NotTrainable
 from forecaster.models import networks
 from forecaster.models.interface import FittedModel, History
 from forecaster.recipe import Recipe
+from forecaster.registry.model_kinds import KINDS, Kind
 
 
 class Fitter(Protocol):

@@ -15,7 +15,7 @@ from typing import Any
 
 from forecaster.notify import http_post
 from forecaster.notify.addresses import is_forbidden
-from forecaster.notify.apprise_channel import find_service
+from forecaster.notify.apprise_addresses import find_service
 
 MAX_MEMORY = 2 << 30  # bytes of address space: an answer without an end breaks off
 _STATUS = re.compile(r"error=(\d{3})\b")

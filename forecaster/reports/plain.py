@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import replace
 from typing import Literal
 
-from forecaster.descriptions.reasons import Reason
+from forecaster.registry.reasons import Reason
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 
 # line breaks and other controls, marks and embeddings that change the direction of the text after them, invisible characters

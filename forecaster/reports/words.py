@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from forecaster.descriptions.model_kinds import label_of, title_of
 from forecaster.quantities import age_of
+from forecaster.registry.model_kinds import label_of, title_of
 
 SMALL = 0.01  # at or below this, "about 1 in N"
 SURE = 0.99  # above this, "> 99 %"

@@ -20,12 +20,12 @@ import pytest
 from flows.support import steps
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.catalog.sources.usgs import UsgsClient
-from forecaster.descriptions.reasons import Reason, english, other
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily import predict, verify
 from forecaster.pipeline.issuing import compute_issues
 from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import load_recipes
+from forecaster.registry.reasons import Reason, english, other
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store, open_store
 from tests.faults import compare

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.pipeline.alerting.raise_alerts import raise_alerts
 from forecaster.pipeline.alerting.system_alerts import CHECKS
 from forecaster.pipeline.messaging.deliver import notify
 from forecaster.pipeline.run_context import Job
+from forecaster.registry.reasons import Reason, ReasonKey
 from forecaster.settings import load_settings
 from forecaster.store import ledger, publications
 from forecaster.timewindow import next_local_day

@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
-from forecaster.notify import apprise_channel, email, http_post, outbox
-from forecaster.notify.apprise_channel import send_apprise
+from forecaster.notify import apprise_addresses, email, http_post, outbox
+from forecaster.notify.apprise_addresses import send_apprise
 from forecaster.notify.channels import email_channel
 from forecaster.notify.connections import PATIENCE
 from forecaster.notify.email import Mail, MailSettings, build_message
@@ -225,7 +225,7 @@ def test_a_service_of_apprise_that_drips_or_never_ends_is_ended(ending):
 def test_a_name_that_turns_inward_for_apprise_is_not_reached(monkeypatch):
     """Looked at by us, it is a public address; for the service's own process it is this machine."""
     with WebServer() as server:
-        monkeypatch.setattr(apprise_channel, "check_address", lambda *args: None)
+        monkeypatch.setattr(apprise_addresses, "check_address", lambda *args: None)
         with pytest.raises((ReceiverSilent, DeliveryRefused)):
             send_apprise("a", "b", SecretStr(f"json://127.0.0.1:{server.port}/T0KEN"), allow_private=False)
     assert server.asked == []
@@ -233,5 +233,5 @@ def test_a_name_that_turns_inward_for_apprise_is_not_reached(monkeypatch):
 
 def test_a_claim_outlasts_every_attempt_and_the_wait_for_the_database():
     """An attempt is one or two exchanges (Slack without its blocks, a mail server that says 421), each bounded."""
-    longest = max(2 * PATIENCE * http_post.TIMEOUT_S, 2 * PATIENCE * email.TIMEOUT_S, apprise_channel.WHOLE_S)
+    longest = max(2 * PATIENCE * http_post.TIMEOUT_S, 2 * PATIENCE * email.TIMEOUT_S, apprise_addresses.WHOLE_S)
     assert longest + sending.MARK_WAIT_S < outbox.LEASE.total_seconds()

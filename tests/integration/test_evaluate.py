@@ -13,7 +13,6 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.descriptions.model_kinds import KINDS, Kind
 from forecaster.errors import BadInput, NotScoreable, NotWritable
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.evaluation import evaluate_circles
@@ -24,6 +23,7 @@ from forecaster.pipeline.evaluation.evaluate_results import Part, ResultFolder
 from forecaster.pipeline.evaluation.evaluate_scores import block_draws, score_rows, with_mean
 from forecaster.pipeline.evaluation.evaluate_tables import write_tables
 from forecaster.recipe import load_recipes
+from forecaster.registry.model_kinds import KINDS, Kind
 from forecaster.settings import bundled_folder
 from forecaster.store.database import open_store
 from forecaster.store.sharing.parquet import read_parquets, write_parquet

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.descriptions import reasons
 from forecaster.pipeline.daily.export_map_files import export
 from forecaster.pipeline.daily.publish_report import KEEP_DOCUMENTS, kept_data, write_report
 from forecaster.pipeline.messaging.deliver import notify, resend
 from forecaster.pipeline.run_context import Job
+from forecaster.registry import reasons
 from forecaster.reports.outgoing.letters import ReportLetter
 from forecaster.settings import load_settings
 from forecaster.store import deliveries

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.descriptions.reasons import Reason, ReasonKey
 from forecaster.pipeline.daily.members import kinds_of
 from forecaster.pipeline.rungs import report_ladder
+from forecaster.registry.reasons import Reason, ReasonKey
 from forecaster.reports import map_files
 from forecaster.reports.content import document
 from forecaster.reports.content.contract import Ladder, ReportData

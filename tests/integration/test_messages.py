@@ -9,7 +9,6 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.clock import Clock
-from forecaster.descriptions.reasons import other
 from forecaster.errors import BadInput
 from forecaster.notify.email import message_id
 from forecaster.notify.outbox import LEASE, Recipient, delivery_id
@@ -17,6 +16,7 @@ from forecaster.pipeline.daily.publish_report import write_report
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.messaging.deliver import notify
 from forecaster.pipeline.run_context import Job
+from forecaster.registry.reasons import other
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 from tests.support.channels import channels_to

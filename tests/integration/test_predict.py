@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.descriptions.reasons import Reason, ReasonKey, of_json, other
 from forecaster.errors import BadDate
 from forecaster.pipeline.as_of.catalogue_history import load_known, read_history
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
+from forecaster.registry.reasons import Reason, ReasonKey, of_json, other
 from forecaster.reports.render import render_report
 from forecaster.store import ledger
 from forecaster.store.versions import catalogue

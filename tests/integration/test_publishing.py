@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.descriptions.model_kinds import KINDS
 from forecaster.models import networks
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.training.train import TrainOptions
 from forecaster.recipe import load_recipes
+from forecaster.registry.model_kinds import KINDS
 from forecaster.settings import load_settings
 from forecaster.store import database, fits, publications
 from forecaster.store.database import Store, open_store

@@ -21,11 +21,11 @@ from jsonschema import Draft202012Validator
 
 from forecaster import cli
 from forecaster.clock import Clock
-from forecaster.descriptions.recipe_fields import DisplayName
 from forecaster.errors import StoreBusy
 from forecaster.features.geometry import in_circle
 from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.recipe import Recipe
+from forecaster.registry.recipe_fields import DisplayName
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, query
 from forecaster.store.sharing.parquet import export_tables

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from forecaster.descriptions.reasons import Reason, ReasonKey
-from forecaster.descriptions.weights_from import WeightsFrom
 from forecaster.recipe import Recipe, load_recipes
+from forecaster.registry.reasons import Reason, ReasonKey
+from forecaster.registry.weights_from import WeightsFrom
 from forecaster.reports.content.contract import (
     DayOutcome,
     DriverEvent,

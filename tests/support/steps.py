@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 from forecaster.clock import Clock
-from forecaster.descriptions.reasons import Reason
 from forecaster.pipeline.daily import build_report
 from forecaster.pipeline.daily import predict as prediction
 from forecaster.pipeline.daily import verify as verification
@@ -12,6 +11,7 @@ from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training import train
 from forecaster.pipeline.training.fit_recipe import TrainOptions
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import Reason
 from forecaster.reports.content.contract import ReportData
 from forecaster.settings import Settings
 from forecaster.store.database import Store

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, pairs_between
@@ -20,6 +19,7 @@ from forecaster.models import model_files
 from forecaster.models.combination import weights
 from forecaster.models.interface import FittedModel, History
 from forecaster.recipe import Recipe
+from forecaster.registry.model_kinds import KINDS
 from forecaster.timewindow import DAY_US
 
 SIGN = 5.5

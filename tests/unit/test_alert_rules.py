@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from forecaster.alert_rules import Decision, ForecastFigures, Standing, after, decide, held_until, keeps, reaches, walk
-from forecaster.descriptions.recipe_fields import AlertRule, QuietHours
+from forecaster.registry.recipe_fields import AlertRule, QuietHours
 from forecaster.timewindow import target_window
 
 TOKYO = ZoneInfo("Asia/Tokyo")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.descriptions.model_kinds import KINDS
 from forecaster.models import pretrained
+from forecaster.registry.model_kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 CARD = (ROOT / "docs" / "MODEL_CARD.md").read_text(encoding="utf-8")

@@ -11,11 +11,11 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from forecaster.descriptions.message_channels import CHANNELS
-from forecaster.descriptions.model_kinds import KINDS
-from forecaster.descriptions.recipe_fields import Channel, ModelKind, Severity
 from forecaster.errors import BadInput, BadRecipe
 from forecaster.recipe import Recipe, choose, load_recipes, parse_recipe
+from forecaster.registry.message_channels import CHANNELS
+from forecaster.registry.model_kinds import KINDS
+from forecaster.registry.recipe_fields import Channel, ModelKind, Severity
 from forecaster.reports.outgoing import message
 from tests.support import alert_world
 from tests.support.changed_recipes import changed_recipe

@@ -13,12 +13,8 @@ import pandas as pd
 
 from forecaster.catalog.query import Progress, Query, ReadResult
 from forecaster.errors import BadInput
+from forecaster.registry.catalogue_sources import SOURCES
 from forecaster.settings import Settings
-
-SOURCES = {
-    "usgs": "forecaster.catalog.sources.usgs",
-}
-"""By name the module with `open_source`; QUAKECAST_CATALOGUE_SOURCE chooses one. docs/EXTENDING.md shows how to add one."""
 
 
 class Source(Protocol):

@@ -5,10 +5,10 @@ Every forecast is stored with it, and every skill is measured against it.
 
 import numpy as np
 
-from forecaster.descriptions.reasons import Reason, ReasonKey, Value, iso
 from forecaster.errors import NotScoreable
 from forecaster.features.many_circles import PositiveDays
 from forecaster.features.windows import TargetDays
+from forecaster.registry.reasons import Reason, ReasonKey, Value, iso
 from forecaster.timewindow import DAY_US, from_us
 
 TRAILING_YEARS = 10

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from forecaster.descriptions.model_kinds import kinds_where
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import FittedModel, bounded, logit, sigmoid
+from forecaster.registry.model_kinds import kinds_where
 
 KIND = "published"
 RATE = "climatology"

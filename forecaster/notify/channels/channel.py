@@ -8,9 +8,9 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
-from forecaster.descriptions.message_channels import CHANNELS
 from forecaster.notify import http_post
 from forecaster.notify.outbox import Recipient
+from forecaster.registry.message_channels import CHANNELS
 from forecaster.reports.outgoing.letters import Letter
 from forecaster.settings import Settings
 

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from forecaster.alert_rules import ForecastFigures, held_until
-from forecaster.descriptions.reasons import of_json
-from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.rule_track_record import Skill
 from forecaster.pipeline.training.information_gain import gain_numbers
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import of_json
+from forecaster.registry.recipe_fields import AlertRule
 from forecaster.reports.content.contract import Ladder
 from forecaster.reports.content.ladder_words import outlook
 from forecaster.reports.outgoing import alert_text

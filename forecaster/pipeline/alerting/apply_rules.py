@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from forecaster.alert_rules import Decision, Standing, decide, held_until
-from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.rule_figures import expected
 from forecaster.pipeline.alerting.rule_track_record import Skill, barred, figures_in
 from forecaster.recipe import Recipe
+from forecaster.registry.recipe_fields import AlertRule
 from forecaster.reports.content.contract import Ladder
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message

@@ -19,7 +19,6 @@ import pandas as pd
 
 from forecaster.alert_rules import ForecastFigures, keeps
 from forecaster.catalog.coverage import STREAMS, in_streams
-from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.errors import ModelError
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.geometry import great_circle_km
@@ -32,6 +31,7 @@ from forecaster.pipeline.alerting.apply_rules import Changes
 from forecaster.pipeline.alerting.rule_track_record import figures_in
 from forecaster.pipeline.daily.members import load_member, members_named
 from forecaster.recipe import Recipe
+from forecaster.registry.recipe_fields import AlertRule
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.settings import Settings
 from forecaster.store.row_types import ForecastRow, ObservedWindow

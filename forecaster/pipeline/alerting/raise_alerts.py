@@ -16,7 +16,6 @@ from typing import Any
 import pandas as pd
 
 from forecaster.alert_rules import reaches
-from forecaster.descriptions.reasons import Reason
 from forecaster.pipeline.alerting import system_alerts
 from forecaster.pipeline.alerting.apply_rules import Changes, RuleInputs, apply_rules, stood_for
 from forecaster.pipeline.alerting.corrections import ask_again, correct_outcomes, withdraw
@@ -25,6 +24,7 @@ from forecaster.pipeline.messaging import deliver as messages
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.rungs.report_ladder import report_ladder
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import Reason
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
 from forecaster.store import fits as stored_fits

@@ -8,7 +8,6 @@ import pandas as pd
 
 from forecaster.alert_rules import type_of
 from forecaster.catalog.coverage import covered_span
-from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.errors import BadInput, NotScoreable
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.alert_messages import Row
@@ -19,6 +18,7 @@ from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.information_gain import gain_numbers
 from forecaster.recipe import Recipe
+from forecaster.registry.recipe_fields import AlertRule
 from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.texts import translator

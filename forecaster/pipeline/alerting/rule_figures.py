@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.errors import CorruptModel
 from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.rule_track_record import rates_document, rehearse
 from forecaster.recipe import Recipe
+from forecaster.registry.recipe_fields import AlertRule
 from forecaster.settings import bundled_folder
 
 FILE = "alerts.json"

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from forecaster.alert_rules import Decision, ForecastFigures, walk
-from forecaster.descriptions.recipe_fields import AlertRule
 from forecaster.models.combination.combination import KIND
 from forecaster.models.combination.weights import usable_weights
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED, gain_over, gain_words
 from forecaster.pipeline.training.weight_learning import posterior
 from forecaster.recipe import Recipe
+from forecaster.registry.recipe_fields import AlertRule
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection
 from forecaster.store.row_types import ForecastRow, PastWindow, PublishedWindow, rows_as

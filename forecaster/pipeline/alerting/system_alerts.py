@@ -9,8 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from forecaster.descriptions.reasons import Reason
-from forecaster.descriptions.recipe_fields import Severity
 from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.apply_rules import Changes
@@ -18,6 +16,8 @@ from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.due import drifts
+from forecaster.registry.reasons import Reason
+from forecaster.registry.recipe_fields import Severity
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
 from forecaster.store.database import Connection

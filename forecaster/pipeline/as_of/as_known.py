@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecaster.catalog.coverage import STREAMS, covered_span, last_read
-from forecaster.descriptions.reasons import Reason, ReasonKey, iso
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import Reason, ReasonKey, iso
 from forecaster.store.row_types import OutcomeStatus
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from forecaster.catalog.completeness import (
     higher,
 )
 from forecaster.catalog.coverage import lowest_magnitude
-from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
@@ -25,6 +24,7 @@ from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.whereabouts import place_warnings, where_it_lies
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe
+from forecaster.registry.model_kinds import KINDS
 from forecaster.timewindow import to_us
 
 COMPLETENESS_YEARS = 10

@@ -16,8 +16,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from forecaster.descriptions.model_kinds import KINDS
-from forecaster.descriptions.reasons import Reason, other
 from forecaster.errors import ModelError, NotScoreable, RecipeChanged
 from forecaster.installed import code_version
 from forecaster.models import model_files
@@ -41,6 +39,8 @@ from forecaster.pipeline.daily.members import Member, stored_member, untrained
 from forecaster.pipeline.run_context import Job
 from forecaster.quantities import counted
 from forecaster.recipe import Recipe
+from forecaster.registry.model_kinds import KINDS
+from forecaster.registry.reasons import Reason, other
 from forecaster.settings import Settings
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store

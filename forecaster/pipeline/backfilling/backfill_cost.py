@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from forecaster.descriptions.model_kinds import KINDS
 from forecaster.pipeline.backfilling.backfill_types import Chunk
 from forecaster.recipe import Recipe
+from forecaster.registry.model_kinds import KINDS
 
 SECONDS_A_RECIPE_DAY = 0.002  # in addition to the models' time, as measured for `model_kinds`
 SECONDS_A_LADDER = 0.002

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.descriptions.reasons import Reason, ReasonKey, as_json, english, iso, of_error
 from forecaster.errors import CorruptModel, ModelError, NotScoreable
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import model_files
@@ -27,6 +26,7 @@ from forecaster.pipeline.issuing.compute_issues import data_age
 from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, no_ladder, shape_of, window_ends
 from forecaster.pipeline.rungs.rungs_of_days import rungs_of_days
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import Reason, ReasonKey, as_json, english, iso, of_error
 from forecaster.timewindow import from_us
 
 MODELS_KEPT = 64

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.descriptions.weights_from import WeightsFrom
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.features.labels import promised_labels
 from forecaster.models.combination.combination import KIND
@@ -21,6 +20,7 @@ from forecaster.pipeline.daily.publishing import How, Standing, shipped, unreada
 from forecaster.pipeline.training.fit_recipe import PackedModel, TrainOptions, fit_region
 from forecaster.pipeline.training.weight_learning import learn_own, verified_days_of
 from forecaster.recipe import Recipe
+from forecaster.registry.weights_from import WeightsFrom
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
 from forecaster.store.typed_rows.model_types import ModelRow, WalkForwardFit

@@ -10,8 +10,6 @@ from typing import Any
 import pandas as pd
 
 from forecaster.catalog.coverage import covered_span
-from forecaster.descriptions.reasons import Reason, ReasonKey, of_error, of_json
-from forecaster.descriptions.weights_from import WeightsFrom
 from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
 from forecaster.models.combination.combination import KIND, RATE
@@ -28,6 +26,8 @@ from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.rungs.report_ladder import report_ladder
 from forecaster.pipeline.rungs.rung_record import block_days, pooled_rungs, recipe_records
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import Reason, ReasonKey, of_error, of_json
+from forecaster.registry.weights_from import WeightsFrom
 from forecaster.reports.content.contract import (
     DayOutcome,
     Evaluation,

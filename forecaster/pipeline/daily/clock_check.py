@@ -7,7 +7,7 @@ machine alone can detect neither.
 from datetime import datetime, timedelta
 from statistics import median, median_low
 
-from forecaster.descriptions.reasons import Reason, ReasonKey
+from forecaster.registry.reasons import Reason, ReasonKey
 from forecaster.store.database import Connection
 from forecaster.store.moments import Answer, last_answers
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.descriptions.model_kinds import Kind
-from forecaster.descriptions.reasons import Reason, ReasonKey, iso, of_error, other
 from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
@@ -19,6 +17,8 @@ from forecaster.models.kinds import able_kinds, generic_model, kind_named
 from forecaster.models.pretrained import newest_before
 from forecaster.pipeline.as_of.training_history import first_admissible_day
 from forecaster.recipe import Recipe
+from forecaster.registry.model_kinds import Kind
+from forecaster.registry.reasons import Reason, ReasonKey, iso, of_error, other
 
 RECENT = "recent_rate"
 PACKAGED_FROM = date(2015, 1, 17)  # the first day that a packaged set may forecast

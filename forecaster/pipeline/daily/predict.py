@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from forecaster.descriptions.reasons import Reason
 from forecaster.installed import code_version
 from forecaster.pipeline import timelines
 from forecaster.pipeline.as_of.catalogue_history import read_history
@@ -15,6 +14,7 @@ from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, 
 from forecaster.pipeline.daily.members import unusable_kinds
 from forecaster.pipeline.issuing.compute_issues import Asked, ComputedIssue, Doubts, Fits, IssueRequest, compute_issues
 from forecaster.pipeline.run_context import Job
+from forecaster.registry.reasons import Reason
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection
 from forecaster.store.row_types import StoredForecast

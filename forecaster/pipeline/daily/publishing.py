@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from forecaster.descriptions.reasons import Reason, ReasonKey, iso, of_error, other
-from forecaster.descriptions.weights_from import WeightsFrom
 from forecaster.errors import ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
@@ -18,6 +16,8 @@ from forecaster.models.combination.weights import WorldWeights, usable_weights
 from forecaster.models.interface import CountsTargets
 from forecaster.pipeline.daily.members import Member, asked
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import Reason, ReasonKey, iso, of_error, other
+from forecaster.registry.weights_from import WeightsFrom
 from forecaster.store import publications
 from forecaster.store.database import Connection
 from forecaster.store.typed_rows.model_types import PublicationRow, WeightsRow

@@ -19,10 +19,10 @@ from forecaster.catalog.query import Query, ReadResult
 from forecaster.catalog.revisions import quarantine_frame, replayed
 from forecaster.catalog.sources.base import Source
 from forecaster.clock import Clock
-from forecaster.descriptions.reasons import Reason, ReasonKey, Value, english, iso
 from forecaster.pipeline.daily.pull_checks import LOST, Lookups, too_few, unexplained
 from forecaster.pipeline.daily.reconcile import RECONCILE_SPAN, reconcile
 from forecaster.pipeline.run_context import Job
+from forecaster.registry.reasons import Reason, ReasonKey, Value, english, iso
 from forecaster.store.database import Connection, Store
 from forecaster.store.versions import catalogue
 

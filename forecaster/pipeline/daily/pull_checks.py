@@ -18,8 +18,8 @@ import pandas as pd
 from forecaster.catalog.coverage import Stream, in_streams
 from forecaster.catalog.query import MAGNITUDE_DIFFERS, PLACE_DIFFERS_DEG, WORLD, Query, ReadResult
 from forecaster.catalog.sources.base import Source
-from forecaster.descriptions.reasons import Reason, ReasonKey, Value, iso
 from forecaster.errors import CatalogMalformed
+from forecaster.registry.reasons import Reason, ReasonKey, Value, iso
 from forecaster.store.database import Connection, Store
 from forecaster.store.versions import held
 

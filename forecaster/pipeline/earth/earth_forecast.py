@@ -14,7 +14,6 @@ from datetime import date, datetime
 
 import numpy as np
 
-from forecaster.descriptions.reasons import Reason, ReasonKey, iso, of_error
 from forecaster.errors import CorruptModel, ModelError, NotScoreable
 from forecaster.features.circles import circle_recipe
 from forecaster.features.geometry import great_circle_km
@@ -34,6 +33,7 @@ from forecaster.pipeline.earth.earth_grid import Grid, seismic_cells, whole_grid
 from forecaster.pipeline.earth.earth_series import EarthSeries
 from forecaster.pipeline.issuing.compute_issues import data_age
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import Reason, ReasonKey, iso, of_error
 from forecaster.timewindow import DAY_US, to_us
 
 MAGNITUDES = (4.5, 5.0)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from forecaster.descriptions.reasons import of_list
 from forecaster.pipeline.earth.earth_export import GEOJSON_FILE, by_cell, most_above, newest_map, write_geojson
 from forecaster.pipeline.earth.earth_outlines import rings_of
 from forecaster.pipeline.earth.earth_record import record_of_maps
 from forecaster.pipeline.run_context import Job
+from forecaster.registry.reasons import of_list
 from forecaster.reports import render, texts
 from forecaster.reports.content import older_reasons
 from forecaster.reports.content.contract import WorldExtract, WorldPlace

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.descriptions.model_kinds import looks
 from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
 from forecaster.pipeline.earth.earth_backtest import read_backtest
@@ -22,6 +21,7 @@ from forecaster.pipeline.evaluation.evaluate_scores import BLOCKS, block_draws, 
 from forecaster.pipeline.evaluation.rung_scores import rung_rows
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.recipe import load_recipes
+from forecaster.registry.model_kinds import looks
 from forecaster.reports.map_files import check_document, write_atomic
 from forecaster.reports.render import render_skill
 from forecaster.reports.skill_pages.skill import Plots, skill_context

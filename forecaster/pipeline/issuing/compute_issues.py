@@ -15,8 +15,6 @@ import numpy as np
 
 from forecaster import logs
 from forecaster.clock import Clock, forecast_mode
-from forecaster.descriptions.model_kinds import KINDS
-from forecaster.descriptions.reasons import Reason, ReasonKey, as_json, english
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
@@ -31,6 +29,8 @@ from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
 from forecaster.pipeline.daily.members import members_for
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
 from forecaster.recipe import Recipe
+from forecaster.registry.model_kinds import KINDS
+from forecaster.registry.reasons import Reason, ReasonKey, as_json, english
 from forecaster.timewindow import TimeWindow, issue_time, next_local_day, to_us
 
 log = logging.getLogger(__name__)

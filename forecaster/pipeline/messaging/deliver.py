@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from forecaster.descriptions.message_channels import CHANNELS, how_to_set_up
 from forecaster.errors import BadInput
 from forecaster.notify import outbox
 from forecaster.notify.outbox import Delivery, Recipient
@@ -20,6 +19,7 @@ from forecaster.pipeline import timelines
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.messaging.sending import NotifyResult, gone, message_of, recipient_of, rehearse, rows_of, send_rows
 from forecaster.pipeline.run_context import Job
+from forecaster.registry.message_channels import CHANNELS, how_to_set_up
 from forecaster.reports.outgoing.message import Message
 from forecaster.store import deliveries
 from forecaster.store.database import Connection

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from forecaster.descriptions.message_channels import CHANNELS
 from forecaster.errors import BadInput
 from forecaster.notify.channels.channel import channel_named
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.messaging.sending import Letters, NoDocument
 from forecaster.pipeline.run_context import Job
+from forecaster.registry.message_channels import CHANNELS
 from forecaster.store import deliveries
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 
-from forecaster.descriptions.message_channels import CHANNELS
 from forecaster.errors import DeliveryError, DeliveryRefused, ReceiverSilent
 from forecaster.notify.channels.channel import Batch, channel_named, channels
 from forecaster.notify.outbox import Recipient, delivery_id
+from forecaster.registry.message_channels import CHANNELS
 from forecaster.reports.outgoing.letters import Letter
 from forecaster.settings import Settings
 

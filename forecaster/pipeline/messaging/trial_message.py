@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC
 
 from forecaster.clock import Clock
-from forecaster.descriptions.message_channels import how_to_set_up
 from forecaster.errors import BadInput, DeliveryError
 from forecaster.pipeline.messaging.senders import Post, recipients
+from forecaster.registry.message_channels import how_to_set_up
 from forecaster.reports.outgoing.letters import MessageLetter
 from forecaster.reports.outgoing.message import Message
 from forecaster.reports.texts import translator

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from forecaster.catalog.coverage import lowest_magnitude
-from forecaster.descriptions.reasons import of_error
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
@@ -25,6 +24,7 @@ from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_day
 from forecaster.pipeline.as_of.recipe_check import missing_below
 from forecaster.pipeline.daily.publishing import numbers_of
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import of_error
 from forecaster.store.row_types import NewRung
 from forecaster.timewindow import from_us, local_midnight, to_us
 

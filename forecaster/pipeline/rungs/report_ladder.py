@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forecaster.descriptions.reasons import Reason, ReasonKey, of_stored
 from forecaster.pipeline.rungs.issue_rungs import VERSION
+from forecaster.registry.reasons import Reason, ReasonKey, of_stored
 from forecaster.reports.content.contract import Ladder, Rung, RungRecord
 from forecaster.store.row_types import NewRung
 

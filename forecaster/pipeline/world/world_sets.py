@@ -7,13 +7,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import BadInput, CorruptModel, NotWritable
 from forecaster.files import place_folder
 from forecaster.models import pretrained, turns
 from forecaster.models.combination.weights import SET
 from forecaster.models.etas.etas_priors import POOLED_UNTIL
 from forecaster.models.pretrained import Pretrained
+from forecaster.registry.model_kinds import KINDS
 from forecaster.settings import Settings
 from forecaster.store import world_set_rows as stored
 from forecaster.store.database import Store

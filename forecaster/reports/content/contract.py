@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
-from forecaster.descriptions.reasons import Reason
-from forecaster.descriptions.weights_from import WeightsFrom
+from forecaster.registry.reasons import Reason
+from forecaster.registry.weights_from import WeightsFrom
 
 Mode = Literal["prospective", "late", "hindcast", "replay"]
 OutcomeStatus = Literal["pending", "preliminary", "provisional", "final", "not_scoreable"]

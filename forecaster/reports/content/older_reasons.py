@@ -1,14 +1,14 @@
 """Compatibility: reasons in English, as databases of schema 23 and before and reports written with them hold them.
 
-Later rows hold reasons as key and values (`descriptions.reasons`). This module can go when no such row is shown any more. Pure.
+Later rows hold reasons as key and values (`registry.reasons`). This module can go when no such row is shown any more. Pure.
 """
 
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from forecaster.descriptions.reasons import Reason, ReasonKey, other
-from forecaster.descriptions.weights_from import WeightsFrom
+from forecaster.registry.reasons import Reason, ReasonKey, other
+from forecaster.registry.weights_from import WeightsFrom
 
 UNITS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0, "month": 24 * 365.25 / 12, "year": 24 * 365.25}
 MEANT_ALREADY = (

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from forecaster.descriptions.model_kinds import KINDS, kinds_where
 from forecaster.features.geometry import great_circle_km
+from forecaster.registry.model_kinds import KINDS, kinds_where
 from forecaster.reports.content.contract import ModelForecast, RecentEvent, RecipeForecast
 from forecaster.reports.words import NOTABLE, known_probability, ratio_to_usual
 

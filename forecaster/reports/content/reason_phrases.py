@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from forecaster.descriptions.reasons import Reason
+from forecaster.registry.reasons import Reason
 from forecaster.reports.content import older_reasons
 from forecaster.reports.words import Phrase, age_phrase, model_name
 from forecaster.reports.writing import Writer

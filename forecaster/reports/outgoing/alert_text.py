@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from forecaster.descriptions.reasons import Reason
+from forecaster.registry.reasons import Reason
 from forecaster.reports import templates
 from forecaster.reports.content.combined import COMBINED
 from forecaster.reports.content.reason_phrases import reason_phrases

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from forecaster.descriptions.model_kinds import looks, title_of
+from forecaster.registry.model_kinds import looks, title_of
 from forecaster.reports.skill_pages import skill_charts as charts
 
 BASELINES = ("etas", "best_rate", "climatology")  # the usual rate last: much of a gain over it comes from the level of the last ten years

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from forecaster.descriptions.model_kinds import OTHER_COLOUR, Look, looks
+from forecaster.registry.model_kinds import OTHER_COLOUR, Look, looks
 
 WIDE = 940.0
 LABELS = 150.0

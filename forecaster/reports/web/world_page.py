@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from forecaster.descriptions.reasons import Reason
+from forecaster.registry.reasons import Reason
 from forecaster.reports.content.contract import WorldPlace
 from forecaster.reports.content.reason_phrases import reason_phrases
 from forecaster.reports.content.world_part import place_line

@@ -5,9 +5,9 @@ import pytest
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import ClusterCentroids, EditedNearestNeighbours, NearMiss, RandomUnderSampler
 
-from forecaster.descriptions.recipe_fields import ResamplingMethod
 from forecaster.errors import BadInput, NotTrainable
 from forecaster.features.resample import ClassCounts, Resampled, resample
+from forecaster.registry.recipe_fields import ResamplingMethod
 
 NINE = [
     "SMOTE",

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 import forecaster
-from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import NotInstalled
 from forecaster.models import libraries, networks
 from forecaster.models.kinds import kind_named
+from forecaster.registry.model_kinds import KINDS
 
 IMPORTS = re.compile(r"^import (.*)$|^from ([\w.]+) import (\([^)]*\)|.*)$", flags=re.M)
 CPUINFO = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse4_2 {}\nbugs\t\t: none\nprocessor\t: 1\n"

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from forecaster.descriptions.model_kinds import KINDS, Kind
 from forecaster.errors import BadInput, CorruptModel, NotScoreable, NotTrainable
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels
@@ -15,6 +14,7 @@ from forecaster.models.baselines import climatology, rates
 from forecaster.models.interface import History
 from forecaster.models.kinds import kind_named
 from forecaster.recipe import load_recipes
+from forecaster.registry.model_kinds import KINDS, Kind
 from forecaster.settings import bundled_folder
 from forecaster.timewindow import DAY_US, to_us
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecaster.descriptions.model_kinds import KINDS
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.circles import circle_recipe
 from forecaster.features.events import NEVER, Events
@@ -28,6 +27,7 @@ from forecaster.models.cells.cells_training import TrainingSettings, build_netwo
 from forecaster.models.interface import History
 from forecaster.models.kinds import able_kinds, generic_model, kind_named
 from forecaster.pipeline.daily.members import kinds_of
+from forecaster.registry.model_kinds import KINDS
 from forecaster.timewindow import DAY_US
 from tests.support.clustered_world import history_until, twelve_years
 

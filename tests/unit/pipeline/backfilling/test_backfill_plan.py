@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from forecaster.descriptions.model_kinds import KINDS
 from forecaster.models import networks
 from forecaster.pipeline.backfilling import backfill_cost
 from forecaster.pipeline.backfilling.backfill import BackfillResult, ChunkRows, note
 from forecaster.pipeline.backfilling.backfill_cost import estimated_minutes
 from forecaster.pipeline.backfilling.backfill_plan import block_of
 from forecaster.pipeline.backfilling.backfill_types import Chunk, ServedModel
+from forecaster.registry.model_kinds import KINDS
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from forecaster import cli
 from forecaster.errors import BadInput
-from forecaster.notify.channels.apprise_services import RETIRED
+from forecaster.notify.channels.apprise_channel import RETIRED
 from forecaster.pipeline.messaging.channel_check import check_channels
 from forecaster.settings import load_settings
 from tests.support.webhook_server import SECRET

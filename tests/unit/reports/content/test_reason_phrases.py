@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from forecaster.descriptions.reasons import PLACEHOLDERS, Reason, ReasonKey, as_json, english, of_error, of_json, other
 from forecaster.errors import ModelError, NotScoreable
 from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.pull import PullResult
 from forecaster.pipeline.issuing import compute_issues
+from forecaster.registry.reasons import PLACEHOLDERS, Reason, ReasonKey, as_json, english, of_error, of_json, other
 from forecaster.reports import render
 from forecaster.reports.content import older_reasons
 from forecaster.reports.content.reason_phrases import reason_phrases

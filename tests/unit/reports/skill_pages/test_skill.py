@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from forecaster.descriptions.model_kinds import KINDS, looks
+from forecaster.registry.model_kinds import KINDS, looks
 from forecaster.reports.map_files import check_document
 from forecaster.reports.render import render_skill
 from forecaster.reports.skill_pages import skill_charts as charts

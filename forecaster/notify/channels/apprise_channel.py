@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from forecaster.notify import apprise_channel
+from forecaster.notify import apprise_addresses
 from forecaster.notify.channels.channel import Batch, Channel, Shown, kilobytes
 from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing.chat import ROOMY, Room
@@ -31,13 +31,13 @@ class AppriseChannel(Channel[tuple[str, str]]):
     name = "apprise"
 
     def recipients(self, settings: Settings) -> list[Recipient]:
-        return [Recipient(self.name, apprise_channel.service_label(url), SecretStr(url)) for url in _addresses(settings)]
+        return [Recipient(self.name, apprise_addresses.service_label(url), SecretStr(url)) for url in _addresses(settings)]
 
     def render(self, letter: Letter, to: Recipient | None, *, repeat: bool = False) -> tuple[str, str]:
         return letter.chat(repeat, ROOMY if to is None else room_of(to))
 
     def send(self, said: tuple[str, str], to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
-        apprise_channel.send_apprise(*said, to.address, allow_private=batch.settings.webhook_allow_private)
+        apprise_addresses.send_apprise(*said, to.address, allow_private=batch.settings.webhook_allow_private)
 
     def preview(self, said: tuple[str, str]) -> Shown:
         title, text = said
@@ -54,12 +54,12 @@ CHANNEL = AppriseChannel()
 
 def room_of(to: Recipient) -> Room:
     """Return the length limits of the service of an address that apprise knows."""
-    limits = apprise_channel.limits_of(to.address.get_secret_value())
-    return Room(limits.title, limits.text, limits.text if limits.together else None, limits.unit, apprise_channel.SEPARATOR)
+    limits = apprise_addresses.limits_of(to.address.get_secret_value())
+    return Room(limits.title, limits.text, limits.text if limits.together else None, limits.unit, apprise_addresses.SEPARATOR)
 
 
 def _addresses(settings: Settings) -> list[str]:
-    return apprise_channel.split_addresses(settings.apprise_urls.get_secret_value())
+    return apprise_addresses.split_addresses(settings.apprise_urls.get_secret_value())
 
 
 def _problem(url: str) -> str | None:
@@ -72,9 +72,9 @@ def _problem(url: str) -> str | None:
         scheme = "msteams" if scheme == "https" and "/workflows/" not in rest else scheme
     if reason := RETIRED.get(scheme):
         return f"{scheme}:// is retired: {reason}"
-    if apprise_channel.find_service(url) is not None:
+    if apprise_addresses.find_service(url) is not None:
         return None
-    state = apprise_channel.scheme_state(scheme)
+    state = apprise_addresses.scheme_state(scheme)
     if state == "known":
         return f"apprise does not understand what follows {scheme}://; see its list of services for how to write it"
     if state == "disabled":

@@ -25,7 +25,7 @@ CHANNELS = {
         ChannelEntry("email", "forecaster.notify.channels.email_channel", "QUAKECAST_SMTP_HOST and QUAKECAST_MAIL_TO"),
         ChannelEntry("webhook", "forecaster.notify.channels.webhook_channel", "QUAKECAST_WEBHOOK_URL"),
         ChannelEntry("slack", "forecaster.notify.channels.slack_channel", "QUAKECAST_SLACK_WEBHOOK_URL"),
-        ChannelEntry("apprise", "forecaster.notify.channels.apprise_services", "QUAKECAST_APPRISE_URLS"),
+        ChannelEntry("apprise", "forecaster.notify.channels.apprise_channel", "QUAKECAST_APPRISE_URLS"),
     )
 }
 
