@@ -7,7 +7,6 @@ the assets that the pages of an archive share (`assets`). A further language nee
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -118,7 +117,7 @@ def render_index(
     months: dict[str, list[dict[str, Any]]] = {}
     for report in reports:
         spoken, headline = told(report, report.headlines)
-        row = {**asdict(report), "headline": headline, "spoken": spoken, "period": told(report, report.periods)[1]}
+        row = {**vars(report), "headline": headline, "spoken": spoken, "period": told(report, report.periods)[1]}
         made = _moment(report.made)
         row |= {"href": told(report, report.hrefs)[1], "made_text": writer.moment(made)}
         months.setdefault(month_text(made.date().replace(day=1), language) if made else "", []).append(row)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.ledger import ABANDONED, insert
-from forecaster.store.row_types import EndedRun, ForecastRow, ObservedWindow, RowT, dicts_as
+from forecaster.store.row_types import EndedRun, ForecastRow, RowT, WindowOfAlert, dicts_as
 from forecaster.store.typed_rows.alert_types import AlertColumns, AlertRow, CorrectionRow, DeadLetters, ForecastAlertRow, OperationsAlertRow
 
 JSON_COLUMNS = ("channels", "bounds", "expected", "outcomes")
@@ -112,27 +112,35 @@ def write_corrections(connection: Connection, rows: Sequence[CorrectionRow]) -> 
     insert(connection, "alert_correction", rows, replace=True)
 
 
-def verified_windows(connection: Connection, alert: ForecastAlertRow) -> list[ObservedWindow]:
-    """Return every window since the one that an alert was raised for, with its published forecast and its observed outcome; oldest first.
+def verified_windows(connection: Connection, alerts: Sequence[ForecastAlertRow]) -> dict[str, list[WindowOfAlert]]:
+    """Return by alert id every window since the one that the alert was raised for, with its published forecast and its observed outcome;
+    oldest first.
 
     Columns: target_start, target_end; probability and reference_probability of the newest daily issue; happened (None until the window is
     verified).
     """
-    return _rows(
-        ObservedWindow,
+    found: dict[str, list[WindowOfAlert]] = {alert["alert_id"]: [] for alert in alerts}
+    if not found:
+        return found
+    names = ("alert_id", "recipe_id", "target_hash", "target_start")
+    rows = _rows(
+        WindowOfAlert,
         connection,
-        "SELECT f.target_start, f.target_end, f.probability, f.reference_probability, o.happened FROM forecast f "
-        "LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start AND o.target_hash = f.target_hash "
-        "AND o.status <> 'preliminary' WHERE f.published AND f.method = 'daily' AND f.recipe_id = $id AND f.target_hash = $hash "
-        "AND f.target_start >= $first AND (f.mode = 'replay') = $replay AND f.mode <> 'hindcast' "
-        "QUALIFY row_number() OVER (PARTITION BY f.target_start ORDER BY f.issue_time DESC, f.created_at DESC) = 1 ORDER BY f.target_start",
-        {
-            "id": alert["recipe_id"],
-            "hash": alert["target_hash"],
-            "first": alert["target_start"],
-            "replay": alert["mode"] == "replay",
-        },
+        "WITH raised AS (SELECT unnest($alert_id) AS alert_id, unnest($recipe_id) AS recipe_id, unnest($target_hash) AS target_hash, "
+        "unnest($target_start::TIMESTAMPTZ[]) AS first, unnest($replay) AS replay) "
+        "SELECT a.alert_id, f.target_start, f.target_end, f.probability, f.reference_probability, o.happened "
+        "FROM forecast f JOIN raised a ON f.recipe_id = a.recipe_id AND f.target_hash = a.target_hash AND f.target_start >= a.first "
+        "AND (f.mode = 'replay') = a.replay LEFT JOIN outcome o ON o.recipe_id = f.recipe_id AND o.target_start = f.target_start "
+        "AND o.target_hash = f.target_hash AND o.status <> 'preliminary' "
+        "WHERE f.published AND f.method = 'daily' AND f.mode <> 'hindcast' AND f.target_start >= $since "
+        "QUALIFY row_number() OVER (PARTITION BY a.alert_id, f.target_start ORDER BY f.issue_time DESC, f.created_at DESC) = 1 "
+        "ORDER BY a.alert_id, f.target_start",
+        {name: [alert[name] for alert in alerts] for name in names}
+        | {"replay": [alert["mode"] == "replay" for alert in alerts], "since": min(alert["target_start"] for alert in alerts)},
     )
+    for row in rows:
+        found[row["alert_id"]].append(row)
+    return found
 
 
 def events_then_and_now(connection: Connection, then: datetime, now: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:

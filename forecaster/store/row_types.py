@@ -205,6 +205,12 @@ class ObservedWindow(PublishedWindow):
     happened: bool | None
 
 
+class WindowOfAlert(ObservedWindow):
+    """The same for a window since the one that an alert was raised for."""
+
+    alert_id: str
+
+
 class PastWindow(ObservedWindow):
     """The same for a past window, with the method of the forecast."""
 

@@ -7,7 +7,7 @@ running it again raises and sends nothing twice.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,7 +30,7 @@ from forecaster.store import alert_rows as stored
 from forecaster.store import fits as stored_fits
 from forecaster.store import rung_rows
 from forecaster.store.database import Connection
-from forecaster.store.row_types import ForecastRow
+from forecaster.store.row_types import ForecastRow, ObservedWindow
 from forecaster.store.typed_rows.alert_types import ForecastAlertRow
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,9 @@ def raise_alerts(job: Job, doubts: Sequence[Reason] | None = None) -> AlertsResu
         every = stored.forecast_alerts(connection, replay=replay)
         operations = stored.operations_alerts(connection)
         by_recipe = _forecasts(connection, job.recipes, now, replay)
-        inputs = [_inputs(connection, recipe, every, by_recipe.get(recipe.id, []), now) for recipe in job.recipes]
+        fresh = [alert for alert in every if alert["state"] == "raised" or alert["last_target_end"] > now - CORRECTED_FOR]
+        windows = stored.verified_windows(connection, fresh)
+        inputs = [_inputs(connection, recipe, every, windows, by_recipe.get(recipe.id, []), now) for recipe in job.recipes]
         events: EventsByIssue = {}
         corrections = [_corrections(connection, job, given, now, events) for given in inputs]
         found = [] if replay else system_alerts.find(connection, job, now, texts, doubts)
@@ -117,20 +119,24 @@ def _forecasts(connection: Connection, recipes: Sequence[Recipe], now: datetime,
 
 
 def _inputs(
-    connection: Connection, recipe: Recipe, every: Sequence[ForecastAlertRow], forecasts: Sequence[ForecastRow], now: datetime
+    connection: Connection,
+    recipe: Recipe,
+    every: Sequence[ForecastAlertRow],
+    windows: Mapping[str, Sequence[ObservedWindow]],
+    forecasts: Sequence[ForecastRow],
+    now: datetime,
 ) -> RuleInputs:
     mine = [alert for alert in every if alert["recipe_id"] == recipe.id]
-    fresh = [alert for alert in mine if alert["state"] == "raised" or alert["last_target_end"] > now - CORRECTED_FOR]
     telling = [row for row in forecasts if any(reaches(rule, figures_in(row)) for rule in recipe.alerts)]
     skills: dict[str, Skill] = {
         row["forecast_id"]: skill_of(connection, recipe, row["model_kind"], row["model_id"], now) for row in telling
     }
     kinds = {row["model_kind"] for row in telling}
     evidence = {kind: stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind) for kind in kinds}
-    windows = {alert["alert_id"]: stored.verified_windows(connection, alert) for alert in fresh}
+    own = {alert["alert_id"]: windows[alert["alert_id"]] for alert in mine if alert["alert_id"] in windows}
     rungs = rung_rows.ladders(connection, [row["forecast_id"] for row in telling])
     ladders = {forecast_id: report_ladder(rows, {}, {})[0] for forecast_id, rows in rungs.items()}
-    return RuleInputs(recipe, mine, forecasts, evidence, skills, ladders, windows)
+    return RuleInputs(recipe, mine, forecasts, evidence, skills, ladders, own)
 
 
 def _corrections(connection: Connection, job: Job, given: RuleInputs, now: datetime, events: EventsByIssue) -> list[Correct]:
