@@ -135,7 +135,7 @@ def verified_windows(connection: Connection, alerts: Sequence[ForecastAlertRow])
         "WHERE f.published AND f.method = 'daily' AND f.mode <> 'hindcast' AND f.target_start >= $since "
         "QUALIFY row_number() OVER (PARTITION BY a.alert_id, f.target_start ORDER BY f.issue_time DESC, f.created_at DESC) = 1 "
         "ORDER BY a.alert_id, f.target_start",
-        {name: [alert[name] for alert in alerts] for name in names}
+        {name: [dict(alert)[name] for alert in alerts] for name in names}
         | {"replay": [alert["mode"] == "replay" for alert in alerts], "since": min(alert["target_start"] for alert in alerts)},
     )
     for row in rows:
