@@ -27,8 +27,9 @@ pytestmark = pytest.mark.closed_files
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
-import json, sys
+import json, signal, sys
 from datetime import datetime
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts jobs in the background with SIGINT ignored
 from forecaster.clock import Clock
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.messaging.deliver import notify
