@@ -92,12 +92,15 @@ fingerprint() {
     { cat "$1" pyproject.toml deployments/bootstrap.sh; printf '%s\n' "$ROOT" "${PYTHON:-}"; } | cksum
 }
 
-# A venv of another place, Python or lock is made anew: two builds of TensorFlow do not live in one.
+# A venv of another place, Python or lock is made anew: two builds of TensorFlow do not live in one, and `venv` leaves the links to a Python
+# of the same version elsewhere as they are, with the wrong standard library beside them.
 drop_unfit_venv() {
-    local lock='' version
+    local lock='' version home
+    home=$("$PYTHON" -c 'import os, sys; print(os.path.dirname(os.path.abspath(sys._base_executable)))')
     version=$(fitting_version "$VENV/bin/python") || version=none
     if [ -e "$STAMP" ]; then read -r lock _ <"$STAMP"; fi
-    if [ "$version" = "$PYTHON_VERSION" ] && grep -qsF "$ROOT/$VENV" "$VENV/pyvenv.cfg" && [ "${lock:-$1}" = "$1" ]; then return; fi
+    if [ "$version" = "$PYTHON_VERSION" ] && grep -qsF "$ROOT/$VENV" "$VENV/pyvenv.cfg" && grep -qsxF "home = $home" "$VENV/pyvenv.cfg" &&
+        [ "${lock:-$1}" = "$1" ]; then return; fi
     rm -rf "$VENV"
 }
 

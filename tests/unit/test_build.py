@@ -132,6 +132,14 @@ def test_pip_installs_where_uv_fails_and_the_second_run_has_nothing_to_do(checko
     second = bootstrap(checkout, tools, "install", "requirements/dev.txt")
     assert (second.returncode, second.stdout + second.stderr) == (0, "")
 
+    stamp, kept, config = (checkout / ".venv" / name for name in ("installed", "kept", "pyvenv.cfg"))
+    for home, stays in (("", True), ("home = /another/python/bin", False)):
+        kept.touch()
+        stamp.unlink()
+        config.write_text(re.sub(r"home = .*", home, config.read_text()) if home else config.read_text())
+        assert bootstrap(checkout, tools, "install", "requirements/dev.txt").returncode == 0
+        assert kept.exists() is stays, "a venv of another Python of the same version is made anew"
+
     (checkout / "unhashed-1-py3-none-any.whl").write_bytes(b"")
     (checkout / "requirements" / "dev.txt").write_text("./unhashed-1-py3-none-any.whl\n")
     third = bootstrap(checkout, tools, "install", "requirements/dev.txt")
