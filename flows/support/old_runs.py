@@ -53,8 +53,6 @@ def delete_runs_before(client: SyncPrefectClient, moment: datetime) -> int:
         for run in page:
             _delete(client, run.id)
         deleted += len(page)
-        if deleted >= MAX_AT_ONCE:
-            break
     return deleted
 
 

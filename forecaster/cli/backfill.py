@@ -1,13 +1,11 @@
 """`quakecast backfill`: forecast past days in bulk."""
 
 import sys
-from datetime import date
 from typing import TYPE_CHECKING
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, recipe_options, tell
-from forecaster.errors import BadInput
+from forecaster.cli.common import PARTIAL, complain, day_option, example, json_option, look, open_job, recipe_options, tell
 
 if TYPE_CHECKING:
     from forecaster.pipeline.backfilling.backfill_plan import Mode
@@ -62,7 +60,8 @@ def backfill(
     from forecaster.pipeline.daily.verify import verify
     from forecaster.pipeline.run_context import publish_copy
 
-    options = step.BackfillOptions(_day("--from", first), _day("--to", last), mode, retrain_every, overwrite, max_minutes, ladder)
+    first_day, last_day = day_option("--from", first, SAMPLE_DAY), day_option("--to", last, SAMPLE_DAY)
+    options = step.BackfillOptions(first_day, last_day, mode, retrain_every, overwrite, max_minutes, ladder)
     job = look(settings, recipes) if dry_run else open_job(settings, recipes)
     plan = step.plan_backfill(job.store, settings, job.recipes, options, job.clock)
     figures = {"missing": plan.missing, "there": plan.there, "fits": plan.fits, "estimated_minutes": plan.estimated_minutes}
@@ -88,20 +87,12 @@ def backfill(
         sys.exit(1 if result.state == "failed" else PARTIAL)
 
 
+SAMPLE_DAY = "2024-01-31"  # in messages
 ASK_ABOVE_MINUTES = 10
 
 
 def _silent(silent: dict[str, dict[str, str]]) -> list[str]:
     return [f"{name}, {kind}: {reason}" for name, kinds in silent.items() for kind, reason in kinds.items()]
-
-
-def _day(option: str, text: str) -> date:
-    from forecaster.timewindow import parse_day
-
-    try:
-        return parse_day(text)
-    except BadInput:
-        raise BadInput(f"{option} {text!r} is not a day; write it as YYYY-MM-DD, for example 2024-01-31") from None
 
 
 COMMANDS = (backfill,)

@@ -96,15 +96,15 @@ def plain(value: Any) -> Any:
     return value
 
 
-def day_option(option: str, text: str) -> date:
+def day_option(option: str, text: str, sample: str = "2018-01-01") -> date:
     """Return the day that an option names.
 
     Raises:
-        BadInput: it is no day; names the option.
+        BadInput: it is no day; names the option, and the `sample` to write it like.
     """
     from forecaster.timewindow import parse_day
 
     try:
         return parse_day(text)
     except BadInput:
-        raise BadInput(f"{option} {text!r} is not a day; write it as YYYY-MM-DD, for example 2018-01-01") from None
+        raise BadInput(f"{option} {text!r} is not a day; write it as YYYY-MM-DD, for example {sample}") from None

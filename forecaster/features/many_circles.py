@@ -5,8 +5,9 @@ The counts are the same as circle by circle (`labels`, `decayed_counts`, `patche
 """
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,34 @@ class Near:
     distance_km: np.ndarray
 
 
+class Places:
+    """Places (n,), what lies near them, and what was computed of them once."""
+
+    latitude_deg: np.ndarray
+    longitude_deg: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.latitude_deg)
+
+    @cached_property
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
+
+    def near(self, events: Events, reach_km: float) -> Iterator[Near]:
+        """The pairs of places and `events` that are no farther apart than this, in no order. They are found some hundred places at a
+        time.
+        """
+        yield from near_pairs(self.latitude_deg, self.longitude_deg, events, reach_km)
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The result of `make`, cached under the key, because two models may need the same numbers."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+
 @dataclass(frozen=True)
-class Past:
+class Past(Places):
     """Circles and events that stay the same through a series of days: what these events add is summed once, at `moment_us`, and decays.
 
     latitude_deg, longitude_deg: float64 (n,), of all circles of the series. events: visible, as they are, from `moment_us` to its end.
@@ -42,20 +69,6 @@ class Past:
     radius_km: float
     events: Events
     moment_us: int
-    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    def __len__(self) -> int:
-        return len(self.latitude_deg)
-
-    def near(self, events: Events, reach_km: float) -> Iterator[Near]:
-        """As `Circles.near`."""
-        yield from near_pairs(self.latitude_deg, self.longitude_deg, events, reach_km)
-
-    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """The result of `make`, cached under the key."""
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Circles:
+class Circles(Places):
     """Circles with one radius and one threshold, and one UTC target day that is forecast for all of them.
 
     latitude_deg, longitude_deg: float64 (n,). days: the one day. inputs: the versions of events that its input cutoff sees.
@@ -87,26 +100,16 @@ class Circles:
     first_day: date
     longer: tuple[TargetDays, ...] = ()
     split: Split | None = None
-    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_places(self.latitude_deg, self.longitude_deg)
         if {len(days) for days in (self.days, *self.longer)} != {1}:
             raise ValueError("circles are forecast for one day at a time")
 
-    def __len__(self) -> int:
-        return len(self.latitude_deg)
-
     @property
     def cut_us(self) -> int:
         """The issue time, microseconds."""
         return int(self.days.cut_us[0])
-
-    def near(self, events: Events, reach_km: float) -> Iterator[Near]:
-        """The pairs of circles and `events` that are no farther apart than this, in no order. They are found some hundred circles at a
-        time.
-        """
-        yield from near_pairs(self.latitude_deg, self.longitude_deg, events, reach_km)
 
     def near_by_part(self, events: Events, reach_km: float) -> Iterator[tuple[slice, Near]]:
         """The same pairs in parts, each with the indices of its circles. Circles without an event nearby are included."""
@@ -114,12 +117,6 @@ class Circles:
         parts = self.near(events, reach_km)
         for first in range(0, len(self), CIRCLES_AT_ONCE):
             yield slice(first, min(first + CIRCLES_AT_ONCE, len(self))), next(parts, nothing)
-
-    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """The result of `make`, cached under the key, because two models may need the same numbers."""
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
 
 
 def check_places(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> None:
@@ -137,7 +134,7 @@ def check_places(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> None:
 
 
 def near_pairs(latitude_deg: np.ndarray, longitude_deg: np.ndarray, events: Events, reach_km: float) -> Iterator[Near]:
-    """The pairs of places (n,) and `events` that are no farther apart than `reach_km`, as `Circles.near` returns them.
+    """The pairs of places (n,) and `events` that are no farther apart than `reach_km`, as `Places.near` returns them.
 
     Distances are those of `geometry.great_circle_km`, to a millimetre.
     """

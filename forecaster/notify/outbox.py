@@ -14,7 +14,7 @@ may be a repeat.
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -100,21 +100,22 @@ def wait_after(attempts: int) -> timedelta:
     return wait
 
 
-def attempt(row: Delivery, send: Callable[[], object], clock: Callable[[], datetime]) -> Delivery:
-    """Send a claimed row's message and return the row as it is then.
+def ended(row: Delivery, error: BaseException | None, now: datetime) -> Delivery:
+    """Return a claimed row as it is after its attempt.
 
     Args:
-        send: sends, or raises DeliveryRefused or DeliveryFailed. Any other error is our own bug and raises.
-        clock: read when the attempt has ended, which may be long after it began.
+        error: what the attempt raised, None where the receiver took the message. All but DeliveryRefused and DeliveryFailed is our own bug
+            and is raised again.
+        now: when the attempt had ended, which may be long after it began.
     """
-    try:
-        send()
-    except DeliveryRefused as error:
+    if error is None:
+        return replace(row, state="sent", last_error=None, sent_at=now, next_try_at=None)
+    if isinstance(error, DeliveryRefused):
         logger.error("%s to %s given up: %s", row.channel, row.recipient, error)
         return replace(row, state="dead", last_error=str(error), next_try_at=None)
-    except DeliveryFailed as error:
-        return fail(row, str(error), clock(), error.retry_after_s or 0.0)
-    return replace(row, state="sent", last_error=None, sent_at=clock(), next_try_at=None)
+    if isinstance(error, DeliveryFailed):
+        return fail(row, str(error), now, error.retry_after_s or 0.0)
+    raise error
 
 
 def fail(row: Delivery, error: str, now: datetime, asked_s: float = 0.0) -> Delivery:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from forecaster.errors import DeliveryFailed, DeliveryRefused
+from forecaster.errors import DeliveryError, DeliveryFailed, DeliveryRefused
 from forecaster.notify import outbox
 from forecaster.notify.addresses import recipient_label
 from forecaster.notify.webhook import WebhookSettings, send_webhook
@@ -106,6 +106,16 @@ def test_a_secret_that_cannot_sign_is_said_and_not_shown(secret: str) -> None:
     assert server.paths == []
 
 
+def attempted(row: outbox.Delivery, settings: WebhookSettings, now: datetime) -> outbox.Delivery:
+    """The row after one claimed attempt."""
+    error = None
+    try:
+        send_webhook({"a": 1}, row.delivery_id, settings, now)
+    except DeliveryError as failure:
+        error = failure
+    return outbox.ended(outbox.claim(row, now), error, now)
+
+
 def test_through_the_outbox_a_busy_receiver_gets_it_once_and_no_log_shows_the_address(caplog: pytest.LogCaptureFixture) -> None:
     start = datetime(2024, 1, 3, tzinfo=UTC)
     busy = (503, {"Retry-After": "Wed, 03 Jan 2024 00:20:00 GMT"}, b"")
@@ -114,10 +124,10 @@ def test_through_the_outbox_a_busy_receiver_gets_it_once_and_no_log_shows_the_ad
         url = SecretStr(f"http://127.0.0.1:{server.port}/T0KEN")
         settings = WebhookSettings(url, SecretStr(SECRET), webhook_allow_private=True)
         (row,) = outbox.plan("report-1", "report", [outbox.Recipient("webhook", recipient_label(url.get_secret_value()), url)], start)
-        row = outbox.attempt(outbox.claim(row, start), lambda: send_webhook({"a": 1}, row.delivery_id, settings, start), lambda: start)
+        row = attempted(row, settings, start)
         assert (row.state, row.next_try_at) == ("failed", start + timedelta(minutes=20))
         later = start + timedelta(minutes=20)
-        row = outbox.attempt(outbox.claim(row, later), lambda: send_webhook({"a": 1}, row.delivery_id, settings, later), lambda: later)
+        row = attempted(row, settings, later)
         assert (row.state, row.attempts) == ("sent", 2)
     assert [asked.headers["webhook-id"] for asked in server.asked] == [row.delivery_id] * 2  # the same id: the receiver can tell
     assert "T0KEN" not in caplog.text and "T0KEN" not in repr(row)

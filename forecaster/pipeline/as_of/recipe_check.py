@@ -96,10 +96,15 @@ def circle_completeness(recipe: Recipe, known: Known) -> CircleCompleteness:
 
 def missing_below_threshold(recipe: Recipe, known: Known) -> float | None:
     """Return `CircleCompleteness.missing_below` of the recipe's threshold, without the estimates that it does not depend on."""
+    return missing_below(recipe.threshold_mag, *circle_record(recipe, known))
+
+
+def circle_record(recipe: Recipe, known: Known) -> tuple[Events, float | None, datetime]:
+    """Return the known events of the recipe's circle, the magnitude read there, and the end of what was read."""
     events = known.events
     here = events.take(in_circle(recipe, events.latitude_deg, events.longitude_deg))
     end = min(known.as_of, known.coverage["span_end"].max().to_pydatetime())
-    return missing_below(recipe.threshold_mag, here, lowest_magnitude(recipe, known.coverage), end)
+    return here, lowest_magnitude(recipe, known.coverage), end
 
 
 def missing_below(threshold_mag: float, here: Events, cut: float | None, end: datetime) -> float | None:

@@ -182,15 +182,12 @@ class _Batch:
         return bool(thread) and self._states.get((str(thread), planned.channel, planned.recipient)) in outbox.OPEN_STATES
 
     def _end(self, row: Delivery, error: BaseException | None) -> None:
-        def ended() -> None:
-            if error is not None:
-                raise error
-
+        now = self._job.clock.now()
         try:
-            done = outbox.attempt(row, ended, self._job.clock.now)
+            done = outbox.ended(row, error, now)
         except Exception as bug:  # noqa: BLE001
             self._bug = self._bug or bug
-            done = outbox.fail(row, f"our own fault: {type(bug).__name__}", self._job.clock.now())
+            done = outbox.fail(row, f"our own fault: {type(bug).__name__}", now)
         self._mark(row, done)
 
     def _mark(self, claimed: Delivery, done: Delivery) -> None:

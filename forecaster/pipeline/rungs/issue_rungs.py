@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.catalog.coverage import lowest_magnitude
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
-from forecaster.features.geometry import in_circle
 from forecaster.features.windows import TargetDays
 from forecaster.models.etas import etas
 from forecaster.models.etas.etas import EtasModel
@@ -21,7 +19,7 @@ from forecaster.models.ladder.magnitude_law import RECORD_YEARS, DailyLaws, Magn
 from forecaster.models.ladder.running_sequence import productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
-from forecaster.pipeline.as_of.recipe_check import missing_below
+from forecaster.pipeline.as_of.recipe_check import circle_record, missing_below
 from forecaster.pipeline.daily.publishing import numbers_of
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import of_error
@@ -151,10 +149,8 @@ def ladder_rows(
 
 def law_of(recipe: Recipe, known: Known) -> MagnitudeLaw:
     """Fit the magnitude law of the recipe's circle to the earthquakes of the last RECORD_YEARS that are known at `known.as_of`."""
-    events = known.events
-    here = events.take(in_circle(recipe, events.latitude_deg, events.longitude_deg))
-    end = min(known.as_of, known.coverage["span_end"].max().to_pydatetime())
-    return law_of_circle(recipe, here, known.as_of, lowest_magnitude(recipe, known.coverage), end)
+    here, cut, end = circle_record(recipe, known)
+    return law_of_circle(recipe, here, known.as_of, cut, end)
 
 
 def law_of_circle(recipe: Recipe, here: Events, as_of: datetime, cut: float | None, end: datetime) -> MagnitudeLaw:

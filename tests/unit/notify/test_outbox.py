@@ -21,12 +21,7 @@ def one_row() -> outbox.Delivery:
 
 def tried(row: outbox.Delivery, now: datetime, error: Exception | None = None) -> outbox.Delivery:
     """The row after one claimed attempt that raises `error`, or goes well."""
-
-    def send() -> None:
-        if error is not None:
-            raise error
-
-    return outbox.attempt(outbox.claim(row, now), send, lambda: now)
+    return outbox.ended(outbox.claim(row, now), error, now)
 
 
 def test_planning_twice_gives_the_same_ids_and_one_row_a_recipient() -> None:
