@@ -82,8 +82,15 @@ def _of_the_machine(error: OSError) -> str | None:
     return None
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Show the version. `click.version_option` would have it looked up at every start."""
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"quakecast, version {code_version()}")
+        ctx.exit()
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(code_version(), prog_name="quakecast")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version and exit.")
 @click.option("--home", type=click.Path(path_type=Path), help="Data folder (QUAKECAST_HOME; default ./quakecast-data).")
 @click.option("-v", "--verbose", is_flag=True, help="Log each step.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="Format of the log on standard error (QUAKECAST_LOG_FORMAT).")

@@ -5,7 +5,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -48,6 +47,8 @@ def predict(
     settings: "Settings", recipes: tuple[str, ...], everything: bool, target_date: str | None, tz: str | None, reissue: bool, as_json: bool
 ) -> None:
     """Forecast a day with every model of every recipe, and store it."""
+    from zoneinfo import ZoneInfo
+
     from forecaster.pipeline.daily import predict as step
     from forecaster.pipeline.run_context import publish_copy
     from forecaster.store import ledger

@@ -3,7 +3,6 @@
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -47,6 +46,8 @@ def forecast(
 
 
 def _lines(told: dict[str, Any]) -> list[str]:
+    from zoneinfo import ZoneInfo
+
     from forecaster.console import chance, chances
     from forecaster.reports.words import ratio_text
 

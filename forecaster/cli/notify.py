@@ -2,7 +2,6 @@
 
 import sys
 import tempfile
-import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +82,8 @@ def _outbox(settings: "Settings", dry_run: bool, listed: bool, resend: str | Non
 
 
 def _preview(settings: "Settings", channels: tuple[str, ...], opened: bool, as_json: bool) -> None:
+    import webbrowser
+
     from forecaster.pipeline.messaging.previews import previews
 
     made, problems = previews(look(settings), channels)

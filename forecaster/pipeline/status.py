@@ -14,7 +14,7 @@ from forecaster.quantities import age_text, counted
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings
 from forecaster.store.database import Store, ask_rows
-from forecaster.store.sharing.source import one_reading, open_source
+from forecaster.store.sharing.source import named_source, one_reading
 
 RUN_KINDS = ("daily", "retrain", "pretrain", "backfill", "verify")
 _RUNS = (
@@ -42,7 +42,7 @@ def status_document(settings: Settings, clock: Clock) -> dict[str, Any]:
     Raises:
         BadInput: nothing has been published yet.
     """
-    with one_reading(open_source(settings)) as store:
+    with one_reading(named_source(settings)) as store:
         return _document(store, settings, clock)
 
 
@@ -74,7 +74,7 @@ def _document(store: Store, settings: Settings, clock: Clock) -> dict[str, Any]:
         "last_issue": _text(forecasts["last_issue"]),
         "published": published,
         "messages_waiting": waiting,
-        "due": None if recipes is None else due_reasons(store, recipes, clock),
+        "due": None if recipes is None else due_reasons(store, recipes, clock, by_activity=False),
         "sets": {kind: {"name": served.name, "age_days": served.age_days} for kind, served in sets.items()},
         "networks": networks.why_none(),
     }

@@ -42,11 +42,12 @@ class _Newest:
     other_hash: str | None
 
 
-def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, list[str]]:
+def due_reasons(store: Store, recipes: list[Recipe], clock: Clock, *, by_activity: bool = True) -> dict[str, list[str]]:
     """Return why each due recipe is due, in words and in training order.
 
     Recipes for comparison only come last. Among the others, the one that has waited longest comes first. Among equals, the one whose last
-    week was most active relative to its last year comes first. A kind that could not be fitted waits for the next week with the others.
+    week was most active relative to its last year comes first; `by_activity=False` saves the query for that. A kind that could not be
+    fitted waits for the next week with the others.
     """
     until = data_until(store, clock)
     trained = [recipe for recipe in recipes if recipe.models]
@@ -57,7 +58,7 @@ def due_reasons(store: Store, recipes: list[Recipe], clock: Clock) -> dict[str, 
         reasons = {
             recipe.id: _reasons(recipe, newest[recipe.id], until, grown.get(recipe.id), drifted.get(recipe.id)) for recipe in trained
         }
-        activity = _activity(connection, [recipe for recipe in trained if reasons[recipe.id]], until)
+        activity = _activity(connection, [recipe for recipe in trained if reasons[recipe.id]], until) if by_activity else {}
     trained.sort(
         key=lambda recipe: (
             recipe.comparison_only is not None,

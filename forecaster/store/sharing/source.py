@@ -35,29 +35,36 @@ ROWS_IN_ORDER = ("event_merge", "event_revision")  # their rowid is used by the 
 
 
 def open_source(settings: Settings) -> Store:
-    """Open the source that QUAKECAST_READ_FROM names; the published copy where it names nothing.
+    """Return the source that QUAKECAST_READ_FROM names, after a first look into it; the published copy where it names nothing.
 
     Raises:
         BadInput: there is nothing at that place, quakecast did not write it, or what is needed to reach it is not installed.
         SchemaTooNew: a newer quakecast wrote it. StoreUnreachable: it cannot be reached now.
     """
+    source = named_source(settings)
+    with source.transaction():
+        return source
+
+
+def named_source(settings: Settings) -> Store:
+    """Return the same source unopened: its first transaction raises what `open_source` raises.
+
+    Raises:
+        BadInput: QUAKECAST_READ_FROM names no place of a known kind.
+    """
     address = settings.read_from.rstrip("/")
     scheme = urlsplit(address).scheme.lower()
-    source: Store
     if scheme in REMOTE:
         if "@" in urlsplit(address).netloc:
             raise BadInput(
                 "QUAKECAST_READ_FROM holds a user or a password; leave it out, keys are read from AWS_ACCESS_KEY_ID and its like"
             )
-        source = ParquetExport(Path(MANIFEST), address)
-    elif "://" in address:
+        return ParquetExport(Path(MANIFEST), address)
+    if "://" in address:
         raise BadInput(f"QUAKECAST_READ_FROM = {address}: {scheme} is none of {', '.join(REMOTE)}, a folder, or a published copy")
-    elif not address or address.endswith(".duckdb"):
-        source = PublishedCopy(Path(address) if address else settings.published)
-    else:
-        source = ParquetExport(Path(address) / MANIFEST, address)
-    with source.transaction():
-        return source
+    if not address or address.endswith(".duckdb"):
+        return PublishedCopy(Path(address) if address else settings.published)
+    return ParquetExport(Path(address) / MANIFEST, address)
 
 
 @contextmanager
