@@ -41,14 +41,14 @@ from rich.progress import track
 from forecaster.alert_rules import walk
 from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import BadInput, QuakecastError
-from forecaster.models.combination.combination import KIND, combine
-from forecaster.models.combination.weights import WorldWeights, weights_for
 from forecaster.pipeline.alerting.rule_track_record import figures_in, rates_document, rehearse
 from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.evaluation.evaluate_forecasts import pool_of
 from forecaster.pipeline.evaluation.evaluate_published import with_published
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
+from forecaster.publishing_rule.combination import KIND, combine
+from forecaster.publishing_rule.weights import WorldWeights, weights_for
 from forecaster.recipe import AlertRule, Recipe, load_recipes
 from forecaster.store.database import open_store
 from forecaster.store.sharing.parquet import read_parquets

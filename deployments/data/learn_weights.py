@@ -38,8 +38,6 @@ from rich.progress import track
 from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import QuakecastError
 from forecaster.features.circles import world_circles
-from forecaster.models.combination.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, combine, learn
-from forecaster.models.combination.weights import SET, WEIGHTS_FILE, unlearnt
 from forecaster.models.pooled.pooled_training import events_until
 from forecaster.models.pretrained import load_pretrained, packaged, write_pretrained
 from forecaster.pipeline.as_of import bundled_catalogue
@@ -48,6 +46,8 @@ from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.world.world_fit import forecasts_by
 from forecaster.pipeline.world.world_kinds import model_of
 from forecaster.pipeline.world.world_weights import days_of
+from forecaster.publishing_rule.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, combine, learn
+from forecaster.publishing_rule.weights import SET, WEIGHTS_FILE, unlearnt
 from forecaster.recipe import Recipe
 from forecaster.store.database import open_store
 from forecaster.store.sharing.parquet import read_parquets, write_parquet

@@ -71,7 +71,7 @@ def models() -> None:
 @click.pass_obj
 def models_list(settings: "Settings", recipes: tuple[str, ...], everything: bool, history: bool, as_json: bool) -> None:
     """The models of each recipe and how much each weighs in what is published; then the sets of the world, and which of them serve."""
-    from forecaster.pipeline.daily.members import unusable_kinds
+    from forecaster.pipeline.issuing.members import unusable_kinds
     from forecaster.pipeline.training.manage_models import list_models
     from forecaster.pipeline.world.world_decisions import list_sets
 

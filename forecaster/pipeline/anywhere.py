@@ -11,18 +11,18 @@ from forecaster.clock import Clock
 from forecaster.errors import BadInput, NotScoreable, StoreError
 from forecaster.features.windows import target_days
 from forecaster.models.baselines import climatology
-from forecaster.models.combination.combination import KIND
-from forecaster.models.combination.weights import WorldWeights, usable_weights
 from forecaster.models.hybrid.regional import KIND as REGIONAL
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
 from forecaster.pipeline.as_of.catalogue_history import load_known_near
 from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
-from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.contributing_events import drivers_of
 from forecaster.pipeline.issuing.compute_issues import combine_members, data_age
+from forecaster.pipeline.issuing.contributing_events import drivers_of
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
 from forecaster.pipeline.rungs.report_ladder import report_ladder
 from forecaster.pipeline.world import world_sets
+from forecaster.publishing_rule.combination import KIND
+from forecaster.publishing_rule.standing import Standing, shipped, unless_too_old
+from forecaster.publishing_rule.weights import WorldWeights, usable_weights
 from forecaster.recipe import Recipe
 from forecaster.reports.content.ladder_json import ladder_json
 from forecaster.settings import Settings
@@ -94,7 +94,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
     )
     age, stale = data_age(as_of, known.read_until)
     base, fault = usable_weights(day)
-    standing = publishing.unless_too_old(publishing.shipped(base, fault), age, known.read_until)
+    standing = unless_too_old(shipped(base, fault), age, known.read_until)
     issue = combine_members(recipe, settings.models, {}, standing, known.inputs, days, reference, labelled.days.first_day)
     said = issue.rows[-1]
     weights = said["details"]["weights"]
@@ -153,7 +153,7 @@ def _check_record(recipe: Recipe, labelled: LabelledDays) -> None:
     )
 
 
-def _alone(standing: publishing.Standing, weights: dict[str, float], day: date) -> list[str]:
+def _alone(standing: Standing, weights: dict[str, float], day: date) -> list[str]:
     """Return the warning shown where only the usual rate is available because every member is missing."""
     if weights or standing.how == "rate":
         return []

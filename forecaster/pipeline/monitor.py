@@ -13,8 +13,8 @@ from forecaster.errors import QuakecastError
 from forecaster.pipeline.alerting.system_alerts import DEAD_SPAN
 from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
-from forecaster.pipeline.daily.publishing import MAX_AGE_HOURS
 from forecaster.pipeline.status import last_read, newest_runs
+from forecaster.publishing_rule.standing import MAX_AGE_HOURS
 from forecaster.quantities import age_text
 from forecaster.recipe import load_recipes
 from forecaster.settings import Settings

@@ -9,10 +9,11 @@ import pytest
 
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
-from forecaster.models.combination.combination import combine
-from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.members import Member, generic_member
 from forecaster.pipeline.daily.verify import _scores
+from forecaster.pipeline.issuing import published_rows
+from forecaster.pipeline.issuing.members import Member, generic_member
+from forecaster.publishing_rule.combination import combine
+from forecaster.publishing_rule.standing import Standing
 from forecaster.settings import load_settings
 from forecaster.store import ledger
 from tests.support import alert_world as world
@@ -200,9 +201,9 @@ def combined(request, store, settings, raise_at, monkeypatch):
     nothing = Events(*(np.empty(0, dtype) for dtype in (np.int64, np.int64, float, float, float, float, np.int64)))
     usually = recent.model.probability(nothing, target_days(recipe, DAY, 1), usual)
     said = [combine({"recent_rate": usually, "etas": np.array([p])}, request.param, usual)[0] for p in (0.98, 0.02)]
-    standing = publishing.Standing("combination", request.param, "a test", "mean")
-    details = publishing.details_of(members, standing, {"etas", "recent_rate"}, first)
-    kind = {"model_kind": "published", "model_id": publishing.model_id_of(recipe, members, standing), "details": json.dumps(details)}
+    standing = Standing("combination", request.param, "a test", "mean")
+    details = published_rows.details_of(members, standing, {"etas", "recent_rate"}, first)
+    kind = {"model_kind": "published", "model_id": published_rows.model_id_of(recipe, members, standing), "details": json.dumps(details)}
     world.say(store, recipe, DAY, said[0], **kind)
     (alert_id,) = raise_at(recipe, world.issued(recipe, DAY)).raised
     return recipe, alert_id, recipe.target_window(DAY).start + 6 * HOUR, shock, said[1]

@@ -12,14 +12,14 @@ from forecaster.clock import Clock
 from forecaster.errors import CorruptModel
 from forecaster.features.windows import target_days
 from forecaster.models.baselines.rates import BestRate
-from forecaster.models.combination import weights
-from forecaster.models.combination.combination import combine
-from forecaster.models.combination.weights import unlearnt
 from forecaster.pipeline.as_of.as_known_by_day import known_through
 from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days
-from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.members import Member, generic_member
+from forecaster.pipeline.issuing.members import Member, generic_member
+from forecaster.publishing_rule import weights
+from forecaster.publishing_rule.combination import combine
+from forecaster.publishing_rule.standing import Standing
+from forecaster.publishing_rule.weights import unlearnt
 from forecaster.settings import load_settings
 from forecaster.store import fits, publications
 from tests.support import past_world, tiny, toy_models
@@ -140,7 +140,7 @@ def test_both_kinds_of_backfill_publish_the_combination(job):
 def test_the_combination_is_in_sample_where_a_member_that_counts_has_seen_the_day(job, counts, seen):
     """etas has, pooled has not: what does not count plays no part."""
     recipe, day = job.recipes[0], date(2023, 12, 1)
-    standing = publishing.Standing("combination", counts, "a test", "mean")
+    standing = Standing("combination", counts, "a test", "mean")
     members = [
         Member("a", "etas", toy_models.Toy("etas", 0.9, 0.1, date(2024, 1, 1)), date(2024, 1, 5)),
         Member("b", "pooled", toy_models.Toy("pooled", 0.4, 0.2, date(2023, 1, 1)), date(2023, 1, 5)),

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.pipeline.daily.members import kinds_of
+from forecaster.pipeline.issuing.members import kinds_of
 from forecaster.pipeline.rungs import report_ladder
 from forecaster.registry.reasons import Reason, ReasonKey
 from forecaster.reports import map_files

@@ -7,11 +7,11 @@ import pytest
 
 from forecaster.errors import NotTrainable
 from forecaster.models import turns
-from forecaster.models.combination.weights import SET, usable_weights
 from forecaster.models.pretrained import newest_before, packaged
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.world import world_due, world_fit, world_sets
 from forecaster.pipeline.world.pretrain import PretrainResult, arguments, opponent_of, plan_pretraining, pretrain
+from forecaster.publishing_rule.weights import SET, usable_weights
 from forecaster.store import world_set_rows as stored
 from tests.support import small_globe as world
 from tests.support.small_globe import NOW, SMALL, UNTIL

@@ -12,8 +12,10 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.models import networks
-from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.issuing import published_rows
+from forecaster.pipeline.issuing.standings import standing_of
 from forecaster.pipeline.training.train import TrainOptions
+from forecaster.publishing_rule.standing import NO_MEMBER, Standing
 from forecaster.recipe import load_recipes
 from forecaster.registry.model_kinds import KINDS
 from forecaster.settings import load_settings
@@ -195,7 +197,7 @@ def test_a_pin_of_a_model_of_the_recipe_before_is_flagged(home, run):
     assert row["degraded"] and row["degraded_reason"].startswith("without etas: ") and "was fitted for athens" in row["degraded_reason"]
     fewer = changed_recipe(recipe, models=("pooled",))
     row, _, _ = published((store, settings, fewer, models), NOW + HOUR)
-    assert row["degraded_reason"] == f"without etas: {publishing.NO_MEMBER}"
+    assert row["degraded_reason"] == f"without etas: {NO_MEMBER}"
     assert row["probability"] == pytest.approx(row["reference_probability"], rel=1e-12)
 
 
@@ -227,7 +229,7 @@ def test_ids_follow_from_members_and_weights(home):
     members = [published_member(kind, model_id) for kind, model_id in (*models.items(), ("hybrid", "h1"))]
 
     def model_id(weights, of=members):
-        return publishing.model_id_of(recipe, of, publishing.Standing("combination", weights, "a reason", "a source"))
+        return published_rows.model_id_of(recipe, of, Standing("combination", weights, "a reason", "a source"))
 
     first = model_id({"etas": 0.5, "hybrid": 0.25})
     assert first == model_id({"hybrid": 0.25, "etas": 0.5}) == model_id({"etas": 0.5, "hybrid": 0.25}, members[::-1])
@@ -237,7 +239,7 @@ def test_ids_follow_from_members_and_weights(home):
 
 
 def published_member(kind, model_id):
-    return publishing.Member(model_id, kind, toy_models.Toy(kind, 0.9, 0.1, date(2023, 1, 1)), date(2023, 1, 5))
+    return published_rows.Member(model_id, kind, toy_models.Toy(kind, 0.9, 0.1, date(2023, 1, 1)), date(2023, 1, 5))
 
 
 def test_learnt_weights_count_from_their_moment_on_the_recipes_own_before_the_worlds(home):
@@ -251,7 +253,7 @@ def test_learnt_weights_count_from_their_moment_on_the_recipes_own_before_the_wo
 
     def standing(moment):
         with store.transaction() as connection:
-            found = publishing.standing(connection, recipe, moment, DAY)
+            found = standing_of(connection, recipe, moment, DAY)
         return found.how, dict(found.weights), found.source
 
     learnt("world", "", {"etas": 0.7}, NOW + HOUR)

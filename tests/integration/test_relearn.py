@@ -8,11 +8,12 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import CorruptModel
-from forecaster.models.combination import weights
-from forecaster.models.combination.combination import belief_of, combine
-from forecaster.models.combination.weights import unlearnt
-from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.issuing.standings import standing_of
 from forecaster.pipeline.training import weekly_weights
+from forecaster.publishing_rule import weights
+from forecaster.publishing_rule.combination import belief_of, combine
+from forecaster.publishing_rule.standing import shipped
+from forecaster.publishing_rule.weights import unlearnt
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from tests.support import alert_world as world
@@ -57,7 +58,7 @@ def learn(store, *recipes, now=NOW, **more):
 
 def standing(store, recipe, now=NOW):
     with store.transaction() as connection:
-        return publishing.standing(connection, recipe, now, date(2024, 2, 1))
+        return standing_of(connection, recipe, now, date(2024, 2, 1))
 
 
 RIGHT, FALSE, WRONG = (0.5, 0.06), (0.08, 0.1), (0.02, 0.25)
@@ -197,5 +198,5 @@ def test_what_is_learnt_says_more_than_the_rate_on_days_like_these(store, athens
     learn(store, athens)
     said = {"etas": np.array(RIGHT), "hybrid": np.array(FALSE)}
     reference = np.full(2, RATE)
-    before, after = (combine(said, each.weights, reference) for each in (publishing.shipped(unlearnt()), standing(store, athens)))
+    before, after = (combine(said, each.weights, reference) for each in (shipped(unlearnt()), standing(store, athens)))
     assert after[0] > before[0] and after[1] < before[1]

@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster import cli
-from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting import rule_figures
 from forecaster.pipeline.alerting.raise_alerts import raise_alerts
 from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.run_context import Job
+from forecaster.publishing_rule.combination import KIND
 from forecaster.settings import load_settings
 from tests.support import alert_world as world
 from tests.support.changed_recipes import changed_recipe

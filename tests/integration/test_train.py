@@ -12,7 +12,7 @@ from forecaster.errors import NotWritable
 from forecaster.models.data_splits import purge_days
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import history_of, split_for_validation
-from forecaster.pipeline.daily import members
+from forecaster.pipeline.issuing import members
 from forecaster.pipeline.training import train
 from forecaster.pipeline.training.train import TrainOptions, due
 from forecaster.recipe import load_recipes

@@ -16,8 +16,8 @@ from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, pairs_between
 from forecaster.models import model_files
-from forecaster.models.combination import weights
 from forecaster.models.interface import FittedModel, History
+from forecaster.publishing_rule import weights
 from forecaster.recipe import Recipe
 from forecaster.registry.model_kinds import KINDS
 from forecaster.timewindow import DAY_US

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from forecaster.alert_rules import ForecastFigures, held_until
-from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.rule_track_record import Skill
 from forecaster.pipeline.training.information_gain import gain_numbers
+from forecaster.publishing_rule.combination import KIND
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import of_json
 from forecaster.registry.recipe_fields import AlertRule

@@ -23,13 +23,13 @@ from forecaster.errors import ModelError
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import promised_day
-from forecaster.models.combination.combination import KIND, CombinedModel
 from forecaster.models.interface import Forecaster
 from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.apply_rules import Changes
 from forecaster.pipeline.alerting.rule_track_record import figures_in
-from forecaster.pipeline.daily.members import load_member, members_named
+from forecaster.pipeline.issuing.members import load_member, members_named
+from forecaster.publishing_rule.combination import KIND, CombinedModel
 from forecaster.recipe import Recipe
 from forecaster.registry.recipe_fields import AlertRule
 from forecaster.reports.outgoing.alert_text import AlertTexts

@@ -9,14 +9,14 @@ import pandas as pd
 from forecaster.alert_rules import type_of
 from forecaster.catalog.coverage import covered_span
 from forecaster.errors import BadInput, NotScoreable
-from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.alert_messages import Row
 from forecaster.pipeline.alerting.rule_figures import measured
 from forecaster.pipeline.alerting.rule_track_record import BacktestDay, Skill, barred, rates_document, rehearse, skill_of
-from forecaster.pipeline.daily import publishing
+from forecaster.pipeline.issuing.standings import standing_of
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.information_gain import gain_numbers
+from forecaster.publishing_rule.combination import KIND
 from forecaster.recipe import Recipe
 from forecaster.registry.recipe_fields import AlertRule
 from forecaster.reports.outgoing import alert_text
@@ -69,7 +69,7 @@ def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
     found = []
     for recipe, rule in rules:
         with job.store.transaction() as connection:
-            standing = publishing.standing(connection, recipe, now, next_local_day(now, recipe.zone))
+            standing = standing_of(connection, recipe, now, next_local_day(now, recipe.zone))
             kind = {PRESENT: KIND, PUBLISHED: None}.get(model, model)
             rows = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind)
             skill = skill_of(connection, recipe, KIND, "", now)

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from forecaster.errors import CorruptModel
-from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.alerting.rule_track_record import rates_document, rehearse
+from forecaster.publishing_rule.combination import KIND
 from forecaster.recipe import Recipe
 from forecaster.registry.recipe_fields import AlertRule
 from forecaster.settings import bundled_folder

@@ -35,7 +35,7 @@ from forecaster.pipeline.backfilling.backfill_plan import (
 from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk, ServedModel
 from forecaster.pipeline.backfilling.walk_forward import FreshFit, fit_block, fit_row, fits_stored
 from forecaster.pipeline.daily.issue_rows import identified
-from forecaster.pipeline.daily.members import Member, stored_member, untrained
+from forecaster.pipeline.issuing.members import Member, stored_member, untrained
 from forecaster.pipeline.run_context import Job
 from forecaster.quantities import counted
 from forecaster.recipe import Recipe

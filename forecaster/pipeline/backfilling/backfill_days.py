@@ -14,17 +14,17 @@ import numpy as np
 from forecaster.errors import CorruptModel, ModelError, NotScoreable
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import model_files
-from forecaster.models.combination.combination import KIND, combine
 from forecaster.models.interface import CountsTargets
 from forecaster.models.ladder.climb import corner_horizons, horizons_of
 from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, record_begins, references_as_known
 from forecaster.pipeline.backfilling.backfill_types import ServedModel
-from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, stored_member, untrained
-from forecaster.pipeline.daily.publishing import Standing
+from forecaster.pipeline.issuing import published_rows
 from forecaster.pipeline.issuing.compute_issues import data_age
+from forecaster.pipeline.issuing.members import Member, asked, generic_member, kinds_of, stored_member, untrained
 from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, no_ladder, shape_of, window_ends
 from forecaster.pipeline.rungs.rungs_of_days import rungs_of_days
+from forecaster.publishing_rule.combination import KIND, combine
+from forecaster.publishing_rule.standing import Standing, lacking_of, problems_of
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, ReasonKey, as_json, english, iso, of_error
 from forecaster.timewindow import from_us
@@ -142,7 +142,7 @@ def forecast_days(
     counted: list[Standing] = []
     for standing, group in groupby(range(len(days)), key=lambda j: standings[j]):
         place = np.array(list(group))
-        applied = publishing.counting(standing, members)
+        applied = published_rows.counting(standing, members)
         counted += [applied] * len(place)
         published[place] = combine({one.member.kind: one.probability[place] for one in said}, applied.weights, reference[place])
     spoken = [[one for one in said if np.isfinite(one.probability[j])] for j in range(len(days))]
@@ -153,7 +153,7 @@ def forecast_days(
         as_of = from_us(int(days.cut_us[j]))
         age, stale = data_age(as_of, known.read_until(as_of))
         there = {one.member.kind for one in spoken[j]}
-        problems = publishing.problems_of(standing, publishing.lacking_of(standing, there, silent), {})
+        problems = problems_of(standing, lacking_of(standing, there, silent), {})
         reasons = [stale, *problems] if stale else problems
         issue = {
             "recipe_id": recipe.id,
@@ -167,9 +167,9 @@ def forecast_days(
             "target_hash": recipe.target_hash,
             "data_age_hours": age,
         }
-        made = [publishing.rate_row(recipe, float(reference[j])) | _flags(reasons, None)]
+        made = [published_rows.rate_row(recipe, float(reference[j])) | _flags(reasons, None)]
         made += [_row(one, j, numbers[j].get(one.member.kind, {}), reasons) for one in spoken[j]]
-        details = publishing.details_of([one.member for one in spoken[j]], standing, there, record_from)
+        details = published_rows.details_of([one.member for one in spoken[j]], standing, there, record_from)
         made.append(_combined(recipe, spoken[j], j, float(published[j]), standing, details, reasons))
         rows += [{**issue, **row, "published": row["model_kind"] == KIND} for row in made]
         combined.append(rows[-1])
@@ -196,7 +196,7 @@ def _combined(
 ) -> dict[str, Any]:
     members = [one.member for one in spoken]
     row = {
-        "model_id": publishing.model_id_of(recipe, members, standing),
+        "model_id": published_rows.model_id_of(recipe, members, standing),
         "model_kind": KIND,
         "probability": probability,
         "details": details,
@@ -220,12 +220,12 @@ def _flags(reasons: list[Reason], seen: Reason | None) -> dict[str, Any]:
 def _member_numbers(
     known: KnownThrough, days: TargetDays, reference: np.ndarray, said: Sequence[MemberForecasts]
 ) -> list[dict[str, dict[str, Any]]]:
-    """Return for each day, by kind, the expected numbers (`publishing.counts_of`); {} where the model that counts has no forecast."""
+    """Return for each day, by kind, the expected numbers (`published_rows.counts_of`); {} where the model that counts has no forecast."""
     found: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(days))]
     counting = next((one for one in said if isinstance(one.member.model, CountsTargets)), None)
     if counting is not None:
         good = np.isfinite(counting.probability)
-        told = publishing.counts_of([counting.member], known.inputs, days.take(good), reference[good])
+        told = published_rows.counts_of([counting.member], known.inputs, days.take(good), reference[good])
         for place, numbers in zip(np.flatnonzero(good).tolist(), told, strict=True):
             found[place] = numbers
     return found

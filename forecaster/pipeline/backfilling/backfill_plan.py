@@ -13,8 +13,8 @@ from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.as_of.as_known_by_day import first_day_with_reference
 from forecaster.pipeline.backfilling.backfill_cost import estimated_minutes
 from forecaster.pipeline.backfilling.backfill_types import Chunk, ServedModel
-from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.publishing import Standing
+from forecaster.pipeline.issuing.standings import standings_of
+from forecaster.publishing_rule.standing import Standing
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
@@ -167,7 +167,7 @@ def _chunks(
         return [Chunk(recipe.id, recipe.recipe_hash, first, tuple(group), known_until) for first, group in grouped.items()]
     asked = [(recipe, issue_time(day, recipe.zone, recipe.issue_local_time), day) for day in days]
     chunks = []
-    for _, group in groupby(zip(publishing.standings(connection, asked), days, strict=True), key=lambda pair: pair[0].model_id):
+    for _, group in groupby(zip(standings_of(connection, asked), days, strict=True), key=lambda pair: pair[0].model_id):
         pairs = list(group)
         served = _models_of_today(connection, recipe, now, pairs[0][0])
         for begin in range(0, len(pairs), DAYS_AT_ONCE):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from forecaster.pipeline.daily.publishing import Standing
+from forecaster.publishing_rule.standing import Standing
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ import numpy as np
 
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.features.labels import promised_labels
-from forecaster.models.combination.combination import KIND
-from forecaster.models.combination.weights import usable_weights
 from forecaster.pipeline.as_of.as_known import Known, labelled_days
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions
 from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk, ServedModel
-from forecaster.pipeline.daily.publishing import How, Standing, shipped, unreadable_weights
 from forecaster.pipeline.training.fit_recipe import PackedModel, TrainOptions, fit_region
-from forecaster.pipeline.training.weight_learning import learn_own, verified_days_of
+from forecaster.publishing_rule.combination import KIND
+from forecaster.publishing_rule.standing import How, Standing, shipped, unreadable_weights
+from forecaster.publishing_rule.weight_learning import learn_own, verified_days_of
+from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.registry.weights_from import WeightsFrom
 from forecaster.store import hindcasts

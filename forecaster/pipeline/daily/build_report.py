@@ -12,8 +12,6 @@ import pandas as pd
 from forecaster.catalog.coverage import covered_span
 from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
-from forecaster.models.combination.combination import KIND, RATE
-from forecaster.models.combination.weights import usable_weights
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
@@ -25,6 +23,8 @@ from forecaster.pipeline.earth.earth_page import world_extract
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.rungs.report_ladder import report_ladder
 from forecaster.pipeline.rungs.rung_record import block_days, pooled_rungs, recipe_records
+from forecaster.publishing_rule.combination import KIND, RATE
+from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, ReasonKey, of_error, of_json
 from forecaster.registry.weights_from import WeightsFrom

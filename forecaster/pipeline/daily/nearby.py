@@ -17,7 +17,7 @@ BEYOND_KM = 100.0
 
 
 def stored_drivers(details: Mapping[str, Any]) -> tuple[DriverEvent, ...]:
-    """Return the contributing events that `pipeline.daily.contributing_events` stored with the forecast."""
+    """Return the contributing events that `pipeline.issuing.contributing_events` stored with the forecast."""
     return tuple(
         DriverEvent(
             datetime.fromisoformat(row["origin_time"]),

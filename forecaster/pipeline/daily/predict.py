@@ -8,11 +8,11 @@ from typing import Any
 from forecaster.installed import code_version
 from forecaster.pipeline import timelines
 from forecaster.pipeline.as_of.catalogue_history import read_history
-from forecaster.pipeline.daily import publishing
 from forecaster.pipeline.daily.clock_check import clock_problem
 from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, standing_of, stored_for, write_issue
-from forecaster.pipeline.daily.members import unusable_kinds
 from forecaster.pipeline.issuing.compute_issues import Asked, ComputedIssue, Doubts, Fits, IssueRequest, compute_issues
+from forecaster.pipeline.issuing.members import unusable_kinds
+from forecaster.pipeline.issuing.standings import standings_of
 from forecaster.pipeline.run_context import Job
 from forecaster.registry.reasons import Reason
 from forecaster.store import fits as stored_fits
@@ -138,7 +138,7 @@ def predict(
 
 def _requests(connection: Connection, wanted: Sequence[Asked]) -> list[IssueRequest]:
     """Add to each of these days what is published, and the newest fits, as the store knows them at its `as_of`."""
-    standings = publishing.standings(connection, [(asked.recipe, asked.as_of, asked.day) for asked in wanted])
+    standings = standings_of(connection, [(asked.recipe, asked.as_of, asked.day) for asked in wanted])
     fits: dict[str, Fits] = {}
     for as_of in {asked.as_of for asked in wanted}:
         hashes = {asked.recipe.id: asked.recipe.recipe_hash for asked in wanted if asked.as_of == as_of}

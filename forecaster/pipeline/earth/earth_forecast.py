@@ -20,18 +20,18 @@ from forecaster.features.geometry import great_circle_km
 from forecaster.features.many_circles import Circles, positive_days
 from forecaster.features.windows import target_days
 from forecaster.models.baselines import climatology
-from forecaster.models.combination.combination import combine
-from forecaster.models.combination.weights import usable_weights
 from forecaster.models.etas.etas import EtasModel
 from forecaster.models.hybrid.regional import KIND as REGIONAL
 from forecaster.models.interface import ForecastsCircles, bounded
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days, reach_km
-from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.members import Member, asked, generic_member, kinds_of, no_probability, unusable_kinds
 from forecaster.pipeline.earth.earth_coverage import complete_cells, covered_by, patterns_of
 from forecaster.pipeline.earth.earth_grid import Grid, seismic_cells, whole_grid
 from forecaster.pipeline.earth.earth_series import EarthSeries
 from forecaster.pipeline.issuing.compute_issues import data_age
+from forecaster.pipeline.issuing.members import Member, asked, generic_member, kinds_of, no_probability, unusable_kinds
+from forecaster.publishing_rule.combination import combine
+from forecaster.publishing_rule.standing import Standing, shipped, unless_too_old
+from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, ReasonKey, iso, of_error
 from forecaster.timewindow import DAY_US, to_us
@@ -75,7 +75,7 @@ def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: 
     if not len(grid):
         raise _no_map(as_of, [Reason(ReasonKey.NO_SEISMIC_CELL, {"radius_km": grid.radius_km})])
     age, stale = data_age(as_of, known.read_until)
-    standing = publishing.unless_too_old(publishing.shipped(*usable_weights(target_day)), age, known.read_until)
+    standing = unless_too_old(shipped(*usable_weights(target_day)), age, known.read_until)
     told = [reason for reason in (standing.problem, stale) if reason is not None]
     left_out: list[Reason] = []
     parts: list[tuple[np.ndarray, ...]] = []
@@ -141,7 +141,7 @@ def _forecast(
     known: Known,
     magnitude: float,
     target_day: date,
-    standing: publishing.Standing,
+    standing: Standing,
     told: list[Reason],
     series: EarthSeries | None,
 ) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
@@ -190,7 +190,7 @@ def carried_on(day: np.ndarray, usual_week: np.ndarray, circles: Circles, etas: 
 
 
 def ask_members(
-    circles: Circles, recipe: Recipe, known: Known, standing: publishing.Standing
+    circles: Circles, recipe: Recipe, known: Known, standing: Standing
 ) -> tuple[dict[str, np.ndarray], dict[str, Reason], EtasModel | None]:
     """Return, by kind with weight, its probabilities for the circles; by kind why another has no forecast; ETAS where it is among them.
 

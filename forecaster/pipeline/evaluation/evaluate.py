@@ -21,11 +21,11 @@ from forecaster.models.interface import FittedModel
 from forecaster.models.kinds import FittableKind, kind_named
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.training_history import check_admissible
-from forecaster.pipeline.daily.members import untrained
 from forecaster.pipeline.evaluation.evaluate_plan import Arm, EvaluateOptions, FitPlan, check_plan, plan_fits
 from forecaster.pipeline.evaluation.evaluate_results import Part, ResultFolder, arrays_sha256, events_sha256, sha256_of
 from forecaster.pipeline.evaluation.evaluate_rungs import evaluate_rungs
 from forecaster.pipeline.evaluation.evaluate_world import World
+from forecaster.pipeline.issuing.members import untrained
 from forecaster.recipe import Recipe
 
 log = logging.getLogger(__name__)

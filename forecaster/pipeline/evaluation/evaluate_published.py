@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
-from forecaster.models.combination.combination import KIND, MEMBERS, combine
-from forecaster.models.combination.weights import WorldWeights, weights_for
 from forecaster.models.pretrained import packaged
 from forecaster.pipeline.evaluation.evaluate_forecasts import CIRCLES_ETAS, CIRCLES_POOL
-from forecaster.pipeline.training.weight_learning import Settled, learn_own, learn_world, verified_days_of
+from forecaster.publishing_rule.combination import KIND, MEMBERS, combine
+from forecaster.publishing_rule.weight_learning import Settled, learn_own, learn_world, verified_days_of
+from forecaster.publishing_rule.weights import WorldWeights, weights_for
 
 
 def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.DataFrame:

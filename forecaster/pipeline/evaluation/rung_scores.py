@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.models.combination.combination import KIND
 from forecaster.models.etas.etas_horizons import Horizons
 from forecaster.models.ladder.climb import climb, horizons_of, ladder_chances, productivity_of
 from forecaster.models.ladder.count_law import HIGH, LOW
@@ -21,6 +20,7 @@ from forecaster.pipeline.evaluation.evaluate_forecasts import POOLS
 from forecaster.pipeline.evaluation.evaluate_rungs import LAW, NO_COUNT
 from forecaster.pipeline.rungs.rung_record import block_days
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
+from forecaster.publishing_rule.combination import KIND
 from forecaster.verification.intervals import draw_blocks, ratio_bounds, sums_by_day
 from forecaster.verification.scores import log_likelihood
 

@@ -19,15 +19,16 @@ from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models.baselines import climatology
-from forecaster.models.combination.combination import KIND, CombinedModel, combine
 from forecaster.pipeline.as_of.as_known import STALE_AFTER, Known, labelled_days
 from forecaster.pipeline.as_of.catalogue_history import CatalogueHistory
-from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.contributing_events import drivers_of
 from forecaster.pipeline.daily.issue_rows import Window
 from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
-from forecaster.pipeline.daily.members import members_for
+from forecaster.pipeline.issuing import published_rows
+from forecaster.pipeline.issuing.contributing_events import drivers_of
+from forecaster.pipeline.issuing.members import members_for
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
+from forecaster.publishing_rule.combination import KIND, CombinedModel, combine
+from forecaster.publishing_rule.standing import MAX_AGE_HOURS, Standing, lacking_of, problems_of, unless_too_old
 from forecaster.recipe import Recipe
 from forecaster.registry.model_kinds import KINDS
 from forecaster.registry.reasons import Reason, ReasonKey, as_json, english
@@ -69,7 +70,7 @@ class IssueRequest:
     """A requested day, what is published on it, and the newest fits, as the store knows them at its `as_of`."""
 
     asked: Asked
-    standing: publishing.Standing
+    standing: Standing
     fits: Fits
 
 
@@ -121,13 +122,13 @@ def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) ->
         labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(known.as_of)])
     )
     age, stale = data_age(known.as_of, known.read_until)
-    standing = publishing.unless_too_old(request.standing, age, known.read_until)
+    standing = unless_too_old(request.standing, age, known.read_until)
     issue = combine_members(recipe, models, request.fits, standing, known.inputs, days, reference, labelled.days.first_day)
     row = issue.rows[-1]
     if asked.mode != "hindcast" and row["details"]["weights"] and row["probability"] >= EXPLAINED_FROM * reference[0]:
         row["details"] |= drivers_of(issue.model, recipe, known, days, reference, row["probability"])
     reasons = [reason for reason in (*doubts.problems, doubts.wrong_clock, stale, *issue.problems) if reason]
-    official = asked.in_its_time and age <= publishing.MAX_AGE_HOURS and doubts.wrong_clock is None
+    official = asked.in_its_time and age <= MAX_AGE_HOURS and doubts.wrong_clock is None
     reasons += [NOT_OFFICIAL] if asked.in_its_time and not official else []
     flags = {
         "official": official,
@@ -138,7 +139,7 @@ def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) ->
         "data_age_hours": age,
     }
     rungs = published_rungs(recipe, known, labelled, days, reference, row, issue.model.members)
-    said = [publishing.rate_row(recipe, float(reference[0])), *issue.rows]
+    said = [published_rows.rate_row(recipe, float(reference[0])), *issue.rows]
     rows = [{**one, "details": as_text(one["details"]), "published": one["model_kind"] == KIND, **flags} for one in said]
     rows[-1]["rungs"] = rungs
     return rows, issue.silent
@@ -162,7 +163,7 @@ def combine_members(
     recipe: Recipe,
     models: Path,
     fits: Mapping[str, Mapping[str, Any]],
-    standing: publishing.Standing,
+    standing: Standing,
     inputs: Events,
     days: TargetDays,
     reference: np.ndarray,
@@ -177,15 +178,15 @@ def combine_members(
         first_day: the first day of the record of target days.
     """
     members = members_for(models, recipe, fits, days.local_days[0].astype("datetime64[D]").item(), first_day)
-    said, silent = publishing.ask_all(members.found, inputs, days, reference)
+    said, silent = published_rows.ask_all(members.found, inputs, days, reference)
     silent |= members.missing
     for name, reason in (silent | members.replaced).items():
         log.error("%s: %s: %s", recipe.id, name, reason)
     spoken = [member for member in members.found if member.kind in said]
-    standing = publishing.counting(standing, spoken)
+    standing = published_rows.counting(standing, spoken)
     published = combine(said, standing.weights, reference)
-    lacking = publishing.lacking_of(standing, said, silent | members.unusable)
-    numbers = publishing.counts_of(spoken, inputs, days, reference)[0]
+    lacking = lacking_of(standing, said, silent | members.unusable)
+    numbers = published_rows.counts_of(spoken, inputs, days, reference)[0]
     rows = [
         {
             "model_id": member.model_id,
@@ -197,15 +198,15 @@ def combine_members(
     ]
     rows.append(
         {
-            "model_id": publishing.model_id_of(recipe, spoken, standing),
+            "model_id": published_rows.model_id_of(recipe, spoken, standing),
             "model_kind": KIND,
             "probability": float(published[0]),
-            "details": publishing.details_of(spoken, standing, said, first_day),
+            "details": published_rows.details_of(spoken, standing, said, first_day),
         }
     )
-    problems = publishing.problems_of(standing, lacking, members.replaced)
+    problems = problems_of(standing, lacking, members.replaced)
     quiet = {kind: reason for kind, reason in silent.items() if kind not in lacking}
-    return Combined(rows, publishing.combined_model(spoken, standing, said), problems, quiet)
+    return Combined(rows, published_rows.combined_model(spoken, standing, said), problems, quiet)
 
 
 def as_text(details: Mapping[str, Any] | None) -> str | None:

@@ -20,7 +20,7 @@ from forecaster.models.ladder.running_sequence import productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
 from forecaster.pipeline.as_of.recipe_check import circle_record, missing_below
-from forecaster.pipeline.daily.publishing import numbers_of
+from forecaster.pipeline.issuing.published_rows import numbers_of
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import of_error
 from forecaster.store.row_types import NewRung

@@ -10,9 +10,9 @@ from forecaster.clock import Clock
 from forecaster.features.events import Events
 from forecaster.features.geometry import box_about
 from forecaster.features.labels import target_events
-from forecaster.models.combination.combination import KIND
 from forecaster.pipeline.as_of.as_known import MATURITY
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
+from forecaster.publishing_rule.combination import KIND
 from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits

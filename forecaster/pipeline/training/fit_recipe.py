@@ -17,7 +17,7 @@ from forecaster.models.kinds import able_kinds, kind_named
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import check_admissible, history_of, split_for_validation
-from forecaster.pipeline.daily.members import untrained
+from forecaster.pipeline.issuing.members import untrained
 from forecaster.pipeline.training.due import verified_target_days
 from forecaster.pipeline.training.evaluate_fit import judge
 from forecaster.recipe import Recipe

@@ -6,9 +6,10 @@ from typing import Any
 from forecaster.errors import BadInput, ModelError, NotInstalled
 from forecaster.installed import code_version
 from forecaster.models import model_files
-from forecaster.pipeline.daily import publishing
-from forecaster.pipeline.daily.members import generic_member, kinds_of, load_member, untrained
+from forecaster.pipeline.issuing.members import generic_member, kinds_of, load_member, untrained
+from forecaster.pipeline.issuing.standings import standing_of
 from forecaster.pipeline.run_context import Job
+from forecaster.publishing_rule.standing import How
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store import publications
@@ -132,7 +133,7 @@ def checked_reason(reason: str) -> str:
     return reason
 
 
-def _decide(job: Job, recipe: Recipe, how: publishing.How, kind: str | None, model_id: str | None, reason: str) -> dict[str, Any]:
+def _decide(job: Job, recipe: Recipe, how: How, kind: str | None, model_id: str | None, reason: str) -> dict[str, Any]:
     now, reason = job.clock.now(), checked_reason(reason)
     with job.store.transaction() as connection:
         made = publications.decisions(connection, recipe.id, recipe.target_hash, now)
@@ -160,7 +161,7 @@ def _words(how: str, kind: str | None, model_id: str | None) -> str:
 
 
 def _published(connection: Connection, recipe: Recipe, now: datetime) -> dict[str, Any]:
-    found = publishing.standing(connection, recipe, now, next_local_day(now, recipe.zone))
+    found = standing_of(connection, recipe, now, next_local_day(now, recipe.zone))
     return {
         "how": found.how,
         "weights": dict(found.weights),

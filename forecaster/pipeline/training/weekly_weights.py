@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from forecaster.installed import code_version
-from forecaster.models.combination.weights import WorldWeights, usable_weights
-from forecaster.pipeline.training.weight_learning import Learnt, Settled, learn_own, learn_world, verified_days_of
+from forecaster.publishing_rule.weight_learning import Learnt, Settled, learn_own, learn_world, verified_days_of
+from forecaster.publishing_rule.weights import WorldWeights, usable_weights
 from forecaster.recipe import Recipe
 from forecaster.store import publications
 from forecaster.store.database import Connection

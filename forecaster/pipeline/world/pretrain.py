@@ -18,7 +18,6 @@ import pandas as pd
 from forecaster.errors import CorruptModel, NotTrainable, QuakecastError, unforeseen
 from forecaster.installed import code_version
 from forecaster.models import pretrained
-from forecaster.models.combination.weights import SET, WorldWeights, usable_weights, weights_of
 from forecaster.models.pretrained import Pretrained
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.run_context import Job
@@ -40,6 +39,7 @@ from forecaster.pipeline.world.world_sets import (
     use,
 )
 from forecaster.pipeline.world.world_verdict import Verdict, compare
+from forecaster.publishing_rule.weights import SET, WorldWeights, usable_weights, weights_of
 from forecaster.store import world_set_rows as stored
 from forecaster.store.typed_rows.model_types import SetDecision
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from forecaster.errors import BadInput, CorruptModel, NotWritable
 from forecaster.files import place_folder
 from forecaster.models import pretrained, turns
-from forecaster.models.combination.weights import SET
 from forecaster.models.etas.etas_priors import POOLED_UNTIL
 from forecaster.models.pretrained import Pretrained
+from forecaster.publishing_rule.weights import SET
 from forecaster.registry.model_kinds import KINDS
 from forecaster.settings import Settings
 from forecaster.store import world_set_rows as stored

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.models.combination.combination import MEMBERS, Belief, Days, combine, departures, learn
-from forecaster.models.combination.weights import SET, WEIGHTS_FILE, WorldWeights
 from forecaster.models.pretrained import with_record
 from forecaster.pipeline.world.world_sets import Artefact
 from forecaster.pipeline.world.world_verdict import Verdict, compare, gain_between, pooled
+from forecaster.publishing_rule.combination import MEMBERS, Belief, Days, combine, departures, learn
+from forecaster.publishing_rule.weights import SET, WEIGHTS_FILE, WorldWeights
 
 HEAD = ["recipe_id", "local_day", "happened", "reference"]
 

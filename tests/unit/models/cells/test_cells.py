@@ -26,7 +26,7 @@ from forecaster.models.cells.cells_pool import SIZE, Thinning, build_block_days,
 from forecaster.models.cells.cells_training import TrainingSettings, build_network, pretrain, served, train
 from forecaster.models.interface import History
 from forecaster.models.kinds import able_kinds, generic_model, kind_named
-from forecaster.pipeline.daily.members import kinds_of
+from forecaster.pipeline.issuing.members import kinds_of
 from forecaster.registry.model_kinds import KINDS
 from forecaster.timewindow import DAY_US
 from tests.support.clustered_world import history_until, twelve_years

@@ -11,7 +11,7 @@ from forecaster.errors import CorruptModel, NotWritable
 from forecaster.models import turns
 from forecaster.models.etas import etas
 from forecaster.models.pretrained import newest_before, of_identity
-from forecaster.pipeline.daily import members
+from forecaster.pipeline.issuing import members
 from forecaster.pipeline.run_context import open_reader
 from forecaster.pipeline.world import world_sets
 from forecaster.settings import load_settings

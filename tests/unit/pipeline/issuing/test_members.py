@@ -12,7 +12,7 @@ from forecaster.features.windows import target_days
 from forecaster.models import pretrained
 from forecaster.models.hybrid import regional
 from forecaster.models.hybrid.hybrid_inference import network_of
-from forecaster.pipeline.daily.members import Member, asked, has_learnt, kinds_of, members_for, members_named
+from forecaster.pipeline.issuing.members import Member, asked, has_learnt, kinds_of, members_for, members_named
 from forecaster.recipe import Recipe
 from tests.support import toy_models
 from tests.support.changed_recipes import changed_recipe

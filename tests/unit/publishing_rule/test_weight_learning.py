@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecaster.models.combination.combination import MEMBERS
-from forecaster.models.combination.weights import unlearnt
 from forecaster.models.interface import logit, sigmoid
-from forecaster.pipeline.training.weight_learning import Settled, learn_own, learn_world, posterior, verified_days_of
+from forecaster.publishing_rule.combination import MEMBERS
+from forecaster.publishing_rule.weight_learning import Settled, learn_own, learn_world, posterior, verified_days_of
+from forecaster.publishing_rule.weights import unlearnt
 
 FIRST = np.datetime64("2020-01-01")
 RATE = 0.1

@@ -10,9 +10,9 @@ import numpy as np
 from forecaster.features.events import NEVER, Events
 from forecaster.features.geometry import great_circle_km, in_band
 from forecaster.features.windows import TargetDays
-from forecaster.models.combination.combination import CombinedModel, combine
 from forecaster.models.interface import AnswersByCut, Forecaster, LeavesEventsOut, bounded
 from forecaster.pipeline.as_of.as_known import Known, reach_km
+from forecaster.publishing_rule.combination import CombinedModel, combine
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, from_us
 

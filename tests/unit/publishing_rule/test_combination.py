@@ -6,7 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from forecaster.models.combination.combination import (
+from forecaster.models.interface import TINY, logit, sigmoid
+from forecaster.publishing_rule.combination import (
     MEMBERS,
     Belief,
     CombinedModel,
@@ -18,7 +19,6 @@ from forecaster.models.combination.combination import (
     shared_out,
     stack,
 )
-from forecaster.models.interface import TINY, logit, sigmoid
 
 HALF = np.array([0.5])
 

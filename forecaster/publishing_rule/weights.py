@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from forecaster.errors import CorruptModel
-from forecaster.models.combination.combination import MEMBERS, Belief, belief_of
 from forecaster.models.pretrained import Pretrained, newest_before
+from forecaster.publishing_rule.combination import MEMBERS, Belief, belief_of
 
 SET = "combination"
 WEIGHTS_FILE = "weights.json"

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.models.combination.combination import MEMBERS, Belief, Days, combine, departures, learn, stack
-from forecaster.models.combination.weights import WorldWeights
+from forecaster.publishing_rule.combination import MEMBERS, Belief, Days, combine, departures, learn, stack
+from forecaster.publishing_rule.weights import WorldWeights
 from forecaster.verification.intervals import DailyGain, linear_spread
 from forecaster.verification.scores import log_likelihood
 

@@ -11,13 +11,13 @@ import pytest
 from forecaster.features.events import Events, events_from_frame
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models.baselines import rates
-from forecaster.models.combination.combination import CombinedModel
 from forecaster.models.etas import etas
 from forecaster.models.hybrid import hybrid
 from forecaster.models.pooled import pooled
 from forecaster.pipeline.as_of.as_known import Known
-from forecaster.pipeline.daily.contributing_events import NAMED, drivers_of, without_each
 from forecaster.pipeline.daily.nearby import largest_near, stored_drivers
+from forecaster.pipeline.issuing.contributing_events import NAMED, drivers_of, without_each
+from forecaster.publishing_rule.combination import CombinedModel
 from forecaster.recipe import Recipe
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)

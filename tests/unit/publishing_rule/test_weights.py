@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from forecaster.errors import CorruptModel
-from forecaster.models.combination.combination import MEMBERS
-from forecaster.models.combination.weights import SET, WEIGHTS_FILE, unlearnt, weights_for
 from forecaster.models.pretrained import write_pretrained
+from forecaster.publishing_rule.combination import MEMBERS
+from forecaster.publishing_rule.weights import SET, WEIGHTS_FILE, unlearnt, weights_for
 
 RECORD = {"circles": 2, "seed": 1, "code": "0.1.0"}
 CONTENT = {

@@ -1,1 +1,0 @@
-"""The combination of the members' forecasts, and its weights."""

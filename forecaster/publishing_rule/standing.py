@@ -1,0 +1,113 @@
+"""What is published for a target on a day: the combination with which weights, one kind alone, or the usual rate; and why.
+
+The first of these that exists decides: a person's decision, weights learnt from the recipe's own days, weights learnt from the days of all
+recipes, the set of weights that comes with the package. `pipeline.issuing.standings` reads them from the store.
+"""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from forecaster.publishing_rule.weights import WorldWeights
+from forecaster.registry.reasons import Reason, ReasonKey, iso, other
+from forecaster.registry.weights_from import WeightsFrom
+
+How = Literal["combination", "kind", "rate"]
+PERSON = WeightsFrom("person")
+MAX_AGE_HOURS = 7 * 24.0  # of the catalogue: to every model, time that has not been read looks like days without an earthquake
+NO_MEMBER = Reason(ReasonKey.NO_MEMBER)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is published for a target: `weights` by kind (none: the usual rate), and why.
+
+    source, origin: where the weights come from (the package's set, or weights learnt on top of it), as one word and in parts.
+    model_id: the exact model, where a person named one. problem: why the package's weights cannot be used.
+    """
+
+    how: How
+    weights: Mapping[str, float]
+    reason: str
+    source: str
+    model_id: str | None = None
+    problem: Reason | None = None
+    origin: WeightsFrom | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person decided to publish; kind, model_id: the one that is published alone, where it is one."""
+
+    how: str
+    kind: str | None
+    model_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """Weights that were learnt on top of the package's, as they are stored. source: their scope and number."""
+
+    weights: Mapping[str, float]
+    rate_only: bool
+    reason: str
+    source: str
+
+
+def choose(
+    decision: Decision | None, own: StoredWeights | None, world: StoredWeights | None, base: WorldWeights, fault: str | None
+) -> Standing:
+    """Return what is published. own, world: the newest weights learnt from the recipe's days and from those of all recipes. base, fault: as
+    `weights.usable_weights` gives them.
+    """
+    if decision is not None and decision.how == "rate":
+        return Standing("rate", {}, decision.reason, "person", origin=PERSON)
+    if decision is not None and decision.kind is not None:
+        return Standing("kind", {decision.kind: 1.0}, decision.reason, "person", decision.model_id, origin=PERSON)
+    for learnt, origin in ((own, WeightsFrom("own")), (world, WeightsFrom("world"))):
+        if learnt is not None:
+            weights = {} if learnt.rate_only else learnt.weights
+            how: How = "rate" if learnt.rate_only else "combination"
+            return Standing(how, weights, learnt.reason, learnt.source, problem=unreadable_weights(fault), origin=origin)
+    return shipped(base, fault)
+
+
+def unless_too_old(standing: Standing, age_hours: float, read_until: datetime | None) -> Standing:
+    """Return `standing`, or the usual rate alone where the catalogue has not been read for MAX_AGE_HOURS."""
+    if age_hours <= MAX_AGE_HOURS:
+        return standing
+    days = {"days": round(MAX_AGE_HOURS / 24)}
+    problem = (
+        Reason(ReasonKey.NEVER_READ, days)
+        if read_until is None
+        else Reason(ReasonKey.NOT_READ_SINCE, {"at": iso(read_until.astimezone(UTC)), **days})
+    )
+    return Standing("rate", {}, str(problem), standing.source, problem=problem, origin=standing.origin)
+
+
+def unreadable_weights(fault: str | None) -> Reason | None:
+    """Return the reason that the package's weights cannot be used, for a `fault` of `usable_weights`."""
+    return None if fault is None else Reason(ReasonKey.WEIGHTS, because=(other(fault),))
+
+
+def shipped(base: WorldWeights, fault: str | None = None) -> Standing:
+    """Return the package's weights unchanged. fault: why those that serve could not be used, as `usable_weights` gives it."""
+    until = "not learnt: the mean of ETAS and the hybrid" if base.data_until is None else f"learnt on days to {base.data_until}"
+    origin = WeightsFrom("mean") if base.data_until is None else WeightsFrom("package", base.data_until)
+    why = f"weights of the package, {until}"
+    return Standing("combination", base.belief.weights, why, base.name, problem=unreadable_weights(fault), origin=origin)
+
+
+def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, Reason]) -> dict[str, Reason]:
+    """Return, by kind that has weight and is not in `said`, why. A kind without any member is reported only where a person chose it."""
+    known = dict.fromkeys(standing.weights, NO_MEMBER) | dict(missing) if standing.how == "kind" else missing
+    return {kind: known[kind] for kind in standing.weights if kind in known and kind not in said}
+
+
+def problems_of(standing: Standing, lacking: Mapping[str, Reason], replaced: Mapping[str, Reason]) -> list[Reason]:
+    """Return what degrades the combination: unreadable weights, missing members (`lacking_of`), or fits replaced by a generic model."""
+    told = [standing.problem] if standing.problem is not None else []
+    told += [Reason(ReasonKey.WITHOUT, {"kind": kind}, (why,)) for kind, why in lacking.items()]
+    return told + [Reason(ReasonKey.GENERIC, {"kind": kind}, (why,)) for kind, why in replaced.items() if kind in standing.weights]
