@@ -52,12 +52,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class Decision:
-    """The decision of a rule on one forecast. `lapsed`: an active alert expired before it, because there was no forecast for the next
+    """The decision of a rule on one forecast. `expired`: an active alert ended before it, because there was no forecast for the next
     window."""
 
     action: Action
     reason: str
-    lapsed: bool = False
+    expired: bool = False
 
     @property
     def stands(self) -> bool:
@@ -95,20 +95,20 @@ def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: ForecastFi
     An alert expires where its last window ended before this one begins: it is not active without a forecast. `barred`: why the rule may
     raise nothing now (its model has shown too little skill). An active alert is held or cleared all the same.
     """
-    lapsed = standing.end is not None and standing.end < said.target_start
-    if standing.stands and not lapsed:
+    expired = standing.end is not None and standing.end < said.target_start
+    if standing.stands and not expired:
         if keeps(rule, said):
             return Decision("held", "still at or above the bounds at which an alert ends")
         return Decision("cleared", "below the bounds at which an alert ends")
     if not reaches(rule, said):
-        return Decision("quiet", "below the bounds of the rule", lapsed)
+        return Decision("quiet", "below the bounds of the rule", expired)
     if standing.raised_for is not None and rule.cooldown_days:
         since = (day_of_window(said.target_start, zone) - day_of_window(standing.raised_for, zone)).days
         if since < rule.cooldown_days:
-            return Decision("suppressed", f"raised {since} days before, at most once in {rule.cooldown_days} days", lapsed)
+            return Decision("suppressed", f"raised {since} days before, at most once in {rule.cooldown_days} days", expired)
     if barred is not None:
-        return Decision("suppressed", barred, lapsed)
-    return Decision("raised", type_of(rule).REACHED, lapsed)
+        return Decision("suppressed", barred, expired)
+    return Decision("raised", type_of(rule).REACHED, expired)
 
 
 def after(standing: Standing, said: ForecastFigures, decision: Decision) -> Standing:

@@ -259,13 +259,13 @@ def changes_between(connection: Connection, start: datetime, end: datetime) -> d
         "AND EXISTS (SELECT 1 FROM event_revision o WHERE o.event_key = r.event_key AND o.source <> 'snapshot' AND o.known_at <= $start)",
         span,
     ).fetchone()
-    turned = connection.execute("SELECT count(*) FROM outcome WHERE turned_at > $start AND turned_at <= $end", span).fetchone()
+    changed = connection.execute("SELECT count(*) FROM outcome WHERE revised_at > $start AND revised_at <= $end", span).fetchone()
     bad = connection.execute(
         "SELECT reason, count(*) FROM quarantine WHERE observed_at > $start AND observed_at <= $end GROUP BY reason ORDER BY reason", span
     ).fetchall()
     pull = connection.execute("SELECT max(read_at) FROM coverage_read WHERE read_at <= $end", {"end": end}).fetchone()
-    assert revised is not None and turned is not None and pull is not None
-    return {"revised_events": revised[0], "turned_outcomes": turned[0], "quarantined": dict(bad), "last_pull_at": pull[0]}
+    assert revised is not None and changed is not None and pull is not None
+    return {"revised_events": revised[0], "revised_outcomes": changed[0], "quarantined": dict(bad), "last_pull_at": pull[0]}
 
 
 def revised_between(connection: Connection, start: datetime, end: datetime) -> list[OutcomeRow]:
@@ -273,7 +273,7 @@ def revised_between(connection: Connection, start: datetime, end: datetime) -> l
     return rows_as(
         OutcomeRow,
         connection.execute(
-            "SELECT * FROM outcome WHERE turned_at > $start AND turned_at <= $end ORDER BY target_start, recipe_id",
+            "SELECT * FROM outcome WHERE revised_at > $start AND revised_at <= $end ORDER BY target_start, recipe_id",
             {"start": start, "end": end},
         ).df(),
     )

@@ -111,7 +111,7 @@ class OutcomeRow(NewOutcome):
     """Table `outcome`."""
 
     changed: bool
-    turned_at: datetime | None
+    revised_at: datetime | None
 
 
 class VerifiedRow(OutcomeRow):
@@ -121,8 +121,8 @@ class VerifiedRow(OutcomeRow):
     reference_probability: float
 
 
-class OutcomeTurnRow(TypedDict):
-    """Table `outcome_turn`: an outcome that a catalogue revision reversed; what was known by `as_of_before` gave the opposite outcome."""
+class OutcomeRevisionRow(TypedDict):
+    """Table `outcome_revision`: an outcome that a revision of the catalogue reversed. As known at `as_of_before` it was the opposite."""
 
     recipe_id: str
     target_start: datetime

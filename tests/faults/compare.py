@@ -10,7 +10,7 @@ from forecaster.store.database import Store
 
 # When something was read, made or sent differs where a day needed a second attempt; what was said and seen does not.
 CLOCKED = (
-    *("observed_at", "known_at", "first_known_at", "issue_time", "as_of", "created_at", "scored_at", "turned_at", "corrected_at"),
+    *("observed_at", "known_at", "first_known_at", "issue_time", "as_of", "created_at", "scored_at", "revised_at", "corrected_at"),
     *("raised_at", "read_at", "run_id", "forecast_id", "supersedes", "model_id", "data_age_hours"),
 )
 SAME = {

@@ -1,5 +1,6 @@
 """Every schema that has landed, with rows in every table: today's code loses nothing of it, also after a restore; every view answers."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from forecaster.store import database
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.publish import publish
 from tests.faults import upgrade
@@ -38,6 +40,24 @@ def test_a_backup_of_an_old_schema_is_restored_and_upgraded(schema: int, tmp_pat
     shutil.rmtree(home)
     _backup(restored, "restore", tmp_path / "kept.tar.gz")
     assert upgrade.lost(restored / "quakecast.duckdb", before) == []
+
+
+def test_stored_words_of_schema_24_become_those_of_the_field(tmp_path: Path) -> None:
+    path = tmp_path / "quakecast.duckdb"
+    upgrade.built(path, 24)
+    old = database.open_connection(path)
+    old.execute('UPDATE alert SET cleared_reason = \'lapsed\', outcomes = \'{"2024-01-02T15:00:00Z": {"happened": true, "turns": 1}}\'')
+    old.execute("UPDATE alert SET cleared_reason = 'mended' WHERE alert_id = 'alert_id-1'")
+    turns = old.execute("SELECT * FROM outcome_turn ORDER BY ALL").fetchall()
+    moments = old.execute("SELECT turned_at FROM outcome ORDER BY ALL").fetchall()
+    old.close()
+    with open_store(path).transaction() as connection:
+        assert connection.execute("SELECT cleared_reason FROM alert ORDER BY alert_id").fetchall() == [("expired",), ("resolved",)]
+        kept = connection.execute("SELECT DISTINCT outcomes FROM alert").fetchall()
+        assert [json.loads(row[0]) for row in kept] == [{"2024-01-02T15:00:00Z": {"happened": True, "revisions": 1}}]
+        assert connection.execute("SELECT * FROM outcome_revision ORDER BY ALL").fetchall() == turns != []
+        assert connection.execute("SELECT * FROM outcome_turn ORDER BY ALL").fetchall() == turns, "the former name answers, too"
+        assert connection.execute("SELECT revised_at FROM outcome ORDER BY ALL").fetchall() == moments != []
 
 
 def test_what_the_driver_looks_for_is_found(tmp_path: Path) -> None:

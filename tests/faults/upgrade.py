@@ -20,6 +20,8 @@ Tables = dict[str, tuple[list[str], list[tuple]]]
 # Not kept row for row, as their migrations say: `alert` was empty until schema 7, and later schemas join what `coverage` says.
 REMADE = {"alert", "coverage"}
 DROPPED = {"model": {"champion"}}  # its place took the table `champion`
+RENAMED_TABLES = {"outcome_turn": "outcome_revision"}
+RENAMED_COLUMNS = {"outcome": {"turned_at": "revised_at"}}
 EMPTY = {"cleared_at", "finished_at"}
 SAID = {"in_sample": False, "time_zone": "Asia/Tokyo"}
 
@@ -61,6 +63,7 @@ def content(store: Store, columns: dict[str, list[str]] | None = None) -> Tables
 def lost(path: Path, before: Tables) -> list[str]:
     """What is not as it was after today's code has opened the database; and views that do not answer."""
     store = open_store(path)
+    before = {RENAMED_TABLES.get(table, table): (_renamed(table, names), rows) for table, (names, rows) in before.items()}
     with store.transaction() as connection:
         there = {table: _columns(connection, table) for table in tables(connection)}
         views = [name for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()]
@@ -77,6 +80,10 @@ def lost(path: Path, before: Tables) -> list[str]:
             missing = {tuple(map(str, (row[place] for place in places))) for row in rows} - {tuple(map(str, row)) for row in now[table][1]}
             found += [f"{table} has changed or lost a row: {row}" for row in sorted(missing)]
     return found
+
+
+def _renamed(table: str, names: list[str]) -> list[str]:
+    return [RENAMED_COLUMNS.get(table, {}).get(name, name) for name in names]
 
 
 def _asked(store: Store, view: str) -> str | None:

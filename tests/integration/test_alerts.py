@@ -242,7 +242,7 @@ def test_an_alert_lapses_where_no_forecast_follows(store, athens, raise_at):
     end = athens.target_window(DAY).end
     assert not raise_at(athens, end + timedelta(hours=23)).cleared
     assert len(raise_at(athens, end + timedelta(hours=24)).cleared) == 1
-    assert [row["cleared_reason"] for row in alerts(store)] == ["lapsed"]
+    assert [row["cleared_reason"] for row in alerts(store)] == ["expired"]
     assert any("No forecast followed" in line for message in told(store) for line in message["lines"])
 
 

@@ -297,7 +297,7 @@ def test_verifying_again_tells_no_turn_twice_and_one_without_a_note_is_told_with
     verify(copy, [recipes["niigata-m45"], recipes["tokyo-m45"]], Clock.standing_at(queried_store.SETTLED[-1]))
     assert dump(copy) == before
     with copy.transaction() as connection:
-        connection.execute("DELETE FROM outcome_turn WHERE NOT happened")
+        connection.execute("DELETE FROM outcome_revision WHERE NOT happened")
     rows = query(copy.path, "SELECT * FROM v_revision_impact")
     unknown = rows[rows["as_of_before"].isna()]
     assert len(rows) == 6 and len(unknown) == 4 and unknown["event_id"].isna().all() and unknown["happened_before"].isna().all()

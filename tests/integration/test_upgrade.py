@@ -69,7 +69,7 @@ def test_no_row_is_lost_or_changed_and_what_is_new_has_its_default(settings: Set
     with open_store(settings.database).transaction() as connection:
         assert _rows(connection, {table: columns for table, (columns, _) in before.items()}) == before
         assert connection.execute("SELECT DISTINCT method, in_sample FROM forecast").fetchall() == [("daily", False)]
-        assert connection.execute("SELECT turned_at = as_of FROM outcome").fetchall() == [(True,)]
+        assert connection.execute("SELECT revised_at = as_of FROM outcome").fetchall() == [(True,)]
         assert connection.execute("SELECT subject_kind FROM delivery").fetchall() == [("report",)]
         assert connection.execute("SELECT service_date FROM fetch_log").fetchall() == [(None,)]
         assert connection.execute("SELECT count(*) FROM v_forecast").fetchall() == [(2,)]

@@ -121,10 +121,10 @@ def test_a_late_review_turns_the_outcome_and_the_score(issued, tokyo):
     read_and_verify(issued, [tokyo], END + 45 * DAY)
     assert (outcome(issued)["status"], outcome(issued)["changed"]) == ("final", True)
     with issued.transaction() as connection:
-        told = [ledger.changes_between(connection, END + (day - 1) * DAY, END + day * DAY)["turned_outcomes"] for day in (2, 22, 45)]
+        told = [ledger.changes_between(connection, END + (day - 1) * DAY, END + day * DAY)["revised_outcomes"] for day in (2, 22, 45)]
         assert told == [0, 1, 0]
         assert [row["happened"] for row in ledger.revised_between(connection, END + 21 * DAY, END + 22 * DAY)] == [True]
-    assert outcome(issued)["turned_at"] == END + 22 * DAY, "told on the day of the review, not again when the outcome is final"
+    assert outcome(issued)["revised_at"] == END + 22 * DAY, "told on the day of the review, not again when the outcome is final"
     assert table(issued, "score")["status"].tolist() == ["final"] * ROWS
 
 

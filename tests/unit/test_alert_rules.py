@@ -80,7 +80,7 @@ def test_an_alert_lapses_where_a_forecast_is_missing():
     """Day 3 has no forecast: the alert of days 1 and 2 does not stand on day 4, which must reach the bounds itself."""
     held = rule(probability_off=0.03, ratio_off=2.0)
     decisions = walk(held, TOKYO, days(0.06, 0.04, 0.04, 0.04, 0.06, skip=frozenset({2})))
-    assert [(d.action, d.lapsed) for d in decisions] == [("raised", False), ("held", False), ("quiet", True), ("raised", False)]
+    assert [(d.action, d.expired) for d in decisions] == [("raised", False), ("held", False), ("quiet", True), ("raised", False)]
     assert walk(held, TOKYO, days(0.06, 0.06, 0.06, skip=frozenset({1})))[1] == Decision("raised", "reaches both bounds of the rule", True)
 
 

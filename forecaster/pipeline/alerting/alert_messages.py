@@ -133,10 +133,11 @@ def withdrawn(
 
 def operation(texts: AlertTexts, alert: OperationsAlertRow, check: str, told: Mapping[str, str]) -> Message:
     """Report a system alert: a problem of the operation began or is resolved; `told` fills the check's texts."""
-    mended = alert["state"] == "cleared"
+    resolved = alert["state"] == "cleared"
     said = {**told, "age": age_phrase(timedelta(hours=float(told["hours"])))} if "hours" in told else told
-    context = {"check": check, "mended": mended, "facts": said, "since": texts.writer.moment(alert["raised_at"])}
-    subject_id = identity(alert["alert_id"], "end") if mended else alert["alert_id"]
+    context = {"check": check, "resolved": resolved, "facts": said, "since": texts.writer.moment(alert["raised_at"])}
+    context["mended"] = resolved  # the former name, for templates of a user, for one release
+    subject_id = identity(alert["alert_id"], "end") if resolved else alert["alert_id"]
     at = alert["cleared_at"] or alert["raised_at"]
     facts = {"check": check, "state": alert["state"], "recipe_id": alert["recipe_id"], **told}
     return _message(texts, "alert_operations", "operations", alert, subject_id, at, context, facts)

@@ -19,7 +19,7 @@ from forecaster.reports.outgoing.message import Message
 from forecaster.store.row_types import ForecastRow, ObservedWindow
 from forecaster.store.typed_rows.alert_types import AlertRow, CorrectionRow, ForecastAlertRow
 
-LAPSES_AFTER = timedelta(days=1)
+EXPIRES_AFTER = timedelta(days=1)
 
 
 @dataclass
@@ -74,8 +74,8 @@ def apply_rules(given: RuleInputs, texts: AlertTexts, now: datetime, changes: Ch
         for forecast in given.forecasts:
             _apply(given, rule, mine, forecast, texts, now, changes)
         for alert in mine:
-            if alert["state"] == "raised" and alert["last_target_end"] + LAPSES_AFTER <= now:
-                _end(given, texts, alert, now, "lapsed", None, changes)
+            if alert["state"] == "raised" and alert["last_target_end"] + EXPIRES_AFTER <= now:
+                _end(given, texts, alert, now, "expired", None, changes)
 
 
 def standing_of(alerts: Sequence[ForecastAlertRow]) -> tuple[Standing, ForecastAlertRow | None, datetime | None]:
@@ -114,8 +114,8 @@ def _apply(
     decision = decide(rule, given.recipe.zone, standing, figures_in(forecast), barred(rule, skill))
     if decision.action == "suppressed":
         changes.suppressed[f"{given.recipe.id}/{rule.name}"] = decision.reason
-    if stands is not None and decision.lapsed:
-        _end(given, texts, stands, now, "lapsed", None, changes)
+    if stands is not None and decision.expired:
+        _end(given, texts, stands, now, "expired", None, changes)
     if decision.action == "held" and stands is not None:
         stands |= {
             "last_forecast_id": forecast["forecast_id"],

@@ -71,10 +71,10 @@ def correct_outcomes(
         before = noted.get(key)
         if before is not None and before["happened"] == happened:
             continue
-        turns = 0 if before is None else before["turns"] + 1
-        noted[key] = {"happened": happened, "turns": turns}
+        revisions = 0 if before is None else before["revisions"] + 1
+        noted[key] = {"happened": happened, "revisions": revisions}
         if before is not None:
-            correction = _correction(alert, "outcome", window["target_start"], turns, now, "revised")
+            correction = _correction(alert, "outcome", window["target_start"], revisions, now, "revised")
             correction["happened"] = happened
             changes.corrections.append(correction)
             changes.messages.append(alert_messages.outcome_revised(texts, recipe, alert, window, correction))
@@ -188,10 +188,10 @@ def _inputs(frame: pd.DataFrame) -> Events:
 
 
 def _correction(
-    alert: ForecastAlertRow, kind: Literal["outcome", "forecast"], target_start: datetime, turns: int, now: datetime, reason: str
+    alert: ForecastAlertRow, kind: Literal["outcome", "forecast"], target_start: datetime, revisions: int, now: datetime, reason: str
 ) -> CorrectionRow:
     return {
-        "correction_id": identity(alert["alert_id"], kind, f"{target_start:%FT%TZ}", turns),
+        "correction_id": identity(alert["alert_id"], kind, f"{target_start:%FT%TZ}", revisions),
         "alert_id": alert["alert_id"],
         "kind": kind,
         "target_start": target_start,

@@ -75,7 +75,7 @@ def apply_findings(
     """
     standing = {(alert["rule"], alert["recipe_id"]): alert for alert in alerts if alert["state"] == "raised"}
     current = {(finding.rule, finding.recipe_id): finding for finding in found}
-    raised, mended = [], []
+    raised, resolved = [], []
     for key, finding in current.items():
         if key not in standing:
             alert = _raised(finding, sum((alert["rule"], alert["recipe_id"]) == key for alert in alerts), now)
@@ -83,10 +83,10 @@ def apply_findings(
             raised.append(finding.rule)
     for key, alert in standing.items():
         if key not in current and alert["recipe_id"] in in_scope | {""} and alert["rule"] not in not_looked_at:
-            alert |= {"state": "cleared", "cleared_at": now, "cleared_reason": "mended"}
+            alert |= {"state": "cleared", "cleared_at": now, "cleared_reason": "resolved"}
             _tell(texts, alert, alert["rule"].partition(":")[0], alert["bounds"], changes)
-            mended.append(alert["rule"])
-    return raised, mended
+            resolved.append(alert["rule"])
+    return raised, resolved
 
 
 def _stale_catalogue(connection: Connection, now: datetime, texts: AlertTexts) -> list[Finding]:

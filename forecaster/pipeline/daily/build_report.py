@@ -85,7 +85,7 @@ def report_data(job: Job) -> ReportData:
         last_pull_at=None if changes["last_pull_at"] is None else _utc(changes["last_pull_at"]),
         quarantined=changes["quarantined"],
         revisions_since_yesterday=changes["revised_events"],
-        outcomes_changed=changes["turned_outcomes"],
+        outcomes_changed=changes["revised_outcomes"],
         turned=turned,
         pooled_skill=_pooled_skill(now),
         pooled_records=records.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),

@@ -18,7 +18,7 @@ from forecaster.pipeline.rungs.verify_rungs import verified_outcomes
 from forecaster.pipeline.training.weekly_weights import relearn
 from forecaster.recipe import Recipe
 from forecaster.store import ledger, rung_rows
-from forecaster.store.row_types import NewOutcome, OutcomeRow, OutcomeStatus, OutcomeTurnRow, ScoreRow, Target, rows_as
+from forecaster.store.row_types import NewOutcome, OutcomeRevisionRow, OutcomeRow, OutcomeStatus, ScoreRow, Target, rows_as
 from forecaster.timewindow import to_us
 from forecaster.verification import scores
 
@@ -68,27 +68,27 @@ def verify(job: Job) -> VerifyResult:
     settled_rungs = verified_outcomes(by_target, rungs, known, lambda recipe_id, error: _note_failure(result.failed, recipe_id, error))
     known = _since(known, targets)
     judged = _judged(by_target, targets, known, result.failed)
-    turns: list[OutcomeTurnRow] = []
+    revisions: list[OutcomeRevisionRow] = []
     for target in rows_as(Target, targets):
         new = judged.get(_key(target))
         if new is None:
             result.waiting += 1
             continue
         before = stored.get(_key(target))
-        turned = before is not None and before["happened"] != new["happened"]
+        revised = before is not None and before["happened"] != new["happened"]
         row: OutcomeRow = {
             **new,
-            "changed": turned or (before is not None and before["changed"]),
-            "turned_at": now if turned else None if before is None else before["turned_at"],
+            "changed": revised or (before is not None and before["changed"]),
+            "revised_at": now if revised else None if before is None else before["revised_at"],
         }
-        if before is not None and turned:
+        if before is not None and revised:
             result.revised.append(row)
-            turns.append(_turn(before, row))
-        if before is None or turned or _told(before) != _told(row):
+            revisions.append(_revision(before, row))
+        if before is None or revised or _told(before) != _told(row):
             result.verified.append(row)
     with store.transaction() as connection:
         ledger.insert(connection, "outcome", result.verified, replace=True)
-        ledger.insert(connection, "outcome_turn", turns, replace=True)
+        ledger.insert(connection, "outcome_revision", revisions, replace=True)
         rung_rows.settle(connection, settled_rungs)
         result.rungs = len(settled_rungs)
         rows = _scores(ledger.forecasts_to_score(connection), now)
@@ -118,7 +118,7 @@ def _told(row: OutcomeRow) -> tuple[OutcomeStatus, int, float | None]:
     return row["status"], row["event_count"], row["max_magnitude"]
 
 
-def _turn(before: OutcomeRow, row: OutcomeRow) -> OutcomeTurnRow:
+def _revision(before: OutcomeRow, row: OutcomeRow) -> OutcomeRevisionRow:
     """Return the record of a revised outcome: as known at `as_of_before`, the opposite was observed."""
     return {
         "recipe_id": row["recipe_id"],

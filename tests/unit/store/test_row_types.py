@@ -13,7 +13,7 @@ from forecaster.store.typed_rows import alert_types, model_types
 TABLES = {
     "forecast": row_types.ForecastRow,
     "outcome": row_types.OutcomeRow,
-    "outcome_turn": row_types.OutcomeTurnRow,
+    "outcome_revision": row_types.OutcomeRevisionRow,
     "score": row_types.ScoreRow,
     "rung": row_types.RungRow,
     "rung_outcome": row_types.RungOutcomeRow,
