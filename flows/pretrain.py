@@ -12,20 +12,20 @@ from flows.support.names import dated_name
 from flows.support.write_lock import one_writer
 from flows.tasks import ON_A_WORKER, publish_task
 from forecaster.pipeline.as_of.as_known_by_day import known_at
+from forecaster.pipeline.pretraining import fit_set, roll_back
+from forecaster.pipeline.pretraining import pretrain as step
+from forecaster.pipeline.pretraining.trained_sets import Artefact
 from forecaster.pipeline.run_context import Job, open_reader
-from forecaster.pipeline.world import pretrain as step
-from forecaster.pipeline.world import world_fit, world_record
-from forecaster.pipeline.world.world_sets import Artefact
 from forecaster.settings import load_settings
 
 
 @task(name="train", task_run_name="train {kind}", **ON_A_WORKER)
 def train_task(
-    kind: str, as_of: datetime, size: world_fit.Size, opponent: Artefact | None, opponent_name: str, code_version: str
-) -> world_fit.KindFit:
+    kind: str, as_of: datetime, size: fit_set.Size, opponent: Artefact | None, opponent_name: str, code_version: str
+) -> fit_set.KindFit:
     """Train one kind on a worker. The worker reads what its own settings name, and writes nothing."""
     tell = get_run_logger().info
-    return world_fit.fit_kind(open_reader(load_settings()), kind, as_of, size, opponent, opponent_name, code_version, tell)
+    return fit_set.fit_kind(open_reader(load_settings()), kind, as_of, size, opponent, opponent_name, code_version, tell)
 
 
 @flow(
@@ -45,7 +45,7 @@ def pretrain(force: bool = False) -> Any:
     Args:
         force: Train also what is not due.
     """
-    log, work, size = get_run_logger(), steps.open_work(None), world_fit.Size()
+    log, work, size = get_run_logger(), steps.open_work(None), fit_set.Size()
     plan = step.plan_pretraining(work, size)
     log.info("%s", plan.text)
     with steps.noted_run(work, "pretrain") as done:
@@ -64,10 +64,10 @@ def pretrain(force: bool = False) -> Any:
 def _rolled_back(work: Job, plan: step.Plan, done: dict[str, Any]) -> dict[str, str]:
     known = known_at(work.store, plan.as_of)
     with one_writer(work):
-        return steps.alone("the look at the record", lambda: world_record.roll_back(work, known), done) or {}
+        return steps.alone("the look at the record", lambda: roll_back.roll_back(work, known), done) or {}
 
 
-def _train(work: Job, plan: step.Plan, size: world_fit.Size, result: step.PretrainResult) -> None:
+def _train(work: Job, plan: step.Plan, size: fit_set.Size, result: step.PretrainResult) -> None:
     show = artifacts.show_progress("pre-training", "Pre-training")
     judged: step.Judged = {}
     calls = step.arguments(work, plan, size)

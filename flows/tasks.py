@@ -21,11 +21,11 @@ from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreach
 from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.alerting import raise_alerts
 from forecaster.pipeline.daily import export_map_files, predict, publish_report, pull, verify
-from forecaster.pipeline.earth import earth_day, earth_page, earth_record
 from forecaster.pipeline.issuing.compute_issues import ComputedIssue, Doubts, IssueRequest
 from forecaster.pipeline.issuing.issue_batches import IssueBatch, batches_of, compute_batch
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.training import fit_recipe, train
+from forecaster.pipeline.world_map import map_day, map_page, map_record
 from forecaster.recipe import Recipe, choose
 from forecaster.registry.reasons import Reason
 from forecaster.settings import load_settings
@@ -123,16 +123,16 @@ def verify_task(work: run_context.Job) -> verify.VerifyResult:
 
 
 @task(name="world map", cache_policy=NO_CACHE, timeout_seconds=1800)
-def world_map_task(work: run_context.Job, languages: tuple[str, ...] | None) -> earth_day.EarthMade:
-    made = earth_day.make_earth(work)
+def world_map_task(work: run_context.Job, languages: tuple[str, ...] | None) -> map_day.EarthMade:
+    made = map_day.make_earth(work)
     if made.issue is not None:
-        earth_page.write_pages(work, languages)
+        map_page.write_pages(work, languages)
     return made
 
 
 @task(name="record of world maps", cache_policy=NO_CACHE, timeout_seconds=1800)
 def world_record_task(work: run_context.Job) -> int:
-    return earth_record.verify_maps(work)
+    return map_record.verify_maps(work)
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)

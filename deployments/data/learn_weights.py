@@ -43,9 +43,9 @@ from forecaster.models.pretrained import load_pretrained, packaged, write_pretra
 from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.world.world_fit import forecasts_by
-from forecaster.pipeline.world.world_kinds import model_of
-from forecaster.pipeline.world.world_weights import days_of
+from forecaster.pipeline.pretraining.artefacts import model_of
+from forecaster.pipeline.pretraining.fit_set import forecasts_by
+from forecaster.pipeline.pretraining.world_weights import days_of
 from forecaster.publishing_rule.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, combine, learn
 from forecaster.publishing_rule.weights import SET, WEIGHTS_FILE, unlearnt
 from forecaster.recipe import Recipe

@@ -22,7 +22,7 @@ from forecaster.errors import QuakecastError
 from forecaster.features.events import Events, events_from_frame
 from forecaster.files import place_folder
 from forecaster.models.pretrained import load_pretrained, packaged
-from forecaster.pipeline.world.world_kinds import train
+from forecaster.pipeline.pretraining.artefacts import train
 
 QUERY = """
     SELECT make_timestamp(origin_time_ms * 1000) AT TIME ZONE 'UTC' AS origin_time, origin_time AS known_at, latitude_deg, longitude_deg,

@@ -9,7 +9,7 @@ from uuid import UUID
 from prefect.artifacts import create_link_artifact, create_progress_artifact, create_table_artifact, update_progress_artifact
 
 from forecaster.console import chances
-from forecaster.pipeline import tables
+from forecaster.pipeline import run_tables
 from forecaster.pipeline.run_context import Job
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def show_forecasts(work: Job, forecast_ids: list[str]) -> None:
             "mode": row["mode"],
             "degraded": row["degraded_reason"] or "",
         }
-        for row in tables.published_rows(work, forecast_ids)
+        for row in run_tables.published_rows(work, forecast_ids)
     ]
     create_table_artifact(rows, key="forecasts", description="Published forecasts of this run; with the usual rate beside each")
 
@@ -35,7 +35,7 @@ def show_forecasts(work: Job, forecast_ids: list[str]) -> None:
 def show_skill(work: Job) -> None:
     """Show the skill of published forecasts, by mode."""
     create_table_artifact(
-        tables.skill_rows(work),
+        run_tables.skill_rows(work),
         key="skill",
         description="Settled published forecasts: gain over the usual rate, nats per target day",
     )

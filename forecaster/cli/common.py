@@ -34,10 +34,10 @@ def open_job(settings: "Settings", recipes: tuple[str, ...] = ()) -> "Job":
     Raises:
         BadInput: it is the home of a replay: storing something today would end it.
     """
-    from forecaster.pipeline import run_context, timelines
+    from forecaster.pipeline import replay_homes, run_context
 
     opened = run_context.open_job(settings, machine_clock(), recipes)
-    timelines.check(opened.store, opened.clock)
+    replay_homes.check(opened.store, opened.clock)
     return opened
 
 

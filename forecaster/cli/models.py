@@ -72,8 +72,8 @@ def models() -> None:
 def models_list(settings: "Settings", recipes: tuple[str, ...], everything: bool, history: bool, as_json: bool) -> None:
     """The models of each recipe and how much each weighs in what is published; then the sets of the world, and which of them serve."""
     from forecaster.pipeline.issuing.members import unusable_kinds
+    from forecaster.pipeline.pretraining.set_decisions import list_sets
     from forecaster.pipeline.training.manage_models import list_models
-    from forecaster.pipeline.world.world_decisions import list_sets
 
     job = look(settings, recipes)
     rows, lacking, sets = list_models(job, history), unusable_kinds(job.recipes), list_sets(job, history)
@@ -161,7 +161,7 @@ def models_promote(
     if set_name is not None:
         if model_id or recipe_id or kind or combination or previous:
             raise BadInput("--set is of no recipe; leave the others out")
-        from forecaster.pipeline.world.world_decisions import bring_back
+        from forecaster.pipeline.pretraining.set_decisions import bring_back
 
         return _decided_on_set(settings, bring_back, set_name, reason, as_json)
     wanted = [model_id is not None, kind is not None, combination, previous]
@@ -201,7 +201,7 @@ def models_retire(settings: "Settings", recipe_id: str | None, set_name: str | N
     from forecaster.pipeline.training import manage_models as step
 
     if set_name is not None and recipe_id is None:
-        from forecaster.pipeline.world.world_decisions import retire_named
+        from forecaster.pipeline.pretraining.set_decisions import retire_named
 
         return _decided_on_set(settings, retire_named, set_name, reason, as_json)
     if recipe_id is None or set_name is not None:

@@ -29,11 +29,11 @@ def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int | No
     """
     from forecaster.console import progress
     from forecaster.pipeline.as_of.as_known_by_day import known_at
+    from forecaster.pipeline.pretraining import pretrain as step
+    from forecaster.pipeline.pretraining.fit_set import Size
+    from forecaster.pipeline.pretraining.free_memory import available_bytes, default_workers
+    from forecaster.pipeline.pretraining.roll_back import roll_back
     from forecaster.pipeline.run_context import publish_copy
-    from forecaster.pipeline.world import pretrain as step
-    from forecaster.pipeline.world.free_memory import available_bytes, default_workers
-    from forecaster.pipeline.world.world_fit import Size
-    from forecaster.pipeline.world.world_record import roll_back
 
     job = look(settings) if dry_run else open_job(settings)
     size = Size()

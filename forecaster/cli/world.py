@@ -52,17 +52,17 @@ def world(
     over smoothed seismicity and over ETAS alone. The same command again makes only what is missing. Write into the folder of
     `quakecast evaluate` to have the result in its tables.
     """
-    from forecaster.pipeline.earth import earth_export, earth_record
     from forecaster.pipeline.run_context import open_reader
+    from forecaster.pipeline.world_map import map_export, map_record
 
     if backtest is not None:
         _backtest(settings, backtest, (day_option("--from", first), day_option("--to", last)), every, resolution, as_json)
         return
     problems = _make(settings, resolution) if make else []
     store = open_reader(settings)
-    issue, cells = earth_export.newest_map(store)
-    rows: list[Any] = earth_export.most_above(cells, magnitude, days, top).to_dict("records")
-    paths = earth_export.export_map(store, folder) if folder else []
+    issue, cells = map_export.newest_map(store)
+    rows: list[Any] = map_export.most_above(cells, magnitude, days, top).to_dict("records")
+    paths = map_export.export_map(store, folder) if folder else []
     document = {
         "issue_time": issue["issue_time"],
         "target_start": issue["target_start"],
@@ -73,8 +73,8 @@ def world(
         "problems": issue["problems"],
         "magnitude": magnitude,
         "days": days,
-        "places": [earth_export.place_row(row) for row in rows],
-        "record": earth_record.record_of_maps(store, issue["mode"]),
+        "places": [map_export.place_row(row) for row in rows],
+        "record": map_record.record_of_maps(store, issue["mode"]),
         "files": [str(path) for path in paths],
     }
     tell(as_json, document, "\n".join(_lines(document)))
@@ -86,9 +86,9 @@ def world(
 
 def _make(settings: "Settings", resolution: int) -> list[str]:
     """Make the map and publish it; returns why there is none, if so."""
-    from forecaster.pipeline.earth.earth_day import make_earth
-    from forecaster.pipeline.earth.earth_page import write_pages
     from forecaster.pipeline.run_context import publish_copy
+    from forecaster.pipeline.world_map.map_day import make_earth
+    from forecaster.pipeline.world_map.map_page import write_pages
 
     job = open_job(settings)
     made = make_earth(job, resolution)
@@ -100,7 +100,7 @@ def _make(settings: "Settings", resolution: int) -> list[str]:
 
 def _backtest(settings: "Settings", folder: Path, span: "tuple[date, date]", every: int, resolution: int, as_json: bool) -> None:
     from forecaster.console import progress
-    from forecaster.pipeline.earth.earth_backtest import Backtest, run_backtest
+    from forecaster.pipeline.world_map.map_backtest import Backtest, run_backtest
 
     job = open_job(settings)
     with progress("maps of the world") as update:

@@ -18,7 +18,7 @@ from typing import Any
 
 from forecaster.errors import CorruptModel, NotTrainable, NotWritable
 from forecaster.files import place_folder
-from forecaster.models import turns
+from forecaster.models import service_periods
 from forecaster.models.interface import History
 from forecaster.models.libraries import library_versions
 from forecaster.recipe import Recipe
@@ -99,7 +99,7 @@ def newest_before(kind: str, day: date, folder: Path | None = None) -> Pretraine
     """
     fitting = [(until, path) for until, path in dated(kind, folder or packaged()) if first_day_after(until) <= day]
     newest = max(fitting, default=None)
-    for turn in turns.on_day(kind, day) if folder is None else ():
+    for turn in service_periods.on_day(kind, day) if folder is None else ():
         if first_day_after(turn.data_until) <= day and (newest is None or turn.data_until > newest[0]):
             try:
                 return of_turn(turn)
@@ -134,7 +134,7 @@ def of_identity(kind: str, folder: Path, record: Mapping[str, Any]) -> Pretraine
         until, sha256 = date.fromisoformat(record["data_until"]), record["sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptModel(f"{folder}: no record of a {kind} model ({error!r}); train again") from error
-    for turn in turns.all_turns():
+    for turn in service_periods.all_turns():
         if (turn.kind, turn.data_until, turn.sha256) == (kind, until, sha256):
             return of_turn(turn)
     found = of_data_until(kind, until)
@@ -143,7 +143,7 @@ def of_identity(kind: str, folder: Path, record: Mapping[str, Any]) -> Pretraine
     return found
 
 
-def of_turn(turn: turns.Turn) -> Pretrained:
+def of_turn(turn: service_periods.Turn) -> Pretrained:
     """The artefact of this installation for this service period.
 
     Raises:

@@ -17,9 +17,9 @@ from forecaster.pipeline.as_of.catalogue_history import load_known_near
 from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
 from forecaster.pipeline.issuing.compute_issues import combine_members, data_age
 from forecaster.pipeline.issuing.contributing_events import drivers_of
+from forecaster.pipeline.pretraining import trained_sets
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
 from forecaster.pipeline.rungs.report_ladder import report_ladder
-from forecaster.pipeline.world import world_sets
 from forecaster.publishing_rule.combination import KIND
 from forecaster.publishing_rule.standing import Standing, shipped, unless_too_old
 from forecaster.publishing_rule.weights import WorldWeights, usable_weights
@@ -81,7 +81,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
     """
     recipe = _without_fits(place.recipe())
     now = clock.now()
-    world_sets.use(store, settings)
+    trained_sets.use(store, settings)
     day = day or next_local_day(now, recipe.zone)
     check_target_day(day, recipe.zone, now)
     as_of = min(now, issue_time(day, recipe.zone, recipe.issue_local_time))

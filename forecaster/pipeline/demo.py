@@ -19,9 +19,9 @@ from forecaster.pipeline.daily import export_map_files
 from forecaster.pipeline.daily import publish_report as pages
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify
-from forecaster.pipeline.earth.earth_day import make_earth
-from forecaster.pipeline.earth.earth_page import write_pages
 from forecaster.pipeline.run_context import alive, note_end, open_job, publish_copy, start_run
+from forecaster.pipeline.world_map.map_day import make_earth
+from forecaster.pipeline.world_map.map_page import write_pages
 from forecaster.quantities import counted
 from forecaster.recipe import load_recipes
 from forecaster.reports.content.contract import ReportData

@@ -19,9 +19,9 @@ from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.installed import code_version
 from forecaster.models.model_files import clear_leftovers
-from forecaster.pipeline import timelines
+from forecaster.pipeline import replay_homes
 from forecaster.pipeline.as_of import bundled_catalogue
-from forecaster.pipeline.world import world_sets
+from forecaster.pipeline.pretraining import trained_sets
 from forecaster.recipe import Recipe, choose, load_recipes
 from forecaster.settings import Settings
 from forecaster.store import ledger
@@ -59,10 +59,10 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
     clear_leftovers(settings.models)
     started = clock.now()
     if clock.simulated:
-        timelines.check(store, clock)
+        replay_homes.check(store, clock)
     if settings.catalogue_source == SNAPSHOT_SERVICE:
         bundled_catalogue.load_snapshot(store, known_by or (started if clock.simulated else None))
-    world_sets.use(store, settings)
+    trained_sets.use(store, settings)
     unique = "replay" if clock.simulated else uuid4().hex
     run_id = hashlib.sha256(f"{started.isoformat()}|{unique}|{','.join(recipe_ids)}".encode()).hexdigest()[:16]
     logs.bind(run_id=run_id)
@@ -82,7 +82,7 @@ def look(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = ()) -> Jo
 def look_at(settings: Settings, clock: Clock, recipes: list[Recipe]) -> Job:
     """Open a read-only `Job` for recipes that are loaded already."""
     store = LookedAt(settings.database)
-    world_sets.use(store, settings)
+    trained_sets.use(store, settings)
     return Job(settings, store, recipes, clock, "")
 
 
@@ -136,7 +136,7 @@ def open_reader(settings: Settings) -> Store:
         SchemaTooNew: a newer quakecast wrote it.
     """
     source = open_source(settings)
-    world_sets.use(source, settings)
+    trained_sets.use(source, settings)
     return source
 
 
@@ -144,9 +144,9 @@ def catalogue_source(job: Job) -> Source:
     """Return the catalogue service that the settings choose. Reads are stamped with the machine's clock.
 
     Raises:
-        BadInput: the store belongs to another timeline (`timelines.check`), or was read from another service; or the service is unknown.
+        BadInput: the store belongs to another timeline (`replay_homes.check`), or was read from another service; or the service is unknown.
     """
-    timelines.check(job.store, job.clock)
+    replay_homes.check(job.store, job.clock)
     jitter = np.random.default_rng(int(job.run_id, 16))
     source = open_catalogue_source(job.settings, job.clock.observed_now, jitter)
     with job.store.transaction() as connection:
@@ -185,9 +185,9 @@ def start_run(job: Job, kind: str) -> list[str]:
     """Record the start of a run. Return the ids of earlier runs of this kind that ended without reporting; they are now marked as failed.
 
     Raises:
-        BadInput: the store belongs to another timeline (`timelines.check`).
+        BadInput: the store belongs to another timeline (`replay_homes.check`).
     """
-    timelines.check(job.store, job.clock)
+    replay_homes.check(job.store, job.clock)
     row: NewRun = {
         "run_id": job.run_id,
         "kind": kind,

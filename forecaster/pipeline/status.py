@@ -8,8 +8,8 @@ from forecaster.errors import BadInput
 from forecaster.installed import code_version
 from forecaster.models import networks
 from forecaster.pipeline.as_of.as_known import STALE_AFTER
+from forecaster.pipeline.pretraining.trained_sets import SET_KINDS, in_service, use
 from forecaster.pipeline.training.due import due_reasons
-from forecaster.pipeline.world.world_sets import SET_KINDS, in_service, use
 from forecaster.quantities import age_text, counted
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings

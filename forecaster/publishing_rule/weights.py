@@ -1,5 +1,5 @@
 """The weights of the combination. One set comes with the package (deployments/data/learn_weights.py makes it); this installation may have
-updated it with more days (`pipeline.world.world_weights`).
+updated it with more days (`pipeline.pretraining.world_weights`).
 
 The weights were learnt on pooled days that the members were not trained on. Before the first such set the mean of ETAS and the hybrid is
 used: it needs no learning.

@@ -24,7 +24,7 @@ def job(store, settings, monkeypatch) -> Job:
     monkeypatch.setenv("QUAKECAST_WORKERS", "2")
     monkeypatch.setattr(steps, "open_work", lambda *_: opened)
     monkeypatch.setattr(flow, "known_at", lambda *_: world.globe())
-    monkeypatch.setattr(flow.world_fit, "Size", lambda: world.SMALL)
+    monkeypatch.setattr(flow.fit_set, "Size", lambda: world.SMALL)
     return opened
 
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from forecaster.pipeline.daily.export_map_files import export
+from forecaster.pipeline.daily.forecast_record import scored_days
 from forecaster.pipeline.daily.issue_schedule import missing_issues
-from forecaster.pipeline.daily.records import scored_days
 from forecaster.pipeline.run_context import Job
 from tests.support import steps
 from tests.support.changed_recipes import without_models

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from forecaster.errors import NotTrainable
-from forecaster.models import turns
+from forecaster.models import service_periods
 from forecaster.models.pretrained import newest_before, packaged
+from forecaster.pipeline.pretraining import fit_set, pretraining_due, trained_sets
+from forecaster.pipeline.pretraining.pretrain import PretrainResult, arguments, opponent_of, plan_pretraining, pretrain
 from forecaster.pipeline.run_context import Job
-from forecaster.pipeline.world import world_due, world_fit, world_sets
-from forecaster.pipeline.world.pretrain import PretrainResult, arguments, opponent_of, plan_pretraining, pretrain
 from forecaster.publishing_rule.weights import SET, usable_weights
 from forecaster.store import world_set_rows as stored
 from tests.support import small_globe as world
@@ -41,7 +41,7 @@ def _rows(job: Job) -> dict[str, dict]:
 
 
 def _serving() -> dict[str, str | None]:
-    found = {kind: newest_before(kind, TOMORROW) for kind in world_sets.SET_KINDS}
+    found = {kind: newest_before(kind, TOMORROW) for kind in trained_sets.SET_KINDS}
     return {kind: None if one is None else one.folder.name for kind, one in found.items()}
 
 
@@ -52,22 +52,22 @@ def test_sets_that_are_no_worse_serve_from_the_next_day_on(job, monkeypatch):
     trained = world.install(monkeypatch, SAME)
     result = _run(job)
     assert result.state == "success" and not result.failed
-    assert _serving() == {kind: f"{kind}-{UNTIL}" for kind in world_sets.SET_KINDS}
+    assert _serving() == {kind: f"{kind}-{UNTIL}" for kind in trained_sets.SET_KINDS}
     assert newest_before("hybrid", NOW.date()).data_until == date(2014, 12, 31), "the day of the decision keeps its set"
     assert sorted(trained) == sorted((kind, day) for kind in SAME for day in (TWIN_UNTIL, UNTIL))
     row = _rows(job)["hybrid"]
     assert row["decision"] == "serves" and row["decided_by"] == "rule" and row["instead_of"] == "hybrid-2014-12-31"
     assert row["reason"].startswith("not worse: +0.000 nats per target day") and "hybrid-2014-12-31" in row["reason"]
     assert row["numbers"]["difference"]["target_days"] > 150 and row["numbers"]["first_day"] == str(UNTIL - timedelta(days=729))
-    twin = world_sets.twin_of(job.settings, row)
+    twin = trained_sets.twin_of(job.settings, row)
     assert twin.data_until == TWIN_UNTIL and json.loads((twin.folder / world.FILE).read_text()) == 0.0
 
 
 def test_memory_is_given_back_after_each_training(job, monkeypatch):
     """What the training of a twin has freed must not be held while its kind, or another one, is trained again."""
     done = world.install(monkeypatch, SAME)
-    monkeypatch.setattr(world_fit, "give_back", lambda: done.append("given back"))
-    world_fit.fit_kind(job.store, **arguments(job, plan_pretraining(job, SMALL), SMALL)["etas"])
+    monkeypatch.setattr(fit_set, "give_back", lambda: done.append("given back"))
+    fit_set.fit_kind(job.store, **arguments(job, plan_pretraining(job, SMALL), SMALL)["etas"])
     assert done[0] == ("etas", TWIN_UNTIL) and done[1] == "given back"
     assert done[-2] == ("etas", UNTIL) and done[-1] == "given back"
 
@@ -97,7 +97,7 @@ def test_a_kind_that_fails_leaves_its_set_and_the_weights_and_the_others_go_on(j
     result = _run(job)
     assert result.state == "partial" and result.failed["hybrid"] == line
     assert "hybrid failed; the weights that serve stay" in result.failed[SET]
-    others = {kind: f"{kind}-{UNTIL}" for kind in world_sets.KINDS_TRAINED if kind != "hybrid"}
+    others = {kind: f"{kind}-{UNTIL}" for kind in trained_sets.KINDS_TRAINED if kind != "hybrid"}
     assert _serving() == BEFORE | others
 
 
@@ -107,10 +107,10 @@ def test_a_full_disk_leaves_what_serves(job, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(world_sets, "place_folder", full)
+    monkeypatch.setattr(trained_sets, "place_folder", full)
     result = _run(job)
     assert result.state == "partial" and _serving() == BEFORE and not _rows(job)
-    told = [result.failed[kind] for kind in world_sets.KINDS_TRAINED]
+    told = [result.failed[kind] for kind in trained_sets.KINDS_TRAINED]
     assert all("No space left on device; the sets that serve stay: free some space" in line for line in told)
 
 
@@ -140,7 +140,7 @@ def test_a_set_is_compared_only_with_one_that_has_not_seen_the_days(job, monkeyp
     assert newest_before("hybrid", TOMORROW).data_until == UNTIL, "it has seen the days from `later` on"
     job = Job(job.settings, job.store, [], machine(NOW + timedelta(days=31)), "1")
     found = opponent_of(job, "hybrid", rows, later)
-    assert found.folder == world_sets.twins_of(job.settings) / f"hybrid-{TWIN_UNTIL}"
+    assert found.folder == trained_sets.twins_of(job.settings) / f"hybrid-{TWIN_UNTIL}"
     (found.folder / world.FILE).write_text("5")
     assert opponent_of(job, "hybrid", rows, later).folder == packaged() / "hybrid-2014-12-31"
 
@@ -170,7 +170,7 @@ def test_a_damaged_set_makes_it_due(job, monkeypatch):
     _run(job)
     (job.settings.models / "world" / f"hybrid-{UNTIL}" / world.FILE).write_text("9")
     with job.store.transaction() as connection:
-        told = world_due.due_reasons(connection, stored.decisions(connection), world.globe(), UNTIL + timedelta(days=1), [], NOW)
+        told = pretraining_due.due_reasons(connection, stored.decisions(connection), world.globe(), UNTIL + timedelta(days=1), [], NOW)
     assert len(told) == 1 and "is not the file of the training" in told[0] and "hybrid-2014-12-31 stands in" in told[0]
     assert _serving()["hybrid"] == "hybrid-2014-12-31"
 
@@ -178,10 +178,10 @@ def test_a_damaged_set_makes_it_due(job, monkeypatch):
 def test_a_new_version_of_a_kind_makes_it_due_and_sets_of_the_old_one_do_not_serve(job, monkeypatch):
     world.install(monkeypatch, SAME)
     _run(job)
-    monkeypatch.setattr(world_sets, "version_of", lambda kind: "99" if kind == "hybrid" else "1")
-    world_sets.use(job.store, job.settings)
+    monkeypatch.setattr(trained_sets, "version_of", lambda kind: "99" if kind == "hybrid" else "1")
+    trained_sets.use(job.store, job.settings)
     assert _serving()["hybrid"] == "hybrid-2014-12-31"
-    assert all(turn.kind != "hybrid" for turn in turns.all_turns())
+    assert all(turn.kind != "hybrid" for turn in service_periods.all_turns())
 
 
 @pytest.mark.parametrize(
@@ -198,9 +198,9 @@ def test_a_new_version_of_a_kind_makes_it_due_and_sets_of_the_old_one_do_not_ser
 def test_why_it_is_due(monkeypatch, days, patch, said):
     """All kinds were trained `days` settled days ago."""
     last = UNTIL - timedelta(days=days)
-    rows = [decision(world.toy_set(kind, last, 0.0), "refused", NOW) for kind in world_sets.SET_KINDS]
+    rows = [decision(world.toy_set(kind, last, 0.0), "refused", NOW) for kind in trained_sets.SET_KINDS]
     patch = {"drift_together": lambda *_: None} | patch
     for name, value in patch.items():
-        monkeypatch.setattr(world_due, name, value)
-    told = world_due.due_reasons(None, rows, world.globe(), UNTIL, [], NOW)
+        monkeypatch.setattr(pretraining_due, name, value)
+    told = pretraining_due.due_reasons(None, rows, world.globe(), UNTIL, [], NOW)
     assert (not told) if said is None else len(told) == 1 and said in told[0]

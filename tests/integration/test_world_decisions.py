@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 from forecaster.cli import main
 from forecaster.models.pretrained import newest_before
+from forecaster.pipeline.pretraining import pretrain as step
+from forecaster.pipeline.pretraining import roll_back, trained_sets
+from forecaster.pipeline.pretraining.set_decisions import list_sets
 from forecaster.pipeline.run_context import Job, publish_copy
-from forecaster.pipeline.world import pretrain as step
-from forecaster.pipeline.world import world_record, world_sets
-from forecaster.pipeline.world.world_decisions import list_sets
 from forecaster.store import world_set_rows as stored
 from tests.support import small_globe as world
 from tests.support.steps import machine
@@ -33,8 +33,8 @@ def job(store, settings) -> Job:
         row = decision(SECOND, "serves", datetime(2026, 11, 14, tzinfo=UTC), numbers=numbers, reason="not worse: +0.004 nats")
         stored.add_decision(connection, row)
     for one in (FIRST, SECOND):
-        world_sets.place(settings, one, None)
-    world_sets.use(store, settings)
+        trained_sets.place(settings, one, None)
+    trained_sets.use(store, settings)
     job = Job(settings, store, [], machine(NOW), "0123456789abcdef")
     publish_copy(job)
     return job
@@ -90,7 +90,7 @@ def test_the_list_shows_what_serves_its_age_and_why(command, job):
     assert f"etas: {SECOND.name}, data to 2026-09-30, 51 days old (not worse: +0.004 nats)" in text
     assert f"serves {FIRST.name}" in text and "2026-10-15 by rule: a test" in text
     assert "hybrid: hybrid-2024-11-16, data to 2024-11-16, 2 years old (it comes with the package" in text
-    (world_sets.folder_of(job.settings) / SECOND.name / "parameters.json").write_text("{}")
+    (trained_sets.folder_of(job.settings) / SECOND.name / "parameters.json").write_text("{}")
     text = command("models", "list").output
     assert f"etas: {FIRST.name}" in text and "! " in text and "is not the file of the training" in text
 
@@ -100,7 +100,7 @@ def test_the_status_names_the_sets_and_calls_a_damaged_one_a_fault(command, job)
     assert shown["sets"]["etas"] == {"name": SECOND.name, "age_days": 51}
     assert "is not the file of the training" not in shown["state"]
     assert f"sets       {SECOND.name} (51 days old), pooled-2024-11-16 (2 years old), " in command("status").output
-    (world_sets.folder_of(job.settings) / SECOND.name / "parameters.json").write_text("{}")
+    (trained_sets.folder_of(job.settings) / SECOND.name / "parameters.json").write_text("{}")
     shown = json.loads(command("status", "--json").stdout)
     assert shown["sets"]["etas"]["name"] == FIRST.name and "is not the file of the training" in shown["state"]
 
@@ -133,14 +133,14 @@ def line_of_sets(store, settings, monkeypatch, recipes):
     def made(shift: float) -> Job:
         since = datetime(2023, 5, 1, tzinfo=UTC)
         own = world.toy_set("etas", date(2023, 3, 15), shift)
-        world_sets.place(settings, own, None)
+        trained_sets.place(settings, own, None)
         with store.transaction() as connection:
             stored.add_decision(connection, decision(own, "serves", since))
-        world_sets.use(store, settings)
+        trained_sets.use(store, settings)
         place = world.PLACES[0]
         here = {"predict_center_lat": place[0], "predict_center_lng": place[1], "radius_km": 200.0, "threshold_mag": 5.0}
         recipe = recipes["lima"].model_copy(update=here)
-        monkeypatch.setattr(world_record, "model_of", world.toy_model)
+        monkeypatch.setattr(roll_back, "model_of", world.toy_model)
         return Job(settings, store, [recipe], machine(world.NOW), "0123456789abcdef")
 
     return made
@@ -148,15 +148,15 @@ def line_of_sets(store, settings, monkeypatch, recipes):
 
 def test_a_record_that_turned_takes_the_set_back_by_itself(line_of_sets):
     job = line_of_sets(-1.0)
-    told = world_record.roll_back(job, world.globe())
+    told = roll_back.roll_back(job, world.globe())
     assert "the record has turned: -0." in told["etas-2023-03-15"] and "against the package's on 1 recipes since 2023-07" in str(told)
     tomorrow = world.NOW.date() + timedelta(days=1)
     assert newest_before("etas", tomorrow) is None and newest_before("etas", world.NOW.date()) is not None
     row = list_sets(job)[0]["sets"][0]
     assert (row["decision"], row["decided_by"]) == ("retired", "record") and row["numbers"]["record"]["high"] < 0
-    assert world_record.roll_back(job, world.globe()) == {}, "there is nothing left to take back"
+    assert roll_back.roll_back(job, world.globe()) == {}, "there is nothing left to take back"
 
 
 def test_a_record_that_is_as_good_or_better_takes_nothing_back(line_of_sets):
-    assert world_record.roll_back(line_of_sets(0.4), world.globe()) == {}
+    assert roll_back.roll_back(line_of_sets(0.4), world.globe()) == {}
     assert newest_before("etas", world.NOW.date() + timedelta(days=1)) is not None

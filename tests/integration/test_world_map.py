@@ -17,13 +17,13 @@ from forecaster.errors import BadInput
 from forecaster.pipeline import run_context, tidy
 from forecaster.pipeline.anywhere import Place, forecast_at
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.earth import earth_export, earth_page
-from forecaster.pipeline.earth.earth_backtest import Backtest, read_backtest, run_backtest
-from forecaster.pipeline.earth.earth_day import make_earth
-from forecaster.pipeline.earth.earth_forecast import forecast_earth
-from forecaster.pipeline.earth.earth_grid import cells_of, names_of, seismic_cells, whole_grid
-from forecaster.pipeline.earth.earth_outlines import rings_of
-from forecaster.pipeline.earth.earth_record import record_of_maps, verify_maps
+from forecaster.pipeline.world_map import map_export, map_page
+from forecaster.pipeline.world_map.map_backtest import Backtest, read_backtest, run_backtest
+from forecaster.pipeline.world_map.map_day import make_earth
+from forecaster.pipeline.world_map.map_forecast import forecast_earth
+from forecaster.pipeline.world_map.map_grid import cells_of, names_of, seismic_cells, whole_grid
+from forecaster.pipeline.world_map.map_outlines import rings_of
+from forecaster.pipeline.world_map.map_record import record_of_maps, verify_maps
 from forecaster.recipe import load_recipes
 from forecaster.reports.skill_pages.skill_world import world_text
 from forecaster.store import world_map_rows
@@ -168,8 +168,8 @@ def test_the_command_says_what_there_is_not(job, arguments, told):
 
 def test_of_neighbours_the_highest_is_told(job):
     make_earth(job)
-    _, cells = earth_export.newest_map(job.store)
-    top = earth_export.most_above(cells, 5.0, 1, 10)
+    _, cells = map_export.newest_map(job.store)
+    top = map_export.most_above(cells, 5.0, 1, 10)
     assert 1 < len(top) < 10 and top["ratio"].is_monotonic_decreasing
 
 
@@ -206,7 +206,7 @@ def test_each_map_is_scored_when_its_windows_have_ended_and_again_when_they_are_
         ("4.5", 7, 1, 2),
         ("5", 7, 1, 1),
     ]
-    (path,) = earth_page.write_pages(job, ["en"])
+    (path,) = map_page.write_pages(job, ["en"])
     page = path.read_text(encoding="utf-8")
     shapes = json.loads((path.parent / "world.geojson").read_text(encoding="utf-8"))
     assert len(shapes["features"]) == rows_of(job)["cell"].nunique()  # for other maps, beside the page

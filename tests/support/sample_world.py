@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import h3
 
-from forecaster.pipeline.earth.earth_outlines import rings_of
+from forecaster.pipeline.world_map.map_outlines import rings_of
 from forecaster.registry.reasons import Reason, ReasonKey
 from forecaster.reports.content.contract import WorldExtract, WorldPlace
 from forecaster.reports.web.world_page import MIDDLE_LON, WorldCell, WorldMap

@@ -18,9 +18,9 @@ from forecaster.features.windows import TargetDays
 from forecaster.models.interface import logit, sigmoid
 from forecaster.models.pretrained import Pretrained, with_record
 from forecaster.pipeline.as_of.as_known import Known
-from forecaster.pipeline.world import pretrain, world_fit, world_kinds
-from forecaster.pipeline.world.world_fit import Size
-from forecaster.pipeline.world.world_sets import KINDS_TRAINED, Artefact
+from forecaster.pipeline.pretraining import artefacts, fit_set, pretrain
+from forecaster.pipeline.pretraining.fit_set import Size
+from forecaster.pipeline.pretraining.trained_sets import KINDS_TRAINED, Artefact
 from forecaster.timewindow import DAY_US
 
 NOW = datetime(2024, 6, 30, 12, tzinfo=UTC)
@@ -85,9 +85,9 @@ def install(patch: pytest.MonkeyPatch, shifts: dict[str, float | Exception], kno
         return trained
 
     for kind in KINDS_TRAINED:
-        patch.setitem(world_kinds.TRAINERS, kind, trainer(kind))
-    patch.setattr(world_fit, "model_of", toy_model)
-    for module in (world_fit, pretrain):
+        patch.setitem(artefacts.TRAINERS, kind, trainer(kind))
+    patch.setattr(fit_set, "model_of", toy_model)
+    for module in (fit_set, pretrain):
         patch.setattr(module, "known_at", lambda *_: known or globe())
     patch.setattr(pretrain, "data_until", lambda *_: NOW)
     return told

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecaster.models import turns
+from forecaster.models import service_periods
 from forecaster.models.etas.etas_kernels import NAMES
 from forecaster.models.etas.etas_priors import PARAMETERS_FILE, POOLED
 from forecaster.models.pretrained import with_record
-from forecaster.pipeline.world import world_sets
-from forecaster.pipeline.world.world_sets import Artefact
+from forecaster.pipeline.pretraining import trained_sets
+from forecaster.pipeline.pretraining.trained_sets import Artefact
 from forecaster.settings import Settings
 
 RECORD = {"circles": 2, "seed": 1, "code": "0"}
@@ -22,7 +22,7 @@ RECORD = {"circles": 2, "seed": 1, "code": "0"}
 @pytest.fixture
 def own_turns() -> Iterator[None]:
     """What a test notes of turns goes with it."""
-    with turns.packaged_only():
+    with service_periods.packaged_only():
         yield
 
 
@@ -36,7 +36,7 @@ def etas_set(until: date, background: float = 0.5) -> Artefact:
 
 def decision(artefact: Artefact, said: str, since: datetime, **changes: Any) -> dict[str, Any]:
     """A decision about a set, as the store gives it back."""
-    row = world_sets.decision_row(
+    row = trained_sets.decision_row(
         artefact.kind,
         artefact.data_until,
         said,
@@ -57,16 +57,16 @@ class Ledger:
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.rows = settings, list[dict[str, Any]]()
-        self.folder = world_sets.folder_of(settings)
+        self.folder = trained_sets.folder_of(settings)
 
     def note(self, artefact: Artefact, said: str, since: datetime, **changes: Any) -> None:
         """Add a decision."""
         self.rows.append(decision(artefact, said, since, **changes))
-        turns.note(world_sets.turns_of(self.rows, self.folder))
+        service_periods.note(trained_sets.turns_of(self.rows, self.folder))
 
     def serve(self, artefact: Artefact, since: datetime) -> None:
         """Put a set in its place, and let it serve from the day after `since` on."""
-        world_sets.place(self.settings, artefact, None)
+        trained_sets.place(self.settings, artefact, None)
         self.note(artefact, "serves", since)
 
 

@@ -19,7 +19,7 @@ from forecaster.errors import CorruptModel, NotScoreable, NotTrainable
 from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels, target_events
 from forecaster.features.many_circles import Circles, positive_days
-from forecaster.features.seen_days import joined_spans
+from forecaster.features.rates_as_known import joined_spans
 from forecaster.features.windows import TargetDays, pairs_between, target_days
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS, MIN_DAYS, earliest_issue_us, shrunk_rate, trailing_us
 from forecaster.models.interface import FittedModel, History, log_loss

@@ -15,7 +15,7 @@ from forecaster.features.events import Events
 from forecaster.features.geometry import great_circle_km, in_band
 from forecaster.features.many_circles import Circles
 from forecaster.features.patches import STEP_EDGES_DAYS, circle_patches, patches_of_circles, place
-from forecaster.features.seen_days import TAUS_DAYS, rates_of_circles, target_day_rates
+from forecaster.features.rates_as_known import TAUS_DAYS, rates_of_circles, target_day_rates
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import logit
 from forecaster.models.pooled.pooled import COUNTS, counts_at

@@ -15,14 +15,14 @@ from forecaster.installed import code_version
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
-from forecaster.pipeline.daily import records
+from forecaster.pipeline.daily import forecast_record
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
 from forecaster.pipeline.daily.issue_schedule import next_issue_time
 from forecaster.pipeline.daily.nearby import DAYS, largest_near, stored_drivers
-from forecaster.pipeline.earth.earth_page import world_extract
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.rungs.report_ladder import report_ladder
 from forecaster.pipeline.rungs.rung_record import block_days, pooled_rungs, recipe_records
+from forecaster.pipeline.world_map.map_page import world_extract
 from forecaster.publishing_rule.combination import KIND, RATE
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
@@ -63,7 +63,7 @@ def report_data(job: Job) -> ReportData:
     with store.transaction() as connection:
         last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes])}
         silent_mode: Mode = "replay" if clock.simulated else "prospective"
-        scored = records.scored_days(connection, recipes)
+        scored = forecast_record.scored_days(connection, recipes)
         told = _told(connection, recipes, last, known)
         rows = [_recipe_forecast(recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id], told) for recipe in recipes]
         changes = ledger.changes_between(connection, now - timedelta(days=1), now)
@@ -88,7 +88,7 @@ def report_data(job: Job) -> ReportData:
         outcomes_changed=changes["revised_outcomes"],
         turned=turned,
         pooled_skill=_pooled_skill(now),
-        pooled_records=records.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),
+        pooled_records=forecast_record.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),
         pooled_rungs=told.pooled_rungs,
         degraded=tuple(flags),
         forecasts_sha256=sha256,
@@ -127,7 +127,7 @@ def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, 
         _outcomes(recipes, ledger.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS)),
         rung_rows.ladders(connection, said),
         recipe_records(blocks),
-        pooled_rungs(blocks, {recipe.id: recipe.threshold_mag for recipe in recipes if not recipe.comparison_only}, records.MODES),
+        pooled_rungs(blocks, {recipe.id: recipe.threshold_mag for recipe in recipes if not recipe.comparison_only}, forecast_record.MODES),
         frame[frame["origin_time"] >= now - timedelta(days=DAYS)],
     )
 
@@ -139,7 +139,7 @@ def _recipe_forecast(
 
     silent_mode: the mode of a recipe that has no forecast. scored: its verified days, by mode.
     """
-    kept = tuple(records.record_of(mode, {recipe.id: days}) for mode, days in scored.items())
+    kept = tuple(forecast_record.record_of(mode, {recipe.id: days}) for mode, days in scored.items())
     place: dict[str, Any] = {
         "recipe_id": recipe.id,
         "display_name": recipe.display_name.model_dump(),
@@ -182,7 +182,7 @@ def _recipe_forecast(
         official=row["official"],
         degraded_reason=row["degraded_reason"],
         degraded_reasons=of_json(row["degraded_reasons"]),
-        track_record=records.of_mode(kept, row["mode"]),
+        track_record=forecast_record.of_mode(kept, row["mode"]),
         records=kept,
         drivers=stored_drivers(details) if "drivers" in details else largest_near(told.recent, recipe, known.as_of),
         without_recent=details.get("without_recent"),

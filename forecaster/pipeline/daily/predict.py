@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from forecaster.installed import code_version
-from forecaster.pipeline import timelines
+from forecaster.pipeline import replay_homes
 from forecaster.pipeline.as_of.catalogue_history import read_history
 from forecaster.pipeline.daily.clock_check import clock_problem
 from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, standing_of, stored_for, write_issue
@@ -85,7 +85,7 @@ def predict(
     store, recipes, clock = job.store, job.recipes, job.clock
     now, wrong_clock = clock.now(), None
     if not clock.simulated:
-        timelines.check(store, clock)
+        replay_homes.check(store, clock)
         with store.transaction() as connection:
             wrong_clock = clock_problem(connection, now)
     days = {recipe.id: options.target_day or next_local_day(now, recipe.zone) for recipe in recipes}

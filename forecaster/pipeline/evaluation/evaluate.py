@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.errors import ModelError, NotScoreable, NotTrainable
-from forecaster.models import turns
+from forecaster.models import service_periods
 from forecaster.models.interface import FittedModel
 from forecaster.models.kinds import FittableKind, kind_named
 from forecaster.pipeline.as_of.as_known import Known
@@ -80,7 +80,7 @@ def evaluate(
                     key = sha256_of({"recipe": recipe.recipe_hash, "reason": reason})
                     _note_failure(folder, [Part(arm.name, recipe.id, year, kind.name, key) for year in years], reason, result)
                 else:
-                    with turns.packaged_only():
+                    with service_periods.packaged_only():
                         _evaluate_model(world, arm, kind, options, folder, result)
             if world is not None:
                 _add_rungs(world, arm, folder, result)
@@ -91,7 +91,7 @@ def evaluate(
 
 def _add_rungs(world: World, arm: Arm, folder: ResultFolder, result: EvaluateResult) -> None:
     try:
-        with turns.packaged_only():
+        with service_periods.packaged_only():
             evaluate_rungs(world, arm, folder)
     except NotScoreable as error:
         result.failed[arm.name, world.recipe.id, RUNGS] = str(error)

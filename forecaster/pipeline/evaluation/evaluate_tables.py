@@ -11,7 +11,6 @@ import pandas as pd
 
 from forecaster.errors import NotScoreable
 from forecaster.installed import code_version
-from forecaster.pipeline.earth.earth_backtest import read_backtest
 from forecaster.pipeline.evaluation.evaluate_circles import is_circle, read_circles
 from forecaster.pipeline.evaluation.evaluate_forecasts import BASELINES, CIRCLES_ETAS, CIRCLES_POOL, POOLS, forecasts_by_arm, pool_of
 from forecaster.pipeline.evaluation.evaluate_pools import pool_facts
@@ -20,6 +19,7 @@ from forecaster.pipeline.evaluation.evaluate_results import DAILY_ORDER, ResultF
 from forecaster.pipeline.evaluation.evaluate_scores import BLOCKS, block_draws, score_rows, with_mean
 from forecaster.pipeline.evaluation.rung_scores import rung_rows
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
+from forecaster.pipeline.world_map.map_backtest import read_backtest
 from forecaster.recipe import load_recipes
 from forecaster.registry.model_kinds import looks
 from forecaster.reports.map_files import check_document, write_atomic

@@ -15,7 +15,7 @@ from typing import Any
 from forecaster.errors import BadInput
 from forecaster.notify import outbox
 from forecaster.notify.outbox import Delivery, Recipient
-from forecaster.pipeline import timelines
+from forecaster.pipeline import replay_homes
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.messaging.sending import NotifyResult, gone, message_of, recipient_of, rehearse, rows_of, send_rows
 from forecaster.pipeline.run_context import Job
@@ -80,7 +80,7 @@ def notify(job: Job, *, report: bool = True, dry_run: bool = False, sent_at: dat
     if not to:
         return NotifyResult(text=f"no channel is set up ({how_to_set_up()}); `quakecast notify --preview` shows what would be sent")
     if not (dry_run or job.clock.simulated):
-        timelines.check(job.store, job.clock)
+        replay_homes.check(job.store, job.clock)
     with job.store.transaction() as connection:
         rows = _plan(connection, to, now, report)
         if not dry_run:

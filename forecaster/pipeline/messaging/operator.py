@@ -11,8 +11,8 @@ from functools import partial
 from forecaster.errors import QuakecastError
 from forecaster.notify.heartbeat import beat
 from forecaster.notify.outbox import Recipient
-from forecaster.pipeline.messaging.lanes import Lanes
 from forecaster.pipeline.messaging.senders import Post, recipients
+from forecaster.pipeline.messaging.side_by_side import Lanes
 from forecaster.reports.outgoing.letters import MessageLetter
 from forecaster.reports.outgoing.message import Message
 from forecaster.settings import Settings

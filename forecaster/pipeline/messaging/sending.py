@@ -12,8 +12,8 @@ import pandas as pd
 from forecaster.notify import outbox
 from forecaster.notify.outbox import Delivery, Recipient
 from forecaster.pipeline.daily.publish_report import kept_data
-from forecaster.pipeline.messaging.lanes import Lanes
 from forecaster.pipeline.messaging.senders import Post, preview
+from forecaster.pipeline.messaging.side_by_side import Lanes
 from forecaster.pipeline.run_context import Job
 from forecaster.reports.outgoing.letters import Letter, MessageLetter, ReportLetter
 from forecaster.reports.outgoing.message import Message

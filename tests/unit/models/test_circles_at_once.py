@@ -21,7 +21,7 @@ from forecaster.models.hybrid.hybrid_inputs import observe, observe_circles
 from forecaster.models.interface import ForecastsCircles
 from forecaster.models.kinds import generic_model
 from forecaster.pipeline.as_of.as_known import Known, labelled_days
-from forecaster.pipeline.earth import earth_forecast
+from forecaster.pipeline.world_map import map_forecast
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, to_us
 
@@ -136,7 +136,7 @@ def test_pictures_and_numbers_are_those_of_each_circle() -> None:
 def test_a_kind_that_knows_one_recipe_at_a_time_is_asked_circle_by_circle() -> None:
     circles = together(5.0)
     batched = generic_model("pooled", recipe_of(0, 5.0), DAY, circles.first_day).probability_of_circles(circles)
-    assert earth_forecast.one_by_one("pooled", circles, world()) == pytest.approx(batched, rel=1e-6)
+    assert map_forecast.one_by_one("pooled", circles, world()) == pytest.approx(batched, rel=1e-6)
 
 
 def test_pairs_are_those_of_the_great_circle() -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecaster.errors import BadInput, NotWritable
 from forecaster.features.geometry import great_circle_km
-from forecaster.pipeline.earth.earth_outlines import rings_of
+from forecaster.pipeline.world_map.map_outlines import rings_of
 from forecaster.places import place_name
 from forecaster.reports.map_files import write_atomic
 from forecaster.store import world_map_rows

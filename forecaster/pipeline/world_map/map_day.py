@@ -11,9 +11,9 @@ from forecaster.errors import NotScoreable
 from forecaster.features.circles import circle_recipe
 from forecaster.installed import code_version
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.earth.earth_forecast import EarthForecast, forecast_earth
-from forecaster.pipeline.earth.earth_grid import RESOLUTION, Grid, names_near, whole_grid
 from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.world_map.map_forecast import EarthForecast, forecast_earth
+from forecaster.pipeline.world_map.map_grid import RESOLUTION, Grid, names_near, whole_grid
 from forecaster.store import world_map_rows
 from forecaster.timewindow import TimeWindow, issue_time, local_midnight, next_local_day
 from forecaster.zones import UTC_ZONE

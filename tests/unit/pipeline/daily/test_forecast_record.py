@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecaster.pipeline.daily.records import CURVE_POINTS, of_mode, pooled_records, record_of, reliability_curve, scored_days
+from forecaster.pipeline.daily.forecast_record import CURVE_POINTS, of_mode, pooled_records, record_of, reliability_curve, scored_days
 from forecaster.store import ledger
 
 FIRST = datetime(2023, 1, 1, 15, tzinfo=UTC)  # midnight of 2 January in Japan

@@ -24,9 +24,9 @@ from forecaster.models.pretrained import PURGE_DAYS, Pretrained
 from forecaster.pipeline.as_of.as_known import MATURITY, Known, labelled_days
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.as_of.training_history import history_of
-from forecaster.pipeline.world.free_memory import give_back
-from forecaster.pipeline.world.world_kinds import Teller, Unpacked, model_of, train
-from forecaster.pipeline.world.world_sets import Artefact
+from forecaster.pipeline.pretraining.artefacts import Teller, Unpacked, model_of, train
+from forecaster.pipeline.pretraining.free_memory import give_back
+from forecaster.pipeline.pretraining.trained_sets import Artefact
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
 

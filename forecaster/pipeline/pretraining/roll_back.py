@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 
 from forecaster.errors import ModelError, NotScoreable
-from forecaster.models import pretrained, turns
+from forecaster.models import pretrained, service_periods
 from forecaster.models.interface import bounded
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.training_history import history_of
+from forecaster.pipeline.pretraining.artefacts import model_of
+from forecaster.pipeline.pretraining.promotion import MAX_UNDEFINED, gain_between
+from forecaster.pipeline.pretraining.set_decisions import retire
+from forecaster.pipeline.pretraining.trained_sets import KINDS_TRAINED, next_day
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.information_gain import gain_numbers, gain_words
-from forecaster.pipeline.world.world_decisions import retire
-from forecaster.pipeline.world.world_kinds import model_of
-from forecaster.pipeline.world.world_sets import KINDS_TRAINED, next_day
-from forecaster.pipeline.world.world_verdict import MAX_UNDEFINED, gain_between
 from forecaster.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def roll_back(job: Job, known: Known) -> dict[str, str]:
     """Retire the sets of each kind whose record shows them to be worse; return, by set, why. Nothing else is changed."""
     told: dict[str, str] = {}
     for kind in KINDS_TRAINED:
-        own = turns.on_day(kind, next_day(job.clock.now()))
+        own = service_periods.on_day(kind, next_day(job.clock.now()))
         if not own:
             continue
         rows = record_of(kind, known, job.recipes)
@@ -54,13 +54,13 @@ def record_of(kind: str, known: Known, recipes: Sequence[Recipe]) -> pd.DataFram
 
     Columns: recipe_id, local_day, happened, reference, and the forecasts of the day's set ("new") and of the package's newest ("old").
     """
-    mine = [turn for turn in turns.all_turns() if turn.kind == kind]
+    mine = [turn for turn in service_periods.all_turns() if turn.kind == kind]
     parts = [_record(kind, known, recipe, mine) for recipe in recipes if recipe.comparison_only is None and recipe.predict_range_days == 1]
     found = [part for part in parts if part is not None]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
-def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[turns.Turn]) -> pd.DataFrame | None:
+def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[service_periods.Turn]) -> pd.DataFrame | None:
     try:
         history = history_of(recipe, known)
     except NotScoreable:
@@ -89,6 +89,6 @@ def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[turns.Turn])
     return both
 
 
-def _of_day(mine: Sequence[turns.Turn], day: date) -> turns.Turn | None:
+def _of_day(mine: Sequence[service_periods.Turn], day: date) -> service_periods.Turn | None:
     on = [turn for turn in mine if turn.on(day)]
     return max(on, key=lambda turn: turn.data_until, default=None)

@@ -8,12 +8,12 @@ from multiprocessing import get_context
 import pytest
 
 from forecaster.errors import CorruptModel, NotWritable
-from forecaster.models import turns
+from forecaster.models import service_periods
 from forecaster.models.etas import etas
 from forecaster.models.pretrained import newest_before, of_identity
 from forecaster.pipeline.issuing import members
+from forecaster.pipeline.pretraining import trained_sets
 from forecaster.pipeline.run_context import open_reader
-from forecaster.pipeline.world import world_sets
 from forecaster.settings import load_settings
 from forecaster.store import world_set_rows as stored
 from forecaster.store.sharing.publish import publish
@@ -66,7 +66,7 @@ def test_a_set_for_another_version_of_its_kind_or_that_was_refused_has_no_turn(l
     ledger.serve(FIRST, noon("2026-10-15"))
     ledger.note(SECOND, "serves", noon("2026-11-14"), kind_version="of old")
     ledger.note(SECOND, "refused", noon("2026-11-15"))
-    assert [turn.data_until for turn in turns.all_turns()] == [FIRST.data_until]
+    assert [turn.data_until for turn in service_periods.all_turns()] == [FIRST.data_until]
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone", "another training"])
@@ -79,7 +79,7 @@ def test_a_damaged_set_makes_way_for_the_one_before_and_the_log_says_so_once(led
     elif damage == "gone":
         folder.rename(folder.with_name("elsewhere"))
     else:
-        world_sets.place(ledger.settings, etas_set(SECOND.data_until, 0.25), None)
+        trained_sets.place(ledger.settings, etas_set(SECOND.data_until, 0.25), None)
     assert [_until(date(2026, 11, 20)) for _ in range(3)] == [FIRST.data_until] * 3
     told = [record.message for record in caplog.records if "quakecast pretrain" in record.message]
     assert len(told) == 1 and SECOND.name in told[0] and "an older one stands in" in told[0]
@@ -111,7 +111,7 @@ def test_a_disk_that_fills_leaves_what_serves(ledger, monkeypatch):
 
     monkeypatch.setattr("forecaster.files.os.fsync", full)
     with pytest.raises(NotWritable, match=r"No space left on device; the sets that serve stay"):
-        world_sets.place(ledger.settings, SECOND, None)
+        trained_sets.place(ledger.settings, SECOND, None)
     assert _until(date(2026, 11, 20)) == FIRST.data_until
     assert [path.name for path in (ledger.folder).iterdir()] == [FIRST.name]
 
@@ -135,14 +135,14 @@ def _seen_by_a_worker(folder: str) -> date | None:
 
 def test_workers_find_it_in_threads_and_in_other_processes(store, settings):
     """As a worker finds it: in the published copy, whatever this process knows."""
-    world_sets.place(settings, FIRST, None)
+    trained_sets.place(settings, FIRST, None)
     with store.transaction() as connection:
         stored.add_decision(connection, decision(FIRST, "serves", noon("2026-10-15")))
     publish(store, settings.published)
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
         assert pool.submit(_seen_by_a_worker, str(settings.home)).result() == FIRST.data_until
     assert _until(date(2026, 11, 20)) is None, "this process has not looked into the store"
-    world_sets.use(store, settings)
+    trained_sets.use(store, settings)
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(_until, date(2026, 11, 20)).result() == FIRST.data_until
 

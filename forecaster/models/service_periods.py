@@ -1,9 +1,9 @@
 """The service periods ("turns") of the pre-trained sets that this installation has trained: which set serves on which target days, besides
 the sets of the package.
 
-Service periods are decided in the store (`pipeline.world.world_sets`). Every process copies them here when it opens the store, so that the
-lookup in `pretrained` needs no database. A period begins after the day of the decision and ends with the day on which the decision is
-revoked. So the set that serves a day does not depend on later decisions, and a past day is forecast again with the set that served it.
+Service periods are decided in the store (`pipeline.pretraining.trained_sets`). Every process copies them here when it opens the store, so
+that the lookup in `pretrained` needs no database. A period begins after the day of the decision and ends with the day on which the decision
+is revoked. So the set that serves a day does not depend on later decisions, and a past day is forecast again with the set that served it.
 """
 
 from collections.abc import Iterable, Iterator

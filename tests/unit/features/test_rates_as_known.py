@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from forecaster.features.events import NEVER, Events
-from forecaster.features.seen_days import TAUS_DAYS, days_with_targets, target_day_rates
+from forecaster.features.rates_as_known import TAUS_DAYS, days_with_targets, target_day_rates
 from forecaster.features.windows import target_days
 from forecaster.timewindow import DAY_US
 

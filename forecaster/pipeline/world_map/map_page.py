@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from forecaster.pipeline.earth.earth_export import GEOJSON_FILE, by_cell, most_above, newest_map, write_geojson
-from forecaster.pipeline.earth.earth_outlines import rings_of
-from forecaster.pipeline.earth.earth_record import record_of_maps
 from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.world_map.map_export import GEOJSON_FILE, by_cell, most_above, newest_map, write_geojson
+from forecaster.pipeline.world_map.map_outlines import rings_of
+from forecaster.pipeline.world_map.map_record import record_of_maps
 from forecaster.registry.reasons import of_list
 from forecaster.reports import render, texts
 from forecaster.reports.content import older_reasons

@@ -20,13 +20,12 @@ from forecaster.installed import code_version
 from forecaster.models import pretrained
 from forecaster.models.pretrained import Pretrained
 from forecaster.pipeline.as_of.as_known_by_day import known_at
-from forecaster.pipeline.run_context import Job
-from forecaster.pipeline.training.due import data_until
-from forecaster.pipeline.world import world_weights
-from forecaster.pipeline.world.world_due import due_reasons
-from forecaster.pipeline.world.world_fit import SEED, KindFit, Size, Span, fit_kind, span_of
-from forecaster.pipeline.world.world_kinds import packed
-from forecaster.pipeline.world.world_sets import (
+from forecaster.pipeline.pretraining import world_weights
+from forecaster.pipeline.pretraining.artefacts import packed
+from forecaster.pipeline.pretraining.fit_set import SEED, KindFit, Size, Span, fit_kind, span_of
+from forecaster.pipeline.pretraining.pretraining_due import due_reasons
+from forecaster.pipeline.pretraining.promotion import Verdict, compare
+from forecaster.pipeline.pretraining.trained_sets import (
     KINDS_TRAINED,
     Artefact,
     decision_row,
@@ -38,7 +37,8 @@ from forecaster.pipeline.world.world_sets import (
     twin_of,
     use,
 )
-from forecaster.pipeline.world.world_verdict import Verdict, compare
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.due import data_until
 from forecaster.publishing_rule.weights import SET, WorldWeights, usable_weights, weights_of
 from forecaster.store import world_set_rows as stored
 from forecaster.store.typed_rows.model_types import SetDecision

@@ -9,8 +9,8 @@ import numpy as np
 from forecaster.catalog.coverage import WORLD
 from forecaster.models import pretrained
 from forecaster.pipeline.as_of.as_known import Known
+from forecaster.pipeline.pretraining.trained_sets import SET_KINDS, damage_of, latest, next_day, serving, version_of
 from forecaster.pipeline.training.due import drift_together
-from forecaster.pipeline.world.world_sets import SET_KINDS, damage_of, latest, next_day, serving, version_of
 from forecaster.recipe import Recipe
 from forecaster.store.database import Connection
 from forecaster.timewindow import DAY_US

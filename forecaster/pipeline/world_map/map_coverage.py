@@ -10,7 +10,7 @@ from forecaster.features.geometry import boxes_about
 from forecaster.features.many_circles import near_pairs
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.recipe_check import COMPLETENESS_YEARS, ENOUGH_TO_WARN, CircleCompleteness
-from forecaster.pipeline.earth.earth_grid import Grid
+from forecaster.pipeline.world_map.map_grid import Grid
 from forecaster.timewindow import to_us
 
 _YEAR_US = 365.25 * 86_400_000_000

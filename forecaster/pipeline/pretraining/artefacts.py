@@ -13,7 +13,7 @@ from forecaster.models.cells import cells
 from forecaster.models.etas import etas, etas_pooling
 from forecaster.models.pooled import pooled, pooled_training
 from forecaster.models.pretrained import Pretrained
-from forecaster.pipeline.world.world_sets import Artefact
+from forecaster.pipeline.pretraining.trained_sets import Artefact
 from forecaster.recipe import Recipe
 
 Teller = Callable[[str], None]

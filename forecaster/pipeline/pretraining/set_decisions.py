@@ -6,10 +6,8 @@ from typing import Any, Literal
 
 from forecaster.errors import BadInput
 from forecaster.installed import code_version
-from forecaster.models import pretrained, turns
-from forecaster.pipeline.run_context import Job
-from forecaster.pipeline.training.manage_models import checked_reason
-from forecaster.pipeline.world.world_sets import (
+from forecaster.models import pretrained, service_periods
+from forecaster.pipeline.pretraining.trained_sets import (
     SET_KINDS,
     decision_row,
     folder_of,
@@ -23,6 +21,8 @@ from forecaster.pipeline.world.world_sets import (
     use,
     version_of,
 )
+from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.training.manage_models import checked_reason
 from forecaster.store import world_set_rows as stored
 from forecaster.store.typed_rows.model_types import SetDecision
 
@@ -63,7 +63,7 @@ def _listed(kind: str, rows: Sequence[SetDecision], now: datetime, everything: b
 
 
 def retire(
-    job: Job, own: Sequence[turns.Turn], decided_by: Literal["record", "person"], reason: str, numbers: Mapping[str, Any]
+    job: Job, own: Sequence[service_periods.Turn], decided_by: Literal["record", "person"], reason: str, numbers: Mapping[str, Any]
 ) -> dict[str, str]:
     """Retire these sets from tomorrow (UTC) on; return, by set, why."""
     now = job.clock.now()
@@ -88,8 +88,8 @@ def retire(
     return {turn.folder.name: f"retired, {after[turn.kind]} serves from tomorrow (UTC) on: {reason}" for turn in own}
 
 
-def _next(kind: str, leaving: Sequence[turns.Turn], tomorrow: date) -> str:
-    left = [turn for turn in turns.on_day(kind, tomorrow) if turn not in leaving]
+def _next(kind: str, leaving: Sequence[service_periods.Turn], tomorrow: date) -> str:
+    left = [turn for turn in service_periods.on_day(kind, tomorrow) if turn not in leaving]
     return left[0].folder.name if left else name_of(kind, pretrained.newest_before(kind, tomorrow, pretrained.packaged()))
 
 
@@ -102,7 +102,7 @@ def retire_named(job: Job, name: str, reason: str) -> dict[str, str]:
     reason = checked_reason(reason)
     with job.store.transaction() as connection:
         row = named(stored.decisions(connection), name)
-    own = [turn for turn in turns.on_day(row["kind"], next_day(job.clock.now())) if turn.folder.name == name]
+    own = [turn for turn in service_periods.on_day(row["kind"], next_day(job.clock.now())) if turn.folder.name == name]
     if not own:
         raise BadInput(f"{name} does not serve: the last decision about it is {row['decision']!r} ({row['reason']})")
     return retire(job, own, "person", reason, {})
@@ -125,7 +125,7 @@ def bring_back(job: Job, name: str, reason: str) -> dict[str, str]:
         raise BadInput(
             f"{name} is of version {row['kind_version']} of its kind, this quakecast has {version_of(kind)}; run `quakecast pretrain`"
         )
-    turn = turns.Turn(kind, row["data_until"], folder_of(job.settings) / row["directory"], row["sha256"], now.date())
+    turn = service_periods.Turn(kind, row["data_until"], folder_of(job.settings) / row["directory"], row["sha256"], now.date())
     pretrained.of_turn(turn)
     served = latest([one for one in rows if one["decision"] == "serves"], kind, name) or row
     with job.store.transaction() as connection:

@@ -24,11 +24,11 @@ from forecaster.models.etas.etas import EtasModel
 from forecaster.models.hybrid.regional import KIND as REGIONAL
 from forecaster.models.interface import ForecastsCircles, bounded
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days, reach_km
-from forecaster.pipeline.earth.earth_coverage import complete_cells, covered_by, patterns_of
-from forecaster.pipeline.earth.earth_grid import Grid, seismic_cells, whole_grid
-from forecaster.pipeline.earth.earth_series import EarthSeries
 from forecaster.pipeline.issuing.compute_issues import data_age
 from forecaster.pipeline.issuing.members import Member, asked, generic_member, kinds_of, no_probability, unusable_kinds
+from forecaster.pipeline.world_map.map_coverage import complete_cells, covered_by, patterns_of
+from forecaster.pipeline.world_map.map_grid import Grid, seismic_cells, whole_grid
+from forecaster.pipeline.world_map.map_series import EarthSeries
 from forecaster.publishing_rule.combination import combine
 from forecaster.publishing_rule.standing import Standing, shipped, unless_too_old
 from forecaster.publishing_rule.weights import usable_weights

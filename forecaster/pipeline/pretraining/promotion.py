@@ -30,7 +30,7 @@ class Verdict:
 
 
 def compare(judged: pd.DataFrame, other: str, new: str = "new", old: str = "old") -> Verdict:
-    """Compare the set behind column `new` with the one behind `old`, named `other`; rows as `world_fit.KindFit.judged`.
+    """Compare the set behind column `new` with the one behind `old`, named `other`; rows as `fit_set.KindFit.judged`.
 
     Circles are pooled: sum of all gains over sum of all target days, intervals by 30-day blocks drawn for all circles together.
     """

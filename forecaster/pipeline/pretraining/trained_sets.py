@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from forecaster.errors import BadInput, CorruptModel, NotWritable
 from forecaster.files import place_folder
-from forecaster.models import pretrained, turns
+from forecaster.models import pretrained, service_periods
 from forecaster.models.etas.etas_priors import POOLED_UNTIL
 from forecaster.models.pretrained import Pretrained
 from forecaster.publishing_rule.weights import SET
@@ -65,30 +65,30 @@ def use(store: Store, settings: Settings) -> None:
     """Make this process forecast with the sets that serve now, according to the store."""
     with store.transaction() as connection:
         rows = stored.decisions(connection)
-    turns.note(turns_of(rows, folder_of(settings)))
+    service_periods.note(turns_of(rows, folder_of(settings)))
 
 
-def turns_of(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[turns.Turn]:
+def turns_of(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[service_periods.Turn]:
     """Return the turns (times of service) that follow from these decisions, oldest first.
 
     Each begins on the day after its decision and ends on the day of the set's retirement. Sets trained for another version of their kind
     have none.
     """
-    open_turns: dict[tuple[str, date], turns.Turn] = {}
+    open_turns: dict[tuple[str, date], service_periods.Turn] = {}
     closed = []
     for row in rows:
         key, day = (row["kind"], row["data_until"]), row["since"].date()
         if row["decision"] == "serves" and row["kind"] in SET_KINDS and row["kind_version"] == version_of(row["kind"]):
             if key in open_turns:  # retrained on data to the same day
                 closed.append(_until(open_turns.pop(key), day))
-            open_turns[key] = turns.Turn(*key, folder / row["directory"], row["sha256"], day + timedelta(days=1))
+            open_turns[key] = service_periods.Turn(*key, folder / row["directory"], row["sha256"], day + timedelta(days=1))
         elif row["decision"] == "retired" and key in open_turns:
             closed.append(_until(open_turns.pop(key), day))
     return [turn for turn in closed if turn.last_day is None or turn.first_day <= turn.last_day] + list(open_turns.values())
 
 
-def _until(turn: turns.Turn, last_day: date) -> turns.Turn:
-    return turns.Turn(turn.kind, turn.data_until, turn.folder, turn.sha256, turn.first_day, last_day)
+def _until(turn: service_periods.Turn, last_day: date) -> service_periods.Turn:
+    return service_periods.Turn(turn.kind, turn.data_until, turn.folder, turn.sha256, turn.first_day, last_day)
 
 
 def next_day(now: datetime) -> date:
@@ -103,7 +103,7 @@ def set_name(row: Mapping[str, Any]) -> str:
 
 def damage_of(kind: str, now: datetime) -> str | None:
     """Describe what is wrong with this installation's next set; None where it is intact, or there is none."""
-    for turn in turns.on_day(kind, next_day(now))[:1]:
+    for turn in service_periods.on_day(kind, next_day(now))[:1]:
         try:
             pretrained.of_turn(turn)
         except CorruptModel as error:

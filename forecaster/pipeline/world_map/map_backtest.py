@@ -22,11 +22,11 @@ from forecaster.features.circles import circle_recipe
 from forecaster.features.events import Events
 from forecaster.pipeline.as_of.as_known import MATURITY
 from forecaster.pipeline.as_of.catalogue_history import load_known, read_history, state_of
-from forecaster.pipeline.earth.earth_forecast import WEEK_DAYS, EarthForecast, forecast_earth
-from forecaster.pipeline.earth.earth_grid import names_of
-from forecaster.pipeline.earth.earth_record import SEED, active_cells, pass_counts, score_pool
-from forecaster.pipeline.earth.earth_series import EarthSeries, series_of
 from forecaster.pipeline.evaluation.evaluate_results import sha256_of
+from forecaster.pipeline.world_map.map_forecast import WEEK_DAYS, EarthForecast, forecast_earth
+from forecaster.pipeline.world_map.map_grid import names_of
+from forecaster.pipeline.world_map.map_record import SEED, active_cells, pass_counts, score_pool
+from forecaster.pipeline.world_map.map_series import EarthSeries, series_of
 from forecaster.reports.map_files import write_atomic
 from forecaster.store.database import Store
 from forecaster.timewindow import DAY_US, issue_time, to_us

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecaster.pipeline.world.free_memory import available_bytes, default_workers, give_back
+from forecaster.pipeline.pretraining.free_memory import available_bytes, default_workers, give_back
 
 SIZE, COUNT = 100_000, 1_500
 

@@ -9,7 +9,7 @@ from forecaster.features.events import Events
 from forecaster.features.many_circles import Past, Split
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import CatalogueHistory
-from forecaster.pipeline.earth.earth_grid import Grid, seismic_cells, whole_grid
+from forecaster.pipeline.world_map.map_grid import Grid, seismic_cells, whole_grid
 from forecaster.timewindow import to_us
 
 

@@ -1,1 +1,0 @@
-"""Train the pre-trained sets of the world."""
