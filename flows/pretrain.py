@@ -14,7 +14,7 @@ from flows.tasks import ON_A_WORKER, publish_task
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.pretraining import fit_set, roll_back
 from forecaster.pipeline.pretraining import pretrain as step
-from forecaster.pipeline.pretraining.trained_sets import Artefact
+from forecaster.pipeline.pretraining.artefacts import Artefact
 from forecaster.pipeline.run_context import Job, open_reader
 from forecaster.settings import load_settings
 

@@ -38,12 +38,12 @@ from rich.progress import track
 from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import QuakecastError
 from forecaster.features.circles import world_circles
+from forecaster.models.kinds import model_of_set
 from forecaster.models.pooled.pooled_training import events_until
 from forecaster.models.pretrained import load_pretrained, packaged, write_pretrained
 from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.pretraining.artefacts import model_of
 from forecaster.pipeline.pretraining.fit_set import forecasts_by
 from forecaster.pipeline.pretraining.world_weights import days_of
 from forecaster.publishing_rule.combination import MEMBERS, SPREAD_OF_OTHERS, Belief, combine, learn
@@ -85,7 +85,7 @@ def fold(text: str) -> Fold:
 def said_by_members(known: Known, recipe: Recipe, one: Fold) -> pd.DataFrame:
     """Return daily rows of one circle: recipe_id, local_day, happened, reference, and a probability for each of LEARNT."""
     sets = {kind: load_pretrained(one.sets / f"{kind}-{one.until}") for kind in SETS}
-    makers = {kind: partial(model_of, kind, world=sets.get(kind)) for kind in ("etas", *SETS)}
+    makers = {kind: partial(model_of_set, kind, found=sets.get(kind)) for kind in ("etas", *SETS)}
     return forecasts_by(known, recipe, one.first, one.last, makers)[["recipe_id", "local_day", "happened", "reference", *LEARNT]]
 
 

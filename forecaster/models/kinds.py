@@ -9,8 +9,11 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from forecaster.errors import BadInput, NotInstalled, NotTrainable
+from forecaster.features.events import Events
 from forecaster.models import networks
 from forecaster.models.interface import FittedModel, History
+from forecaster.models.pretrained import Pretrained
+from forecaster.models.training_progress import Teller
 from forecaster.recipe import Recipe
 from forecaster.registry.model_kinds import KINDS, Kind
 
@@ -19,6 +22,18 @@ class Fitter(Protocol):
     """The function of a kind's module that fits a model. None as seed means the model's own seed; None as limit means no limit."""
 
     def __call__(self, history: History, *, seed: int | None = None, max_minutes: float | None = None) -> FittedModel: ...
+
+
+class Pretrainer(Protocol):
+    """The function `pretrain_set` of a kind's `pretrainer`: trains on `events` (known at once) up to the UTC day `until`.
+
+    Returns (files, record) of an artefact, as `pretrained.with_record` takes them. circles: places to train on; seed; None for the kind's
+    own. Progress goes to `tell`.
+    """
+
+    def __call__(
+        self, events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
+    ) -> tuple[dict[str, bytes], dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -110,3 +125,36 @@ def generic_model(name: str, recipe: Recipe, day: date, first_day: date) -> Fitt
         if kind.generic is None or kind.unable(recipe.threshold_mag)
         else getattr(kind.imported(), kind.generic)(recipe, day, first_day)
     )
+
+
+def pretrain(
+    name: str, events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Train an artefact of this kind: arguments and result as for `Pretrainer`.
+
+    Raises:
+        NotTrainable: too little data.
+        NotInstalled: this installation lacks TensorFlow, and the training needs it.
+        BadInput: there is no such kind, or no training of it.
+    """
+    kind = kind_named(name)
+    if kind.pretrainer is None:
+        raise BadInput(f"models of kind {name!r} have no training on the catalogue of the world")
+    if kind.pretrainer_tensorflow:
+        networks.check()
+    train: Pretrainer = import_module(kind.pretrainer).pretrain_set
+    return train(events, until, circles, seed, tell)
+
+
+def model_of_set(name: str, recipe: Recipe, found: Pretrained | None) -> FittedModel | None:
+    """The model with which this artefact forecasts for the recipe. Without one: the model of the package's parameters where the kind has
+    such, else None.
+
+    Raises:
+        CorruptModel: the artefact does not match its record.
+    """
+    kind = kind_named(name)
+    if found is None and kind.pretrained is not None:
+        return None
+    model: FittedModel = getattr(kind.imported(), kind.of_set)(recipe, found)
+    return model

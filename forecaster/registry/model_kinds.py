@@ -41,6 +41,9 @@ class Kind:
     version: raise it by hand with every change that alters the kind's forecasts, so that its stored evaluations are recomputed.
     pretrained: the kind of the package's artefacts (`models.pretrained`) that it starts from; None for none. A change of these voids stored
     evaluations, too.
+    pretrainer: the module with `pretrain_set`, which trains such an artefact on the catalogue of the world (`quakecast pretrain`); None
+    where the package's are all there is. pretrainer_tensorflow: whether that needs TensorFlow. of_set: the function of `module` that makes
+    the model of (recipe, artefact).
     by_region: whether it is trained on each region's own days, which takes long; such kinds are not evaluated on random circles.
     tensorflow: whether it forecasts with TensorFlow, which an installation may lack.
     epochs: whether it is trained in epochs; `fit` then takes max_epochs and on_epoch. tensorboard: whether `fit` also takes
@@ -64,6 +67,9 @@ class Kind:
     version: int = 1
     reference: bool = False
     pretrained: str | None = None
+    pretrainer: str | None = None
+    pretrainer_tensorflow: bool = False
+    of_set: str = "of_set"
     by_region: bool = False
     tensorflow: bool = False
     epochs: bool = False
@@ -114,18 +120,20 @@ KINDS = {
             look=Look("ETAS, generic", 50, ("#8c5a3c", "#d6a98c"), SQUARE, "6 2 1 2", baseline=True, drawn=False),
         ),
         Kind(
-            "etas", ETAS, generic="generic_for", reference=True, by_region=True, alike=True, proven=True, event_rank=1,
-            seconds_a_fit=6.0, seconds_a_day=0.002, label="etas",
+            "etas", ETAS, generic="generic_for", pretrainer="forecaster.models.etas.etas_pooling", of_set="generic", reference=True,
+            by_region=True, alike=True, proven=True, event_rank=1, seconds_a_fit=6.0, seconds_a_day=0.002, label="etas",
             look=Look("ETAS", 60, ("#c2571a", "#f3945a"), SQUARE, "6 3"),
         ),
         Kind(
-            "pooled", "forecaster.models.pooled.pooled", generic="generic_for", version=2, pretrained="pooled", alike=True, proven=True,
-            event_rank=4, seconds_a_fit=2.0, label="pooled",
+            "pooled", "forecaster.models.pooled.pooled", generic="generic_for", version=2, pretrained="pooled",
+            pretrainer="forecaster.models.pooled.pooled_training", of_set="PooledModel", alike=True, proven=True, event_rank=4,
+            seconds_a_fit=2.0, label="pooled",
             look=Look("pooled trees", 70, ("#0e7f8c", "#4cc4d0"), "M0 -4.6L4.6 0L0 4.6L-4.6 0Z", "2 2.5"),
         ),
         Kind(
-            "hybrid", "forecaster.models.hybrid.hybrid", generic="generic_for", version=2, pretrained="hybrid", alike=True, proven=True,
-            event_rank=3, seconds_a_fit=4.0, seconds_a_day=0.0005, label="hybrid",
+            "hybrid", "forecaster.models.hybrid.hybrid", generic="generic_for", version=2, pretrained="hybrid",
+            pretrainer="forecaster.models.hybrid.hybrid_training", pretrainer_tensorflow=True, of_set="HybridModel", alike=True,
+            proven=True, event_rank=3, seconds_a_fit=4.0, seconds_a_day=0.0005, label="hybrid",
             look=Look("hybrid", 90, ("#2c378f", "#b3beff"), CIRCLE),
         ),
         Kind(
@@ -139,8 +147,9 @@ KINDS = {
             look=Look("hybrid fitted to the region", 100, ("#1f7a3d", "#79d79a"), "M-4.4 -2.6H4.4V2.6H-4.4Z", "3 3"),
         ),
         Kind(
-            "cells", "forecaster.models.cells.cells", generic="generic_for", pretrained="cells", alike=True, proven=True, min_magnitude=4.5,
-            event_rank=5, seconds_a_fit=2.0, seconds_a_day=0.001, label="cells",
+            "cells", "forecaster.models.cells.cells", generic="generic_for", pretrained="cells",
+            pretrainer="forecaster.models.cells.cells_training", pretrainer_tensorflow=True, of_set="CellsModel", alike=True, proven=True,
+            min_magnitude=4.5, event_rank=5, seconds_a_fit=2.0, seconds_a_day=0.001, label="cells",
             look=Look(
                 "network of cells", 110, ("#6b6f12", "#cfd24e"),
                 "M-4.4 -4.4H-0.6V-0.6H-4.4ZM0.6 -4.4H4.4V-0.6H0.6ZM-4.4 0.6H-0.6V4.4H-4.4ZM0.6 0.6H4.4V4.4H0.6Z", "9 2 2 2 2 2",

@@ -140,7 +140,7 @@ def line_of_sets(store, settings, monkeypatch, recipes):
         place = world.PLACES[0]
         here = {"predict_center_lat": place[0], "predict_center_lng": place[1], "radius_km": 200.0, "threshold_mag": 5.0}
         recipe = recipes["lima"].model_copy(update=here)
-        monkeypatch.setattr(roll_back, "model_of", world.toy_model)
+        monkeypatch.setattr(roll_back, "model_of_set", world.toy_model)
         return Job(settings, store, [recipe], machine(world.NOW), "0123456789abcdef")
 
     return made

@@ -1,7 +1,6 @@
 """A small globe to pre-train on: places whose rate doubled in the last two years, and toy sets that shift the usual rate."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -15,12 +14,13 @@ from forecaster.catalog.coverage import STREAMS, coverage_rows
 from forecaster.errors import NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
+from forecaster.models import kinds
 from forecaster.models.interface import logit, sigmoid
 from forecaster.models.pretrained import Pretrained, with_record
 from forecaster.pipeline.as_of.as_known import Known
-from forecaster.pipeline.pretraining import artefacts, fit_set, pretrain
+from forecaster.pipeline.pretraining import fit_set, pretrain
+from forecaster.pipeline.pretraining.artefacts import Artefact
 from forecaster.pipeline.pretraining.fit_set import Size
-from forecaster.pipeline.pretraining.trained_sets import KINDS_TRAINED, Artefact
 from forecaster.timewindow import DAY_US
 
 NOW = datetime(2024, 6, 30, 12, tzinfo=UTC)
@@ -74,19 +74,15 @@ def install(patch: pytest.MonkeyPatch, shifts: dict[str, float | Exception], kno
     told of every training."""
     told: list[tuple[str, date]] = []
 
-    def trainer(kind: str) -> Callable[..., Any]:
-        def trained(events: Events, until: date, circles: int | None, seed: int | None, tell: Any) -> Any:
-            told.append((kind, until))
-            shift = shifts.get(kind, 0.0)
-            if isinstance(shift, Exception):
-                raise shift
-            return {FILE: json.dumps(shift).encode()}, {"circles": 1, "seed": 1}
+    def trained(kind: str, events: Events, until: date, circles: int | None, seed: int | None, tell: Any) -> Any:
+        told.append((kind, until))
+        shift = shifts.get(kind, 0.0)
+        if isinstance(shift, Exception):
+            raise shift
+        return {FILE: json.dumps(shift).encode()}, {"circles": 1, "seed": 1}
 
-        return trained
-
-    for kind in KINDS_TRAINED:
-        patch.setitem(artefacts.TRAINERS, kind, trainer(kind))
-    patch.setattr(fit_set, "model_of", toy_model)
+    patch.setattr(kinds, "pretrain", trained)
+    patch.setattr(fit_set, "model_of_set", toy_model)
     for module in (fit_set, pretrain):
         patch.setattr(module, "known_at", lambda *_: known or globe())
     patch.setattr(pretrain, "data_until", lambda *_: NOW)

@@ -13,7 +13,7 @@ from forecaster.models.etas.etas_kernels import NAMES
 from forecaster.models.etas.etas_priors import PARAMETERS_FILE, POOLED
 from forecaster.models.pretrained import with_record
 from forecaster.pipeline.pretraining import trained_sets
-from forecaster.pipeline.pretraining.trained_sets import Artefact
+from forecaster.pipeline.pretraining.artefacts import Artefact
 from forecaster.settings import Settings
 
 RECORD = {"circles": 2, "seed": 1, "code": "0"}

@@ -8,7 +8,7 @@ Importing this module imports TensorFlow (seconds).
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -23,6 +23,7 @@ from forecaster.models.cells.cells_inputs import CHANNELS, SUMS
 from forecaster.models.cells.cells_pool import BlockDays, Thinning, batches, build_block_days, draw_places
 from forecaster.models.one_thread import use_one_thread
 from forecaster.models.pooled.pooled_training import events_until
+from forecaster.models.training_progress import Teller, on_batches, on_places
 
 TOGETHER = (1, 2, 4, 8)  # side lengths, in cells, of the squares whose yes or no is trained on
 LAST_RATE = 0.01
@@ -45,6 +46,15 @@ class TrainingSettings:
     epochs: int = 4
     batch: int = 128
     learning_rate: float = 3e-3
+
+
+def pretrain_set(
+    events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """`kinds.Pretrainer`."""
+    settings, told = TrainingSettings(), f"cells to {until}"
+    settings = replace(settings, places=circles or settings.places, seed=settings.seed if seed is None else seed)
+    return pretrain(events, until, settings, on_places(tell, told, "places"), on_batches(tell, told))
 
 
 def pretrain(

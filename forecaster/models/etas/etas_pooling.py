@@ -19,12 +19,21 @@ from forecaster.models.etas.etas_kernels import LN10, NAMES
 from forecaster.models.etas.etas_likelihood import DailyLikelihood, Maximum, maximise
 from forecaster.models.etas.etas_priors import PARAMETERS_FILE, POOLED, PUBLISHED, PUBLISHED_SD, Prior
 from forecaster.models.interface import History
+from forecaster.models.training_progress import Teller, on_places
 from forecaster.timewindow import DAY_US
 
 WIDER = 3.0
 FIRST_DAY = date(1975, 1, 1)
 CIRCLES, SEED = 100, 20101215
 DECIMALS = 4
+
+
+def pretrain_set(
+    events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """`kinds.Pretrainer`."""
+    drawn_with = SEED if seed is None else seed
+    return pretrain(events, until, circles or CIRCLES, drawn_with, on_circle=on_places(tell, f"etas to {until}"))
 
 
 def pretrain(

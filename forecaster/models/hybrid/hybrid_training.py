@@ -7,7 +7,7 @@ up in a fixed order. A GPU is used if TensorFlow finds one; it rounds differentl
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -29,6 +29,7 @@ from forecaster.models.one_thread import use_one_thread
 from forecaster.models.pooled.pooled import COUNTS
 from forecaster.models.pooled.pooled_intensity import fit_intensity
 from forecaster.models.pooled.pooled_training import events_until
+from forecaster.models.training_progress import Teller, on_batches, on_places
 
 WARM_SHARE = 0.05
 LAST_RATE = 0.01
@@ -63,6 +64,15 @@ class TrainingSettings:
 def network_file(number: int) -> str:
     """The name of a network's file in the artefact."""
     return f"network-{number}.keras"
+
+
+def pretrain_set(
+    events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """`kinds.Pretrainer`."""
+    settings, told = TrainingSettings(), f"hybrid to {until}"
+    settings = replace(settings, circles=circles or settings.circles, seed=settings.seed if seed is None else seed)
+    return pretrain(events, events, until, settings, on_places(tell, told), on_batches(tell, told))
 
 
 def pretrain(

@@ -1,7 +1,7 @@
 """Training of the pooled trees: circles around the world, thinned and weighted days, the intensity, the trees."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from forecaster.models.interface import logit
 from forecaster.models.pooled.gathered_days import GatheredDays
 from forecaster.models.pooled.pooled import COUNTS, INTENSITY_FILE, TREES_FILE, tree_features
 from forecaster.models.pooled.pooled_intensity import Intensity, fit_intensity
+from forecaster.models.training_progress import Teller, on_places
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 
@@ -152,6 +153,15 @@ def train(pool: Pool, settings: PoolSettings) -> tuple[Intensity, dict[str, byte
         parameters=settings.trees,
     )
     return intensity, {INTENSITY_FILE: intensity.to_json(COUNTS.names), TREES_FILE: trees}
+
+
+def pretrain_set(
+    events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """`kinds.Pretrainer`."""
+    settings = PoolSettings()
+    settings = replace(settings, circles=circles or settings.circles, seed=settings.seed if seed is None else seed)
+    return pretrain(events, events, until, settings, on_places(tell, f"pooled to {until}"))
 
 
 def pretrain(

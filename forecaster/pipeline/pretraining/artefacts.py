@@ -1,25 +1,34 @@
-"""How each kind of the world's sets is trained, and which model forecasts with it."""
+"""Artefacts: sets in transportable form. How they are trained, unpacked into a folder, and packed again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from forecaster.features.events import Events
-from forecaster.models import networks, pretrained
-from forecaster.models.cells import cells
-from forecaster.models.etas import etas, etas_pooling
-from forecaster.models.pooled import pooled, pooled_training
+from forecaster.models import kinds, pretrained
 from forecaster.models.pretrained import Pretrained
-from forecaster.pipeline.pretraining.trained_sets import Artefact
-from forecaster.recipe import Recipe
+from forecaster.models.training_progress import Teller
 
-Teller = Callable[[str], None]
-Trained = tuple[dict[str, bytes], dict[str, Any]]
-Trainer = Callable[[Events, date, int | None, int | None, Teller], Trained]
-EVERY = 25  # circles between two progress lines
+
+@dataclass(frozen=True)
+class Artefact:
+    """A set in transportable form: the files of its folder, including pretrained.json, by relative path."""
+
+    kind: str
+    data_until: date
+    files: Mapping[str, bytes]
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.kind}-{self.data_until}"
+
+    @property
+    def sha256(self) -> str:
+        """As `Pretrained.sha256`."""
+        return pretrained.files_sha256(self.files)
 
 
 def train(
@@ -33,74 +42,8 @@ def train(
     Raises:
         NotTrainable: too little data.
     """
-    files, record = TRAINERS[kind](events, until, circles, seed, tell)
+    files, record = kinds.pretrain(kind, events, until, circles, seed, tell)
     return Artefact(kind, until, pretrained.with_record(kind, until, files, record | {"code": code_version}))
-
-
-def _train_etas(events: Events, until: date, circles: int | None, seed: int | None, tell: Teller) -> Trained:
-    drawn_with = etas_pooling.SEED if seed is None else seed
-    return etas_pooling.pretrain(events, until, circles or etas_pooling.CIRCLES, drawn_with, on_circle=_counted(tell, f"etas to {until}"))
-
-
-def _train_pooled(events: Events, until: date, circles: int | None, seed: int | None, tell: Teller) -> Trained:
-    settings = _chosen(pooled_training.PoolSettings(), circles, seed)
-    return pooled_training.pretrain(events, events, until, settings, _counted(tell, f"pooled to {until}"))
-
-
-def _train_hybrid(events: Events, until: date, circles: int | None, seed: int | None, tell: Teller) -> Trained:
-    networks.check()
-    from forecaster.models.hybrid import hybrid_training  # TensorFlow takes seconds to import, and only training needs it
-
-    settings = _chosen(hybrid_training.TrainingSettings(), circles, seed)
-    told = f"hybrid to {until}"
-    return hybrid_training.pretrain(events, events, until, settings, _counted(tell, told), _batches(tell, told))
-
-
-def _train_cells(events: Events, until: date, circles: int | None, seed: int | None, tell: Teller) -> Trained:
-    networks.check()
-    from forecaster.models.cells import cells_training
-
-    settings = cells_training.TrainingSettings()
-    settings = replace(settings, places=circles or settings.places, seed=settings.seed if seed is None else seed)
-    told = f"cells to {until}"
-    return cells_training.pretrain(events, until, settings, _counted(tell, told, "places"), _batches(tell, told))
-
-
-def _chosen(settings: Any, circles: int | None, seed: int | None) -> Any:
-    return replace(settings, circles=circles or settings.circles, seed=settings.seed if seed is None else seed)
-
-
-def _counted(tell: Teller, what: str, counted: str = "circles") -> Callable[[int], None]:
-    def on_circle(number: int) -> None:
-        if (number + 1) % EVERY == 0:
-            tell(f"{what}: {number + 1} {counted}")
-
-    return on_circle
-
-
-def _batches(tell: Teller, what: str) -> Callable[[int, int], None]:
-    def on_step(done: int, steps: int) -> None:
-        if done % (EVERY * 4) == 0 or done == steps:
-            tell(f"{what}: {done} of {steps} batches")
-
-    return on_step
-
-
-TRAINERS: dict[str, Trainer] = {"etas": _train_etas, "pooled": _train_pooled, "hybrid": _train_hybrid, "cells": _train_cells}
-
-
-def model_of(kind: str, recipe: Recipe, world: Pretrained | None) -> Any:
-    """Return the model that forecasts for the recipe with this set; None: with the package's parameters of ETAS."""
-    if kind == "etas":
-        return etas.generic(recipe, world)
-    assert world is not None, f"{kind} needs a set"
-    if kind == "pooled":
-        return pooled.PooledModel(recipe, world)
-    if kind == "cells":
-        return cells.CellsModel(recipe, world)
-    from forecaster.models.hybrid.hybrid import HybridModel
-
-    return HybridModel(recipe, world)
 
 
 class Unpacked:

@@ -17,16 +17,18 @@ from forecaster.catalog.coverage import WORLD
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.features.circles import circle_recipe, spread_circles
 from forecaster.features.events import Events
+from forecaster.features.windows import TargetDays
 from forecaster.models.baselines.rates import recent_rate_for
-from forecaster.models.interface import bounded
+from forecaster.models.interface import Forecaster, bounded
+from forecaster.models.kinds import model_of_set
 from forecaster.models.pooled.pooled_training import FIRST_LABEL, events_until
 from forecaster.models.pretrained import PURGE_DAYS, Pretrained
+from forecaster.models.training_progress import Teller
 from forecaster.pipeline.as_of.as_known import MATURITY, Known, labelled_days
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.as_of.training_history import history_of
-from forecaster.pipeline.pretraining.artefacts import Teller, Unpacked, model_of, train
+from forecaster.pipeline.pretraining.artefacts import Artefact, Unpacked, train
 from forecaster.pipeline.pretraining.free_memory import give_back
-from forecaster.pipeline.pretraining.trained_sets import Artefact
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
 
@@ -80,6 +82,15 @@ class KindFit:
     judged: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class UsualRate:
+    """What the first set of a kind is compared with."""
+
+    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
+        """`reference` itself."""
+        return reference
+
+
 def span_of(known: Known, size: Size) -> Span:
     """Return the days available for a pre-training at `known.as_of`.
 
@@ -119,7 +130,7 @@ def fit_kind(
 ) -> KindFit:
     """Train the twin, forecast the evaluation days with it and with `opponent`, and train the set to serve.
 
-    opponent: called `opponent_name`; None stands for the package's parameters of ETAS.
+    opponent: called `opponent_name`; None stands for the package's parameters of ETAS or, where the kind has none, the usual rate.
 
     Raises:
         NotTrainable: the store is too young, has a gap, or holds too little.
@@ -163,8 +174,8 @@ def forecast_on_circles(
     return pd.concat(parts, ignore_index=True)
 
 
-def _maker(kind: str, world: Pretrained | None) -> Callable[[Recipe], Any]:
-    return lambda recipe: model_of(kind, recipe, world)
+def _maker(kind: str, world: Pretrained | None) -> Callable[[Recipe], Forecaster]:
+    return lambda recipe: model_of_set(kind, recipe, world) or UsualRate()
 
 
 def forecasts_by(known: Known, recipe: Recipe, first: date, last: date, makers: Mapping[str, Callable[[Recipe], Any]]) -> pd.DataFrame:

@@ -21,13 +21,12 @@ from forecaster.models import pretrained
 from forecaster.models.pretrained import Pretrained
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.pretraining import world_weights
-from forecaster.pipeline.pretraining.artefacts import packed
+from forecaster.pipeline.pretraining.artefacts import Artefact, packed
 from forecaster.pipeline.pretraining.fit_set import SEED, KindFit, Size, Span, fit_kind, span_of
 from forecaster.pipeline.pretraining.pretraining_due import due_reasons
 from forecaster.pipeline.pretraining.promotion import Verdict, compare
 from forecaster.pipeline.pretraining.trained_sets import (
     KINDS_TRAINED,
-    Artefact,
     decision_row,
     latest,
     name_of,
@@ -45,7 +44,7 @@ from forecaster.store.typed_rows.model_types import SetDecision
 
 log = logging.getLogger(__name__)
 
-START_ORDER = ("hybrid", "etas", "cells", "pooled")  # hybrid and pooled need the most memory: with two workers they do not overlap
+FIRST, LAST = "hybrid", "pooled"  # they need the most memory: with two workers they do not overlap
 Progress = Callable[[int, int | None, str], None]
 Judged = dict[str, pd.DataFrame]  # by kind: rows of `KindFit.judged`; column "said": forecasts of the set that serves from now on
 
@@ -144,7 +143,7 @@ def arguments(job: Job, plan: Plan, size: Size) -> dict[str, dict[str, Any]]:
     with job.store.transaction() as connection:
         rows = stored.decisions(connection)
     calls = {}
-    for kind in sorted(KINDS_TRAINED, key=START_ORDER.index):
+    for kind in sorted(KINDS_TRAINED, key=lambda kind: (kind == LAST) - (kind == FIRST)):
         opponent = opponent_of(job, kind, rows, plan.span.first_judged)
         calls[kind] = {
             "kind": kind,
@@ -160,7 +159,7 @@ def arguments(job: Job, plan: Plan, size: Size) -> dict[str, dict[str, Any]]:
 def opponent_of(job: Job, kind: str, rows: Sequence[SetDecision], first: date) -> Pretrained | None:
     """Return the set that a new set's twin is compared with from the day `first` on; it must not have seen these days.
 
-    That is the serving set, else its own twin, else the newest one of the package. None: the package's parameters of ETAS.
+    That is the serving set, else its own twin, else the newest one of the package. None: the package's parameters of ETAS, or nothing.
     """
     now = job.clock.now()
     found = serving(kind, now)

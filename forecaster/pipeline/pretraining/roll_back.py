@@ -16,9 +16,9 @@ import pandas as pd
 from forecaster.errors import ModelError, NotScoreable
 from forecaster.models import pretrained, service_periods
 from forecaster.models.interface import bounded
+from forecaster.models.kinds import model_of_set
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.training_history import history_of
-from forecaster.pipeline.pretraining.artefacts import model_of
 from forecaster.pipeline.pretraining.promotion import MAX_UNDEFINED, gain_between
 from forecaster.pipeline.pretraining.set_decisions import retire
 from forecaster.pipeline.pretraining.trained_sets import KINDS_TRAINED, next_day
@@ -79,7 +79,8 @@ def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[service_peri
             on = days.take(at)
             package = pretrained.newest_before(kind, turn.first_day, pretrained.packaged())
             for said, world in ((new, pretrained.of_turn(turn)), (old, package)):
-                said[at] = bounded(model_of(kind, recipe, world).probability(inputs, on.days, on.reference))
+                model = model_of_set(kind, recipe, world)
+                said[at] = on.reference if model is None else bounded(model.probability(inputs, on.days, on.reference))
     except ModelError as error:  # a damaged set is reported elsewhere; its days are not part of the record
         log.warning("%s: no record of %s: %s", recipe.id, kind, error)
         return None

@@ -12,8 +12,9 @@ from forecaster.files import place_folder
 from forecaster.models import pretrained, service_periods
 from forecaster.models.etas.etas_priors import POOLED_UNTIL
 from forecaster.models.pretrained import Pretrained
+from forecaster.pipeline.pretraining.artefacts import Artefact
 from forecaster.publishing_rule.weights import SET
-from forecaster.registry.model_kinds import KINDS
+from forecaster.registry.model_kinds import KINDS, kinds_where
 from forecaster.settings import Settings
 from forecaster.store import world_set_rows as stored
 from forecaster.store.database import Store
@@ -22,28 +23,9 @@ from forecaster.store.typed_rows.model_types import NewSetDecision
 log = logging.getLogger(__name__)
 
 WORLD, TWINS = "world", "world-judged"
-KINDS_TRAINED = ("etas", "pooled", "hybrid", "cells")
+KINDS_TRAINED = kinds_where(lambda kind: kind.pretrainer)
 SET_KINDS = (*KINDS_TRAINED, SET)
 WEIGHTS_VERSION = "1"  # raise it by hand where weights learnt before can no longer be used
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """A set in transportable form: the files of its folder, including pretrained.json, by relative path."""
-
-    kind: str
-    data_until: date
-    files: Mapping[str, bytes]
-
-    @property
-    def name(self) -> str:
-        """The name of its folder."""
-        return f"{self.kind}-{self.data_until}"
-
-    @property
-    def sha256(self) -> str:
-        """As `Pretrained.sha256`."""
-        return pretrained.files_sha256(self.files)
 
 
 def folder_of(settings: Settings) -> Path:
@@ -147,7 +129,9 @@ def name_of(kind: str, found: Pretrained | None) -> str:
     """Return the name of a set in records: its folder, or what is used instead of a set."""
     if found is not None:
         return found.folder.name
-    return "the mean of ETAS and the hybrid" if kind == SET else f"the package's parameters of {kind}"
+    if kind == SET:
+        return "the mean of ETAS and the hybrid"
+    return f"the package's parameters of {kind}" if KINDS[kind].pretrained is None else "the usual rate"
 
 
 def place(settings: Settings, made: Artefact, twin: Artefact | None) -> str:

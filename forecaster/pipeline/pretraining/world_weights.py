@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from forecaster.models.pretrained import with_record
+from forecaster.pipeline.pretraining.artefacts import Artefact
 from forecaster.pipeline.pretraining.promotion import Verdict, compare, gain_between, pooled
-from forecaster.pipeline.pretraining.trained_sets import Artefact
 from forecaster.publishing_rule.combination import MEMBERS, Belief, Days, combine, departures, learn
 from forecaster.publishing_rule.weights import SET, WEIGHTS_FILE, WorldWeights
 
