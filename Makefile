@@ -30,7 +30,7 @@ export XDG_CONFIG_HOME := $(CURDIR)/.cache/config
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help install demo test-fast test test-slow soak run wheel docs docs-reference lint types imports audit system-deps live-check bench bench-quick lock clean
+.PHONY: help install demo test-fast test test-slow soak run wheel docs docs-reference schema lint types imports audit system-deps live-check bench bench-quick lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -65,6 +65,9 @@ docs: install ## the documentation as a site in build/docs: every link checked, 
 
 docs-reference: install ## write docs/reference anew from the code (commands, settings, database, JSON, Python)
 	@"$(PY)" deployments/site/reference.py
+
+schema: install ## write forecaster/store/schema/baseline.sql anew from the upgrades beside it
+	@"$(PY)" deployments/data/write_baseline.py
 
 lint: install ## ruff: rules and format; vulture: code that nothing calls
 	@"$(PY)" -m ruff check .

@@ -13,9 +13,10 @@ from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings, load_settings
 from forecaster.store import database
-from forecaster.store.database import Store, open_store, read_parquet
+from forecaster.store.database import Store, open_store
+from forecaster.store.engine import duckdb_engine
+from forecaster.store.engine.parquet_files import read_parquet, write_parquet
 from forecaster.store.sharing import source
-from forecaster.store.sharing.parquet import write_parquet
 from tests.support import past_world, toy_models
 from tests.support.toys import own_copy
 
@@ -115,7 +116,7 @@ def _kept_open(request, monkeypatch) -> Generator[None]:
         yield
         return
     kept = {}
-    opened = database.open_connection
+    opened = duckdb_engine.open_connection
 
     def open_connection(path: Path, *, read_only: bool = False, **options):
         if read_only and path in kept:
@@ -124,7 +125,7 @@ def _kept_open(request, monkeypatch) -> Generator[None]:
             kept[path] = opened(path, **options)
         return opened(path, read_only=read_only, **options)
 
-    for module in (database, source):
+    for module in (duckdb_engine, database, source):
         monkeypatch.setattr(module, "open_connection", open_connection)
     yield
     for connection in kept.values():

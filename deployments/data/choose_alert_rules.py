@@ -51,7 +51,7 @@ from forecaster.publishing_rule.combination import KIND, combine
 from forecaster.publishing_rule.weights import WorldWeights, weights_for
 from forecaster.recipe import AlertRule, Recipe, load_recipes
 from forecaster.store.database import open_store
-from forecaster.store.sharing.parquet import read_parquets
+from forecaster.store.engine.parquet_files import read_parquets
 from forecaster.verification.alarms import MIN_BLOCKS, MIN_DAYS
 from forecaster.verification.proportions import Share, share_of_days
 

@@ -50,7 +50,7 @@ from forecaster.publishing_rule.combination import MEMBERS, SPREAD_OF_OTHERS, Be
 from forecaster.publishing_rule.weights import SET, WEIGHTS_FILE, unlearnt
 from forecaster.recipe import Recipe
 from forecaster.store.database import open_store
-from forecaster.store.sharing.parquet import read_parquets, write_parquet
+from forecaster.store.engine.parquet_files import read_parquets, write_parquet
 from forecaster.verification.intervals import DailyGain, draw_blocks, gain_intervals
 from forecaster.verification.scores import log_likelihood
 

@@ -14,18 +14,11 @@ from typing import Any, TextIO
 from rich.cells import cell_len, set_cell_size
 
 from forecaster.cli.common import plain
-from forecaster.errors import BadInput
-from forecaster.store.database import query_rows
+from forecaster.store.database import described, query_rows
 
 MAX_CELL = 60
 MAX_LINES = 1000
 _GAP = "  "
-_RELATIONS = (
-    "SELECT name, kind, comment FROM (SELECT view_name AS name, 'view' AS kind, comment FROM duckdb_views() WHERE NOT internal UNION ALL "
-    "SELECT table_name, 'table', comment FROM duckdb_tables() WHERE NOT internal AND table_name <> 'migration') "
-    "ORDER BY NOT starts_with(name, 'v_'), kind DESC, name"
-)
-_COLUMNS = "SELECT column_name AS name, data_type AS type, comment FROM duckdb_columns() WHERE table_name = $1 ORDER BY column_index"
 
 
 @dataclass(frozen=True)
@@ -47,13 +40,7 @@ def describe(database: Path, name: str | None = None) -> Answer:
     Raises:
         BadInput: there is none of this name; the message lists the names.
     """
-    there = Answer(*query_rows(database, _RELATIONS))
-    if name is None:
-        return there
-    names = [row[0] for row in there.rows]
-    if name not in names:
-        raise BadInput(f"there is no view or table {name!r}; there are: {', '.join(names)}")
-    return Answer(*query_rows(database, _COLUMNS, [name]))
+    return Answer(*described(database, name))
 
 
 def terminal_width(stream: TextIO) -> int | None:

@@ -1,51 +1,38 @@
-"""Connections, transactions and migrations. Only this room imports duckdb; most of it works with the connections made here.
+"""The database of an installation: its transactions, its schema, and questions of a person. The engine itself is in `engine`.
 
-DuckDB lets one process write. While it writes, no other process may open the file, not even to read. So connections are short, one
-transaction each, and wait for the lock with jittered retries. People read the published copy (`publish.py`).
+One process writes at a time. People read the published copy (`publish.py`).
 """
 
-import os
-import random
-import re
-import shutil
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib import resources
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreBusy, StoreError
-from forecaster.files import check_data_folder, keep_private, private_files, refused
+from forecaster.errors import BadInput, SchemaTooNew
+from forecaster.files import check_data_folder, keep_private, private_files
+from forecaster.store import migrating
+from forecaster.store.engine.duckdb_engine import (
+    COLUMNS,
+    LOCK_WAIT_S,
+    RELATIONS,
+    ask,
+    committed,
+    copy_database,
+    log_of,
+    one_query,
+    open_connection,
+    table_names,
+)
+from forecaster.store.engine.duckdb_engine import Connection as Connection
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 
 if TYPE_CHECKING:
     import pandas as pd
-    from duckdb import DuckDBPyConnection
 
-    Connection = DuckDBPyConnection
-else:
-    Connection = object
-
-LOCK_WAIT_S = 60.0
-_COPY_BYTES = 1 << 20
 _ONE_WRITER = threading.RLock()
-
-
-def migrations() -> list[tuple[int, str, str]]:
-    """Return (number, name, SQL) of every migration, in order."""
-    return list(_migrations())
-
-
-@cache
-def _migrations() -> tuple[tuple[int, str, str], ...]:
-    files = sorted(entry.name for entry in resources.files("forecaster.store").joinpath("schema").iterdir() if entry.name.endswith(".sql"))
-    folder = resources.files("forecaster.store").joinpath("schema")
-    return tuple((int(name[:4]), name, folder.joinpath(name).read_text(encoding="utf-8")) for name in files)
 
 
 @dataclass(frozen=True)
@@ -55,7 +42,7 @@ class Store:
     path: Path
 
     @contextmanager
-    def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator["Connection"]:
+    def transaction(self, wait_s: float = LOCK_WAIT_S) -> Iterator[Connection]:
         """Yield a connection inside one transaction. It is committed at the end, rolled back by any error, and always closed.
 
         Raises:
@@ -63,54 +50,23 @@ class Store:
             SchemaTooNew: a newer quakecast has changed the schema meanwhile; nothing is done.
             NotWritable: the disk is full, for instance; nothing of the transaction is kept.
         """
-        import duckdb
-
         with _ONE_WRITER, private_files():
             connection = open_connection(self.path, wait_s=wait_s)
             try:
-                connection.execute("BEGIN TRANSACTION")
-                try:
-                    refuse_newer(schema_of(connection), self.path)
+                with committed(connection, self.path):
+                    refuse_newer(migrating.schema_of(connection), self.path)
                     yield connection
-                except BaseException:
-                    with suppress(duckdb.Error):  # a fatal error ends the transaction; the first error is the one to report
-                        connection.execute("ROLLBACK")
-                    raise
-                connection.execute("COMMIT")
-            except duckdb.Error as error:
-                if not is_disk_full(error):
-                    raise
-                raise NotWritable(f"cannot write to {self.path} ({one_line(error)}); nothing was stored: free some space") from None
             finally:
                 connection.close()
 
     def copy_file(self, target: Path) -> None:
-        """Write a complete copy of the database file, its write-ahead log merged first, to `target`.
-
-        The file is opened before the connection and closed after it: POSIX drops a process's lock on a file as soon as the process
-        closes any handle of it, and another writer would slip in.
+        """Write a complete copy of the database file to `target`.
 
         Raises:
             StoreBusy: another process kept the file. NotWritable: the disk is full, for instance; the database itself stays good.
         """
-        import duckdb
-
-        with _ONE_WRITER, private_files(), self.path.open("rb") as source:
-            connection = open_connection(self.path)
-            try:
-                connection.execute("FORCE CHECKPOINT")
-                with target.open("wb") as copy:
-                    shutil.copyfileobj(source, copy, _COPY_BYTES)
-                    copy.flush()
-                    os.fsync(copy.fileno())
-            except OSError as error:
-                raise NotWritable(f"cannot write {target} ({error.strerror or error}); free some space") from None
-            except duckdb.Error as error:
-                if not is_disk_full(error):
-                    raise
-                raise NotWritable(f"cannot write to {self.path} ({one_line(error)}); nothing is lost: free some space") from None
-            finally:
-                connection.close()
+        with _ONE_WRITER, private_files():
+            copy_database(self.path, target)
 
 
 def open_store(path: Path) -> Store:
@@ -123,47 +79,27 @@ def open_store(path: Path) -> Store:
     """
     check_data_folder(path.parent)
     store = Store(path)
-    keep_private((path, path.with_name(f"{path.name}.wal")))
+    keep_private((path, log_of(path)))
     with store.transaction() as connection:
-        have = schema_of(connection)
+        have = migrating.schema_of(connection)
         if have == 0:
-            if connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()[0][0]:
+            if table_names(connection):
                 raise none_of_ours(path)
-            _migrate(connection)
-    if 0 < have < newest_schema():
+            migrating.make_current(connection)
+    if 0 < have < migrating.newest_schema():
         with (
             one_at_a_time(path.with_name(WRITER_LOCK), "a change of the schema", None, wait=timedelta(seconds=LOCK_WAIT_S)),
             store.transaction() as connection,
         ):
-            _migrate(connection)
+            migrating.make_current(connection)
     return store
-
-
-def _migrate(connection: Connection) -> None:
-    connection.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
-    have = schema_of(connection)
-    for number, name, sql in migrations():
-        if number > have:
-            connection.execute(sql)
-            connection.execute("INSERT INTO migration VALUES (?, ?)", [number, name])
-
-
-def newest_schema() -> int:
-    """Return the schema number that this version writes."""
-    return migrations()[-1][0]
-
-
-def schema_of(connection: Connection) -> int:
-    """Return the schema number of a database; 0 where it is not a quakecast database."""
-    ours = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migration'").fetchall()[0][0]
-    return connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchall()[0][0] if ours else 0
 
 
 def stored_schema(path: Path) -> int:
     """Return the schema number of the database file at `path`, which must exist."""
     connection = open_connection(path, read_only=True)
     try:
-        return schema_of(connection)
+        return migrating.schema_of(connection)
     finally:
         connection.close()
 
@@ -172,50 +108,11 @@ def refuse_newer(schema: int, path: Path) -> None:
     """Raises:
     SchemaTooNew: a newer quakecast wrote it.
     """
-    if schema > newest_schema():
+    if schema > migrating.newest_schema():
         raise SchemaTooNew(
-            f"{path} has schema {schema}, this quakecast knows up to {newest_schema()}: it was written by a newer version; "
+            f"{path} has schema {schema}, this quakecast knows up to {migrating.newest_schema()}: it was written by a newer version; "
             "upgrade quakecast and restart its workers, or set QUAKECAST_HOME to another folder"
         )
-
-
-def open_connection(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S) -> "Connection":
-    """Open a connection to the database file at `path`. The caller closes it.
-
-    Raises:
-        StoreBusy: another process kept the file for `wait_s` seconds. StoreError: it is no DuckDB database, or its log is damaged.
-    """
-    import duckdb
-
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            connection = duckdb.connect(str(path), read_only=read_only)
-            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-            return connection
-        except duckdb.Error as error:
-            text = str(error)
-            if "could not set lock" not in text.lower():
-                raise _unreadable(path, one_line(text.splitlines()[0])) from None
-            if time.monotonic() >= deadline:
-                raise StoreBusy(
-                    f"{path} is in use by another process (waited {wait_s:.0f} s); wait for it to end, or read the published copy"
-                ) from None
-            time.sleep(random.uniform(0.02, 0.25))
-
-
-def _unreadable(path: Path, said: str) -> StoreError:
-    """Return the error for a file that DuckDB cannot open. Where there is a log beside it, it is the log that cannot be replayed."""
-    log = path.with_name(f"{path.name}.wal")
-    if not os.access(path, os.R_OK):
-        return StoreError(f"cannot open {path}: {refused(path)}")
-    if not log.exists():
-        return StoreError(f"cannot open {path}: {said}; is it a quakecast database?")
-    until = f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d %H:%M:%S}Z"
-    return StoreError(
-        f"cannot open {path}: its log {log.name} is damaged ({said}); what was stored until {until} is whole, in {path.name} itself: "
-        f"move {log.name} aside and run the same again, or restore a backup (deployments/RUNBOOK.md, Damaged database)"
-    )
 
 
 def query(path: Path, sql: str, parameters: list[Any] | None = None) -> "pd.DataFrame":
@@ -238,57 +135,34 @@ def query_rows(path: Path, sql: str, parameters: list[Any] | None = None) -> tup
         return [column[0] for column in answer.description], answer.fetchall()
 
 
-def ask(connection: Connection, sql: str, parameters: Mapping[str, Any]) -> Connection:
-    """Run a query with its parameters (`$name`) written into the text, and return the cursor.
+def described(path: Path, name: str | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the views and tables as `query_rows` does: name, kind, comment; or the columns of one of them: name, type, comment.
 
-    DuckDB imports pandas for every bound parameter, which takes longer than all of `quakecast status`.
+    Raises:
+        BadInput: there is none of this name; the message lists the names.
     """
-    return connection.execute(re.sub(r"\$(\w+)", lambda found: _literal(parameters[found[1]]), sql))
+    there = query_rows(path, RELATIONS)
+    if name is None:
+        return there
+    names = [row[0] for row in there[1]]
+    if name not in names:
+        raise BadInput(f"there is no view or table {name!r}; there are: {', '.join(names)}")
+    return query_rows(path, COLUMNS, [name])
 
 
 def ask_rows(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Return the rows of such a query as dicts: None for NULL, times aware UTC."""
+    """Return the rows of a query (`ask`) as dicts: None for NULL, times aware UTC."""
     cursor = ask(connection, sql, parameters or {})
     names = [str(column[0]) for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _literal(value: Any) -> str:
-    """Return a value as SQL writes it: text, a time, a number, or a list of these."""
-    match value:
-        case str():
-            return "'" + value.replace("'", "''") + "'"
-        case datetime():
-            return f"TIMESTAMPTZ '{value.astimezone(UTC).isoformat()}'"
-        case float():
-            return f"({value!r})::DOUBLE"
-        case int():
-            return repr(value)
-        case list():
-            return f"[{', '.join(map(_literal, value))}]"
-    raise TypeError(f"{value!r} cannot be written into a query")
-
-
 @contextmanager
-def _asked(path: Path, sql: str, parameters: list[Any] | None) -> Iterator["Connection"]:
-    import duckdb
-
+def _asked(path: Path, sql: str, parameters: list[Any] | None) -> Iterator[Connection]:
     if not path.exists():
         raise not_published(path)
-    connection = open_connection(path, read_only=True)
-    try:
-        connection.execute("SET enable_external_access = false")
-        statements = connection.extract_statements(sql)
-        if len(statements) != 1:
-            wrong = "is empty" if not statements else f"has {len(statements)} statements"
-            raise BadInput(f'the query {wrong}; write one such as "SELECT count(*) FROM event"')
-        yield connection.execute(sql, parameters or [])
-    except duckdb.Error as error:
-        names = isinstance(error, (duckdb.CatalogException, duckdb.BinderException))
-        hint = "; `quakecast sql --describe` lists what there is" if names else ""
-        raise BadInput(f"the query failed: {one_line(str(error).split('LINE 1:')[0]).strip(' .')}{hint}") from None
-    finally:
-        connection.close()
+    with one_query(path, sql, parameters) as answer:
+        yield answer
 
 
 def none_of_ours(path: Path) -> BadInput:
@@ -302,29 +176,3 @@ def none_of_ours(path: Path) -> BadInput:
 def not_published(path: Path) -> BadInput:
     """Return the error for a published copy that does not exist."""
     return BadInput(f"there is no published database at {path} yet; make one with `quakecast run` or `quakecast pull`")
-
-
-_DISK_FULL = ("could not write", "no space left", "quota exceeded", "file too large", "cannot write", "failed to write", "out of disk")
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """Return whether DuckDB failed because the disk is full, whatever class of error it raised."""
-    text = str(error).lower()
-    return any(words in text for words in _DISK_FULL)
-
-
-def one_line(error: object) -> str:
-    """Return DuckDB's message as one line of at most 400 characters."""
-    return re.sub(r"\s+", " ", str(error))[:400]
-
-
-def read_parquet(path: Path) -> "pd.DataFrame":
-    """Return all rows of a Parquet file."""
-    import duckdb
-
-    connection = duckdb.connect()
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df()
-    finally:
-        connection.close()

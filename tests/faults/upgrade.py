@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from forecaster.store import database
 from forecaster.store.database import Connection, Store, open_store
+from forecaster.store.engine.duckdb_engine import one_line
+from forecaster.store.migrating import migrations
+from tests.support.old_schemas import old_schema
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 ROWS = 2
@@ -27,14 +27,12 @@ SAID = {"in_sample": False, "time_zone": "Asia/Tokyo"}
 
 
 def schemas() -> list[int]:
-    return [number for number, _, _ in database.migrations()]
+    return [number for number, _, _ in migrations()]
 
 
 def built(path: Path, schema: int) -> Tables:
     """A database of that schema at `path`."""
-    every = database.migrations()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "migrations", lambda: [one for one in every if one[0] <= schema])
+    with old_schema(schema):
         store = open_store(path)
     with store.transaction() as connection:
         for table in tables(connection):
@@ -91,7 +89,7 @@ def _asked(store: Store, view: str) -> str | None:
         with store.transaction() as connection:
             connection.execute(f"SELECT * FROM {view}").fetchall()
     except Exception as error:  # noqa: BLE001 - whatever a view says
-        return f"the view {view} does not answer: {database.one_line(error)}"
+        return f"the view {view} does not answer: {one_line(error)}"
     return None
 
 

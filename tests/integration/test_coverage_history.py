@@ -26,10 +26,11 @@ from forecaster.errors import NotScoreable
 from forecaster.features.geometry import circle_box
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.recipe import Recipe, load_recipes
-from forecaster.store import database, ledger
+from forecaster.store import ledger
 from forecaster.store.database import Connection, open_store
 from forecaster.store.versions import catalogue
 from forecaster.timewindow import TimeWindow
+from tests.support.old_schemas import old_schema
 
 RECIPES = [load_recipes(Path(__file__).resolve().parents[2] / "recipes")[name] for name in ("tokyo", "niigata", "kermadec")]
 DEEP = Stream("recipe:tokyo", Region(33.0, 38.0, 137.0, 143.0), 2.5)
@@ -119,14 +120,11 @@ def test_joined_coverage_answers_as_single_reads_do_at_any_time(store, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_old_home_is_joined_when_it_is_opened_and_no_read_is_lost(settings, monkeypatch, seed):
+def test_an_old_home_is_joined_when_it_is_opened_and_no_read_is_lost(settings, seed):
     reads = history(seed)
-    before = [step for step in database.migrations() if step[0] < 16]
-    with monkeypatch.context() as old:
-        old.setattr(database, "migrations", lambda: before)
-        with open_store(settings.database).transaction() as connection:
-            connection.register("reads", reads)
-            connection.execute("INSERT INTO coverage BY NAME SELECT * FROM reads")
+    with old_schema(15), open_store(settings.database).transaction() as connection:
+        connection.register("reads", reads)
+        connection.execute("INSERT INTO coverage BY NAME SELECT * FROM reads")
     with open_store(settings.database).transaction() as connection:
         joined = catalogue.read_coverage(connection)
         assert [answers(recipe, joined) for recipe in RECIPES] == [row_by_row(recipe, reads) for recipe in RECIPES]

@@ -12,8 +12,7 @@ from forecaster.catalog import snapshot
 from forecaster.clock import Clock
 from forecaster.pipeline import demo
 from forecaster.pipeline.as_of import bundled_catalogue
-from forecaster.store.database import read_parquet
-from forecaster.store.sharing.parquet import write_parquet
+from forecaster.store.engine.parquet_files import read_parquet, write_parquet
 from tests.support.toys import table
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -26,7 +26,7 @@ from forecaster.recipe import load_recipes
 from forecaster.registry.model_kinds import KINDS, Kind
 from forecaster.settings import bundled_folder
 from forecaster.store.database import open_store
-from forecaster.store.sharing.parquet import read_parquets, write_parquet
+from forecaster.store.engine.parquet_files import read_parquets, write_parquet
 from tests.support import toy_kind
 from tests.support.folders import content_of
 from tests.support.toys import cover, own_copy, quake, write

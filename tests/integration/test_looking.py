@@ -7,8 +7,10 @@ import pytest
 from forecaster.errors import SchemaTooNew, StoreBusy
 from forecaster.store import database
 from forecaster.store.database import open_store
+from forecaster.store.migrating import newest_schema
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 from tests.support import command_line, tiny
+from tests.support.old_schemas import old_schema
 
 pytestmark = pytest.mark.usefixtures("thin_snapshot")
 NOTHING_THERE = "there is no database at"
@@ -59,9 +61,7 @@ def older(tmp_path_factory):
     """A home that an older version left."""
     place = tmp_path_factory.mktemp("older")
     tiny.write_recipe(place / "recipes", "athens", models='["etas"]')
-    every = database.migrations()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "migrations", lambda: [each for each in every if each[0] <= 11])
+    with old_schema(11):
         open_store(place / "home" / "quakecast.duckdb")
     return place / "home"
 
@@ -93,7 +93,7 @@ def test_an_older_schema_is_said_and_stays(older, name):
     before = everything(older.parent)
     said = quakecast(older, *LOOKING[name])
     assert everything(older.parent) == before
-    newest = database.newest_schema()
+    newest = newest_schema()
     if name.split()[0] in ("alerts", "models", "notify", "backfill", "forecast") or name == "recipes check":
         (line,) = said.stderr.splitlines()
         assert said.returncode == 2 and f"has schema 11, this quakecast needs {newest}" in line and "run `quakecast migrate`" in line
@@ -106,7 +106,7 @@ def test_a_migration_is_told_and_leaves_the_published_copy_readable(older, tmp_p
     (home / "quakecast.duckdb").write_bytes((older / "quakecast.duckdb").read_bytes())
     tiny.write_recipe(tmp_path / "recipes", "athens", models='["etas"]')
     said = quakecast(home, "migrate")
-    newest = database.newest_schema()
+    newest = newest_schema()
     assert said.returncode == 0 and f"had schema 11 and has {newest} now; restart the workers" in said.stdout, said.stderr
     assert f"has schema {newest}: nothing to do" in quakecast(home, "migrate").stdout
     assert quakecast(home, "models", "list").returncode == 0 and quakecast(home, "sql", "SELECT 1").returncode == 0
@@ -121,7 +121,7 @@ def test_nothing_to_migrate_is_said(tmp_path):
 @pytest.mark.parametrize("name", ["run", "worker", "deploy", "pull", "verify", "migrate", "models list", "recipes check"])
 def test_a_newer_schema_stops_every_command_before_it_does_anything(tmp_path, name):
     tiny.write_recipe(tmp_path / "recipes", "athens", models='["etas"]')
-    store, newest = open_store(tmp_path / "home" / "quakecast.duckdb"), database.newest_schema()
+    store, newest = open_store(tmp_path / "home" / "quakecast.duckdb"), newest_schema()
     with store.transaction() as connection:
         connection.execute("INSERT INTO migration VALUES ($1, 'of a later version')", [newest + 1])
     before = everything(tmp_path)
@@ -136,7 +136,7 @@ def test_a_newer_schema_stops_every_command_before_it_does_anything(tmp_path, na
 def test_a_schema_that_moves_under_a_run_stops_its_next_step(tmp_path):
     store = open_store(tmp_path / "quakecast.duckdb")
     with store.transaction() as connection:
-        connection.execute("INSERT INTO migration VALUES ($1, 'of a later version')", [database.newest_schema() + 1])
+        connection.execute("INSERT INTO migration VALUES ($1, 'of a later version')", [newest_schema() + 1])
     with pytest.raises(SchemaTooNew, match="restart its workers"), store.transaction():
         pass
 
@@ -150,4 +150,4 @@ def test_no_schema_is_moved_under_a_run_that_writes(older, tmp_path, monkeypatch
         open_store(path)
     assert database.stored_schema(path) == 11
     open_store(path)
-    assert database.stored_schema(path) == database.newest_schema()
+    assert database.stored_schema(path) == newest_schema()

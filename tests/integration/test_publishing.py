@@ -19,11 +19,12 @@ from forecaster.publishing_rule.standing import NO_MEMBER, Standing
 from forecaster.recipe import load_recipes
 from forecaster.registry.model_kinds import KINDS
 from forecaster.settings import load_settings
-from forecaster.store import database, fits, publications
+from forecaster.store import fits, publications
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.publish import publish
 from tests.support import tiny, toy_models
 from tests.support.changed_recipes import changed_recipe
+from tests.support.old_schemas import old_schema
 from tests.support.steps import machine, predict, train_recipes
 from tests.support.toys import cover, dump, quake, table, write
 
@@ -328,11 +329,9 @@ def test_show_tells_all_figures(home, run):
     assert {model["model_id"]: model["weight"] for model in everything["models"]} == {models["etas"]: 1.0, models["pooled"]: 0.0}
 
 
-def test_a_store_made_before_goes_on(settings, monkeypatch):
+def test_a_store_made_before_goes_on(settings):
     """Schema 3 with a published ConvLSTM of format 1: it opens, the usual rate is left, the network asks to be trained again."""
-    every = database.migrations()
-    with monkeypatch.context() as patch:
-        patch.setattr(database, "migrations", lambda: [each for each in every if each[0] <= 3])
+    with old_schema(3):
         store = open_store(settings.database)
     path = tiny.write_tiny_recipe(settings.home / "recipes", models='["convlstm"]')
     recipe = load_recipes(path.parent)[tiny.RECIPE_ID]

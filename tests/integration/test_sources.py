@@ -18,16 +18,18 @@ from click.testing import CliRunner
 from forecaster import cli
 from forecaster.errors import BadInput, NotWritable, SchemaTooNew, StoreError, StoreUnreachable
 from forecaster.settings import load_settings
-from forecaster.store.database import migrations, open_store
+from forecaster.store.database import open_store
+from forecaster.store.engine.parquet_files import HTTPFS
+from forecaster.store.migrating import newest_schema
 from forecaster.store.sharing import parquet
 from forecaster.store.sharing.parquet import export_tables
 from forecaster.store.sharing.publish import publish
-from forecaster.store.sharing.source import HTTPFS, ParquetExport, PublishedCopy, open_source
+from forecaster.store.sharing.source import ParquetExport, PublishedCopy, open_source
 from tests.support.folders import content_of
 from tests.support.toys import cover, dump, own_copy, quake, table, write
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
-NEWEST = migrations()[-1][0]
+NEWEST = newest_schema()
 
 
 @pytest.fixture(scope="module")

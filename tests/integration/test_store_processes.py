@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from forecaster.errors import NotWritable, SchemaTooNew, StoreBusy, StoreError
-from forecaster.store import database
-from forecaster.store.database import LOCK_WAIT_S, Store, migrations, open_store, query
+from forecaster.store.database import Store, open_store, query
+from forecaster.store.engine import duckdb_engine
+from forecaster.store.engine.duckdb_engine import LOCK_WAIT_S
+from forecaster.store.migrating import migrations
 from forecaster.store.sharing.publish import publish
 from tests.support.processes import ended, started
 from tests.support.toys import table
@@ -149,13 +151,13 @@ def test_nobody_writes_while_the_copy_is_made(store, copy, monkeypatch):
     """POSIX drops a process's lock when it closes any handle of the file: copying by name would let a second writer in."""
     tried: list[str] = []
     other = WRITER + TRY
-    real = database.os.fsync
+    real = duckdb_engine.os.fsync
 
     def copied(handle: int) -> None:
         tried.append(ended(started(other, store.path, copy)))
         real(handle)
 
-    monkeypatch.setattr(database.os, "fsync", copied)
+    monkeypatch.setattr(duckdb_engine.os, "fsync", copied)
     publish(store, copy)
     assert tried == ["StoreBusy\n"]
     monkeypatch.undo()

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from forecaster.catalog import snapshot
-from forecaster.store.database import read_parquet
+from forecaster.store.engine.parquet_files import read_parquet
 from tests.support.smtp_server import SmtpServer
 from tests.support.usgs_history import History, history_from
 from tests.support.usgs_server import serve

@@ -13,8 +13,10 @@ from forecaster.pipeline.issuing.standings import standing_of
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import Settings, load_settings
-from forecaster.store import database, publications
+from forecaster.store import publications
 from forecaster.store.database import Store, open_store
+from forecaster.store.migrating import newest_schema
+from tests.support.old_schemas import old_schema
 from tests.support.steps import machine
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
@@ -46,10 +48,8 @@ def _fill(connection, delivery_state: str) -> None:
     _insert(connection, "delivery", one_a_channel, *told)
 
 
-def _schema_5(path: Path, monkeypatch, delivery_state: str = "failed") -> dict[str, tuple[list[str], list[tuple]]]:
-    every = database.migrations()
-    with monkeypatch.context() as before:
-        before.setattr(database, "migrations", lambda: every[:5])
+def _schema_5(path: Path, delivery_state: str = "failed") -> dict[str, tuple[list[str], list[tuple]]]:
+    with old_schema(5):
         path.parent.mkdir(parents=True, exist_ok=True)
         with open_store(path).transaction() as connection:
             _fill(connection, delivery_state)
@@ -64,8 +64,8 @@ def _rows(connection, columns: dict[str, list[str]] | None = None) -> dict[str, 
     return found
 
 
-def test_no_row_is_lost_or_changed_and_what_is_new_has_its_default(settings: Settings, monkeypatch):
-    before = _schema_5(settings.database, monkeypatch)
+def test_no_row_is_lost_or_changed_and_what_is_new_has_its_default(settings: Settings):
+    before = _schema_5(settings.database)
     with open_store(settings.database).transaction() as connection:
         assert _rows(connection, {table: columns for table, (columns, _) in before.items()}) == before
         assert connection.execute("SELECT DISTINCT method, in_sample FROM forecast").fetchall() == [("daily", False)]
@@ -73,7 +73,7 @@ def test_no_row_is_lost_or_changed_and_what_is_new_has_its_default(settings: Set
         assert connection.execute("SELECT subject_kind FROM delivery").fetchall() == [("report",)]
         assert connection.execute("SELECT service_date FROM fetch_log").fetchall() == [(None,)]
         assert connection.execute("SELECT count(*) FROM v_forecast").fetchall() == [(2,)]
-        assert connection.execute("SELECT max(number) FROM migration").fetchall() == [(database.migrations()[-1][0],)]
+        assert connection.execute("SELECT max(number) FROM migration").fetchall() == [(newest_schema(),)]
 
 
 @pytest.mark.parametrize(
@@ -87,16 +87,14 @@ def test_no_row_is_lost_or_changed_and_what_is_new_has_its_default(settings: Set
     ],
     ids=["the rule alone", "a person's model", "a person's kind", "a person's rate", "the rule last"],
 )
-def test_what_a_person_decided_under_the_rule_of_one_champion_goes_on(settings: Settings, monkeypatch, recipes, rows, expected):
+def test_what_a_person_decided_under_the_rule_of_one_champion_goes_on(settings: Settings, recipes, rows, expected):
     """Of schema 10, each decision an hour after the one before; what the rule decided makes way for the combination. History stays."""
-    every, tokyo = database.migrations(), recipes["tokyo-m45"]
-    with monkeypatch.context() as before:
-        before.setattr(database, "migrations", lambda: every[:10])
-        with open_store(settings.database).transaction() as connection:
-            for number, (kind, model_id, who) in enumerate(rows, 1):
-                since = NOON + timedelta(hours=number)
-                told = (tokyo.id, tokyo.target_hash, number, kind, model_id, since, who, f"reason {number}", "{}", "0.1.0")
-                _insert(connection, "champion", *told)
+    tokyo = recipes["tokyo-m45"]
+    with old_schema(10), open_store(settings.database).transaction() as connection:
+        for number, (kind, model_id, who) in enumerate(rows, 1):
+            since = NOON + timedelta(hours=number)
+            told = (tokyo.id, tokyo.target_hash, number, kind, model_id, since, who, f"reason {number}", "{}", "0.1.0")
+            _insert(connection, "champion", *told)
     store, last = open_store(settings.database), NOON + timedelta(hours=len(rows))
     with store.transaction() as connection:
         assert connection.execute("SELECT count(*) FROM champion").fetchall() == [(len(rows),)]
@@ -115,21 +113,19 @@ def test_what_a_person_decided_under_the_rule_of_one_champion_goes_on(settings: 
         assert standing_of(connection, tokyo, last, DAY.date()).how == "combination"
 
 
-def test_a_migration_that_breaks_off_leaves_the_schema_before(settings: Settings, monkeypatch):
-    before, every = _schema_5(settings.database, monkeypatch), database.migrations()
-    with monkeypatch.context() as broken:
-        broken.setattr(database, "migrations", lambda: [*every[:8], (9, "0009_messages.sql", "SELECT error('pulled the plug')")])
-        with pytest.raises(Exception, match="pulled the plug"):
-            open_store(settings.database)
+def test_a_migration_that_breaks_off_leaves_the_schema_before(settings: Settings):
+    before = _schema_5(settings.database)
+    with old_schema(8, (9, "0009_messages.sql", "SELECT error('pulled the plug')")), pytest.raises(Exception, match="pulled the plug"):
+        open_store(settings.database)
     with Store(settings.database).transaction() as connection:
         assert connection.execute("SELECT max(number) FROM migration").fetchall() == [(5,)]
         assert _rows(connection) == before
 
 
 @pytest.mark.parametrize("state", ["sent", "dead", "failed", "pending"])
-def test_a_report_of_the_version_before_is_closed_with_the_reason_and_never_sent_twice(settings: Settings, monkeypatch, state: str):
+def test_a_report_of_the_version_before_is_closed_with_the_reason_and_never_sent_twice(settings: Settings, state: str):
     """That version kept no document of it: made anew from today's store, it would say something else under the same id."""
-    _schema_5(settings.database, monkeypatch, state)
+    _schema_5(settings.database, state)
     secret = "whsec_" + base64.b64encode(b"of these tests only, 32 bytes...").decode()
     hook = load_settings(home=settings.home, webhook_url="http://127.0.0.1:9/x", webhook_secret=secret, webhook_allow_private=True)
     job = Job(hook, open_store(hook.database), [], machine(NOON + timedelta(hours=1)), "run")
@@ -146,29 +142,27 @@ def _other(to: Recipient) -> Recipient:
     return replace(to, label="another", address=type(to.address)("http://127.0.0.1:9/y"))
 
 
-def test_the_events_of_the_version_before_are_the_same_at_every_moment(settings: Settings, monkeypatch):
+def test_the_events_of_the_version_before_are_the_same_at_every_moment(settings: Settings):
     """Of schema 12: nc1 was met as us1, and us1 was then found to be one with us2. Rows as that version wrote them."""
-    every, hour = database.migrations(), timedelta(hours=1)
-    with monkeypatch.context() as before:
-        before.setattr(database, "migrations", lambda: [each for each in every if each[0] <= 12])
-        with open_store(settings.database).transaction() as connection:
-            for key, name, updated, seen in (
-                ("us1", "us1", 1, 1),
-                ("us2", "us2", 2, 2),
-                ("us1", "nc1", 3, 3),
-                ("us2", "us2", 4, 4),
-                ("us3", "us3", 90_000, 5),
-                ("us3", "us3", 6, 6),
-            ):
-                connection.execute(
-                    "INSERT INTO event_revision VALUES ($key, $name, [$name], $t, 0, 0, 10, 5 + $seen / 100, 'mw', 'earthquake', "
-                    "'reviewed', 'us', 'here', $updated, $read, $read, 'observed', 'usgs', md5($name || $seen))",
-                    {"key": key, "name": name, "seen": seen, "t": NOON, "updated": NOON + updated * hour, "read": NOON + seen * hour},
-                )
-            connection.execute("INSERT INTO event_merge VALUES ('us1', 'us2', $t)", {"t": NOON + 4 * hour})
-            connection.execute("INSERT INTO event_id_map VALUES ('us1', 'us2'), ('us2', 'us2'), ('nc1', 'us2'), ('us3', 'us3')")
-            moments = [NOON + number * hour for number in range(8)]
-            then = [_events(connection, moment) for moment in moments]
+    hour = timedelta(hours=1)
+    with old_schema(12), open_store(settings.database).transaction() as connection:
+        for key, name, updated, seen in (
+            ("us1", "us1", 1, 1),
+            ("us2", "us2", 2, 2),
+            ("us1", "nc1", 3, 3),
+            ("us2", "us2", 4, 4),
+            ("us3", "us3", 90_000, 5),
+            ("us3", "us3", 6, 6),
+        ):
+            connection.execute(
+                "INSERT INTO event_revision VALUES ($key, $name, [$name], $t, 0, 0, 10, 5 + $seen / 100, 'mw', 'earthquake', "
+                "'reviewed', 'us', 'here', $updated, $read, $read, 'observed', 'usgs', md5($name || $seen))",
+                {"key": key, "name": name, "seen": seen, "t": NOON, "updated": NOON + updated * hour, "read": NOON + seen * hour},
+            )
+        connection.execute("INSERT INTO event_merge VALUES ('us1', 'us2', $t)", {"t": NOON + 4 * hour})
+        connection.execute("INSERT INTO event_id_map VALUES ('us1', 'us2'), ('us2', 'us2'), ('nc1', 'us2'), ('us3', 'us3')")
+        moments = [NOON + number * hour for number in range(8)]
+        then = [_events(connection, moment) for moment in moments]
     with open_store(settings.database).transaction() as connection:
         now = [_events(connection, moment) for moment in moments]
     assert then[4] == [("us2", "us2", 5.04)] and now[:6] == then[:6]

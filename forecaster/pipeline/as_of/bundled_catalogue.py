@@ -5,7 +5,8 @@ from datetime import datetime
 from forecaster.catalog import snapshot
 from forecaster.catalog.coverage import STREAMS, CoverageSource, coverage_rows
 from forecaster.clock import Clock
-from forecaster.store.database import Store, read_parquet
+from forecaster.store.database import Store
+from forecaster.store.engine.parquet_files import read_parquet
 from forecaster.store.versions import catalogue
 
 

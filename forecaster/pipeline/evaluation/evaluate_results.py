@@ -26,7 +26,7 @@ from forecaster.models.interface import FittedModel
 from forecaster.models.kinds import FittableKind
 from forecaster.recipe import Recipe
 from forecaster.reports.map_files import write_atomic
-from forecaster.store.sharing.parquet import read_parquets, write_parquet
+from forecaster.store.engine.parquet_files import read_parquets, write_parquet
 
 FIT_FILE = "fit.json"
 DAILY_ORDER = "arm, recipe_id, local_day, model"

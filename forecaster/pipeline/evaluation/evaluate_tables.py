@@ -27,7 +27,7 @@ from forecaster.reports.render import render_skill
 from forecaster.reports.skill_pages.skill import Plots, skill_context
 from forecaster.reports.skill_pages.skill_charts import Line, ReliabilityPlot
 from forecaster.reports.skill_pages.skill_tables import skill_markdown
-from forecaster.store.sharing.parquet import write_parquet
+from forecaster.store.engine.parquet_files import write_parquet
 from forecaster.verification import curves, reliability
 from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES
 

@@ -14,7 +14,7 @@ from forecaster.places import place_name
 from forecaster.reports.map_files import write_atomic
 from forecaster.store import world_map_rows
 from forecaster.store.database import Store
-from forecaster.store.sharing.parquet import write_parquet
+from forecaster.store.engine.parquet_files import write_parquet
 
 PARQUET_FILE, GEOJSON_FILE = "world.parquet", "world.geojson"
 _TOLD = ("cell", "place", "latitude_deg", "longitude_deg", "magnitude", "horizon_days", "probability", "usual_probability", "ratio")

@@ -1,4 +1,4 @@
-"""Parquet files beside the database: written whole by rename, read back in one order. The same rows give the same bytes."""
+"""Exports of all tables as Parquet files. The same rows give the same bytes."""
 
 import hashlib
 import json
@@ -6,16 +6,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from forecaster.errors import CorruptModel, NotWritable
-from forecaster.store.database import Store, one_line
-
-if TYPE_CHECKING:
-    import pandas as pd
+from forecaster.errors import NotWritable
+from forecaster.store.database import Store
+from forecaster.store.engine.duckdb_engine import table_names
+from forecaster.store.engine.parquet_files import write_tables
+from forecaster.store.migrating import schema_of
 
 MANIFEST = "quakecast.json"
 _VERSION = re.compile(r"[0-9a-f]{16}")
@@ -48,8 +46,6 @@ def export_tables(store: Store, folder: Path) -> Exported:
     Raises:
         NotWritable: the folder cannot be written or the disk is full; the export that was there stays.
     """
-    import duckdb
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_NEW, dir=folder, ignore_cleanup_errors=True) as temporary:
@@ -60,24 +56,15 @@ def export_tables(store: Store, folder: Path) -> Exported:
             if not (folder / version).is_dir():
                 made.rename(folder / version)
             _write_manifest(folder, version, schema, tables)
-    except (OSError, duckdb.IOException) as error:
-        reason = error.strerror or error if isinstance(error, OSError) else one_line(error)
-        raise NotWritable(f"cannot export to {folder}: {reason}; choose a folder that can be written") from None
+    except OSError as error:
+        raise NotWritable(f"cannot export to {folder}: {error.strerror or error}; choose a folder that can be written") from None
     return Exported(folder, version, tables)
 
 
 def _write_tables(store: Store, made: Path) -> tuple[int, dict[str, int]]:
     """Return (number of the schema, rows by table). Rows keep the order in which they were stored, which the schema's macros depend on."""
     with store.transaction() as connection:
-        connection.execute("SET preserve_insertion_order = true; SET threads = 1")
-        schema = connection.execute("SELECT max(number) FROM migration").fetchall()[0][0]
-        names = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY 1").fetchall()
-        tables = {}
-        for (table,) in names:
-            target = str(made / f"{table}.parquet").replace("'", "''")
-            counted = connection.execute(f"COPY {table} TO '{target}' (FORMAT parquet, COMPRESSION zstd)").fetchall()
-            tables[table] = counted[0][0]
-    return schema, tables
+        return schema_of(connection), write_tables(connection, table_names(connection), made)
 
 
 def _digest(folder: Path) -> str:
@@ -108,47 +95,3 @@ def _write_manifest(folder: Path, version: str, schema: int, tables: dict[str, i
         ours = is_version(entry.name) or entry.name.startswith(_NEW)
         if ours and entry.name not in (version, previous) and newest - entry.stat().st_mtime > _KEPT_S:
             shutil.rmtree(entry, ignore_errors=True)
-
-
-def write_parquet(path: Path, frame: "pd.DataFrame") -> Path:
-    """Write `frame` to a temporary name beside `path`, then rename.
-
-    Raises:
-        NotWritable: with the path and what the system says; what was at `path` before is left.
-    """
-    import duckdb
-
-    part = path.with_name(f".{path.name}.part")
-    connection = duckdb.connect(config={"threads": 1})
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("rows", frame)
-        target = str(part).replace("'", "''")
-        connection.execute(f"COPY (SELECT * FROM rows) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
-        part.replace(path)
-    except (OSError, duckdb.IOException) as error:
-        raise NotWritable(f"cannot write {path}: {str(error).splitlines()[0]}; choose a folder that can be written") from None
-    finally:
-        connection.close()
-        part.unlink(missing_ok=True)
-    return path
-
-
-def read_parquets(paths: Sequence[Path], order: str) -> "pd.DataFrame":
-    """Return all rows of these files, sorted by the columns `order` ("a, b"), NULL where a file lacks a column; times are aware UTC.
-
-    Raises:
-        CorruptModel: a file that is no whole Parquet file, with what DuckDB says of it.
-    """
-    import duckdb
-
-    connection = duckdb.connect(config={"threads": 1})
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection.execute(
-            f"SELECT * FROM read_parquet(?, union_by_name => true) ORDER BY {order}", [[str(path) for path in paths]]
-        ).df()
-    except duckdb.Error as error:
-        raise CorruptModel(f"a stored result cannot be read: {str(error).splitlines()[0]}; delete that file and run again") from None
-    finally:
-        connection.close()

@@ -7,30 +7,19 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import util
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from forecaster.errors import BadInput, SchemaTooNew, StoreError, StoreUnreachable
+from forecaster.errors import BadInput, SchemaTooNew, StoreError
 from forecaster.settings import Settings
-from forecaster.store.database import (
-    LOCK_WAIT_S,
-    Connection,
-    Store,
-    migrations,
-    newest_schema,
-    none_of_ours,
-    not_published,
-    one_line,
-    open_connection,
-    schema_of,
-)
+from forecaster.store import migrating
+from forecaster.store.database import Store, none_of_ours, not_published
+from forecaster.store.engine.duckdb_engine import LOCK_WAIT_S, Connection, begin_reading, open_connection
+from forecaster.store.engine.parquet_files import exported, read_text, tables_from_files
 from forecaster.store.sharing.parquet import MANIFEST, is_version
 
 REMOTE = ("http", "https", "s3", "s3a", "s3n", "gs", "gcs", "r2")
-HTTPFS = "duckdb_extension_httpfs"
-NOT_FOUND = 404
 ROWS_IN_ORDER = ("event_merge", "event_revision")  # their rowid is used by the schema's macros
 
 
@@ -103,11 +92,11 @@ class PublishedCopy(Store):
             raise self.missing()
         connection = open_connection(self.path, read_only=True, wait_s=wait_s)
         try:
-            schema = schema_of(connection)
+            schema = migrating.schema_of(connection)
             if schema == 0:
                 raise none_of_ours(self.path)
             _check_schema(schema, str(self.path))
-            connection.execute("BEGIN TRANSACTION READ ONLY")
+            begin_reading(connection)
             yield connection
         finally:
             connection.close()
@@ -149,23 +138,12 @@ class ParquetExport(Store):
             BadInput: there is no export at the address, or DuckDB lacks what it needs to reach it.
             SchemaTooNew: a newer quakecast wrote it. StoreUnreachable: it cannot be read now.
         """
-        import duckdb
-
-        connection = duckdb.connect()
-        try:
-            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false; SET autoinstall_known_extensions = false")
-            if urlsplit(self.address).scheme in REMOTE:
-                _load_httpfs(connection, self.address)
+        with exported(self.address, remote=urlsplit(self.address).scheme in REMOTE) as connection:
             manifest = self._manifest(connection)
-            for _, _, sql in migrations():
-                connection.execute(sql)
-            _replace_tables(connection, f"{self.address}/{manifest['version']}", set(manifest["tables"]))
-            connection.execute("BEGIN TRANSACTION READ ONLY")
+            migrating.make_current(connection, comments=False)
+            tables_from_files(connection, f"{self.address}/{manifest['version']}", set(manifest["tables"]), ROWS_IN_ORDER)
+            begin_reading(connection)
             yield connection
-        except duckdb.IOException as error:
-            raise StoreUnreachable(f"cannot read {self.address} ({one_line(error)}); try again") from None
-        finally:
-            connection.close()
 
     def copy_file(self, target: Path) -> None:
         """Refuse the call: a copy is made of the store, not of an export."""
@@ -173,18 +151,13 @@ class ParquetExport(Store):
 
     def _manifest(self, connection: Connection) -> dict[str, Any]:
         """Return the manifest of the present export."""
-        import duckdb
-
         missing = BadInput(f"there is no export of quakecast at {self.address} (no {MANIFEST}); make one with `quakecast export --parquet`")
         address = f"{self.address}/{MANIFEST}"
         if urlsplit(self.address).scheme not in REMOTE and not Path(address).is_file():
             raise missing
-        try:
-            text = connection.execute("SELECT content FROM read_text(?)", [address]).fetchall()[0][0]
-        except duckdb.HTTPException as error:
-            if getattr(error, "status_code", None) == NOT_FOUND:
-                raise missing from None
-            raise
+        text = read_text(connection, address)
+        if text is None:
+            raise missing
         try:
             manifest: dict[str, Any] = json.loads(text)
             whole = is_version(manifest["version"]) and isinstance(manifest["tables"], dict)
@@ -198,54 +171,9 @@ class ParquetExport(Store):
 
 
 def _check_schema(schema: int, where: str) -> None:
-    known = newest_schema()
+    known = migrating.newest_schema()
     found = f"{where} has schema {schema}, this quakecast needs {known}"
     if schema < known:
         raise BadInput(f"{found}: an older version wrote it; run `quakecast migrate`, or export it again, with this version")
     if schema > known:
         raise SchemaTooNew(f"{found}: a newer version wrote it; upgrade quakecast here")
-
-
-def _replace_tables(connection: Connection, folder: str, exported: set[str]) -> None:
-    """Replace all tables by views of the Parquet files, with the same columns and types.
-
-    A view has no rowid. Where the schema needs it, the row's place in the file is used: it is the order in which the rows were stored.
-    """
-    import duckdb
-
-    columns = connection.execute(
-        "SELECT table_name, string_agg(format('CAST(\"{0}\" AS {1}) AS \"{0}\"', column_name, data_type), ', ' ORDER BY column_index) "
-        "FROM duckdb_columns() WHERE table_name IN (SELECT table_name FROM duckdb_tables()) GROUP BY 1"
-    ).fetchall()
-    if lacking := sorted({table for table, _ in columns} - exported):
-        raise BadInput(f"the export in {folder} lacks {', '.join(lacking)}; export again")
-    quoted = folder.replace("'", "''")
-    for table, cast in columns:
-        place = ", file_row_number AS rowid" if table in ROWS_IN_ORDER else ""
-        file = f"read_parquet('{quoted}/{table}.parquet', file_row_number = true)"
-        try:
-            connection.execute(f"DROP TABLE {table}; CREATE VIEW {table} AS SELECT {cast}{place} FROM {file}")
-        except duckdb.InvalidInputException as error:
-            raise StoreUnreachable(f"{folder}/{table}.parquet is no whole Parquet file ({one_line(error)}); export again") from None
-
-
-def _load_httpfs(connection: Connection, address: str) -> None:
-    """Load DuckDB's extension for remote files, installed by DuckDB or from the wheel of the very same version. Nothing is downloaded."""
-    import duckdb
-
-    wheel = util.find_spec(HTTPFS)
-    shipped = [Path(folder) / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension" for folder in _folders(wheel)]
-    for name in ["httpfs", *(f"'{path}'" for path in shipped if path.is_file())]:
-        try:
-            connection.execute(f"LOAD {name}")
-            return
-        except duckdb.Error:
-            continue
-    raise BadInput(
-        f"reading {address} needs DuckDB's extension httpfs {duckdb.__version__}, which is not installed here; install the package "
-        f"duckdb-extension-httpfs=={duckdb.__version__}, or run INSTALL httpfs in DuckDB once, or set QUAKECAST_READ_FROM to a folder"
-    )
-
-
-def _folders(spec: Any) -> list[str]:
-    return list(spec.submodule_search_locations or []) if spec is not None else []

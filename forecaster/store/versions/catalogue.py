@@ -200,10 +200,10 @@ def read_coverage(connection: Connection) -> pd.DataFrame:
 
 def reading(connection: Connection) -> tuple[int, int, int]:
     """Return the numbers of versions, merges and reads. All three only grow: the same numbers mean the same catalogue."""
-    counted = connection.execute(
+    counted: tuple[int, int, int] = connection.execute(
         "SELECT (SELECT count(*) FROM event_revision), (SELECT count(*) FROM event_merge), (SELECT count(*) FROM coverage_read)"
-    ).fetchall()
-    return counted[0]
+    ).fetchall()[0]
+    return counted
 
 
 def write_fetch_log(connection: Connection, entries: list[dict[str, Any]], run_id: str | None) -> None:

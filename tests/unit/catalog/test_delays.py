@@ -25,7 +25,7 @@ from forecaster.catalog.delays import (
     review_known_at,
 )
 from forecaster.catalog.snapshot import snapshot_path
-from forecaster.store.database import read_parquet
+from forecaster.store.engine.parquet_files import read_parquet
 
 DAY_US = 86_400_000_000
 SPARSE = (-25.0, -177.0)  # south of Tonga

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.catalog.revisions import revision_frame
-from forecaster.store.database import migrations
+from forecaster.store.migrating import make_current
 from forecaster.store.versions.catalogue import read_events, read_versions, write_revisions
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -27,8 +27,7 @@ histories = st.lists(st.one_of(new, new, repeat), min_size=1, max_size=7)
 def connection():
     made = duckdb.connect()
     made.execute("SET TimeZone = 'UTC'")
-    for _, _, sql in migrations():
-        made.execute(sql)
+    make_current(made)
     yield made
     made.close()
 
