@@ -137,7 +137,7 @@ KINDS = {
             look=Look("hybrid", 90, ("#2c378f", "#b3beff"), CIRCLE),
         ),
         Kind(
-            "convlstm", "forecaster.models.convlstm.convlstm_model", version=2, by_region=True, tensorflow=True, epochs=True,
+            "convlstm", "forecaster.models.first_system.convlstm_model", version=2, by_region=True, tensorflow=True, epochs=True,
             tensorboard=True, sees_far=True, seconds_a_fit=1800.0, seconds_a_day=0.006, label="convlstm",
             look=Look("first ConvLSTM", 80, ("#8a4fa3", "#cd97e3"), "M0 -4.4L4.2 3.2H-4.2Z", "8 3 2 3"),
         ),

@@ -16,9 +16,9 @@ import numpy as np
 from forecaster import timewindow
 from forecaster.catalog.parse import parse_csv
 from forecaster.clock import Clock
-from forecaster.features.daily_grid import cell_edges, place_on_grid, window_tensor
 from forecaster.features.labels import target_events
 from forecaster.features.windows import target_days
+from forecaster.models.first_system.daily_grid import cell_edges, place_on_grid, window_tensor
 from forecaster.pipeline.as_of import catalogue_history
 from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import read_history, versions_of

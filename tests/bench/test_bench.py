@@ -12,8 +12,8 @@ import pytest
 
 from forecaster.catalog.parse import parse_csv
 from forecaster.clock import Clock
-from forecaster.features.daily_grid import place_on_grid, window_tensor
 from forecaster.features.windows import target_days
+from forecaster.models.first_system.daily_grid import place_on_grid, window_tensor
 from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.recipe import load_recipes
@@ -85,7 +85,7 @@ def test_one_convolution_a_step_against_keras() -> None:
     import keras
     import tensorflow as tf
 
-    from forecaster.models.convlstm.convlstm import OneConvolutionConvLSTM
+    from forecaster.models.first_system.convlstm import OneConvolutionConvLSTM
 
     x = tf.constant(np.random.default_rng(1).random((32, 15, 20, 30, 3), dtype=np.float32))
     timings = {}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.features.daily_grid import cell_edges, place_on_grid, window_tensor
 from forecaster.features.events import Events
 from forecaster.features.windows import promised_day
+from forecaster.models.first_system.daily_grid import cell_edges, place_on_grid, window_tensor
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.daily.build_report import report_data

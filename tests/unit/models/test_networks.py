@@ -71,7 +71,7 @@ def test_a_tensorflow_that_does_not_import_is_one_line(monkeypatch):
     """As where a shared library of the system is too old."""
     kind = kind_named("convlstm")
     monkeypatch.delitem(sys.modules, kind.module, raising=False)
-    monkeypatch.setitem(sys.modules, "forecaster.models.convlstm.convlstm_training", None)
+    monkeypatch.setitem(sys.modules, "forecaster.models.first_system.convlstm_training", None)
     with pytest.raises(NotInstalled, match=r"cannot be imported \(.*convlstm_training.*\); install it again"):
         kind.imported()
 
@@ -87,7 +87,7 @@ def test_no_command_and_no_flow_imports_tensorflow_before_a_network_is_used():
         reached |= more
     carrying = {name for name, found in brings.items() if {"tensorflow", "keras"} & found}
     assert {
-        "forecaster.models.convlstm.convlstm",
+        "forecaster.models.first_system.convlstm",
         "forecaster.models.hybrid.hybrid_training",
     } <= carrying and "forecaster.models.hybrid.hybrid" in reached
     assert carrying & reached == set()

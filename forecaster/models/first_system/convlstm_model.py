@@ -13,15 +13,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from forecaster.errors import CorruptModel
-from forecaster.features.daily_grid import place_on_grid
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models.calibration import Calibration
-from forecaster.models.convlstm import convlstm_training
-from forecaster.models.convlstm.convlstm import Predictor, load_network, save_network
-from forecaster.models.convlstm.convlstm_training import Epoch
-from forecaster.models.interface import History, dataset_from_events
-from forecaster.models.prior_correction import PriorCorrection
+from forecaster.models.first_system import convlstm_training
+from forecaster.models.first_system.calibration import Calibration
+from forecaster.models.first_system.convlstm import Predictor, load_network, save_network
+from forecaster.models.first_system.convlstm_training import Epoch
+from forecaster.models.first_system.daily_grid import place_on_grid
+from forecaster.models.first_system.dataset import dataset_from_events
+from forecaster.models.first_system.prior_correction import PriorCorrection
+from forecaster.models.interface import History
 from forecaster.recipe import Recipe
 
 KIND = "convlstm"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from forecaster.errors import NotTrainable
-from forecaster.features.daily_grid import day_summary, window_tensor
-from forecaster.models.convlstm.convlstm_batches import batches, evaluated_days, training_days
-from forecaster.models.convlstm.convlstm_training import fit
-from forecaster.models.data_splits import Span
+from forecaster.models.first_system.convlstm_batches import batches, evaluated_days, training_days
+from forecaster.models.first_system.convlstm_training import fit
+from forecaster.models.first_system.daily_grid import day_summary, window_tensor
+from forecaster.models.first_system.spans import Span
 from forecaster.models.interface import log_loss, sigmoid
 
 

@@ -6,7 +6,7 @@ from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import ClusterCentroids, EditedNearestNeighbours, NearMiss, RandomUnderSampler
 
 from forecaster.errors import BadInput, NotTrainable
-from forecaster.features.resample import ClassCounts, Resampled, resample
+from forecaster.models.first_system.resample import ClassCounts, Resampled, resample
 from forecaster.registry.recipe_fields import ResamplingMethod
 
 NINE = [

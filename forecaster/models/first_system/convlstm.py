@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forecaster.features.daily_grid import CHANNELS, GridEvents, window_tensor
 from forecaster.features.windows import TargetDays
+from forecaster.models.first_system.daily_grid import CHANNELS, GridEvents, window_tensor
 from forecaster.recipe import Recipe
 
 KERNEL = 3

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from forecaster.models.calibration import fit_calibration
+from forecaster.models.first_system.calibration import fit_calibration
+from forecaster.models.first_system.prior_correction import balanced_weights, count_classes, prior_correction
 from forecaster.models.interface import log_loss, logit, sigmoid
-from forecaster.models.prior_correction import balanced_weights, count_classes, prior_correction
 
 INTERCEPT, SLOPE = -3.0, 1.2
 DAYS = 200_000

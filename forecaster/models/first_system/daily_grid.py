@@ -3,9 +3,9 @@
 One function computes them for training and for serving, a batch at a time, directly from the events. An event enters a sample only if its
 origin lies before that sample's input cutoff and it was known by then. So two samples may see different versions of the same day.
 
-Rows run from south (0) to north, columns from west (0) to east. The world grid covers the whole globe, rotated so that the target's
-longitude lies in the middle. The regional grid has square cells of `grid_cell_km` in a local equirectangular projection, with the target in
-the middle of the centre cell. It drops events outside the grid.
+Rows run from south (0) to north, columns from west (0) to east. The regional grid has square cells of `grid_cell_km` in a local
+equirectangular projection, with the target in the middle of the centre cell. It drops events outside the grid. The other grid is that of
+the world (`world_grid`).
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ import numpy as np
 from forecaster.features.events import Events
 from forecaster.features.geometry import KM_PER_DEGREE, in_circle, wrap_longitude
 from forecaster.features.windows import TargetDays, pairs_between
+from forecaster.models.first_system import world_grid
 from forecaster.recipe import Recipe
 
 CHANNELS = 3
@@ -48,9 +49,7 @@ def cell_of(recipe: Recipe, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     rows, columns = recipe.lat_granularity, recipe.lng_granularity
     east = wrap_longitude(np.asarray(lon) - recipe.predict_center_lng)
     if recipe.grid_cell_km is None:
-        row = np.floor((np.asarray(lat) + 90.0) * (rows / 180.0))
-        column = np.floor((east + 180.0) * (columns / 360.0))
-        row, column = np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)
+        row, column = world_grid.row_and_column(recipe, np.asarray(lat), east)
     else:
         y_km = (np.asarray(lat) - recipe.predict_center_lat) * KM_PER_DEGREE
         x_km = east * np.cos(np.radians(recipe.predict_center_lat)) * KM_PER_DEGREE
@@ -67,7 +66,7 @@ def cell_edges(recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """
     rows, columns = recipe.lat_granularity, recipe.lng_granularity
     if recipe.grid_cell_km is None:
-        return np.arange(rows) * (180.0 / rows) - 90.0, recipe.predict_center_lng - 180.0 + np.arange(columns) * (360.0 / columns)
+        return world_grid.edges(recipe)
     height = recipe.grid_cell_km / KM_PER_DEGREE
     width = height / np.cos(np.radians(recipe.predict_center_lat))
     south, west = recipe.predict_center_lat - rows / 2 * height, recipe.predict_center_lng - columns / 2 * width

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster.features.daily_grid import cell_of, day_summary, place_on_grid, window_tensor
 from forecaster.features.events import Events
 from forecaster.features.windows import target_days
+from forecaster.models.first_system.daily_grid import cell_of, day_summary, place_on_grid, window_tensor
 
 TOKYO = (35.680934, 139.767551)
 ROW, COLUMN = 13, 15  # (35.68 + 90) / 9 = 13.96; the target's own meridian is the west edge of column 15

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from forecaster.features.windows import target_days
-from forecaster.models.convlstm.convlstm import OneConvolutionConvLSTM, Predictor, build_network, load_network, save_network
+from forecaster.models.first_system.convlstm import OneConvolutionConvLSTM, Predictor, build_network, load_network, save_network
 
 RNG = np.random.default_rng(5)
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.errors import NotTrainable
-from forecaster.models.data_splits import fit_spans, purge_days
+from forecaster.models.data_splits import purge_days
+from forecaster.models.first_system.spans import fit_spans
 
 
 def alternating(days: int) -> np.ndarray:

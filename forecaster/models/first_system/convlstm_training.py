@@ -22,12 +22,13 @@ import pandas as pd
 import tensorflow as tf
 
 from forecaster.errors import BadInput
-from forecaster.models.calibration import Calibration, fit_calibration
-from forecaster.models.convlstm.convlstm import Predictor, build_network
-from forecaster.models.convlstm.convlstm_batches import JudgedDays, TrainingDays, batches, evaluated_days, training_days
-from forecaster.models.data_splits import Spans, fit_spans
-from forecaster.models.interface import Dataset, log_loss, sigmoid
-from forecaster.models.prior_correction import PriorCorrection
+from forecaster.models.first_system.calibration import Calibration, fit_calibration
+from forecaster.models.first_system.convlstm import Predictor, build_network
+from forecaster.models.first_system.convlstm_batches import JudgedDays, TrainingDays, batches, evaluated_days, training_days
+from forecaster.models.first_system.dataset import Dataset
+from forecaster.models.first_system.prior_correction import PriorCorrection
+from forecaster.models.first_system.spans import Spans, fit_spans
+from forecaster.models.interface import log_loss, sigmoid
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def fit(
     """Train on spans.train, stop early on spans.validation, calibrate on spans.calibration.
 
     Args:
-        spans: default those of all days of `dataset` (`data_splits.fit_spans`).
+        spans: default those of all days of `dataset` (`spans.fit_spans`).
         max_minutes: budget of the whole call, predictions included; None for no limit. Training ends before the first epoch that is not
             expected to fit. If not even the first fits, the untrained network is kept.
         max_epochs: stop after so many. With the `epochs` of an earlier fit and max_minutes=None, its weights are reproduced bit for bit.

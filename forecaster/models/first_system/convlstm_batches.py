@@ -6,12 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from forecaster.features.daily_grid import day_summary, window_tensor
-from forecaster.features.resample import Resampled, resample
 from forecaster.features.windows import TargetDays
-from forecaster.models.data_splits import Span
-from forecaster.models.interface import Dataset
-from forecaster.models.prior_correction import PriorCorrection, balanced_weights, count_classes, prior_correction
+from forecaster.models.first_system.daily_grid import day_summary, window_tensor
+from forecaster.models.first_system.dataset import Dataset
+from forecaster.models.first_system.prior_correction import PriorCorrection, balanced_weights, count_classes, prior_correction
+from forecaster.models.first_system.resample import Resampled, resample
+from forecaster.models.first_system.spans import Span
 
 
 @dataclass(frozen=True)

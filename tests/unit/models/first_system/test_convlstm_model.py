@@ -7,7 +7,7 @@ import pytest
 
 from forecaster.errors import CorruptModel
 from forecaster.features.events import Events
-from forecaster.models.convlstm import convlstm_model
+from forecaster.models.first_system import convlstm_model
 from forecaster.models.interface import History
 from forecaster.timewindow import DAY_US
 

@@ -1,1 +1,0 @@
-"""The ConvLSTM network of the first system."""
