@@ -3,6 +3,7 @@
 The catalogue is complete only for regions, magnitudes and spans that were read completely. Nothing is known outside them.
 """
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,6 +74,37 @@ def in_streams(streams: Iterable[Stream], latitude_deg: np.ndarray, longitude_de
     return inside
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """The rows of a table of coverage as arrays and lists, because a column of a frame takes long to ask for, and every recipe asks."""
+
+    south: np.ndarray
+    north: np.ndarray
+    west: np.ndarray
+    east: np.ndarray
+    lowest: np.ndarray
+    stream: list[str]
+    start: list[datetime]
+    end: list[datetime]
+    read_at: list[datetime]
+
+
+class _LastColumns(threading.local):
+    """The columns of the frame that this thread asked about last, cached: a run's recipes ask about one frame, which nobody changes."""
+
+    last: "tuple[pd.DataFrame, _Columns] | None" = None
+
+    def of(self, coverage: "pd.DataFrame") -> _Columns:
+        if self.last is None or self.last[0] is not coverage:
+            bounds = ("min_latitude_deg", "max_latitude_deg", "min_longitude_deg", "max_longitude_deg", "min_magnitude")
+            times = [[time.to_pydatetime() for time in coverage[name]] for name in ("span_start", "span_end", "read_at")]
+            self.last = (coverage, _Columns(*(coverage[name].to_numpy() for name in bounds), list(coverage["stream"]), *times))
+        return self.last[1]
+
+
+_columns = _LastColumns()
+
+
 def covered_span(recipe: Recipe, coverage: "pd.DataFrame") -> TimeWindow:
     """Return the longest span without a gap in which every target event of the recipe has been read.
 
@@ -83,8 +115,8 @@ def covered_span(recipe: Recipe, coverage: "pd.DataFrame") -> TimeWindow:
         NotScoreable: nothing has been read at this place down to this magnitude; says where the catalogue starts.
     """
     spans: list[TimeWindow] = []
-    rows = _rows_of(recipe, coverage)
-    for start, end in sorted(zip(_times(coverage, "span_start", rows), _times(coverage, "span_end", rows), strict=True)):
+    rows, columns = _rows_of(recipe, coverage), _columns.of(coverage)
+    for start, end in sorted((columns.start[row], columns.end[row]) for row in rows):
         if spans and start <= spans[-1].end:
             spans[-1] = TimeWindow(spans[-1].start, max(spans[-1].end, end))
         else:
@@ -98,15 +130,22 @@ def last_read(recipe: Recipe, coverage: "pd.DataFrame") -> datetime:
     Raises:
         NotScoreable: as `covered_span`.
     """
-    return max(_times(coverage, "read_at", _rows_of(recipe, coverage)))
+    read_at = _columns.of(coverage).read_at
+    return max(read_at[row] for row in _rows_of(recipe, coverage))
 
 
-def _rows_of(recipe: Recipe, coverage: "pd.DataFrame") -> np.ndarray:
-    """Return the rows of `coverage` that contain every target event of the recipe, at least one; int64 (m,)."""
+def read_until(coverage: "pd.DataFrame", stream: str | None = None) -> datetime | None:
+    """Return the time until which this stream, or anything, has been read; None where nothing has."""
+    columns = _columns.of(coverage)
+    return max((end for end, name in zip(columns.end, columns.stream, strict=True) if stream in (None, name)), default=None)
+
+
+def _rows_of(recipe: Recipe, coverage: "pd.DataFrame") -> list[int]:
+    """Return the rows of `coverage` that contain every target event of the recipe, at least one."""
     here = _rows_at(recipe, coverage)
-    lowest = coverage["min_magnitude"].to_numpy()[here]
-    deep: np.ndarray = here[lowest <= recipe.threshold_mag]
-    if not len(deep):
+    lowest = _columns.of(coverage).lowest[here]
+    deep: list[int] = here[lowest <= recipe.threshold_mag].tolist()
+    if not deep:
         if not len(here):
             raise NotScoreable(Reason(ReasonKey.NO_DATA))
         raise NotScoreable(Reason(ReasonKey.STARTS, {"magnitude": round(float(lowest.min()), 1)}))
@@ -116,24 +155,14 @@ def _rows_of(recipe: Recipe, coverage: "pd.DataFrame") -> np.ndarray:
 def lowest_magnitude(recipe: Recipe, coverage: "pd.DataFrame") -> float | None:
     """Return the magnitude from which the catalogue has been read at the recipe's place; None where it has not been read."""
     here = _rows_at(recipe, coverage)
-    return float(coverage["min_magnitude"].to_numpy()[here].min()) if len(here) else None
+    return float(_columns.of(coverage).lowest[here].min()) if len(here) else None
 
 
 def _rows_at(recipe: Recipe, coverage: "pd.DataFrame") -> np.ndarray:
     """Return the rows whose region contains the recipe's whole circle, int64 (m,)."""
     south, north, west, east = circle_box(recipe)
-    return np.flatnonzero(
-        (coverage["min_latitude_deg"].to_numpy() <= south)
-        & (north <= coverage["max_latitude_deg"].to_numpy())
-        & (coverage["min_longitude_deg"].to_numpy() <= west)
-        & (east <= coverage["max_longitude_deg"].to_numpy())
-    )
-
-
-def _times(coverage: "pd.DataFrame", column: str, rows: np.ndarray) -> list[datetime]:
-    """Return the times of a column in these rows."""
-    times = coverage[column]
-    return [times.iloc[row].to_pydatetime() for row in rows.tolist()]
+    columns = _columns.of(coverage)
+    return np.flatnonzero((columns.south <= south) & (north <= columns.north) & (columns.west <= west) & (east <= columns.east))
 
 
 def _inside(box: tuple[float, float, float, float], region: Region) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecaster.features.geometry import EARTH_RADIUS_KM, great_circle_km, unit_vectors
+from forecaster.features.geometry import EARTH_RADIUS_KM, KM_PER_DEGREE, MARGIN_DEG, great_circle_km, unit_vectors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,19 +44,24 @@ class Events:
         return len(self.origin_time_us)
 
     @cached_property
-    def unit_vectors(self) -> np.ndarray:
-        """float64 (n, 3): the epicentres on the unit sphere."""
-        return unit_vectors(self.latitude_deg, self.longitude_deg)
+    def _by_latitude(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows in the order of their latitude, int64 (n,), these latitudes, and the epicentres on the unit sphere, float64 (n, 3)."""
+        order = np.argsort(self.latitude_deg, kind="stable")
+        latitude = self.latitude_deg[order]
+        return order, latitude, unit_vectors(latitude, self.longitude_deg[order])
 
     def within(self, latitude_deg: float, longitude_deg: float, reach_km: float) -> np.ndarray:
-        """int64 (m,): which lie within `reach_km` of a place, by `great_circle_km`. Fast where it is asked for many places."""
+        """int64 (m,), ascending: which lie within `reach_km` of a place, by `great_circle_km`. Fast where it is asked for many places."""
+        order, latitude, vectors = self._by_latitude
+        band_deg = reach_km / KM_PER_DEGREE + MARGIN_DEG
+        first, last = np.searchsorted(latitude, [latitude_deg - band_deg, latitude_deg + band_deg])
         (place,) = unit_vectors(np.array([latitude_deg]), np.array([longitude_deg]))
-        cosine, edge = self.unit_vectors @ place, np.cos(min(reach_km / EARTH_RADIUS_KM, np.pi))
-        found = np.flatnonzero(cosine >= edge - UNSURE)
-        unsure = np.flatnonzero(cosine[found] <= edge + UNSURE)
+        cosine, edge = vectors[first:last] @ place, np.cos(min(reach_km / EARTH_RADIUS_KM, np.pi))
+        near = np.flatnonzero(cosine >= edge - UNSURE)
+        found, unsure = order[first:last][near], np.flatnonzero(cosine[near] <= edge + UNSURE)
         at = found[unsure]
         away = great_circle_km(latitude_deg, longitude_deg, self.latitude_deg[at], self.longitude_deg[at]) > reach_km
-        return np.delete(found, unsure[away])
+        return np.sort(np.delete(found, unsure[away]))
 
     def take(self, selection: np.ndarray | slice) -> "Events":
         """The events at these indices, or where this mask is true."""

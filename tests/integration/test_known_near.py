@@ -20,7 +20,7 @@ from forecaster.models.cells import cells
 from forecaster.models.etas import etas
 from forecaster.models.hybrid import hybrid
 from forecaster.models.pooled import pooled
-from forecaster.pipeline.as_of.as_known import Known, labelled_days, reach_km
+from forecaster.pipeline.as_of.as_known import Known, labelled_days
 from forecaster.pipeline.as_of.catalogue_history import load_known, load_known_near, read_history, versions_of
 from forecaster.places import recipe_at
 from forecaster.recipe import Recipe
@@ -61,7 +61,8 @@ def whole(whole_store) -> Known:
 
 def within(events: Events, recipe: Recipe) -> Events:
     away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, events.latitude_deg, events.longitude_deg)
-    return events.take(away <= reach_km(recipe))
+    beyond_km = np.where(events.magnitude >= 7.5, 2000.0, np.where(events.magnitude >= 6.5, 1000.0, 500.0))
+    return events.take(away <= np.maximum(recipe.radius_km + beyond_km, 4 * recipe.radius_km))
 
 
 def same_events(one: Events, other: Events) -> bool:

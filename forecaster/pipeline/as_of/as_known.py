@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecaster.catalog.coverage import STREAMS, covered_span, last_read
+from forecaster.catalog.coverage import STREAMS, covered_span, last_read, read_until
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
+from forecaster.features.geometry import great_circle_km
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 MATURITY = timedelta(days=FINAL_AFTER_DAYS)
 PROVISIONAL_AFTER = timedelta(days=1)
-REACH_KM, REACH_RADII = 2000.0, 4.0
+REACH_RADII = 4.0
+REACH_KM = ((-np.inf, 500.0), (6.5, 1000.0), (7.5, 2000.0))  # from this magnitude on, beyond the rim
 STALE_AFTER = timedelta(hours=24)  # a forecast from a catalogue that was read longer ago is degraded
 
 
@@ -52,8 +54,8 @@ class Known:
     @cached_property
     def read_until(self) -> datetime | None:
         """The time until which the world stream has been read."""
-        world = self.coverage[self.coverage["stream"] == STREAMS[0].name]
-        return None if world.empty else min(world["span_end"].max().to_pydatetime(), self.as_of)
+        read = read_until(self.coverage, STREAMS[0].name)
+        return None if read is None else min(read, self.as_of)
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,20 @@ def status_of(age: timedelta) -> OutcomeStatus:
     return "final" if age >= MATURITY else "provisional" if age >= PROVISIONAL_AFTER else "preliminary"
 
 
-def reach_km(recipe: Recipe) -> float:
-    """Return how far from the centre of its circle any of our models uses data, km."""
-    return max(recipe.radius_km + REACH_KM, REACH_RADII * recipe.radius_km)
+def reaches_km(recipe: Recipe) -> tuple[tuple[float, float], ...]:
+    """Return how far from the centre of its circle any of our models uses an earthquake: (magnitude, km from that magnitude on), both
+    ascending.
+    """
+    return tuple((magnitude, max(recipe.radius_km + beyond, REACH_RADII * recipe.radius_km)) for magnitude, beyond in REACH_KM)
+
+
+def in_reach(recipe: Recipe, latitude_deg: np.ndarray, longitude_deg: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    """Return bool (n,): which earthquakes are near enough to the recipe's circle, for their size, that one of our models uses them."""
+    away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, latitude_deg, longitude_deg)
+    kept = np.zeros(len(away), dtype=bool)
+    for least, reach in reaches_km(recipe):
+        kept |= (magnitude >= least) & (away <= reach)
+    return kept
 
 
 def labelled_days(recipe: Recipe, known: Known, mature: timedelta = MATURITY) -> LabelledDays:

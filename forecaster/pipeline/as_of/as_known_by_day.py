@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from forecaster.catalog.coverage import STREAMS, covered_span, last_read
+from forecaster.catalog.coverage import STREAMS, covered_span, last_read, read_until
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.labels import target_events
@@ -67,8 +67,7 @@ def _known_through(store: Store, until: datetime, reading: tuple[int, int, int])
 
 def _through(whole: CatalogueHistory, until: datetime) -> KnownThrough:
     history = whole.through(until)
-    world = history.coverage[history.coverage["stream"] == STREAMS[0].name]
-    world_until = None if world.empty else world["span_end"].max().to_pydatetime()
+    world_until = read_until(history.coverage, STREAMS[0].name)
     return KnownThrough(until, history.versions, history.versions.take(history.common), history.coverage, world_until)
 
 

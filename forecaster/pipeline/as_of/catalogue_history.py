@@ -6,15 +6,15 @@ Reading 300,000 events takes a second or more. A day has a dozen issue times and
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
 
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.features.events import NEVER, Events, events_from_frame
-from forecaster.features.geometry import box_about, great_circle_km
-from forecaster.pipeline.as_of.as_known import Known, reach_km
+from forecaster.features.geometry import box_about
+from forecaster.pipeline.as_of.as_known import REACH_KM, Known, in_reach, reaches_km
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
@@ -76,13 +76,20 @@ class CatalogueHistory:
         return replace(kept, versions=replace(kept.versions, known_until_us=until_us))
 
     def near(self, recipe: Recipe) -> "CatalogueHistory":
-        """Return the versions no farther from the recipe's centre than any circle model uses.
+        """Return the versions near enough to the recipe's circle, for their size, that a circle model uses them (`as_known.in_reach`).
 
         Outcomes, rates and forecasts of this recipe are those of the whole catalogue (except for the ConvLSTM, whose grid may reach
         farther).
         """
-        lat, lon, reach = recipe.predict_center_lat, recipe.predict_center_lng, reach_km(recipe)
-        return self._take(self.versions.within(lat, lon, reach))
+        lat, lon = recipe.predict_center_lat, recipe.predict_center_lng
+        parts = [rows[strong.within(lat, lon, reach)] for (rows, strong), (_, reach) in zip(self._by_size, reaches_km(recipe), strict=True)]
+        return self._take(np.unique(np.concatenate(parts)))
+
+    @cached_property
+    def _by_size(self) -> list[tuple[np.ndarray, Events]]:
+        """For each magnitude of `as_known.REACH_KM`: the rows, int64, of the versions from that magnitude on, and these versions."""
+        rows = [np.flatnonzero(self.versions.magnitude >= least) for least, _ in REACH_KM]
+        return [(each, self.versions.take(each)) for each in rows]
 
     def _take(self, rows: np.ndarray) -> "CatalogueHistory":
         return replace(
@@ -137,20 +144,20 @@ def load_known(store: Store, as_of: datetime) -> Known:
 
 
 def load_known_near(store: Store, recipe: Recipe, as_of: datetime) -> Known:
-    """Return the same for events no farther from the recipe's centre than `reach_km`, for queries about one place only.
+    """Return the same for events near enough to the recipe's circle (`as_known.in_reach`), for queries about one place only.
 
     Reading the whole catalogue takes several times longer.
     """
-    lat, lon, reach = recipe.predict_center_lat, recipe.predict_center_lng, reach_km(recipe)
-    south, north, west, east = box_about(lat, lon, reach)
+    *_, (_, farthest) = reaches_km(recipe)
+    south, north, west, east = box_about(recipe.predict_center_lat, recipe.predict_center_lng, farthest)
     box = (south - MARGIN_DEG, north + MARGIN_DEG, west - MARGIN_DEG, east + MARGIN_DEG)
     with store.transaction() as connection:
         frame = catalogue.read_events(connection, as_of, box)
         inputs = versions_of(catalogue.read_versions(connection, as_of, box))
         coverage = catalogue.read_coverage(connection)
-    frame = frame[great_circle_km(lat, lon, frame["latitude_deg"].to_numpy(), frame["longitude_deg"].to_numpy()) <= reach]
+    frame = frame[in_reach(recipe, *(frame[name].to_numpy(dtype=np.float64) for name in ("latitude_deg", "longitude_deg", "magnitude")))]
     inputs = inputs.take(in_streams(STREAMS, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude))
-    inputs = inputs.take(great_circle_km(lat, lon, inputs.latitude_deg, inputs.longitude_deg) <= reach)
+    inputs = inputs.take(in_reach(recipe, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude))
     frame = frame.reset_index(drop=True)
     return Known(as_of, events_from_frame(frame), inputs, lambda: frame, coverage)
 

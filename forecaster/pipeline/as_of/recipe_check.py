@@ -15,7 +15,7 @@ from forecaster.catalog.completeness import (
     estimate_stable_completeness,
     higher,
 )
-from forecaster.catalog.coverage import lowest_magnitude
+from forecaster.catalog.coverage import lowest_magnitude, read_until
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
@@ -103,7 +103,8 @@ def circle_record(recipe: Recipe, known: Known) -> tuple[Events, float | None, d
     """Return the known events of the recipe's circle, the magnitude read there, and the end of what was read."""
     events = known.events
     here = events.take(in_circle(recipe, events.latitude_deg, events.longitude_deg))
-    end = min(known.as_of, known.coverage["span_end"].max().to_pydatetime())
+    read = read_until(known.coverage)
+    end = known.as_of if read is None else min(known.as_of, read)
     return here, lowest_magnitude(recipe, known.coverage), end
 
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from forecaster.features.events import NEVER, Events
-from forecaster.features.geometry import great_circle_km, in_band
+from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import AnswersByCut, Forecaster, LeavesEventsOut, bounded
-from forecaster.pipeline.as_of.as_known import Known, reach_km
+from forecaster.pipeline.as_of.as_known import Known, in_reach
 from forecaster.publishing_rule.combination import CombinedModel, combine
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, from_us
@@ -103,10 +103,8 @@ def _at_cuts_of_their_own(seen: Events, cut_us: int, gone: np.ndarray) -> tuple[
 
 def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:
     """Return the event versions visible at the cut that a model of this circle can use."""
-    inputs, reach = known.inputs, reach_km(recipe)
-    rows = np.flatnonzero(inputs.is_visible(cut_us) & in_band(recipe.predict_center_lat, reach, inputs.latitude_deg))
-    place = recipe.predict_center_lat, recipe.predict_center_lng
-    return inputs.take(rows[great_circle_km(*place, inputs.latitude_deg[rows], inputs.longitude_deg[rows]) <= reach])
+    seen = known.inputs.visible(cut_us)
+    return seen.take(in_reach(recipe, seen.latitude_deg, seen.longitude_deg, seen.magnitude))
 
 
 def _row_of(seen: Events, index: int, latest: Events) -> int:

@@ -16,14 +16,13 @@ import numpy as np
 
 from forecaster.errors import CorruptModel, ModelError, NotScoreable
 from forecaster.features.circles import circle_recipe
-from forecaster.features.geometry import great_circle_km
 from forecaster.features.many_circles import Circles, positive_days
 from forecaster.features.windows import target_days
 from forecaster.models.baselines import climatology
 from forecaster.models.etas.etas import EtasModel
 from forecaster.models.hybrid.regional import KIND as REGIONAL
 from forecaster.models.interface import ForecastsCircles, bounded
-from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days, reach_km
+from forecaster.pipeline.as_of.as_known import Known, LabelledDays, in_reach, labelled_days
 from forecaster.pipeline.issuing.compute_issues import data_age
 from forecaster.pipeline.issuing.members import Member, asked, generic_member, kinds_of, no_probability, unusable_kinds
 from forecaster.pipeline.world_map.map_coverage import complete_cells, covered_by, patterns_of
@@ -241,8 +240,8 @@ def one_by_one(kind: str, circles: Circles, known: Known) -> np.ndarray:
         member = generic_member(recipe, kind, circles.days.first_day, circles.first_day)
         if member is None:
             continue
-        away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, inputs.latitude_deg, inputs.longitude_deg)
-        found[number] = asked(member, inputs.take(away <= reach_km(recipe)), circles.days, circles.reference[number : number + 1])[0]
+        near = inputs.take(in_reach(recipe, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude))
+        found[number] = asked(member, near, circles.days, circles.reference[number : number + 1])[0]
     return found
 
 
