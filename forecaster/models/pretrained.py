@@ -9,9 +9,11 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ class Pretrained:
         """The first target day that the artefact may forecast: 16 whole days lie between it and `data_until`."""
         return first_day_after(self.data_until)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hash of the files' own hashes, ordered by name. Another training has another hash."""
         return _digest(json.dumps(self.record["files"], sort_keys=True).encode())
@@ -55,6 +57,10 @@ class Pretrained:
         package.
         """
         return {"kind": self.kind, "data_until": self.data_until.isoformat(), "sha256": self.sha256}
+
+
+Found = dict[tuple[str, date, Path | None], Pretrained | None]  # by kind, day and folder, what `newest_before` returned
+_found: ContextVar[Found | None] = ContextVar("artefacts that are looked up once", default=None)
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,29 @@ def newest_before(kind: str, day: date, folder: Path | None = None) -> Pretraine
     Raises:
         CorruptModel: the package's artefact does not match its pretrained.json.
     """
+    found = _found.get()
+    if found is None:
+        return _newest_before(kind, day, folder)
+    key = kind, day, folder
+    if key not in found:
+        found[key] = _newest_before(kind, day, folder)
+    return found[key]
+
+
+@contextmanager
+def found_once(found: Found) -> Iterator[None]:
+    """Within the block, look up and check the artefact of a kind and a day once; it is kept in `found` for the blocks that share it.
+
+    Recipes by the thousand ask for the same artefacts, and their files are hashed each time.
+    """
+    token = _found.set(found)
+    try:
+        yield
+    finally:
+        _found.reset(token)
+
+
+def _newest_before(kind: str, day: date, folder: Path | None) -> Pretrained | None:
     fitting = [(until, path) for until, path in dated(kind, folder or packaged()) if first_day_after(until) <= day]
     newest = max(fitting, default=None)
     for turn in service_periods.on_day(kind, day) if folder is None else ():

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from forecaster.models.etas.etas_detection import B_VALUE
-from forecaster.models.etas.etas_intensity import PARENT_MAG, Parents, Stream
+from forecaster.models.etas.etas_intensity import FEW_SLOTS, PARENT_MAG, Parents, Stream
 from forecaster.models.etas.etas_kernels import LN10, NODES, Parameters, circle_share, kernel_width_km, omori_integral, omori_weights
 from forecaster.models.etas.etas_simulation import LARGEST_MAG, Law
 
@@ -88,9 +88,9 @@ def solve(parameters: Parameters, threshold_mag: float, radius_km: float, window
 def triggered_sums(parents: Parents, stream: Stream, parameters: Parameters, rings: Rings, mean: np.ndarray) -> np.ndarray:
     """(n,): integral over each window, sum over rings, of the known triggered rate times `mean` (nodes, rings): `hit` or `number`."""
     v = omori_weights(parameters.c, parameters.p)[0]
-    if stream.slots == 1:
-        by_ring = parents.entered(parameters, rings.edges_km, stream)
-        states = (mean * by_ring).sum(axis=1)[:, None] * stream.read
+    if stream.slots <= FEW_SLOTS:
+        by_slot = parents.entered(parameters, rings.edges_km, stream)
+        states = (mean * by_slot[stream.read_slot]).sum(axis=2).T * stream.read
     else:
         states = stream.states(mean @ parents.ring_mass(parameters, rings.edges_km))
     rate: np.ndarray = v @ states * rings.per_target

@@ -24,11 +24,17 @@ def share_after(magnitude: np.ndarray, days_after: np.ndarray, threshold: float)
     return np.where(np.asarray(days_after) < 0, 1.0, 10.0 ** (-B_VALUE * np.maximum(missing, 0.0)))
 
 
-def _shading(parents: Parents) -> np.ndarray:
-    """Indices of parents that reduce detection: large enough to do so for a minute, and near the circle."""
-    recipe = parents.recipe
-    large = parents.events.magnitude - 4.5 - 0.75 * np.log10(1.0 / 1440.0) > recipe.threshold_mag
-    return np.flatnonzero(large & (parents.distance_km <= recipe.radius_km + NEAR_KM))
+def _shading(parents: Parents) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of parents that reduce detection: large enough to do so for a minute, and near the circle; and until when, microseconds."""
+
+    def find() -> tuple[np.ndarray, np.ndarray]:
+        recipe, events = parents.recipe, parents.events
+        large = events.magnitude - 4.5 - 0.75 * np.log10(1.0 / 1440.0) > recipe.threshold_mag
+        found = np.flatnonzero(large & (parents.distance_km <= recipe.radius_km + NEAR_KM))
+        return found, events.origin_time_us[found] + hidden_days(events.magnitude[found], recipe.threshold_mag) * DAY_US
+
+    shading: tuple[np.ndarray, np.ndarray] = parents.once("shading", find)
+    return shading
 
 
 def hidden_days(magnitude: np.ndarray, threshold: float) -> np.ndarray:
@@ -45,11 +51,11 @@ def detected_share(parents: Parents, days: TargetDays, known: np.ndarray | None 
     events, threshold = parents.events, parents.recipe.threshold_mag
     if not len(days):
         return share
-    shading = _shading(parents)
-    shading = shading if known is None else shading[known[shading]]
-    ends_us = events.origin_time_us[shading] + hidden_days(events.magnitude[shading], threshold) * DAY_US
-    late = ends_us > days.target_starts_us.min()
-    for i, until_us in zip(shading[late], ends_us[late], strict=True):
+    shading, ends_us = _shading(parents)
+    for place in np.flatnonzero(ends_us > days.target_starts_us.min()):
+        i, until_us = shading[place], ends_us[place]
+        if known is not None and not known[i]:
+            continue
         seen = (events.origin_time_us[i] < days.cut_us) & (events.known_at_us[i] <= days.cut_us) & (days.cut_us < events.known_until_us[i])
         for j in np.flatnonzero(seen & (days.target_starts_us < until_us)):
             window = int(days.target_starts_us[j]), int(days.target_ends_us[j])
@@ -67,7 +73,7 @@ def shaded_moments(parents: Parents, begin_us: int, end_us: int) -> tuple[np.nda
     """Moments that cover the times of incomplete detection in [begin, end): (moment int64, days each stands for, missed share)."""
     events, threshold = parents.events, parents.recipe.threshold_mag
     moments, widths, missed = [np.empty(0, dtype=np.int64)], [np.empty(0)], [np.empty(0)]
-    shading = _shading(parents)
+    shading, _ = _shading(parents)
     for place, i in enumerate(shading):
         edges = np.geomspace(1.0 / 1440.0, max(float(hidden_days(events.magnitude[i], threshold)), 2.0 / 1440.0), _STEPS + 1)
         middle = np.sqrt(edges[1:] * edges[:-1])

@@ -5,6 +5,7 @@ day, multiplied by exp(-s) from day to day. A version of an earthquake enters at
 day whose issue does not. Each day's sum is therefore exactly what was known at its cutoff.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -39,9 +40,16 @@ class Parents:
     distance_km: np.ndarray
     index: np.ndarray
     _rings: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _made: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.events)
+
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """The result of `make`, cached under the key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     @property
     def distance_nodes(self) -> np.ndarray:
@@ -53,16 +61,17 @@ class Parents:
         """(n, distances x magnitudes): bilinear weights of the tabulated F for each event."""
         from scipy.sparse import csr_array  # slow to import, and most users of this module do not need it
 
-        rows, columns, weights = [], [], []
         x, fx = bracket(self.distance_nodes, self.distance_km)
         m, fm = bracket(MAG_NODES, self.events.magnitude)
-        for dx, wx in ((0, 1.0 - fx), (1, fx)):
-            for dm, wm in ((0, 1.0 - fm), (1, fm)):
-                rows.append(np.arange(len(self)))
-                columns.append((x + dx) * len(MAG_NODES) + m + dm)
-                weights.append(wx * wm)
+        columns, weights = np.empty((len(self), 4), dtype=np.int32), np.empty((len(self), 4))
+        for place, (dx, wx, dm, wm) in enumerate(
+            (dx, wx, dm, wm) for dx, wx in ((0, 1 - fx), (1, fx)) for dm, wm in ((0, 1 - fm), (1, fm))
+        ):
+            columns[:, place] = (x + dx) * len(MAG_NODES) + m + dm
+            weights[:, place] = wx * wm
         shape = (len(self), len(self.distance_nodes) * len(MAG_NODES))
-        return csr_array((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+        ends = np.arange(0, 4 * len(self) + 1, 4, dtype=np.int32)
+        return csr_array((weights.ravel(), columns.ravel(), ends), shape=shape)
 
     def shares(self, parameters: Parameters, radius: float) -> np.ndarray:
         """F of each event, (n,), for a circle of `radius` km about the recipe's centre. The result is most exact for the recipe's own
@@ -75,16 +84,25 @@ class Parents:
         """(rings, n): productivity x share of each event's offspring in each ring about the centre; of the last rings cached."""
         key = (parameters, edges_km.tobytes())
         if self._rings.get("key") != key:
-            inner = [self.shares(parameters, edge) if edge > 0 else np.zeros(len(self)) for edge in edges_km]
-            self._rings.update(key=key, mass=np.diff(np.stack(inner), axis=0) * self.productivity(parameters), entry=None)
+            of_shape = parameters.d, parameters.gamma, parameters.q
+            nothing = np.zeros(self.interpolation.shape[1])
+            tables = [share_table(self.recipe.radius_km, *of_shape, edge) if edge > 0 else nothing for edge in edges_km.tolist()]
+            inner = self.interpolation @ np.stack(tables, axis=1)
+            self._rings.update(key=key, mass=np.diff(inner, axis=1).T * self.productivity(parameters), entry=None)
         mass: np.ndarray = self._rings["mass"]
         return mass
 
     def entered(self, parameters: Parameters, edges_km: np.ndarray, stream: "Stream") -> np.ndarray:
-        """(nodes, rings): sums of the `ring_mass` over the entries of a stream of one slot; of the last entries cached."""
+        """(slots, nodes, rings): decayed sums of the `ring_mass` over the entries up to each of few slots; of the last entries cached."""
         mass = self.ring_mass(parameters, edges_km)
         if self._rings["entry"] is not stream.entry:
-            self._rings.update(entry=stream.entry, entered=stream.entry @ mass[:, stream.entry_parent].T)
+            found = np.zeros((stream.slots, len(NODES), len(mass)))
+            for slot in np.unique(stream.entry_slot).tolist():
+                here = np.flatnonzero(stream.entry_slot == slot) if stream.slots > 1 else slice(None)
+                found[slot] = stream.entry[:, here] @ mass[:, stream.entry_parent[here]].T
+            for slot in range(1, stream.slots):
+                found[slot] += DAILY_DECAY[:, None] * found[slot - 1]
+            self._rings.update(entry=stream.entry, entered=found)
         entered: np.ndarray = self._rings["entered"]
         return entered
 
@@ -199,7 +217,11 @@ def make_stream(
     """A stream of (parent, slot, sign) entries; slot 0 is at `zero_us`."""
     parent, at, sign = entries
     age = (zero_us + at * DAY_US - parents.events.origin_time_us[parent]) / DAY_US
-    return Stream(len(parents), slots, parent, at, np.exp(-np.outer(NODES, age)) * sign, read_slot, read)
+    entry = np.multiply.outer(-NODES, age)
+    np.exp(entry, out=entry)
+    if (leaves := np.flatnonzero(sign < 0)).size:
+        entry[:, leaves] *= -1.0
+    return Stream(len(parents), slots, parent, at, entry, read_slot, read)
 
 
 @lru_cache(maxsize=32)

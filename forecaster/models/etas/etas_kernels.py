@@ -9,6 +9,7 @@ where F is the mass inside the circle of f(r) ~ (r^2 + D^2)^-q, D = d 10^(gamma 
 """
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -56,6 +57,7 @@ def parameters_of(vector: np.ndarray) -> Parameters:
     return Parameters(np.exp(b), np.exp(m), np.exp(k), alpha, np.exp(c), p, np.exp(d), gamma, 1.0 + np.exp(q1))
 
 
+@lru_cache(maxsize=64)
 def omori_weights(c: float, p: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(v, dv/dc, dv/dp), each (nodes,): (t + c)^-p = sum over k of v_k exp(-s_k t), s = NODES in 1/day.
 
@@ -65,7 +67,10 @@ def omori_weights(c: float, p: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
     from scipy.special import digamma, gammaln  # slow to import, and most users of this module do not need it
 
     v = np.exp(np.log(_STEP) + p * np.log(NODES) - NODES * c - gammaln(p))
-    return v, -NODES * v, v * (np.log(NODES) - digamma(p))
+    found = v, -NODES * v, v * (np.log(NODES) - digamma(p))
+    for each in found:
+        each.flags.writeable = False
+    return found
 
 
 def omori_integral(start: np.ndarray | float, end: np.ndarray | float, c: float, p: float) -> np.ndarray:

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,13 @@ class Network:
         both = np.concatenate([self._rings(self._last_state(patches)), told], axis=1)
         return self._dense("residual", np.maximum(self._dense("joined", both), 0.0))[:, 0]
 
+    @cached_property
+    def _steps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """float32: the ConvLSTM's convolutions of the inputs and of the state as matrices, and the bias of each step, (STEPS, width)."""
+        kernel, recurrent, bias = self.weights["convlstm"]
+        by_gate = bias.reshape(STEPS, GATES, 1, bias.shape[1] // GATES)
+        return _matrix(kernel), _matrix(recurrent), np.repeat(by_gate, CELLS * CELLS, axis=2).reshape(STEPS, -1)
+
     def _dense(self, layer: str, inputs: np.ndarray) -> np.ndarray:
         kernel, bias = self.weights[layer]
         outputs: np.ndarray = inputs @ kernel + bias
@@ -78,14 +86,12 @@ class Network:
 
     def _last_state(self, patches: np.ndarray) -> np.ndarray:
         """float32 (n, cells, filters): the ConvLSTM's state after the last step (`hybrid_network.GridConvLSTM`)."""
-        kernel, recurrent, bias = self.weights["convlstm"]
-        filters, cells, width = bias.shape[1] // GATES, CELLS * CELLS, bias.shape[1] * CELLS * CELLS
-        of_inputs, of_state = _matrix(kernel), _matrix(recurrent)
+        of_inputs, of_state, offsets = self._steps
+        cells, filters = CELLS * CELLS, len(of_state) // CELLS**2
         by_step = patches.reshape(len(patches), STEPS, -1)
         state = cell = np.zeros((len(patches), cells * filters), dtype=np.float32)
         for step in range(STEPS):
-            offset = np.repeat(bias[step].reshape(GATES, 1, filters), cells, axis=1).reshape(width)
-            z = by_step[:, step] @ of_inputs + offset + state @ of_state
+            z = by_step[:, step] @ of_inputs + offsets[step] + state @ of_state
             z_in, z_forget, z_cell, z_out = np.split(z, GATES, axis=1)
             cell = _sigmoid(z_forget) * cell + _sigmoid(z_in) * np.tanh(z_cell)
             state = _sigmoid(z_out) * np.tanh(cell)
@@ -93,7 +99,7 @@ class Network:
 
     def _rings(self, state: np.ndarray) -> np.ndarray:
         """float32 (n, rings x filters): means of (n, cells, filters) over the rings (`hybrid_network.RingMeans`)."""
-        shares = ring_shares(CELLS).reshape(CELLS * CELLS, -1)
+        shares = _shares_of_grid()
         pooled: np.ndarray = np.einsum("ncf,cm->nmf", state, shares).reshape(len(state), -1)
         return pooled
 
@@ -117,6 +123,13 @@ def ring_shares(size: int) -> np.ndarray:
     ring = np.searchsorted(RINGS, np.hypot(offset[:, None], offset[None, :]), side="left")
     inside = np.stack([ring == number for number in range(len(RINGS) + 1)], axis=-1).astype(np.float32)
     shares: np.ndarray = inside / np.maximum(inside.sum(axis=(0, 1)), 1.0)
+    return shares
+
+
+@lru_cache(maxsize=1)
+def _shares_of_grid() -> np.ndarray:
+    """float32 (cells, 3): `ring_shares` of our grid."""
+    shares: np.ndarray = ring_shares(CELLS).reshape(CELLS * CELLS, -1)
     return shares
 
 

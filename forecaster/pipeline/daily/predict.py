@@ -59,8 +59,9 @@ NEXT_DAY = PredictOptions()
 
 
 def compute_here(job: Job, requests: Sequence[IssueRequest], doubts: Doubts) -> Iterable[ComputedIssue]:
-    """Compute the requests in this process."""
-    return compute_issues(read_history(job.store), job.settings.models, requests, doubts)
+    """Compute the requests in this process, those of one time zone together: they share the days of their records."""
+    ordered = sorted(requests, key=lambda request: request.asked.recipe.time_zone)
+    return compute_issues(read_history(job.store), job.settings.models, ordered, doubts)
 
 
 def predict(

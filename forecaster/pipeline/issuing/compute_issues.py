@@ -19,6 +19,7 @@ from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models.baselines import climatology
+from forecaster.models.pretrained import Found, found_once
 from forecaster.pipeline.as_of.as_known import STALE_AFTER, Known, labelled_days
 from forecaster.pipeline.as_of.catalogue_history import CatalogueHistory
 from forecaster.pipeline.daily.issue_rows import Window
@@ -98,12 +99,13 @@ class ComputedIssue:
 
 def compute_issues(history: CatalogueHistory, models: Path, requests: Sequence[IssueRequest], doubts: Doubts) -> Iterator[ComputedIssue]:
     """Compute the requests, one after the other. models: the folder of model directories."""
+    found: Found = {}
     for request in requests:
         recipe = request.asked.recipe
         far = any(KINDS[kind].sees_far for kind in request.fits if kind in KINDS)
         known = (history if far else history.near(recipe)).at(request.asked.as_of)
         try:
-            with logs.about(recipe=recipe.id):
+            with logs.about(recipe=recipe.id), found_once(found):
                 rows, silent = _issue(request, models, known, doubts)
             yield ComputedIssue(recipe.id, rows, silent)
         except NotScoreable as error:

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from forecaster.errors import CorruptModel, NotWritable
-from forecaster.models.pretrained import first_day_after, load_pretrained, newest_before, of_data_until, packaged, write_pretrained
+from forecaster.models.pretrained import (
+    Found,
+    first_day_after,
+    found_once,
+    load_pretrained,
+    newest_before,
+    of_data_until,
+    packaged,
+    write_pretrained,
+)
 
 RECORD = {"circles": 2, "seed": 1, "code": "0.1.0"}
 
@@ -95,3 +104,16 @@ def test_what_the_package_ships() -> None:
 
 def test_the_first_day_leaves_sixteen_between() -> None:
     assert first_day_after(date(2014, 12, 31)) == date(2015, 1, 17)
+
+
+def test_within_a_block_an_artefact_is_looked_up_once_a_day_and_checked_again_after_it(shelf) -> None:
+    found: Found = {}
+    with found_once(found):
+        first = newest_before("trees", date(2030, 1, 1), shelf)
+        (shelf / "trees-2024-11-16" / "weights.bin").write_bytes(b"other")
+        assert newest_before("trees", date(2030, 1, 1), shelf) is first
+        assert newest_before("trees", date(2016, 1, 1), shelf).data_until == date(2014, 12, 31)
+        with pytest.raises(CorruptModel), found_once({}):
+            newest_before("trees", date(2030, 1, 1), shelf)
+    with pytest.raises(CorruptModel, match="SHA-256"):
+        newest_before("trees", date(2030, 1, 1), shelf)
