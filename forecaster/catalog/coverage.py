@@ -97,8 +97,9 @@ class _LastColumns(threading.local):
     def of(self, coverage: "pd.DataFrame") -> _Columns:
         if self.last is None or self.last[0] is not coverage:
             bounds = ("min_latitude_deg", "max_latitude_deg", "min_longitude_deg", "max_longitude_deg", "min_magnitude")
-            times = [[time.to_pydatetime() for time in coverage[name]] for name in ("span_start", "span_end", "read_at")]
-            self.last = (coverage, _Columns(*(coverage[name].to_numpy() for name in bounds), list(coverage["stream"]), *times))
+            south, north, west, east, lowest = (coverage[name].to_numpy() for name in bounds)
+            start, end, read_at = ([time.to_pydatetime() for time in coverage[name]] for name in ("span_start", "span_end", "read_at"))
+            self.last = coverage, _Columns(south, north, west, east, lowest, list(coverage["stream"]), start, end, read_at)
         return self.last[1]
 
 
