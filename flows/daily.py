@@ -16,6 +16,7 @@ from pydantic.json_schema import SkipJsonSchema
 from flows import tasks
 from flows.parameters import Day
 from flows.support import artifacts, steps
+from flows.support.faults import MAX_TEXT
 from flows.support.final_state import NO_FORECAST, ended
 from flows.support.hooks import tell_failure
 from flows.support.names import dated_name
@@ -28,7 +29,7 @@ from forecaster.pipeline.daily.issue_schedule import Issue, missing_issues, mome
 from forecaster.pipeline.daily.predict import PredictResult
 from forecaster.pipeline.training import fit_recipe, train
 from forecaster.quantities import counted
-from forecaster.registry.reasons import Reason
+from forecaster.registry.reasons import Reason, other
 from forecaster.timewindow import require_utc
 
 
@@ -139,11 +140,11 @@ def _predict(
     """
     said, errors = PredictResult(), []
     for target_day, recipes in [(day, work.recipes)] if agenda is None else [(item.day, item.recipes) for item in agenda]:
-        name = f"predict {target_day or 'the next day'}"
+        name, about = f"predict {target_day or 'the next day'}", None if target_day is None else str(target_day)
         try:
             part = tasks.predict_task.with_options(task_run_name=name)(work, list(recipes), target_day, problems)
         except Exception as error:  # noqa: BLE001 - reported as this day's failure
-            steps.note_failure(name, error, done)
+            steps.note_failure("predict", error, done, about=about)
             errors.append(error)
             continue
         said.forecast_ids += part.forecast_ids
@@ -151,8 +152,8 @@ def _predict(
         said.degraded |= part.degraded
         said.silent |= part.silent
         said.unusable |= part.unusable
-        for told in dict.fromkeys(part.failed.values()):
-            steps.note_problem(f"{name}: {told}", done)
+        for problem in dict.fromkeys(part.failed.values()):
+            steps.note_problem("predict", other(problem[:MAX_TEXT]), done, about=about)
     if errors and not said.forecast_ids:
         raise errors[0]
     done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded, "silent": said.silent}

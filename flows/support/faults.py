@@ -3,6 +3,8 @@
 from prefect.exceptions import PrefectException
 
 from forecaster.errors import QuakecastError, unforeseen
+from forecaster.registry.faults import of_fault
+from forecaster.registry.reasons import Reason
 
 MAX_TEXT = 900
 
@@ -15,3 +17,8 @@ def words(error: BaseException) -> str:
     if isinstance(error, Exception):
         return unforeseen(error)
     return f"the run was ended from outside ({type(error).__name__})"
+
+
+def fault(error: BaseException) -> Reason:
+    """Return the same as a reason, which a message states in the operator's language."""
+    return of_fault(error, words(error))

@@ -10,7 +10,7 @@ from prefect.runtime import deployment
 
 from flows import tasks
 from flows.next_runs import name_next_runs
-from flows.support.faults import words
+from flows.support.faults import MAX_TEXT, fault, words
 from flows.support.hooks import tell_partial
 from flows.support.lost_runs import tell_lost_runs
 from forecaster import logs
@@ -18,7 +18,7 @@ from forecaster.clock import Clock
 from forecaster.errors import BadInput, CatalogError, QuakecastError
 from forecaster.pipeline import run_context
 from forecaster.pipeline.messaging import operator
-from forecaster.registry.reasons import Reason, ReasonKey, of_stored
+from forecaster.registry.reasons import Reason, ReasonKey, of_stored, other
 from forecaster.settings import load_settings
 
 Result = TypeVar("Result")
@@ -59,7 +59,7 @@ def noted_run(work: run_context.Job, kind: str) -> Iterator[dict[str, Any]]:
             alone("runs that never began", lambda: tell_lost_runs(work.settings, datetime.now(UTC)), done)
             name_next_runs()
         except BaseException as error:
-            failed = {**done, "problems": [*done["problems"], words(error)]}
+            failed = {**done, "problems": [*done["problems"], words(error)], "problem_reason": fault(error).stored()}
             failed["state"] = "partial" if done.get("forecasts") else "failed"
             _finish(work, failed)
             raise
@@ -88,7 +88,7 @@ def tell_operator(work: run_context.Job, kind: str, done: dict[str, Any]) -> Non
     """Report the steps that failed to the operator, once. A replay sends nothing."""
     settle(done)
     if done.get("failed_steps") and not work.clock.simulated:
-        tell_partial(work.settings, kind, work.run_id, done["failed_steps"])
+        tell_partial(work.settings, kind, work.run_id, [of_stored(reason) for reason in done["failed_step_reasons"]])
 
 
 def beat(work: run_context.Job, state: str) -> None:
@@ -118,8 +118,8 @@ def verify(work: run_context.Job, done: dict[str, Any]) -> None:
     """Verify windows that have ended, as a step that may fail alone."""
     checked = alone("verify", lambda: tasks.verify_task(work), done)
     if checked is not None:
-        for what, told in checked.failed.items():
-            note_problem(f"verify, {what}: {told}", done)
+        for what, problem in checked.failed.items():
+            note_problem("verify", other(problem[:MAX_TEXT]), done, about=what)
         verified, revised = len(checked.verified), len(checked.revised)
         done |= {"verified": verified, "revised": revised, "waiting": checked.waiting, "learnt": checked.learnt}
         done |= {"settled": verified, "turned": revised}  # the former names, for one release
@@ -162,14 +162,17 @@ def alone(name: str, step: Callable[[], Result], done: dict[str, Any]) -> Result
         return None
 
 
-def note_failure(name: str, error: Exception, done: dict[str, Any]) -> None:
-    """Record in `done` that a step failed. An unexpected error is written to the run's log in full."""
+def note_failure(name: str, error: Exception, done: dict[str, Any], about: str | None = None) -> None:
+    """Record in `done` that a step failed (`about`: for what). An unexpected error is written to the run's log in full."""
     if not isinstance(error, QuakecastError):
-        get_run_logger().error("%s failed", name, exc_info=error)
-    note_problem(f"{name}: {words(error)}", done)
+        get_run_logger().error("%s failed", name if about is None else f"{name}, {about}", exc_info=error)
+    note_problem(name, fault(error), done, about)
 
 
-def note_problem(told: str, done: dict[str, Any]) -> None:
-    """Record in `done` what failed, as text."""
-    done["problems"].append(told)
-    done.setdefault("failed_steps", []).append(told)
+def note_problem(name: str, why: Reason, done: dict[str, Any], about: str | None = None) -> None:
+    """Record in `done` which step failed and why, as text and as a reason."""
+    key, values = (ReasonKey.STEP, {"step": name}) if about is None else (ReasonKey.STEP_OF, {"step": name, "about": about})
+    problem = Reason(key, values, (why,))
+    done["problems"].append(str(problem))
+    done.setdefault("failed_steps", []).append(str(problem))
+    done.setdefault("failed_step_reasons", []).append(problem.stored())

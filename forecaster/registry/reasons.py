@@ -92,6 +92,28 @@ class ReasonKey(StrEnum):
         "no_seismic_cell",
         "the catalogue has no circle of {radius} km with ten earthquakes of M 5 or more; run `quakecast pull`",
     )
+    # the operation: forecasts that drift from the observations, steps and runs that fail
+    DRIFT = (
+        "drift",
+        "its forecasts expected {expected_days} target days of the last {days} days and {observed_days} were observed: "
+        "{ratio} times as many (95 % {low} to {high})",
+    )
+    STEP = "step", "{step}: {because}"
+    STEP_OF = "step_of", "{step}, {about}: {because}"
+    ABANDONED = "abandoned", "the run ended without reporting: its process was killed or the machine went down"
+    # faults by their kind (`faults.of_fault`): the English text is the error's own, other languages have a text for the kind
+    FAULT_INPUT = "fault_input", "{text}"
+    FAULT_WRITING = "fault_writing", "{text}"
+    FAULT_UNREACHABLE = "fault_unreachable", "{text}"
+    FAULT_CATALOGUE = "fault_catalogue", "{text}"
+    FAULT_BUSY = "fault_busy", "{text}"
+    FAULT_NEWER = "fault_newer", "{text}"
+    FAULT_STORE = "fault_store", "{text}"
+    FAULT_MODEL = "fault_model", "{text}"
+    FAULT_DELIVERY = "fault_delivery", "{text}"
+    FAULT_TIME = "fault_time", "{text}"
+    FAULT_STOPPED = "fault_stopped", "{text}"
+    FAULT_UNEXPECTED = "fault_unexpected", "{text}"
     # a fault that has no key: its English text goes to the log, readers are referred to it
     OTHER = "other", "{text}"
 

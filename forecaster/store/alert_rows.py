@@ -171,8 +171,11 @@ def events_then_and_now(connection: Connection, then: datetime, now: datetime) -
 
 
 def last_ended_runs(connection: Connection) -> list[EndedRun]:
-    """Return for each kind of run the one that ended last: run_id, kind, state, started_at, finished_at, `problem` (its last problem, as
-    text) and `abandoned` (whether it died without reporting its own end)."""
+    """Return for each kind of run the one that ended last.
+
+    problem: its last problem, as text. reason: the same as a JSON object where the run ended by an error, else None, as in runs of schema
+    24 and before. abandoned: whether it died without reporting its own end.
+    """
     # Details written before version 0.2.0 have no `ended_by`: there the text says it.
     return _rows(
         EndedRun,
@@ -180,6 +183,7 @@ def last_ended_runs(connection: Connection) -> list[EndedRun]:
         "WITH last AS (SELECT run_id FROM run WHERE finished_at IS NOT NULL "
         "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1) "
         "SELECT run_id, kind, state, started_at, finished_at, details ->> '$.problems[#-1]' AS problem, "
+        "details ->> '$.problem_reason' AS reason, "
         "coalesce(details ->> '$.ended_by' = $abandoned, contains(problem, 'without a word'), false) AS abandoned "
         "FROM run SEMI JOIN last USING (run_id) ORDER BY kind",
         {"abandoned": ABANDONED},

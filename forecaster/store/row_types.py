@@ -226,6 +226,7 @@ class EndedRun(TypedDict):
     started_at: datetime
     finished_at: datetime
     problem: str | None
+    reason: str | None
     abandoned: bool
 
 

@@ -183,7 +183,7 @@ def test_a_day_that_fails_leaves_the_next_one_made(world, pulse, monkeypatch):
     recipes = (load_recipes(world.settings.recipe_folder)["istanbul"],)
     monkeypatch.setattr(predict, "predict", second_time)
     monkeypatch.setattr("flows.daily.missing_issues", lambda *_, **__: [Issue(today + timedelta(days=n), recipes) for n in (0, 1)])
-    check_done(world, daily(**ALL, issue="due", return_state=True), pulse, [f"predict {today}"])
+    check_done(world, daily(**ALL, issue="due", return_state=True), pulse, [f"predict, {today}"])
     assert asked == [today, today + timedelta(days=1)]
 
 
@@ -197,7 +197,7 @@ def test_a_batch_that_failed_on_a_worker_is_told_once(world, pulse, monkeypatch)
 
     monkeypatch.setattr(predict, "predict", without_some)
     state = daily(**ALL, return_state=True)
-    check_done(world, state, pulse, ["predict the next day"])
+    check_done(world, state, pulse, ["predict"])
     assert "the forecasts of lima and 1 more recipe: the worker died" in told(world)[0]
 
 

@@ -1,17 +1,21 @@
 """Alerts of the operation, told once and mended once; and one alert all the way over real SMTP and HTTP."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
+from forecaster.pipeline.alerting import system_alerts
+from forecaster.pipeline.alerting.apply_rules import Changes
 from forecaster.pipeline.alerting.raise_alerts import raise_alerts
 from forecaster.pipeline.alerting.system_alerts import CHECKS
 from forecaster.pipeline.messaging.deliver import notify
 from forecaster.pipeline.run_context import Job
 from forecaster.registry.reasons import Reason, ReasonKey
+from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.settings import load_settings
 from forecaster.store import ledger, publications
 from forecaster.timewindow import next_local_day
@@ -22,6 +26,7 @@ from tests.support.toys import cover, dump, table
 from tests.support.webhook_server import SECRET, WebhookServer
 
 DAY = date(2024, 1, 10)
+SENTENCE = re.compile(r"(?:[A-Za-z][a-z']+ ){3,}[a-z']+")  # four English words in a row
 HOUR = timedelta(hours=1)
 NOW = datetime(2024, 1, 10, 9, tzinfo=UTC)  # 11:00 in Athens
 
@@ -170,6 +175,37 @@ def test_a_drifting_calibration_is_told(store, athens, raise_at):
     assert twice(store, raise_at, athens, NOW).operations_raised == ["calibration_drift"]
     ((title, text),) = told(store)
     assert title == "athens: the forecasts do not fit what happens" and "expected 18.0 target days" in text and "0 were observed" in text
+
+
+def test_a_japanese_operator_reads_no_english_sentence(store, settings, athens):
+    """A failed run, forecasts that drift, dead letters, an old catalogue, a doubted feed: each as it begins and as it is resolved."""
+    cover(store, NOW - 25 * HOUR)
+    a_run(store, "one", "failed", NOW - 3 * HOUR, "the disk of this machine is full")
+    a_run(store, "two", "running", NOW - 9 * HOUR)
+    with store.transaction() as connection:
+        connection.execute("UPDATE run SET kind = 'send' WHERE run_id = 'two'")
+        ledger.close_abandoned(connection, ["two"], NOW - 2 * HOUR)
+        row = {"delivery_id": "1", "subject_id": "1", "subject_kind": "report", "recipient": "hook", "channel": "webhook", "state": "dead"}
+        row |= {"attempts": 10, "created_at": NOW - HOUR, "last_error": "the server has closed the line"}
+        ledger.insert(connection, "delivery", [row])
+    texts = AlertTexts("ja")
+    doubts = [Reason(ReasonKey.LOST_CHANGES, {"count": 3, "at": "2024-01-08T09:00:00+00:00", "events": ["a"]})]
+    values = {"expected_days": "18.0", "observed_days": "0", "days": 90, "ratio": "0.00", "low": "0.00", "high": "0.20"}
+    drift = Reason(ReasonKey.DRIFT, values)
+    with store.transaction() as connection:
+        job = world.job(store, settings, athens, NOW)
+        found = [*system_alerts.find(connection, job, NOW, texts, doubts)]
+    found.append(system_alerts.Finding("calibration_drift", "athens", "warning", {"recipe": "athens", "drift": texts.reasons([drift])}))
+    due = {"recipe": "athens", "day": texts.day(DAY), "due": texts.writer.moment(NOW) or ""}
+    found.append(system_alerts.Finding("no_forecast", "athens", "critical", due))
+    assert {finding.check for finding in found} == set(CHECKS)
+    changes = Changes()
+    system_alerts.apply_findings(found, [], {"athens"}, texts, NOW, changes)
+    system_alerts.apply_findings([], list(changes.alerts.values()), {"athens"}, texts, NOW + HOUR, changes)
+    assert len(changes.messages) == 2 * len(found) == 14
+    for message in changes.messages:
+        assert SENTENCE.findall(" ".join([message.title, *message.lines])) == []
+        assert re.search("[ぁ-ん]", message.title), message.title
 
 
 def test_a_replay_looks_at_no_operation(store, athens, raise_at):

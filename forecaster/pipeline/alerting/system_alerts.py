@@ -5,6 +5,7 @@ Each is reported once when it begins and once when it is resolved, not in every 
 The checks here report runs that ended without reporting and, outside of a run, every failure.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,11 +17,12 @@ from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.due import drifts
-from forecaster.registry.reasons import Reason
+from forecaster.registry.reasons import Reason, ReasonKey, of_list, other
 from forecaster.registry.recipe_fields import Severity
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.store import alert_rows as stored
 from forecaster.store.database import Connection
+from forecaster.store.row_types import EndedRun
 from forecaster.store.typed_rows.alert_types import OperationsAlertRow
 from forecaster.store.versions import catalogue
 
@@ -55,7 +57,7 @@ def find(connection: Connection, job: Job, now: datetime, texts: AlertTexts, dou
         *_dead_letters(connection, now),
     ]
     for recipe_id, drifted in drifts(connection, [recipe for recipe in job.recipes if recipe.models], now).items():
-        found.append(Finding("calibration_drift", recipe_id, "warning", {"recipe": recipe_id, "drift": drifted}))
+        found.append(Finding("calibration_drift", recipe_id, "warning", {"recipe": recipe_id, "drift": texts.reasons([drifted])}))
     return found + _missing_forecasts(connection, job, now, texts)
 
 
@@ -111,9 +113,16 @@ def _failed_runs(connection: Connection, run_id: str, texts: AlertTexts) -> list
     found = []
     for run in stored.last_ended_runs(connection):
         if run["state"] == "failed" and (run["abandoned"] or not inside):
-            told = {"kind": run["kind"], "started": texts.writer.moment(run["started_at"]) or "", "problem": (run["problem"] or "")[:300]}
-            found.append(Finding("run_failed", "", "critical", told, about=run["kind"]))
+            problem = texts.reasons([_problem_of(run)])[:300]
+            facts = {"kind": run["kind"], "started": texts.writer.moment(run["started_at"]) or "", "problem": problem}
+            found.append(Finding("run_failed", "", "critical", facts, about=run["kind"]))
     return found
+
+
+def _problem_of(run: EndedRun) -> Reason:
+    if run["abandoned"]:
+        return Reason(ReasonKey.ABANDONED)
+    return next(iter(of_list([json.loads(run["reason"])] if run["reason"] else [])), other(run["problem"] or ""))
 
 
 def _dead_letters(connection: Connection, now: datetime) -> list[Finding]:

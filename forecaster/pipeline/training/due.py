@@ -15,6 +15,7 @@ from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.publishing_rule.combination import KIND
 from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
+from forecaster.registry.reasons import Reason, ReasonKey
 from forecaster.store import fits as stored_fits
 from forecaster.store import moments
 from forecaster.store.database import Connection, Store
@@ -161,7 +162,7 @@ def _may_drift(newest: _Newest, until: datetime) -> bool:
     return newest.data_as_of is not None and until - newest.data_as_of >= DRIFT_PAUSE
 
 
-def _reasons(recipe: Recipe, newest: _Newest, until: datetime, grown: int | None, drifted: str | None) -> list[str]:
+def _reasons(recipe: Recipe, newest: _Newest, until: datetime, grown: int | None, drifted: Reason | None) -> list[str]:
     if newest.data_as_of is None:
         if newest.other_hash is None:
             return ["it has no model yet"]
@@ -173,16 +174,16 @@ def _reasons(recipe: Recipe, newest: _Newest, until: datetime, grown: int | None
     if grown is not None:
         reasons.append(f"{grown} days with a target event were verified since its newest model was fitted, which knew {newest.target_days}")
     if drifted is not None:
-        reasons.append(drifted)
+        reasons.append(str(drifted))
     return reasons
 
 
-def drifts(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, str]:
-    """Describe, by recipe, the bias of its official combinations where the 95 % interval of observed / expected excludes 1."""
+def drifts(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> dict[str, Reason]:
+    """Return, by recipe, the bias of its official combinations where the 95 % interval of observed / expected excludes 1."""
     targets = {recipe.id: recipe.target_hash for recipe in recipes}
     rows = stored_fits.scored_of_kind(connection, targets, KIND, until - DRIFT_SPAN, until)
     found = {recipe.id: _drift([(recipe, rows[recipe.id])]) for recipe in recipes}
-    return {recipe_id: told for recipe_id, told in found.items() if told is not None}
+    return {recipe_id: drift for recipe_id, drift in found.items() if drift is not None}
 
 
 def drift_together(connection: Connection, recipes: Sequence[Recipe], until: datetime) -> str | None:
@@ -192,21 +193,20 @@ def drift_together(connection: Connection, recipes: Sequence[Recipe], until: dat
     """
     relied_on = [recipe for recipe in recipes if recipe.comparison_only is None]
     rows = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash for recipe in relied_on}, KIND, until - DRIFT_SPAN, until)
-    told = _drift([(recipe, rows[recipe.id]) for recipe in relied_on]) if relied_on else None
-    return None if told is None else f"all recipes together: {told}"
+    drift = _drift([(recipe, rows[recipe.id]) for recipe in relied_on]) if relied_on else None
+    return None if drift is None else f"all recipes together: {drift}"
 
 
-def _drift(scored: Sequence[tuple[Recipe, ScoredDays]]) -> str | None:
-    """Describe the bias of these forecasts, or None."""
-    said = np.concatenate([rows.probability for _, rows in scored])
-    came = np.concatenate([rows.happened for _, rows in scored]).astype(float)
-    if max(said.sum(), came.sum()) < MIN_DRIFT_DAYS:
+def _drift(scored: Sequence[tuple[Recipe, ScoredDays]]) -> Reason | None:
+    """Return the bias of these forecasts, or None."""
+    probability = np.concatenate([rows.probability for _, rows in scored])
+    observed = np.concatenate([rows.happened for _, rows in scored]).astype(float)
+    if max(probability.sum(), observed.sum()) < MIN_DRIFT_DAYS:
         return None
     days = [days_of_windows_us(rows.target_start_us, recipe.zone) for recipe, rows in scored]
-    ratio = ratio_bounds(draw_blocks(days, BOOTSTRAP_SEED), np.concatenate(days), came, said)
+    ratio = ratio_bounds(draw_blocks(days, BOOTSTRAP_SEED), np.concatenate(days), observed, probability)
     if ratio.low <= 1 <= ratio.high:
         return None
-    return (
-        f"its forecasts expected {said.sum():.1f} target days of the last {DRIFT_SPAN.days} days and {came.sum():.0f} were observed: "
-        f"{ratio.estimate:.2f} times as many (95 % {ratio.low:.2f} to {ratio.high:.2f})"
-    )
+    bounds = {"ratio": f"{ratio.estimate:.2f}", "low": f"{ratio.low:.2f}", "high": f"{ratio.high:.2f}"}
+    days_of = {"expected_days": f"{probability.sum():.1f}", "observed_days": f"{observed.sum():.0f}"}
+    return Reason(ReasonKey.DRIFT, {**days_of, **bounds, "days": DRIFT_SPAN.days})

@@ -1,11 +1,13 @@
 """Reasons as phrases in the reader's language: templates/i18n has a text `reason.<key>` for each. Pure."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from forecaster.registry.reasons import Reason
 from forecaster.reports.content import older_reasons
+from forecaster.reports.texts import FALLBACK, read_texts
 from forecaster.reports.words import Phrase, age_phrase, model_name
 from forecaster.reports.writing import Writer
 
@@ -39,7 +41,14 @@ def _forms(writer: Writer) -> Mapping[str, Callable[[Any], Any]]:
         "day": day,
         "first_day": day,
         "until": day,
+        "step": step_phrase,
     }
+
+
+def step_phrase(name: str) -> Phrase | str:
+    """Return the name of a step of a run as a phrase; a step that has no text is named as it is."""
+    key = f"step.{re.sub('[^a-z]+', '_', name)}"
+    return Phrase(key) if key in read_texts(FALLBACK) else name
 
 
 def one_of(reason: Reason | None) -> tuple[Reason, ...]:

@@ -147,6 +147,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
         "verdict.",
         "model.",
         "short.",
+        "step.",
         "page.language_name",
     )
     families += tuple(re.findall(r"""f["']([a-z]+\.[a-z_]+)\{""", sources)) + tuple(re.findall(r"'([a-z]+\.[a-z_]+)' ~", sources))
