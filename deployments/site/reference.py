@@ -81,24 +81,20 @@ def _limits(name: str) -> str:
 def database() -> str:
     """The views, tables and macros with their columns' comments, from an empty database of this version."""
     from forecaster.store.database import open_store
+    from forecaster.store.engine.duckdb_engine import COLUMNS, RELATIONS
 
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "q.duckdb").transaction() as connection:
-        tables = connection.execute(
-            "SELECT table_name, comment, false FROM duckdb_tables() WHERE schema_name = 'main'"
-            " UNION ALL SELECT view_name, comment, true FROM duckdb_views() WHERE NOT internal ORDER BY 1"
-        ).fetchall()
-        columns = connection.execute(
-            "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal ORDER BY table_name, column_index"
-        ).fetchall()
+        relations = sorted(connection.execute(RELATIONS).fetchall())
+        columns = {name: connection.execute(COLUMNS, [name]).fetchall() for name, _, _ in relations}
     parts = [
         "# Views and tables\n",
         "What stands in the published copy of the database. `quakecast sql --describe NAME` prints the same. Ask the views first:\n"
         "they keep their names. How to ask, and ten questions with answers: `docs/QUERIES.md`.\n",
     ]
-    for is_view, heading in ((True, "Views"), (False, "Tables")):
+    for kind, heading in (("view", "Views"), ("table", "Tables")):
         parts.append(f"## {heading}\n")
-        for name, comment, _ in (table for table in tables if table[2] is is_view):
-            rows = [f"| `{column}` | {kind} | {_cell(told)} |\n" for table, column, kind, told in columns if table == name]
+        for name, _, comment in (relation for relation in relations if relation[1] == kind):
+            rows = [f"| `{column}` | {type_} | {_cell(told)} |\n" for column, type_, told in columns[name]]
             parts.append(f"### {name}\n\n{_cell(comment)}\n\n| column | type | what it is |\n|---|---|---|\n{''.join(rows)}")
     return "\n".join(parts)
 

@@ -13,12 +13,12 @@ from forecaster.errors import QuakecastError
 from forecaster.pipeline.alerting.system_alerts import DEAD_SPAN
 from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
-from forecaster.pipeline.status import last_read, newest_runs
 from forecaster.publishing_rule.standing import MAX_AGE_HOURS
 from forecaster.quantities import age_text
 from forecaster.recipe import load_recipes
 from forecaster.settings import Settings
 from forecaster.store import alert_rows as stored
+from forecaster.store import moments
 from forecaster.store.database import Store
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, holder_of
 from forecaster.store.sharing.source import open_source
@@ -68,7 +68,8 @@ def look(settings: Settings, clock: Clock) -> Found:
 
 
 def _look_at_runs(found: Found, store: Store, now: datetime) -> None:
-    runs = {run["kind"]: run for run in newest_runs(store)}
+    with store.transaction() as connection:
+        runs = {run["kind"]: run for run in moments.newest_runs(connection)}
     daily = runs.get("daily")
     if daily is None:
         found.problems.append((CRITICAL, "no daily run yet"))
@@ -86,7 +87,8 @@ def _look_at_runs(found: Found, store: Store, now: datetime) -> None:
 
 
 def _look_at_data(found: Found, store: Store, now: datetime) -> None:
-    read_until = last_read(store)
+    with store.transaction() as connection:
+        read_until = moments.world_read_until(connection)
     if read_until is None:
         found.problems.append((CRITICAL, "the catalogue has not been read"))
         return

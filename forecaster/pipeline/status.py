@@ -13,23 +13,11 @@ from forecaster.pipeline.training.due import due_reasons
 from forecaster.quantities import age_text, counted
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import Settings
-from forecaster.store.database import Store, ask_rows
+from forecaster.store import moments
+from forecaster.store.database import Store
 from forecaster.store.sharing.source import named_source, one_reading
 
 RUN_KINDS = ("daily", "retrain", "pretrain", "backfill", "verify")
-_RUNS = (
-    "SELECT run_id, kind, state, started_at, finished_at FROM run "
-    "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY started_at DESC, run_id) = 1 ORDER BY started_at DESC, run_id"
-)
-_LAST_READ = "SELECT max(span_end) AS read_until, max(read_at) AS read_at FROM coverage WHERE stream = 'world'"
-_FORECASTS = (
-    "SELECT count(*) AS forecasts, max(issue_time) AS last_issue, count(DISTINCT recipe_id) AS recipes FROM forecast WHERE published"
-)
-_PUBLISHED = (
-    "SELECT coalesce(details->>'how', model_kind) AS how, count(*) AS recipes FROM (SELECT * FROM forecast WHERE published "
-    "QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY issue_time DESC, created_at DESC) = 1) GROUP BY 1 ORDER BY 1"
-)
-_WAITING = "SELECT state, count(*) AS messages FROM delivery WHERE state IN ('pending', 'failed', 'dead') GROUP BY state ORDER BY state"
 
 
 def status_document(settings: Settings, clock: Clock) -> dict[str, Any]:
@@ -48,11 +36,12 @@ def status_document(settings: Settings, clock: Clock) -> dict[str, Any]:
 
 def _document(store: Store, settings: Settings, clock: Clock) -> dict[str, Any]:
     now = clock.now()
-    read_until = last_read(store)
-    runs = [{str(name): _text(value) for name, value in row.items()} for row in newest_runs(store)]
-    forecasts = _rows(store, _FORECASTS)[0]
-    published = {row["how"]: row["recipes"] for row in _rows(store, _PUBLISHED)}
-    waiting = {row["state"]: row["messages"] for row in _rows(store, _WAITING)}
+    with store.transaction() as connection:
+        read_until = moments.world_read_until(connection)
+        runs = [{name: _text(value) for name, value in row.items()} for row in moments.newest_runs(connection)]
+        forecasts = moments.forecast_counts(connection)
+        published = moments.published_by(connection)
+        waiting = moments.messages_waiting(connection)
     recipes, problems = _recipes(settings)
     use(store, settings)
     sets = {kind: in_service(kind, now) for kind in SET_KINDS}
@@ -78,17 +67,6 @@ def _document(store: Store, settings: Settings, clock: Clock) -> dict[str, Any]:
         "sets": {kind: {"name": served.name, "age_days": served.age_days} for kind, served in sets.items()},
         "networks": networks.why_none(),
     }
-
-
-def newest_runs(store: Store) -> list[dict[str, Any]]:
-    """Return the newest run of each kind: run_id, kind, state, started_at, finished_at; the newest of all first."""
-    return _rows(store, _RUNS)
-
-
-def last_read(store: Store) -> datetime | None:
-    """Return the time until which the world's catalogue has been read."""
-    read_until: datetime | None = _rows(store, _LAST_READ)[0]["read_until"]
-    return None if read_until is None else read_until.astimezone(UTC)
 
 
 def status_text(document: dict[str, Any]) -> str:
@@ -145,11 +123,6 @@ def _recipes(settings: Settings) -> tuple[list[Recipe] | None, list[str]]:
         return list(load_recipes(settings.recipe_folder).values()), []
     except BadInput as error:
         return None, [f"the recipes cannot be read: {'; '.join(str(error).splitlines())}"]
-
-
-def _rows(store: Store, sql: str) -> list[dict[str, Any]]:
-    with store.transaction() as connection:
-        return ask_rows(connection, sql)
 
 
 def _text(value: Any) -> str | None:

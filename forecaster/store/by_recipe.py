@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from forecaster.store.database import Connection
+from forecaster.store.engine.duckdb_engine import frame_as
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +26,8 @@ def by_recipe(
     """Run `sql`, which joins its rows as `wanted` and orders by recipe_id first, and return one frame for each recipe of `rows`."""
     if rows.empty:
         return {}
-    connection.register("wanted", rows)
-    frame = connection.execute(sql, parameters or {}).df()
-    connection.unregister("wanted")
+    with frame_as(connection, "wanted", rows):
+        frame = connection.execute(sql, parameters or {}).df()
     places: dict[str, slice] = {}
     start = 0
     for recipe_id, same in groupby(frame.pop("recipe_id").tolist()):

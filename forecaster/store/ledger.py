@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
+from forecaster.store.engine.duckdb_engine import append, frame_as
 from forecaster.store.row_types import ForecastRow, IssuedRow, NewRun, OutcomeRow, StoredForecast, VerifiedRow, rows_as
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]
         return
     import pandas as pd
 
-    connection.register("inserted", pd.DataFrame(rows))
-    connection.execute(f"INSERT {'OR REPLACE ' if replace else ''}INTO {table} BY NAME SELECT * FROM inserted")
-    connection.unregister("inserted")
+    append(connection, table, pd.DataFrame(rows), replace=replace)
 
 
 def stored_for_windows(
@@ -123,11 +122,10 @@ def unverified_targets(connection: Connection, now: datetime) -> "pd.DataFrame":
 
 def outcomes_of(connection: Connection, targets: "pd.DataFrame") -> list[OutcomeRow]:
     """Return the stored outcomes of these windows (columns recipe_id, target_hash, target_start), oldest first."""
-    connection.register("wanted", targets)
-    frame = connection.execute(
-        "SELECT o.* FROM outcome o SEMI JOIN wanted USING (recipe_id, target_start, target_hash) ORDER BY recipe_id, target_start"
-    ).df()
-    connection.unregister("wanted")
+    with frame_as(connection, "wanted", targets):
+        frame = connection.execute(
+            "SELECT o.* FROM outcome o SEMI JOIN wanted USING (recipe_id, target_start, target_hash) ORDER BY recipe_id, target_start"
+        ).df()
     return rows_as(OutcomeRow, frame)
 
 

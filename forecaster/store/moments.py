@@ -1,9 +1,10 @@
-"""Times in a store: the latest moment of its data, and the service's clock compared with the machine's."""
+"""What stands in a store now: the latest moment of its data, its runs and counts, and the service's clock beside the machine's."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from forecaster.store.database import Connection
+from forecaster.store.database import Connection, ask_rows
 
 _LAST = {
     "a reading of the catalogue": "SELECT max(read_at) FROM coverage",
@@ -42,6 +43,48 @@ def read_until(connection: Connection) -> datetime | None:
     """Return the end of the latest span that has been read; None where nothing has been."""
     found: datetime | None = connection.execute("SELECT max(span_end) FROM coverage").fetchall()[0][0]
     return None if found is None else found.astimezone(UTC)
+
+
+def world_read_until(connection: Connection) -> datetime | None:
+    """Return the time until which the world's catalogue has been read."""
+    found: datetime | None = ask_rows(connection, "SELECT max(span_end) AS until FROM coverage WHERE stream = 'world'")[0]["until"]
+    return None if found is None else found.astimezone(UTC)
+
+
+def newest_runs(connection: Connection) -> list[dict[str, Any]]:
+    """Return the newest run of each kind: run_id, kind, state, started_at, finished_at; the newest of all first."""
+    return ask_rows(
+        connection,
+        "SELECT run_id, kind, state, started_at, finished_at FROM run "
+        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY started_at DESC, run_id) = 1 ORDER BY started_at DESC, run_id",
+    )
+
+
+def forecast_counts(connection: Connection) -> dict[str, Any]:
+    """Return the number of published `forecasts` and of `recipes` that have one, and when the last was issued: `last_issue`."""
+    return ask_rows(
+        connection,
+        "SELECT count(*) AS forecasts, max(issue_time) AS last_issue, count(DISTINCT recipe_id) AS recipes FROM forecast WHERE published",
+    )[0]
+
+
+def published_by(connection: Connection) -> dict[str, int]:
+    """Return by how it is published, or by kind of model, for how many recipes the newest published forecast is of that sort."""
+    rows = ask_rows(
+        connection,
+        "SELECT coalesce(details->>'how', model_kind) AS how, count(*) AS recipes FROM (SELECT * FROM forecast WHERE published "
+        "QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY issue_time DESC, created_at DESC) = 1) GROUP BY 1 ORDER BY 1",
+    )
+    return {row["how"]: row["recipes"] for row in rows}
+
+
+def messages_waiting(connection: Connection) -> dict[str, int]:
+    """Return by state how many messages are not sent."""
+    rows = ask_rows(
+        connection,
+        "SELECT state, count(*) AS messages FROM delivery WHERE state IN ('pending', 'failed', 'dead') GROUP BY state ORDER BY state",
+    )
+    return {row["state"]: row["messages"] for row in rows}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.store.database import Connection
+from forecaster.store.engine.duckdb_engine import frame_as
 from forecaster.store.ledger import insert
 
 JSON_COLUMNS = ("weights", "left_out", "left_out_reasons", "problems", "problem_reasons")
@@ -30,12 +31,10 @@ def add_issue(connection: Connection, row: dict[str, Any], places: pd.DataFrame,
     number = int(connection.execute("SELECT coalesce(max(issue), 0) + 1 FROM world_map").fetchall()[0][0])
     texts = {name: json.dumps(row[name], ensure_ascii=False) for name in JSON_COLUMNS}
     insert(connection, "world_map", [{**row, **texts, "issue": number}])
-    connection.register("placed", places)
-    connection.execute("INSERT OR IGNORE INTO world_place BY NAME SELECT * FROM placed")
-    connection.unregister("placed")
-    connection.register("told", cells.assign(issue=number))
-    connection.execute("INSERT INTO world_cell BY NAME SELECT * FROM told ORDER BY horizon_days, magnitude, cell")
-    connection.unregister("told")
+    with frame_as(connection, "placed", places):
+        connection.execute("INSERT INTO world_place BY NAME SELECT * FROM placed ON CONFLICT DO NOTHING")
+    with frame_as(connection, "told", cells.assign(issue=number)):
+        connection.execute("INSERT INTO world_cell BY NAME SELECT * FROM told ORDER BY horizon_days, magnitude, cell")
     return number
 
 

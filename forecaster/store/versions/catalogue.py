@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.store.database import Connection
+from forecaster.store.engine.duckdb_engine import append, frame_as
 from forecaster.store.versions.identity import identify, store_identities
 from forecaster.store.versions.near_events import IN_BOX, STORED, Box, inside
 from forecaster.store.versions.same_event import REFUSED
@@ -51,9 +52,8 @@ def write_revisions(connection: Connection, frame: pd.DataFrame, overruling: boo
     """
     if frame.empty:
         return WriteCount(0, 0, 0, 0, _refused(frame, set()))
-    connection.register("incoming", frame.assign(line=np.arange(len(frame))))
     content = ", ".join(f"coalesce(({part})::VARCHAR, '')" for part in _CONTENT)
-    connection.execute(
+    fresh = (
         f"CREATE TEMP TABLE fresh AS SELECT * REPLACE (ids::VARCHAR[] AS ids, magnitude_type::VARCHAR AS magnitude_type, "
         f"event_type::VARCHAR AS event_type, net::VARCHAR AS net, place::VARCHAR AS place), event_id AS event_key, "
         f"md5(concat_ws('|', {content})) AS content_md5, "
@@ -61,7 +61,8 @@ def write_revisions(connection: Connection, frame: pd.DataFrame, overruling: boo
         f"FROM (SELECT * REPLACE (CASE WHEN isnan(depth_km) THEN NULL ELSE depth_km END AS depth_km, "
         f"CASE WHEN isnan(magnitude) THEN NULL ELSE magnitude END AS magnitude) FROM incoming)"
     )
-    connection.unregister("incoming")
+    with frame_as(connection, "incoming", frame.assign(line=np.arange(len(frame)))):
+        connection.execute(fresh)
     known = identify(connection, overruling)
     connection.execute(f"INSERT INTO event_revision BY NAME SELECT {STORED} FROM fresh ORDER BY origin_time, event_id, known_at")
     store_identities(connection, known)
@@ -183,14 +184,13 @@ def write_coverage(connection: Connection, rows: pd.DataFrame) -> None:
     """Record reads that proved spans complete (columns of the table `coverage_read`), and merge them into the table `coverage`."""
     if rows.empty:
         return
-    _append(connection, "coverage_read", rows)
-    connection.register("added", rows)
-    connection.execute(
-        "CREATE TEMP TABLE joined AS WITH known AS (FROM coverage UNION ALL BY NAME SELECT *, read_at AS first_read_at FROM added) "
-        "SELECT * FROM coverage_joined('known') ORDER BY stream, span_start, read_at"
-    )
+    append(connection, "coverage_read", rows)
+    with frame_as(connection, "added", rows):
+        connection.execute(
+            "CREATE TEMP TABLE joined AS WITH known AS (FROM coverage UNION ALL BY NAME SELECT *, read_at AS first_read_at FROM added) "
+            "SELECT * FROM coverage_joined('known') ORDER BY stream, span_start, read_at"
+        )
     connection.execute("DELETE FROM coverage; INSERT INTO coverage BY NAME SELECT * FROM joined; DROP TABLE joined")
-    connection.unregister("added")
 
 
 def read_coverage(connection: Connection) -> pd.DataFrame:
@@ -211,20 +211,19 @@ def write_fetch_log(connection: Connection, entries: list[dict[str, Any]], run_i
     if entries:
         columns = ["run_id", "requested_at", "url", "status", "rows", "bytes", "elapsed_s", "note", "service_date"]
         rows = pd.DataFrame([{**entry, "run_id": run_id} for entry in entries], columns=columns)
-        _append(connection, "fetch_log", rows.assign(service_date=pd.to_datetime(rows["service_date"], utc=True)))
+        append(connection, "fetch_log", rows.assign(service_date=pd.to_datetime(rows["service_date"], utc=True)))
 
 
 def not_quarantined_before(connection: Connection, rows: pd.DataFrame, moment: datetime) -> int:
     """Return how many of these quarantined rows were not already stored, with the same reason, at `moment`."""
     if rows.empty:
         return 0
-    connection.register("bad", rows)
-    found: int = connection.execute(
-        "SELECT count(*) FROM bad WHERE NOT EXISTS "
-        "(SELECT 1 FROM quarantine q WHERE q.raw = bad.raw AND q.reason = bad.reason AND q.observed_at <= $moment)",
-        {"moment": moment},
-    ).fetchall()[0][0]
-    connection.unregister("bad")
+    with frame_as(connection, "bad", rows):
+        found: int = connection.execute(
+            "SELECT count(*) FROM bad WHERE NOT EXISTS "
+            "(SELECT 1 FROM quarantine q WHERE q.raw = bad.raw AND q.reason = bad.reason AND q.observed_at <= $moment)",
+            {"moment": moment},
+        ).fetchall()[0][0]
     return found
 
 
@@ -232,15 +231,8 @@ def write_quarantine(connection: Connection, rows: pd.DataFrame, run_id: str | N
     """Append rows that failed validation. The same row with the same reason is kept once."""
     if rows.empty:
         return
-    connection.register("bad", rows.assign(run_id=run_id))
-    connection.execute(
-        "INSERT INTO quarantine SELECT run_id, source, observed_at, reason, raw FROM bad "
-        "WHERE NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.raw = bad.raw AND q.reason = bad.reason)"
-    )
-    connection.unregister("bad")
-
-
-def _append(connection: Connection, table: str, frame: pd.DataFrame) -> None:
-    connection.register("appended", frame)
-    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM appended")
-    connection.unregister("appended")
+    with frame_as(connection, "bad", rows.assign(run_id=run_id)):
+        connection.execute(
+            "INSERT INTO quarantine SELECT run_id, source, observed_at, reason, raw FROM bad "
+            "WHERE NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.raw = bad.raw AND q.reason = bad.reason)"
+        )

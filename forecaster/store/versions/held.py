@@ -5,6 +5,7 @@ from datetime import datetime
 import pandas as pd
 
 from forecaster.store.database import Connection
+from forecaster.store.engine.duckdb_engine import frame_as
 
 _BELIEVED = """, name AS (
         SELECT event_key, id FROM event_id_map
@@ -51,15 +52,14 @@ def stored_between(connection: Connection, start: datetime, end: datetime, min_m
 def overtaken(connection: Connection, rows: pd.DataFrame, read_before: datetime) -> dict[str, str]:
     """Return the rows that a version with a later stamp, known before a moment, contradicts: preferred id -> status of the version used
     instead."""
-    connection.register("shown", rows[["event_id", "updated_at"]])
-    found = connection.execute(
-        f"WITH wanted AS (SELECT event_id AS id FROM shown) {_BELIEVED} "
-        "SELECT s.event_id, b.status FROM shown s JOIN event_id_map m ON m.id = s.event_id JOIN believed b USING (event_key) "
-        "WHERE b.ordered_at > s.updated_at AND b.known_at <= $read_before AND b.source <> 'snapshot' "
-        "AND NOT (b.event_id = s.event_id AND b.updated_at IS NOT DISTINCT FROM s.updated_at) ORDER BY 1",
-        {"read_before": read_before},
-    ).fetchall()
-    connection.unregister("shown")
+    with frame_as(connection, "shown", rows[["event_id", "updated_at"]]):
+        found = connection.execute(
+            f"WITH wanted AS (SELECT event_id AS id FROM shown) {_BELIEVED} "
+            "SELECT s.event_id, b.status FROM shown s JOIN event_id_map m ON m.id = s.event_id JOIN believed b USING (event_key) "
+            "WHERE b.ordered_at > s.updated_at AND b.known_at <= $read_before AND b.source <> 'snapshot' "
+            "AND NOT (b.event_id = s.event_id AND b.updated_at IS NOT DISTINCT FROM s.updated_at) ORDER BY 1",
+            {"read_before": read_before},
+        ).fetchall()
     return dict(found)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.store.database import Connection
+from forecaster.store.engine.duckdb_engine import append, frame_as
 from forecaster.store.versions.same_event import Standing, Word, newness, same_events, standing
 
 WORD = (
@@ -161,14 +162,14 @@ def identify(connection: Connection, overruling: bool) -> Identities:
         for row, word in zip(together, known.take(words, overruling), strict=True):
             if word is not None:
                 told.append((row[0], known.born[word.name], word.order[0]))
-    connection.register("told", pd.DataFrame(told, columns=["line", "event_key", "ordered_us"]).astype({"event_key": "str"}))
-    connection.execute(
-        f"DELETE FROM fresh {within} AND line NOT IN (SELECT line FROM told); "
-        "UPDATE fresh SET event_key = told.event_key, ordered_at = make_timestamptz(told.ordered_us) FROM told "
-        "WHERE fresh.line = told.line; "
-        "DROP TABLE listed; DROP TABLE tangled"
-    )
-    connection.unregister("told")
+    kept = pd.DataFrame(told, columns=["line", "event_key", "ordered_us"]).astype({"event_key": "str"})
+    with frame_as(connection, "told", kept):
+        connection.execute(
+            f"DELETE FROM fresh {within} AND line NOT IN (SELECT line FROM told); "
+            "UPDATE fresh SET event_key = told.event_key, ordered_at = make_timestamptz(told.ordered_us) FROM told "
+            "WHERE fresh.line = told.line; "
+            "DROP TABLE listed; DROP TABLE tangled"
+        )
     return known
 
 
@@ -182,11 +183,11 @@ def _stamped(word: Word, unstamped: bool, known: Identities) -> Word:
 def load_identities(connection: Connection, ids: Iterable[str]) -> Identities:
     """Load the stored identities of these ids and of the events that have them."""
     known = Identities()
-    connection.register("wanted", pd.DataFrame({"id": pd.Series(list(ids), dtype="str")}))
-    connection.execute(
-        "CREATE TEMP TABLE touched AS SELECT id, event_key FROM event_id_map WHERE event_key IN "
-        "(SELECT event_key FROM event_id_map WHERE id IN (SELECT id FROM wanted))"
-    )
+    with frame_as(connection, "wanted", pd.DataFrame({"id": pd.Series(list(ids), dtype="str")})):
+        connection.execute(
+            "CREATE TEMP TABLE touched AS SELECT id, event_key FROM event_id_map WHERE event_key IN "
+            "(SELECT event_key FROM event_id_map WHERE id IN (SELECT id FROM wanted))"
+        )
     known.key = dict(connection.execute("SELECT id, event_key FROM touched").fetchall())
     stored = "FROM event_revision WHERE event_id IN (SELECT id FROM touched)"
     for name, key in connection.execute(f"SELECT event_id, arg_min(event_key, (known_at, rowid)) {stored} GROUP BY event_id").fetchall():
@@ -217,7 +218,6 @@ def load_identities(connection: Connection, ids: Iterable[str]) -> Identities:
         ).fetchall()
     }
     connection.execute("DROP TABLE touched")
-    connection.unregister("wanted")
     return known
 
 
@@ -231,11 +231,8 @@ def store_identities(connection: Connection, known: Identities) -> None:
     """Store the moves, and the event that every id belongs to now."""
     if known.moves:
         moves: Any = pd.DataFrame(known.moves, columns=["from_key", "to_key", "known_us"])
-        connection.register("moves", moves)
-        connection.execute("INSERT INTO event_merge SELECT from_key, to_key, make_timestamptz(known_us) FROM moves")
-        connection.unregister("moves")
+        with frame_as(connection, "moves", moves):
+            connection.execute("INSERT INTO event_merge SELECT from_key, to_key, make_timestamptz(known_us) FROM moves")
     if known.changed:
         changed = sorted(known.changed)
-        connection.register("changed", pd.DataFrame({"id": changed, "event_key": [known.key[i] for i in changed]}))
-        connection.execute("INSERT OR REPLACE INTO event_id_map SELECT id, event_key FROM changed")
-        connection.unregister("changed")
+        append(connection, "event_id_map", pd.DataFrame({"id": changed, "event_key": [known.key[i] for i in changed]}), replace=True)
