@@ -20,7 +20,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from forecaster import timewindow, zones
 from forecaster.errors import BadInput, BadRecipe
 from forecaster.recipe_problems import decoded, did_you_mean, problem_line, shown, toml_problem
-from forecaster.registry.recipe_fields import AlertRule, DisplayName, Frozen, ModelKind, ResamplingMethod, local_time
+from forecaster.registry.publishing_rules import DEFAULT_RULE
+from forecaster.registry.recipe_fields import AlertRule, DisplayName, Frozen, ModelKind, PublishingRuleName, ResamplingMethod, local_time
 
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 
@@ -56,6 +57,9 @@ class Recipe(Frozen):
     alerts: tuple[AlertRule, ...] = Field(default=(), description="Rules for alerts between the daily reports: docs/ALERTS.md.")
     models: tuple[ModelKind, ...] = Field(
         default=("etas", "pooled", "hybrid", "regional", "cells"), description="Kinds of models that are fitted and forecast with."
+    )
+    publishing_rule: PublishingRuleName = Field(
+        default=DEFAULT_RULE, description="How the published forecast is made from those of its kinds of models."
     )
     test_ratio: float = Field(default=0.25, gt=0, lt=0.9, description="Share of the days, the last ones, on which its fits are judged.")
     max_minutes: Annotated[float, Field(gt=0, le=1440)] = Field(
@@ -129,9 +133,9 @@ class Recipe(Frozen):
 
     @cached_property
     def recipe_hash(self) -> str:
-        """SHA-256 (hex) of the canonical JSON of all fields but `models`, `alerts` and `group`: a changed recipe is another recipe, and its
-        fits are void. Which kinds are fitted, when alerts are sent, and where a report lists it changes nothing in any fit."""
-        return _sha256(self.model_dump(mode="json", exclude={"models", "alerts", "group"}))
+        """SHA-256 (hex) of the canonical JSON of all fields but NO_PART_OF_A_FIT: a changed recipe is another recipe, and its fits are
+        void."""
+        return _sha256(self.model_dump(mode="json", exclude=NO_PART_OF_A_FIT))
 
     @cached_property
     def target_hash(self) -> str:
@@ -144,6 +148,8 @@ class Recipe(Frozen):
 
 
 SMALLEST_CELL_KM = 5.0
+NO_PART_OF_A_FIT = {"models", "publishing_rule", "alerts", "group"}
+"""Which kinds are fitted, how they are combined, when alerts are sent, and where a report lists it: this changes nothing in any fit."""
 _WORLD_GRID = {"lat_granularity": 20, "lng_granularity": 30}
 _TARGET_FIELDS = {
     "predict_center_lat",

@@ -18,6 +18,7 @@ PARTS = {
         "group",
         "alerts",
         "models",
+        "publishing_rule",
         "test_ratio",
         "max_minutes",
         "seed",
@@ -123,6 +124,8 @@ def _row(name: str, field: dict[str, Any], needed: bool) -> FieldRow:
 def _values(field: dict[str, Any]) -> str:
     options = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
     chosen = options[0]
+    if "const" in chosen:
+        return str(chosen["const"])
     if "enum" in chosen:
         return " or ".join(chosen["enum"])
     if chosen.get("type") == "array":

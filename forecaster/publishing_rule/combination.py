@@ -9,14 +9,11 @@ doi:10.1214/ss/1177013825). The prior of the weights is a normal density truncat
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from forecaster.features.events import Events
-from forecaster.features.windows import TargetDays
-from forecaster.models.interface import FittedModel, bounded, logit, sigmoid
+from forecaster.models.interface import bounded, logit, sigmoid
 from forecaster.registry.model_kinds import kinds_where
 
 KIND = "published"
@@ -60,6 +57,11 @@ class Days:
 
     def __len__(self) -> int:
         return len(self.happened)
+
+
+def certain(weights: Mapping[str, float]) -> Belief:
+    """The density about exactly these weights, for rules that choose weights rather than learn a density."""
+    return Belief(np.array([weights.get(name, 0.0) for name in MEMBERS]), np.eye(len(MEMBERS)) / SPREAD_OF_OTHERS**2)
 
 
 def belief_of(record: Mapping[str, Any]) -> Belief:
@@ -155,29 +157,3 @@ def stack(parts: Sequence[Days]) -> Days:
     if not parts:
         return Days(np.empty((0, len(MEMBERS))), np.empty(0), np.empty(0, dtype=bool))
     return Days(*(np.concatenate(column) for column in zip(*((p.departures, p.reference, p.happened) for p in parts), strict=True)))
-
-
-@dataclass(frozen=True)
-class CombinedModel:
-    """The combination of one recipe, ready to forecast. `members` by kind include those with a weight. Without any the forecast is the
-    usual rate.
-    """
-
-    kind: ClassVar[str] = KIND
-    members: Mapping[str, FittedModel]
-    weights: Mapping[str, float]
-
-    @property
-    def used(self) -> dict[str, FittedModel]:
-        """The members that have a weight, by kind."""
-        return {name: self.members[name] for name in self.weights if name in self.members}
-
-    @property
-    def last_data_day(self) -> date:
-        """The last local day of any data that entered a member with a weight."""
-        return max((model.last_data_day for model in self.used.values()), default=date.min)
-
-    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """float64 (n,): the combination of the members' forecasts; NaN where the reference is NaN."""
-        said = {name: bounded(model.probability(inputs, days, reference)) for name, model in self.used.items()}
-        return combine(said, self.weights, reference)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from forecaster.publishing_rule.publishing_rule import rule_named
 from forecaster.publishing_rule.weights import WorldWeights
+from forecaster.registry.publishing_rules import DEFAULT_RULE
 from forecaster.registry.reasons import Reason, ReasonKey, iso, other
 from forecaster.registry.weights_from import WeightsFrom
 
@@ -24,7 +26,8 @@ class Standing:
     """What is published for a target: `weights` by kind (none: the usual rate), and why.
 
     source, origin: where the weights come from (the package's set, or weights learnt on top of it), as one word and in parts.
-    model_id: the exact model, where a person named one. problem: why the package's weights cannot be used.
+    model_id: the exact model, where a person named one. problem: why the package's weights cannot be used. rule: by which the members are
+    combined.
     """
 
     how: How
@@ -34,6 +37,7 @@ class Standing:
     model_id: str | None = None
     problem: Reason | None = None
     origin: WeightsFrom | None = None
+    rule: str = DEFAULT_RULE
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,10 @@ class StoredWeights:
 
 
 def choose(
-    decision: Decision | None, own: StoredWeights | None, world: StoredWeights | None, base: WorldWeights, fault: str | None
+    rule: str, decision: Decision | None, own: StoredWeights | None, world: StoredWeights | None, base: WorldWeights, fault: str | None
 ) -> Standing:
-    """Return what is published. own, world: the newest weights learnt from the recipe's days and from those of all recipes. base, fault: as
-    `weights.usable_weights` gives them.
+    """Return what is published. own, world: the newest weights that the `rule` has learnt from the recipe's days and from those of all
+    recipes. base, fault: as `weights.usable_weights` gives them.
     """
     if decision is not None and decision.how == "rate":
         return Standing("rate", {}, decision.reason, "person", origin=PERSON)
@@ -70,8 +74,8 @@ def choose(
         if learnt is not None:
             weights = {} if learnt.rate_only else learnt.weights
             how: How = "rate" if learnt.rate_only else "combination"
-            return Standing(how, weights, learnt.reason, learnt.source, problem=unreadable_weights(fault), origin=origin)
-    return shipped(base, fault)
+            return Standing(how, weights, learnt.reason, learnt.source, problem=unreadable_weights(fault), origin=origin, rule=rule)
+    return shipped(base, fault, rule)
 
 
 def unless_too_old(standing: Standing, age_hours: float, read_until: datetime | None) -> Standing:
@@ -92,12 +96,13 @@ def unreadable_weights(fault: str | None) -> Reason | None:
     return None if fault is None else Reason(ReasonKey.WEIGHTS, because=(other(fault),))
 
 
-def shipped(base: WorldWeights, fault: str | None = None) -> Standing:
-    """Return the package's weights unchanged. fault: why those that serve could not be used, as `usable_weights` gives it."""
+def shipped(base: WorldWeights, fault: str | None = None, rule: str = DEFAULT_RULE) -> Standing:
+    """Return the weights with which the rule starts. fault: why the package's could not be used, as `usable_weights` gives it."""
     until = "not learnt: the mean of ETAS and the hybrid" if base.data_until is None else f"learnt on days to {base.data_until}"
     origin = WeightsFrom("mean") if base.data_until is None else WeightsFrom("package", base.data_until)
     why = f"weights of the package, {until}"
-    return Standing("combination", base.belief.weights, why, base.name, problem=unreadable_weights(fault), origin=origin)
+    weights = rule_named(rule).starting_weights(base)
+    return Standing("combination", weights, why, base.name, problem=unreadable_weights(fault), origin=origin, rule=rule)
 
 
 def lacking_of(standing: Standing, said: Container[str], missing: Mapping[str, Reason]) -> dict[str, Reason]:

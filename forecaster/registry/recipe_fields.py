@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints,
 
 from forecaster.registry.message_channels import CHANNELS
 from forecaster.registry.model_kinds import kinds_where
+from forecaster.registry.publishing_rules import PUBLISHING_RULES
 from forecaster.registry.rule_types import RULE_TYPES
 
 ResamplerName = Literal[
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     Channel = str
     RuleTypeName = str
     ModelKind = str
+    PublishingRuleName = str
 else:
     RuleTypeName = Literal[tuple(RULE_TYPES)]
     Channel = Literal[tuple(CHANNELS)]
+    PublishingRuleName = Literal[tuple(PUBLISHING_RULES)]
     ModelKind = Literal[kinds_where(lambda kind: kind.in_recipes)]
 """Every kind that a recipe may name (`model_kinds`); the climatology is there without being asked for."""
 

@@ -32,7 +32,7 @@ def done(touched, tmp_path_factory) -> dict[str, Any]:
 
 def test_each_example_is_a_new_file_and_at_most_one_line(touched):
     sections = touched[1]
-    assert len(sections) == 7 and {len(files) for files in sections.values()} == {1, 2}
+    assert len(sections) == 8 and {len(files) for files in sections.values()} == {1, 2}
     assert [name for name, files in sections.items() if len(files) == 1] == ["A language"]
 
 
@@ -54,6 +54,13 @@ def test_a_source_is_read_and_named_in_what_is_stored(done):
 def test_a_type_of_rule_decides(done):
     """The probability reaches its bound and the ratio does not: the type `both` would stay quiet."""
     assert len(done["rule"]) == 1
+
+
+def test_a_publishing_rule_learns_and_publishes_the_better_member_alone(done):
+    """On 100 days with the target on every tenth, recent_rate said 50 % and 6 %, share 2 % and 25 %."""
+    details, published, best = done["published"]
+    assert details["rule"] == "best_member" and details["weights"] == {"recent_rate": 1.0}
+    assert published == pytest.approx(best, rel=1e-12)
 
 
 def test_a_column_is_in_the_page_and_in_the_mail(done):

@@ -15,9 +15,10 @@ from forecaster.publishing_rule.combination import belief_of, combine
 from forecaster.publishing_rule.standing import shipped
 from forecaster.publishing_rule.weights import unlearnt
 from forecaster.recipe import Recipe
+from forecaster.registry import publishing_rules
 from forecaster.store import publications
 from tests.support import alert_world as world
-from tests.support import toy_models
+from tests.support import toy_models, toy_rule
 from tests.support.changed_recipes import changed_recipe
 from tests.support.steps import machine, verify
 from tests.support.toys import dump, table
@@ -200,3 +201,18 @@ def test_what_is_learnt_says_more_than_the_rate_on_days_like_these(store, athens
     reference = np.full(2, RATE)
     before, after = (combine(said, each.weights, reference) for each in (shipped(unlearnt()), standing(store, athens)))
     assert after[0] > before[0] and after[1] < before[1]
+
+
+def test_weights_of_one_rule_are_never_those_of_another(store, athens, monkeypatch):
+    """Athens goes over to the rule `loudest`, learns by it at once, and comes back a day later to what it had learnt before."""
+    monkeypatch.setitem(publishing_rules.PUBLISHING_RULES, toy_rule.NAME, toy_rule.__name__)
+    loud = athens.model_copy(update={"publishing_rule": toy_rule.NAME})
+    record(store, athens, etas=FALSE, hybrid=RIGHT)
+    learn(store, athens)
+    kept = standing(store, athens)
+    assert loud.recipe_hash == athens.recipe_hash, "fits stay valid"
+    assert standing(store, loud).weights == {"etas": 1.0}, "the start of the rule"
+    told = learn(store, loud)
+    assert list(told) == ["world, loudest", "athens"] and told["athens"].endswith("on top of mean, by the rule loudest")
+    assert (standing(store, loud).weights, standing(store, loud).rule) == ({"hybrid": 1.0}, "loudest")
+    assert standing(store, athens) == kept and learn(store, loud) == {} == learn(store, athens)

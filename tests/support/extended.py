@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ NEW_FILE = re.compile(r"^New file `([^`]+)`:\n```\w+\n(.*?)^```", re.M | re.S)
 ONE_LINE = re.compile(r"^In `([^`]+)`, below `([^`]+)`:\n```diff\n\+(.*?)^```", re.M | re.S)
 NOW = datetime(2024, 1, 28, 12, tzinfo=UTC)
 RULE = '\n[[alerts]]\nname = "toy"\ntype = "either"\nprobability = 0.0001\nratio = 1000\n'  # no forecast reaches both
+OFFICIAL = {"mode": "prospective", "official": True, "published": False}
 BULLETIN = """event_id,origin_time,updated_at,latitude_deg,longitude_deg,depth_km,magnitude
 own1,2024-01-02T03:04:05Z,2024-01-02T03:10:00Z,38,23.7,9,5.1
 """
@@ -61,24 +62,33 @@ def main(home: Path) -> dict[str, Any]:
     from forecaster.pipeline.daily.pull import pull_catalog
     from forecaster.pipeline.messaging import deliver
     from forecaster.pipeline.training.train import TrainOptions
+    from forecaster.pipeline.training.weekly_weights import relearn
     from forecaster.recipe import load_recipes
     from forecaster.reports.outgoing.mails import render_email
     from forecaster.settings import load_settings
     from forecaster.store.database import open_store
     from tests.support import tiny
+    from tests.support.alert_world import walked
     from tests.support.sample_report import sample_report
     from tests.support.steps import predict, train_recipes
     from tests.support.toys import table
 
     settings = load_settings(home=home, recipes=home / "recipes")
     path = tiny.write_tiny_recipe(home / "recipes", models='["share"]')
-    path.write_text(path.read_text(encoding="utf-8").partition("[[alerts]]")[0] + RULE, encoding="utf-8")
+    text = path.read_text(encoding="utf-8").partition("[[alerts]]")[0]
+    path.write_text(f'publishing_rule = "best_member"\n{text}{RULE}', encoding="utf-8")
     (recipe,) = load_recipes(home / "recipes").values()
     store = open_store(settings.database)
     tiny.fill(store, NOW, sign=True)
     job = run_context.Job(settings, store, [recipe], Clock(lambda: NOW, simulated=False), "0123456789abcdef")
     trained = train_recipes(store, [recipe], settings, job.clock, TrainOptions(max_minutes=1)).trained[recipe.id]
-    predict(store, [recipe], settings, job.clock)
+    for kind, told in {"recent_rate": (0.5, 0.06), "share": (0.02, 0.25)}.items():
+        line = [(told[number % 10 > 0], number % 10 == 0) for number in range(100)]
+        walked(store, recipe, date(2023, 1, 1), line, 0.1, model_id=f"toy-{kind}", method="daily", model_kind=kind, **OFFICIAL)
+    with store.transaction() as connection:
+        relearn(connection, [recipe], NOW)
+    issued = predict(store, [recipe], settings, job.clock).forecast_ids
+    forecasts = table(store, "forecast").set_index("forecast_id").loc[issued].set_index("model_kind")
     alerts = raise_alerts(job)
     report = write_report(job, None)
     sent = deliver.notify(job)
@@ -91,7 +101,8 @@ def main(home: Path) -> dict[str, Any]:
     fresh_copy.fresh_copy.fn()
     return {
         "trained": sorted(trained["models"]),
-        "kinds": sorted(table(store, "forecast")["model_kind"]),
+        "kinds": sorted(forecasts.index),
+        "published": [json.loads(forecasts["details"]["published"]), *forecasts["probability"][["published", "recent_rate"]]],
         "rule": [*alerts.raised, *alerts.suppressed],
         "pages": {page.suffixes[0]: page.read_text(encoding="utf-8") for page in report.pages},
         "mail": render_email(sample_report(), "en")[2],

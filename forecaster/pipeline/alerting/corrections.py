@@ -29,7 +29,9 @@ from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.apply_rules import Changes
 from forecaster.pipeline.alerting.rule_track_record import figures_in
 from forecaster.pipeline.issuing.members import load_member, members_named
-from forecaster.publishing_rule.combination import KIND, CombinedModel
+from forecaster.publishing_rule.combination import KIND
+from forecaster.publishing_rule.combined_model import CombinedModel
+from forecaster.publishing_rule.publishing_rule import rule_stored
 from forecaster.recipe import Recipe
 from forecaster.registry.recipe_fields import AlertRule
 from forecaster.reports.outgoing.alert_text import AlertTexts
@@ -157,7 +159,7 @@ def _model_behind(recipe: Recipe, settings: Settings, forecast: ForecastRow, fit
     kept = json.loads(forecast["details"] or "{}")
     record_from = date.fromisoformat(kept.get("record_from", day.isoformat()))
     members = members_named(settings.models, recipe, kept.get("members", {}), fits, day, record_from)
-    return CombinedModel({member.kind: member.model for member in members}, kept.get("weights", {}))
+    return CombinedModel({member.kind: member.model for member in members}, kept.get("weights", {}), rule_stored(kept))
 
 
 def _named(recipe: Recipe, before: pd.DataFrame, after: pd.DataFrame) -> list[RevisedEvent]:

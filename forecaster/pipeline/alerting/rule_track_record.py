@@ -10,7 +10,7 @@ import pandas as pd
 from forecaster.alert_rules import Decision, ForecastFigures, walk
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED, gain_over, gain_words
 from forecaster.publishing_rule.combination import KIND
-from forecaster.publishing_rule.weight_learning import posterior
+from forecaster.publishing_rule.learnt_weights import posterior
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.registry.recipe_fields import AlertRule

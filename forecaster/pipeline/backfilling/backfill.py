@@ -150,7 +150,7 @@ def forecast_chunk(
     if options.mode == CURRENT_MODEL:
         return _by_models_of_today(_known(source, recipe, chunk, chunk.served, history), settings, recipe, chunk, options.ladder)
     with source.transaction() as connection:
-        before, block = fits_stored(connection, chunk, options)
+        before, block = fits_stored(connection, recipe, chunk, options)
     fresh = None
     if block is None:
         fresh = fit_block(source, recipe, chunk, before, options, tell)

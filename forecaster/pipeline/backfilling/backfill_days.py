@@ -23,7 +23,8 @@ from forecaster.pipeline.issuing.compute_issues import data_age
 from forecaster.pipeline.issuing.members import Member, asked, generic_member, kinds_of, stored_member, untrained
 from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, no_ladder, shape_of, window_ends
 from forecaster.pipeline.rungs.rungs_of_days import rungs_of_days
-from forecaster.publishing_rule.combination import KIND, combine
+from forecaster.publishing_rule.combination import KIND
+from forecaster.publishing_rule.publishing_rule import rule_named
 from forecaster.publishing_rule.standing import Standing, lacking_of, problems_of
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, ReasonKey, as_json, english, iso, of_error
@@ -144,7 +145,8 @@ def forecast_days(
         place = np.array(list(group))
         applied = published_rows.counting(standing, members)
         counted += [applied] * len(place)
-        published[place] = combine({one.member.kind: one.probability[place] for one in said}, applied.weights, reference[place])
+        part = {one.member.kind: one.probability[place] for one in said}
+        published[place] = rule_named(applied.rule).combine(part, applied.weights, reference[place])
     spoken = [[one for one in said if np.isfinite(one.probability[j])] for j in range(len(days))]
     numbers = _member_numbers(known, days, reference, said)
     combined: list[dict[str, Any]] = []

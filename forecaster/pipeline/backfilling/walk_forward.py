@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,8 +16,8 @@ from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions
 from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk, ServedModel
 from forecaster.pipeline.training.fit_recipe import PackedModel, TrainOptions, fit_region
 from forecaster.publishing_rule.combination import KIND
-from forecaster.publishing_rule.standing import How, Standing, shipped, unreadable_weights
-from forecaster.publishing_rule.weight_learning import learn_own, verified_days_of
+from forecaster.publishing_rule.publishing_rule import noted, rule_named, rule_stored, verified_days_of
+from forecaster.publishing_rule.standing import How, Standing, shipped
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.registry.weights_from import WeightsFrom
@@ -38,12 +38,14 @@ class FreshFit:
     seconds: float
 
 
-def fits_stored(connection: Connection, chunk: Chunk, options: BackfillOptions) -> tuple[BlockFit | None, BlockFit | None]:
-    """Return the fits of the previous block and of this one; the latter None where there are none or they are to be made again."""
+def fits_stored(connection: Connection, recipe: Recipe, chunk: Chunk, options: BackfillOptions) -> tuple[BlockFit | None, BlockFit | None]:
+    """Return the fits of the previous block and of this one; the latter None where there are none or they are to be made again. Fits with
+    the weights of another publishing rule are."""
     key = (connection, chunk.recipe_id, chunk.recipe_hash, options.retrain_every_days, chunk.block_first_day)
     own = None if options.overwrite else hindcasts.fit_of_block(*key)
     before = hindcasts.fit_before_block(*key)
-    return _block(before), _block(own)
+    found = _block(own)
+    return _block(before), found if found is None or found.standing.rule == recipe.publishing_rule else None
 
 
 def fit_block(
@@ -99,21 +101,22 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
     with source.transaction() as connection:
         rows = hindcasts.walk_forward_forecasts(connection, recipe.id, recipe.recipe_hash, recipe.target_window(since).start, as_of)
     if rows.empty or known is None:
-        return shipped(base, fault), {}
+        return shipped(base, fault, recipe.publishing_rule), {}
     labelled = labelled_days(recipe, known)
     local_days = days_of_windows(rows["target_start"], recipe.zone)
     settled = np.isin(local_days, labelled.days.local_days)
     rows, local_days = rows[settled], local_days[settled]
     rows = rows.assign(happened=promised_labels(known.events, recipe, rows)[0])
-    own = learn_own(base, base.belief, verified_days_of(rows, local_days))
+    own = rule_named(recipe.publishing_rule).learn_own(base, base.belief, verified_days_of(rows, local_days))
     reason = f"learnt from {own.days} walk-forward days of its own, on top of {base.name}"
     how: How = "rate" if own.rate_only else "combination"
-    return Standing(how, own.weights, reason, base.name, problem=unreadable_weights(fault), origin=shipped(base).origin), own.numbers()
+    start = shipped(base, fault, recipe.publishing_rule)
+    return replace(start, how=how, weights=own.weights, reason=reason), own.numbers()
 
 
 def _numbers(standing: Standing) -> dict[str, Any]:
     origin = {} if standing.origin is None else {"weights_from": standing.origin.stored()}
-    return {"how": standing.how, "weights": dict(standing.weights), "source": standing.source, **origin}
+    return {"how": standing.how, "weights": dict(standing.weights), "source": standing.source, **origin, **noted(standing.rule)}
 
 
 def _details(fit: FreshFit, kind: str) -> dict[str, Any]:
@@ -139,5 +142,5 @@ def _block(row: WalkForwardFit | None) -> BlockFit | None:
     numbers = row["numbers"]
     origin = WeightsFrom.of_stored(numbers["weights_from"]) if "weights_from" in numbers else None
     how, weights, source = numbers.get("how", "rate"), numbers.get("weights", {}), numbers.get("source", "champion")
-    standing = Standing(how, weights, row["reason"], source, origin=origin)
+    standing = Standing(how, weights, row["reason"], source, origin=origin, rule=rule_stored(numbers))
     return BlockFit(row["first_day"], row["as_of"], standing, models)

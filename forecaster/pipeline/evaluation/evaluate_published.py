@@ -13,17 +13,21 @@ import pandas as pd
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
 from forecaster.models.pretrained import packaged
 from forecaster.pipeline.evaluation.evaluate_forecasts import CIRCLES_ETAS, CIRCLES_POOL
-from forecaster.publishing_rule.combination import KIND, MEMBERS, combine
-from forecaster.publishing_rule.weight_learning import Settled, learn_own, learn_world, verified_days_of
+from forecaster.publishing_rule.combination import KIND, MEMBERS
+from forecaster.publishing_rule.publishing_rule import PublishingRule, VerifiedDays, rule_named, verified_days_of
 from forecaster.publishing_rule.weights import WorldWeights, weights_for
+from forecaster.registry.publishing_rules import DEFAULT_RULE
+
+NO_RULES: Mapping[str, str] = {}
 
 
-def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.DataFrame:
+def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None], rules: Mapping[str, str] = NO_RULES) -> pd.DataFrame:
     """Return the rows with those of model "published" added, for every arm, recipe and day with a forecast of at least one member.
 
     Args:
         daily: rows of `evaluate`.
         pools: recipe id -> its pool. Recipes for comparison only (None) and random circles affect only their own weights.
+        rules: recipe id -> its publishing rule, where it is not the default one.
 
     Where a recipe has no fitted ETAS in the arm, the generic one is the member, as in an installation that has trained nothing.
     """
@@ -31,7 +35,7 @@ def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.D
     for _, rows in daily.groupby("arm", sort=True):
         said = {str(recipe_id): _settled(part) for recipe_id, part in rows.groupby("recipe_id", sort=True)}
         said = {name: one for name, one in said.items() if len(one)}
-        published = walk_forward(said, pools) if said else {}
+        published = walk_forward(said, pools, rules) if said else {}
         plain = rows.drop_duplicates(["recipe_id", "local_day"]).set_index(["recipe_id", "local_day"])
         for recipe_id, one in said.items():
             part = plain.loc[recipe_id].loc[pd.DatetimeIndex(one.local_days.astype("datetime64[s]"))].reset_index()
@@ -39,35 +43,48 @@ def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> pd.D
     return pd.concat(found, ignore_index=True)
 
 
-def walk_forward(said: Mapping[str, Settled], pools: Mapping[str, str | None]) -> dict[str, np.ndarray]:
+def walk_forward(
+    said: Mapping[str, VerifiedDays], pools: Mapping[str, str | None], rules: Mapping[str, str] = NO_RULES
+) -> dict[str, np.ndarray]:
     """Return, by recipe, the published probability (n,) of each day, with weights learnt on what was final when its month began."""
     first = min(one.local_days.min() for one in said.values())
     base = weights_for(first.item(), packaged())
     out = {name: np.full(len(one), np.nan) for name, one in said.items()}
     last = max(one.local_days.max() for one in said.values())
+    by = {name: rule_named(rules.get(name, DEFAULT_RULE)) for name in said}
     for month in np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1):
         begins = month.astype("datetime64[D]")
-        weights = _weights(base, said, pools, begins - FINAL_AFTER_DAYS - 1)
+        weights = _weights(base, said, pools, by, begins - FINAL_AFTER_DAYS - 1)
         for name, one in said.items():
             days = one.local_days.astype("datetime64[M]") == month
             if days.any():
                 now = one.take(days)
-                out[name][days] = combine(now.said, weights[name], now.reference)
+                out[name][days] = by[name].combine(now.said, weights[name], now.reference)
     return out
 
 
 def _weights(
-    base: WorldWeights, said: Mapping[str, Settled], pools: Mapping[str, str | None], settled_until: np.datetime64
-) -> dict[str, dict[str, float]]:
+    base: WorldWeights,
+    said: Mapping[str, VerifiedDays],
+    pools: Mapping[str, str | None],
+    by: Mapping[str, PublishingRule],
+    settled_until: np.datetime64,
+) -> dict[str, Mapping[str, float]]:
     """Return, by recipe, the weights learnt from the days up to and including `settled_until`; the package's where there are none."""
     settled = {name: one.take(one.local_days <= settled_until) for name, one in said.items()}
     settled = {name: one for name, one in settled.items() if len(one)}
     teachers = {name: one for name, one in settled.items() if pools.get(name) not in (None, CIRCLES_POOL)}
-    world = learn_world(base, teachers).belief if teachers else base.belief
-    return {name: learn_own(base, world, settled[name]).weights if name in settled else world.weights for name in said}
+    worlds = {rule.name: rule.learn_world(base, teachers) for rule in by.values()} if teachers else {}
+    found: dict[str, Mapping[str, float]] = {}
+    for name, rule in by.items():
+        if name in settled:
+            found[name] = rule.learn_own(base, worlds[rule.name].belief if worlds else base.belief, settled[name]).weights
+        else:
+            found[name] = worlds[rule.name].weights if worlds else rule.starting_weights(base)
+    return found
 
 
-def _settled(rows: pd.DataFrame) -> Settled:
+def _settled(rows: pd.DataFrame) -> VerifiedDays:
     """Return the verified days of one arm and recipe."""
     kinds = set(rows["model"])
     if "etas" not in kinds and CIRCLES_ETAS in kinds:

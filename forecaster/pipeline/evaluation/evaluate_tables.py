@@ -55,10 +55,11 @@ def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -
         raise NotScoreable(f"no result in {folder.folder}{why}")
     recipes, circles = load_recipes(recipe_folder), read_circles(folder)
     pools = {recipe.id: pool_of(recipe) for recipe in recipes.values()}
+    rules = {recipe.id: recipe.publishing_rule for recipe in recipes.values()}
     if circles is not None:
         pools |= {recipe.id: CIRCLES_POOL for recipe in circles.recipes}
     other_seeds = daily["recipe_id"].map({name: is_circle(name) and name not in pools for name in daily["recipe_id"].unique()})
-    daily = _in_order(with_published(with_mean(daily[~other_seeds.astype(bool)]), pools))
+    daily = _in_order(with_published(with_mean(daily[~other_seeds.astype(bool)]), pools, rules))
     if daily.empty:
         raise NotScoreable(
             f"no result in {folder.folder} but of circles that circles.json does not name; run `evaluate --circles` to its end"

@@ -28,7 +28,9 @@ from forecaster.pipeline.issuing import published_rows
 from forecaster.pipeline.issuing.contributing_events import drivers_of
 from forecaster.pipeline.issuing.members import members_for
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
-from forecaster.publishing_rule.combination import KIND, CombinedModel, combine
+from forecaster.publishing_rule.combination import KIND
+from forecaster.publishing_rule.combined_model import CombinedModel
+from forecaster.publishing_rule.publishing_rule import rule_named
 from forecaster.publishing_rule.standing import MAX_AGE_HOURS, Standing, lacking_of, problems_of, unless_too_old
 from forecaster.recipe import Recipe
 from forecaster.registry.model_kinds import KINDS
@@ -186,7 +188,7 @@ def combine_members(
         log.error("%s: %s: %s", recipe.id, name, reason)
     spoken = [member for member in members.found if member.kind in said]
     standing = published_rows.counting(standing, spoken)
-    published = combine(said, standing.weights, reference)
+    published = rule_named(standing.rule).combine(said, standing.weights, reference)
     lacking = lacking_of(standing, said, silent | members.unusable)
     numbers = published_rows.counts_of(spoken, inputs, days, reference)[0]
     rows = [

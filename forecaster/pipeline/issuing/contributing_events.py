@@ -12,7 +12,7 @@ from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import AnswersByCut, Forecaster, LeavesEventsOut, bounded
 from forecaster.pipeline.as_of.as_known import Known, in_reach
-from forecaster.publishing_rule.combination import CombinedModel, combine
+from forecaster.publishing_rule.combined_model import CombinedModel
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, from_us
 
@@ -79,7 +79,7 @@ def without_each(model: Forecaster, seen: Events, days: TargetDays, reference: n
             return member.probability(events, many, references)
         return _one_by_one(member, seen, days, reference, gone)
 
-    return combine({kind: bounded(ask(member)) for kind, member in model.used.items()}, model.weights, references)
+    return model.combined({kind: bounded(ask(member)) for kind, member in model.used.items()}, references)
 
 
 def _one_by_one(model: Forecaster, seen: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:

@@ -13,7 +13,9 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import CountsTargets
 from forecaster.pipeline.issuing.members import Member, asked
-from forecaster.publishing_rule.combination import KIND, RATE, CombinedModel, shared_out
+from forecaster.publishing_rule.combination import KIND, RATE
+from forecaster.publishing_rule.combined_model import CombinedModel
+from forecaster.publishing_rule.publishing_rule import noted, rule_named
 from forecaster.publishing_rule.standing import Standing
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, of_error
@@ -45,7 +47,7 @@ def ask_all(
 
 def combined_model(members: Sequence[Member], standing: Standing, said: Container[str]) -> CombinedModel:
     """Build the combination of the members that issued a forecast, as a model."""
-    return CombinedModel({member.kind: member.model for member in members if member.kind in said}, standing.weights)
+    return CombinedModel({member.kind: member.model for member in members if member.kind in said}, standing.weights, standing.rule)
 
 
 def model_id_of(recipe: Recipe, members: Sequence[Member], standing: Standing) -> str:
@@ -59,13 +61,13 @@ def details_of(members: Sequence[Member], standing: Standing, said: Container[st
     """Return what is stored with a published forecast.
 
     That is: how it was chosen, the weights as applied (those of members without a forecast are shared out), members by kind (their ids),
-    the source of the weights, and the first day of the record of target days.
+    the source of the weights, the rule where it is not the default one, and the first day of the record of target days.
     """
-    weights = {kind: round(weight, 8) for kind, weight in shared_out(standing.weights, said).items()}
+    weights = {kind: round(weight, 8) for kind, weight in rule_named(standing.rule).applied(standing.weights, said).items()}
     used = {member.kind: member.model_id for member in members if member.kind in weights}
     how = standing.how if weights else "rate"
     origin = {} if standing.origin is None else {"weights_from": standing.origin.stored()}
-    told = {"how": how, "weights": weights, "members": used, "source": standing.source, **origin}
+    told = {"how": how, "weights": weights, "members": used, "source": standing.source, **origin, **noted(standing.rule)}
     return told | {"record_from": record_from.isoformat()}
 
 

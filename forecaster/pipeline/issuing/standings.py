@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from forecaster.publishing_rule.publishing_rule import rule_named
 from forecaster.publishing_rule.standing import Decision, Standing, StoredWeights, choose
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
@@ -21,12 +22,15 @@ def standings_of(connection: Connection, asked: Sequence[tuple[Recipe, datetime,
     made = publications.decisions_of_all(connection, [(recipe.id, recipe.target_hash, as_of) for recipe, as_of, _ in asked])
     bases = {day: usable_weights(day) for day in {day for _, _, day in asked}}
     wanted = [
-        (scope, target_hash, bases[day][0].name, as_of)
+        (scope, target_hash, rule_named(recipe.publishing_rule).based_on(bases[day][0]), as_of)
         for recipe, as_of, day in asked
         for scope, target_hash in ((recipe.id, recipe.target_hash), (publications.WORLD, ""))
     ]
     learnt = [_weights(row) for row in publications.newest_weights_of_all(connection, wanted)]
-    return [choose(_last(made[place]), learnt[2 * place], learnt[2 * place + 1], *bases[day]) for place, (_, _, day) in enumerate(asked)]
+    return [
+        choose(recipe.publishing_rule, _last(made[place]), learnt[2 * place], learnt[2 * place + 1], *bases[day])
+        for place, (recipe, _, day) in enumerate(asked)
+    ]
 
 
 def _last(made: Sequence[PublicationRow]) -> Decision | None:

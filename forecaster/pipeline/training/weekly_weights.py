@@ -1,13 +1,14 @@
 """Relearn the weights of the combination once a week from this installation's verified official forecasts."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from forecaster.installed import code_version
-from forecaster.publishing_rule.weight_learning import Learnt, Settled, learn_own, learn_world, verified_days_of
+from forecaster.publishing_rule.publishing_rule import Learnt, PublishingRule, VerifiedDays, rule_named, verified_days_of
 from forecaster.publishing_rule.weights import WorldWeights, usable_weights
 from forecaster.recipe import Recipe
+from forecaster.registry.publishing_rules import DEFAULT_RULE
 from forecaster.store import publications
 from forecaster.store.database import Connection
 from forecaster.store.typed_rows.model_types import NewWeights
@@ -29,24 +30,42 @@ def relearn(connection: Connection, recipes: Sequence[Recipe], now: datetime, *,
     if problem is not None:
         log.error("no weights are learnt: %s", problem)
         return {}
-    last = publications.newest_weights(connection, publications.WORLD, "", base.name, now)
-    if last is not None and now - last["since"] < LEARN_EVERY and not force:
-        return {}
-    settled = _settled(connection, recipes, base, now)
-    if not settled:
-        return {}
-    relied_on = {recipe.id: settled[recipe.id] for recipe in recipes if recipe.id in settled and recipe.comparison_only is None}
-    world = learn_world(base, relied_on)
-    told = {publications.WORLD: _store(connection, publications.WORLD, "", base, world, now)}
-    for recipe in recipes:
-        if recipe.id in settled:
-            own = learn_own(base, world.belief, settled[recipe.id])
-            told[recipe.id] = _store(connection, recipe.id, recipe.target_hash, base, own, now)
-    log.info("weights learnt from %d recipes: %s", len(settled), told[publications.WORLD])
+    rules = [rule_named(name) for name in dict.fromkeys(recipe.publishing_rule for recipe in recipes)]
+    due = [rule for rule in rules if force or _is_due(connection, rule, base, now)]
+    verified = _verified(connection, recipes, base, now) if due else {}
+    told: dict[str, str] = {}
+    for rule in due if verified else ():
+        told |= _learn(connection, rule, recipes, verified, base, now)
     return told
 
 
-def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeights, now: datetime) -> dict[str, Settled]:
+def _is_due(connection: Connection, rule: PublishingRule, base: WorldWeights, now: datetime) -> bool:
+    last = publications.newest_weights(connection, publications.WORLD, "", rule.based_on(base), now)
+    return last is None or now - last["since"] >= LEARN_EVERY
+
+
+def _learn(
+    connection: Connection,
+    rule: PublishingRule,
+    recipes: Sequence[Recipe],
+    verified: Mapping[str, VerifiedDays],
+    base: WorldWeights,
+    now: datetime,
+) -> dict[str, str]:
+    """Learn and store the weights of one rule: the world's, and those of the recipes that have this rule."""
+    relied_on = {recipe.id: verified[recipe.id] for recipe in recipes if recipe.id in verified and recipe.comparison_only is None}
+    world = rule.learn_world(base, relied_on)
+    scope = publications.WORLD if rule.name == DEFAULT_RULE else f"{publications.WORLD}, {rule.name}"
+    told = {scope: _store(connection, publications.WORLD, "", base, rule, world, now)}
+    for recipe in recipes:
+        if recipe.id in verified and recipe.publishing_rule == rule.name:
+            own = rule.learn_own(base, world.belief, verified[recipe.id])
+            told[recipe.id] = _store(connection, recipe.id, recipe.target_hash, base, rule, own, now)
+    log.info("weights learnt from %d recipes: %s", len(verified), told[scope])
+    return told
+
+
+def _verified(connection: Connection, recipes: Sequence[Recipe], base: WorldWeights, now: datetime) -> dict[str, VerifiedDays]:
     """Return, by recipe, its verified official days after those behind the base weights; recipes without any are absent."""
     since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
     begin = min(recipe.target_window(since).start for recipe in recipes) if recipes else now
@@ -60,15 +79,18 @@ def _settled(connection: Connection, recipes: Sequence[Recipe], base: WorldWeigh
     return found
 
 
-def _store(connection: Connection, scope: str, target_hash: str, base: WorldWeights, learnt: Learnt, now: datetime) -> str:
+def _store(
+    connection: Connection, scope: str, target_hash: str, base: WorldWeights, rule: PublishingRule, learnt: Learnt, now: datetime
+) -> str:
     whose = "of all recipes" if scope == publications.WORLD else "of its own"
     reason = f"learnt from {learnt.days} verified days {whose} ({learnt.target_days} with such an earthquake), on top of {base.name}"
+    reason += "" if rule.name == DEFAULT_RULE else f", by the rule {rule.name}"
     if learnt.rate_only:
         reason += f"; the usual rate alone is published, the combination is worse with a probability of {learnt.worse:.0%}"
     row: NewWeights = {
         "scope": scope,
         "target_hash": target_hash,
-        "base": base.name,
+        "base": rule.based_on(base),
         "since": now,
         "weights": learnt.weights,
         "belief": learnt.belief.record(),

@@ -28,7 +28,7 @@ from forecaster.pipeline.issuing.members import Member, asked, generic_member, k
 from forecaster.pipeline.world_map.map_coverage import complete_cells, covered_by, patterns_of
 from forecaster.pipeline.world_map.map_grid import Grid, seismic_cells, whole_grid
 from forecaster.pipeline.world_map.map_series import EarthSeries
-from forecaster.publishing_rule.combination import combine
+from forecaster.publishing_rule.publishing_rule import rule_named
 from forecaster.publishing_rule.standing import Standing, shipped, unless_too_old
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
@@ -173,7 +173,7 @@ def _forecast(
     )
     said, lacking, etas = ask_members(circles, recipe, known, standing)
     told += [Reason(ReasonKey.WITHOUT, {"kind": kind}, (why,)) for kind, why in lacking.items()]
-    day = combine(said, standing.weights, usual_day)
+    day = rule_named(standing.rule).combine(said, standing.weights, usual_day)
     alone = [nothing, nothing] if etas is None else [bounded(-np.expm1(-rate)) for rate in etas.rates_of_circles(circles)]
     week = carried_on(day, usual_week, circles, etas)
     return [(1, day, usual_day, alone[0]), (WEEK_DAYS, week, usual_week, alone[1])]

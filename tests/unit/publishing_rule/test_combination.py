@@ -10,7 +10,6 @@ from forecaster.models.interface import TINY, logit, sigmoid
 from forecaster.publishing_rule.combination import (
     MEMBERS,
     Belief,
-    CombinedModel,
     Days,
     belief_of,
     combine,
@@ -19,6 +18,7 @@ from forecaster.publishing_rule.combination import (
     shared_out,
     stack,
 )
+from forecaster.publishing_rule.combined_model import CombinedModel
 
 HALF = np.array([0.5])
 

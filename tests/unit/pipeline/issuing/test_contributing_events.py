@@ -17,7 +17,7 @@ from forecaster.models.pooled import pooled
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.daily.nearby import largest_near, stored_drivers
 from forecaster.pipeline.issuing.contributing_events import NAMED, drivers_of, without_each
-from forecaster.publishing_rule.combination import CombinedModel
+from forecaster.publishing_rule.combined_model import CombinedModel
 from forecaster.recipe import Recipe
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)

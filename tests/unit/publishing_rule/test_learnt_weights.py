@@ -10,18 +10,19 @@ import pytest
 
 from forecaster.models.interface import logit, sigmoid
 from forecaster.publishing_rule.combination import MEMBERS
-from forecaster.publishing_rule.weight_learning import Settled, learn_own, learn_world, posterior, verified_days_of
+from forecaster.publishing_rule.learnt_weights import learn_own, learn_world, posterior
+from forecaster.publishing_rule.publishing_rule import VerifiedDays, verified_days_of
 from forecaster.publishing_rule.weights import unlearnt
 
 FIRST = np.datetime64("2020-01-01")
 RATE = 0.1
 
 
-def days(count: int, *, every: int = 10, **said: tuple[float, float]) -> Settled:
+def days(count: int, *, every: int = 10, **said: tuple[float, float]) -> VerifiedDays:
     """`count` days, the target on every `every`-th; said: by kind, what it says (where the target comes, where not)."""
     happened = np.arange(count) % every == 0
     values = {kind: np.where(happened, on, off) for kind, (on, off) in said.items()}
-    return Settled(FIRST + np.arange(count), values, np.full(count, RATE), happened)
+    return VerifiedDays(FIRST + np.arange(count), values, np.full(count, RATE), happened)
 
 
 def test_rows_of_one_target_become_days():

@@ -1,0 +1,68 @@
+"""The publishing rule `learnt_weights`: a weighted combination whose weights are learnt from verified forecasts.
+
+The world's weights start from the package's, which were learnt on other days, and are learnt from all recipes. A recipe's own weights start
+from the world's and move only as far as its own record supports (partial pooling). The usual rate alone is published only where pooled and
+own evidence together show that the combination is worse.
+"""
+
+from collections.abc import Mapping
+from statistics import NormalDist
+
+from forecaster.publishing_rule.combination import Belief, combine, learn, stack
+from forecaster.publishing_rule.publishing_rule import MIN_TARGET_DAYS, Learnt, PublishingRule, VerifiedDays
+from forecaster.publishing_rule.weights import WorldWeights
+from forecaster.verification.intervals import DailyGain, linear_spread
+from forecaster.verification.scores import log_likelihood
+
+BLOCK_DAYS = 90
+
+
+def learn_world(base: WorldWeights, parts: Mapping[str, VerifiedDays]) -> Learnt:
+    """Learn the world's weights from the verified days of these recipes."""
+    days = stack([part.days for part in parts.values()])
+    return Learnt(learn(base.belief, days, base.day_share), len(days), int(days.happened.sum()))
+
+
+def learn_own(base: WorldWeights, world: Belief, settled: VerifiedDays) -> Learnt:
+    """Learn one recipe's weights from its own verified days, and whether the combination is worse than the usual rate there.
+
+    The latter is evaluated with the package's weights, which have not seen these days.
+    """
+    belief = learn(world.about(base.own_sd), settled.days, base.day_share)
+    gain, worse = _worse(base, settled)
+    return Learnt(belief, len(settled), int(settled.happened.sum()), gain, worse)
+
+
+def _worse(base: WorldWeights, settled: VerifiedDays) -> tuple[tuple[float, float] | None, float]:
+    """Return `Learnt.gain` and `Learnt.worse`."""
+    targets = int(settled.happened.sum())
+    if targets < MIN_TARGET_DAYS:
+        return None, NormalDist(base.gain_mean, base.gain_sd).cdf(0.0)
+    said = combine(settled.said, base.belief.weights, settled.reference)
+    daily = log_likelihood(settled.happened, said) - log_likelihood(settled.happened, settled.reference)
+    estimate = float(daily.sum()) / targets
+    spread = linear_spread(DailyGain(settled.local_days, daily, settled.happened), BLOCK_DAYS)
+    mean, sd = posterior(base, estimate, spread)
+    return (estimate, spread), NormalDist(mean, sd).cdf(0.0)
+
+
+def posterior(base: WorldWeights, estimate: float, spread: float) -> tuple[float, float]:
+    """Return the posterior (mean, standard deviation) of a recipe's true gain, nats per target day.
+
+    Its own record gives `estimate` with the standard error `spread`. The prior is normal about the gain of all circles.
+    """
+    own, prior = 1.0 / max(spread, 1e-6) ** 2, 1.0 / base.gain_sd**2
+    return (own * estimate + prior * base.gain_mean) / (own + prior), (own + prior) ** -0.5
+
+
+class LearntWeights(PublishingRule):
+    """See the module."""
+
+    def learn_world(self, base: WorldWeights, parts: Mapping[str, VerifiedDays]) -> Learnt:
+        return learn_world(base, parts)
+
+    def learn_own(self, base: WorldWeights, world: Belief, verified: VerifiedDays) -> Learnt:
+        return learn_own(base, world, verified)
+
+
+RULE = LearntWeights("learnt_weights")
