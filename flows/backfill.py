@@ -13,7 +13,7 @@ from pydantic import Field
 
 from flows.parameters import Day
 from flows.support import artifacts, steps, workers
-from flows.support.faults import words
+from flows.support.error_text import words
 from flows.support.final_state import ended
 from flows.support.hooks import tell_failure
 from flows.support.names import dated_name

@@ -16,7 +16,7 @@ from pydantic.json_schema import SkipJsonSchema
 from flows import tasks
 from flows.parameters import Day
 from flows.support import artifacts, steps
-from flows.support.faults import MAX_TEXT
+from flows.support.error_text import MAX_TEXT
 from flows.support.final_state import NO_FORECAST, ended
 from flows.support.hooks import tell_failure
 from flows.support.names import dated_name

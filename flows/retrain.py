@@ -9,7 +9,7 @@ from prefect import flow, get_run_logger, task
 from pydantic import Field
 
 from flows.support import artifacts, steps, workers
-from flows.support.faults import words
+from flows.support.error_text import words
 from flows.support.final_state import ended
 from flows.support.hooks import tell_failure
 from flows.support.names import dated_name

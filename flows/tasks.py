@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import deployment
 
 from flows.support import workers
-from flows.support.faults import words
+from flows.support.error_text import words
 from flows.support.write_lock import one_writer
 from forecaster.console import progress
 from forecaster.errors import CatalogMalformed, CatalogTruncated, CatalogUnreachable, NoConnection, StoreBusy, StoreUnreachable

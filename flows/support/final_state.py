@@ -5,7 +5,7 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.support.faults import MAX_TEXT
+from flows.support.error_text import MAX_TEXT
 from forecaster.errors import QuakecastError
 
 NO_FORECAST = "NoForecast"

@@ -7,7 +7,7 @@ from typing import Any
 from prefect.exceptions import PrefectException
 
 import forecaster.pipeline.messaging.operator as operations
-from flows.support.faults import MAX_TEXT, fault
+from flows.support.error_text import MAX_TEXT, fault
 from forecaster.errors import BadInput, QuakecastError
 from forecaster.pipeline.messaging import run_messages
 from forecaster.registry.faults import of_fault

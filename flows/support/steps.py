@@ -10,7 +10,7 @@ from prefect.runtime import deployment
 
 from flows import tasks
 from flows.next_runs import name_next_runs
-from flows.support.faults import MAX_TEXT, fault, words
+from flows.support.error_text import MAX_TEXT, fault, words
 from flows.support.hooks import tell_partial
 from flows.support.lost_runs import tell_lost_runs
 from forecaster import logs

@@ -14,7 +14,7 @@ from prefect.context import TaskRunContext, serialize_context
 from flows.backfill import backfill
 from flows.retrain import retrain
 from flows.support import workers
-from flows.support.faults import words
+from flows.support.error_text import words
 from forecaster.errors import BadInput, NotTrainable
 from forecaster.settings import load_settings
 from tests.support import tiny
