@@ -35,7 +35,7 @@ class ForecastFigures:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RuleState:
     """The state of a rule: the start of the window that it was last raised for, and the last window in which its alert is active.
 
     `start` and `end` are None where no alert is active.
@@ -46,7 +46,7 @@ class Standing:
     end: datetime | None = None
 
     @property
-    def stands(self) -> bool:
+    def is_active(self) -> bool:
         return self.start is not None
 
 
@@ -60,7 +60,7 @@ class Decision:
     expired: bool = False
 
     @property
-    def stands(self) -> bool:
+    def is_active(self) -> bool:
         return self.action in ("raised", "held")
 
 
@@ -69,9 +69,9 @@ class RuleType(Protocol):
 
     REACHED: str
 
-    def reaches(self, rule: AlertRule, said: ForecastFigures) -> bool: ...
-    def keeps(self, rule: AlertRule, said: ForecastFigures) -> bool: ...
-    def told(self, rule: AlertRule) -> str: ...
+    def reaches(self, rule: AlertRule, figures: ForecastFigures) -> bool: ...
+    def above_clearing(self, rule: AlertRule, figures: ForecastFigures) -> bool: ...
+    def description(self, rule: AlertRule) -> str: ...
 
 
 def type_of(rule: AlertRule) -> RuleType:
@@ -79,53 +79,53 @@ def type_of(rule: AlertRule) -> RuleType:
     return cast(RuleType, import_module(RULE_TYPES[rule.type]))
 
 
-def reaches(rule: AlertRule, said: ForecastFigures) -> bool:
+def reaches(rule: AlertRule, figures: ForecastFigures) -> bool:
     """Return whether the forecast reaches the bounds at which an alert is raised."""
-    return type_of(rule).reaches(rule, said)
+    return type_of(rule).reaches(rule, figures)
 
 
-def keeps(rule: AlertRule, said: ForecastFigures) -> bool:
+def above_clearing(rule: AlertRule, figures: ForecastFigures) -> bool:
     """Return whether the forecast stays within the bounds below which an alert is cleared."""
-    return type_of(rule).keeps(rule, said)
+    return type_of(rule).above_clearing(rule, figures)
 
 
-def decide(rule: AlertRule, zone: ZoneInfo, standing: Standing, said: ForecastFigures, barred: str | None = None) -> Decision:
-    """Return the rule's decision on the forecast that follows the state `standing`.
+def decide(rule: AlertRule, zone: ZoneInfo, state: RuleState, figures: ForecastFigures, excluded: str | None = None) -> Decision:
+    """Return the rule's decision on the forecast that follows the state `state`.
 
-    An alert expires where its last window ended before this one begins: it is not active without a forecast. `barred`: why the rule may
+    An alert expires where its last window ended before this one begins: it is not active without a forecast. `excluded`: why the rule may
     raise nothing now (its model has shown too little skill). An active alert is held or cleared all the same.
     """
-    expired = standing.end is not None and standing.end < said.target_start
-    if standing.stands and not expired:
-        if keeps(rule, said):
+    expired = state.end is not None and state.end < figures.target_start
+    if state.is_active and not expired:
+        if above_clearing(rule, figures):
             return Decision("held", "still at or above the bounds at which an alert ends")
         return Decision("cleared", "below the bounds at which an alert ends")
-    if not reaches(rule, said):
+    if not reaches(rule, figures):
         return Decision("quiet", "below the bounds of the rule", expired)
-    if standing.raised_for is not None and rule.cooldown_days:
-        since = (day_of_window(said.target_start, zone) - day_of_window(standing.raised_for, zone)).days
+    if state.raised_for is not None and rule.cooldown_days:
+        since = (day_of_window(figures.target_start, zone) - day_of_window(state.raised_for, zone)).days
         if since < rule.cooldown_days:
             return Decision("suppressed", f"raised {since} days before, at most once in {rule.cooldown_days} days", expired)
-    if barred is not None:
-        return Decision("suppressed", barred, expired)
+    if excluded is not None:
+        return Decision("suppressed", excluded, expired)
     return Decision("raised", type_of(rule).REACHED, expired)
 
 
-def after(standing: Standing, said: ForecastFigures, decision: Decision) -> Standing:
+def after(state: RuleState, figures: ForecastFigures, decision: Decision) -> RuleState:
     """Return the state of the rule after the decision."""
     if decision.action == "raised":
-        return Standing(said.target_start, said.target_start, said.target_end)
+        return RuleState(figures.target_start, figures.target_start, figures.target_end)
     if decision.action == "held":
-        return replace(standing, start=said.target_start, end=said.target_end)
-    return Standing(standing.raised_for)
+        return replace(state, start=figures.target_start, end=figures.target_end)
+    return RuleState(state.raised_for)
 
 
 def walk(rule: AlertRule, zone: ZoneInfo, forecasts: Iterable[ForecastFigures]) -> list[Decision]:
     """Return the rule's decision on each of these forecasts, which are in the order of their windows."""
-    standing, decisions = Standing(), []
-    for said in forecasts:
-        decisions.append(decide(rule, zone, standing, said))
-        standing = after(standing, said, decisions[-1])
+    state, decisions = RuleState(), []
+    for figures in forecasts:
+        decisions.append(decide(rule, zone, state, figures))
+        state = after(state, figures, decisions[-1])
     return decisions
 
 

@@ -23,7 +23,7 @@
 
   const extra = {
     history: () => ({}),
-    reliability: rows => ({ diagonal: [{ v: 0 }, { v: Math.max(...rows.flatMap(row => [row.said, row.came])) }] }),
+    reliability: rows => ({ diagonal: [{ v: 0 }, { v: Math.max(...rows.flatMap(row => [row.probability, row.observed])) }] }),
     gain: () => ({ zero: [{ v: 0 }] }),
   };
 
@@ -39,7 +39,7 @@
     try {
       const spec = { ...specs[name], datasets: { rows, ...extra[name](rows) } };
       if (name === "gain") spec.height *= rows.length;
-      if (name === "reliability") spec.params = [{ name: "top", value: Math.min(1, 1.15 * Math.max(...rows.flatMap(row => [row.said, row.came]))) }];
+      if (name === "reliability") spec.params = [{ name: "top", value: Math.min(1, 1.15 * Math.max(...rows.flatMap(row => [row.probability, row.observed]))) }];
       await window.quakecastEmbed(place, spec, { mode: "vega-lite", renderer: "svg", ast: true, actions: false, logLevel: 1 });
       place.querySelector("svg").setAttribute("aria-hidden", "true"); /* the label of the place says it; the table has the figures */
       picture.hidden = true;

@@ -41,7 +41,7 @@ from rich.progress import track
 from forecaster.alert_rules import walk
 from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import BadInput, QuakecastError
-from forecaster.pipeline.alerting.rule_track_record import figures_in, rates_document, rehearse
+from forecaster.pipeline.alerting.rule_track_record import backtest, figures_in, rates_document
 from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.evaluation.evaluate_forecasts import pool_of
@@ -99,7 +99,7 @@ def family() -> Iterator[AlertRule]:
 
 
 def published_of(members: pd.DataFrame, recipes: dict[str, Recipe], base: WorldWeights) -> dict[str, pd.DataFrame]:
-    """Return, by recipe, what would have been published, as rows for `rehearse`, from rows of `learn_weights.rows_of`."""
+    """Return, by recipe, what would have been published, as rows for `backtest`, from rows of `learn_weights.rows_of`."""
     said = combine({name: members[name].to_numpy() for name in LEARNT}, base.belief.weights, members["reference"].to_numpy())
     return _by_recipe(members.assign(probability=said), recipes)
 
@@ -147,7 +147,7 @@ def chosen(recipe: Recipe, rows: pd.DataFrame, since: date) -> AlertRule:
         if not ((chance >= rule.probability) & (ratio >= rule.ratio) & counts).any():
             continue
         decisions = walk(rule, recipe.zone, said)
-        stands = np.array([decision.stands for decision in decisions]) & counts
+        stands = np.array([decision.is_active for decision in decisions]) & counts
         raised = np.array([decision.action == "raised" for decision in decisions]) & counts
         yearly = float(raised.sum() / counts.sum() * 365.25)
         if MIN_A_YEAR <= yearly <= MAX_A_YEAR and stands.sum() <= MAX_OF_ALL_DAYS * counts.sum():
@@ -160,18 +160,18 @@ def chosen(recipe: Recipe, rows: pd.DataFrame, since: date) -> AlertRule:
 
 def rates_since(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: date) -> dict[str, Any]:
     """Return the rule's figures on the days from `since` on, as an alert shows them."""
-    return _rounded(rates_document(rehearse(recipe, rule, rows, recipe.target_window(since).start).rates))
+    return _rounded(rates_document(backtest(recipe, rule, rows, recipe.target_window(since).start).rates))
 
 
 def all_together(recipes: dict[str, Recipe], rules: dict[str, AlertRule], rows: dict[str, pd.DataFrame]) -> dict[str, Any]:
     """Return the figures of all rules together; alert days in the same block of the calendar form one block, whatever their place."""
     days, false, count, hits, targets, years = [], [], 0, 0, 0, 0.0
     for name, recipe in recipes.items():
-        judged = rehearse(recipe, rules[name], rows[name])
+        judged = backtest(recipe, rules[name], rows[name])
         for day, local in zip(judged.days, rows[name]["local_day"], strict=True):
-            if day.decision.stands:
+            if day.decision.is_active:
                 days.append(local.to_datetime64())
-                false.append(not day.happened)
+                false.append(not day.observed)
         count, hits, targets = count + judged.rates.alerts, hits + judged.rates.hits.hits, targets + judged.rates.target_days
         years += judged.rates.days / 365.25
     share = share_of_days(np.array(days, dtype="datetime64[D]"), np.array(false, dtype=bool))

@@ -6,15 +6,15 @@ from forecaster.registry.recipe_fields import AlertRule
 REACHED = "reaches both bounds of the rule"
 
 
-def reaches(rule: AlertRule, said: ForecastFigures) -> bool:
-    return said.probability >= rule.probability and said.ratio >= rule.ratio
+def reaches(rule: AlertRule, figures: ForecastFigures) -> bool:
+    return figures.probability >= rule.probability and figures.ratio >= rule.ratio
 
 
-def keeps(rule: AlertRule, said: ForecastFigures) -> bool:
+def above_clearing(rule: AlertRule, figures: ForecastFigures) -> bool:
     lowest = rule.probability if rule.probability_off is None else rule.probability_off
     least = rule.ratio if rule.ratio_off is None else rule.ratio_off
-    return said.probability >= lowest and said.ratio >= least
+    return figures.probability >= lowest and figures.ratio >= least
 
 
-def told(rule: AlertRule) -> str:
+def description(rule: AlertRule) -> str:
     return f"probability >= {rule.probability:.3g} and >= {rule.ratio:g} times usual"

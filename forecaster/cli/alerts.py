@@ -54,11 +54,11 @@ def alerts_test(
     Counted on forecasts that their models had not seen: official ones, and those of `quakecast backfill --mode walk-forward`. Nothing is
     sent, stored or switched on. If you try many bounds and keep the best, expect it to do worse than shown here.
     """
-    from forecaster.pipeline.alerting.rule_backtest import chosen_rules, rehearse_rules
+    from forecaster.pipeline.alerting.rule_backtest import backtest_rules, chosen_rules
 
     inline = _inline(name, bounds)
     job = look(settings, recipes)
-    documents = rehearse_rules(job, chosen_rules(job.recipes, name, inline), years, model)
+    documents = backtest_rules(job, chosen_rules(job.recipes, name, inline), years, model)
     tell(as_json, {"rules": documents}, "\n\n".join(row["text"] for row in documents))
 
 

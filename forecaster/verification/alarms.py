@@ -45,24 +45,24 @@ class AlarmRates:
 
 
 def alarm_rates(
-    local_days: np.ndarray, raised: np.ndarray, stands: np.ndarray, happened: np.ndarray, rng: np.random.Generator
+    local_days: np.ndarray, raised: np.ndarray, active: np.ndarray, observed: np.ndarray, rng: np.random.Generator
 ) -> AlarmRates:
     """The figures of evaluated days.
 
-    Days are datetime64[D] (n,), ascending; the others bool (n,) each. A day that is `raised` must also be in `stands` (the alert is
+    Days are datetime64[D] (n,), ascending; the others bool (n,) each. A day that is `raised` must also be in `active` (the alert is
     active). ValueError otherwise.
     """
-    for name, values in (("raised", raised), ("stands", stands), ("happened", happened)):
+    for name, values in (("raised", raised), ("active", active), ("observed", observed)):
         if values.dtype != np.bool_ or values.shape != local_days.shape:
             raise ValueError(f"{name} must be bool {local_days.shape}, got {values.dtype} {values.shape}")
-    if np.any(np.diff(local_days.astype(np.int64)) <= 0) or np.any(raised & ~stands):
-        raise ValueError("days must ascend, and an alert stands for the day that it is raised for")
-    false_alarms = share_of_days(local_days[stands], ~happened[stands])
-    hits = share_of_days(local_days[happened], stands[happened])
+    if np.any(np.diff(local_days.astype(np.int64)) <= 0) or np.any(raised & ~active):
+        raise ValueError("days must ascend, and an alert is active on the day that it is raised for")
+    false_alarms = share_of_days(local_days[active], ~observed[active])
+    hits = share_of_days(local_days[observed], active[observed])
     if not len(local_days):
         return AlarmRates(None, None, 0, 0, false_alarms, hits, 0, 0, UNDEFINED)
     episode = np.cumsum(raised)
-    met = np.unique(episode[stands & happened & (episode > 0)])
+    met = np.unique(episode[active & observed & (episode > 0)])
     count = int(raised.sum())
     years = np.full(len(local_days), 1 / DAYS_A_YEAR)
     if count:
@@ -73,7 +73,7 @@ def alarm_rates(
         first_day=local_days[0].item(),
         last_day=local_days[-1].item(),
         days=len(local_days),
-        target_days=int(happened.sum()),
+        target_days=int(observed.sum()),
         false_alarms=false_alarms,
         hits=hits,
         alerts=count,

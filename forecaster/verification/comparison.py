@@ -1,6 +1,6 @@
 """Tests of one model against another on target days. Rhoades et al. (2011), doi:10.2478/s11600-011-0013-5.
 
-`happened` is bool (n,); probabilities are float (n,) in 0..1, kept within 1e-6 .. 1 - 1e-6; anything else raises ValueError. Days of
+`observed` is bool (n,); probabilities are float (n,) in 0..1, kept within 1e-6 .. 1 - 1e-6; anything else raises ValueError. Days of
 several recipes may be pooled by concatenation. Both tests assume that target days are independent of each other. In sequences and between
 overlapping circles they are not. There the p-values are too small, and the block bootstrap (`intervals`) decides.
 
@@ -51,11 +51,11 @@ class SignedRankTest:
     target_days: int
 
 
-def paired_t_test(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray, level: float = 0.95) -> PairedTTest:
+def paired_t_test(observed: np.ndarray, probability: np.ndarray, reference: np.ndarray, level: float = 0.95) -> PairedTTest:
     """T test of `probability` against `reference`: equations 17 and 18 of Rhoades et al. (2011), in binary form. level: of the interval."""
     from scipy.stats import t
 
-    differences, correction = gain_terms(happened, probability, reference)
+    differences, correction = gain_terms(observed, probability, reference)
     count = len(differences)
     if count < 2:
         nan = float("nan")
@@ -71,14 +71,14 @@ def paired_t_test(happened: np.ndarray, probability: np.ndarray, reference: np.n
     return PairedTTest(gain, gain - reach, gain + reach, statistic, p_value, count)
 
 
-def signed_rank_test(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray) -> SignedRankTest:
+def signed_rank_test(observed: np.ndarray, probability: np.ndarray, reference: np.ndarray) -> SignedRankTest:
     """W test of `probability` against `reference`, Rhoades et al. (2011).
 
     p is exact up to 50 target days without ties, else of the normal approximation, with ties corrected and without continuity correction.
     """
     from scipy.stats import wilcoxon
 
-    differences, correction = gain_terms(happened, probability, reference)
+    differences, correction = gain_terms(observed, probability, reference)
     gains = differences - correction
     ranked = gains[gains != 0]
     if not len(ranked):
@@ -87,10 +87,10 @@ def signed_rank_test(happened: np.ndarray, probability: np.ndarray, reference: n
     return SignedRankTest(float(np.median(gains)), float(result.statistic), float(result.pvalue), len(ranked))
 
 
-def gain_terms(happened: np.ndarray, probability: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, float]:
+def gain_terms(observed: np.ndarray, probability: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, float]:
     """(logit differences of the target days in nats, (target days,); rate correction (N_p - N_q) / target days, NaN without one)."""
-    happened = np.asarray(happened)
-    quiet = log_likelihood(np.zeros_like(happened), probability), log_likelihood(np.zeros_like(happened), reference)
-    came = log_likelihood(np.ones_like(happened), probability), log_likelihood(np.ones_like(happened), reference)
-    differences = ((came[0] - quiet[0]) - (came[1] - quiet[1]))[happened]
-    return differences, float((quiet[1] - quiet[0]).sum() / len(differences)) if len(differences) else float("nan")
+    observed = np.asarray(observed)
+    no_target = log_likelihood(np.zeros_like(observed), probability), log_likelihood(np.zeros_like(observed), reference)
+    target = log_likelihood(np.ones_like(observed), probability), log_likelihood(np.ones_like(observed), reference)
+    differences = ((target[0] - no_target[0]) - (target[1] - no_target[1]))[observed]
+    return differences, float((no_target[1] - no_target[0]).sum() / len(differences)) if len(differences) else float("nan")

@@ -1,6 +1,6 @@
 """Consistency of observed target days with the forecasts: N and L tests of Zechar et al. (2010), doi:10.1785/0120090192, in binary form.
 
-`happened` is bool (n,); probabilities are float (n,) in 0..1; anything else raises ValueError. Given the forecast, each day is an
+`observed` is bool (n,); probabilities are float (n,) in 0..1; anything else raises ValueError. Given the forecast, each day is an
 independent Bernoulli trial with its own probability. Days of one recipe may depend on each other through what was known at issue.
 Overlapping circles or windows have further dependence: the true distribution of a pool of them is wider than the one used here.
 """
@@ -45,31 +45,31 @@ class LikelihoodTest:
     gamma: float
 
 
-def number_test(happened: np.ndarray, probability: np.ndarray, level: float = 0.95) -> NumberTest:
+def number_test(observed: np.ndarray, probability: np.ndarray, level: float = 0.95) -> NumberTest:
     """Binary N test from the exact distribution of the number of target days."""
-    log_likelihood(happened, probability)
+    log_likelihood(observed, probability)
     chances = target_day_distribution(probability)
-    observed = int(np.count_nonzero(happened))
+    observed_days = int(np.count_nonzero(observed))
     below = np.cumsum(chances)
     low, high = np.searchsorted(below, [(1 - level) / 2, (1 + level) / 2])
-    delta1 = min(1.0, float(chances[observed:].sum()))
-    return NumberTest(observed, float(np.sum(probability)), int(low), int(high), delta1, min(1.0, float(below[observed])))
+    delta1 = min(1.0, float(chances[observed_days:].sum()))
+    return NumberTest(observed_days, float(np.sum(probability)), int(low), int(high), delta1, min(1.0, float(below[observed_days])))
 
 
 def likelihood_test(
-    happened: np.ndarray, probability: np.ndarray, rng: np.random.Generator, simulations: int = SIMULATIONS, level: float = 0.95
+    observed: np.ndarray, probability: np.ndarray, rng: np.random.Generator, simulations: int = SIMULATIONS, level: float = 0.95
 ) -> LikelihoodTest:
     """Binary L test: gamma and the bounds from `simulations` records drawn from the forecast; the expected value is exact.
 
     Probabilities are kept within 1e-6 .. 1 - 1e-6, including those from which records are drawn.
     """
-    observed = float(log_likelihood(happened, probability).sum())
+    observed_likelihood = float(log_likelihood(observed, probability).sum())
     kept = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    silent, odds = np.log1p(-kept).sum(), np.log(kept) - np.log1p(-kept)
-    drawn = np.array([silent + odds[rng.random(len(kept)) < kept].sum() for _ in range(simulations)])
+    all_quiet, odds = np.log1p(-kept).sum(), np.log(kept) - np.log1p(-kept)
+    drawn = np.array([all_quiet + odds[rng.random(len(kept)) < kept].sum() for _ in range(simulations)])
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    gamma = float(np.mean(drawn <= observed + 1e-9))
-    return LikelihoodTest(observed, float(silent + kept @ odds), float(low), float(high), gamma)
+    gamma = float(np.mean(drawn <= observed_likelihood + 1e-9))
+    return LikelihoodTest(observed_likelihood, float(all_quiet + kept @ odds), float(low), float(high), gamma)
 
 
 def target_day_distribution(probability: np.ndarray) -> np.ndarray:

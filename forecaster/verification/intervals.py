@@ -19,11 +19,11 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class DailyGain:
-    """One recipe's days: local_days datetime64[D] (n,); gain float (n,), log likelihood minus the reference's, nats; happened bool (n,)."""
+    """One recipe's days: local_days datetime64[D] (n,); gain float (n,), log likelihood minus the reference's, nats; observed bool (n,)."""
 
     local_days: np.ndarray
     gain: np.ndarray
-    happened: np.ndarray
+    observed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,12 @@ def linear_spread(days: DailyGain, block_days: int) -> float:
     The ratio is linearised over blocks of days. Cochran (1977), Sampling Techniques, eq. 6.13, without the correction for a finite
     population.
     """
-    targets = float(np.count_nonzero(days.happened))
+    targets = float(np.count_nonzero(days.observed))
     if not targets:
         return float("inf")
     number = np.asarray(days.local_days, dtype="datetime64[D]").astype(np.int64) // block_days
     _, block = np.unique(number, return_inverse=True)
-    excess = np.bincount(block, weights=days.gain - days.gain.sum() / targets * days.happened)
+    excess = np.bincount(block, weights=days.gain - days.gain.sum() / targets * days.observed)
     count = len(excess)
     return float(np.sqrt(np.sum(excess**2) * count / max(count - 1, 1)) / targets)
 
@@ -173,9 +173,9 @@ def gain_intervals(recipes: Mapping[str, DailyGain], draws: BlockDraws, level: f
 def gain_interval(recipes: Iterable[DailyGain], draws: BlockDraws, level: float = 0.95) -> Interval:
     """Information gain of these recipes pooled."""
     recipes = list(recipes)
-    targets = int(sum(np.count_nonzero(days.happened) for days in recipes))
+    targets = int(sum(np.count_nonzero(days.observed) for days in recipes))
     if not targets:
         return NOTHING
-    local_days, gain, happened = (np.concatenate([getattr(days, name) for days in recipes]) for name in ("local_days", "gain", "happened"))
-    found = ratio_bounds(draws, local_days, gain, happened, level)
+    local_days, gain, observed = (np.concatenate([getattr(days, name) for days in recipes]) for name in ("local_days", "gain", "observed"))
+    found = ratio_bounds(draws, local_days, gain, observed, level)
     return Interval(found.estimate, found.low, found.high, targets, found.undefined_share)

@@ -24,9 +24,9 @@ def in_sequence(recipe: Recipe, events: Events, cut_us: np.ndarray) -> np.ndarra
     origin_us = events.origin_time_us[strong]
     first_us = np.maximum(origin_us + 1, events.known_at_us[strong])
     end_us = np.minimum(origin_us + TRAILING_DAYS * DAY_US + 1, events.known_until_us[strong])
-    speaks = first_us < end_us
-    begun = np.searchsorted(np.sort(first_us[speaks]), cut_us, side="right")
-    ended = np.searchsorted(np.sort(end_us[speaks]), cut_us, side="right")
+    has_span = first_us < end_us
+    begun = np.searchsorted(np.sort(first_us[has_span]), cut_us, side="right")
+    ended = np.searchsorted(np.sort(end_us[has_span]), cut_us, side="right")
     return begun > ended
 
 

@@ -12,7 +12,7 @@ import pytest
 from forecaster.errors import StoreBusy
 from forecaster.pipeline.alerting import raise_alerts as step
 from forecaster.pipeline.alerting.raise_alerts import raise_alerts
-from forecaster.pipeline.alerting.rule_track_record import rehearse
+from forecaster.pipeline.alerting.rule_track_record import backtest
 from forecaster.pipeline.messaging import deliver
 from forecaster.recipe import parse_recipe
 from forecaster.settings import load_settings
@@ -116,9 +116,9 @@ def test_no_alert_without_a_crossing(store, athens, raise_at, line):
     assert not any(result.raised or result.messages for result in results) and table(store, "alert").empty
 
 
-def test_what_is_sent_from_day_to_day_is_what_a_rehearsal_of_these_days_says(store, raise_at):
+def test_what_is_sent_from_day_to_day_is_what_a_backtest_of_these_days_gives(store, raise_at):
     """Sixteen days of probabilities drawn around the bounds, three of them without a forecast: the alerts of the day, one after the other,
-    and `rehearse` on the whole line decide the same: q r h c s r, two days missing, s q r c, one missing, q r h."""
+    and `backtest` on the whole line decide the same: q r h c s r, two days missing, s q r c, one missing, q r h."""
     athens = world.athens({**world.RULE, "cooldown_days": 4})
     world.judge(store, athens)
     rng = np.random.default_rng(79)
@@ -132,13 +132,13 @@ def test_what_is_sent_from_day_to_day_is_what_a_rehearsal_of_these_days_says(sto
         live[after(number)] = (len(result.raised), len(result.held), bool(result.suppressed))
     with store.transaction() as connection:
         rows = stored.out_of_sample(connection, athens.id, athens.target_hash, world.issued(athens, after(40)), "etas")
-    rehearsed = {
-        day.said.target_start.astimezone(athens.zone).date(): tuple(
+    tested = {
+        day.figures.target_start.astimezone(athens.zone).date(): tuple(
             int(day.decision.action == action) for action in ("raised", "held", "suppressed")
         )
-        for day in rehearse(athens, athens.alerts[0], rows).days
+        for day in backtest(athens, athens.alerts[0], rows).days
     }
-    assert live == rehearsed
+    assert live == tested
     assert [sum(found[k] for found in live.values()) for k in range(3)] == [4, 2, 2], "the line must try everything"
 
 

@@ -160,7 +160,7 @@ def test_the_command_tells_the_plan_first_then_does_it_once(job, run):
     told = json.loads(done.stdout)
     assert (done.exit_code, told["state"], told["days"], told["rows"], told["fits"]) == (0, "success", 3, 15, 1), done.output
     assert told["verified"] == told["settled"] == 3 == len(table(job.store, "outcome")) and told["scored"] == 15, (
-        "a rehearsal of alerts counts settled days alone"
+        "a backtest of alerts counts verified days alone"
     )
     assert "3 recipe days to forecast" in done.stderr, "the plan is told, but not among the JSON"
     again = run(*asked)

@@ -88,7 +88,7 @@ def test_the_report_tells_the_ladder_with_its_record_and_old_documents_load_with
     assert (ladder.horizons, ladder.magnitudes) == ((1, 3, 7, 30), (4.5, 5.0, 5.5, 6.0, 6.5))
     rung = ladder.rung(3, 4.5)
     record = rung.record if rung is not None else None
-    assert record is not None and (record.settled, record.hits, record.in_range, record.cases) == (1, 0, 1, 0)
+    assert record is not None and (record.verified, record.hits, record.in_range, record.cases) == (1, 0, 1, 0)
     assert (record.expected_hits, record.usual_hits) == (round(rung.probability, 4), round(rung.reference_probability, 4))
     assert ladder.rung(7, 4.5).record is None and {one.horizon_days for one in data.pooled_rungs} == {1, 3}
     assert ladder.rung(1, 4.5).probability == data.recipes[0].probability

@@ -109,7 +109,7 @@ def test_check_on_a_fresh_home_tells_the_measured_figures_of_every_rule(fresh, r
     assert text.count("! no channel is set up") == 21 and text.count("!") == 21, "and nothing else is wrong with them"
     (found,) = json.loads(fresh("check", "--recipe", "athens", "--json"))["rules"]
     shipped = rule_figures.measured(recipes["athens"], recipes["athens"].alerts[0])
-    assert found["measured"] == shipped and found["barred"] is None
+    assert found["measured"] == shipped and found["excluded"] is found["barred"] is None
     (athens,) = (line for line in lines if line.startswith("athens,"))
     assert f"false on {shipped['false_alarm_days']} of {shipped['alert_days']} alert days" in athens
 

@@ -203,7 +203,7 @@ def test_the_report_of_another_target_shows_nothing_of_the_old_one(issued, tokyo
     read_and_verify(issued, [tokyo], END + 2 * DAY)
     clock = machine(END + 2 * DAY)
     (old,) = report_data(issued, [tokyo], clock).recipes
-    assert old.probability is not None and len(old.recent_outcomes) == 1 and old.track_record.settled_days == 1
+    assert old.probability is not None and len(old.recent_outcomes) == 1 and old.track_record.verified_days == 1
     (new,) = report_data(issued, [wider], clock).recipes
     assert (new.probability, new.track_record, new.recent_outcomes) == (None, None, ())
     predict(issued, [wider], settings, clock)

@@ -126,8 +126,8 @@ def _records(outcomes: tuple[DayOutcome, ...], gain: float, mode: Mode) -> tuple
         (0.0, 0.004, 0.02, 0.03, 0.05, 0.07),
         (0.03, 0.05, 0.06, 0.09, 0.15, 0.2),
     )
-    settled = [item for item in outcomes if item.mode == mode and item.happened is not None]
-    hits, expected = sum(bool(item.happened) for item in settled), sum(item.probability or 0.0 for item in settled)
+    settled = [item for item in outcomes if item.mode == mode and item.observed is not None]
+    hits, expected = sum(bool(item.observed) for item in settled), sum(item.probability or 0.0 for item in settled)
     days = (settled[0].day, settled[-1].day)
     own = TrackRecord(len(settled), hits, gain, None, None, mode, expected, 0, *days)
     past = TrackRecord(730, 31, gain, gain - 0.02, gain + 0.05, "hindcast", 33.4, 700, date(2022, 1, 1), date(2023, 12, 31), curve)
@@ -194,7 +194,7 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
     recipes = tuple(recipe_forecast(recipe, rng, mode) for recipe in load_recipes(RECIPES).values())
     checks = tuple(
         ResolvedOutcome(
-            recipe.recipe_id, replace(recipe.recent_outcomes[87], max_magnitude=4.9 if recipe.recent_outcomes[87].happened else None)
+            recipe.recipe_id, replace(recipe.recent_outcomes[87], max_magnitude=4.9 if recipe.recent_outcomes[87].observed else None)
         )
         for recipe in recipes
         if not recipe.comparison_only
@@ -210,7 +210,7 @@ def sample_report(mode: Mode = "replay", seed: int = 20240103) -> ReportData:
         quarantined={"latitude outside -90..90": 2, "no magnitude": 1},
         revisions_since_yesterday=41,
         outcomes_changed=1,
-        turned=(RevisedOutcome("taipei", date(2023, 12, 30), True, 4.6),),
+        revised=(RevisedOutcome("taipei", date(2023, 12, 30), True, 4.6),),
         pooled_skill=POOLED,
         pooled_records=recipes[0].records,
         pooled_rungs=POOLED_RUNGS,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from forecaster.alert_rules import Decision, ForecastFigures, Standing, after, decide, held_until, keeps, reaches, walk
+from forecaster.alert_rules import Decision, ForecastFigures, RuleState, above_clearing, after, decide, held_until, reaches, walk
 from forecaster.registry.recipe_fields import AlertRule, QuietHours
 from forecaster.timewindow import target_window
 
@@ -86,10 +86,10 @@ def test_an_alert_lapses_where_a_forecast_is_missing():
 
 def test_a_rule_that_may_not_speak_raises_nothing_but_ends_what_stands():
     high, low = days(0.06, 0.01)
-    assert decide(rule(), TOKYO, Standing(), high, barred="no skill") == Decision("suppressed", "no skill")
-    standing = after(Standing(), high, decide(rule(), TOKYO, Standing(), high))
-    assert standing == Standing(high.target_start, high.target_start, high.target_end)
-    assert decide(rule(), TOKYO, standing, low, barred="no skill").action == "cleared"
+    assert decide(rule(), TOKYO, RuleState(), high, excluded="no skill") == Decision("suppressed", "no skill")
+    state = after(RuleState(), high, decide(rule(), TOKYO, RuleState(), high))
+    assert state == RuleState(high.target_start, high.target_start, high.target_end)
+    assert decide(rule(), TOKYO, state, low, excluded="no skill").action == "cleared"
 
 
 def test_windows_of_several_days_overlap_and_do_not_lapse():
@@ -116,13 +116,15 @@ def test_no_alert_without_a_crossing_and_none_beside_another(on, off_share, cool
     decisions = walk(made, TOKYO, forecasts)
     raised = [k for k, decision in enumerate(decisions) if decision.action == "raised"]
     assert all(reaches(made, forecasts[k]) for k in raised)
-    assert all(keeps(made, said) for said, decision in zip(forecasts, decisions, strict=True) if decision.stands)
-    assert not any(keeps(made, said) for said, decision in zip(forecasts, decisions, strict=True) if decision.action == "cleared")
+    assert all(above_clearing(made, one) for one, decision in zip(forecasts, decisions, strict=True) if decision.is_active)
+    assert not any(
+        above_clearing(made, figures) for figures, decision in zip(forecasts, decisions, strict=True) if decision.action == "cleared"
+    )
     gaps = [(forecasts[b].target_start - forecasts[a].target_start).days for a, b in pairwise(raised)]
     assert all(gap >= max(cooldown, 1) for gap in gaps)
     for k, decision in enumerate(decisions):
         if decision.action == "held":
-            assert decisions[k - 1].stands and forecasts[k - 1].target_end >= forecasts[k].target_start
+            assert decisions[k - 1].is_active and forecasts[k - 1].target_end >= forecasts[k].target_start
 
 
 def quiet(begins: str, ends: str) -> QuietHours:

@@ -50,8 +50,8 @@ def raised(
         "held_until": alert["held_until"] and texts.writer.local(alert["held_until"], recipe.zone),
     }
     facts = {**_facts(alert), "expected": alert["expected"], "model": model_kind, "gain": gain, "gain_source": skill.source}
-    said = _message(texts, "alert", "alert", alert, alert["alert_id"], alert["raised_at"], context, facts)
-    return replace(said, not_before=alert["held_until"], expires_at=alert["target_end"])
+    message = _message(texts, "alert", "alert", alert, alert["alert_id"], alert["raised_at"], context, facts)
+    return replace(message, not_before=alert["held_until"], expires_at=alert["target_end"])
 
 
 def ended(
@@ -63,27 +63,29 @@ def ended(
     at: datetime,
 ) -> Message:
     """Report that an alert ended at `at`. forecast: the one that ended it, or None. windows: those for which it was active."""
-    came = [window["happened"] for window in windows if window["happened"] is not None]
+    observed = [window["happened"] for window in windows if window["happened"] is not None]
     context: Row = {
         **_place(texts, recipe),
         **alert_text.bounds_words(alert["bounds"]),
         "mode": alert["mode"],
-        "now_said": forecast is not None,
+        "below": forecast is not None,
         "why": alert["cleared_reason"],
-        "stood_days": len(windows),
+        "active_days": len(windows),
         "first_day": _day(texts, recipe, alert["target_start"]),
         "last_day": _day(texts, recipe, alert["last_target_start"]),
-        "settled": len(came),
-        "hits": sum(map(bool, came)),
+        "verified": len(observed),
+        "hits": sum(map(bool, observed)),
     }
+    # the former names, for templates of a user, for one release
+    context |= {"now_said": context["below"], "stood_days": context["active_days"], "settled": context["verified"]}
     if forecast is not None:
         context |= alert_text.window_words(texts, forecast["target_start"], forecast["target_end"], recipe.zone)
         context |= alert_text.figure_words(forecast["probability"], forecast["reference_probability"])
-    counts = {"active_windows": len(windows), "verified_windows": len(came), "windows_with_target": context["hits"]}
-    former = {"stood_windows": len(windows), "settled_windows": len(came)}  # the former names, for one release
+    counts = {"active_windows": len(windows), "verified_windows": len(observed), "windows_with_target": context["hits"]}
+    former = {"stood_windows": len(windows), "settled_windows": len(observed)}  # the former names, for one release
     facts = {**_facts(alert), **counts, **former}
-    said = _message(texts, "alert_end", "alert", alert, identity(alert["alert_id"], "end"), at, context, facts)
-    return _after_quiet_hours(said, recipe, alert)
+    message = _message(texts, "alert_end", "alert", alert, identity(alert["alert_id"], "end"), at, context, facts)
+    return _after_quiet_hours(message, recipe, alert)
 
 
 def outcome_revised(
@@ -107,39 +109,39 @@ def withdrawn(
     recipe: Recipe,
     alert: ForecastAlertRow,
     forecast: ForecastRow,
-    now_said: ForecastFigures,
+    present: ForecastFigures,
     correction: CorrectionRow,
     events: Sequence[RevisedEvent],
 ) -> Message:
     """Report the withdrawal of an alert whose basis no longer holds.
 
-    forecast: the one that the alert was based on. now_said: the present forecast. events: those revised since.
+    forecast: the one that the alert was based on. present: the present forecast. events: those revised since.
     """
     context = {
         **_place(texts, recipe),
         **alert_text.window_words(texts, forecast["target_start"], forecast["target_end"], recipe.zone),
-        **alert_text.figure_words(now_said.probability, now_said.reference_probability),
+        **alert_text.figure_words(present.probability, present.reference_probability),
         "mode": alert["mode"],
         "why": correction["reason"],
         "events": [_revised_event(texts, event) for event in events],
         "before": probability_phrase(forecast["probability"]),
         "before_ratio": ratio_text(forecast["probability"] / forecast["reference_probability"]),
     }
-    facts = {**_facts(alert), "corrected": "forecast", "probability_now": now_said.probability, "ratio_now": now_said.ratio}
+    facts = {**_facts(alert), "corrected": "forecast", "probability_now": present.probability, "ratio_now": present.ratio}
     facts["revised_events"] = [{**event, "origin_time": _iso(event["origin_time"])} for event in events]
     at, subject_id = correction["corrected_at"], correction["correction_id"]
     return _after_quiet_hours(_message(texts, "alert_withdrawn", "correction", alert, subject_id, at, context, facts), recipe, alert)
 
 
-def operation(texts: AlertTexts, alert: OperationsAlertRow, check: str, told: Mapping[str, str]) -> Message:
-    """Report a system alert: a problem of the operation began or is resolved; `told` fills the check's texts."""
+def operation(texts: AlertTexts, alert: OperationsAlertRow, check: str, values: Mapping[str, str]) -> Message:
+    """Report a system alert: a problem of the operation began or is resolved; `values` fills the check's texts."""
     resolved = alert["state"] == "cleared"
-    said = {**told, "age": age_phrase(timedelta(hours=float(told["hours"])))} if "hours" in told else told
-    context = {"check": check, "resolved": resolved, "facts": said, "since": texts.writer.moment(alert["raised_at"])}
+    filled = {**values, "age": age_phrase(timedelta(hours=float(values["hours"])))} if "hours" in values else values
+    context = {"check": check, "resolved": resolved, "facts": filled, "since": texts.writer.moment(alert["raised_at"])}
     context["mended"] = resolved  # the former name, for templates of a user, for one release
     subject_id = identity(alert["alert_id"], "end") if resolved else alert["alert_id"]
     at = alert["cleared_at"] or alert["raised_at"]
-    facts = {"check": check, "state": alert["state"], "recipe_id": alert["recipe_id"], **told}
+    facts = {"check": check, "state": alert["state"], "recipe_id": alert["recipe_id"], **values}
     return _message(texts, "alert_operations", "operations", alert, subject_id, at, context, facts)
 
 
@@ -168,10 +170,10 @@ def _message(
 
 def _revised_event(texts: AlertTexts, event: RevisedEvent) -> Phrase:
     time = texts.writer.moment(event["origin_time"])
-    said = {"magnitude": f"{event['magnitude']:.1f}", "time": time, "distance": f"{event['distance_km']:.0f}"}
+    values = {"magnitude": f"{event['magnitude']:.1f}", "time": time, "distance": f"{event['distance_km']:.0f}"}
     if event["magnitude_now"] is None:
-        return Phrase("alert.event_deleted", said)
-    return Phrase("alert.event_revised", {**said, "now": f"{event['magnitude_now']:.1f}"})
+        return Phrase("alert.event_deleted", values)
+    return Phrase("alert.event_revised", {**values, "now": f"{event['magnitude_now']:.1f}"})
 
 
 def _whose(expected: Mapping[str, Any], model_kind: str) -> Literal["kind", "combination", "measured"]:

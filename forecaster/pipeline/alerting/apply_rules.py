@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from forecaster.alert_rules import Decision, Standing, decide, held_until
+from forecaster.alert_rules import Decision, RuleState, decide, held_until
 from forecaster.pipeline.alerting import alert_messages
 from forecaster.pipeline.alerting.alert_messages import identity
 from forecaster.pipeline.alerting.rule_figures import expected
-from forecaster.pipeline.alerting.rule_track_record import Skill, barred, figures_in
+from forecaster.pipeline.alerting.rule_track_record import Skill, exclusion, figures_in
 from forecaster.recipe import Recipe
 from forecaster.registry.recipe_fields import AlertRule
 from forecaster.reports.content.contract import Ladder
@@ -78,21 +78,21 @@ def apply_rules(given: RuleInputs, texts: AlertTexts, now: datetime, changes: Ch
                 _end(given, texts, alert, now, "expired", None, changes)
 
 
-def standing_of(alerts: Sequence[ForecastAlertRow]) -> tuple[Standing, ForecastAlertRow | None, datetime | None]:
+def rule_state(alerts: Sequence[ForecastAlertRow]) -> tuple[RuleState, ForecastAlertRow | None, datetime | None]:
     """Return the rule's state from its alerts: (state, active alert, last processed window).
 
     A withdrawn alert starts no cooldown: it should not have been raised.
     """
     kept = [alert for alert in alerts if alert["state"] != "withdrawn"]
-    stands = next((alert for alert in kept if alert["state"] == "raised"), None)
+    active = next((alert for alert in kept if alert["state"] == "raised"), None)
     raised_for = max((alert["target_start"] for alert in kept), default=None)
     seen = max((alert["cleared_for"] or alert["last_target_start"] for alert in alerts), default=None)
-    if stands is None:
-        return Standing(raised_for), None, seen
-    return Standing(raised_for, stands["last_target_start"], stands["last_target_end"]), stands, seen
+    if active is None:
+        return RuleState(raised_for), None, seen
+    return RuleState(raised_for, active["last_target_start"], active["last_target_end"]), active, seen
 
 
-def stood_for(alert: ForecastAlertRow, windows: Sequence[ObservedWindow]) -> list[ObservedWindow]:
+def active_windows(alert: ForecastAlertRow, windows: Sequence[ObservedWindow]) -> list[ObservedWindow]:
     """Return those of the windows for which the alert is, or was, active."""
     return [window for window in windows if alert["target_start"] <= window["target_start"] <= alert["last_target_start"]]
 
@@ -106,26 +106,26 @@ def _apply(
     now: datetime,
     changes: Changes,
 ) -> None:
-    standing, stands, seen = standing_of(mine)
-    overtaken = stands is None and forecast is not given.forecasts[-1]
+    state, active, seen = rule_state(mine)
+    overtaken = active is None and forecast is not given.forecasts[-1]
     if overtaken or (seen is not None and forecast["target_start"] <= seen):
         return
     skill = given.skills.get(forecast["forecast_id"], Skill(None, "evaluation"))
-    decision = decide(rule, given.recipe.zone, standing, figures_in(forecast), barred(rule, skill))
+    decision = decide(rule, given.recipe.zone, state, figures_in(forecast), exclusion(rule, skill))
     if decision.action == "suppressed":
         changes.suppressed[f"{given.recipe.id}/{rule.name}"] = decision.reason
-    if stands is not None and decision.expired:
-        _end(given, texts, stands, now, "expired", None, changes)
-    if decision.action == "held" and stands is not None:
-        stands |= {
+    if active is not None and decision.expired:
+        _end(given, texts, active, now, "expired", None, changes)
+    if decision.action == "held" and active is not None:
+        active |= {
             "last_forecast_id": forecast["forecast_id"],
             "last_target_start": forecast["target_start"],
             "last_target_end": forecast["target_end"],
         }
-        changes.alerts[stands["alert_id"]] = stands
-        changes.held.append(stands["alert_id"])
-    elif decision.action == "cleared" and stands is not None:
-        _end(given, texts, stands, now, "below", forecast, changes)
+        changes.alerts[active["alert_id"]] = active
+        changes.held.append(active["alert_id"])
+    elif decision.action == "cleared" and active is not None:
+        _end(given, texts, active, now, "below", forecast, changes)
     elif decision.action == "raised":
         alert = _raised(given, rule, forecast, decision, now)
         ladder = given.ladders.get(forecast["forecast_id"])
@@ -138,10 +138,10 @@ def _apply(
 
 
 def _raised(given: RuleInputs, rule: AlertRule, forecast: ForecastRow, decision: Decision, now: datetime) -> ForecastAlertRow:
-    recipe, said = given.recipe, figures_in(forecast)
+    recipe, figures = given.recipe, figures_in(forecast)
     mode, replay = forecast["mode"], forecast["mode"] == "replay"
     assert mode != "hindcast", "a backfill's forecasts are no news"
-    alert_id = identity("alert", recipe.id, recipe.target_hash, rule.name, replay, f"{said.target_start:%FT%TZ}")
+    alert_id = identity("alert", recipe.id, recipe.target_hash, rule.name, replay, f"{figures.target_start:%FT%TZ}")
     return {
         "alert_id": alert_id,
         "kind": "forecast",
@@ -155,14 +155,14 @@ def _raised(given: RuleInputs, rule: AlertRule, forecast: ForecastRow, decision:
         "raised_at": now,
         "held_until": held_until(rule.quiet_hours, recipe.zone, now),
         "forecast_id": forecast["forecast_id"],
-        "target_start": said.target_start,
-        "target_end": said.target_end,
-        "probability": said.probability,
-        "reference_probability": said.reference_probability,
-        "ratio": said.ratio,
+        "target_start": figures.target_start,
+        "target_end": figures.target_end,
+        "probability": figures.probability,
+        "reference_probability": figures.reference_probability,
+        "ratio": figures.ratio,
         "last_forecast_id": forecast["forecast_id"],
-        "last_target_start": said.target_start,
-        "last_target_end": said.target_end,
+        "last_target_start": figures.target_start,
+        "last_target_end": figures.target_end,
         "thread_id": alert_id,
         "channels": list(rule.channels) or None,
         "bounds": rule.document(),
@@ -186,5 +186,5 @@ def _end(
     }
     changes.alerts[alert["alert_id"]] = alert
     changes.cleared.append(alert["alert_id"])
-    windows = stood_for(alert, given.windows.get(alert["alert_id"], ()))
+    windows = active_windows(alert, given.windows.get(alert["alert_id"], ()))
     changes.messages.append(alert_messages.ended(texts, given.recipe, alert, forecast, windows, now))

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from forecaster.alert_rules import ForecastFigures, keeps
+from forecaster.alert_rules import ForecastFigures, above_clearing
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.errors import ModelError
 from forecaster.features.events import Events, events_from_frame
@@ -89,7 +89,7 @@ def withdraw(
     recipe: Recipe,
     rule: AlertRule,
     alert: ForecastAlertRow,
-    stood_on: ForecastRow,
+    basis: ForecastRow,
     newest: ForecastRow,
     again: Again,
     texts: AlertTexts,
@@ -103,23 +103,23 @@ def withdraw(
         again: the model's forecast from revised events, None where nothing was revised or it cannot be computed.
     """
     events: list[RevisedEvent] = []
-    if newest["forecast_id"] != stood_on["forecast_id"]:
-        said, why = figures_in(newest), "reissued"
+    if newest["forecast_id"] != basis["forecast_id"]:
+        figures, why = figures_in(newest), "reissued"
     else:
         revised = again()
         if revised is None:
             return
-        first, events = figures_in(stood_on), revised.events
-        said, why = ForecastFigures(first.target_start, first.target_end, revised.probability, first.reference_probability), "revised"
-    if keeps(rule, said):
+        first, events = figures_in(basis), revised.events
+        figures, why = ForecastFigures(first.target_start, first.target_end, revised.probability, first.reference_probability), "revised"
+    if above_clearing(rule, figures):
         return
-    alert |= {"state": "withdrawn", "cleared_at": now, "cleared_for": said.target_start, "cleared_reason": why}
-    correction = _correction(alert, "forecast", said.target_start, 0, now, why)
-    correction |= {"probability": said.probability, "ratio": said.ratio}
+    alert |= {"state": "withdrawn", "cleared_at": now, "cleared_for": figures.target_start, "cleared_reason": why}
+    correction = _correction(alert, "forecast", figures.target_start, 0, now, why)
+    correction |= {"probability": figures.probability, "ratio": figures.ratio}
     changes.alerts[alert["alert_id"]] = alert
     changes.withdrawn.append(alert["alert_id"])
     changes.corrections.append(correction)
-    changes.messages.append(alert_messages.withdrawn(texts, recipe, alert, stood_on, said, correction, events))
+    changes.messages.append(alert_messages.withdrawn(texts, recipe, alert, basis, figures, correction, events))
 
 
 def ask_again(
@@ -137,12 +137,12 @@ def ask_again(
     usual = np.array([forecast["reference_probability"]])
     try:
         model = _model_behind(recipe, settings, forecast, fits, day)
-        said, repeated = forecast["probability"], float(model.probability(_inputs(before), days, usual)[0])
+        issued, recomputed = forecast["probability"], float(model.probability(_inputs(before), days, usual)[0])
     except ModelError as error:
         log.warning("%s: the alert for %s cannot be looked at again: %s", recipe.id, day, error)
         return None
-    if not abs(repeated - said) <= REPEATS_WITHIN * said:
-        log.warning("%s: the alert for %s cannot be looked at again: %g was said, the model says %g", recipe.id, day, said, repeated)
+    if not abs(recomputed - issued) <= REPEATS_WITHIN * issued:
+        log.warning("%s: the alert for %s cannot be looked at again: %g was said, the model says %g", recipe.id, day, issued, recomputed)
         return None
     return Revised(float(model.probability(_inputs(after), days, usual)[0]), _named(recipe, before, after))
 

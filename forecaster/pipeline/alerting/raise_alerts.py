@@ -17,7 +17,7 @@ import pandas as pd
 
 from forecaster.alert_rules import reaches
 from forecaster.pipeline.alerting import system_alerts
-from forecaster.pipeline.alerting.apply_rules import Changes, RuleInputs, apply_rules, stood_for
+from forecaster.pipeline.alerting.apply_rules import Changes, RuleInputs, active_windows, apply_rules
 from forecaster.pipeline.alerting.corrections import ask_again, correct_outcomes, withdraw
 from forecaster.pipeline.alerting.rule_track_record import Skill, figures_in, skill_of
 from forecaster.pipeline.messaging import deliver as messages
@@ -146,7 +146,7 @@ def _corrections(connection: Connection, job: Job, given: RuleInputs, now: datet
     for alert in given.alerts:
         if alert["alert_id"] not in given.windows or alert["target_hash"] != given.recipe.target_hash:
             continue
-        steps.append(partial(correct_outcomes, given.recipe, alert, stood_for(alert, given.windows[alert["alert_id"]])))
+        steps.append(partial(correct_outcomes, given.recipe, alert, active_windows(alert, given.windows[alert["alert_id"]])))
         newest = next((row for row in given.forecasts if row["target_start"] == alert["last_target_start"]), None)
         if alert["state"] == "raised" and newest is not None and alert["rule"] in rules:
             as_of = newest["as_of"]
@@ -154,6 +154,6 @@ def _corrections(connection: Connection, job: Job, given: RuleInputs, now: datet
                 events[as_of] = stored.events_then_and_now(connection, as_of, now)
             fits = stored_fits.models_of(connection, [given.recipe.id])
             again = partial(ask_again, given.recipe, job.settings, newest, fits, *events[as_of])
-            stood_on = stored.forecast_named(connection, alert["last_forecast_id"])
-            steps.append(partial(withdraw, given.recipe, rules[alert["rule"]], alert, stood_on, newest, again))
+            basis = stored.forecast_named(connection, alert["last_forecast_id"])
+            steps.append(partial(withdraw, given.recipe, rules[alert["rule"]], alert, basis, newest, again))
     return steps

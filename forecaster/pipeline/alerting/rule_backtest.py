@@ -11,7 +11,7 @@ from forecaster.catalog.coverage import covered_span
 from forecaster.errors import BadInput, NotScoreable
 from forecaster.pipeline.alerting.alert_messages import Row
 from forecaster.pipeline.alerting.rule_figures import measured
-from forecaster.pipeline.alerting.rule_track_record import BacktestDay, Skill, barred, rates_document, rehearse, skill_of
+from forecaster.pipeline.alerting.rule_track_record import BacktestDay, Skill, backtest, exclusion, rates_document, skill_of
 from forecaster.pipeline.issuing.standings import standing_of
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.run_context import Job
@@ -53,7 +53,7 @@ def chosen_rules(recipes: Sequence[Recipe], name: str | None, inline: AlertRule 
     return found
 
 
-def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: float, model: str = PRESENT) -> list[Row]:
+def backtest_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: float, model: str = PRESENT) -> list[Row]:
     """Backtest each rule on the last `years` of stored out-of-sample forecasts: what it would have sent, and what was observed.
 
     Args:
@@ -61,9 +61,9 @@ def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
 
     Each: recipe_id, model, rule (its fields), days (forecasts), missing (days of the span without one), official (of the days), alerts,
     rates (as an alert states them), measured (those that docs/ALERTS.md states of the rule; None where it did not come with the recipe),
-    skill, barred (why it could raise nothing now, or None), suppressed (days and why), text for people.
-    Alerts: day, last_day, probability, usual, ratio, active_days, days_with_target, unverified_days; for one release also stood_days
-    and unsettled_days, their former names.
+    skill, excluded (why it could raise nothing now, or None), suppressed (days and why), text for people.
+    Alerts: day, last_day, probability, usual, ratio, active_days, days_with_target, unverified_days; for one release also stood_days,
+    unsettled_days and barred, the former names.
     """
     now = job.clock.now()
     found = []
@@ -74,10 +74,11 @@ def rehearse_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
             rows = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind)
             skill = skill_of(connection, recipe, KIND, "", now)
             past = _past_days(connection, recipe, now, years)
-        silent = barred(rule, skill) if standing.weights else _USUAL_RATE
+        excluded = exclusion(rule, skill) if standing.weights else _USUAL_RATE
         known = measured(recipe, rule) if kind in (KIND, None) else None
-        figures = {"model": kind or PUBLISHED, "measured": known, "skill": _skill(skill), "barred": silent}
-        found.append(_rehearsed(recipe, rule, rows, years) | figures)
+        figures = {"model": kind or PUBLISHED, "measured": known, "skill": _skill(skill), "excluded": excluded}
+        figures["barred"] = excluded  # the former name, for one release
+        found.append(_figures_of(recipe, rule, rows, years) | figures)
         found[-1]["text"] = "\n".join(_lines(recipe, rule, found[-1], past))
     return found
 
@@ -95,13 +96,15 @@ def _past_days(connection: Connection, recipe: Recipe, now: datetime, years: flo
     return max(last - timedelta(days=round(365.25 * years)), local_day(span.start, recipe.zone) + A_YEAR), last
 
 
-def _rehearsed(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, years: float) -> Row:
+def _figures_of(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, years: float) -> Row:
     """Return the figures of the `years` before the last row. The rule is applied to all rows, so that no alert begins halfway."""
     since = rows["target_start"].iloc[-1].to_pydatetime() - timedelta(days=round(365.25 * years)) if len(rows) else None
-    rehearsal = rehearse(recipe, rule, rows, since)
-    shown = [day for day in rehearsal.days if since is None or day.said.target_start >= since]
-    episodes = [_episode(recipe, stood) for stood in _stood(rehearsal.days) if since is None or stood[-1].said.target_start >= since]
-    span = [day_of_window(shown[at].said.target_start, recipe.zone) for at in (0, -1)] if shown else []
+    tested = backtest(recipe, rule, rows, since)
+    shown = [day for day in tested.days if since is None or day.figures.target_start >= since]
+    episodes = [
+        _episode(recipe, windows) for windows in _episodes(tested.days) if since is None or windows[-1].figures.target_start >= since
+    ]
+    span = [day_of_window(shown[at].figures.target_start, recipe.zone) for at in (0, -1)] if shown else []
     return {
         "recipe_id": recipe.id,
         "rule": rule.document(),
@@ -110,7 +113,7 @@ def _rehearsed(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, years: float
         "official": sum(day.method == "daily" for day in shown),
         "alerts": episodes,
         "suppressed": [{"day": _day(recipe, day), "reason": day.decision.reason} for day in shown if day.decision.action == "suppressed"],
-        "rates": rates_document(rehearsal.rates),
+        "rates": rates_document(tested.rates),
     }
 
 
@@ -118,7 +121,7 @@ def _skill(skill: Skill) -> Row | None:
     return None if skill.gain is None else {**gain_numbers(skill.gain), "source": skill.source}
 
 
-def _stood(days: Sequence[BacktestDay]) -> list[list[BacktestDay]]:
+def _episodes(days: Sequence[BacktestDay]) -> list[list[BacktestDay]]:
     """Return the windows for which each alert would have been active."""
     episodes: list[list[BacktestDay]] = []
     for day in days:
@@ -130,27 +133,27 @@ def _stood(days: Sequence[BacktestDay]) -> list[list[BacktestDay]]:
 
 
 def _episode(recipe: Recipe, active: Sequence[BacktestDay]) -> Row:
-    open_days = sum(day.happened is None for day in active)
+    open_days = sum(day.observed is None for day in active)
     return {
         "day": _day(recipe, active[0]),
         "last_day": _day(recipe, active[-1]),
-        "probability": active[0].said.probability,
-        "usual": active[0].said.reference_probability,
-        "ratio": active[0].said.ratio,
+        "probability": active[0].figures.probability,
+        "usual": active[0].figures.reference_probability,
+        "ratio": active[0].figures.ratio,
         "active_days": len(active),
-        "days_with_target": sum(day.happened is True for day in active),
+        "days_with_target": sum(day.observed is True for day in active),
         "unverified_days": open_days,
         **{"stood_days": len(active), "unsettled_days": open_days},  # the former names, for one release
     }
 
 
 def _day(recipe: Recipe, day: BacktestDay) -> str:
-    return day_of_window(day.said.target_start, recipe.zone).isoformat()
+    return day_of_window(day.figures.target_start, recipe.zone).isoformat()
 
 
 def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, date] | None) -> list[str]:
     whose = "what was published" if document["model"] == PUBLISHED else document["model"]
-    bounds = f"{whose}, {type_of(rule).told(rule)}"
+    bounds = f"{whose}, {type_of(rule).description(rule)}"
     head = f"{recipe.id}, rule {rule.name} ({bounds}):"
     if not document["days"]:
         return [f"{head} no out-of-sample forecast of past days is stored here", *_without_days(recipe, document, past)]
@@ -164,15 +167,15 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, dat
         lines.append(f"  {'raised for':12}{'active to':12}{'chance':18}{'usual':18}{'ratio':>5}  what happened")
     for row in alerts:
         chance, usual = map(say, probability_pair(row["probability"], row["usual"]))
-        lines.append(f"  {row['day']:12}{row['last_day']:12}{chance:18}{usual:18}{row['ratio']:5.1f}  {_came(row)}")
+        lines.append(f"  {row['day']:12}{row['last_day']:12}{chance:18}{usual:18}{row['ratio']:5.1f}  {_observed_text(row)}")
     if document["suppressed"]:
         lines.append(f"  {len(document['suppressed'])} more days reached the bounds within the cooldown of {rule.cooldown_days} days")
     lines += [
         f"  {say(phrase)}"
         for phrase in alert_text.rates_phrases(AlertTexts("en"), rates, "published" if document["model"] == PUBLISHED else "kind")
     ]
-    if document["barred"]:
-        lines.append(f"  As things are, it would send nothing: {document['barred']}")
+    if document["excluded"]:
+        lines.append(f"  As things are, it would send nothing: {document['excluded']}")
     return lines
 
 
@@ -188,8 +191,8 @@ def _without_days(recipe: Recipe, document: Row, past: tuple[date, date] | None)
     else:
         make = f"quakecast backfill --mode walk-forward --recipe {recipe.id} --from {past[0]} --to {past[1]}"
         lines.append(f"  Forecasts of past days, by models that had not seen them: `{make}`")
-    if document["barred"]:
-        lines.append(f"  As things are, it would send nothing: {document['barred']}")
+    if document["excluded"]:
+        lines.append(f"  As things are, it would send nothing: {document['excluded']}")
     return lines
 
 
@@ -206,7 +209,7 @@ def _figures(rates: Row) -> str:
     return f"{said}, stood for {rates['hit_days']} of {rates['target_days']} days with such an earthquake"
 
 
-def _came(row: Row) -> str:
+def _observed_text(row: Row) -> str:
     open_days = f", {row['unverified_days']} not verified yet" if row["unverified_days"] else ""
     if row["active_days"] == 1 and not open_days:
         return "such an earthquake" if row["days_with_target"] else "none"
@@ -223,9 +226,9 @@ def check_rules(job: Job) -> list[Row]:
     """Check every rule of the job's recipes: its expected rates, whether its model is good enough, whether its channels are set up."""
     there = {to.channel for to in recipients(job.settings)}
     documents = []
-    for row in rehearse_rules(job, [(recipe, rule) for recipe in job.recipes for rule in recipe.alerts], years=100):
+    for row in backtest_rules(job, [(recipe, rule) for recipe in job.recipes for rule in recipe.alerts], years=100):
         wanted = set(row["rule"]["channels"])
-        problems = [row["barred"]] if row["barred"] else []
+        problems = [row["excluded"]] if row["excluded"] else []
         if not there:
             problems.append("no channel is set up")
         elif missing := sorted(wanted - there):

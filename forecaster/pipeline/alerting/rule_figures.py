@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.errors import CorruptModel
-from forecaster.pipeline.alerting.rule_track_record import rates_document, rehearse
+from forecaster.pipeline.alerting.rule_track_record import backtest, rates_document
 from forecaster.publishing_rule.combination import KIND
 from forecaster.recipe import Recipe
 from forecaster.registry.recipe_fields import AlertRule
@@ -41,7 +41,7 @@ def expected(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, kind: str) -> 
 
     Where the rows are too few to state a share of false alarms, the rates are the measured ones of the rule that came with the recipe.
     """
-    own = rates_document(rehearse(recipe, rule, rows).rates)
+    own = rates_document(backtest(recipe, rule, rows).rates)
     shipped = measured(recipe, rule) if own["false_alarm_share"] is None and kind == KIND else None
     return shipped or own
 

@@ -31,14 +31,14 @@ MAX_UNDEFINED = 0.05  # share of resamples without a target day, above which an 
 class BacktestDay:
     """One past window: its forecast, actual or as it would have been; the rule's decision; the outcome (None: not verified)."""
 
-    said: ForecastFigures
+    figures: ForecastFigures
     method: str
     decision: Decision
-    happened: bool | None
+    observed: bool | None
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class Backtest:
     """A rule applied to past windows, oldest first, and its rates on the verified ones."""
 
     days: tuple[BacktestDay, ...]
@@ -56,25 +56,28 @@ class Skill:
     source: Literal["record", "pooled", "evaluation"]
 
 
-def rehearse(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetime | None = None) -> Rehearsal:
+def backtest(recipe: Recipe, rule: AlertRule, rows: pd.DataFrame, since: datetime | None = None) -> Backtest:
     """Apply the rule to these rows of `store.alerts.out_of_sample`, in order; rates are counted on the windows from `since` on.
 
     The model's gain is not compared with the rule's `min_gain` here.
     """
     forecasts = [figures_in(row) for row in rows_as(PastWindow, rows)]
     decisions = walk(rule, recipe.zone, forecasts)
-    came = [None if pd.isna(value) else bool(value) for value in rows["happened"]]
-    judged = np.array(
-        [value is not None and (since is None or said.target_start >= since) for said, value in zip(forecasts, came, strict=True)],
+    outcomes = [None if pd.isna(value) else bool(value) for value in rows["happened"]]
+    verified = np.array(
+        [
+            value is not None and (since is None or figures.target_start >= since)
+            for figures, value in zip(forecasts, outcomes, strict=True)
+        ],
         dtype=bool,
     )
-    local_days = days_of_windows((said.target_start for said in forecasts), recipe.zone)
+    local_days = days_of_windows((figures.target_start for figures in forecasts), recipe.zone)
     raised = np.array([decision.action == "raised" for decision in decisions], dtype=bool)
-    stands = np.array([decision.stands for decision in decisions], dtype=bool)
-    happened = np.array([value is True for value in came], dtype=bool)
+    active = np.array([decision.is_active for decision in decisions], dtype=bool)
+    observed = np.array([value is True for value in outcomes], dtype=bool)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
-    rates = alarm_rates(local_days[judged], raised[judged], stands[judged], happened[judged], rng)
-    return Rehearsal(tuple(map(BacktestDay, forecasts, rows["method"], decisions, came)), rates)
+    rates = alarm_rates(local_days[verified], raised[verified], active[verified], observed[verified], rng)
+    return Backtest(tuple(map(BacktestDay, forecasts, rows["method"], decisions, outcomes)), rates)
 
 
 def figures_in(row: PublishedWindow | ForecastRow) -> ForecastFigures:
@@ -116,7 +119,7 @@ def record(connection: Connection, recipe: Recipe, kind: str, as_of: datetime) -
     return gain_over(recipe, days, rows.happened, rows.probability, rows.reference_probability)
 
 
-def barred(rule: AlertRule, skill: Skill) -> str | None:
+def exclusion(rule: AlertRule, skill: Skill) -> str | None:
     """Explain why the rule may not raise alerts from this model; None where it may.
 
     For pooled days and evaluations, the low end of the gain's interval must lie above `min_gain`, on enough events. The combination's own

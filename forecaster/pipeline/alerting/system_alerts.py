@@ -37,7 +37,7 @@ class Finding:
     check: str
     recipe_id: str
     severity: Severity
-    told: Mapping[str, str]
+    values: Mapping[str, str]
     about: str = ""
 
     @property
@@ -75,18 +75,18 @@ def apply_findings(
     alerts: the system alerts, oldest first. in_scope: the recipes that were checked; alerts of others, and of checks in `not_looked_at`,
     are left unchanged.
     """
-    standing = {(alert["rule"], alert["recipe_id"]): alert for alert in alerts if alert["state"] == "raised"}
+    active = {(alert["rule"], alert["recipe_id"]): alert for alert in alerts if alert["state"] == "raised"}
     current = {(finding.rule, finding.recipe_id): finding for finding in found}
     raised, resolved = [], []
     for key, finding in current.items():
-        if key not in standing:
+        if key not in active:
             alert = _raised(finding, sum((alert["rule"], alert["recipe_id"]) == key for alert in alerts), now)
-            _tell(texts, alert, finding.check, finding.told, changes)
+            _add_message(texts, alert, finding.check, finding.values, changes)
             raised.append(finding.rule)
-    for key, alert in standing.items():
+    for key, alert in active.items():
         if key not in current and alert["recipe_id"] in in_scope | {""} and alert["rule"] not in not_looked_at:
             alert |= {"state": "cleared", "cleared_at": now, "cleared_reason": "resolved"}
-            _tell(texts, alert, alert["rule"].partition(":")[0], alert["bounds"], changes)
+            _add_message(texts, alert, alert["rule"].partition(":")[0], alert["bounds"], changes)
             resolved.append(alert["rule"])
     return raised, resolved
 
@@ -100,8 +100,8 @@ def _stale_catalogue(connection: Connection, now: datetime, texts: AlertTexts) -
     age = now - read_until
     if age <= STALE_AFTER:
         return []
-    told = {"hours": f"{age / timedelta(hours=1):.0f}", "read_until": texts.writer.moment(read_until) or ""}
-    return [Finding("stale_catalogue", "", "critical", told)]
+    values = {"hours": f"{age / timedelta(hours=1):.0f}", "read_until": texts.writer.moment(read_until) or ""}
+    return [Finding("stale_catalogue", "", "critical", values)]
 
 
 def _doubted_feed(doubts: Sequence[Reason], texts: AlertTexts) -> list[Finding]:
@@ -168,7 +168,7 @@ def _raised(finding: Finding, earlier: int, now: datetime) -> OperationsAlertRow
         "reason": finding.check,
         "raised_at": now,
         "thread_id": alert_id,
-        "bounds": dict(finding.told),
+        "bounds": dict(finding.values),
         "message": "",
         "held_until": None,
         "cleared_at": None,
@@ -178,8 +178,8 @@ def _raised(finding: Finding, earlier: int, now: datetime) -> OperationsAlertRow
     }
 
 
-def _tell(texts: AlertTexts, alert: OperationsAlertRow, check: str, told: Mapping[str, str], changes: Changes) -> None:
-    message = alert_messages.operation(texts, alert, check, told)
+def _add_message(texts: AlertTexts, alert: OperationsAlertRow, check: str, values: Mapping[str, str], changes: Changes) -> None:
+    message = alert_messages.operation(texts, alert, check, values)
     if alert["state"] == "raised":
         alert["message"] = message.title
     changes.alerts[alert["alert_id"]] = alert

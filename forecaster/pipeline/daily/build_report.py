@@ -68,7 +68,7 @@ def report_data(job: Job) -> ReportData:
         rows = [_recipe_forecast(recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id], told) for recipe in recipes]
         changes = ledger.changes_between(connection, now - timedelta(days=1), now)
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
-        turned = _turned(connection, {recipe.target_hash: recipe for recipe in recipes}, now)
+        revised = _revised_outcomes(connection, {recipe.target_hash: recipe for recipe in recipes}, now)
         said = [row["forecast_id"] for row in last.values() if row["recipe_id"] in {recipe.id for recipe in recipes}]
         sha256 = forecasts_sha256(ledger.forecasts_of_issue(connection, said).to_dict("records"))
     read_until = known.read_until
@@ -86,7 +86,7 @@ def report_data(job: Job) -> ReportData:
         quarantined=changes["quarantined"],
         revisions_since_yesterday=changes["revised_events"],
         outcomes_changed=changes["revised_outcomes"],
-        turned=turned,
+        revised=revised,
         pooled_skill=_pooled_skill(now),
         pooled_records=forecast_record.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),
         pooled_rungs=told.pooled_rungs,
@@ -252,7 +252,7 @@ def _published_outcome(row: PublishedDay, day: date) -> DayOutcome:
     return DayOutcome(
         day=day,
         probability=row["probability"],
-        happened=row["happened"],
+        observed=row["happened"],
         status=row["status"] or "pending",
         reference_probability=row["reference_probability"],
         max_magnitude=row["max_magnitude"],
@@ -261,18 +261,18 @@ def _published_outcome(row: PublishedDay, day: date) -> DayOutcome:
     )
 
 
-def _settled_outcome(row: VerifiedRow, recipe: Recipe) -> DayOutcome:
+def _verified_outcome(row: VerifiedRow, recipe: Recipe) -> DayOutcome:
     return DayOutcome(
         day=day_of_window(_utc(row["target_start"]), recipe.zone),
         probability=row["probability"],
-        happened=row["happened"],
+        observed=row["happened"],
         status=row["status"] or "pending",
         reference_probability=row["reference_probability"],
         max_magnitude=row["max_magnitude"],
     )
 
 
-def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -> tuple[RevisedOutcome, ...]:
+def _revised_outcomes(connection: Connection, recipes: dict[str, Recipe], now: datetime) -> tuple[RevisedOutcome, ...]:
     """Return the outcomes of these recipes (by target hash) that were revised during the last day."""
     rows = [row for row in ledger.revised_between(connection, now - timedelta(days=1), now) if row["target_hash"] in recipes]
     return tuple(
@@ -289,7 +289,7 @@ def _turned(connection: Connection, recipes: dict[str, Recipe], now: datetime) -
 def _checks(connection: Connection, recipes: dict[str, Recipe]) -> tuple[ResolvedOutcome, ...]:
     rows = ledger.last_verified(connection)
     return tuple(
-        ResolvedOutcome(row["recipe_id"], _settled_outcome(row, recipes[row["recipe_id"]])) for row in rows if row["recipe_id"] in recipes
+        ResolvedOutcome(row["recipe_id"], _verified_outcome(row, recipes[row["recipe_id"]])) for row in rows if row["recipe_id"] in recipes
     )
 
 

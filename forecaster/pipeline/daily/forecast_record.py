@@ -48,7 +48,7 @@ def record_of(mode: Mode, days: Mapping[str, pd.DataFrame]) -> TrackRecord:
     gain = _gain(days)
     enough = gain.target_days >= ENOUGH_HITS
     return TrackRecord(
-        settled_days=len(every),
+        verified_days=len(every),
         hits=int(happened.sum()),
         information_gain=_known(gain.estimate),
         low=_known(gain.low) if enough else None,

@@ -17,7 +17,7 @@ from forecaster.notify import outbox
 from forecaster.notify.outbox import Delivery, Recipient
 from forecaster.pipeline import replay_homes
 from forecaster.pipeline.messaging.senders import recipients
-from forecaster.pipeline.messaging.sending import NotifyResult, gone, message_of, recipient_of, rehearse, rows_of, send_rows
+from forecaster.pipeline.messaging.sending import NotifyResult, dry_run_result, gone, message_of, recipient_of, rows_of, send_rows
 from forecaster.pipeline.run_context import Job
 from forecaster.registry.message_channels import CHANNELS, how_to_set_up
 from forecaster.reports.outgoing.message import Message
@@ -86,7 +86,7 @@ def notify(job: Job, *, report: bool = True, dry_run: bool = False, sent_at: dat
         if not dry_run:
             deliveries.write(connection, [asdict(row) for row in rows])
         why = None if any(outbox.is_due(row, now) for row in rows) else _why_nothing(connection, rows, now, report)
-    result = rehearse(job, rows, to) if dry_run else send_rows(job, rows, to, sent_at)
+    result = dry_run_result(job, rows, to) if dry_run else send_rows(job, rows, to, sent_at)
     if why is not None:
         result.text = "\n".join([*([result.text] if result.rows else []), why])
     return result

@@ -34,7 +34,7 @@ class NotifyResult:
     text: str = "nothing was due"
 
 
-def rehearse(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient]) -> NotifyResult:
+def dry_run_result(job: Job, rows: Sequence[Delivery], to: Sequence[Recipient]) -> NotifyResult:
     """Report what would be sent, and render each message; nothing is sent or stored."""
     now, letters, result, lines = job.clock.now(), Letters(job), NotifyResult(), []
     for row in rows:

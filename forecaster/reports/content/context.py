@@ -253,7 +253,7 @@ def _last_days(row: dict[str, Any] | None, writer: Writer) -> list[dict[str, Any
     told = []
     for outcome in (*row["outcomes"], *row["open"])[-LAST_DAYS:]:
         ratio = ratio_text(ratio_to_usual(outcome.probability, outcome.reference_probability))
-        open_yet = {"result": Phrase("history.key_open")} if outcome.happened is None else {}
+        open_yet = {"result": Phrase("history.key_open")} if outcome.observed is None else {}
         told.append(history_row(outcome, writer) | {"ratio": ratio} | open_yet)
     return told
 
@@ -292,7 +292,7 @@ def _outcomes_title(outcomes: Sequence[DayOutcome]) -> Phrase:
 
 def _known_days(outcomes: Sequence[DayOutcome]) -> dict[str, int]:
     """Return, for the days in a row's strip, how many have a known outcome and on how many an earthquake was observed."""
-    happened = [outcome.happened for outcome in outcomes if outcome.happened is not None]
+    happened = [outcome.observed for outcome in outcomes if outcome.observed is not None]
     return {"days": len(happened), "hits": sum(map(bool, happened))}
 
 

@@ -6,7 +6,9 @@ Units: probabilities 0..1 for the whole target window, times aware UTC, distance
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field
 
 from forecaster.registry.reasons import Reason
 from forecaster.registry.weights_from import WeightsFrom
@@ -15,28 +17,33 @@ Mode = Literal["prospective", "late", "hindcast", "replay"]
 OutcomeStatus = Literal["pending", "preliminary", "provisional", "final", "not_scoreable"]
 
 
+def _or(name: str, former: str) -> Any:
+    """Return the annotation of a field that stored documents of earlier versions call `former`."""
+    return Field(validation_alias=AliasChoices(name, former))
+
+
 @dataclass(frozen=True)
 class ReliabilityCurve:
     """A reliability curve by CORP with its 90 % consistency bars: does a forecast of 3 % come true on 3 % of days?
 
-    All tuples have the same length and are sorted by the forecast probability (`said`), ascending.
+    All tuples have the same length and are sorted by the forecast probability, ascending.
     """
 
-    said: tuple[float, ...]
+    probability: Annotated[tuple[float, ...], _or("probability", "said")]
     days: tuple[int, ...]
-    came: tuple[float, ...]  # the recalibrated probability
+    observed: Annotated[tuple[float, ...], _or("observed", "came")]  # the recalibrated probability
     low: tuple[float, ...]
     high: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class TrackRecord:
-    """The record of the forecasts of one mode on verified days (`settled_days`), against the usual rate.
+    """The record of the forecasts of one mode on verified days, against the usual rate.
 
     Days that a model was trained on are in no record.
     """
 
-    settled_days: int
+    verified_days: Annotated[int, _or("verified_days", "settled_days")]
     hits: int  # verified days on which an earthquake was observed
     information_gain: float | None = None
     low: float | None = None
@@ -109,7 +116,7 @@ class RungRecord:
     95 % bounds are None where the cases are too few.
     """
 
-    settled: int
+    verified: Annotated[int, _or("verified", "settled")]
     hits: int  # verified windows with such an earthquake
     expected_hits: float  # the sum of their probabilities
     usual_hits: float  # the sum of the usual rates
@@ -203,11 +210,11 @@ class WorldExtract:
 
 @dataclass(frozen=True)
 class DayOutcome:
-    """An earlier forecast and its outcome; `happened` is None while the outcome is unknown."""
+    """An earlier forecast and its outcome; `observed` is None while the outcome is unknown."""
 
     day: date
     probability: float | None
-    happened: bool | None
+    observed: Annotated[bool | None, _or("observed", "happened")]
     status: OutcomeStatus
     reference_probability: float | None = None
     max_magnitude: float | None = None
@@ -217,11 +224,11 @@ class DayOutcome:
 
 @dataclass(frozen=True)
 class RevisedOutcome:
-    """An outcome that a revision of the catalogue has changed since yesterday; `happened` is the revised outcome."""
+    """An outcome that a revision of the catalogue has changed since yesterday; `observed` is the revised outcome."""
 
     recipe_id: str
     day: date
-    happened: bool
+    observed: Annotated[bool, _or("observed", "happened")]
     max_magnitude: float | None = None
 
 
@@ -315,7 +322,7 @@ class ReportData:
     quarantined: Mapping[str, int] = field(default_factory=dict)  # reason -> rows
     revisions_since_yesterday: int | None = None
     outcomes_changed: int | None = None  # earlier outcomes that these revisions changed
-    turned: tuple[RevisedOutcome, ...] = ()  # those of these recipes
+    revised: Annotated[tuple[RevisedOutcome, ...], _or("revised", "turned")] = ()  # those of these recipes
     pooled_skill: PooledSkill | None = None  # of the combination with the package's weights; None where it was not measured
     pooled_records: tuple[TrackRecord, ...] = ()  # of all recipes that are not for comparison only, one per mode
     pooled_rungs: tuple[PooledRung, ...] = ()  # of the same recipes, by mode, horizon and step

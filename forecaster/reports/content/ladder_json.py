@@ -37,8 +37,8 @@ def _record(record: RungRecord | None) -> dict[str, Any]:
     if record is None:
         record = RungRecord(0, 0, 0.0, 0.0, 0, 0)
     return {
-        "verified": record.settled,
-        "settled": record.settled,  # the former name, for one release
+        "verified": record.verified,
+        "settled": record.verified,  # the former name, for one release
         "hits": record.hits,
         "expected_hits": record.expected_hits,
         "in_range": record.in_range,

@@ -27,7 +27,10 @@ OUTLOOK_DAYS = 7  # the window that messages describe
 EXPECTED = 0.5  # windows; fewer count as none expected
 OUTLOOK_STEP = 1.5  # messages describe magnitudes up to this much above the threshold
 BY_RATE = "climatology"
-RECORD_COLUMNS = ("settled", "hits", "expected_hits", "usual_hits", "in_range", "cases", "gain", "gain_low", "gain_high")
+RECORD_COLUMNS = (
+    *("verified", "hits", "expected_hits", "usual_hits", "in_range", "cases", "gain", "gain_low", "gain_high"),
+    "settled",  # the former name of verified, for one release
+)
 COLUMNS = (
     *("days", "magnitude", "window_end", "probability", "usual", "expected", "expected_low", "expected_high", "usual_expected"),
     *("beyond_record", *RECORD_COLUMNS),
@@ -154,10 +157,10 @@ def _windows(rungs: Iterable[tuple[int, str, RungRecord | None]]) -> list[dict[s
 def _record(record: RungRecord) -> dict[str, Any]:
     few = known(record.low) is None or known(record.high) is None
     return {
-        "settled": record.settled,
+        "settled": record.verified,
         "hits": record.hits,
         "expected": count_text(record.expected_hits),
-        "in_range": percent_or_zero(record.in_range / record.settled),
+        "in_range": percent_or_zero(record.in_range / record.verified),
         "gain": signed(record.information_gain, 2),
         "low": None if few else signed(record.low, 2),
         "high": None if few else signed(record.high, 2),
@@ -167,9 +170,9 @@ def _record(record: RungRecord) -> dict[str, Any]:
 
 def _record_figures(record: RungRecord | None) -> tuple[Any, ...]:
     if record is None:
-        return (0, *(None for _ in RECORD_COLUMNS[1:]))
-    counts = (record.settled, record.hits, record.expected_hits, record.usual_hits, record.in_range, record.cases)
-    return (*counts, *(known(value) for value in (record.information_gain, record.low, record.high)))
+        return (0, *(None for _ in RECORD_COLUMNS[1:-1]), 0)
+    counts = (record.verified, record.hits, record.expected_hits, record.usual_hits, record.in_range, record.cases)
+    return (*counts, *(known(value) for value in (record.information_gain, record.low, record.high)), record.verified)
 
 
 def _days(days: int) -> Phrase:

@@ -12,7 +12,7 @@ from forecaster.reports.writing import Writer
 
 NEAR_KM, NEAR_DAYS, RECENT_DAYS = 100, 90, 30  # the limits by which the pipeline selects events
 HISTORY_COLUMNS = ("day", "probability", "usual", "happened", "max_magnitude", "status", "mode", "afterwards")
-RELIABILITY_COLUMNS = ("said", "days", "came", "low", "high")
+RELIABILITY_COLUMNS = ("probability", "days", "observed", "low", "high", "said", "came")  # the last two: former names, for one release
 DRIVER_COLUMNS = ("number", "origin_time", "magnitude", "latitude", "longitude", "depth_km", "distance_km", "place", "probability_without")
 
 
@@ -44,7 +44,7 @@ def history_of(outcomes: Sequence[DayOutcome], writer: Writer, once: Once) -> di
     if not outcomes:
         return None
     words = once("history words", lambda: [_day_words(outcome) for outcome in outcomes])
-    settled = [outcome for outcome in outcomes if outcome.happened is not None]
+    settled = [outcome for outcome in outcomes if outcome.observed is not None]
     return {
         "rows": [{"day": writer(outcome.day), **told} for outcome, told in zip(outcomes, words, strict=True)],
         "csv": once("history csv", lambda: _history_csv(outcomes)),
@@ -57,7 +57,7 @@ def history_of(outcomes: Sequence[DayOutcome], writer: Writer, once: Once) -> di
             {
                 "days": len(outcomes),
                 "settled": len(settled),
-                "hits": sum(bool(outcome.happened) for outcome in settled),
+                "hits": sum(bool(outcome.observed) for outcome in settled),
                 "first": writer(outcomes[0].day),
                 "last": writer(outcomes[-1].day),
             },
@@ -71,7 +71,7 @@ def _history_csv(outcomes: Sequence[DayOutcome]) -> str:
             outcome.day.isoformat(),
             known_probability(outcome.probability),
             known_probability(outcome.reference_probability),
-            outcome.happened,
+            outcome.observed,
             known(outcome.max_magnitude),
             outcome.status,
             outcome.mode,
@@ -93,7 +93,7 @@ def _day_words(outcome: DayOutcome) -> dict[str, Any]:
         "probability": probability,
         "usual": usual,
         "result": result_of(outcome),
-        "happened": outcome.happened,
+        "happened": outcome.observed,
         "status": Phrase(f"status.{outcome.status}"),
         "mode": outcome.mode,
     }
@@ -101,11 +101,11 @@ def _day_words(outcome: DayOutcome) -> dict[str, Any]:
 
 def result_of(outcome: DayOutcome) -> Phrase:
     """Return whether an earthquake was observed, with its magnitude where it is known."""
-    if outcome.happened is None:
+    if outcome.observed is None:
         return Phrase("check.unknown")
-    if outcome.happened and known(outcome.max_magnitude) is not None:
+    if outcome.observed and known(outcome.max_magnitude) is not None:
         return Phrase("check.yes_magnitude", {"magnitude": f"{outcome.max_magnitude:.1f}"})
-    return Phrase("check.yes" if outcome.happened else "check.no")
+    return Phrase("check.yes" if outcome.observed else "check.no")
 
 
 def check_row(check: ResolvedOutcome, names: dict[str, dict[str, Any]], writer: Writer) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def check_row(check: ResolvedOutcome, names: dict[str, dict[str, Any]], writer: 
         "day": writer(outcome.day),
         "probability": probability,
         "usual": usual,
-        "happened": outcome.happened,
+        "happened": outcome.observed,
         "result": result_of(outcome),
         "status": Phrase(f"status.{outcome.status}"),
     }
@@ -127,9 +127,9 @@ def check_row(check: ResolvedOutcome, names: dict[str, dict[str, Any]], writer: 
 def count_checks(checks: Sequence[ResolvedOutcome]) -> Phrase:
     """Return the observed number of days with an earthquake beside the expected number: calibration in one sentence."""
     told = [
-        (check.outcome.happened, p)
+        (check.outcome.observed, p)
         for check in checks
-        if check.outcome.happened is not None and (p := known_probability(check.outcome.probability)) is not None
+        if check.outcome.observed is not None and (p := known_probability(check.outcome.probability)) is not None
     ]
     values = {"count": len(told), "hits": sum(bool(happened) for happened, _ in told), "expected": f"{sum(p for _, p in told):.1f}"}
     return Phrase("checks.count", values) if told else Phrase("checks.none")
@@ -157,7 +157,7 @@ def record_line(record: TrackRecord, writer: Writer) -> dict[str, Any]:
     expected = known(record.expected)
     return {
         "mode": record.mode,
-        "days": record.settled_days,
+        "days": record.verified_days,
         "final": record.final_days,
         "hits": record.hits,
         "expected": None if expected is None else f"{expected:,.1f}",
@@ -176,11 +176,11 @@ def reliability_of(record: TrackRecord | None) -> dict[str, Any] | None:
     if record is None or record.reliability is None:
         return None
     curve = record.reliability
-    points = list(zip(curve.said, curve.days, curve.came, curve.low, curve.high, strict=True))
+    points = list(zip(curve.probability, curve.days, curve.observed, curve.low, curve.high, strict=True))
     return {
         "mode": record.mode,
         "curve": curve,
-        "csv": csv_link(RELIABILITY_COLUMNS, points),
+        "csv": csv_link(RELIABILITY_COLUMNS, [(*point, point[0], point[2]) for point in points]),
         "rows": [
             {
                 "said": probability_phrase(said),
@@ -192,7 +192,7 @@ def reliability_of(record: TrackRecord | None) -> dict[str, Any] | None:
             }
             for said, days, came, low, high in points
         ],
-        "days": record.settled_days,
+        "days": record.verified_days,
         "hits": record.hits,
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 from forecaster.reports.content.contract import Evaluation, ModelForecast, RecipeForecast, TrackRecord
 from forecaster.reports.words import Phrase, count_text, known, model_name, probability_phrase, signed
 
-FEW_SETTLED_DAYS = 30
+FEW_VERIFIED_DAYS = 30
 FEW_HITS = 5
 
 
@@ -28,11 +28,11 @@ class Verdict(StrEnum):
 def track_of(recipe: RecipeForecast) -> dict[str, Any] | None:
     """Return the record of the published forecasts on verified days; None where no day is verified."""
     track = recipe.track_record
-    if track is None or track.settled_days <= 0:
+    if track is None or track.verified_days <= 0:
         return None
     verdict = record_verdict(track)
     return {
-        "days": track.settled_days,
+        "days": track.verified_days,
         "hits": track.hits,
         "gain": signed(track.information_gain),
         "low": signed(track.low),
@@ -47,7 +47,7 @@ def record_verdict(track: TrackRecord) -> Verdict:
 
     It is FEW where the days or the hits are too few, or where they give no interval.
     """
-    few = track.settled_days < FEW_SETTLED_DAYS or track.hits < FEW_HITS or known(track.low) is None or known(track.high) is None
+    few = track.verified_days < FEW_VERIFIED_DAYS or track.hits < FEW_HITS or known(track.low) is None or known(track.high) is None
     return Verdict.FEW if few else verdict_of(track.low, track.high)
 
 

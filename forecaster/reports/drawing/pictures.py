@@ -45,9 +45,9 @@ def history_picture(outcomes: Sequence[DayOutcome], title: str, day_label: Calla
     shapes.append(_usual_line(usual, across, up))
     for index, outcome in enumerate(outcomes):
         x = across(index + 0.5)
-        if outcome.happened:
+        if outcome.observed:
             shapes.append(f'<path class="hit" d="M{x:.1f} 4l4.5 5.5l-4.5 5.5l-4.5 -5.5Z" fill="{INK}"/>')
-        elif outcome.happened is None:
+        elif outcome.observed is None:
             shapes.append(f'<circle class="open" cx="{x:.1f}" cy="9.5" r="2.2" fill="none" stroke="{INK}"/>')
     every = max(1, math.ceil(len(outcomes) / 6))
     for index in range(0, len(outcomes), every):
@@ -61,7 +61,7 @@ def reliability_picture(curve: ReliabilityCurve, title: str, across_label: str, 
     It has a dot per value, a bar where 90 % of calibrated forecasts would lie, and the diagonal.
     """
     width, height = SMALL_SIZE
-    top, ticks = scale_of([*curve.said, *curve.came])  # from the curve alone: the bar of a single day may reach far above it
+    top, ticks = scale_of([*curve.probability, *curve.observed])  # from the curve alone: the bar of a single day may reach far above it
 
     def across(value: float) -> float:
         return LEFT + (width - LEFT - RIGHT) * min(value / top, 1.0)
@@ -72,7 +72,7 @@ def reliability_picture(curve: ReliabilityCurve, title: str, across_label: str, 
     shapes = [_axes(ticks, up, width)]
     shapes += [_tick_text(across(tick), height - 26, percent_label(tick), "middle") for tick in ticks]
     shapes.append(f'<path class="diagonal" d="M{across(0):.1f} {up(0):.1f}L{across(top):.1f} {up(top):.1f}" stroke="{COAST}"/>')
-    points = list(zip(curve.said, curve.came, curve.low, curve.high, strict=True))
+    points = list(zip(curve.probability, curve.observed, curve.low, curve.high, strict=True))
     for said, _, low, high in points:
         shapes.append(f'<path class="band" d="M{across(said):.1f} {up(low):.1f}V{up(high):.1f}" stroke="{FILLS[1]}" stroke-width="7"/>')
     line = "L".join(f"{across(said):.1f} {up(came):.1f}" for said, came, _, _ in points)

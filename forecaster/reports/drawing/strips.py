@@ -43,9 +43,9 @@ def outcome_strip(outcomes: Sequence[DayOutcome], title: str) -> str:
         tall = 1 + 16 * math.sqrt(known_probability(outcome.probability) or 0.0)
         bars.append(f"M{x:.1f} {height - 2:.0f}v-{tall:.1f}h{0.65 * step:.1f}v{tall:.1f}Z")
         middle = x + 0.33 * step
-        if outcome.happened:
+        if outcome.observed:
             shapes.append(f'<circle class="hit" cx="{middle:.1f}" cy="5" r="{max(1.7, min(3, step / 2)):.1f}" fill="{INK}"/>')
-        elif outcome.happened is None:
+        elif outcome.observed is None:
             shapes.append(f'<circle class="open" cx="{middle:.1f}" cy="5" r="{min(2.4, step / 2):.1f}" fill="none" stroke="{INK}"/>')
     shapes.insert(0, f'<path class="days" d="{"".join(bars)}" fill="{FILLS[2]}"/>')
     width = 4 + step * max(len(days), 1)

@@ -60,11 +60,11 @@ def _history(say: Say) -> dict[str, Any]:
     size = "(datum.max_magnitude ? ', M ' + format(datum.max_magnitude, '.1f') : '')"
     ratio = "datum.probability / datum.usual"
     modes = " : ".join(f"datum.mode === '{mode}' ? {_quoted(say(f'mode.{mode}'))}" for mode in MODES)
-    told = {
-        "said": _chance("probability", say),
+    calculated = {
+        "probability_text": _chance("probability", say),
         "base": _chance("usual", say),
         "times": f"datum.usual ? '×' + format({ratio}, {ratio} < 9.95 ? '.1f' : '.0f') : '–'",
-        "came": f"datum.happened == null ? {unknown} : datum.happened ? {yes} + {size} : {no}",
+        "observed_text": f"datum.happened == null ? {unknown} : datum.happened ? {yes} + {size} : {no}",
         "mode_text": f"{modes} : ''",
         "day_text": "utcFormat(toDate(datum.day), '%Y-%m-%d')",
     }
@@ -78,10 +78,10 @@ def _history(say: Say) -> dict[str, Any]:
     y = alt.Y("probability:Q", title=None, axis=_percent_axis(), scale=alt.Scale(zero=True, nice=4))
     tooltip = [
         alt.Tooltip("day_text:N", title=say("checks.day")),
-        alt.Tooltip("said:N", title=say("history.said")),
+        alt.Tooltip("probability_text:N", title=say("history.said")),
         alt.Tooltip("base:N", title=say("table.usual")),
         alt.Tooltip("times:N", title=say("table.ratio")),
-        alt.Tooltip("came:N", title=say("history.came")),
+        alt.Tooltip("observed_text:N", title=say("history.came")),
         alt.Tooltip("mode_text:N", title=say("history.mode")),
     ]
     over = alt.selection_point(on="pointerover", clear="pointerout", empty=False)
@@ -96,7 +96,7 @@ def _history(say: Say) -> dict[str, Any]:
     open_days = base.transform_filter("datum.happened == null").mark_point(size=22, stroke="var(--mark)", strokeWidth=1)
     marks = [mark.encode(x=x, y=alt.value(6)) for mark in (hits, open_days)]
     layers = [bars, usual, *marks, columns.add_params(over)]
-    chart = alt.layer(*layers, data=alt.NamedData("rows")).transform_calculate(**told)
+    chart = alt.layer(*layers, data=alt.NamedData("rows")).transform_calculate(**calculated)
     return _finished(chart.properties(width="container", height=HISTORY_PIXELS))
 
 
@@ -111,21 +111,21 @@ def _reliability(say: Say) -> dict[str, Any]:
     scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef("top"), nice=False)
     across = {"title": say("reliability.across"), "axis": _percent_axis(), "scale": scale}
     up = {"title": say("reliability.up"), "axis": _percent_axis(), "scale": scale}
-    base = alt.Chart(alt.NamedData("rows")).transform_calculate(said_text=_chance("said", say))
-    x = alt.X("said:Q", **across)
+    base = alt.Chart(alt.NamedData("rows")).transform_calculate(probability_text=_chance("probability", say))
+    x = alt.X("probability:Q", **across)
     line = alt.Chart(alt.NamedData("diagonal")).mark_line(stroke="var(--coast)").encode(x=alt.X("v:Q", **across), y=alt.Y("v:Q", **up))
-    outside = "datum.came < datum.low || datum.came > datum.high"
+    outside = "datum.observed < datum.low || datum.observed > datum.high"
     tooltip = [
-        alt.Tooltip("said_text:N", title=say("reliability.across")),
-        alt.Tooltip("came:Q", title=say("reliability.up"), format=".1%"),
+        alt.Tooltip("probability_text:N", title=say("reliability.across")),
+        alt.Tooltip("observed:Q", title=say("reliability.up"), format=".1%"),
         alt.Tooltip("low:Q", title=say("reliability.low"), format=".1%"),
         alt.Tooltip("high:Q", title=say("reliability.high"), format=".1%"),
         alt.Tooltip("days:Q", title=say("reliability.days"), format=","),
     ]
     bars = base.mark_rule(stroke="var(--l1)", strokeWidth=7, clip=True).encode(x=x, y=alt.Y("low:Q", **up), y2="high:Q")
-    curve = base.mark_line(stroke="var(--edge)", strokeWidth=1.6).encode(x=x, y=alt.Y("came:Q", **up))
+    curve = base.mark_line(stroke="var(--edge)", strokeWidth=1.6).encode(x=x, y=alt.Y("observed:Q", **up))
     dots = base.mark_point(size=60, filled=True, stroke="var(--edge)", strokeWidth=1.6, opacity=1).encode(
-        x=x, y=alt.Y("came:Q", **up), tooltip=tooltip, fill=alt.condition(outside, alt.value("var(--card)"), alt.value("var(--edge)"))
+        x=x, y=alt.Y("observed:Q", **up), tooltip=tooltip, fill=alt.condition(outside, alt.value("var(--card)"), alt.value("var(--edge)"))
     )
     chart = alt.layer(line, bars, curve, dots).add_params(alt.param(name="top", value=1))  # the script sets the value
     return _finished(chart.properties(width="container", height=230))

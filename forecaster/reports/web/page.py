@@ -252,7 +252,7 @@ def _checks_csv(data: ReportData, rows: dict[str, dict[str, Any]]) -> str:
             check.outcome.day.isoformat(),
             known_probability(check.outcome.probability),
             known_probability(check.outcome.reference_probability),
-            check.outcome.happened,
+            check.outcome.observed,
             known(check.outcome.max_magnitude),
             check.outcome.status,
         )

@@ -21,10 +21,10 @@ def test_by_hand():
     """
     stands = np.zeros(10, bool)
     stands[[2, 3, 4, 7]] = True
-    raised, happened = np.zeros(10, bool), np.zeros(10, bool)
+    raised, observed = np.zeros(10, bool), np.zeros(10, bool)
     raised[[2, 7]] = True
-    happened[[3, 4, 9]] = True
-    found = alarm_rates(START + np.arange(10), raised, stands, happened, rng())
+    observed[[3, 4, 9]] = True
+    found = alarm_rates(START + np.arange(10), raised, stands, observed, rng())
     assert (found.days, found.target_days, found.alerts, found.alerts_in_vain) == (10, 3, 2, 1)
     assert (found.false_alarms.hits, found.false_alarms.days, found.hits.hits, found.hits.days) == (2, 4, 2, 3)
     assert found.alerts_a_year.estimate == pytest.approx(73.05)
@@ -82,8 +82,8 @@ def test_a_known_world_is_recovered():
         for start, length in zip(starts, world.geometric(0.2, 60), strict=True):
             stands[start : start + min(length, 30)] = True
         raised = stands & ~np.r_[False, stands[:-1]]
-        happened = world.random(3650) < np.where(stands, 0.3, 0.02)
-        found = alarm_rates(START + np.arange(3650), raised, stands, happened, world)
+        observed = world.random(3650) < np.where(stands, 0.3, 0.02)
+        found = alarm_rates(START + np.arange(3650), raised, stands, observed, world)
         covered += found.false_alarms.low <= 0.7 <= found.false_alarms.high
         assert found.alerts == 60 and found.alerts_a_year.estimate == pytest.approx(60 / 3650 * 365.25)
         assert found.alerts_a_year.low < found.alerts_a_year.estimate < found.alerts_a_year.high

@@ -23,10 +23,10 @@ def days(seed: int, count: int = 800) -> tuple[np.ndarray, np.ndarray]:
 
 def test_roc_as_scores() -> None:
     """`scores` at every value that was said; its curve has all points, ours none on straight lines: same area, and ours lie on theirs."""
-    happened, probability = days(1)
+    observed, probability = days(1)
     thresholds = np.concatenate([[0.0], np.unique(probability), [1.0]])
-    theirs = roc_curve_data(xr.DataArray(probability), xr.DataArray(happened.astype(float)), thresholds)
-    curve = roc_curve(happened, probability)
+    theirs = roc_curve_data(xr.DataArray(probability), xr.DataArray(observed.astype(float)), thresholds)
+    curve = roc_curve(observed, probability)
     assert np.trapezoid(curve.y, curve.x) == pytest.approx(float(theirs["AUC"]))
     points = set(zip(theirs["POFD"].values.round(9), theirs["POD"].values.round(9), strict=True)) | {(0.0, 0.0)}
     assert set(zip(curve.x.round(9), curve.y.round(9), strict=True)) <= points
@@ -55,15 +55,15 @@ def test_molchan_by_hand() -> None:
 def test_area_skill_and_auc_agree() -> None:
     """Where every day costs the same, the alarmed fraction is base x hit rate + (1 - base) x false alarm rate, so that
     area skill = base / 2 + (1 - base) AUC."""
-    happened, probability = days(2)
-    base = happened.mean()
-    assert molchan_diagram(happened, probability).area_skill == pytest.approx(base / 2 + (1 - base) * roc_auc(happened, probability))
+    observed, probability = days(2)
+    base = observed.mean()
+    assert molchan_diagram(observed, probability).area_skill == pytest.approx(base / 2 + (1 - base) * roc_auc(observed, probability))
 
 
 def test_the_reference_has_half() -> None:
-    happened, probability = days(3)
+    observed, probability = days(3)
     reference = np.maximum(probability, 0.01)
-    assert molchan_diagram(happened, reference, reference).area_skill == pytest.approx(0.5)
+    assert molchan_diagram(observed, reference, reference).area_skill == pytest.approx(0.5)
 
 
 def test_area_skill_of_chance() -> None:
@@ -73,9 +73,9 @@ def test_area_skill_of_chance() -> None:
     reference = rng.beta(2, 20, 1000)
     skills = []
     for _ in range(400):
-        happened = np.zeros(1000, dtype=bool)
-        happened[rng.choice(1000, 20, replace=False, p=reference / reference.sum())] = True
-        result = molchan_diagram(happened, rng.random(1000), reference)
+        observed = np.zeros(1000, dtype=bool)
+        observed[rng.choice(1000, 20, replace=False, p=reference / reference.sum())] = True
+        result = molchan_diagram(observed, rng.random(1000), reference)
         skills.append(result.area_skill)
     assert np.mean(skills) == pytest.approx(0.5, abs=4 * result.error / 20)
     assert np.std(skills) == pytest.approx(result.error, rel=0.15)

@@ -18,15 +18,15 @@ from forecaster.verification.intervals import (
 FIRST = np.datetime64("2018-01-08", "D")  # 17539 = 584 x 30 + 19 days after 1970-01-01: 11 days into the record a new block starts
 
 
-def daily(happened: np.ndarray, gain: np.ndarray, first: np.datetime64 = FIRST) -> DailyGain:
-    return DailyGain(first + np.arange(len(gain)), gain, happened)
+def daily(observed: np.ndarray, gain: np.ndarray, first: np.datetime64 = FIRST) -> DailyGain:
+    return DailyGain(first + np.arange(len(gain)), gain, observed)
 
 
 def drawn(rng: np.random.Generator, days: int = 1800, rate: float = 0.1) -> DailyGain:
     """Independent days; every target day gains 1 + noise, every other one loses .1; the truth is
     1 - .1 x .9 / .1 = .1 nats per target day."""
-    happened = rng.random(days) < rate
-    return daily(happened, np.where(happened, 1.0 + rng.normal(0, 0.5, days), -0.1))
+    observed = rng.random(days) < rate
+    return daily(observed, np.where(observed, 1.0 + rng.normal(0, 0.5, days), -0.1))
 
 
 def test_estimate_by_hand() -> None:
@@ -53,7 +53,7 @@ def test_dependent_days_widen_the_interval() -> None:
     rng = np.random.default_rng(3)
     single = drawn(rng, 3600)
     runs = drawn(rng, 360)
-    repeated = daily(np.repeat(runs.happened, 10), np.repeat(runs.gain, 10))
+    repeated = daily(np.repeat(runs.observed, 10), np.repeat(runs.gain, 10))
     widths = []
     for record in (single, repeated):
         interval = information_gain_intervals({"a": record}, np.random.default_rng(0))[0]["a"]
@@ -74,7 +74,7 @@ def test_blocks_are_drawn_jointly() -> None:
 def test_blocks_are_spans_of_the_calendar() -> None:
     """Recipe b has only the second half of a's days: its blocks are a's later blocks, and days of one block are never split."""
     record = drawn(np.random.default_rng(6), 1811)
-    half = DailyGain(record.local_days[911:], record.gain[911:], record.happened[911:])
+    half = DailyGain(record.local_days[911:], record.gain[911:], record.observed[911:])
     intervals, _ = information_gain_intervals({"a": record, "b": half}, np.random.default_rng(0))
     assert intervals["b"].high - intervals["b"].low > intervals["a"].high - intervals["a"].low
     whole = daily(np.array([True] + [False] * 29), np.full(30, 0.1), FIRST + 11)
@@ -92,10 +92,10 @@ def test_nothing_happened() -> None:
 
 def test_resamples_without_a_target_day_are_left_out_and_counted() -> None:
     """One target day in ten blocks: a draw of ten misses its block with probability .9^10 = .349."""
-    happened = np.zeros(300, dtype=bool)
-    happened[150] = True
+    observed = np.zeros(300, dtype=bool)
+    observed[150] = True
     first = np.datetime64(584 * 30, "D")
-    interval = information_gain_intervals({"a": daily(happened, np.where(happened, 1.0, -0.001), first)}, np.random.default_rng(0), 5000)[
+    interval = information_gain_intervals({"a": daily(observed, np.where(observed, 1.0, -0.001), first)}, np.random.default_rng(0), 5000)[
         0
     ]["a"]
     assert interval.undefined_share == pytest.approx(0.349, abs=0.03)
@@ -111,9 +111,9 @@ def test_same_generator_same_bounds() -> None:
 def test_models_on_the_same_draws() -> None:
     """A model .3 nats ahead of another on every target day and level on the others: each varies, their difference does not."""
     other = drawn(np.random.default_rng(9))
-    model = DailyGain(other.local_days, other.gain + 0.3 * other.happened, other.happened)
+    model = DailyGain(other.local_days, other.gain + 0.3 * other.observed, other.observed)
     draws = draw_blocks([other.local_days], np.random.default_rng(0))
-    difference = gain_interval([DailyGain(model.local_days, model.gain - other.gain, model.happened)], draws)
+    difference = gain_interval([DailyGain(model.local_days, model.gain - other.gain, model.observed)], draws)
     assert (difference.estimate, difference.low, difference.high) == pytest.approx((0.3, 0.3, 0.3))
     single = gain_intervals({"a": model}, draws)[0]["a"]
     assert single.high - single.low > 0.1
@@ -125,14 +125,14 @@ def test_longer_blocks_see_longer_dependence() -> None:
     sqrt(3) = 1.7 where all else is equal. The same days by day sums give the same bounds."""
     rng = np.random.default_rng(2)
     first, seasons = np.datetime64(90 * 200, "D"), 80
-    happened = np.tile(np.arange(90) % 9 == 0, seasons)
-    gain = np.where(happened, np.repeat(rng.normal(0.1, 0.5, seasons), 90), 0.0)
+    observed = np.tile(np.arange(90) % 9 == 0, seasons)
+    gain = np.where(observed, np.repeat(rng.normal(0.1, 0.5, seasons), 90), 0.0)
     days = first + np.arange(len(gain))
     bounds = {}
     for length in (30, 90):
         draws = draw_blocks([days], np.random.default_rng(0), block_days=length)
         assert len(draws.blocks) == 90 * seasons / length
-        bounds[length] = ratio_bounds(draws, days, gain, happened)
+        bounds[length] = ratio_bounds(draws, days, gain, observed)
         np.testing.assert_allclose(draws.sums(*sums_by_day(days, gain))[1], draws.sums(days, gain)[1], atol=1e-9)
     assert 1.4 < (bounds[90].high - bounds[90].low) / (bounds[30].high - bounds[30].low) < 2.1
 

@@ -28,16 +28,16 @@ def calibrated(rng: np.random.Generator, days: int = 2000) -> tuple[np.ndarray, 
 
 def test_pools_adjacent_violators_by_hand() -> None:
     """Shares by value 1, 0, 1/2, 1: the first two violate and pool to 1/2, the third equals them."""
-    happened = np.array([True, False, True, False, True])
-    assert recalibrate(happened, np.array([0.1, 0.2, 0.3, 0.3, 0.9])) == pytest.approx([0.5, 0.5, 0.5, 0.5, 1.0])
+    observed = np.array([True, False, True, False, True])
+    assert recalibrate(observed, np.array([0.1, 0.2, 0.3, 0.3, 0.9])) == pytest.approx([0.5, 0.5, 0.5, 0.5, 1.0])
 
 
 def test_recalibrated_as_scikit_learn_and_scores() -> None:
     """Both on the days themselves."""
-    happened, probability = calibrated(np.random.default_rng(1))
-    diagram = corp_reliability(happened, probability, np.random.default_rng(0), 10)
-    assert recalibrate(happened, probability) == pytest.approx(IsotonicRegression().fit_transform(probability, happened))
-    theirs = isotonic_fit(xr.DataArray(probability), xr.DataArray(happened.astype(float)))
+    observed, probability = calibrated(np.random.default_rng(1))
+    diagram = corp_reliability(observed, probability, np.random.default_rng(0), 10)
+    assert recalibrate(observed, probability) == pytest.approx(IsotonicRegression().fit_transform(probability, observed))
+    theirs = isotonic_fit(xr.DataArray(probability), xr.DataArray(observed.astype(float)))
     assert diagram.probability == pytest.approx(theirs["fcst_sorted"])
     assert diagram.recalibrated == pytest.approx(theirs["regression_values"])
     assert diagram.days.tolist() == theirs["fcst_counts"].tolist()
@@ -46,10 +46,10 @@ def test_recalibrated_as_scikit_learn_and_scores() -> None:
 def test_decomposition_by_hand() -> None:
     """Brier: (.01 + .81 + .01 + .01) / 4 = .21; recalibrated to .5, .5, 1, 1: .125; base rate 3/4: .1875. In nats the recalibrated days
     cost ln 2 on half of the days, the base rate .75 ln(4/3) + .25 ln 4."""
-    happened, probability = np.array([False, True, True, True]), np.array([0.1, 0.1, 0.9, 0.9])
-    parts = decompose(happened, probability)
+    observed, probability = np.array([False, True, True, True]), np.array([0.1, 0.1, 0.9, 0.9])
+    parts = decompose(observed, probability)
     assert [parts.score, parts.miscalibration, parts.discrimination, parts.uncertainty] == pytest.approx([0.21, 0.085, 0.0625, 0.1875])
-    log = decompose(happened, probability, "log")
+    log = decompose(observed, probability, "log")
     base = 0.75 * math.log(4 / 3) + 0.25 * math.log(4)
     assert [log.uncertainty, log.discrimination] == pytest.approx([base, base - math.log(2) / 2], abs=1e-5)
     assert log.score == pytest.approx(log.miscalibration - log.discrimination + log.uncertainty)
@@ -75,8 +75,8 @@ def test_band_holds_a_calibrated_forecast_nine_times_in_ten() -> None:
     rng = np.random.default_rng(5)
     outside = [share_outside(corp_reliability(*calibrated(rng), rng, 100)) for _ in range(50)]
     assert 0.05 < np.mean(outside) < 0.16
-    happened, probability = calibrated(rng)
-    doubled = corp_reliability(happened, 2 * probability, rng, 100)
+    observed, probability = calibrated(rng)
+    doubled = corp_reliability(observed, 2 * probability, rng, 100)
     assert share_outside(doubled) > 0.8
     assert (doubled.low <= doubled.high).all() and (np.diff(doubled.recalibrated) >= 0).all()
 
@@ -86,9 +86,9 @@ def test_calibration_error_as_scikit_learn() -> None:
     change their sign from bin to bin; of one sign, they would add up to the same in any bins."""
     rng = np.random.default_rng(2)
     probability = rng.permutation(np.linspace(0.01, 0.6, 500))
-    happened = rng.random(500) < probability
-    share, said = calibration_curve(happened, probability, n_bins=10, strategy="quantile")
-    assert expected_calibration_error(happened, probability) == pytest.approx(np.abs(share - said).mean())
+    observed = rng.random(500) < probability
+    share, said = calibration_curve(observed, probability, n_bins=10, strategy="quantile")
+    assert expected_calibration_error(observed, probability) == pytest.approx(np.abs(share - said).mean())
 
 
 def test_calibration_error_by_hand() -> None:
@@ -100,8 +100,8 @@ def test_line_in_closed_form() -> None:
     """Two values: the line goes through both logits, 10 of 100 at .2 (ln 1/4) and 30 of 50 at .4 (ln 2/3). Slope (ln 1.5 + ln 9) /
     (ln(2/3) + ln 4); the variance of a logit of a of n is 1/a + 1/(n - a) (Woolf)."""
     probability = np.repeat([0.2, 0.4], [100, 50])
-    happened = np.concatenate([np.arange(100) < 10, np.arange(50) < 30])
-    line = calibration_line(happened, probability)
+    observed = np.concatenate([np.arange(100) < 10, np.arange(50) < 30])
+    line = calibration_line(observed, probability)
     width = math.log(2 / 3) + math.log(4)
     slope = (math.log(1.5) + math.log(9)) / width
     error = math.sqrt(1 / 10 + 1 / 90 + 1 / 30 + 1 / 20) / width
@@ -114,10 +114,10 @@ def test_line_in_closed_form() -> None:
 
 def test_line_as_scikit_learn() -> None:
     rng = np.random.default_rng(7)
-    happened, probability = calibrated(rng)
+    observed, probability = calibrated(rng)
     logits = np.log(probability / (1 - probability))
-    theirs = LogisticRegression(C=np.inf, tol=1e-10).fit(logits[:, None], happened)
-    line = calibration_line(happened, probability)
+    theirs = LogisticRegression(C=np.inf, tol=1e-10).fit(logits[:, None], observed)
+    line = calibration_line(observed, probability)
     assert (line.slope, line.intercept) == pytest.approx((theirs.coef_[0, 0], theirs.intercept_[0]), abs=1e-5)
 
 
@@ -135,16 +135,16 @@ def test_errors_cover_the_truth() -> None:
 
 def test_days_that_belong_together_count_once() -> None:
     """Every day five times over: errors of the groups stay as they were, errors without groups shrink by sqrt 5."""
-    happened, probability = calibrated(np.random.default_rng(3), 500)
-    single = calibration_line(happened, probability, np.arange(500))
-    repeated = np.repeat(happened, 5), np.repeat(probability, 5)
+    observed, probability = calibrated(np.random.default_rng(3), 500)
+    single = calibration_line(observed, probability, np.arange(500))
+    repeated = np.repeat(observed, 5), np.repeat(probability, 5)
     grouped, alone = calibration_line(*repeated, np.repeat(np.arange(500), 5)), calibration_line(*repeated)
     assert grouped.slope_error == pytest.approx(single.slope_error)
-    assert alone.slope_error * math.sqrt(5) == pytest.approx(calibration_line(happened, probability).slope_error)
+    assert alone.slope_error * math.sqrt(5) == pytest.approx(calibration_line(observed, probability).slope_error)
 
 
 @pytest.mark.parametrize(
-    ("happened", "probability"),
+    ("observed", "probability"),
     [
         ([True, False], [0.3, 0.3]),
         ([True, True], [0.3, 0.4]),
@@ -154,8 +154,8 @@ def test_days_that_belong_together_count_once() -> None:
     ],
     ids=["one value", "always", "never", "told apart", "always wrong"],
 )
-def test_days_that_give_no_line(happened, probability) -> None:
-    line = calibration_line(np.array(happened), np.array(probability))
+def test_days_that_give_no_line(observed, probability) -> None:
+    line = calibration_line(np.array(observed), np.array(probability))
     assert math.isnan(line.slope) and math.isnan(line.intercept_error)
 
 

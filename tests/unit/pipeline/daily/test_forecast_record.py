@@ -29,7 +29,7 @@ def days_of(happened: list[bool], said: list[float], usual: float = 0.1) -> pd.D
 def test_a_record_counts_its_days_and_what_was_expected() -> None:
     """Two days, 0.2 then 0.4, it came on the second: gain = ln(0.8 / 0.9) + ln(0.4 / 0.1) = 1.2685 nats on one target day."""
     record = record_of("hindcast", {"a": days_of([False, True], [0.2, 0.4])})
-    assert (record.mode, record.settled_days, record.hits, record.final_days) == ("hindcast", 2, 1, 1)
+    assert (record.mode, record.verified_days, record.hits, record.final_days) == ("hindcast", 2, 1, 1)
     assert (record.first_day, record.last_day) == (date(2023, 1, 2), date(2023, 1, 3))
     assert record.expected == pytest.approx(0.6) and record.information_gain == pytest.approx(1.2685, abs=1e-4)
     assert (record.low, record.high, record.reliability) == (None, None, None)
@@ -49,12 +49,12 @@ def test_a_curve_has_few_points_apart_from_each_other_and_counts_every_day() -> 
     said = rng.uniform(0.01, 0.5, 4000)
     happened = rng.random(4000) < said
     curve = reliability_curve(happened, said)
-    assert curve is not None and 5 <= len(curve.said) <= CURVE_POINTS and sum(curve.days) == 4000
-    assert all(later - earlier >= 0.02 for earlier, later in zip(curve.said, curve.said[1:], strict=False))
-    inside = [low <= came <= high for low, came, high in zip(curve.low, curve.came, curve.high, strict=True)]
+    assert curve is not None and 5 <= len(curve.probability) <= CURVE_POINTS and sum(curve.days) == 4000
+    assert all(later - earlier >= 0.02 for earlier, later in zip(curve.probability, curve.probability[1:], strict=False))
+    inside = [low <= came <= high for low, came, high in zip(curve.low, curve.observed, curve.high, strict=True)]
     assert 4 * sum(inside) >= 3 * len(inside)  # calibrated by construction; the bars hold 90 %, point by point
     flat = reliability_curve(happened, np.minimum(2 * said, 0.99))
-    assert flat is not None and any(came < low for came, low in zip(flat.came, flat.low, strict=True))
+    assert flat is not None and any(came < low for came, low in zip(flat.observed, flat.low, strict=True))
 
 
 def test_no_curve_from_59_days_or_from_four_earthquakes() -> None:
@@ -70,7 +70,7 @@ def test_modes_are_pooled_apart() -> None:
         "b": {"hindcast": days_of([True], [0.2])},
     }
     pooled = pooled_records(days)  # type: ignore[arg-type]
-    assert [(record.mode, record.settled_days, record.hits) for record in pooled] == [("prospective", 1, 1), ("hindcast", 3, 1)]
+    assert [(record.mode, record.verified_days, record.hits) for record in pooled] == [("prospective", 1, 1), ("hindcast", 3, 1)]
     assert of_mode(pooled, "hindcast") is pooled[1] and of_mode(pooled, "late") is None
 
 

@@ -28,17 +28,17 @@ def test_a_record_sums_over_blocks_and_counts_a_span_of_two_blocks_once() -> Non
     """Gain (1.5 - 0.5) / 10 hits; spans 2570 and 2571: two cases, too few for an interval."""
     found = recipe_records(WEEKS)
     record = found["tokyo", "prospective"][7, 4.5]
-    assert (record.settled, record.hits, record.expected_hits, record.usual_hits, record.in_range) == (40, 10, 10.0, 8.0, 38)
+    assert (record.verified, record.hits, record.expected_hits, record.usual_hits, record.in_range) == (40, 10, 10.0, 8.0, 38)
     assert (record.cases, record.information_gain, record.low, record.high) == (2, 0.1, None, None)
     quiet = found["tokyo", "hindcast"][7, 4.5]
-    assert (quiet.settled, quiet.hits, quiet.information_gain) == (30, 0, None)
+    assert (quiet.verified, quiet.hits, quiet.information_gain) == (30, 0, None)
 
 
 def test_the_pool_holds_the_recipes_asked_for_by_step_and_never_mixes_modes() -> None:
     """Tokyo at M 4.5 and Tonga at M 5: gain (1 + 6) / 40; cases 2 + 5."""
     first, second = pooled_rungs(WEEKS, {"tokyo": 4.5, "tonga": 5.0}, ["prospective", "late", "replay", "hindcast"])
     assert (first.mode, first.horizon_days, first.step, second.mode) == ("prospective", 7, 0.0, "hindcast")
-    assert (first.record.settled, first.record.hits, first.record.cases) == (70, 40, 7)
+    assert (first.record.verified, first.record.hits, first.record.cases) == (70, 40, 7)
     assert first.record.information_gain == pytest.approx(7 / 40)
     assert pooled_rungs(blocks(), {"tokyo": 4.5}, ["prospective"]) == ()
 

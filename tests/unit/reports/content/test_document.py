@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +23,7 @@ from tests.support.sample_report import sample_report
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
 st.register_type_strategy(float, st.floats(allow_nan=False))
 st.register_type_strategy(Mapping, lambda kind: st.dictionaries(*map(st.from_type, kind.__args__), max_size=3))
-MADE_OF = [kind for kind in vars(contract).values() if is_dataclass(kind) and isinstance(kind, type)]
+MADE_OF = [kind for kind in vars(contract).values() if is_dataclass(kind) and kind.__module__ == contract.__name__]
 
 
 def packed(kept: object) -> tuple[bytes, str]:
@@ -76,6 +77,26 @@ def test_the_first_version_s_document_stays_readable() -> None:
     found = unpack(*packed({"version": 1, "report": {"report_id": "r", "generated_at": "2024-01-02T12:00:00Z", "recipes": [recipe]}}))
     assert found.recipes[0].probability is None and found.recipes[0].models == () and found.events_days == 7
     assert len(recipe) == 12, "a field without a default was added: older documents could not be read"
+
+
+def test_a_document_with_the_former_names_of_fields_is_read() -> None:
+    """What version 0.1.0 called said, came, settled, settled_days, happened and turned."""
+    kept = content(sample_report())
+    former = {"verified_days": "settled_days", "verified": "settled", "revised": "turned"}
+    renamed: set[str] = set()
+
+    def as_it_was(value: Any) -> Any:
+        if isinstance(value, list):
+            return [as_it_was(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        curve = {"probability": "said", "observed": "came"} if isinstance(value.get("observed"), list) else {"observed": "happened"}
+        names = former | curve
+        renamed.update(names[name] for name in names.keys() & value.keys())
+        return {names.get(name, name): as_it_was(one) for name, one in value.items()}
+
+    assert unpack(*packed(as_it_was(kept))) == sample_report()
+    assert renamed == {"said", "came", "settled", "settled_days", "happened", "turned"}
 
 
 def test_fields_that_are_not_known_are_passed_over() -> None:
