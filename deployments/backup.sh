@@ -15,7 +15,7 @@ say() { printf 'quakecast: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 save() {
-    local target=$1 part parts=() status=0
+    local target=$1 part parts=() files=() status=0
     [ -f "$DATA/published/$DATABASE" ] || die "there is no published database in $DATA; set QUAKECAST_HOME, or run quakecast first"
     mkdir -p "$(dirname "$target")"
     STAGE=$(mktemp -d "$(dirname "$target")/.backup.XXXXXX")
@@ -26,7 +26,10 @@ save() {
     done
     if [ -n "${QUAKECAST_RECIPES:-}" ]; then
         mkdir "$STAGE/recipes"
-        cp "$QUAKECAST_RECIPES"/*.toml "$STAGE/recipes/"
+        for part in . first_system; do
+            files=("$QUAKECAST_RECIPES/$part"/*.toml)
+            if [ -e "${files[0]}" ]; then mkdir -p "$STAGE/recipes/$part" && cp "${files[@]}" "$STAGE/recipes/$part/"; fi
+        done
         parts+=(-C "$(realpath "$STAGE")" recipes)
     fi
     # Hidden names are half-written files; 1 says that one of them went away meanwhile.

@@ -120,10 +120,10 @@ def deploy(settings: "Settings", project: Path, take_over: bool, as_json: bool) 
     from flows.installation import claim_server
     from flows.support.deploying import deploy as step
     from forecaster.cli.data import migrated_text
+    from forecaster.pipeline.recipes_in_use import recipes_in_use
     from forecaster.pipeline.run_context import migrate
-    from forecaster.recipe import load_recipes
 
-    recipes = list(load_recipes(settings.recipe_folder).values())
+    recipes = list(recipes_in_use(settings).values())
     claim_server(settings, take_over=take_over)
     names, coming = step(settings, recipes, project.resolve(), machine_clock().now())
     schema = migrated_text(*migrate(settings, machine_clock())) if settings.database.exists() else ""

@@ -16,10 +16,11 @@ from flows.support.names import dated_name
 from flows.support.write_lock import one_writer
 from flows.tasks import ON_A_WORKER, publish_task
 from forecaster.errors import NotScoreable, NotTrainable, RecipeChanged
+from forecaster.pipeline.recipes_in_use import recipes_in_use
 from forecaster.pipeline.run_context import Job, open_reader
 from forecaster.pipeline.training import due, fit_recipe
 from forecaster.quantities import counted
-from forecaster.recipe import Recipe, load_recipes
+from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
 
 
@@ -94,7 +95,7 @@ def _store(work: Job, name: str, fit: fit_recipe.RegionFit, done: dict[str, Any]
     Raises:
         RecipeChanged: the recipe was removed or changed since the fit began; nothing of the fit is stored.
     """
-    recipe = load_recipes(work.settings.recipe_folder).get(name)
+    recipe = recipes_in_use(work.settings).get(name)
     if recipe is None:
         raise RecipeChanged(f"{name}: the recipe was deleted while it was trained; nothing of that fit is stored")
     with one_writer(work):

@@ -23,6 +23,7 @@ from forecaster.recipe_problems import decoded, did_you_mean, problem_line, show
 from forecaster.registry.publishing_rules import DEFAULT_RULE
 from forecaster.registry.recipe_fields import AlertRule, DisplayName, Frozen, ModelKind, PublishingRuleName, ResamplingMethod, local_time
 
+FIRST_SYSTEM_FOLDER = "first_system"  # inside a folder of recipes
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 
 
@@ -262,28 +263,36 @@ def _problems(error: ValidationError, fields: dict[str, Any]) -> list[str]:
 
 
 def load_recipes(folder: Path) -> dict[str, Recipe]:
-    """Every recipe of `folder`, by id, in the order of their ids. Hidden files are those of editors and systems, and no recipes.
+    """Every recipe of `folder` and of `first_system` in it, by id, in the order of their ids. Hidden files are those of editors and
+    systems, and no recipes.
+
+    `first_system` holds the recipes that are kept for comparison only, for people who look into the folder. What makes a recipe one of
+    these is its `comparison_only`, wherever its file lies.
 
     Raises:
         BadInput: no such folder, or no recipe in it.
-        BadRecipe: with the problems of all files together.
+        BadRecipe: with the problems of all files together; an id that both folders have is one.
     """
-    files = sorted((file for file in folder.glob("*.toml") if not file.name.startswith(".")), key=lambda file: file.stem)
+    found = [file for part in _parts(folder) for file in part.glob("*.toml") if not file.name.startswith(".")]
+    files = sorted(found, key=lambda file: file.stem)
     if not files:
         raise BadInput(f"{_no_recipe(folder)}; set QUAKECAST_RECIPES to a folder that has some")
     names = {file.name for file in files}
     recipes: dict[str, Recipe] = {}
     broken: list[BadRecipe] = []
     for file in files:
+        shown_name = file.relative_to(folder).as_posix()
         try:
-            recipe = parse_recipe(decoded(file.read_bytes()), file.name, names)
+            recipe = parse_recipe(decoded(file.read_bytes()), shown_name, names)
+            if recipe.id in recipes:
+                raise BadRecipe(shown_name, [f"id = {shown(recipe.id)}: {folder / file.name} has this id, too; take one of the two away"])
             recipes[recipe.id] = recipe
         except BadRecipe as error:
             broken.append(error)
         except ValueError as error:
-            broken.append(BadRecipe(file.name, [str(error)]))
+            broken.append(BadRecipe(shown_name, [str(error)]))
         except OSError as error:
-            broken.append(BadRecipe(file.name, [f"cannot be read ({error.strerror})"]))
+            broken.append(BadRecipe(shown_name, [f"cannot be read ({error.strerror})"]))
     if broken:
         lines = [f"{error.file}: {problem}" for error in broken for problem in error.problems]
         raise BadRecipe(str(folder), lines) if len(broken) > 1 else broken[0]
@@ -292,7 +301,13 @@ def load_recipes(folder: Path) -> dict[str, Recipe]:
 
 def unread_files(folder: Path) -> list[str]:
     """Return the names of files that look like recipes and are not read: their name does not end in `.toml`."""
-    return sorted(file.name for file in folder.iterdir() if ".toml" in file.name.lower() and file.suffix != ".toml" and file.is_file())
+    found = [file for part in _parts(folder) for file in part.iterdir() if ".toml" in file.name.lower() and file.suffix != ".toml"]
+    return sorted(file.relative_to(folder).as_posix() for file in found if file.is_file())
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Return the folders that recipes are read from: `folder`, then `first_system` in it, where it is there."""
+    return [part for part in (folder, folder / FIRST_SYSTEM_FOLDER) if part == folder or part.is_dir()]
 
 
 def choose(recipes: dict[str, Recipe], ids: list[str] | tuple[str, ...]) -> list[Recipe]:

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(default=Path("quakecast-data"), description="database, models, reports")
     recipes: Path | None = Field(default=None, description="folder of recipes; the bundled ones where not set")
+    first_system: bool = Field(
+        default=True, description="whether the first system, kept for comparison, is run: its recipes (comparison_only) and its network"
+    )
     catalogue_source: str = Field(default="usgs", description="which service the catalogue is read from; a home keeps to one")
     usgs_url: str = USGS_URL
     contact: str = Field(default="", description="an address for the service's operators, sent with every request")

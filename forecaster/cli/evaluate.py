@@ -81,12 +81,11 @@ def evaluate(
     from forecaster.pipeline.evaluation.evaluate_plan import EvaluateOptions
     from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
     from forecaster.pipeline.evaluation.evaluate_tables import write_tables
-    from forecaster.recipe import load_recipes
-    from forecaster.registry.model_kinds import KINDS
+    from forecaster.pipeline.recipes_in_use import choose_kinds, recipes_in_use
 
-    named = [*models, *(name.strip() for name in (model_list or "").split(",") if name.strip())] or list(KINDS)
+    named = [*models, *(name.strip() for name in (model_list or "").split(",") if name.strip())]
     options = EvaluateOptions(
-        _arms(**how), tuple(dict.fromkeys(named)), day_option("--from", first), day_option("--to", last), max_minutes, seed
+        _arms(**how), choose_kinds(settings, named), day_option("--from", first), day_option("--to", last), max_minutes, seed
     )
     of_circles = pool.circle_options(options) if circles else None
     opening = _text(preface)
@@ -98,11 +97,11 @@ def evaluate(
         if circles is None or recipes or everything:
             result = step.evaluate(known, job.recipes, options, folder, update)
         if circles and of_circles:
-            drawn = pool.draw_circles(known, circles, circles_seed, list(load_recipes(settings.recipe_folder).values()))
+            drawn = pool.draw_circles(known, circles, circles_seed, list(recipes_in_use(settings).values()))
             result = result.with_those_of(step.evaluate(known, drawn.recipes, of_circles, folder, update))
             pool.write_circles(folder, drawn)
             found = f"{len(drawn.recipes)} of {circles} circles found, largest overlap {drawn.largest_overlap:.1%} of the smaller one"
-    written = write_tables(folder, settings.recipe_folder, opening)
+    written = write_tables(folder, settings, opening)
     failed = [{"arm": arm, "recipe_id": recipe, "model": model, "reason": reason} for (arm, recipe, model), reason in result.failed.items()]
     told_circles = [found] if circles else []
     text = "\n".join([f"{result.written} parts made, {result.reused} were there", *told_circles, *map(str, written)])

@@ -23,9 +23,9 @@ def recipes() -> None:
 @click.pass_obj
 def recipes_list(settings: "Settings", as_json: bool) -> None:
     """List the recipes, one line each."""
-    from forecaster.recipe import load_recipes
+    from forecaster.pipeline.recipes_in_use import recipes_in_use
 
-    found = load_recipes(settings.recipe_folder)
+    found = recipes_in_use(settings)
     lines = [
         f"{r.id:16} M >= {r.threshold_mag:.1f} within {r.radius_km:4.0f} km of {r.display_name.en} ({r.time_zone})"
         + (" [comparison only]" if r.comparison_only else "")
@@ -39,9 +39,9 @@ def recipes_list(settings: "Settings", as_json: bool) -> None:
 @click.pass_obj
 def recipes_show(settings: "Settings", recipe_id: str) -> None:
     """Show all fields of one recipe."""
-    from forecaster.recipe import choose, load_recipes
+    from forecaster.pipeline.recipes_in_use import choose_recipes
 
-    recipe = choose(load_recipes(settings.recipe_folder), [recipe_id])[0]
+    recipe = choose_recipes(settings, [recipe_id])[0]
     click.echo(json.dumps(recipe.model_dump(mode="json", by_alias=True), ensure_ascii=False, indent=2))
 
 
@@ -52,10 +52,11 @@ def recipes_show(settings: "Settings", recipe_id: str) -> None:
 def recipes_check(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Check every file; show where each circle lies and what the catalogue holds there: completeness, past target days, coverage."""
     from forecaster.pipeline.as_of.recipe_check import check_recipes
+    from forecaster.pipeline.recipes_in_use import choose_recipes
     from forecaster.pipeline.run_context import catalogue_to_look_at, look_at
-    from forecaster.recipe import choose, load_recipes, unread_files
+    from forecaster.recipe import unread_files
 
-    chosen = choose(load_recipes(settings.recipe_folder), recipes)  # before the ten seconds that a catalogue may take
+    chosen = choose_recipes(settings, recipes)  # before the ten seconds that a catalogue may take
     with catalogue_to_look_at(settings) as home:
         rows = check_recipes(look_at(home, machine_clock(), chosen))
     tell(as_json, {"recipes": rows}, "\n".join(row["text"] for row in rows))

@@ -19,11 +19,11 @@ from forecaster.pipeline.daily import export_map_files
 from forecaster.pipeline.daily import publish_report as pages
 from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify
+from forecaster.pipeline.recipes_in_use import recipes_in_use
 from forecaster.pipeline.run_context import alive, note_end, open_job, publish_copy, start_run
 from forecaster.pipeline.world_map.map_day import make_earth
 from forecaster.pipeline.world_map.map_page import write_pages
 from forecaster.quantities import counted
-from forecaster.recipe import load_recipes
 from forecaster.reports.content.contract import ReportData
 from forecaster.settings import Settings
 
@@ -62,7 +62,7 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
     Raises:
         BadInput: a recipe or a setting. NotWritable: the disk is full.
     """
-    chosen = [recipe.id for recipe in load_recipes(settings.recipe_folder).values() if not recipe.comparison_only]
+    chosen = [recipe.id for recipe in recipes_in_use(settings).values() if not recipe.comparison_only]
     issues = [LAST_ISSUE - timedelta(days=back) for back in range(days - 1, -1, -1)]
     for issue in issues:
         job = open_job(settings, Clock.standing_at(issue), chosen, known_by=issue)

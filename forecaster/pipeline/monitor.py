@@ -13,9 +13,9 @@ from forecaster.errors import QuakecastError
 from forecaster.pipeline.alerting.system_alerts import DEAD_SPAN
 from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
+from forecaster.pipeline.recipes_in_use import recipes_in_use
 from forecaster.publishing_rule.standing import MAX_AGE_HOURS
 from forecaster.quantities import age_text
-from forecaster.recipe import load_recipes
 from forecaster.settings import Settings
 from forecaster.store import alert_rows as stored
 from forecaster.store import moments
@@ -99,7 +99,7 @@ def _look_at_data(found: Found, store: Store, now: datetime) -> None:
 
 
 def _look_at_forecasts(found: Found, store: Store, settings: Settings, now: datetime) -> None:
-    recipes = list(load_recipes(settings.recipe_folder).values())
+    recipes = list(recipes_in_use(settings).values())
     with store.transaction() as connection:
         late = late_forecasts(connection, recipes, now)
     if late:

@@ -22,7 +22,8 @@ from forecaster.models.model_files import clear_leftovers
 from forecaster.pipeline import replay_homes
 from forecaster.pipeline.as_of import bundled_catalogue
 from forecaster.pipeline.pretraining import trained_sets
-from forecaster.recipe import Recipe, choose, load_recipes
+from forecaster.pipeline.recipes_in_use import choose_recipes
+from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import ledger
 from forecaster.store.database import Store, open_store, refuse_newer, stored_schema
@@ -54,7 +55,7 @@ def open_job(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = (), k
     Raises:
         BadInput: a recipe, a setting or the data folder, or a simulated clock that the store is ahead of; nothing is changed.
     """
-    recipes = choose(load_recipes(settings.recipe_folder), list(recipe_ids))
+    recipes = choose_recipes(settings, recipe_ids)
     store = open_store(settings.database)
     clear_leftovers(settings.models)
     started = clock.now()
@@ -76,7 +77,7 @@ def look(settings: Settings, clock: Clock, recipe_ids: Sequence[str] = ()) -> Jo
         BadInput: a recipe or a setting is wrong, or there is no database, or its schema is older than this version.
         SchemaTooNew: a newer quakecast wrote the database.
     """
-    return look_at(settings, clock, choose(load_recipes(settings.recipe_folder), list(recipe_ids)))
+    return look_at(settings, clock, choose_recipes(settings, recipe_ids))
 
 
 def look_at(settings: Settings, clock: Clock, recipes: list[Recipe]) -> Job:

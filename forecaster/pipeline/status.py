@@ -9,9 +9,10 @@ from forecaster.installed import code_version
 from forecaster.models import networks
 from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.pretraining.trained_sets import SET_KINDS, in_service, use
+from forecaster.pipeline.recipes_in_use import recipes_in_use, recipes_left_out
 from forecaster.pipeline.training.due import due_reasons
 from forecaster.quantities import age_text, counted
-from forecaster.recipe import Recipe, load_recipes
+from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import moments
 from forecaster.store.database import Store
@@ -36,13 +37,13 @@ def status_document(settings: Settings, clock: Clock) -> dict[str, Any]:
 
 def _document(store: Store, settings: Settings, clock: Clock) -> dict[str, Any]:
     now = clock.now()
+    recipes, left_out, problems = _recipes(settings)
     with store.transaction() as connection:
         read_until = moments.world_read_until(connection)
         runs = [{name: _text(value) for name, value in row.items()} for row in moments.newest_runs(connection)]
-        forecasts = moments.forecast_counts(connection)
-        published = moments.published_by(connection)
+        forecasts = moments.forecast_counts(connection, left_out)
+        published = moments.published_by(connection, left_out)
         waiting = moments.messages_waiting(connection)
-    recipes, problems = _recipes(settings)
     use(store, settings)
     sets = {kind: in_service(kind, now) for kind in SET_KINDS}
     age = None if read_until is None else now - read_until
@@ -117,12 +118,12 @@ def _minute(at: str | None) -> str:
     return "never" if at is None else f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _recipes(settings: Settings) -> tuple[list[Recipe] | None, list[str]]:
-    """Return the recipes and no errors, or None and the errors."""
+def _recipes(settings: Settings) -> tuple[list[Recipe] | None, list[str], list[str]]:
+    """Return the recipes in use, the ids of those left out, and no errors; or None, no ids, and the errors."""
     try:
-        return list(load_recipes(settings.recipe_folder).values()), []
+        return list(recipes_in_use(settings).values()), sorted(recipes_left_out(settings)), []
     except BadInput as error:
-        return None, [f"the recipes cannot be read: {'; '.join(str(error).splitlines())}"]
+        return None, [], [f"the recipes cannot be read: {'; '.join(str(error).splitlines())}"]
 
 
 def _text(value: Any) -> str | None:

@@ -55,6 +55,7 @@ class Kind:
     forecasts discriminate between days.
     min_magnitude: the smallest threshold of a recipe that it can forecast, 0 for any.
     event_rank: its position among the kinds that use single earthquakes, 0 where it does not.
+    first_system: whether it is the first system's, which a setting leaves out (`pipeline.recipes_in_use`).
     seconds_a_fit: duration of both fits with their evaluation. seconds_a_day: duration of a day's forecast. Both on one core of a 2024
     server without other load.
     label: key of its names in templates/i18n ([model] and [short]). Without one its title is shown in every language.
@@ -81,6 +82,7 @@ class Kind:
     proven: bool = False
     min_magnitude: float = 0.0
     event_rank: int = 0
+    first_system: bool = False
     seconds_a_fit: float = 0.0
     seconds_a_day: float = 0.0
     label: str = ""
@@ -138,7 +140,7 @@ KINDS = {
         ),
         Kind(
             "convlstm", "forecaster.models.first_system.convlstm_model", version=2, by_region=True, tensorflow=True, epochs=True,
-            tensorboard=True, sees_far=True, seconds_a_fit=1800.0, seconds_a_day=0.006, label="convlstm",
+            tensorboard=True, sees_far=True, first_system=True, seconds_a_fit=1800.0, seconds_a_day=0.006, label="convlstm",
             look=Look("first ConvLSTM", 80, ("#8a4fa3", "#cd97e3"), "M0 -4.4L4.2 3.2H-4.2Z", "8 3 2 3"),
         ),
         Kind(

@@ -1,5 +1,6 @@
 """What stands in a store now: the latest moment of its data, its runs and counts, and the service's clock beside the machine's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ _LAST = {
     "a message": "SELECT max(created_at) FROM message",
     "a run": "SELECT max(started_at) FROM run",
 }
+_COUNTED = "recipe_id NOT IN (SELECT unnest($left_out::VARCHAR[]))"
 
 
 def known_after(connection: Connection, moment: datetime) -> tuple[str, datetime] | None:
@@ -60,20 +62,30 @@ def newest_runs(connection: Connection) -> list[dict[str, Any]]:
     )
 
 
-def forecast_counts(connection: Connection) -> dict[str, Any]:
-    """Return the number of published `forecasts` and of `recipes` that have one, and when the last was issued: `last_issue`."""
+def forecast_counts(connection: Connection, left_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the number of published `forecasts` and of `recipes` that have one, and when the last was issued: `last_issue`.
+
+    left_out: ids of recipes that are not counted.
+    """
     return ask_rows(
         connection,
-        "SELECT count(*) AS forecasts, max(issue_time) AS last_issue, count(DISTINCT recipe_id) AS recipes FROM forecast WHERE published",
+        "SELECT count(*) AS forecasts, max(issue_time) AS last_issue, count(DISTINCT recipe_id) AS recipes FROM forecast "
+        f"WHERE published AND {_COUNTED}",
+        {"left_out": list(left_out)},
     )[0]
 
 
-def published_by(connection: Connection) -> dict[str, int]:
-    """Return by how it is published, or by kind of model, for how many recipes the newest published forecast is of that sort."""
+def published_by(connection: Connection, left_out: Sequence[str] = ()) -> dict[str, int]:
+    """Return by how it is published, or by kind of model, for how many recipes the newest published forecast is of that sort.
+
+    left_out: ids of recipes that are not counted.
+    """
     rows = ask_rows(
         connection,
-        "SELECT coalesce(details->>'how', model_kind) AS how, count(*) AS recipes FROM (SELECT * FROM forecast WHERE published "
+        "SELECT coalesce(details->>'how', model_kind) AS how, count(*) AS recipes FROM ("
+        f"SELECT * FROM forecast WHERE published AND {_COUNTED} "
         "QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY issue_time DESC, created_at DESC) = 1) GROUP BY 1 ORDER BY 1",
+        {"left_out": list(left_out)},
     )
     return {row["how"]: row["recipes"] for row in rows}
 

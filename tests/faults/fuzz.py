@@ -122,7 +122,7 @@ def hostile_recipe(draw: random.Random) -> bytes:
 
 def _bundled_recipes() -> list[str]:
     if not _TEXTS:
-        _TEXTS.extend(path.read_text(encoding="utf-8") for path in sorted((ROOT / "recipes").glob("*.toml")))
+        _TEXTS.extend(path.read_text(encoding="utf-8") for path in sorted((ROOT / "recipes").rglob("*.toml")))
     return _TEXTS
 
 

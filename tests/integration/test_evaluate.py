@@ -24,7 +24,7 @@ from forecaster.pipeline.evaluation.evaluate_scores import block_draws, score_ro
 from forecaster.pipeline.evaluation.evaluate_tables import write_tables
 from forecaster.recipe import load_recipes
 from forecaster.registry.model_kinds import KINDS, Kind
-from forecaster.settings import bundled_folder
+from forecaster.settings import bundled_folder, load_settings
 from forecaster.store.database import open_store
 from forecaster.store.engine.parquet_files import read_parquets, write_parquet
 from tests.support import toy_kind
@@ -85,8 +85,8 @@ def changed(options, **changes):
     return EvaluateOptions(**(vars(options) | changes))
 
 
-def tables(out):
-    return write_tables(ResultFolder(out), bundled_folder("recipes"), "# Preface\n\nBy hand.")
+def tables(out, **changes):
+    return write_tables(ResultFolder(out), load_settings(home=out, **changes), "# Preface\n\nBy hand.")
 
 
 def test_a_fit_serves_all_its_years_and_a_second_run_does_nothing(world, tmp_path, toy):
@@ -103,6 +103,25 @@ def test_a_fit_serves_all_its_years_and_a_second_run_does_nothing(world, tmp_pat
     assert {"daily.parquet", "scores.parquet", "skill.json", "SKILL.md", "skill.html"} < set(before)
     note = json.loads(next(out.glob("fits/toy_tokyo-m45_*/fit.json")).read_text())
     assert (note["fit_until"], note["inputs"], note["target_days"]) == ("2019-12-31", "final", 71)  # 2018-01-21 is the first of 71 tens
+
+
+def test_tables_without_the_first_system_leave_out_its_results_and_keep_them(world, tmp_path):
+    """With the switch on again the tables are the same, to the byte, without a new forecast."""
+    out = tmp_path / "out"
+    run(world, out, recipes=(TOKYO, RECIPES["tokyo"]))
+    tables(out)
+    before, stored = content(out), sorted(path.name for path in (out / "results").iterdir())
+    assert json.loads((out / "skill.json").read_text())["arms"][0]["recipes"] == 2
+    tables(out, first_system=False)
+    arm = json.loads((out / "skill.json").read_text())["arms"][0]
+    assert arm["recipes"] == 1 and set(read_parquets([out / "daily.parquet"], "recipe_id")["recipe_id"]) == {"tokyo-m45"}
+    assert sorted(path.name for path in (out / "results").iterdir()) == stored
+    tables(out)
+    assert content(out) == before
+    alone = tmp_path / "alone"
+    run(world, alone, recipes=(RECIPES["tokyo"],))
+    with pytest.raises(NotScoreable, match="but of the first system: QUAKECAST_FIRST_SYSTEM=false leaves it out"):
+        tables(alone, first_system=False)
 
 
 def test_rows_say_what_was_said_and_what_came(world, tmp_path):

@@ -79,6 +79,7 @@ def test_saved_destroyed_restored_and_the_next_day_goes_on(lived, tmp_path):
     half_written = lived.models / "athens" / ".new-abc"
     half_written.mkdir(parents=True)
     (half_written / "model.json").write_text("{")
+    tiny.write_recipe(lived.recipes / "first_system", "tokyo")
     done = backup(lived, "save", kept, QUAKECAST_RECIPES=str(lived.recipes))
     assert done.returncode == 0 and f"as {kept}" in done.stderr, done.stderr
     assert sorted(path.name for path in kept.parent.iterdir()) == ["monday.tar.gz", "monday.tar.gz.sha256"]
@@ -92,7 +93,8 @@ def test_saved_destroyed_restored_and_the_next_day_goes_on(lived, tmp_path):
     done = backup(lived, "restore", kept)
     assert done.returncode == 0 and "set QUAKECAST_RECIPES" in done.stderr, done.stderr
     assert dump(open_store(lived.database)) == rows
-    assert files(lived.home) == before
+    assert files(lived.home) == before and "recipes/first_system/tokyo.toml" in before
+    shutil.rmtree(lived.recipes / "first_system")
     assert [path.stat().st_mode & 0o777 for path in (lived.database, lived.published)] == [0o640] * 2
     said = "SELECT count(*) AS n FROM forecast WHERE official AND published"
     assert query(lived.published, said)["n"].item() == 2

@@ -88,7 +88,7 @@ def test_the_wheel_carries_all_that_is_not_code_and_nothing_of_the_checkout(whee
 def test_it_lists_forecasts_and_reports_elsewhere(installed):
     """All three read files of the wheel: recipes, the snapshot, templates; a past day needs no network."""
     listed = installed("-m", "forecaster", "recipes", "list", "--json")
-    assert len(json.loads(listed.stdout)["recipes"]) == len(list((ROOT / "recipes").glob("*.toml"))) == 29
+    assert len(json.loads(listed.stdout)["recipes"]) == len(list((ROOT / "recipes").rglob("*.toml"))) == 29
     said = installed("-m", "forecaster", "predict", "--recipe", "tokyo-m45", "--target-date", "2024-01-03")
     assert said.returncode == 0, said.stderr
     assert said.stdout.startswith("tokyo-m45 ") and "published, hindcast" in said.stdout

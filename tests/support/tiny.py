@@ -28,7 +28,8 @@ SMALL = {
 
 def write_recipe(folder: Path, recipe_id: str = RECIPE_ID, **changes: object) -> Path:
     """A copy of a bundled recipe in `folder`, without resampling, with `changes` of its plain fields."""
-    text = (BUNDLED / f"{recipe_id}.toml").read_text(encoding="utf-8").split("[[resampling_methods]]")[0]
+    (bundled,) = BUNDLED.rglob(f"{recipe_id}.toml")
+    text = bundled.read_text(encoding="utf-8").split("[[resampling_methods]]")[0]
     for name, value in changes.items():
         text, found = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.MULTILINE)
         assert found == 1, name

@@ -108,7 +108,7 @@ def test_bad_input_is_one_line_and_exit_code_2_and_makes_no_home(run, tmp_path, 
 
 
 def test_a_bad_recipe_folder_gives_a_line_a_problem(tmp_path):
-    text = (ROOT / "recipes" / "tokyo.toml").read_text(encoding="utf-8")
+    text = (ROOT / "recipes" / "first_system" / "tokyo.toml").read_text(encoding="utf-8")
     (tmp_path / "tokyo.toml").write_text(
         text.replace("predict_radius_meters = 150000", "predict_radius_meters = 0\ncolour = 1"), encoding="utf-8"
     )

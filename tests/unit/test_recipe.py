@@ -58,7 +58,7 @@ def recipes() -> dict[str, Recipe]:
 
 @pytest.fixture(scope="module")
 def tokyo_text() -> str:
-    return (FOLDER / "tokyo.toml").read_text(encoding="utf-8")
+    return (FOLDER / "first_system" / "tokyo.toml").read_text(encoding="utf-8")
 
 
 def problems(text: str, file: str = "tokyo.toml") -> list[str]:

@@ -18,7 +18,7 @@ def _clean(monkeypatch):
 def test_defaults_need_no_environment():
     settings = load_settings()
     assert settings.home == Path("quakecast-data") and settings.usgs_url == "https://earthquake.usgs.gov"
-    assert settings.recipe_folder == bundled_folder("recipes") and (settings.recipe_folder / "tokyo.toml").is_file()
+    assert settings.recipe_folder == bundled_folder("recipes") and (settings.recipe_folder / "tokyo-m45.toml").is_file()
     assert (settings.smtp_host, settings.mail_to, settings.webhook_url.get_secret_value()) == ("", (), "")
     assert (settings.database, settings.published) == (
         Path("quakecast-data/quakecast.duckdb"),

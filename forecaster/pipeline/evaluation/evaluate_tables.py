@@ -18,15 +18,16 @@ from forecaster.pipeline.evaluation.evaluate_published import with_published
 from forecaster.pipeline.evaluation.evaluate_results import DAILY_ORDER, ResultFolder
 from forecaster.pipeline.evaluation.evaluate_scores import BLOCKS, block_draws, score_rows, with_mean
 from forecaster.pipeline.evaluation.rung_scores import rung_rows
+from forecaster.pipeline.recipes_in_use import OFF, kinds_in_use, recipes_in_use, recipes_left_out
 from forecaster.pipeline.training.information_gain import BOOTSTRAP_SEED
 from forecaster.pipeline.world_map.map_backtest import read_backtest
-from forecaster.recipe import load_recipes
-from forecaster.registry.model_kinds import looks
+from forecaster.registry.model_kinds import KINDS, looks
 from forecaster.reports.map_files import check_document, write_atomic
 from forecaster.reports.render import render_skill
 from forecaster.reports.skill_pages.skill import Plots, skill_context
 from forecaster.reports.skill_pages.skill_charts import Line, ReliabilityPlot
 from forecaster.reports.skill_pages.skill_tables import skill_markdown
+from forecaster.settings import Settings
 from forecaster.store.engine.parquet_files import write_parquet
 from forecaster.verification import curves, reliability
 from forecaster.verification.intervals import BLOCK_DAYS, RESAMPLES
@@ -42,18 +43,16 @@ L_TEST = ("observed", "low", "high", "gamma")
 COUNTS = ("recipes", "days", "target_days", "observed", "low", "high")
 
 
-def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -> list[Path]:
-    """Score everything stored in `folder` and write the tables beside it; return their paths. The same results give the same bytes.
+def write_tables(folder: ResultFolder, settings: Settings, preface: str = "") -> list[Path]:
+    """Score everything stored in `folder` that is in use and write the tables beside it; return their paths. The same results give the
+    same bytes.
 
     Raises:
         NotScoreable: there is no result yet; names the first failure, if there are any.
         CorruptModel: a result file cannot be read.
     """
-    daily, failures = folder.daily(), _failures(folder.failures())
-    if daily is None:
-        why = f": {failures[0]['model']} for {failures[0]['recipe_id']}: {failures[0]['reason']}" if failures else ""
-        raise NotScoreable(f"no result in {folder.folder}{why}")
-    recipes, circles = load_recipes(recipe_folder), read_circles(folder)
+    daily, failures = _stored(folder, settings)
+    recipes, circles = recipes_in_use(settings), read_circles(folder)
     pools = {recipe.id: pool_of(recipe) for recipe in recipes.values()}
     rules = {recipe.id: recipe.publishing_rule for recipe in recipes.values()}
     if circles is not None:
@@ -85,6 +84,21 @@ def write_tables(folder: ResultFolder, recipe_folder: Path, preface: str = "") -
         write_atomic(folder.folder / "SKILL.md", skill_markdown(document, preface)),
         write_atomic(folder.folder / "skill.html", page),
     ]
+
+
+def _stored(folder: ResultFolder, settings: Settings) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Return the stored rows and failures of recipes and kinds in use. Raises NotScoreable where there is no row."""
+    recipes, kinds = recipes_left_out(settings), set(KINDS) - set(kinds_in_use(settings))
+    daily = folder.daily()
+    if daily is not None and (recipes or kinds):
+        daily = daily[~(daily["recipe_id"].isin(recipes) | daily["model"].isin(kinds))]
+        if daily.empty:
+            raise NotScoreable(f"no result in {folder.folder} but of the first system: {OFF}")
+    failures = _failures([row for row in folder.failures() if row["recipe_id"] not in recipes and row["model"] not in kinds])
+    if daily is None:
+        why = f": {failures[0]['model']} for {failures[0]['recipe_id']}: {failures[0]['reason']}" if failures else ""
+        raise NotScoreable(f"no result in {folder.folder}{why}")
+    return daily, failures
 
 
 def skill_document(daily: pd.DataFrame, scores: pd.DataFrame, failures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
