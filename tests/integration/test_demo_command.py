@@ -35,8 +35,8 @@ def noto(noto_file, tmp_path, monkeypatch) -> Path:
     """A world with two recipes, one of them for comparison; the folder that the demo may use."""
     recipes = tmp_path / "recipes"
     recipes.mkdir()
-    for name in ("niigata-m45", "nagoya"):
-        shutil.copyfile(ROOT / "recipes" / f"{name}.toml", recipes / f"{name}.toml")
+    for file in ("niigata-m45.toml", "first_system/nagoya.toml"):
+        shutil.copy(ROOT / "recipes" / file, recipes)
     monkeypatch.setattr(snapshot, "snapshot_path", lambda: noto_file)
     monkeypatch.setattr("forecaster.settings.bundled_folder", lambda name: recipes if name == "recipes" else ROOT / name)
     return tmp_path / "demo"
