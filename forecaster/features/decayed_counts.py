@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.features.events import Events
-from forecaster.features.geometry import great_circle_km, in_band
 from forecaster.features.many_circles import Circles, Past
 from forecaster.features.windows import TargetDays
 from forecaster.recipe import Recipe
@@ -120,11 +119,8 @@ def _sums_of(places: Circles | Past, inputs: Events, threshold_mag: float, momen
 def _changes(inputs: Events, recipe: Recipe, cuts_us: np.ndarray, settings: CountSettings) -> np.ndarray:
     """float64 (n, taus, zones, exponents): what enters the sums at each of the ascending cutoffs, minus what leaves them."""
     reach_km = settings.ring_edges[-1] * recipe.radius_km
-    strong = inputs.take((inputs.magnitude >= recipe.threshold_mag) & in_band(recipe.predict_center_lat, reach_km, inputs.latitude_deg))
-    radii = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, strong.latitude_deg, strong.longitude_deg)
-    radii = radii / recipe.radius_km
-    near = radii <= settings.ring_edges[-1]
-    events, zone = strong.take(near), np.searchsorted(settings.ring_edges, radii[near], side="left")
+    rows, away = inputs.near(recipe.predict_center_lat, recipe.predict_center_lng, reach_km, recipe.threshold_mag)
+    events, zone = inputs.take(rows), np.searchsorted(settings.ring_edges[:-1], away / recipe.radius_km, side="left")
     if settings.deep_km is not None:
         zone = 2 * zone + (events.depth_km >= settings.deep_km)
     entry = np.maximum(np.searchsorted(cuts_us, events.known_at_us, "left"), np.searchsorted(cuts_us, events.origin_time_us, "right"))

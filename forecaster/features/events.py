@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecaster.features.geometry import EARTH_RADIUS_KM, KM_PER_DEGREE, MARGIN_DEG, great_circle_km, unit_vectors
+from forecaster.features.geometry import EARTH_RADIUS_KM, KM_PER_DEGREE, MARGIN_DEG, great_circle_km, in_band, unit_vectors
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NEVER = np.iinfo(np.int64).max
+FEW = 50_000
 UNSURE = 1e-9  # of the cosine of a distance; its rounding error is far smaller
 
 
@@ -63,10 +64,34 @@ class Events:
         away = great_circle_km(latitude_deg, longitude_deg, self.latitude_deg[at], self.longitude_deg[at]) > reach_km
         return np.sort(np.delete(found, unsure[away]))
 
+    def distance_km(self, latitude_deg: float, longitude_deg: float) -> np.ndarray:
+        """float64 (n,): how far each lies from a place. Those of the last place are cached: every model of a recipe asks for them."""
+        place, last = (latitude_deg, longitude_deg), self._distance.get("last")
+        if last is None or last[0] != place:
+            last = self._distance["last"] = (place, great_circle_km(*place, self.latitude_deg, self.longitude_deg))
+        return last[1]
+
+    def near(self, latitude_deg: float, longitude_deg: float, reach_km: float, magnitude: float = -np.inf) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, distance): which from this magnitude on lie within `reach_km` of a place, int64 (m,), ascending, and how far away, km."""
+        if len(self) <= FEW:
+            away = self.distance_km(latitude_deg, longitude_deg)
+            rows = np.flatnonzero((away <= reach_km) & (self.magnitude >= magnitude))
+            return rows, away[rows]
+        rows = np.flatnonzero((self.magnitude >= magnitude) & in_band(latitude_deg, reach_km, self.latitude_deg))
+        away = great_circle_km(latitude_deg, longitude_deg, self.latitude_deg[rows], self.longitude_deg[rows])
+        within = away <= reach_km
+        return rows[within], away[within]
+
+    @cached_property
+    def _distance(self) -> dict[str, tuple[tuple[float, float], np.ndarray]]:
+        return {}
+
     def take(self, selection: np.ndarray | slice) -> "Events":
         """The events at these indices, or where this mask is true."""
         if isinstance(selection, np.ndarray) and selection.dtype == bool:
             selection = np.flatnonzero(selection)  # one look at the mask instead of one for each column
+            if len(selection) == len(self):
+                return self
         return Events(*(getattr(self, name)[selection] for name in _FIELDS))
 
     def known_at_once(self) -> "Events":

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecaster.features.events import Events
-from forecaster.features.geometry import in_circle
 from forecaster.features.windows import TargetDays, pairs_between
 from forecaster.recipe import Recipe
 
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
 
 def target_events(events: Events, recipe: Recipe) -> Events:
     """The target events: magnitude at or above the threshold, epicentre in the circle."""
-    strong = np.flatnonzero(events.magnitude >= recipe.threshold_mag)
-    return events.take(strong[in_circle(recipe, events.latitude_deg[strong], events.longitude_deg[strong])])
+    rows, _ = events.near(recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km, recipe.threshold_mag)
+    return events.take(rows)
 
 
 def daily_labels(events: Events, recipe: Recipe, days: TargetDays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.features.events import NEVER, Events
-from forecaster.features.geometry import KM_PER_DEGREE, bearing_rad, great_circle_km
+from forecaster.features.geometry import bearing_rad
 from forecaster.features.many_circles import Circles
 from forecaster.features.windows import pairs_between
 from forecaster.recipe import Recipe
@@ -50,15 +50,11 @@ def place(events: Events, recipe: Recipe) -> Placed:
     Magnitudes count from the threshold, so that targets of all sizes are comparable.
     """
     lat, lon, radius_km = recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km
-    strong = events.take(events.magnitude >= recipe.threshold_mag)
-    reach = CELLS * CELL_RADII * radius_km * HALF_DIAGONAL
-    strong = strong.take(np.abs(strong.latitude_deg - lat) * KM_PER_DEGREE <= reach)
-    distance = great_circle_km(lat, lon, strong.latitude_deg, strong.longitude_deg)
-    near = distance <= reach
-    strong, distance = strong.take(near), distance[near]
-    cell = _cell(lat, lon, radius_km, strong.latitude_deg, strong.longitude_deg, distance)
-    kept = strong.take(cell >= 0)
-    return Placed(kept.origin_time_us, kept.known_at_us, kept.known_until_us, cell[cell >= 0], _values(kept, recipe.threshold_mag))
+    rows, distance = events.near(lat, lon, CELLS * CELL_RADII * radius_km * HALF_DIAGONAL, recipe.threshold_mag)
+    cell = _cell(lat, lon, radius_km, events.latitude_deg[rows], events.longitude_deg[rows], distance)
+    inside = cell >= 0
+    kept = events.take(rows[inside])
+    return Placed(kept.origin_time_us, kept.known_at_us, kept.known_until_us, cell[inside], _values(kept, recipe.threshold_mag))
 
 
 def _cell(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.features.events import Events
-from forecaster.features.geometry import KM_PER_DEGREE, bearing_rad, great_circle_km
+from forecaster.features.geometry import bearing_rad
 from forecaster.features.many_circles import Circles
 from forecaster.timewindow import DAY_US
 
@@ -49,14 +49,13 @@ class Placed:
 
 def place(events: Events, latitude_deg: float, longitude_deg: float, size: int) -> Placed:
     """The versions of M >= 4.5 on a grid of `size` x `size` cells (an even number) centred on the point."""
-    reach = size * CELL_KM / np.sqrt(2)
-    strong = events.take((events.magnitude >= MIN_MAGNITUDE) & (np.abs(events.latitude_deg - latitude_deg) * KM_PER_DEGREE <= reach))
-    distance = great_circle_km(latitude_deg, longitude_deg, strong.latitude_deg, strong.longitude_deg)
-    bearing = bearing_rad(latitude_deg, longitude_deg, strong.latitude_deg, strong.longitude_deg)
+    rows, distance = events.near(latitude_deg, longitude_deg, size * CELL_KM / np.sqrt(2) + 1e-6, MIN_MAGNITUDE)
+    bearing = bearing_rad(latitude_deg, longitude_deg, events.latitude_deg[rows], events.longitude_deg[rows])
     cell = _cell(distance, bearing, size)
-    kept = strong.take(cell >= 0)
+    inside = cell >= 0
+    kept = events.take(rows[inside])
     productivity = 10.0 ** (np.minimum(kept.magnitude, LARGEST) - MIN_MAGNITUDE)
-    return Placed(size, kept.origin_time_us, kept.known_at_us, kept.known_until_us, cell[cell >= 0], productivity)
+    return Placed(size, kept.origin_time_us, kept.known_at_us, kept.known_until_us, cell[inside], productivity)
 
 
 def channels(placed: Placed, cut_us: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

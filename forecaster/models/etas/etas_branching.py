@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from forecaster.models.etas.etas_detection import B_VALUE
-from forecaster.models.etas.etas_intensity import FEW_SLOTS, PARENT_MAG, Parents, Stream
+from forecaster.models.etas.etas_intensity import DAILY_DECAY, FEW_SLOTS, PARENT_MAG, Parents, Stream
 from forecaster.models.etas.etas_kernels import LN10, NODES, Parameters, circle_share, kernel_width_km, omori_integral, omori_weights
 from forecaster.models.etas.etas_simulation import LARGEST_MAG, Law
 
@@ -100,8 +100,10 @@ def triggered_sums(parents: Parents, stream: Stream, parameters: Parameters, rin
 def sums_without(parents: Parents, stream: Stream, parameters: Parameters, rings: Rings, mean: np.ndarray, gone: np.ndarray) -> np.ndarray:
     """(k,): the `triggered_sums` of the one window of `stream` without the parents of each row of `gone`, bool (k, parents)."""
     mass, v = parents.ring_mass(parameters, rings.edges_km), omori_weights(parameters.c, parameters.p)[0]
-    of_entry = ((v * stream.read[:, 0])[:, None] * mean).T @ stream.entry
-    each = (of_entry * mass[:, stream.entry_parent]).sum(axis=0)
+    each = np.empty(len(stream.entry_parent))
+    for slot, here in stream.in_slots():
+        weight = v * stream.read[:, 0] * DAILY_DECAY ** (stream.read_slot[0] - slot)
+        each[here] = (((weight[:, None] * mean).T @ stream.entry[:, here]) * mass[:, stream.entry_parent[here]]).sum(axis=0)
     kept: np.ndarray = ~gone[:, stream.entry_parent] @ each * rings.per_target
     return kept
 

@@ -1,17 +1,15 @@
 """ETAS forecasts for windows of several lengths with the same start, and its expectation for the days just past."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import numpy as np
 
 from forecaster.features.events import Events
-from forecaster.features.windows import TargetDays, target_days
+from forecaster.features.windows import TargetDays
 from forecaster.models.etas.etas import EtasModel
 from forecaster.models.etas.etas_branching import solve, triggered_sums
 from forecaster.models.etas.etas_detection import detected_share
-from forecaster.models.etas.etas_seen import seen_on
-from forecaster.recipe import Recipe
+from forecaster.models.etas.etas_seen import DAYS_BEFORE, Seen, days_before, seen_on
 from forecaster.timewindow import DAY_US
 
 
@@ -30,7 +28,9 @@ def over_horizons(model: EtasModel, inputs: Events, days: TargetDays, ends_us: n
 
     reference: (n,), the climatology's probability of the days' own windows, as for `EtasModel.probability`; NaN gives NaN.
     """
-    triggered, steady = _parts(model, inputs, days, ends_us)
+    if not len(days):
+        return Horizons(np.empty(ends_us.shape), np.empty(ends_us.shape))
+    triggered, steady = _parts(model, seen_on(inputs, model.recipe, days), days, ends_us)
     hit, number = np.maximum.accumulate(triggered + steady * _background(model, days, reference)[:, None], axis=2)
     return Horizons(hit, np.maximum(number, hit))
 
@@ -39,20 +39,18 @@ def number_before(model: EtasModel, inputs: Events, days: TargetDays, reference:
     """float64 (n,): the number of targets that the model expected for the `count` local days before each of `days` together, each of them
     by what was known at its own issue time, and all by the reference of the day (n,).
     """
-    past, place = days_before(model.recipe, days, count)
-    triggered, steady = (part[1, :, 0] for part in _parts(model, inputs, past, past.target_ends_us[:, None]))
+    here = seen_on(inputs, model.recipe, days) if len(days) == 1 and count == DAYS_BEFORE else None
+    if here is not None and here.before is not None:
+        (past, stream), place = here.before, np.array([count])
+        seen = Seen(here.parents, np.arange(count), stream)
+    else:
+        past, place = days_before(model.recipe, days, count)
+        seen = seen_on(inputs, model.recipe, past)
+    triggered, steady = (part[1, :, 0] for part in _parts(model, seen, past, past.target_ends_us[:, None]))
     background = _background(model, days, reference)
     back = [place - lag for lag in range(1, count + 1)]
     total: np.ndarray = np.sum([triggered[at] + steady[at] * background for at in back], axis=0)
     return total
-
-
-def days_before(recipe: Recipe, days: TargetDays, count: int) -> tuple[TargetDays, np.ndarray]:
-    """Consecutive single days that hold each of `days` and the `count` local days before it, and the index (n,) of each of `days`."""
-    single = recipe.model_copy(update={"predict_range_days": 1})
-    first = days.local_days.min().item() - timedelta(days=count)
-    past = target_days(single, first, (days.local_days.max().item() - first).days + 1)
-    return past, np.searchsorted(past.local_days, days.local_days)
 
 
 def _background(model: EtasModel, days: TargetDays, reference: np.ndarray) -> np.ndarray:
@@ -61,12 +59,9 @@ def _background(model: EtasModel, days: TargetDays, reference: np.ndarray) -> np
     return density
 
 
-def _parts(model: EtasModel, inputs: Events, days: TargetDays, ends_us: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _parts(model: EtasModel, seen: Seen, days: TargetDays, ends_us: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(2, n, horizons) each, of -log P(no target) and of the number: what is triggered, and the factor of the background."""
     triggered, steady = np.empty((2, 2, *ends_us.shape))
-    if not len(days):
-        return triggered, steady
-    seen = seen_on(inputs, model.recipe, days)
     parents, order = seen.parents, seen.order
     for j in range(ends_us.shape[1]):
         windows = replace(days, target_ends_us=ends_us[:, j])

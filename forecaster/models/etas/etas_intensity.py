@@ -5,16 +5,15 @@ day, multiplied by exp(-s) from day to day. A version of an earthquake enters at
 day whose issue does not. Each day's sum is therefore exactly what was known at its cutoff.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from forecaster.features.events import Events
-from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import TargetDays
 from forecaster.models.etas.etas_kernels import LN10, NODES, REFERENCE_MAG, Parameters, circle_share, kernel_width_km
 from forecaster.recipe import Recipe
@@ -97,8 +96,7 @@ class Parents:
         mass = self.ring_mass(parameters, edges_km)
         if self._rings["entry"] is not stream.entry:
             found = np.zeros((stream.slots, len(NODES), len(mass)))
-            for slot in np.unique(stream.entry_slot).tolist():
-                here = np.flatnonzero(stream.entry_slot == slot) if stream.slots > 1 else slice(None)
+            for slot, here in stream.in_slots():
                 found[slot] = stream.entry[:, here] @ mass[:, stream.entry_parent[here]].T
             for slot in range(1, stream.slots):
                 found[slot] += DAILY_DECAY[:, None] * found[slot - 1]
@@ -119,8 +117,7 @@ class Parents:
 def select_parents(events: Events, recipe: Recipe) -> Parents:
     """The versions of magnitude PARENT_MAG or more that are near enough to the circle for their size (at most REACH_KM beyond its rim)."""
     reach = recipe.radius_km + REACH_KM[-1][1]
-    near = np.flatnonzero((events.magnitude >= PARENT_MAG) & (np.abs(events.latitude_deg - recipe.predict_center_lat) <= reach / 111.0))
-    distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, events.latitude_deg[near], events.longitude_deg[near])
+    near, distance = events.near(recipe.predict_center_lat, recipe.predict_center_lng, reach, PARENT_MAG)
     limits = np.array([recipe.radius_km + km for _, km in REACH_KM])
     kept = distance <= limits[np.searchsorted([mag for mag, _ in REACH_KM], events.magnitude[near], side="right") - 1]
     return Parents(recipe, events.take(near[kept]), distance[kept], near[kept])
@@ -132,8 +129,9 @@ class Stream:
 
     entry_parent, entry_slot: int (entries,), by slot. entry: (nodes, entries), exp(-s x days from the origin to the slot), negative for
     versions that leave.
-    read_slot: int (reads,). read: (nodes, reads). The value of a read is sum over k of v_k read_k S_k(slot), with S_k(slot) the sum of
-    weight x entry x exp(-s_k x days since) over all entries up to the slot.
+    read_slot: int (reads,). read: (nodes, reads). zero_us: when slot 0 is.
+    The value of a read is sum over k of v_k read_k S_k(slot), with S_k(slot) the sum of weight x entry x exp(-s_k x days since) over all
+    entries up to the slot.
     """
 
     parents: int
@@ -143,6 +141,7 @@ class Stream:
     entry: np.ndarray
     read_slot: np.ndarray
     read: np.ndarray
+    zero_us: int
 
     def states(self, weights: np.ndarray) -> np.ndarray:
         """(nodes, reads): read_k S_k of parents with these weights, (parents,) or one for each node, (nodes, parents)."""
@@ -156,7 +155,16 @@ class Stream:
 
     def over(self, days: TargetDays) -> "Stream":
         """The same entries, read over other windows: `days` as for `daily_stream`, with the same starts and cutoffs."""
-        return replace(self, read=daily_reads(days)[1])
+        return replace(self, read=_reads(days, self.zero_us, self.read_slot))
+
+    def read_at(self, reads: slice) -> "Stream":
+        """The same entries, read at some of the reads."""
+        return replace(self, read_slot=self.read_slot[reads], read=self.read[:, reads])
+
+    def in_slots(self) -> Iterator[tuple[int, slice]]:
+        """(slot, its entries) of each slot with entries, the first slot first."""
+        slots, first = np.unique(self.entry_slot, return_index=True)
+        yield from zip(slots.tolist(), (slice(*ends) for ends in pairwise([*first.tolist(), len(self.entry_slot)])), strict=True)
 
     def back(self, node_weights: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """(parents,): derivative of sum over reads of gradient x value with respect to the parents' weights, at node weights v."""
@@ -192,9 +200,15 @@ def daily_reads(days: TargetDays) -> tuple[np.ndarray, np.ndarray]:
     if np.any(np.diff(starts) <= 0) or np.any(np.diff(days.cut_us) < 0):
         raise ValueError("target days must be in order, each once")
     slot = np.round((starts - starts[0]) / DAY_US).astype(np.int64)
-    late = (starts - starts[0] - slot * DAY_US) / DAY_US
-    length = (days.target_ends_us - starts) / DAY_US
-    return slot, np.exp(-np.outer(NODES, late)) * -np.expm1(-np.outer(NODES, length)) / NODES[:, None]
+    return slot, _reads(days, int(starts[0]), slot)
+
+
+def _reads(days: TargetDays, zero_us: int, slot: np.ndarray) -> np.ndarray:
+    """`Stream.read` of windows that begin about these slots (n,), of which the first is at `zero_us`."""
+    late = (days.target_starts_us - zero_us - slot * DAY_US) / DAY_US
+    length = (days.target_ends_us - days.target_starts_us) / DAY_US
+    read: np.ndarray = np.exp(-np.outer(NODES, late)) * -np.expm1(-np.outer(NODES, length)) / NODES[:, None]
+    return read
 
 
 def daily_stream(parents: Parents, days: TargetDays, reads: tuple[np.ndarray, np.ndarray] | None = None) -> Stream:
@@ -215,13 +229,14 @@ def make_stream(
     parents: Parents, zero_us: int, slots: int, entries: tuple[np.ndarray, np.ndarray, np.ndarray], read_slot: np.ndarray, read: np.ndarray
 ) -> Stream:
     """A stream of (parent, slot, sign) entries; slot 0 is at `zero_us`."""
-    parent, at, sign = entries
+    by_slot = np.argsort(entries[1], kind="stable")
+    parent, at, sign = (each[by_slot] for each in entries)
     age = (zero_us + at * DAY_US - parents.events.origin_time_us[parent]) / DAY_US
     entry = np.multiply.outer(-NODES, age)
     np.exp(entry, out=entry)
     if (leaves := np.flatnonzero(sign < 0)).size:
         entry[:, leaves] *= -1.0
-    return Stream(len(parents), slots, parent, at, entry, read_slot, read)
+    return Stream(len(parents), slots, parent, at, entry, read_slot, read, zero_us)
 
 
 @lru_cache(maxsize=32)

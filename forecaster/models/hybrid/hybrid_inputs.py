@@ -12,7 +12,6 @@ import numpy as np
 
 from forecaster.features.decayed_counts import counts_of_circles
 from forecaster.features.events import Events
-from forecaster.features.geometry import great_circle_km, in_band
 from forecaster.features.many_circles import Circles
 from forecaster.features.patches import STEP_EDGES_DAYS, circle_patches, patches_of_circles, place
 from forecaster.features.rates_as_known import TAUS_DAYS, rates_of_circles, target_day_rates
@@ -136,10 +135,8 @@ def pictures(inputs: Events, recipe: Recipe, cut_us: np.ndarray, reference: np.n
 
 def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: float, radii: float) -> np.ndarray:
     """float64 (n,): days from the last such visible event's origin to each cutoff, at most 20,000."""
-    reach_km = radii * recipe.radius_km
-    large = inputs.take((inputs.magnitude >= magnitude) & in_band(recipe.predict_center_lat, reach_km, inputs.latitude_deg))
-    distance = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, large.latitude_deg, large.longitude_deg)
-    large = large.take(distance <= reach_km)
+    rows, _ = inputs.near(recipe.predict_center_lat, recipe.predict_center_lng, radii * recipe.radius_km, magnitude)
+    large = inputs.take(rows)
     latest = np.full(len(cut_us), -np.inf)
     for origin, known, until in zip(large.origin_time_us, large.known_at_us, large.known_until_us, strict=True):
         latest[(cut_us > origin) & (cut_us >= known) & (cut_us < until)] = origin

@@ -30,6 +30,10 @@ from forecaster.models.interface import TINY
 LOW, HIGH = 0.025, 0.975
 _LEAST_CLUSTER, _MAX_CLUSTER = 1e-6, 1e3
 MAX_COUNT = 10_000_000
+_LOG_CLUSTERS = np.linspace(np.log(_LEAST_CLUSTER), np.log(_MAX_CLUSTER), 512)
+_RATIOS = np.exp(_LOG_CLUSTERS) / np.log1p(np.exp(_LOG_CLUSTERS))
+_LOG_EXCESSES = np.log(_RATIOS - 1.0)
+_NEWTON_STEPS = 3  # from so dense a table two are enough
 
 
 @dataclass(frozen=True)
@@ -89,14 +93,14 @@ class Counts:
 
 
 def cluster_of(ratio: np.ndarray) -> np.ndarray:
-    """x of x / log(1 + x) = ratio (number over hit, 1 or more), by bisection of log x."""
-    low, high = np.full(np.shape(ratio), np.log(_LEAST_CLUSTER)), np.full(np.shape(ratio), np.log(_MAX_CLUSTER))
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        x = np.exp(middle)
-        above = x / np.log1p(x) > ratio
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    cluster: np.ndarray = np.exp(0.5 * (low + high))
+    """x of x / log(1 + x) = ratio (number over hit, 1 or more), by Newton's method in log x; x is kept within its limits."""
+    goal = np.clip(ratio, _RATIOS[0], _RATIOS[-1])
+    log_x = np.interp(np.log(goal - 1.0), _LOG_EXCESSES, _LOG_CLUSTERS)
+    for _ in range(_NEWTON_STEPS):
+        x = np.exp(log_x)
+        rate = np.log1p(x)
+        log_x = log_x - (x / rate - goal) / (x / rate - x * x / ((1.0 + x) * rate**2))
+    cluster: np.ndarray = np.exp(np.clip(log_x, _LOG_CLUSTERS[0], _LOG_CLUSTERS[-1]))
     return cluster
 
 

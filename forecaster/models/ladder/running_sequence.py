@@ -6,7 +6,8 @@ from forecaster.features.events import Events
 from forecaster.features.labels import target_events
 from forecaster.features.windows import TargetDays
 from forecaster.models.etas.etas import EtasModel
-from forecaster.models.etas.etas_horizons import days_before, number_before
+from forecaster.models.etas.etas_horizons import number_before
+from forecaster.models.etas.etas_seen import days_before
 from forecaster.models.ladder.climb import LOOK_BACK_DAYS, productivity_of
 from forecaster.recipe import Recipe
 

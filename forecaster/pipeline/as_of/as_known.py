@@ -11,7 +11,6 @@ import numpy as np
 from forecaster.catalog.coverage import STREAMS, covered_span, last_read, read_until
 from forecaster.errors import NotScoreable
 from forecaster.features.events import Events
-from forecaster.features.geometry import great_circle_km
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import TargetDays, complete_days, first_complete_day
 from forecaster.models.baselines.climatology import FINAL_AFTER_DAYS
@@ -37,7 +36,7 @@ class Known:
         catalogue: at any t <= as_of, `inputs.visible(t)` is the catalogue as it was known at t.
     events: the last known version of each event, with the time it was first known. It also holds what was read for single recipes, and is
         the basis of outcomes.
-    make_frame: makes `frame`, when it is first asked for.
+    make_frame: makes `frame`, when it is first asked for. name_of: the id and place of the event in a row of `events`; None: by `frame`.
     """
 
     as_of: datetime
@@ -45,6 +44,13 @@ class Known:
     inputs: Events
     make_frame: "Callable[[], pd.DataFrame]"
     coverage: "pd.DataFrame"
+    name_of: Callable[[int], tuple[str, object]] | None = None
+
+    def name(self, row: int) -> tuple[str, object]:
+        """Return the id and the place (None or NaN where it has none) of the event in this row of `events`."""
+        if self.name_of is not None:
+            return self.name_of(row)
+        return str(self.frame["event_id"].iloc[row]), self.frame["place"].iloc[row]
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -80,12 +86,11 @@ def reaches_km(recipe: Recipe) -> tuple[tuple[float, float], ...]:
     return tuple((magnitude, max(recipe.radius_km + beyond, REACH_RADII * recipe.radius_km)) for magnitude, beyond in REACH_KM)
 
 
-def in_reach(recipe: Recipe, latitude_deg: np.ndarray, longitude_deg: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-    """Return bool (n,): which earthquakes are near enough to the recipe's circle, for their size, that one of our models uses them."""
-    away = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, latitude_deg, longitude_deg)
-    kept = np.zeros(len(away), dtype=bool)
+def in_reach(recipe: Recipe, away_km: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    """Return bool (n,): which earthquakes, so far away from the centre, are near enough for their size that one of our models uses them."""
+    kept = np.zeros(len(away_km), dtype=bool)
     for least, reach in reaches_km(recipe):
-        kept |= (magnitude >= least) & (away <= reach)
+        kept |= (magnitude >= least) & (away_km <= reach)
     return kept
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.features.events import NEVER, Events, events_from_frame
-from forecaster.features.geometry import box_about
+from forecaster.features.geometry import box_about, great_circle_km
 from forecaster.pipeline.as_of.as_known import REACH_KM, Known, in_reach, reaches_km
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
@@ -53,7 +53,12 @@ class CatalogueHistory:
             by_id = self.joins.first_known(as_of)
             first_us[joined] = [to_us(by_id[event_id]) for event_id in self.names["event_id"].take(self.name_row[rows[joined]])]
         events = replace(self.versions.take(rows), known_at_us=first_us, known_until_us=np.full(len(rows), NEVER))
-        return Known(as_of, events, inputs, lambda: self._frame(events, rows), self.coverage)
+        return Known(as_of, events, inputs, lambda: self._frame(events, rows), self.coverage, lambda row: self._name(rows[row]))
+
+    def _name(self, row: int) -> tuple[str, object]:
+        """Return event_id and place of the version in this row."""
+        event_id, place = (self.names[name].iloc[self.name_row[row]] for name in ("event_id", "place"))
+        return str(event_id), place
 
     def _frame(self, events: Events, rows: np.ndarray) -> pd.DataFrame:
         """Return the `events` in these rows as `catalogue.read_events` does."""
@@ -83,12 +88,13 @@ class CatalogueHistory:
         """
         lat, lon = recipe.predict_center_lat, recipe.predict_center_lng
         parts = [rows[strong.within(lat, lon, reach)] for (rows, strong), (_, reach) in zip(self._by_size, reaches_km(recipe), strict=True)]
-        return self._take(np.unique(np.concatenate(parts)))
+        return self._take(np.sort(np.concatenate(parts)))
 
     @cached_property
     def _by_size(self) -> list[tuple[np.ndarray, Events]]:
-        """For each magnitude of `as_known.REACH_KM`: the rows, int64, of the versions from that magnitude on, and these versions."""
-        rows = [np.flatnonzero(self.versions.magnitude >= least) for least, _ in REACH_KM]
+        """For each magnitude of `as_known.REACH_KM`: the rows, int64, of the versions from it up to the next, and these versions."""
+        size = np.searchsorted([least for least, _ in REACH_KM], self.versions.magnitude, side="right") - 1
+        rows = [np.flatnonzero(size == place) for place in range(len(REACH_KM))]
         return [(each, self.versions.take(each)) for each in rows]
 
     def _take(self, rows: np.ndarray) -> "CatalogueHistory":
@@ -155,9 +161,11 @@ def load_known_near(store: Store, recipe: Recipe, as_of: datetime) -> Known:
         frame = catalogue.read_events(connection, as_of, box)
         inputs = versions_of(catalogue.read_versions(connection, as_of, box))
         coverage = catalogue.read_coverage(connection)
-    frame = frame[in_reach(recipe, *(frame[name].to_numpy(dtype=np.float64) for name in ("latitude_deg", "longitude_deg", "magnitude")))]
+    place = recipe.predict_center_lat, recipe.predict_center_lng
+    away = great_circle_km(*place, frame["latitude_deg"].to_numpy(), frame["longitude_deg"].to_numpy())
+    frame = frame[in_reach(recipe, away, frame["magnitude"].to_numpy())]
     inputs = inputs.take(in_streams(STREAMS, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude))
-    inputs = inputs.take(in_reach(recipe, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude))
+    inputs = inputs.take(in_reach(recipe, inputs.distance_km(*place), inputs.magnitude))
     frame = frame.reset_index(drop=True)
     return Known(as_of, events_from_frame(frame), inputs, lambda: frame, coverage)
 

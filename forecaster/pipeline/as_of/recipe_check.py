@@ -101,8 +101,8 @@ def missing_below_threshold(recipe: Recipe, known: Known) -> float | None:
 
 def circle_record(recipe: Recipe, known: Known) -> tuple[Events, float | None, datetime]:
     """Return the known events of the recipe's circle, the magnitude read there, and the end of what was read."""
-    events = known.events
-    here = events.take(in_circle(recipe, events.latitude_deg, events.longitude_deg))
+    rows, _ = known.events.near(recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km)
+    here = known.events.take(rows)
     read = read_until(known.coverage)
     end = known.as_of if read is None else min(known.as_of, read)
     return here, lowest_magnitude(recipe, known.coverage), end

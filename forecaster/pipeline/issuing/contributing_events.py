@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from forecaster.features.events import NEVER, Events
-from forecaster.features.geometry import great_circle_km
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import AnswersByCut, Forecaster, LeavesEventsOut, bounded
 from forecaster.pipeline.as_of.as_known import Known, in_reach
@@ -42,7 +41,7 @@ def drivers_of(
     """
     seen = _near(known, recipe, int(days.cut_us[0]))
     age_days = (int(days.cut_us[0]) - seen.origin_time_us) / DAY_US
-    distance_km = great_circle_km(recipe.predict_center_lat, recipe.predict_center_lng, seen.latitude_deg, seen.longitude_deg)
+    distance_km = seen.distance_km(recipe.predict_center_lat, recipe.predict_center_lng)
 
     candidates = _candidates(seen, age_days, distance_km, recipe)
     recent = age_days <= RECENT_DAYS
@@ -104,7 +103,7 @@ def _at_cuts_of_their_own(seen: Events, cut_us: int, gone: np.ndarray) -> tuple[
 def _near(known: Known, recipe: Recipe, cut_us: int) -> Events:
     """Return the event versions visible at the cut that a model of this circle can use."""
     seen = known.inputs.visible(cut_us)
-    return seen.take(in_reach(recipe, seen.latitude_deg, seen.longitude_deg, seen.magnitude))
+    return seen.take(in_reach(recipe, seen.distance_km(recipe.predict_center_lat, recipe.predict_center_lng), seen.magnitude))
 
 
 def _row_of(seen: Events, index: int, latest: Events) -> int:
@@ -133,10 +132,10 @@ def _candidates(seen: Events, age_days: np.ndarray, distance_km: np.ndarray, rec
 
 def _facts(seen: Events, index: int, known: Known) -> dict[str, Any]:
     row = _row_of(seen, index, known.events)
-    place = known.frame["place"].iloc[row] if row >= 0 else None
+    event_id, place = known.name(row) if row >= 0 else ("", None)
     depth_km = float(seen.depth_km[index])
     return {
-        "event_id": str(known.frame["event_id"].iloc[row]) if row >= 0 else "",
+        "event_id": event_id,
         "origin_time": f"{from_us(int(seen.origin_time_us[index])).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "magnitude": float(seen.magnitude[index]),
         "latitude_deg": float(seen.latitude_deg[index]),

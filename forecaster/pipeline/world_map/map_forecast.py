@@ -240,7 +240,8 @@ def one_by_one(kind: str, circles: Circles, known: Known) -> np.ndarray:
         member = generic_member(recipe, kind, circles.days.first_day, circles.first_day)
         if member is None:
             continue
-        near = inputs.take(in_reach(recipe, inputs.latitude_deg, inputs.longitude_deg, inputs.magnitude))
+        away = inputs.distance_km(recipe.predict_center_lat, recipe.predict_center_lng)
+        near = inputs.take(in_reach(recipe, away, inputs.magnitude))
         found[number] = asked(member, near, circles.days, circles.reference[number : number + 1])[0]
     return found
 

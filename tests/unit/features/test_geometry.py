@@ -65,6 +65,23 @@ def test_events_within_reach_of_a_place_are_those_by_their_distance(lat: float, 
     assert events.within(lat, lon, reach_km).tolist() == expected.tolist() and len(expected) > 0
 
 
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_events_near_a_place_have_their_distances_whether_these_are_kept_or_not(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutation that was seen to fail: the distances of the last place, whatever the place."""
+    monkeypatch.setattr("forecaster.features.events.FEW", few)
+    rng = np.random.default_rng(1)
+    times = np.arange(3000)
+    latitude, longitude = rng.uniform(30, 50, 3000), rng.uniform(-180, 180, 3000)
+    events = Events(times, times, latitude, longitude, np.full(3000, 10.0), rng.uniform(4, 6, 3000))
+    for lat, lon in ((40.0, 179.0), (35.0, 139.0), (40.0, 179.0)):
+        away = great_circle_km(lat, lon, latitude, longitude)
+        for reach_km, magnitude in ((800.0, 5.0), (800.0, -np.inf), (30_000.0, 5.9)):
+            rows, found = events.near(lat, lon, reach_km, magnitude)
+            assert rows.tolist() == np.flatnonzero((away <= reach_km) & (events.magnitude >= magnitude)).tolist() and len(rows) > 0
+            assert found.tolist() == away[rows].tolist()
+    assert events.take(np.full(3000, True)) is events
+
+
 def test_wrap_longitude() -> None:
     assert wrap_longitude(np.array([0.0, 180.0, -180.0, 190.0, -190.0, 359.0, 720.0])).tolist() == [0, -180, -180, -170, 170, -1, 0]
 

@@ -14,7 +14,9 @@ import pytest
 from forecaster.errors import CorruptModel, NotTrainable
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
-from forecaster.models.etas import etas, etas_intensity
+from forecaster.models.etas import etas, etas_intensity, etas_seen
+from forecaster.models.etas.etas_horizons import number_before, over_horizons
+from forecaster.models.etas.etas_intensity import daily_stream
 from forecaster.models.etas.etas_kernels import omori_integral
 from forecaster.models.etas.etas_pooling import world_histories
 from forecaster.models.etas.etas_simulation import Law, draw_magnitudes, grow, simulated_counts, uniform_background
@@ -46,6 +48,42 @@ def history(recipe):
 @pytest.fixture(scope="module")
 def model(history, trains):
     return etas.fit(history)
+
+
+@pytest.mark.parametrize("first", [date(1995, 6, 1), date(1995, 10, 1), date(1995, 10, 2), date(1996, 3, 17)])
+@pytest.mark.parametrize("range_days", [1, 7])
+def test_one_day_shares_the_decay_of_its_earthquakes_with_the_days_before(history, first, range_days, monkeypatch):
+    """Clocks changed on 1 October 1995 and 17 March 1996, between the days before and the day. Alone, the day and those before have streams
+    of their own. Mutations that were seen to fail: no lateness within a slot, no decay from slot to slot, reads off by one."""
+    late = np.where(np.arange(len(history.inputs)) % 3 == 0, 2 * DAY_US, 60_000_000)
+    events = replace(history.inputs, known_at_us=history.inputs.origin_time_us + late)
+    recipe = history.recipe.model_copy(update={"predict_range_days": range_days})
+    model = etas.EtasModel(recipe, ONE, None, date(1990, 1, 1), "daily")
+    days, reference = target_days(recipe, first, 1), np.array([0.05])
+    ends = days.target_starts_us[:, None] + np.array([1, 3, 7, 30]) * DAY_US
+
+    def said() -> list[np.ndarray]:
+        gone = np.zeros((4, len(events)), dtype=bool)
+        gone[1:, np.searchsorted(events.origin_time_us, days.cut_us[0]) - np.array([1, 5, 30])] = np.eye(3, dtype=bool)
+        rates = over_horizons(model, events, days, ends, reference)
+        before = number_before(model, events, days, reference, etas_seen.DAYS_BEFORE)
+        without = model.probability_without(events, days, reference, gone)
+        return [model.probability(events, days, reference), rates.hit[0], rates.number[0], before, without]
+
+    together = said()
+    assert etas_seen.seen_on(events, recipe, days).before is not None
+    monkeypatch.setattr(
+        etas_seen, "_seen", lambda parents, days: etas_seen.Seen(parents, np.arange(len(days)), daily_stream(parents, days))
+    )
+    monkeypatch.setattr(etas_seen, "_last", etas_seen._LastSeen())
+    for one, alone in zip(together, said(), strict=True):
+        assert one == pytest.approx(alone, rel=1e-12)
+
+
+def test_a_day_that_is_issued_days_ahead_has_no_days_before_in_its_stream(history):
+    days = target_days(history.recipe, date(1995, 6, 1), 1)
+    early = replace(days, cut_us=days.cut_us - 3 * DAY_US)
+    assert etas_seen.seen_on(history.inputs, history.recipe, early).before is None
 
 
 @pytest.mark.parametrize(("threshold", "north_km", "magnitudes"), [(4.5, 0.0, [6.0, 5.5]), (4.5, 330.0, [7.3]), (5.5, 290.0, [6.5, 6.8])])

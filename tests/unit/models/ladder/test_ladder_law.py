@@ -141,6 +141,14 @@ def test_counts_are_negative_binomial_worked_by_hand():
     assert cluster_of(np.array([1.0 / np.log(2.0)])) == pytest.approx([1.0], rel=1e-9)
 
 
+def test_a_cluster_gives_back_its_ratio_and_stays_within_its_limits():
+    x = np.geomspace(1e-6, 1e3, 2001)
+    found = cluster_of(x / np.log1p(x))
+    assert found / np.log1p(found) == pytest.approx(x / np.log1p(x), rel=1e-14)
+    assert found[200:] == pytest.approx(x[200:], rel=1e-10), "below it the ratio itself has no more digits"
+    assert cluster_of(np.array([0.9, 1.0, 1e6])) == pytest.approx([1e-6, 1e-6, 1e3], rel=1e-9)
+
+
 def test_a_rate_above_that_of_the_probability_means_all_or_nothing():
     """P(N >= 1) = 1/2 of a process of rate ln 4 (P(none) 1/4, x = 1, r = 2): it takes place with the chance (1/2) / (3/4) = 2/3, and its
     mean is r x = 2. P(at most 1) = 1/3 + 2/3 (1/4 + 2 / 8) = 2/3. Of half the magnitudes: 2/3 (1 - 4^-1/2) = 1/3."""
