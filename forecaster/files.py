@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from forecaster.errors import NotWritable
 
@@ -22,6 +23,7 @@ PRIVATE = 0o640  # the owner writes, the group reads, nobody else
 OWNERS_FOLDER = 0o755  # of a folder with such files: a user who may write to it could put others in their place
 WRITE_PROBE = ".quakecast-write-probe"  # the same for all, so that a file left by a killed process is removed at the next start
 
+_COPY_BYTES = 1 << 20
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
@@ -157,6 +159,26 @@ def exchange(one: Path, other: Path) -> bool:
     if number in _NO_EXCHANGE:
         return False
     raise OSError(number, os.strerror(number), str(other))
+
+
+def copy_whole(source: BinaryIO, target: BinaryIO) -> None:
+    """Write the content of one open file into another, empty one, and have it written to the disk.
+
+    The system copies it where it can: a file system with shared blocks then copies nothing, and others save a way through this process.
+
+    Raises:
+        OSError: the disk is full, for instance.
+    """
+    size, done = os.fstat(source.fileno()).st_size, 0
+    with suppress(AttributeError, OSError):
+        while done < size and (count := os.copy_file_range(source.fileno(), target.fileno(), size - done, done, done)):
+            done += count
+    if done < size:
+        source.seek(done)
+        target.seek(done)
+        shutil.copyfileobj(source, target, _COPY_BYTES)
+    target.flush()
+    os.fsync(target.fileno())
 
 
 def place_folder(target: Path, files: Mapping[str, bytes]) -> None:

@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
 from forecaster.store.engine.duckdb_engine import append, frame_as
-from forecaster.store.row_types import ForecastRow, IssuedRow, NewRun, OutcomeRow, StoredForecast, VerifiedRow, rows_as
+from forecaster.store.row_types import NewRun, OutcomeRow, StoredForecast, VerifiedRow, rows_as
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_DAY = timedelta(hours=25)  # to the next local midnight, where a clock is set back
 ABANDONED = "nobody"  # `ended_by` in the details of a run that could not report its own end
-CLOCKS_APART = timedelta(minutes=1)  # of two runs at once; the active issue may be the other's
+EVER = datetime(1900, 1, 1, tzinfo=UTC)  # before every forecast
 FORECAST_COLUMNS = (
     "forecast_id",
     "recipe_id",
@@ -67,8 +66,17 @@ def stored_for_windows(
         "JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS target_hash, unnest($starts::TIMESTAMPTZ[]) AS target_start, "
         "unnest(range(len($ids))) AS place) w ON f.recipe_id = w.recipe_id AND f.target_hash = w.target_hash "
         "AND abs(epoch(f.target_start) - epoch(w.target_start)) < 12 * 3600 "
-        "WHERE f.method = $method ORDER BY w.place, f.issue_time, f.created_at, f.model_kind",
-        {"ids": ids, "hashes": hashes, "starts": starts, "method": method},
+        "WHERE f.method = $method AND f.target_start "
+        "BETWEEN $first::TIMESTAMPTZ - INTERVAL 12 HOUR AND $last::TIMESTAMPTZ + INTERVAL 12 HOUR "
+        "ORDER BY w.place, f.issue_time, f.created_at, f.model_kind",
+        {
+            "ids": ids,
+            "hashes": hashes,
+            "starts": starts,
+            "method": method,
+            "first": min(starts, default=EVER),
+            "last": max(starts, default=EVER),
+        },
     ).fetchall()
     found: dict[tuple[str, str, datetime], list[StoredForecast]] = {window: [] for window in windows}
     for place, *values in rows:
@@ -103,8 +111,9 @@ def forecast_days(connection: Connection, target_hashes: list[str], since: datet
 def first_forecasts(connection: Connection, target_hashes: list[str], *, replay: bool) -> dict[tuple[str, str], datetime]:
     """Return by (recipe_id, target_hash) the first day that has an official or late forecast; with `replay`, a replayed one."""
     rows = connection.execute(
-        "SELECT recipe_id, target_hash, min(target_start) FROM forecast WHERE target_hash IN (SELECT unnest($hashes)) "
-        "AND (mode = 'replay') = $replay AND mode <> 'hindcast' AND (official OR mode <> 'prospective') GROUP BY 1, 2",
+        "WITH began AS (SELECT recipe_id, target_hash, min(target_start) AS first_start FROM forecast "
+        "WHERE (mode = 'replay') = $replay AND mode <> 'hindcast' AND (official OR mode <> 'prospective') GROUP BY 1, 2) "
+        "FROM began WHERE target_hash IN (SELECT unnest($hashes))",
         {"hashes": target_hashes, "replay": replay},
     ).fetchall()
     return {(recipe_id, target_hash): start.astimezone(UTC) for recipe_id, target_hash, start in rows}
@@ -135,10 +144,16 @@ def forecasts_to_score(connection: Connection) -> "pd.DataFrame":
     Of prospective forecasts only the official ones are scored. Late, hindcast and replayed forecasts are scored under their own mode. A
     forecast for a day that the model was trained on is never scored: scores, and all that is computed from them, are out of sample.
     """
-    # Narrow columns tell which rows are needed; the wide columns are read for those rows alone.
+    # A day with as many final scores as forecasts that are scored is done: a final outcome never changes. The other days are looked at,
+    # with narrow columns, and the wide ones are read for the rows that are needed alone.
     return connection.execute(
-        "WITH due AS (SELECT f.forecast_id, o.happened, o.status "
-        "FROM forecast f JOIN outcome o USING (recipe_id, target_start, target_hash) LEFT JOIN score s USING (forecast_id) "
+        "WITH made AS (SELECT target_start, count(*) AS number FROM forecast "
+        "WHERE (official OR mode <> 'prospective') AND NOT in_sample GROUP BY target_start), "
+        "done AS (SELECT target_start, count(*) AS number FROM score WHERE status = 'final' GROUP BY target_start), "
+        "open AS (SELECT target_start FROM made LEFT JOIN done USING (target_start) WHERE made.number IS DISTINCT FROM done.number), "
+        "due AS (SELECT f.forecast_id, o.happened, o.status FROM (FROM forecast SEMI JOIN open USING (target_start)) f "
+        "JOIN outcome o USING (recipe_id, target_start, target_hash) "
+        "LEFT JOIN (FROM score SEMI JOIN open USING (target_start)) s USING (forecast_id) "
         "WHERE o.status <> 'preliminary' AND (f.official OR f.mode <> 'prospective') "
         "AND NOT f.in_sample AND (s.forecast_id IS NULL OR s.status <> o.status OR s.happened <> o.happened)) "
         "SELECT f.*, due.happened, due.status FROM forecast f JOIN due USING (forecast_id) ORDER BY ALL"
@@ -173,79 +188,15 @@ def published_skill(connection: Connection, target_hashes: list[str]) -> "pd.Dat
     ).df()
 
 
-def recent_published(
-    connection: Connection, targets: Mapping[str, str], until: Mapping[str, datetime], limit: int
-) -> "dict[str, pd.DataFrame]":
-    """Return the last `limit` published forecasts of each of these targets (recipe id -> target hash) whose window ended by `until` (of the
-    recipe), with their outcome where there is one. There is one frame for each recipe, oldest first."""
-    return by_recipe(
-        connection,
-        "WITH said AS (SELECT f.recipe_id, f.target_hash, f.target_start, f.target_end, f.probability, f.reference_probability, f.mode, "
-        "f.method, f.official, f.issue_time, f.created_at FROM forecast f JOIN wanted w USING (recipe_id, target_hash) "
-        "WHERE f.published AND NOT f.in_sample AND f.target_end <= w.until), "
-        "days AS (SELECT DISTINCT recipe_id, target_start FROM said), "
-        "last AS (SELECT recipe_id, list_min(max(target_start, $limit)) AS since FROM days GROUP BY recipe_id) "
-        "SELECT said.recipe_id, said.target_start, said.target_end, said.probability, said.reference_probability, said.mode, said.method, "
-        "o.happened, o.status, o.max_magnitude, o.changed "
-        "FROM said JOIN last USING (recipe_id) LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
-        "WHERE said.target_start >= last.since QUALIFY row_number() OVER (PARTITION BY said.recipe_id, said.target_start "
-        "ORDER BY official DESC, method = 'daily' DESC, method DESC, issue_time DESC, created_at DESC) = 1 ORDER BY 1, 2",
-        wanted(targets, until),
-        {"limit": limit},
-    )
+def first_and_last_start(connection: Connection, forecast_ids: Sequence[str]) -> tuple[datetime | None, datetime | None]:
+    """Return when the first and the last of the windows of these forecasts begin; None where there are none.
 
-
-def latest_published(connection: Connection, now: datetime, target_hashes: list[str]) -> list[ForecastRow]:
-    """Return for each recipe the published forecast to show at `now`, of one of these targets; one row each.
-
-    It is the forecast of the next window that has not begun yet, else of the last window. Of several issues for it, the one stored last is
-    used, whatever the clock said. Rows of a backfill are not shown. An advance forecast (prospective, of a window without an official
-    forecast) is shown only to the person who asked for it. One exception: a forecast for the next day that is not official because
-    something was wrong (it is degraded) is shown, and says so.
+    With them a query reads only the part of a table around these windows.
     """
-    # The row to show for each recipe is found with narrow columns; the wide columns are read for that row alone.
-    frame = connection.execute(
-        "WITH issued AS (SELECT rowid AS place, forecast_id, recipe_id, target_hash, target_start, issue_time, mode, degraded "
-        "FROM forecast WHERE published AND method = 'daily' AND issue_time <= $said AND target_hash IN (SELECT unnest($hashes))), "
-        "official AS (SELECT DISTINCT recipe_id, target_hash, target_start FROM forecast WHERE official), "
-        "shown AS (SELECT forecast_id FROM issued LEFT JOIN official o USING (recipe_id, target_hash, target_start) "
-        "WHERE mode <> 'prospective' OR o.recipe_id IS NOT NULL OR (degraded AND target_start <= issue_time + $day) "
-        "QUALIFY row_number() OVER (PARTITION BY issued.recipe_id "
-        "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), place DESC) = 1) "
-        "SELECT f.* FROM forecast f SEMI JOIN shown USING (forecast_id) ORDER BY recipe_id",
-        {"now": now, "said": now + CLOCKS_APART, "hashes": target_hashes, "day": MAX_DAY},
-    ).df()
-    return rows_as(ForecastRow, frame)
-
-
-def models_of_issues(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[IssuedRow]]:
-    """Return by forecast id every model's forecast of the same issue, itself included, the published one first, each with `model_details`.
-
-    Of two rows of a kind the newest is used. Details of the forecast and of the model are parsed, and None where there are none.
-    """
-    # The rows of each issue are found with narrow columns; the wide columns are read for those rows alone.
-    frame = connection.execute(
-        "WITH issue AS (SELECT g.forecast_id AS asked, f.forecast_id FROM forecast g "
-        "JOIN forecast f USING (recipe_id, target_hash, target_start, mode, method, issue_time) "
-        "WHERE g.forecast_id IN (SELECT unnest($ids)) "
-        "QUALIFY row_number() OVER (PARTITION BY g.forecast_id, f.model_kind ORDER BY f.created_at DESC) = 1) "
-        "SELECT issue.asked, f.*, m.details AS model_details FROM forecast f JOIN issue USING (forecast_id) "
-        "LEFT JOIN model m ON m.model_id = f.model_id ORDER BY issue.asked, f.published DESC, f.model_kind",
-        {"ids": list(forecast_ids)},
-    ).df()
-    import pandas as pd
-
-    asked_for = frame.pop("asked")
-    for name in ("details", "model_details"):
-        frame[name] = pd.Series([_parsed(text) for text in frame[name]], dtype=object, index=frame.index)
-    found: dict[str, list[IssuedRow]] = {forecast_id: [] for forecast_id in forecast_ids}
-    for asked, row in zip(asked_for, rows_as(IssuedRow, frame), strict=True):
-        found[asked].append(row)
-    return found
-
-
-def _parsed(text: object) -> dict[str, Any] | None:
-    return json.loads(text) if isinstance(text, str) else None
+    (span,) = connection.execute(
+        "SELECT min(target_start), max(target_start) FROM forecast WHERE forecast_id IN (SELECT unnest($ids))", {"ids": list(forecast_ids)}
+    ).fetchall()
+    return span[0], span[1]
 
 
 def changes_between(connection: Connection, start: datetime, end: datetime) -> dict[str, Any]:

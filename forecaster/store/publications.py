@@ -25,11 +25,13 @@ def newest_weights(connection: Connection, scope: str, target_hash: str, base: s
 def newest_weights_of_all(connection: Connection, asked: Sequence[tuple[str, str, str, datetime]]) -> list[WeightsRow | None]:
     """Return the same for many (scope, target hash, base, as_of) in one query, in their order."""
     scopes, hashes, bases, moments = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [], [])
+    # The row of each is found with narrow columns; the wide columns are read for that row alone.
     frame = connection.execute(
-        "SELECT w.place, c.* FROM combination c JOIN (SELECT unnest($scopes) AS scope, unnest($hashes) AS target_hash, "
-        "unnest($bases) AS base, unnest($moments::TIMESTAMPTZ[]) AS as_of, unnest(range(len($scopes))) AS place) w "
-        "USING (scope, target_hash, base) "
-        "WHERE c.since <= w.as_of QUALIFY row_number() OVER (PARTITION BY w.place ORDER BY c.since DESC, c.number DESC) = 1",
+        "WITH newest AS (SELECT w.place, c.rowid AS row FROM combination c "
+        "JOIN (SELECT unnest($scopes) AS scope, unnest($hashes) AS target_hash, unnest($bases) AS base, "
+        "unnest($moments::TIMESTAMPTZ[]) AS as_of, unnest(range(len($scopes))) AS place) w USING (scope, target_hash, base) "
+        "WHERE c.since <= w.as_of QUALIFY row_number() OVER (PARTITION BY w.place ORDER BY c.since DESC, c.number DESC) = 1) "
+        "SELECT newest.place, c.* FROM combination c JOIN newest ON c.rowid = newest.row",
         {"scopes": scopes, "hashes": hashes, "bases": bases, "moments": moments},
     ).df()
     places = frame.pop("place")

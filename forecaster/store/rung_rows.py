@@ -6,7 +6,7 @@ from datetime import datetime
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.ledger import insert
+from forecaster.store.ledger import first_and_last_start, insert
 from forecaster.store.row_types import RungOutcomeRow, RungRow, rows_as
 
 
@@ -22,9 +22,11 @@ def add(connection: Connection, rows: Sequence[RungRow]) -> None:
 
 def ladders(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[RungRow]]:
     """Return by forecast its rungs by horizon and magnitude. Forecasts without a ladder have none."""
+    first, _ = first_and_last_start(connection, forecast_ids)
     frame = connection.execute(
-        "SELECT * FROM rung WHERE forecast_id IN (SELECT unnest($ids)) ORDER BY forecast_id, horizon_days, magnitude",
-        {"ids": list(forecast_ids)},
+        "SELECT * FROM rung WHERE forecast_id IN (SELECT unnest($ids)) AND window_end > $first "
+        "ORDER BY forecast_id, horizon_days, magnitude",
+        {"ids": list(forecast_ids), "first": first},
     ).df()
     found: dict[str, list[RungRow]] = {forecast_id: [] for forecast_id in forecast_ids}
     for row in rows_as(RungRow, frame):
@@ -35,12 +37,17 @@ def ladders(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, li
 def unsettled(connection: Connection, now: datetime) -> pd.DataFrame:
     """Return recipe_id, target_hash, target_start, target_end (of the rung), horizon_days, magnitude of every rung whose window has ended
     and that has no final outcome, with status and event_count of the outcome that it has."""
+    # Where as many rungs have a final outcome as end at a moment, none of them is left. The rungs of the other moments are looked at.
     return connection.execute(
+        "WITH ended AS (SELECT window_end, count(*) AS number FROM rung WHERE window_end <= $now GROUP BY window_end), "
+        "done AS (SELECT window_end, count(*) AS number FROM rung_outcome WHERE status = 'final' GROUP BY window_end), "
+        "open AS (SELECT window_end FROM ended LEFT JOIN done USING (window_end) WHERE ended.number IS DISTINCT FROM done.number) "
         "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, r.window_end AS target_end, r.horizon_days, r.magnitude, "
         "o.status, o.event_count "
-        "FROM rung r JOIN forecast f USING (forecast_id) LEFT JOIN rung_outcome o ON o.recipe_id = f.recipe_id "
+        "FROM (FROM rung SEMI JOIN open USING (window_end)) r JOIN forecast f USING (forecast_id) "
+        "LEFT JOIN (FROM rung_outcome SEMI JOIN open USING (window_end)) o ON o.recipe_id = f.recipe_id "
         "AND o.target_hash = f.target_hash AND o.target_start = f.target_start AND o.horizon_days = r.horizon_days "
-        "AND o.magnitude = r.magnitude WHERE r.window_end <= $now AND coalesce(o.status, '') <> 'final' ORDER BY ALL",
+        "AND o.magnitude = r.magnitude WHERE coalesce(o.status, '') <> 'final' ORDER BY ALL",
         {"now": now},
     ).df()
 

@@ -11,7 +11,6 @@ import json
 import logging
 import multiprocessing
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -27,6 +26,7 @@ from forecaster.pipeline import run_context
 from forecaster.reports.drawing import vega
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store
+from forecaster.store.engine import duckdb_engine
 from tests.support import toy_models
 from tests.support.steps import machine
 
@@ -61,7 +61,7 @@ class Boundaries:
         patch.setattr(Store, "transaction", transaction)
         for name in ("replace", "rename", "unlink", "remove"):
             patch.setattr(os, name, self._around(name, getattr(os, name)))
-        patch.setattr(shutil, "copyfileobj", self._around("copy", shutil.copyfileobj))
+        patch.setattr(duckdb_engine, "copy_whole", self._around("copy", duckdb_engine.copy_whole))
 
     def _around(self, name: str, inner: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(inner)

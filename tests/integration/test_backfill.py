@@ -16,6 +16,7 @@ from forecaster.pipeline.training.train import TrainOptions
 from forecaster.settings import load_settings
 from forecaster.store import fits as stored_fits
 from forecaster.store import ledger
+from forecaster.store.forecasts import shown as stored
 from tests.support import past_world, tiny, toy_models
 from tests.support.past_world import DAYS, FIRST, LAST, NOW, TODAY, WALK, open_home
 from tests.support.steps import predict, train_recipes, verify
@@ -190,9 +191,9 @@ def test_days_that_a_model_has_seen_are_marked_and_never_scored(job):
     recipe = job.recipes[0]
     with job.store.transaction() as connection:
         track = ledger.scored(connection, {recipe.id: recipe.target_hash})[recipe.id]
-        recent = ledger.recent_published(connection, {recipe.id: recipe.target_hash}, {recipe.id: NOW}, 365)[recipe.id]
+        recent = stored.recent_published(connection, {recipe.id: recipe.target_hash}, {recipe.id: NOW}, 365)[recipe.id]
         kept = stored_fits.scored_of_kind(connection, {recipe.id: recipe.target_hash}, "etas", NOW - timedelta(days=365), NOW)[recipe.id]
-        latest = ledger.latest_published(connection, NOW, [recipe.target_hash])
+        latest = stored.latest_published(connection, NOW, [recipe.target_hash])
     out_of_sample = rows[rows["published"] & ~rows["in_sample"]]
     assert len(track) == len(recent) == len(out_of_sample) and len(kept) == 0 and latest == []
 

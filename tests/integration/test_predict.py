@@ -13,7 +13,7 @@ from forecaster.pipeline.as_of.catalogue_history import load_known, read_history
 from forecaster.pipeline.daily.issue_rows import forecasts_sha256
 from forecaster.registry.reasons import Reason, ReasonKey, of_json, other
 from forecaster.reports.render import render_report
-from forecaster.store import ledger
+from forecaster.store.forecasts import shown as stored
 from forecaster.store.versions import catalogue
 from tests.support import tiny
 from tests.support.changed_recipes import without_models
@@ -401,7 +401,7 @@ def test_the_last_reading_counts_whatever_our_clock_said_of_it(toy, tokyo, setti
     rows = table(toy, "forecast").set_index("forecast_id")
     assert made.degraded == {} and rows.loc[made.forecast_ids, "official"].all() and rows["official"].sum() == len(KINDS)
     with toy.transaction() as connection:
-        (shown,) = [row["forecast_id"] for row in ledger.latest_published(connection, NOW + 7 * HOUR, [tokyo.target_hash])]
+        (shown,) = [row["forecast_id"] for row in stored.latest_published(connection, NOW + 7 * HOUR, [tokyo.target_hash])]
     assert shown in made.forecast_ids, "not the one that calls itself later"
 
 
@@ -410,9 +410,9 @@ def test_an_unofficial_forecast_of_the_next_day_is_shown_with_its_reason_and_a_l
     predict(toy, [tokyo], settings, machine(NOW), target_day=DAY + timedelta(days=2))
     predict(toy, [tokyo], settings, machine(NOW))
     with toy.transaction() as connection:
-        (shown,) = ledger.latest_published(connection, NOW, [tokyo.target_hash])
+        (shown,) = stored.latest_published(connection, NOW, [tokyo.target_hash])
         connection.execute("DELETE FROM forecast WHERE target_start = $start", {"start": START})
-        assert ledger.latest_published(connection, NOW, [tokyo.target_hash]) == []
+        assert stored.latest_published(connection, NOW, [tokyo.target_hash]) == []
     assert shown["target_start"] == START and "behind that of USGS" in shown["degraded_reason"] and not shown["official"]
 
 

@@ -2,9 +2,9 @@
 
     python -m tests.support.grown_home FOLDER DAYS
 
-Every recipe has a forecast a day of each kind that the real day has, with an outcome and scores; each day has PULLS reads, requests and
-runs, PAGES pages, messages that were sent, and once a week learnt weights. What is older than the settings keep has left. The last 45 days
-are settled by the real `verify`, so that nothing is left over for the day that is measured.
+Every recipe has a forecast a day of each kind that the real day has, with its ladder, outcomes and scores; each day has PULLS reads,
+requests and runs, PAGES pages, messages that were sent, and once a week learnt weights. What is older than the settings keep has left. The
+last 45 days are settled by the real `verify`, so that nothing is left over for the day that is measured.
 """
 
 import os
@@ -39,6 +39,18 @@ _OUTCOMES = """
         CASE WHEN happened THEN 5.1 END, 'final', any_value(target_end) + INTERVAL 46 DAY, false, NULL
     FROM (SELECT *, hash(recipe_id, target_start) % 1000 < 1000 * reference_probability AS happened FROM forecast
           WHERE target_end < $now::TIMESTAMPTZ - INTERVAL 46 DAY) GROUP BY recipe_id, target_start, target_hash, happened"""
+_RUNGS = f"""
+    INSERT INTO rung SELECT r.* REPLACE (md5(r.forecast_id || d.day)[:24] AS forecast_id,
+        {_SHIFTED.format("window_end").replace("f.window_end", "r.window_end")} AS window_end)
+    FROM rung r JOIN forecast f USING (forecast_id) JOIN target t USING (recipe_id, target_hash), range(1, $days + 1) d(day)
+    ORDER BY d.day DESC"""
+_RUNG_OUTCOMES = """
+    INSERT INTO rung_outcome SELECT recipe_id, target_hash, target_start, horizon_days, magnitude, window_end, happened, happened::BIGINT,
+        'final', window_end + INTERVAL 46 DAY
+    FROM (SELECT r.*, f.recipe_id, f.target_hash, f.target_start,
+              hash(recipe_id, target_start, horizon_days, magnitude) % 1000 < 1000 * r.reference_probability AS happened
+          FROM rung r JOIN forecast f USING (forecast_id) WHERE window_end < $now::TIMESTAMPTZ - INTERVAL 46 DAY)
+    ORDER BY target_start"""
 _SCORES = """
     INSERT INTO score SELECT f.forecast_id, f.recipe_id, f.target_start, f.mode, o.happened, 'final',
         ln(CASE WHEN o.happened THEN probability ELSE 1 - probability END),
@@ -92,7 +104,7 @@ def grow(settings: Settings, days: int) -> Job:
     written = publish_report.write_report(job, ("en", "ja"))
     with job.store.transaction() as connection:
         note_targets(connection, job.recipes)
-        for sql in (_FORECASTS, _OUTCOMES, _SCORES, _READS, _REQUESTS, _RUNS, _REPORTS, _DELIVERIES, _ALERTS):
+        for sql in (_FORECASTS, _OUTCOMES, _RUNGS, _RUNG_OUTCOMES, _SCORES, _READS, _REQUESTS, _RUNS, _REPORTS, _DELIVERIES, _ALERTS):
             _execute(connection, sql, days)
     tidy(replace(job, clock=machine(NOW)))
     verify(job.store, job.recipes, machine(NOW - timedelta(hours=1)))

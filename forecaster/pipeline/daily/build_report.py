@@ -44,6 +44,7 @@ from forecaster.reports.content.contract import (
 )
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection
+from forecaster.store.forecasts import shown as stored
 from forecaster.store.row_types import ForecastRow, IssuedRow, PublishedDay, RungRow, VerifiedRow, rows_as
 from forecaster.timewindow import day_of_window, days_of_windows, next_local_day
 
@@ -61,7 +62,7 @@ def report_data(job: Job) -> ReportData:
     store, recipes, clock, now = job.store, job.recipes, job.clock, job.clock.now()
     known = load_known(store, now)
     with store.transaction() as connection:
-        last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in recipes])}
+        last = {row["recipe_id"]: row for row in stored.latest_published(connection, now, [recipe.target_hash for recipe in recipes])}
         silent_mode: Mode = "replay" if clock.simulated else "prospective"
         scored = forecast_record.scored_days(connection, recipes)
         told = _told(connection, recipes, last, known)
@@ -122,9 +123,9 @@ def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, 
     said = [last[recipe_id]["forecast_id"] for recipe_id in shown]
     blocks = rung_rows.record_blocks(connection, shown, block_days)
     return _Told(
-        ledger.models_of_issues(connection, said),
-        _outcomes(recipes, ledger.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS)),
-        _outcomes(recipes, ledger.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS)),
+        stored.models_of_issues(connection, said),
+        _outcomes(recipes, stored.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS)),
+        _outcomes(recipes, stored.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS)),
         rung_rows.ladders(connection, said),
         recipe_records(blocks),
         pooled_rungs(blocks, {recipe.id: recipe.threshold_mag for recipe in recipes if not recipe.comparison_only}, forecast_record.MODES),
@@ -237,7 +238,7 @@ def _why_not(recipe: Recipe, known: Known) -> Reason:
 
 
 def _outcomes(recipes: Sequence[Recipe], frames: Mapping[str, pd.DataFrame]) -> dict[str, tuple[DayOutcome, ...]]:
-    """Return by recipe id the forecasts of `ledger.recent_published` with their outcomes. The rows of all recipes are read at once."""
+    """Return by recipe id the forecasts of `shown.recent_published` with their outcomes. The rows of all recipes are read at once."""
     rows = iter(rows_as(PublishedDay, pd.concat(frames.values(), ignore_index=True)) if frames else [])
     found = {}
     for recipe in recipes:

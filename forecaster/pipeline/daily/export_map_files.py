@@ -20,7 +20,8 @@ from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe
 from forecaster.reports import map_files as documents
 from forecaster.reports.content.contract import RecentEvent, RecipeForecast, ReportData
-from forecaster.store import deliveries, ledger
+from forecaster.store import deliveries
+from forecaster.store.forecasts import shown as stored
 from forecaster.store.row_types import IssuedRow
 from forecaster.timewindow import TimeWindow, days_of_windows, from_us, local_midnights_us, to_us
 
@@ -43,10 +44,10 @@ def export(job: Job, folder: Path) -> list[Path]:
     made: dict[str, dict[str, Any]] = {}
     predictions = []
     with job.store.transaction() as connection:
-        last = {row["recipe_id"]: row for row in ledger.latest_published(connection, now, [recipe.target_hash for recipe in job.recipes])}
-        spoken = ledger.models_of_issues(connection, [row["forecast_id"] for row in last.values()])
+        last = {row["recipe_id"]: row for row in stored.latest_published(connection, now, [recipe.target_hash for recipe in job.recipes])}
+        spoken = stored.models_of_issues(connection, [row["forecast_id"] for row in last.values()])
         targets = {recipe.id: recipe.target_hash for recipe in job.recipes}
-        history = ledger.recent_published(connection, targets, dict.fromkeys(targets, now), VALIDATIONS)
+        history = stored.recent_published(connection, targets, dict.fromkeys(targets, now), VALIDATIONS)
     for forecast in data.recipes:
         recipe = recipes[forecast.recipe_id]
         summary = _summary(spoken[last[recipe.id]["forecast_id"]] if recipe.id in last else [])

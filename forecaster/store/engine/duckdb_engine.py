@@ -7,7 +7,6 @@ transaction each, and wait for the lock with jittered retries.
 import os
 import random
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from forecaster.errors import BadInput, NotWritable, StoreBusy, StoreError
-from forecaster.files import refused
+from forecaster.files import copy_whole, refused
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
 LOCK_WAIT_S = 60.0
-_COPY_BYTES = 1 << 20
 _SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
 _DISK_FULL = ("could not write", "no space left", "quota exceeded", "file too large", "cannot write", "failed to write", "out of disk")
 
@@ -149,9 +147,7 @@ def copy_database(path: Path, target: Path) -> None:
         try:
             connection.execute("FORCE CHECKPOINT")
             with target.open("wb") as copy:
-                shutil.copyfileobj(source, copy, _COPY_BYTES)
-                copy.flush()
-                os.fsync(copy.fileno())
+                copy_whole(source, copy)
         except OSError as error:
             raise NotWritable(f"cannot write {target} ({error.strerror or error}); free some space") from None
         except duckdb.Error as error:

@@ -8,6 +8,7 @@ import pytest
 
 from forecaster.pipeline.daily.forecast_record import CURVE_POINTS, of_mode, pooled_records, record_of, reliability_curve, scored_days
 from forecaster.store import ledger
+from forecaster.store.forecasts import shown as stored
 
 FIRST = datetime(2023, 1, 1, 15, tzinfo=UTC)  # midnight of 2 January in Japan
 
@@ -113,7 +114,7 @@ def test_rows_that_a_model_has_seen_are_in_no_record(store, recipes) -> None:
         ledger.insert(connection, "score", scores)
         found = scored_days(connection, [recipe])[recipe.id]
         until = {recipe.id: FIRST + timedelta(days=9)}
-        shown = ledger.recent_published(connection, {recipe.id: recipe.target_hash}, until, 90)[recipe.id]
+        shown = stored.recent_published(connection, {recipe.id: recipe.target_hash}, until, 90)[recipe.id]
     assert shown["method"].tolist() == ["daily", "walk-forward"]
     assert {mode: days["local_day"].dt.strftime("%F").tolist() for mode, days in found.items()} == {
         "prospective": ["2023-01-02"],
@@ -154,9 +155,9 @@ def test_each_recipe_has_its_own_last_days_and_end(store, recipes) -> None:
     until = {tokyo.id: FIRST + timedelta(days=20), istanbul.id: FIRST + timedelta(days=5), empty.id: FIRST}
     with store.transaction() as connection:
         ledger.insert(connection, "forecast", forecasts)
-        found = ledger.recent_published(connection, targets, until, 3)
-        issues = ledger.models_of_issues(connection, ["f19", "f20", "f21"])
-        assert ledger.recent_published(connection, {}, {}, 3) == ledger.scored(connection, {}) == {}
+        found = stored.recent_published(connection, targets, until, 3)
+        issues = stored.models_of_issues(connection, ["f19", "f20", "f21"])
+        assert stored.recent_published(connection, {}, {}, 3) == ledger.scored(connection, {}) == {}
     days = {name: [(start - FIRST).days for start in frame["target_start"]] for name, frame in found.items()}
     assert days == {tokyo.id: [17, 18, 19], istanbul.id: [0, 3], empty.id: []}
     assert found[tokyo.id]["method"].tolist() == ["daily"] * 3
