@@ -39,19 +39,8 @@ def _labels_between(
     events: Events, recipe: Recipe, starts_us: np.ndarray, ends_us: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     targets = target_events(events, recipe)
-    span, index = _pairs(targets.origin_time_us, starts_us, ends_us)
+    span, index = pairs_between(targets.origin_time_us, starts_us, ends_us)
     count = np.bincount(span, minlength=len(starts_us))
     largest = np.full(len(starts_us), -np.inf)
     np.maximum.at(largest, span, targets.magnitude[index])
     return count > 0, np.where(count > 0, largest, np.nan), count
-
-
-def _pairs(times_us: np.ndarray, starts_us: np.ndarray, ends_us: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`pairs_between`, in any order. A record has thousands of windows and mostly few events: then their windows are looked up."""
-    if len(starts_us) <= len(times_us) or np.any(starts_us[1:] < starts_us[:-1]) or np.any(ends_us[1:] < ends_us[:-1]):
-        return pairs_between(times_us, starts_us, ends_us)
-    first, last = np.searchsorted(ends_us, times_us, side="right"), np.searchsorted(starts_us, times_us, side="right")
-    counts = np.maximum(last - first, 0)
-    index = np.repeat(np.arange(len(times_us)), counts)
-    span = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts - first, counts)
-    return span, index

@@ -68,15 +68,12 @@ def joined_spans(day: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[n
     """The spans [start, end) of each day, with touching or overlapping ones merged; all int64 (n,), by day, then by start."""
     kept = np.flatnonzero(start < end)
     kept = kept[np.lexsort((start[kept], day[kept]))]
-    day, start, end = day[kept], start[kept], end[kept].copy()
+    day, start = day[kept], start[kept]
+    ends, rank = np.unique(end[kept], return_inverse=True)
+    turn = np.cumsum(np.diff(day, prepend=day[:1]) != 0) * len(ends)
+    latest = ends[np.maximum.accumulate(turn + rank) - turn]  # of the day's spans so far
     opens = np.ones(len(day), dtype=bool)
-    opens[1:] = day[1:] != day[:-1]
-    again = np.flatnonzero(~opens)  # few days have a second target event
-    for place in again.tolist():
-        until = end[place - 1]
-        opens[place] = start[place] > until
-        if not opens[place]:
-            end[place] = max(end[place], until)
+    opens[1:] = (day[1:] != day[:-1]) | (start[1:] > latest[:-1])
     first = np.flatnonzero(opens)
     last = np.append(first, len(day))[1:] - 1
-    return day[first], start[first], end[last]
+    return day[first], start[first], latest[last]

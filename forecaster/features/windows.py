@@ -124,9 +124,18 @@ def pairs_between(times_us: np.ndarray, starts_us: np.ndarray, ends_us: np.ndarr
 
     Spans may overlap, be empty, or end before they start (then they contain nothing). `starts_us` and `ends_us` are read flat.
     """
-    first = np.searchsorted(times_us, np.ravel(starts_us), side="left")
-    last = np.searchsorted(times_us, np.ravel(ends_us), side="left")
+    starts, ends = np.ravel(starts_us), np.ravel(ends_us)
+    if len(times_us) < len(starts) and not (starts[1:] < starts[:-1]).any() and not (ends[1:] < ends[:-1]).any():
+        # few times among the thousands of days of a record: their spans are looked up
+        first, last = np.searchsorted(ends, times_us, side="right"), np.searchsorted(starts, times_us, side="right")
+        index, span = _ranges(first, last)
+        by_span = np.argsort(span, kind="stable")
+        return span[by_span], index[by_span]
+    return _ranges(np.searchsorted(times_us, starts, side="left"), np.searchsorted(times_us, ends, side="left"))
+
+
+def _ranges(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(k, each of first[k] .. last[k] - 1), both int64, for all k in turn."""
     counts = np.maximum(last - first, 0)
-    span = np.repeat(np.arange(counts.size), counts)
-    index = np.arange(span.size) - np.repeat(np.cumsum(counts) - counts - first, counts)
-    return span, index
+    of = np.repeat(np.arange(counts.size), counts)
+    return of, np.arange(of.size) - np.repeat(np.cumsum(counts) - counts - first, counts)

@@ -259,7 +259,7 @@ def _extend(
         model, some, told = models[places[0]], days.take(np.array(places)), (reference[places], published[places])
         shape = None if model is None else shape_of(model, known.inputs, some, window_ends(recipe, some, horizons), told[0])
         if shape is not None:
-            for place, numbers in zip(places, corner_numbers(recipe, told[1], shape, horizons, told[0]), strict=True):
+            for place, numbers in zip(places, corner_numbers(recipe.predict_range_days, told[1], shape, horizons, told[0]), strict=True):
                 rows[place]["details"] |= numbers
         for place, made in zip(places, rungs_of_days(recipe, known, some, *told, shape) if ladder else [], strict=False):
             if isinstance(made, NotScoreable):

@@ -27,7 +27,7 @@ from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
 from forecaster.pipeline.issuing import published_rows
 from forecaster.pipeline.issuing.contributing_events import drivers_of
 from forecaster.pipeline.issuing.members import members_for
-from forecaster.pipeline.rungs.issue_rungs import published_rungs
+from forecaster.pipeline.rungs.issue_rungs import LadderBase, ladder_base, ladders_of
 from forecaster.publishing_rule.combination import KIND
 from forecaster.publishing_rule.combined_model import CombinedModel
 from forecaster.publishing_rule.publishing_rule import rule_named
@@ -39,6 +39,7 @@ from forecaster.timewindow import TimeWindow, issue_time, next_local_day, to_us
 
 log = logging.getLogger(__name__)
 
+RECIPES_AT_ONCE = 32
 EXPLAINED_FROM = 1.1  # times the usual rate; contributing events are computed only from there on, because they cost ten forecasts
 NOT_OFFICIAL = Reason(ReasonKey.UNOFFICIAL)
 Fits = dict[str, Mapping[str, Any]]  # rows of the table `model` by kind
@@ -99,23 +100,48 @@ class ComputedIssue:
     failed: str | None = None
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """An issue without its ladder: one row a model, the published one last, details as dicts; or why there are none."""
+
+    recipe_id: str
+    rows: list[dict[str, Any]]
+    silent: dict[str, Reason]
+    ladder: LadderBase | None
+    not_scoreable: str | None = None
+
+
 def compute_issues(history: CatalogueHistory, models: Path, requests: Sequence[IssueRequest], doubts: Doubts) -> Iterator[ComputedIssue]:
-    """Compute the requests, one after the other. models: the folder of model directories."""
+    """Compute the requests, some at a time: recipe by recipe, then their ladders at once. models: the folder of model directories."""
     found: Found = {}
-    for request in requests:
-        recipe = request.asked.recipe
-        far = any(KINDS[kind].sees_far for kind in request.fits if kind in KINDS)
-        known = (history if far else history.near(recipe)).at(request.asked.as_of)
-        try:
-            with logs.about(recipe=recipe.id), found_once(found):
-                rows, silent = _issue(request, models, known, doubts)
-            yield ComputedIssue(recipe.id, rows, silent)
-        except NotScoreable as error:
-            yield ComputedIssue(recipe.id, [], not_scoreable=str(error))
+    for at in range(0, len(requests), RECIPES_AT_ONCE):
+        yield from _finished([_begun(history, models, request, doubts, found) for request in requests[at : at + RECIPES_AT_ONCE]])
 
 
-def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) -> tuple[list[dict[str, Any]], dict[str, Reason]]:
-    """Compute one issue: one row a model (probability, reference and flags), and {kind: why it has no forecast}.
+def _begun(history: CatalogueHistory, models: Path, request: IssueRequest, doubts: Doubts, found: Found) -> _Begun:
+    recipe = request.asked.recipe
+    far = any(KINDS[kind].sees_far for kind in request.fits if kind in KINDS)
+    known = (history if far else history.near(recipe)).at(request.asked.as_of)
+    try:
+        with logs.about(recipe=recipe.id), found_once(found):
+            return _issue(request, models, known, doubts)
+    except NotScoreable as error:
+        return _Begun(recipe.id, [], {}, None, str(error))
+
+
+def _finished(begun: Sequence[_Begun]) -> Iterator[ComputedIssue]:
+    ladders = iter(ladders_of([one.ladder for one in begun if one.ladder is not None]))
+    for one in begun:
+        rows = one.rows
+        if one.ladder is not None:
+            rungs = next(ladders)
+            rows = [{**row, "details": as_text(row["details"])} for row in rows]
+            rows[-1]["rungs"] = rungs
+        yield ComputedIssue(one.recipe_id, rows, one.silent, one.not_scoreable)
+
+
+def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) -> _Begun:
+    """Begin one issue: one row a model (probability, reference and flags), and {kind: why it has no forecast}.
 
     The combination's row is published. Above the usual rate, except in a hindcast, it also holds the contributing events.
     """
@@ -142,11 +168,10 @@ def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) ->
         "degraded_reasons": as_json(reasons),
         "data_age_hours": age,
     }
-    rungs = published_rungs(recipe, known, labelled, days, reference, row, issue.model.members)
+    ladder = ladder_base(recipe, known, labelled, days, reference, row, issue.model.members)
     said = [published_rows.rate_row(recipe, float(reference[0])), *issue.rows]
-    rows = [{**one, "details": as_text(one["details"]), "published": one["model_kind"] == KIND, **flags} for one in said]
-    rows[-1]["rungs"] = rungs
-    return rows, issue.silent
+    rows = [{**one, "published": one["model_kind"] == KIND, **flags} for one in said]
+    return _Begun(recipe.id, rows, issue.silent, ladder)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,35 @@ class Shape:
         """Return the shape of the days of a mask."""
         return Shape(Horizons(self.alone.hit[chosen], self.alone.number[chosen]), self.productivity[chosen])
 
+    @classmethod
+    def joined(cls, shapes: Sequence["Shape"]) -> "Shape":
+        """Return these shapes, one after the other."""
+        hit, number = (np.concatenate([getattr(shape.alone, name) for shape in shapes]) for name in ("hit", "number"))
+        return cls(Horizons(hit, number), np.concatenate([shape.productivity for shape in shapes]))
+
+
+@dataclass(frozen=True)
+class LadderBase:
+    """What the ladder of one published `row` (probability, and details as a dict) follows from, without the catalogue.
+
+    days: the one day, and the windows that begin with it, ends_us int64 (1, horizons). reference: (1,). shape: None where the usual rate
+    alone is published. usual, law: None where there is no ladder, because of `problem`.
+    """
+
+    recipe: Recipe
+    row: dict[str, Any]
+    ends_us: np.ndarray
+    reference: np.ndarray
+    shape: Shape | None
+    usual: Horizons | None
+    law: MagnitudeLaw | None
+    problem: NotScoreable | None = None
+
+    @property
+    def kind(self) -> tuple[int, float, bool]:
+        """What ladders must have in common to be computed at once."""
+        return self.recipe.predict_range_days, self.recipe.threshold_mag, self.shape is None
+
 
 def published_rungs(
     recipe: Recipe,
@@ -51,23 +80,80 @@ def published_rungs(
     row: dict[str, Any],
     members: Mapping[str, FittedModel],
 ) -> list[NewRung]:
-    """Compute the rungs of the published `row` (probability, and details as a dict) of the one day in `days`.
+    """Compute the rungs of the published `row` of the one day in `days`, as `ladders_of`."""
+    return ladders_of([ladder_base(recipe, known, labelled, days, reference, row, members)])[0]
 
-    The details also get the expected number and its range, those of the ladder's corner, unless the usual rate alone is published. Where no
-    ladder is possible the list is empty, and the details give the reason as no_ladder (English text) and no_ladder_reason
-    (as stored).
-    """
-    details, range_days = row["details"], recipe.predict_range_days
-    probability = np.array([row["probability"]])
-    model = etas_of(recipe, members.values(), days.first_day) if details["weights"] else None
-    shape = None if model is None else shape_of(model, known.inputs, days, window_ends(recipe, days, horizons_of(range_days)), reference)
-    if shape is not None:
-        details |= corner_numbers(recipe, probability, shape, horizons_of(range_days), reference)[0]
+
+def ladder_base(
+    recipe: Recipe,
+    known: Known,
+    labelled: LabelledDays,
+    days: TargetDays,
+    reference: np.ndarray,
+    row: dict[str, Any],
+    members: Mapping[str, FittedModel],
+) -> LadderBase:
+    """Compute what the ladder of the published `row` follows from. labelled: the record of the recipe's own windows."""
+    horizons = horizons_of(recipe.predict_range_days)
+    ends_us = window_ends(recipe, days, horizons)
+    model = etas_of(recipe, members.values(), days.first_day) if row["details"]["weights"] else None
+    shape = None if model is None else shape_of(model, known.inputs, days, ends_us, reference)
     try:
-        return rungs_of(recipe, known, labelled, days, reference, probability, shape)
+        usual = _usual(recipe, known, labelled, days, horizons)
+        return LadderBase(recipe, row, ends_us, reference, shape, usual, law_of(recipe, known))
     except NotScoreable as error:
-        details |= no_ladder(error)
+        return LadderBase(recipe, row, ends_us, reference, shape, None, None, error)
+
+
+def ladders_of(bases: Sequence[LadderBase]) -> list[list[NewRung]]:
+    """Compute the rungs of published rows: rows of the table `rung`, without the forecast's id; the shortest window comes first.
+
+    The rows' details also get the expected number and its range, those of the ladder's corner, unless the usual rate alone is published.
+    Where no ladder is possible the list is empty, and the details give the reason as no_ladder (English text) and no_ladder_reason (as
+    stored). Ladders of one kind are computed at once: a single one is as many calls of numpy, on arrays of a few numbers.
+    """
+    found: list[list[NewRung]] = [[] for _ in bases]
+    by_kind: dict[tuple[int, float, bool], list[int]] = {}
+    for place, base in enumerate(bases):
+        by_kind.setdefault(base.kind, []).append(place)
+    for (range_days, _, alone), places in by_kind.items():
+        if not alone:
+            _add_corners(range_days, [bases[place] for place in places])
+        laid = [place for place in places if bases[place].problem is None]
+        for place, rungs in zip(laid, _laid(range_days, [bases[place] for place in laid]), strict=True):
+            found[place] = rungs
+    for base in bases:
+        if base.problem is not None:
+            base.row["details"] |= no_ladder(base.problem)
+    return found
+
+
+def _add_corners(range_days: int, bases: Sequence[LadderBase]) -> None:
+    published, reference = _published(bases), np.concatenate([base.reference for base in bases])
+    shape = Shape.joined([base.shape for base in bases if base.shape is not None])
+    numbers = corner_numbers(range_days, published, shape, horizons_of(range_days), reference)
+    for base, told in zip(bases, numbers, strict=True):
+        base.row["details"] |= told
+
+
+def _laid(range_days: int, bases: Sequence[LadderBase]) -> list[list[NewRung]]:
+    if not bases:
         return []
+    shapes = [base.shape for base in bases if base.shape is not None]
+    usual, laws = [base.usual for base in bases if base.usual is not None], [base.law for base in bases if base.law is not None]
+    return ladder_rows(
+        range_days,
+        np.concatenate([base.ends_us for base in bases]),
+        np.concatenate([base.reference for base in bases]),
+        _published(bases),
+        Shape.joined(shapes) if shapes else None,
+        Horizons(np.concatenate([one.hit for one in usual]), np.concatenate([one.number for one in usual])),
+        laws,
+    )
+
+
+def _published(bases: Sequence[LadderBase]) -> np.ndarray:
+    return np.array([base.row["probability"] for base in bases])
 
 
 def no_ladder(error: NotScoreable) -> dict[str, Any]:
@@ -75,44 +161,22 @@ def no_ladder(error: NotScoreable) -> dict[str, Any]:
     return {"no_ladder": str(error), "no_ladder_reason": of_error(error).stored()}
 
 
-def rungs_of(
-    recipe: Recipe,
-    known: Known,
-    labelled: LabelledDays,
-    days: TargetDays,
-    reference: np.ndarray,
-    probability: np.ndarray,
-    shape: Shape | None,
-) -> list[NewRung]:
-    """Return rows of the table `rung`, without the forecast's id, for the one day in `days`; the shortest window comes first.
-
-    Args:
-        labelled: the record of the recipe's own windows. reference, probability: (1,), the usual rate of the day's own window, and what is
-            published. shape: None where the usual rate alone gives longer windows.
-
-    Raises:
-        NotScoreable: the record is too short for the usual rate of the longest window.
-    """
-    usual = _usual(recipe, known, labelled, days, horizons_of(recipe.predict_range_days))
-    return ladder_rows(recipe, days, reference, probability, shape, usual, [law_of(recipe, known)])[0]
-
-
 def ladder_rows(
-    recipe: Recipe,
-    days: TargetDays,
+    range_days: int,
+    ends_us: np.ndarray,
     reference: np.ndarray,
     published: np.ndarray,
     shape: Shape | None,
     usual: Horizons,
     laws: Sequence[MagnitudeLaw],
 ) -> list[list[NewRung]]:
-    """Return the rungs of each day, without the forecast's id; the shortest window comes first.
+    """Return the rungs of each forecast, without the forecast's id; the shortest window comes first.
 
-    reference, published: (n,), the usual rate of the days' own windows, and what is published. shape: None where the usual rate alone gives
-    longer windows. usual: of the windows. laws: one a day.
+    range_days: of the forecasts' own windows. ends_us: (n, horizons), of the windows. reference, published: (n,), the usual rate of the own
+    windows, and what is published. shape: None where the usual rate alone gives longer windows. usual: of the windows. laws: one a
+    forecast, all for one threshold.
     """
-    range_days, horizons = recipe.predict_range_days, horizons_of(recipe.predict_range_days)
-    ends, law = window_ends(recipe, days, horizons), DailyLaws(tuple(laws))
+    horizons, law = horizons_of(range_days), DailyLaws(tuple(laws))
     if shape is None:
         counts = climb(published, usual, range_days, law)
     else:
@@ -126,7 +190,7 @@ def ladder_rows(
             {
                 "horizon_days": horizon,
                 "magnitude": magnitude,
-                "window_end": from_us(int(ends[n, i])),
+                "window_end": from_us(int(ends_us[n, i])),
                 "probability": float(own.probability[n, i, j]),
                 "reference_probability": float(by_rate[n, i, j]),
                 "etas_probability": None if by_etas is None else float(by_etas[n, i, j]),
@@ -174,12 +238,12 @@ def shape_of(model: EtasModel, inputs: Events, days: TargetDays, ends_us: np.nda
 
 
 def corner_numbers(
-    recipe: Recipe, published: np.ndarray, shape: Shape, horizons: tuple[int, ...], reference: np.ndarray
+    range_days: int, published: np.ndarray, shape: Shape, horizons: tuple[int, ...], reference: np.ndarray
 ) -> list[dict[str, Any]]:
     """Return the expected number and range of each published probability (n,), for its details. horizons: those of `shape`."""
-    at = [horizons.index(horizon) for horizon in corner_horizons(recipe.predict_range_days)]
+    at = [horizons.index(horizon) for horizon in corner_horizons(range_days)]
     base = Horizons(shape.alone.hit[:, at], shape.alone.number[:, at])
-    columns = corner_of(published, base, recipe.predict_range_days, shape.productivity, reference)
+    columns = corner_of(published, base, range_days, shape.productivity, reference)
     return [numbers_of(*numbers) for numbers in zip(*(values.tolist() for values in columns), strict=True)]
 
 

@@ -13,7 +13,7 @@ from forecaster.models.ladder.climb import horizons_of
 from forecaster.models.ladder.magnitude_law import MagnitudeLaw
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, settled_as_known
-from forecaster.pipeline.rungs.issue_rungs import Shape, ladder_rows, law_of_circle
+from forecaster.pipeline.rungs.issue_rungs import Shape, ladder_rows, law_of_circle, window_ends
 from forecaster.recipe import Recipe
 from forecaster.store.row_types import NewRung
 from forecaster.timewindow import from_us
@@ -38,7 +38,9 @@ def rungs_of_days(
     some = days.take(good)
     rates = Horizons(np.concatenate([one.hit for one in usual]), np.concatenate([one.number for one in usual]))
     part = None if shape is None else shape.take(good)
-    rows = ladder_rows(recipe, some, reference[good], published[good], part, rates, _laws(recipe, known, some))
+    ends_us = window_ends(recipe, some, horizons_of(recipe.predict_range_days))
+    laws = _laws(recipe, known, some)
+    rows = ladder_rows(recipe.predict_range_days, ends_us, reference[good], published[good], part, rates, laws)
     for place, made in zip(np.flatnonzero(good).tolist(), rows, strict=True):
         found[place] = made
     return found

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from forecaster.features.events import events_from_frame
-from forecaster.features.labels import _pairs, daily_labels
-from forecaster.features.windows import pairs_between, target_days
+from forecaster.features.labels import daily_labels
+from forecaster.features.windows import target_days
 
 TOKYO = (35.680934, 139.767551)
 
@@ -99,20 +99,3 @@ def test_target_days_of_the_design(recipe, real_events) -> None:
 
     assert {recipe_id: count(recipe_id) for recipe_id in TARGET_DAYS} == TARGET_DAYS
     assert sum(map(count, ABROAD)) == TARGET_DAYS_ABROAD
-
-
-@pytest.mark.parametrize("range_days", [1, 7])
-@pytest.mark.parametrize("count", [0, 1, 40, 4000])
-def test_windows_are_looked_up_from_either_side(range_days: int, count: int) -> None:
-    """Of few events each looks up its windows; of many each window looks up its events; both find the same, also outside the record."""
-    rng = np.random.default_rng(count)
-    starts = np.sort(rng.integers(0, 10**9, 900))
-    ends = np.append(starts, 10**9 + np.arange(1, range_days + 1))[range_days:]
-    times = np.sort(np.concatenate([rng.integers(-(10**6), 10**9 + 10**6, count), starts[: min(count, 20)], ends[: min(count, 20)]]))
-    found, expected = _pairs(times, starts, ends), pairs_between(times, starts, ends)
-    assert sorted(zip(*found, strict=True)) == sorted(zip(*expected, strict=True)) and (len(expected[0]) > 0) == (count > 0)
-    shuffled = rng.permutation(900)
-    again = _pairs(times, starts[shuffled], ends[shuffled])
-    assert sorted(zip(shuffled[again[0]].tolist(), again[1].tolist(), strict=True)) == sorted(
-        zip(*(each.tolist() for each in expected), strict=True)
-    )
