@@ -105,13 +105,13 @@ def compute_anywhere(job: run_context.Job, requests: Sequence[IssueRequest], dou
 
 @task(name="predict", retries=1, timeout_seconds=3600, **_AGAIN)
 def predict_task(
-    work: run_context.Job, recipes: list[Recipe], target_day: date | None, problems: tuple[Reason, ...]
+    work: run_context.Job, recipes: list[Recipe], target_day: date | None, problems: tuple[Reason, ...], *, reforecast: bool = False
 ) -> predict.PredictResult:
     with progress("forecasting", len(recipes)) as update:
         done = iter(range(1, len(recipes) + 1))
         return predict.predict(
             replace(work, recipes=recipes),
-            predict.PredictOptions(target_day, problems=problems),
+            predict.PredictOptions(target_day, problems=problems, reforecast=reforecast),
             lambda name: update(next(done), len(recipes), name),
             compute_anywhere,
         )

@@ -41,10 +41,18 @@ def pull(settings: "Settings", as_json: bool) -> None:
 @click.option("--target-date", "--target_date", help="Day to forecast, YYYY-MM-DD (default: the next local day of each recipe).")
 @click.option("--tz", help="Time zone in which 'the next day' is meant; without a --target-date (default: each recipe's own).")
 @click.option("--reissue", is_flag=True, help="Issue once more: a new row supersedes the old one; the first is still the one scored.")
+@click.option("--reforecast", is_flag=True, help="Keep it beside the official forecast of its day: it is never official, and not scored.")
 @json_option
 @click.pass_obj
 def predict(
-    settings: "Settings", recipes: tuple[str, ...], everything: bool, target_date: str | None, tz: str | None, reissue: bool, as_json: bool
+    settings: "Settings",
+    recipes: tuple[str, ...],
+    everything: bool,
+    target_date: str | None,
+    tz: str | None,
+    reissue: bool,
+    reforecast: bool,
+    as_json: bool,
 ) -> None:
     """Forecast a day with every model of every recipe, and store it."""
     from zoneinfo import ZoneInfo
@@ -60,15 +68,17 @@ def predict(
             check_zone_name(tz)
         except ValueError as error:
             raise BadInput(f"--tz {tz!r} {error}") from None
+    if reissue and reforecast:
+        raise BadInput("--reissue and --reforecast: one takes the place of a forecast, the other is kept beside it; name one of them")
     job = open_job(settings, recipes)
     if tz and day is None:
         day = next_local_day(job.clock.now(), ZoneInfo(tz))
-    result = step.predict(job, step.PredictOptions(day, reissue))
+    result = step.predict(job, step.PredictOptions(day, reissue, reforecast=reforecast))
     publish_copy(job)
     with job.store.transaction() as connection:
         rows = ledger.forecasts_of_issue(connection, result.forecast_ids)
     shown = rows.to_dict("records")
-    tell(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown))
+    tell(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown, reforecast))
     silent = [f"{recipe_id}, {kind}: {reason}" for recipe_id, kinds in result.silent.items() for kind, reason in kinds.items()]
     lacking = [f"without {kind}: {reason}" for kind, reason in result.unusable.items()]
     degraded = {
@@ -90,15 +100,15 @@ def _pulled(result: "PullResult") -> str:
     return f"{read}, {counted(result.new_revisions, 'new version')} of events"
 
 
-def _forecast_lines(rows: Sequence[Mapping[Hashable, Any]]) -> str:
+def _forecast_lines(rows: Sequence[Mapping[Hashable, Any]], reforecast: bool) -> str:
     from forecaster.console import chances
 
-    said = [row for row in rows if row["published"]]
+    said = [row for row in rows if row["published"] or (reforecast and row["model_kind"] == "published")]
     return "\n".join(
         f"{row['recipe_id']:16} {row['target_start']:%Y-%m-%d %H:%M}Z to {row['target_end']:%Y-%m-%d %H:%M}Z  {{}} (usual {{}})".format(
             *chances(row["probability"], row["reference_probability"])
         )
-        + f", {row['model_kind']}, {row['mode']}"
+        + f", {row['model_kind']}, {'reforecast' if reforecast else row['mode']}"
         for row in said
     )
 

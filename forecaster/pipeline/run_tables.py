@@ -6,19 +6,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from forecaster.pipeline.run_context import Job
+from forecaster.publishing_rule.combination import KIND
 from forecaster.store import ledger
 from forecaster.timewindow import day_of_window
 
 
 def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the published forecasts among these ids, each with `local_day` (ISO) in the recipe's zone."""
+    """Return the published forecasts and reforecasts among these ids, each with `local_day` (ISO) in the recipe's zone."""
     zones = {recipe.id: recipe.time_zone for recipe in job.recipes}
     with job.store.transaction() as connection:
         rows: list[Any] = ledger.forecasts_of_issue(connection, list(forecast_ids)).to_dict("records")
     return [
         {**row, "local_day": day_of_window(row["target_start"], ZoneInfo(zones[row["recipe_id"]])).isoformat()}
         for row in rows
-        if row["published"]
+        if row["published"] or row["model_kind"] == KIND
     ]
 
 

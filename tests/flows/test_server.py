@@ -24,6 +24,7 @@ from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store, query
 from tests.support import tiny
+from tests.support.extended import extend
 from tests.support.prefect_server import ENDED, ask, server_environment, start_server, started, wait_for
 from tests.support.toys import quake, write
 from tests.support.usgs_history import history_of
@@ -280,6 +281,24 @@ def test_a_backfill_whose_process_is_killed_is_told_and_finishes_when_asked_agai
 def flow_process(house, run_id):
     """The process id of a run, as the worker keeps it."""
     return int(house.api("GET", f"/flow_runs/{run_id}")["infrastructure_pid"].rpartition(":")[2])
+
+
+def test_a_reforecast_is_one_entry_of_the_file_and_leaves_the_official_forecasts_as_they_are(house, tmp_path):
+    """The entry of docs/EXTENDING.md, in a copy of the project that is deployed onto the same server."""
+    extend(tmp_path)
+    deployed = quakecast(house.environment, "deploy", "--project", str(tmp_path), PYTHONPATH=str(tmp_path))
+    assert deployed.returncode == 0 and "deployed reforecast" in deployed.stdout, deployed.stderr
+    house.deployments = {row["name"]: row for row in house.api("POST", "/deployments/filter", {})}
+    assert [row["schedule"]["cron"] for row in house.deployments["reforecast"]["schedules"]] == ["0 12 * * *"]
+    shown = "SELECT * FROM forecast WHERE official OR published ORDER BY forecast_id"
+    before, scored = published(house, shown), published(house, "SELECT count(*) AS n FROM score")
+    run = end_of(house, trigger(house, "reforecast"))
+    assert run["state_name"] == "Completed", run["state"]["message"]
+    assert published(house, shown).equals(before) and published(house, "SELECT count(*) AS n FROM score").equals(scored)
+    beside = published(house, "SELECT recipe_id, mode FROM forecast WHERE model_kind = 'published' AND NOT published ORDER BY 1")
+    assert beside["recipe_id"].tolist() == sorted(RECIPES) and set(beside["mode"]) == {"prospective"}
+    assert {row["recipe"] for row in json.loads(artifacts_of(house, run["id"])["forecasts"]["data"])} == set(RECIPES)
+    assert not house.hook.received
 
 
 def test_a_server_that_is_down_or_older_is_one_line(house):

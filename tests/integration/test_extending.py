@@ -32,8 +32,8 @@ def done(touched, tmp_path_factory) -> dict[str, Any]:
 
 def test_each_example_is_a_new_file_and_at_most_one_line(touched):
     sections = touched[1]
-    assert len(sections) == 8 and {len(files) for files in sections.values()} == {1, 2}
-    assert [name for name, files in sections.items() if len(files) == 1] == ["A language"]
+    assert len(sections) == 9 and {len(files) for files in sections.values()} == {1, 2}
+    assert [name for name, files in sections.items() if len(files) == 1] == ["A language", "A reforecast at noon"]
 
 
 def test_a_kind_of_model_is_trained_and_forecasts_and_is_called_by_its_title(done):
@@ -75,3 +75,8 @@ def test_a_language_has_a_page_of_its_own(done):
 
 def test_a_deployment_has_its_next_run_and_does_its_work(done):
     assert done["next"]["fresh-copy"] == "2024-01-28T12:00:00+00:00" and done["copied"]
+
+
+def test_a_reforecast_has_its_next_run(done):
+    """12:00 in Japan is 03:00 UTC; what the flow does: tests/flows/test_reforecast.py."""
+    assert done["next"]["reforecast"] == "2024-01-29T03:00:00+00:00"

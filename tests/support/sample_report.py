@@ -23,6 +23,7 @@ from forecaster.reports.content.contract import (
     PooledSkill,
     RecentEvent,
     RecipeForecast,
+    Reforecast,
     ReliabilityCurve,
     ReportData,
     ResolvedOutcome,
@@ -103,6 +104,7 @@ def recipe_forecast(recipe: Recipe, rng: np.random.Generator, mode: Mode = "repl
         recent_outcomes=outcomes,
         open_outcomes=(DayOutcome(day, ratio_said, None, "pending", usual, None, mode),),
         ladder=sample_ladder(ratio_said, usual, recipe.threshold_mag, window.start, counted, recipe.predict_range_days),
+        reforecast=Reforecast(window.start, window.end, ISSUED - timedelta(hours=9), usual * 1.2, usual) if recipe.id == "athens" else None,
     )
 
 

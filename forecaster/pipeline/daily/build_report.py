@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,7 @@ from forecaster.reports.content.contract import (
     PooledSkill,
     RecentEvent,
     RecipeForecast,
+    Reforecast,
     ReportData,
     ResolvedOutcome,
     RevisedOutcome,
@@ -66,7 +67,14 @@ def report_data(job: Job) -> ReportData:
         silent_mode: Mode = "replay" if clock.simulated else "prospective"
         scored = forecast_record.scored_days(connection, recipes)
         told = _told(connection, recipes, last, known)
-        rows = [_recipe_forecast(recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id], told) for recipe in recipes]
+        again = {row["recipe_id"]: row for row in stored.live_reforecasts(connection, now, [recipe.target_hash for recipe in recipes])}
+        rows = [
+            replace(
+                _recipe_forecast(recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id], told),
+                reforecast=_reforecast(again.get(recipe.id)),
+            )
+            for recipe in recipes
+        ]
         changes = ledger.changes_between(connection, now - timedelta(days=1), now)
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
         revised = _revised_outcomes(connection, {recipe.target_hash: recipe for recipe in recipes}, now)
@@ -197,6 +205,13 @@ def _recipe_forecast(
         no_ladder_reason=no_ladder if isinstance(no_ladder, Reason) else None,
         open_outcomes=tuple(said for said in told.open[recipe.id] if not ended or said.day > ended[-1].day),
     )
+
+
+def _reforecast(row: ForecastRow | None) -> Reforecast | None:
+    if row is None:
+        return None
+    times = (_utc(row["target_start"]), _utc(row["target_end"]), _utc(row["issue_time"]))
+    return Reforecast(*times, row["probability"], row["reference_probability"])
 
 
 def _pooled_skill(now: datetime) -> PooledSkill | None:

@@ -89,6 +89,21 @@ def write_issue(store: Store, rows: list[dict[str, Any]], clock: Clock, reissue:
     return list(dict.fromkeys(said))
 
 
+def write_reforecast(store: Store, rows: list[dict[str, Any]], clock: Clock) -> list[str]:
+    """Store the rows of one reforecast, beside the official forecast of their days; return their ids.
+
+    None of them is official or published, so that scores, alerts and the record do not count them. Rows whose day began while they were
+    computed are not stored.
+    """
+    with store.transaction() as connection:
+        written_at = clock.now()
+        rows = [{**row, "official": False, "published": False} for row in rows if written_at < row["target_start"]]
+        there = {kept["forecast_id"] for kept_rows in stored_for(connection, [_window(row) for row in rows]).values() for kept in kept_rows}
+        fresh = [{column: row.get(column) for column in ledger.FORECAST_COLUMNS} for row in rows if row["forecast_id"] not in there]
+        ledger.insert(connection, "forecast", fresh)
+    return [row["forecast_id"] for row in rows]
+
+
 def _as_written(row: dict[str, Any], written_at: datetime) -> dict[str, Any]:
     if row["mode"] != "prospective" or written_at < row["target_start"]:
         return row
@@ -100,8 +115,11 @@ def _window(row: Mapping[str, Any]) -> Window:
 
 
 def _superseded(earlier: Sequence[StoredForecast], row: Mapping[str, Any]) -> str | None:
-    """Return the id of the forecast that `row` supersedes: the last one of its model kind, else the last published one."""
-    same = [kept for kept in earlier if kept["model_kind"] == row["model_kind"]]
+    """Return the id of the forecast that `row` supersedes: the last one of its model kind, else the last published one. A reforecast, an
+    issue of which nothing is published, is superseded by none.
+    """
+    issues = {kept["issue_time"] for kept in earlier if kept["published"]}
+    same = [kept for kept in earlier if kept["model_kind"] == row["model_kind"] and kept["issue_time"] in issues]
     found = same or [kept for kept in earlier if kept["published"]]
     return found[-1]["forecast_id"] if found else None
 

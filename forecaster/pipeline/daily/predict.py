@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from forecaster.clock import Clock
+from forecaster.errors import BadDate, BadInput
 from forecaster.installed import code_version
 from forecaster.pipeline import replay_homes
 from forecaster.pipeline.as_of.catalogue_history import read_history
 from forecaster.pipeline.daily.clock_check import clock_problem
-from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, standing_of, stored_for, write_issue
+from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, standing_of, stored_for, write_issue, write_reforecast
 from forecaster.pipeline.issuing.compute_issues import Asked, ComputedIssue, Doubts, Fits, IssueRequest, compute_issues
 from forecaster.pipeline.issuing.members import unusable_kinds
 from forecaster.pipeline.issuing.standings import standings_of
 from forecaster.pipeline.run_context import Job
+from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason
 from forecaster.store import fits as stored_fits
 from forecaster.store.database import Connection
@@ -46,13 +49,15 @@ class PredictResult:
 class PredictOptions:
     """What to forecast.
 
-    target_day: by default each recipe's next local day. reissue: forecast again days that have an active forecast already.
+    target_day: by default each recipe's next local day. reissue: forecast again days that have an active forecast already. reforecast: a
+    further forecast beside the official one, whether that is made already or still to be made; it is never official or published.
     problems: mark every row as degraded (for instance after a failed pull).
     """
 
     target_day: date | None = None
     reissue: bool = False
     problems: tuple[Reason, ...] = ()
+    reforecast: bool = False
 
 
 NEXT_DAY = PredictOptions()
@@ -80,8 +85,8 @@ def predict(
     on_progress: called with a recipe's id. compute: where the forecasts are computed; in this process, or on workers.
 
     Raises:
-        BadDate: the day lies before the data or too far ahead; nothing is stored.
-        BadInput: the store is the home of a replay, and the clock is the machine's.
+        BadDate: the day lies before the data or too far ahead, or a reforecast's day has begun; nothing is stored.
+        BadInput: the store is the home of a replay, and the clock is the machine's; or a reforecast in a replay.
     """
     store, recipes, clock = job.store, job.recipes, job.clock
     now, wrong_clock = clock.now(), None
@@ -92,10 +97,12 @@ def predict(
     days = {recipe.id: options.target_day or next_local_day(now, recipe.zone) for recipe in recipes}
     for recipe in recipes:
         check_target_day(days[recipe.id], recipe.zone, now)
+        if options.reforecast:
+            _check_reforecast(recipe, days[recipe.id], clock)
     result = PredictResult(targets=days, unusable={kind: str(why) for kind, why in unusable_kinds(recipes).items()})
     every = [Asked.of(recipe, days[recipe.id], clock, now) for recipe in recipes]
     with store.transaction() as connection:
-        stored = {} if options.reissue else stored_for(connection, [asked.key for asked in every])
+        stored = {} if options.reissue or options.reforecast else stored_for(connection, [asked.key for asked in every])
         wanted = [asked for asked in every if not standing_of(stored.get(asked.key, ()), asked.mode)]
         requests = _requests(connection, wanted)
     fresh = {asked.key for asked in wanted}
@@ -133,8 +140,17 @@ def predict(
         if issue.silent:
             result.silent[recipe.id] = {kind: str(why) for kind, why in issue.silent.items()}
         rows += [identified({**stamp, **row}) for row in issue.rows]
-    result.forecast_ids += write_issue(store, rows, clock, options.reissue)
+    result.forecast_ids += write_reforecast(store, rows, clock) if options.reforecast else write_issue(store, rows, clock, options.reissue)
     return result
+
+
+def _check_reforecast(recipe: Recipe, day: date, clock: Clock) -> None:
+    if clock.simulated:
+        raise BadInput("a replay makes no reforecast: it is kept beside the official forecast of a day, and a replay has none")
+    if recipe.target_window(day).start <= clock.now():
+        raise BadDate(
+            f"{recipe.id}: {day} has begun, and a forecast of it knows nothing that its official one did not; reforecast a day to come"
+        )
 
 
 def _requests(connection: Connection, wanted: Sequence[Asked]) -> list[IssueRequest]:

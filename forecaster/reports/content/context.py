@@ -21,7 +21,7 @@ from forecaster.reports.content.combined import (
     tested_member,
     weight_text,
 )
-from forecaster.reports.content.contract import DayOutcome, RecipeForecast, ReportData, ResolvedOutcome
+from forecaster.reports.content.contract import DayOutcome, RecipeForecast, Reforecast, ReportData, ResolvedOutcome
 from forecaster.reports.content.footer import operations
 from forecaster.reports.content.headline import above, headline, lede, notable, struck_flag, subject, usual_line
 from forecaster.reports.content.ladder_words import ladder_table, no_ladder, outlook
@@ -151,6 +151,14 @@ def _name(recipe: RecipeForecast, language: str) -> str:
     return plain(recipe.display_name.get(language) or recipe.display_name.get("en") or recipe.recipe_id)
 
 
+def _reforecast_flag(said: Reforecast, zone: ZoneInfo, writer: Writer) -> Phrase:
+    probability, usual = probability_pair(said.probability, said.reference_probability)
+    day = writer(day_of_window(said.target_start, zone))
+    return Phrase(
+        "flag.reforecast", {"issued": writer.local(said.issue_time, zone), "day": day, "probability": probability, "usual": usual}
+    )
+
+
 def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, writer: Writer) -> dict[str, Any]:
     zone = _zone(recipe.time_zone)
     ratio = ratio_to_usual(recipe.probability, recipe.reference_probability)
@@ -167,6 +175,8 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         flags.append(Phrase("flag.incomplete", {"magnitude": f"{recipe.incomplete_below:.1f}"}))
     if recipe.mode == "prospective" and not recipe.official and recipe.probability is not None:
         flags.append(Phrase("flag.not_official"))
+    if recipe.reforecast is not None:
+        flags.append(_reforecast_flag(recipe.reforecast, zone, writer))
     kind = recipe.model_kind
     struck = struck_by(recipe, data.events)
     unheard = struck if kind == "climatology" else None

@@ -241,6 +241,17 @@ class ResolvedOutcome:
 
 
 @dataclass(frozen=True)
+class Reforecast:
+    """A further forecast, issued beside the official one of the same window; it is never scored."""
+
+    target_start: datetime
+    target_end: datetime
+    issue_time: datetime
+    probability: float
+    reference_probability: float
+
+
+@dataclass(frozen=True)
 class RecipeForecast:
     """One recipe's forecast for one target window, with all that a reader needs to evaluate it."""
 
@@ -280,6 +291,7 @@ class RecipeForecast:
     ladder: Ladder | None = None
     no_ladder: str | None = None  # why a forecast has no ladder, in English
     no_ladder_reason: Reason | None = None  # the same as key and values
+    reforecast: Reforecast | None = None  # the newest one of a window that has not ended
     group: Mapping[str, str] | None = None  # {"en": ..., "ja": ...}: the heading in a report of many recipes; None: the country
 
 

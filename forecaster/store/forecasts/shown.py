@@ -98,6 +98,18 @@ def _shown(
     return rows_as(ForecastRow, frame)
 
 
+def live_reforecasts(connection: Connection, now: datetime, target_hashes: list[str]) -> list[ForecastRow]:
+    """Return for each recipe its newest reforecast of a window that has not ended: the combination of an issue beside the official one, of
+    which nothing is published."""
+    frame = connection.execute(
+        "SELECT * FROM forecast WHERE target_start >= $since AND target_end > $now AND issue_time <= $said AND mode = 'prospective' "
+        "AND model_kind = 'published' AND NOT published AND NOT official AND method = 'daily' AND target_hash IN (SELECT unnest($hashes)) "
+        "QUALIFY row_number() OVER (PARTITION BY recipe_id ORDER BY issue_time DESC, created_at DESC) = 1 ORDER BY recipe_id",
+        {"since": now - LATELY, "now": now, "said": now + CLOCKS_APART, "hashes": target_hashes},
+    ).df()
+    return rows_as(ForecastRow, frame)
+
+
 def models_of_issues(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[IssuedRow]]:
     """Return by forecast id every model's forecast of the same issue, itself included, the published one first, each with `model_details`.
 
