@@ -152,7 +152,8 @@ def events_then_and_now(connection: Connection, then: datetime, now: datetime) -
     """
     moved = (
         "WITH moved AS (SELECT from_key, last(to_key ORDER BY known_at, rowid) AS to_key FROM event_merge WHERE known_at <= $now "
-        "GROUP BY from_key), kept AS (SELECT coalesce(m.to_key, e.event_key) AS event_key, e.* EXCLUDE event_key "
+        "GROUP BY from_key), kept AS (SELECT coalesce(m.to_key, e.event_key) AS event_key, "
+        "e.first_known_at, e.origin_time, e.latitude_deg, e.longitude_deg, e.depth_km, e.magnitude "
         "FROM event_as_of($then) e LEFT JOIN moved m ON m.from_key = e.event_key "
         "WHERE e.event_type = 'earthquake' AND e.magnitude IS NOT NULL) "
     )
@@ -181,11 +182,11 @@ def last_ended_runs(connection: Connection) -> list[EndedRun]:
         EndedRun,
         connection,
         "WITH last AS (SELECT run_id FROM run WHERE finished_at IS NOT NULL "
-        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1) "
-        "SELECT run_id, kind, state, started_at, finished_at, details ->> '$.problems[#-1]' AS problem, "
-        "details ->> '$.problem_reason' AS reason, "
-        "coalesce(details ->> '$.ended_by' = $abandoned, contains(problem, 'without a word'), false) AS abandoned "
-        "FROM run SEMI JOIN last USING (run_id) ORDER BY kind",
+        "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY finished_at DESC, started_at DESC) = 1), "
+        "told AS (SELECT run_id, kind, state, started_at, finished_at, details -> 'problems' ->> -1 AS problem, "
+        "details ->> 'problem_reason' AS reason, details ->> 'ended_by' AS ended_by FROM run WHERE run_id IN (SELECT run_id FROM last)) "
+        "SELECT run_id, kind, state, started_at, finished_at, problem, reason, "
+        "coalesce(ended_by = $abandoned, problem LIKE '%without a word%', false) AS abandoned FROM told ORDER BY kind",
         {"abandoned": ABANDONED},
     )
 

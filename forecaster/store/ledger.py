@@ -64,7 +64,7 @@ def stored_for_windows(
     rows = connection.execute(
         f"SELECT w.place, {', '.join(f'f.{name}' for name in StoredForecast.__annotations__)} FROM forecast f "
         "JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS target_hash, unnest($starts::TIMESTAMPTZ[]) AS target_start, "
-        "unnest(range(len($ids))) AS place) w ON f.recipe_id = w.recipe_id AND f.target_hash = w.target_hash "
+        "unnest($places) AS place) w ON f.recipe_id = w.recipe_id AND f.target_hash = w.target_hash "
         "AND abs(epoch(f.target_start) - epoch(w.target_start)) < 12 * 3600 "
         "WHERE f.method = $method AND f.target_start "
         "BETWEEN $first::TIMESTAMPTZ - INTERVAL 12 HOUR AND $last::TIMESTAMPTZ + INTERVAL 12 HOUR "
@@ -73,6 +73,7 @@ def stored_for_windows(
             "ids": ids,
             "hashes": hashes,
             "starts": starts,
+            "places": list(range(len(windows))),
             "method": method,
             "first": min(starts, default=EVER),
             "last": max(starts, default=EVER),

@@ -36,7 +36,8 @@ def known_after(connection: Connection, moment: datetime) -> tuple[str, datetime
 def was_replayed_in(connection: Connection) -> bool:
     """Return whether a run with a simulated clock has worked on this store, or has read versions of events into it."""
     asked = (
-        "SELECT EXISTS (FROM run WHERE replay) OR EXISTS (FROM event_revision WHERE source <> 'snapshot' AND known_at_source = 'modelled')"
+        "SELECT EXISTS (SELECT 1 FROM run WHERE replay) OR EXISTS "
+        "(SELECT 1 FROM event_revision WHERE source <> 'snapshot' AND known_at_source = 'modelled')"
     )
     return bool(connection.execute(asked).fetchall()[0][0])
 

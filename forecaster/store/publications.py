@@ -29,10 +29,10 @@ def newest_weights_of_all(connection: Connection, asked: Sequence[tuple[str, str
     frame = connection.execute(
         "WITH newest AS (SELECT w.place, c.rowid AS row FROM combination c "
         "JOIN (SELECT unnest($scopes) AS scope, unnest($hashes) AS target_hash, unnest($bases) AS base, "
-        "unnest($moments::TIMESTAMPTZ[]) AS as_of, unnest(range(len($scopes))) AS place) w USING (scope, target_hash, base) "
+        "unnest($moments::TIMESTAMPTZ[]) AS as_of, unnest($places) AS place) w USING (scope, target_hash, base) "
         "WHERE c.since <= w.as_of QUALIFY row_number() OVER (PARTITION BY w.place ORDER BY c.since DESC, c.number DESC) = 1) "
         "SELECT newest.place, c.* FROM combination c JOIN newest ON c.rowid = newest.row",
-        {"scopes": scopes, "hashes": hashes, "bases": bases, "moments": moments},
+        {"scopes": scopes, "hashes": hashes, "bases": bases, "moments": moments, "places": list(range(len(asked)))},
     ).df()
     places = frame.pop("place")
     for name in _PARSED:
@@ -63,9 +63,9 @@ def decisions_of_all(connection: Connection, asked: Sequence[tuple[str, str, dat
     ids, hashes, moments = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [])
     frame = connection.execute(
         "SELECT w.place, p.* FROM publication p JOIN (SELECT unnest($ids) AS recipe_id, unnest($hashes) AS target_hash, "
-        "unnest($moments::TIMESTAMPTZ[]) AS as_of, unnest(range(len($ids))) AS place) w USING (recipe_id, target_hash) "
+        "unnest($moments::TIMESTAMPTZ[]) AS as_of, unnest($places) AS place) w USING (recipe_id, target_hash) "
         "WHERE w.as_of IS NULL OR p.since <= w.as_of ORDER BY w.place, p.since, p.number",
-        {"ids": ids, "hashes": hashes, "moments": moments},
+        {"ids": ids, "hashes": hashes, "moments": moments, "places": list(range(len(asked)))},
     ).df()
     places = frame.pop("place")
     found: list[list[PublicationRow]] = [[] for _ in asked]

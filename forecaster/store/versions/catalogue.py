@@ -64,7 +64,7 @@ def write_revisions(connection: Connection, frame: pd.DataFrame, overruling: boo
     with frame_as(connection, "incoming", frame.assign(line=np.arange(len(frame)))):
         connection.execute(fresh)
     known = identify(connection, overruling)
-    connection.execute(f"INSERT INTO event_revision BY NAME SELECT {STORED} FROM fresh ORDER BY origin_time, event_id, known_at")
+    connection.execute(f"INSERT INTO event_revision ({STORED}) SELECT {STORED} FROM fresh ORDER BY origin_time, event_id, known_at")
     store_identities(connection, known)
     new = connection.execute("SELECT count(*) FROM fresh").fetchall()[0][0]
     connection.execute("DROP TABLE fresh")
@@ -126,7 +126,7 @@ def read_history(connection: Connection) -> pd.DataFrame:
         f"WITH joined AS ({_JOINED_KEYS}), first AS (SELECT event_key, min(known_at) AS first_known_at FROM event_revision GROUP BY 1) "
         "SELECT event_id, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg, depth_km, "
         "magnitude, place, coalesce(f.first_known_at, believed_from) AS first_known_at, "
-        "v.event_id IN (FROM joined) OR v.event_key IN (FROM joined) AS joined, "
+        "v.event_id IN (SELECT key FROM joined) OR v.event_key IN (SELECT key FROM joined) AS joined, "
         "row_number() OVER (ORDER BY origin_time, event_id) AS by_id "
         "FROM event_versions(TIMESTAMPTZ '9999-12-31 00:00:00+00') v LEFT JOIN first f USING (event_key) "
         "WHERE event_type = 'earthquake' AND magnitude IS NOT NULL "
@@ -161,7 +161,7 @@ def read_joins(connection: Connection) -> Joins:
     moves = connection.execute("SELECT from_key, to_key, known_at FROM event_merge ORDER BY known_at, rowid").fetchall()
     versions = connection.execute(
         f"WITH joined AS ({_JOINED_KEYS}) SELECT event_id, event_key, known_at FROM event_revision "
-        "WHERE event_id IN (FROM joined) OR event_key IN (FROM joined)"
+        "WHERE event_id IN (SELECT key FROM joined) OR event_key IN (SELECT key FROM joined)"
     ).fetchall()
     return Joins(moves, versions)
 
@@ -180,6 +180,11 @@ def last_updated_at(connection: Connection) -> datetime | None:
     return row[0] if row else None
 
 
+_SPAN = (
+    "stream, min_latitude_deg, max_latitude_deg, min_longitude_deg, max_longitude_deg, min_magnitude, span_start, span_end, read_at, source"
+)
+
+
 def write_coverage(connection: Connection, rows: pd.DataFrame) -> None:
     """Record reads that proved spans complete (columns of the table `coverage_read`), and merge them into the table `coverage`."""
     if rows.empty:
@@ -187,10 +192,13 @@ def write_coverage(connection: Connection, rows: pd.DataFrame) -> None:
     append(connection, "coverage_read", rows)
     with frame_as(connection, "added", rows):
         connection.execute(
-            "CREATE TEMP TABLE joined AS WITH known AS (FROM coverage UNION ALL BY NAME SELECT *, read_at AS first_read_at FROM added) "
-            "SELECT * FROM coverage_joined('known') ORDER BY stream, span_start, read_at"
+            f"CREATE TEMP TABLE known AS SELECT {_SPAN}, first_read_at FROM coverage UNION ALL SELECT {_SPAN}, read_at FROM added; "
+            "CREATE TEMP TABLE joined AS SELECT * FROM coverage_joined('known') ORDER BY stream, span_start, read_at"
         )
-    connection.execute("DELETE FROM coverage; INSERT INTO coverage BY NAME SELECT * FROM joined; DROP TABLE joined")
+    connection.execute(
+        f"DELETE FROM coverage; INSERT INTO coverage ({_SPAN}, first_read_at) SELECT {_SPAN}, first_read_at FROM joined; "
+        "DROP TABLE joined; DROP TABLE known"
+    )
 
 
 def read_coverage(connection: Connection) -> pd.DataFrame:

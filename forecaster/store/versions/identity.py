@@ -162,7 +162,8 @@ def identify(connection: Connection, overruling: bool) -> Identities:
         for row, word in zip(together, known.take(words, overruling), strict=True):
             if word is not None:
                 told.append((row[0], known.born[word.name], word.order[0]))
-    kept = pd.DataFrame(told, columns=["line", "event_key", "ordered_us"]).astype({"event_key": "str"})
+    types = {"line": "int64", "event_key": "str", "ordered_us": "int64"}
+    kept = pd.DataFrame(told, columns=list(types)).astype(types)
     with frame_as(connection, "told", kept):
         connection.execute(
             f"DELETE FROM fresh {within} AND line NOT IN (SELECT line FROM told); "
