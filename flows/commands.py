@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, problem_lines, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, print_result, problem_lines, recipe_options
 from forecaster.quantities import counted
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def ask_ourselves_directly() -> None:
     """Exclude Prefect's server on this machine, or beside it (a name without a dot), from an HTTP proxy."""
     if not any(os.environ.get(name) for kind in ("HTTP", "HTTPS", "ALL") for name in (f"{kind}_PROXY", f"{kind.lower()}_proxy")):
         return
-    told = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     server = urlsplit(os.environ.get("PREFECT_API_URL", "")).hostname or ""
     direct = [host for host in ("127.0.0.1", "localhost", server) if host and (host == "127.0.0.1" or "." not in host)]
-    hosts = list(dict.fromkeys([*(host.strip() for host in told.split(",") if host.strip()), *direct]))
+    hosts = list(dict.fromkeys([*(host.strip() for host in exceptions.split(",") if host.strip()), *direct]))
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(hosts)
 
 
@@ -92,11 +92,15 @@ def run(
         total_minutes=total_minutes,
         send="nothing" if no_send else "everything",
     )
-    silent = {name: f"no forecast: {reason}" for name, reason in done.get("not_scoreable", {}).items()}
-    told = {*silent, *done.get("out_of_time", [])}  # the latter among the problems
-    untrained = {name: reason for name, reason in done.get("not_trained", {}).items() if name not in told}
-    lines = [f"{counted(done['forecasts'], 'forecast')}, state {done['state']}", *problem_lines(silent), *problem_lines(untrained)]
-    tell(as_json, done, "\n".join([*lines, *(f"report: {page}" for page in done["pages"])]))
+    without_forecast = {name: f"no forecast: {reason}" for name, reason in done.get("not_scoreable", {}).items()}
+    reported = {*without_forecast, *done.get("out_of_time", [])}  # the latter among the problems
+    untrained = {name: reason for name, reason in done.get("not_trained", {}).items() if name not in reported}
+    lines = [
+        f"{counted(done['forecasts'], 'forecast')}, state {done['state']}",
+        *problem_lines(without_forecast),
+        *problem_lines(untrained),
+    ]
+    print_result(as_json, done, "\n".join([*lines, *(f"report: {page}" for page in done["pages"])]))
     for problem in done["problems"]:
         complain(problem)
     if done["state"] != "success":
@@ -127,10 +131,10 @@ def deploy(settings: "Settings", project: Path, take_over: bool, as_json: bool) 
     claim_server(settings, take_over=take_over)
     names, coming = step(settings, recipes, project.resolve(), machine_clock().now())
     schema = migrated_text(*migrate(settings, machine_clock())) if settings.database.exists() else ""
-    told = [*(f"deployed {name}" for name in names), *([schema] if schema else []), "next runs:", *(f"  {run.text}" for run in coming)]
+    lines = [*(f"deployed {name}" for name in names), *([schema] if schema else []), "next runs:", *(f"  {run.text}" for run in coming)]
     rings = [{"deployment": run.deployment, "time_zone": run.time_zone, "at": run.at} for run in coming]
-    text = "\n".join([*told, "now start a worker: quakecast worker"])
-    tell(as_json, {"deployments": names, "schema": schema, "next_runs": rings}, text)
+    text = "\n".join([*lines, "now start a worker: quakecast worker"])
+    print_result(as_json, {"deployments": names, "schema": schema, "next_runs": rings}, text)
 
 
 @click.command(epilog=example("quakecast worker --limit 4"))

@@ -88,8 +88,8 @@ def daily(
             problems = steps.pull(work, done)
         _train(work, train_mode, fit_recipe.TrainOptions(max_minutes, max_epochs, total_minutes=total_minutes), done)
         with one_writer(work):
-            said = _predict(work, agenda, target_date, problems, done)
-            steps.beat(work, "success" if said else NO_FORECAST)
+            forecast_ids = _predict(work, agenda, target_date, problems, done)
+            steps.beat(work, "success" if forecast_ids else NO_FORECAST)
             steps.verify(work, done)
             steps.raise_alerts(work, done)
             steps.make_world_map(work, languages, done)
@@ -101,12 +101,12 @@ def daily(
             steps.notify(work, done, report=send == "everything" and written is not None)
         # not before: where this run dies, the next in the queue does its work
         steps.alone("overtaken runs", lambda: cancel_overtaken(begun), done)
-        steps.alone("artifacts", lambda: _show(work, said, done["pages"]), done)
+        steps.alone("artifacts", lambda: _show(work, forecast_ids, done["pages"]), done)
         steps.alone("old runs", lambda: delete_old_runs(work.settings, begun), done)
         if issue == "due" and not work.clock.simulated:
             done["retraining"] = steps.alone("asking for a retraining", lambda: request_retraining(work), done) or []
     get_run_logger().info("daily run %s: %d forecasts, state %s", work.run_id, done["forecasts"], done["state"])
-    return ended(done, counted(done["forecasts"], "forecast"), name=None if said else NO_FORECAST)
+    return ended(done, counted(done["forecasts"], "forecast"), name=None if forecast_ids else NO_FORECAST)
 
 
 def _agenda(work: run_context.Job, target_date: date | None, issue: str) -> list[Issue] | None:
@@ -138,7 +138,7 @@ def _predict(
     Raises:
         Exception: the error of the first day, where no day could be made.
     """
-    said, errors = PredictResult(), []
+    total, errors = PredictResult(), []
     for target_day, recipes in [(day, work.recipes)] if agenda is None else [(item.day, item.recipes) for item in agenda]:
         name, about = f"predict {target_day or 'the next day'}", None if target_day is None else str(target_day)
         try:
@@ -147,25 +147,27 @@ def _predict(
             steps.note_failure("predict", error, done, about=about)
             errors.append(error)
             continue
-        said.forecast_ids += part.forecast_ids
-        said.not_scoreable |= part.not_scoreable
-        said.degraded |= part.degraded
-        said.silent |= part.silent
-        said.unusable |= part.unusable
+        total.forecast_ids += part.forecast_ids
+        total.not_scoreable |= part.not_scoreable
+        total.degraded |= part.degraded
+        total.silent |= part.silent
+        total.unusable |= part.unusable
         for problem in dict.fromkeys(part.failed.values()):
             steps.note_problem("predict", other(problem[:MAX_TEXT]), done, about=about)
-    if errors and not said.forecast_ids:
+    if errors and not total.forecast_ids:
         raise errors[0]
-    done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded, "silent": said.silent}
-    if said.unusable:
-        done["unusable"] = said.unusable
+    done |= {"forecasts": len(total.forecast_ids), "not_scoreable": total.not_scoreable, "degraded": total.degraded, "silent": total.silent}
+    if total.unusable:
+        done["unusable"] = total.unusable
     if agenda is not None:
         done["days"] = {str(item.day): [recipe.id for recipe in item.recipes] for item in agenda}
-    if not said.forecast_ids:
-        done["problems"].append(f"no forecast could be made: {'; '.join(sorted(set(said.not_scoreable.values()))) or 'there is no recipe'}")
-    done["problems"] += sorted(set(said.degraded.values()))
-    done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in said.silent.items() for kind, why in kinds.items()]
-    return said.forecast_ids
+    if not total.forecast_ids:
+        done["problems"].append(
+            f"no forecast could be made: {'; '.join(sorted(set(total.not_scoreable.values()))) or 'there is no recipe'}"
+        )
+    done["problems"] += sorted(set(total.degraded.values()))
+    done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in total.silent.items() for kind, why in kinds.items()]
+    return total.forecast_ids
 
 
 def _show(work: run_context.Job, forecast_ids: list[str], pages: list[str]) -> None:

@@ -37,5 +37,5 @@ def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pul
             steps.raise_alerts(work, done)
         steps.notify(work, done, report=False)  # after the write lock is released: a mail server may take long to answer
         steps.alone("artifacts", lambda: artifacts.show_skill(work), done)
-    told = f"{counted(done.get('verified', 0), 'outcome')} written, {done.get('revised', 0)} revised, {done.get('waiting', 0)} waiting"
-    return ended(done, told)
+    summary = f"{counted(done.get('verified', 0), 'outcome')} written, {done.get('revised', 0)} revised, {done.get('waiting', 0)} waiting"
+    return ended(done, summary)

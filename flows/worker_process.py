@@ -26,7 +26,7 @@ def leave_when_told(url: str, silent_times: int = SILENT_TIMES, ask_every_s: flo
 
     Call it before any code sets handlers of these signals: each signal is recorded before its handler runs.
     """
-    told = threading.Event()
+    leave = threading.Event()
     set_handler = signal.signal
 
     def noting(number: int, handler: Any) -> Any:
@@ -34,7 +34,7 @@ def leave_when_told(url: str, silent_times: int = SILENT_TIMES, ask_every_s: flo
             return set_handler(number, handler)
 
         def note(*arguments: Any) -> Any:
-            told.set()
+            leave.set()
             return handler(*arguments)
 
         return set_handler(number, note)
@@ -42,15 +42,17 @@ def leave_when_told(url: str, silent_times: int = SILENT_TIMES, ask_every_s: flo
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # the state that a script's `&` leaves; Prefect ends its worker by SIGINT
         set_handler(signal.SIGINT, signal.default_int_handler)
     signal.signal = noting  # type: ignore[assignment]
-    watch = threading.Thread(target=_leave_without_server, args=(told, url, silent_times, ask_every_s), daemon=True, name="leave when told")
+    watch = threading.Thread(
+        target=_leave_without_server, args=(leave, url, silent_times, ask_every_s), daemon=True, name="leave when told"
+    )
     watch.start()
 
 
-def _leave_without_server(told: threading.Event, url: str, silent_times: int, ask_every_s: float) -> None:
-    told.wait()
-    silent = 0
-    while silent < silent_times:
-        silent = 0 if _answers(url) else silent + 1
+def _leave_without_server(leave: threading.Event, url: str, silent_times: int, ask_every_s: float) -> None:
+    leave.wait()
+    unanswered = 0
+    while unanswered < silent_times:
+        unanswered = 0 if _answers(url) else unanswered + 1
         time.sleep(ask_every_s)
     print(f"quakecast: asked to stop, and the server at {url} does not answer: the worker ends", file=sys.stderr, flush=True)
     os._exit(LEFT_WITHOUT_SERVER)

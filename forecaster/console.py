@@ -121,8 +121,8 @@ def days_table(row: RecipeForecast, count: int) -> Table:
     table.add_column("earthquake?", no_wrap=True)
     for outcome in (*row.recent_outcomes, *row.open_outcomes)[-count:]:
         ratio = words.ratio_text(words.ratio_to_usual(outcome.probability, outcome.reference_probability))
-        said = (*chances(outcome.probability, outcome.reference_probability), ratio)
-        table.add_row(outcome.day.isoformat(), *said, say(result_of(outcome) if outcome.observed is not None else "history.key_open"))
+        figures = (*chances(outcome.probability, outcome.reference_probability), ratio)
+        table.add_row(outcome.day.isoformat(), *figures, say(result_of(outcome) if outcome.observed is not None else "history.key_open"))
     return table
 
 

@@ -96,8 +96,8 @@ def recipe_at(
 
 def limits(field: str) -> tuple[float, float]:
     """Return the (smallest, largest) value that a recipe's `field` may have."""
-    told = Recipe.model_fields[field].metadata
-    return next(item.ge for item in told if hasattr(item, "ge")), next(item.le for item in told if hasattr(item, "le"))
+    bounds = Recipe.model_fields[field].metadata
+    return next(item.ge for item in bounds if hasattr(item, "ge")), next(item.le for item in bounds if hasattr(item, "le"))
 
 
 def default_id(latitude_deg: float, longitude_deg: float) -> str:

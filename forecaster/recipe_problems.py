@@ -46,11 +46,11 @@ def shown(value: object) -> str:
 
 def toml_problem(text: str, error: ValueError) -> str:
     """Return why a text is not TOML."""
-    told = f"is not valid TOML: {str(error).partition(';')[0]}"
+    problem = f"is not valid TOML: {str(error).partition(';')[0]}"
     for number, line in enumerate(text.splitlines(), start=1):
         if mark := next((character for character in line.partition("#")[0] if character in _TYPOGRAPHIC), None):
-            return f'{told}; line {number} has the typographic quotation mark {mark}: write a plain "'
-    return told
+            return f'{problem}; line {number} has the typographic quotation mark {mark}: write a plain "'
+    return problem
 
 
 def decoded(raw: bytes) -> str:
@@ -105,11 +105,11 @@ def _limits(schema: Mapping[str, Any], value: object) -> str | None:
     low, high = (schema.get(name, schema.get(f"exclusive{name.title()}")) for name in ("minimum", "maximum"))
     if low is None or high is None:
         return None
-    told = f"must be {_plain(low)} to {_plain(high)}{f' {unit}' if unit else ''}"
-    told = f"must lie between {_plain(low)} and {_plain(high)}" if {"exclusiveMinimum", "exclusiveMaximum"} & set(schema) else told
+    limits = f"must be {_plain(low)} to {_plain(high)}{f' {unit}' if unit else ''}"
+    limits = f"must lie between {_plain(low)} and {_plain(high)}" if {"exclusiveMinimum", "exclusiveMaximum"} & set(schema) else limits
     if unit == "metres" and isinstance(value, (int, float)) and low <= value * 1000 <= high:
-        told += f"; for {_plain(value)} km write {_plain(value * 1000)}"
-    return told
+        limits += f"; for {_plain(value)} km write {_plain(value * 1000)}"
+    return limits
 
 
 def _plain(value: float) -> str:

@@ -193,8 +193,10 @@ def load_settings(**overrides: object) -> Settings:
         logs.hide(secret.get_secret_value() for secret in secrets)
         return settings
     except ValidationError as error:
-        told = error.errors(include_input=False)
-        problems = "; ".join(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')}" for item in told)
+        problems_found = error.errors(include_input=False)
+        problems = "; ".join(
+            f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')}" for item in problems_found
+        )
         raise BadInput(f"bad setting: {problems}") from None
 
 

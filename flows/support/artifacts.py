@@ -54,9 +54,9 @@ def show_progress(key: str, title: str) -> Callable[[int, int, str], None]:
 
     def update(done: int, total: int, text: str = "") -> None:
         share = 100.0 * done / total if total else 100.0
-        told = f"{title}: {done} of {total}{', ' if text else ''}{text}"
+        progress = f"{title}: {done} of {total}{', ' if text else ''}{text}"
         if isinstance(artifact, UUID):
-            _unless_it_fails(lambda: update_progress_artifact(artifact, min(share, 100.0), description=told))
+            _unless_it_fails(lambda: update_progress_artifact(artifact, min(share, 100.0), description=progress))
 
     return update
 

@@ -102,8 +102,10 @@ def deploy(settings: Settings, recipes: Sequence[Recipe], project: Path, now: da
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
         ran = subprocess.run(command, cwd=project, env={**os.environ, "PWD": str(project)}, text=True, capture_output=True, check=False)
     if ran.returncode != 0:
-        told = [line.strip() for line in (ran.stdout + ran.stderr).splitlines() if line.strip() and "An exception occurred" not in line]
-        raise QuakecastError(f"the deployment failed: {told[-1] if told else 'Prefect said nothing'}"[:500])
+        output_lines = [
+            line.strip() for line in (ran.stdout + ran.stderr).splitlines() if line.strip() and "An exception occurred" not in line
+        ]
+        raise QuakecastError(f"the deployment failed: {output_lines[-1] if output_lines else 'Prefect said nothing'}"[:500])
     coming = next_runs(document, now)
     with get_client(sync_client=True) as client:
         name_first_runs(client, {run.deployment for run in coming})

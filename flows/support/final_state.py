@@ -11,10 +11,10 @@ from forecaster.errors import QuakecastError
 NO_FORECAST = "NoForecast"
 
 
-def ended(done: dict[str, Any], told: str, name: str | None = None) -> State:
+def ended(done: dict[str, Any], summary: str, name: str | None = None) -> State:
     """Return the state Completed, named Partial where `done["state"]` says so, or `name`. Its message is `told`, then the problems, one
     line each."""
-    message = "\n".join([told, *done.get("problems", [])])
+    message = "\n".join([summary, *done.get("problems", [])])
     message = message if len(message) <= MAX_TEXT else f"{message[:MAX_TEXT]} ... (all of it: table run, {done.get('run_id')})"
     if done["state"] == "failed":
         return Failed(message=message, data=QuakecastError(message))

@@ -23,11 +23,11 @@ def tell_lost_runs(settings: Settings, now: datetime) -> int:
     crashed = FlowRunFilter.model_validate(
         {"tags": {"all_": [TAG]}, "state": {"type": {"any_": [StateType.CRASHED]}}, "expected_start_time": {"after_": now - SINCE}}
     )
-    told = 0
+    reported = 0
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(flow_run_filter=crashed, limit=200):
             if run.state and NEVER_BEGAN in (run.state.message or "") and TOLD not in run.tags:
                 tell_end(settings, client.read_flow(run.flow_id).name, run, run.state)
                 client.update_flow_run(run.id, tags={*run.tags, TOLD})
-                told += 1
-    return told
+                reported += 1
+    return reported

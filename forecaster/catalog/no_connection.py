@@ -48,8 +48,8 @@ def reason(error: BaseException, url: str) -> str:
     """Return why the connection failed, in plain words."""
     causes = list(_causes(error))
     through = next((cause for cause in causes if isinstance(cause, ProxyError)), None)
-    said = _plainly(causes)
-    return f"the proxy {proxy_of(url) or 'on the way'} does not let us through: {said}" if through is not None else said
+    plain = _plainly(causes)
+    return f"the proxy {proxy_of(url) or 'on the way'} does not let us through: {plain}" if through is not None else plain
 
 
 def advice(url: str) -> str:
@@ -68,8 +68,8 @@ def _plainly(causes: list[BaseException]) -> str:
         return last.strerror.lower()
     if any(isinstance(cause, (ConnectTimeoutError, requests.exceptions.ConnectTimeout)) for cause in causes):
         return "nothing answers there"
-    told = str(last.args[0]) if last.args and isinstance(last.args[0], str) else type(last).__name__
-    return told.removeprefix("Tunnel connection failed: ")[:100]
+    text = str(last.args[0]) if last.args and isinstance(last.args[0], str) else type(last).__name__
+    return text.removeprefix("Tunnel connection failed: ")[:100]
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

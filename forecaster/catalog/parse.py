@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.catalog.rows import Parsed, Rows, clean, clean_all, judge, numbers
+from forecaster.catalog.rows import Parsed, Rows, clean, clean_all, numbers, validate
 from forecaster.errors import CatalogError, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
 from forecaster.timewindow import from_us
 
@@ -36,7 +36,7 @@ def parse_csv(body: bytes, observed_at: datetime, where: str = "csv", latest: da
         CatalogTruncated: the last row has fewer fields than the header.
     """
     with _whatever_it_holds(where):
-        return judge(_csv_rows(_decode(body, where), where), observed_at, latest or observed_at)
+        return validate(_csv_rows(_decode(body, where), where), observed_at, latest or observed_at)
 
 
 def _csv_rows(text: str, where: str) -> Rows:
@@ -82,7 +82,7 @@ def parse_geojson(body: bytes, observed_at: datetime, where: str = "geojson", la
             raise CatalogMalformed(
                 f"{where}: JSON without a list of features (keys {[clean(key)[:20] for key in sorted(document)[:6]]}); try again"
             )
-        parsed = judge(_feature_rows(features), observed_at, latest or observed_at)
+        parsed = validate(_feature_rows(features), observed_at, latest or observed_at)
         made = _moment(metadata.get("generated"))
         return Parsed(parsed.revisions, parsed.quarantined, parsed.rows, counted if type(counted) is int else None, made)
 
@@ -109,15 +109,15 @@ def _metadata(document: dict[str, Any], where: str) -> dict[str, Any]:
         return {}
     if not isinstance(metadata, dict):
         raise CatalogMalformed(f"{where}: metadata is no object but {type(metadata).__name__}; try again")
-    said = clean(metadata.get("status", 200))
-    status = int(said) if said.isascii() and said.isdigit() and len(said) == 3 else 0
+    status_text = clean(metadata.get("status", 200))
+    status = int(status_text) if status_text.isascii() and status_text.isdigit() and len(status_text) == 3 else 0
     if status != 200:
-        told = f"{where}: the service says {said[:20] or 'no status'} in an HTTP 200: {clean(metadata.get('error'))[:300]}"
+        message = f"{where}: the service says {status_text[:20] or 'no status'} in an HTTP 200: {clean(metadata.get('error'))[:300]}"
         if status == 429 or status >= 500:
-            raise CatalogUnreachable(told)
+            raise CatalogUnreachable(message)
         if status >= 400:
-            raise CatalogRefused(f"{told}; the request is wrong, repeating it does not help")
-        raise CatalogMalformed(f"{told}; try again")
+            raise CatalogRefused(f"{message}; the request is wrong, repeating it does not help")
+        raise CatalogMalformed(f"{message}; try again")
     return metadata
 
 

@@ -33,7 +33,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US = 86_400_000_000
 _END_OF_1970_US = 365 * _DAY_US
 _TEXTS = ("magType", "net", "place", "type", "status")
-_TOLD = ["event_id", "origin_time", "latitude_deg", "longitude_deg", "magnitude", "status", "updated_at"]
+_LOGGED_COLUMNS = ["event_id", "origin_time", "latitude_deg", "longitude_deg", "magnitude", "status", "updated_at"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Rows:
     raw: Sequence[Any]
 
 
-def judge(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
+def validate(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
     """Split rows into valid and quarantined. No time in a valid row is later than `latest`."""
     (time_us, time_bad), (updated_us, updated_bad) = rows.time, rows.updated
     latitude, _ = numbers(rows.values["latitude"])
@@ -156,13 +156,13 @@ def only_asked(parsed: Parsed, query: Query, where: str) -> Parsed:
     if not outside.any():
         return parsed
     if outside.sum() > 1 and outside.mean() > MAX_OUTSIDE:
-        told = ", ".join(f"{reason}: {count}" for reason, count in reasons[outside].value_counts().items())
+        counts = ", ".join(f"{reason}: {count}" for reason, count in reasons[outside].value_counts().items())
         raise CatalogMalformed(
-            f"{where}: {outside.sum()} of {len(outside)} events are not what was asked for ({told}): the answer to another question; "
+            f"{where}: {outside.sum()} of {len(outside)} events are not what was asked for ({counts}): the answer to another question; "
             "nothing was taken from it, try again"
         )
     rows = parsed.revisions[outside]
-    raws = rows[_TOLD].astype("str").to_dict("records")
+    raws = rows[_LOGGED_COLUMNS].astype("str").to_dict("records")
     apart = quarantine_frame(
         [
             {"source": "usgs", "observed_at": observed_at, "reason": reason, "raw": _raw_text(raw)}

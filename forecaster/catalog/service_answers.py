@@ -130,15 +130,15 @@ class Fetcher:
             if isinstance(error, requests.exceptions.InvalidProxyURL) or "SOCKS" in str(error):
                 raise CatalogRefused(
                     f"{host_of(exchange.url)} cannot be asked: the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used "
-                    f"({_said(error)}); write it as http://host:port"
+                    f"({_described(error)}); write it as http://host:port"
                 ) from error
             raise CatalogRefused(
-                f"{where} cannot be asked ({_said(error)}); check the address of the service (QUAKECAST_USGS_URL)"
+                f"{where} cannot be asked ({_described(error)}); check the address of the service (QUAKECAST_USGS_URL)"
             ) from error
         except Exception as error:
             if exchange.status is not None:
                 exchange.note = "body cut"
-                raise CatalogTruncated(f"{where}: the body was cut ({_said(error)}); nothing was stored, try again") from error
+                raise CatalogTruncated(f"{where}: the body was cut ({_described(error)}); nothing was stored, try again") from error
             if trouble := bad_certificate(error):
                 exchange.note = "certificate"
                 raise CatalogRefused(
@@ -150,9 +150,9 @@ class Fetcher:
                 raise NoConnection(f"{host_of(exchange.url)} cannot be reached: {reason(error, exchange.url)}") from error
             if isinstance(error, requests.ConnectionError):
                 exchange.note = "no connection"
-                raise CatalogUnreachable(f"{where} cannot be reached ({_said(error)})") from error
+                raise CatalogUnreachable(f"{where} cannot be reached ({_described(error)})") from error
             exchange.note = "no HTTP"
-            raise CatalogMalformed(f"{where}: the answer is no HTTP that can be read ({_said(error)}); try again") from error
+            raise CatalogMalformed(f"{where}: the answer is no HTTP that can be read ({_described(error)}); try again") from error
 
 
 _INSIDE = re.compile(r"_?\w*Https?\w*\([^)]*\): ")  # urllib3's name for the object that it worked with
@@ -274,11 +274,11 @@ def without_login(text: str) -> str:
 
 def _place(location: str) -> str:
     """Return the target of a redirect, without anything that may be a secret."""
-    told = without_login(location).split("?")[0].split("#")[0]
-    return "".join(c if c.isprintable() else "?" for c in told)[:200] or "nowhere"
+    shown = without_login(location).split("?")[0].split("#")[0]
+    return "".join(c if c.isprintable() else "?" for c in shown)[:200] or "nowhere"
 
 
-def _said(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     cause = error.args[0] if error.args else error
     text = _INSIDE.sub("", str(getattr(cause, "reason", cause)).rsplit(">:", 1)[-1].strip())
     return "".join(c if c.isprintable() else "?" for c in without_login(text or type(error).__name__))[:200]

@@ -48,9 +48,9 @@ class _Group(click.Group):
                 complain(line)
             sys.exit(error.exit_code)
         except OSError as error:
-            if (said := _of_the_machine(error)) is None:
+            if (description := _of_the_machine(error)) is None:
                 raise
-            complain(said)
+            complain(description)
             sys.exit(BadInput.exit_code)
 
 

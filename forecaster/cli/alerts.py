@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forecaster.cli.common import example, json_option, look, open_job, recipe_options, tell
+from forecaster.cli.common import example, json_option, look, open_job, print_result, recipe_options
 from forecaster.errors import BadInput
 from forecaster.registry.model_kinds import kinds_where
 
@@ -59,7 +59,7 @@ def alerts_test(
     inline = _inline(name, bounds)
     job = look(settings, recipes)
     documents = backtest_rules(job, chosen_rules(job.recipes, name, inline), years, model)
-    tell(as_json, {"rules": documents}, "\n\n".join(row["text"] for row in documents))
+    print_result(as_json, {"rules": documents}, "\n\n".join(row["text"] for row in documents))
 
 
 @alerts.command("check", epilog=example("quakecast alerts check"))
@@ -71,7 +71,9 @@ def alerts_check(settings: "Settings", recipes: tuple[str, ...], everything: boo
     from forecaster.pipeline.alerting.rule_backtest import check_rules
 
     documents = check_rules(look(settings, recipes))
-    tell(as_json, {"rules": documents}, "\n".join(row["text"] for row in documents) or "no recipe has an alert rule (docs/ALERTS.md)")
+    print_result(
+        as_json, {"rules": documents}, "\n".join(row["text"] for row in documents) or "no recipe has an alert rule (docs/ALERTS.md)"
+    )
 
 
 @alerts.command("list", epilog=example("quakecast alerts list --limit 5"))
@@ -84,7 +86,7 @@ def alerts_list(settings: "Settings", limit: int, as_json: bool) -> None:
 
     rows = list_alerts(look(settings), limit)
     lines = [f"{row['raised_at']:%Y-%m-%d %H:%M}Z  {row['state']:9}  {row['rule']:20}  {row['message']}" for row in rows]
-    tell(as_json, {"alerts": rows}, "\n".join(lines) or "no alert has been raised")
+    print_result(as_json, {"alerts": rows}, "\n".join(lines) or "no alert has been raised")
 
 
 @alerts.command("run", epilog=example("quakecast alerts run"))
@@ -101,8 +103,10 @@ def alerts_run(settings: "Settings", recipes: tuple[str, ...], everything: bool,
     publish_copy(job)
     counts = ", ".join(f"{len(getattr(result, name))} {name}" for name in ("raised", "held", "cleared", "withdrawn", "corrected"))
     operations = f"system alerts: {len(result.operations_raised)} raised, {len(result.operations_resolved)} resolved"
-    silent = [f"{rule} was not raised: {reason}" for rule, reason in result.suppressed.items()]
-    tell(as_json, result.document(), "\n".join([f"{counts}; {operations}; {len(result.messages)} messages in the outbox", *silent]))
+    not_raised = [f"{rule} was not raised: {reason}" for rule, reason in result.suppressed.items()]
+    print_result(
+        as_json, result.document(), "\n".join([f"{counts}; {operations}; {len(result.messages)} messages in the outbox", *not_raised])
+    )
 
 
 def _inline(name: str | None, bounds: dict[str, float | None]) -> "AlertRule | None":

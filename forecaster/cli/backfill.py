@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, day_option, example, json_option, look, open_job, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, day_option, example, json_option, look, open_job, print_result, recipe_options
 
 if TYPE_CHECKING:
     from forecaster.pipeline.backfilling.backfill_plan import Mode
@@ -68,7 +68,7 @@ def backfill(
     click.echo(plan.text, err=as_json)
     if dry_run:
         if as_json:
-            tell(True, {**figures, "left_out": plan.left_out}, "")
+            print_result(True, {**figures, "left_out": plan.left_out}, "")
         return
     if plan.fits and plan.estimated_minutes > ASK_ABOVE_MINUTES and not yes and sys.stdin.isatty():
         click.confirm("Begin?", abort=True, err=True)
@@ -79,9 +79,9 @@ def backfill(
     text = f"{result.text}; {len(checked.verified)} outcomes written, {checked.scored} forecasts scored"
     outcomes = len(checked.verified)
     counts = {"verified": outcomes, "settled": outcomes, "scored": checked.scored}  # `settled`: the former name, for one release
-    tell(as_json, {**figures, "state": result.state, **vars(result), **counts}, text)
-    told = {**result.failed, **{f"verify, {what}": reason for what, reason in checked.failed.items()}}
-    for line in [*(f"{name}: {reason}" for name, reason in told.items()), *_silent(result.silent)]:
+    print_result(as_json, {**figures, "state": result.state, **vars(result), **counts}, text)
+    failures = {**result.failed, **{f"verify, {what}": reason for what, reason in checked.failed.items()}}
+    for line in [*(f"{name}: {reason}" for name, reason in failures.items()), *_without_forecast(result.silent)]:
         complain(line)
     if result.state != "success" or checked.failed:
         sys.exit(1 if result.state == "failed" else PARTIAL)
@@ -91,7 +91,7 @@ SAMPLE_DAY = "2024-01-31"  # in messages
 ASK_ABOVE_MINUTES = 10
 
 
-def _silent(silent: dict[str, dict[str, str]]) -> list[str]:
+def _without_forecast(silent: dict[str, dict[str, str]]) -> list[str]:
     return [f"{name}, {kind}: {reason}" for name, kinds in silent.items() for kind, reason in kinds.items()]
 
 

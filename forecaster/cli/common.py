@@ -62,7 +62,7 @@ def json_option(command: Any) -> Any:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")(command)
 
 
-def tell(as_json: bool, document: Mapping[str, Any], text: str) -> None:
+def print_result(as_json: bool, document: Mapping[str, Any], text: str) -> None:
     """Print the result of a command, for a script or for a person."""
     click.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, default=str, allow_nan=False) if as_json else text)
 

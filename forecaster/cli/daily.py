@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, problem_lines, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, open_job, print_result, problem_lines, recipe_options
 from forecaster.errors import BadInput
 from forecaster.quantities import counted
 
@@ -30,7 +30,7 @@ def pull(settings: "Settings", as_json: bool) -> None:
     with progress("reading USGS") as update:
         result = pull_catalog(job, catalogue_source(job), lambda done, total: update(done, total, ""))
     publish_copy(job)
-    tell(as_json, result.document(), _pulled(result))
+    print_result(as_json, result.document(), _pulled(result))
     if problem := result.problem():
         complain(f"{problem}; see the table quarantine" if result.quarantined else problem)
         sys.exit(PARTIAL)
@@ -78,8 +78,8 @@ def predict(
     with job.store.transaction() as connection:
         rows = ledger.forecasts_of_issue(connection, result.forecast_ids)
     shown = rows.to_dict("records")
-    tell(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown, reforecast))
-    silent = [f"{recipe_id}, {kind}: {reason}" for recipe_id, kinds in result.silent.items() for kind, reason in kinds.items()]
+    print_result(as_json, {"forecasts": shown, **vars(result)}, _forecast_lines(shown, reforecast))
+    without_forecast = [f"{recipe_id}, {kind}: {reason}" for recipe_id, kinds in result.silent.items() for kind, reason in kinds.items()]
     lacking = [f"without {kind}: {reason}" for kind, reason in result.unusable.items()]
     degraded = {
         name: f"{f'as issued at {result.kept[name]:%Y-%m-%d %H:%M} UTC, ' if name in result.kept else ''}{reason}"
@@ -89,9 +89,9 @@ def predict(
         name: f"issued at {issued:%Y-%m-%d %H:%M} UTC already, and kept; --reissue makes it anew from what is known now"
         for name, issued in result.kept.items()
     }
-    for line in [*problem_lines(kept), *problem_lines({**result.not_scoreable, **degraded}), *silent, *lacking]:
+    for line in [*problem_lines(kept), *problem_lines({**result.not_scoreable, **degraded}), *without_forecast, *lacking]:
         complain(line)
-    if result.degraded or silent or not shown:
+    if result.degraded or without_forecast or not shown:
         sys.exit(PARTIAL)
 
 
@@ -103,13 +103,13 @@ def _pulled(result: "PullResult") -> str:
 def _forecast_lines(rows: Sequence[Mapping[Hashable, Any]], reforecast: bool) -> str:
     from forecaster.console import chances
 
-    said = [row for row in rows if row["published"] or (reforecast and row["model_kind"] == "published")]
+    published = [row for row in rows if row["published"] or (reforecast and row["model_kind"] == "published")]
     return "\n".join(
         f"{row['recipe_id']:16} {row['target_start']:%Y-%m-%d %H:%M}Z to {row['target_end']:%Y-%m-%d %H:%M}Z  {{}} (usual {{}})".format(
             *chances(row["probability"], row["reference_probability"])
         )
         + f", {row['model_kind']}, {'reforecast' if reforecast else row['mode']}"
-        for row in said
+        for row in published
     )
 
 
@@ -127,9 +127,9 @@ def verify(settings: "Settings", recipes: tuple[str, ...], everything: bool, as_
     publish_copy(job)
     counts = f"{len(result.revised)} revised, {result.waiting} waiting, {result.scored} scored"
     text = f"{counted(len(result.verified), 'outcome')} written, {counts}"
-    tell(as_json, result.document(), "\n".join([text, *(f"weights, {scope}: {reason}" for scope, reason in result.learnt.items())]))
-    for what, told in result.failed.items():
-        complain(f"{what}: {told}")
+    print_result(as_json, result.document(), "\n".join([text, *(f"weights, {scope}: {reason}" for scope, reason in result.learnt.items())]))
+    for what, failure in result.failed.items():
+        complain(f"{what}: {failure}")
     if result.failed:
         sys.exit(PARTIAL)
 
@@ -151,7 +151,7 @@ def report(settings: "Settings", language: tuple[str, ...], one_file_to: Path | 
     job = open_job(settings)
     written = publish_report.write_report(job, language or languages(settings.templates))
     made = written.pages + (publish_report.copy_in_one_file(written, one_file_to) if one_file_to else [])
-    tell(as_json, {"report_id": written.report_id, "pages": [str(page) for page in made]}, "\n".join(map(str, made)))
+    print_result(as_json, {"report_id": written.report_id, "pages": [str(page) for page in made]}, "\n".join(map(str, made)))
 
 
 COMMANDS = (pull, predict, verify, report)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from forecaster.cli import common
-from forecaster.cli.common import PARTIAL, example, json_option, look, recipe_options, tell
+from forecaster.cli.common import PARTIAL, example, json_option, look, print_result, recipe_options
 from forecaster.errors import BadInput
 
 if TYPE_CHECKING:
@@ -91,12 +91,12 @@ def status(settings: "Settings", check: bool, as_json: bool) -> None:
         from forecaster.pipeline.monitor import look
 
         found = look(settings, common.machine_clock())
-        tell(as_json, found.document(), found.line())
+        print_result(as_json, found.document(), found.line())
         sys.exit(found.level)
     from forecaster.pipeline.status import status_document, status_text
 
     document = status_document(settings, common.machine_clock())
-    tell(as_json, document, status_text(document))
+    print_result(as_json, document, status_text(document))
     if document["state"] != "ok":
         sys.exit(PARTIAL)
 
@@ -112,7 +112,7 @@ def migrate(settings: "Settings", as_json: bool) -> None:
     from forecaster.pipeline.run_context import migrate as step
 
     before, after = step(settings, common.machine_clock())
-    tell(as_json, {"schema_before": before, "schema": after}, migrated_text(before, after))
+    print_result(as_json, {"schema_before": before, "schema": after}, migrated_text(before, after))
 
 
 @click.command(epilog=example("quakecast tidy --dry-run"))
@@ -133,8 +133,8 @@ def tidy(settings: "Settings", dry_run: bool, as_json: bool) -> None:
     if any(found.rows.values()) and not dry_run:
         publish_copy(job)
     named = [f"  {name}" for names in found.files.values() for name in names] if dry_run else []
-    said = words(found) if found.nothing else f"{'would remove' if dry_run else 'removed'}: {words(found)}"
-    tell(as_json, vars(found), "\n".join([said, *named]))
+    summary = words(found) if found.nothing else f"{'would remove' if dry_run else 'removed'}: {words(found)}"
+    print_result(as_json, vars(found), "\n".join([summary, *named]))
 
 
 def migrated_text(before: int, after: int) -> str:

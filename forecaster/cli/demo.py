@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forecaster.cli.common import example, json_option, tell
+from forecaster.cli.common import example, json_option, print_result
 
 if TYPE_CHECKING:
     from forecaster.settings import Settings
 
-TOLD_ISSUES = 9
+SHOWN_ISSUES = 9
 
 
 @click.command(epilog=example("quakecast demo --quick"))
@@ -44,7 +44,7 @@ def demo(settings: "Settings", quick: bool, folder: Path, as_json: bool) -> None
     shown = [os.path.relpath(page) for page in done.pages]
     if not as_json:
         print_table(forecast_table(done.data))
-        print_table(days_table(ordered(done.data.recipes)[0], TOLD_ISSUES))
+        print_table(days_table(ordered(done.data.recipes)[0], SHOWN_ISSUES))
     lines = [
         "A replay with a simulated clock: none of these forecasts is official, and no warning is meant.",
         *(f"report: {page}" for page in shown),
@@ -52,7 +52,7 @@ def demo(settings: "Settings", quick: bool, folder: Path, as_json: bool) -> None
         f"what is sent:      quakecast --home {os.path.relpath(folder)} notify --preview --open",
         f'ask the database:  quakecast --home {os.path.relpath(folder)} sql "SELECT * FROM v_forecast WHERE counts LIMIT 5"',
     ]
-    tell(as_json, {"home": str(folder), "pages": [str(page) for page in done.pages]}, "\n".join(lines))
+    print_result(as_json, {"home": str(folder), "pages": [str(page) for page in done.pages]}, "\n".join(lines))
 
 
 COMMANDS = (demo,)

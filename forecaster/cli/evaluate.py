@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, day_option, example, json_option, open_job, recipe_options, tell
+from forecaster.cli.common import PARTIAL, complain, day_option, example, json_option, open_job, print_result, recipe_options
 from forecaster.errors import BadInput
 
 if TYPE_CHECKING:
@@ -103,13 +103,15 @@ def evaluate(
             found = f"{len(drawn.recipes)} of {circles} circles found, largest overlap {drawn.largest_overlap:.1%} of the smaller one"
     written = write_tables(folder, settings, opening)
     failed = [{"arm": arm, "recipe_id": recipe, "model": model, "reason": reason} for (arm, recipe, model), reason in result.failed.items()]
-    told_circles = [found] if circles else []
-    text = "\n".join([f"{result.written} parts made, {result.reused} were there", *told_circles, *map(str, written)])
-    tell(as_json, {"written": result.written, "reused": result.reused, "failed": failed, "files": [str(path) for path in written]}, text)
-    told: dict[tuple[str, str], list[str]] = {}
+    circle_lines = [found] if circles else []
+    text = "\n".join([f"{result.written} parts made, {result.reused} were there", *circle_lines, *map(str, written)])
+    print_result(
+        as_json, {"written": result.written, "reused": result.reused, "failed": failed, "files": [str(path) for path in written]}, text
+    )
+    failures: dict[tuple[str, str], list[str]] = {}
     for row in failed:
-        told.setdefault((row["recipe_id"], row["reason"]), []).append(f"{row['arm']} {row['model']}")
-    for (recipe_id, reason), which in told.items():
+        failures.setdefault((row["recipe_id"], row["reason"]), []).append(f"{row['arm']} {row['model']}")
+    for (recipe_id, reason), which in failures.items():
         complain(f"{recipe_id} ({', '.join(which)}): {reason}")
     if failed:
         sys.exit(PARTIAL)
@@ -119,8 +121,8 @@ def _arms(arms: tuple[str, ...], inputs: str | None, fit_inputs: str | None, fit
     from forecaster.pipeline.evaluation.evaluate_plan import ARMS, Arm
 
     if arms:
-        said = {"--inputs": inputs, "--fit-inputs": fit_inputs, "--fit-until": fit_until, "--refit": refit}
-        if given := [name for name, value in said.items() if value]:
+        options = {"--inputs": inputs, "--fit-inputs": fit_inputs, "--fit-until": fit_until, "--refit": refit}
+        if given := [name for name, value in options.items() if value]:
             raise BadInput(f"--arm {arms[0]} already says what {', '.join(given)} would; give one or the other")
         return tuple(ARMS[name] for name in dict.fromkeys(arms))
     if not (fit_until or refit):

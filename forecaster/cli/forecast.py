@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, machine_clock, print_result
 
 if TYPE_CHECKING:
     from forecaster.settings import Settings
@@ -38,61 +38,61 @@ def forecast(
     wanted = None if day is None else parse_day(day)
     with catalogue_to_look_at(settings) as home:
         document = forecast_at(catalogue_of(home), home, asked, wanted, machine_clock())
-    tell(as_json, document, "\n".join(_lines(document)))
+    print_result(as_json, document, "\n".join(_lines(document)))
     for line in document["warnings"]:
         complain(line)
     if document["warnings"]:
         sys.exit(PARTIAL)
 
 
-def _lines(told: dict[str, Any]) -> list[str]:
+def _lines(document: dict[str, Any]) -> list[str]:
     from zoneinfo import ZoneInfo
 
     from forecaster.console import chance, chances
     from forecaster.reports.words import ratio_text
 
-    zone = ZoneInfo(told["time_zone"])
-    starts, ends = (f"{datetime.fromisoformat(told[name]).astimezone(zone):%Y-%m-%d %H:%M}" for name in ("target_start", "target_end"))
-    what = f"M >= {told['magnitude']:g} within {told['radius_km']:g} km of {told['place']['name']}"
+    zone = ZoneInfo(document["time_zone"])
+    starts, ends = (f"{datetime.fromisoformat(document[name]).astimezone(zone):%Y-%m-%d %H:%M}" for name in ("target_start", "target_end"))
+    what = f"M >= {document['magnitude']:g} within {document['radius_km']:g} km of {document['place']['name']}"
     lines = [f"{what}, {starts} to {ends} {zone.key}"]
-    chance_of_it, usual = chances(told["probability"], told["usual_rate"])
-    lines.append(f"  {chance_of_it}: {ratio_text(told['ratio'])} times the usual {usual}")
-    if told["expected_count"] is not None:
-        bounds = f"95 % {told['count_low']} to {told['count_high']}"
-        lines.append(f"  {told['expected_count']:.2g} such earthquakes expected ({bounds})")
-    lines += [f"  {line}" for line in _ladder_lines(told)]
-    lines += [f"  {line}" for line in _driver_lines(told)]
-    said = ", ".join(f"{kind} {chance(one['probability'])}" for kind, one in told["models"].items())
-    lines.append(f"  from {said} (weights: {told['weights_source']})")
-    return [*lines, *(f"  {line}" for line in _trust_lines(told))]
+    chance_of_it, usual = chances(document["probability"], document["usual_rate"])
+    lines.append(f"  {chance_of_it}: {ratio_text(document['ratio'])} times the usual {usual}")
+    if document["expected_count"] is not None:
+        bounds = f"95 % {document['count_low']} to {document['count_high']}"
+        lines.append(f"  {document['expected_count']:.2g} such earthquakes expected ({bounds})")
+    lines += [f"  {line}" for line in _ladder_lines(document)]
+    lines += [f"  {line}" for line in _driver_lines(document)]
+    members = ", ".join(f"{kind} {chance(one['probability'])}" for kind, one in document["models"].items())
+    lines.append(f"  from {members} (weights: {document['weights_source']})")
+    return [*lines, *(f"  {line}" for line in _trust_lines(document))]
 
 
-def _ladder_lines(told: dict[str, Any]) -> list[str]:
+def _ladder_lines(document: dict[str, Any]) -> list[str]:
     """Return the lines of the ladder: a line a magnitude, a column a horizon, each with the 95 % range of the number."""
     from forecaster.console import chance
 
-    if told["ladder"] is None:
-        return [f"no longer windows and larger magnitudes: {told['no_ladder']}"]
-    rungs = told["ladder"]["rungs"]
+    if document["ladder"] is None:
+        return [f"no longer windows and larger magnitudes: {document['no_ladder']}"]
+    rungs = document["ladder"]["rungs"]
     horizons = sorted({rung["horizon_days"] for rung in rungs})
     rows = [["at least one (number, 95 %)", *(f"{days} day{'s' if days > 1 else ''}" for days in horizons)]]
     for magnitude in sorted({rung["magnitude"] for rung in rungs}):
         own = [rung for rung in rungs if rung["magnitude"] == magnitude]
         mark = "*" if own[0]["beyond_record"] else ""
-        told_rungs = (f"{chance(rung['probability'])} ({rung['count_low']} to {rung['count_high']})" for rung in own)
-        rows.append([f"M >= {magnitude:g}{mark}", *told_rungs])
+        rung_texts = (f"{chance(rung['probability'])} ({rung['count_low']} to {rung['count_high']})" for rung in own)
+        rows.append([f"M >= {magnitude:g}{mark}", *rung_texts])
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     if any(rung["beyond_record"] for rung in rungs):
-        lines.append(f"* larger than any earthquake in the record there since {told['trust']['record_from']}: the law is carried on")
+        lines.append(f"* larger than any earthquake in the record there since {document['trust']['record_from']}: the law is carried on")
     return lines
 
 
-def _driver_lines(told: dict[str, Any]) -> list[str]:
+def _driver_lines(document: dict[str, Any]) -> list[str]:
     from forecaster.console import chance
 
     lines = []
-    for driver in told["drivers"]:
+    for driver in document["drivers"]:
         where = driver["place"] or f"{driver['distance_km']:.0f} km from the centre"
         lines.append(
             f"contributing: M {driver['magnitude']:.1f} of {driver['origin_time'][:16]}Z, {where}: {chance(driver['without'])} without it"
@@ -100,8 +100,8 @@ def _driver_lines(told: dict[str, Any]) -> list[str]:
     return lines or ["no single recent earthquake raises it"]
 
 
-def _trust_lines(told: dict[str, Any]) -> list[str]:
-    trust = told["trust"]
+def _trust_lines(document: dict[str, Any]) -> list[str]:
+    trust = document["trust"]
     lines = [
         f"record: such an earthquake on {trust['target_days']:,} days since {trust['record_from']}, {trust['target_days_ten_years']:,} of "
         "them in the last ten years"
@@ -111,8 +111,8 @@ def _trust_lines(told: dict[str, Any]) -> list[str]:
             f"at 250 places around the world the combination gained {gain['information_gain']:+.2f} nats per target day over the usual "
             f"rate (95 % {gain['low']:+.2f} to {gain['high']:+.2f}, {gain['target_days']:,} target days); at this place it was not tested"
         )
-    made = "computed afterwards, from what was known at " if told["made_afterwards"] else "from what was known at "
-    return [*lines, f"{made}{told['as_of'][:16]}Z. No official warning; nobody can predict time and place of an earthquake"]
+    made = "computed afterwards, from what was known at " if document["made_afterwards"] else "from what was known at "
+    return [*lines, f"{made}{document['as_of'][:16]}Z. No official warning; nobody can predict time and place of an earthquake"]
 
 
 COMMANDS = (forecast,)

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, plain, problem_lines, recipe_options, tell
+from forecaster.cli.common import (
+    PARTIAL,
+    complain,
+    example,
+    json_option,
+    look,
+    open_job,
+    plain,
+    print_result,
+    problem_lines,
+    recipe_options,
+)
 from forecaster.errors import BadInput
 from forecaster.quantities import age_text
 
@@ -50,7 +61,7 @@ def train(
         result = train_recipes(job, options, on_progress=update)
     publish_copy(job)
     lines = [f"{name}: {row['judged']}" for name, row in result.trained.items()] + [f"{k}: {v}" for k, v in result.skipped.items()]
-    tell(as_json, vars(result), "\n".join(lines))
+    print_result(as_json, vars(result), "\n".join(lines))
     kinds = dict.fromkeys(kind for failed in result.failed.values() for kind in failed)
     for kind in kinds:
         for line in problem_lines({name: f"{kind}: {failed[kind]}" for name, failed in result.failed.items() if kind in failed}):
@@ -79,7 +90,7 @@ def models_list(settings: "Settings", recipes: tuple[str, ...], everything: bool
     rows, lacking, sets = list_models(job, history), unusable_kinds(job.recipes), list_sets(job, history)
     lines = [line for row in rows for line in _lines(row)] + [f"without {kind}: {reason}" for kind, reason in lacking.items()]
     lines += ["sets of the world:", *(line for row in sets for line in _set_lines(row))]
-    tell(as_json, {"recipes": rows, "lacking": lacking, "world": sets}, "\n".join(lines))
+    print_result(as_json, {"recipes": rows, "lacking": lacking, "world": sets}, "\n".join(lines))
 
 
 def _set_lines(row: dict[str, Any]) -> list[str]:
@@ -130,7 +141,7 @@ def models_show(settings: "Settings", model_id: str, as_json: bool) -> None:
         lines.append("! the recipe has changed since: this model does not forecast any more")
     lines += [f"pinned from {row['since']:%Y-%m-%d %H:%M}Z: {row['reason']}" for row in document["decisions"]]
     lines.append(json.dumps(plain(document["details"]), ensure_ascii=False, indent=2))
-    tell(as_json, document, "\n".join(lines))
+    print_result(as_json, document, "\n".join(lines))
 
 
 @models.command("promote", epilog=example('quakecast models promote --recipe lima --kind etas --reason "the others lag since the swarm"'))
@@ -175,7 +186,7 @@ def models_promote(
     else:
         done = (step.combine if combination else step.go_back)(job, job.recipes[0], reason)
     publish_copy(job)
-    tell(as_json, done, f"{done['recipe_id']}: published from now on: {done['text']}")
+    print_result(as_json, done, f"{done['recipe_id']}: published from now on: {done['text']}")
 
 
 def _decided_on_set(
@@ -186,7 +197,7 @@ def _decided_on_set(
     job = open_job(settings)
     done = decide(job, name, reason)
     publish_copy(job)
-    tell(as_json, done, "\n".join(f"{one}: {said}" for one, said in done.items()))
+    print_result(as_json, done, "\n".join(f"{one}: {decision}" for one, decision in done.items()))
 
 
 @models.command("retire", epilog=example('quakecast models retire --recipe lima --reason "too sure after the swarm"'))
@@ -209,7 +220,7 @@ def models_retire(settings: "Settings", recipe_id: str | None, set_name: str | N
     job = open_job(settings, (recipe_id,))
     done = step.retire(job, job.recipes[0], reason)
     publish_copy(job)
-    tell(as_json, done, f"{done['recipe_id']}: published from now on: {done['text']}")
+    print_result(as_json, done, f"{done['recipe_id']}: published from now on: {done['text']}")
 
 
 COMMANDS = (train, models)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, look, machine_clock, open_job, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, look, machine_clock, open_job, print_result
 from forecaster.errors import BadInput
 from forecaster.registry.message_channels import CHANNELS
 
@@ -73,11 +73,11 @@ def _outbox(settings: "Settings", dry_run: bool, listed: bool, resend: str | Non
     job = look(settings) if listed or dry_run else open_job(settings)
     if listed:
         rows = deliver.list_deliveries(job)
-        tell(as_json, {"deliveries": rows}, "\n".join(map(_line, rows)) or "no message has been sent or planned yet")
+        print_result(as_json, {"deliveries": rows}, "\n".join(map(_line, rows)) or "no message has been sent or planned yet")
         return
     again = resend is not None
     result = deliver.resend(job, resend or None) if again else deliver.notify(job, report=report, dry_run=dry_run)
-    tell(as_json, {"deliveries": result.rows, "failed": result.failed, "text": result.text}, result.text)
+    print_result(as_json, {"deliveries": result.rows, "failed": result.failed, "text": result.text}, result.text)
     _complain(result.failed)
 
 
@@ -89,12 +89,14 @@ def _preview(settings: "Settings", channels: tuple[str, ...], opened: bool, as_j
     made, problems = previews(look(settings), channels)
     if opened:
         folder, files = _written(made)
-        tell(as_json, {"files": files}, "\n".join(map(str, files)))
+        print_result(as_json, {"files": files}, "\n".join(map(str, files)))
         shown = [file for file in files if file.suffix == ".html"] or files
         if not all(webbrowser.open(file.as_uri()) for file in shown):
             click.echo(f"no browser could be opened here: look at the files in {folder}", err=True)
     else:
-        tell(as_json, {"previews": [vars(each) for each in made]}, "\n\n".join(f"{_heading(each)}\n{each.text.rstrip()}" for each in made))
+        print_result(
+            as_json, {"previews": [vars(each) for each in made]}, "\n\n".join(f"{_heading(each)}\n{each.text.rstrip()}" for each in made)
+        )
     _complain(problems)
 
 
@@ -123,7 +125,7 @@ def _trial(settings: "Settings", channels: tuple[str, ...], as_json: bool) -> No
 
     check_channels(settings)
     tried = send_trial(settings, machine_clock(), channels)
-    tell(as_json, {"tried": [each.document() for each in tried]}, "\n".join(each.line() for each in tried))
+    print_result(as_json, {"tried": [each.document() for each in tried]}, "\n".join(each.line() for each in tried))
     if any(each.error for each in tried):
         sys.exit(PARTIAL)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, tell
+from forecaster.cli.common import PARTIAL, complain, example, json_option, look, open_job, print_result
 
 if TYPE_CHECKING:
     from forecaster.settings import Settings
@@ -39,7 +39,7 @@ def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int | No
     size = Size()
     plan = step.plan_pretraining(job, size)
     if dry_run:
-        return tell(as_json, {"due": bool(plan.reasons), "reasons": plan.reasons, "problem": plan.problem}, plan.text)
+        return print_result(as_json, {"due": bool(plan.reasons), "reasons": plan.reasons, "problem": plan.problem}, plan.text)
     result = step.PretrainResult(plan.reasons, rolled_back=roll_back(job, known_at(job.store, plan.as_of)))
     if plan.span is None:
         result.failed["world"] = plan.text
@@ -47,8 +47,8 @@ def pretrain(settings: "Settings", dry_run: bool, force: bool, workers: int | No
         with progress("pre-training") as update:
             step.pretrain(job, plan, size, result, workers or default_workers(available_bytes()), update)
     publish_copy(job)
-    told = [f"{name}: {said}" for name, said in (result.rolled_back | result.decided).items()]
-    tell(as_json, vars(result) | {"state": result.state}, "\n".join(told or ([] if result.failed else [plan.text])))
+    lines = [f"{name}: {decision}" for name, decision in (result.rolled_back | result.decided).items()]
+    print_result(as_json, vars(result) | {"state": result.state}, "\n".join(lines or ([] if result.failed else [plan.text])))
     for kind, why in result.failed.items():
         complain(f"{kind}: {why}")
     if result.failed:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forecaster.cli.common import complain, example, json_option, machine_clock, recipe_options, tell
+from forecaster.cli.common import complain, example, json_option, machine_clock, print_result, recipe_options
 
 if TYPE_CHECKING:
     from forecaster.settings import Settings
@@ -31,7 +31,7 @@ def recipes_list(settings: "Settings", as_json: bool) -> None:
         + (" [comparison only]" if r.comparison_only else "")
         for r in found.values()
     ]
-    tell(as_json, {"recipes": [r.model_dump(mode="json", by_alias=True) for r in found.values()]}, "\n".join(lines))
+    print_result(as_json, {"recipes": [r.model_dump(mode="json", by_alias=True) for r in found.values()]}, "\n".join(lines))
 
 
 @recipes.command("show", epilog=example("quakecast recipes show tokyo"))
@@ -59,7 +59,7 @@ def recipes_check(settings: "Settings", recipes: tuple[str, ...], everything: bo
     chosen = choose_recipes(settings, recipes)  # before the ten seconds that a catalogue may take
     with catalogue_to_look_at(settings) as home:
         rows = check_recipes(look_at(home, machine_clock(), chosen))
-    tell(as_json, {"recipes": rows}, "\n".join(row["text"] for row in rows))
+    print_result(as_json, {"recipes": rows}, "\n".join(row["text"] for row in rows))
     for name in unread_files(settings.recipe_folder):
         complain(f"{settings.recipe_folder / name} is not read: the name of a recipe must end in .toml")
 
@@ -71,7 +71,7 @@ def recipes_fields(markdown: bool, as_json: bool) -> None:
     """List every field of a recipe: its values, its default, and what it does."""
     from forecaster.recipe_reference import as_markdown, as_text, reference
 
-    tell(as_json, {"fields": [row for part in reference() for row in part.document()]}, as_markdown() if markdown else as_text())
+    print_result(as_json, {"fields": [row for part in reference() for row in part.document()]}, as_markdown() if markdown else as_text())
 
 
 @recipes.command("new", epilog=example("quakecast recipes new --at 38.30,142.40 --radius-km 150 --magnitude 4.5 --id my-place"))
@@ -115,7 +115,7 @@ def recipes_new(
         *(f"  {line}" for line in following),
     ]
     document = {"path": str(path.resolve()), "recipe": whole.model_dump(mode="json", by_alias=True), "next": following}
-    tell(as_json, document, "\n".join(text))
+    print_result(as_json, document, "\n".join(text))
 
 
 def _folder_for_new(settings: "Settings") -> Path:

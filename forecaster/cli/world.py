@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.cli.common import PARTIAL, complain, day_option, example, json_option, open_job, tell
+from forecaster.cli.common import PARTIAL, complain, day_option, example, json_option, open_job, print_result
 
 if TYPE_CHECKING:
     from datetime import date
@@ -77,7 +77,7 @@ def world(
         "record": map_record.record_of_maps(store, issue["mode"]),
         "files": [str(path) for path in paths],
     }
-    tell(as_json, document, "\n".join(_lines(document)))
+    print_result(as_json, document, "\n".join(_lines(document)))
     for line in [*problems, *issue["problems"]]:
         complain(line)
     if problems or issue["problems"]:
@@ -104,9 +104,9 @@ def _backtest(settings: "Settings", folder: Path, span: "tuple[date, date]", eve
 
     job = open_job(settings)
     with progress("maps of the world") as update:
-        told = run_backtest(job.store, Backtest(*span, every, resolution), folder, job.clock.now(), update)
-    lines = [f"maps of every {told['every_days']} days, {told['first_day']} to {told['last_day']}"]
-    tell(as_json, told, "\n".join([*lines, *map(_pool_line, told["pools"])]))
+        document = run_backtest(job.store, Backtest(*span, every, resolution), folder, job.clock.now(), update)
+    lines = [f"maps of every {document['every_days']} days, {document['first_day']} to {document['last_day']}"]
+    print_result(as_json, document, "\n".join([*lines, *map(_pool_line, document["pools"])]))
 
 
 def _pool_line(row: dict[str, Any]) -> str:
@@ -128,21 +128,23 @@ def _bounds(gain: dict[str, float]) -> str:
     return f"{gain['estimate']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
 
 
-def _lines(told: dict[str, Any]) -> list[str]:
+def _lines(document: dict[str, Any]) -> list[str]:
     from forecaster.console import chances
     from forecaster.reports.words import ratio_text
 
-    window = "the day" if told["days"] == 1 else f"the {told['days']} days"
-    what = f"M >= {told['magnitude']:g} within {told['radius_km']:g} km, {window} from {told['target_start']:%Y-%m-%d} 00:00 UTC"
-    replayed = " (replay)" if told["mode"] == "replay" else ""
-    lines = [f"{what}; made {told['issue_time']:%Y-%m-%d %H:%M} UTC{replayed}, {told['cells']:,} cells"]
-    for place in told["places"]:
+    window = "the day" if document["days"] == 1 else f"the {document['days']} days"
+    what = (
+        f"M >= {document['magnitude']:g} within {document['radius_km']:g} km, {window} from {document['target_start']:%Y-%m-%d} 00:00 UTC"
+    )
+    replayed = " (replay)" if document["mode"] == "replay" else ""
+    lines = [f"{what}; made {document['issue_time']:%Y-%m-%d %H:%M} UTC{replayed}, {document['cells']:,} cells"]
+    for place in document["places"]:
         chance, usual = chances(place["probability"], place["usual_probability"])
         named = f" ({place['place']})" if place["place"] else ""
         lines.append(f"  {ratio_text(place['ratio']):>5} times the usual {usual}: {chance:18} {place['where']}{named}")
-    lines += [f"  left out: {reason}" for reason in told["left_out"]]
-    lines += [_record_line(row) for row in told["record"]]
-    return [*lines, *(f"  written: {path}" for path in told["files"])]
+    lines += [f"  left out: {reason}" for reason in document["left_out"]]
+    lines += [_record_line(row) for row in document["record"]]
+    return [*lines, *(f"  written: {path}" for path in document["files"])]
 
 
 def _record_line(row: dict[str, Any]) -> str:

@@ -27,12 +27,12 @@ def send(url: str, title: str, text: str) -> dict[str, Any]:
     service = find_service(url)
     if service is None:
         return {"done": False, "statuses": [], "error": "address"}
-    with http_post.unlogged("apprise", "urllib3", "requests") as said:
+    with http_post.unlogged("apprise", "urllib3", "requests") as lines:
         try:
             done, error = bool(service.notify(title=title, body=text, body_format="text")), None
         except Exception as raised:  # noqa: BLE001  whatever a service's plugin does
             done, error = False, type(raised).__name__
-    return {"done": done, "statuses": [int(status) for line in said for status in _STATUS.findall(line)], "error": error}
+    return {"done": done, "statuses": [int(status) for line in lines for status in _STATUS.findall(line)], "error": error}
 
 
 def guard_addresses(allow_private: bool) -> None:
@@ -53,10 +53,10 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     asked = json.load(sys.stdin)
     guard_addresses(asked["allow_private"])
-    told = sys.stdout
+    output = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         answer = send(asked["url"], asked["title"], asked["text"])
-    json.dump(answer, told)
+    json.dump(answer, output)
 
 
 if __name__ == "__main__":

@@ -36,10 +36,10 @@ class _Mailbox(UnstructuredHeader):
 
     def fold(self, *, policy: Any) -> str:
         name: str = self.name  # type: ignore[attr-defined]
-        spoken, address = parseaddr(str(self))
-        if not spoken or not address or str(self).isascii():
+        display_name, address = parseaddr(str(self))
+        if not display_name or not address or str(self).isascii():
             return f"{name}: {self}{policy.linesep}"
-        return f"{name}: {encoded(spoken, name, policy.linesep)}{policy.linesep} <{address}>{policy.linesep}"
+        return f"{name}: {encoded(display_name, name, policy.linesep)}{policy.linesep} <{address}>{policy.linesep}"
 
 
 class _Verbatim(UnstructuredHeader):

@@ -111,8 +111,8 @@ class Session:
             ):
                 if self._connections.were_cut:  # a cut answer looks like headers that have ended
                     raise TimeoutError
-                said = _beginning(answer)
-                return Answer(answer.status_code, answer.headers.get("Retry-After"), said if answer.status_code >= 400 else "")
+                beginning = _beginning(answer)
+                return Answer(answer.status_code, answer.headers.get("Retry-After"), beginning if answer.status_code >= 400 else "")
         except requests.exceptions.SSLError as error:
             if self._connections.were_cut:
                 raise self._silent(address, error) from None

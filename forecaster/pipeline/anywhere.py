@@ -96,17 +96,17 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
     base, fault = usable_weights(day)
     standing = unless_too_old(shipped(base, fault), age, known.read_until)
     issue = combine_members(recipe, settings.models, {}, standing, known.inputs, days, reference, labelled.days.first_day)
-    said = issue.rows[-1]
-    weights = said["details"]["weights"]
-    details = dict(said["details"])
+    published = issue.rows[-1]
+    weights = published["details"]["weights"]
+    details = dict(published["details"])
     if weights:
-        details |= drivers_of(issue.model, recipe, known, days, reference, said["probability"])
-    rungs = published_rungs(recipe, known, labelled, days, reference, said, issue.model.members)
-    ladder, no_ladder = report_ladder(rungs, said["details"], {})
+        details |= drivers_of(issue.model, recipe, known, days, reference, published["probability"])
+    rungs = published_rungs(recipe, known, labelled, days, reference, published, issue.model.members)
+    ladder, no_ladder = report_ladder(rungs, published["details"], {})
     window = recipe.target_window(day)
     trust = _trust(recipe, known, labelled, base if set(weights) == set(base.belief.weights) else None)
     usual = float(reference[0])
-    told = [*([stale] if stale and standing.how != "rate" else []), *issue.problems, *_alone(standing, weights, day)]
+    warnings = [*([stale] if stale and standing.how != "rate" else []), *issue.problems, *_alone(standing, weights, day)]
     return {
         "place": {"latitude_deg": place.latitude_deg, "longitude_deg": place.longitude_deg, "name": recipe.display_name.en},
         "radius_km": place.radius_km,
@@ -118,10 +118,10 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         "as_of": as_of.isoformat(),
         "made_afterwards": now >= window.start,
         "data_age_hours": age,
-        "probability": said["probability"],
+        "probability": published["probability"],
         "usual_rate": usual,
-        "ratio": said["probability"] / usual,
-        **{name: said["details"].get(name) for name in ("expected_count", "count_low", "count_high")},
+        "ratio": published["probability"] / usual,
+        **{name: published["details"].get(name) for name in ("expected_count", "count_low", "count_high")},
         "ladder": ladder_json(ladder),
         "no_ladder": None if no_ladder is None else str(no_ladder),
         "drivers": details.get("drivers", []),
@@ -133,7 +133,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
         },
         "weights_source": details["source"],
         "trust": trust,
-        "warnings": [*map(str, told), *_warnings(recipe, trust)],
+        "warnings": [*map(str, warnings), *_warnings(recipe, trust)],
     }
 
 
@@ -177,12 +177,12 @@ def _trust(recipe: Recipe, known: Known, labelled: LabelledDays, base: WorldWeig
 
 
 def _warnings(recipe: Recipe, trust: dict[str, Any]) -> list[str]:
-    told = []
+    lines = []
     if trust["incomplete_below"] is not None:
-        told.append(
+        lines.append(
             f"the catalogue is complete only from about M {trust['incomplete_below']:.1f} here: smaller earthquakes are missing from the "
             "record, and from these figures"
         )
     if trust["target_days"] < FEW_TARGET_DAYS:
-        told.append(f"only {trust['target_days']} days with such an earthquake since {trust['record_from']}: the usual rate is uncertain")
-    return told
+        lines.append(f"only {trust['target_days']} days with such an earthquake since {trust['record_from']}: the usual rate is uncertain")
+    return lines

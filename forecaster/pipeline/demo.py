@@ -85,7 +85,7 @@ def replay(settings: Settings, days: int, languages: Sequence[str], say: Callabl
             note_end(job, "success", {"problems": [], **figures})
         news = f"{read} new events, " if read else ""
         counts = f"{counted(len(made.forecast_ids), 'forecast')}, {counted(outcomes, 'outcome')}"
-        told = f"{news}{counts}, {counted(len(raised), 'alert')} raised"
-        say(f"{issue:%Y-%m-%d %H:%M} UTC: {told}")
+        line = f"{news}{counts}, {counted(len(raised), 'alert')} raised"
+        say(f"{issue:%Y-%m-%d %H:%M} UTC: {line}")
     publish_copy(job)
     return Replayed(written.data, written.pages)

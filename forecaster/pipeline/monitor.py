@@ -120,5 +120,5 @@ def _look_at_writer(found: Found, settings: Settings, now: datetime) -> None:
         return
     since = datetime.fromisoformat(holder.get("since", now.isoformat()))
     if now - since > HELD_AT_MOST:
-        told = f"{holder.get('what', 'something')}, {holder.get('who', 'a process')}"
-        found.problems.append((WARNING, f"the write lock has been held since {since:%Y-%m-%d %H:%M}Z by {told}"))
+        holder_text = f"{holder.get('what', 'something')}, {holder.get('who', 'a process')}"
+        found.problems.append((WARNING, f"the write lock has been held since {since:%Y-%m-%d %H:%M}Z by {holder_text}"))

@@ -20,21 +20,21 @@ from forecaster.reports.content.contract import ReportData
 from forecaster.reports.drawing import charts, ground, strips, vega
 from forecaster.reports.locales import month_text, number_text
 from forecaster.reports.templates import fill
-from forecaster.reports.texts import FALLBACK, day_writer, language_name, tell_missing, template_folder, translator
+from forecaster.reports.texts import FALLBACK, day_writer, language_name, log_missing, template_folder, translator
 from forecaster.reports.web.assets import Assets
 from forecaster.reports.web.index import PastReport
 from forecaster.reports.web.page import PageTools, Shared, page_parts
 from forecaster.reports.web.world_page import WorldMap, world_context
 
 
-def told_in(data: ReportData, language: str, user_folder: Path | None = None) -> dict[str, Any]:
+def translated(data: ReportData, language: str, user_folder: Path | None = None) -> dict[str, Any]:
     """Return the context that every template receives.
 
     It is `report_context`, with days written as the language writes them, and the number of texts that the language lacks.
     """
     return {
         **report_context(data, language, day_writer(language, user_folder)),
-        "missing_texts": tell_missing(language, user_folder),
+        "missing_texts": log_missing(language, user_folder),
     }
 
 
@@ -55,7 +55,7 @@ def render_report(
         user_folder: folder of the user's own templates and i18n files.
         shared: of the same report, where pages in other languages are rendered, too.
     """
-    context = told_in(data, language, user_folder)
+    context = translated(data, language, user_folder)
     parts = page_parts(data, context, page_tools(language, user_folder, assets, shared))
     page = {**context, **parts, "alternates": dict(alternates or {})}
     return fill(environment(language, user_folder), "report.html.j2", page, user_folder)
@@ -110,16 +110,16 @@ def render_index(
     """
     writer = day_writer(language, user_folder)
 
-    def told(report: PastReport, said: Mapping[str, str]) -> tuple[str, str]:
+    def shown(report: PastReport, texts: Mapping[str, str]) -> tuple[str, str]:
         """Return (language, text): the text in this page's language, else in English, else in any language."""
-        return next(((other, said[other]) for other in (language, FALLBACK, *said) if other in said), (language, ""))
+        return next(((other, texts[other]) for other in (language, FALLBACK, *texts) if other in texts), (language, ""))
 
     months: dict[str, list[dict[str, Any]]] = {}
     for report in reports:
-        spoken, headline = told(report, report.headlines)
-        row = {**vars(report), "headline": headline, "spoken": spoken, "period": told(report, report.periods)[1]}
+        shown_language, headline = shown(report, report.headlines)
+        row = {**vars(report), "headline": headline, "spoken": shown_language, "period": shown(report, report.periods)[1]}
         made = _moment(report.made)
-        row |= {"href": told(report, report.hrefs)[1], "made_text": writer.moment(made)}
+        row |= {"href": shown(report, report.hrefs)[1], "made_text": writer.moment(made)}
         months.setdefault(month_text(made.date().replace(day=1), language) if made else "", []).append(row)
     names = {other: language_name(other, user_folder) for other in {other for report in reports for other in report.hrefs}}
     count = sum(bool(report.made) for report in reports)

@@ -11,8 +11,8 @@ from typing import Any
 
 from forecaster.reports.content.context import part_of
 from forecaster.reports.content.contract import ReportData
-from forecaster.reports.content.ranking import is_as_usual, stands_out
-from forecaster.reports.render import environment, page_tools, told_in
+from forecaster.reports.content.ranking import is_as_usual, is_notable
+from forecaster.reports.render import environment, page_tools, translated
 from forecaster.reports.templates import fill
 from forecaster.reports.web import page
 from forecaster.reports.web.assets import Assets
@@ -42,10 +42,10 @@ def render_groups(
         others: the other languages in which this report has pages.
         user_folder, assets, shared: as for `render_report`.
     """
-    context, tools = told_in(data, language, user_folder), page_tools(language, user_folder, assets, shared)
+    context, tools = translated(data, language, user_folder), page_tools(language, user_folder, assets, shared)
     names = [group_page(report, group.address, language) for group in groups]
     page_of = {recipe_id: name for group, name in zip(groups, names, strict=True) for recipe_id in group.recipe_ids}
-    told = [_told(group, name, context, language, tools.say) for group, name in zip(groups, names, strict=True)]
+    contexts = [_context_of(group, name, context, language, tools.say) for group, name in zip(groups, names, strict=True)]
 
     def filled(template: str, parts: Mapping[str, Any], alternates: Mapping[str, str]) -> str:
         return fill(environment(language, user_folder), template, {**context, **parts, "alternates": alternates}, user_folder)
@@ -58,18 +58,18 @@ def render_groups(
             checks=tuple(check for check in data.checks if check.recipe_id in there),
         )
         beside = {
-            "group": told[index],
-            "before": told[index - 1] if index else None,
-            "after": told[index + 1] if index + 1 < len(told) else None,
+            "group": contexts[index],
+            "before": contexts[index - 1] if index else None,
+            "after": contexts[index + 1] if index + 1 < len(contexts) else None,
             "index_href": day_page(report, language),
         }
         alternates = {other: group_page(report, group.address, other) for other in others}
         yield names[index], filled("report_group.html.j2", {**_group_parts(own, context, tools), **beside}, alternates)
     alternates = {other: day_page(report, other) for other in others}
-    yield day_page(report, language), filled("report_index.html.j2", _index_parts(data, context, told, page_of, tools), alternates)
+    yield day_page(report, language), filled("report_index.html.j2", _index_parts(data, context, contexts, page_of, tools), alternates)
 
 
-def _told(group: Group, name: str, context: Mapping[str, Any], language: str, say: page.Say) -> dict[str, Any]:
+def _context_of(group: Group, name: str, context: Mapping[str, Any], language: str, say: page.Say) -> dict[str, Any]:
     """Return a group in words: its page, how many places it has, how many stand out, and the first of them."""
     there, title = frozenset(group.recipe_ids), group.title(language)
     rows = [row for row in context["rows"] if row["id"] in there]
@@ -77,7 +77,7 @@ def _told(group: Group, name: str, context: Mapping[str, Any], language: str, sa
         "href": name,
         "title": say(title) if isinstance(title, Phrase) else title,
         "count": len(there),
-        "above": sum(map(stands_out, rows)),
+        "above": sum(map(is_notable, rows)),
         "first": rows[0] if rows else None,
     }
 
@@ -113,7 +113,7 @@ def _index_parts(
 def _group_parts(own: ReportData, context: dict[str, Any], tools: page.PageTools) -> dict[str, Any]:
     part = part_of(context, own, tools.writer)
     regions, tests = page.region_parts(own, part, tools), page.test_parts(own, part, tools)
-    above = sum(map(stands_out, part["rows"]))
+    above = sum(map(is_notable, part["rows"]))
     return {
         **part,
         **page.japan_part(own, part, tools),

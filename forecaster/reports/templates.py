@@ -66,5 +66,5 @@ def _problem(error: Exception, name: str, user_folder: Path) -> str | None:
     if not mine and not (user_folder / name).exists():
         return None
     place = str(user_folder / name) if not mine else mine[0] if isinstance(error, TemplateSyntaxError) else mine[-1]
-    said = " ".join(str(error).split())[:200]
-    return f"template {place}: {said} ({type(error).__name__}); the built-in {name} is used, mend or remove yours"
+    description = " ".join(str(error).split())[:200]
+    return f"template {place}: {description} ({type(error).__name__}); the built-in {name} is used, mend or remove yours"

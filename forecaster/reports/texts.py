@@ -118,15 +118,15 @@ def translator(language: str, user_folder: Path | None = None) -> Callable[..., 
 
     def fill(phrase: Phrase | str, values: dict[str, Any]) -> str:
         key, filled = (phrase.key, {**phrase.values, **values}) if isinstance(phrase, Phrase) else (phrase, values)
-        spoken = {name: as_text(value) for name, value in filled.items()}
+        shown = {name: as_text(value) for name, value in filled.items()}
         if key in texts:
             try:
-                return _form(texts[key], filled, language).format_map(spoken)
+                return _form(texts[key], filled, language).format_map(shown)
             except (KeyError, ValueError, IndexError, AttributeError) as error:
                 if key not in fallback:
                     raise
                 logger.warning("i18n/%s.toml: the text %s cannot be filled (%r); English is used", language, key, error)
-        return _form(fallback[key], filled, FALLBACK).format_map(spoken)
+        return _form(fallback[key], filled, FALLBACK).format_map(shown)
 
     return say
 
@@ -153,7 +153,7 @@ def day_writer(language: str, user_folder: Path | None = None) -> Writer:
     return LanguageWriter(language, translator(language, user_folder))
 
 
-def tell_missing(language: str, user_folder: Path | None = None) -> int:
+def log_missing(language: str, user_folder: Path | None = None) -> int:
     """Return how many texts the language lacks, and name them in the log once per process."""
     missing = missing_texts(language, user_folder)
     if missing:

@@ -17,7 +17,7 @@ from pathlib import Path
 SNAPSHOT_KNOWN_BY = datetime(2023, 12, 25, tzinfo=UTC)
 FIRST_ISSUE = datetime(2023, 12, 26, 12, tzinfo=UTC)  # 21:00 in Japan
 LAST_ISSUE = datetime(2024, 1, 3, 12, tzinfo=UTC)  # the first that knows what came on the day after the main shock
-TOLD_ISSUES = 9
+SHOWN_ISSUES = 9
 TRAINED = ["niigata-m45", "istanbul", "los-angeles", "athens", "anchorage"]
 HISTORY_START = datetime(2023, 10, 15, tzinfo=UTC)
 HISTORY_END = datetime(2024, 1, 5, tzinfo=UTC)
@@ -77,7 +77,7 @@ def replay(home: Path, options: argparse.Namespace, started: float) -> int:
         last = Clock.standing_at(issue - timedelta(days=1))
         data = report_data(work.store, work.recipes, last)
         print_table(forecast_table(data))
-        print_table(days_table(ordered(data.recipes)[0], TOLD_ISSUES))
+        print_table(days_table(ordered(data.recipes)[0], SHOWN_ISSUES))
     print("A replay with a simulated clock: none of these forecasts is official, and no warning is meant.")
     for page in done["pages"]:
         print(f"report: {Path(page).relative_to(Path.cwd()) if Path(page).is_relative_to(Path.cwd()) else page}")

@@ -35,7 +35,7 @@ MAX_WAIT_S = 300.0
 MAX_SILENCE_S = 28.0  # without any connection: a person is waiting, and the job can continue with the stored catalogue
 
 MAX_WINDOWS = 2_000
-MAX_SAID = 5_000
+MAX_SHOWN = 5_000
 CLOCKS_DIFFER = timedelta(days=1)
 STALE_ANSWER = timedelta(minutes=30)  # the service allows an answer to be cached for a minute
 
@@ -54,7 +54,7 @@ class _Answer:
     body: bytes
     received_at: datetime
     latest: datetime
-    told: datetime | None
+    sent_at: datetime | None
     where: str
 
 
@@ -169,8 +169,8 @@ class UsgsClient:
         if answer.status == 404:
             return None
         if answer.status == 409:
-            told = {"observed_at": answer.received_at, "known_at": answer.received_at, "known_at_source": "observed"}
-            row = {"event_id": event_id, "ids": [event_id], "status": "deleted", "source": "usgs", **told}
+            stamps = {"observed_at": answer.received_at, "known_at": answer.received_at, "known_at_source": "observed"}
+            row = {"event_id": event_id, "ids": [event_id], "status": "deleted", "source": "usgs", **stamps}
             return revision_frame([row])
         parsed = self._parsed(answer, "geojson")
         if len(parsed.revisions) != 1:
@@ -235,19 +235,19 @@ class UsgsClient:
                 return read(self._ask(exchange))
             except CatalogUnreachable as error:
                 problem, wish = str(error), wished_wait_s(exchange.headers, self._clock())
-                silent = isinstance(error, NoConnection)
+                unreachable = isinstance(error, NoConnection)
             if tries == self._max_tries:
                 break
             if wish is not None and wish > MAX_WAIT_S:
                 raise CatalogUnreachable(f"{problem}, and asks to wait {in_words(wish)} (more than {in_words(MAX_WAIT_S)}); run again then")
             pause = pause_s(tries, wish, self._rng)
             spent = self._monotonic() - began
-            if silent and spent + pause + self._fetcher.connect_s > MAX_SILENCE_S:
+            if unreachable and spent + pause + self._fetcher.connect_s > MAX_SILENCE_S:
                 break
             self.fetch_log[-1]["note"] = f"{exchange.note or 'says it is unavailable'}; waited {pause:.1f} s"
             log.info("%s; waiting %.1f s, then try %d of %d", problem, pause, tries + 1, self._max_tries)
             self._sleep(pause)
-        if silent:
+        if unreachable:
             raise NoConnection(f"{problem} ({tries} tries); {advice(address)}")
         raise CatalogUnreachable(f"{problem}, {self._max_tries} tries; check the network or run again later")
 
@@ -260,11 +260,11 @@ class UsgsClient:
         try:
             self._fetcher.fetch(exchange)
         finally:
-            told = service_date(exchange.headers)
-            entry |= {"status": exchange.status, "bytes": exchange.sent_bytes, "note": exchange.note, "service_date": told}
+            sent_at = service_date(exchange.headers)
+            entry |= {"status": exchange.status, "bytes": exchange.sent_bytes, "note": exchange.note, "service_date": sent_at}
             entry["elapsed_s"] = round(self._monotonic() - began, 3)
         received_at = self._clock()
-        return _Answer(exchange.status or 0, exchange.body, received_at, _latest(received_at, told), told, exchange.where)
+        return _Answer(exchange.status or 0, exchange.body, received_at, _latest(received_at, sent_at), sent_at, exchange.where)
 
 
 def open_source(settings: Settings, clock: Callable[[], datetime], rng: np.random.Generator) -> UsgsClient:
@@ -272,10 +272,10 @@ def open_source(settings: Settings, clock: Callable[[], datetime], rng: np.rando
     return UsgsClient(settings.usgs_url, settings.contact, clock=clock, rng=rng)
 
 
-def _latest(received_at: datetime, told: datetime | None) -> datetime:
+def _latest(received_at: datetime, sent_at: datetime | None) -> datetime:
     """Return the later of two clocks. So a slow machine clock does not put a stamp into the future. A service clock that is a day ahead is
     ignored."""
-    return told if told is not None and received_at < told <= received_at + CLOCKS_DIFFER else received_at
+    return sent_at if sent_at is not None and received_at < sent_at <= received_at + CLOCKS_DIFFER else received_at
 
 
 def _not_stale(answer: _Answer, parsed: Parsed) -> None:
@@ -284,10 +284,10 @@ def _not_stale(answer: _Answer, parsed: Parsed) -> None:
     Raises:
         CatalogMalformed: with both times.
     """
-    made, told = parsed.generated_at, answer.told
-    if made is not None and told is not None and told - made > STALE_ANSWER:
+    made, sent_at = parsed.generated_at, answer.sent_at
+    if made is not None and sent_at is not None and sent_at - made > STALE_ANSWER:
         raise CatalogMalformed(
-            f"{answer.where}: an old copy, made {made:%Y-%m-%d %H:%M} and sent {told:%Y-%m-%d %H:%M} UTC; "
+            f"{answer.where}: an old copy, made {made:%Y-%m-%d %H:%M} and sent {sent_at:%Y-%m-%d %H:%M} UTC; "
             "nothing was taken from it, try again"
         )
 
@@ -304,12 +304,12 @@ def _good(answer: _Answer) -> _Answer:
 
 
 def _refusal(answer: _Answer) -> CatalogMalformed | CatalogRefused:
-    said = answer.body[:MAX_SAID].decode("utf-8", errors="replace").strip()
+    text = answer.body[:MAX_SHOWN].decode("utf-8", errors="replace").strip()
     if answer.status < 400:
         return CatalogMalformed(f"{answer.where}: HTTP {answer.status} instead of an answer; try again")
-    paragraphs = [clean(line) for line in said.splitlines() if line.strip()]
-    first = " ".join(paragraphs[:2])[:300] if said[:1] != "<" else f"HTTP {answer.status} and a web page"
-    kind = _TooManyEvents if answer.status == 400 and "exceeds search limit" in said else CatalogRefused
+    paragraphs = [clean(line) for line in text.splitlines() if line.strip()]
+    first = " ".join(paragraphs[:2])[:300] if text[:1] != "<" else f"HTTP {answer.status} and a web page"
+    kind = _TooManyEvents if answer.status == 400 and "exceeds search limit" in text else CatalogRefused
     return kind(f"{answer.where}: {first or f'HTTP {answer.status}'}; the request is wrong, repeating it does not help")
 
 

@@ -36,17 +36,17 @@ class AppriseChannel(Channel[tuple[str, str]]):
     def render(self, letter: Letter, to: Recipient | None, *, repeat: bool = False) -> tuple[str, str]:
         return letter.chat(repeat, ROOMY if to is None else room_of(to))
 
-    def send(self, said: tuple[str, str], to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
-        apprise_addresses.send_apprise(*said, to.address, allow_private=batch.settings.webhook_allow_private)
+    def send(self, rendered: tuple[str, str], to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
+        apprise_addresses.send_apprise(*rendered, to.address, allow_private=batch.settings.webhook_allow_private)
 
-    def preview(self, said: tuple[str, str]) -> Shown:
-        title, text = said
+    def preview(self, rendered: tuple[str, str]) -> Shown:
+        title, text = rendered
         return Shown(f"{title!r}, text {kilobytes(text)}", title, f"{title}\n\n{text}")
 
     def problems(self, settings: Settings) -> list[str]:
         urls = _addresses(settings)
-        told = [(number, wrong) for number, url in enumerate(urls, 1) if (wrong := _problem(url))]
-        return [f"QUAKECAST_APPRISE_URLS, address {number} of {len(urls)}: {wrong}" for number, wrong in told]
+        wrong_addresses = [(number, wrong) for number, url in enumerate(urls, 1) if (wrong := _problem(url))]
+        return [f"QUAKECAST_APPRISE_URLS, address {number} of {len(urls)}: {wrong}" for number, wrong in wrong_addresses]
 
 
 CHANNEL = AppriseChannel()

@@ -81,7 +81,7 @@ class Channel(ABC, Generic[Rendered]):
         """
 
     @abstractmethod
-    def send(self, said: Rendered, to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
+    def send(self, rendered: Rendered, to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
         """Send the rendered message.
 
         Args:
@@ -92,7 +92,7 @@ class Channel(ABC, Generic[Rendered]):
         """
 
     @abstractmethod
-    def preview(self, said: Rendered) -> Shown:
+    def preview(self, rendered: Rendered) -> Shown:
         """Return a preview of the rendered message."""
 
     def problems(self, settings: Settings) -> list[str]:

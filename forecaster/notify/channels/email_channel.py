@@ -24,21 +24,21 @@ class EmailChannel(Channel[Mail]):
         return [Recipient(self.name, f"{_masked(to)} by {settings.smtp_host}", _address(to)) for to in settings.mail_to]
 
     def render(self, letter: Letter, to: Recipient | None, *, repeat: bool = False) -> Mail:
-        said = letter.mail()
-        return Mail(letter.subject_id, said.subject, said.text, said.html, said.pictures, letter.thread_id)
+        rendered = letter.mail()
+        return Mail(letter.subject_id, rendered.subject, rendered.text, rendered.html, rendered.pictures, letter.thread_id)
 
-    def send(self, said: Mail, to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
+    def send(self, rendered: Mail, to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
         settings = mail_settings(batch.settings)
         server = batch.kept(self.name, lambda: MailServer(settings))
-        server.send(build_message(said, to.address.get_secret_value(), settings, now))
+        server.send(build_message(rendered, to.address.get_secret_value(), settings, now))
 
-    def preview(self, said: Mail) -> Shown:
-        page = said.html
-        for cid, picture in said.pictures.items():
+    def preview(self, rendered: Mail) -> Shown:
+        page = rendered.html
+        for cid, picture in rendered.pictures.items():
             page = page.replace(f"cid:{cid}", f"data:image/png;base64,{base64.b64encode(picture).decode()}")
-        pictures = sum(map(len, said.pictures.values()))
-        sizes = f"text {kilobytes(said.text)}, HTML {kilobytes(said.html)}, pictures {pictures / 1000:.0f} kB"
-        return Shown(f"{said.subject!r}, {sizes}", said.subject, said.text, page)
+        pictures = sum(map(len, rendered.pictures.values()))
+        sizes = f"text {kilobytes(rendered.text)}, HTML {kilobytes(rendered.html)}, pictures {pictures / 1000:.0f} kB"
+        return Shown(f"{rendered.subject!r}, {sizes}", rendered.subject, rendered.text, page)
 
     def problems(self, settings: Settings) -> list[str]:
         if bool(settings.smtp_host) != bool(settings.mail_to):

@@ -23,12 +23,12 @@ class SlackChannel(Channel[dict[str, Any]]):
     def render(self, letter: Letter, to: Recipient | None, *, repeat: bool = False) -> dict[str, Any]:
         return letter.slack(repeat)
 
-    def send(self, said: dict[str, Any], to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
-        send_slack(said, SlackSettings(to.address, batch.settings.webhook_allow_private), now, batch.web)
+    def send(self, rendered: dict[str, Any], to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
+        send_slack(rendered, SlackSettings(to.address, batch.settings.webhook_allow_private), now, batch.web)
 
-    def preview(self, said: dict[str, Any]) -> Shown:
-        line = f"{said['text']!r}, {len(said.get('blocks', []))} blocks"
-        return Shown(line, said["text"], json.dumps(said, ensure_ascii=False, indent=2))
+    def preview(self, rendered: dict[str, Any]) -> Shown:
+        line = f"{rendered['text']!r}, {len(rendered.get('blocks', []))} blocks"
+        return Shown(line, rendered["text"], json.dumps(rendered, ensure_ascii=False, indent=2))
 
 
 CHANNEL = SlackChannel()

@@ -23,14 +23,14 @@ class WebhookChannel(Channel[dict[str, Any]]):
     def render(self, letter: Letter, to: Recipient | None, *, repeat: bool = False) -> dict[str, Any]:
         return letter.document()
 
-    def send(self, said: dict[str, Any], to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
+    def send(self, rendered: dict[str, Any], to: Recipient, batch: Batch, *, delivery_id: str, now: datetime) -> None:
         settings = batch.settings
         hook = WebhookSettings(settings.webhook_url, settings.webhook_secret, settings.webhook_allow_private)
-        send_webhook(said, delivery_id, hook, now, batch.web)
+        send_webhook(rendered, delivery_id, hook, now, batch.web)
 
-    def preview(self, said: dict[str, Any]) -> Shown:
-        line = f"{said.get('version', 'a shape of your own')}, {kilobytes(json.dumps(said, ensure_ascii=False))}"
-        return Shown(line, said.get("text", said.get("version", "")), json.dumps(said, ensure_ascii=False, indent=2))
+    def preview(self, rendered: dict[str, Any]) -> Shown:
+        line = f"{rendered.get('version', 'a shape of your own')}, {kilobytes(json.dumps(rendered, ensure_ascii=False))}"
+        return Shown(line, rendered.get("text", rendered.get("version", "")), json.dumps(rendered, ensure_ascii=False, indent=2))
 
     def problems(self, settings: Settings) -> list[str]:
         if not settings.webhook_url.get_secret_value() or can_sign(settings.webhook_secret):

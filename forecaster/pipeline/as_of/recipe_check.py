@@ -62,8 +62,8 @@ class CircleCompleteness:
     @property
     def lower(self) -> float | None:
         """The lower of the two Mc estimates; None where it may lie below what was read."""
-        told = [found for found in (self.curvature, self.stable) if found is not None]
-        return min(found.mc for found in told) if told and not any(found.at_most for found in told) else None
+        estimates = [found for found in (self.curvature, self.stable) if found is not None]
+        return min(found.mc for found in estimates) if estimates and not any(found.at_most for found in estimates) else None
 
     def missing_below(self, threshold_mag: float) -> float | None:
         """Return Mc if every estimate there is, from 100 events or more, shows that events from the threshold on are missing; else None."""

@@ -38,22 +38,22 @@ def split_for_validation(history: History) -> tuple[History, History]:
         NotTrainable: no day is left to fit on, or no target day with a reference for the evaluation.
     """
     recipe, count = history.recipe, len(history.days)
-    judged = min(round(count * recipe.test_ratio), MAX_VALIDATION_DAYS)
-    fitted = count - judged - purge_days(recipe)
-    if fitted < 1 or judged < 1:
+    held_out = min(round(count * recipe.test_ratio), MAX_VALIDATION_DAYS)
+    fitted = count - held_out - purge_days(recipe)
+    if fitted < 1 or held_out < 1:
         raise NotTrainable(
             f"{recipe.id}: {count} settled days are too few for a span to fit on, a purge of {purge_days(recipe)} days and one to judge by"
         )
-    validation = history.take(slice(count - judged, count))
+    validation = history.take(slice(count - held_out, count))
     if not validation.happened.any():
         target = f"M >= {recipe.threshold_mag} within {recipe.radius_km:.0f} km"
         raise NotTrainable(
-            f"{recipe.id}: the target ({target}) came on none of the {judged} validation days and {int(history.happened.sum())} of all "
+            f"{recipe.id}: the target ({target}) came on none of the {held_out} validation days and {int(history.happened.sum())} of all "
             f"{count}: there is nothing to judge a model by; lower the threshold or widen the circle"
         )
     if not (validation.happened & np.isfinite(validation.reference)).any():
         raise NotTrainable(
-            f"{recipe.id}: no target day of the {judged} validation days has a usual rate to be judged against, which needs a year of "
+            f"{recipe.id}: no target day of the {held_out} validation days has a usual rate to be judged against, which needs a year of "
             f"settled days before it; {count} settled days are too few, read an earlier start of the catalogue"
         )
     return _cut(history.take(slice(0, fitted))), validation
@@ -61,8 +61,8 @@ def split_for_validation(history: History) -> tuple[History, History]:
 
 def _cut(history: History) -> History:
     inputs = history.inputs.known_before(int(history.days.cut_us[-1]))
-    judged = history.catalogue.origin_time_us < history.days.target_ends_us[-1]
-    return replace(history, inputs=inputs, catalogue=history.catalogue.take(judged))
+    before_end = history.catalogue.origin_time_us < history.days.target_ends_us[-1]
+    return replace(history, inputs=inputs, catalogue=history.catalogue.take(before_end))
 
 
 def check_admissible(model: FittedModel, recipe: Recipe, first_day: np.datetime64) -> None:

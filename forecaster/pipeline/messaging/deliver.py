@@ -44,14 +44,14 @@ def enqueue(job: Job, messages: Iterable[Message], connection: Connection | None
     Raises:
         BadInput: a channel that does not exist, with the message's title.
     """
-    told = list({message.subject_id: message for message in reversed(list(messages))}.values())[::-1]
-    for message in told:
+    unique = list({message.subject_id: message for message in reversed(list(messages))}.values())[::-1]
+    for message in unique:
         if unknown := set(message.channels or ()) - set(CHANNELS):
             raise BadInput(f"message {message.title!r}: there is no channel {sorted(unknown)[0]!r}; there are {', '.join(CHANNELS)}")
     to, now = recipients(job.settings), job.clock.now()
     with nullcontext(connection) if connection is not None else job.store.transaction() as open_connection:
-        known = {row["subject_id"] for row in deliveries.messages(open_connection, [message.subject_id for message in told])}
-        new = [message for message in told if message.subject_id not in known]
+        known = {row["subject_id"] for row in deliveries.messages(open_connection, [message.subject_id for message in unique])}
+        new = [message for message in unique if message.subject_id not in known]
         deliveries.write_messages(open_connection, [_message_row(message) for message in new])
         for message in new:
             rows = _plan_message(open_connection, message, to, now)

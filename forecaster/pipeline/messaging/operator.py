@@ -42,12 +42,12 @@ def tell_operator(settings: Settings, subject: str, text: str, key: str, now: da
     except Exception as error:  # noqa: BLE001  a failing run must not fail a second time while reporting
         return [_failure("the message could not be made", error)]
     lanes, failures = Lanes(), {recipient.channel: list[str]() for recipient in to}
-    for channel, told in failures.items():
-        lanes.start(channel, partial(_tell, settings, letter, [one for one in to if one.channel == channel], now, told))
+    for channel, of_channel in failures.items():
+        lanes.start(channel, partial(_tell, settings, letter, [one for one in to if one.channel == channel], now, of_channel))
     while lanes.running:
         channel, trouble = lanes.next_ended()
         failures[channel] += [_failure(channel, trouble)] if isinstance(trouble, Exception) else []
-    return [line for told in failures.values() for line in told]
+    return [line for of_channel in failures.values() for line in of_channel]
 
 
 def _tell(settings: Settings, letter: MessageLetter, to: Sequence[Recipient], now: datetime, failures: list[str]) -> None:
@@ -80,6 +80,6 @@ def send_heartbeat(settings: Settings, state: str) -> str | None:
 
 def _failure(what: str, error: Exception) -> str:
     """Describe a failure. Our own errors are reported in full; the text of others may hold an address, so only their type is."""
-    told = f"{what}: {error if isinstance(error, QuakecastError) else type(error).__name__}"
-    logger.error(told)
-    return told
+    line = f"{what}: {error if isinstance(error, QuakecastError) else type(error).__name__}"
+    logger.error(line)
+    return line

@@ -71,11 +71,11 @@ class Post:
         if to.channel not in CHANNELS:
             raise DeliveryRefused(f"there is no channel {to.channel!r}; there are {', '.join(CHANNELS)}")
         channel, place = channel_named(to.channel), self._place(to)
-        said, name = channel.render(letter, to, repeat=repeat), delivery_id(letter.subject_id, to)
+        rendered, name = channel.render(letter, to, repeat=repeat), delivery_id(letter.subject_id, to)
 
         def hand_over() -> None:
             try:
-                channel.send(said, to, self._batch, delivery_id=name, now=now)
+                channel.send(rendered, to, self._batch, delivery_id=name, now=now)
             except ReceiverSilent:
                 self._silences[place] += 1
                 raise

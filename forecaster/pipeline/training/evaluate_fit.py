@@ -24,14 +24,14 @@ def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: 
         NotTrainable: the model returns something other than a probability on one of those days.
     """
     usable = np.isfinite(validation.reference)
-    said = bounded(model.probability(inputs, validation.days, validation.reference))
-    wrong = usable & ~((said > 0) & (said < 1))
+    forecast = bounded(model.probability(inputs, validation.days, validation.reference))
+    wrong = usable & ~((forecast > 0) & (forecast < 1))
     if wrong.any():
-        day, value = validation.days.local_days[wrong][0], said[wrong][0]
+        day, value = validation.days.local_days[wrong][0], forecast[wrong][0]
         raise NotTrainable(f"{validation.recipe.id}: {model.kind} returned {value} for {day} of validation: not a probability in (0, 1)")
-    judged = validation.take(usable)
-    happened, reference, days = judged.happened, judged.reference, judged.days.local_days
-    kept = said[usable]
+    evaluated = validation.take(usable)
+    happened, reference, days = evaluated.happened, evaluated.reference, evaluated.days.local_days
+    kept = forecast[usable]
     gain = gain_over(validation.recipe, days, happened, kept, reference)
     level = levelled(reference, kept)
     discrimination = gain_over(validation.recipe, days, happened, kept, level)
@@ -58,9 +58,9 @@ def judge(model: FittedModel, inputs: Events, validation: History, fitted_from: 
     }
 
 
-def _summary(model: FittedModel, happened: np.ndarray, said: np.ndarray, evaluation: dict[str, Any]) -> dict[str, Any]:
+def _summary(model: FittedModel, happened: np.ndarray, probability: np.ndarray, evaluation: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of the first system's summary.json, with learning curves where the model has them."""
-    counted = scores.threshold_scores(happened, said)
+    counted = scores.threshold_scores(happened, probability)
     curves = model.learning_curves() if isinstance(model, HasLearningCurves) else {}
     return {
         **{name: getattr(counted, name) for name in ("acc", "f1", "precision", "recall", "tp", "fn", "fp", "tn")},

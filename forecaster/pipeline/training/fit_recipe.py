@@ -181,24 +181,24 @@ def _fit_all(fitting: History, validation: History, history: History, options: T
         with suppress(BadInput, NotInstalled):  # reported when the kind is fitted
             kind_named(kind).imported()  # import time of some seconds does not count as training
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
-    turns = 1 if options.evaluate_only else 2
+    fit_count = 1 if options.evaluate_only else 2
     for done, kind in enumerate(kinds):
         if deadline is not None and time.monotonic() >= deadline:
             fits.failed[kind] = f"not fitted: the {minutes:g} minutes of {recipe.id} were used up; allow more (--max-minutes)"
             continue
-        turns_left = turns * (len(kinds) - done)
-        judged: FittedModel | None = None
+        turns_left = fit_count * (len(kinds) - done)
+        evaluated: FittedModel | None = None
         try:
-            judged = _fit(kind, "evaluation", fitting, _share(deadline, turns_left), options, tell, options.max_epochs)
-            _require_trained(judged)
-            check_admissible(judged, recipe, validation.days.local_days[0])
-            fits.details[kind] = judge(judged, history.inputs, validation, fitting.days.first_day)
+            evaluated = _fit(kind, "evaluation", fitting, _share(deadline, turns_left), options, tell, options.max_epochs)
+            _require_trained(evaluated)
+            check_admissible(evaluated, recipe, validation.days.local_days[0])
+            fits.details[kind] = judge(evaluated, history.inputs, validation, fitting.days.first_day)
         except (ModelError, NotScoreable, BadInput) as error:
             fits.failed[kind] = f"not judged: {error}"
         if options.evaluate_only:
             continue
         try:
-            served = _fit(kind, "served", history, _share(deadline, turns_left - 1), options, tell, _epochs(options, judged))
+            served = _fit(kind, "served", history, _share(deadline, turns_left - 1), options, tell, _epochs(options, evaluated))
             _require_trained(served)
             fits.served[kind] = served
         except (ModelError, NotScoreable, BadInput) as error:
@@ -237,11 +237,11 @@ def _require_trained(model: FittedModel) -> None:
         raise NotTrainable(reason)
 
 
-def _epochs(options: TrainOptions, judged: Any) -> int | None:
+def _epochs(options: TrainOptions, evaluated: Any) -> int | None:
     """Limit the epochs of a served network to those of the evaluated one, where a limit had stopped that one."""
-    if judged is None or not kind_named(judged.kind).epochs:
+    if evaluated is None or not kind_named(evaluated.kind).epochs:
         return options.max_epochs
-    return judged.training["epochs"] if judged.training["reason"] in ("budget", "max_epochs") else options.max_epochs
+    return evaluated.training["epochs"] if evaluated.training["reason"] in ("budget", "max_epochs") else options.max_epochs
 
 
 def _share(deadline: float | None, turns_left: int) -> float | None:

@@ -33,10 +33,10 @@ def relearn(connection: Connection, recipes: Sequence[Recipe], now: datetime, *,
     rules = [rule_named(name) for name in dict.fromkeys(recipe.publishing_rule for recipe in recipes)]
     due = [rule for rule in rules if force or _is_due(connection, rule, base, now)]
     verified = _verified(connection, recipes, base, now) if due else {}
-    told: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for rule in due if verified else ():
-        told |= _learn(connection, rule, recipes, verified, base, now)
-    return told
+        reasons |= _learn(connection, rule, recipes, verified, base, now)
+    return reasons
 
 
 def _is_due(connection: Connection, rule: PublishingRule, base: WorldWeights, now: datetime) -> bool:
@@ -56,13 +56,13 @@ def _learn(
     relied_on = {recipe.id: verified[recipe.id] for recipe in recipes if recipe.id in verified and recipe.comparison_only is None}
     world = rule.learn_world(base, relied_on)
     scope = publications.WORLD if rule.name == DEFAULT_RULE else f"{publications.WORLD}, {rule.name}"
-    told = {scope: _store(connection, publications.WORLD, "", base, rule, world, now)}
+    reasons = {scope: _store(connection, publications.WORLD, "", base, rule, world, now)}
     for recipe in recipes:
         if recipe.id in verified and recipe.publishing_rule == rule.name:
             own = rule.learn_own(base, world.belief, verified[recipe.id])
-            told[recipe.id] = _store(connection, recipe.id, recipe.target_hash, base, rule, own, now)
-    log.info("weights learnt from %d recipes: %s", len(verified), told[scope])
-    return told
+            reasons[recipe.id] = _store(connection, recipe.id, recipe.target_hash, base, rule, own, now)
+    log.info("weights learnt from %d recipes: %s", len(verified), reasons[scope])
+    return reasons
 
 
 def _verified(connection: Connection, recipes: Sequence[Recipe], base: WorldWeights, now: datetime) -> dict[str, VerifiedDays]:

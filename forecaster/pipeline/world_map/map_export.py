@@ -17,7 +17,7 @@ from forecaster.store.database import Store
 from forecaster.store.engine.parquet_files import write_parquet
 
 PARQUET_FILE, GEOJSON_FILE = "world.parquet", "world.geojson"
-_TOLD = ("cell", "place", "latitude_deg", "longitude_deg", "magnitude", "horizon_days", "probability", "usual_probability", "ratio")
+_COLUMNS = ("cell", "place", "latitude_deg", "longitude_deg", "magnitude", "horizon_days", "probability", "usual_probability", "ratio")
 NO_MAP = "no map of the world is stored; the daily run makes one (QUAKECAST_WORLD_MAP), or `quakecast world --make`"
 
 
@@ -38,9 +38,9 @@ def newest_map(store: Store) -> tuple[dict[str, Any], pd.DataFrame]:
 def by_cell(cells: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of v_world as dicts, by the cell's name, ascending."""
     found: dict[str, list[dict[str, Any]]] = {}
-    columns = cells.sort_values(["cell", "horizon_days", "magnitude"])[list(_TOLD)]
-    for values in zip(*(columns[name].tolist() for name in _TOLD), strict=True):
-        row = dict(zip(_TOLD, values, strict=True))
+    columns = cells.sort_values(["cell", "horizon_days", "magnitude"])[list(_COLUMNS)]
+    for values in zip(*(columns[name].tolist() for name in _COLUMNS), strict=True):
+        row = dict(zip(_COLUMNS, values, strict=True))
         found.setdefault(row["cell"], []).append(row | {"place": row["place"] if isinstance(row["place"], str) else None})
     return found
 

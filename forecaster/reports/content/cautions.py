@@ -22,11 +22,11 @@ def cautions(rows: Sequence[dict[str, Any]], notable: Sequence[dict[str, Any]], 
         notable: those above their usual rate, the highest first.
         skill: of the combination.
     """
-    said = trust_phrases(notable[:HEADLINES], skill)
+    phrases = trust_phrases(notable[:HEADLINES], skill)
     about = subject(rows)  # the headline itself states it for its own place
     unheard = [row for row in rows if row["unheard"] is not None and row is not about]
     if unheard:
         names = tuple(f"{row['name']} (M {row['unheard'][0]:.1f})" for row in unheard[:NAMED_PLACES])
         more = (Phrase("list.more"),) if len(unheard) > NAMED_PLACES else ()
-        said.append(Phrase("caution.unheard", {"names": (*names, *more)}))
-    return said
+        phrases.append(Phrase("caution.unheard", {"names": (*names, *more)}))
+    return phrases

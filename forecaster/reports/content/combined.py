@@ -88,8 +88,8 @@ def model_lines(recipe: RecipeForecast) -> list[dict[str, Any]]:
     the hybrid's.
     """
     models, kind, weights = list(recipe.models), shown_kind(recipe), dict(recipe.weights)
-    said = {model.kind: model.probability for model in models}
-    if kind != REGIONAL and said.get(REGIONAL) is not None and said.get(REGIONAL) == said.get(HYBRID):
+    probabilities = {model.kind: model.probability for model in models}
+    if kind != REGIONAL and probabilities.get(REGIONAL) is not None and probabilities.get(REGIONAL) == probabilities.get(HYBRID):
         models = [model for model in models if model.kind != REGIONAL]
         if REGIONAL in weights:
             weights[HYBRID] = weights.get(HYBRID, 0.0) + weights.pop(REGIONAL)
@@ -155,10 +155,10 @@ def pooled_phrase(skill: PooledSkill | None, key: str = "evaluation.pooled", wit
 def trust_phrases(raised: Sequence[dict[str, Any]], skill: PooledSkill | None) -> list[Phrase]:
     """Return phrases on how reliable the figures of `raised` are: rows of `report_context` that are above their usual rate."""
     alone = [row["name"] for row in raised if row["model_kind"] != RATE and not row["combined"] and not _is_tested(row["evaluation"])]
-    said = [Phrase("caution.unproven", {"name": tuple(alone)})] if alone else []
+    phrases = [Phrase("caution.unproven", {"name": tuple(alone)})] if alone else []
     if any(row["combined"] for row in raised):
-        said.append(pooled_phrase(skill, "caution.trust" if is_proven(skill) else "caution.trust_unproven", "caution.trust_unmeasured"))
-    return said
+        phrases.append(pooled_phrase(skill, "caution.trust" if is_proven(skill) else "caution.trust_unproven", "caution.trust_unmeasured"))
+    return phrases
 
 
 def _is_tested(evaluation: dict[str, Any] | None) -> bool:

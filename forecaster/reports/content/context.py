@@ -204,7 +204,7 @@ def _row(number: int, recipe: RecipeForecast, data: ReportData, language: str, w
         "probability_value": known_probability(recipe.probability),
         "usual": usual,
         "ratio_value": ratio,
-        "said": _said(recipe, ratio, probability, usual),
+        "said": _figures_sentence(recipe, ratio, probability, usual),
         "ratio": ratio_text(ratio),
         "level": level,
         "level_name": Phrase("level.none" if level is None else "level.itself" if kind == "climatology" else f"level.{level}"),
@@ -249,8 +249,8 @@ def _evaluation(recipe: RecipeForecast) -> dict[str, Any] | None:
         return None
     model, figures = found
     weight = recipe.weights.get(model.kind)
-    told = {"kind": model.kind, "model": model_name(model.kind), "shown_alone": shown_kind(recipe) == model.kind}
-    return {**told, "weight": None if weight is None else weight_text(weight), **figures_of(figures)}
+    names = {"kind": model.kind, "model": model_name(model.kind), "shown_alone": shown_kind(recipe) == model.kind}
+    return {**names, "weight": None if weight is None else weight_text(weight), **figures_of(figures)}
 
 
 def _last_days(row: dict[str, Any] | None, writer: Writer) -> list[dict[str, Any]]:
@@ -260,15 +260,15 @@ def _last_days(row: dict[str, Any] | None, writer: Writer) -> list[dict[str, Any
     """
     if row is None or row["ratio_value"] is None or row["ratio_value"] < NOTABLE:
         return []
-    told = []
+    rows = []
     for outcome in (*row["outcomes"], *row["open"])[-LAST_DAYS:]:
         ratio = ratio_text(ratio_to_usual(outcome.probability, outcome.reference_probability))
         open_yet = {"result": Phrase("history.key_open")} if outcome.observed is None else {}
-        told.append(history_row(outcome, writer) | {"ratio": ratio} | open_yet)
-    return told
+        rows.append(history_row(outcome, writer) | {"ratio": ratio} | open_yet)
+    return rows
 
 
-def _said(recipe: RecipeForecast, ratio: float | None, probability: Phrase, usual: Phrase) -> Phrase:
+def _figures_sentence(recipe: RecipeForecast, ratio: float | None, probability: Phrase, usual: Phrase) -> Phrase:
     """Return probability, ratio and usual rate as one sentence: "3.1 %, 2.4 times the usual 1.3 %"."""
     values = {"probability": probability, "usual": usual}
     if ratio is None:

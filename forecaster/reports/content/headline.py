@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from forecaster.reports.content.contract import ModelForecast
-from forecaster.reports.content.ranking import RATE, Struck, stands_out
+from forecaster.reports.content.ranking import RATE, Struck, is_notable
 from forecaster.reports.words import NOTABLE, Phrase, model_name, probability_phrase
 from forecaster.reports.writing import Writer
 
@@ -31,7 +31,7 @@ def above(row: dict[str, Any]) -> Phrase:
 
 def subject(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the row that the headline is about: the first one that stands out; None where none does."""
-    return next((row for row in rows if stands_out(row)), None)
+    return next((row for row in rows if is_notable(row)), None)
 
 
 def headline(rows: Sequence[dict[str, Any]]) -> Phrase:
@@ -41,20 +41,20 @@ def headline(rows: Sequence[dict[str, Any]]) -> Phrase:
     """
     if not rows:
         return Phrase("headline.none")
-    said = [row for row in rows if row["ratio_value"] is not None]
-    if not said:
+    forecast_rows = [row for row in rows if row["ratio_value"] is not None]
+    if not forecast_rows:
         return Phrase("headline.unknown")
     about = subject(rows)
     if about is not None:
         return Phrase("headline.unheard", {"name": about["name"], **_earthquake(about)}) if about["unheard"] else above(about)
-    likeliest = max(said, key=lambda row: (row["probability_value"], -row["number"]))
-    told = {key: likeliest[key] for key in ("name", "probability")}
-    if all(row["degraded"] and row["model_kind"] == RATE for row in said):
-        return Phrase("headline.degraded", told)
-    if all(row["model_kind"] == RATE for row in said):
-        return Phrase("headline.usual_rate", told)
-    highest = {key: said[0][key] for key in ("name", "probability", "ratio")}
-    return Phrase("headline.usual" if len(said) > 1 else "headline.usual_one", highest)
+    likeliest = max(forecast_rows, key=lambda row: (row["probability_value"], -row["number"]))
+    values = {key: likeliest[key] for key in ("name", "probability")}
+    if all(row["degraded"] and row["model_kind"] == RATE for row in forecast_rows):
+        return Phrase("headline.degraded", values)
+    if all(row["model_kind"] == RATE for row in forecast_rows):
+        return Phrase("headline.usual_rate", values)
+    highest = {key: forecast_rows[0][key] for key in ("name", "probability", "ratio")}
+    return Phrase("headline.usual" if len(forecast_rows) > 1 else "headline.usual_one", highest)
 
 
 def lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
@@ -64,11 +64,11 @@ def lede(rows: Sequence[dict[str, Any]]) -> Phrase | None:
     """
     about = subject(rows)
     if about is not None and about["unheard"]:
-        told = {key: about[key] for key in ("name", "probability")}
+        values = {key: about[key] for key in ("name", "probability")}
         if about["hearing"] is None:
-            return Phrase("lede.unheard", told)
+            return Phrase("lede.unheard", values)
         model, heard = about["hearing"]
-        return Phrase("lede.heard", {**told, "model": model, "heard": heard})
+        return Phrase("lede.heard", {**values, "model": model, "heard": heard})
     if about is not None:
         keys = ("name", "magnitude", "radius", "starts", "ends", "zone", "offset")
         return Phrase("lede.above", {key: about[key] for key in keys})
@@ -94,12 +94,12 @@ def struck_flag(struck: Struck, zone: ZoneInfo, hearing: ModelForecast | None, k
 
     It names the earthquake and, where the published probability does not account for it, what is missing.
     """
-    told = {"magnitude": f"{struck.magnitude:.1f}", "day": writer.short(struck.at.astimezone(zone).date())}
+    values = {"magnitude": f"{struck.magnitude:.1f}", "day": writer.short(struck.at.astimezone(zone).date())}
     if kind != RATE:
-        return Phrase("flag.struck", told)
+        return Phrase("flag.struck", values)
     if hearing is None:
-        return Phrase("flag.unheard", told)
-    return Phrase("flag.heard", {**told, "model": model_name(hearing.kind), "probability": probability_phrase(hearing.probability)})
+        return Phrase("flag.unheard", values)
+    return Phrase("flag.heard", {**values, "model": model_name(hearing.kind), "probability": probability_phrase(hearing.probability)})
 
 
 def _earthquake(row: dict[str, Any]) -> dict[str, Any]:

@@ -83,17 +83,17 @@ def outlook(ladder: Ladder | None, target_end: datetime) -> Phrase | None:
     rung = ladder.rung(days, threshold)
     if rung is None or known_probability(rung.probability) is None or (count := _count(rung)) is None:
         return None
-    told = {"days": days, "probability": probability_phrase(rung.probability), **count}
+    values = {"days": days, "probability": probability_phrase(rung.probability), **count}
     larger = [
         one
         for one in ladder.rungs
         if one.horizon_days == days and threshold < one.magnitude <= threshold + OUTLOOK_STEP + 1e-6 and not one.beyond_record
     ]
     if not larger:
-        return Phrase("ladder.outlook_alone", told)
+        return Phrase("ladder.outlook_alone", values)
     largest = max(larger, key=lambda one: one.magnitude)
     beside = {"larger": f"{largest.magnitude:.1f}", "larger_probability": probability_phrase(largest.probability)}
-    return Phrase("ladder.outlook", {**told, **beside})
+    return Phrase("ladder.outlook", {**values, **beside})
 
 
 def ladder_csv(ladder: Ladder | None) -> str | None:
@@ -145,12 +145,12 @@ def _windows(rungs: Iterable[tuple[int, str, RungRecord | None]]) -> list[dict[s
         rungs: the horizon in days, the magnitude in words, and the record; by horizon and magnitude.
     """
     found: dict[int, list[dict[str, Any]]] = {}
-    told: set[int] = set()
+    listed: set[int] = set()
     for horizon, magnitude, record in rungs:
-        if record is not None and horizon not in told:
+        if record is not None and horizon not in listed:
             found.setdefault(horizon, []).append({"magnitude": magnitude, **_record(record)})
             if not record.hits and record.expected_hits < EXPECTED:
-                told.add(horizon)
+                listed.add(horizon)
     return [{"days": _days(horizon), "rows": rows} for horizon, rows in sorted(found.items())]
 
 

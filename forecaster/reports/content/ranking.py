@@ -43,9 +43,9 @@ def unheard_event(recipe: RecipeForecast, events: Sequence[RecentEvent]) -> Stru
 
 def hearing_model(recipe: RecipeForecast) -> ModelForecast | None:
     """Return the first model by `Kind.event_rank` that accounts for single earthquakes and has a forecast, published or not."""
-    said = {model.kind: model for model in recipe.models if known_probability(model.probability) is not None}
+    with_forecast = {model.kind: model for model in recipe.models if known_probability(model.probability) is not None}
     hearing = sorted(kinds_where(lambda kind: kind.event_rank), key=lambda kind: KINDS[kind].event_rank)
-    return next((said[kind] for kind in hearing if kind in said), None)
+    return next((with_forecast[kind] for kind in hearing if kind in with_forecast), None)
 
 
 def in_order(recipes: Sequence[RecipeForecast], events: Sequence[RecentEvent] = ()) -> list[RecipeForecast]:
@@ -73,11 +73,11 @@ def in_order(recipes: Sequence[RecipeForecast], events: Sequence[RecentEvent] = 
     return sorted(recipes, key=key, reverse=True)
 
 
-def stands_out(row: dict[str, Any]) -> bool:
+def is_notable(row: dict[str, Any]) -> bool:
     """Return whether a row is above its usual rate, or struck by a large earthquake that its probability does not account for."""
     return row["unheard"] is not None or (row["ratio_value"] is not None and row["ratio_value"] >= NOTABLE)
 
 
 def is_as_usual(row: dict[str, Any]) -> bool:
     """Return whether a row shares one line with similar rows: it has a probability, near or below its usual rate."""
-    return row["ratio_value"] is not None and not stands_out(row)
+    return row["ratio_value"] is not None and not is_notable(row)

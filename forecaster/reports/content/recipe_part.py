@@ -44,9 +44,9 @@ def history_of(outcomes: Sequence[DayOutcome], writer: Writer, once: Once) -> di
     if not outcomes:
         return None
     words = once("history words", lambda: [_day_words(outcome) for outcome in outcomes])
-    settled = [outcome for outcome in outcomes if outcome.observed is not None]
+    verified = [outcome for outcome in outcomes if outcome.observed is not None]
     return {
-        "rows": [{"day": writer(outcome.day), **told} for outcome, told in zip(outcomes, words, strict=True)],
+        "rows": [{"day": writer(outcome.day), **texts} for outcome, texts in zip(outcomes, words, strict=True)],
         "csv": once("history csv", lambda: _history_csv(outcomes)),
         "outcomes": outcomes,
         "modes": sorted({outcome.mode for outcome in outcomes if outcome.mode}),
@@ -56,8 +56,8 @@ def history_of(outcomes: Sequence[DayOutcome], writer: Writer, once: Once) -> di
             "history.summary",
             {
                 "days": len(outcomes),
-                "settled": len(settled),
-                "hits": sum(bool(outcome.observed) for outcome in settled),
+                "settled": len(verified),
+                "hits": sum(bool(outcome.observed) for outcome in verified),
                 "first": writer(outcomes[0].day),
                 "last": writer(outcomes[-1].day),
             },
@@ -126,26 +126,26 @@ def check_row(check: ResolvedOutcome, names: dict[str, dict[str, Any]], writer: 
 
 def count_checks(checks: Sequence[ResolvedOutcome]) -> Phrase:
     """Return the observed number of days with an earthquake beside the expected number: calibration in one sentence."""
-    told = [
+    pairs = [
         (check.outcome.observed, p)
         for check in checks
         if check.outcome.observed is not None and (p := known_probability(check.outcome.probability)) is not None
     ]
-    values = {"count": len(told), "hits": sum(bool(happened) for happened, _ in told), "expected": f"{sum(p for _, p in told):.1f}"}
-    return Phrase("checks.count", values) if told else Phrase("checks.none")
+    values = {"count": len(pairs), "hits": sum(bool(happened) for happened, _ in pairs), "expected": f"{sum(p for _, p in pairs):.1f}"}
+    return Phrase("checks.count", values) if pairs else Phrase("checks.none")
 
 
 def drivers_intro(recipe: RecipeForecast) -> Phrase | None:
     """Return the introduction to the list of earthquakes, with the probability without the recent ones; None without a forecast."""
     if known_probability(recipe.probability) is None:
         return None
-    kind, told = recipe.model_kind, known_probability(recipe.without_recent)
+    kind, without = recipe.model_kind, known_probability(recipe.without_recent)
     near = {"km": f"{recipe.radius_km + NEAR_KM:.0f}", "days": NEAR_DAYS, "magnitude": f"{recipe.threshold_mag:.1f}"}
     if kind in (None, "climatology"):
         return Phrase("drivers.usual" if recipe.drivers else "drivers.usual_none", near)
-    if told is None:
+    if without is None:
         return Phrase("drivers.unknown" if recipe.drivers else "drivers.unknown_none", near)
-    values = {"days": RECENT_DAYS, "without": probability_phrase(told), "said": probability_phrase(recipe.probability)}
+    values = {"days": RECENT_DAYS, "without": probability_phrase(without), "said": probability_phrase(recipe.probability)}
     same = values["without"] == values["said"]
     many = "" if recipe.drivers else "_none"
     return Phrase(f"drivers.model_same{many}" if same else f"drivers.model{many}", values)
@@ -183,14 +183,14 @@ def reliability_of(record: TrackRecord | None) -> dict[str, Any] | None:
         "csv": csv_link(RELIABILITY_COLUMNS, [(*point, point[0], point[2]) for point in points]),
         "rows": [
             {
-                "said": probability_phrase(said),
+                "said": probability_phrase(forecast),
                 "days": days,
-                "came": percent_or_zero(came),
+                "came": percent_or_zero(share),
                 "low": percent_or_zero(low),
                 "high": percent_or_zero(high),
-                "outside": not low <= came <= high,
+                "outside": not low <= share <= high,
             }
-            for said, days, came, low, high in points
+            for forecast, days, share, low, high in points
         ],
         "days": record.verified_days,
         "hits": record.hits,

@@ -13,13 +13,13 @@ def place_line(place: WorldPlace, writer: Writer) -> dict[str, Any]:
 
     They are: name (of the place, or its coordinates), where, probability and usual (in the same notation), ratio and level.
     """
-    said, usual = probability_pair(place.probability, place.usual)
+    chance, usual = probability_pair(place.probability, place.usual)
     ratio = place.probability / place.usual
     return {
         "name": plain(writer.place(place.name) or place_name(place.lat, place.lng)),
         "place_is_english": bool(place.name) and writer.place(place.name) == place.name,
         "where": place_name(place.lat, place.lng),
-        "probability": said,
+        "probability": chance,
         "usual": usual,
         "ratio": ratio_text(ratio),
         "level": level_of(ratio),

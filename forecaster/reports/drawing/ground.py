@@ -59,8 +59,8 @@ def on_japan(lon: float, lat: float) -> tuple[float, float]:
 def ground_of_world(coastlines: Coastlines) -> tuple[str, str]:
     """Return land and coasts from 62 S on, as `land_and_coast` does."""
     edge = WORLD_MIDDLE_LON - 180
-    turned = [[(point[0] + turn, point[1]) for point in line] for line in coastlines for turn in (0, 360)]
-    seen = [line for line in turned if any(edge <= lon <= edge + 360 for lon, _ in line) and max(lat for _, lat in line) > -62]
+    shifted = [[(point[0] + offset, point[1]) for point in line] for line in coastlines for offset in (0, 360)]
+    seen = [line for line in shifted if any(edge <= lon <= edge + 360 for lon, _ in line) and max(lat for _, lat in line) > -62]
     return land_and_coast(seen, on_world)
 
 

@@ -24,9 +24,9 @@ def history_picture(outcomes: Sequence[DayOutcome], title: str, day_label: Calla
     A bar is hollow where the probability was computed after the day. A ring marks a day whose outcome is not known yet.
     """
     width, height = SIZE
-    said = [known_probability(outcome.probability) or 0.0 for outcome in outcomes]
+    probabilities = [known_probability(outcome.probability) or 0.0 for outcome in outcomes]
     usual = [known_probability(outcome.reference_probability) for outcome in outcomes]
-    top, ticks = scale_of([*said, *(value for value in usual if value is not None)])
+    top, ticks = scale_of([*probabilities, *(value for value in usual if value is not None)])
     step = (width - LEFT - RIGHT) / max(len(outcomes), 1)
 
     def across(index: float) -> float:
@@ -38,7 +38,9 @@ def history_picture(outcomes: Sequence[DayOutcome], title: str, day_label: Calla
     shapes = [_axes(ticks, up, width)]
     for look, kept in (("said", _where(outcomes, afterwards=False)), ("after", _where(outcomes, afterwards=True))):
         path = "".join(
-            f"M{across(i + 0.14):.1f} {up(0):.1f}V{up(said[i]):.1f}h{max(step * 0.72, 0.8):.1f}V{up(0):.1f}Z" for i in kept if said[i] > 0
+            f"M{across(i + 0.14):.1f} {up(0):.1f}V{up(probabilities[i]):.1f}h{max(step * 0.72, 0.8):.1f}V{up(0):.1f}Z"
+            for i in kept
+            if probabilities[i] > 0
         )
         ink = f'fill="{FILLS[2]}"' if look == "said" else f'fill="{PAPER}" stroke="{EDGE}" stroke-width="0.7"'
         shapes.append(f'<path class="bar-{look}" d="{path}" {ink}/>' if path else "")
@@ -73,13 +75,13 @@ def reliability_picture(curve: ReliabilityCurve, title: str, across_label: str, 
     shapes += [_tick_text(across(tick), height - 26, percent_label(tick), "middle") for tick in ticks]
     shapes.append(f'<path class="diagonal" d="M{across(0):.1f} {up(0):.1f}L{across(top):.1f} {up(top):.1f}" stroke="{COAST}"/>')
     points = list(zip(curve.probability, curve.observed, curve.low, curve.high, strict=True))
-    for said, _, low, high in points:
-        shapes.append(f'<path class="band" d="M{across(said):.1f} {up(low):.1f}V{up(high):.1f}" stroke="{FILLS[1]}" stroke-width="7"/>')
-    line = "L".join(f"{across(said):.1f} {up(came):.1f}" for said, came, _, _ in points)
+    for forecast, _, low, high in points:
+        shapes.append(f'<path class="band" d="M{across(forecast):.1f} {up(low):.1f}V{up(high):.1f}" stroke="{FILLS[1]}" stroke-width="7"/>')
+    line = "L".join(f"{across(forecast):.1f} {up(share):.1f}" for forecast, share, _, _ in points)
     shapes.append(f'<path class="curve" d="M{line}" fill="none" stroke="{EDGE}" stroke-width="1.6"/>')
-    for said, came, low, high in points:
-        place = f'cx="{across(said):.1f}" cy="{up(came):.1f}"'
-        inside = low <= came <= high
+    for forecast, share, low, high in points:
+        place = f'cx="{across(forecast):.1f}" cy="{up(share):.1f}"'
+        inside = low <= share <= high
         fill = EDGE if inside else PAPER
         shapes.append(
             f'<circle class="dot{"" if inside else " outside"}" {place} r="3.6" fill="{fill}" stroke="{EDGE}" stroke-width="1.6"/>'

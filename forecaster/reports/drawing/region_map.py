@@ -123,8 +123,8 @@ def _free_place(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tup
     """Return (x, y), or the nearest of some places around it, inside the picture, that no other plate covers."""
     places = [(x, y)]
     for radius in (20.0, 34.0, 48.0):
-        turns = [2 * math.pi * step / 10 for step in range(10)]
-        places += [(x + radius * math.cos(turn), y - radius * math.sin(turn)) for turn in turns]
+        angles = [2 * math.pi * step / 10 for step in range(10)]
+        places += [(x + radius * math.cos(angle), y - radius * math.sin(angle)) for angle in angles]
     inside = [place for place in places if all(9.0 <= value <= WIDTH - 9.0 for value in place)]
     free = (place for place in inside if all(math.dist(place, other) >= 15.0 for other in taken))
     return next(free, (x, y))

@@ -48,8 +48,8 @@ def script_source(script: str) -> str:
 
 def specifications(say: Say) -> str:
     """Return the charts' specifications as JSON, by name, in the language of `say`; the text is safe inside a script element."""
-    made = {"history": _history(say), "reliability": _reliability(say), "gain": _gain(say)}
-    return json.dumps(made, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    charts = {"history": _history(say), "reliability": _reliability(say), "gain": _gain(say)}
+    return json.dumps(charts, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _history(say: Say) -> dict[str, Any]:
@@ -167,9 +167,9 @@ def _percent_axis() -> Any:
 def _chance(field: str, say: Say) -> str:
     """Return a Vega expression that formats a probability as `words.probability_phrase` does."""
     number = f"datum.{field} > {SURE} ? '{percent(1.0)}' : format(100 * datum.{field}, '.2r')"
-    said = f"replace({_quoted(say('number.percent', percent='#'))}, '#', {number})"
+    percent_text = f"replace({_quoted(say('number.percent', percent='#'))}, '#', {number})"
     one_in = f"replace({_quoted(say('number.one_in', n='#'))}, '#', format(1 / datum.{field}, ',.1r'))"
-    return f"datum.{field} == null ? {_quoted(say('number.unknown'))} : datum.{field} > {SMALL} ? {said} : {one_in}"
+    return f"datum.{field} == null ? {_quoted(say('number.unknown'))} : datum.{field} > {SMALL} ? {percent_text} : {one_in}"
 
 
 def _quoted(text: str) -> str:
@@ -189,5 +189,5 @@ def _finished(chart: Any) -> dict[str, Any]:
         "axis": {**axis, "gridColor": "var(--line)", "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"},
         "view": {"stroke": "transparent"},
     }
-    made = chart.properties(autosize={"type": "fit-x", "contains": "padding"}).to_dict(validate=False)  # a test compiles all of them
-    return {key: value for key, value in {**made, "config": config}.items() if key != "$schema"}
+    charts = chart.properties(autosize={"type": "fit-x", "contains": "padding"}).to_dict(validate=False)  # a test compiles all of them
+    return {key: value for key, value in {**charts, "config": config}.items() if key != "$schema"}

@@ -44,8 +44,8 @@ class AlertTexts:
 
     def degraded(self, reasons: Sequence[Reason], text: str | None) -> str:
         """Return why a forecast is degraded as a sentence; arguments as for `reason_phrases`."""
-        told = reason_phrases(reasons, text, self.writer)
-        return translator(self.language, self.user_folder)(Phrase("operations.degraded_run", {"reason": told}))
+        phrases = reason_phrases(reasons, text, self.writer)
+        return translator(self.language, self.user_folder)(Phrase("operations.degraded_run", {"reason": phrases}))
 
     def reasons(self, reasons: Sequence[Reason]) -> str:
         """Return reasons as a list in the reader's language."""
@@ -70,8 +70,8 @@ def window_words(texts: AlertTexts, start: datetime, end: datetime, zone: ZoneIn
 
 def figure_words(probability: float, usual: float) -> dict[str, Any]:
     """Return probability and usual rate as phrases, and the ratio; the three are always shown together."""
-    said, beside = probability_pair(probability, usual)
-    return {"probability": said, "usual": beside, "ratio": ratio_text(probability / usual)}
+    shown, beside = probability_pair(probability, usual)
+    return {"probability": shown, "usual": beside, "ratio": ratio_text(probability / usual)}
 
 
 def bounds_words(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,22 +107,22 @@ def rates_phrases(
     combination. published: what was and would have been published. measured: those of the combination in the evaluation that is shown with
     them.
     """
-    said_by = {"whose": Phrase(f"alert.whose_{whose}")}
+    source = {"whose": Phrase(f"alert.whose_{whose}")}
     if not rates["days"]:
-        return [Phrase("alert.rates_none", said_by)]
+        return [Phrase("alert.rates_none", source)]
     span = {name: texts.day(date.fromisoformat(rates[name])) for name in ("first_day", "last_day")}
     counts = {name: rates[name] for name in ("days", "alert_days", "alert_blocks", "false_alarm_days", "hit_days", "target_days", "alerts")}
     share, yearly = rates["false_alarm_share"], rates["alerts_a_year"]
     if not rates["alert_days"]:
-        said = [Phrase("alert.rates_never", {**counts, **span, **said_by})]
+        phrases = [Phrase("alert.rates_never", {**counts, **span, **source})]
     elif share is None:
-        said = [Phrase("alert.rates_few", {**counts, **span, **said_by})]
+        phrases = [Phrase("alert.rates_few", {**counts, **span, **source})]
     else:
         bounds = {name: whole_percent(share[name]) for name in ("estimate", "low", "high")}
-        said = [Phrase("alert.rates", {**counts, **span, **said_by, **bounds, "base": whole_percent(rates["days_without_target_share"])})]
+        phrases = [Phrase("alert.rates", {**counts, **span, **source, **bounds, "base": whole_percent(rates["days_without_target_share"])})]
     often = {name: f"{yearly[name]:.2g}" if yearly[name] < 10 else f"{yearly[name]:.0f}" for name in ("estimate", "low", "high")}
-    said.append(Phrase("alert.rates_yearly", {**counts, **often}))
-    return said
+    phrases.append(Phrase("alert.rates_yearly", {**counts, **often}))
+    return phrases
 
 
 def whole_percent(share: float) -> str:

@@ -10,7 +10,7 @@ from forecaster.reports.content.contract import ReportData
 from forecaster.reports.outgoing.mails import message_context
 from forecaster.reports.outgoing.message import Message
 from forecaster.reports.plain import Unit, cut, for_messages, single_spaced, size
-from forecaster.reports.render import environment, told_in
+from forecaster.reports.render import environment, translated
 
 ROWS = 5
 MAX_TITLE = 140
@@ -57,7 +57,7 @@ def render_chat(
     The text has what the headline means, cautions, the first ROWS rows that stand out, and one line for the others. Where it is too long,
     the longer windows are left out first, then rows.
     """
-    context = told_in(for_messages(data), language, user_templates)
+    context = translated(for_messages(data), language, user_templates)
     context |= {"report_url": report_url, "repeat": repeat}
     rows = context["leading_rows"]
     shorter = (

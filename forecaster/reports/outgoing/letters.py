@@ -149,11 +149,11 @@ def _usable(language: str, user_templates: Path | None, problems: list[str]) -> 
     try:
         read_texts(language, user_templates)
     except BadInput as error:
-        spoken = language if language in languages() else FALLBACK
+        usable = language if language in languages() else FALLBACK
         aside = f", and no template of {user_templates}" if user_templates else ""
-        problems.append(f"{error}; messages use {spoken}{aside}")
+        problems.append(f"{error}; messages use {usable}{aside}")
         logger.warning(problems[-1])
-        return spoken, None
+        return usable, None
     return language, user_templates
 
 

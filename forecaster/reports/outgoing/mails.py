@@ -12,7 +12,7 @@ from forecaster.reports.content.headline import NAMED_AS_USUAL, usual_line
 from forecaster.reports.drawing import charts
 from forecaster.reports.outgoing.message import Message
 from forecaster.reports.plain import for_messages, one_line, single_spaced, wrapped
-from forecaster.reports.render import coastlines, environment, told_in
+from forecaster.reports.render import coastlines, environment, translated
 from forecaster.reports.texts import FALLBACK, day_writer, translator
 
 MAIL_ROWS = 40
@@ -35,7 +35,11 @@ def render_email(
     At most MAIL_ROWS of the rows that stand out are listed, fewer where the HTML would be too long; the number of the others is given.
     Places near or below their usual rate share one line, which names them all, or the likeliest where there are more than MAIL_ROWS.
     """
-    context = told_in(for_messages(data), language, user_templates) | {"report_url": report_url, "pictures": pictures, "wrapped": wrapped}
+    context = translated(for_messages(data), language, user_templates) | {
+        "report_url": report_url,
+        "pictures": pictures,
+        "wrapped": wrapped,
+    }
     named = MAIL_ROWS if len(context["usual_rows"]) <= MAIL_ROWS else NAMED_AS_USUAL
     context["usual_line"] = usual_line(context["usual_rows"], bool(context["leading_rows"]), named)
     count = MAIL_ROWS
@@ -49,7 +53,7 @@ def render_email(
 
 def email_pictures(data: ReportData, language: str) -> dict[str, bytes]:
     """Return CID -> PNG: the world map, and the inset where a place lies in Japan; circles are numbered as the rows of the mail's table."""
-    context, label = told_in(data, language), translator(language)("map.japan")
+    context, label = translated(data, language), translator(language)("map.japan")
     if not charts.can_draw(label):  # no font of this machine has its characters
         label = translator(FALLBACK)("map.japan")
     targets, coasts = map_targets(context["rows"], numbered=True, labelled=MAIL_ROWS), coastlines()

@@ -15,7 +15,7 @@ from forecaster.reports.content.contract import ReportData
 from forecaster.reports.outgoing.mails import message_context
 from forecaster.reports.outgoing.message import Message
 from forecaster.reports.plain import Unit, cut, for_messages, size
-from forecaster.reports.render import environment, told_in
+from forecaster.reports.render import environment, translated
 
 Block = dict[str, Any]
 
@@ -44,7 +44,7 @@ def render_slack(
     It has the headline, what it means, cautions, the first ROWS of the rows that stand out, one line for the others, and a link to the
     page.
     """
-    context = told_in(for_messages(data), language, user_templates)
+    context = translated(for_messages(data), language, user_templates)
     listed = context["leading_rows"][:ROWS]
     context |= {
         "groups": [listed[i : i + ROWS_A_BLOCK] for i in range(0, len(listed), ROWS_A_BLOCK)],
@@ -81,9 +81,9 @@ def check_limits(payload: Any) -> None:
         if not isinstance(block, Mapping) or "type" not in block:
             raise ValueError(f"block {number} has no type")
         most = MAX_HEADER if block["type"] == "header" else MAX_TEXT
-        said = block.get("text")
-        if said is not None and not 0 < size(said["text"], UNIT) <= most:
-            raise ValueError(f"the text of block {number} ({block['type']}) has {len(said['text'])} characters; Slack takes 1 to {most}")
+        content = block.get("text")
+        if content is not None and not 0 < size(content["text"], UNIT) <= most:
+            raise ValueError(f"the text of block {number} ({block['type']}) has {len(content['text'])} characters; Slack takes 1 to {most}")
         fields = block.get("fields", [])
         if len(fields) > MAX_FIELDS or any(not 0 < size(field["text"], UNIT) <= MAX_FIELD for field in fields):
             raise ValueError(f"block {number} has more than {MAX_FIELDS} fields, or one without text or longer than {MAX_FIELD}")
@@ -126,8 +126,8 @@ def _plain(text: str, most: int) -> Block:
 
     Angle brackets are replaced, since Slack does not promise to ignore them there. The sign in "> 99 %" stays.
     """
-    said = re.sub(r">(?! \d)", "›", text.replace("<", "‹")).strip() or "–"
-    return {"type": "plain_text", "text": cut(said, most, UNIT), "emoji": False}
+    plain = re.sub(r">(?! \d)", "›", text.replace("<", "‹")).strip() or "–"
+    return {"type": "plain_text", "text": cut(plain, most, UNIT), "emoji": False}
 
 
 def _payload(

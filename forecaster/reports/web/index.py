@@ -81,9 +81,9 @@ def list_reports(folder: Path, *, remember: bool = False) -> list[PastReport]:
         report.hrefs[language] = href
         report.made = report.made or facts.get("made", "")
         report.mode = report.mode or (mode if (mode := facts.get("mode", "")) in MODES else "")
-        for said, key in ((report.headlines, "headline"), (report.periods, "period")):
+        for by_language, key in ((report.headlines, "headline"), (report.periods, "period")):
             if facts.get(key):
-                said[language] = facts[key]
+                by_language[language] = facts[key]
     return sorted(found.values(), key=lambda report: (report.made, report.name), reverse=True)
 
 

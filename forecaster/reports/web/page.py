@@ -168,12 +168,12 @@ def _by_id(context: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _region(recipe: RecipeForecast, data: ReportData, row: dict[str, Any], tools: PageTools, coastlines: BoxedLines) -> dict[str, Any]:
     once, say = functools.partial(tools.shared.once, recipe.recipe_id), tools.say
-    told = region_of(recipe, tools.writer, once)
+    region = region_of(recipe, tools.writer, once)
     title = say("region.map_title", name=row["name"], radius=row["radius"])
     place = (recipe.lat, recipe.lng, recipe.radius_km, row["level"])
     drawn = once("map", lambda: region_map(*place, data.events, recipe.drivers, coastlines, UNTITLED, f"r{row['number']}"))
-    told["map"] = Markup(with_title(drawn, title))
-    if history := told["history"]:
+    region["map"] = Markup(with_title(drawn, title))
+    if history := region["history"]:
         title = f"{row['name']}: {say(history['summary'])}"
         drawn = once("history", lambda: pictures.history_picture(recipe.recent_outcomes, UNTITLED, lambda outcome: f"{outcome.day:%m-%d}"))
         history["picture"] = Markup(with_title(drawn, title))
@@ -187,9 +187,9 @@ def _region(recipe: RecipeForecast, data: ReportData, row: dict[str, Any], tools
             )
             for day in history["rows"]
         ]
-    if told["reliability"]:
-        _with_picture(told["reliability"], say, say("reliability.title", name=f"{row['name']}, M ≥ {row['magnitude']}"))
-    return told
+    if region["reliability"]:
+        _with_picture(region["reliability"], say, say("reliability.title", name=f"{row['name']}, M ≥ {row['magnitude']}"))
+    return region
 
 
 def _with_picture(reliability: dict[str, Any] | None, say: Say, title: str) -> dict[str, Any] | None:
@@ -201,7 +201,7 @@ def _with_picture(reliability: dict[str, Any] | None, say: Say, title: str) -> d
 
 
 def _forecasts_csv(recipes: Sequence[RecipeForecast], rows: dict[str, dict[str, Any]]) -> str:
-    told = [
+    lines = [
         (
             recipe.recipe_id,
             rows[recipe.recipe_id]["name"],
@@ -226,11 +226,11 @@ def _forecasts_csv(recipes: Sequence[RecipeForecast], rows: dict[str, dict[str, 
         )
         for recipe in sorted(recipes, key=lambda recipe: rows[recipe.recipe_id]["number"])
     ]
-    return csv_link(FORECAST_COLUMNS, told)
+    return csv_link(FORECAST_COLUMNS, lines)
 
 
 def _events_csv(data: ReportData) -> str:
-    told = [
+    lines = [
         (
             f"{event.origin_time:%Y-%m-%dT%H:%M:%SZ}",
             event.magnitude,
@@ -241,11 +241,11 @@ def _events_csv(data: ReportData) -> str:
         )
         for event in sorted(data.events, key=lambda event: event.origin_time)
     ]
-    return csv_link(EVENT_COLUMNS, told)
+    return csv_link(EVENT_COLUMNS, lines)
 
 
 def _checks_csv(data: ReportData, rows: dict[str, dict[str, Any]]) -> str:
-    told = [
+    lines = [
         (
             check.recipe_id,
             rows[check.recipe_id]["name"] if check.recipe_id in rows else None,
@@ -258,4 +258,4 @@ def _checks_csv(data: ReportData, rows: dict[str, dict[str, Any]]) -> str:
         )
         for check in data.checks
     ]
-    return csv_link(CHECK_COLUMNS, told)
+    return csv_link(CHECK_COLUMNS, lines)
