@@ -41,7 +41,7 @@ class Places:
         return len(self.latitude_deg)
 
     @cached_property
-    def _made(self) -> dict[Hashable, Any]:
+    def _cached(self) -> dict[Hashable, Any]:
         return {}
 
     def near(self, events: Events, reach_km: float) -> Iterator[Near]:
@@ -52,9 +52,9 @@ class Places:
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The result of `make`, cached under the key, because two models may need the same numbers."""
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
+        if key not in self._cached:
+            self._cached[key] = make()
+        return self._cached[key]
 
 
 @dataclass(frozen=True)

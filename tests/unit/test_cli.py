@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from forecaster.cli import main
-from forecaster.cli.common import tell
+from forecaster.cli.common import print_result
 from forecaster.files import refused
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,7 +151,7 @@ def test_json_is_json(capsys):
     moment = datetime(2024, 1, 2, 12, tzinfo=UTC)
     frame = pd.DataFrame({"n": [1.5, np.nan], "name": ["a", None], "when": [pd.Timestamp(moment), pd.NaT], "yes": [True, False]})
     document = {"rows": frame.to_dict("records"), "day": date(2024, 1, 3), "targets": {"tokyo": date(2024, 1, 3)}, "most": float("inf")}
-    tell(True, document, "")
+    print_result(True, document, "")
     told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert told["rows"] == [
         {"n": 1.5, "name": "a", "when": "2024-01-02T12:00:00+00:00", "yes": True},

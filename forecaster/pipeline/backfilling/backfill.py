@@ -156,12 +156,12 @@ def forecast_chunk(
         fresh = fit_block(source, recipe, chunk, before, options, tell)
         block = fresh.block
     known = _known(source, recipe, chunk, block.models.values(), history)
-    members, silent = _members_of(settings, recipe, block, fresh, record_begins(recipe, known.coverage))
+    members, no_forecast = _members_of(settings, recipe, block, fresh, record_begins(recipe, known.coverage))
     standings = [block.standing] * len(chunk.days)
     rows = forecast_days(
-        recipe, known, days_of(recipe, chunk.days), members, standings, silent, allow_in_sample=False, ladder=options.ladder
+        recipe, known, days_of(recipe, chunk.days), members, standings, no_forecast, allow_in_sample=False, ladder=options.ladder
     )
-    return ChunkRows(chunk, rows, silent, fresh)
+    return ChunkRows(chunk, rows, no_forecast, fresh)
 
 
 def _by_models_of_today(known: KnownThrough, settings: Settings, recipe: Recipe, chunk: Chunk, ladder: bool) -> ChunkRows:
@@ -169,13 +169,13 @@ def _by_models_of_today(known: KnownThrough, settings: Settings, recipe: Recipe,
     record_from = record_begins(recipe, known.coverage)
     standing_on = dict(zip(chunk.days, chunk.standings, strict=True))
     rows: list[dict[str, Any]] = []
-    silent: dict[str, Reason] = {}
+    no_forecast: dict[str, Reason] = {}
     for span in spans_of_members(settings.models, recipe, chunk.served, chunk.days, record_from):
         members, missing = load_members(settings.models, recipe, chunk.served, span[0], record_from)
         standings = [standing_on[day] for day in span]
         rows += forecast_days(recipe, known, days_of(recipe, span), members, standings, missing, allow_in_sample=True, ladder=ladder)
-        silent |= missing
-    return ChunkRows(chunk, rows, silent)
+        no_forecast |= missing
+    return ChunkRows(chunk, rows, no_forecast)
 
 
 def _known(source: Store, recipe: Recipe, chunk: Chunk, served: Iterable[ServedModel], history: CatalogueHistory | None) -> KnownThrough:
@@ -286,7 +286,7 @@ def _members_of(
     """Return the members of a block: fresh fits from their packed form, others from the models folder or without a fit."""
     packed = fresh.packed if fresh is not None else {}
     old = [model for kind, model in block.models.items() if kind not in packed]
-    members, silent = load_members(settings.models, recipe, old, block.first_day, record_from)
+    members, no_forecast = load_members(settings.models, recipe, old, block.first_day, record_from)
     members = [member for member in members if member.kind not in packed]
     for kind, one in packed.items():
         with tempfile.TemporaryDirectory(prefix="quakecast-block-") as folder:
@@ -294,9 +294,9 @@ def _members_of(
         if (why := untrained(member.model, one.row["model_id"])) is None:
             members.append(member)
         else:
-            silent[kind] = why
-    silent |= {kind: other(text) for kind, text in fresh.failed.items()} if fresh is not None else {}
-    return with_generic(members, recipe, block.first_day, record_from, silent), silent
+            no_forecast[kind] = why
+    no_forecast |= {kind: other(text) for kind, text in fresh.failed.items()} if fresh is not None else {}
+    return with_generic(members, recipe, block.first_day, record_from, no_forecast), no_forecast
 
 
 def _check_recipe(recipe: Recipe, chunk: Chunk) -> None:

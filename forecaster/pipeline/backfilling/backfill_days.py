@@ -60,7 +60,7 @@ def load_members(
         CorruptModel: a directory is not on this machine. A model that is there but cannot be loaded is listed as having no forecast.
     """
     members: list[Member] = []
-    silent: dict[str, Reason] = {}
+    no_forecast: dict[str, Reason] = {}
     for one in served:
         directory = models / one.directory
         if not directory.is_dir():
@@ -71,13 +71,13 @@ def load_members(
         try:
             member = _loaded(directory, recipe.model_dump_json())
         except ModelError as error:
-            silent[one.kind] = of_error(error)
+            no_forecast[one.kind] = of_error(error)
             continue
         if (why := untrained(member.model, one.model_id)) is None:
             members.append(member)
         else:
-            silent[one.kind] = why
-    return with_generic(members, recipe, first, record_from, silent), silent
+            no_forecast[one.kind] = why
+    return with_generic(members, recipe, first, record_from, no_forecast), no_forecast
 
 
 def spans_of_members(
@@ -94,7 +94,7 @@ def spans_of_members(
     return [span for half in (days[:middle], days[middle:]) for span in spans_of_members(models, recipe, served, half, record_from)]
 
 
-def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_from: date, silent: dict[str, Reason]) -> list[Member]:
+def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_from: date, no_forecast: dict[str, Reason]) -> list[Member]:
     """Add generic models for kinds of the recipe without a member, where one may forecast from the day `first` on; in the recipe's order.
 
     A kind with a generic model is removed from `silent`.
@@ -104,7 +104,7 @@ def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_
     for kind in kinds:
         if kind not in found and (generic := generic_member(recipe, kind, first, record_from)) is not None:
             found[kind] = generic
-            silent.pop(kind, None)
+            no_forecast.pop(kind, None)
     order = [*kinds, *(kind for kind in found if kind not in kinds)]
     return [found[kind] for kind in order if kind in found]
 
@@ -122,7 +122,7 @@ def forecast_days(
     days: TargetDays,
     members: Sequence[Member],
     standings: Sequence[Standing],
-    silent: dict[str, Reason],
+    no_forecast: dict[str, Reason],
     *,
     allow_in_sample: bool,
     ladder: bool,
@@ -138,24 +138,24 @@ def forecast_days(
     reference = references_as_known(recipe, known, days.cut_us)
     record_from = record_begins(recipe, known.coverage)
     parts = _of_one_length(days, reference)
-    said = [_said(known, days, parts, member, silent, allow_in_sample=allow_in_sample) for member in members]
+    forecasts = [_forecasts_of(known, days, parts, member, no_forecast, allow_in_sample=allow_in_sample) for member in members]
     published = np.empty(len(days))
     counted: list[Standing] = []
     for standing, group in groupby(range(len(days)), key=lambda j: standings[j]):
         place = np.array(list(group))
         applied = published_rows.counting(standing, members)
         counted += [applied] * len(place)
-        part = {one.member.kind: one.probability[place] for one in said}
+        part = {one.member.kind: one.probability[place] for one in forecasts}
         published[place] = rule_named(applied.rule).combine(part, applied.weights, reference[place])
-    spoken = [[one for one in said if np.isfinite(one.probability[j])] for j in range(len(days))]
-    numbers = _member_numbers(known, days, reference, said)
+    with_forecast = [[one for one in forecasts if np.isfinite(one.probability[j])] for j in range(len(days))]
+    numbers = _member_numbers(known, days, reference, forecasts)
     combined: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for j, standing in enumerate(counted):
         as_of = from_us(int(days.cut_us[j]))
         age, stale = data_age(as_of, known.read_until(as_of))
-        there = {one.member.kind for one in spoken[j]}
-        problems = problems_of(standing, lacking_of(standing, there, silent), {})
+        there = {one.member.kind for one in with_forecast[j]}
+        problems = problems_of(standing, lacking_of(standing, there, no_forecast), {})
         reasons = [stale, *problems] if stale else problems
         issue = {
             "recipe_id": recipe.id,
@@ -170,65 +170,65 @@ def forecast_days(
             "data_age_hours": age,
         }
         made = [published_rows.rate_row(recipe, float(reference[j])) | _flags(reasons, None)]
-        made += [_row(one, j, numbers[j].get(one.member.kind, {}), reasons) for one in spoken[j]]
-        details = published_rows.details_of([one.member for one in spoken[j]], standing, there, record_from)
-        made.append(_combined(recipe, spoken[j], j, float(published[j]), standing, details, reasons))
+        made += [_row(one, j, numbers[j].get(one.member.kind, {}), reasons) for one in with_forecast[j]]
+        details = published_rows.details_of([one.member for one in with_forecast[j]], standing, there, record_from)
+        made.append(_combined(recipe, with_forecast[j], j, float(published[j]), standing, details, reasons))
         rows += [{**issue, **row, "published": row["model_kind"] == KIND} for row in made]
         combined.append(rows[-1])
-    _extend(recipe, known, days, reference, combined, spoken, ladder=ladder)
+    _extend(recipe, known, days, reference, combined, with_forecast, ladder=ladder)
     for row in combined:
         row["details"] = json.dumps(row["details"])
     return rows
 
 
-def _row(said: MemberForecasts, j: int, numbers: dict[str, Any], reasons: list[Reason]) -> dict[str, Any]:
-    one = said.member
-    row = {"model_id": one.model_id, "model_kind": one.kind, "probability": float(said.probability[j])}
-    return row | {"details": json.dumps(numbers) if numbers else None} | _flags(reasons, _seen([said], j))
+def _row(forecasts: MemberForecasts, j: int, numbers: dict[str, Any], reasons: list[Reason]) -> dict[str, Any]:
+    one = forecasts.member
+    row = {"model_id": one.model_id, "model_kind": one.kind, "probability": float(forecasts.probability[j])}
+    return row | {"details": json.dumps(numbers) if numbers else None} | _flags(reasons, _seen([forecasts], j))
 
 
 def _combined(
     recipe: Recipe,
-    spoken: Sequence[MemberForecasts],
+    with_forecast: Sequence[MemberForecasts],
     j: int,
     probability: float,
     standing: Standing,
     details: dict[str, Any],
     reasons: list[Reason],
 ) -> dict[str, Any]:
-    members = [one.member for one in spoken]
+    members = [one.member for one in with_forecast]
     row = {
         "model_id": published_rows.model_id_of(recipe, members, standing),
         "model_kind": KIND,
         "probability": probability,
         "details": details,
     }
-    return row | _flags(reasons, _seen([one for one in spoken if one.member.kind in standing.weights], j))
+    return row | _flags(reasons, _seen([one for one in with_forecast if one.member.kind in standing.weights], j))
 
 
-def _seen(said: Sequence[MemberForecasts], j: int) -> Reason | None:
+def _seen(forecasts: Sequence[MemberForecasts], j: int) -> Reason | None:
     """Explain why a row is in-sample; None where none of its models has seen the day."""
-    told = [one.member for one in said if one.in_sample[j]]
-    who = (Reason(ReasonKey.HAS_SEEN, {"model_id": member.model_id, "first_day": iso(member.unseen_from)}) for member in told)
-    return Reason(ReasonKey.SEEN, because=tuple(who)) if told else None
+    members_with_it = [one.member for one in forecasts if one.in_sample[j]]
+    who = (Reason(ReasonKey.HAS_SEEN, {"model_id": member.model_id, "first_day": iso(member.unseen_from)}) for member in members_with_it)
+    return Reason(ReasonKey.SEEN, because=tuple(who)) if members_with_it else None
 
 
 def _flags(reasons: list[Reason], seen: Reason | None) -> dict[str, Any]:
-    told = [*reasons, *([seen] if seen else [])]
-    flags = {"degraded": bool(told), "degraded_reason": english(told), "degraded_reasons": as_json(told)}
+    every = [*reasons, *([seen] if seen else [])]
+    flags = {"degraded": bool(every), "degraded_reason": english(every), "degraded_reasons": as_json(every)}
     return flags | {"in_sample": seen is not None}
 
 
 def _member_numbers(
-    known: KnownThrough, days: TargetDays, reference: np.ndarray, said: Sequence[MemberForecasts]
+    known: KnownThrough, days: TargetDays, reference: np.ndarray, forecasts: Sequence[MemberForecasts]
 ) -> list[dict[str, dict[str, Any]]]:
     """Return for each day, by kind, the expected numbers (`published_rows.counts_of`); {} where the model that counts has no forecast."""
     found: list[dict[str, dict[str, Any]]] = [{} for _ in range(len(days))]
-    counting = next((one for one in said if isinstance(one.member.model, CountsTargets)), None)
+    counting = next((one for one in forecasts if isinstance(one.member.model, CountsTargets)), None)
     if counting is not None:
         good = np.isfinite(counting.probability)
-        told = published_rows.counts_of([counting.member], known.inputs, days.take(good), reference[good])
-        for place, numbers in zip(np.flatnonzero(good).tolist(), told, strict=True):
+        counts = published_rows.counts_of([counting.member], known.inputs, days.take(good), reference[good])
+        for place, numbers in zip(np.flatnonzero(good).tolist(), counts, strict=True):
             found[place] = numbers
     return found
 
@@ -239,7 +239,7 @@ def _extend(
     days: TargetDays,
     reference: np.ndarray,
     rows: Sequence[dict[str, Any]],
-    spoken: Sequence[Sequence[MemberForecasts]],
+    with_forecast: Sequence[Sequence[MemberForecasts]],
     *,
     ladder: bool,
 ) -> None:
@@ -249,19 +249,21 @@ def _extend(
     """
     horizons = (horizons_of if ladder else corner_horizons)(recipe.predict_range_days)
     models = [
-        etas_of(recipe, (one.member.model for one in said), day.item()) if row["details"]["weights"] else None
-        for row, said, day in zip(rows, spoken, days.local_days, strict=True)
+        etas_of(recipe, (one.member.model for one in of_day), day.item()) if row["details"]["weights"] else None
+        for row, of_day, day in zip(rows, with_forecast, days.local_days, strict=True)
     ]
     kinds = [None if model is None else (model.likelihood, model.last_data_day) for model in models]
     published = np.array([row["probability"] for row in rows])
     for kind in set(kinds):
         places = [place for place, one in enumerate(kinds) if one == kind]
-        model, some, told = models[places[0]], days.take(np.array(places)), (reference[places], published[places])
-        shape = None if model is None else shape_of(model, known.inputs, some, window_ends(recipe, some, horizons), told[0])
+        model, some, values = models[places[0]], days.take(np.array(places)), (reference[places], published[places])
+        shape = None if model is None else shape_of(model, known.inputs, some, window_ends(recipe, some, horizons), values[0])
         if shape is not None:
-            for place, numbers in zip(places, corner_numbers(recipe.predict_range_days, told[1], shape, horizons, told[0]), strict=True):
+            for place, numbers in zip(
+                places, corner_numbers(recipe.predict_range_days, values[1], shape, horizons, values[0]), strict=True
+            ):
                 rows[place]["details"] |= numbers
-        for place, made in zip(places, rungs_of_days(recipe, known, some, *told, shape) if ladder else [], strict=False):
+        for place, made in zip(places, rungs_of_days(recipe, known, some, *values, shape) if ladder else [], strict=False):
             if isinstance(made, NotScoreable):
                 rows[place]["details"] |= no_ladder(made)
             else:
@@ -275,12 +277,12 @@ def _of_one_length(days: TargetDays, reference: np.ndarray) -> list[tuple[np.nda
     return [(place, days.take(place), reference[place]) for place in places]
 
 
-def _said(
+def _forecasts_of(
     known: KnownThrough,
     days: TargetDays,
     parts: Sequence[tuple[np.ndarray, TargetDays, np.ndarray]],
     member: Member,
-    silent: dict[str, Reason],
+    no_forecast: dict[str, Reason],
     *,
     allow_in_sample: bool,
 ) -> MemberForecasts:
@@ -289,7 +291,7 @@ def _said(
     in_sample = days.local_days < np.datetime64(member.unseen_from)
     wanted = np.ones(len(days), dtype=bool) if allow_in_sample else ~in_sample
     if not wanted.all():
-        silent[member.kind] = Reason(ReasonKey.HAS_SEEN_SOME, {"model_id": member.model_id, "first_day": iso(member.unseen_from)})
+        no_forecast[member.kind] = Reason(ReasonKey.HAS_SEEN_SOME, {"model_id": member.model_id, "first_day": iso(member.unseen_from)})
     try:
         for place, part, usual in parts:
             kept = wanted[place]
@@ -298,6 +300,6 @@ def _said(
             elif kept.any():
                 probability[place[kept]] = asked(member, known.inputs, part.take(kept), usual[kept])
     except ModelError as error:
-        silent[member.kind] = of_error(error)
+        no_forecast[member.kind] = of_error(error)
         probability[:] = np.nan
     return MemberForecasts(member, probability, in_sample)

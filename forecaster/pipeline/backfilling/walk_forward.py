@@ -104,8 +104,8 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
         return shipped(base, fault, recipe.publishing_rule), {}
     labelled = labelled_days(recipe, known)
     local_days = days_of_windows(rows["target_start"], recipe.zone)
-    settled = np.isin(local_days, labelled.days.local_days)
-    rows, local_days = rows[settled], local_days[settled]
+    verified = np.isin(local_days, labelled.days.local_days)
+    rows, local_days = rows[verified], local_days[verified]
     rows = rows.assign(happened=promised_labels(known.events, recipe, rows)[0])
     own = rule_named(recipe.publishing_rule).learn_own(base, base.belief, verified_days_of(rows, local_days))
     reason = f"learnt from {own.days} walk-forward days of its own, on top of {base.name}"

@@ -64,13 +64,13 @@ def report_data(job: Job) -> ReportData:
     known = load_known(store, now)
     with store.transaction() as connection:
         last = {row["recipe_id"]: row for row in stored.latest_published(connection, now, [recipe.target_hash for recipe in recipes])}
-        silent_mode: Mode = "replay" if clock.simulated else "prospective"
+        empty_mode: Mode = "replay" if clock.simulated else "prospective"
         scored = forecast_record.scored_days(connection, recipes)
-        told = _told(connection, recipes, last, known)
+        history = _history(connection, recipes, last, known)
         again = {row["recipe_id"]: row for row in stored.live_reforecasts(connection, now, [recipe.target_hash for recipe in recipes])}
         rows = [
             replace(
-                _recipe_forecast(recipe, last.get(recipe.id), known, silent_mode, scored[recipe.id], told),
+                _recipe_forecast(recipe, last.get(recipe.id), known, empty_mode, scored[recipe.id], history),
                 reforecast=_reforecast(again.get(recipe.id)),
             )
             for recipe in recipes
@@ -78,12 +78,12 @@ def report_data(job: Job) -> ReportData:
         changes = ledger.changes_between(connection, now - timedelta(days=1), now)
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
         revised = _revised_outcomes(connection, {recipe.target_hash: recipe for recipe in recipes}, now)
-        said = [row["forecast_id"] for row in last.values() if row["recipe_id"] in {recipe.id for recipe in recipes}]
-        sha256 = forecasts_sha256(ledger.forecasts_of_issue(connection, said).to_dict("records"))
+        forecast_ids = [row["forecast_id"] for row in last.values() if row["recipe_id"] in {recipe.id for recipe in recipes}]
+        sha256 = forecasts_sha256(ledger.forecasts_of_issue(connection, forecast_ids).to_dict("records"))
     read_until = known.read_until
     flags = sorted({row.degraded_reason for row in rows if row.degraded_reason})
     return ReportData(
-        report_id=sha256[:24] if said else hashlib.sha256(f"nothing|{now:%Y-%m-%d}".encode()).hexdigest()[:24],
+        report_id=sha256[:24] if forecast_ids else hashlib.sha256(f"nothing|{now:%Y-%m-%d}".encode()).hexdigest()[:24],
         generated_at=now,
         recipes=tuple(rows),
         events=_recent_events(known),
@@ -98,7 +98,7 @@ def report_data(job: Job) -> ReportData:
         revised=revised,
         pooled_skill=_pooled_skill(now),
         pooled_records=forecast_record.pooled_records({recipe.id: scored[recipe.id] for recipe in recipes if not recipe.comparison_only}),
-        pooled_rungs=told.pooled_rungs,
+        pooled_rungs=history.pooled_rungs,
         degraded=tuple(flags),
         forecasts_sha256=sha256,
         code_version=code_version(),
@@ -108,7 +108,7 @@ def report_data(job: Job) -> ReportData:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _History:
     """What the report shows besides the last forecasts.
 
     models: by forecast id, every model of its issue. ended, open: by recipe id, the recent windows that ended before now, and those up to
@@ -125,16 +125,16 @@ class _Told:
     recent: pd.DataFrame
 
 
-def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, ForecastRow], known: Known) -> _Told:
+def _history(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, ForecastRow], known: Known) -> _History:
     now, frame = known.as_of, known.frame
     shown = {recipe.id: recipe.target_hash for recipe in recipes if recipe.id in last}
-    said = [last[recipe_id]["forecast_id"] for recipe_id in shown]
+    forecast_ids = [last[recipe_id]["forecast_id"] for recipe_id in shown]
     blocks = rung_rows.record_blocks(connection, shown, block_days)
-    return _Told(
-        stored.models_of_issues(connection, said),
+    return _History(
+        stored.models_of_issues(connection, forecast_ids),
         _outcomes(recipes, stored.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS)),
         _outcomes(recipes, stored.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS)),
-        rung_rows.ladders(connection, said),
+        rung_rows.ladders(connection, forecast_ids),
         recipe_records(blocks),
         pooled_rungs(blocks, {recipe.id: recipe.threshold_mag for recipe in recipes if not recipe.comparison_only}, forecast_record.MODES),
         frame[frame["origin_time"] >= now - timedelta(days=DAYS)],
@@ -142,7 +142,7 @@ def _told(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, 
 
 
 def _recipe_forecast(
-    recipe: Recipe, row: ForecastRow | None, known: Known, silent_mode: Mode, scored: dict[Mode, pd.DataFrame], told: _Told
+    recipe: Recipe, row: ForecastRow | None, known: Known, empty_mode: Mode, scored: dict[Mode, pd.DataFrame], history: _History
 ) -> RecipeForecast:
     """Build the recipe's row of the report.
 
@@ -169,14 +169,14 @@ def _recipe_forecast(
             target_end=window.end,
             probability=None,
             reference_probability=None,
-            mode=silent_mode,
+            mode=empty_mode,
             not_scoreable_reason=str(why := _why_not(recipe, known)),
             not_scoreable=why,
-            drivers=largest_near(told.recent, recipe, known.as_of),
+            drivers=largest_near(history.recent, recipe, known.as_of),
         )
-    ended = told.ended[recipe.id]
+    ended = history.ended[recipe.id]
     details = json.loads(row["details"]) if row["details"] else {}
-    ladder, no_ladder = report_ladder(told.rungs[row["forecast_id"]], details, told.rung_records.get((recipe.id, row["mode"]), {}))
+    ladder, no_ladder = report_ladder(history.rungs[row["forecast_id"]], details, history.rung_records.get((recipe.id, row["mode"]), {}))
     return RecipeForecast(
         **place,
         target_start=_utc(row["target_start"]),
@@ -193,9 +193,9 @@ def _recipe_forecast(
         degraded_reasons=of_json(row["degraded_reasons"]),
         track_record=forecast_record.of_mode(kept, row["mode"]),
         records=kept,
-        drivers=stored_drivers(details) if "drivers" in details else largest_near(told.recent, recipe, known.as_of),
+        drivers=stored_drivers(details) if "drivers" in details else largest_near(history.recent, recipe, known.as_of),
         without_recent=details.get("without_recent"),
-        models=tuple(_model_forecast(model) for model in told.models[row["forecast_id"]]),
+        models=tuple(_model_forecast(model) for model in history.models[row["forecast_id"]]),
         weights=details.get("weights", {}),
         weights_source=details.get("source"),
         weights_from=WeightsFrom.of_stored(details["weights_from"]) if "weights_from" in details else None,
@@ -203,7 +203,7 @@ def _recipe_forecast(
         ladder=ladder,
         no_ladder=None if no_ladder is None else str(no_ladder),
         no_ladder_reason=no_ladder if isinstance(no_ladder, Reason) else None,
-        open_outcomes=tuple(said for said in told.open[recipe.id] if not ended or said.day > ended[-1].day),
+        open_outcomes=tuple(outcome for outcome in history.open[recipe.id] if not ended or outcome.day > ended[-1].day),
     )
 
 

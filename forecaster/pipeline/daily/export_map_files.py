@@ -45,12 +45,12 @@ def export(job: Job, folder: Path) -> list[Path]:
     predictions = []
     with job.store.transaction() as connection:
         last = {row["recipe_id"]: row for row in stored.latest_published(connection, now, [recipe.target_hash for recipe in job.recipes])}
-        spoken = stored.models_of_issues(connection, [row["forecast_id"] for row in last.values()])
+        models = stored.models_of_issues(connection, [row["forecast_id"] for row in last.values()])
         targets = {recipe.id: recipe.target_hash for recipe in job.recipes}
         history = stored.recent_published(connection, targets, dict.fromkeys(targets, now), VALIDATIONS)
     for forecast in data.recipes:
         recipe = recipes[forecast.recipe_id]
-        summary = _summary(spoken[last[recipe.id]["forecast_id"]] if recipe.id in last else [])
+        summary = _summary(models[last[recipe.id]["forecast_id"]] if recipe.id in last else [])
         predictions.append((forecast, recipe.predict_range_days, summary))
         if summary is not None:
             made[f"{recipe.id}/summary.json"] = documents.summary_document(summary)
@@ -70,23 +70,23 @@ def _report_of(job: Job) -> ReportData:
     return report_data(job)
 
 
-def _summary(spoken: Sequence[IssuedRow]) -> documents.Summary | None:
+def _summary(models: Sequence[IssuedRow]) -> documents.Summary | None:
     """Return scores on the validation span, and learning curves where there are any, of one evaluated model.
 
     It is the evaluated model with the largest weight in what is published; at equal weights, the one with the largest information gain
     over the usual rate. None where no model has been evaluated.
     """
-    judged = [(row, details) for row in spoken if "summary" in (details := row["model_details"] or {})]
-    if not judged:
+    evaluated = [(row, details) for row in models if "summary" in (details := row["model_details"] or {})]
+    if not evaluated:
         return None
-    weights: dict[str, float] = next(((row["details"] or {}).get("weights", {}) for row in spoken if row["published"]), {})
+    weights: dict[str, float] = next(((row["details"] or {}).get("weights", {}) for row in models if row["published"]), {})
 
     def rank(candidate: tuple[IssuedRow, dict[str, Any]]) -> tuple[bool, float, float]:
         row, details = candidate
         gain = details["evaluation"]["information_gain"]
         return row["published"], weights.get(row["model_kind"], 0.0), -math.inf if gain is None else gain
 
-    _, chosen = max(judged, key=rank)
+    _, chosen = max(evaluated, key=rank)
     fields = dict(chosen["summary"])
     for name in ("train_start_date", "train_end_date", "test_start_date", "test_end_date"):
         fields[name] = date.fromisoformat(fields[name])

@@ -44,7 +44,7 @@ def record_of(mode: Mode, days: Mapping[str, pd.DataFrame]) -> TrackRecord:
     """
     every = next(iter(days.values())) if len(days) == 1 else pd.concat(days.values(), ignore_index=True)
     happened = every["happened"].to_numpy(dtype=bool)
-    said = every["probability"].to_numpy(dtype=np.float64)
+    probability = every["probability"].to_numpy(dtype=np.float64)
     gain = _gain(days)
     enough = gain.target_days >= ENOUGH_HITS
     return TrackRecord(
@@ -54,19 +54,19 @@ def record_of(mode: Mode, days: Mapping[str, pd.DataFrame]) -> TrackRecord:
         low=_known(gain.low) if enough else None,
         high=_known(gain.high) if enough else None,
         mode=mode,
-        expected=float(said.sum()),
+        expected=float(probability.sum()),
         final_days=int((every["status"] == "final").sum()),
         first_day=every["local_day"].min().date(),
         last_day=every["local_day"].max().date(),
-        reliability=reliability_curve(happened, said),
+        reliability=reliability_curve(happened, probability),
     )
 
 
-def reliability_curve(happened: np.ndarray, said: np.ndarray) -> ReliabilityCurve | None:
+def reliability_curve(happened: np.ndarray, forecast: np.ndarray) -> ReliabilityCurve | None:
     """Return CORP's curve with 90 % consistency bars, at no more than CURVE_POINTS forecast values, at equal shares of the days."""
     if len(happened) < CURVE_DAYS or happened.sum() < CURVE_HITS:
         return None
-    whole = corp_reliability(happened, _three_figures(said), np.random.default_rng(BOOTSTRAP_SEED), CURVE_RESAMPLES)
+    whole = corp_reliability(happened, _three_figures(forecast), np.random.default_rng(BOOTSTRAP_SEED), CURVE_RESAMPLES)
     share = np.cumsum(whole.days) / whole.days.sum()
     at = np.unique(np.searchsorted(share, np.linspace(0.0, 1.0, CURVE_POINTS)).clip(0, len(share) - 1))
     at = _apart(at, whole.probability)
@@ -81,11 +81,11 @@ def reliability_curve(happened: np.ndarray, said: np.ndarray) -> ReliabilityCurv
     )
 
 
-def _apart(at: np.ndarray, said: np.ndarray) -> np.ndarray:
+def _apart(at: np.ndarray, forecast: np.ndarray) -> np.ndarray:
     """Return those of the rising indices `at` whose values are far enough apart to be distinguished; the last one is kept."""
     kept = [int(at[-1])]
     for index in at[-2::-1]:
-        if said[kept[-1]] - said[index] >= CURVE_GAP * said[at[-1]]:
+        if forecast[kept[-1]] - forecast[index] >= CURVE_GAP * forecast[at[-1]]:
             kept.append(int(index))
     return np.array(kept[::-1])
 
@@ -105,8 +105,8 @@ def _gain(days: Mapping[str, pd.DataFrame]) -> Interval:
     daily = {}
     for recipe_id, frame in days.items():
         happened = frame["happened"].to_numpy(dtype=bool)
-        said, usual = frame["probability"].to_numpy(), frame["reference_probability"].to_numpy()
-        gain = log_likelihood(happened, said) - log_likelihood(happened, usual)
+        probability, usual = frame["probability"].to_numpy(), frame["reference_probability"].to_numpy()
+        gain = log_likelihood(happened, probability) - log_likelihood(happened, usual)
         daily[recipe_id] = DailyGain(frame["local_day"].to_numpy(dtype="datetime64[D]"), gain, happened)
     return information_gain_intervals(daily, BOOTSTRAP_SEED)[1]
 

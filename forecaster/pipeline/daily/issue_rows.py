@@ -22,7 +22,7 @@ def stored_for(connection: Connection, windows: Sequence[Window]) -> dict[Window
     return ledger.stored_for_windows(connection, windows, DAILY)
 
 
-def standing_of(stored: Sequence[StoredForecast], mode: str) -> list[StoredForecast]:
+def official_of(stored: Sequence[StoredForecast], mode: str) -> list[StoredForecast]:
     """Return the rows of the active issue of a window, which makes another issue of this mode unnecessary.
 
     That is the official issue or, for a day that has begun (all of whose inputs end before), the first late one. Empty where a new issue
@@ -40,9 +40,9 @@ def standing_of(stored: Sequence[StoredForecast], mode: str) -> list[StoredForec
 
 def last_issue(stored: Sequence[StoredForecast]) -> list[StoredForecast]:
     """Return the rows of the newest published issue of a window, prospective or late."""
-    told = [row for row in stored if row["mode"] in ("prospective", "late")]
-    newest = max(row["issue_time"] for row in told if row["published"])
-    return [row for row in told if row["issue_time"] == newest]
+    issued = [row for row in stored if row["mode"] in ("prospective", "late")]
+    newest = max(row["issue_time"] for row in issued if row["published"])
+    return [row for row in issued if row["issue_time"] == newest]
 
 
 def identified(row: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def write_issue(store: Store, rows: list[dict[str, Any]], clock: Clock, reissue:
     because no other process can write at this point. If another process wrote an issue meanwhile, that one is kept instead of ours (except
     for a `reissue`). The same issue again is left as it was first written, with its published flags.
     """
-    said: list[str] = []
+    forecast_ids: list[str] = []
     with store.transaction() as connection:
         fresh: list[dict[str, Any]] = []
         rungs: list[RungRow] = []
@@ -69,14 +69,14 @@ def write_issue(store: Store, rows: list[dict[str, Any]], clock: Clock, reissue:
         there = stored_for(connection, [_window(row) for row in rows])
         for row in rows:
             stored = there[_window(row)]
-            standing = [] if reissue else standing_of(stored, row["mode"])
-            if standing:
-                said += [kept["forecast_id"] for kept in standing]
+            official = [] if reissue else official_of(stored, row["mode"])
+            if official:
+                forecast_ids += [kept["forecast_id"] for kept in official]
                 continue
-            said.append(row["forecast_id"])
+            forecast_ids.append(row["forecast_id"])
             issue = [kept for kept in stored if kept["mode"] == row["mode"] and kept["issue_time"] == row["issue_time"]]
             first = [kept["forecast_id"] for kept in issue if kept["published"] and kept["recipe_hash"] == row["recipe_hash"]]
-            said += first
+            forecast_ids += first
             if row["forecast_id"] not in {kept["forecast_id"] for kept in stored}:
                 row["official"] = row["official"] and not any(kept["official"] for kept in stored)
                 row["published"] = row["published"] and not first
@@ -86,7 +86,7 @@ def write_issue(store: Store, rows: list[dict[str, Any]], clock: Clock, reissue:
                 rungs += [{"forecast_id": row["forecast_id"], **rung} for rung in ladder]
         ledger.insert(connection, "forecast", fresh)
         rung_rows.add(connection, rungs)
-    return list(dict.fromkeys(said))
+    return list(dict.fromkeys(forecast_ids))
 
 
 def write_reforecast(store: Store, rows: list[dict[str, Any]], clock: Clock) -> list[str]:

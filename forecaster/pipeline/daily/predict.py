@@ -11,7 +11,7 @@ from forecaster.installed import code_version
 from forecaster.pipeline import replay_homes
 from forecaster.pipeline.as_of.catalogue_history import read_history
 from forecaster.pipeline.daily.clock_check import clock_problem
-from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, standing_of, stored_for, write_issue, write_reforecast
+from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, official_of, stored_for, write_issue, write_reforecast
 from forecaster.pipeline.issuing.compute_issues import Asked, ComputedIssue, Doubts, Fits, IssueRequest, compute_issues
 from forecaster.pipeline.issuing.members import unusable_kinds
 from forecaster.pipeline.issuing.standings import standings_of
@@ -103,7 +103,7 @@ def predict(
     every = [Asked.of(recipe, days[recipe.id], clock, now) for recipe in recipes]
     with store.transaction() as connection:
         stored = {} if options.reissue or options.reforecast else stored_for(connection, [asked.key for asked in every])
-        wanted = [asked for asked in every if not standing_of(stored.get(asked.key, ()), asked.mode)]
+        wanted = [asked for asked in every if not official_of(stored.get(asked.key, ()), asked.mode)]
         requests = _requests(connection, wanted)
     fresh = {asked.key for asked in wanted}
     for key in (asked.key for asked in every if asked.key not in fresh):

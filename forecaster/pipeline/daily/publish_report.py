@@ -64,7 +64,7 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
     for language in languages:
         texts.read_texts(language, job.settings.templates)
     map_files.clear_unfinished(job.settings.output)
-    data = _unless_told(job, report_data(job))
+    data = _unless_stored(job, report_data(job))
     report = report_name(data)
     names = {language: f"reports/{day_page(report, language)}" for language in languages}
     groups = groups_of(data.recipes, job.settings.page_recipes)
@@ -141,14 +141,14 @@ def kept_data(row: ReportRow) -> ReportData:
     return document.unpack(bytes(row["document"]), row["document_sha256"] or "")
 
 
-def _unless_told(job: Job, data: ReportData) -> ReportData:
+def _unless_stored(job: Job, data: ReportData) -> ReportData:
     """Return `data`, or the content already sent to recipients within the same minute, because their link leads to the same page."""
     with job.store.transaction() as connection:
-        told = deliveries.stored_report(connection, data.report_id)
-    if told is None or pd.Timestamp(told["issue_time"]).floor("min") != pd.Timestamp(data.generated_at).floor("min"):
+        stored = deliveries.stored_report(connection, data.report_id)
+    if stored is None or pd.Timestamp(stored["issue_time"]).floor("min") != pd.Timestamp(data.generated_at).floor("min"):
         return data
     try:
-        return kept_data(told)
+        return kept_data(stored)
     except ValueError as error:
         log.warning("report %s is written anew, what was told of it cannot be read: %s", data.report_id, error)
         return data

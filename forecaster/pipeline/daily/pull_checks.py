@@ -119,12 +119,12 @@ def unexplained(store: Store, lookups: Lookups, query: Query, answer: ReadResult
     left = []
     for event in sorted(missing.to_dict("records"), key=lambda event: event["event_id"] in asked_before):
         name, lasting = str(event["event_id"]), event["event_id"] in asked_before and silent_for >= LOST_AFTER
-        said, row = lookups.ask(name) if lookups.left > 0 else ("not asked", None)
-        if said == "deleted" or (row is not None and _elsewhere(query, answer, row, event["updated_at"])):
+        reply, row = lookups.ask(name) if lookups.left > 0 else ("not asked", None)
+        if reply == "deleted" or (row is not None and _elsewhere(query, answer, row, event["updated_at"])):
             continue
         if lasting and row is not None and bool((row["updated_at"] < event["updated_at"]).all()):
             lookups.overruling.append(row)
-        elif lasting and (said == "unknown" or silent_for >= SETTLED_AFTER):
+        elif lasting and (reply == "unknown" or silent_for >= SETTLED_AFTER):
             lookups.lost.append(_name_of(event))
         else:
             left.append(name)
@@ -157,8 +157,8 @@ def too_few(
     usual = float(np.median(np.bincount(ages.astype(np.int64), minlength=days)[:days]))
     frame = answer.revisions
     alive = frame[(frame["status"] != "deleted") & (frame["origin_time"] < now) & _in(stream, frame)]
-    told = set(frame["ids"].explode())
-    kept = since[np.array([told.isdisjoint(ids) for ids in since["ids"]], dtype=bool)]
+    received = set(frame["ids"].explode())
+    kept = since[np.array([received.isdisjoint(ids) for ids in since["ids"]], dtype=bool)]
     times = pd.concat([alive["origin_time"], kept["origin_time"]])
     from scipy.special import pdtr  # a slow import; a run that pulls nothing need not wait for it
 

@@ -51,8 +51,8 @@ def reconcile(store: Store, client: Source, streams: list[Stream], now: datetime
         differences["missing"] += len(missing)
         differences["not asked"] += max(0, len(missing) + len(older) - MAX_SINGLE_LOOKUPS)
         for event_id in missing[:MAX_SINGLE_LOOKUPS]:
-            said, _ = lookups.ask(event_id)
-            differences[{"known": "changed", "deleted": "deleted"}.get(said, "unexplained")] += 1
+            reply, _ = lookups.ask(event_id)
+            differences[{"known": "changed", "deleted": "deleted"}.get(reply, "unexplained")] += 1
         found += lookups.found
         for event_id, status in list(older.items())[: lookups.left]:
             _, row = lookups.ask(event_id)

@@ -65,12 +65,12 @@ def verify(job: Job) -> VerifyResult:
         targets = ledger.unverified_targets(connection, now)
         stored = {_key(row): row for row in ledger.outcomes_of(connection, targets)}
         rungs = rung_rows.unsettled(connection, now)
-    settled_rungs = verified_outcomes(by_target, rungs, known, lambda recipe_id, error: _note_failure(result.failed, recipe_id, error))
+    verified_rungs = verified_outcomes(by_target, rungs, known, lambda recipe_id, error: _note_failure(result.failed, recipe_id, error))
     known = _since(known, targets)
-    judged = _judged(by_target, targets, known, result.failed)
+    outcomes = _outcomes_of(by_target, targets, known, result.failed)
     revisions: list[OutcomeRevisionRow] = []
     for target in rows_as(Target, targets):
-        new = judged.get(_key(target))
+        new = outcomes.get(_key(target))
         if new is None:
             result.waiting += 1
             continue
@@ -84,13 +84,13 @@ def verify(job: Job) -> VerifyResult:
         if before is not None and revised:
             result.revised.append(row)
             revisions.append(_revision(before, row))
-        if before is None or revised or _told(before) != _told(row):
+        if before is None or revised or _reported(before) != _reported(row):
             result.verified.append(row)
     with store.transaction() as connection:
         ledger.insert(connection, "outcome", result.verified, replace=True)
         ledger.insert(connection, "outcome_revision", revisions, replace=True)
-        rung_rows.settle(connection, settled_rungs)
-        result.rungs = len(settled_rungs)
+        rung_rows.settle(connection, verified_rungs)
+        result.rungs = len(verified_rungs)
         rows = _scores(ledger.forecasts_to_score(connection), now)
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
@@ -113,7 +113,7 @@ def _key(row: Target) -> Key:
     return row["recipe_id"], row["target_hash"], row["target_start"]
 
 
-def _told(row: OutcomeRow) -> tuple[OutcomeStatus, int, float | None]:
+def _reported(row: OutcomeRow) -> tuple[OutcomeStatus, int, float | None]:
     """Return the reported parts of an outcome besides whether the event was observed; a change in them rewrites the outcome."""
     return row["status"], row["event_count"], row["max_magnitude"]
 
@@ -140,7 +140,9 @@ def _since(known: Known, targets: pd.DataFrame) -> Known:
     return replace(known, events=known.events.take(slice(int(first), None)))
 
 
-def _judged(recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known: Known, failed: dict[str, str]) -> dict[Key, NewOutcome]:
+def _outcomes_of(
+    recipes: dict[tuple[str, str], Recipe], targets: pd.DataFrame, known: Known, failed: dict[str, str]
+) -> dict[Key, NewOutcome]:
     """Return the observed outcome of each window by key, as known now.
 
     Windows that the catalogue does not cover are absent. So are those of a recipe that fails, which is recorded in `failed`.
@@ -189,12 +191,12 @@ def _scores(due: pd.DataFrame, now: datetime) -> list[ScoreRow]:
     if due.empty:
         return []
     happened = due["happened"].to_numpy(dtype=bool)
-    said, reference = due["probability"].to_numpy(), due["reference_probability"].to_numpy()
+    probability, reference = due["probability"].to_numpy(), due["reference_probability"].to_numpy()
     kept = due[["forecast_id", "recipe_id", "target_start", "mode", "happened", "status"]]
     made = kept.assign(
-        log_score=scores.log_likelihood(happened, said),
+        log_score=scores.log_likelihood(happened, probability),
         reference_log_score=scores.log_likelihood(happened, reference),
-        brier=(said - happened) ** 2,
+        brier=(probability - happened) ** 2,
         scored_at=now,
     )
     return rows_as(ScoreRow, made)

@@ -62,9 +62,9 @@ class ArmForecasts:
 
     def rows(self, model: str, chosen: np.ndarray | None = None) -> Rows:
         """Return the days on which the model has a forecast, among those where the mask `chosen` is true."""
-        said = self.probability[model]
-        kept = np.isfinite(said) if chosen is None else np.isfinite(said) & chosen
-        return Rows(self.recipe, self.local_days, self.happened, said, self.others).take(kept)
+        of_model = self.probability[model]
+        kept = np.isfinite(of_model) if chosen is None else np.isfinite(of_model) & chosen
+        return Rows(self.recipe, self.local_days, self.happened, of_model, self.others).take(kept)
 
     def members(self, pool: str) -> np.ndarray:
         """Return the mask of the rows of a pool's recipes, bool (n,)."""

@@ -16,7 +16,7 @@ REFERENCE = "climatology"
 MIN_USABLE = 0.95
 
 
-def pool_facts(said: ArmForecasts, circles: Mapping[str, Recipe], draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
+def pool_facts(forecasts: ArmForecasts, circles: Mapping[str, Recipe], draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
     """Yield one document per pool of an arm; `circles` by recipe id, draws as of `evaluate_scores.block_draws`.
 
     shared_days: target days on which the target of an overlapping circle of the pool was also observed on the same UTC day.
@@ -26,19 +26,19 @@ def pool_facts(said: ArmForecasts, circles: Mapping[str, Recipe], draws: Sequenc
     singles: circles or recipes whose 30-day interval lies above or below 0.
     """
     for pool in POOLS:
-        member = said.members(pool)
+        member = forecasts.members(pool)
         if not member.any():
             continue
-        present = np.unique(said.recipe[member])
-        recipes = [circles[said.names[number]] for number in present]
-        overlap, weight = overlap_matrix(recipes), np.ones(len(said.names))
+        present = np.unique(forecasts.recipe[member])
+        recipes = [circles[forecasts.names[number]] for number in present]
+        overlap, weight = overlap_matrix(recipes), np.ones(len(forecasts.names))
         weight[present] = tile_weights(recipes)
-        hit = member & said.happened
-        shared, distinct = shared_days(np.searchsorted(present, said.recipe[hit]), said.utc_days[hit], overlap)
+        hit = member & forecasts.happened
+        shared, distinct = shared_days(np.searchsorted(present, forecasts.recipe[hit]), forecasts.utc_days[hit], overlap)
         np.fill_diagonal(overlap, 0.0)
-        models = [model for model in said.probability if np.isfinite(said.probability[model][member]).any()]
+        models = [model for model in forecasts.probability if np.isfinite(forecasts.probability[model][member]).any()]
         yield {
-            "arm": said.arm,
+            "arm": forecasts.arm,
             "pool": pool,
             "recipes": len(recipes),
             "target_days": int(hit.sum()),
@@ -46,7 +46,7 @@ def pool_facts(said: ArmForecasts, circles: Mapping[str, Recipe], draws: Sequenc
             "shared_days": shared,
             "largest_overlap": float(overlap.max(initial=0.0)),
             "mean_weight": float(weight[present].mean()),
-            "gains": [{"model": model, **_gains(said.rows(model, member), weight, draws)} for model in models if model != REFERENCE],
+            "gains": [{"model": model, **_gains(forecasts.rows(model, member), weight, draws)} for model in models if model != REFERENCE],
         }
 
 
@@ -56,15 +56,15 @@ def shared_days(recipe: np.ndarray, utc_days: np.ndarray, overlap: np.ndarray) -
     recipe int (t,), utc_days datetime64[D] (t,) of the target days, overlap (r, r) as of `overlap_matrix`.
     """
     days, at = np.unique(utc_days, return_inverse=True)
-    came = np.zeros((len(overlap), len(days)), dtype=np.int32)
-    came[recipe, at] = 1
+    target_on = np.zeros((len(overlap), len(days)), dtype=np.int32)
+    target_on[recipe, at] = 1
     others = (overlap > 0) & ~np.eye(len(overlap), dtype=bool)
-    return int((came * (others.astype(np.int32) @ came) > 0).sum()), len(days)
+    return int((target_on * (others.astype(np.int32) @ target_on) > 0).sum()), len(days)
 
 
 def _gains(rows: Rows, weight: np.ndarray, draws: Sequence[BlockDraws]) -> dict[str, Any]:
-    said = log_likelihood(rows.happened, rows.probability)
-    over = {name: np.full(len(said), np.nan) for name in BASELINES}
+    likelihood = log_likelihood(rows.happened, rows.probability)
+    over = {name: np.full(len(likelihood), np.nan) for name in BASELINES}
     for name, other in rows.others.items():
         known = np.isfinite(other)
         if known.any():
@@ -74,11 +74,11 @@ def _gains(rows: Rows, weight: np.ndarray, draws: Sequence[BlockDraws]) -> dict[
     singles: dict[str, Any] = {}
     for name, other in over.items():
         both = np.isfinite(other)
-        days, happened, gain = rows.local_days[both], rows.happened[both], (said - other)[both]
+        days, happened, gain = rows.local_days[both], rows.happened[both], (likelihood - other)[both]
         weighted[name] = _numbers(gain_bounds(days, gain * weights[both], happened * weights[both], draws), draws) if both.any() else None
         singles[name] = _signs(rows.recipe[both], days, gain, happened, draws[0]) if both.any() else None
     both = np.isfinite(over["etas"])
-    added, own = (said - over["etas"])[both], (over["etas"] - over[REFERENCE])[both]
+    added, own = (likelihood - over["etas"])[both], (over["etas"] - over[REFERENCE])[both]
     return {"of_etas": share_of(rows.local_days[both], added, own, draws) if both.any() else None, "weighted": weighted, "singles": singles}
 
 

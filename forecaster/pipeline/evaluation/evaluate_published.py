@@ -33,29 +33,29 @@ def with_published(daily: pd.DataFrame, pools: Mapping[str, str | None], rules: 
     """
     found = [daily]
     for _, rows in daily.groupby("arm", sort=True):
-        said = {str(recipe_id): _settled(part) for recipe_id, part in rows.groupby("recipe_id", sort=True)}
-        said = {name: one for name, one in said.items() if len(one)}
-        published = walk_forward(said, pools, rules) if said else {}
+        verified = {str(recipe_id): _settled(part) for recipe_id, part in rows.groupby("recipe_id", sort=True)}
+        verified = {name: one for name, one in verified.items() if len(one)}
+        published = walk_forward(verified, pools, rules) if verified else {}
         plain = rows.drop_duplicates(["recipe_id", "local_day"]).set_index(["recipe_id", "local_day"])
-        for recipe_id, one in said.items():
+        for recipe_id, one in verified.items():
             part = plain.loc[recipe_id].loc[pd.DatetimeIndex(one.local_days.astype("datetime64[s]"))].reset_index()
             found.append(part.assign(recipe_id=recipe_id, model=KIND, probability=published[recipe_id])[daily.columns])
     return pd.concat(found, ignore_index=True)
 
 
 def walk_forward(
-    said: Mapping[str, VerifiedDays], pools: Mapping[str, str | None], rules: Mapping[str, str] = NO_RULES
+    verified: Mapping[str, VerifiedDays], pools: Mapping[str, str | None], rules: Mapping[str, str] = NO_RULES
 ) -> dict[str, np.ndarray]:
     """Return, by recipe, the published probability (n,) of each day, with weights learnt on what was final when its month began."""
-    first = min(one.local_days.min() for one in said.values())
+    first = min(one.local_days.min() for one in verified.values())
     base = weights_for(first.item(), packaged())
-    out = {name: np.full(len(one), np.nan) for name, one in said.items()}
-    last = max(one.local_days.max() for one in said.values())
-    by = {name: rule_named(rules.get(name, DEFAULT_RULE)) for name in said}
+    out = {name: np.full(len(one), np.nan) for name, one in verified.items()}
+    last = max(one.local_days.max() for one in verified.values())
+    by = {name: rule_named(rules.get(name, DEFAULT_RULE)) for name in verified}
     for month in np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1):
         begins = month.astype("datetime64[D]")
-        weights = _weights(base, said, pools, by, begins - FINAL_AFTER_DAYS - 1)
-        for name, one in said.items():
+        weights = _weights(base, verified, pools, by, begins - FINAL_AFTER_DAYS - 1)
+        for name, one in verified.items():
             days = one.local_days.astype("datetime64[M]") == month
             if days.any():
                 now = one.take(days)
@@ -65,20 +65,20 @@ def walk_forward(
 
 def _weights(
     base: WorldWeights,
-    said: Mapping[str, VerifiedDays],
+    verified: Mapping[str, VerifiedDays],
     pools: Mapping[str, str | None],
     by: Mapping[str, PublishingRule],
     settled_until: np.datetime64,
 ) -> dict[str, Mapping[str, float]]:
     """Return, by recipe, the weights learnt from the days up to and including `settled_until`; the package's where there are none."""
-    settled = {name: one.take(one.local_days <= settled_until) for name, one in said.items()}
-    settled = {name: one for name, one in settled.items() if len(one)}
-    teachers = {name: one for name, one in settled.items() if pools.get(name) not in (None, CIRCLES_POOL)}
+    until_then = {name: one.take(one.local_days <= settled_until) for name, one in verified.items()}
+    until_then = {name: one for name, one in until_then.items() if len(one)}
+    teachers = {name: one for name, one in until_then.items() if pools.get(name) not in (None, CIRCLES_POOL)}
     worlds = {rule.name: rule.learn_world(base, teachers) for rule in by.values()} if teachers else {}
     found: dict[str, Mapping[str, float]] = {}
     for name, rule in by.items():
-        if name in settled:
-            found[name] = rule.learn_own(base, worlds[rule.name].belief if worlds else base.belief, settled[name]).weights
+        if name in until_then:
+            found[name] = rule.learn_own(base, worlds[rule.name].belief if worlds else base.belief, until_then[name]).weights
         else:
             found[name] = worlds[rule.name].weights if worlds else rule.starting_weights(base)
     return found

@@ -45,15 +45,22 @@ def block_draws(local_days: np.ndarray) -> list[BlockDraws]:
     return [draw_blocks([days], np.random.default_rng(BOOTSTRAP_SEED), block_days=length) for length in BLOCKS]
 
 
-def score_rows(said: ArmForecasts, draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
+def score_rows(forecasts: ArmForecasts, draws: Sequence[BlockDraws]) -> Iterator[dict[str, Any]]:
     """Yield the rows of one arm."""
-    kinds_of_day = _days_of(said.local_days, said.status)
-    for model in said.probability:
-        for days_of, chosen in (kinds_of_day | (_years(said.local_days) if model in YEARLY else {})).items():
-            for level, name, pool, rows in _groups(said, said.rows(model, chosen)):
+    kinds_of_day = _days_of(forecasts.local_days, forecasts.status)
+    for model in forecasts.probability:
+        for days_of, chosen in (kinds_of_day | (_years(forecasts.local_days) if model in YEARLY else {})).items():
+            for level, name, pool, rows in _groups(forecasts, forecasts.rows(model, chosen)):
                 if level == "recipe" and days_of not in DAYS_OF:
                     continue
-                head: dict[str, Any] = {"arm": said.arm, "level": level, "name": name, "pool": pool, "model": model, "days_of": days_of}
+                head: dict[str, Any] = {
+                    "arm": forecasts.arm,
+                    "level": level,
+                    "name": name,
+                    "pool": pool,
+                    "model": model,
+                    "days_of": days_of,
+                }
                 head |= {"recipes": len(np.unique(rows.recipe))}
                 tests = _tests(rows, joint=pool != CIRCLES_POOL) if days_of == "all" else {}
                 compared = draws if level == "pool" or days_of == "all" else draws[:1]
@@ -90,22 +97,22 @@ def _years(local_days: np.ndarray) -> dict[str, np.ndarray]:
     return {str(year): years == year for year in np.unique(years)}
 
 
-def _groups(said: ArmForecasts, rows: Rows) -> Iterator[tuple[str, str, str | None, Rows]]:
+def _groups(forecasts: ArmForecasts, rows: Rows) -> Iterator[tuple[str, str, str | None, Rows]]:
     """Yield (level, name, pool, rows) of every recipe and pool that has rows, except single circles."""
     for number, one in rows.by_recipe():
-        if said.pools[number] != CIRCLES_POOL:
-            yield "recipe", said.names[number], said.pools[number], one
+        if forecasts.pools[number] != CIRCLES_POOL:
+            yield "recipe", forecasts.names[number], forecasts.pools[number], one
     for pool in POOLS:
-        member = np.array([name == pool for name in said.pools], dtype=bool)[rows.recipe]
+        member = np.array([name == pool for name in forecasts.pools], dtype=bool)[rows.recipe]
         if member.any():
             yield "pool", pool, pool, rows.take(member)
 
 
 def _scores(rows: Rows) -> dict[str, Any]:
     """Return a model's scores by themselves, and relative to the climatology."""
-    happened, said, reference = rows.happened, rows.probability, rows.others["climatology"]
-    line = reliability.calibration_line(happened, said, block_number(rows.local_days))
-    brier, log = reliability.decompose(happened, said, "brier"), reliability.decompose(happened, said, "log")
+    happened, forecast, reference = rows.happened, rows.probability, rows.others["climatology"]
+    line = reliability.calibration_line(happened, forecast, block_number(rows.local_days))
+    brier, log = reliability.decompose(happened, forecast, "brier"), reliability.decompose(happened, forecast, "log")
     both = bool(happened.any() and not happened.all())
     return {
         "first_day": str(rows.local_days.min()),
@@ -113,19 +120,19 @@ def _scores(rows: Rows) -> dict[str, Any]:
         "days": len(happened),
         "target_days": int(happened.sum()),
         "base_rate": float(happened.mean()),
-        "mean_probability": float(said.mean()),
+        "mean_probability": float(forecast.mean()),
         "log_score": log.score,
         "brier": brier.score,
-        "brier_skill": scores.brier_skill(happened, said, reference),
+        "brier_skill": scores.brier_skill(happened, forecast, reference),
         "auc": _auc(rows),
-        "pr_auc": scores.pr_auc(happened, said),
-        "molchan_skill": curves.molchan_diagram(happened, said, reference).area_skill if both else NAN,
-        "calibration_ratio": scores.calibration_ratio(happened, said),
+        "pr_auc": scores.pr_auc(happened, forecast),
+        "molchan_skill": curves.molchan_diagram(happened, forecast, reference).area_skill if both else NAN,
+        "calibration_ratio": scores.calibration_ratio(happened, forecast),
         "calibration_slope": line.slope,
         "calibration_slope_error": line.slope_error,
         "calibration_intercept": line.intercept,
-        "calibration_error": reliability.expected_calibration_error(happened, said),
-        "sharpness": float(said.std()),
+        "calibration_error": reliability.expected_calibration_error(happened, forecast),
+        "sharpness": float(forecast.std()),
         **{f"brier_{name}": value for name, value in asdict(brier).items() if name != "score"},
         **{f"log_{name}": value for name, value in asdict(log).items() if name != "score"},
     }
@@ -165,11 +172,11 @@ def _comparisons(rows: Rows, draws: Sequence[BlockDraws]) -> dict[str, Any]:
         targets = int(np.count_nonzero(rows.happened[both]))
         bounds, t_p, w_p = [UNDEFINED] * len(draws), NAN, NAN
         if both.any():
-            happened, said, over = rows.happened[both], rows.probability[both], other[both]
-            gain = scores.log_likelihood(happened, said) - scores.log_likelihood(happened, over)
+            happened, forecast, over = rows.happened[both], rows.probability[both], other[both]
+            gain = scores.log_likelihood(happened, forecast) - scores.log_likelihood(happened, over)
             bounds = gain_bounds(rows.local_days[both], gain, happened, draws)
-            t_p = comparison.paired_t_test(happened, said, over).p_value
-            w_p = comparison.signed_rank_test(happened, said, over).p_value
+            t_p = comparison.paired_t_test(happened, forecast, over).p_value
+            w_p = comparison.signed_rank_test(happened, forecast, over).p_value
         start = f"gain_over_{name}"
         found |= {
             start: bounds[0].estimate,

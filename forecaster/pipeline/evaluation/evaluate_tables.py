@@ -66,9 +66,9 @@ def write_tables(folder: ResultFolder, settings: Settings, preface: str = "") ->
     draws = block_draws(daily["local_day"].to_numpy())
     places = recipes | {recipe.id: recipe for recipe in (circles.recipes if circles else ())}
     found, facts = [], []
-    for said in forecasts_by_arm(daily, pools):
-        found += list(score_rows(said, draws))
-        facts += list(pool_facts(said, places, draws))
+    for forecasts in forecasts_by_arm(daily, pools):
+        found += list(score_rows(forecasts, draws))
+        facts += list(pool_facts(forecasts, places, draws))
     scores = pd.DataFrame(found)
     document = skill_document(daily, scores, failures) | {"pools": _rounded(facts)}
     if rungs := rung_rows(folder.all_rungs(), daily, pools):
@@ -154,15 +154,15 @@ def plots_of(daily: pd.DataFrame, pools: Mapping[str, str | None]) -> list[Plots
         for name in POOLS:
             rows = daily[(daily["arm"] == arm) & (pool == name)]
             drawn = [CIRCLES_ETAS if name == CIRCLES_POOL and model == "etas" else model for model, look in looks().items() if look.drawn]
-            said = {model: part for model in drawn if len(part := rows[rows["model"] == model])}
-            said = {model: part for model, part in said.items() if part["happened"].any() and not part["happened"].all()}
-            if not said:
+            rows_of_model = {model: part for model in drawn if len(part := rows[rows["model"] == model])}
+            rows_of_model = {model: part for model, part in rows_of_model.items() if part["happened"].any() and not part["happened"].all()}
+            if not rows_of_model:
                 continue
-            plots = [_reliability(model, part) for model, part in said.items()]
-            ranked = {model: part for model, part in said.items() if model != "climatology"}
-            roc = [_line(model, curves.roc_curve(*_columns(part)[:2])) for model, part in said.items()]
+            plots = [_reliability(model, part) for model, part in rows_of_model.items()]
+            ranked = {model: part for model, part in rows_of_model.items() if model != "climatology"}
+            roc = [_line(model, curves.roc_curve(*_columns(part)[:2])) for model, part in rows_of_model.items()]
             molchan = [_line(model, curves.molchan_diagram(*_columns(part)).curve) for model, part in ranked.items()]
-            precision = [_line(model, curves.precision_recall_curve(*_columns(part)[:2])) for model, part in said.items()]
+            precision = [_line(model, curves.precision_recall_curve(*_columns(part)[:2])) for model, part in rows_of_model.items()]
             base_rate = float(rows.drop_duplicates(["recipe_id", "local_day"])["happened"].mean())
             found.append(Plots(arm, name, plots, base_rate, roc, precision, molchan))
     return found
@@ -173,8 +173,8 @@ def _columns(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _reliability(model: str, part: pd.DataFrame) -> ReliabilityPlot:
-    happened, said, _ = _columns(part)
-    odds = np.log(np.clip(said, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(said, 1e-6, 1 - 1e-6))
+    happened, forecast, _ = _columns(part)
+    odds = np.log(np.clip(forecast, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(forecast, 1e-6, 1 - 1e-6))
     grouped = 1 / (1 + np.exp(-np.round(odds / ODDS_STEP) * ODDS_STEP))
     found = reliability.corp_reliability(happened, grouped, np.random.default_rng(BOOTSTRAP_SEED))
     return ReliabilityPlot(model, *(getattr(found, name).tolist() for name in ("probability", "recalibrated", "low", "high")))

@@ -48,8 +48,8 @@ def rung_rows(rungs: pd.DataFrame | None, daily: pd.DataFrame, pools: Mapping[st
     """Return one row per arm, pool, horizon and magnitude step that has a window; none where nothing is stored."""
     if rungs is None:
         return []
-    said = daily.loc[daily["model"] == KIND, ["arm", "recipe_id", "local_day", "probability"]]
-    both = rungs.merge(said, on=["arm", "recipe_id", "local_day"])
+    published = daily.loc[daily["model"] == KIND, ["arm", "recipe_id", "local_day", "probability"]]
+    both = rungs.merge(published, on=["arm", "recipe_id", "local_day"])
     found: list[dict[str, Any]] = []
     for arm, rows in both.groupby("arm", sort=True):
         scored = _scored(rows)
@@ -118,7 +118,7 @@ def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
             count = scored.count[chosen, i, j]
             happened = count > 0
             days = scored.local_days[chosen]
-            said, usual, etas = (values[chosen, i, j] for values in (scored.published, scored.usual, scored.etas))
+            forecast, usual, etas = (values[chosen, i, j] for values in (scored.published, scored.usual, scored.etas))
             inside = (scored.at_most[chosen, i, j] >= LOW) & (scored.below[chosen, i, j] < HIGH)
             active = scored.published[chosen, 0, 0] >= ACTIVE
             cases = int((scored.count[member, 0, j] > 0).sum())
@@ -129,7 +129,7 @@ def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
                 "hits": int(happened.sum()),
                 "cases": cases,
                 "few": cases < FEW_CASES,
-                "expected_hits": float(said.sum()),
+                "expected_hits": float(forecast.sum()),
                 "usual_hits": float(usual.sum()),
                 "etas_hits": float(etas.sum()),
                 "mean_count": float(count.mean()),
@@ -137,14 +137,14 @@ def _pool_rows(scored: Scored, member: np.ndarray) -> Iterator[dict[str, Any]]:
                 "coverage": _ratio(days, inside.astype(float), np.ones(len(days)), block),
                 "active_windows": int(active.sum()),
                 "active_coverage": _ratio(days, (inside & active).astype(float), active.astype(float), block),
-                "gain_over_climatology": _gain(days, happened, said, usual, block),
-                "gain_over_etas": _gain(days, happened, said, etas, block),
+                "gain_over_climatology": _gain(days, happened, forecast, usual, block),
+                "gain_over_etas": _gain(days, happened, forecast, etas, block),
                 "block_days": block,
             }
 
 
-def _gain(days: np.ndarray, happened: np.ndarray, said: np.ndarray, other: np.ndarray, block: int) -> dict[str, Any] | None:
-    gain = log_likelihood(happened, said) - log_likelihood(happened, other)
+def _gain(days: np.ndarray, happened: np.ndarray, probability: np.ndarray, other: np.ndarray, block: int) -> dict[str, Any] | None:
+    gain = log_likelihood(happened, probability) - log_likelihood(happened, other)
     return _ratio(days, gain, happened.astype(float), block)
 
 

@@ -142,11 +142,11 @@ def fit_kind(
     give_back()
     with Unpacked() as unpack:
         sets = {NEW: unpack(twin), OLD: None if opponent is None else unpack(opponent)}
-        judged = forecast_on_circles(known, evaluation_circles(events, span, size), span, kind, sets, tell)
+        evaluated = forecast_on_circles(known, evaluation_circles(events, span, size), span, kind, sets, tell)
     tell(f"{kind}: the set that serves, on data to {span.until}")
     made = train(kind, events, span.until, circles, tell, code_version)
     give_back()
-    return KindFit(kind, span, made, twin, opponent_name, judged)
+    return KindFit(kind, span, made, twin, opponent_name, evaluated)
 
 
 def evaluation_circles(events: Events, span: Span, size: Size) -> list[Recipe]:
@@ -167,8 +167,8 @@ def forecast_on_circles(
     """Return `KindFit.judged`: forecasts of `kind` with each of these sets for the evaluation days, from what was known at each issue."""
     parts = []
     for number, circle in enumerate(circles, start=1):
-        said = forecasts_by(known, circle, span.first_judged, span.until, {name: _maker(kind, one) for name, one in sets.items()})
-        parts.append(said)
+        forecasts = forecasts_by(known, circle, span.first_judged, span.until, {name: _maker(kind, one) for name, one in sets.items()})
+        parts.append(forecasts)
         if number % 20 == 0:
             tell(f"{kind}: judged on {number} of {len(circles)} circles")
     return pd.concat(parts, ignore_index=True)
@@ -189,8 +189,8 @@ def forecasts_by(known: Known, recipe: Recipe, first: date, last: date, makers: 
     inputs = known.inputs.known_before(int(days.days.cut_us[-1])) if len(days.days) else known.inputs
     models = {name: maker(recipe) for name, maker in makers.items()} | {RECENT: recent_rate_for(recipe, first, history.days.first_day)}
     nothing = np.full(len(days.days), np.nan)
-    said = {
+    probabilities = {
         name: nothing if model is None else bounded(model.probability(inputs, days.days, days.reference)) for name, model in models.items()
     }
     head = {"recipe_id": recipe.id, "local_day": days.days.local_days.astype("datetime64[s]"), "happened": days.happened}
-    return pd.DataFrame(head | {"reference": days.reference} | said)
+    return pd.DataFrame(head | {"reference": days.reference} | probabilities)

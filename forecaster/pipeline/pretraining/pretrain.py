@@ -64,8 +64,8 @@ class Plan:
         if self.span is None:
             return f"the sets of the world cannot be trained: {self.problem}"
         what = f"data to {self.span.until}, judged on {self.span.first_judged} to {self.span.until}"
-        told = "; ".join(self.reasons) if self.reasons else "not due"
-        return f"{told} ({what})"
+        why = "; ".join(self.reasons) if self.reasons else "not due"
+        return f"{why} ({what})"
 
 
 @dataclass
@@ -229,8 +229,8 @@ def _decide(job: Job, made: Artefact, twin: Artefact | None, verdict: Verdict, m
     now = job.clock.now()
     before = serving(made.kind, now)
     if before is not None and before.data_until >= made.data_until:
-        told = f"{before.folder.name} knows as much; nothing is changed"
-        return {made.name: f"not stored: {told}"}
+        text = f"{before.folder.name} knows as much; nothing is changed"
+        return {made.name: f"not stored: {text}"}
     directory = place(job.settings, made, twin) if verdict.takes_over else made.name
     row = decision_row(
         made.kind,

@@ -30,7 +30,7 @@ def due_reasons(
 
     A training whose set was refused counts as one: it is not repeated before the catalogue has grown as much. A failed one does not count.
     """
-    reasons = [told for kind in SET_KINDS if (told := _damage(kind, rows, now))]
+    reasons = [reason for kind in SET_KINDS if (reason := _damage(kind, rows, now))]
     begin = packaged_until(now) or date.min
     last = min(begin if (row := _newest(kind, rows)) is None else row["data_until"] for kind in SET_KINDS)
     fresh = (until - last).days

@@ -29,26 +29,26 @@ class Verdict:
     numbers: dict[str, Any]
 
 
-def compare(judged: pd.DataFrame, other: str, new: str = "new", old: str = "old") -> Verdict:
+def compare(evaluated: pd.DataFrame, other: str, new: str = "new", old: str = "old") -> Verdict:
     """Compare the set behind column `new` with the one behind `old`, named `other`; rows as `fit_set.KindFit.judged`.
 
     Circles are pooled: sum of all gains over sum of all target days, intervals by 30-day blocks drawn for all circles together.
     """
-    difference = gain_between(judged, new, old)
-    gain = gain_between(judged, new, "reference")
-    first, last = judged["local_day"].min(), judged["local_day"].max()
-    where = f"on {judged['recipe_id'].nunique()} circles, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    difference = gain_between(evaluated, new, old)
+    gain = gain_between(evaluated, new, "reference")
+    first, last = evaluated["local_day"].min(), evaluated["local_day"].max()
+    where = f"on {evaluated['recipe_id'].nunique()} circles, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     numbers: dict[str, Any] = {
         "compared_with": other,
         "difference": gain_numbers(difference),
         "gain": gain_numbers(gain),
-        "circles": int(judged["recipe_id"].nunique()),
+        "circles": int(evaluated["recipe_id"].nunique()),
         "first_day": f"{first:%Y-%m-%d}",
         "last_day": f"{last:%Y-%m-%d}",
     }
     if difference.target_days < MIN_TARGET_DAYS or difference.undefined_share > MAX_UNDEFINED:
-        told = f"{difference.target_days} target days {where} are too few to compare it with {other}"
-        return Verdict(False, f"not shown to be as good: {told}", numbers)
+        text = f"{difference.target_days} target days {where} are too few to compare it with {other}"
+        return Verdict(False, f"not shown to be as good: {text}", numbers)
     words = f"{gain_words(difference)} against {other} {where}"
     if difference.high < 0:
         return Verdict(False, f"worse: {words}", numbers)
@@ -58,11 +58,11 @@ def compare(judged: pd.DataFrame, other: str, new: str = "new", old: str = "old"
     return Verdict(True, f"{better}: {words}", numbers)
 
 
-def gain_between(judged: pd.DataFrame, said: str, other: str) -> Interval:
+def gain_between(evaluated: pd.DataFrame, column: str, other: str) -> Interval:
     """Return the information gain of the probabilities of column `said` over those of `other`, all circles pooled."""
-    happened = judged["happened"].to_numpy(dtype=bool)
-    gain = log_likelihood(happened, judged[said].to_numpy()) - log_likelihood(happened, judged[other].to_numpy())
-    local_days = judged["local_day"].to_numpy().astype("datetime64[D]")
+    happened = evaluated["happened"].to_numpy(dtype=bool)
+    gain = log_likelihood(happened, evaluated[column].to_numpy()) - log_likelihood(happened, evaluated[other].to_numpy())
+    local_days = evaluated["local_day"].to_numpy().astype("datetime64[D]")
     return gain_interval([DailyGain(local_days, gain, happened)], draw_blocks([local_days], BOOTSTRAP_SEED))
 
 

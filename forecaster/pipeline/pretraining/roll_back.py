@@ -34,7 +34,7 @@ MIN_TARGET_DAYS = 50
 
 def roll_back(job: Job, known: Known) -> dict[str, str]:
     """Retire the sets of each kind whose record shows them to be worse; return, by set, why. Nothing else is changed."""
-    told: dict[str, str] = {}
+    decisions: dict[str, str] = {}
     for kind in KINDS_TRAINED:
         own = service_periods.on_day(kind, next_day(job.clock.now()))
         if not own:
@@ -45,8 +45,8 @@ def roll_back(job: Job, known: Known) -> dict[str, str]:
             continue
         reason = f"the record has turned: {gain_words(gain)} against the package's on {rows['recipe_id'].nunique()} recipes since "
         reason += f"{rows['local_day'].min():%Y-%m-%d}"
-        told |= retire(job, own, "record", reason, {"record": gain_numbers(gain)})
-    return told
+        decisions |= retire(job, own, "record", reason, {"record": gain_numbers(gain)})
+    return decisions
 
 
 def record_of(kind: str, known: Known, recipes: Sequence[Recipe]) -> pd.DataFrame:
@@ -78,9 +78,9 @@ def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[service_peri
             at = np.array([one == turn for one in served])
             on = days.take(at)
             package = pretrained.newest_before(kind, turn.first_day, pretrained.packaged())
-            for said, world in ((new, pretrained.of_turn(turn)), (old, package)):
+            for columns, world in ((new, pretrained.of_turn(turn)), (old, package)):
                 model = model_of_set(kind, recipe, world)
-                said[at] = on.reference if model is None else bounded(model.probability(inputs, on.days, on.reference))
+                columns[at] = on.reference if model is None else bounded(model.probability(inputs, on.days, on.reference))
     except ModelError as error:  # a damaged set is reported elsewhere; its days are not part of the record
         log.warning("%s: no record of %s: %s", recipe.id, kind, error)
         return None

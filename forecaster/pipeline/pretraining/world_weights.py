@@ -22,12 +22,12 @@ from forecaster.publishing_rule.weights import SET, WEIGHTS_FILE, WorldWeights
 HEAD = ["recipe_id", "local_day", "happened", "reference"]
 
 
-def member_forecasts(judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def member_forecasts(evaluated: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Merge the rows of each kind (`pretrain.Judged`) into one frame: HEAD, and a column for each member with forecasts."""
-    kinds = list(judged)
-    frame = judged[kinds[0]][[*HEAD, "recent_rate"]]
+    kinds = list(evaluated)
+    frame = evaluated[kinds[0]][[*HEAD, "recent_rate"]]
     for kind in kinds:
-        rows = judged[kind]
+        rows = evaluated[kind]
         if not frame[HEAD[:2]].equals(rows[HEAD[:2]]):
             raise ValueError(f"the days of {kind} are not those of {kinds[0]}")
         frame = frame.assign(**{kind: rows["said"].to_numpy()})
@@ -37,8 +37,8 @@ def member_forecasts(judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def days_of(rows: pd.DataFrame) -> Days:
     """Return the rows as input of the weight learning."""
     reference = rows["reference"].to_numpy()
-    said = {kind: rows[kind].to_numpy() for kind in MEMBERS if kind in rows}
-    return Days(departures(said, reference), reference, rows["happened"].to_numpy(dtype=bool))
+    probabilities = {kind: rows[kind].to_numpy() for kind in MEMBERS if kind in rows}
+    return Days(departures(probabilities, reference), reference, rows["happened"].to_numpy(dtype=bool))
 
 
 def learn_on(base: WorldWeights, rows: pd.DataFrame, until: date, seed: int, code_version: str) -> Artefact:
@@ -75,11 +75,11 @@ def judge(unseen: WorldWeights, rows: pd.DataFrame) -> Verdict:
     local = rows["local_day"].to_numpy().astype("datetime64[D]")
     early = local < np.quantile(local.astype(np.int64), 0.5).astype("int64").astype("datetime64[D]")
     new = np.full(len(rows), np.nan)
-    for learnt, judged in ((early, ~early), (~early, early)):
-        new[judged] = _combined(rows[judged], learn(unseen.belief, days_of(rows[learnt]), unseen.day_share))
+    for learnt, held_out in ((early, ~early), (~early, early)):
+        new[held_out] = _combined(rows[held_out], learn(unseen.belief, days_of(rows[learnt]), unseen.day_share))
     return compare(rows.assign(new=new, old=_combined(rows, unseen.belief)), f"{unseen.name}, not learnt on")
 
 
 def _combined(rows: pd.DataFrame, belief: Belief) -> np.ndarray:
-    said = {kind: rows[kind].to_numpy() for kind in MEMBERS if kind in rows}
-    return combine(said, belief.weights, rows["reference"].to_numpy())
+    probabilities = {kind: rows[kind].to_numpy() for kind in MEMBERS if kind in rows}
+    return combine(probabilities, belief.weights, rows["reference"].to_numpy())
