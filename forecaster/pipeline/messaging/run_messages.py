@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from forecaster.errors import BadInput
 from forecaster.registry.reasons import Reason
@@ -27,9 +26,9 @@ def run_ended(settings: Settings, flow: str, run: str, state: str, at: datetime,
 def run_partial(settings: Settings, kind: str, run_id: str, failed: Sequence[Reason]) -> tuple[str, str]:
     """Return (subject, text) about a run that ended although the steps of `failed` did not work."""
     say, writer = _language(settings)
-    steps = tuple(dict.fromkeys(", ".join(map(str, _step(say, reason))) for reason in failed))
+    steps = tuple(dict.fromkeys(_step(say, reason) for reason in failed))
     lines = [say("run.partial", kind=kind, run=run_id), *_problems(say, writer, failed), say("run.what_to_do")]
-    return say("run.partial_title", kind=kind, steps=", ".join(steps)), "\n".join(lines)
+    return say("run.partial_title", kind=kind, steps=steps), "\n".join(lines)
 
 
 def _language(settings: Settings) -> tuple[Callable[..., str], Writer]:
@@ -44,6 +43,7 @@ def _problems(say: Callable[..., str], writer: Writer, reasons: Sequence[Reason]
     return [say("run.problem", problem=phrase) for reason in reasons for phrase in reason_phrases([reason], None, writer)]
 
 
-def _step(say: Callable[..., str], reason: Reason) -> list[Any]:
+def _step(say: Callable[..., str], reason: Reason) -> str:
     step = step_phrase(str(reason.values.get("step", "")))
-    return [say(step) if isinstance(step, Phrase) else step, *([reason.values["about"]] if "about" in reason.values else [])]
+    name = say(step) if isinstance(step, Phrase) else step
+    return f"{name} ({reason.values['about']})" if "about" in reason.values else name
