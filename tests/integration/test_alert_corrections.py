@@ -70,7 +70,7 @@ def test_an_outcome_that_turns_round_is_told_once_each_time(store, athens, raise
         message = said_of(store, row)
         assert (message["kind"], message["thread_id"]) == ("correction", alert_id)
         assert message["title"] == f"Athens: Wed 10 Jan 2024 counts as a day {title} now"
-        assert "the forecast had said 8.0 %, 8.0 times the usual 1 %" in message["text"]
+        assert "the forecast was 8.0 %, 8.0 times the usual 1 %" in message["text"]
     sent = table(store, "delivery")
     assert set(sent.loc[sent["subject_kind"] != "operations", "channel"]) == {"webhook"}
 

@@ -96,7 +96,7 @@ def test_the_stated_false_alarms_are_those_of_what_was_known(store, athens, rais
     assert share["estimate"] == 0.8 and 0.6 < share["low"] < 0.7 and 0.89 < share["high"] < 0.95
     assert expected["days"] == 1499, "the outcome that was learnt a minute later is not settled yet"
     text = text_of(store)
-    assert "of 50 past days for which it stood, 40 passed without such an earthquake (80 %, 95 % range" in text
+    assert "of 50 past days on which it was active, 40 passed without such an earthquake (80 %, 95 % range" in text
 
 
 def test_few_cases_are_said_to_be_few(store, athens, raise_at):
@@ -104,4 +104,4 @@ def test_few_cases_are_said_to_be_few(store, athens, raise_at):
     world.say(store, athens, DAY, ON)
     raise_at(athens, world.issued(athens, DAY))
     text = text_of(store)
-    assert "is not known: it stood for only 8 past days, in 1 separate spans" in text and "%, 95 %" not in text.split("Sent by")[0]
+    assert "is not known: it was active on only 8 past days, in 1 separate spans" in text and "%, 95 %" not in text.split("Sent by")[0]

@@ -83,7 +83,7 @@ def test_a_feed_that_cannot_be_true_is_told_once_and_mended_by_a_good_reading_al
     assert not raise_at(1, [one]).messages and not raise_at(2, None).messages
     assert raise_at(3, []).operations_resolved == ["doubted_feed"] and not raise_at(4, []).messages
     (raised, text), (mended, _) = told(store)
-    assert mended == f"Resolved: {raised}" and "came since 8 Jan 2024, 09:00 UTC, where 9 would be few. It proves nothing" in text
+    assert mended == f"Resolved: {raised}" and "were recorded since 8 Jan 2024, 09:00 UTC, where 9 would be few. It proves nothing" in text
 
 
 def test_a_catalogue_of_a_day_is_not_stale_and_an_empty_store_tells_nothing(store, athens, raise_at):
@@ -294,7 +294,7 @@ def test_a_rule_is_tried_before_it_is_switched_on(store, quakecast):
         "alerts", "test", "--model", "published", "--recipe", "athens", "--probability", "0.2", "--ratio", "3"
     ).output.splitlines()
     assert lines[2].split() == ["2022-03-25", "2022-03-25", "30", "%", "1", "%", "30.0", "none"]
-    assert any("is not known: it stood for only 1 past days" in line for line in lines)
+    assert any("is not known: it was active on only 1 past days" in line for line in lines)
     assert "by what was or would have been published" in lines[3] and not any("would send nothing" in line for line in lines)
     present = quakecast("alerts", "test", "--recipe", "athens").output
     assert "published, probability" in present and "no out-of-sample forecast" in present

@@ -159,12 +159,12 @@ def _lines(recipe: Recipe, rule: AlertRule, document: Row, past: tuple[date, dat
         return [f"{head} no out-of-sample forecast of past days is stored here", *_without_days(recipe, document, past)]
     alerts, rates = document["alerts"], document["rates"]
     lines = [
-        f"{head} {len(alerts)} alerts stood in {document['days']} days ({document['official']} official forecasts, "
+        f"{head} {len(alerts)} alerts in {document['days']} days ({document['official']} official forecasts, "
         f"the others walk-forward; {document['missing']} days of the span have none)"
     ]
     say = translator("en")
     if alerts:
-        lines.append(f"  {'raised for':12}{'active to':12}{'chance':18}{'usual':18}{'ratio':>5}  what happened")
+        lines.append(f"  {'raised for':12}{'active to':12}{'chance':18}{'usual':18}{'ratio':>5}  observed")
     for row in alerts:
         chance, usual = map(say, probability_pair(row["probability"], row["usual"]))
         lines.append(f"  {row['day']:12}{row['last_day']:12}{chance:18}{usual:18}{row['ratio']:5.1f}  {_observed_text(row)}")
@@ -206,7 +206,7 @@ def _figures(rates: Row) -> str:
     else:
         estimate, low, high = (f"{100 * share[name]:.0f}" for name in ("estimate", "low", "high"))
         said += f"false on {cases} ({estimate} %, 95 % range {low} to {high} %)"
-    return f"{said}, stood for {rates['hit_days']} of {rates['target_days']} days with such an earthquake"
+    return f"{said}, active on {rates['hit_days']} of {rates['target_days']} days with such an earthquake"
 
 
 def _observed_text(row: Row) -> str:

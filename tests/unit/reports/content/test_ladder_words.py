@@ -146,9 +146,9 @@ def test_the_record_has_a_row_for_each_window_and_magnitude_and_says_where_the_c
     assert all(line["few"] for window in windows for line in window["rows"]) and windows[2]["rows"][1]["gain"] is None
     assert windows[0]["rows"][0]["in_range"] == "92 %"
     text = shown(render_report(data, "en"))
-    assert text.count("What became of earlier windows") == 2
+    assert text.count("Outcomes of earlier windows") == 2
     fresh = replace(data, recipes=tuple(with_rungs(row, record=None) for row in data.recipes))
-    assert "What became of earlier windows" not in shown(render_report(fresh, "en"))
+    assert "Outcomes of earlier windows" not in shown(render_report(fresh, "en"))
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
