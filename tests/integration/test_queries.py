@@ -371,14 +371,14 @@ def test_the_answers_are_those_of_the_toy_store(published):
     kinds = answer(4)
     assert set(kinds["kind"]) == {"climatology", "etas"} and kinds["days"].nunique() == 1 and kinds["target_days"].tolist() == [9, 9]
     own = 42 + 88 + 1  # the last is the official one of 24 January
-    assert answer(5)["days"].sum() == answer(6)["days"].sum() == own and answer(5)["came"].sum() == 9
+    assert answer(5)["days"].sum() == answer(6)["days"].sum() == own and answer(5)["observed"].sum() == 9
     assert answer(6).set_index("forecast").loc["3 twice and more", "target_days"] == 1
     assert answer(7).set_index("outcome_status").loc["final", "changed"] > 0
     turned = query(published, re.findall(r"^## 7\..*?```sql.*?```sql\n(.*?)```", DOCUMENT, re.MULTILINE | re.DOTALL)[0])
     assert turned["event_id"].tolist().count("shifted") == 1 and len(turned) == 5
     assert answer(8)["magnitude"].is_monotonic_decreasing and set(answer(8)["recipe_id"]) == {"niigata-m45", "tokyo-m45"}
     assert (answer(8)["km"] <= 150).all()
-    assert answer(9)[["magnitude_from", "happened", "known_then"]].to_numpy().tolist() == [[5.5, 1, 1]]
+    assert answer(9)[["magnitude_from", "known_now", "known_then"]].to_numpy().tolist() == [[5.5, 1, 1]]
     assert answer(10)["runs"].sum() == 67 and answer(10)["partial"].sum() == 3 and answer(10)["failed_requests"].sum() == 34
 
 
