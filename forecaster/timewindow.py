@@ -4,7 +4,7 @@ A local day is the civil day of a recipe's time zone. It has 24 hours, mostly 23
 date. Every moment lies in one day, and no issue time lies after the start of its target. This module never reads a clock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
@@ -93,41 +93,35 @@ def _line_us(first_day: date, count: int, zone: ZoneInfo, at: time | None) -> np
 def _year_us(year: int, zone: ZoneInfo, at: time | None) -> np.ndarray:
     """Return `local_time` of every day of the year, or `local_midnight` where `at` is None. Days beside a clock change are computed one by
     one."""
-    moments = _moments_about(year, at or time(0))
-    offsets_us = _offsets_us(moments, zone)
-    line = to_us(moments[0].replace(tzinfo=UTC)) + np.arange(len(moments)) * DAY_US - offsets_us
+    before = datetime.combine(date(year - 1, 12, 31), at or time(0))
+    count = (date(year + 1, 1, 1) - before.date()).days + 1
+    offsets_us = _offsets_us(before, count, zone)
+    line = to_us(before.replace(tzinfo=UTC)) + np.arange(count) * DAY_US - offsets_us
     changes = np.flatnonzero(np.diff(offsets_us))
     for place in set(changes.tolist()) | set((changes + 1).tolist()):
-        day = moments[place].date()
+        day = before.date() + timedelta(days=place)
         line[place] = to_us(local_midnight(day, zone) if at is None else local_time(day, at, zone))
     inside: np.ndarray = line[1:-1]
     inside.flags.writeable = False
     return inside
 
 
-def _offsets_us(moments: Sequence[datetime], zone: ZoneInfo) -> np.ndarray:
-    """Return int64 (n,): the zone's offset at each of these local times, a day apart.
+def _offsets_us(first: datetime, count: int, zone: ZoneInfo) -> np.ndarray:
+    """Return int64 (count,): the zone's offset at the local time `first` and at the same time of the days after it.
 
     Only every OFFSET_STEP_DAYS-th is asked for, and those between two that differ. No zone has changed its clock back within so few days.
     """
-    ends = [*range(0, len(moments) - 1, OFFSET_STEP_DAYS), len(moments) - 1]
-    asked = np.array([_offset_us(moments[place], zone) for place in ends], dtype=np.int64)
-    found = np.repeat(asked, np.diff([*ends, len(moments)]))
+
+    def of(places: Iterable[int]) -> np.ndarray:
+        found = [(zone.utcoffset(first + timedelta(days=place)) or _NOTHING) // _MICROSECOND for place in places]
+        return np.array(found, dtype=np.int64)
+
+    ends = [*range(0, count - 1, OFFSET_STEP_DAYS), count - 1]
+    asked = of(ends)
+    found = np.repeat(asked, np.diff([*ends, count]))
     for number in np.flatnonzero(np.diff(asked)).tolist():
-        between = slice(ends[number] + 1, ends[number + 1])
-        found[between] = [_offset_us(moment, zone) for moment in moments[between]]
+        found[ends[number] + 1 : ends[number + 1]] = of(range(ends[number] + 1, ends[number + 1]))
     return found
-
-
-def _offset_us(moment: datetime, zone: ZoneInfo) -> int:
-    return (zone.utcoffset(moment) or _NOTHING) // _MICROSECOND
-
-
-@lru_cache(maxsize=256)
-def _moments_about(year: int, at: time) -> tuple[datetime, ...]:
-    """Return this time, without a zone, of every day from the last one before the year to the first one after it; the same for all
-    zones."""
-    return tuple(datetime.combine(day, at) for day in days_between(date(year - 1, 12, 31), date(year + 1, 1, 1)))
 
 
 @lru_cache(maxsize=1)
