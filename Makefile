@@ -91,7 +91,7 @@ live-check: install ## the USGS client against the real service (never in CI)
 
 bench: install ## the measurements against other ways of doing the same (BENCH_ARGS="--check", "--write"), then unit costs and growth
 	@"$(PY)" -m tests.bench $(BENCH_ARGS)
-	@"$(PY)" -m pytest tests/bench -q -s
+	@$(if $(filter --write,$(BENCH_ARGS)),BENCH_WRITE=1) "$(PY)" -m pytest tests/bench -q -s
 
 bench-quick: install ## those of the measurements that take under two minutes (BENCH_ARGS="--check" compares with docs/PERFORMANCE.json)
 	@"$(PY)" -m tests.bench --quick $(BENCH_ARGS)

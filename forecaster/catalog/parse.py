@@ -54,7 +54,8 @@ def _csv_rows(text: str, where: str) -> Rows:
     if rows and len(rows[-1]) < width:
         raise CatalogTruncated(f"{where}: the last of {len(rows)} rows has {len(rows[-1])} of {width} fields: the body was cut; try again")
     uneven = np.array([len(row) != width for row in rows], dtype=bool)
-    columns = list(zip(*(row if len(row) == width else (row + [""] * width)[:width] for row in rows), strict=True)) or [()] * width
+    whole = [(row + [""] * width)[:width] for row in rows] if uneven.any() else rows
+    columns = list(zip(*whole, strict=True)) or [()] * width
     values: dict[str, Sequence[Any]] = {name: columns[header.index(name)] for name in _NEEDED}
     lines = [line for line in text.splitlines()[1:] if line]
     if len(lines) != len(rows):  # a line break inside quotes

@@ -105,14 +105,12 @@ def validate(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
             ((depth < SHALLOWEST_KM) | (depth > DEEPEST_KM), f"depth outside {SHALLOWEST_KM:g}..{DEEPEST_KM:g} km"),
             (kind == "", "no event type"),
         ]
-    reason = np.full(count, "", dtype=object)
-    for mask, text in [*every_row, *[(mask & ~deleted, text) for mask, text in live_rows]]:
-        reason[mask & (reason == "")] = text
+    masks, reasons = zip(*every_row, *((mask & ~deleted, text) for mask, text in live_rows), strict=True)
+    first = np.select(masks, range(len(masks)), -1)  # the number of the first reason, -1 where there is none
     placeless = deleted & time_bad  # geojson writes 0, 0, 0 where a deleted event has no place
     wrapped = np.where(np.abs(longitude) > 180, (longitude + 180) % 360 - 180, longitude)
     observed = pd.Series(pd.Timestamp(observed_at), index=range(count)).astype("datetime64[us, UTC]")
-    good = np.flatnonzero(reason == "")
-    bad = np.flatnonzero(reason != "")
+    good, bad = np.flatnonzero(first < 0), np.flatnonzero(first >= 0)
 
     def chosen(values: Sequence[Any] | np.ndarray) -> list[Any]:
         return [values[i] for i in good.tolist()]
@@ -140,7 +138,7 @@ def validate(rows: Rows, observed_at: datetime, latest: datetime) -> Parsed:
         columns=list(REVISION_COLUMNS),
     )
     quarantined = quarantine_frame(
-        [{"source": "usgs", "observed_at": observed_at, "reason": reason[i], "raw": _raw_text(rows.raw[i])} for i in bad.tolist()]
+        [{"source": "usgs", "observed_at": observed_at, "reason": reasons[first[i]], "raw": _raw_text(rows.raw[i])} for i in bad.tolist()]
     )
     return Parsed(frame, quarantined, count)
 

@@ -13,7 +13,7 @@ from forecaster.features.windows import target_days
 from forecaster.models.baselines import climatology
 from forecaster.models.hybrid.regional import KIND as REGIONAL
 from forecaster.pipeline.as_of.as_known import Known, LabelledDays, labelled_days
-from forecaster.pipeline.as_of.catalogue_history import load_known_near
+from forecaster.pipeline.as_of.catalogue_history import CatalogueHistory, load_known_near
 from forecaster.pipeline.as_of.recipe_check import missing_below_threshold
 from forecaster.pipeline.issuing.compute_issues import combine_members, data_age
 from forecaster.pipeline.issuing.contributing_events import drivers_of
@@ -68,12 +68,16 @@ def catalogue_of(settings: Settings) -> Store:
         return store
 
 
-def forecast_at(store: Store, settings: Settings, place: Place, day: date | None, clock: Clock) -> dict[str, Any]:
+def forecast_at(
+    store: Store, settings: Settings, place: Place, day: date | None, clock: Clock, history: CatalogueHistory | None = None
+) -> dict[str, Any]:
     """Compute the published combination for the place's circle on the local `day` (default: its next one), JSON-able.
 
     Keys: probability, usual_rate, ratio, expected_count and count_low, count_high (95 %), ladder (as `ladder_json`) and no_ladder (why
     there is none), target_start and target_end, as_of, drivers and without_recent (as `drivers_of`), models (by kind: probability,
     weight), trust (what the figure rests on), warnings (in words).
+
+    history: the store's whole catalogue (`read_history`), for a process that asks for several places; read near the place without it.
 
     Raises:
         BadInput, BadDate: the place or the day is invalid.
@@ -85,7 +89,7 @@ def forecast_at(store: Store, settings: Settings, place: Place, day: date | None
     day = day or next_local_day(now, recipe.zone)
     check_target_day(day, recipe.zone, now)
     as_of = min(now, issue_time(day, recipe.zone, recipe.issue_local_time))
-    known = load_known_near(store, recipe, as_of)
+    known = load_known_near(store, recipe, as_of) if history is None else history.near(recipe).at(as_of)
     labelled = labelled_days(recipe, known)
     _check_record(recipe, labelled)
     days = target_days(recipe, day, 1).issued_at(as_of)

@@ -1,9 +1,11 @@
-"""What is measured: our way against another one that does the same, in CPU seconds of one run. Ratios are what is compared."""
+"""What is measured: our way against another one that does the same, in CPU seconds of one run, and amounts against a stated limit."""
 
+import os
 import resource
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,49 +14,113 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Figure:
-    """One comparison. key: its name in docs/PERFORMANCE.json. what, against: our way and the other, in words. ours_s, other_s: CPU seconds.
-    goal: the largest ratio ours / other that was aimed at, None where there is none."""
+    """One comparison. key: its name in docs/PERFORMANCE.json. what, against: our way and the other, in words. ours, other: what each takes,
+    in `unit`. goal: the largest ratio ours / other that was aimed at, None where there is none."""
 
     key: str
     what: str
     against: str
-    ours_s: float
-    other_s: float
+    ours: float
+    other: float
     goal: float | None = None
+    unit: str = "CPU s"
 
     @property
     def ratio(self) -> float:
         """Ours over the other's."""
-        return self.ours_s / self.other_s
+        return self.ours / self.other
+
+    @property
+    def reached(self) -> bool | None:
+        return None if self.goal is None else self.ratio <= self.goal
 
     @property
     def line(self) -> str:
-        goal = "" if self.goal is None else f" (goal {self.goal:g}: {'reached' if self.ratio <= self.goal else 'not reached'})"
-        return f"{self.what}: {self.ours_s:.3g} s; {self.against}: {self.other_s:.3g} s; ratio {self.ratio:.3g}{goal}"
+        goal = "" if self.goal is None else f" (goal {self.goal:.3g}: {'reached' if self.reached else 'not reached'})"
+        return f"{self.what}: {self.ours:.3g} {self.unit}; {self.against}: {self.other:.3g} {self.unit}; ratio {self.ratio:.3g}{goal}"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One measurement without another way to compare with. goal: the largest amount that was aimed at, or the least where `at_least`."""
+
+    key: str
+    what: str
+    amount: float
+    unit: str = "CPU s"
+    goal: float | None = None
+    at_least: bool = False
+
+    @property
+    def reached(self) -> bool | None:
+        if self.goal is None:
+            return None
+        return self.amount >= self.goal if self.at_least else self.amount <= self.goal
+
+    @property
+    def line(self) -> str:
+        told = "" if self.goal is None else f" (goal {self.goal:,.6g}: {'reached' if self.reached else 'not reached'})"
+        return f"{self.what}: {self.amount:,.3g} {self.unit}{told}"
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a process took: CPU seconds, and the most memory it held at once, in 10^6 bytes."""
+
+    cpu_s: float
+    memory_mb: float
 
 
 def cpu_seconds(action: Callable[[], object], repeats: int = REPEATS) -> float:
     """The least of some runs in this process."""
-    best = float("inf")
-    for _ in range(repeats):
-        started = time.process_time()
+    return min(_cpu(action) for _ in range(repeats))
+
+
+def both_cpu_seconds(ours: Callable[[], object], other: Callable[[], object], repeats: int = REPEATS) -> tuple[float, float]:
+    """The least of as many runs of each, in turn: what disturbs the machine for a while disturbs both, and neither is the warmer one."""
+    runs = [(_cpu(ours), _cpu(other)) for _ in range(repeats)]
+    return min(run[0] for run in runs), min(run[1] for run in runs)
+
+
+def peak_mb(action: Callable[[], object]) -> float:
+    """The most memory that Python and numpy asked for at once while this ran, in 10^6 bytes; it takes several times as long as without."""
+    tracemalloc.start()
+    try:
         action()
-        best = min(best, time.process_time() - started)
-    return best
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
 
 
-def command_seconds(arguments: Sequence[str], environment: dict[str, str] | None = None, repeats: int = REPEATS) -> float:
+def command(arguments: Sequence[str], environment: dict[str, str] | None = None, repeats: int = REPEATS) -> Used:
     """The least of some runs of `python ARGUMENTS`, its start included.
 
     Raises:
         RuntimeError: the command failed; with what it said.
     """
-    best = float("inf")
-    for _ in range(repeats):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if done.returncode not in (0, 3):  # 3: partial, such as a catalogue that is old
-            raise RuntimeError(f"python {' '.join(arguments)} failed: {done.stderr[-500:]}")
-        best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return best
+    runs = [_command(arguments, environment) for _ in range(repeats)]
+    return Used(min(run.cpu_s for run in runs), min(run.memory_mb for run in runs))
+
+
+def _command(arguments: Sequence[str], environment: dict[str, str] | None) -> Used:
+    with subprocess.Popen(
+        [sys.executable, *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 3):  # 3: partial, such as a catalogue that is old
+        raise RuntimeError(f"python {' '.join(arguments)} failed: {said[-500:]}")
+    return Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+
+
+def memory_gb(whose: int = resource.RUSAGE_SELF) -> float:
+    """The most that this process held at once, in 10^9 bytes."""
+    return resource.getrusage(whose).ru_maxrss * 1024 / 1e9
+
+
+def _cpu(action: Callable[[], object]) -> float:
+    started = time.process_time()
+    action()
+    return time.process_time() - started

@@ -15,6 +15,8 @@ from forecaster.pipeline.daily import export_map_files, predict, publish_report,
 from forecaster.pipeline.daily.issue_schedule import missing_issues
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
+from tests.bench import page
+from tests.bench.figures import Amount, Figure
 from tests.support import tiny
 from tests.support.usgs_history import history_of
 from tests.support.usgs_server import serve
@@ -75,7 +77,8 @@ def test_a_day_with_prefect_and_without(home: Path, monkeypatch: pytest.MonkeyPa
         daily(issue="due", simulated_now=NOW + timedelta(days=3), **options)
         bare = median_seconds(nothing_due, NOW + timedelta(days=3))
         idle = median_seconds(lambda now: daily(issue="due", simulated_now=now, **options), NOW + timedelta(days=3))
-    print(
-        f"\na day of three recipes: {flow:.2f} s as a flow, {plain:.2f} s as plain steps, {flow / plain:.2f} times ({flow - plain:+.2f} s)"
+    page.keep(
+        Figure("flow", "a day of three recipes as a flow", "its steps called one after the other", flow, plain, unit="wall s"),
+        Amount("flow day", "what Prefect adds to a day of three recipes", flow - plain, "wall s", 1),
+        Amount("flow idle", "what Prefect adds to a run that finds nothing due", idle - bare, "wall s", 1),
     )
-    print(f"a day on which nothing is due: {idle:.2f} s as a flow, {bare:.2f} s as plain steps ({idle - bare:+.2f} s)")
