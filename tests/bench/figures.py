@@ -1,6 +1,6 @@
 """What is measured: our way against another one that does the same, in CPU seconds of one run, and amounts against a stated limit."""
 
-import os
+import json
 import resource
 import subprocess
 import sys
@@ -10,6 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 REPEATS = 3
+LAUNCHER = """
+import json, os, subprocess, sys
+process = subprocess.Popen([sys.executable, *sys.argv[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+said = process.stderr.read()
+_, status, used = os.wait4(process.pid, 0)
+print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss, said[-500:]]))
+"""
+"""Runs a command from a small process: Linux counts what the parent held at the fork into the child's largest size."""
 
 
 @dataclass(frozen=True)
@@ -103,16 +111,11 @@ def command(arguments: Sequence[str], environment: dict[str, str] | None = None,
 
 
 def _command(arguments: Sequence[str], environment: dict[str, str] | None) -> Used:
-    with subprocess.Popen(
-        [sys.executable, *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 3):  # 3: partial, such as a catalogue that is old
-        raise RuntimeError(f"python {' '.join(arguments)} failed: {said[-500:]}")
-    return Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+    done = subprocess.run([sys.executable, "-c", LAUNCHER, *arguments], env=environment, capture_output=True, text=True, check=True)
+    status, cpu_s, memory_kib, said = json.loads(done.stdout)
+    if status not in (0, 3):  # 3: partial, such as a catalogue that is old
+        raise RuntimeError(f"python {' '.join(arguments)} failed: {said}")
+    return Used(cpu_s, memory_kib * 1024 / 1e6)
 
 
 def memory_gb(whose: int = resource.RUSAGE_SELF) -> float:

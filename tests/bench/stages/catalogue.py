@@ -21,6 +21,7 @@ from forecaster.catalog.query import Query
 from forecaster.catalog.sources.usgs import UsgsClient
 from forecaster.clock import Clock
 from forecaster.pipeline.as_of import catalogue_history
+from forecaster.pipeline.as_of.as_known import in_reach
 from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import read_history, versions_of
 from forecaster.pipeline.daily.pull import PullResult, pull_catalog
@@ -67,8 +68,9 @@ def one_reading(made: Bench) -> list[Figure | Amount]:
 
     taken = both_cpu_seconds(ours, other, 1)
     for known, recipe, number in zip(found, RECIPES, list(range(len(MOMENTS))) * 3, strict=False):
-        near = expected[number][1].within(recipe.predict_center_lat, recipe.predict_center_lng, catalogue_history.reach_km(recipe))
-        assert len(near) == len(known.inputs)
+        versions = expected[number][1]
+        away_km = versions.distance_km(recipe.predict_center_lat, recipe.predict_center_lng)
+        assert in_reach(recipe, away_km, versions.magnitude).sum() == len(known.inputs)
     return [Figure("one reading", "one reading, 29 recipes, 11 issue times", "a reading for each issue time", *taken, 0.3)]
 
 
