@@ -114,7 +114,7 @@ def first_forecasts(connection: Connection, target_hashes: list[str], *, replay:
     rows = connection.execute(
         "WITH began AS (SELECT recipe_id, target_hash, min(target_start) AS first_start FROM forecast "
         "WHERE (mode = 'replay') = $replay AND mode <> 'hindcast' AND (official OR mode <> 'prospective') GROUP BY 1, 2) "
-        "FROM began WHERE target_hash IN (SELECT unnest($hashes))",
+        "SELECT * FROM began WHERE target_hash IN (SELECT unnest($hashes))",
         {"hashes": target_hashes, "replay": replay},
     ).fetchall()
     return {(recipe_id, target_hash): start.astimezone(UTC) for recipe_id, target_hash, start in rows}
@@ -152,9 +152,10 @@ def forecasts_to_score(connection: Connection) -> "pd.DataFrame":
         "WHERE (official OR mode <> 'prospective') AND NOT in_sample GROUP BY target_start), "
         "done AS (SELECT target_start, count(*) AS number FROM score WHERE status = 'final' GROUP BY target_start), "
         "open AS (SELECT target_start FROM made LEFT JOIN done USING (target_start) WHERE made.number IS DISTINCT FROM done.number), "
-        "due AS (SELECT f.forecast_id, o.happened, o.status FROM (FROM forecast SEMI JOIN open USING (target_start)) f "
+        "due AS (SELECT f.forecast_id, o.happened, o.status "
+        "FROM (SELECT * FROM forecast WHERE target_start IN (SELECT target_start FROM open)) f "
         "JOIN outcome o USING (recipe_id, target_start, target_hash) "
-        "LEFT JOIN (FROM score SEMI JOIN open USING (target_start)) s USING (forecast_id) "
+        "LEFT JOIN (SELECT * FROM score WHERE target_start IN (SELECT target_start FROM open)) s USING (forecast_id) "
         "WHERE o.status <> 'preliminary' AND (f.official OR f.mode <> 'prospective') "
         "AND NOT f.in_sample AND (s.forecast_id IS NULL OR s.status <> o.status OR s.happened <> o.happened)) "
         "SELECT f.*, due.happened, due.status FROM forecast f JOIN due USING (forecast_id) ORDER BY ALL"

@@ -1,6 +1,6 @@
 """The rungs of the ladder: probabilities of published forecasts for longer windows and larger magnitudes, and their outcomes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -44,8 +44,8 @@ def unsettled(connection: Connection, now: datetime) -> pd.DataFrame:
         "open AS (SELECT window_end FROM ended LEFT JOIN done USING (window_end) WHERE ended.number IS DISTINCT FROM done.number) "
         "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, r.window_end AS target_end, r.horizon_days, r.magnitude, "
         "o.status, o.event_count "
-        "FROM (FROM rung SEMI JOIN open USING (window_end)) r JOIN forecast f USING (forecast_id) "
-        "LEFT JOIN (FROM rung_outcome SEMI JOIN open USING (window_end)) o ON o.recipe_id = f.recipe_id "
+        "FROM (SELECT * FROM rung WHERE window_end IN (SELECT window_end FROM open)) r JOIN forecast f USING (forecast_id) "
+        "LEFT JOIN (SELECT * FROM rung_outcome WHERE window_end IN (SELECT window_end FROM open)) o ON o.recipe_id = f.recipe_id "
         "AND o.target_hash = f.target_hash AND o.target_start = f.target_start AND o.horizon_days = r.horizon_days "
         "AND o.magnitude = r.magnitude WHERE coalesce(o.status, '') <> 'final' ORDER BY ALL",
         {"now": now},
@@ -55,31 +55,3 @@ def unsettled(connection: Connection, now: datetime) -> pd.DataFrame:
 def settle(connection: Connection, rows: Sequence[RungOutcomeRow]) -> None:
     """Write outcomes of rungs. Earlier outcomes of the same rungs are replaced."""
     insert(connection, "rung_outcome", rows, replace=True)
-
-
-def record_blocks(connection: Connection, targets: Mapping[str, str], block_days: Callable[[int], int]) -> pd.DataFrame:
-    """Return the sums of the rungs of these targets (recipe id -> target hash) over blocks of calendar days.
-
-    They cover forecasts that count and whose window has ended; preliminary outcomes are left out.
-
-    Args:
-        block_days: the length of the blocks, by horizon.
-
-    Returns:
-        one row per recipe_id, mode, horizon_days, magnitude and block (UTC days since 1970-01-01 over block_days), with settled, hits,
-        expected_hits, usual_hits, in_range, gain (nats) and spans: the numbers of the spans of horizon_days in which a window with such an
-        earthquake began.
-    """
-    horizons = [row[0] for row in connection.execute("SELECT DISTINCT horizon_days FROM rung").fetchall()]
-    return connection.execute(
-        "WITH length AS (SELECT unnest($horizons) AS horizon_days, unnest($lengths) AS block_days) "
-        "SELECT recipe_id, mode, horizon_days, magnitude, "
-        "(epoch(target_start) // 86400)::BIGINT // block_days AS block, count(*) AS settled, count(*) FILTER (happened) AS hits, "
-        "sum(probability) AS expected_hits, sum(reference_probability) AS usual_hits, count(*) FILTER (in_range) AS in_range, "
-        "sum(information_gain) AS gain, "
-        "coalesce(list(DISTINCT (epoch(target_start) // 86400)::BIGINT // horizon_days) FILTER (happened), []) AS spans "
-        "FROM v_ladder JOIN length USING (horizon_days) WHERE counts AND log_score IS NOT NULL "
-        "AND target_hash IN (SELECT unnest($hashes)) AND method = 'daily' AND (official OR mode <> 'prospective') "
-        "GROUP BY ALL ORDER BY ALL",
-        {"hashes": list(targets.values()), "horizons": horizons, "lengths": [block_days(horizon) for horizon in horizons]},
-    ).df()

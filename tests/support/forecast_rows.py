@@ -1,6 +1,6 @@
-"""Rows of the table `forecast` for tests of what is made of them."""
+"""Rows of the tables `forecast` and `rung` for tests of what is made of them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from forecaster.recipe import Recipe
@@ -35,5 +35,28 @@ def forecast_row(recipe: Recipe, window: TimeWindow, issued: datetime, **changes
         "details": None,
         "method": "daily",
         "in_sample": False,
+    }
+    return row | changes
+
+
+def rung_row(forecast: dict[str, Any], horizon_days: int, magnitude: float, **changes: object) -> dict[str, Any]:
+    """A rung of this forecast, of 10 % where 10 % is usual; `changes` are of its columns."""
+    row = {
+        "forecast_id": forecast["forecast_id"],
+        "horizon_days": horizon_days,
+        "magnitude": magnitude,
+        "window_end": forecast["target_start"] + timedelta(days=horizon_days),
+        "probability": 0.1,
+        "reference_probability": 0.1,
+        "etas_probability": None,
+        "expected_count": 0.1,
+        "count_low": 0,
+        "count_high": 1,
+        "usual_count": 0.1,
+        "basis": "etas",
+        "b_value": 1.0,
+        "b_sigma": 0.1,
+        "beyond_record": False,
+        "version": 1,
     }
     return row | changes

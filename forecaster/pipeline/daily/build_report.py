@@ -45,6 +45,7 @@ from forecaster.reports.content.contract import (
 )
 from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection
+from forecaster.store.forecasts import ladder_sums
 from forecaster.store.forecasts import shown as stored
 from forecaster.store.row_types import ForecastRow, IssuedRow, PublishedDay, RungRow, VerifiedRow, rows_as
 from forecaster.timewindow import day_of_window, days_of_windows, next_local_day
@@ -129,7 +130,7 @@ def _history(connection: Connection, recipes: Sequence[Recipe], last: Mapping[st
     now, frame = known.as_of, known.frame
     shown = {recipe.id: recipe.target_hash for recipe in recipes if recipe.id in last}
     forecast_ids = [last[recipe_id]["forecast_id"] for recipe_id in shown]
-    blocks = rung_rows.record_blocks(connection, shown, block_days)
+    blocks = ladder_sums.record_blocks(connection, shown, block_days)
     return _History(
         stored.models_of_issues(connection, forecast_ids),
         _outcomes(recipes, stored.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS)),

@@ -14,10 +14,12 @@ from forecaster.features.labels import promised_labels
 from forecaster.pipeline.as_of.as_known import Known, status_of
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.run_context import Job
+from forecaster.pipeline.rungs.rung_record import block_days
 from forecaster.pipeline.rungs.verify_rungs import verified_outcomes
 from forecaster.pipeline.training.weekly_weights import relearn
 from forecaster.recipe import Recipe
 from forecaster.store import ledger, rung_rows
+from forecaster.store.forecasts import ladder_sums
 from forecaster.store.row_types import NewOutcome, OutcomeRevisionRow, OutcomeRow, OutcomeStatus, ScoreRow, Target, rows_as
 from forecaster.timewindow import to_us
 from forecaster.verification import scores
@@ -95,6 +97,8 @@ def verify(job: Job) -> VerifyResult:
         ledger.insert(connection, "score", rows, replace=True)
         result.scored = len(rows)
     if not job.clock.simulated:
+        with store.transaction() as connection:
+            ladder_sums.close(connection, block_days, now)
         try:
             with store.transaction() as connection:
                 result.learnt = relearn(connection, recipes, now)

@@ -19,7 +19,7 @@ WEEK = 7
 SHORT_BLOCK, LONG_BLOCK = 30, 90  # days; for windows up to a week, and for longer ones
 
 Rows = Mapping[str, np.ndarray]
-"""Some rows of `rung_rows.record_blocks`, by column."""
+"""Some rows of `ladder_sums.record_blocks`, by column."""
 Records = dict[tuple[str, str], dict[tuple[int, float], RungRecord]]
 
 
@@ -29,7 +29,7 @@ def block_days(horizon_days: int) -> int:
 
 
 def recipe_records(blocks: pd.DataFrame) -> Records:
-    """Return the records by (recipe id, mode) and by (horizon, magnitude), from the rows of `rung_rows.record_blocks`."""
+    """Return the records by (recipe id, mode) and by (horizon, magnitude), from the rows of `ladder_sums.record_blocks`."""
     found: Records = {}
     for rows in _groups(blocks, ["recipe_id", "mode", "horizon_days", "magnitude"]):
         of = found.setdefault((str(rows["recipe_id"][0]), str(rows["mode"][0])), {})

@@ -49,7 +49,7 @@ def _published_since(
         "SELECT said.recipe_id, said.target_start, said.target_end, said.probability, said.reference_probability, said.mode, said.method, "
         "o.happened, o.status, o.max_magnitude, o.changed "
         "FROM said JOIN last USING (recipe_id) "
-        "LEFT JOIN (FROM outcome WHERE target_start >= $since) o USING (recipe_id, target_start, target_hash) "
+        "LEFT JOIN (SELECT * FROM outcome WHERE target_start >= $since) o USING (recipe_id, target_start, target_hash) "
         "WHERE said.target_start >= last.first_start QUALIFY row_number() OVER (PARTITION BY said.recipe_id, said.target_start "
         "ORDER BY official DESC, method = 'daily' DESC, method DESC, issue_time DESC, created_at DESC) = 1 ORDER BY 1, 2",
         wanted(targets, until),
@@ -92,7 +92,7 @@ def _shown(
         "WHERE mode <> 'prospective' OR o.recipe_id IS NOT NULL OR (degraded AND target_start <= issue_time + $day) "
         "QUALIFY row_number() OVER (PARTITION BY issued.recipe_id "
         "ORDER BY target_start <= $now, abs(epoch(target_start) - epoch($now)), place DESC) = 1) "
-        "SELECT f.* FROM forecast f SEMI JOIN shown USING (forecast_id) WHERE f.target_start >= $since ORDER BY recipe_id",
+        "SELECT f.* FROM forecast f JOIN shown USING (forecast_id) WHERE f.target_start >= $since ORDER BY recipe_id",
         {"now": now, "said": now + CLOCKS_APART, "hashes": target_hashes, "ids": sorted(recipe_ids), "since": since, "day": MAX_DAY},
     ).df()
     return rows_as(ForecastRow, frame)

@@ -11,7 +11,7 @@ from forecaster.store import ledger, rung_rows
 from forecaster.store.database import Connection, Store
 from forecaster.store.forecasts import shown
 from forecaster.timewindow import TimeWindow
-from tests.support.forecast_rows import forecast_row
+from tests.support.forecast_rows import forecast_row, rung_row
 
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -32,28 +32,6 @@ def window(day: int, days: int = 1) -> TimeWindow:
 
 def made(recipe: Recipe, day: int, **changes: Any) -> dict[str, Any]:
     return forecast_row(recipe, window(day), FIRST + day * DAY - timedelta(hours=1), **changes)
-
-
-def rung(forecast: dict[str, Any], horizon_days: int) -> dict[str, Any]:
-    start = forecast["target_start"]
-    return {
-        "forecast_id": forecast["forecast_id"],
-        "horizon_days": horizon_days,
-        "magnitude": 5.0,
-        "window_end": start + horizon_days * DAY,
-        "probability": 0.1,
-        "reference_probability": 0.1,
-        "etas_probability": None,
-        "expected_count": 0.1,
-        "count_low": 0,
-        "count_high": 1,
-        "usual_count": 0.1,
-        "basis": "etas",
-        "b_value": 1.0,
-        "b_sigma": 0.1,
-        "beyond_record": False,
-        "version": 1,
-    }
 
 
 def observed(recipe: Recipe, day: int, status: str, happened: bool) -> dict[str, Any]:
@@ -79,7 +57,7 @@ def fill(connection: Connection, recipes: list[Recipe], rng: np.random.Generator
             issues = [made(recipe, day, in_sample=bool(rng.random() < 0.1), method="current-model", mode="hindcast", official=False)]
             issues += [made(recipe, day, forecast_id=f"{recipe.id}-{day}-2", mode="late", official=False)] if rng.random() < 0.2 else []
             forecasts += issues
-            ladder = [rung(issue, horizon) for issue in issues for horizon in (1, 7) if not issue["in_sample"]]
+            ladder = [rung_row(issue, horizon, 5.0) for issue in issues for horizon in (1, 7) if not issue["in_sample"]]
             rungs += ladder
             came += [
                 {
@@ -141,7 +119,7 @@ def test_forecasts_of_years_ago_are_shown_where_a_recipe_has_no_later_ones(store
         last = shown.latest_published(connection, now, list(targets.values()))
         recent = shown.recent_published(connection, targets, dict.fromkeys(targets, now + 5 * DAY), 4)
         issues = shown.models_of_issues(connection, [rows[0]["forecast_id"], rows[-1]["forecast_id"]])
-        ledger.insert(connection, "rung", [rung(rows[0], 1), rung(rows[11], 30)])
+        ledger.insert(connection, "rung", [rung_row(rows[0], 1, 5.0), rung_row(rows[11], 30, 5.0)])
         ladders = rung_rows.ladders(connection, [rows[0]["forecast_id"], rows[11]["forecast_id"]])
     assert {row["recipe_id"]: (row["target_start"] - FIRST).days for row in last} == {daily.id: 1000, stopped.id: 4, resumed.id: 1000}
     starts = {recipe_id: [(start - FIRST).days for start in frame["target_start"]] for recipe_id, frame in recent.items()}
