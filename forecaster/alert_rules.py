@@ -13,8 +13,8 @@ from importlib import import_module
 from typing import Literal, Protocol, cast
 from zoneinfo import ZoneInfo
 
+from forecaster.registry.alert_rule_types import RULE_TYPES
 from forecaster.registry.recipe_fields import AlertRule, QuietHours
-from forecaster.registry.rule_types import RULE_TYPES
 from forecaster.timewindow import day_of_window, local_day, require_utc
 
 Action = Literal["quiet", "raised", "held", "cleared", "suppressed"]
@@ -65,7 +65,7 @@ class Decision:
 
 
 class RuleType(Protocol):
-    """A module of `alert_conditions`."""
+    """A module of `types_of_alert_rules`."""
 
     REACHED: str
 

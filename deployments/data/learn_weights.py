@@ -38,7 +38,7 @@ from rich.progress import track
 from forecaster.catalog.snapshot import SNAPSHOT_END
 from forecaster.errors import QuakecastError
 from forecaster.features.circles import world_circles
-from forecaster.models.kinds import model_of_set
+from forecaster.models.fit_and_load import model_of_set
 from forecaster.models.pooled.pooled_training import events_until
 from forecaster.models.pretrained import load_pretrained, packaged, write_pretrained
 from forecaster.pipeline.as_of import bundled_catalogue

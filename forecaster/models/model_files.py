@@ -20,8 +20,8 @@ import numpy as np
 
 from forecaster.errors import BadInput, CorruptModel, NotWritable
 from forecaster.files import NEW, REPLACED, leftovers, place_folder, remove
+from forecaster.models.fit_and_load import kind_named
 from forecaster.models.interface import FittedModel
-from forecaster.models.kinds import kind_named
 from forecaster.models.libraries import library_versions
 from forecaster.recipe import Recipe
 from forecaster.timewindow import require_utc

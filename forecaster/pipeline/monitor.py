@@ -18,7 +18,7 @@ from forecaster.publishing_rule.standing import MAX_AGE_HOURS
 from forecaster.quantities import age_text
 from forecaster.settings import Settings
 from forecaster.store import alert_rows as stored
-from forecaster.store import moments
+from forecaster.store import current_state
 from forecaster.store.database import Store
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, holder_of
 from forecaster.store.sharing.source import open_source
@@ -69,7 +69,7 @@ def look(settings: Settings, clock: Clock) -> Found:
 
 def _look_at_runs(found: Found, store: Store, now: datetime) -> None:
     with store.transaction() as connection:
-        runs = {run["kind"]: run for run in moments.newest_runs(connection)}
+        runs = {run["kind"]: run for run in current_state.newest_runs(connection)}
     daily = runs.get("daily")
     if daily is None:
         found.problems.append((CRITICAL, "no daily run yet"))
@@ -88,7 +88,7 @@ def _look_at_runs(found: Found, store: Store, now: datetime) -> None:
 
 def _look_at_data(found: Found, store: Store, now: datetime) -> None:
     with store.transaction() as connection:
-        read_until = moments.world_read_until(connection)
+        read_until = current_state.world_read_until(connection)
     if read_until is None:
         found.problems.append((CRITICAL, "the catalogue has not been read"))
         return

@@ -2,8 +2,8 @@
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
+from forecaster.store.current_state import known_after, was_replayed_in
 from forecaster.store.database import Store
-from forecaster.store.moments import known_after, was_replayed_in
 
 
 def check(store: Store, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from forecaster.pipeline.training.due import due_reasons
 from forecaster.quantities import age_text, counted
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
-from forecaster.store import moments
+from forecaster.store import current_state
 from forecaster.store.database import Store
 from forecaster.store.sharing.source import named_source, one_reading
 
@@ -39,11 +39,11 @@ def _document(store: Store, settings: Settings, clock: Clock) -> dict[str, Any]:
     now = clock.now()
     recipes, left_out, problems = _recipes(settings)
     with store.transaction() as connection:
-        read_until = moments.world_read_until(connection)
-        runs = [{name: _text(value) for name, value in row.items()} for row in moments.newest_runs(connection)]
-        forecasts = moments.forecast_counts(connection, left_out)
-        published = moments.published_by(connection, left_out)
-        waiting = moments.messages_waiting(connection)
+        read_until = current_state.world_read_until(connection)
+        runs = [{name: _text(value) for name, value in row.items()} for row in current_state.newest_runs(connection)]
+        forecasts = current_state.forecast_counts(connection, left_out)
+        published = current_state.published_by(connection, left_out)
+        waiting = current_state.messages_waiting(connection)
     use(store, settings)
     sets = {kind: in_service(kind, now) for kind in SET_KINDS}
     age = None if read_until is None else now - read_until

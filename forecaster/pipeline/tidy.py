@@ -18,7 +18,7 @@ from forecaster.reports.web import assets
 from forecaster.reports.web.page_names import report_of
 from forecaster.settings import Settings
 from forecaster.store import retention
-from forecaster.store.moments import was_replayed_in
+from forecaster.store.current_state import was_replayed_in
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from forecaster.publishing_rule.publishing_rule import rule_named
 from forecaster.publishing_rule.weights import WorldWeights
 from forecaster.registry.publishing_rules import DEFAULT_RULE
 from forecaster.registry.reasons import Reason, ReasonKey, iso, other
-from forecaster.registry.weights_from import WeightsFrom
+from forecaster.registry.weights_origin import WeightsFrom
 
 How = Literal["combination", "kind", "rate"]
 PERSON = WeightsFrom("person")

@@ -1,7 +1,7 @@
 """The kinds of models. Each kind is one entry with everything that the rest of the project must know about it. To add a kind, add one
 module and one entry.
 
-This module imports nothing of a kind: `models.kinds` fits and loads them. docs/EXTENDING.md shows how to add one.
+This module imports nothing of a kind: `models.fit_and_load` fits and loads them. docs/EXTENDING.md shows how to add one.
 """
 
 from collections.abc import Callable

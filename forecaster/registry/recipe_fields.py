@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator, model_validator
 
+from forecaster.registry.alert_rule_types import RULE_TYPES
 from forecaster.registry.message_channels import CHANNELS
 from forecaster.registry.model_kinds import kinds_where
 from forecaster.registry.publishing_rules import PUBLISHING_RULES
-from forecaster.registry.rule_types import RULE_TYPES
 
 ResamplerName = Literal[
     "SMOTE",

@@ -12,7 +12,7 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.models import model_files
-from forecaster.models.kinds import kind_named
+from forecaster.models.fit_and_load import kind_named
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import load_known

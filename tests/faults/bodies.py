@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecaster.catalog.parse import parse_count, parse_csv, parse_geojson
 from forecaster.catalog.revisions import QUARANTINE_COLUMNS, REVISION_COLUMNS
 from forecaster.catalog.rows import Parsed
+from forecaster.catalog.usgs_parse import parse_count, parse_csv, parse_geojson
 from forecaster.errors import CatalogError
 from tests.support.usgs_answers import HEADER
 

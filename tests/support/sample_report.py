@@ -13,7 +13,7 @@ import numpy as np
 
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.registry.reasons import Reason, ReasonKey
-from forecaster.registry.weights_from import WeightsFrom
+from forecaster.registry.weights_origin import WeightsFrom
 from forecaster.reports.content.contract import (
     DayOutcome,
     DriverEvent,

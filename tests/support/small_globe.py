@@ -14,7 +14,7 @@ from forecaster.catalog.coverage import STREAMS, coverage_rows
 from forecaster.errors import NotTrainable
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
-from forecaster.models import kinds
+from forecaster.models import fit_and_load
 from forecaster.models.interface import logit, sigmoid
 from forecaster.models.pretrained import Pretrained, with_record
 from forecaster.pipeline.as_of.as_known import Known
@@ -81,7 +81,7 @@ def install(patch: pytest.MonkeyPatch, shifts: dict[str, float | Exception], kno
             raise shift
         return {FILE: json.dumps(shift).encode()}, {"circles": 1, "seed": 1}
 
-    patch.setattr(kinds, "pretrain", trained)
+    patch.setattr(fit_and_load, "pretrain", trained)
     patch.setattr(fit_set, "model_of_set", toy_model)
     for module in (fit_set, pretrain):
         patch.setattr(module, "known_at", lambda *_: known or globe())

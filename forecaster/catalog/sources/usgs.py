@@ -17,13 +17,13 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 
+from forecaster.catalog.http_answers import Exchange, Fetcher, without_login
 from forecaster.catalog.no_connection import advice
-from forecaster.catalog.parse import parse_count, parse_csv, parse_geojson
 from forecaster.catalog.query import Progress, Query, ReadResult
 from forecaster.catalog.rate_limit import Pace, in_words, pause_s, service_date, wished_wait_s
 from forecaster.catalog.revisions import REVISION_COLUMNS, quarantine_frame, revision_frame
 from forecaster.catalog.rows import Parsed, clean, only_asked
-from forecaster.catalog.service_answers import Exchange, Fetcher, without_login
+from forecaster.catalog.usgs_parse import parse_count, parse_csv, parse_geojson
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NoConnection
 from forecaster.settings import Settings
 

@@ -21,7 +21,7 @@ from forecaster.features.events import Events
 from forecaster.features.geometry import in_circle
 from forecaster.pipeline.as_of.as_known import Known, labelled_days
 from forecaster.pipeline.as_of.catalogue_history import load_known
-from forecaster.pipeline.as_of.whereabouts import place_warnings, where_it_lies
+from forecaster.pipeline.as_of.place_check import place_warnings, where_it_lies
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe
 from forecaster.registry.model_kinds import KINDS

@@ -19,7 +19,7 @@ from typing import Any
 from forecaster.errors import ModelError, NotScoreable, RecipeChanged
 from forecaster.installed import code_version
 from forecaster.models import model_files
-from forecaster.models.kinds import kind_named
+from forecaster.models.fit_and_load import kind_named
 from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, known_near, known_through, record_begins
 from forecaster.pipeline.as_of.catalogue_history import CatalogueHistory, read_history
 from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days, load_members, spans_of_members, with_generic

@@ -20,7 +20,7 @@ from forecaster.publishing_rule.publishing_rule import noted, rule_named, rule_s
 from forecaster.publishing_rule.standing import How, Standing, shipped
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
-from forecaster.registry.weights_from import WeightsFrom
+from forecaster.registry.weights_origin import WeightsFrom
 from forecaster.store import hindcasts
 from forecaster.store.database import Connection, Store
 from forecaster.store.typed_rows.model_types import ModelRow, WalkForwardFit

@@ -27,7 +27,7 @@ from forecaster.publishing_rule.combination import KIND, RATE
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, ReasonKey, of_error, of_json
-from forecaster.registry.weights_from import WeightsFrom
+from forecaster.registry.weights_origin import WeightsFrom
 from forecaster.reports.content.contract import (
     DayOutcome,
     Evaluation,

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from statistics import median, median_low
 
 from forecaster.registry.reasons import Reason, ReasonKey
+from forecaster.store.current_state import Answer, last_answers
 from forecaster.store.database import Connection
-from forecaster.store.moments import Answer, last_answers
 
 MAX_OFF = timedelta(minutes=5)  # far above network delays, far below the half hour between a recipe's issue and its day
 BELIEVED_FOR = timedelta(hours=36)  # covers yesterday's daily run and some hours; an older comparison says little about today

@@ -17,8 +17,8 @@ import pandas as pd
 
 from forecaster.errors import ModelError, NotScoreable, NotTrainable
 from forecaster.models import service_periods
+from forecaster.models.fit_and_load import FittableKind, kind_named
 from forecaster.models.interface import FittedModel
-from forecaster.models.kinds import FittableKind, kind_named
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.training_history import check_admissible
 from forecaster.pipeline.evaluation.evaluate_plan import Arm, EvaluateOptions, FitPlan, check_plan, plan_fits

@@ -15,7 +15,7 @@ import numpy as np
 from forecaster.errors import BadInput, CorruptModel
 from forecaster.features.circles import MAX_OVERLAP, circle_recipe, spread_circles
 from forecaster.features.overlap import overlap_matrix
-from forecaster.models.kinds import kind_named
+from forecaster.models.fit_and_load import kind_named
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.evaluation.evaluate_plan import EvaluateOptions
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder

@@ -18,7 +18,7 @@ from forecaster.catalog.coverage import covered_span
 from forecaster.errors import BadInput, NotScoreable
 from forecaster.models.baselines import climatology
 from forecaster.models.data_splits import purge_days
-from forecaster.models.kinds import FittableKind
+from forecaster.models.fit_and_load import FittableKind
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US, to_us

@@ -22,8 +22,8 @@ import pandas as pd
 
 from forecaster.errors import CorruptModel, NotWritable
 from forecaster.features.events import Events
+from forecaster.models.fit_and_load import FittableKind
 from forecaster.models.interface import FittedModel
-from forecaster.models.kinds import FittableKind
 from forecaster.recipe import Recipe
 from forecaster.reports.map_files import write_atomic
 from forecaster.store.engine.parquet_files import read_parquets, write_parquet

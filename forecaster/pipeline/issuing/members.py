@@ -12,8 +12,8 @@ from forecaster.errors import CorruptModel, ModelError
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models import model_files
+from forecaster.models.fit_and_load import able_kinds, generic_model, kind_named
 from forecaster.models.interface import FittedModel, MovedFromSet, OnSharedSet, TrainedInEpochs, bounded
-from forecaster.models.kinds import able_kinds, generic_model, kind_named
 from forecaster.models.pretrained import newest_before
 from forecaster.pipeline.as_of.training_history import first_admissible_day
 from forecaster.recipe import Recipe

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from forecaster.features.events import Events
-from forecaster.models import kinds, pretrained
+from forecaster.models import fit_and_load, pretrained
 from forecaster.models.pretrained import Pretrained
 from forecaster.models.training_progress import Teller
 
@@ -42,7 +42,7 @@ def train(
     Raises:
         NotTrainable: too little data.
     """
-    files, record = kinds.pretrain(kind, events, until, circles, seed, tell)
+    files, record = fit_and_load.pretrain(kind, events, until, circles, seed, tell)
     return Artefact(kind, until, pretrained.with_record(kind, until, files, record | {"code": code_version}))
 
 

@@ -19,8 +19,8 @@ from forecaster.features.circles import circle_recipe, spread_circles
 from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.baselines.rates import recent_rate_for
+from forecaster.models.fit_and_load import model_of_set
 from forecaster.models.interface import Forecaster, bounded
-from forecaster.models.kinds import model_of_set
 from forecaster.models.pooled.pooled_training import FIRST_LABEL, events_until
 from forecaster.models.pretrained import PURGE_DAYS, Pretrained
 from forecaster.models.training_progress import Teller

@@ -15,8 +15,8 @@ import pandas as pd
 
 from forecaster.errors import ModelError, NotScoreable
 from forecaster.models import pretrained, service_periods
+from forecaster.models.fit_and_load import model_of_set
 from forecaster.models.interface import bounded
-from forecaster.models.kinds import model_of_set
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.training_history import history_of
 from forecaster.pipeline.pretraining.promotion import MAX_UNDEFINED, gain_between

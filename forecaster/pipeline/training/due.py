@@ -16,8 +16,8 @@ from forecaster.publishing_rule.combination import KIND
 from forecaster.quantities import age_text
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, ReasonKey
+from forecaster.store import current_state
 from forecaster.store import fits as stored_fits
-from forecaster.store import moments
 from forecaster.store.database import Connection, Store
 from forecaster.store.fits import ScoredDays
 from forecaster.store.typed_rows.model_types import ModelRow
@@ -125,7 +125,7 @@ def changed_recipes(store: Store, recipes: list[Recipe], clock: Clock) -> list[s
 def data_until(store: Store, clock: Clock) -> datetime:
     """Return the data cut-off of a model trained now: the clock's time, or the end of the last reading if that is earlier."""
     with store.transaction() as connection:
-        read_until = moments.read_until(connection)
+        read_until = current_state.read_until(connection)
     return clock.now() if read_until is None else min(clock.now(), read_until)
 
 

@@ -12,8 +12,8 @@ from forecaster import logs
 from forecaster.errors import BadInput, ModelError, NotInstalled, NotScoreable, NotTrainable, RecipeChanged
 from forecaster.installed import code_version
 from forecaster.models import model_files
+from forecaster.models.fit_and_load import able_kinds, kind_named
 from forecaster.models.interface import FittedModel, History, TellsItsTraining
-from forecaster.models.kinds import able_kinds, kind_named
 from forecaster.pipeline.as_of.as_known import Known
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.as_of.training_history import check_admissible, history_of, split_for_validation

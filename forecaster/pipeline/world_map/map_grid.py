@@ -15,7 +15,7 @@ from forecaster.errors import BadInput
 from forecaster.features.events import Events
 from forecaster.features.geometry import EARTH_RADIUS_KM, unit_vectors
 from forecaster.features.many_circles import near_pairs
-from forecaster.pipeline.as_of.whereabouts import NEAR_KM
+from forecaster.pipeline.as_of.place_check import NEAR_KM
 
 RESOLUTION = 3
 RADIUS_KM = {2: 400.0, 3: 150.0}

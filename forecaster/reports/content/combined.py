@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from forecaster.registry.weights_from import WeightsFrom
+from forecaster.registry.weights_origin import WeightsFrom
 from forecaster.reports.content import older_reasons
 from forecaster.reports.content.contract import Evaluation, ModelForecast, PooledSkill, RecipeForecast
 from forecaster.reports.content.track_record import Verdict, model_line

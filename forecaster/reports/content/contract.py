@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field
 
 from forecaster.registry.reasons import Reason
-from forecaster.registry.weights_from import WeightsFrom
+from forecaster.registry.weights_origin import WeightsFrom
 
 Mode = Literal["prospective", "late", "hindcast", "replay"]
 OutcomeStatus = Literal["pending", "preliminary", "provisional", "final", "not_scoreable"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from forecaster.registry.reasons import Reason, ReasonKey, other
-from forecaster.registry.weights_from import WeightsFrom
+from forecaster.registry.weights_origin import WeightsFrom
 
 UNITS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0, "month": 24 * 365.25 / 12, "year": 24 * 365.25}
 MEANT_ALREADY = (

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from forecaster.catalog import snapshot
-from forecaster.catalog.parse import parse_csv
 from forecaster.catalog.query import Query
 from forecaster.catalog.sources.usgs import UsgsClient
+from forecaster.catalog.usgs_parse import parse_csv
 from forecaster.clock import Clock
 from forecaster.pipeline.as_of import catalogue_history
 from forecaster.pipeline.as_of.as_known import in_reach

@@ -12,7 +12,7 @@ import numpy as np
 from forecaster.clock import Clock
 from forecaster.models.first_system import spans
 from forecaster.models.first_system.dataset import dataset_from_events
-from forecaster.models.kinds import kind_named
+from forecaster.models.fit_and_load import kind_named
 from forecaster.pipeline.anywhere import Place, forecast_at
 from forecaster.pipeline.as_of.catalogue_history import load_known, read_history
 from forecaster.pipeline.as_of.training_history import history_of

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster.catalog.parse import parse_count, parse_csv, parse_geojson
 from forecaster.catalog.query import Query, Region, ceil_second, floor_second
 from forecaster.catalog.rows import only_asked
+from forecaster.catalog.usgs_parse import parse_count, parse_csv, parse_geojson
 from forecaster.errors import CatalogError
 from tests.faults.bodies import READ_AT, Body, check, collection, feature, judged
 from tests.support.usgs_answers import HEADER

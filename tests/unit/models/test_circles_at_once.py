@@ -17,9 +17,9 @@ from forecaster.features.many_circles import Circles, Past, Split, near_pairs, p
 from forecaster.features.patches import patches_of_circles
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models.baselines import climatology
+from forecaster.models.fit_and_load import generic_model
 from forecaster.models.hybrid.hybrid_inputs import observe, observe_circles
 from forecaster.models.interface import ForecastsCircles
-from forecaster.models.kinds import generic_model
 from forecaster.pipeline.as_of.as_known import Known, labelled_days
 from forecaster.pipeline.world_map import map_forecast
 from forecaster.recipe import Recipe

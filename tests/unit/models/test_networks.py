@@ -12,7 +12,7 @@ import pytest
 import forecaster
 from forecaster.errors import NotInstalled
 from forecaster.models import libraries, networks
-from forecaster.models.kinds import kind_named
+from forecaster.models.fit_and_load import kind_named
 from forecaster.registry.model_kinds import KINDS
 
 IMPORTS = re.compile(r"^import (.*)$|^from ([\w.]+) import (\([^)]*\)|.*)$", flags=re.M)

@@ -12,8 +12,8 @@ import pytest
 
 from forecaster.features.windows import target_days
 from forecaster.models.etas import etas
+from forecaster.models.fit_and_load import generic_model, kind_named
 from forecaster.models.interface import History
-from forecaster.models.kinds import generic_model, kind_named
 from forecaster.models.several_days import over_window, single_days_of
 from forecaster.recipe import Recipe
 from tests.support.changed_recipes import changed_recipe

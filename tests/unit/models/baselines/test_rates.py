@@ -11,8 +11,8 @@ from forecaster.features.events import NEVER, Events
 from forecaster.features.labels import daily_labels
 from forecaster.features.windows import target_days
 from forecaster.models.baselines import climatology, rates
+from forecaster.models.fit_and_load import kind_named
 from forecaster.models.interface import History
-from forecaster.models.kinds import kind_named
 from forecaster.recipe import load_recipes
 from forecaster.registry.model_kinds import KINDS, Kind
 from forecaster.settings import bundled_folder

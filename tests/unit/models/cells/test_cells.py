@@ -24,8 +24,8 @@ from forecaster.models.cells.cells_inference import MARGIN, Network, read_networ
 from forecaster.models.cells.cells_inputs import CATALOGUE_START_US, CELL_KM, CHANNELS, SUMS, TAUS_DAYS, channels, place
 from forecaster.models.cells.cells_pool import SIZE, Thinning, build_block_days, draw_places
 from forecaster.models.cells.cells_training import TrainingSettings, build_network, pretrain, served, train
+from forecaster.models.fit_and_load import able_kinds, generic_model, kind_named
 from forecaster.models.interface import History
-from forecaster.models.kinds import able_kinds, generic_model, kind_named
 from forecaster.pipeline.issuing.members import kinds_of
 from forecaster.registry.model_kinds import KINDS
 from forecaster.timewindow import DAY_US

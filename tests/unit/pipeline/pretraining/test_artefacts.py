@@ -9,8 +9,8 @@ import pytest
 
 from forecaster.errors import BadInput
 from forecaster.features.circles import circle_recipe
+from forecaster.models.fit_and_load import model_of_set
 from forecaster.models.interface import logit, sigmoid
-from forecaster.models.kinds import model_of_set
 from forecaster.models.pretrained import Pretrained
 from forecaster.pipeline.pretraining import fit_set
 from forecaster.pipeline.pretraining.artefacts import Unpacked, packed, train

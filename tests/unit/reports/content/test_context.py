@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from forecaster.registry.weights_from import WeightsFrom
+from forecaster.registry.weights_origin import WeightsFrom
 from forecaster.reports.content.context import map_targets, report_context
 from forecaster.reports.content.contract import (
     DayOutcome,

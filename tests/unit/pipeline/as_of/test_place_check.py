@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecaster import zones
-from forecaster.pipeline.as_of.whereabouts import place_warnings, where_it_lies
+from forecaster.pipeline.as_of.place_check import place_warnings, where_it_lies
 from forecaster.recipe import Recipe
 
 NAMES = pd.DataFrame(

@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from forecaster.catalog.parse import parse_count, parse_csv, parse_geojson
 from forecaster.catalog.revisions import QUARANTINE_COLUMNS, REVISION_COLUMNS
+from forecaster.catalog.usgs_parse import parse_count, parse_csv, parse_geojson
 from forecaster.errors import CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable
 from forecaster.store.database import open_store
 from forecaster.store.versions import catalogue
