@@ -81,7 +81,7 @@ def _limits(name: str) -> str:
 def database() -> str:
     """The views, tables and macros with their columns' comments, from an empty database of this version."""
     from forecaster.store.database import open_store
-    from forecaster.store.engine.duckdb_engine import COLUMNS, RELATIONS
+    from forecaster.store.engine import COLUMNS, RELATIONS
 
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "q.duckdb").transaction() as connection:
         relations = sorted(connection.execute(RELATIONS).fetchall())

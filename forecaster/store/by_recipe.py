@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from forecaster.store.database import Connection
-from forecaster.store.engine.duckdb_engine import frame_as
+from forecaster.store.engine import frame_as
 
 if TYPE_CHECKING:
     import pandas as pd

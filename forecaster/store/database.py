@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from forecaster.errors import BadInput, SchemaTooNew
 from forecaster.files import check_data_folder, keep_private, private_files
 from forecaster.store import migrating
-from forecaster.store.engine.duckdb_engine import (
+from forecaster.store.engine import (
     COLUMNS,
     LOCK_WAIT_S,
     RELATIONS,
@@ -26,7 +26,7 @@ from forecaster.store.engine.duckdb_engine import (
     open_connection,
     table_names,
 )
-from forecaster.store.engine.duckdb_engine import Connection as Connection
+from forecaster.store.engine import Connection as Connection
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 
 if TYPE_CHECKING:

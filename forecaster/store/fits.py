@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from forecaster.store.database import Connection, ask_rows
-from forecaster.store.engine.duckdb_engine import ask
+from forecaster.store.engine import ask
 from forecaster.store.ledger import insert
 from forecaster.store.row_types import dicts_as
 from forecaster.store.typed_rows.model_types import ModelRow

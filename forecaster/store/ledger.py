@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
-from forecaster.store.engine.duckdb_engine import append, frame_as
+from forecaster.store.engine import append, frame_as
 from forecaster.store.row_types import NewRun, OutcomeRow, StoredForecast, VerifiedRow, rows_as
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from importlib import resources
 
-from forecaster.store.engine.duckdb_engine import Connection, has_table
+from forecaster.store.engine import Connection, has_table
 
 _FOLDER = resources.files("forecaster.store").joinpath("schema")
 

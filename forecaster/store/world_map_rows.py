@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.engine.duckdb_engine import frame_as
+from forecaster.store.engine import frame_as
 from forecaster.store.ledger import insert
 
 JSON_COLUMNS = ("weights", "left_out", "left_out_reasons", "problems", "problem_reasons")

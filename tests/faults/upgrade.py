@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from forecaster.store.database import Connection, Store, open_store
-from forecaster.store.engine.duckdb_engine import one_line
+from forecaster.store.engine import one_line
 from forecaster.store.migrating import migrations
 from tests.support.old_schemas import old_schema
 

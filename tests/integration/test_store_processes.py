@@ -9,8 +9,7 @@ import pytest
 
 from forecaster.errors import NotWritable, SchemaTooNew, StoreBusy, StoreError
 from forecaster.store.database import Store, open_store, query
-from forecaster.store.engine import duckdb_engine
-from forecaster.store.engine.duckdb_engine import LOCK_WAIT_S
+from forecaster.store.engine import LOCK_WAIT_S, duckdb_engine
 from forecaster.store.migrating import migrations
 from forecaster.store.sharing.publish import publish
 from tests.support.processes import ended, started

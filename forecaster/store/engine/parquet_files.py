@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecaster.errors import BadInput, CorruptModel, NotWritable, StoreUnreachable
-from forecaster.store.engine.duckdb_engine import Connection, one_line
+from forecaster.store.engine import Connection, one_line
 
 if TYPE_CHECKING:
     import duckdb

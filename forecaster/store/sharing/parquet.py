@@ -11,7 +11,7 @@ from pathlib import Path
 
 from forecaster.errors import NotWritable
 from forecaster.store.database import Store
-from forecaster.store.engine.duckdb_engine import table_names
+from forecaster.store.engine import table_names
 from forecaster.store.engine.parquet_files import write_tables
 from forecaster.store.migrating import schema_of
 

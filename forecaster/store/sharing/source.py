@@ -15,7 +15,7 @@ from forecaster.errors import BadInput, SchemaTooNew, StoreError
 from forecaster.settings import Settings
 from forecaster.store import migrating
 from forecaster.store.database import Store, none_of_ours, not_published
-from forecaster.store.engine.duckdb_engine import LOCK_WAIT_S, Connection, begin_reading, open_connection
+from forecaster.store.engine import LOCK_WAIT_S, Connection, begin_reading, open_connection
 from forecaster.store.engine.parquet_files import exported, read_text, tables_from_files
 from forecaster.store.sharing.parquet import MANIFEST, is_version
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.engine.duckdb_engine import append, frame_as
+from forecaster.store.engine import append, frame_as
 from forecaster.store.versions.identity import identify, store_identities
 from forecaster.store.versions.near_events import IN_BOX, STORED, Box, inside
 from forecaster.store.versions.same_event import REFUSED

@@ -5,7 +5,7 @@ from datetime import datetime
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.engine.duckdb_engine import frame_as
+from forecaster.store.engine import frame_as
 
 _BELIEVED = """, name AS (
         SELECT event_key, id FROM event_id_map

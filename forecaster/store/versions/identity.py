@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.engine.duckdb_engine import append, frame_as
+from forecaster.store.engine import append, frame_as
 from forecaster.store.versions.same_event import Standing, Word, newness, same_events, standing
 
 WORD = (

@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from forecaster.store.database import Connection
-from forecaster.store.engine.duckdb_engine import ask
+from forecaster.store.engine import ask
 
 Box = tuple[float, float, float, float]
 """(south, north, west, east) in degrees, edges included; longitudes may run on through the date line, below -180 or above 180."""
