@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from forecaster.errors import QuakecastError
-from forecaster.notify.email import message_id
+from forecaster.notify.channels.mail_building import message_id
 from forecaster.store.database import Store, query
 from tests.faults import compare, day, receivers
 from tests.faults.world import ATTEMPT, FIRST, World

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
-from forecaster.notify.apprise_addresses import send_apprise, service_label, split_addresses
+from forecaster.notify.channels.apprise_addresses import send_apprise, service_label, split_addresses
 from forecaster.notify.channels.apprise_channel import room_of
 from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing.chat import MAX_TEXT, MAX_TITLE

@@ -11,15 +11,15 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused, ReceiverSilent
-from forecaster.notify import apprise_addresses, email, http_post, outbox
-from forecaster.notify.apprise_addresses import send_apprise
-from forecaster.notify.channels import email_channel
+from forecaster.notify import http_post, outbox
+from forecaster.notify.channels import apprise_addresses, email_channel, mail_building
+from forecaster.notify.channels.apprise_addresses import send_apprise
+from forecaster.notify.channels.mail_building import Mail, MailSettings, build_message
+from forecaster.notify.channels.mail_server import MailServer
+from forecaster.notify.channels.slack_channel import SlackSettings, send_slack
+from forecaster.notify.channels.webhook_channel import WebhookSettings, send_webhook
 from forecaster.notify.connections import PATIENCE
-from forecaster.notify.email import Mail, MailSettings, build_message
 from forecaster.notify.heartbeat import beat
-from forecaster.notify.mail_server import MailServer
-from forecaster.notify.slack import SlackSettings, send_slack
-from forecaster.notify.webhook import WebhookSettings, send_webhook
 from forecaster.pipeline.messaging import sending
 from forecaster.pipeline.messaging.deliver import Message, enqueue, notify
 from forecaster.pipeline.run_context import Job
@@ -233,5 +233,5 @@ def test_a_name_that_turns_inward_for_apprise_is_not_reached(monkeypatch):
 
 def test_a_claim_outlasts_every_attempt_and_the_wait_for_the_database():
     """An attempt is one or two exchanges (Slack without its blocks, a mail server that says 421), each bounded."""
-    longest = max(2 * PATIENCE * http_post.TIMEOUT_S, 2 * PATIENCE * email.TIMEOUT_S, apprise_addresses.WHOLE_S)
+    longest = max(2 * PATIENCE * http_post.TIMEOUT_S, 2 * PATIENCE * mail_building.TIMEOUT_S, apprise_addresses.WHOLE_S)
     assert longest + sending.MARK_WAIT_S < outbox.LEASE.total_seconds()

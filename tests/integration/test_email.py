@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
-from forecaster.notify.email import Mail, MailSettings, build_message, message_id
-from forecaster.notify.mail_server import send_email
+from forecaster.notify.channels.mail_building import Mail, MailSettings, build_message, message_id
+from forecaster.notify.channels.mail_server import send_email
 from forecaster.reports.outgoing import letters, mails
 from forecaster.reports.outgoing.letters import ReportLetter
 from tests.support.sample_report import many_recipes, sample_report

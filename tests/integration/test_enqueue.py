@@ -9,7 +9,7 @@ import pytest
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
 from forecaster.notify import outbox
-from forecaster.notify.email import message_id
+from forecaster.notify.channels.mail_building import message_id
 from forecaster.pipeline.messaging.deliver import Message, enqueue, list_deliveries, notify, resend
 from forecaster.pipeline.run_context import Job
 from forecaster.reports.map_files import check_document

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
-from forecaster.notify.email import message_id
+from forecaster.notify.channels.mail_building import message_id
 from forecaster.notify.outbox import LEASE, Recipient, delivery_id
 from forecaster.pipeline.daily.publish_report import write_report
 from forecaster.pipeline.messaging import deliver

@@ -16,8 +16,8 @@ from forecaster import cli
 from forecaster.catalog.sources.usgs import MAX_SILENCE_S, UsgsClient
 from forecaster.errors import CatalogRefused, DeliveryFailed, DeliveryRefused, NoConnection, ReceiverSilent
 from forecaster.notify import http_post
+from forecaster.notify.channels.webhook_channel import WebhookSettings, send_webhook
 from forecaster.notify.heartbeat import beat
-from forecaster.notify.webhook import WebhookSettings, send_webhook
 from tests.support.raw_server import OK, answer, say, serve_raw
 from tests.support.smtp_server import make_certificate
 from tests.support.usgs_bodies import collection

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from forecaster.notify.email import message_id
+from forecaster.notify.channels.mail_building import message_id
 from forecaster.notify.outbox import delivery_id
 from forecaster.pipeline.messaging.operator import send_heartbeat, tell_operator
 from forecaster.pipeline.messaging.senders import recipients

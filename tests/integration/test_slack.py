@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryFailed, DeliveryRefused
-from forecaster.notify.slack import SlackSettings, send_slack
+from forecaster.notify.channels.slack_channel import SlackSettings, send_slack
 from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
 from forecaster.reports.outgoing.message import Message
 from forecaster.reports.outgoing.slack_blocks import check_limits

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from forecaster.errors import DeliveryError, DeliveryFailed, DeliveryRefused
 from forecaster.notify import outbox
 from forecaster.notify.addresses import recipient_label
-from forecaster.notify.webhook import WebhookSettings, send_webhook
+from forecaster.notify.channels.webhook_channel import WebhookSettings, send_webhook
 from forecaster.reports.map_files import webhook_document
 from tests.support.sample_report import sample_report
 from tests.support.web_server import WebServer

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from forecaster.notify import apprise_addresses
+from forecaster.notify.channels import apprise_addresses
 from forecaster.notify.channels.channel import Batch, Channel, Shown, kilobytes
 from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing.chat import ROOMY, Room

@@ -8,8 +8,8 @@ from email.utils import parseaddr
 from pydantic import SecretStr
 
 from forecaster.notify.channels.channel import Batch, Channel, Shown, kilobytes
-from forecaster.notify.email import Mail, MailSettings, build_message
-from forecaster.notify.mail_server import MailServer
+from forecaster.notify.channels.mail_building import Mail, MailSettings, build_message
+from forecaster.notify.channels.mail_server import MailServer
 from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing.letters import Letter
 from forecaster.settings import Settings

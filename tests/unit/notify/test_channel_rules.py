@@ -9,10 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryRefused
-from forecaster.notify import addresses, email, mail_server, webhook
+from forecaster.notify import addresses
+from forecaster.notify.channels import mail_building, mail_server, webhook_channel
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
-MAIL = email.MailSettings("mail.example.org", "Quakecast <quake@example.org>")
+MAIL = mail_building.MailSettings("mail.example.org", "Quakecast <quake@example.org>")
 
 
 @pytest.mark.parametrize(
@@ -72,9 +73,9 @@ def test_public_addresses_are_free(address: str) -> None:
     "url", ["", "ftp://example.org/x", "file:///etc/passwd", "//example.org", "https://", "http://[::1", "http://host:99999/"]
 )
 def test_a_url_that_is_no_web_address_is_refused_and_not_repeated(url: str) -> None:
-    settings = webhook.WebhookSettings(SecretStr(url), SecretStr("whsec_c2VjcmV0"))
+    settings = webhook_channel.WebhookSettings(SecretStr(url), SecretStr("whsec_c2VjcmV0"))
     with pytest.raises(DeliveryRefused, match="not an http") as caught:
-        webhook.send_webhook({}, "id", settings, NOW)
+        webhook_channel.send_webhook({}, "id", settings, NOW)
     assert len(url) < 9 or url not in str(caught.value)
 
 
@@ -84,40 +85,43 @@ def test_a_label_keeps_the_secret_parts_of_a_url() -> None:
 
 
 def test_settings_do_not_show_their_secrets() -> None:
-    shown = repr(webhook.WebhookSettings(SecretStr("https://x/T0KEN"), SecretStr("whsec_abc")))
-    shown += repr(email.MailSettings("h", "f", smtp_password=SecretStr("hunter2")))
+    shown = repr(webhook_channel.WebhookSettings(SecretStr("https://x/T0KEN"), SecretStr("whsec_abc")))
+    shown += repr(mail_building.MailSettings("h", "f", smtp_password=SecretStr("hunter2")))
     assert "T0KEN" not in shown and "whsec_abc" not in shown and "hunter2" not in shown
 
 
-def built(mail: email.Mail, settings: email.MailSettings = MAIL, to: str = "a@example.org") -> EmailMessage:
+def built(mail: mail_building.Mail, settings: mail_building.MailSettings = MAIL, to: str = "a@example.org") -> EmailMessage:
     """The mail as it arrives."""
-    return message_from_bytes(email.build_message(mail, to, settings, NOW).as_bytes(), policy=policy.default)  # type: ignore[return-value]
+    return message_from_bytes(mail_building.build_message(mail, to, settings, NOW).as_bytes(), policy=policy.default)  # type: ignore[return-value]
 
 
 def test_a_mail_has_text_html_pictures_and_a_deterministic_id() -> None:
-    mail, again = (built(email.Mail("r-1", "新潟: 19 %", "text €", '<img src="cid:map">', {"map": b"\x89PNG"})) for _ in range(2))
+    mail, again = (built(mail_building.Mail("r-1", "新潟: 19 %", "text €", '<img src="cid:map">', {"map": b"\x89PNG"})) for _ in range(2))
     assert [part.get_content_type() for part in mail.walk()] == [
         *("multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"),
     ]
     assert (mail["Subject"], mail["To"], mail["Date"]) == ("新潟: 19 %", "a@example.org", "Tue, 02 Jan 2024 12:00:00 +0000")
     assert [part["Content-ID"] for part in mail.walk() if part["Content-ID"]] == ["<map>"]
     assert mail["Message-ID"] == again["Message-ID"] and mail["Message-ID"].endswith("@example.org>")
-    assert email.message_id("r-2", MAIL.mail_from) != mail["Message-ID"] and mail["References"] is None
+    assert mail_building.message_id("r-2", MAIL.mail_from) != mail["Message-ID"] and mail["References"] is None
 
 
 def test_a_follow_up_stands_in_the_thread_of_what_it_answers() -> None:
-    first, answer = built(email.Mail("alert-1", "s", "t", "h")), built(email.Mail("correction-1", "c", "t", "h", thread_id="alert-1"))
+    first, answer = (
+        built(mail_building.Mail("alert-1", "s", "t", "h")),
+        built(mail_building.Mail("correction-1", "c", "t", "h", thread_id="alert-1")),
+    )
     assert answer["References"] == answer["In-Reply-To"] == first["Message-ID"] != answer["Message-ID"]
 
 
 def test_there_is_always_a_way_out() -> None:
     """RFC 2369; with an https address also RFC 8058's one click, which must name the recipient."""
-    mail = email.Mail("r", "s", "t", "h")
+    mail = mail_building.Mail("r", "s", "t", "h")
     assert built(mail)["List-Unsubscribe"] == "<mailto:quake@example.org?subject=unsubscribe>"
     assert built(mail)["List-Unsubscribe-Post"] is None and built(mail)["List-Id"] == "quakecast <quakecast.example.org>"
     address = f"https://example.org/{'long/' * 30}out?who={{recipient}}"
     ways = ("mailto:out@example.org", address)
-    raw = email.build_message(mail, "B <b+c@example.org>", replace(MAIL, mail_unsubscribe=ways), NOW).as_bytes()
+    raw = mail_building.build_message(mail, "B <b+c@example.org>", replace(MAIL, mail_unsubscribe=ways), NOW).as_bytes()
     told = message_from_bytes(raw, policy=policy.default)
     assert told["List-Unsubscribe"] == f"<mailto:out@example.org>, <{address.replace('{recipient}', 'b%2Bc%40example.org')}>"
     assert told["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click" and b"=?utf-8?" not in raw
@@ -126,10 +130,10 @@ def test_there_is_always_a_way_out() -> None:
 @pytest.mark.parametrize("subject", ["a\nBcc: x@example.org", "a\r\n\r\nbody"])
 def test_a_subject_with_a_line_break_cannot_add_headers(subject: str) -> None:
     with pytest.raises(DeliveryRefused, match="cannot be a mail header"):
-        email.build_message(email.Mail("r", subject, "t", "h"), "a@example.org", MAIL, NOW)
+        mail_building.build_message(mail_building.Mail("r", subject, "t", "h"), "a@example.org", MAIL, NOW)
 
 
 def test_a_password_never_travels_unencrypted_to_another_machine() -> None:
     settings = replace(MAIL, smtp_security="none", smtp_username="u", smtp_password=SecretStr("p"))
     with pytest.raises(DeliveryRefused, match="unencrypted"):
-        mail_server.send_email(email.build_message(email.Mail("r", "s", "t", "h"), "d@e.f", settings, NOW), settings)
+        mail_server.send_email(mail_building.build_message(mail_building.Mail("r", "s", "t", "h"), "d@e.f", settings, NOW), settings)

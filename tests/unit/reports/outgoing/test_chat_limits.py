@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from forecaster.notify.apprise_addresses import Limits, limits_of
+from forecaster.notify.channels.apprise_addresses import Limits, limits_of
 from forecaster.notify.channels.apprise_channel import room_of
 from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing import slack_blocks

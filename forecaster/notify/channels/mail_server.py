@@ -13,8 +13,8 @@ from typing import Any
 
 from forecaster.errors import DeliveryError, DeliveryFailed, DeliveryRefused, ReceiverSilent
 from forecaster.notify.addresses import is_loopback_name
+from forecaster.notify.channels.mail_building import MailSettings
 from forecaster.notify.connections import PATIENCE, Connections
-from forecaster.notify.email import MailSettings
 
 GOODBYE_S = 5.0
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from forecaster.errors import DeliveryRefused
-from forecaster.notify.headers import header_registry
+from forecaster.notify.channels.mail_headers import header_registry
 
 TIMEOUT_S = 15.0
 

@@ -1,6 +1,6 @@
 """Send one message by apprise, in a process of its own that can be ended: the run time of a service's plugin is unknown.
 
-    python -m forecaster.notify.apprise_child < {"url", "title", "text", "allow_private"} > {"done", "statuses", "error"}
+    python -m forecaster.notify.channels.apprise_child < {"url", "title", "text", "allow_private"} > {"done", "statuses", "error"}
 
 The process has none of quakecast's settings in its environment. Its memory is limited. It reaches no address that messages must not reach.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from forecaster.notify import http_post
 from forecaster.notify.addresses import is_forbidden
-from forecaster.notify.apprise_addresses import find_service
+from forecaster.notify.channels.apprise_addresses import find_service
 
 MAX_MEMORY = 2 << 30  # bytes of address space: an answer without an end breaks off
 _STATUS = re.compile(r"error=(\d{3})\b")

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster.notify import headers
-from forecaster.notify.email import Mail, MailSettings, build_message
+from forecaster.notify.channels import mail_headers
+from forecaster.notify.channels.mail_building import Mail, MailSettings, build_message
 
 NOW = datetime(2024, 1, 2, 12, tzinfo=UTC)
 SUBJECTS = (
@@ -67,7 +67,9 @@ def interpreter(version: str) -> str:
 def test_subjects_come_back_on_every_python(version: str) -> None:
     """By the library's modern parser and its old one; no line is empty or over 78 bytes."""
     asked = json.dumps(SUBJECTS).encode()
-    done = subprocess.run([interpreter(version), "-c", PROGRAM, headers.__file__], input=asked, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(
+        [interpreter(version), "-c", PROGRAM, mail_headers.__file__], input=asked, capture_output=True, timeout=60, check=True
+    )
     for subject, (modern, old, raw) in zip(SUBJECTS, json.loads(done.stdout), strict=True):
         assert modern == old == subject
         lines = raw.removesuffix("\r\n\r\n").split("\r\n")
@@ -76,11 +78,11 @@ def test_subjects_come_back_on_every_python(version: str) -> None:
 
 def test_what_another_library_sets_for_the_whole_process_changes_no_header(monkeypatch) -> None:
     """A plugin of apprise makes every UTF-8 header of the process quoted-printable as soon as it is loaded."""
-    before = [headers.encoded(text, "Subject", "\r\n") for text in SUBJECTS]
+    before = [mail_headers.encoded(text, "Subject", "\r\n") for text in SUBJECTS]
     monkeypatch.setattr(charset, "CHARSETS", dict(charset.CHARSETS))
     charset.add_charset("utf-8", charset.QP, charset.QP, "utf-8")
-    assert [headers.encoded(text, "Subject", "\r\n") for text in SUBJECTS] == before
-    module = runpy.run_path(headers.__file__)
+    assert [mail_headers.encoded(text, "Subject", "\r\n") for text in SUBJECTS] == before
+    module = runpy.run_path(mail_headers.__file__)
     assert [module["encoded"](text, "Subject", "\r\n") for text in SUBJECTS] == before
 
 

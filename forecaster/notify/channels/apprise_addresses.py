@@ -100,7 +100,7 @@ def _in_child(asked: dict[str, Any], label: str, whole_s: float) -> dict[str, An
     own = {name: value for name, value in os.environ.items() if not name.startswith("QUAKECAST_")}
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "forecaster.notify.apprise_child"],
+            [sys.executable, "-m", "forecaster.notify.channels.apprise_child"],
             input=json.dumps(asked).encode(),
             capture_output=True,
             timeout=whole_s,
