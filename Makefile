@@ -89,9 +89,9 @@ system-deps: ## Chromium, a Japanese font and PostgreSQL, by apt-get (root or su
 live-check: install ## the USGS client against the real service (never in CI)
 	@"$(PY)" -m tests.support.live_check
 
-bench: install ## the measurements against other ways of doing the same (BENCH_ARGS="--check", "--write"), then unit costs and growth
+bench: install ## the measurements against other ways, unit costs and growth: 15 minutes on two free cores (BENCH_ARGS="--check", "--write")
 	@"$(PY)" -m tests.bench $(BENCH_ARGS)
-	@$(if $(filter --write,$(BENCH_ARGS)),BENCH_WRITE=1) "$(PY)" -m pytest tests/bench -q -s
+	@$(if $(filter --write,$(BENCH_ARGS)),BENCH_WRITE=1) "$(PY)" -m pytest tests/bench -q -s --ignore-glob="*worker*"
 
 bench-quick: install ## those of the measurements that take under two minutes (BENCH_ARGS="--check" compares with docs/PERFORMANCE.json)
 	@"$(PY)" -m tests.bench --quick $(BENCH_ARGS)

@@ -7,7 +7,7 @@ import argparse
 import time
 
 from tests.bench import page
-from tests.bench.figures import Amount, Figure
+from tests.bench.figures import Measured
 from tests.bench.stages import FULL, QUICK
 from tests.bench.stages.home import bench
 
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="compare the ratios with the committed ones")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/PERFORMANCE.json")
     options = parser.parse_args()
-    found: list[Figure | Amount] = []
+    found: list[Measured] = []
     with bench() as made:
         for stage in QUICK if options.quick else FULL:
             if options.only and stage.__name__ not in options.only:

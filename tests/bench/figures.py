@@ -72,6 +72,24 @@ class Amount:
 
 
 @dataclass(frozen=True)
+class Size:
+    """What the same work costs at several sizes. size: what is counted. points: (size, CPU s), ascending."""
+
+    key: str
+    what: str
+    size: str
+    points: tuple[tuple[int, float], ...]
+    reached = None
+
+    @property
+    def line(self) -> str:
+        return f"{self.what}: " + ", ".join(f"{size:,} {self.size} {cost:.3g} s" for size, cost in self.points)
+
+
+Measured = Figure | Amount | Size
+
+
+@dataclass(frozen=True)
 class Used:
     """What a process took: CPU seconds, and the most memory it held at once, in 10^6 bytes."""
 

@@ -9,22 +9,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench.figures import Amount, Figure
+from tests.bench.figures import Amount, Figure, Measured, Size
+from tests.bench.size_picture import size_picture
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "PERFORMANCE.json"
-PAGE = FILE.with_suffix(".md")
+PAGE, PICTURE = FILE.with_suffix(".md"), FILE.with_name("performance.svg")
 MARK = "<!-- the tables that `make bench BENCH_ARGS=--write` makes -->"
 WRITE = "BENCH_WRITE"
 WORSE = 1.5
+SECTIONS: dict[type[Measured], str] = {Figure: "figures", Amount: "amounts", Size: "sizes"}
 
 
 def committed() -> dict[str, dict[str, Any]]:
-    """By "figures" and "amounts", by key, what docs/PERFORMANCE.json holds."""
+    """By the names of SECTIONS, by key, what docs/PERFORMANCE.json holds."""
     document = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    return {name: document.get(name, {}) for name in ("figures", "amounts")}
+    return {name: document.get(name, {}) for name in SECTIONS.values()}
 
 
-def worse(found: Iterable[Figure | Amount]) -> list[str]:
+def worse(found: Iterable[Measured]) -> list[str]:
     """A line for each ratio that is more than WORSE times the committed one."""
     before = committed()["figures"]
     return [
@@ -34,7 +36,7 @@ def worse(found: Iterable[Figure | Amount]) -> list[str]:
     ]
 
 
-def keep(*found: Figure | Amount) -> None:
+def keep(*found: Measured) -> None:
     """Print these, and write them where the environment says so: for measurements that pytest runs."""
     for each in found:
         print(f"\n{each.line}")
@@ -42,19 +44,22 @@ def keep(*found: Figure | Amount) -> None:
         write(found)
 
 
-def write(found: Iterable[Figure | Amount]) -> None:
+def write(found: Iterable[Measured]) -> None:
     """Put these into docs/PERFORMANCE.json, each with the day, and its tables into docs/PERFORMANCE.md. Others stay as they are."""
     today = time.strftime("%Y-%m-%d", time.gmtime())
     all_of_them = committed()
     for each in found:
-        name = "figures" if isinstance(each, Figure) else "amounts"
+        name = SECTIONS[type(each)]
         more = {"ratio": each.ratio} if isinstance(each, Figure) else {}
         all_of_them[name][each.key] = asdict(each) | more | {"reached": each.reached, "measured": today}
     machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     FILE.write_text(json.dumps({"machine": machine, **all_of_them}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    if sizes := all_of_them["sizes"]:
+        PICTURE.write_text(size_picture([sizes[key] for key in sorted(sizes, reverse=True)]), encoding="utf-8")
     head, _, rest = PAGE.read_text(encoding="utf-8").partition(f"{MARK}\n")
     tail = rest.partition(f"{MARK}\n")[2]
-    PAGE.write_text(f"{head}{MARK}\n\n{tables(all_of_them)}\n{MARK}\n{tail}", encoding="utf-8")
+    shown = f"![CPU seconds by the number of recipes, days and events]({PICTURE.name})\n\n" if sizes else ""
+    PAGE.write_text(f"{head}{MARK}\n\n{tables(all_of_them)}\n{shown}{MARK}\n{tail}", encoding="utf-8")
 
 
 def tables(entries: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:

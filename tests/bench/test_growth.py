@@ -19,6 +19,8 @@ from forecaster.reports.web import index
 from forecaster.settings import load_settings
 from forecaster.store import ledger
 from forecaster.store.versions import catalogue
+from tests.bench import page
+from tests.bench.figures import Figure
 from tests.support.grown_home import NOW, grow
 from tests.support.steps import predict, verify
 
@@ -75,6 +77,7 @@ def test_a_day_after_ten_years(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         print(f"  {name:20} {month[name]:13.2f} {decade[name]:17.2f}")
     total = sum(decade.values()) / sum(month.values())
     print(f"  {'all':20} {sum(month.values()):13.2f} {sum(decade.values()):17.2f}   {total:.2f} times")
+    page.keep(Figure("growth", "a day after ten years", "a day after a month", sum(decade.values()), sum(month.values()), 1.1))
     sizes = [homes[days].settings.published.stat().st_size / 1e6 for days in (MONTH, DECADE)]
     print(f"  the published copy   {sizes[0]:10.1f} MB {sizes[1]:14.1f} MB")
     young, old = counted(homes[MONTH], monkeypatch), counted(homes[DECADE], monkeypatch)

@@ -27,6 +27,8 @@ from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
 from forecaster.store.database import Store, open_store
+from tests.bench import page
+from tests.bench.figures import Amount
 from tests.support.toys import table
 
 COUNT = int(os.environ.get("BENCH_RECIPES", "200"))
@@ -89,6 +91,7 @@ def test_one_worker_and_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             taken = time.perf_counter() - begun, time.process_time() - parent, _children_seconds() - children
             made[workers] = taken[0], rows_of(store)
             print(f"\n{COUNT} recipes, {workers} workers: {count} rows, {taken[0]:.0f} s")
+            page.keep(Amount(f"workers {COUNT} on {workers}", f"{COUNT:,} recipes on {workers} workers", taken[0], "wall s"))
             print(f"CPU {taken[1]:.0f} s here, {taken[2]:.0f} s in workers; at most {_memory_gb()} GB")
     for workers, (seconds, rows) in made.items():
         first_seconds, first_rows = made[WORKERS[0]]

@@ -1,12 +1,12 @@
 """The stages that are measured. Each gives figures; `QUICK` take under two minutes together, `FULL` the rest, too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from tests.bench.figures import Amount, Figure
-from tests.bench.stages import catalogue, days, features, models, start_up
+from tests.bench.figures import Measured
+from tests.bench.stages import catalogue, days, features, models, sizes, start_up
 from tests.bench.stages.home import Bench
 
-Stage = Callable[[Bench], list[Figure | Amount]]
+Stage = Callable[[Bench], Sequence[Measured]]
 
 QUICK: tuple[Stage, ...] = (
     start_up.start_up,
@@ -27,6 +27,7 @@ FULL: tuple[Stage, ...] = (
     days.the_day,
     days.a_year,
     days.many_recipes,
+    sizes.sizes,
     models.evaluation,
     models.network,  # last: it imports TensorFlow, which the memory above must not hold
 )

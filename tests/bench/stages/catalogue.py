@@ -31,7 +31,7 @@ from forecaster.store.database import open_store
 from forecaster.store.engine.parquet_files import read_parquet
 from forecaster.store.versions import catalogue
 from tests.bench import naive
-from tests.bench.figures import Amount, Figure, both_cpu_seconds, cpu_seconds
+from tests.bench.figures import Amount, Figure, Measured, both_cpu_seconds, cpu_seconds
 from tests.bench.stages.home import AS_OF, RECIPES, Bench
 from tests.support.usgs_answers import write_csv
 from tests.support.usgs_history import History, history_from
@@ -43,7 +43,7 @@ CHANGED = 500
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
-def first_load(made: Bench) -> list[Figure | Amount]:
+def first_load(made: Bench) -> list[Measured]:
     """The bundled snapshot into an empty store."""
     with TemporaryDirectory() as folder:
         store = open_store(Path(folder) / "quakecast.duckdb")
@@ -51,7 +51,7 @@ def first_load(made: Bench) -> list[Figure | Amount]:
     return [Amount("first load", "first load of the bundled catalogue, 296,417 rows", taken, goal=5)]
 
 
-def one_reading(made: Bench) -> list[Figure | Amount]:
+def one_reading(made: Bench) -> list[Measured]:
     """What was known at the issue times of a day: one reading of the catalogue, against one for each."""
     found, expected = [], []
 
@@ -74,7 +74,7 @@ def one_reading(made: Bench) -> list[Figure | Amount]:
     return [Figure("one reading", "one reading, 29 recipes, 11 issue times", "a reading for each issue time", *taken, 0.3)]
 
 
-def csv_body(made: Bench) -> list[Figure | Amount]:
+def csv_body(made: Bench) -> list[Measured]:
     """20,000 events of the catalogue as the service's csv, read and checked one by one, against the csv module that checks nothing."""
     versions = _snapshot_history(20_000)
     body = write_csv(versions, np.arange(20_000)).encode()
@@ -93,7 +93,7 @@ def csv_body(made: Bench) -> list[Figure | Amount]:
     ]
 
 
-def pull(made: Bench) -> list[Figure | Amount]:
+def pull(made: Bench) -> list[Measured]:
     """A pull from a local service: after nothing has changed, and after 500 events have."""
     with TemporaryDirectory() as folder:
         settings = load_settings(home=Path(folder), recipe_streams=False)
@@ -118,7 +118,7 @@ def pull(made: Bench) -> list[Figure | Amount]:
     ]
 
 
-def full_read(made: Bench) -> list[Figure | Amount]:
+def full_read(made: Bench) -> list[Measured]:
     """As many rows of csv as BENCH_ROWS from a local service, half of them new versions of the others, read, checked and stored."""
     events = ROWS // 2
     history = _snapshot_history(events, {AS_OF + 3 * DAY: events})

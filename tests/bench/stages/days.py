@@ -13,7 +13,7 @@ from forecaster.pipeline.daily.predict import predict
 from forecaster.pipeline.daily.verify import verify
 from forecaster.pipeline.run_context import Job
 from forecaster.reports.outgoing.letters import ReportLetter
-from tests.bench.figures import Amount, Figure, command, cpu_seconds, memory_gb
+from tests.bench.figures import Amount, Figure, Measured, command, cpu_seconds, memory_gb
 from tests.bench.stages.home import RECIPES, Bench
 from tests.support.changed_recipes import numbered
 
@@ -21,7 +21,7 @@ MANY = int(os.environ.get("BENCH_RECIPES", "1000"))
 WHOLE = [recipe for recipe in RECIPES if recipe.comparison_only is None]
 
 
-def the_day(made: Bench) -> list[Figure | Amount]:
+def the_day(made: Bench) -> list[Measured]:
     """The steps of a day of the bundled recipes in one process, each against `import tensorflow`, which none of them needs."""
     tensorflow = command(["-c", "import tensorflow"], repeats=2).cpu_s
     job = made.job(RECIPES, 1)
@@ -44,7 +44,7 @@ def the_day(made: Bench) -> list[Figure | Amount]:
     ]
 
 
-def many_recipes(made: Bench) -> list[Figure | Amount]:
+def many_recipes(made: Bench) -> list[Measured]:
     """A day of as many recipes as MANY, the bundled ones under other names, against the bundled ones themselves: what one more costs."""
     jobs = made.job(WHOLE, 2), made.job(numbered(RECIPES, MANY), 3)
     written: dict[str, publish_report.WrittenReport] = {}
@@ -56,7 +56,7 @@ def many_recipes(made: Bench) -> list[Figure | Amount]:
     def mail(job: Job) -> None:
         mails[job.run_id] = len(ReportLetter(written[job.run_id].data, "en", "https://example.org/report.html").mail().html.encode())
 
-    figures: list[Figure | Amount] = []
+    figures: list[Measured] = []
     total = 0.0
     steps: dict[str, Callable[[Job], object]] = {"predict": predict, "verify": verify, "report": report, "mail": mail}
     for name, step in steps.items():
@@ -74,7 +74,7 @@ def many_recipes(made: Bench) -> list[Figure | Amount]:
     ]
 
 
-def a_year(made: Bench) -> list[Figure | Amount]:
+def a_year(made: Bench) -> list[Measured]:
     """A year of past days by today's models, against a month of it: what one more day costs."""
     taken = {}
     for days in (31, 365):

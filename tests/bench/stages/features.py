@@ -14,14 +14,14 @@ from forecaster.features.windows import target_days
 from forecaster.models.first_system.daily_grid import cell_edges, place_on_grid, window_tensor
 from forecaster.pipeline.as_of.catalogue_history import read_history
 from tests.bench import naive
-from tests.bench.figures import Amount, Figure, both_cpu_seconds, peak_mb
+from tests.bench.figures import Figure, Measured, both_cpu_seconds, peak_mb
 from tests.bench.stages.home import RECIPES, Bench, recipe_named
 
 YEARS = int(os.environ.get("BENCH_YEARS", "5"))
 BATCH = 32
 
 
-def circles(made: Bench) -> list[Figure | Amount]:
+def circles(made: Bench) -> list[Measured]:
     """The targets of the bundled recipes among all events, by unit vectors that all recipes share, by a loop, and by all distances."""
     history = read_history(made.store)
 
@@ -30,7 +30,7 @@ def circles(made: Bench) -> list[Figure | Amount]:
         return [len(target_events(fresh.near(recipe).versions, recipe)) for recipe in RECIPES]
 
     ways = {"a Python loop": (naive.events_in_circle, 1 / 30), "numpy, all distances": (naive.events_in_circle_at_once, None)}
-    figures: list[Figure | Amount] = []
+    figures: list[Measured] = []
     for name, (way, goal) in ways.items():
         assert ours()[:3] == [way(history.versions, recipe) for recipe in RECIPES[:3]]
         taken = both_cpu_seconds(ours, lambda way=way: [way(history.versions, recipe) for recipe in RECIPES], 1)
@@ -38,7 +38,7 @@ def circles(made: Bench) -> list[Figure | Amount]:
     return figures
 
 
-def midnights(made: Bench) -> list[Figure | Amount]:
+def midnights(made: Bench) -> list[Measured]:
     """52 years of local days, for whoever asks first."""
     zone, first, count = RECIPES[0].zone, date(1973, 1, 1), 52 * 365
 
@@ -51,12 +51,12 @@ def midnights(made: Bench) -> list[Figure | Amount]:
     return [Figure("midnights", "52 years of local midnights", "one by one", *taken, 0.2)]
 
 
-def heatmaps(made: Bench) -> list[Figure | Amount]:
+def heatmaps(made: Bench) -> list[Measured]:
     """A year of windows as known at each cut, and BENCH_YEARS years in the first system's way, with memory and limit."""
     return [*_as_known(made), *_in_the_first_systems_way(made)]
 
 
-def _as_known(made: Bench) -> list[Figure | Amount]:
+def _as_known(made: Bench) -> list[Measured]:
     recipe = recipe_named("tokyo-m45")
     inputs, days = read_history(made.store).near(recipe).versions, target_days(recipe, date(2020, 1, 1), 365)
     lats, lons = (np.append(edges, 2 * edges[-1] - edges[-2]) for edges in cell_edges(recipe))
@@ -72,7 +72,7 @@ def _as_known(made: Bench) -> list[Figure | Amount]:
     return [Figure("heatmaps, as known", "a year of windows as known at each cut, 11 x 11", "a loop over windows, days and events", *taken)]
 
 
-def _in_the_first_systems_way(made: Bench) -> list[Figure | Amount]:
+def _in_the_first_systems_way(made: Bench) -> list[Measured]:
     """The first system's recipe and grid. Both see all events at once and whole days: it knew no delays and no hour of issue."""
     recipe = recipe_named("tokyo")
     first, count = date(2025 - YEARS, 1, 1), (date(2023, 12, 1) - date(2025 - YEARS, 1, 1)).days

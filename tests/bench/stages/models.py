@@ -21,14 +21,14 @@ from forecaster.pipeline.evaluation.evaluate_plan import ARMS, EvaluateOptions
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
 from forecaster.recipe import Recipe
 from forecaster.registry.model_kinds import kinds_where
-from tests.bench.figures import Amount, Figure, both_cpu_seconds, cpu_seconds
+from tests.bench.figures import Amount, Figure, Measured, both_cpu_seconds, cpu_seconds
 from tests.bench.stages.home import AS_OF, RECIPES, Bench, recipe_named
 
 STEPS = 4
 """Training steps of the network that are timed. An epoch is 50."""
 
 
-def one_place(made: Bench) -> list[Figure | Amount]:
+def one_place(made: Bench) -> list[Measured]:
     """A forecast at a place without a recipe, in a process that has read the catalogue and made one before."""
     clock = Clock.standing_at(AS_OF + timedelta(hours=1))
     history = read_history(made.store)
@@ -41,7 +41,7 @@ def one_place(made: Bench) -> list[Figure | Amount]:
     return [Amount("one place", "a forecast for one place, warm, another place than the one before", cpu_seconds(ours), goal=0.1)]
 
 
-def etas(made: Bench) -> list[Figure | Amount]:
+def etas(made: Bench) -> list[Measured]:
     """ETAS of one region: a fit to all days, and a day's forecast."""
     recipe = recipe_named("tokyo-m45")
     history = history_of(recipe, read_history(made.store).near(recipe).at(AS_OF))
@@ -60,7 +60,7 @@ def etas(made: Bench) -> list[Figure | Amount]:
     ]
 
 
-def evaluation(made: Bench) -> list[Figure | Amount]:
+def evaluation(made: Bench) -> list[Measured]:
     """The references of 29 recipes over seven years, one fit each, with their ladder."""
     references = tuple(kind for kind in kinds_where(lambda kind: kind.reference) if kind != "etas")
     known = load_known(made.store, AS_OF)
@@ -70,7 +70,7 @@ def evaluation(made: Bench) -> list[Figure | Amount]:
     return [Amount("evaluate", f"evaluation of {len(RECIPES)} recipes, seven years, {', '.join(references)}", taken, goal=180)]
 
 
-def network(made: Bench) -> list[Figure | Amount]:
+def network(made: Bench) -> list[Measured]:
     """Training steps of the first system's network, gathering included, against Keras' ConvLSTM2D by `fit` on windows that lie ready."""
     import tensorflow as tf
 

@@ -1,6 +1,6 @@
 """Commands as processes: how long they take to start, and to do what they are for."""
 
-from tests.bench.figures import Amount, Figure, command
+from tests.bench.figures import Amount, Figure, Measured, command
 from tests.bench.stages.home import AS_OF, Bench
 
 STANDING = f"""
@@ -14,14 +14,14 @@ main(sys.argv[1:], prog_name="quakecast")
 """A command on a clock that stands where the home's catalogue ends: a day is due, and nothing is stale."""
 
 
-def start_up(made: Bench) -> list[Figure | Amount]:
+def start_up(made: Bench) -> list[Measured]:
     """Commands as processes, against Python itself and the libraries that they cannot do without."""
     home = made.environment
     python = command(["-c", "pass"], home, 5)
     libraries = command(["-c", "import duckdb, pandas"], home, 5)
     told = {"--help": ["--help"], "--version": ["--version"], "sql": ["sql", "SELECT 1"], "status": ["status"]}
     taken = {name: command(["-m", "forecaster", *words], home, 5) for name, words in told.items()}
-    figures: list[Figure | Amount] = []
+    figures: list[Measured] = []
     for name, used in taken.items():
         bare = name.startswith("--")
         against, other, goal = ("Python alone", python, 12) if bare else ("import of duckdb and pandas", libraries, 1.5)
@@ -30,7 +30,7 @@ def start_up(made: Bench) -> list[Figure | Amount]:
     return [*figures, Amount("start status memory", "memory of quakecast status", taken["status"].memory_mb, "MB", 150)]
 
 
-def commands(made: Bench) -> list[Figure | Amount]:
+def commands(made: Bench) -> list[Measured]:
     """What a person waits for, start and imports included, one run each: all recipes in a home with the bundled catalogue."""
     home = made.environment
     told = {
@@ -39,7 +39,7 @@ def commands(made: Bench) -> list[Figure | Amount]:
         "export": (["export"], 3),
         "forecast, one place": (["forecast", "--at", "38.3,142.4"], 3),
     }
-    figures: list[Figure | Amount] = []
+    figures: list[Measured] = []
     for name, (words, goal) in told.items():
         used = command(["-c", STANDING, *words], home, 1)
         figures.append(Amount(f"command {name}", f"quakecast {name}, as a command", used.cpu_s, goal=goal))
