@@ -1,8 +1,9 @@
 """The catalogue as arrays: the only input of features, labels and references."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 NEVER = np.iinfo(np.int64).max
 FEW = 50_000
+T = TypeVar("T")
 UNSURE = 1e-9  # of the cosine of a distance; its rounding error is far smaller
 
 
@@ -36,10 +38,13 @@ class Events:
     def __post_init__(self) -> None:
         if not len(self.known_until_us):
             object.__setattr__(self, "known_until_us", np.full(len(self.origin_time_us), NEVER))
-        if np.any(np.diff(self.origin_time_us) < 0):
-            raise ValueError("events must be sorted by origin time")
+        self._check_order()
         if np.isnan(self.magnitude).any():
             raise ValueError("events must have a magnitude")
+
+    def _check_order(self) -> None:
+        if (self.origin_time_us[1:] < self.origin_time_us[:-1]).any():
+            raise ValueError("events must be sorted by origin time")
 
     def __len__(self) -> int:
         return len(self.origin_time_us)
@@ -52,7 +57,7 @@ class Events:
         return order, latitude, unit_vectors(latitude, self.longitude_deg[order])
 
     def within(self, latitude_deg: float, longitude_deg: float, reach_km: float) -> np.ndarray:
-        """int64 (m,), ascending: which lie within `reach_km` of a place, by `great_circle_km`. Fast where it is asked for many places."""
+        """int64 (m,), in no order: which lie within `reach_km` of a place, by `great_circle_km`. Fast where it is asked for many places."""
         order, latitude, vectors = self._by_latitude
         band_deg = reach_km / KM_PER_DEGREE + MARGIN_DEG
         first, last = np.searchsorted(latitude, [latitude_deg - band_deg, latitude_deg + band_deg])
@@ -62,14 +67,12 @@ class Events:
         found, unsure = order[first:last][near], np.flatnonzero(cosine[near] <= edge + UNSURE)
         at = found[unsure]
         away = great_circle_km(latitude_deg, longitude_deg, self.latitude_deg[at], self.longitude_deg[at]) > reach_km
-        return np.sort(np.delete(found, unsure[away]))
+        return np.delete(found, unsure[away])
 
     def distance_km(self, latitude_deg: float, longitude_deg: float) -> np.ndarray:
         """float64 (n,): how far each lies from a place. Those of the last place are cached: every model of a recipe asks for them."""
-        place, last = (latitude_deg, longitude_deg), self._distance.get("last")
-        if last is None or last[0] != place:
-            last = self._distance["last"] = (place, great_circle_km(*place, self.latitude_deg, self.longitude_deg))
-        return last[1]
+        place = (latitude_deg, longitude_deg)
+        return self.last("distance", place, lambda: great_circle_km(*place, self.latitude_deg, self.longitude_deg))
 
     def near(self, latitude_deg: float, longitude_deg: float, reach_km: float, magnitude: float = -np.inf) -> tuple[np.ndarray, np.ndarray]:
         """(rows, distance): which from this magnitude on lie within `reach_km` of a place, int64 (m,), ascending, and how far away, km."""
@@ -82,8 +85,16 @@ class Events:
         within = away <= reach_km
         return rows[within], away[within]
 
+    def last(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
+        """The result of `make` under this name, cached as long as it is asked for with the same key."""
+        found = self._last.get(name)
+        if found is None or found[0] != key:
+            found = self._last[name] = (key, make())
+        result: T = found[1]
+        return result
+
     @cached_property
-    def _distance(self) -> dict[str, tuple[tuple[float, float], np.ndarray]]:
+    def _last(self) -> dict[str, tuple[Hashable, Any]]:
         return {}
 
     def take(self, selection: np.ndarray | slice) -> "Events":
@@ -92,7 +103,10 @@ class Events:
             selection = np.flatnonzero(selection)  # one look at the mask instead of one for each column
             if len(selection) == len(self):
                 return self
-        return Events(*(getattr(self, name)[selection] for name in _FIELDS))
+        taken = object.__new__(Events)  # a magnitude that was there still is: only the order can be another one
+        taken.__dict__.update({name: getattr(self, name)[selection] for name in _FIELDS})
+        taken._check_order()
+        return taken
 
     def known_at_once(self) -> "Events":
         """The same versions, as if each had been known from its origin on and for ever: the final catalogue in hindsight."""

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def target_events(events: Events, recipe: Recipe) -> Events:
-    """The target events: magnitude at or above the threshold, epicentre in the circle."""
-    rows, _ = events.near(recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km, recipe.threshold_mag)
-    return events.take(rows)
+    """The target events: magnitude at or above the threshold, epicentre in the circle. Those of the last target are cached."""
+    target = recipe.predict_center_lat, recipe.predict_center_lng, recipe.radius_km, recipe.threshold_mag
+    return events.last("targets", target, lambda: events.take(events.near(*target)[0]))
 
 
 def daily_labels(events: Events, recipe: Recipe, days: TargetDays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

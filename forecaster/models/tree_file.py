@@ -48,12 +48,13 @@ class Trees:
             raise ValueError(f"the trees see {self.features} numbers a row, got an array of shape {features.shape}")
         if np.isinf(features).any():
             raise ValueError("the trees see an infinite number; a missing one is NaN")
-        found = np.asarray(start, dtype=np.float32).copy()
+        first = np.asarray(start, dtype=np.float32)[:, None]
+        found = np.empty(len(first))
         for at in range(0, len(found), BATCH):
             rows = slice(at, at + BATCH)
-            for values in self.value[self._leaves(features[rows].astype(np.float32))].T:
-                found[rows] += values
-        return found.astype(np.float64)
+            values = self.value[self._leaves(features[rows].astype(np.float32))]
+            found[rows] = np.add.accumulate(np.concatenate([first[rows], values], axis=1), axis=1)[:, -1]
+        return found
 
     def _leaves(self, features: np.ndarray) -> np.ndarray:
         """int64 (n, trees): the leaf that each row reaches in every tree."""

@@ -104,6 +104,18 @@ def forecasts(recipe: Recipe, known: Known) -> list[float]:
     return [float(reference[0]), *(float(model.probability(known.inputs, days, reference)[0]) for model in models)]
 
 
+@pytest.mark.parametrize("place", ["sendai", "athens"])
+def test_small_earthquakes_that_no_model_uses_may_be_left_out(whole_store, place) -> None:
+    """They lie outside the circle and long before; forecasts, the record and all else in the circle are the same without them."""
+    recipe, since_us = recipe_of(place), to_us(AS_OF - timedelta(days=730))
+    everything, without = read_history(whole_store).near(recipe), read_history(whole_store).near(recipe, since_us)
+    events = everything.versions
+    away = events.distance_km(recipe.predict_center_lat, recipe.predict_center_lng)
+    kept = (events.magnitude >= 4.5) | (away <= recipe.radius_km) | (events.origin_time_us >= since_us)
+    assert same_events(without.versions, events.take(kept)) and kept.all() == (place == "athens")
+    assert forecasts(recipe, without.at(AS_OF)) == forecasts(recipe, everything.at(AS_OF))
+
+
 def test_nothing_is_known_of_an_empty_store(store) -> None:
     near = load_known_near(store, recipe_of("tonga"), AS_OF)
     assert len(near.events) == len(near.inputs) == len(near.frame) == 0 and near.read_until is None

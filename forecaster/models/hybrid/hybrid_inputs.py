@@ -25,6 +25,7 @@ from forecaster.timewindow import DAY_US
 HALF_COUNT = 0.5
 LARGE_SHOCKS = ((6.0, 2.0), (7.0, 3.0))
 MAX_DAYS = 20_000.0
+CUTS_AT_ONCE = 256
 SIDE_COLUMNS = (
     *replace(COUNTS, deep_km=None).names,
     "excess",
@@ -138,8 +139,10 @@ def _days_since(inputs: Events, recipe: Recipe, cut_us: np.ndarray, magnitude: f
     rows, _ = inputs.near(recipe.predict_center_lat, recipe.predict_center_lng, radii * recipe.radius_km, magnitude)
     large = inputs.take(rows)
     latest = np.full(len(cut_us), -np.inf)
-    for origin, known, until in zip(large.origin_time_us, large.known_at_us, large.known_until_us, strict=True):
-        latest[(cut_us > origin) & (cut_us >= known) & (cut_us < until)] = origin
+    for at in range(0, len(cut_us), CUTS_AT_ONCE):
+        cuts = cut_us[at : at + CUTS_AT_ONCE, None]
+        seen = (cuts > large.origin_time_us) & (cuts >= large.known_at_us) & (cuts < large.known_until_us)
+        latest[at : at + CUTS_AT_ONCE] = np.where(seen, large.origin_time_us, -np.inf).max(axis=1, initial=-np.inf)
     elapsed: np.ndarray = np.minimum((cut_us - latest) / DAY_US, MAX_DAYS)
     return elapsed
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 MATURITY = timedelta(days=FINAL_AFTER_DAYS)
 PROVISIONAL_AFTER = timedelta(days=1)
 REACH_RADII = 4.0
-REACH_KM = ((-np.inf, 500.0), (6.5, 1000.0), (7.5, 2000.0))  # from this magnitude on, beyond the rim
+SMALL_MAG = 4.5  # below it, and below the threshold, no model uses an earthquake outside the circle
+REACH_KM = ((-np.inf, 500.0), (SMALL_MAG, 500.0), (6.5, 1000.0), (7.5, 2000.0))  # from this magnitude on, beyond the rim
 STALE_AFTER = timedelta(hours=24)  # a forecast from a catalogue that was read longer ago is degraded
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from forecaster.catalog.coverage import STREAMS, in_streams
 from forecaster.features.events import NEVER, Events, events_from_frame
 from forecaster.features.geometry import box_about, great_circle_km
-from forecaster.pipeline.as_of.as_known import REACH_KM, Known, in_reach, reaches_km
+from forecaster.pipeline.as_of.as_known import REACH_KM, SMALL_MAG, Known, in_reach, reaches_km
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store
 from forecaster.store.versions import catalogue
@@ -47,12 +47,13 @@ class CatalogueHistory:
         """Return what was known at `as_of` (aware UTC), as if the catalogue had been read then."""
         through = self.through(as_of)
         inputs = through.versions if through.common.all() else through.versions.take(through.common)
-        rows = np.flatnonzero((self.versions.known_at_us <= to_us(as_of)) & (to_us(as_of) < self.versions.known_until_us))
+        known = (self.versions.known_at_us <= to_us(as_of)) & (to_us(as_of) < self.versions.known_until_us)
+        rows = np.flatnonzero(known)
         first_us = self.first_known_us[rows]
         if (joined := np.flatnonzero(self.joined[rows])).size:
             by_id = self.joins.first_known(as_of)
             first_us[joined] = [to_us(by_id[event_id]) for event_id in self.names["event_id"].take(self.name_row[rows[joined]])]
-        events = replace(self.versions.take(rows), known_at_us=first_us, known_until_us=np.full(len(rows), NEVER))
+        events = replace(self.versions.take(known), known_at_us=first_us, known_until_us=np.full(len(rows), NEVER))
         return Known(as_of, events, inputs, lambda: self._frame(events, rows), self.coverage, lambda row: self._name(rows[row]))
 
     def _name(self, row: int) -> tuple[str, object]:
@@ -80,15 +81,21 @@ class CatalogueHistory:
         until_us = np.where(kept.versions.known_until_us > to_us(moment), NEVER, kept.versions.known_until_us)
         return replace(kept, versions=replace(kept.versions, known_until_us=until_us))
 
-    def near(self, recipe: Recipe) -> "CatalogueHistory":
+    def near(self, recipe: Recipe, small_since_us: int | None = None) -> "CatalogueHistory":
         """Return the versions near enough to the recipe's circle, for their size, that a circle model uses them (`as_known.in_reach`).
 
         Outcomes, rates and forecasts of this recipe are those of the whole catalogue (except for the ConvLSTM, whose grid may reach
-        farther).
+        farther). small_since_us: of those that no model uses because they are small and outside the circle, leave out earlier ones.
         """
-        lat, lon = recipe.predict_center_lat, recipe.predict_center_lng
-        parts = [rows[strong.within(lat, lon, reach)] for (rows, strong), (_, reach) in zip(self._by_size, reaches_km(recipe), strict=True)]
-        return self._take(np.sort(np.concatenate(parts)))
+        place = recipe.predict_center_lat, recipe.predict_center_lng
+        near = np.zeros(len(self.versions), dtype=bool)
+        for (rows, of_size), (least, reach) in zip(self._by_size, reaches_km(recipe), strict=True):
+            found = rows[of_size.within(*place, reach)]
+            if small_since_us is not None and least < SMALL_MAG <= recipe.threshold_mag:
+                near[rows[of_size.within(*place, recipe.radius_km)]] = True
+                found = found[self.versions.origin_time_us[found] >= small_since_us]
+            near[found] = True
+        return self._take(np.flatnonzero(near))
 
     @cached_property
     def _by_size(self) -> list[tuple[np.ndarray, Events]]:

@@ -25,7 +25,7 @@ from forecaster.pipeline.as_of.catalogue_history import CatalogueHistory
 from forecaster.pipeline.daily.issue_rows import Window
 from forecaster.pipeline.daily.issue_schedule import EARLY_AT_MOST, is_due
 from forecaster.pipeline.issuing import published_rows
-from forecaster.pipeline.issuing.contributing_events import drivers_of
+from forecaster.pipeline.issuing.contributing_events import LOOK_BACK_DAYS, drivers_of
 from forecaster.pipeline.issuing.members import members_for
 from forecaster.pipeline.rungs.issue_rungs import LadderBase, ladder_base, ladders_of
 from forecaster.publishing_rule.combination import KIND
@@ -35,7 +35,7 @@ from forecaster.publishing_rule.standing import MAX_AGE_HOURS, Standing, lacking
 from forecaster.recipe import Recipe
 from forecaster.registry.model_kinds import KINDS
 from forecaster.registry.reasons import Reason, ReasonKey, as_json, english
-from forecaster.timewindow import TimeWindow, issue_time, next_local_day, to_us
+from forecaster.timewindow import DAY_US, TimeWindow, issue_time, next_local_day, to_us
 
 log = logging.getLogger(__name__)
 
@@ -119,9 +119,9 @@ def compute_issues(history: CatalogueHistory, models: Path, requests: Sequence[I
 
 
 def _begun(history: CatalogueHistory, models: Path, request: IssueRequest, doubts: Doubts, found: Found) -> _Begun:
-    recipe = request.asked.recipe
+    recipe, as_of = request.asked.recipe, request.asked.as_of
     far = any(KINDS[kind].sees_far for kind in request.fits if kind in KINDS)
-    known = (history if far else history.near(recipe)).at(request.asked.as_of)
+    known = (history if far else history.near(recipe, to_us(as_of) - LOOK_BACK_DAYS * DAY_US)).at(as_of)
     try:
         with logs.about(recipe=recipe.id), found_once(found):
             return _issue(request, models, known, doubts)

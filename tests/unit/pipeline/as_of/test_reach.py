@@ -5,11 +5,11 @@ import pytest
 
 from forecaster.features.patches import CELL_RADII, CELLS, HALF_DIAGONAL
 from forecaster.models.cells.cells import _grid_of, shares_inside
-from forecaster.models.cells.cells_inputs import CELL_KM
+from forecaster.models.cells.cells_inputs import CELL_KM, MIN_MAGNITUDE
 from forecaster.models.etas import etas_intensity
 from forecaster.models.hybrid.hybrid_inputs import LARGE_SHOCKS
 from forecaster.models.pooled.pooled import COUNTS
-from forecaster.pipeline.as_of.as_known import in_reach, reaches_km
+from forecaster.pipeline.as_of.as_known import SMALL_MAG, in_reach, reaches_km
 from forecaster.places import recipe_at
 
 RADII_KM = (1.0, 20.0, 54.9, 55.1, 110.1, 150.0, 165.1, 220.1, 300.0, 1000.0, 2000.0)
@@ -28,6 +28,11 @@ def test_every_model_finds_its_earthquakes_within_reach(radius_km: float) -> Non
     for magnitude, radii in ((-1.0, COUNTS.ring_edges[-1]), (-1.0, CELLS * CELL_RADII * HALF_DIAGONAL), *LARGE_SHOCKS):
         assert reach(magnitude) >= radii * radius_km
     assert reach(4.5) >= _grid_of(shares_inside(radius_km)) * CELL_KM / np.sqrt(2)
+
+
+def test_no_model_uses_a_small_earthquake_outside_the_circle() -> None:
+    """The others count from the threshold; only those of targets of M 4.5 or more leave smaller earthquakes out."""
+    assert etas_intensity.PARENT_MAG >= SMALL_MAG and MIN_MAGNITUDE >= SMALL_MAG and min(size for size, _ in LARGE_SHOCKS) >= SMALL_MAG
 
 
 def test_what_lies_in_reach_depends_on_its_size() -> None:
