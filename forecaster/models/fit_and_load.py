@@ -57,8 +57,8 @@ class FittableKind(Kind):
         except ImportError as error:
             if not self.tensorflow:
                 raise
-            told = " ".join(str(error).split())[:200]
-            raise NotInstalled(f"TensorFlow is here and cannot be imported ({told}); install it again") from error
+            text = " ".join(str(error).split())[:200]
+            raise NotInstalled(f"TensorFlow is here and cannot be imported ({text}); install it again") from error
 
     def fit(self, history: History, *, seed: int | None = None, max_minutes: float | None = None) -> FittedModel:
         """A model fitted on all days of `history`.

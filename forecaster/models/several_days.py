@@ -37,14 +37,14 @@ def over_window(recipe: Recipe, inputs: Events, days: TargetDays, reference: np.
     single = recipe.model_copy(update={"predict_range_days": 1})
     first = replace(days, target_ends_us=_next_midnights(recipe, days))
     usual = -np.expm1(np.log1p(-np.asarray(reference, dtype=np.float64)) / recipe.predict_range_days)
-    said = -np.log1p(-one_day(single, first, usual))
+    rate = -np.log1p(-one_day(single, first, usual))
     ends = np.stack([first.target_ends_us, days.target_ends_us], axis=1)
     found = np.full(len(days), np.nan)
-    known = np.isfinite(said)
+    known = np.isfinite(rate)
     if known.any():
         shape = _shape(single, inputs, first.take(known), ends[known], usual[known])
-        later = (shape[:, 1] - shape[:, 0]) * (said[known] / shape[:, 0]) ** CARRY
-        found[known] = -np.expm1(-(said[known] + later))
+        later = (shape[:, 1] - shape[:, 0]) * (rate[known] / shape[:, 0]) ** CARRY
+        found[known] = -np.expm1(-(rate[known] + later))
     return found
 
 

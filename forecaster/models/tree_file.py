@@ -76,10 +76,12 @@ def read_trees(content: bytes) -> Trees:
     """
     try:
         learner = parse_ubjson(content)["learner"]
-        booster, told = learner["gradient_booster"], learner["learner_model_param"]
-        if (booster["name"], learner["objective"]["name"]) != ("gbtree", "binary:logistic") or told["num_target"] != "1":
-            raise ValueError(f"trees of another kind: {booster['name']}, {learner['objective']['name']}, {told['num_target']} targets")
-        return _joined(booster["model"]["trees"], int(told["num_feature"]))
+        booster, parameters = learner["gradient_booster"], learner["learner_model_param"]
+        if (booster["name"], learner["objective"]["name"]) != ("gbtree", "binary:logistic") or parameters["num_target"] != "1":
+            raise ValueError(
+                f"trees of another kind: {booster['name']}, {learner['objective']['name']}, {parameters['num_target']} targets"
+            )
+        return _joined(booster["model"]["trees"], int(parameters["num_feature"]))
     except (KeyError, TypeError, IndexError, UnicodeDecodeError, OverflowError) as error:
         raise ValueError(f"no trees of XGBoost: {error!r}") from error
 

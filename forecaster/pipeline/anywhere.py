@@ -20,8 +20,8 @@ from forecaster.pipeline.issuing.contributing_events import drivers_of
 from forecaster.pipeline.pretraining import trained_sets
 from forecaster.pipeline.rungs.issue_rungs import published_rungs
 from forecaster.pipeline.rungs.report_ladder import report_ladder
+from forecaster.publishing_rule.blend import Blend, shipped, usual_rate_if_stale
 from forecaster.publishing_rule.combination import KIND
-from forecaster.publishing_rule.standing import Standing, shipped, unless_too_old
 from forecaster.publishing_rule.weights import WorldWeights, usable_weights
 from forecaster.recipe import Recipe
 from forecaster.reports.content.ladder_json import ladder_json
@@ -98,8 +98,8 @@ def forecast_at(
     )
     age, stale = data_age(as_of, known.read_until)
     base, fault = usable_weights(day)
-    standing = unless_too_old(shipped(base, fault), age, known.read_until)
-    issue = combine_members(recipe, settings.models, {}, standing, known.inputs, days, reference, labelled.days.first_day)
+    blend = usual_rate_if_stale(shipped(base, fault), age, known.read_until)
+    issue = combine_members(recipe, settings.models, {}, blend, known.inputs, days, reference, labelled.days.first_day)
     published = issue.rows[-1]
     weights = published["details"]["weights"]
     details = dict(published["details"])
@@ -110,7 +110,7 @@ def forecast_at(
     window = recipe.target_window(day)
     trust = _trust(recipe, known, labelled, base if set(weights) == set(base.belief.weights) else None)
     usual = float(reference[0])
-    warnings = [*([stale] if stale and standing.how != "rate" else []), *issue.problems, *_alone(standing, weights, day)]
+    warnings = [*([stale] if stale and blend.how != "rate" else []), *issue.problems, *_alone(blend, weights, day)]
     return {
         "place": {"latitude_deg": place.latitude_deg, "longitude_deg": place.longitude_deg, "name": recipe.display_name.en},
         "radius_km": place.radius_km,
@@ -157,9 +157,9 @@ def _check_record(recipe: Recipe, labelled: LabelledDays) -> None:
     )
 
 
-def _alone(standing: Standing, weights: dict[str, float], day: date) -> list[str]:
+def _alone(blend: Blend, weights: dict[str, float], day: date) -> list[str]:
     """Return the warning shown where only the usual rate is available because every member is missing."""
-    if weights or standing.how == "rate":
+    if weights or blend.how == "rate":
         return []
     return [f"no model may forecast {day}: those that need no fit begin on 2010-12-16 (ETAS) and 2015-01-17; this is the usual rate"]
 

@@ -14,7 +14,7 @@ from forecaster.pipeline.alerting.system_alerts import DEAD_SPAN
 from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.daily.issue_schedule import late_forecasts
 from forecaster.pipeline.recipes_in_use import recipes_in_use
-from forecaster.publishing_rule.standing import MAX_AGE_HOURS
+from forecaster.publishing_rule.blend import MAX_AGE_HOURS
 from forecaster.quantities import age_text
 from forecaster.settings import Settings
 from forecaster.store import alert_rows as stored

@@ -4,5 +4,5 @@
 - `learnt_weights`: the default rule: how weights are learnt from verified days
 - `combination`: how the members' probabilities are combined with weights; `combined_model`: the same as a model
 - `weights`: the sets of weights that come with the package, or that this installation has trained
-- `standing`: what stands for a day, and which source decides: a person, learnt weights, the package's weights
+- `blend`: what is published on a day, and which source decides: a person, learnt weights, the package's weights
 """

@@ -84,11 +84,11 @@ def belief_of(record: Mapping[str, Any]) -> Belief:
     return whole
 
 
-def departures(said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndarray:
+def departures(probabilities: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndarray:
     """float64 (n, k): logit p - logit r of each of MEMBERS. 0 where a member is not in `said`, or its probability is NaN."""
     usual = logit(reference)
     nothing = np.full(len(usual), np.nan)
-    columns = [logit(said.get(name, nothing)) - usual for name in MEMBERS]
+    columns = [logit(probabilities.get(name, nothing)) - usual for name in MEMBERS]
     matrix: np.ndarray = np.nan_to_num(np.column_stack(columns), nan=0.0)
     return matrix
 
@@ -108,20 +108,20 @@ def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str,
     return present
 
 
-def combine(said: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
+def combine(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
     """float64 (n,): the combination of the forecast probabilities `said`, (n,) each, kept within `interface.bounded`. NaN where the
     reference is NaN.
 
     Where a member is missing or NaN, the others are weighted as in `shared_out`. Without any member the result is the reference.
     """
     usual = logit(reference)
-    names = [name for name in weights if name in said]
-    beyond = np.column_stack([logit(said[name]) - usual for name in names]) if names else np.empty((len(usual), 0))
+    names = [name for name in weights if name in probabilities]
+    beyond = np.column_stack([logit(probabilities[name]) - usual for name in names]) if names else np.empty((len(usual), 0))
     there = np.isfinite(beyond)
     score = np.zeros(len(usual))
     for pattern in np.unique(there, axis=0):
         days = (there == pattern).all(axis=1)
-        counted = shared_out(weights, {name for name, speaks in zip(names, pattern, strict=True) if speaks})
+        counted = shared_out(weights, {name for name, has_forecast in zip(names, pattern, strict=True) if has_forecast})
         for column in np.flatnonzero(pattern):
             score[days] += counted[names[column]] * beyond[days, column]
     return bounded(sigmoid(usual + score))

@@ -40,6 +40,6 @@ class CombinedModel:
         """float64 (n,): the combination of the members' forecasts; NaN where the reference is NaN."""
         return self.combined({name: bounded(model.probability(inputs, days, reference)) for name, model in self.used.items()}, reference)
 
-    def combined(self, said: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndarray:
+    def combined(self, probabilities: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndarray:
         """float64 (n,): the combination of these forecasts of the members `used`, by kind."""
-        return rule_named(self.rule).combine(said, self.weights, reference)
+        return rule_named(self.rule).combine(probabilities, self.weights, reference)

@@ -23,25 +23,25 @@ def learn_world(base: WorldWeights, parts: Mapping[str, VerifiedDays]) -> Learnt
     return Learnt(learn(base.belief, days, base.day_share), len(days), int(days.happened.sum()))
 
 
-def learn_own(base: WorldWeights, world: Belief, settled: VerifiedDays) -> Learnt:
+def learn_own(base: WorldWeights, world: Belief, verified_days: VerifiedDays) -> Learnt:
     """Learn one recipe's weights from its own verified days, and whether the combination is worse than the usual rate there.
 
     The latter is evaluated with the package's weights, which have not seen these days.
     """
-    belief = learn(world.about(base.own_sd), settled.days, base.day_share)
-    gain, worse = _worse(base, settled)
-    return Learnt(belief, len(settled), int(settled.happened.sum()), gain, worse)
+    belief = learn(world.about(base.own_sd), verified_days.days, base.day_share)
+    gain, worse = _worse(base, verified_days)
+    return Learnt(belief, len(verified_days), int(verified_days.happened.sum()), gain, worse)
 
 
-def _worse(base: WorldWeights, settled: VerifiedDays) -> tuple[tuple[float, float] | None, float]:
+def _worse(base: WorldWeights, verified_days: VerifiedDays) -> tuple[tuple[float, float] | None, float]:
     """Return `Learnt.gain` and `Learnt.worse`."""
-    targets = int(settled.happened.sum())
+    targets = int(verified_days.happened.sum())
     if targets < MIN_TARGET_DAYS:
         return None, NormalDist(base.gain_mean, base.gain_sd).cdf(0.0)
-    said = combine(settled.said, base.belief.weights, settled.reference)
-    daily = log_likelihood(settled.happened, said) - log_likelihood(settled.happened, settled.reference)
+    combined = combine(verified_days.probabilities, base.belief.weights, verified_days.reference)
+    daily = log_likelihood(verified_days.happened, combined) - log_likelihood(verified_days.happened, verified_days.reference)
     estimate = float(daily.sum()) / targets
-    spread = linear_spread(DailyGain(settled.local_days, daily, settled.happened), BLOCK_DAYS)
+    spread = linear_spread(DailyGain(verified_days.local_days, daily, verified_days.happened), BLOCK_DAYS)
     mean, sd = posterior(base, estimate, spread)
     return (estimate, spread), NormalDist(mean, sd).cdf(0.0)
 

@@ -25,11 +25,11 @@ MIN_TARGET_DAYS = 30
 class VerifiedDays:
     """Verified days of one target.
 
-    said: forecast probabilities by kind of member, (n,), NaN where there is none; local_days, reference, happened (n,).
+    probabilities: forecast probabilities by kind of member, (n,), NaN where there is none; local_days, reference, happened (n,).
     """
 
     local_days: np.ndarray
-    said: Mapping[str, np.ndarray]
+    probabilities: Mapping[str, np.ndarray]
     reference: np.ndarray
     happened: np.ndarray
 
@@ -38,13 +38,13 @@ class VerifiedDays:
 
     def take(self, selection: np.ndarray) -> "VerifiedDays":
         """Return the days where this mask is true."""
-        said = {kind: values[selection] for kind, values in self.said.items()}
-        return VerifiedDays(self.local_days[selection], said, self.reference[selection], self.happened[selection])
+        probabilities = {kind: values[selection] for kind, values in self.probabilities.items()}
+        return VerifiedDays(self.local_days[selection], probabilities, self.reference[selection], self.happened[selection])
 
     @property
     def days(self) -> Days:
         """The days as input of the weight learning."""
-        return Days(departures(self.said, self.reference), self.reference, self.happened)
+        return Days(departures(self.probabilities, self.reference), self.reference, self.happened)
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ class PublishingRule(ABC):
         recipes, else the package's.
         """
 
-    def combine(self, said: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
+    def combine(self, probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
         """Return the published probabilities, float64 (n,), of those of the members `said` (NaN: none); NaN where the reference is."""
-        return combine(said, weights, reference)
+        return combine(probabilities, weights, reference)
 
     def applied(self, weights: Mapping[str, float], there: Container[str]) -> dict[str, float]:
         """Return the weights that `combine` uses where only these kinds issue a forecast."""
@@ -135,6 +135,6 @@ def verified_days_of(frame: pd.DataFrame, local_days: np.ndarray) -> VerifiedDay
     """
     wide = frame.assign(local_day=local_days).pivot_table(index="local_day", columns="model_kind", values="probability", aggfunc="last")
     first = frame.assign(local_day=local_days).drop_duplicates("local_day").set_index("local_day").loc[wide.index]
-    said = {kind: wide[kind].to_numpy(dtype=np.float64) for kind in MEMBERS if kind in wide}
+    probabilities = {kind: wide[kind].to_numpy(dtype=np.float64) for kind in MEMBERS if kind in wide}
     reference, happened = first["reference_probability"].to_numpy(dtype=np.float64), first["happened"].to_numpy(dtype=bool)
-    return VerifiedDays(wide.index.to_numpy().astype("datetime64[D]"), said, reference, happened)
+    return VerifiedDays(wide.index.to_numpy().astype("datetime64[D]"), probabilities, reference, happened)

@@ -114,10 +114,10 @@ def last_answers(connection: Connection, since: datetime) -> list[Answer]:
 
     The last run is the one whose answers were stored last, whatever the machine's clock said: that clock is what is being checked.
     """
-    told = "status BETWEEN 200 AND 299 AND service_date IS NOT NULL"
+    answered = "status BETWEEN 200 AND 299 AND service_date IS NOT NULL"
     rows = connection.execute(
-        f"SELECT requested_at, coalesce(elapsed_s, 0), service_date FROM fetch_log WHERE {told} AND requested_at >= $since "
-        f"AND run_id IS NOT DISTINCT FROM (SELECT last(run_id ORDER BY rowid) FROM fetch_log WHERE {told})",
+        f"SELECT requested_at, coalesce(elapsed_s, 0), service_date FROM fetch_log WHERE {answered} AND requested_at >= $since "
+        f"AND run_id IS NOT DISTINCT FROM (SELECT last(run_id ORDER BY rowid) FROM fetch_log WHERE {answered})",
         {"since": since},
     ).fetchall()
-    return [Answer(asked.astimezone(UTC), elapsed, said.astimezone(UTC)) for asked, elapsed, said in rows]
+    return [Answer(asked.astimezone(UTC), elapsed, service_date.astimezone(UTC)) for asked, elapsed, service_date in rows]

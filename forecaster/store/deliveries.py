@@ -74,9 +74,9 @@ def keep_report(connection: Connection, row: ReportRow) -> ReportRow:
     A report with a document stays as it is once it is planned for a recipient: every recipient gets the same content under one id. Written
     again, it only becomes the newest report.
     """
-    told = stored_report(connection, row["report_id"])
-    if told is not None:
-        row = {**told, "created_at": row["created_at"]}
+    stored = stored_report(connection, row["report_id"])
+    if stored is not None:
+        row = {**stored, "created_at": row["created_at"]}
     insert(connection, "report", [row], replace=True)
     return row
 

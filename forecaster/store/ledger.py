@@ -263,10 +263,10 @@ def running(connection: Connection, kind: str) -> list[str]:
 
 def close_abandoned(connection: Connection, run_ids: list[str], now: datetime) -> None:
     """Mark these runs as failed: they ended without reporting."""
-    told = json.dumps(
+    details = json.dumps(
         {"ended_by": ABANDONED, "problems": ["the run ended without reporting: its process was killed or the machine went down"]}
     )
     connection.execute(
         "UPDATE run SET state = 'failed', finished_at = $now, details = $told WHERE run_id IN (SELECT unnest($ids))",
-        {"now": now, "told": told, "ids": run_ids},
+        {"now": now, "told": details, "ids": run_ids},
     )

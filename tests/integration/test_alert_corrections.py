@@ -12,8 +12,8 @@ from forecaster.features.windows import target_days
 from forecaster.pipeline.daily.verify import _scores
 from forecaster.pipeline.issuing import published_rows
 from forecaster.pipeline.issuing.members import Member, generic_member
+from forecaster.publishing_rule.blend import Blend
 from forecaster.publishing_rule.combination import combine
-from forecaster.publishing_rule.standing import Standing
 from forecaster.settings import load_settings
 from forecaster.store import ledger
 from tests.support import alert_world as world
@@ -201,9 +201,9 @@ def combined(request, store, settings, raise_at, monkeypatch):
     nothing = Events(*(np.empty(0, dtype) for dtype in (np.int64, np.int64, float, float, float, float, np.int64)))
     usually = recent.model.probability(nothing, target_days(recipe, DAY, 1), usual)
     said = [combine({"recent_rate": usually, "etas": np.array([p])}, request.param, usual)[0] for p in (0.98, 0.02)]
-    standing = Standing("combination", request.param, "a test", "mean")
-    details = published_rows.details_of(members, standing, {"etas", "recent_rate"}, first)
-    kind = {"model_kind": "published", "model_id": published_rows.model_id_of(recipe, members, standing), "details": json.dumps(details)}
+    blend = Blend("combination", request.param, "a test", "mean")
+    details = published_rows.details_of(members, blend, {"etas", "recent_rate"}, first)
+    kind = {"model_kind": "published", "model_id": published_rows.model_id_of(recipe, members, blend), "details": json.dumps(details)}
     world.say(store, recipe, DAY, said[0], **kind)
     (alert_id,) = raise_at(recipe, world.issued(recipe, DAY)).raised
     return recipe, alert_id, recipe.target_window(DAY).start + 6 * HOUR, shock, said[1]

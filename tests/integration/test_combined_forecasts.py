@@ -17,8 +17,8 @@ from forecaster.pipeline.backfilling.backfill import backfill
 from forecaster.pipeline.backfilling.backfill_days import days_of, forecast_days
 from forecaster.pipeline.issuing.members import Member, generic_member
 from forecaster.publishing_rule import weights
+from forecaster.publishing_rule.blend import Blend
 from forecaster.publishing_rule.combination import combine
-from forecaster.publishing_rule.standing import Standing
 from forecaster.publishing_rule.weights import unlearnt
 from forecaster.settings import load_settings
 from forecaster.store import fits, publications
@@ -140,16 +140,14 @@ def test_both_kinds_of_backfill_publish_the_combination(job):
 def test_the_combination_is_in_sample_where_a_member_that_counts_has_seen_the_day(job, counts, seen):
     """etas has, pooled has not: what does not count plays no part."""
     recipe, day = job.recipes[0], date(2023, 12, 1)
-    standing = Standing("combination", counts, "a test", "mean")
+    blend = Blend("combination", counts, "a test", "mean")
     members = [
         Member("a", "etas", toy_models.Toy("etas", 0.9, 0.1, date(2024, 1, 1)), date(2024, 1, 5)),
         Member("b", "pooled", toy_models.Toy("pooled", 0.4, 0.2, date(2023, 1, 1)), date(2023, 1, 5)),
         generic_member(recipe, "recent_rate", day, date(2021, 1, 17)),
     ]
     known, days = known_through(job.store, NOW), days_of(recipe, [day])
-    rows = {
-        row["model_kind"]: row for row in forecast_days(recipe, known, days, members, [standing], {}, allow_in_sample=True, ladder=False)
-    }
+    rows = {row["model_kind"]: row for row in forecast_days(recipe, known, days, members, [blend], {}, allow_in_sample=True, ladder=False)}
     assert {kind: row["in_sample"] for kind, row in rows.items()} == {
         "climatology": False,
         "etas": True,
@@ -157,9 +155,7 @@ def test_the_combination_is_in_sample_where_a_member_that_counts_has_seen_the_da
         "recent_rate": False,
         "published": seen,
     }
-    out = {
-        row["model_kind"]: row for row in forecast_days(recipe, known, days, members, [standing], {}, allow_in_sample=False, ladder=False)
-    }
+    out = {row["model_kind"]: row for row in forecast_days(recipe, known, days, members, [blend], {}, allow_in_sample=False, ladder=False)}
     assert "etas" not in out and not out["published"]["in_sample"] and out["published"]["degraded"] == seen
 
 

@@ -14,7 +14,7 @@ import pytest
 from forecaster.cli.models import _lines
 from forecaster.clock import Clock
 from forecaster.errors import CorruptModel, NotTrainable, RecipeChanged
-from forecaster.pipeline.issuing.standings import standing_of
+from forecaster.pipeline.issuing.blends import blend_of
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.fit_recipe import TrainOptions, fit_region, store_region
 from forecaster.pipeline.training.manage_models import list_models
@@ -208,8 +208,8 @@ def test_a_fit_changes_nothing_of_what_a_person_decided(home):
     store_region(store, settings, recipe, fit)
     assert dump(store, "model") == before
     with store.transaction() as connection:
-        standing = standing_of(connection, recipe, NOW, date(2024, 1, 3))
-    assert (standing.how, standing.weights, standing.reason) == ("kind", {"pooled": 1.0}, "looked into")
+        blend = blend_of(connection, recipe, NOW, date(2024, 1, 3))
+    assert (blend.how, blend.weights, blend.reason) == ("kind", {"pooled": 1.0}, "looked into")
 
 
 def test_fits_in_threads_are_those_of_one_after_the_other(home):

@@ -13,9 +13,9 @@ from forecaster import cli
 from forecaster.clock import Clock
 from forecaster.models import networks
 from forecaster.pipeline.issuing import published_rows
-from forecaster.pipeline.issuing.standings import standing_of
+from forecaster.pipeline.issuing.blends import blend_of
 from forecaster.pipeline.training.train import TrainOptions
-from forecaster.publishing_rule.standing import NO_MEMBER, Standing
+from forecaster.publishing_rule.blend import NO_MEMBER, Blend
 from forecaster.recipe import load_recipes
 from forecaster.registry.model_kinds import KINDS
 from forecaster.settings import load_settings
@@ -230,7 +230,7 @@ def test_ids_follow_from_members_and_weights(home):
     members = [published_member(kind, model_id) for kind, model_id in (*models.items(), ("hybrid", "h1"))]
 
     def model_id(weights, of=members):
-        return published_rows.model_id_of(recipe, of, Standing("combination", weights, "a reason", "a source"))
+        return published_rows.model_id_of(recipe, of, Blend("combination", weights, "a reason", "a source"))
 
     first = model_id({"etas": 0.5, "hybrid": 0.25})
     assert first == model_id({"hybrid": 0.25, "etas": 0.5}) == model_id({"etas": 0.5, "hybrid": 0.25}, members[::-1])
@@ -252,9 +252,9 @@ def test_learnt_weights_count_from_their_moment_on_the_recipes_own_before_the_wo
         with store.transaction() as connection:
             publications.add_weights(connection, row | {"rate_only": rate_only, "reason": "a test", "numbers": {}, "code_version": "0"})
 
-    def standing(moment):
+    def blend(moment):
         with store.transaction() as connection:
-            found = standing_of(connection, recipe, moment, DAY)
+            found = blend_of(connection, recipe, moment, DAY)
         return found.how, dict(found.weights), found.source
 
     learnt("world", "", {"etas": 0.7}, NOW + HOUR)
@@ -262,7 +262,7 @@ def test_learnt_weights_count_from_their_moment_on_the_recipes_own_before_the_wo
     learnt("athens", "of another target", {"etas": 0.1}, NOW + 2 * HOUR)
     learnt("athens", recipe.target_hash, {"pooled": 0.4}, NOW + 3 * HOUR)
     learnt("athens", recipe.target_hash, {}, NOW + 4 * HOUR, rate_only=True)
-    assert [standing(NOW + n * HOUR) for n in range(5)] == [
+    assert [blend(NOW + n * HOUR) for n in range(5)] == [
         ("combination", {"etas": 0.5, "hybrid": 0.5}, "mean"),
         ("combination", {"etas": 0.7}, "world 1"),
         ("combination", {"etas": 0.7}, "world 1"),

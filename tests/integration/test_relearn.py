@@ -8,11 +8,11 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.errors import CorruptModel
-from forecaster.pipeline.issuing.standings import standing_of
+from forecaster.pipeline.issuing.blends import blend_of
 from forecaster.pipeline.training import weekly_weights
 from forecaster.publishing_rule import weights
+from forecaster.publishing_rule.blend import shipped
 from forecaster.publishing_rule.combination import belief_of, combine
-from forecaster.publishing_rule.standing import shipped
 from forecaster.publishing_rule.weights import unlearnt
 from forecaster.recipe import Recipe
 from forecaster.registry import publishing_rules
@@ -57,9 +57,9 @@ def learn(store, *recipes, now=NOW, **more):
         return weekly_weights.relearn(connection, list(recipes), now, **more)
 
 
-def standing(store, recipe, now=NOW):
+def blend(store, recipe, now=NOW):
     with store.transaction() as connection:
-        return standing_of(connection, recipe, now, date(2024, 2, 1))
+        return blend_of(connection, recipe, now, date(2024, 2, 1))
 
 
 RIGHT, FALSE, WRONG = (0.5, 0.06), (0.08, 0.1), (0.02, 0.25)
@@ -67,14 +67,14 @@ RIGHT, FALSE, WRONG = (0.5, 0.06), (0.08, 0.1), (0.02, 0.25)
 
 def test_a_record_moves_the_weights_that_are_published(store, athens):
     record(store, athens, etas=RIGHT, hybrid=FALSE)
-    assert standing(store, athens).weights == {"etas": 0.5, "hybrid": 0.5}
+    assert blend(store, athens).weights == {"etas": 0.5, "hybrid": 0.5}
     told = learn(store, athens)
     assert list(told) == ["world", "athens"]
     assert told["athens"] == "learnt from 300 verified days of its own (30 with such an earthquake), on top of mean"
-    found = standing(store, athens)
+    found = blend(store, athens)
     assert (found.how, found.source, found.reason) == ("combination", "athens 1", told["athens"])
     assert found.weights["etas"] > 0.5 > found.weights["hybrid"]
-    assert standing(store, athens, NOW - timedelta(seconds=1)).source == "mean", "what was known before is published as it was"
+    assert blend(store, athens, NOW - timedelta(seconds=1)).source == "mean", "what was known before is published as it was"
     rows = table(store, "combination").set_index("scope")
     assert rows["number"].tolist() == [1, 1] and set(rows["base"]) == {"mean"} and not rows["rate_only"].any()
     with store.transaction() as connection:
@@ -133,7 +133,7 @@ def test_days_that_the_packages_weights_were_learnt_from_do_not_teach_twice(stor
     assert learn(store, athens)["athens"].startswith(
         "learnt from 240 verified days of its own (24 with such an earthquake), on top of comb"
     )
-    assert standing(store, athens).source == "mean", "what was learnt on top of other weights is not used"
+    assert blend(store, athens).source == "mean", "what was learnt on top of other weights is not used"
 
 
 def test_a_recipe_kept_for_comparison_teaches_itself_only(store, athens):
@@ -145,7 +145,7 @@ def test_a_recipe_kept_for_comparison_teaches_itself_only(store, athens):
     record(store, compared, etas=FALSE, hybrid=RIGHT)
     told = learn(store, athens, compared, force=True)
     assert "300 verified days of all recipes" in told["world"] and told["lima"].startswith("learnt from 300 verified days of its own")
-    own = [standing(store, each).weights for each in (athens, compared)]
+    own = [blend(store, each).weights for each in (athens, compared)]
     assert own[0]["etas"] > own[1]["etas"] and own[0]["hybrid"] < own[1]["hybrid"]
     rows = table(store, "combination")
     assert rows.loc[rows["scope"] == "world", "weights"].tolist() == [alone, alone]
@@ -158,7 +158,7 @@ def test_where_the_record_says_so_the_usual_rate_alone_is_published(store, athen
     """All wrong on 29 target days, which are too few to tell, and on 30."""
     record(store, athens, count=count, etas=WRONG, hybrid=WRONG)
     told = learn(store, athens)["athens"]
-    found = standing(store, athens)
+    found = blend(store, athens)
     assert found.how == how and table(store, "combination")["rate_only"].sum() == (how == "rate")
     assert ("the usual rate alone is published, the combination is worse with a probability of " in told) == (how == "rate")
 
@@ -169,7 +169,7 @@ def test_a_person_comes_before_what_was_learnt(store, athens):
     with store.transaction() as connection:
         publications.add_decision(connection, row | {"reason": "a test", "code_version": "0"})
     learn(store, athens)
-    assert standing(store, athens).weights == {"hybrid": 1.0}
+    assert blend(store, athens).weights == {"hybrid": 1.0}
 
 
 def test_settling_learns_on_the_machines_clock_and_a_simulated_one_learns_nothing(store, athens):
@@ -199,7 +199,7 @@ def test_what_is_learnt_says_more_than_the_rate_on_days_like_these(store, athens
     learn(store, athens)
     said = {"etas": np.array(RIGHT), "hybrid": np.array(FALSE)}
     reference = np.full(2, RATE)
-    before, after = (combine(said, each.weights, reference) for each in (shipped(unlearnt()), standing(store, athens)))
+    before, after = (combine(said, each.weights, reference) for each in (shipped(unlearnt()), blend(store, athens)))
     assert after[0] > before[0] and after[1] < before[1]
 
 
@@ -209,10 +209,10 @@ def test_weights_of_one_rule_are_never_those_of_another(store, athens, monkeypat
     loud = athens.model_copy(update={"publishing_rule": toy_rule.NAME})
     record(store, athens, etas=FALSE, hybrid=RIGHT)
     learn(store, athens)
-    kept = standing(store, athens)
+    kept = blend(store, athens)
     assert loud.recipe_hash == athens.recipe_hash, "fits stay valid"
-    assert standing(store, loud).weights == {"etas": 1.0}, "the start of the rule"
+    assert blend(store, loud).weights == {"etas": 1.0}, "the start of the rule"
     told = learn(store, loud)
     assert list(told) == ["world, loudest", "athens"] and told["athens"].endswith("on top of mean, by the rule loudest")
-    assert (standing(store, loud).weights, standing(store, loud).rule) == ({"hybrid": 1.0}, "loudest")
-    assert standing(store, athens) == kept and learn(store, loud) == {} == learn(store, athens)
+    assert (blend(store, loud).weights, blend(store, loud).rule) == ({"hybrid": 1.0}, "loudest")
+    assert blend(store, athens) == kept and learn(store, loud) == {} == learn(store, athens)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from forecaster.notify.outbox import Recipient
-from forecaster.pipeline.issuing.standings import standing_of
+from forecaster.pipeline.issuing.blends import blend_of
 from forecaster.pipeline.messaging import deliver
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import Settings, load_settings
@@ -99,8 +99,8 @@ def test_what_a_person_decided_under_the_rule_of_one_champion_goes_on(settings: 
     with store.transaction() as connection:
         assert connection.execute("SELECT count(*) FROM champion").fetchall() == [(len(rows),)]
         made = publications.decisions(connection, tokyo.id, tokyo.target_hash)
-        found = standing_of(connection, tokyo, last, DAY.date())
-        earlier = standing_of(connection, tokyo, last - timedelta(seconds=1), DAY.date())
+        found = blend_of(connection, tokyo, last, DAY.date())
+        earlier = blend_of(connection, tokyo, last - timedelta(seconds=1), DAY.date())
     assert earlier.how == "combination"
     if expected is None:
         assert made == [] and found.how == "combination"
@@ -110,7 +110,7 @@ def test_what_a_person_decided_under_the_rule_of_one_champion_goes_on(settings: 
     assert (number, since, reason) == (1, last, f"reason {len(rows)}")
     with store.transaction() as connection:
         publications.add_decision(connection, made[0] | {"how": "combination", "kind": None, "model_id": None, "since": last})
-        assert standing_of(connection, tokyo, last, DAY.date()).how == "combination"
+        assert blend_of(connection, tokyo, last, DAY.date()).how == "combination"
 
 
 def test_a_migration_that_breaks_off_leaves_the_schema_before(settings: Settings):

@@ -18,7 +18,7 @@ class Loudest(PublishingRule):
         return {"etas": 1.0}
 
     def learn_own(self, base: WorldWeights, world: Belief, verified: VerifiedDays) -> Learnt:
-        said = {kind: values[verified.happened].mean() for kind, values in verified.said.items()}
+        said = {kind: values[verified.happened].mean() for kind, values in verified.probabilities.items()}
         return Learnt(certain({max(said, key=lambda kind: said[kind]): 1.0}), len(verified), int(verified.happened.sum()))
 
     def combine(self, said: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:

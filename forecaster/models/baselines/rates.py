@@ -200,10 +200,10 @@ def trailing_rates(inputs: Events, recipe: Recipe, first_day: date, cut_us: np.n
             f"{MIN_DAYS} are needed; forecast later days"
         )
     day, begins, ends = _believed(inputs, recipe, days, final_us)
-    settled = (begins == final_us[day]) & (ends == NEVER)
-    total = np.concatenate([[0], np.cumsum(np.bincount(day[settled], minlength=len(days)))])
+    verified = (begins == final_us[day]) & (ends == NEVER)
+    total = np.concatenate([[0], np.cumsum(np.bincount(day[verified], minlength=len(days)))])
     oldest = np.stack([_oldest(days, cut_us, years) for years in spans_years])
-    since_first = total[final] + _unsettled(day[~settled], begins[~settled], ends[~settled], cut_us, np.zeros_like(final))
+    since_first = total[final] + _unsettled(day[~verified], begins[~verified], ends[~verified], cut_us, np.zeros_like(final))
     long_term = (since_first + 0.5) / (final + 1.0)
     rates = np.empty(oldest.shape)
     for row, years in enumerate(spans_years):
@@ -211,7 +211,7 @@ def trailing_rates(inputs: Events, recipe: Recipe, first_day: date, cut_us: np.n
             rates[row] = long_term
             continue
         start = np.minimum(oldest[row], final)
-        hits = total[final] - total[start] + _unsettled(day[~settled], begins[~settled], ends[~settled], cut_us, start)
+        hits = total[final] - total[start] + _unsettled(day[~verified], begins[~verified], ends[~verified], cut_us, start)
         rates[row] = shrunk_rate(hits, final - start, since_first, final)
     return rates
 

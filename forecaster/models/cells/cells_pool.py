@@ -169,10 +169,10 @@ def _day_of(day: date) -> int:
 
 def _outcomes(placed: Placed, days: int) -> np.ndarray:
     """bool (days, 8, 8): the cells of the block with an earthquake on each day since 1973."""
-    came = np.zeros((days, placed.size**2), dtype=bool)
-    came[(placed.origin_time_us - CATALOGUE_START_US) // DAY_US, placed.cell] = True
+    target_in = np.zeros((days, placed.size**2), dtype=bool)
+    target_in[(placed.origin_time_us - CATALOGUE_START_US) // DAY_US, placed.cell] = True
     inner = slice(OUTSIDE, OUTSIDE + BLOCK)
-    return came.reshape(days, placed.size, placed.size)[:, inner, inner]
+    return target_in.reshape(days, placed.size, placed.size)[:, inner, inner]
 
 
 def _active(placed: Placed, starts: np.ndarray) -> np.ndarray:
@@ -182,9 +182,9 @@ def _active(placed: Placed, starts: np.ndarray) -> np.ndarray:
     day, cell = day[entered], placed.cell[entered]
     weight = placed.productivity[entered] * np.exp(-(starts[day] - placed.origin_time_us[entered]) / DAY_US / ACTIVE_TAU_DAYS)
     cells = placed.size**2
-    came = np.bincount(day * cells + cell, weights=weight, minlength=len(starts) * cells).reshape(len(starts), placed.size, placed.size)
+    targets = np.bincount(day * cells + cell, weights=weight, minlength=len(starts) * cells).reshape(len(starts), placed.size, placed.size)
     around = slice(OUTSIDE - ACTIVE_AROUND, OUTSIDE + BLOCK + ACTIVE_AROUND)
-    near = came[:, around, around].reshape(len(starts), -1)
+    near = targets[:, around, around].reshape(len(starts), -1)
     sums = lfilter([1.0], [1.0, -np.exp(-1.0 / ACTIVE_TAU_DAYS)], near, axis=0)
     found: np.ndarray = (sums >= ACTIVE_PRODUCTIVITY).any(axis=1)
     return found

@@ -52,9 +52,9 @@ def pretrain_set(
     events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """`kinds.Pretrainer`."""
-    settings, told = TrainingSettings(), f"cells to {until}"
+    settings, label = TrainingSettings(), f"cells to {until}"
     settings = replace(settings, places=circles or settings.places, seed=settings.seed if seed is None else seed)
-    return pretrain(events, until, settings, on_places(tell, told, "places"), on_batches(tell, told))
+    return pretrain(events, until, settings, on_places(tell, label, "places"), on_batches(tell, label))
 
 
 def pretrain(
@@ -143,7 +143,7 @@ def _loss(log_rate: tf.Tensor, happened: tf.Tensor, weight: tf.Tensor) -> tf.Ten
     rate, total = tf.exp(log_rate)[..., None], 0.0
     for side in TOGETHER:
         expected = tf.maximum(tf.nn.avg_pool2d(rate, side, side, "VALID") * side**2, LEAST_EXPECTED)
-        came = tf.cast(tf.nn.max_pool2d(happened[..., None], side, side, "VALID") > 0, tf.float32)
-        likelihood = came * tf.math.log(-tf.math.expm1(-expected)) - (1 - came) * expected
+        target = tf.cast(tf.nn.max_pool2d(happened[..., None], side, side, "VALID") > 0, tf.float32)
+        likelihood = target * tf.math.log(-tf.math.expm1(-expected)) - (1 - target) * expected
         total -= tf.reduce_mean(weight * tf.reduce_sum(likelihood, [1, 2, 3]))
     return total

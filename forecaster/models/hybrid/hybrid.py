@@ -94,20 +94,20 @@ class _LastObserved(threading.local):
     mostly say the same."""
 
     last: tuple[Events, Recipe, TargetDays, np.ndarray, Observed] | None = None
-    said: tuple[str, np.ndarray] | None = None
+    cached: tuple[str, np.ndarray] | None = None
 
     def of(self, inputs: Events, recipe: Recipe, days: TargetDays, reference: np.ndarray, known: np.ndarray) -> Observed:
         """The features of the days of `known`, computed once as long as the same objects are passed. The objects are never changed."""
         if self.last is None or any(one is not other for one, other in zip(self.last, (inputs, recipe, days, reference), strict=False)):
             self.last = (inputs, recipe, days, reference, observe(inputs, recipe, days.take(known), reference[known]))
-            self.said = None
+            self.cached = None
         return self.last[4]
 
     def once(self, sha256: str, make: Callable[[], np.ndarray]) -> np.ndarray:
         """What the artefact of this hash forecasts from the last features, computed once."""
-        if self.said is None or self.said[0] != sha256:
-            self.said = (sha256, make())
-        return self.said[1]
+        if self.cached is None or self.cached[0] != sha256:
+            self.cached = (sha256, make())
+        return self.cached[1]
 
 
 _observed = _LastObserved()

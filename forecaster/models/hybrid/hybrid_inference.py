@@ -67,9 +67,9 @@ class Network:
 
     def _residual(self, patches: np.ndarray, side: np.ndarray) -> np.ndarray:
         mean, sd = self.weights["standardise"]
-        told = np.clip((side - mean) / sd, -FURTHEST, FURTHEST)
-        told = np.maximum(self._dense("counts", told), 0.0)
-        both = np.concatenate([self._rings(self._last_state(patches)), told], axis=1)
+        scaled = np.clip((side - mean) / sd, -FURTHEST, FURTHEST)
+        scaled = np.maximum(self._dense("counts", scaled), 0.0)
+        both = np.concatenate([self._rings(self._last_state(patches)), scaled], axis=1)
         return self._dense("residual", np.maximum(self._dense("joined", both), 0.0))[:, 0]
 
     @cached_property

@@ -116,9 +116,9 @@ def build_network(seed: int, columns: int, *, filters: int, hidden: int, joined:
     side = keras.Input((columns,), name="side")
     glorot = keras.initializers.GlorotUniform
     seen = RingMeans(name="rings")(GridConvLSTM(filters, seed=seed, name="convlstm")(patches))
-    told = Standardise(name="standardise")(side)
-    told = keras.layers.Dense(hidden, activation="relu", kernel_initializer=glorot(seed + 2), name="counts")(told)
-    both = keras.layers.Concatenate(name="both")([seen, told])
+    scaled = Standardise(name="standardise")(side)
+    scaled = keras.layers.Dense(hidden, activation="relu", kernel_initializer=glorot(seed + 2), name="counts")(scaled)
+    both = keras.layers.Concatenate(name="both")([seen, scaled])
     both = keras.layers.Dense(joined, activation="relu", kernel_initializer=glorot(seed + 3), name="joined")(both)
     residual = keras.layers.Dense(1, kernel_initializer="zeros", name="residual")(both)
     return keras.Model([patches, side], residual, name="hybrid")

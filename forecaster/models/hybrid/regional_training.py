@@ -120,7 +120,7 @@ def tune(
         fewest = " and ".join(map(str, settings.fewest_target_days))
         few = f"only {counted[0]} target days to train on and {counted[1]} to stop by; {fewest} are the least"
         return Tuned({}, training | {"epochs": 0, "kept_epoch": 0, "reason": few, "history": []})
-    judged = region_days(last, pretrained)
+    held_out = region_days(last, pretrained)
     keep = thinned(first, settings.thinning, np.random.default_rng(seed))
     days = region_days(first, pretrained, keep)
     run = Tuning(
@@ -131,30 +131,30 @@ def tune(
         batch=settings.batch,
         seed=seed + 1,
     )
-    start = judged.probability(run.networks)
-    told = [Epoch(0, None, log_loss(start, judged.happened))]
-    best, kept, files, reason, seconds = told[0], start, dict[str, bytes](), "", 0.0
+    start = held_out.probability(run.networks)
+    log = [Epoch(0, None, log_loss(start, held_out.happened))]
+    best, kept, files, reason, seconds = log[0], start, dict[str, bytes](), "", 0.0
     tell = on_epoch or (lambda epoch: None)
     tell(best)
     limit = settings.epochs if max_epochs is None else min(settings.epochs, max_epochs)
     while not reason:
-        began, number = clock(), len(told)
+        began, number = clock(), len(log)
         if number > limit:
             reason = "epochs" if limit == settings.epochs else "max_epochs"
         elif began + seconds > deadline:
             reason = "budget"
         else:
             train_loss = run.pass_once()
-            said = judged.probability(run.networks)
-            told.append(Epoch(number, train_loss, log_loss(said, judged.happened)))
-            tell(told[-1])
-            if told[-1].validation_loss < best.validation_loss:
-                best, kept, files = told[-1], said, run.files()
+            tuned = held_out.probability(run.networks)
+            log.append(Epoch(number, train_loss, log_loss(tuned, held_out.happened)))
+            tell(log[-1])
+            if log[-1].validation_loss < best.validation_loss:
+                best, kept, files = log[-1], tuned, run.files()
             seconds = clock() - began
-    evidence = better(kept, start, judged.happened)
-    shown = evidence > settings.evidence
-    training |= {"epochs": len(told) - 1, "kept_epoch": best.epoch if shown else 0, "reason": reason, "evidence": evidence}
-    return Tuned(files if shown else {}, training | {"history": [asdict(epoch) for epoch in told]})
+    gain = better(kept, start, held_out.happened)
+    shown = gain > settings.evidence
+    training |= {"epochs": len(log) - 1, "kept_epoch": best.epoch if shown else 0, "reason": reason, "evidence": gain}
+    return Tuned(files if shown else {}, training | {"history": [asdict(epoch) for epoch in log]})
 
 
 def split(history: History, settings: TuningSettings) -> tuple[History, History]:
@@ -187,12 +187,12 @@ def region_days(history: History, pretrained: Pretrained, kept: tuple[np.ndarray
     return RegionDays(seen, seen.side(start), offset, days.happened, weight)
 
 
-def better(said: np.ndarray, start: np.ndarray, happened: np.ndarray) -> float:
+def better(probability: np.ndarray, start: np.ndarray, happened: np.ndarray) -> float:
     """By how many standard errors the forecast `said` (n,) beats `start` (n,) in log likelihood. Consecutive days are taken in blocks of
     30.
     """
     sign = np.where(happened, 1.0, -1.0)
-    gain = np.logaddexp(0.0, -sign * logit(start)) - np.logaddexp(0.0, -sign * logit(said))
+    gain = np.logaddexp(0.0, -sign * logit(start)) - np.logaddexp(0.0, -sign * logit(probability))
     blocks = np.add.reduceat(gain, np.arange(0, len(gain), BLOCK_DAYS))
     spread = float(np.sqrt(np.sum((blocks - blocks.mean()) ** 2)))
     return float(gain.sum()) / spread if spread > 0 else 0.0

@@ -12,7 +12,7 @@ from forecaster.errors import BadInput, NotScoreable
 from forecaster.pipeline.alerting.alert_messages import Row
 from forecaster.pipeline.alerting.rule_figures import measured
 from forecaster.pipeline.alerting.rule_track_record import BacktestDay, Skill, backtest, exclusion, rates_document, skill_of
-from forecaster.pipeline.issuing.standings import standing_of
+from forecaster.pipeline.issuing.blends import blend_of
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.training.information_gain import gain_numbers
@@ -69,12 +69,12 @@ def backtest_rules(job: Job, rules: Sequence[tuple[Recipe, AlertRule]], years: f
     found = []
     for recipe, rule in rules:
         with job.store.transaction() as connection:
-            standing = standing_of(connection, recipe, now, next_local_day(now, recipe.zone))
+            blend = blend_of(connection, recipe, now, next_local_day(now, recipe.zone))
             kind = {PRESENT: KIND, PUBLISHED: None}.get(model, model)
             rows = stored.out_of_sample(connection, recipe.id, recipe.target_hash, now, kind)
             skill = skill_of(connection, recipe, KIND, "", now)
             past = _past_days(connection, recipe, now, years)
-        excluded = exclusion(rule, skill) if standing.weights else _USUAL_RATE
+        excluded = exclusion(rule, skill) if blend.weights else _USUAL_RATE
         known = measured(recipe, rule) if kind in (KIND, None) else None
         figures = {"model": kind or PUBLISHED, "measured": known, "skill": _skill(skill), "excluded": excluded}
         figures["barred"] = excluded  # the former name, for one release

@@ -157,9 +157,9 @@ def forecast_chunk(
         block = fresh.block
     known = _known(source, recipe, chunk, block.models.values(), history)
     members, no_forecast = _members_of(settings, recipe, block, fresh, record_begins(recipe, known.coverage))
-    standings = [block.standing] * len(chunk.days)
+    blends = [block.blend] * len(chunk.days)
     rows = forecast_days(
-        recipe, known, days_of(recipe, chunk.days), members, standings, no_forecast, allow_in_sample=False, ladder=options.ladder
+        recipe, known, days_of(recipe, chunk.days), members, blends, no_forecast, allow_in_sample=False, ladder=options.ladder
     )
     return ChunkRows(chunk, rows, no_forecast, fresh)
 
@@ -167,13 +167,13 @@ def forecast_chunk(
 def _by_models_of_today(known: KnownThrough, settings: Settings, recipe: Recipe, chunk: Chunk, ladder: bool) -> ChunkRows:
     """Forecast the days of a chunk by its fitted models and, for other kinds, by the generic model of each day."""
     record_from = record_begins(recipe, known.coverage)
-    standing_on = dict(zip(chunk.days, chunk.standings, strict=True))
+    standing_on = dict(zip(chunk.days, chunk.blends, strict=True))
     rows: list[dict[str, Any]] = []
     no_forecast: dict[str, Reason] = {}
     for span in spans_of_members(settings.models, recipe, chunk.served, chunk.days, record_from):
         members, missing = load_members(settings.models, recipe, chunk.served, span[0], record_from)
-        standings = [standing_on[day] for day in span]
-        rows += forecast_days(recipe, known, days_of(recipe, span), members, standings, missing, allow_in_sample=True, ladder=ladder)
+        blends = [standing_on[day] for day in span]
+        rows += forecast_days(recipe, known, days_of(recipe, span), members, blends, missing, allow_in_sample=True, ladder=ladder)
         no_forecast |= missing
     return ChunkRows(chunk, rows, no_forecast)
 

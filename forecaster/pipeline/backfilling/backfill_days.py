@@ -23,9 +23,9 @@ from forecaster.pipeline.issuing.compute_issues import data_age
 from forecaster.pipeline.issuing.members import Member, asked, generic_member, kinds_of, stored_member, untrained
 from forecaster.pipeline.rungs.issue_rungs import corner_numbers, etas_of, no_ladder, shape_of, window_ends
 from forecaster.pipeline.rungs.rungs_of_days import rungs_of_days
+from forecaster.publishing_rule.blend import Blend, lacking_of, problems_of
 from forecaster.publishing_rule.combination import KIND
 from forecaster.publishing_rule.publishing_rule import rule_named
-from forecaster.publishing_rule.standing import Standing, lacking_of, problems_of
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, ReasonKey, as_json, english, iso, of_error
 from forecaster.timewindow import from_us
@@ -97,7 +97,7 @@ def spans_of_members(
 def with_generic(members: Sequence[Member], recipe: Recipe, first: date, record_from: date, no_forecast: dict[str, Reason]) -> list[Member]:
     """Add generic models for kinds of the recipe without a member, where one may forecast from the day `first` on; in the recipe's order.
 
-    A kind with a generic model is removed from `silent`.
+    A kind with a generic model is removed from `no_forecast`.
     """
     kinds = kinds_of(recipe)
     found = {member.kind: member for member in members}
@@ -121,7 +121,7 @@ def forecast_days(
     known: KnownThrough,
     days: TargetDays,
     members: Sequence[Member],
-    standings: Sequence[Standing],
+    blends: Sequence[Blend],
     no_forecast: dict[str, Reason],
     *,
     allow_in_sample: bool,
@@ -129,7 +129,7 @@ def forecast_days(
 ) -> list[dict[str, Any]]:
     """Return rows of the table `forecast` for each day: climatology, each model, published combination, except for what the writer adds.
 
-    standings: for each day, what is published on it. silent: by kind, why a model has no forecast; reasons found here are added.
+    blends: for each day, what is published on it. no_forecast: by kind, why a model has no forecast; reasons found here are added.
     allow_in_sample: models also forecast days they have seen, marked as such. ladder: published rows also hold their `rungs`.
 
     Raises:
@@ -140,10 +140,10 @@ def forecast_days(
     parts = _of_one_length(days, reference)
     forecasts = [_forecasts_of(known, days, parts, member, no_forecast, allow_in_sample=allow_in_sample) for member in members]
     published = np.empty(len(days))
-    counted: list[Standing] = []
-    for standing, group in groupby(range(len(days)), key=lambda j: standings[j]):
+    counted: list[Blend] = []
+    for blend, group in groupby(range(len(days)), key=lambda j: blends[j]):
         place = np.array(list(group))
-        applied = published_rows.counting(standing, members)
+        applied = published_rows.counting(blend, members)
         counted += [applied] * len(place)
         part = {one.member.kind: one.probability[place] for one in forecasts}
         published[place] = rule_named(applied.rule).combine(part, applied.weights, reference[place])
@@ -151,11 +151,11 @@ def forecast_days(
     numbers = _member_numbers(known, days, reference, forecasts)
     combined: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    for j, standing in enumerate(counted):
+    for j, blend in enumerate(counted):
         as_of = from_us(int(days.cut_us[j]))
         age, stale = data_age(as_of, known.read_until(as_of))
         there = {one.member.kind for one in with_forecast[j]}
-        problems = problems_of(standing, lacking_of(standing, there, no_forecast), {})
+        problems = problems_of(blend, lacking_of(blend, there, no_forecast), {})
         reasons = [stale, *problems] if stale else problems
         issue = {
             "recipe_id": recipe.id,
@@ -171,8 +171,8 @@ def forecast_days(
         }
         made = [published_rows.rate_row(recipe, float(reference[j])) | _flags(reasons, None)]
         made += [_row(one, j, numbers[j].get(one.member.kind, {}), reasons) for one in with_forecast[j]]
-        details = published_rows.details_of([one.member for one in with_forecast[j]], standing, there, record_from)
-        made.append(_combined(recipe, with_forecast[j], j, float(published[j]), standing, details, reasons))
+        details = published_rows.details_of([one.member for one in with_forecast[j]], blend, there, record_from)
+        made.append(_combined(recipe, with_forecast[j], j, float(published[j]), blend, details, reasons))
         rows += [{**issue, **row, "published": row["model_kind"] == KIND} for row in made]
         combined.append(rows[-1])
     _extend(recipe, known, days, reference, combined, with_forecast, ladder=ladder)
@@ -192,18 +192,18 @@ def _combined(
     with_forecast: Sequence[MemberForecasts],
     j: int,
     probability: float,
-    standing: Standing,
+    blend: Blend,
     details: dict[str, Any],
     reasons: list[Reason],
 ) -> dict[str, Any]:
     members = [one.member for one in with_forecast]
     row = {
-        "model_id": published_rows.model_id_of(recipe, members, standing),
+        "model_id": published_rows.model_id_of(recipe, members, blend),
         "model_kind": KIND,
         "probability": probability,
         "details": details,
     }
-    return row | _flags(reasons, _seen([one for one in with_forecast if one.member.kind in standing.weights], j))
+    return row | _flags(reasons, _seen([one for one in with_forecast if one.member.kind in blend.weights], j))
 
 
 def _seen(forecasts: Sequence[MemberForecasts], j: int) -> Reason | None:

@@ -13,8 +13,8 @@ from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.as_of.as_known_by_day import first_day_with_reference
 from forecaster.pipeline.backfilling.backfill_cost import estimated_minutes
 from forecaster.pipeline.backfilling.backfill_types import Chunk, ServedModel
-from forecaster.pipeline.issuing.standings import standings_of
-from forecaster.publishing_rule.standing import Standing
+from forecaster.pipeline.issuing.blends import blends_of
+from forecaster.publishing_rule.blend import Blend
 from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import fits as stored_fits
@@ -167,20 +167,20 @@ def _chunks(
         return [Chunk(recipe.id, recipe.recipe_hash, first, tuple(group), known_until) for first, group in grouped.items()]
     asked = [(recipe, issue_time(day, recipe.zone, recipe.issue_local_time), day) for day in days]
     chunks = []
-    for _, group in groupby(zip(standings_of(connection, asked), days, strict=True), key=lambda pair: pair[0].model_id):
+    for _, group in groupby(zip(blends_of(connection, asked), days, strict=True), key=lambda pair: pair[0].model_id):
         pairs = list(group)
         served = _models_of_today(connection, recipe, now, pairs[0][0])
         for begin in range(0, len(pairs), DAYS_AT_ONCE):
-            standings, part = zip(*pairs[begin : begin + DAYS_AT_ONCE], strict=True)
-            chunks.append(Chunk(recipe.id, recipe.recipe_hash, part[0], part, known_until, served, standings))
+            blends, part = zip(*pairs[begin : begin + DAYS_AT_ONCE], strict=True)
+            chunks.append(Chunk(recipe.id, recipe.recipe_hash, part[0], part, known_until, served, blends))
     return chunks
 
 
-def _models_of_today(connection: Connection, recipe: Recipe, now: datetime, standing: Standing) -> tuple[ServedModel, ...]:
+def _models_of_today(connection: Connection, recipe: Recipe, now: datetime, blend: Blend) -> tuple[ServedModel, ...]:
     """Return the newest fit of each kind of the recipe, or in its place the one that a person pinned."""
     newest = stored_fits.newest_models(connection, recipe.id, recipe.recipe_hash, now)
-    if standing.model_id is not None:
-        pinned = stored_fits.model_named(connection, standing.model_id)
+    if blend.model_id is not None:
+        pinned = stored_fits.model_named(connection, blend.model_id)
         newest |= {} if pinned is None else {pinned["kind"]: pinned}
     rows = {str(kind): newest[kind] for kind in recipe.models if kind in newest}
     return tuple(ServedModel(row["model_id"], kind, row["directory"], row["data_as_of"]) for kind, row in rows.items())

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from forecaster.publishing_rule.standing import Standing
+from forecaster.publishing_rule.blend import Blend
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class BlockFit:
 
     first_day: date
     as_of: datetime
-    standing: Standing
+    blend: Blend
     models: dict[str, ServedModel]
 
 
@@ -33,7 +33,7 @@ class Chunk:
     block_first_day: walk-forward: of the block. Blocks lie on a grid that depends on their length alone, so that any range of days uses the
         same blocks. current-model: the first of the days.
     known_until: the last issue of the whole plan; one reading of the catalogue up to then serves all chunks.
-    served, standings: current-model: today's models, and for each day what is published at its issue.
+    served, blends: current-model: today's models, and for each day what is published at its issue.
     """
 
     recipe_id: str
@@ -42,4 +42,4 @@ class Chunk:
     days: tuple[date, ...]
     known_until: datetime
     served: tuple[ServedModel, ...] = ()
-    standings: tuple[Standing, ...] = ()
+    blends: tuple[Blend, ...] = ()

@@ -15,9 +15,9 @@ from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.backfilling.backfill_plan import BackfillOptions
 from forecaster.pipeline.backfilling.backfill_types import BlockFit, Chunk, ServedModel
 from forecaster.pipeline.training.fit_recipe import PackedModel, TrainOptions, fit_region
+from forecaster.publishing_rule.blend import Blend, How, shipped
 from forecaster.publishing_rule.combination import KIND
 from forecaster.publishing_rule.publishing_rule import noted, rule_named, rule_stored, verified_days_of
-from forecaster.publishing_rule.standing import How, Standing, shipped
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.registry.weights_origin import WeightsFrom
@@ -45,7 +45,7 @@ def fits_stored(connection: Connection, recipe: Recipe, chunk: Chunk, options: B
     own = None if options.overwrite else hindcasts.fit_of_block(*key)
     before = hindcasts.fit_before_block(*key)
     found = _block(own)
-    return _block(before), found if found is None or found.standing.rule == recipe.publishing_rule else None
+    return _block(before), found if found is None or found.blend.rule == recipe.publishing_rule else None
 
 
 def fit_block(
@@ -68,8 +68,8 @@ def fit_block(
         packed, failed = fit.models, fit.failed
     fresh = {kind: _served(one.row) for kind, one in packed.items()}
     models = {**({} if before is None else before.models), **fresh}
-    standing, numbers = _block_weights(source, recipe, chunk.block_first_day, known, as_of)
-    block = BlockFit(chunk.block_first_day, as_of, standing, models)
+    blend, numbers = _block_weights(source, recipe, chunk.block_first_day, known, as_of)
+    block = BlockFit(chunk.block_first_day, as_of, blend, models)
     return FreshFit(block, packed, numbers, failed, time.monotonic() - started)
 
 
@@ -84,8 +84,8 @@ def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_versio
         "as_of": block.as_of,
         "kind": KIND,
         "model_id": None,
-        "reason": block.standing.reason,
-        "numbers": {**fit.numbers, **_numbers(block.standing)},
+        "reason": block.blend.reason,
+        "numbers": {**fit.numbers, **_numbers(block.blend)},
         "models": {kind: _short(model) | _details(fit, kind) for kind, model in block.models.items()},
         "failed": fit.failed,
         "seconds": fit.seconds,
@@ -94,7 +94,7 @@ def fit_row(fit: FreshFit, recipe: Recipe, options: BackfillOptions, code_versio
     }
 
 
-def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | None, as_of: datetime) -> tuple[Standing, dict[str, Any]]:
+def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | None, as_of: datetime) -> tuple[Blend, dict[str, Any]]:
     """Return a block's weights and figures: the package's weights, moved by the recipe's own walk-forward days verified by then."""
     base, fault = usable_weights(first)
     since = FIRST_DAY if base.data_until is None else base.data_until + timedelta(days=1)
@@ -114,9 +114,9 @@ def _block_weights(source: Store, recipe: Recipe, first: date, known: Known | No
     return replace(start, how=how, weights=own.weights, reason=reason), own.numbers()
 
 
-def _numbers(standing: Standing) -> dict[str, Any]:
-    origin = {} if standing.origin is None else {"weights_from": standing.origin.stored()}
-    return {"how": standing.how, "weights": dict(standing.weights), "source": standing.source, **origin, **noted(standing.rule)}
+def _numbers(blend: Blend) -> dict[str, Any]:
+    origin = {} if blend.origin is None else {"weights_from": blend.origin.stored()}
+    return {"how": blend.how, "weights": dict(blend.weights), "source": blend.source, **origin, **noted(blend.rule)}
 
 
 def _details(fit: FreshFit, kind: str) -> dict[str, Any]:
@@ -142,5 +142,5 @@ def _block(row: WalkForwardFit | None) -> BlockFit | None:
     numbers = row["numbers"]
     origin = WeightsFrom.of_stored(numbers["weights_from"]) if "weights_from" in numbers else None
     how, weights, source = numbers.get("how", "rate"), numbers.get("weights", {}), numbers.get("source", "champion")
-    standing = Standing(how, weights, row["reason"], source, origin=origin, rule=rule_stored(numbers))
-    return BlockFit(row["first_day"], row["as_of"], standing, models)
+    blend = Blend(how, weights, row["reason"], source, origin=origin, rule=rule_stored(numbers))
+    return BlockFit(row["first_day"], row["as_of"], blend, models)

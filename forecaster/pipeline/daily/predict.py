@@ -12,9 +12,9 @@ from forecaster.pipeline import replay_homes
 from forecaster.pipeline.as_of.catalogue_history import read_history
 from forecaster.pipeline.daily.clock_check import clock_problem
 from forecaster.pipeline.daily.issue_rows import DAILY, identified, last_issue, official_of, stored_for, write_issue, write_reforecast
+from forecaster.pipeline.issuing.blends import blends_of
 from forecaster.pipeline.issuing.compute_issues import Asked, ComputedIssue, Doubts, Fits, IssueRequest, compute_issues
 from forecaster.pipeline.issuing.members import unusable_kinds
-from forecaster.pipeline.issuing.standings import standings_of
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason
@@ -155,16 +155,16 @@ def _check_reforecast(recipe: Recipe, day: date, clock: Clock) -> None:
 
 def _requests(connection: Connection, wanted: Sequence[Asked]) -> list[IssueRequest]:
     """Add to each of these days what is published, and the newest fits, as the store knows them at its `as_of`."""
-    standings = standings_of(connection, [(asked.recipe, asked.as_of, asked.day) for asked in wanted])
+    blends = blends_of(connection, [(asked.recipe, asked.as_of, asked.day) for asked in wanted])
     fits: dict[str, Fits] = {}
     for as_of in {asked.as_of for asked in wanted}:
         hashes = {asked.recipe.id: asked.recipe.recipe_hash for asked in wanted if asked.as_of == as_of}
         fits |= {recipe_id: {**kinds} for recipe_id, kinds in stored_fits.newest_models_of_all(connection, hashes, as_of).items()}
-    for asked, standing in zip(wanted, standings, strict=True):
-        if standing.model_id is not None:
-            (kind,) = standing.weights
-            fits[asked.recipe.id][kind] = stored_fits.model_named(connection, standing.model_id) or {"model_id": standing.model_id}
-    return [IssueRequest(asked, standing, fits[asked.recipe.id]) for asked, standing in zip(wanted, standings, strict=True)]
+    for asked, blend in zip(wanted, blends, strict=True):
+        if blend.model_id is not None:
+            (kind,) = blend.weights
+            fits[asked.recipe.id][kind] = stored_fits.model_named(connection, blend.model_id) or {"model_id": blend.model_id}
+    return [IssueRequest(asked, blend, fits[asked.recipe.id]) for asked, blend in zip(wanted, blends, strict=True)]
 
 
 def _note_kept(recipe_id: str, kept: Sequence[StoredForecast], result: PredictResult) -> None:

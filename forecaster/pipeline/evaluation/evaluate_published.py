@@ -59,7 +59,7 @@ def walk_forward(
             days = one.local_days.astype("datetime64[M]") == month
             if days.any():
                 now = one.take(days)
-                out[name][days] = by[name].combine(now.said, weights[name], now.reference)
+                out[name][days] = by[name].combine(now.probabilities, weights[name], now.reference)
     return out
 
 

@@ -28,10 +28,10 @@ from forecaster.pipeline.issuing import published_rows
 from forecaster.pipeline.issuing.contributing_events import LOOK_BACK_DAYS, drivers_of
 from forecaster.pipeline.issuing.members import members_for
 from forecaster.pipeline.rungs.issue_rungs import LadderBase, ladder_base, ladders_of
+from forecaster.publishing_rule.blend import MAX_AGE_HOURS, Blend, lacking_of, problems_of, usual_rate_if_stale
 from forecaster.publishing_rule.combination import KIND
 from forecaster.publishing_rule.combined_model import CombinedModel
 from forecaster.publishing_rule.publishing_rule import rule_named
-from forecaster.publishing_rule.standing import MAX_AGE_HOURS, Standing, lacking_of, problems_of, unless_too_old
 from forecaster.recipe import Recipe
 from forecaster.registry.model_kinds import KINDS
 from forecaster.registry.reasons import Reason, ReasonKey, as_json, english
@@ -74,7 +74,7 @@ class IssueRequest:
     """A requested day, what is published on it, and the newest fits, as the store knows them at its `as_of`."""
 
     asked: Asked
-    standing: Standing
+    blend: Blend
     fits: Fits
 
 
@@ -152,8 +152,8 @@ def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) ->
         labelled.happened, labelled.days.target_starts_us, labelled.days.target_ends_us, np.array([to_us(known.as_of)])
     )
     age, stale = data_age(known.as_of, known.read_until)
-    standing = unless_too_old(request.standing, age, known.read_until)
-    issue = combine_members(recipe, models, request.fits, standing, known.inputs, days, reference, labelled.days.first_day)
+    blend = usual_rate_if_stale(request.blend, age, known.read_until)
+    issue = combine_members(recipe, models, request.fits, blend, known.inputs, days, reference, labelled.days.first_day)
     row = issue.rows[-1]
     if asked.mode != "hindcast" and row["details"]["weights"] and row["probability"] >= EXPLAINED_FROM * reference[0]:
         row["details"] |= drivers_of(issue.model, recipe, known, days, reference, row["probability"])
@@ -169,8 +169,8 @@ def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) ->
         "data_age_hours": age,
     }
     ladder = ladder_base(recipe, known, labelled, days, reference, row, issue.model.members)
-    said = [published_rows.rate_row(recipe, float(reference[0])), *issue.rows]
-    rows = [{**one, "published": one["model_kind"] == KIND, **flags} for one in said]
+    issued = [published_rows.rate_row(recipe, float(reference[0])), *issue.rows]
+    rows = [{**one, "published": one["model_kind"] == KIND, **flags} for one in issued]
     return _Begun(recipe.id, rows, issue.silent, ladder)
 
 
@@ -192,7 +192,7 @@ def combine_members(
     recipe: Recipe,
     models: Path,
     fits: Mapping[str, Mapping[str, Any]],
-    standing: Standing,
+    blend: Blend,
     inputs: Events,
     days: TargetDays,
     reference: np.ndarray,
@@ -207,35 +207,35 @@ def combine_members(
         first_day: the first day of the record of target days.
     """
     members = members_for(models, recipe, fits, days.local_days[0].astype("datetime64[D]").item(), first_day)
-    said, silent = published_rows.ask_all(members.found, inputs, days, reference)
-    silent |= members.missing
-    for name, reason in (silent | members.replaced).items():
+    forecasts, no_forecast = published_rows.ask_all(members.found, inputs, days, reference)
+    no_forecast |= members.missing
+    for name, reason in (no_forecast | members.replaced).items():
         log.error("%s: %s: %s", recipe.id, name, reason)
-    spoken = [member for member in members.found if member.kind in said]
-    standing = published_rows.counting(standing, spoken)
-    published = rule_named(standing.rule).combine(said, standing.weights, reference)
-    lacking = lacking_of(standing, said, silent | members.unusable)
-    numbers = published_rows.counts_of(spoken, inputs, days, reference)[0]
+    with_forecast = [member for member in members.found if member.kind in forecasts]
+    blend = published_rows.counting(blend, with_forecast)
+    published = rule_named(blend.rule).combine(forecasts, blend.weights, reference)
+    lacking = lacking_of(blend, forecasts, no_forecast | members.unusable)
+    numbers = published_rows.counts_of(with_forecast, inputs, days, reference)[0]
     rows = [
         {
             "model_id": member.model_id,
             "model_kind": member.kind,
-            "probability": float(said[member.kind][0]),
+            "probability": float(forecasts[member.kind][0]),
             "details": numbers.get(member.kind, {}),
         }
-        for member in spoken
+        for member in with_forecast
     ]
     rows.append(
         {
-            "model_id": published_rows.model_id_of(recipe, spoken, standing),
+            "model_id": published_rows.model_id_of(recipe, with_forecast, blend),
             "model_kind": KIND,
             "probability": float(published[0]),
-            "details": published_rows.details_of(spoken, standing, said, first_day),
+            "details": published_rows.details_of(with_forecast, blend, forecasts, first_day),
         }
     )
-    problems = problems_of(standing, lacking, members.replaced)
-    quiet = {kind: reason for kind, reason in silent.items() if kind not in lacking}
-    return Combined(rows, published_rows.combined_model(spoken, standing, said), problems, quiet)
+    problems = problems_of(blend, lacking, members.replaced)
+    quiet = {kind: reason for kind, reason in no_forecast.items() if kind not in lacking}
+    return Combined(rows, published_rows.combined_model(with_forecast, blend, forecasts), problems, quiet)
 
 
 def as_text(details: Mapping[str, Any] | None) -> str | None:

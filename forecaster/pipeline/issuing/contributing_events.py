@@ -48,16 +48,16 @@ def drivers_of(
     gone = np.zeros((len(candidates) + 2, len(seen)), dtype=bool)  # nothing, each candidate, what is recent
     gone[1 + np.arange(len(candidates)), candidates] = True
     gone[-1] = recent
-    said, *without, without_recent = without_each(model, seen, days, reference, gone).tolist()
-    if not abs(said - probability) <= SAME * probability:
-        log.warning("%s: what drives the forecast cannot be told: %g from the inputs near by, %g from all", recipe.id, said, probability)
+    whole, *without, without_recent = without_each(model, seen, days, reference, gone).tolist()
+    if not abs(whole - probability) <= SAME * probability:
+        log.warning("%s: what drives the forecast cannot be told: %g from the inputs near by, %g from all", recipe.id, whole, probability)
         return {}
-    told = []
+    drivers = []
     for index, left in zip(candidates, without, strict=True):
-        if said - left >= LEAST_CHANGE * said:
-            told.append({**_facts(seen, int(index), known), "distance_km": float(distance_km[index]), "without": left})
-    told.sort(key=lambda driver: (driver["without"], driver["event_id"]))
-    return {"drivers": told[:NAMED], "without_recent": without_recent if recent.any() else said}
+        if whole - left >= LEAST_CHANGE * whole:
+            drivers.append({**_facts(seen, int(index), known), "distance_km": float(distance_km[index]), "without": left})
+    drivers.sort(key=lambda driver: (driver["without"], driver["event_id"]))
+    return {"drivers": drivers[:NAMED], "without_recent": without_recent if recent.any() else whole}
 
 
 def without_each(model: Forecaster, seen: Events, days: TargetDays, reference: np.ndarray, gone: np.ndarray) -> np.ndarray:

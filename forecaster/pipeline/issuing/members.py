@@ -186,17 +186,17 @@ def asked(member: Member, inputs: Events, days: TargetDays, reference: np.ndarra
     Raises:
         CorruptModel: a value is not a probability.
     """
-    said = bounded(member.model.probability(inputs, days, reference))
-    wrong = np.isfinite(reference) & ~((said > 0) & (said < 1))
+    forecast = bounded(member.model.probability(inputs, days, reference))
+    wrong = np.isfinite(reference) & ~((forecast > 0) & (forecast < 1))
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])
-        raise CorruptModel(no_probability(member.model_id, float(said[first]), days.local_days[first]))
-    return said
+        raise CorruptModel(no_probability(member.model_id, float(forecast[first]), days.local_days[first]))
+    return forecast
 
 
-def no_probability(model_id: str, said: float, day: np.datetime64) -> Reason:
+def no_probability(model_id: str, value: float, day: np.datetime64) -> Reason:
     """Return the reason for a model that returns something other than a number between 0 and 1."""
-    return Reason(ReasonKey.NO_PROBABILITY, {"model_id": model_id, "value": str(said), "day": str(day)})
+    return Reason(ReasonKey.NO_PROBABILITY, {"model_id": model_id, "value": str(value), "day": str(day)})
 
 
 def has_learnt(model: FittedModel) -> bool:

@@ -13,62 +13,62 @@ from forecaster.features.events import Events
 from forecaster.features.windows import TargetDays
 from forecaster.models.interface import CountsTargets
 from forecaster.pipeline.issuing.members import Member, asked
+from forecaster.publishing_rule.blend import Blend
 from forecaster.publishing_rule.combination import KIND, RATE
 from forecaster.publishing_rule.combined_model import CombinedModel
 from forecaster.publishing_rule.publishing_rule import noted, rule_named
-from forecaster.publishing_rule.standing import Standing
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, of_error
 
 COUNT_RUNS = 2000
 
 
-def counting(standing: Standing, members: Sequence[Member]) -> Standing:
-    """Return `standing` without weights for members that gain by their level alone. A person's choice is kept."""
-    if standing.how != "combination":
-        return standing
+def counting(blend: Blend, members: Sequence[Member]) -> Blend:
+    """Return `blend` without weights for members that gain by their level alone. A person's choice is kept."""
+    if blend.how != "combination":
+        return blend
     level_only = {member.kind for member in members if member.level_only}
-    return replace(standing, weights={kind: weight for kind, weight in standing.weights.items() if kind not in level_only})
+    return replace(blend, weights={kind: weight for kind, weight in blend.weights.items() if kind not in level_only})
 
 
 def ask_all(
     members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, Reason]]:
     """Return the members' forecasts: {kind: probabilities (n,)}, and {kind: why a member has no forecast}."""
-    said: dict[str, np.ndarray] = {}
-    silent: dict[str, Reason] = {}
+    forecasts: dict[str, np.ndarray] = {}
+    no_forecast: dict[str, Reason] = {}
     for member in members:
         try:
-            said[member.kind] = asked(member, inputs, days, reference)
+            forecasts[member.kind] = asked(member, inputs, days, reference)
         except ModelError as error:
-            silent[member.kind] = of_error(error)
-    return said, silent
+            no_forecast[member.kind] = of_error(error)
+    return forecasts, no_forecast
 
 
-def combined_model(members: Sequence[Member], standing: Standing, said: Container[str]) -> CombinedModel:
+def combined_model(members: Sequence[Member], blend: Blend, forecast: Container[str]) -> CombinedModel:
     """Build the combination of the members that issued a forecast, as a model."""
-    return CombinedModel({member.kind: member.model for member in members if member.kind in said}, standing.weights, standing.rule)
+    return CombinedModel({member.kind: member.model for member in members if member.kind in forecast}, blend.weights, blend.rule)
 
 
-def model_id_of(recipe: Recipe, members: Sequence[Member], standing: Standing) -> str:
+def model_id_of(recipe: Recipe, members: Sequence[Member], blend: Blend) -> str:
     """Derive an id from the recipe, the weighted members and their weights."""
-    used = {member.kind: member.model_id for member in members if member.kind in standing.weights}
-    key = "|".join(f"{kind}={used.get(kind)}x{weight:.6g}" for kind, weight in sorted(standing.weights.items()))
+    used = {member.kind: member.model_id for member in members if member.kind in blend.weights}
+    key = "|".join(f"{kind}={used.get(kind)}x{weight:.6g}" for kind, weight in sorted(blend.weights.items()))
     return f"{recipe.id}-{KIND}-{sha256(key.encode()).hexdigest()[:8]}"
 
 
-def details_of(members: Sequence[Member], standing: Standing, said: Container[str], record_from: date) -> dict[str, Any]:
+def details_of(members: Sequence[Member], blend: Blend, forecast: Container[str], record_from: date) -> dict[str, Any]:
     """Return what is stored with a published forecast.
 
     That is: how it was chosen, the weights as applied (those of members without a forecast are shared out), members by kind (their ids),
     the source of the weights, the rule where it is not the default one, and the first day of the record of target days.
     """
-    weights = {kind: round(weight, 8) for kind, weight in rule_named(standing.rule).applied(standing.weights, said).items()}
+    weights = {kind: round(weight, 8) for kind, weight in rule_named(blend.rule).applied(blend.weights, forecast).items()}
     used = {member.kind: member.model_id for member in members if member.kind in weights}
-    how = standing.how if weights else "rate"
-    origin = {} if standing.origin is None else {"weights_from": standing.origin.stored()}
-    told = {"how": how, "weights": weights, "members": used, "source": standing.source, **origin, **noted(standing.rule)}
-    return told | {"record_from": record_from.isoformat()}
+    how = blend.how if weights else "rate"
+    origin = {} if blend.origin is None else {"weights_from": blend.origin.stored()}
+    details = {"how": how, "weights": weights, "members": used, "source": blend.source, **origin, **noted(blend.rule)}
+    return details | {"record_from": record_from.isoformat()}
 
 
 def counts_of(members: Sequence[Member], inputs: Events, days: TargetDays, reference: np.ndarray) -> list[dict[str, dict[str, Any]]]:

@@ -6,10 +6,10 @@ from typing import Any
 from forecaster.errors import BadInput, ModelError, NotInstalled
 from forecaster.installed import code_version
 from forecaster.models import model_files
+from forecaster.pipeline.issuing.blends import blend_of
 from forecaster.pipeline.issuing.members import generic_member, kinds_of, load_member, untrained
-from forecaster.pipeline.issuing.standings import standing_of
 from forecaster.pipeline.run_context import Job
-from forecaster.publishing_rule.standing import How
+from forecaster.publishing_rule.blend import How
 from forecaster.recipe import Recipe
 from forecaster.store import fits as stored_fits
 from forecaster.store import publications
@@ -161,7 +161,7 @@ def _words(how: str, kind: str | None, model_id: str | None) -> str:
 
 
 def _published(connection: Connection, recipe: Recipe, now: datetime) -> dict[str, Any]:
-    found = standing_of(connection, recipe, now, next_local_day(now, recipe.zone))
+    found = blend_of(connection, recipe, now, next_local_day(now, recipe.zone))
     return {
         "how": found.how,
         "weights": dict(found.weights),

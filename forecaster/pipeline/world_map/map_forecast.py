@@ -28,8 +28,8 @@ from forecaster.pipeline.issuing.members import Member, asked, generic_member, k
 from forecaster.pipeline.world_map.map_coverage import complete_cells, covered_by, patterns_of
 from forecaster.pipeline.world_map.map_grid import Grid, seismic_cells, whole_grid
 from forecaster.pipeline.world_map.map_series import EarthSeries
+from forecaster.publishing_rule.blend import Blend, shipped, usual_rate_if_stale
 from forecaster.publishing_rule.publishing_rule import rule_named
-from forecaster.publishing_rule.standing import Standing, shipped, unless_too_old
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import Reason, ReasonKey, iso, of_error
@@ -74,8 +74,8 @@ def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: 
     if not len(grid):
         raise _no_map(as_of, [Reason(ReasonKey.NO_SEISMIC_CELL, {"radius_km": grid.radius_km})])
     age, stale = data_age(as_of, known.read_until)
-    standing = unless_too_old(shipped(*usable_weights(target_day)), age, known.read_until)
-    told = [reason for reason in (standing.problem, stale) if reason is not None]
+    blend = usual_rate_if_stale(shipped(*usable_weights(target_day)), age, known.read_until)
+    told = [reason for reason in (blend.problem, stale) if reason is not None]
     left_out: list[Reason] = []
     parts: list[tuple[np.ndarray, ...]] = []
     covered = covered_by(grid, known.coverage)
@@ -83,7 +83,7 @@ def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: 
         if not complete.all():
             left_out.append(_left_out(ReasonKey.CELLS_INCOMPLETE, magnitude, int(np.count_nonzero(~complete))))
         for here, record in _groups(grid, known, covered, magnitude, complete, left_out):
-            for horizon, *figures in _forecast(grid.take(here), record, known, magnitude, target_day, standing, told, series):
+            for horizon, *figures in _forecast(grid.take(here), record, known, magnitude, target_day, blend, told, series):
                 size = len(here)
                 parts.append((here, np.full(size, magnitude), np.full(size, horizon), *figures))
     if not parts:
@@ -101,7 +101,7 @@ def forecast_earth(known: Known, target_day: date, as_of: datetime, resolution: 
         alone,
         tuple(left_out),
         tuple(reason for place, reason in enumerate(told) if reason not in told[:place]),
-        dict(standing.weights),
+        dict(blend.weights),
     )
 
 
@@ -140,7 +140,7 @@ def _forecast(
     known: Known,
     magnitude: float,
     target_day: date,
-    standing: Standing,
+    blend: Blend,
     told: list[Reason],
     series: EarthSeries | None,
 ) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
@@ -157,7 +157,7 @@ def _forecast(
     weeks = labelled_days(recipe.model_copy(update={"predict_range_days": WEEK_DAYS}), known).days
     usual_week = climatology.rate_of_circles(happened, weeks, issue_us, WEEK_DAYS)
     nothing = np.full(len(grid), np.nan)
-    if not standing.weights:
+    if not blend.weights:
         return [(1, usual_day, usual_day, nothing), (WEEK_DAYS, usual_week, usual_week, nothing)]
     circles = Circles(
         grid.latitude_deg,
@@ -171,9 +171,9 @@ def _forecast(
         longer=(replace(days, target_ends_us=days.target_starts_us + WEEK_DAYS * DAY_US),),
         split=None if series is None else series.split(grid, int(days.cut_us[0])),
     )
-    said, lacking, etas = ask_members(circles, recipe, known, standing)
+    forecasts, lacking, etas = ask_members(circles, recipe, known, blend)
     told += [Reason(ReasonKey.WITHOUT, {"kind": kind}, (why,)) for kind, why in lacking.items()]
-    day = rule_named(standing.rule).combine(said, standing.weights, usual_day)
+    day = rule_named(blend.rule).combine(forecasts, blend.weights, usual_day)
     alone = [nothing, nothing] if etas is None else [bounded(-np.expm1(-rate)) for rate in etas.rates_of_circles(circles)]
     week = carried_on(day, usual_week, circles, etas)
     return [(1, day, usual_day, alone[0]), (WEEK_DAYS, week, usual_week, alone[1])]
@@ -189,29 +189,29 @@ def carried_on(day: np.ndarray, usual_week: np.ndarray, circles: Circles, etas: 
 
 
 def ask_members(
-    circles: Circles, recipe: Recipe, known: Known, standing: Standing
+    circles: Circles, recipe: Recipe, known: Known, blend: Blend
 ) -> tuple[dict[str, np.ndarray], dict[str, Reason], EtasModel | None]:
     """Return, by kind with weight, its probabilities for the circles; by kind why another has no forecast; ETAS where it is among them.
 
     Members are those of a recipe without a fit; `recipe` is that of one of the circles.
     """
     day = circles.days.first_day
-    said: dict[str, np.ndarray] = {}
-    lacking = {kind: reason for kind, reason in unusable_kinds([recipe]).items() if kind in standing.weights}
+    forecasts: dict[str, np.ndarray] = {}
+    lacking = {kind: reason for kind, reason in unusable_kinds([recipe]).items() if kind in blend.weights}
     etas: EtasModel | None = None
     for kind in kinds_of(recipe):
-        if kind not in standing.weights or kind in lacking:
+        if kind not in blend.weights or kind in lacking:
             continue
         try:
             member = generic_member(recipe, kind, day, circles.first_day)
             if member is not None:
-                said[kind] = _ask(member, circles, known)
+                forecasts[kind] = _ask(member, circles, known)
         except ModelError as error:
             lacking[kind] = of_error(error)
             continue
         if member is not None and isinstance(member.model, EtasModel):
             etas = member.model
-    return said, lacking, etas
+    return forecasts, lacking, etas
 
 
 def _ask(member: Member, circles: Circles, known: Known) -> np.ndarray:
@@ -221,11 +221,11 @@ def _ask(member: Member, circles: Circles, known: Known) -> np.ndarray:
         CorruptModel: a value is not a probability.
     """
     if isinstance(member.model, ForecastsCircles):
-        said = bounded(member.model.probability_of_circles(circles))
-        wrong = np.flatnonzero(~((said > 0) & (said < 1)))
+        forecasts = bounded(member.model.probability_of_circles(circles))
+        wrong = np.flatnonzero(~((forecasts > 0) & (forecasts < 1)))
         if len(wrong):
-            raise CorruptModel(no_probability(member.model_id, float(said[wrong[0]]), circles.days.local_days[0]))
-        return said
+            raise CorruptModel(no_probability(member.model_id, float(forecasts[wrong[0]]), circles.days.local_days[0]))
+        return forecasts
     return one_by_one(member.kind, circles, known)
 
 

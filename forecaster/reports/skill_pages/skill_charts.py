@@ -46,7 +46,7 @@ class ReliabilityPlot:
     """
 
     model: str
-    said: Sequence[float]
+    forecast: Sequence[float]
     worth: Sequence[float]
     low: Sequence[float]
     high: Sequence[float]
@@ -89,12 +89,12 @@ def gain_chart(rows: Sequence[tuple[str, Sequence[Bar]]], title: str, unit: str)
 
 def reliability_chart(plot: ReliabilityPlot, title: str) -> str:
     """Draw CORP's curve over its consistency band, on square-root axes that make small probabilities visible."""
-    most = max(0.05, *plot.said, *plot.worth, *plot.high)
+    most = max(0.05, *plot.forecast, *plot.worth, *plot.high)
     place = _square(lambda value: math.sqrt(max(value, 0.0) / most))
-    upper = [place(x, y) for x, y in zip(plot.said, plot.high, strict=True)]
-    lower = [place(x, y) for x, y in zip(plot.said, plot.low, strict=True)]
+    upper = [place(x, y) for x, y in zip(plot.forecast, plot.high, strict=True)]
+    lower = [place(x, y) for x, y in zip(plot.forecast, plot.low, strict=True)]
     band = f'<path class="band m-{_name(plot.model)}" d="{_path([*upper, *reversed(lower)])}Z"/>'
-    curve = _path([place(x, y) for x, y in zip(plot.said, plot.worth, strict=True)])
+    curve = _path([place(x, y) for x, y in zip(plot.forecast, plot.worth, strict=True)])
     ticks = [value for value in (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0) if value <= most]
     diagonal = f'<path class="zero" d="{_path([place(0, 0), place(most, most)])}"/>'
     body = _frame(place, ticks, lambda value: f"{value * 100:g}") + diagonal + band

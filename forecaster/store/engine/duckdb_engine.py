@@ -88,16 +88,16 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.wal")
 
 
-def _unreadable(path: Path, said: str) -> StoreError:
+def _unreadable(path: Path, error_text: str) -> StoreError:
     """Return the error for a file that DuckDB cannot open. Where there is a log beside it, it is the log that cannot be replayed."""
     log = log_of(path)
     if not os.access(path, os.R_OK):
         return StoreError(f"cannot open {path}: {refused(path)}")
     if not log.exists():
-        return StoreError(f"cannot open {path}: {said}; is it a quakecast database?")
+        return StoreError(f"cannot open {path}: {error_text}; is it a quakecast database?")
     until = f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d %H:%M:%S}Z"
     return StoreError(
-        f"cannot open {path}: its log {log.name} is damaged ({said}); what was stored until {until} is whole, in {path.name} itself: "
+        f"cannot open {path}: its log {log.name} is damaged ({error_text}); what was stored until {until} is whole, in {path.name} itself: "
         f"move {log.name} aside and run the same again, or restore a backup (deployments/RUNBOOK.md, Damaged database)"
     )
 

@@ -76,11 +76,11 @@ def _refused(frame: pd.DataFrame, claims: set[tuple[str, str]]) -> pd.DataFrame:
     away: dict[str, list[str]] = {}
     for name, other in sorted(claims):
         away.setdefault(name, []).append(other)
-    told = [
+    rows = [
         (row["source"], row["observed_at"], REFUSED, json.dumps({"id": row["event_id"], "refused": away[row["event_id"]]})[:2000])
         for row in frame[frame["event_id"].isin(away)].to_dict("records")
     ]
-    return pd.DataFrame(told, columns=["source", "observed_at", "reason", "raw"])
+    return pd.DataFrame(rows, columns=["source", "observed_at", "reason", "raw"])
 
 
 def known_ids(connection: Connection) -> set[str]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from forecaster.store.database import Connection
 from forecaster.store.engine import append, frame_as
-from forecaster.store.versions.same_event import Standing, Word, newness, same_events, standing
+from forecaster.store.versions.same_event import NameState, Word, newness, same_events, state_of
 
 WORD = (
     "event_id, epoch_us(ordered_at), epoch_us(known_at), epoch_us(observed_at), content_md5, ids, status <> 'deleted', "
@@ -26,13 +26,13 @@ WORD = (
 class Identities:
     """The stored identities of the names in an answer, updated row by row with `take`."""
 
-    held: dict[str, Standing] = field(default_factory=dict)
+    held: dict[str, NameState] = field(default_factory=dict)
     born: dict[str, str] = field(default_factory=dict)  # name -> the key under which its versions are stored
     key: dict[str, str] = field(default_factory=dict)  # any id -> the present key of its event
     members: dict[str, set[str]] = field(default_factory=dict)  # key -> the names in it
     moved: dict[str, int] = field(default_factory=dict)  # name or key -> when it last moved
     used: set[str] = field(default_factory=set)  # keys that were ever given
-    said: set[tuple[str, str]] = field(default_factory=set)  # (name, content) that are stored
+    contents: set[tuple[str, str]] = field(default_factory=set)  # (name, content) that are stored
     read: set[tuple[str, str, int]] = field(default_factory=set)  # the same, and when each was known
     moves: list[tuple[str, str, int]] = field(default_factory=list)  # to be stored: from, to, known_at
     changed: set[str] = field(default_factory=set)  # ids whose key has changed
@@ -52,7 +52,7 @@ class Identities:
             self._regroup(fresh)
         for word in fresh:
             held = self.held.get(word.name)
-            self.held[word.name] = standing(word) if held is None else held.followed_by(word)
+            self.held[word.name] = state_of(word) if held is None else held.followed_by(word)
         return kept
 
     def _heard(self, word: Word, overruling: bool) -> Word | None:
@@ -61,11 +61,11 @@ class Identities:
         if overruling and believed is not None and believed.content != word.content:
             word = word._replace(order=(max(word.order[0], believed.order[0]), *word.order[1:]))
         content = (word.name, word.content)
-        if content in self.said:
+        if content in self.contents:
             again = believed is not None and believed.content != word.content and newness(word) < newness(believed)
             if not again or (*content, word.order[1]) in self.read:
                 return None
-        self.said.add(content)
+        self.contents.add(content)
         self.read.add((*content, word.order[1]))
         return word
 
@@ -85,7 +85,7 @@ class Identities:
         around = names.union(*(self.members.get(key, set()) for key in touched))
         held = {name: self.held[name] for name in around if name in self.held}
         for word in words:
-            held[word.name] = held[word.name].followed_by(word) if word.name in held else standing(word)
+            held[word.name] = held[word.name].followed_by(word) if word.name in held else state_of(word)
         root, refused = same_events(held)
         self.refused |= {claim for claim in refused if claim[0] in names}
         parts: dict[str, set[str]] = {}
@@ -155,15 +155,15 @@ def identify(connection: Connection, overruling: bool) -> Identities:
     ids = [row[0] for row in connection.execute(f"SELECT DISTINCT id FROM listed {within}").fetchall()]
     known = load_identities(connection, ids)
     rows = connection.execute(f"SELECT line, updated_at IS NULL, {WORD} FROM fresh {within} ORDER BY known_at, line").fetchall()
-    told = []
+    identified = []
     for _, batch in groupby(rows, key=lambda row: row[4]):
         together = list(batch)
         words = [_stamped(word_of(row[2:]), row[1], known) for row in together]
         for row, word in zip(together, known.take(words, overruling), strict=True):
             if word is not None:
-                told.append((row[0], known.born[word.name], word.order[0]))
+                identified.append((row[0], known.born[word.name], word.order[0]))
     types = {"line": "int64", "event_key": "str", "ordered_us": "int64"}
-    kept = pd.DataFrame(told, columns=list(types)).astype(types)
+    kept = pd.DataFrame(identified, columns=list(types)).astype(types)
     with frame_as(connection, "told", kept):
         connection.execute(
             f"DELETE FROM fresh {within} AND line NOT IN (SELECT line FROM told); "
@@ -194,9 +194,9 @@ def load_identities(connection: Connection, ids: Iterable[str]) -> Identities:
     for name, key in connection.execute(f"SELECT event_id, arg_min(event_key, (known_at, rowid)) {stored} GROUP BY event_id").fetchall():
         known.born[name] = key
         known.members.setdefault(known.key[name], set()).add(name)
-    said = connection.execute(f"SELECT event_id, content_md5, epoch_us(known_at) {stored}").fetchall()
-    known.read = set(said)
-    known.said = {(name, content) for name, content, _ in said}
+    rows = connection.execute(f"SELECT event_id, content_md5, epoch_us(known_at) {stored}").fetchall()
+    known.read = set(rows)
+    known.contents = {(name, content) for name, content, _ in rows}
     counts = (
         f"SELECT {WORD} {stored} QUALIFY row_number() OVER (PARTITION BY event_id, status = 'deleted' "
         "ORDER BY ordered_at DESC, known_at DESC, observed_at DESC, content_md5) = 1"
@@ -204,7 +204,7 @@ def load_identities(connection: Connection, ids: Iterable[str]) -> Identities:
     for row in connection.execute(counts).fetchall():
         word = word_of(row)
         held = known.held.get(word.name)
-        known.held[word.name] = standing(word) if held is None else held.followed_by(word)
+        known.held[word.name] = state_of(word) if held is None else held.followed_by(word)
     known.moved = dict(
         connection.execute(
             "SELECT from_key, epoch_us(max(known_at)) FROM event_merge "

@@ -38,18 +38,18 @@ class Word(NamedTuple):
     where: tuple[float, float, float, float]
 
 
-class Standing(NamedTuple):
+class NameState(NamedTuple):
     """The valid word of a name, and its last word that was not a deletion (None: there is none)."""
 
     word: Word
     alive: Word | None
 
-    def followed_by(self, word: Word) -> "Standing":
+    def followed_by(self, word: Word) -> "NameState":
         """Return the state after one more version. The order of the versions does not matter."""
         alive = self.alive
         if word.alive and (alive is None or newness(word) < newness(alive)):
             alive = word
-        return Standing(min(self.word, word, key=newness), alive)
+        return NameState(min(self.word, word, key=newness), alive)
 
     @property
     def where(self) -> tuple[float, float, float, float]:
@@ -59,9 +59,9 @@ class Standing(NamedTuple):
         return self.alive.where
 
 
-def standing(word: Word) -> Standing:
+def state_of(word: Word) -> NameState:
     """Return the state after a name's first version."""
-    return Standing(word, word if word.alive else None)
+    return NameState(word, word if word.alive else None)
 
 
 def newness(word: Word) -> tuple[int, int, int, str, str]:
@@ -70,7 +70,7 @@ def newness(word: Word) -> tuple[int, int, int, str, str]:
     return (-stamp, -known, -read, word.name, word.content)
 
 
-def same_events(names: Mapping[str, Standing]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+def same_events(names: Mapping[str, NameState]) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Return (name -> the name whose word is valid for its event, refused claims as (who claims, what)) of these names."""
     line = sorted((held.word for held in names.values()), key=newness)
     place = {word.name: number for number, word in enumerate(line)}
@@ -101,7 +101,7 @@ def _root(name: str, parent: Mapping[str, str]) -> str:
     return name
 
 
-def _claimed(held: Standing) -> Iterable[str]:
+def _claimed(held: NameState) -> Iterable[str]:
     """Return the other ids that the word lists. A deletion includes the ids that the event had."""
     ids = dict.fromkeys(held.word.ids)
     if not held.word.alive and held.alive is not None:
@@ -110,14 +110,14 @@ def _claimed(held: Standing) -> Iterable[str]:
     return ids
 
 
-def _survives(deleted: Standing, other: Standing) -> bool:
+def _survives(deleted: NameState, other: NameState) -> bool:
     """Return whether `other` is alive although `deleted` names it: it had taken that name over before it was deleted."""
     if deleted.word.alive or not other.word.alive or deleted.word.name not in other.word.ids:
         return False
     return deleted.alive is None or newness(other.word) < newness(deleted.alive)
 
 
-def _one_quake(one: Standing, other: Standing) -> bool:
+def _one_quake(one: NameState, other: NameState) -> bool:
     placed = not math.isnan(one.where[0]) and not math.isnan(other.where[0])
     return placed and one.word.alive and other.word.alive and _near(one.where, other.where, SAME_KM, SAME_S, FARTHEST_MAGNITUDE)
 

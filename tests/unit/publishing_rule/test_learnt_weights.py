@@ -43,9 +43,9 @@ def test_rows_of_one_target_become_days():
     local = np.array([time.date() for time in frame["target_start"]], dtype="datetime64[D]")
     found = verified_days_of(frame, local)
     assert found.local_days.tolist() == sorted(set(local.tolist())) and found.happened.tolist() == [True, False, False]
-    assert sorted(found.said) == ["etas", "hybrid"] and found.reference.tolist() == [0.1] * 3
-    np.testing.assert_array_equal(found.said["etas"], [0.3, np.nan, 0.05])
-    np.testing.assert_array_equal(found.said["hybrid"], [np.nan, 0.2, 0.04])
+    assert sorted(found.probabilities) == ["etas", "hybrid"] and found.reference.tolist() == [0.1] * 3
+    np.testing.assert_array_equal(found.probabilities["etas"], [0.3, np.nan, 0.05])
+    np.testing.assert_array_equal(found.probabilities["hybrid"], [np.nan, 0.2, 0.04])
     assert len(found.take(found.happened)) == 1 and found.days.departures.shape == (3, len(MEMBERS))
 
 
@@ -111,7 +111,7 @@ def test_a_record_that_is_only_a_little_worse_is_outweighed_by_what_all_circles_
     base = unlearnt()
     flat = days(300, etas=(RATE, RATE))
     drawn = RATE * np.exp(np.random.default_rng(2).normal(-0.2, 0.25, 300))
-    settled = replace(flat, said={"etas": np.where(flat.happened, drawn, RATE)})
+    settled = replace(flat, probabilities={"etas": np.where(flat.happened, drawn, RATE)})
     own = learn_own(base, base.belief, settled)
     assert high(own) < 0 and not own.rate_only
     loose = learn_own(replace(base, gain_sd=10.0), base.belief, settled)

@@ -8,9 +8,9 @@ import pytest
 
 from forecaster.pipeline.evaluation.evaluate_published import walk_forward
 from forecaster.pipeline.issuing.published_rows import details_of
+from forecaster.publishing_rule.blend import Decision, StoredWeights, choose
 from forecaster.publishing_rule.combined_model import CombinedModel
 from forecaster.publishing_rule.publishing_rule import VerifiedDays, rule_named
-from forecaster.publishing_rule.standing import Decision, StoredWeights, choose
 from forecaster.publishing_rule.weights import unlearnt
 from forecaster.registry import publishing_rules
 from forecaster.registry.publishing_rules import DEFAULT_RULE, PUBLISHING_RULES
@@ -65,8 +65,8 @@ def test_the_combination_as_a_model_and_its_details_are_those_of_the_rule():
     default = CombinedModel(members, {"etas": 0.5, "hybrid": 0.5})  # type: ignore[arg-type]
     odds = (0.25 * 3 / 7) ** 0.5
     assert default.probability(None, None, np.array([0.1])) == pytest.approx([odds / (1 + odds)])  # type: ignore[arg-type]
-    standing = choose(toy_rule.NAME, None, OWN, None, BASE, None)
-    assert details_of([], standing, {"hybrid"}, date(2020, 1, 1))["rule"] == toy_rule.NAME
+    blend = choose(toy_rule.NAME, None, OWN, None, BASE, None)
+    assert details_of([], blend, {"hybrid"}, date(2020, 1, 1))["rule"] == toy_rule.NAME
     assert "rule" not in details_of([], choose(DEFAULT_RULE, None, OWN, None, BASE, None), {"hybrid"}, date(2020, 1, 1))
 
 

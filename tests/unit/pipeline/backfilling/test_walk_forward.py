@@ -44,19 +44,19 @@ def weights_of(job, first):
 def test_only_settled_days_count(job, first, days):
     """2023-10-01 in Athens ends at 21:00 UTC (summer time) and is final 45 days later, 2023-11-15 21:00, half an hour before the issue
     for the 16th; each day after it a day later."""
-    standing, numbers = weights_of(job, first)
+    blend, numbers = weights_of(job, first)
     if not days:
-        assert standing.source == "mean" and standing.weights == {"etas": 0.5, "hybrid": 0.5}
+        assert blend.source == "mean" and blend.weights == {"etas": 0.5, "hybrid": 0.5}
         return
-    assert numbers["days"] == days and standing.reason == f"learnt from {days} walk-forward days of its own, on top of mean"
-    assert standing.how == "combination" and standing.weights["etas"] > 0.5
+    assert numbers["days"] == days and blend.reason == f"learnt from {days} walk-forward days of its own, on top of mean"
+    assert blend.how == "combination" and blend.weights["etas"] > 0.5
 
 
 def test_weights_of_a_block_are_stored_and_read_back(job):
     (fit, *_) = table(job.store, "walk_forward_fit").sort_values("first_day").to_dict("records")
     parsed = {name: json.loads(fit[name]) for name in ("numbers", "models", "failed")}
     block = _block(fit | parsed)
-    assert block is not None and (block.standing.how, block.standing.source) == ("combination", "mean")
-    assert block.standing.weights == {"etas": 0.5, "hybrid": 0.5} and sorted(block.models) == ["etas", "pooled"]
+    assert block is not None and (block.blend.how, block.blend.source) == ("combination", "mean")
+    assert block.blend.weights == {"etas": 0.5, "hybrid": 0.5} and sorted(block.models) == ["etas", "pooled"]
     old = _block(fit | parsed | {"numbers": {"gains": {}}})
-    assert old is not None and (old.standing.how, old.standing.weights) == ("rate", {}), "of a version that had champions"
+    assert old is not None and (old.blend.how, old.blend.weights) == ("rate", {}), "of a version that had champions"

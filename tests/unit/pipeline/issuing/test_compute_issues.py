@@ -21,7 +21,7 @@ from forecaster.pipeline.as_of.catalogue_history import CatalogueHistory
 from forecaster.pipeline.issuing import compute_issues as issuing
 from forecaster.pipeline.issuing.compute_issues import Asked, ComputedIssue, Doubts, IssueRequest, compute_issues
 from forecaster.places import recipe_at
-from forecaster.publishing_rule.standing import shipped
+from forecaster.publishing_rule.blend import shipped
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.store.versions.catalogue import Joins

@@ -12,7 +12,7 @@ import pytest
 from forecaster.errors import ModelError, NotScoreable
 from forecaster.pipeline.daily.pull import PullResult
 from forecaster.pipeline.issuing import compute_issues
-from forecaster.publishing_rule.standing import NO_MEMBER, Standing, problems_of, unless_too_old
+from forecaster.publishing_rule.blend import NO_MEMBER, Blend, problems_of, usual_rate_if_stale
 from forecaster.registry.reasons import PLACEHOLDERS, Reason, ReasonKey, as_json, english, of_error, of_json, other
 from forecaster.reports import render
 from forecaster.reports.content import older_reasons
@@ -96,7 +96,7 @@ def test_every_reason_is_stored_and_told(reason: Reason) -> None:
             "25時間前のもの",
         ),
         (
-            unless_too_old(Standing("kind", {}, "", "x"), 16_717, NOW - timedelta(hours=16_717)).problem,
+            usual_rate_if_stale(Blend("kind", {}, "", "x"), 16_717, NOW - timedelta(hours=16_717)).problem,
             "has not been read since 2025-01-01 00:00Z, models need it to be 7 days old at most: run `quakecast pull`",
             "the earthquake data end on 1 Jan 2025, 00:00 UTC",
             "地震データは2025年1月1日 09:00(日本時間)まで",
@@ -108,7 +108,7 @@ def test_every_reason_is_stored_and_told(reason: Reason) -> None:
             "時計がずれて",
         ),
         (
-            problems_of(Standing("kind", {"etas": 1.0}, "", "x"), {"etas": NO_MEMBER}, {})[0],
+            problems_of(Blend("kind", {"etas": 1.0}, "", "x"), {"etas": NO_MEMBER}, {})[0],
             "without etas: there is no such model for this day",
             "without the aftershock model ETAS",
             "余震モデルETASを使っていません",

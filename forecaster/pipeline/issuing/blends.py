@@ -1,10 +1,10 @@
-"""What is published for each of many days, from the decisions and the weights in the store: `publishing_rule.standing` decides."""
+"""What is published for each of many days, from the decisions and the weights in the store: `publishing_rule.blend` decides."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from forecaster.publishing_rule.blend import Blend, Decision, StoredWeights, choose
 from forecaster.publishing_rule.publishing_rule import rule_named
-from forecaster.publishing_rule.standing import Decision, Standing, StoredWeights, choose
 from forecaster.publishing_rule.weights import usable_weights
 from forecaster.recipe import Recipe
 from forecaster.store import publications
@@ -12,13 +12,13 @@ from forecaster.store.database import Connection
 from forecaster.store.typed_rows.model_types import PublicationRow, WeightsRow
 
 
-def standing_of(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Standing:
+def blend_of(connection: Connection, recipe: Recipe, as_of: datetime, day: date) -> Blend:
     """Return what is published for the recipe's target on the local `day`, for forecasts from what was known at `as_of`."""
-    return standings_of(connection, [(recipe, as_of, day)])[0]
+    return blends_of(connection, [(recipe, as_of, day)])[0]
 
 
-def standings_of(connection: Connection, asked: Sequence[tuple[Recipe, datetime, date]]) -> list[Standing]:
-    """Return the same as `standing_of` for many (recipe, as_of, day), in two queries."""
+def blends_of(connection: Connection, asked: Sequence[tuple[Recipe, datetime, date]]) -> list[Blend]:
+    """Return the same as `blend_of` for many (recipe, as_of, day), in two queries."""
     made = publications.decisions_of_all(connection, [(recipe.id, recipe.target_hash, as_of) for recipe, as_of, _ in asked])
     bases = {day: usable_weights(day) for day in {day for _, _, day in asked}}
     wanted = [
