@@ -25,7 +25,7 @@ from forecaster.pipeline.as_of.catalogue_history import load_known, read_history
 from forecaster.pipeline.evaluation.evaluate_results import sha256_of
 from forecaster.pipeline.world_map.map_forecast import WEEK_DAYS, EarthForecast, forecast_earth
 from forecaster.pipeline.world_map.map_grid import names_of
-from forecaster.pipeline.world_map.map_record import SEED, active_cells, pass_counts, score_pool
+from forecaster.pipeline.world_map.map_record import SEED, cells_hit, pass_counts, score_pool
 from forecaster.pipeline.world_map.map_series import EarthSeries, series_of
 from forecaster.reports.map_files import write_atomic
 from forecaster.store.database import Store
@@ -129,13 +129,13 @@ def _pool(made: EarthForecast, rows: np.ndarray, names: np.ndarray, areas: np.nd
             "usual_probability": made.usual[rows],
         }
     )
-    told = score_pool(frame, events, np.random.default_rng(SEED))
+    hit = cells_hit(frame, events)
+    told = score_pool(frame, hit, np.random.default_rng(SEED))
     alone = made.etas[rows]
     if np.isnan(alone).any():
         return told | {"etas_expected_cells": None, "etas_log_likelihood": None}
     said = cell_probability(alone, areas[index], made.grid.radius_km)
-    active = active_cells(frame, events)
-    return told | {"etas_expected_cells": float(said.sum()), "etas_log_likelihood": float(log_likelihood(active, said).sum())}
+    return told | {"etas_expected_cells": float(said.sum()), "etas_log_likelihood": float(log_likelihood(hit.active, said).sum())}
 
 
 def _pools(scores: pd.DataFrame) -> Iterator[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ circle is spread over it (`verification.pools`), an earthquake counts in the cel
 counted separately. The reference is smoothed seismicity: the usual rate of the same circles over the last ten years.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -47,27 +48,42 @@ def verify_maps(job: Job) -> int:
             cells = world_map_rows.cells_of_issue(connection, pool["issue"])
         cells = cells[(cells["magnitude"] == round(pool["magnitude"], 1)) & (cells["horizon_days"] == pool["horizon_days"])]
         told = {name: pool[name] for name in ("issue", "magnitude", "horizon_days")}
-        rows.append(told | {"status": status, "as_of": known.as_of} | score_pool(cells, _between(known, pool), _rng(pool)))
+        rows.append(
+            told | {"status": status, "as_of": known.as_of} | score_pool(cells, cells_hit(cells, _between(known, pool)), _rng(pool))
+        )
     with job.store.transaction() as connection:
         world_map_rows.write_scores(connection, rows)
     return len(rows)
 
 
-def score_pool(cells: pd.DataFrame, events: Events, rng: np.random.Generator) -> dict[str, Any]:
-    """Compute the columns of world_score of one magnitude and window.
+@dataclass(frozen=True)
+class CellsHit:
+    """Which cells of a pool earthquakes hit: `active`, bool (cells,); and how many earthquakes lie in these cells, and elsewhere."""
 
-    cells: rows of v_world, all of one resolution. events: the earthquakes of the window that are large enough.
-    """
-    names, hit = _hit(cells, events)
-    active = np.isin(names, hit)
+    active: np.ndarray
+    events: int
+    elsewhere: int
+
+
+def cells_hit(cells: pd.DataFrame, events: Events) -> CellsHit:
+    """Find the cells in which these earthquakes lie: those of the window that are large enough. cells: all of one resolution."""
+    names = np.array([int(name, 16) for name in cells["cell"]], dtype=np.uint64)
+    resolution = int((int(names[0]) >> 52) & 15)  # bits 52 to 55 of an H3 number
+    hit = cells_of(events.latitude_deg, events.longitude_deg, resolution)
+    inside = int(np.isin(hit, names).sum())
+    return CellsHit(np.isin(names, hit), inside, len(hit) - inside)
+
+
+def score_pool(cells: pd.DataFrame, hit: CellsHit, rng: np.random.Generator) -> dict[str, Any]:
+    """Compute the columns of world_score of one magnitude and window. cells: rows of v_world. hit: those of them with an earthquake."""
+    active = hit.active
     area, radius = cells["area_km2"].to_numpy(), float(cells["radius_km"].iloc[0])
     said, usual = (cell_probability(cells[name].to_numpy(), area, radius) for name in ("probability", "usual_probability"))
     number, likelihood, places = number_test(active, said), likelihood_test(active, said, rng), spatial_test(active, said, rng)
-    inside = int(np.isin(hit, names).sum())
     return {
         "cells": len(cells),
-        "events": inside,
-        "events_elsewhere": len(hit) - inside,
+        "events": hit.events,
+        "events_elsewhere": hit.elsewhere,
         "active_cells": number.observed,
         "expected_cells": number.expected,
         "cells_low": number.low,
@@ -80,18 +96,6 @@ def score_pool(cells: pd.DataFrame, events: Events, rng: np.random.Generator) ->
         "log_likelihood": likelihood.observed,
         "usual_log_likelihood": float(log_likelihood(active, usual).sum()),
     }
-
-
-def active_cells(cells: pd.DataFrame, events: Events) -> np.ndarray:
-    """Return the cells in which one of these earthquakes lies, bool (cells,)."""
-    return np.isin(*_hit(cells, events))
-
-
-def _hit(cells: pd.DataFrame, events: Events) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of the cells, and of the cells of the events, both uint64."""
-    names = np.array([int(name, 16) for name in cells["cell"]], dtype=np.uint64)
-    resolution = int((int(names[0]) >> 52) & 15)  # bits 52 to 55 of an H3 number
-    return names, cells_of(events.latitude_deg, events.longitude_deg, resolution)
 
 
 def pass_counts(rows: pd.DataFrame) -> dict[str, int]:
