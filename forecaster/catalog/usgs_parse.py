@@ -41,7 +41,7 @@ def parse_csv(body: bytes, observed_at: datetime, where: str = "csv", latest: da
 
 def _csv_rows(text: str, where: str) -> Rows:
     try:
-        header, *rows = [row for row in csv.reader(io.StringIO(text)) if row]
+        header, *rows = [tuple(row) for row in csv.reader(io.StringIO(text)) if row]  # the garbage collector passes over tuples of texts
     except csv.Error as error:
         raise CatalogMalformed(f"{where}: the csv cannot be read ({error}); nothing was taken from it, try again") from error
     missing = [name for name in _NEEDED if header.count(name) != 1]
@@ -54,7 +54,7 @@ def _csv_rows(text: str, where: str) -> Rows:
     if rows and len(rows[-1]) < width:
         raise CatalogTruncated(f"{where}: the last of {len(rows)} rows has {len(rows[-1])} of {width} fields: the body was cut; try again")
     uneven = np.array([len(row) != width for row in rows], dtype=bool)
-    whole = [(row + [""] * width)[:width] for row in rows] if uneven.any() else rows
+    whole = [(row + ("",) * width)[:width] for row in rows] if uneven.any() else rows
     columns = list(zip(*whole, strict=True)) or [()] * width
     values: dict[str, Sequence[Any]] = {name: columns[header.index(name)] for name in _NEEDED}
     lines = [line for line in text.splitlines()[1:] if line]
