@@ -15,7 +15,7 @@ from flows.parameters import Day
 from flows.support import artifacts, steps, workers
 from flows.support.error_text import words
 from flows.support.final_state import ended
-from flows.support.hooks import tell_failure
+from flows.support.hooks import report_failure
 from flows.support.names import dated_name
 from flows.support.write_lock import one_writer
 from flows.tasks import ON_A_WORKER, publish_task
@@ -41,8 +41,8 @@ def forecast_task(recipe: Recipe, chunk: past.Chunk, options: past.BackfillOptio
     flow_run_name=dated_name,
     description=__doc__,
     timeout_seconds=7 * 24 * 3600,
-    on_failure=[tell_failure],
-    on_crashed=[tell_failure],
+    on_failure=[report_failure],
+    on_crashed=[report_failure],
 )
 def backfill(
     from_date: Day,

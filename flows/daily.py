@@ -18,7 +18,7 @@ from flows.parameters import Day
 from flows.support import artifacts, steps
 from flows.support.error_text import MAX_TEXT
 from flows.support.final_state import NO_FORECAST, ended
-from flows.support.hooks import tell_failure
+from flows.support.hooks import report_failure
 from flows.support.names import dated_name
 from flows.support.old_runs import delete_old_runs
 from flows.support.overdue_runs import cancel_overtaken
@@ -38,8 +38,8 @@ from forecaster.timewindow import require_utc
     flow_run_name=dated_name,
     description=__doc__,
     timeout_seconds=6 * 3600,
-    on_failure=[tell_failure],
-    on_crashed=[tell_failure],
+    on_failure=[report_failure],
+    on_crashed=[report_failure],
     log_prints=False,
 )
 def daily(
@@ -81,7 +81,7 @@ def daily(
         idle = {"run_id": work.run_id, "problems": [], "forecasts": 0, "pages": []}
         steps.beat(work, "success")
         steps.alone("overtaken runs", lambda: cancel_overtaken(begun), idle)
-        steps.tell_operator(work, "daily", idle)
+        steps.report_to_operator(work, "daily", idle)
         return ended(idle, "nothing is due: every forecast whose issue time has come is made")
     with steps.noted_run(work, "daily") as done:
         with one_writer(work):

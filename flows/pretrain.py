@@ -7,7 +7,7 @@ from prefect import flow, get_run_logger, task
 
 from flows.support import artifacts, steps, workers
 from flows.support.final_state import ended
-from flows.support.hooks import tell_failure
+from flows.support.hooks import report_failure
 from flows.support.names import dated_name
 from flows.support.write_lock import one_writer
 from flows.tasks import ON_A_WORKER, publish_task
@@ -33,8 +33,8 @@ def train_task(
     flow_run_name=dated_name,
     description=__doc__,
     timeout_seconds=12 * 3600,
-    on_failure=[tell_failure],
-    on_crashed=[tell_failure],
+    on_failure=[report_failure],
+    on_crashed=[report_failure],
 )
 def pretrain(force: bool = False) -> Any:
     """Retrain the world sets where due: a month of days was verified, many events occurred, the track record drifts, or a kind has changed.

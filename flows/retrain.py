@@ -11,7 +11,7 @@ from pydantic import Field
 from flows.support import artifacts, steps, workers
 from flows.support.error_text import words
 from flows.support.final_state import ended
-from flows.support.hooks import tell_failure
+from flows.support.hooks import report_failure
 from flows.support.names import dated_name
 from flows.support.write_lock import one_writer
 from flows.tasks import ON_A_WORKER, publish_task
@@ -36,8 +36,8 @@ def fit_task(recipe: Recipe, as_of: datetime, minutes: float) -> fit_recipe.Regi
     flow_run_name=dated_name,
     description=__doc__,
     timeout_seconds=48 * 3600,
-    on_failure=[tell_failure],
-    on_crashed=[tell_failure],
+    on_failure=[report_failure],
+    on_crashed=[report_failure],
 )
 def retrain(
     recipes: Annotated[list[str], Field(min_length=1)] | None = None,

@@ -8,7 +8,7 @@ from pydantic import Field
 from flows import tasks
 from flows.support import steps
 from flows.support.final_state import ended
-from flows.support.hooks import tell_failure
+from flows.support.hooks import report_failure
 from flows.support.names import dated_name
 from flows.support.write_lock import one_writer
 
@@ -18,8 +18,8 @@ from flows.support.write_lock import one_writer
     flow_run_name=dated_name,
     description=__doc__,
     timeout_seconds=3600,
-    on_failure=[tell_failure],
-    on_crashed=[tell_failure],
+    on_failure=[report_failure],
+    on_crashed=[report_failure],
 )
 def send(languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None) -> Any:
     """Write the report of the newest forecast of every recipe, and send it with all other messages that are due.

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from flows.support import artifacts, steps
 from flows.support.final_state import ended
-from flows.support.hooks import tell_failure
+from flows.support.hooks import report_failure
 from flows.support.names import dated_name
 from flows.support.write_lock import one_writer
 from forecaster.quantities import counted
@@ -18,8 +18,8 @@ from forecaster.quantities import counted
     flow_run_name=dated_name,
     description=__doc__,
     timeout_seconds=2 * 3600,
-    on_failure=[tell_failure],
-    on_crashed=[tell_failure],
+    on_failure=[report_failure],
+    on_crashed=[report_failure],
 )
 def verify(recipes: Annotated[list[str], Field(min_length=1)] | None = None, pull: bool = True) -> Any:
     """Verify outcomes until they are final, 45 days after their window: late reviews change them until then.

@@ -17,27 +17,27 @@ from forecaster.settings import Settings, load_settings
 log = logging.getLogger(__name__)
 
 
-def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
+def report_failure(flow: Any, flow_run: Any, state: Any) -> None:
     """Hook for on_failure and on_crashed: send one message to every channel. A replay sends nothing."""
     if _is_replay(flow_run) or (settings := _settings()) is None:
         return
-    tell_end(settings, flow.name, flow_run, state)
+    report_end(settings, flow.name, flow_run, state)
 
 
-def tell_end(settings: Settings, flow_name: str, flow_run: Any, state: Any) -> None:
+def report_end(settings: Settings, flow_name: str, flow_run: Any, state: Any) -> None:
     """Send one message to every channel: how a run of this flow ended, and its text."""
     subject, text = run_messages.run_ended(settings, flow_name, flow_run.name, state.name, state.timestamp, _problem(state))
     _send(settings, subject, text, f"{flow_run.id}|{state.name}")
 
 
-def tell_partial(settings: Settings, kind: str, run_id: str, failed: list[Reason]) -> None:
+def report_partial(settings: Settings, kind: str, run_id: str, failed: list[Reason]) -> None:
     """Send one message to every channel about the steps of a run that failed while the others continued."""
     subject, text = run_messages.run_partial(settings, kind, run_id, failed)
     _send(settings, subject, text, f"{run_id}|partial")
 
 
 def _send(settings: Settings, subject: str, text: str, key: str) -> None:
-    for failure in operations.tell_operator(settings, subject, text, key, datetime.now(UTC)):
+    for failure in operations.report_to_operator(settings, subject, text, key, datetime.now(UTC)):
         log.error("the operator could not be told: %s", failure)
 
 

@@ -11,8 +11,8 @@ from prefect.runtime import deployment
 from flows import tasks
 from flows.next_runs import name_next_runs
 from flows.support.error_text import MAX_TEXT, fault, words
-from flows.support.hooks import tell_partial
-from flows.support.lost_runs import tell_lost_runs
+from flows.support.hooks import report_partial
+from flows.support.lost_runs import report_lost_runs
 from forecaster import logs
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, CatalogError, QuakecastError
@@ -56,7 +56,7 @@ def noted_run(work: run_context.Job, kind: str) -> Iterator[dict[str, Any]]:
         done["abandoned"] = run_context.start_run(work, kind)
         try:
             yield done
-            alone("runs that never began", lambda: tell_lost_runs(work.settings, datetime.now(UTC)), done)
+            alone("runs that never began", lambda: report_lost_runs(work.settings, datetime.now(UTC)), done)
             name_next_runs()
         except BaseException as error:
             failed = {**done, "problems": [*done["problems"], words(error)], "problem_reason": fault(error).stored()}
@@ -65,7 +65,7 @@ def noted_run(work: run_context.Job, kind: str) -> Iterator[dict[str, Any]]:
             raise
         settle(done)
         _finish(work, done)
-    tell_operator(work, kind, done)
+    report_to_operator(work, kind, done)
 
 
 def _finish(work: run_context.Job, done: dict[str, Any]) -> None:
@@ -84,11 +84,11 @@ def settle(done: dict[str, Any]) -> None:
         done["state"] = "partial" if done["problems"] else "success"
 
 
-def tell_operator(work: run_context.Job, kind: str, done: dict[str, Any]) -> None:
+def report_to_operator(work: run_context.Job, kind: str, done: dict[str, Any]) -> None:
     """Report the steps that failed to the operator, once. A replay sends nothing."""
     settle(done)
     if done.get("failed_steps") and not work.clock.simulated:
-        tell_partial(work.settings, kind, work.run_id, [of_stored(reason) for reason in done["failed_step_reasons"]])
+        report_partial(work.settings, kind, work.run_id, [of_stored(reason) for reason in done["failed_step_reasons"]])
 
 
 def beat(work: run_context.Job, state: str) -> None:

@@ -1,5 +1,5 @@
 """Pre-trained, pooled artefacts. Each is a folder `<kind>-<data_until>/` with `pretrained.json` and its files. Some come with the package;
-others were trained and promoted by this installation (`turns`).
+others were trained and promoted by this installation (`service_periods`).
 
 `data_until` is the last UTC day of any data, input or outcome, used in the training. `pretrained.json` names every file with its SHA-256,
 and records the training: circles, seed, code, settings. A file that does not match is not read.
@@ -128,12 +128,12 @@ def found_once(found: Found) -> Iterator[None]:
 def _newest_before(kind: str, day: date, folder: Path | None) -> Pretrained | None:
     fitting = [(until, path) for until, path in dated(kind, folder or packaged()) if first_day_after(until) <= day]
     newest = max(fitting, default=None)
-    for turn in service_periods.on_day(kind, day) if folder is None else ():
-        if first_day_after(turn.data_until) <= day and (newest is None or turn.data_until > newest[0]):
+    for period in service_periods.on_day(kind, day) if folder is None else ():
+        if first_day_after(period.data_until) <= day and (newest is None or period.data_until > newest[0]):
             try:
-                return of_turn(turn)
+                return of_period(period)
             except CorruptModel as error:
-                _tell_once(str(error))
+                _log_once(str(error))
     return None if newest is None else load_pretrained(newest[1])
 
 
@@ -163,24 +163,24 @@ def of_identity(kind: str, folder: Path, record: Mapping[str, Any]) -> Pretraine
         until, sha256 = date.fromisoformat(record["data_until"]), record["sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptModel(f"{folder}: no record of a {kind} model ({error!r}); train again") from error
-    for turn in service_periods.all_turns():
-        if (turn.kind, turn.data_until, turn.sha256) == (kind, until, sha256):
-            return of_turn(turn)
+    for period in service_periods.all_periods():
+        if (period.kind, period.data_until, period.sha256) == (kind, until, sha256):
+            return of_period(period)
     found = of_data_until(kind, until)
     if found.sha256 != sha256:
         raise CorruptModel(f"{folder}: made from another {kind}-{until} than that of this installation; train again")
     return found
 
 
-def of_turn(turn: service_periods.Turn) -> Pretrained:
+def of_period(period: service_periods.ServicePeriod) -> Pretrained:
     """The artefact of this installation for this service period.
 
     Raises:
         CorruptModel: the artefact is missing, damaged, or not the one that was promoted.
     """
-    found = load_pretrained(turn.folder, "run `quakecast pretrain`")
-    if found.sha256 != turn.sha256:
-        raise CorruptModel(f"{turn.folder} is another training than the one that was chosen; run `quakecast pretrain`")
+    found = load_pretrained(period.folder, "run `quakecast pretrain`")
+    if found.sha256 != period.sha256:
+        raise CorruptModel(f"{period.folder} is another training than the one that was chosen; run `quakecast pretrain`")
     return found
 
 
@@ -271,7 +271,7 @@ def dated(kind: str, folder: Path) -> Iterator[tuple[date, Path]]:
 
 
 @lru_cache(maxsize=64)
-def _tell_once(problem: str) -> None:
+def _log_once(problem: str) -> None:
     """Log the damage once: a damaged artefact is looked at for each recipe and day."""
     log.error("%s; an older one stands in", problem)
 

@@ -1,4 +1,4 @@
-"""The service periods ("turns") of the pre-trained sets that this installation has trained: which set serves on which target days, besides
+"""The service periods of the pre-trained sets that this installation has trained: which set serves on which target days, besides
 the sets of the package.
 
 Service periods are decided in the store (`pipeline.pretraining.trained_sets`). Every process copies them here when it opens the store, so
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Turn:
+class ServicePeriod:
     """The service period of a set: the target days first_day..last_day (None: it goes on). folder: of its files; sha256:
     `Pretrained.sha256`.
     """
@@ -31,23 +31,25 @@ class Turn:
         return self.first_day <= day and (self.last_day is None or day <= self.last_day)
 
 
-_noted: tuple[Turn, ...] = ()
+_noted: tuple[ServicePeriod, ...] = ()
 
 
-def note(turns: Iterable[Turn]) -> None:
+def note(periods: Iterable[ServicePeriod]) -> None:
     """Set the service periods that apply in this process from now on, in all its threads."""
     global _noted
-    _noted = tuple(turns)
+    _noted = tuple(periods)
 
 
-def all_turns() -> tuple[Turn, ...]:
+def all_periods() -> tuple[ServicePeriod, ...]:
     """The service periods that apply."""
     return _noted
 
 
-def on_day(kind: str, day: date) -> list[Turn]:
+def on_day(kind: str, day: date) -> list[ServicePeriod]:
     """The service periods of this kind that include the target `day`; the one with the newest data comes first."""
-    return sorted((turn for turn in _noted if turn.kind == kind and turn.on(day)), key=lambda turn: turn.data_until, reverse=True)
+    return sorted(
+        (period for period in _noted if period.kind == kind and period.on(day)), key=lambda period: period.data_until, reverse=True
+    )
 
 
 @contextmanager

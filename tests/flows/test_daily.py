@@ -12,7 +12,7 @@ from prefect.utilities.callables import parameter_schema
 from flows import tasks
 from flows.daily import daily
 from forecaster.errors import BadInput, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NotWritable, StoreBusy
-from forecaster.pipeline.messaging.operator import send_heartbeat, tell_operator
+from forecaster.pipeline.messaging.operator import report_to_operator, send_heartbeat
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
 from forecaster.store import fits, ledger
@@ -229,7 +229,7 @@ def test_no_secret_is_written_anywhere(world, prefect_home, caplog, capfd, monke
         monkeypatch.setenv("QUAKECAST_APPRISE_URLS", f"json://user:{chat}@127.0.0.1:{others.port}/{chat}")
         monkeypatch.setenv("QUAKECAST_HEARTBEAT_URL", f"http://127.0.0.1:{others.port}/{beat}")
         done = run_daily(recipes=["istanbul"])
-        failures = tell_operator(load_settings(), "a failure", "of this test", "key", datetime.now(UTC))
+        failures = report_to_operator(load_settings(), "a failure", "of this test", "key", datetime.now(UTC))
         failures.append(send_heartbeat(load_settings(), "success"))
     assert len(others.asked) == 3 and len(slack.asked) == 2 and len(failures) == 5
     assert done["state"] == "partial"

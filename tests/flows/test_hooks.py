@@ -5,7 +5,7 @@ import json
 import pytest
 from prefect import flow
 
-from flows.support.hooks import tell_failure
+from flows.support.hooks import report_failure
 from forecaster.errors import BadInput
 
 
@@ -17,7 +17,7 @@ from forecaster.errors import BadInput
     ],
 )
 def test_an_error_that_nobody_foresaw_is_told_by_its_kind(world, error, told):
-    @flow(on_failure=[tell_failure])
+    @flow(on_failure=[report_failure])
     def failing():
         raise error
 

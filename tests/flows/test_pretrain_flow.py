@@ -11,10 +11,10 @@ from forecaster.pipeline.run_context import Job
 from tests.support import small_globe as world
 from tests.support.steps import machine
 from tests.support.toys import table
-from tests.support.world_sets import own_turns
+from tests.support.world_sets import own_periods
 
-pytestmark = pytest.mark.usefixtures("own_turns")
-assert own_turns
+pytestmark = pytest.mark.usefixtures("own_periods")
+assert own_periods
 
 
 @pytest.fixture

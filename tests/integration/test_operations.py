@@ -8,7 +8,7 @@ import pytest
 
 from forecaster.notify.channels.mail_building import message_id
 from forecaster.notify.outbox import delivery_id
-from forecaster.pipeline.messaging.operator import send_heartbeat, tell_operator
+from forecaster.pipeline.messaging.operator import report_to_operator, send_heartbeat
 from forecaster.pipeline.messaging.senders import recipients
 from forecaster.reports.map_files import check_document
 from forecaster.settings import load_settings
@@ -44,7 +44,7 @@ def test_the_operator_is_told_by_mail_and_webhook_under_ids_that_follow_from_the
     with SmtpServer() as smtp, WebhookServer(SECRET) as hook:
         settings = settings_for(smtp.port, hook.port)
         for _ in range(2):
-            assert tell_operator(settings, "run failed", TEXT, "failed|0123", now) == []
+            assert report_to_operator(settings, "run failed", TEXT, "failed|0123", now) == []
     first, again = smtp.messages
     assert first["Message-ID"] == again["Message-ID"] == message_id("operations|failed|0123", "q@example.org")
     (to,) = [to for to in recipients(settings) if to.channel == "webhook"]
@@ -61,7 +61,7 @@ def test_the_operator_is_told_by_mail_and_webhook_under_ids_that_follow_from_the
 
 def test_one_channel_s_failure_is_told_and_does_not_keep_the_other_silent(caplog: pytest.LogCaptureFixture) -> None:
     with SmtpServer(data_answer="554 spam") as smtp, WebhookServer(SECRET, [410]) as hook, caplog.at_level(logging.DEBUG):
-        failures = tell_operator(settings_for(smtp.port, hook.port), "run failed", TEXT, "k", datetime.now(UTC))
+        failures = report_to_operator(settings_for(smtp.port, hook.port), "run failed", TEXT, "k", datetime.now(UTC))
         assert len(hook.received) == 1
     assert ["email" in failures[0] and "554" in failures[0], "webhook" in failures[1] and "answered 410" in failures[1]] == [True, True]
     assert "T0KEN" not in f"{failures}{caplog.text}" and SECRET not in f"{failures}{caplog.text}"
@@ -69,9 +69,9 @@ def test_one_channel_s_failure_is_told_and_does_not_keep_the_other_silent(caplog
 
 def test_nothing_raises_whatever_is_wrong() -> None:
     now = datetime.now(UTC)
-    assert tell_operator(load_settings(), "no channel", "", "k", now) == []
-    assert len(tell_operator(settings_for(9, 9, webhook_secret=""), "a\nBcc: x@example.org", "t", "k", now)) == 2
-    assert tell_operator(settings_for(9, 9), "naive", "t", "k", None)[0].endswith("by 127.0.0.1: AttributeError")  # type: ignore[arg-type]
+    assert report_to_operator(load_settings(), "no channel", "", "k", now) == []
+    assert len(report_to_operator(settings_for(9, 9, webhook_secret=""), "a\nBcc: x@example.org", "t", "k", now)) == 2
+    assert report_to_operator(settings_for(9, 9), "naive", "t", "k", None)[0].endswith("by 127.0.0.1: AttributeError")  # type: ignore[arg-type]
 
 
 def test_the_heartbeat_tells_life_and_by_wish_failure() -> None:

@@ -16,10 +16,10 @@ from forecaster.store import world_set_rows as stored
 from tests.support import small_globe as world
 from tests.support.small_globe import NOW, SMALL, UNTIL
 from tests.support.steps import machine
-from tests.support.world_sets import decision, own_turns
+from tests.support.world_sets import decision, own_periods
 
-pytestmark = pytest.mark.usefixtures("own_turns")
-assert own_turns
+pytestmark = pytest.mark.usefixtures("own_periods")
+assert own_periods
 
 TOMORROW = NOW.date() + timedelta(days=1)
 TWIN_UNTIL = UNTIL - timedelta(days=729 + 17)
@@ -181,7 +181,7 @@ def test_a_new_version_of_a_kind_makes_it_due_and_sets_of_the_old_one_do_not_ser
     monkeypatch.setattr(trained_sets, "version_of", lambda kind: "99" if kind == "hybrid" else "1")
     trained_sets.use(job.store, job.settings)
     assert _serving()["hybrid"] == "hybrid-2014-12-31"
-    assert all(turn.kind != "hybrid" for turn in service_periods.all_turns())
+    assert all(period.kind != "hybrid" for period in service_periods.all_periods())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from forecaster.clock import Clock
 from forecaster.pipeline.messaging.deliver import Message, enqueue, notify
-from forecaster.pipeline.messaging.operator import tell_operator
+from forecaster.pipeline.messaging.operator import report_to_operator
 from forecaster.pipeline.run_context import Job
 from forecaster.settings import load_settings
 from forecaster.store.database import Store
@@ -113,7 +113,7 @@ def test_no_channel_waits_for_another_and_each_keeps_its_order_and_its_connectio
 
 def test_the_operator_is_told_by_all_channels_at_once(settings):
     with receivers(Meeting()) as (hook, slack, smtp, told):
-        assert tell_operator(load_settings(home=settings.home, **told), "a run failed", "why", "key", datetime.now(UTC)) == []
+        assert report_to_operator(load_settings(home=settings.home, **told), "a run failed", "why", "key", datetime.now(UTC)) == []
     assert len(hook.asked) == len(slack.posted) == len(smtp.messages) == 1
 
 

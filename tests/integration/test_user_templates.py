@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.pipeline.messaging.operator import tell_operator
+from forecaster.pipeline.messaging.operator import report_to_operator
 from forecaster.reports import sandbox
 from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
 from forecaster.reports.outgoing.message import Message
@@ -121,7 +121,7 @@ def test_the_operator_is_told_even_where_templates_and_texts_are_broken(tmp_path
     (tmp_path / "i18n" / "en.toml").write_text("not toml")
     with SmtpServer() as smtp, caplog.at_level(logging.WARNING):
         mail = {"smtp_host": "127.0.0.1", "smtp_port": smtp.port, "smtp_security": "none", "mail_to": "a@example.org"}
-        assert tell_operator(load_settings(**mail, templates=tmp_path), "run failed", "why", "k", NOW) == []
+        assert report_to_operator(load_settings(**mail, templates=tmp_path), "run failed", "why", "k", NOW) == []
     assert len(smtp.messages) == 1 and f"messages use en, and no template of {tmp_path}" in caplog.text
 
 

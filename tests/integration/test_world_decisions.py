@@ -15,10 +15,10 @@ from forecaster.pipeline.run_context import Job, publish_copy
 from forecaster.store import world_set_rows as stored
 from tests.support import small_globe as world
 from tests.support.steps import machine
-from tests.support.world_sets import decision, etas_set, own_turns
+from tests.support.world_sets import decision, etas_set, own_periods
 
-pytestmark = pytest.mark.usefixtures("own_turns")
-assert own_turns
+pytestmark = pytest.mark.usefixtures("own_periods")
+assert own_periods
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FIRST, SECOND = etas_set(date(2026, 8, 31), 0.4), etas_set(date(2026, 9, 30), 0.3)

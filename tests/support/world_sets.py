@@ -20,8 +20,8 @@ RECORD = {"circles": 2, "seed": 1, "code": "0"}
 
 
 @pytest.fixture
-def own_turns() -> Iterator[None]:
-    """What a test notes of turns goes with it."""
+def own_periods() -> Iterator[None]:
+    """What a test notes of service periods goes with it."""
     with service_periods.packaged_only():
         yield
 
@@ -62,7 +62,7 @@ class Ledger:
     def note(self, artefact: Artefact, said: str, since: datetime, **changes: Any) -> None:
         """Add a decision."""
         self.rows.append(decision(artefact, said, since, **changes))
-        service_periods.note(trained_sets.turns_of(self.rows, self.folder))
+        service_periods.note(trained_sets.periods_of(self.rows, self.folder))
 
     def serve(self, artefact: Artefact, since: datetime) -> None:
         """Put a set in its place, and let it serve from the day after `since` on."""

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 DONE = ("success", "partial", "completed")  # states of a run, and of a flow that ended as one
 
 
-def tell_operator(settings: Settings, subject: str, text: str, key: str, now: datetime) -> list[str]:
+def report_to_operator(settings: Settings, subject: str, text: str, key: str, now: datetime) -> list[str]:
     """Send a short message about the operation (failed run, crash, stale data) to every channel that is set up, to all side by side.
 
     Sent at once and not through the outbox: tried once. Never raises.

@@ -54,18 +54,18 @@ def record_of(kind: str, known: Known, recipes: Sequence[Recipe]) -> pd.DataFram
 
     Columns: recipe_id, local_day, happened, reference, and the forecasts of the day's set ("new") and of the package's newest ("old").
     """
-    mine = [turn for turn in service_periods.all_turns() if turn.kind == kind]
+    mine = [period for period in service_periods.all_periods() if period.kind == kind]
     parts = [_record(kind, known, recipe, mine) for recipe in recipes if recipe.comparison_only is None and recipe.predict_range_days == 1]
     found = [part for part in parts if part is not None]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
-def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[service_periods.Turn]) -> pd.DataFrame | None:
+def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[service_periods.ServicePeriod]) -> pd.DataFrame | None:
     try:
         history = history_of(recipe, known)
     except NotScoreable:
         return None
-    first = max(min(turn.first_day for turn in mine), known.as_of.date() - timedelta(days=SPAN_DAYS))
+    first = max(min(period.first_day for period in mine), known.as_of.date() - timedelta(days=SPAN_DAYS))
     local = history.days.local_days
     days = history.take((local >= np.datetime64(first)) & np.isfinite(history.reference))
     if not len(days.days):
@@ -74,11 +74,11 @@ def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[service_peri
     new, old = np.full(len(served), np.nan), np.full(len(served), np.nan)
     inputs = known.inputs.known_before(int(days.days.cut_us[-1]))
     try:
-        for turn in dict.fromkeys(turn for turn in served if turn is not None):
-            at = np.array([one == turn for one in served])
+        for period in dict.fromkeys(period for period in served if period is not None):
+            at = np.array([one == period for one in served])
             on = days.take(at)
-            package = pretrained.newest_before(kind, turn.first_day, pretrained.packaged())
-            for columns, world in ((new, pretrained.of_turn(turn)), (old, package)):
+            package = pretrained.newest_before(kind, period.first_day, pretrained.packaged())
+            for columns, world in ((new, pretrained.of_period(period)), (old, package)):
                 model = model_of_set(kind, recipe, world)
                 columns[at] = on.reference if model is None else bounded(model.probability(inputs, on.days, on.reference))
     except ModelError as error:  # a damaged set is reported elsewhere; its days are not part of the record
@@ -90,6 +90,6 @@ def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[service_peri
     return both
 
 
-def _of_day(mine: Sequence[service_periods.Turn], day: date) -> service_periods.Turn | None:
-    on = [turn for turn in mine if turn.on(day)]
-    return max(on, key=lambda turn: turn.data_until, default=None)
+def _of_day(mine: Sequence[service_periods.ServicePeriod], day: date) -> service_periods.ServicePeriod | None:
+    on = [period for period in mine if period.on(day)]
+    return max(on, key=lambda period: period.data_until, default=None)

@@ -63,33 +63,33 @@ def _listed(kind: str, rows: Sequence[SetDecision], now: datetime, everything: b
 
 
 def retire(
-    job: Job, own: Sequence[service_periods.Turn], decided_by: Literal["record", "person"], reason: str, numbers: Mapping[str, Any]
+    job: Job, own: Sequence[service_periods.ServicePeriod], decided_by: Literal["record", "person"], reason: str, numbers: Mapping[str, Any]
 ) -> dict[str, str]:
     """Retire these sets from tomorrow (UTC) on; return, by set, why."""
     now = job.clock.now()
-    after = {turn.kind: _next(turn.kind, own, next_day(now)) for turn in own}
+    after = {period.kind: _next(period.kind, own, next_day(now)) for period in own}
     with job.store.transaction() as connection:
-        for turn in own:
+        for period in own:
             row = decision_row(
-                turn.kind,
-                turn.data_until,
+                period.kind,
+                period.data_until,
                 "retired",
                 decided_by,
                 now,
-                instead_of=after[turn.kind],
-                directory=turn.folder.name,
-                sha256=turn.sha256,
+                instead_of=after[period.kind],
+                directory=period.folder.name,
+                sha256=period.sha256,
                 reason=reason,
                 numbers=numbers,
                 code_version=code_version(),
             )
             stored.add_decision(connection, row)
     use(job.store, job.settings)
-    return {turn.folder.name: f"retired, {after[turn.kind]} serves from tomorrow (UTC) on: {reason}" for turn in own}
+    return {period.folder.name: f"retired, {after[period.kind]} serves from tomorrow (UTC) on: {reason}" for period in own}
 
 
-def _next(kind: str, leaving: Sequence[service_periods.Turn], tomorrow: date) -> str:
-    left = [turn for turn in service_periods.on_day(kind, tomorrow) if turn not in leaving]
+def _next(kind: str, leaving: Sequence[service_periods.ServicePeriod], tomorrow: date) -> str:
+    left = [period for period in service_periods.on_day(kind, tomorrow) if period not in leaving]
     return left[0].folder.name if left else name_of(kind, pretrained.newest_before(kind, tomorrow, pretrained.packaged()))
 
 
@@ -97,12 +97,12 @@ def retire_named(job: Job, name: str, reason: str) -> dict[str, str]:
     """Retire the set of this name by a person's decision; the previous one serves again.
 
     Raises:
-        BadInput: there is no such set, it has no turn, or no reason is given.
+        BadInput: there is no such set, it has no service period, or no reason is given.
     """
     reason = checked_reason(reason)
     with job.store.transaction() as connection:
         row = named(stored.decisions(connection), name)
-    own = [turn for turn in service_periods.on_day(row["kind"], next_day(job.clock.now())) if turn.folder.name == name]
+    own = [period for period in service_periods.on_day(row["kind"], next_day(job.clock.now())) if period.folder.name == name]
     if not own:
         raise BadInput(f"{name} does not serve: the last decision about it is {row['decision']!r} ({row['reason']})")
     return retire(job, own, "person", reason, {})
@@ -125,8 +125,8 @@ def bring_back(job: Job, name: str, reason: str) -> dict[str, str]:
         raise BadInput(
             f"{name} is of version {row['kind_version']} of its kind, this quakecast has {version_of(kind)}; run `quakecast pretrain`"
         )
-    turn = service_periods.Turn(kind, row["data_until"], folder_of(job.settings) / row["directory"], row["sha256"], now.date())
-    pretrained.of_turn(turn)
+    period = service_periods.ServicePeriod(kind, row["data_until"], folder_of(job.settings) / row["directory"], row["sha256"], now.date())
+    pretrained.of_period(period)
     served = latest([one for one in rows if one["decision"] == "serves"], kind, name) or row
     with job.store.transaction() as connection:
         again = decision_row(

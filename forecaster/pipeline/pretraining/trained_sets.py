@@ -47,30 +47,30 @@ def use(store: Store, settings: Settings) -> None:
     """Make this process forecast with the sets that serve now, according to the store."""
     with store.transaction() as connection:
         rows = stored.decisions(connection)
-    service_periods.note(turns_of(rows, folder_of(settings)))
+    service_periods.note(periods_of(rows, folder_of(settings)))
 
 
-def turns_of(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[service_periods.Turn]:
-    """Return the turns (times of service) that follow from these decisions, oldest first.
+def periods_of(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[service_periods.ServicePeriod]:
+    """Return the service periods that follow from these decisions, oldest first.
 
     Each begins on the day after its decision and ends on the day of the set's retirement. Sets trained for another version of their kind
     have none.
     """
-    open_turns: dict[tuple[str, date], service_periods.Turn] = {}
+    open_periods: dict[tuple[str, date], service_periods.ServicePeriod] = {}
     closed = []
     for row in rows:
         key, day = (row["kind"], row["data_until"]), row["since"].date()
         if row["decision"] == "serves" and row["kind"] in SET_KINDS and row["kind_version"] == version_of(row["kind"]):
-            if key in open_turns:  # retrained on data to the same day
-                closed.append(_until(open_turns.pop(key), day))
-            open_turns[key] = service_periods.Turn(*key, folder / row["directory"], row["sha256"], day + timedelta(days=1))
-        elif row["decision"] == "retired" and key in open_turns:
-            closed.append(_until(open_turns.pop(key), day))
-    return [turn for turn in closed if turn.last_day is None or turn.first_day <= turn.last_day] + list(open_turns.values())
+            if key in open_periods:  # retrained on data to the same day
+                closed.append(_until(open_periods.pop(key), day))
+            open_periods[key] = service_periods.ServicePeriod(*key, folder / row["directory"], row["sha256"], day + timedelta(days=1))
+        elif row["decision"] == "retired" and key in open_periods:
+            closed.append(_until(open_periods.pop(key), day))
+    return [period for period in closed if period.last_day is None or period.first_day <= period.last_day] + list(open_periods.values())
 
 
-def _until(turn: service_periods.Turn, last_day: date) -> service_periods.Turn:
-    return service_periods.Turn(turn.kind, turn.data_until, turn.folder, turn.sha256, turn.first_day, last_day)
+def _until(period: service_periods.ServicePeriod, last_day: date) -> service_periods.ServicePeriod:
+    return service_periods.ServicePeriod(period.kind, period.data_until, period.folder, period.sha256, period.first_day, last_day)
 
 
 def next_day(now: datetime) -> date:
@@ -85,9 +85,9 @@ def set_name(row: Mapping[str, Any]) -> str:
 
 def damage_of(kind: str, now: datetime) -> str | None:
     """Describe what is wrong with this installation's next set; None where it is intact, or there is none."""
-    for turn in service_periods.on_day(kind, next_day(now))[:1]:
+    for period in service_periods.on_day(kind, next_day(now))[:1]:
         try:
-            pretrained.of_turn(turn)
+            pretrained.of_period(period)
         except CorruptModel as error:
             return str(error)
     return None

@@ -1,4 +1,4 @@
-"""Which set serves which day: turns, the purge, roll-back, damage, and where the lookup works."""
+"""Which set serves which day: service periods, the purge, roll-back, damage, and where the lookup works."""
 
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
@@ -17,10 +17,10 @@ from forecaster.pipeline.run_context import open_reader
 from forecaster.settings import load_settings
 from forecaster.store import world_set_rows as stored
 from forecaster.store.sharing.publish import publish
-from tests.support.world_sets import Ledger, decision, etas_set, noon, own_turns
+from tests.support.world_sets import Ledger, decision, etas_set, noon, own_periods
 
-pytestmark = pytest.mark.usefixtures("own_turns")
-assert own_turns
+pytestmark = pytest.mark.usefixtures("own_periods")
+assert own_periods
 
 FIRST, SECOND = etas_set(date(2026, 8, 31), 0.4), etas_set(date(2026, 9, 30), 0.3)
 
@@ -66,7 +66,7 @@ def test_a_set_for_another_version_of_its_kind_or_that_was_refused_has_no_turn(l
     ledger.serve(FIRST, noon("2026-10-15"))
     ledger.note(SECOND, "serves", noon("2026-11-14"), kind_version="of old")
     ledger.note(SECOND, "refused", noon("2026-11-15"))
-    assert [turn.data_until for turn in service_periods.all_turns()] == [FIRST.data_until]
+    assert [period.data_until for period in service_periods.all_periods()] == [FIRST.data_until]
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone", "another training"])
