@@ -122,7 +122,8 @@ def migrate(settings: "Settings", as_json: bool) -> None:
 def tidy(settings: "Settings", dry_run: bool, as_json: bool) -> None:
     """Remove what is older than QUAKECAST_KEEP_PAGES_DAYS, QUAKECAST_KEEP_DETAILS_DAYS and QUAKECAST_KEEP_WORLD_DAYS say.
 
-    The daily job does so after each run. Forecasts, outcomes, scores, alerts and the catalogue stay for ever.
+    The daily job does so after each run. Forecasts, outcomes, scores, alerts and the catalogue stay for ever. Old runs on the Prefect
+    server (QUAKECAST_KEEP_RUNS_DAYS) are removed by the daily flow alone.
     """
     from forecaster.pipeline.run_context import publish_copy
     from forecaster.pipeline.tidy import tidy as step
