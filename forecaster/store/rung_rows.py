@@ -22,6 +22,8 @@ def add(connection: Connection, rows: Sequence[RungRow]) -> None:
 
 def ladders(connection: Connection, forecast_ids: Sequence[str]) -> dict[str, list[RungRow]]:
     """Return by forecast its rungs by horizon and magnitude. Forecasts without a ladder have none."""
+    if not forecast_ids:
+        return {}
     first, _ = first_and_last_start(connection, forecast_ids)
     frame = connection.execute(
         "SELECT * FROM rung WHERE forecast_id IN (SELECT unnest($ids)) AND window_end > $first "
