@@ -48,7 +48,8 @@ class Kind:
     tensorflow: whether it forecasts with TensorFlow, which an installation may lack.
     epochs: whether it is trained in epochs; `fit` then takes max_epochs and on_epoch. tensorboard: whether `fit` also takes
     tensorboard_dir.
-    sees_far: whether it uses earthquakes beyond `pipeline.as_of.as_known.reaches_km`; it is then given the whole catalogue.
+    sees_far: whether it uses earthquakes beyond `pipeline.as_of.as_known.reaches_km`, or small ones (`SMALL_MAG` there) outside the circle;
+    it is then given the whole catalogue.
     in_recipes: whether a recipe may name it. member: whether it may count in the published combination.
     alike: whether its forecasts are much like those of other members marked so; they take over each other's weights.
     proven: whether pooled days have shown its skill. A member that is not proven counts only where its own validation days show that its
