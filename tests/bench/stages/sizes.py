@@ -24,7 +24,7 @@ SIZES = {"recipes": (10, 30, 100, 300), "days": (10, 30, 100, 300), "events": (3
 def sizes(made: Bench) -> list[Size]:
     """A day's forecasts by the number of recipes, past days by their number, a catalogue stored and read by its events."""
     frame = snapshot.snapshot_revisions(read_parquet(snapshot.snapshot_path()), None)
-    _recipes(made, 9), _days(made, 3)  # the first pays for the models' files and the catalogue
+    _recipes(made, 9), _days(made, 9)  # the first pays for the models' files and the catalogue
     recipes = [(count, cpu_seconds(lambda count=count: _recipes(made, count), 1)) for count in SIZES["recipes"]]
     days = [(count, cpu_seconds(lambda count=count: _days(made, count), 1)) for count in SIZES["days"]]
     events = [(count, cpu_seconds(lambda count=count: _events(frame.tail(count)), 1)) for count in SIZES["events"]]
