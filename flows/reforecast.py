@@ -32,7 +32,9 @@ def reforecast(
     target_date: Day | None = None,
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None,
 ) -> Any:
-    """Forecast the next local day of every recipe from what is known now. Never official, never scored, and no reason for an alert.
+    """Forecast the next local day of every recipe from what is known now, at its issue time at the latest.
+
+    It is never official, never scored, and no reason for an alert.
 
     Args:
         recipes: Recipes by id, for example ["tokyo-m45"]. Empty: all of them.

@@ -20,7 +20,7 @@ from tests.flows.conftest import NOW
 from tests.support.toys import dump, table
 
 NOON = NOW  # 12:00 UTC of 2024-01-02, 21:00 in Tokyo and 15:00 in Istanbul
-EVENING = datetime(2024, 1, 2, 22, tzinfo=UTC)  # Istanbul's official forecast of 2024-01-03 was due at 20:30
+EVENING = datetime(2024, 1, 2, 20, 40, tzinfo=UTC)  # 23:40 in Istanbul, whose official forecast of 2024-01-03 was due at 20:30
 RUN = ["run_id", "created_at"]
 KINDS = ["climatology", "hybrid", "published", "recent_rate"]
 
@@ -65,7 +65,13 @@ def test_it_is_kept_beside_the_official_forecast_which_is_the_same_as_without_it
     job = opened(["istanbul"], EVENING)
     assert [issue.day.isoformat() for issue in missing_issues(job.store, job.recipes, EVENING)] == ["2024-01-03"]
     rows = official(at_noon)
-    assert rows.equals(official(at_noon, other)) and len(rows) == len(KINDS) and rows["published"].sum() == 1
+    assert set(rows["target_start"]) == set(early["target_start"]), "the same day"
+    assert (
+        rows.equals(official(at_noon, other))
+        and rows["supersedes"].isna().all()
+        and len(rows) == len(KINDS)
+        and rows["published"].sum() == 1
+    )
     assert sorted(forecasts(at_noon, official=False)["forecast_id"]) == sorted(early["forecast_id"]), "the reforecast stays, too"
 
 
@@ -84,13 +90,14 @@ def test_the_report_says_which_is_which(at_noon):
 
 def test_one_that_follows_the_official_forecast_supersedes_nothing_and_is_not_shown_in_its_place(at_noon):
     before = official(at_noon)
-    later = opened(["istanbul"], EVENING - timedelta(minutes=70))
+    later = opened(["istanbul"], EVENING + timedelta(minutes=10))
     again = predict(later, PredictOptions(reforecast=True))
     assert len(again.forecast_ids) == len(KINDS) and not again.kept
     now = forecasts(at_noon, official=True).drop(columns=RUN).sort_values("forecast_id").reset_index(drop=True)
     assert now.equals(before) and forecasts(at_noon, official=False)["supersedes"].isna().all()
-    (row,) = report_data(opened(["istanbul"], EVENING)).recipes
-    assert row.official and row.reforecast.issue_time == EVENING - timedelta(minutes=70)
+    (row,) = report_data(opened(["istanbul"], EVENING + timedelta(minutes=15))).recipes
+    assert row.official and (row.issue_time, row.reforecast.issue_time) == (EVENING, EVENING + timedelta(minutes=10))
+    assert row.target_start == row.reforecast.target_start
 
 
 def test_a_day_that_has_begun_and_a_replay_have_none(at_noon):
