@@ -91,7 +91,6 @@ def pull_catalog(job: Job, client: Source, on_progress: Callable[[int, int], Non
     with store.transaction() as connection:
         coverage = catalogue.read_coverage(connection)
         updated_at = catalogue.last_updated_at(connection)
-        known = catalogue.known_ids(connection)
     result = PullResult()
     answers: list[ReadResult] = []
     lookups, weekly = Lookups(client), None
@@ -109,8 +108,8 @@ def pull_catalog(job: Job, client: Source, on_progress: Callable[[int, int], Non
             result.requests = len(client.fetch_log)
             client.fetch_log.clear()
     answers += weekly.answers if weekly else []
-    frames = [_keep(answer, streams, known, result) for answer in answers] + lookups.found + (weekly.found if weekly else [])
     with store.transaction() as connection:
+        frames = [_keep(connection, answer, streams, result) for answer in answers] + lookups.found + (weekly.found if weekly else [])
         refused = [_write(connection, frame, clock, result) for frame in frames]
         bad = pd.concat([answer.quarantined for answer in answers]).drop_duplicates(["reason", "raw"])
         doubtful = catalogue.not_quarantined_before(connection, bad, clock.observed_now() - QUARANTINE_BLOCKS) or result.doubts
@@ -194,12 +193,13 @@ def _plan(streams: list[Stream], coverage: pd.DataFrame, updated_at: datetime | 
     return reads
 
 
-def _keep(answer: ReadResult, streams: list[Stream], known: set[str], result: PullResult) -> pd.DataFrame:
+def _keep(connection: Connection, answer: ReadResult, streams: list[Stream], result: PullResult) -> pd.DataFrame:
     """Return the rows that belong to a stream or to a stored event; other rows lie below the magnitudes that are read completely."""
     frame = answer.revisions
     wanted = in_streams(
         streams, frame["latitude_deg"].to_numpy(), frame["longitude_deg"].to_numpy(), frame["magnitude"].to_numpy(dtype=np.float64)
     )
+    known = catalogue.known_ids(connection, set(frame.loc[~wanted, "ids"].explode()))
     wanted |= np.fromiter((not known.isdisjoint(ids) for ids in frame["ids"]), dtype=bool, count=len(frame))
     result.rows_read += answer.counted
     result.below_cut += int((~wanted).sum())

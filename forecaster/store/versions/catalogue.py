@@ -1,6 +1,7 @@
 """Reading and writing the catalogue: revisions, identity of events, coverage, fetch log, quarantine."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,9 +84,10 @@ def _refused(frame: pd.DataFrame, claims: set[tuple[str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["source", "observed_at", "reason", "raw"])
 
 
-def known_ids(connection: Connection) -> set[str]:
-    """Return every id ever stored."""
-    return {row[0] for row in connection.execute("SELECT id FROM event_id_map").fetchall()}
+def known_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Return those of these ids that were ever stored."""
+    with frame_as(connection, "asked", pd.DataFrame({"id": pd.Series(list(ids), dtype="str")})):
+        return {row[0] for row in connection.execute("SELECT id FROM event_id_map WHERE id IN (SELECT id FROM asked)").fetchall()}
 
 
 def read_events(connection: Connection, as_of: datetime, box: Box | None = None) -> pd.DataFrame:
