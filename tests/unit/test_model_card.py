@@ -56,7 +56,7 @@ def test_what_is_said_of_single_recipes():
     assert f"a recipe has {min(target_days)} to {max(target_days)} target days" in CARD
     assert f"for {unsure} of {len(own)}\nrecipes the interval over the usual rate holds 0" in CARD
     place = own["los-angeles"]
-    assert f"({place['target_days']} target days) was promised {place['calibration_ratio']:.2f} times" in CARD
+    assert f"({place['target_days']} target days) had {place['calibration_ratio']:.2f} times as many" in CARD
 
 
 def test_the_sets_are_those_of_the_package():
