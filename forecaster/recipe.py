@@ -51,7 +51,7 @@ class Recipe(Frozen):
     issue_local_time: time = Field(
         default=time(23, 30), description="Local time of the day before, at which the forecast is issued; whole minutes."
     )
-    predict_range_days: int = Field(default=1, ge=1, le=30, description="How many days one forecast speaks about.")
+    predict_range_days: int = Field(default=1, ge=1, le=30, description="How many days one forecast covers.")
     comparison_only: str | None = Field(
         default=None, min_length=10, description="Why it is not to be relied on: it is kept for comparison, and sends no alerts."
     )
@@ -62,7 +62,7 @@ class Recipe(Frozen):
     publishing_rule: PublishingRuleName = Field(
         default=DEFAULT_RULE, description="How the published forecast is made from those of its kinds of models."
     )
-    test_ratio: float = Field(default=0.25, gt=0, lt=0.9, description="Share of the days, the last ones, on which its fits are judged.")
+    test_ratio: float = Field(default=0.25, gt=0, lt=0.9, description="Share of the days, the last ones, on which its fits are evaluated.")
     max_minutes: Annotated[float, Field(gt=0, le=1440)] = Field(
         default=30.0, description="Training time for all its kinds.", json_schema_extra={"unit": "minutes"}
     )

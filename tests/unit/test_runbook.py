@@ -14,6 +14,7 @@ import yaml
 
 from forecaster.cli import main
 from forecaster.pipeline.alerting.system_alerts import CHECKS
+from forecaster.registry.reasons import ReasonKey
 from forecaster.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,6 +160,7 @@ def test_every_problem_of_the_status_is_explained():
     """What `quakecast status` can put into its state stands in the table: the texts are read from the code."""
     source = SOURCES[ROOT / "forecaster" / "pipeline" / "status.py"] + SOURCES[ROOT / "forecaster" / "pipeline" / "training" / "due.py"]
     texts = re.findall(r'f?"((?:the catalogue|the last|the recipes|it has no|its |\{count\}|\{new\})[^"]*)"', source)
+    texts.append(ReasonKey.DRIFT.english)
     assert len(texts) >= 8, texts
     explained = "\n".join(re.sub(r"\s*\.\.\.\s*", " ", told) for told in alarms())
     words = set(re.findall(r"[a-z]+", explained))
