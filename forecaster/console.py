@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from forecaster import logs
-from forecaster.reports import words
+from forecaster.reports import numbers_as_text
 from forecaster.reports.content.combined import COMBINED, expected_number, made_from, made_of, pooled_phrase
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.content.ranking import in_order
@@ -72,13 +72,13 @@ def _lines(title: str, total: int | None, every_s: float) -> Iterator[Callable[[
 
 def chance(probability: float | None) -> str:
     """Return a probability in the notation of the reports: '3.1 %', and at or below 1 % 'about 1 in N'."""
-    return translator(FALLBACK)(words.probability_phrase(probability))
+    return translator(FALLBACK)(numbers_as_text.probability_phrase(probability))
 
 
 def chances(probability: float | None, usual: float | None) -> tuple[str, str]:
     """Return a probability and the usual rate in one notation."""
     say = translator(FALLBACK)
-    first, second = words.probability_pair(probability, usual)
+    first, second = numbers_as_text.probability_pair(probability, usual)
     return say(first), say(second)
 
 
@@ -94,13 +94,13 @@ def forecast_table(data: ReportData) -> Table:
     table.add_column("made from")
     for row in ordered(data.recipes):
         target = f"M{row.threshold_mag:.1f}+ {row.radius_km:.0f} km"
-        ratio = words.ratio_to_usual(row.probability, row.reference_probability)
+        ratio = numbers_as_text.ratio_to_usual(row.probability, row.reference_probability)
         if ratio is None:
             table.add_row(row.recipe_id, target, "", "", "", "", "", row.not_scoreable_reason or "")
             continue
         number = expected_number(row)
         expected = f"{number['count']} ({number['low']} to {number['high']})" if number else ""
-        figures = (*chances(row.probability, row.reference_probability), words.ratio_text(ratio), expected)
+        figures = (*chances(row.probability, row.reference_probability), numbers_as_text.ratio_text(ratio), expected)
         table.add_row(row.recipe_id, target, _local_day(row).isoformat(), *figures, say(made_of(row)))
     shares = Counter(", ".join(map(say, made_from(row))) for row in data.recipes if row.model_kind == COMBINED and row.weights)
     counted = [f"{made} ({count} places)" if count > 1 else made for made, count in shares.most_common(MAX_COMBINATIONS)]
@@ -120,7 +120,7 @@ def days_table(row: RecipeForecast, count: int) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("earthquake?", no_wrap=True)
     for outcome in (*row.recent_outcomes, *row.open_outcomes)[-count:]:
-        ratio = words.ratio_text(words.ratio_to_usual(outcome.probability, outcome.reference_probability))
+        ratio = numbers_as_text.ratio_text(numbers_as_text.ratio_to_usual(outcome.probability, outcome.reference_probability))
         figures = (*chances(outcome.probability, outcome.reference_probability), ratio)
         table.add_row(outcome.day.isoformat(), *figures, say(result_of(outcome) if outcome.observed is not None else "history.key_open"))
     return table

@@ -16,7 +16,7 @@ from forecaster.store import database
 from forecaster.store.database import Store, open_store
 from forecaster.store.engine import duckdb_engine
 from forecaster.store.engine.parquet_files import read_parquet, write_parquet
-from forecaster.store.sharing import source
+from forecaster.store.sharing import read_only_store
 from tests.support import past_world, toy_models
 from tests.support.toys import own_copy
 
@@ -125,7 +125,7 @@ def _kept_open(request, monkeypatch) -> Generator[None]:
             kept[path] = opened(path, **options)
         return opened(path, read_only=read_only, **options)
 
-    for module in (duckdb_engine, database, source):
+    for module in (duckdb_engine, database, read_only_store):
         monkeypatch.setattr(module, "open_connection", open_connection)
     yield
     for connection in kept.values():

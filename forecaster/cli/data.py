@@ -23,7 +23,7 @@ def export(settings: "Settings", out: Path | None, parquet: Path | None, recipes
     """Write the map UI's JSON files: predictions, summary, validations, details; or, with --parquet, all tables for workers to read."""
     if parquet is not None:
         from forecaster.store.sharing.parquet import export_tables
-        from forecaster.store.sharing.source import PublishedCopy
+        from forecaster.store.sharing.read_only_store import PublishedCopy
 
         made = export_tables(PublishedCopy(settings.published), parquet)
         click.echo(f"{made.folder / made.version}: {len(made.tables)} tables, {sum(made.tables.values())} rows")

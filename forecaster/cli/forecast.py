@@ -49,7 +49,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
     from zoneinfo import ZoneInfo
 
     from forecaster.console import chance, chances
-    from forecaster.reports.words import ratio_text
+    from forecaster.reports.numbers_as_text import ratio_text
 
     zone = ZoneInfo(document["time_zone"])
     starts, ends = (f"{datetime.fromisoformat(document[name]).astimezone(zone):%Y-%m-%d %H:%M}" for name in ("target_start", "target_end"))

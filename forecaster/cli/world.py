@@ -130,7 +130,7 @@ def _bounds(gain: dict[str, float]) -> str:
 
 def _lines(document: dict[str, Any]) -> list[str]:
     from forecaster.console import chances
-    from forecaster.reports.words import ratio_text
+    from forecaster.reports.numbers_as_text import ratio_text
 
     window = "the day" if document["days"] == 1 else f"the {document['days']} days"
     what = (

@@ -3,9 +3,9 @@
     -log P(none in the window) = h + (H - H1) h / H1
 
 h is the model's forecast of the first day, as -log(1 - P). H and H1 are the forecasts of ETAS without a fit for the window and for its
-first day. The ladder extends the published forecast in the same way (`ladder.climb`, CARRY). The usual rate of a single day is derived from
-the usual rate of the window as if days were independent. Where target days cluster it is somewhat too low, for the model and for ETAS
-alike.
+first day. The ladder extends the published forecast in the same way (`ladder.extend_forecast`, CARRY). The usual rate of a single day is
+derived from the usual rate of the window as if days were independent. Where target days cluster it is somewhat too low, for the model and
+for ETAS alike.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from forecaster.models.baselines import climatology
 from forecaster.models.etas import etas
 from forecaster.models.etas.etas_horizons import over_horizons
 from forecaster.models.interface import History
-from forecaster.models.ladder.climb import CARRY
+from forecaster.models.ladder.extend_forecast import CARRY
 from forecaster.recipe import Recipe
 from forecaster.timewindow import local_midnights_us
 

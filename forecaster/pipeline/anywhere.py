@@ -27,7 +27,7 @@ from forecaster.recipe import Recipe
 from forecaster.reports.content.ladder_json import ladder_json
 from forecaster.settings import Settings
 from forecaster.store.database import Store
-from forecaster.store.sharing.source import LookedAt, open_source
+from forecaster.store.sharing.read_only_store import LookedAt, open_source
 from forecaster.timewindow import check_target_day, issue_time, next_local_day, to_us
 
 TEN_YEARS = 3652

@@ -21,7 +21,7 @@ from forecaster.store import alert_rows as stored
 from forecaster.store import current_state
 from forecaster.store.database import Store
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, holder_of
-from forecaster.store.sharing.source import open_source
+from forecaster.store.sharing.read_only_store import open_source
 
 WORDS = ("OK", "WARNING", "CRITICAL")
 WARNING, CRITICAL = 1, 2

@@ -31,7 +31,7 @@ from forecaster.store.row_types import NewRun
 from forecaster.store.sharing import running
 from forecaster.store.sharing.one_at_a_time import WRITER_LOCK, one_at_a_time
 from forecaster.store.sharing.publish import publish
-from forecaster.store.sharing.source import LookedAt, open_source
+from forecaster.store.sharing.read_only_store import LookedAt, open_source
 from forecaster.store.targets import note_targets
 from forecaster.store.versions import catalogue
 

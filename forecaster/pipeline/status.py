@@ -16,7 +16,7 @@ from forecaster.recipe import Recipe
 from forecaster.settings import Settings
 from forecaster.store import current_state
 from forecaster.store.database import Store
-from forecaster.store.sharing.source import named_source, one_reading
+from forecaster.store.sharing.read_only_store import named_source, one_reading
 
 RUN_KINDS = ("daily", "retrain", "pretrain", "backfill", "verify")
 

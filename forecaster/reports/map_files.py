@@ -26,7 +26,7 @@ from forecaster.reports.content.contract import RecentEvent, RecipeForecast, Rep
 from forecaster.reports.content.ladder_json import ladder_json
 from forecaster.reports.content.ranking import in_order
 from forecaster.reports.content.world_json import world_json
-from forecaster.reports.words import known, known_probability, ratio_to_usual
+from forecaster.reports.numbers_as_text import known, known_probability, ratio_to_usual
 from forecaster.timewindow import TimeWindow, day_of_window, days_of_windows
 
 MAX_FORECASTS = 60  # of a webhook's body, which stays below 1 MB, the limit of many servers

@@ -12,13 +12,13 @@ from typing import Any
 from forecaster.reports.content.context import part_of
 from forecaster.reports.content.contract import ReportData
 from forecaster.reports.content.ranking import is_as_usual, is_notable
+from forecaster.reports.numbers_as_text import Phrase
 from forecaster.reports.render import environment, page_tools, translated
 from forecaster.reports.templates import fill
 from forecaster.reports.web import page
 from forecaster.reports.web.assets import Assets
 from forecaster.reports.web.groups import Group
 from forecaster.reports.web.page_names import day_page, group_page
-from forecaster.reports.words import Phrase
 
 INDEX_CHECKS = 2000  # the most checked forecasts that the index has as a file; those of a group's recipes are on its page
 INDEX_ROWS = 30  # rows of the index's table, labels of its maps, checked forecasts with an earthquake

@@ -15,9 +15,9 @@ from string import Formatter
 from typing import Any
 
 from forecaster.errors import BadInput
+from forecaster.reports.dates_as_text import LanguageWriter, Writer
 from forecaster.reports.locales import number_text, plural_of
-from forecaster.reports.words import Phrase
-from forecaster.reports.writing import LanguageWriter, Writer
+from forecaster.reports.numbers_as_text import Phrase
 from forecaster.settings import bundled_folder
 
 logger = logging.getLogger(__name__)

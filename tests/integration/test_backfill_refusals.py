@@ -16,7 +16,7 @@ from forecaster.pipeline.backfilling.backfill import backfill, forecast_chunk, o
 from forecaster.pipeline.run_context import publish_copy
 from forecaster.pipeline.training.train import TrainOptions
 from forecaster.settings import load_settings
-from forecaster.store.sharing.source import PublishedCopy
+from forecaster.store.sharing.read_only_store import PublishedCopy
 from tests.support import past_world
 from tests.support.changed_recipes import changed_recipe
 from tests.support.past_world import DAYS, FIRST, LAST, NOW, TODAY, TRAINED, WALK, open_home

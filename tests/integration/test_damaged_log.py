@@ -8,7 +8,7 @@ import pytest
 
 from forecaster.errors import StoreError
 from forecaster.store.database import open_store
-from forecaster.store.sharing.source import LookedAt
+from forecaster.store.sharing.read_only_store import LookedAt
 from tests.support.toys import table
 
 pytestmark = pytest.mark.closed_files

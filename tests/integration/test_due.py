@@ -14,7 +14,7 @@ from forecaster.recipe import Recipe, load_recipes
 from forecaster.store import fits, ledger
 from forecaster.store.database import Store
 from forecaster.store.sharing.publish import publish
-from forecaster.store.sharing.source import open_source
+from forecaster.store.sharing.read_only_store import open_source
 from forecaster.timewindow import TimeWindow
 from tests.support import tiny
 from tests.support.changed_recipes import changed_recipe

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecaster.models.ladder.climb import horizons_of
+from forecaster.models.ladder.extend_forecast import horizons_of
 from forecaster.pipeline.evaluation.evaluate_results import ResultFolder
 from forecaster.pipeline.evaluation.evaluate_rungs import NO_COUNT
 from forecaster.pipeline.evaluation.rung_scores import scored_year

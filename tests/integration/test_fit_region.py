@@ -24,7 +24,7 @@ from forecaster.store import fits, publications
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.parquet import export_tables
 from forecaster.store.sharing.publish import publish
-from forecaster.store.sharing.source import open_source
+from forecaster.store.sharing.read_only_store import open_source
 from tests.support import tiny, toy_models
 from tests.support.changed_recipes import changed_recipe
 from tests.support.folders import content_of
@@ -42,7 +42,7 @@ from pathlib import Path
 from forecaster.pipeline.training.fit_recipe import TrainOptions, fit_region
 from forecaster.recipe import load_recipes
 from forecaster.settings import load_settings
-from forecaster.store.sharing.source import open_source
+from forecaster.store.sharing.read_only_store import open_source
 settings = load_settings(home=Path(sys.argv[1]))
 recipe = load_recipes(settings.home / "recipes")["athens"]
 source = open_source(settings)

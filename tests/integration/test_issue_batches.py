@@ -13,7 +13,7 @@ from forecaster.pipeline.issuing.issue_batches import batches_of, compute_batch
 from forecaster.pipeline.run_context import publish_copy
 from forecaster.recipe import Recipe
 from forecaster.settings import load_settings
-from forecaster.store.sharing.source import PublishedCopy
+from forecaster.store.sharing.read_only_store import PublishedCopy
 from tests.support import past_world
 from tests.support.past_world import FIRST, open_home
 from tests.support.toys import quake, write

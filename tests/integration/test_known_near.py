@@ -26,7 +26,7 @@ from forecaster.places import recipe_at
 from forecaster.recipe import Recipe
 from forecaster.store.database import Store, open_store
 from forecaster.store.sharing.parquet import MANIFEST, export_tables
-from forecaster.store.sharing.source import ParquetExport
+from forecaster.store.sharing.read_only_store import ParquetExport
 from forecaster.store.versions.catalogue import read_events, read_versions, write_revisions
 from forecaster.store.versions.near_events import read_strong_events
 from forecaster.timewindow import to_us

@@ -30,7 +30,7 @@ from forecaster.settings import load_settings
 from forecaster.store.database import Store, query
 from forecaster.store.sharing.parquet import export_tables
 from forecaster.store.sharing.publish import publish
-from forecaster.store.sharing.source import PublishedCopy, open_source
+from forecaster.store.sharing.read_only_store import PublishedCopy, open_source
 from forecaster.store.targets import note_targets
 from forecaster.verification.scores import information_gain
 from tests.support import queried_store

@@ -24,7 +24,7 @@ from forecaster.store.migrating import newest_schema
 from forecaster.store.sharing import parquet
 from forecaster.store.sharing.parquet import export_tables
 from forecaster.store.sharing.publish import publish
-from forecaster.store.sharing.source import ParquetExport, PublishedCopy, open_source
+from forecaster.store.sharing.read_only_store import ParquetExport, PublishedCopy, open_source
 from tests.support.folders import content_of
 from tests.support.toys import cover, dump, own_copy, quake, table, write
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from forecaster.models.ladder.climb import horizons_of
 from forecaster.models.ladder.count_law import HIGH, LOW, coherent_counts
+from forecaster.models.ladder.extend_forecast import horizons_of
 from forecaster.models.ladder.magnitude_law import rung_magnitudes
 from forecaster.reports.content.contract import Ladder, PooledRung, Rung, RungRecord
 

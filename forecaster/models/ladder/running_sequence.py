@@ -8,7 +8,7 @@ from forecaster.features.windows import TargetDays
 from forecaster.models.etas.etas import EtasModel
 from forecaster.models.etas.etas_horizons import number_before
 from forecaster.models.etas.etas_seen import days_before
-from forecaster.models.ladder.climb import LOOK_BACK_DAYS, productivity_of
+from forecaster.models.ladder.extend_forecast import LOOK_BACK_DAYS, productivity_of
 from forecaster.recipe import Recipe
 
 

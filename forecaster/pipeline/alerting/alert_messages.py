@@ -15,10 +15,10 @@ from forecaster.registry.reasons import of_json
 from forecaster.registry.recipe_fields import AlertRule
 from forecaster.reports.content.contract import Ladder
 from forecaster.reports.content.ladder_words import outlook
+from forecaster.reports.numbers_as_text import Phrase, age_phrase, probability_phrase, ratio_text
 from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.outgoing.message import Message, MessageKind
-from forecaster.reports.words import Phrase, age_phrase, probability_phrase, ratio_text
 from forecaster.store.row_types import ForecastRow, ObservedWindow
 from forecaster.store.typed_rows.alert_types import AlertColumns, CorrectionRow, ForecastAlertRow, OperationsAlertRow, RevisedEvent
 from forecaster.timewindow import day_of_window

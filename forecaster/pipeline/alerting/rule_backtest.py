@@ -19,10 +19,10 @@ from forecaster.pipeline.training.information_gain import gain_numbers
 from forecaster.publishing_rule.combination import KIND
 from forecaster.recipe import Recipe
 from forecaster.registry.recipe_fields import AlertRule
+from forecaster.reports.numbers_as_text import probability_pair
 from forecaster.reports.outgoing import alert_text
 from forecaster.reports.outgoing.alert_text import AlertTexts
 from forecaster.reports.texts import translator
-from forecaster.reports.words import probability_pair
 from forecaster.store import alert_rows as stored
 from forecaster.store.database import Connection
 from forecaster.store.typed_rows.alert_types import AlertColumns

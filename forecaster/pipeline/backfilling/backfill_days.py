@@ -15,7 +15,7 @@ from forecaster.errors import CorruptModel, ModelError, NotScoreable
 from forecaster.features.windows import TargetDays, target_days
 from forecaster.models import model_files
 from forecaster.models.interface import CountsTargets
-from forecaster.models.ladder.climb import corner_horizons, horizons_of
+from forecaster.models.ladder.extend_forecast import corner_horizons, horizons_of
 from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, record_begins, references_as_known
 from forecaster.pipeline.backfilling.backfill_types import ServedModel
 from forecaster.pipeline.issuing import published_rows

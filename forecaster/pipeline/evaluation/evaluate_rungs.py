@@ -17,7 +17,7 @@ from forecaster.features.windows import TargetDays
 from forecaster.models.etas import etas
 from forecaster.models.etas.etas_horizons import number_before, over_horizons
 from forecaster.models.etas.etas_priors import POOLED_UNTIL
-from forecaster.models.ladder.climb import LOOK_BACK_DAYS, horizons_of
+from forecaster.models.ladder.extend_forecast import LOOK_BACK_DAYS, horizons_of
 from forecaster.models.ladder.magnitude_law import MagnitudeLaw, rung_magnitudes
 from forecaster.models.ladder.running_sequence import observed_before
 from forecaster.models.ladder.usual_horizons import usual_horizons

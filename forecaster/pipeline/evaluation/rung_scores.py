@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from forecaster.models.etas.etas_horizons import Horizons
-from forecaster.models.ladder.climb import climb, horizons_of, ladder_chances, productivity_of
 from forecaster.models.ladder.count_law import HIGH, LOW
+from forecaster.models.ladder.extend_forecast import climb, horizons_of, ladder_chances, productivity_of
 from forecaster.models.ladder.magnitude_law import STEPS, MagnitudeLaw, rung_magnitudes
 from forecaster.pipeline.evaluation.evaluate_forecasts import POOLS
 from forecaster.pipeline.evaluation.evaluate_rungs import LAW, NO_COUNT

@@ -6,9 +6,9 @@ from datetime import datetime
 from forecaster.errors import BadInput
 from forecaster.registry.reasons import Reason
 from forecaster.reports.content.reason_phrases import reason_phrases, step_phrase
+from forecaster.reports.dates_as_text import Writer
+from forecaster.reports.numbers_as_text import Phrase
 from forecaster.reports.texts import FALLBACK, day_writer, translator
-from forecaster.reports.words import Phrase
-from forecaster.reports.writing import Writer
 from forecaster.settings import Settings
 
 STATES = ("failed", "crashed", "timedout")  # that have a text

@@ -14,7 +14,7 @@ from forecaster.models.etas import etas
 from forecaster.models.etas.etas import EtasModel
 from forecaster.models.etas.etas_horizons import Horizons, over_horizons
 from forecaster.models.interface import FittedModel
-from forecaster.models.ladder.climb import climb, corner_horizons, corner_of, horizons_of, ladder_chances, ladder_of
+from forecaster.models.ladder.extend_forecast import climb, corner_horizons, corner_of, horizons_of, ladder_chances, ladder_of
 from forecaster.models.ladder.magnitude_law import RECORD_YEARS, DailyLaws, MagnitudeLaw, magnitude_law
 from forecaster.models.ladder.running_sequence import productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons

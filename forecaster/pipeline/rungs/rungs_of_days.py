@@ -9,7 +9,7 @@ from forecaster.errors import NotScoreable
 from forecaster.features.geometry import in_circle
 from forecaster.features.windows import TargetDays
 from forecaster.models.etas.etas_horizons import Horizons
-from forecaster.models.ladder.climb import horizons_of
+from forecaster.models.ladder.extend_forecast import horizons_of
 from forecaster.models.ladder.magnitude_law import MagnitudeLaw
 from forecaster.models.ladder.usual_horizons import usual_horizons
 from forecaster.pipeline.as_of.as_known_by_day import KnownThrough, settled_as_known

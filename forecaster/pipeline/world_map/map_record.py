@@ -17,7 +17,7 @@ from forecaster.pipeline.as_of.as_known import Known, status_of
 from forecaster.pipeline.as_of.catalogue_history import load_known
 from forecaster.pipeline.run_context import Job
 from forecaster.pipeline.world_map.map_grid import cells_of
-from forecaster.reports.words import signed
+from forecaster.reports.numbers_as_text import signed
 from forecaster.store import world_map_rows
 from forecaster.store.database import Store
 from forecaster.timewindow import to_us

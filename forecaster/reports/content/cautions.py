@@ -6,7 +6,7 @@ from typing import Any
 from forecaster.reports.content.combined import trust_phrases
 from forecaster.reports.content.contract import PooledSkill
 from forecaster.reports.content.headline import subject
-from forecaster.reports.words import Phrase
+from forecaster.reports.numbers_as_text import Phrase
 
 NAMED_PLACES = 5
 HEADLINES = 3  # how many places above their usual rate the top of a report names

@@ -8,8 +8,8 @@ from forecaster.registry.weights_origin import WeightsFrom
 from forecaster.reports.content import older_reasons
 from forecaster.reports.content.contract import Evaluation, ModelForecast, PooledSkill, RecipeForecast
 from forecaster.reports.content.track_record import Verdict, model_line
-from forecaster.reports.words import Phrase, count_text, known, model_name, short_name, signed
-from forecaster.reports.writing import Writer
+from forecaster.reports.dates_as_text import Writer
+from forecaster.reports.numbers_as_text import Phrase, count_text, known, model_name, short_name, signed
 
 COMBINED, RATE, HYBRID, REGIONAL = "published", "climatology", "hybrid", "regional"
 COUNTS = ("expected_count", "count_low", "count_high")

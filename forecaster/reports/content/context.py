@@ -30,8 +30,9 @@ from forecaster.reports.content.reason_phrases import one_of, reason_phrases
 from forecaster.reports.content.recipe_part import check_row, count_checks, history_row
 from forecaster.reports.content.track_record import evaluation_verdict, figures_of, track_of
 from forecaster.reports.content.world_part import world_part
+from forecaster.reports.dates_as_text import ISO, Writer
 from forecaster.reports.drawing.charts import MapTarget
-from forecaster.reports.words import (
+from forecaster.reports.numbers_as_text import (
     NOTABLE,
     Phrase,
     known,
@@ -44,7 +45,6 @@ from forecaster.reports.words import (
     ratio_text,
     ratio_to_usual,
 )
-from forecaster.reports.writing import ISO, Writer
 from forecaster.timewindow import day_of_window
 
 LOUDEST_FIRST = ("replay", "hindcast", "late", "prospective")

@@ -8,8 +8,8 @@ from typing import Any
 from forecaster.reports.content.combined import shown_kind
 from forecaster.reports.content.contract import ReportData
 from forecaster.reports.content.reason_phrases import reason_phrases
-from forecaster.reports.words import Phrase, age_phrase, known, model_name
-from forecaster.reports.writing import Writer
+from forecaster.reports.dates_as_text import Writer
+from forecaster.reports.numbers_as_text import Phrase, age_phrase, known, model_name
 
 STALE_HOURS = 36.0
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from forecaster.reports.content.contract import ModelForecast
 from forecaster.reports.content.ranking import RATE, Struck, is_notable
-from forecaster.reports.words import NOTABLE, Phrase, model_name, probability_phrase
-from forecaster.reports.writing import Writer
+from forecaster.reports.dates_as_text import Writer
+from forecaster.reports.numbers_as_text import NOTABLE, Phrase, model_name, probability_phrase
 
 NAMED_AS_USUAL = 3  # how many of the places near their usual rate are named, the likeliest first
 

@@ -4,7 +4,7 @@ from datetime import UTC
 from typing import Any
 
 from forecaster.reports.content.contract import Ladder, Rung, RungRecord
-from forecaster.reports.words import known, known_probability, ratio_to_usual
+from forecaster.reports.numbers_as_text import known, known_probability, ratio_to_usual
 
 
 def ladder_json(ladder: Ladder | None) -> dict[str, Any] | None:

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from forecaster.reports.content.contract import Ladder, PooledRung, RecipeForecast, Rung, RungRecord
 from forecaster.reports.content.reason_phrases import one_of, reason_phrases
-from forecaster.reports.web.csv_link import csv_link
-from forecaster.reports.words import (
+from forecaster.reports.dates_as_text import Writer
+from forecaster.reports.numbers_as_text import (
     Phrase,
     count_text,
     known,
@@ -21,7 +21,7 @@ from forecaster.reports.words import (
     probability_phrase,
     signed,
 )
-from forecaster.reports.writing import Writer
+from forecaster.reports.web.csv_link import csv_link
 
 OUTLOOK_DAYS = 7  # the window that messages describe
 EXPECTED = 0.5  # windows; fewer count as none expected

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from forecaster.features.geometry import great_circle_km
 from forecaster.registry.model_kinds import KINDS, kinds_where
 from forecaster.reports.content.contract import ModelForecast, RecentEvent, RecipeForecast
-from forecaster.reports.words import NOTABLE, known_probability, ratio_to_usual
+from forecaster.reports.numbers_as_text import NOTABLE, known_probability, ratio_to_usual
 
 LARGE_MAGNITUDE = 6.0
 AFTERSHOCK_REACH_KM = 100.0

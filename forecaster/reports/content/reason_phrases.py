@@ -7,9 +7,9 @@ from typing import Any
 
 from forecaster.registry.reasons import Reason
 from forecaster.reports.content import older_reasons
+from forecaster.reports.dates_as_text import Writer
+from forecaster.reports.numbers_as_text import Phrase, age_phrase, model_name
 from forecaster.reports.texts import FALLBACK, read_texts
-from forecaster.reports.words import Phrase, age_phrase, model_name
-from forecaster.reports.writing import Writer
 
 
 def reason_phrases(reasons: Sequence[Reason], text: str | None, writer: Writer) -> tuple[Phrase, ...]:

@@ -6,9 +6,17 @@ from typing import Any
 from forecaster.reports.content.contract import DayOutcome, DriverEvent, RecipeForecast, ResolvedOutcome, TrackRecord
 from forecaster.reports.content.ladder_words import ladder_csv
 from forecaster.reports.content.track_record import Verdict, record_verdict
+from forecaster.reports.dates_as_text import Writer
+from forecaster.reports.numbers_as_text import (
+    Phrase,
+    known,
+    known_probability,
+    percent_or_zero,
+    probability_pair,
+    probability_phrase,
+    signed,
+)
 from forecaster.reports.web.csv_link import csv_link
-from forecaster.reports.words import Phrase, known, known_probability, percent_or_zero, probability_pair, probability_phrase, signed
-from forecaster.reports.writing import Writer
 
 NEAR_KM, NEAR_DAYS, RECENT_DAYS = 100, 90, 30  # the limits by which the pipeline selects events
 HISTORY_COLUMNS = ("day", "probability", "usual", "happened", "max_magnitude", "status", "mode", "afterwards")

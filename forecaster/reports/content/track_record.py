@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from forecaster.reports.content.contract import Evaluation, ModelForecast, RecipeForecast, TrackRecord
-from forecaster.reports.words import Phrase, count_text, known, model_name, probability_phrase, signed
+from forecaster.reports.numbers_as_text import Phrase, count_text, known, model_name, probability_phrase, signed
 
 FEW_VERIFIED_DAYS = 30
 FEW_HITS = 5

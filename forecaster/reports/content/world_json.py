@@ -3,7 +3,7 @@
 from typing import Any
 
 from forecaster.reports.content.contract import WorldExtract
-from forecaster.reports.words import known_probability, ratio_to_usual
+from forecaster.reports.numbers_as_text import known_probability, ratio_to_usual
 
 
 def world_json(world: WorldExtract | None) -> dict[str, Any] | None:

@@ -4,8 +4,8 @@ from typing import Any
 
 from forecaster.places import place_name
 from forecaster.reports.content.contract import WorldExtract, WorldPlace
-from forecaster.reports.words import Phrase, level_of, plain, probability_pair, ratio_text
-from forecaster.reports.writing import Writer
+from forecaster.reports.dates_as_text import Writer
+from forecaster.reports.numbers_as_text import Phrase, level_of, plain, probability_pair, ratio_text
 
 
 def place_line(place: WorldPlace, writer: Writer) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 from forecaster.reports.content.contract import RecipeForecast
 from forecaster.reports.drawing.charts import COAST, INK
 from forecaster.reports.drawing.shapes import EDGE, PAPER
+from forecaster.reports.numbers_as_text import known
 from forecaster.reports.web.csv_link import csv_link
-from forecaster.reports.words import known
 
 COLUMNS = ("place", "model", "gain", "low", "high", "target_days")
 WIDTH, LABELS, ROW, FOOT = 680.0, 150.0, 22.0, 40.0

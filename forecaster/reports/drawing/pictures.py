@@ -11,7 +11,7 @@ from html import escape
 from forecaster.reports.content.contract import DayOutcome, ReliabilityCurve
 from forecaster.reports.drawing.charts import COAST, FILLS, INK
 from forecaster.reports.drawing.shapes import EDGE, PAPER
-from forecaster.reports.words import known_probability
+from forecaster.reports.numbers_as_text import known_probability
 
 SIZE, SMALL_SIZE = (680.0, 190.0), (300.0, 270.0)
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 22.0, 26.0  # wide enough for a label centred on the end of an axis

@@ -7,7 +7,7 @@ from html import escape
 from forecaster.reports.content.contract import DayOutcome
 from forecaster.reports.drawing.charts import COAST, FILLS, INK
 from forecaster.reports.drawing.shapes import EDGE
-from forecaster.reports.words import known_probability
+from forecaster.reports.numbers_as_text import known_probability
 
 
 def ratio_strip(ratio: float | None, level: int | None) -> str:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from forecaster.reports.words import SMALL, SURE, percent
+from forecaster.reports.numbers_as_text import SMALL, SURE, percent
 
 Say = Callable[..., str]
 HISTORY_PIXELS = 170

@@ -14,10 +14,10 @@ from forecaster.registry.reasons import Reason
 from forecaster.reports import templates
 from forecaster.reports.content.combined import COMBINED
 from forecaster.reports.content.reason_phrases import reason_phrases
+from forecaster.reports.dates_as_text import Writer
+from forecaster.reports.numbers_as_text import Phrase, model_name, offset_text, probability_pair, probability_phrase, ratio_text, signed
 from forecaster.reports.render import environment
 from forecaster.reports.texts import day_writer, translator
-from forecaster.reports.words import Phrase, model_name, offset_text, probability_pair, probability_phrase, ratio_text, signed
-from forecaster.reports.writing import Writer
 from forecaster.timewindow import day_of_window
 
 

@@ -11,7 +11,7 @@ from forecaster.reports.content.contract import ReportData
 from forecaster.reports.content.headline import NAMED_AS_USUAL, usual_line
 from forecaster.reports.drawing import charts
 from forecaster.reports.outgoing.message import Message
-from forecaster.reports.plain import for_messages, one_line, single_spaced, wrapped
+from forecaster.reports.plain_text import for_messages, one_line, single_spaced, wrapped
 from forecaster.reports.render import coastlines, environment, translated
 from forecaster.reports.texts import FALLBACK, day_writer, translator
 

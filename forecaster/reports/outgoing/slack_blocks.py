@@ -14,7 +14,7 @@ from forecaster.reports import templates
 from forecaster.reports.content.contract import ReportData
 from forecaster.reports.outgoing.mails import message_context
 from forecaster.reports.outgoing.message import Message
-from forecaster.reports.plain import Unit, cut, for_messages, size
+from forecaster.reports.plain_text import Unit, cut, for_messages, size
 from forecaster.reports.render import environment, translated
 
 Block = dict[str, Any]

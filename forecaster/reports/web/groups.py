@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from forecaster.reports.content.contract import RecipeForecast
 from forecaster.reports.locales import RULES_OF, territory_text
-from forecaster.reports.words import Phrase, plain
+from forecaster.reports.numbers_as_text import Phrase, plain
 from forecaster.zones import country_code_of
 
 MAX_ADDRESS = 40

@@ -12,13 +12,13 @@ from forecaster.reports.content.context import map_targets
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.content.ladder_words import pooled_tables
 from forecaster.reports.content.recipe_part import record_line, region_of, reliability_of
+from forecaster.reports.dates_as_text import Writer
 from forecaster.reports.drawing import charts, ground, pictures, vega
 from forecaster.reports.drawing.gain_picture import gain_picture, gain_rows
 from forecaster.reports.drawing.region_map import BoxedLines, boxed, region_map
 from forecaster.reports.drawing.shapes import UNTITLED, hatch_patterns, with_title
+from forecaster.reports.numbers_as_text import known, known_probability, ratio_to_usual
 from forecaster.reports.web.csv_link import csv_link
-from forecaster.reports.words import known, known_probability, ratio_to_usual
-from forecaster.reports.writing import Writer
 
 Say = Callable[..., str]
 FORECAST_COLUMNS = (

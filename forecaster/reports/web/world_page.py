@@ -16,12 +16,12 @@ from forecaster.registry.reasons import Reason
 from forecaster.reports.content.contract import WorldPlace
 from forecaster.reports.content.reason_phrases import reason_phrases
 from forecaster.reports.content.world_part import place_line
+from forecaster.reports.dates_as_text import Writer
 from forecaster.reports.drawing import ground, vega
 from forecaster.reports.drawing.region_map import clipped
 from forecaster.reports.drawing.shapes import path_data
+from forecaster.reports.numbers_as_text import Phrase, level_of
 from forecaster.reports.web.csv_link import csv_link
-from forecaster.reports.words import Phrase, level_of
-from forecaster.reports.writing import Writer
 
 MIDDLE_LON = ground.WORLD_MIDDLE_LON
 SCALE = 10.0  # units of the drawing per degree

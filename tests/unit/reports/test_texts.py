@@ -11,9 +11,9 @@ import pytest
 
 from forecaster.errors import BadInput
 from forecaster.reports import texts
+from forecaster.reports.numbers_as_text import Phrase
 from forecaster.reports.outgoing.mails import render_email
 from forecaster.reports.render import render_report
-from forecaster.reports.words import Phrase
 from tests.support.sample_report import sample_report, some_places
 
 GERMAN = """

@@ -17,8 +17,16 @@ from forecaster.features.windows import target_days
 from forecaster.models.etas import etas
 from forecaster.models.etas.etas_horizons import Horizons, number_before, over_horizons
 from forecaster.models.interface import TINY
-from forecaster.models.ladder.climb import LOOK_BACK_DAYS, climb, corner_horizons, corner_of, horizons_of, ladder_of, productivity_of
 from forecaster.models.ladder.count_law import Counts, cluster_of, coherent_counts
+from forecaster.models.ladder.extend_forecast import (
+    LOOK_BACK_DAYS,
+    climb,
+    corner_horizons,
+    corner_of,
+    horizons_of,
+    ladder_of,
+    productivity_of,
+)
 from forecaster.models.ladder.magnitude_law import PRIOR_EVENTS, WORLD_B, magnitude_law, rung_magnitudes
 from forecaster.models.ladder.running_sequence import observed_before, productivity
 from forecaster.models.ladder.usual_horizons import usual_horizons

@@ -11,8 +11,8 @@ from forecaster.pipeline.messaging.run_messages import STATES, run_ended, run_pa
 from forecaster.registry.faults import KINDS, of_fault
 from forecaster.registry.reasons import Reason, ReasonKey, other
 from forecaster.reports.content.reason_phrases import step_phrase
+from forecaster.reports.numbers_as_text import Phrase
 from forecaster.reports.texts import languages, read_texts
-from forecaster.reports.words import Phrase
 from forecaster.settings import Settings, load_settings
 
 SENTENCE = re.compile(r"(?:[A-Za-z][a-z']+ ){3,}[a-z']+")

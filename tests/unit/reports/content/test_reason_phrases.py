@@ -17,9 +17,9 @@ from forecaster.registry.reasons import PLACEHOLDERS, Reason, ReasonKey, as_json
 from forecaster.reports import render
 from forecaster.reports.content import older_reasons
 from forecaster.reports.content.reason_phrases import reason_phrases
+from forecaster.reports.numbers_as_text import Phrase
 from forecaster.reports.outgoing import mails
 from forecaster.reports.texts import day_writer, languages, read_texts, translator
-from forecaster.reports.words import Phrase
 from tests.support.sample_report import sample_report
 from tests.support.sample_world import sample_world
 

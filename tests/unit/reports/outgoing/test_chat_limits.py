@@ -14,7 +14,7 @@ from forecaster.notify.outbox import Recipient
 from forecaster.reports.outgoing import slack_blocks
 from forecaster.reports.outgoing.letters import MessageLetter, ReportLetter
 from forecaster.reports.outgoing.message import Message
-from forecaster.reports.plain import cut, size
+from forecaster.reports.plain_text import cut, size
 from tests.support.sample_report import many_recipes, sample_report
 from tests.support.slack_server import fault_of, obeyed
 from tests.support.told_reports import EVIL, evil_report

@@ -7,7 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from forecaster.reports.locales import country_text, zone_text
-from forecaster.reports.words import local_text, utc_text
+from forecaster.reports.numbers_as_text import local_text, utc_text
 
 NEAR = re.compile(r"(?P<km>\d+) km (?P<direction>[NESW]{1,3}) of (?P<town>[^,]+)(?:, (?P<country>.+))?")
 COMPASS = ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"]

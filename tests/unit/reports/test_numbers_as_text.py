@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster.reports import words
+from forecaster.reports import numbers_as_text
 from forecaster.reports.texts import translator
 
 
@@ -33,7 +33,7 @@ from forecaster.reports.texts import translator
     ],
 )
 def test_a_probability_in_words(probability: float | None, key: str, values: dict[str, object]) -> None:
-    phrase = words.probability_phrase(probability)
+    phrase = numbers_as_text.probability_phrase(probability)
     assert (phrase.key, phrase.values) == (key, values)
 
 
@@ -50,12 +50,12 @@ def test_a_probability_in_words(probability: float | None, key: str, values: dic
 )
 def test_a_chance_and_what_it_is_compared_with_have_one_notation(pair: tuple, said: tuple) -> None:
     say = translator("en")
-    assert tuple(map(say, words.probability_pair(*pair))) == said
+    assert tuple(map(say, numbers_as_text.probability_pair(*pair))) == said
 
 
 @given(st.floats(0, 1))
 def test_no_probability_reads_as_impossible_or_certain(probability: float) -> None:
-    values = words.probability_phrase(probability).values
+    values = numbers_as_text.probability_phrase(probability).values
     shown = float(values["percent"].removeprefix("> ")) if "percent" in values else 100 / values["n"]
     assert 0 < shown <= 99 and (probability <= 0.99 or values["percent"] == "> 99")
 
@@ -76,26 +76,26 @@ def test_no_probability_reads_as_impossible_or_certain(probability: float) -> No
     ],
 )
 def test_ratio_and_its_level(ratio: float | None, text: str, level: int | None) -> None:
-    assert (words.ratio_text(ratio), words.level_of(ratio)) == (text, level)
+    assert (numbers_as_text.ratio_text(ratio), numbers_as_text.level_of(ratio)) == (text, level)
 
 
 def test_a_ratio_needs_two_probabilities_and_a_usual_rate_above_zero() -> None:
-    assert words.ratio_to_usual(0.12, 0.04) == pytest.approx(3.0)
-    assert words.ratio_to_usual(0.12, 0.0) is None
-    assert words.ratio_to_usual(None, 0.04) is None
-    assert words.ratio_to_usual(0.12, math.nan) is None
+    assert numbers_as_text.ratio_to_usual(0.12, 0.04) == pytest.approx(3.0)
+    assert numbers_as_text.ratio_to_usual(0.12, 0.0) is None
+    assert numbers_as_text.ratio_to_usual(None, 0.04) is None
+    assert numbers_as_text.ratio_to_usual(0.12, math.nan) is None
 
 
 def test_times_in_words() -> None:
     moment = datetime(2024, 1, 2, 15, tzinfo=UTC)
-    assert words.local_text(moment, ZoneInfo("Asia/Tokyo")) == "2024-01-03 00:00"
-    assert words.offset_text(moment, ZoneInfo("America/Los_Angeles")) == "UTC-08:00"
+    assert numbers_as_text.local_text(moment, ZoneInfo("Asia/Tokyo")) == "2024-01-03 00:00"
+    assert numbers_as_text.offset_text(moment, ZoneInfo("America/Los_Angeles")) == "UTC-08:00"
 
 
 def test_a_gain_carries_its_sign() -> None:
-    assert words.signed(0.0412) == "+0.041"
-    assert words.signed(-0.0125, 2) == "−0.01"
-    assert words.signed(math.nan) is None
+    assert numbers_as_text.signed(0.0412) == "+0.041"
+    assert numbers_as_text.signed(-0.0125, 2) == "−0.01"
+    assert numbers_as_text.signed(math.nan) is None
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_a_gain_carries_its_sign() -> None:
     [(0.0004, "< 0.01"), (0.013, "0.01"), (0.131, "0.13"), (0.5, "0.50"), (1.0, "1.0"), (3.14, "3.1"), (41.4, "41"), (1234.0, "1,234")],
 )
 def test_an_expected_number_is_said_without_an_exponent(count: float, text: str) -> None:
-    assert words.count_text(count) == text
+    assert numbers_as_text.count_text(count) == text
