@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from forecaster.reports.content.context import report_context
 from forecaster.reports.content.contract import ReportData
-from forecaster.reports.drawing import charts, ground, strips, vega
+from forecaster.reports.drawing import chart_library, charts, ground, strips, vega
 from forecaster.reports.locales import month_text, number_text
 from forecaster.reports.templates import fill
 from forecaster.reports.texts import FALLBACK, day_writer, language_name, log_missing, template_folder, translator
@@ -71,13 +71,17 @@ def page_tools(language: str, user_folder: Path | None = None, assets: Assets | 
         _chart_specs(language, user_folder),
         assets.addresses if assets else None,
         shared or Shared(),
+        (lambda: assets.library) if assets else chart_library.library,
     )
 
 
-def page_assets(language: str, user_folder: Path | None = None) -> Assets:
-    """Return the style sheet and the script that the pages of an archive share; the style sheet may be the user's own."""
+def page_assets(language: str, user_folder: Path | None = None, kept_in: Path | None = None) -> Assets:
+    """Return the style sheet and the script that the pages of an archive share; the style sheet may be the user's own.
+
+    kept_in: as for `chart_library.library`.
+    """
     stylesheet = fill(environment(language, user_folder), "report.css", {}, user_folder)
-    return Assets(stylesheet, f"{vega.library()}\n{_script()}")
+    return Assets(stylesheet, chart_library.library(kept_in), _script())
 
 
 def _script() -> str:

@@ -65,14 +65,14 @@ def test_the_shared_script_is_served_while_it_is_whole_and_no_other(server: Repo
 
 
 def test_a_page_that_is_downloaded_comes_as_one_file(server: ReportServer) -> None:
-    shared = assets.Assets("p { color: red }", "ours()")
+    shared = assets.Assets("p { color: red }", "library()", "ours()")
     assets.write_assets(server.folder / "reports", shared)
     css, js = shared.addresses["css"], shared.addresses["js"]
     head = f'<link rel="stylesheet" href="{css}"><script defer src="{js}"></script>'
     (server.folder / "reports" / "x.en.html").write_text(f"<html><head>{head}</head><body>page</body></html>", encoding="utf-8")
     status, headers, body = ask(server, "/reports/x.en.html?download")
     assert status == 200 and headers["Content-Disposition"] == 'attachment; filename="x.en.html"'
-    assert "p { color: red }" in body and "<script>ours()</script>" in body and "assets/" not in body
+    assert "p { color: red }" in body and "<script>library()\nours()</script>" in body and "assets/" not in body
     assert "Content-Disposition" not in ask(server, "/reports/x.en.html")[1]
     (server.folder / "reports" / css).unlink()
     assert ask(server, "/reports/x.en.html?download")[0] == 404  # not a page without its looks

@@ -15,7 +15,7 @@ from forecaster.reports import map_files, render, texts
 from forecaster.reports.content import document
 from forecaster.reports.content.contract import ReportData
 from forecaster.reports.render_groups import render_groups
-from forecaster.reports.web.assets import in_one_file, write_assets
+from forecaster.reports.web.assets import FOLDER, in_one_file, write_assets
 from forecaster.reports.web.groups import groups_of
 from forecaster.reports.web.index import list_reports, world_page
 from forecaster.reports.web.page import Shared
@@ -68,8 +68,9 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
     report = report_name(data)
     names = {language: f"reports/{day_page(report, language)}" for language in languages}
     groups = groups_of(data.recipes, job.settings.page_recipes)
-    beside = render.page_assets(languages[0], job.settings.templates)
-    write_assets(job.settings.output / "reports", beside)
+    reports = job.settings.output / "reports"
+    beside = render.page_assets(languages[0], job.settings.templates, kept_in=reports / FOLDER)
+    write_assets(reports, beside)
     shared = Shared()
     pages, group_pages = [], []
     for language, name in names.items():

@@ -1,12 +1,11 @@
 """Interactive charts: Vega-Lite specifications made with altair, the library that draws them, and a policy that allows only these scripts.
 
 A specification holds no data. The page's script fills the data set `rows` from the CSV beside each chart when the chart scrolls into view.
-Colours are the page's own CSS variables, so dark mode and print need nothing more. The page contains the library once (Vega, Vega-Lite and
-Vega-Embed, as vl-convert ships them). Expressions are interpreted, not compiled, so no policy must allow `eval`.
+Colours are the page's own CSS variables, so dark mode and print need nothing more. The page contains the library once
+(`chart_library`). Expressions are interpreted, not compiled, so no policy must allow `eval`.
 """
 
 import base64
-import functools
 import hashlib
 import json
 from collections.abc import Callable
@@ -19,17 +18,6 @@ HISTORY_PIXELS = 170
 MODES = ("prospective", "late", "hindcast", "replay")
 ROW_PIXELS = 22  # height per row of the chart of gains; the script multiplies it by the number of rows
 POLICY = "default-src 'none'; {scripts}style-src 'unsafe-inline'{own}; img-src data:; base-uri 'none'; form-action 'none'"
-
-
-@functools.cache
-def library() -> str:
-    """Return JavaScript that defines `quakecastEmbed` (vegaEmbed) with all its dependencies; about 900 kB."""
-    import vl_convert  # slow to load
-
-    bundle = vl_convert.javascript_bundle("window.quakecastEmbed = vegaEmbed;")
-    if "</script" in bundle.lower():
-        raise ValueError("the charts' library cannot stand in a page: it holds the end of a script element")
-    return bundle
 
 
 def content_policy(*scripts: str, shared: bool = False) -> str:

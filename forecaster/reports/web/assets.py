@@ -24,10 +24,16 @@ _POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")([^
 
 @dataclass(frozen=True)
 class Assets:
-    """The texts of both files."""
+    """The texts of both files. The script has two parts: the charts' library, and our own."""
 
     stylesheet: str
-    script: str
+    library: str
+    own_script: str
+
+    @property
+    def script(self) -> str:
+        """The text of the script."""
+        return f"{self.library}\n{self.own_script}"
 
     @property
     def names(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.content.ladder_words import pooled_tables
 from forecaster.reports.content.recipe_part import record_line, region_of, reliability_of
 from forecaster.reports.dates_as_text import Writer
-from forecaster.reports.drawing import charts, ground, pictures, vega
+from forecaster.reports.drawing import chart_library, charts, ground, pictures, vega
 from forecaster.reports.drawing.gain_picture import gain_picture, gain_rows
 from forecaster.reports.drawing.region_map import BoxedLines, boxed, region_map
 from forecaster.reports.drawing.shapes import UNTITLED, hatch_patterns, with_title
@@ -65,6 +65,7 @@ class PageTools:
         script: draws the charts from `chart_specs`. Both are embedded unchanged, with the library; a page without charts has none of them.
         assets: addresses of the shared style sheet (css) and script (js); where they are given, the page does not embed them.
         shared: of the same report.
+        library: returns the charts' library; called for a page with charts.
     """
 
     say: Say
@@ -74,6 +75,7 @@ class PageTools:
     chart_specs: str
     assets: Mapping[str, str] | None = None
     shared: Shared = field(default_factory=Shared)
+    library: Callable[[], str] = chart_library.library
 
 
 def page_parts(data: ReportData, context: dict[str, Any], tools: PageTools) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def file_parts(data: ReportData, context: dict[str, Any]) -> dict[str, Any]:
 
 def frame_parts(data: ReportData, tools: PageTools, *, charted: bool, scripted: bool = False) -> dict[str, Any]:
     """Return the head of a page and its scripts: the library where it is `charted`, our own there and where it is `scripted`."""
-    scripts = (vega.library(), tools.script) if charted else (tools.script,) if scripted else ()
+    scripts = (tools.library(), tools.script) if charted else (tools.script,) if scripted else ()
     return {
         "made_at": f"{data.generated_at:%Y-%m-%dT%H:%M:%SZ}",
         "file_day": f"{data.generated_at:%Y-%m-%d}",
