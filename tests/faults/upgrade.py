@@ -126,6 +126,7 @@ def _value(name: str, kind: str, number: int, allowed: dict[str, list[str]]) -> 
         "JSON": "{}",
         "DATE": date(2024, 1, 2 + number),
         "VARCHAR[]": [f"id-{number}"],
+        "BIGINT[]": [number + 1],
     }
     values |= dict.fromkeys(("INTEGER", "BIGINT", "SMALLINT", "UBIGINT", "UTINYINT", "USMALLINT", "UINTEGER"), number + 1)
     values |= {"BLOB": f"{name}-{number}".encode(), "VARCHAR": f"{name}-{number}"}
