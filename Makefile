@@ -38,7 +38,7 @@ help: ## this list
 install: ## set up .venv from the locked requirements (the targets below do it by themselves)
 	@deployments/bootstrap.sh install "$(REQUIREMENTS)"
 
-demo: install ## the daily job on real recorded input: no network needed once installed, three minutes on two idle cores
+demo: install ## the daily job on real recorded input: no network needed once installed, two minutes on two idle cores
 	@"$(PY)" -m tests.support.demo
 
 test-fast: install ## before each commit, under 90 seconds: the unit tests, which start no server, but for those that train a model

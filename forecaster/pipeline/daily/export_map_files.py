@@ -137,7 +137,7 @@ def _detail(recipe: Recipe, forecast: RecipeForecast, known: Known) -> dict[str,
     seen = _between(known.inputs, window.start - timedelta(days=1), forecast.target_end)
     tensor = window_tensor(place_on_grid(seen, recipe), days)[0]
     latitudes_deg, longitudes_deg = cell_edges(recipe)
-    shown = _between(known.inputs.visible(to_us(known.as_of)), window.start, forecast.target_end)
+    shown = _between(known.inputs, window.start, forecast.target_end).visible(to_us(known.as_of))
     strong = shown.take(shown.magnitude >= recipe.threshold_mag)
     events = [
         RecentEvent(from_us(us), float(lat), float(lon), None if np.isnan(depth) else float(depth), float(magnitude))
