@@ -23,7 +23,7 @@ import pytest
 from flows import tasks
 from flows.support import steps
 from forecaster.pipeline import run_context
-from forecaster.reports.drawing import vega
+from forecaster.reports.drawing import chart_library
 from forecaster.settings import Settings, load_settings
 from forecaster.store.database import Store
 from forecaster.store.engine import duckdb_engine
@@ -79,7 +79,7 @@ def live(told: dict[str, Any], moment: datetime, die_at: int | None = None) -> N
     settings, boundaries = load_settings(**{name: value for name, value in told.items() if name != "note"}), Boundaries(die_at)
     with pytest.MonkeyPatch.context() as patch:
         toy_models.put_in_place(patch)
-        patch.setattr(vega, "library", lambda: "")  # a second of work a process, always the same text
+        patch.setattr(chart_library, "_bundle", lambda: "")  # a second of work a process, always the same text
         without_prefect(patch)
         boundaries.put_in_place(patch)
         done = the_day(settings, moment, boundaries)
