@@ -93,8 +93,7 @@ def daily(
             steps.verify(work, done)
             steps.raise_alerts(work, done)
             steps.make_world_map(work, languages, done)
-            written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
-            done["pages"] = [str(page) for page in written.pages] if written else []
+            written = steps.write_report(work, languages, done)
             steps.alone("export", lambda: tasks.export_task(work), done)
             steps.alone("tidy", lambda: tasks.tidy_task(work), done)
         if send != "nothing":  # after the write lock is released: a mail server may take long to answer

@@ -48,7 +48,6 @@ def reforecast(
             said = tasks.predict_task(work, list(work.recipes), target_date, problems, reforecast=True)
             done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded}
             done["problems"] += sorted({*said.degraded.values(), *said.failed.values()})
-            written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
-            done["pages"] = [str(page) for page in written.pages] if written else []
-        steps.alone("artifacts", lambda: artifacts.show_forecasts(work, said.forecast_ids), done)
+            steps.write_report(work, languages, done)
+        steps.alone("artifacts", lambda: artifacts.show_forecasts(work, said.forecast_ids, reforecast=True), done)
     return ended(done, counted(done["forecasts"], "forecast"), name=None if said.forecast_ids else NO_FORECAST)

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from flows import tasks
 from flows.support import steps
 from flows.support.final_state import ended
 from flows.support.hooks import report_failure
@@ -30,7 +29,6 @@ def send(languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = Non
     work = steps.open_work(None)
     with steps.noted_run(work, "send") as done:
         with one_writer(work):
-            written = steps.alone("report", lambda: tasks.report_task(work, languages), done)
-        done["pages"] = [str(page) for page in written.pages] if written else []
+            written = steps.write_report(work, languages, done)
         steps.notify(work, done, report=written is not None)
     return ended(done, "; ".join(done.get("sent", [])) or "nothing was due")

@@ -15,8 +15,8 @@ from forecaster.pipeline.run_context import Job
 log = logging.getLogger(__name__)
 
 
-def show_forecasts(work: Job, forecast_ids: list[str]) -> None:
-    """Show the published forecasts among these, a row each."""
+def show_forecasts(work: Job, forecast_ids: list[str], *, reforecast: bool = False) -> None:
+    """Show the published forecasts among these, or those of a reforecast, a row each."""
     rows = [
         {
             "recipe": row["recipe_id"],
@@ -27,7 +27,7 @@ def show_forecasts(work: Job, forecast_ids: list[str]) -> None:
             "mode": row["mode"],
             "degraded": row["degraded_reason"] or "",
         }
-        for row in run_tables.published_rows(work, forecast_ids)
+        for row in run_tables.published_rows(work, forecast_ids, reforecast=reforecast)
     ]
     create_table_artifact(rows, key="forecasts", description="Published forecasts of this run; with the usual rate beside each")
 

@@ -17,6 +17,7 @@ from forecaster import logs
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, CatalogError, QuakecastError
 from forecaster.pipeline import run_context
+from forecaster.pipeline.daily.publish_report import WrittenReport
 from forecaster.pipeline.messaging import operator
 from forecaster.registry.reasons import Reason, ReasonKey, of_stored, other
 from forecaster.settings import load_settings
@@ -142,6 +143,13 @@ def make_world_map(work: run_context.Job, languages: tuple[str, ...] | None, don
     made = alone("world map", lambda: tasks.world_map_task(work, languages), done)
     if made is not None:
         done["world_map"] = {"day": str(made.day), "cells": made.cells, "kept": made.kept} | ({"none": made.reason} if made.reason else {})
+
+
+def write_report(work: run_context.Job, languages: tuple[str, ...] | None, done: dict[str, Any]) -> WrittenReport | None:
+    """Write the report's pages, as a step that may fail alone."""
+    written = alone("report", lambda: tasks.report_task(work, languages), done)
+    done["pages"] = [str(page) for page in written.pages] if written else []
+    return written
 
 
 def notify(work: run_context.Job, done: dict[str, Any], *, report: bool) -> None:

@@ -102,8 +102,9 @@ def _pulled(result: "PullResult") -> str:
 
 def _forecast_lines(rows: Sequence[Mapping[Hashable, Any]], reforecast: bool) -> str:
     from forecaster.console import chances
+    from forecaster.pipeline.run_tables import is_shown
 
-    published = [row for row in rows if row["published"] or (reforecast and row["model_kind"] == "published")]
+    published = [row for row in rows if is_shown(row, reforecast=reforecast)]
     return "\n".join(
         f"{row['recipe_id']:16} {row['target_start']:%Y-%m-%d %H:%M}Z to {row['target_end']:%Y-%m-%d %H:%M}Z  {{}} (usual {{}})".format(
             *chances(row["probability"], row["reference_probability"])

@@ -1,7 +1,7 @@
 """Small tables of what the store holds, for people who inspect a run."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,15 +11,20 @@ from forecaster.store import ledger
 from forecaster.timewindow import day_of_window
 
 
-def published_rows(job: Job, forecast_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the published forecasts and reforecasts among these ids, each with `local_day` (ISO) in the recipe's zone."""
+def is_shown(row: Mapping[Any, Any], *, reforecast: bool) -> bool:
+    """Return whether a forecast is what its issue shows: the published one or, of a reforecast, of which none is, the combination."""
+    return bool(row["published"] or (reforecast and row["model_kind"] == KIND))
+
+
+def published_rows(job: Job, forecast_ids: Sequence[str], *, reforecast: bool = False) -> list[dict[str, Any]]:
+    """Return the forecasts among these ids that are shown (`is_shown`), each with `local_day` (ISO) in the recipe's zone."""
     zones = {recipe.id: recipe.time_zone for recipe in job.recipes}
     with job.store.transaction() as connection:
         rows: list[Any] = ledger.forecasts_of_issue(connection, list(forecast_ids)).to_dict("records")
     return [
         {**row, "local_day": day_of_window(row["target_start"], ZoneInfo(zones[row["recipe_id"]])).isoformat()}
         for row in rows
-        if row["published"] or row["model_kind"] == KIND
+        if is_shown(row, reforecast=reforecast)
     ]
 
 
