@@ -17,22 +17,6 @@ from forecaster.verification.scores import log_likelihood
 BLOCK_DAYS = 90
 
 
-def learn_world(base: WorldWeights, parts: Mapping[str, VerifiedDays]) -> Learnt:
-    """Learn the world's weights from the verified days of these recipes."""
-    days = stack([part.days for part in parts.values()])
-    return Learnt(learn(base.belief, days, base.day_share), len(days), int(days.happened.sum()))
-
-
-def learn_own(base: WorldWeights, world: Belief, verified_days: VerifiedDays) -> Learnt:
-    """Learn one recipe's weights from its own verified days, and whether the combination is worse than the usual rate there.
-
-    The latter is evaluated with the package's weights, which have not seen these days.
-    """
-    belief = learn(world.about(base.own_sd), verified_days.days, base.day_share)
-    gain, worse = _worse(base, verified_days)
-    return Learnt(belief, len(verified_days), int(verified_days.happened.sum()), gain, worse)
-
-
 def _worse(base: WorldWeights, verified_days: VerifiedDays) -> tuple[tuple[float, float] | None, float]:
     """Return `Learnt.gain` and `Learnt.worse`."""
     targets = int(verified_days.happened.sum())
@@ -59,10 +43,17 @@ class LearntWeights(PublishingRule):
     """See the module."""
 
     def learn_world(self, base: WorldWeights, parts: Mapping[str, VerifiedDays]) -> Learnt:
-        return learn_world(base, parts)
+        days = stack([part.days for part in parts.values()])
+        return Learnt(learn(base.belief, days, base.day_share), len(days), int(days.happened.sum()))
 
     def learn_own(self, base: WorldWeights, world: Belief, verified: VerifiedDays) -> Learnt:
-        return learn_own(base, world, verified)
+        """Learn one recipe's weights from its own verified days, and whether the combination is worse than the usual rate there.
+
+        The latter is evaluated with the package's weights, which have not seen these days.
+        """
+        belief = learn(world.about(base.own_sd), verified.days, base.day_share)
+        gain, worse = _worse(base, verified)
+        return Learnt(belief, len(verified), int(verified.happened.sum()), gain, worse)
 
 
 RULE = LearntWeights("learnt_weights")

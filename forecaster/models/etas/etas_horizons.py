@@ -1,5 +1,6 @@
 """ETAS forecasts for windows of several lengths with the same start, and its expectation for the days just past."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,11 @@ class Horizons:
 
     hit: np.ndarray
     number: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence["Horizons"]) -> "Horizons":
+        """The days of these parts, one after the other."""
+        return cls(np.concatenate([part.hit for part in parts]), np.concatenate([part.number for part in parts]))
 
 
 def over_horizons(model: EtasModel, inputs: Events, days: TargetDays, ends_us: np.ndarray, reference: np.ndarray) -> Horizons:

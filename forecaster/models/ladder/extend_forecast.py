@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.models.etas.etas_horizons import Horizons
+from forecaster.models.etas.etas_seen import DAYS_BEFORE
 from forecaster.models.interface import TINY
 from forecaster.models.ladder.count_law import HIGH, LOW, Counts, cluster_of, coherent_counts
 from forecaster.models.ladder.magnitude_law import DailyLaws, MagnitudeLaw, rung_magnitudes
@@ -37,7 +38,7 @@ CARRY = 1.0
 WIDER = 1.5
 SATURATED = 3.0  # of -log P(none), a probability of 95 %
 RUNNING_CLUSTER, RUNNING_EXCESS = 3.0, 0.8
-LOOK_BACK_DAYS = 3
+LOOK_BACK_DAYS = DAYS_BEFORE  # as many as ETAS looks at with the day itself
 PRIOR_COUNT = 30.0
 FADES = ((3, 1.0), (7, 0.5))  # horizon in days, and the power of the productivity up to it; 0 beyond
 _SURE = 1e-6  # nearer to 1, a probability does not bound the number either

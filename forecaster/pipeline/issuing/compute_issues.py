@@ -6,7 +6,7 @@ Requests and results are plain values, so that other processes can do the work (
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -100,15 +100,8 @@ class ComputedIssue:
     failed: str | None = None
 
 
-@dataclass(frozen=True)
-class _Begun:
-    """An issue without its ladder: one row a model, the published one last, details as dicts; or why there are none."""
-
-    recipe_id: str
-    rows: list[dict[str, Any]]
-    silent: dict[str, Reason]
-    ladder: LadderBase | None
-    not_scoreable: str | None = None
+Begun = tuple[ComputedIssue, LadderBase | None]
+"""An issue whose rows have details as dicts and no rungs yet, and what its ladder follows from; None where it has no rows."""
 
 
 def compute_issues(history: CatalogueHistory, models: Path, requests: Sequence[IssueRequest], doubts: Doubts) -> Iterator[ComputedIssue]:
@@ -118,7 +111,7 @@ def compute_issues(history: CatalogueHistory, models: Path, requests: Sequence[I
         yield from _finished([_begun(history, models, request, doubts, found) for request in requests[at : at + RECIPES_AT_ONCE]])
 
 
-def _begun(history: CatalogueHistory, models: Path, request: IssueRequest, doubts: Doubts, found: Found) -> _Begun:
+def _begun(history: CatalogueHistory, models: Path, request: IssueRequest, doubts: Doubts, found: Found) -> Begun:
     recipe, as_of = request.asked.recipe, request.asked.as_of
     far = any(KINDS[kind].sees_far for kind in request.fits if kind in KINDS)
     known = (history if far else history.near(recipe, to_us(as_of) - LOOK_BACK_DAYS * DAY_US)).at(as_of)
@@ -126,21 +119,22 @@ def _begun(history: CatalogueHistory, models: Path, request: IssueRequest, doubt
         with logs.about(recipe=recipe.id), found_once(found):
             return _issue(request, models, known, doubts)
     except NotScoreable as error:
-        return _Begun(recipe.id, [], {}, None, str(error))
+        return ComputedIssue(recipe.id, [], not_scoreable=str(error)), None
 
 
-def _finished(begun: Sequence[_Begun]) -> Iterator[ComputedIssue]:
-    ladders = iter(ladders_of([one.ladder for one in begun if one.ladder is not None]))
-    for one in begun:
-        rows = one.rows
-        if one.ladder is not None:
-            rungs = next(ladders)
-            rows = [{**row, "details": as_text(row["details"])} for row in rows]
-            rows[-1]["rungs"] = rungs
-        yield ComputedIssue(one.recipe_id, rows, one.silent, one.not_scoreable)
+def _finished(begun: Sequence[Begun]) -> Iterator[ComputedIssue]:
+    ladders = iter(ladders_of([base for _, base in begun if base is not None]))
+    for issue, base in begun:
+        if base is None:
+            yield issue
+            continue
+        rungs = next(ladders)
+        rows = [{**row, "details": as_text(row["details"])} for row in issue.rows]
+        rows[-1]["rungs"] = rungs
+        yield replace(issue, rows=rows)
 
 
-def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) -> _Begun:
+def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) -> Begun:
     """Begin one issue: one row a model (probability, reference and flags), and {kind: why it has no forecast}.
 
     The combination's row is published. Above the usual rate, except in a hindcast, it also holds the contributing events.
@@ -171,7 +165,7 @@ def _issue(request: IssueRequest, models: Path, known: Known, doubts: Doubts) ->
     ladder = ladder_base(recipe, known, labelled, days, reference, row, issue.model.members)
     issued = [published_rows.rate_row(recipe, float(reference[0])), *issue.rows]
     rows = [{**one, "published": one["model_kind"] == KIND, **flags} for one in issued]
-    return _Begun(recipe.id, rows, issue.silent, ladder)
+    return ComputedIssue(recipe.id, rows, issue.silent), ladder
 
 
 @dataclass(frozen=True)

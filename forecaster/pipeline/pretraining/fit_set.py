@@ -17,8 +17,7 @@ from forecaster.catalog.coverage import WORLD
 from forecaster.errors import NotScoreable, NotTrainable
 from forecaster.features.circles import circle_recipe, spread_circles
 from forecaster.features.events import Events
-from forecaster.features.windows import TargetDays
-from forecaster.models.baselines.rates import recent_rate_for
+from forecaster.models.baselines.rates import Climatology, recent_rate_for
 from forecaster.models.fit_and_load import model_of_set
 from forecaster.models.interface import Forecaster, bounded
 from forecaster.models.pooled.pooled_training import FIRST_LABEL, events_until
@@ -80,15 +79,6 @@ class KindFit:
     twin: Artefact
     compared_with: str
     judged: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class UsualRate:
-    """What the first set of a kind is compared with."""
-
-    def probability(self, inputs: Events, days: TargetDays, reference: np.ndarray) -> np.ndarray:
-        """`reference` itself."""
-        return reference
 
 
 def span_of(known: Known, size: Size) -> Span:
@@ -175,7 +165,7 @@ def forecast_on_circles(
 
 
 def _maker(kind: str, world: Pretrained | None) -> Callable[[Recipe], Forecaster]:
-    return lambda recipe: model_of_set(kind, recipe, world) or UsualRate()
+    return lambda recipe: model_of_set(kind, recipe, world) or Climatology(date.min)
 
 
 def forecasts_by(known: Known, recipe: Recipe, first: date, last: date, makers: Mapping[str, Callable[[Recipe], Any]]) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def compare(evaluated: pd.DataFrame, other: str, new: str = "new", old: str = "o
 
 
 def gain_between(evaluated: pd.DataFrame, column: str, other: str) -> Interval:
-    """Return the information gain of the probabilities of column `said` over those of `other`, all circles pooled."""
+    """Return the information gain of the probabilities of `column` over those of `other`, all circles pooled."""
     happened = evaluated["happened"].to_numpy(dtype=bool)
     gain = log_likelihood(happened, evaluated[column].to_numpy()) - log_likelihood(happened, evaluated[other].to_numpy())
     local_days = evaluated["local_day"].to_numpy().astype("datetime64[D]")

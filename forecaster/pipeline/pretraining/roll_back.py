@@ -15,6 +15,7 @@ import pandas as pd
 
 from forecaster.errors import ModelError, NotScoreable
 from forecaster.models import pretrained, service_periods
+from forecaster.models.baselines.rates import Climatology
 from forecaster.models.fit_and_load import model_of_set
 from forecaster.models.interface import bounded
 from forecaster.pipeline.as_of.as_known import Known
@@ -79,8 +80,8 @@ def _record(kind: str, known: Known, recipe: Recipe, mine: Sequence[service_peri
             on = days.take(at)
             package = pretrained.newest_before(kind, period.first_day, pretrained.packaged())
             for columns, world in ((new, pretrained.of_period(period)), (old, package)):
-                model = model_of_set(kind, recipe, world)
-                columns[at] = on.reference if model is None else bounded(model.probability(inputs, on.days, on.reference))
+                model = model_of_set(kind, recipe, world) or Climatology(date.min)
+                columns[at] = bounded(model.probability(inputs, on.days, on.reference))
     except ModelError as error:  # a damaged set is reported elsewhere; its days are not part of the record
         log.warning("%s: no record of %s: %s", recipe.id, kind, error)
         return None

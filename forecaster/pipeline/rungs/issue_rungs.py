@@ -44,8 +44,7 @@ class Shape:
     @classmethod
     def joined(cls, shapes: Sequence["Shape"]) -> "Shape":
         """Return these shapes, one after the other."""
-        hit, number = (np.concatenate([getattr(shape.alone, name) for shape in shapes]) for name in ("hit", "number"))
-        return cls(Horizons(hit, number), np.concatenate([shape.productivity for shape in shapes]))
+        return cls(Horizons.joined([shape.alone for shape in shapes]), np.concatenate([shape.productivity for shape in shapes]))
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def _laid(range_days: int, bases: Sequence[LadderBase]) -> list[list[NewRung]]:
         np.concatenate([base.reference for base in bases]),
         _published(bases),
         Shape.joined(shapes) if shapes else None,
-        Horizons(np.concatenate([one.hit for one in usual]), np.concatenate([one.number for one in usual])),
+        Horizons.joined(usual),
         laws,
     )
 

@@ -36,11 +36,10 @@ def rungs_of_days(
     if not good.any():
         return found
     some = days.take(good)
-    rates = Horizons(np.concatenate([one.hit for one in usual]), np.concatenate([one.number for one in usual]))
     part = None if shape is None else shape.take(good)
     ends_us = window_ends(recipe, some, horizons_of(recipe.predict_range_days))
     laws = _laws(recipe, known, some)
-    rows = ladder_rows(recipe.predict_range_days, ends_us, reference[good], published[good], part, rates, laws)
+    rows = ladder_rows(recipe.predict_range_days, ends_us, reference[good], published[good], part, Horizons.joined(usual), laws)
     for place, made in zip(np.flatnonzero(good).tolist(), rows, strict=True):
         found[place] = made
     return found

@@ -10,7 +10,7 @@ import pytest
 
 from forecaster.models.interface import logit, sigmoid
 from forecaster.publishing_rule.combination import MEMBERS
-from forecaster.publishing_rule.learnt_weights import learn_own, learn_world, posterior
+from forecaster.publishing_rule.learnt_weights import RULE, posterior
 from forecaster.publishing_rule.publishing_rule import VerifiedDays, verified_days_of
 from forecaster.publishing_rule.weights import unlearnt
 
@@ -52,16 +52,16 @@ def test_rows_of_one_target_become_days():
 def test_no_rows_are_no_days():
     frame = pd.DataFrame({name: [] for name in ("target_start", "model_kind", "probability", "reference_probability", "happened")})
     found = verified_days_of(frame, np.array([], dtype="datetime64[D]"))
-    assert len(found) == 0 and learn_own(unlearnt(), unlearnt().belief, found).weights == {"etas": 0.5, "hybrid": 0.5}
+    assert len(found) == 0 and RULE.learn_own(unlearnt(), unlearnt().belief, found).weights == {"etas": 0.5, "hybrid": 0.5}
 
 
 def test_the_record_moves_the_weights_towards_who_was_right():
     base = unlearnt()
     settled = days(300, etas=(0.5, 0.06), hybrid=(0.02, 0.2))
-    world = learn_world(base, {"athens": settled})
+    world = RULE.learn_world(base, {"athens": settled})
     assert world.weights["etas"] > 0.6 and world.weights["hybrid"] < 0.2
     assert (world.days, world.target_days, world.gain, world.worse) == (300, 30, None, 0.0)
-    own = learn_own(base, base.belief, settled)
+    own = RULE.learn_own(base, base.belief, settled)
     assert own.weights["etas"] > 0.5 > own.weights["hybrid"] and not own.rate_only
     assert abs(own.belief.mean[1] - 0.5) < abs(world.belief.mean[1] - 0.5), "0.1 wide around the world's, which is 0.2 wide"
 
@@ -69,9 +69,9 @@ def test_the_record_moves_the_weights_towards_who_was_right():
 def test_all_recipes_teach_the_world():
     base = unlearnt()
     one, two = days(100, etas=(0.5, 0.06)), days(70, etas=(0.4, 0.06))
-    both = learn_world(base, {"athens": one, "lima": two})
+    both = RULE.learn_world(base, {"athens": one, "lima": two})
     assert (both.days, both.target_days) == (170, 17)
-    assert both.weights["etas"] > learn_world(base, {"athens": one}).weights["etas"]
+    assert both.weights["etas"] > RULE.learn_world(base, {"athens": one}).weights["etas"]
 
 
 def high(learnt) -> float:
@@ -88,7 +88,7 @@ WRONG = {"etas": (0.02, 0.3), "hybrid": (0.02, 0.3)}
 def test_the_usual_rate_alone_needs_30_target_days_that_show_the_combination_to_be_worse(count, rate_only):
     """Ten times too low on each target day, and the intervals are narrow: 29 target days are too few, 30 are enough."""
     base = unlearnt()
-    own = learn_own(base, base.belief, days(count, **WRONG))
+    own = RULE.learn_own(base, base.belief, days(count, **WRONG))
     assert own.target_days == count // 10 and own.rate_only is rate_only
     assert own.weights == {} if rate_only else own.weights
     if rate_only:
@@ -100,9 +100,9 @@ def test_the_usual_rate_alone_needs_30_target_days_that_show_the_combination_to_
 def test_what_all_circles_say_alone_does_not_stop_the_combination():
     """A prior of -1 with 0.1 says that it is worse; with 29 target days of its own that is not enough."""
     base = replace(unlearnt(), gain_mean=-1.0)
-    own = learn_own(base, base.belief, days(290, **WRONG))
+    own = RULE.learn_own(base, base.belief, days(290, **WRONG))
     assert own.worse > 0.95 and not own.rate_only
-    assert learn_own(base, base.belief, days(300, **WRONG)).rate_only
+    assert RULE.learn_own(base, base.belief, days(300, **WRONG)).rate_only
 
 
 def test_a_record_that_is_only_a_little_worse_is_outweighed_by_what_all_circles_say():
@@ -112,15 +112,15 @@ def test_a_record_that_is_only_a_little_worse_is_outweighed_by_what_all_circles_
     flat = days(300, etas=(RATE, RATE))
     drawn = RATE * np.exp(np.random.default_rng(2).normal(-0.2, 0.25, 300))
     settled = replace(flat, probabilities={"etas": np.where(flat.happened, drawn, RATE)})
-    own = learn_own(base, base.belief, settled)
+    own = RULE.learn_own(base, base.belief, settled)
     assert high(own) < 0 and not own.rate_only
-    loose = learn_own(replace(base, gain_sd=10.0), base.belief, settled)
+    loose = RULE.learn_own(replace(base, gain_sd=10.0), base.belief, settled)
     assert loose.gain == own.gain and own.worse < 0.95 < loose.worse and loose.rate_only
 
 
 def test_a_good_record_is_no_reason():
     base = unlearnt()
-    own = learn_own(base, base.belief, days(300, etas=(0.5, 0.06), hybrid=(0.5, 0.06)))
+    own = RULE.learn_own(base, base.belief, days(300, etas=(0.5, 0.06), hybrid=(0.5, 0.06)))
     assert own.worse < 0.01 and not own.rate_only and own.numbers()["gain"][0] > 0
 
 
@@ -133,6 +133,6 @@ def test_the_posterior_of_a_gain_worked_by_hand():
 def test_the_reference_is_not_learnt():
     """A member that says the usual rate moves nothing: its departures are 0."""
     base = unlearnt()
-    world = learn_world(base, {"athens": days(300, etas=(RATE, RATE), hybrid=(RATE, RATE))})
+    world = RULE.learn_world(base, {"athens": days(300, etas=(RATE, RATE), hybrid=(RATE, RATE))})
     np.testing.assert_allclose(world.belief.mean, base.belief.mean, atol=1e-6)
     assert sigmoid(logit(np.array([RATE])))[0] == pytest.approx(RATE)
