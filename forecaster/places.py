@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from forecaster.errors import BadInput, NotWritable
-from forecaster.recipe import FIRST_SYSTEM_FOLDER, Recipe, default_cell_km
+from forecaster.recipe import Recipe, default_cell_km, recipe_folders
 from forecaster.registry.recipe_fields import DisplayName, ResamplingMethod
 
 GRID_CELLS = 11
@@ -162,7 +162,7 @@ def write_recipe(recipe: Recipe, folder: Path, beside: Path | None = None) -> Pa
     """
     path = folder / f"{recipe.id}.toml"
     read = [folder, *([beside] if beside else [])]
-    for taken in (part / path.name for place in read for part in (place, place / FIRST_SYSTEM_FOLDER)):
+    for taken in (part / path.name for place in read for part in recipe_folders(place)):
         if taken.exists():
             raise BadInput(f"id {recipe.id!r}: there is a recipe of this id, {taken}; choose another with --id, or delete that file")
     begun = False

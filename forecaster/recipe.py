@@ -273,7 +273,7 @@ def load_recipes(folder: Path) -> dict[str, Recipe]:
         BadInput: no such folder, or no recipe in it.
         BadRecipe: with the problems of all files together; an id that both folders have is one.
     """
-    found = [file for part in _parts(folder) for file in part.glob("*.toml") if not file.name.startswith(".")]
+    found = [file for part in recipe_folders(folder) for file in part.glob("*.toml") if not file.name.startswith(".")]
     files = sorted(found, key=lambda file: file.stem)
     if not files:
         raise BadInput(f"{_no_recipe(folder)}; set QUAKECAST_RECIPES to a folder that has some")
@@ -301,11 +301,11 @@ def load_recipes(folder: Path) -> dict[str, Recipe]:
 
 def unread_files(folder: Path) -> list[str]:
     """Return the names of files that look like recipes and are not read: their name does not end in `.toml`."""
-    found = [file for part in _parts(folder) for file in part.iterdir() if ".toml" in file.name.lower() and file.suffix != ".toml"]
+    found = [file for part in recipe_folders(folder) for file in part.iterdir() if ".toml" in file.name.lower() and file.suffix != ".toml"]
     return sorted(file.relative_to(folder).as_posix() for file in found if file.is_file())
 
 
-def _parts(folder: Path) -> list[Path]:
+def recipe_folders(folder: Path) -> list[Path]:
     """Return the folders that recipes are read from: `folder`, then `first_system` in it, where it is there."""
     return [part for part in (folder, folder / FIRST_SYSTEM_FOLDER) if part == folder or part.is_dir()]
 

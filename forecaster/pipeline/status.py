@@ -9,7 +9,7 @@ from forecaster.installed import code_version
 from forecaster.models import networks
 from forecaster.pipeline.as_of.as_known import STALE_AFTER
 from forecaster.pipeline.pretraining.trained_sets import SET_KINDS, in_service, use
-from forecaster.pipeline.recipes_in_use import recipes_in_use, recipes_left_out
+from forecaster.pipeline.recipes_in_use import recipes_and_left_out
 from forecaster.pipeline.training.due import due_reasons
 from forecaster.quantities import age_text, counted
 from forecaster.recipe import Recipe
@@ -121,9 +121,10 @@ def _minute(at: str | None) -> str:
 def _recipes(settings: Settings) -> tuple[list[Recipe] | None, list[str], list[str]]:
     """Return the recipes in use, the ids of those left out, and no errors; or None, no ids, and the errors."""
     try:
-        return list(recipes_in_use(settings).values()), sorted(recipes_left_out(settings)), []
+        used, left_out = recipes_and_left_out(settings)
     except BadInput as error:
         return None, [], [f"the recipes cannot be read: {'; '.join(str(error).splitlines())}"]
+    return list(used.values()), sorted(left_out), []
 
 
 def _text(value: Any) -> str | None:

@@ -4,7 +4,7 @@ In English a fault keeps the text of its error. Another language has one text fo
 """
 
 from forecaster import errors
-from forecaster.registry.reasons import Reason, ReasonKey
+from forecaster.registry.reasons import Reason, ReasonKey, carried_by
 
 # The first that fits counts.
 KINDS: tuple[tuple[type[BaseException], ReasonKey], ...] = (
@@ -26,7 +26,7 @@ KINDS: tuple[tuple[type[BaseException], ReasonKey], ...] = (
 
 def of_fault(error: BaseException, text: str) -> Reason:
     """Return the reason that an error was raised with, else its kind with `text`, which must hold no secret."""
-    if isinstance(error.args[0] if error.args else None, Reason):
-        return error.args[0]  # type: ignore[no-any-return]
+    if (why := carried_by(error)) is not None:
+        return why
     key = next(key for kind, key in KINDS if isinstance(error, kind))
     return Reason(key, {"text": text})

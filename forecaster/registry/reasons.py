@@ -193,8 +193,13 @@ def other(text: str) -> Reason:
 
 def of_error(error: Exception) -> Reason:
     """Return the reason that an error was raised with, or its text as one."""
+    return carried_by(error) or other(str(error))
+
+
+def carried_by(error: BaseException) -> Reason | None:
+    """Return the reason that an error was raised with, if there is one."""
     why = error.args[0] if error.args else None
-    return why if isinstance(why, Reason) else other(str(error))
+    return why if isinstance(why, Reason) else None
 
 
 def _moment(text: str) -> str:

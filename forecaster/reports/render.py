@@ -69,9 +69,9 @@ def page_tools(language: str, user_folder: Path | None = None, assets: Assets | 
         coastlines(),
         _script(),
         _chart_specs(language, user_folder),
+        (lambda: assets.library) if assets else chart_library.library,
         assets.addresses if assets else None,
         shared or Shared(),
-        (lambda: assets.library) if assets else chart_library.library,
     )
 
 

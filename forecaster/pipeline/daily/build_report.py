@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -68,14 +68,7 @@ def report_data(job: Job) -> ReportData:
         empty_mode: Mode = "replay" if clock.simulated else "prospective"
         scored = forecast_record.scored_days(connection, recipes)
         history = _history(connection, recipes, last, known)
-        again = {row["recipe_id"]: row for row in stored.live_reforecasts(connection, now, [recipe.target_hash for recipe in recipes])}
-        rows = [
-            replace(
-                _recipe_forecast(recipe, last.get(recipe.id), known, empty_mode, scored[recipe.id], history),
-                reforecast=_reforecast(again.get(recipe.id)),
-            )
-            for recipe in recipes
-        ]
+        rows = [_recipe_forecast(recipe, last.get(recipe.id), known, empty_mode, scored[recipe.id], history) for recipe in recipes]
         changes = ledger.changes_between(connection, now - timedelta(days=1), now)
         checks = _checks(connection, {recipe.id: recipe for recipe in recipes})
         revised = _revised_outcomes(connection, {recipe.target_hash: recipe for recipe in recipes}, now)
@@ -115,6 +108,7 @@ class _History:
     models: by forecast id, every model of its issue. ended, open: by recipe id, the recent windows that ended before now, and those up to
     the forecast's own. rungs: by forecast id, its ladder. rung_records: by recipe id and mode, the track record of the rungs;
     pooled_rungs: that of all recipes that are not for comparison only. recent: the part of `Known.frame` in which `largest_near` looks.
+    reforecasts: by recipe id.
     """
 
     models: Mapping[str, list[IssuedRow]]
@@ -124,6 +118,7 @@ class _History:
     rung_records: Mapping[tuple[str, str], Mapping[tuple[int, float], RungRecord]]
     pooled_rungs: tuple[PooledRung, ...]
     recent: pd.DataFrame
+    reforecasts: Mapping[str, Reforecast]
 
 
 def _history(connection: Connection, recipes: Sequence[Recipe], last: Mapping[str, ForecastRow], known: Known) -> _History:
@@ -139,6 +134,10 @@ def _history(connection: Connection, recipes: Sequence[Recipe], last: Mapping[st
         recipe_records(blocks),
         pooled_rungs(blocks, {recipe.id: recipe.threshold_mag for recipe in recipes if not recipe.comparison_only}, forecast_record.MODES),
         frame[frame["origin_time"] >= now - timedelta(days=DAYS)],
+        {
+            row["recipe_id"]: _reforecast(row)
+            for row in stored.live_reforecasts(connection, now, [recipe.target_hash for recipe in recipes])
+        },
     )
 
 
@@ -147,7 +146,7 @@ def _recipe_forecast(
 ) -> RecipeForecast:
     """Build the recipe's row of the report.
 
-    silent_mode: the mode of a recipe that has no forecast. scored: its verified days, by mode.
+    empty_mode: the mode of a recipe that has no forecast. scored: its verified days, by mode.
     """
     kept = tuple(forecast_record.record_of(mode, {recipe.id: days}) for mode, days in scored.items())
     place: dict[str, Any] = {
@@ -161,6 +160,7 @@ def _recipe_forecast(
         "time_zone": recipe.time_zone,
         "comparison_only": recipe.comparison_only,
         "incomplete_below": missing_below_threshold(recipe, known),
+        "reforecast": history.reforecasts.get(recipe.id),
     }
     if row is None:
         window = recipe.target_window(next_local_day(known.as_of, recipe.zone))
@@ -208,9 +208,7 @@ def _recipe_forecast(
     )
 
 
-def _reforecast(row: ForecastRow | None) -> Reforecast | None:
-    if row is None:
-        return None
+def _reforecast(row: ForecastRow) -> Reforecast:
     times = (_utc(row["target_start"]), _utc(row["target_end"]), _utc(row["issue_time"]))
     return Reforecast(*times, row["probability"], row["reference_probability"])
 

@@ -13,7 +13,7 @@ from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.content.ladder_words import pooled_tables
 from forecaster.reports.content.recipe_part import record_line, region_of, reliability_of
 from forecaster.reports.dates_as_text import Writer
-from forecaster.reports.drawing import chart_library, charts, ground, pictures, vega
+from forecaster.reports.drawing import charts, ground, pictures, vega
 from forecaster.reports.drawing.gain_picture import gain_picture, gain_rows
 from forecaster.reports.drawing.region_map import BoxedLines, boxed, region_map
 from forecaster.reports.drawing.shapes import UNTITLED, hatch_patterns, with_title
@@ -73,9 +73,9 @@ class PageTools:
     coastlines: ground.Coastlines
     script: str
     chart_specs: str
+    library: Callable[[], str]
     assets: Mapping[str, str] | None = None
     shared: Shared = field(default_factory=Shared)
-    library: Callable[[], str] = chart_library.library
 
 
 def page_parts(data: ReportData, context: dict[str, Any], tools: PageTools) -> dict[str, Any]:
