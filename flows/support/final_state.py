@@ -12,7 +12,7 @@ NO_FORECAST = "NoForecast"
 
 
 def ended(done: dict[str, Any], summary: str, name: str | None = None) -> State:
-    """Return the state Completed, named Partial where `done["state"]` says so, or `name`. Its message is `told`, then the problems, one
+    """Return the state Completed, named Partial where `done["state"]` says so, or `name`. Its message is `summary`, then the problems, one
     line each."""
     message = "\n".join([summary, *done.get("problems", [])])
     message = message if len(message) <= MAX_TEXT else f"{message[:MAX_TEXT]} ... (all of it: table run, {done.get('run_id')})"

@@ -106,7 +106,7 @@ def shipped(base: WorldWeights, fault: str | None = None, rule: str = DEFAULT_RU
 
 
 def lacking_of(blend: Blend, forecast: Container[str], missing: Mapping[str, Reason]) -> dict[str, Reason]:
-    """Return, by kind that has weight and is not in `said`, why. A kind without any member is reported only where a person chose it."""
+    """Return, by kind that has weight and is not in `forecast`, why. A kind without any member is reported only where a person chose it."""
     known = dict.fromkeys(blend.weights, NO_MEMBER) | dict(missing) if blend.how == "kind" else missing
     return {kind: known[kind] for kind in blend.weights if kind in known and kind not in forecast}
 

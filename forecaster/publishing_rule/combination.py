@@ -85,7 +85,7 @@ def belief_of(record: Mapping[str, Any]) -> Belief:
 
 
 def departures(probabilities: Mapping[str, np.ndarray], reference: np.ndarray) -> np.ndarray:
-    """float64 (n, k): logit p - logit r of each of MEMBERS. 0 where a member is not in `said`, or its probability is NaN."""
+    """float64 (n, k): logit p - logit r of each of MEMBERS. 0 where a member is not in `probabilities`, or its probability is NaN."""
     usual = logit(reference)
     nothing = np.full(len(usual), np.nan)
     columns = [logit(probabilities.get(name, nothing)) - usual for name in MEMBERS]
@@ -109,8 +109,8 @@ def shared_out(weights: Mapping[str, float], there: Container[str]) -> dict[str,
 
 
 def combine(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
-    """float64 (n,): the combination of the forecast probabilities `said`, (n,) each, kept within `interface.bounded`. NaN where the
-    reference is NaN.
+    """float64 (n,): the combination of the forecast `probabilities`, (n,) each, kept within `interface.bounded`. NaN where the reference is
+    NaN.
 
     Where a member is missing or NaN, the others are weighted as in `shared_out`. Without any member the result is the reference.
     """

@@ -100,7 +100,7 @@ class PublishingRule(ABC):
         """
 
     def combine(self, probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float], reference: np.ndarray) -> np.ndarray:
-        """Return the published probabilities, float64 (n,), of those of the members `said` (NaN: none); NaN where the reference is."""
+        """Return the published probabilities, float64 (n,), of the members' `probabilities` (NaN: none); NaN where the reference is."""
         return combine(probabilities, weights, reference)
 
     def applied(self, weights: Mapping[str, float], there: Container[str]) -> dict[str, float]:

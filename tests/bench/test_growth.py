@@ -27,7 +27,6 @@ from tests.support.grown_home import NOW, grow
 from tests.support.steps import predict, verify
 
 MONTH, YEAR, DECADE = 30, 365, 3650
-RUNGS_OF_THE_DAY = "SELECT count(*) FROM rung JOIN forecast USING (forecast_id) WHERE run_id = 'now'"
 
 
 def steps(job: Job) -> dict[str, Callable[[], object]]:

@@ -51,7 +51,7 @@ class TrainingSettings:
 def pretrain_set(
     events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """`kinds.Pretrainer`."""
+    """`fit_and_load.Pretrainer`."""
     settings, label = TrainingSettings(), f"cells to {until}"
     settings = replace(settings, places=circles or settings.places, seed=settings.seed if seed is None else seed)
     return pretrain(events, until, settings, on_places(tell, label, "places"), on_batches(tell, label))

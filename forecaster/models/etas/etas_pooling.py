@@ -31,7 +31,7 @@ DECIMALS = 4
 def pretrain_set(
     events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """`kinds.Pretrainer`."""
+    """`fit_and_load.Pretrainer`."""
     drawn_with = SEED if seed is None else seed
     return pretrain(events, until, circles or CIRCLES, drawn_with, on_circle=on_places(tell, f"etas to {until}"))
 

@@ -69,7 +69,7 @@ def network_file(number: int) -> str:
 def pretrain_set(
     events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """`kinds.Pretrainer`."""
+    """`fit_and_load.Pretrainer`."""
     settings, label = TrainingSettings(), f"hybrid to {until}"
     settings = replace(settings, circles=circles or settings.circles, seed=settings.seed if seed is None else seed)
     return pretrain(events, events, until, settings, on_places(tell, label), on_batches(tell, label))

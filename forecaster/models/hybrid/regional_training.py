@@ -188,8 +188,8 @@ def region_days(history: History, pretrained: Pretrained, kept: tuple[np.ndarray
 
 
 def better(probability: np.ndarray, start: np.ndarray, happened: np.ndarray) -> float:
-    """By how many standard errors the forecast `said` (n,) beats `start` (n,) in log likelihood. Consecutive days are taken in blocks of
-    30.
+    """By how many standard errors the forecast `probability` (n,) beats `start` (n,) in log likelihood. Consecutive days are taken in
+    blocks of 30.
     """
     sign = np.where(happened, 1.0, -1.0)
     gain = np.logaddexp(0.0, -sign * logit(start)) - np.logaddexp(0.0, -sign * logit(probability))

@@ -158,7 +158,7 @@ def train(pool: Pool, settings: PoolSettings) -> tuple[Intensity, dict[str, byte
 def pretrain_set(
     events: Events, until: date, circles: int | None, seed: int | None, tell: Teller
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """`kinds.Pretrainer`."""
+    """`fit_and_load.Pretrainer`."""
     settings = PoolSettings()
     settings = replace(settings, circles=circles or settings.circles, seed=settings.seed if seed is None else seed)
     return pretrain(events, events, until, settings, on_places(tell, f"pooled to {until}"))

@@ -13,15 +13,15 @@ BOOTSTRAP_SEED = 20110311
 
 
 def gain_over(recipe: Recipe, local_days: np.ndarray, happened: np.ndarray, probability: np.ndarray, other: np.ndarray) -> Interval:
-    """Return the gain (nats per target day) of the probabilities `said` over `other`; local_days datetime64[D], happened bool; (n,)."""
+    """Return the gain (nats per target day) of `probability` over `other`; local_days datetime64[D], happened bool; (n,)."""
     daily = DailyGain(local_days, log_likelihood(happened, probability) - log_likelihood(happened, other), happened)
     return information_gain_intervals({recipe.id: daily}, BOOTSTRAP_SEED)[1]
 
 
 def levelled(reference: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return the reference, float64 (n,), with its logit shifted so that it expects as many target days as `said`.
+    """Return the reference, float64 (n,), with its logit shifted so that it expects as many target days as `probability`.
 
-    The result has the level of `said` without its discrimination.
+    The result has the level of `probability` without its discrimination.
     """
     offset, wanted = logit(reference), float(np.mean(probability))
     from scipy.optimize import brentq  # a slow import; a forecast need not wait for it

@@ -153,7 +153,7 @@ def _percent_axis() -> Any:
 
 
 def _chance(field: str, say: Say) -> str:
-    """Return a Vega expression that formats a probability as `words.probability_phrase` does."""
+    """Return a Vega expression that formats a probability as `numbers_as_text.probability_phrase` does."""
     number = f"datum.{field} > {SURE} ? '{percent(1.0)}' : format(100 * datum.{field}, '.2r')"
     percent_text = f"replace({_quoted(say('number.percent', percent='#'))}, '#', {number})"
     one_in = f"replace({_quoted(say('number.one_in', n='#'))}, '#', format(1 / datum.{field}, ',.1r'))"
