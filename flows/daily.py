@@ -16,7 +16,6 @@ from pydantic.json_schema import SkipJsonSchema
 from flows import tasks
 from flows.parameters import Day
 from flows.support import artifacts, steps
-from flows.support.error_text import MAX_TEXT
 from flows.support.final_state import NO_FORECAST, ended
 from flows.support.hooks import report_failure
 from flows.support.names import dated_name
@@ -29,7 +28,7 @@ from forecaster.pipeline.daily.issue_schedule import Issue, missing_issues, mome
 from forecaster.pipeline.daily.predict import PredictResult
 from forecaster.pipeline.training import fit_recipe, train
 from forecaster.quantities import counted
-from forecaster.registry.reasons import Reason, other
+from forecaster.registry.reasons import Reason
 from forecaster.timewindow import require_utc
 
 
@@ -151,21 +150,12 @@ def _predict(
         total.degraded |= part.degraded
         total.silent |= part.silent
         total.unusable |= part.unusable
-        for problem in dict.fromkeys(part.failed.values()):
-            steps.note_problem("predict", other(problem[:MAX_TEXT]), done, about=about)
+        steps.note_failed_parts(part, done, about=about)
     if errors and not total.forecast_ids:
         raise errors[0]
-    done |= {"forecasts": len(total.forecast_ids), "not_scoreable": total.not_scoreable, "degraded": total.degraded, "silent": total.silent}
-    if total.unusable:
-        done["unusable"] = total.unusable
     if agenda is not None:
         done["days"] = {str(item.day): [recipe.id for recipe in item.recipes] for item in agenda}
-    if not total.forecast_ids:
-        done["problems"].append(
-            f"no forecast could be made: {'; '.join(sorted(set(total.not_scoreable.values()))) or 'there is no recipe'}"
-        )
-    done["problems"] += sorted(set(total.degraded.values()))
-    done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in total.silent.items() for kind, why in kinds.items()]
+    steps.note_forecasts(total, done)
     return total.forecast_ids
 
 

@@ -45,9 +45,9 @@ def reforecast(
     with steps.noted_run(work, "reforecast") as done:
         with one_writer(work):
             problems = steps.pull(work, done)
-            said = tasks.predict_task(work, list(work.recipes), target_date, problems, reforecast=True)
-            done |= {"forecasts": len(said.forecast_ids), "not_scoreable": said.not_scoreable, "degraded": said.degraded}
-            done["problems"] += sorted({*said.degraded.values(), *said.failed.values()})
+            made = tasks.predict_task(work, list(work.recipes), target_date, problems, reforecast=True)
+            steps.note_failed_parts(made, done)
+            steps.note_forecasts(made, done)
             steps.write_report(work, languages, done)
-        steps.alone("artifacts", lambda: artifacts.show_forecasts(work, said.forecast_ids, reforecast=True), done)
-    return ended(done, counted(done["forecasts"], "forecast"), name=None if said.forecast_ids else NO_FORECAST)
+        steps.alone("artifacts", lambda: artifacts.show_forecasts(work, made.forecast_ids, reforecast=True), done)
+    return ended(done, counted(done["forecasts"], "forecast"), name=None if made.forecast_ids else NO_FORECAST)

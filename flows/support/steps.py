@@ -17,6 +17,7 @@ from forecaster import logs
 from forecaster.clock import Clock
 from forecaster.errors import BadInput, CatalogError, QuakecastError
 from forecaster.pipeline import run_context
+from forecaster.pipeline.daily.predict import PredictResult
 from forecaster.pipeline.daily.publish_report import WrittenReport
 from forecaster.pipeline.messaging import operator
 from forecaster.registry.reasons import Reason, ReasonKey, of_stored, other
@@ -113,6 +114,26 @@ def pull(work: run_context.Job, done: dict[str, Any]) -> tuple[Reason, ...]:
     problem = pulled.problem()
     done["problems"] += [f"pull: {problem}"] if problem else []
     return pulled.problems()
+
+
+def note_failed_parts(predicted: PredictResult, done: dict[str, Any], about: str | None = None) -> None:
+    """Record the parts of the forecasts that failed on a worker, each reason once."""
+    for problem in dict.fromkeys(predicted.failed.values()):
+        note_problem("predict", other(problem[:MAX_TEXT]), done, about=about)
+
+
+def note_forecasts(predicted: PredictResult, done: dict[str, Any]) -> None:
+    """Record how many forecasts were made, and what they lack."""
+    done |= {"forecasts": len(predicted.forecast_ids), "not_scoreable": predicted.not_scoreable}
+    done |= {"degraded": predicted.degraded, "silent": predicted.silent}
+    if predicted.unusable:
+        done["unusable"] = predicted.unusable
+    if not predicted.forecast_ids:
+        done["problems"].append(
+            f"no forecast could be made: {'; '.join(sorted(set(predicted.not_scoreable.values()))) or 'there is no recipe'}"
+        )
+    done["problems"] += sorted(set(predicted.degraded.values()))
+    done["problems"] += [f"{name}, {kind}: {why}" for name, kinds in predicted.silent.items() for kind, why in kinds.items()]
 
 
 def verify(work: run_context.Job, done: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from forecaster.errors import BadDate, BadInput
 from forecaster.pipeline import run_context
 from forecaster.pipeline.daily.build_report import report_data
 from forecaster.pipeline.daily.issue_schedule import missing_issues
-from forecaster.pipeline.daily.predict import PredictOptions, predict
+from forecaster.pipeline.daily.predict import PredictOptions, PredictResult, predict
 from forecaster.settings import load_settings
 from forecaster.store.database import open_store
 from tests.flows.conftest import NOW
@@ -108,3 +108,12 @@ def test_a_day_that_has_begun_and_a_replay_have_none(at_noon):
     with pytest.raises(BadInput, match="a replay makes no reforecast"):
         predict(replay, PredictOptions(reforecast=True))
     assert dump(at_noon.store) == before
+
+
+def test_a_part_that_failed_on_a_worker_is_reported_to_the_operator(at_noon, monkeypatch):
+    """The daily run reports it in the same way."""
+    monkeypatch.setattr("flows.tasks.predict_task", lambda *_, **__: PredictResult(failed={"istanbul": "the worker went away"}))
+    done = reforecast(recipes=["istanbul"], languages=("en",))
+    assert done["state"] == "partial" and len(done["failed_steps"]) == 1, done
+    assert "the worker went away" in done["failed_steps"][0] and done["failed_steps"][0] in done["problems"]
+    assert any("no forecast could be made" in problem for problem in done["problems"])
