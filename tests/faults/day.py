@@ -122,7 +122,7 @@ def without_prefect(patch: pytest.MonkeyPatch) -> None:
 @functools.cache
 def _forking() -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.day", "duckdb", "altair"])
+    context.set_forkserver_preload(["tests.faults.day", "duckdb"])
     return context
 
 

@@ -1,4 +1,4 @@
-"""Interactive charts: Vega-Lite specifications made with altair, the library that draws them, and a policy that allows only these scripts.
+"""Interactive charts: their Vega-Lite specifications, and a policy that allows only the page's own scripts.
 
 A specification holds no data. The page's script fills the data set `rows` from the CSV beside each chart when the chart scrolls into view.
 Colours are the page's own CSS variables, so dark mode and print need nothing more. The page contains the library once
@@ -14,9 +14,12 @@ from typing import Any
 from forecaster.reports.numbers_as_text import SMALL, SURE, percent
 
 Say = Callable[..., str]
+Part = dict[str, Any]  # of a specification, as Vega-Lite's documentation names its keys
 HISTORY_PIXELS = 170
 MODES = ("prospective", "late", "hindcast", "replay")
 ROW_PIXELS = 22  # height per row of the chart of gains; the script multiplies it by the number of rows
+ROWS: Part = {"data": {"name": "rows"}}
+PERCENT_AXIS: Part = {"labelExpr": "format(100 * datum.value, '.3~r') + ' %'", "tickCount": 4}
 POLICY = "default-src 'none'; {scripts}style-src 'unsafe-inline'{own}; img-src data:; base-uri 'none'; form-action 'none'"
 
 
@@ -40,10 +43,8 @@ def specifications(say: Say) -> str:
     return json.dumps(charts, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _history(say: Say) -> dict[str, Any]:
+def _history(say: Say) -> Part:
     """Specify the history chart: a bar per day for the forecast probability, a dashed line for the usual rate, a diamond per earthquake."""
-    import altair as alt
-
     yes, no, unknown = (_quoted(say(f"check.{answer}")) for answer in ("yes", "no", "unknown"))
     size = "(datum.max_magnitude ? ', M ' + format(datum.max_magnitude, '.1f') : '')"
     ratio = "datum.probability / datum.usual"
@@ -56,100 +57,108 @@ def _history(say: Say) -> dict[str, Any]:
         "mode_text": f"{modes} : ''",
         "day_text": "utcFormat(toDate(datum.day), '%Y-%m-%d')",
     }
-    base = alt.Chart()
-    x = alt.X(
-        "utcyearmonthdate(day):T",
-        title=None,
-        scale=alt.Scale(type="utc"),
-        axis=alt.Axis(format=say("history.day_format"), labelOverlap=True, grid=False, tickCount=7),
-    )
-    y = alt.Y("probability:Q", title=None, axis=_percent_axis(), scale=alt.Scale(zero=True, nice=4))
+    axis = {"format": say("history.day_format"), "labelOverlap": True, "grid": False, "tickCount": 7}
+    x = _field("day", "temporal", timeUnit="utcyearmonthdate", title=None, scale={"type": "utc"}, axis=axis)
+    y = _field("probability", title=None, axis=PERCENT_AXIS, scale={"zero": True, "nice": 4})
     tooltip = [
-        alt.Tooltip("day_text:N", title=say("checks.day")),
-        alt.Tooltip("probability_text:N", title=say("history.said")),
-        alt.Tooltip("base:N", title=say("table.usual")),
-        alt.Tooltip("times:N", title=say("table.ratio")),
-        alt.Tooltip("observed_text:N", title=say("history.came")),
-        alt.Tooltip("mode_text:N", title=say("history.mode")),
+        _field("day_text", "nominal", title=say("checks.day")),
+        _field("probability_text", "nominal", title=say("history.said")),
+        _field("base", "nominal", title=say("table.usual")),
+        _field("times", "nominal", title=say("table.ratio")),
+        _field("observed_text", "nominal", title=say("history.came")),
+        _field("mode_text", "nominal", title=say("history.mode")),
     ]
-    over = alt.selection_point(on="pointerover", clear="pointerout", empty=False)
-    bars = base.mark_bar(stroke="var(--edge)", strokeWidth=0.6).encode(
-        x=x, y=y, fill=alt.condition("datum.afterwards", alt.value("var(--card)"), alt.value("var(--l2)"))
-    )
-    columns = base.mark_bar(fill="var(--mark)").encode(  # the pointer's target: the full height of each day
-        x=x, y=alt.value(0), y2=alt.value(HISTORY_PIXELS), tooltip=tooltip, fillOpacity=alt.condition(over, alt.value(0.12), alt.value(0))
-    )
-    usual = base.mark_line(interpolate="step", strokeDash=[4, 3], stroke="var(--mark)", strokeWidth=1.5).encode(x=x, y="usual:Q")
-    hits = base.transform_filter("datum.happened == 1").mark_point(shape="diamond", size=90, filled=True, fill="var(--mark)")
-    open_days = base.transform_filter("datum.happened == null").mark_point(size=22, stroke="var(--mark)", strokeWidth=1)
-    marks = [mark.encode(x=x, y=alt.value(6)) for mark in (hits, open_days)]
-    layers = [bars, usual, *marks, columns.add_params(over)]
-    chart = alt.layer(*layers, data=alt.NamedData("rows")).transform_calculate(**calculated)
-    return _finished(chart.properties(width="container", height=HISTORY_PIXELS))
+    fill = _either({"test": "datum.afterwards"}, "var(--card)", "var(--l2)")
+    bars = _marks("bar", stroke="var(--edge)", strokeWidth=0.6) | _encoding(x=x, y=y, fill=fill)
+    usual = _marks("line", interpolate="step", strokeDash=[4, 3], stroke="var(--mark)", strokeWidth=1.5)
+    usual |= _encoding(x=x, y=_field("usual"))
+    top = _encoding(x=x, y={"value": 6})
+    hits = _where("datum.happened == 1") | _marks("point", shape="diamond", size=90, filled=True, fill="var(--mark)") | top
+    open_days = _where("datum.happened == null") | _marks("point", size=22, stroke="var(--mark)", strokeWidth=1) | top
+    pointed_at = _either({"param": "over", "empty": False}, 0.12, 0)
+    columns = {"name": "columns"} | _marks("bar", fill="var(--mark)")  # the pointer's target: the full height of each day
+    columns |= _encoding(x=x, y={"value": 0}, y2={"value": HISTORY_PIXELS}, tooltip=tooltip, fillOpacity=pointed_at)
+    over = {"name": "over", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}, "views": ["columns"]}
+    transform = _calculated(**calculated)
+    return _chart(HISTORY_PIXELS, [bars, usual, hits, open_days, columns], **ROWS, params=[over], **transform)
 
 
-def _reliability(say: Say) -> dict[str, Any]:
+def _reliability(say: Say) -> Part:
     """Specify the reliability diagram.
 
     It shows the forecast probability (across), the observed share of days (up), the consistency bars and the diagonal (data set
     `diagonal`).
     """
-    import altair as alt
-
-    scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef("top"), nice=False)
-    across = {"title": say("reliability.across"), "axis": _percent_axis(), "scale": scale}
-    up = {"title": say("reliability.up"), "axis": _percent_axis(), "scale": scale}
-    base = alt.Chart(alt.NamedData("rows")).transform_calculate(probability_text=_chance("probability", say))
-    x = alt.X("probability:Q", **across)
-    line = alt.Chart(alt.NamedData("diagonal")).mark_line(stroke="var(--coast)").encode(x=alt.X("v:Q", **across), y=alt.Y("v:Q", **up))
-    outside = "datum.observed < datum.low || datum.observed > datum.high"
+    scale = {"domainMin": 0, "domainMax": {"expr": "top"}, "nice": False}
+    across = {"title": say("reliability.across"), "axis": PERCENT_AXIS, "scale": scale}
+    up = {"title": say("reliability.up"), "axis": PERCENT_AXIS, "scale": scale}
+    base = ROWS | _calculated(probability_text=_chance("probability", say))
+    x, y = _field("probability", **across), _field("observed", **up)
+    line = {"data": {"name": "diagonal"}} | _marks("line", stroke="var(--coast)") | _encoding(x=_field("v", **across), y=_field("v", **up))
     tooltip = [
-        alt.Tooltip("probability_text:N", title=say("reliability.across")),
-        alt.Tooltip("observed:Q", title=say("reliability.up"), format=".1%"),
-        alt.Tooltip("low:Q", title=say("reliability.low"), format=".1%"),
-        alt.Tooltip("high:Q", title=say("reliability.high"), format=".1%"),
-        alt.Tooltip("days:Q", title=say("reliability.days"), format=","),
+        _field("probability_text", "nominal", title=say("reliability.across")),
+        _field("observed", title=say("reliability.up"), format=".1%"),
+        _field("low", title=say("reliability.low"), format=".1%"),
+        _field("high", title=say("reliability.high"), format=".1%"),
+        _field("days", title=say("reliability.days"), format=","),
     ]
-    bars = base.mark_rule(stroke="var(--l1)", strokeWidth=7, clip=True).encode(x=x, y=alt.Y("low:Q", **up), y2="high:Q")
-    curve = base.mark_line(stroke="var(--edge)", strokeWidth=1.6).encode(x=x, y=alt.Y("observed:Q", **up))
-    dots = base.mark_point(size=60, filled=True, stroke="var(--edge)", strokeWidth=1.6, opacity=1).encode(
-        x=x, y=alt.Y("observed:Q", **up), tooltip=tooltip, fill=alt.condition(outside, alt.value("var(--card)"), alt.value("var(--edge)"))
-    )
-    chart = alt.layer(line, bars, curve, dots).add_params(alt.param(name="top", value=1))  # the script sets the value
-    return _finished(chart.properties(width="container", height=230))
+    outside = {"test": "datum.observed < datum.low || datum.observed > datum.high"}
+    bars = _marks("rule", stroke="var(--l1)", strokeWidth=7, clip=True) | _encoding(x=x, y=_field("low", **up), y2={"field": "high"})
+    curve = _marks("line", stroke="var(--edge)", strokeWidth=1.6) | _encoding(x=x, y=y)
+    dots = _dots(60) | _encoding(x=x, y=y, tooltip=tooltip, fill=_either(outside, "var(--card)", "var(--edge)"))
+    layers = [line, *(base | layer for layer in (bars, curve, dots))]
+    return _chart(230, layers, params=[{"name": "top", "value": 1}])  # the script sets the value
 
 
-def _gain(say: Say) -> dict[str, Any]:
+def _gain(say: Say) -> Part:
     """Specify the information gain of each place's evaluated model with its interval, the best on top."""
-    import altair as alt
-
-    base = alt.Chart(alt.NamedData("rows"))
-    y = alt.Y("place:N", title=None, sort=None, axis=alt.Axis(labelLimit=150, grid=False))
-    x = alt.X("low:Q", title=say("evaluation.gain_axis"), axis=alt.Axis(format="+.2f"))
+    title = say("evaluation.gain_axis")
+    y = _field("place", "nominal", title=None, sort=None, axis={"labelLimit": 150, "grid": False})
+    x = _field("low", title=title, axis={"format": "+.2f"})
     tooltip = [
-        alt.Tooltip("place:N", title=say("table.place")),
-        alt.Tooltip("model:N", title=say("evaluation.model")),
-        alt.Tooltip("gain:Q", title=say("evaluation.gain"), format="+.3f"),
-        alt.Tooltip("low:Q", title=say("reliability.low"), format="+.3f"),
-        alt.Tooltip("high:Q", title=say("reliability.high"), format="+.3f"),
-        alt.Tooltip("target_days:Q", title=say("evaluation.target_days")),
+        _field("place", "nominal", title=say("table.place")),
+        _field("model", "nominal", title=say("evaluation.model")),
+        _field("gain", title=say("evaluation.gain"), format="+.3f"),
+        _field("low", title=say("reliability.low"), format="+.3f"),
+        _field("high", title=say("reliability.high"), format="+.3f"),
+        _field("target_days", title=say("evaluation.target_days")),
     ]
-    zero = (
-        alt.Chart(alt.NamedData("zero"))
-        .mark_rule(stroke="var(--mark)", strokeDash=[4, 3])
-        .encode(x=alt.X("v:Q", title=say("evaluation.gain_axis")))
-    )
-    spans = base.mark_rule(stroke="var(--edge)", strokeWidth=1.6).encode(x=x, x2="high:Q", y=y, tooltip=tooltip)
-    dots = base.mark_point(size=70, filled=True, stroke="var(--edge)", strokeWidth=1.6, opacity=1).encode(
-        x="gain:Q", y=y, tooltip=tooltip, fill=alt.condition("datum.low > 0", alt.value("var(--edge)"), alt.value("var(--card)"))
-    )
-    return _finished(alt.layer(zero, spans, dots).properties(width="container", height=ROW_PIXELS))
+    zero = {"data": {"name": "zero"}} | _marks("rule", stroke="var(--mark)", strokeDash=[4, 3]) | _encoding(x=_field("v", title=title))
+    spans = ROWS | _marks("rule", stroke="var(--edge)", strokeWidth=1.6) | _encoding(x=x, x2={"field": "high"}, y=y, tooltip=tooltip)
+    better = _either({"test": "datum.low > 0"}, "var(--edge)", "var(--card)")
+    dots = ROWS | _dots(70) | _encoding(x=_field("gain"), y=y, tooltip=tooltip, fill=better)
+    return _chart(ROW_PIXELS, [zero, spans, dots])
 
 
-def _percent_axis() -> Any:
-    import altair as alt
+def _field(name: str, kind: str = "quantitative", **more: Any) -> Part:
+    """Return a channel that shows this column."""
+    return {"field": name, "type": kind, **more}
 
-    return alt.Axis(labelExpr="format(100 * datum.value, '.3~r') + ' %'", tickCount=4)
+
+def _either(condition: Part, value: Any, other: Any) -> Part:
+    """Return a channel with one value where the condition holds, and another elsewhere."""
+    return {"condition": {**condition, "value": value}, "value": other}
+
+
+def _marks(kind: str, **look: Any) -> Part:
+    return {"mark": {"type": kind, **look}}
+
+
+def _dots(size: int) -> Part:
+    return _marks("point", size=size, filled=True, stroke="var(--edge)", strokeWidth=1.6, opacity=1)
+
+
+def _encoding(**channels: Any) -> Part:
+    return {"encoding": channels}
+
+
+def _where(condition: str) -> Part:
+    return {"transform": [{"filter": condition}]}
+
+
+def _calculated(**columns: str) -> Part:
+    """Return the transformation that adds these columns, each by its Vega expression."""
+    return {"transform": [{"calculate": expression, "as": name} for name, expression in columns.items()]}
 
 
 def _chance(field: str, say: Say) -> str:
@@ -164,8 +173,8 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _finished(chart: Any) -> dict[str, Any]:
-    """Return the chart's JSON with the page's colours.
+def _chart(height: int, layers: list[Part], **more: Any) -> Part:
+    """Return a chart of these layers in the page's colours, as wide as its place.
 
     It contains no data, and no ARIA roles, which the label of the picture makes unnecessary.
     """
@@ -177,5 +186,5 @@ def _finished(chart: Any) -> dict[str, Any]:
         "axis": {**axis, "gridColor": "var(--line)", "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"},
         "view": {"stroke": "transparent"},
     }
-    charts = chart.properties(autosize={"type": "fit-x", "contains": "padding"}).to_dict(validate=False)  # a test compiles all of them
-    return {key: value for key, value in {**charts, "config": config}.items() if key != "$schema"}
+    place = {"width": "container", "height": height, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return {"layer": layers, **place, **more, "config": config}
