@@ -90,8 +90,8 @@ def _reliability(say: Say) -> Part:
     `diagonal`).
     """
     scale = {"domainMin": 0, "domainMax": {"expr": "top"}, "nice": False}
-    across = {"title": say("reliability.across"), "axis": PERCENT_AXIS, "scale": scale}
-    up = {"title": say("reliability.up"), "axis": PERCENT_AXIS, "scale": scale}
+    across: Part = {"title": say("reliability.across"), "axis": PERCENT_AXIS, "scale": scale}
+    up: Part = {"title": say("reliability.up"), "axis": PERCENT_AXIS, "scale": scale}
     base = ROWS | _calculated(probability_text=_chance("probability", say))
     x, y = _field("probability", **across), _field("observed", **up)
     line = {"data": {"name": "diagonal"}} | _marks("line", stroke="var(--coast)") | _encoding(x=_field("v", **across), y=_field("v", **up))
