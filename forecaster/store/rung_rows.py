@@ -9,6 +9,8 @@ from forecaster.store.database import Connection
 from forecaster.store.ledger import first_and_last_start, insert
 from forecaster.store.row_types import RungOutcomeRow, RungRow, rows_as
 
+VERSION = 1  # of the rules for making ladders; raised where an older program would misread a newer row
+
 
 def add(connection: Connection, rows: Sequence[RungRow]) -> None:
     """Append rungs. A rung that exists already stays as it was written (ids of forecasts are derived from their inputs)."""

@@ -24,10 +24,10 @@ from forecaster.pipeline.issuing.published_rows import numbers_of
 from forecaster.recipe import Recipe
 from forecaster.registry.reasons import of_error
 from forecaster.store.row_types import NewRung
+from forecaster.store.rung_rows import VERSION
 from forecaster.timewindow import from_us, local_midnight, to_us
 
 RATE, ETAS = "climatology", "etas"
-VERSION = 1  # of the rules for making ladders; raised where an older program would misread a newer row
 
 
 @dataclass(frozen=True)

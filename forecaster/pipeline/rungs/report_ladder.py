@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forecaster.pipeline.rungs.issue_rungs import VERSION
 from forecaster.registry.reasons import Reason, ReasonKey, of_stored
 from forecaster.reports.content.contract import Ladder, Rung, RungRecord
 from forecaster.store.row_types import NewRung
+from forecaster.store.rung_rows import VERSION
 
 NONE_STORED = Reason(ReasonKey.BEFORE_LADDER)
 
