@@ -134,6 +134,10 @@ def events_from_frame(frame: "pd.DataFrame") -> Events:
 
     Rows without a magnitude are dropped, because their size is unknown.
     """
-    frame = frame[frame["magnitude"].notna()].sort_values(["origin_time", "latitude_deg", "longitude_deg"], kind="stable")
+    return events_in_order(frame[frame["magnitude"].notna()].sort_values(["origin_time", "latitude_deg", "longitude_deg"], kind="stable"))
+
+
+def events_in_order(frame: "pd.DataFrame") -> Events:
+    """`events_from_frame` of rows that all have a magnitude and come by origin_time, latitude_deg and longitude_deg."""
     times = [frame[name].astype("datetime64[us, UTC]").astype("int64").to_numpy() for name in ("origin_time", "known_at")]
     return Events(*times, *(frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in _FIELDS[2:6]))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forecaster.catalog.coverage import STREAMS, in_streams
-from forecaster.features.events import NEVER, Events, events_from_frame
+from forecaster.features.events import NEVER, Events, events_from_frame, events_in_order
 from forecaster.features.geometry import box_about, great_circle_km
 from forecaster.pipeline.as_of.as_known import REACH_KM, SMALL_MAG, Known, in_reach, reaches_km
 from forecaster.recipe import Recipe
@@ -145,7 +145,7 @@ def _history(store: Store, state: tuple[int, int, int]) -> CatalogueHistory:
         np.arange(len(frame)),
         frame["joined"].to_numpy(dtype=bool),
         frame["first_known_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy(),
-        frame["by_id"].to_numpy(dtype=np.int64),
+        ranks_by_id(versions.origin_time_us, frame["event_id"]),
         joins,
         coverage,
     )
@@ -178,7 +178,18 @@ def load_known_near(store: Store, recipe: Recipe, as_of: datetime) -> Known:
 
 
 def versions_of(frame: pd.DataFrame) -> Events:
-    """Convert the rows of `catalogue.read_versions`, which come in the order of `events_from_frame`."""
+    """Convert the rows of `catalogue.read_versions`, which have a magnitude and come in the order of `events_from_frame`."""
     until = frame["known_until"].astype("datetime64[us, UTC]")
     ends = np.where(until.isna(), NEVER, until.astype("int64"))
-    return replace(events_from_frame(frame), known_until_us=ends)
+    return replace(events_in_order(frame), known_until_us=ends)
+
+
+def ranks_by_id(origin_time_us: np.ndarray, event_id: pd.Series) -> np.ndarray:
+    """Return the ranks of the rows by origin time and event_id, int64 (n,), of rows in order of origin time, of which few are equal."""
+    ranks = np.arange(len(origin_time_us))
+    again = np.flatnonzero(origin_time_us[1:] == origin_time_us[:-1])
+    tied = np.union1d(again, again + 1)
+    names = event_id.iloc[tied].to_numpy(dtype=object)
+    in_order = sorted(range(len(tied)), key=lambda place: (origin_time_us[tied[place]], names[place]))
+    ranks[tied[in_order]] = tied
+    return ranks

@@ -122,14 +122,12 @@ def read_versions(connection: Connection, as_of: datetime, box: Box | None = Non
 
 def read_history(connection: Connection) -> pd.DataFrame:
     """Return `read_versions` of all that is stored, with more columns. place. first_known_at: when the event first became known. joined:
-    whether the event was ever joined with another or split, so that first_known_at follows from `read_joins`. by_id: the rank by
-    origin_time and event_id."""
+    whether the event was ever joined with another or split, so that first_known_at follows from `read_joins`."""
     return connection.execute(
         f"WITH joined AS ({_JOINED_KEYS}), first AS (SELECT event_key, min(known_at) AS first_known_at FROM event_revision GROUP BY 1) "
         "SELECT event_id, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg, depth_km, "
         "magnitude, place, coalesce(f.first_known_at, believed_from) AS first_known_at, "
-        "v.event_id IN (SELECT key FROM joined) OR v.event_key IN (SELECT key FROM joined) AS joined, "
-        "row_number() OVER (ORDER BY origin_time, event_id) AS by_id "
+        "v.event_id IN (SELECT key FROM joined) OR v.event_key IN (SELECT key FROM joined) AS joined "
         "FROM event_versions(TIMESTAMPTZ '9999-12-31 00:00:00+00') v LEFT JOIN first f USING (event_key) "
         "WHERE event_type = 'earthquake' AND magnitude IS NOT NULL "
         "ORDER BY origin_time, latitude_deg, longitude_deg, event_id, believed_from"
