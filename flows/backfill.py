@@ -17,8 +17,9 @@ from flows.support.error_text import words
 from flows.support.final_state import ended
 from flows.support.hooks import report_failure
 from flows.support.names import dated_name
+from flows.support.task_kinds import ON_A_WORKER
 from flows.support.write_lock import one_writer
-from flows.tasks import ON_A_WORKER, publish_task
+from flows.tasks import publish_task
 from forecaster.pipeline.backfilling import backfill as past
 from forecaster.pipeline.run_context import Job, open_reader, publish_copy
 from forecaster.recipe import Recipe

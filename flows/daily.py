@@ -138,9 +138,9 @@ def _predict(
     """
     total, errors = PredictResult(), []
     for target_day, recipes in [(day, work.recipes)] if agenda is None else [(item.day, item.recipes) for item in agenda]:
-        name, about = f"predict {target_day or 'the next day'}", None if target_day is None else str(target_day)
+        about = None if target_day is None else str(target_day)
         try:
-            part = tasks.predict_task.with_options(task_run_name=name)(work, list(recipes), target_day, problems)
+            part = tasks.predict_task(work, list(recipes), target_day, problems)
         except Exception as error:  # noqa: BLE001 - reported as this day's failure
             steps.note_failure("predict", error, done, about=about)
             errors.append(error)

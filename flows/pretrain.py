@@ -9,8 +9,9 @@ from flows.support import artifacts, steps, workers
 from flows.support.final_state import ended
 from flows.support.hooks import report_failure
 from flows.support.names import dated_name
+from flows.support.task_kinds import ON_A_WORKER
 from flows.support.write_lock import one_writer
-from flows.tasks import ON_A_WORKER, publish_task
+from flows.tasks import publish_task
 from forecaster.pipeline.as_of.as_known_by_day import known_at
 from forecaster.pipeline.pretraining import fit_set, roll_back
 from forecaster.pipeline.pretraining import pretrain as step

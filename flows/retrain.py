@@ -13,8 +13,9 @@ from flows.support.error_text import words
 from flows.support.final_state import ended
 from flows.support.hooks import report_failure
 from flows.support.names import dated_name
+from flows.support.task_kinds import ON_A_WORKER
 from flows.support.write_lock import one_writer
-from flows.tasks import ON_A_WORKER, publish_task
+from flows.tasks import publish_task
 from forecaster.errors import NotScoreable, NotTrainable, RecipeChanged
 from forecaster.pipeline.recipes_in_use import recipes_in_use
 from forecaster.pipeline.run_context import Job, open_reader

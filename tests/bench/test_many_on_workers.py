@@ -15,14 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from prefect import flow
-from prefect.testing.utilities import prefect_test_harness
 
 from flows import tasks
 from flows.support.write_lock import one_writer
 from forecaster.clock import Clock
 from forecaster.pipeline.as_of.bundled_catalogue import load_snapshot
 from forecaster.pipeline.as_of.catalogue_history import read_history
-from forecaster.pipeline.issuing import issue_batches
 from forecaster.pipeline.run_context import Job
 from forecaster.recipe import Recipe, load_recipes
 from forecaster.settings import load_settings
@@ -73,8 +71,9 @@ def forecasts_of_job(workers: int) -> int:
 
 def test_one_worker_and_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The start of the workers, their imports and their reading of the catalogue count."""
+    from prefect.testing.utilities import prefect_test_harness  # here: workers import this module, and no Prefect server
+
     made = {}
-    monkeypatch.setattr(issue_batches, "RECIPES_OF_A_BATCH", min(issue_batches.RECIPES_OF_A_BATCH, COUNT // 8))
     monkeypatch.setenv("QUAKECAST_TASK_RUNNER", "dask")
     monkeypatch.setenv("QUAKECAST_FORECAST_WORKERS_ABOVE", "1")
     with prefect_test_harness(server_startup_timeout=600):

@@ -11,6 +11,7 @@ from prefect.utilities.callables import parameter_schema
 
 from flows import tasks
 from flows.daily import daily
+from flows.support.task_kinds import heals
 from forecaster.errors import BadInput, CatalogMalformed, CatalogRefused, CatalogTruncated, CatalogUnreachable, NotWritable, StoreBusy
 from forecaster.pipeline.messaging.operator import report_to_operator, send_heartbeat
 from forecaster.recipe import load_recipes
@@ -212,7 +213,7 @@ def test_on_the_machine_s_clock_the_first_forecast_is_official(world):
 def test_only_what_heals_is_tried_again(error, expected):
     from prefect.states import Failed
 
-    assert tasks.heals(None, None, Failed(data=error)) is expected
+    assert heals(None, None, Failed(data=error)) is expected
 
 
 def test_no_secret_is_written_anywhere(world, prefect_home, caplog, capfd, monkeypatch):

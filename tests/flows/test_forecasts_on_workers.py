@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from prefect import flow
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
 
-from flows import tasks
+from flows import forecasts_on_workers, tasks
+from flows.support.task_kinds import step
 from flows.support.write_lock import one_writer
 from forecaster.clock import Clock
 from forecaster.errors import BadInput
@@ -42,7 +44,7 @@ def by_dask(world, monkeypatch):
 
     for recipe_id in IDS:
         tiny.write_recipe(world.home / "recipes", recipe_id, models='["etas", "pooled"]')
-    monkeypatch.setattr(issue_batches, "RECIPES_OF_A_BATCH", 1)
+    monkeypatch.setattr(issue_batches, "MOST_RECIPES", 1)
     return opened
 
 
@@ -77,7 +79,7 @@ def test_a_batch_that_fails_is_told_and_the_others_are_stored(by_dask, monkeypat
             for batch in issue_batches.batches_of(*arguments)
         ]
 
-    monkeypatch.setattr(tasks, "batches_of", one_of_another_state)
+    monkeypatch.setattr(forecasts_on_workers, "batches_of", one_of_another_state)
     job = by_dask("one")
     done = forecast(job)
     assert list(done.failed) == ["lima"] and done.failed["lima"].startswith("the forecasts of lima: the copy that the workers read")
@@ -85,8 +87,27 @@ def test_a_batch_that_fails_is_told_and_the_others_are_stored(by_dask, monkeypat
 
 
 def test_nothing_is_stored_where_every_batch_fails(by_dask, monkeypatch):
-    monkeypatch.setattr(tasks, "batches_of", lambda *given: [replace(one, reading=(0, 0, 0)) for one in issue_batches.batches_of(*given)])
+    monkeypatch.setattr(
+        forecasts_on_workers, "batches_of", lambda *given: [replace(one, reading=(0, 0, 0)) for one in issue_batches.batches_of(*given)]
+    )
     job = by_dask("all")
     with pytest.raises(BadInput, match="has another catalogue than the database"):
         forecast(job)
     assert table(job.store, "forecast").empty
+
+
+class Unread(list):
+    """What nobody may look into."""
+
+    def __iter__(self):
+        raise AssertionError("something walked through an argument")
+
+
+def test_prefect_does_not_walk_through_the_arguments_of_a_step():
+    @step(name="count", cache_policy=NO_CACHE)
+    def count(first: list, *, second: list) -> int:
+        return len(first) + len(second)
+
+    assert count(Unread([1, 2]), second=Unread([3])) == 3
+    with pytest.raises(AssertionError, match="walked through"):
+        task(count.fn, cache_policy=NO_CACHE)(Unread([1, 2]), second=[])

@@ -39,26 +39,36 @@ def asked(world, settings, monkeypatch):
         return predict.compute_here(job, wanted, doubts)
 
     predict.predict(job, PredictOptions(FIRST), compute=kept)
-    monkeypatch.setattr(issue_batches, "RECIPES_OF_A_BATCH", 2)
+    monkeypatch.setattr(issue_batches, "MOST_RECIPES", 2)
     return job, requests
 
 
 def test_batches_hold_each_request_once_those_of_a_zone_together(asked):
     job, requests = asked
-    batches = batches_of(job.store, job.settings.models, requests, predict.Doubts())
+    batches = batches_of(job.store, job.settings, requests, predict.Doubts())
     assert [[one.asked.recipe.id for one in batch.requests] for batch in batches] == [["other", "athens"], ["third"]]
     assert [batch.text for batch in batches] == ["other and 1 more recipe", "third"]
     assert {name.split("/")[0] for batch in batches for name in batch.directories} == {"athens"}
+
+
+def test_the_last_batches_are_small_where_there_are_many(asked, monkeypatch):
+    """Two workers: a batch holds a sixth of what is left, 200 recipes at most and 25 at least."""
+    job, requests = asked
+    monkeypatch.setattr(issue_batches, "MOST_RECIPES", 200)
+    settings = job.settings.model_copy(update={"workers": 2})
+    batches = batches_of(job.store, settings, requests * 500, predict.Doubts())
+    sizes = [len(batch.requests) for batch in batches]
+    assert sizes == [200, 200, 183, 152, 127, 106, 88, 74, 61, 51, 43, 35, 30, 25, 25, 25, 25, 25, 25]
 
 
 def test_a_copy_gives_what_the_store_gives_and_an_old_one_is_refused(asked):
     job, requests = asked
     publish_copy(job)
     copy = PublishedCopy(job.settings.published)
-    (batch, _) = batches_of(job.store, job.settings.models, requests, predict.Doubts())
+    (batch, _) = batches_of(job.store, job.settings, requests, predict.Doubts())
     assert compute_batch(copy, job.settings, batch) == list(predict.compute_here(job, batch.requests, batch.doubts))
     write(job.store, quake("new", past_world.NOW, 5.0, known=past_world.NOW))
-    (newer, _) = batches_of(job.store, job.settings.models, requests, predict.Doubts())
+    (newer, _) = batches_of(job.store, job.settings, requests, predict.Doubts())
     with pytest.raises(BadInput, match="has another catalogue than the database; let QUAKECAST_READ_FROM name"):
         compute_batch(copy, job.settings, newer)
 
@@ -67,7 +77,7 @@ def test_a_model_that_only_the_worker_lacks_is_refused(asked, tmp_path):
     """Where the writer lacks it too, the row says so, as without workers."""
     job, requests = asked
     publish_copy(job)
-    (batch, _) = batches_of(job.store, job.settings.models, requests, predict.Doubts())
+    (batch, _) = batches_of(job.store, job.settings, requests, predict.Doubts())
     bare = load_settings(home=tmp_path / "bare")
     with pytest.raises(CorruptModel, match=r"athens/athens-\w+-20231102-\w+ is not in .*bare.models on this machine; share"):
         compute_batch(PublishedCopy(job.settings.published), bare, batch)

@@ -1,7 +1,7 @@
 """Forecast the next day: every model's probability for every recipe, stored with how and when it was computed."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -108,40 +108,50 @@ def predict(
     fresh = {asked.key for asked in wanted}
     for key in (asked.key for asked in every if asked.key not in fresh):
         _note_kept(key[0], last_issue(stored[key]), result)
+    asked_of = {asked.recipe.id: asked for asked in wanted}
     computed = {}
     for issue in compute(job, requests, Doubts(options.problems, wrong_clock)):
-        computed[issue.recipe_id] = issue
+        rows = _stamped(issue.rows, asked_of[issue.recipe_id], job, now)  # here: the next ones are being computed meanwhile
+        computed[issue.recipe_id] = replace(issue, rows=rows)
         if on_progress is not None:
             on_progress(issue.recipe_id)
-    rows: list[dict[str, Any]] = []
-    for asked in wanted:
-        recipe, issue = asked.recipe, computed[asked.recipe.id]
+    every_row: list[dict[str, Any]] = []
+    for recipe in (asked.recipe for asked in wanted):
+        issue = computed[recipe.id]
         if issue.not_scoreable is not None or issue.failed is not None:
             result.not_scoreable |= {} if issue.not_scoreable is None else {recipe.id: issue.not_scoreable}
             result.failed |= {} if issue.failed is None else {recipe.id: issue.failed}
             continue
-        stamp = {
-            "recipe_id": recipe.id,
-            "target_start": asked.window.start,
-            "target_end": asked.window.end,
-            "issue_time": asked.due if asked.mode == "hindcast" else now,
-            "as_of": asked.as_of,
-            "mode": asked.mode,
-            "recipe_hash": recipe.recipe_hash,
-            "target_hash": recipe.target_hash,
-            "code_version": code_version(),
-            "run_id": job.run_id,
-            "created_at": now,
-            "method": DAILY,
-            "in_sample": False,
-        }
         if issue.rows[0]["degraded_reason"]:
             result.degraded[recipe.id] = issue.rows[0]["degraded_reason"]
         if issue.silent:
             result.silent[recipe.id] = {kind: str(why) for kind, why in issue.silent.items()}
-        rows += [identified({**stamp, **row}) for row in issue.rows]
-    result.forecast_ids += write_reforecast(store, rows, clock) if options.reforecast else write_issue(store, rows, clock, options.reissue)
+        every_row += issue.rows
+    if options.reforecast:
+        result.forecast_ids += write_reforecast(store, every_row, clock)
+    else:
+        result.forecast_ids += write_issue(store, every_row, clock, options.reissue)
     return result
+
+
+def _stamped(rows: Sequence[Mapping[str, Any]], asked: Asked, job: Job, now: datetime) -> list[dict[str, Any]]:
+    """Return the rows of an issue with what they share, and their ids."""
+    stamp = {
+        "recipe_id": asked.recipe.id,
+        "target_start": asked.window.start,
+        "target_end": asked.window.end,
+        "issue_time": asked.due if asked.mode == "hindcast" else now,
+        "as_of": asked.as_of,
+        "mode": asked.mode,
+        "recipe_hash": asked.recipe.recipe_hash,
+        "target_hash": asked.recipe.target_hash,
+        "code_version": code_version(),
+        "run_id": job.run_id,
+        "created_at": now,
+        "method": DAILY,
+        "in_sample": False,
+    }
+    return [identified({**stamp, **row}) for row in rows]
 
 
 def _check_reforecast(recipe: Recipe, day: date, clock: Clock) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from forecaster.errors import BadInput, CorruptModel
 from forecaster.pipeline.as_of.catalogue_history import read_history, state_of
@@ -11,7 +10,7 @@ from forecaster.quantities import counted
 from forecaster.settings import Settings
 from forecaster.store.database import Store
 
-RECIPES_OF_A_BATCH = 100
+MOST_RECIPES, LEAST_RECIPES = 200, 25  # of a batch: each costs a run of a task, and its recipes fail together
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,18 @@ class IssueBatch:
         return first if len(self.requests) == 1 else f"{first} and {counted(len(self.requests) - 1, 'more recipe')}"
 
 
-def batches_of(store: Store, models: Path, requests: Sequence[IssueRequest], doubts: Doubts) -> list[IssueBatch]:
-    """Divide the requests into batches of RECIPES_OF_A_BATCH, those of one time zone together."""
-    reading = state_of(store)
+def batches_of(store: Store, settings: Settings, requests: Sequence[IssueRequest], doubts: Doubts) -> list[IssueBatch]:
+    """Divide the requests into batches, those of one time zone together. The last batches are small, so that all workers end together."""
+    reading, models = state_of(store), settings.models
     ordered = sorted(requests, key=lambda request: request.asked.recipe.time_zone)
-    batches = []
-    for begin in range(0, len(ordered), RECIPES_OF_A_BATCH):
-        part = tuple(ordered[begin : begin + RECIPES_OF_A_BATCH])
+    batches: list[IssueBatch] = []
+    begin = 0
+    while left := len(ordered) - begin:
+        size = min(left, MOST_RECIPES, max(LEAST_RECIPES, left // (3 * settings.workers)))
+        part = tuple(ordered[begin : begin + size])
         named = {fit["directory"] for request in part for fit in request.fits.values() if "directory" in fit}
         batches.append(IssueBatch(part, doubts, reading, frozenset(name for name in named if (models / name).is_dir())))
+        begin += size
     return batches
 
 
