@@ -120,21 +120,35 @@ def read_versions(connection: Connection, as_of: datetime, box: Box | None = Non
     ).df()
 
 
+_JOINED_KEYS = "SELECT from_key AS key FROM event_merge UNION SELECT to_key FROM event_merge"
+_JOINED = "(event_id IN (SELECT key FROM joined) OR event_key IN (SELECT key FROM joined))"
+_CHANGED = f"(event_key IN (SELECT event_key FROM revised) OR {_JOINED})"
+_ONLY_CHANGED_EVENTS = f"""
+    WITH joined AS ({_JOINED_KEYS}),
+    revised AS (SELECT event_key FROM main.event_revision GROUP BY event_key HAVING count(*) > 1),
+    event_revision AS (SELECT rowid, {STORED} FROM main.event_revision WHERE {_CHANGED}),
+    first AS (SELECT event_key, min(known_at) AS first_known_at FROM event_revision GROUP BY event_key)"""
+_HISTORY = f"""{_ONLY_CHANGED_EVENTS}
+    SELECT * EXCLUDE (event_type) FROM (
+        SELECT event_id, event_type, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg,
+               depth_km, magnitude, place, coalesce(first_known_at, believed_from) AS first_known_at, {_JOINED} AS joined
+        FROM event_versions(TIMESTAMPTZ '9999-12-31 00:00:00+00') LEFT JOIN first USING (event_key)
+        WHERE event_id IN (SELECT event_id FROM event_revision)
+        UNION ALL
+        SELECT event_id, event_type, origin_time, known_at, NULL, latitude_deg, longitude_deg, depth_km, magnitude, place, known_at, false
+        FROM main.event_revision WHERE NOT {_CHANGED} AND status <> 'deleted')
+    WHERE event_type = 'earthquake' AND magnitude IS NOT NULL
+    ORDER BY origin_time, latitude_deg, longitude_deg, event_id, known_at"""
+
+
 def read_history(connection: Connection) -> pd.DataFrame:
     """Return `read_versions` of all that is stored, with more columns. place. first_known_at: when the event first became known. joined:
-    whether the event was ever joined with another or split, so that first_known_at follows from `read_joins`."""
-    return connection.execute(
-        f"WITH joined AS ({_JOINED_KEYS}), first AS (SELECT event_key, min(known_at) AS first_known_at FROM event_revision GROUP BY 1) "
-        "SELECT event_id, origin_time, believed_from AS known_at, believed_until AS known_until, latitude_deg, longitude_deg, depth_km, "
-        "magnitude, place, coalesce(f.first_known_at, believed_from) AS first_known_at, "
-        "v.event_id IN (SELECT key FROM joined) OR v.event_key IN (SELECT key FROM joined) AS joined "
-        "FROM event_versions(TIMESTAMPTZ '9999-12-31 00:00:00+00') v LEFT JOIN first f USING (event_key) "
-        "WHERE event_type = 'earthquake' AND magnitude IS NOT NULL "
-        "ORDER BY origin_time, latitude_deg, longitude_deg, event_id, believed_from"
-    ).df()
+    whether the event was ever joined with another or split, so that first_known_at follows from `read_joins`.
 
-
-_JOINED_KEYS = "SELECT from_key AS key FROM event_merge UNION SELECT to_key FROM event_merge"
+    Most events have one version, which was believed from the moment it was known. The macro is left only the others (as in
+    `near_events`), which takes half of the time.
+    """
+    return connection.execute(_HISTORY).df()
 
 
 @dataclass(frozen=True)
