@@ -1,6 +1,6 @@
 """Commands as processes: how long they take to start, and to do what they are for."""
 
-from tests.bench.figures import Amount, Figure, Measured, command
+from tests.bench.figures import Amount, Figure, Measured, command, commands_in_turn
 from tests.bench.stages.home import AS_OF, Bench
 
 STANDING = f"""
@@ -16,11 +16,11 @@ main(sys.argv[1:], prog_name="quakecast")
 
 def start_up(made: Bench) -> list[Measured]:
     """Commands as processes, against Python itself and the libraries that they cannot do without."""
-    home = made.environment
-    python = command(["-c", "pass"], home, 5)
-    libraries = command(["-c", "import duckdb, pandas"], home, 5)
     told = {"--help": ["--help"], "--version": ["--version"], "sql": ["sql", "SELECT 1"], "status": ["status"]}
-    taken = {name: command(["-m", "forecaster", *words], home, 5) for name, words in told.items()}
+    ours = {name: ["-m", "forecaster", *words] for name, words in told.items()}
+    others = {"python": ["-c", "pass"], "libraries": ["-c", "import duckdb, pandas"]}
+    taken = commands_in_turn({**others, **ours}, made.environment, 5)
+    python, libraries = (taken.pop(name) for name in others)
     figures: list[Measured] = []
     for name, used in taken.items():
         bare = name.startswith("--")
