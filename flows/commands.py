@@ -73,7 +73,7 @@ def run(
     as_json: bool,
 ) -> None:
     """The whole daily job: pull, train what is due, predict, verify, report, export, notify."""
-    from flows.support.own_prefect import choose_home
+    from flows.support.own_prefect import choose_home, no_heartbeats
     from forecaster.timewindow import parse_day
 
     _check(settings)
@@ -83,15 +83,16 @@ def run(
     day = parse_day(target_date) if target_date else None
     from flows.daily import daily
 
-    done: Any = daily(
-        target_date=day,
-        recipes=list(recipes) or None,
-        train_mode=train_mode,
-        max_minutes=max_minutes,
-        max_epochs=max_epochs,
-        total_minutes=total_minutes,
-        send="nothing" if no_send else "everything",
-    )
+    with no_heartbeats():
+        done: Any = daily(
+            target_date=day,
+            recipes=list(recipes) or None,
+            train_mode=train_mode,
+            max_minutes=max_minutes,
+            max_epochs=max_epochs,
+            total_minutes=total_minutes,
+            send="nothing" if no_send else "everything",
+        )
     without_forecast = {name: f"no forecast: {reason}" for name, reason in done.get("not_scoreable", {}).items()}
     reported = {*without_forecast, *done.get("out_of_time", [])}  # the latter among the problems
     untrained = {name: reason for name, reason in done.get("not_trained", {}).items() if name not in reported}

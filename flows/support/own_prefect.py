@@ -1,10 +1,13 @@
-"""The folder of Prefect's files when `quakecast run` works without a server. It lies in quakecast's data folder, so that quakecast and
-other programs that use Prefect do not interfere."""
+"""Prefect's settings for a run at a terminal, which no deployment watches: where its files lie, and no heartbeats.
+
+Without a server its files lie in quakecast's data folder, so that quakecast and other programs that use Prefect do not interfere.
+"""
 
 import os
 import sqlite3
 import tomllib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,16 @@ def choose_home(data: Path) -> None:
         os.environ["PREFECT_HOME"] = str(data.resolve() / "prefect")
     if not has_server:
         _refuse_newer(Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect") / "prefect.db")
+
+
+@contextmanager
+def no_heartbeats() -> Iterator[None]:
+    """Let flows in the block send no heartbeats: only runs of a deployment are watched. Prefect's thread for them sleeps for whole seconds,
+    and each run waits at its end until it wakes."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 def _active_profile() -> dict[str, Any]:

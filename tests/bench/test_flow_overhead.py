@@ -51,6 +51,7 @@ def test_a_day_with_prefect_and_without(home: Path, monkeypatch: pytest.MonkeyPa
     from prefect.testing.utilities import prefect_test_harness
 
     from flows.daily import daily
+    from flows.support.own_prefect import no_heartbeats
 
     def steps(now: datetime) -> None:
         work = run_context.open_job(load_settings(), Clock.standing_at(now))
@@ -69,7 +70,7 @@ def test_a_day_with_prefect_and_without(home: Path, monkeypatch: pytest.MonkeyPa
         assert missing_issues(work.store, work.recipes, now, replay=True) == []
 
     options = {"train_mode": "never", "languages": ("en",), "send": "nothing"}
-    with serve(history_of([]), clock=NOW + timedelta(days=9)) as usgs, prefect_test_harness(server_startup_timeout=180):
+    with serve(history_of([]), clock=NOW + timedelta(days=9)) as usgs, prefect_test_harness(server_startup_timeout=180), no_heartbeats():
         monkeypatch.setenv("QUAKECAST_USGS_URL", usgs.url)
         daily(issue="due", simulated_now=NOW, **options)  # imports, the server, the first pages
         plain = median_seconds(steps, NOW + timedelta(days=1))

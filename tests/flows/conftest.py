@@ -48,8 +48,10 @@ def prefect_home(tmp_path_factory) -> Iterator[Path]:
         from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, PREFECT_HOME, temporary_settings
         from prefect.testing.utilities import prefect_test_harness
 
+        from flows.support.own_prefect import no_heartbeats
+
         settings = {PREFECT_HOME: folder, PREFECT_CLIENT_MAX_RETRIES: int(CLIENT_RETRIES)}
-        with temporary_settings(settings), prefect_test_harness(server_startup_timeout=600):
+        with temporary_settings(settings), prefect_test_harness(server_startup_timeout=600), no_heartbeats():
             yield folder
 
 

@@ -9,8 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from prefect.settings import get_current_settings
 
+from flows import commands
 from flows.support.own_prefect import choose_home
+from forecaster.settings import load_settings
 from forecaster.store.database import open_store, query
 from tests.support import tiny
 from tests.support.usgs_history import history_of
@@ -48,6 +52,25 @@ def run(user, **more):
     }
     command = [sys.executable, "-c", "from forecaster.cli import main; main()", "run", "--train", "never", "--no-send"]
     return subprocess.run(command, env=environment, cwd=user, text=True, capture_output=True, timeout=240, check=False)
+
+
+def test_a_run_at_a_terminal_sends_no_heartbeats(tmp_path, monkeypatch):
+    """A deployment's runs do, and wait at their end for up to a second, until Prefect's thread for them wakes."""
+
+    def told() -> int | None:
+        return get_current_settings().flows.heartbeat_frequency
+
+    def daily(**_options):
+        asked.append(told())
+        return {"forecasts": 0, "state": "success", "pages": [], "problems": []}
+
+    asked: list[int | None] = []
+    monkeypatch.setattr("flows.daily.daily", daily)
+    monkeypatch.setattr(commands, "prefect_defaults", lambda: None)
+    for name in ("QUAKECAST_HOME", "PREFECT_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    ran = CliRunner().invoke(commands.run, [], obj=load_settings(), catch_exceptions=False)
+    assert ran.exit_code == 0 and asked == [None] and told() is not None
 
 
 def test_a_run_has_a_home_of_its_own(user):

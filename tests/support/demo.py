@@ -38,12 +38,13 @@ def main() -> int:
 def replay(home: Path, options: argparse.Namespace, started: float) -> int:
     """Run the flow for every issue time, then print what the last one said."""
     from flows.commands import prefect_defaults
+    from flows.support.own_prefect import no_heartbeats
     from tests.support.usgs_server import serve
 
     prefect_defaults()
     history, source = recorded_history()
     say(started, f"local event service: {source}")
-    with serve(history, clock=FIRST_ISSUE) as server:
+    with serve(history, clock=FIRST_ISSUE) as server, no_heartbeats():
         os.environ |= {"QUAKECAST_HOME": str(home), "QUAKECAST_USGS_URL": server.url, "QUAKECAST_CONTACT": "demo"}
         os.environ["QUAKECAST_RECIPE_STREAMS"] = "false"  # the local service knows no year but this one
         from flows.daily import daily
