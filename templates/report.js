@@ -60,28 +60,45 @@
   for (const figure of document.querySelectorAll("figure[data-chart]")) seen.observe(figure);
 })();
 
-/* The search of the index of a large report: it shows those of the listed places whose line has all the words. */
+/* The search of the index of a large report: it shows the places whose line has all the words. All lines are on the page, or, of very many
+   places, in its data; the first of those that are found are then written. */
 (() => {
   "use strict";
   const field = document.getElementById("find"), list = document.getElementById("places"), found = document.getElementById("found");
   if (!field || !list || !found) return;
   const fold = text => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  const lines = [...list.children].map(line => ({ line, text: fold(`${line.textContent} ${line.querySelector("a").hash}`) }));
-  const box = document.getElementById("all-places");
+  const FIRST = 50, box = document.getElementById("all-places"), data = document.getElementById("place-data");
+  const write = (href, name, figures) => {
+    const line = document.createElement("li"), link = document.createElement("a"), small = document.createElement("span");
+    link.href = href;
+    link.append(document.createElement("bdi"));
+    link.firstChild.textContent = name;
+    small.className = "small";
+    small.textContent = figures;
+    line.append(link, " ", small);
+    return line;
+  };
+  const ofData = ({ pages, places }) => places.map(([page, id, name, magnitude, radius, probability, ratio]) => {
+    const [address, group] = pages[page];
+    const figures = `M ≥ ${magnitude}, ${radius} km, ${group}: ${probability}, ×${ratio}`;
+    return { text: fold(`${name} ${figures} #about-${id}`), line: () => write(`${address}#about-${id}`, name, figures) };
+  });
+  const lines = data ? ofData(JSON.parse(data.textContent))
+    : [...list.children].map(line => ({ line, text: fold(`${line.textContent} ${line.querySelector("a").hash}`) }));
   const search = () => {
     const words = fold(field.value).split(/\s+/).filter(Boolean);
-    let count = 0;
-    for (const { line, text } of lines) {
-      line.hidden = !words.every(word => text.includes(word));
-      count += line.hidden ? 0 : 1;
-    }
-    if (words.length) box.open = true;
-    found.textContent = !words.length ? "" : count ? found.dataset.some.replace("{}", count) : found.dataset.none;
+    const has = ({ text }) => words.every(word => text.includes(word));
+    const some = data && !words.length ? [] : lines.filter(has), count = some.length;
+    if (data) list.replaceChildren(...some.slice(0, FIRST).map(({ line }) => line()));
+    else for (const each of lines) each.line.hidden = !has(each);
+    if (words.length && box) box.open = true;
+    const told = !count ? found.dataset.none : data && count > FIRST ? found.dataset.first.replace("[]", FIRST) : found.dataset.some;
+    found.textContent = words.length ? told.replace("{}", count) : "";
   };
   field.addEventListener("input", search);
   field.addEventListener("keydown", event => {
-    const first = lines.find(({ line }) => !line.hidden);
-    if (event.key === "Enter" && field.value.trim() && first) first.line.querySelector("a").click();
+    const first = list.querySelector("li:not([hidden]) a");
+    if (event.key === "Enter" && field.value.trim() && first) first.click();
     if (event.key === "Escape") { field.value = ""; search(); }
   });
   field.closest(".finder").hidden = false;

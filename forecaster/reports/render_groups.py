@@ -1,15 +1,17 @@
 """Render a report of more recipes than one page holds: the page of the day as an index, and a page for each group of recipes.
 
 The index has the headline, the map, the rows that stand out most, the groups with the highest ratio of each, and the name of every place.
-The page of a group has what the page of a small report has of its recipes.
+Of more places than INDEX_PLACES it lists and draws those that stand out; the others are dots, and are found by a search, so that no number
+of recipes makes it large. The page of a group has what the page of a small report has of its recipes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from forecaster.reports.content.context import part_of
+from forecaster.reports.content.context import map_targets, part_of
 from forecaster.reports.content.contract import ReportData
 from forecaster.reports.content.ranking import is_as_usual, is_notable
 from forecaster.reports.numbers_as_text import Phrase
@@ -18,55 +20,82 @@ from forecaster.reports.templates import fill
 from forecaster.reports.web import page
 from forecaster.reports.web.assets import Assets
 from forecaster.reports.web.groups import Group
+from forecaster.reports.web.index_places import by_name, search_data
 from forecaster.reports.web.page_names import day_page, group_page
 
 INDEX_CHECKS = 2000  # the most checked forecasts that the index has as a file; those of a group's recipes are on its page
 INDEX_ROWS = 30  # rows of the index's table, labels of its maps, checked forecasts with an earthquake
+INDEX_PLACES = 1000  # the most places that are listed, drawn as circles and have a file one by one
+INDEX_OF_MORE = 300  # where there are more: the most that are listed, and drawn as circles
 
 
-def render_groups(
-    data: ReportData,
-    groups: Sequence[Group],
-    report: str,
-    language: str,
-    others: Sequence[str] = (),
-    user_folder: Path | None = None,
-    assets: Assets | None = None,
-    shared: page.Shared | None = None,
-) -> Iterator[tuple[str, str]]:
-    """Yield (file name, page): the page of each group, then the page of the day, which links to them.
+@dataclass(frozen=True)
+class GroupPages:
+    """The pages of one report in one language.
 
-    Args:
-        groups: as by `groups_of`.
-        report: the beginning of the pages' names (`page_names`).
-        others: the other languages in which this report has pages.
-        user_folder, assets, shared: as for `render_report`.
+    groups: as by `groups_of`. report: the beginning of the pages' names (`page_names`). others: the other languages in which this report
+    has pages. user_folder, assets, shared: as for `render_report`.
     """
-    context, tools = translated(data, language, user_folder), page_tools(language, user_folder, assets, shared)
-    names = [group_page(report, group.address, language) for group in groups]
-    page_of = {recipe_id: name for group, name in zip(groups, names, strict=True) for recipe_id in group.recipe_ids}
-    contexts = [_context_of(group, name, context, language, tools.say) for group, name in zip(groups, names, strict=True)]
 
-    def filled(template: str, parts: Mapping[str, Any], alternates: Mapping[str, str]) -> str:
-        return fill(environment(language, user_folder), template, {**context, **parts, "alternates": alternates}, user_folder)
+    data: ReportData
+    groups: Sequence[Group]
+    report: str
+    language: str
+    others: Sequence[str] = ()
+    user_folder: Path | None = None
+    assets: Assets | None = None
+    shared: page.Shared | None = None
 
-    for index, group in enumerate(groups):
+    def all(self) -> Iterator[tuple[str, str]]:
+        """Yield (file name, page): the page of each group, then the page of the day, which links to them."""
+        for place in range(len(self.groups)):
+            yield self._names[place], self._group(place)
+        yield day_page(self.report, self.language), self.index()
+
+    def index(self) -> str:
+        """Return the page of the day."""
+        page_of = {recipe_id: name for group, name in zip(self.groups, self._names, strict=True) for recipe_id in group.recipe_ids}
+        parts = _index_parts(self.data, self._context, self._titled, page_of, self._tools)
+        return self._filled("report_index.html.j2", parts, {other: day_page(self.report, other) for other in self.others})
+
+    def _group(self, place: int) -> str:
+        group = self.groups[place]
         there = frozenset(group.recipe_ids)
         own = replace(
-            data,
-            recipes=tuple(recipe for recipe in data.recipes if recipe.recipe_id in there),
-            checks=tuple(check for check in data.checks if check.recipe_id in there),
+            self.data,
+            recipes=tuple(recipe for recipe in self.data.recipes if recipe.recipe_id in there),
+            checks=tuple(check for check in self.data.checks if check.recipe_id in there),
         )
         beside = {
-            "group": contexts[index],
-            "before": contexts[index - 1] if index else None,
-            "after": contexts[index + 1] if index + 1 < len(contexts) else None,
-            "index_href": day_page(report, language),
+            "group": self._titled[place],
+            "before": self._titled[place - 1] if place else None,
+            "after": self._titled[place + 1] if place + 1 < len(self.groups) else None,
+            "index_href": day_page(self.report, self.language),
         }
-        alternates = {other: group_page(report, group.address, other) for other in others}
-        yield names[index], filled("report_group.html.j2", {**_group_parts(own, context, tools), **beside}, alternates)
-    alternates = {other: day_page(report, other) for other in others}
-    yield day_page(report, language), filled("report_index.html.j2", _index_parts(data, context, contexts, page_of, tools), alternates)
+        alternates = {other: group_page(self.report, group.address, other) for other in self.others}
+        return self._filled("report_group.html.j2", {**_group_parts(own, self._context, self._tools), **beside}, alternates)
+
+    def _filled(self, template: str, parts: Mapping[str, Any], alternates: Mapping[str, str]) -> str:
+        names = {**self._context, **parts, "alternates": alternates}
+        return fill(environment(self.language, self.user_folder), template, names, self.user_folder)
+
+    @cached_property
+    def _context(self) -> dict[str, Any]:
+        return translated(self.data, self.language, self.user_folder)
+
+    @cached_property
+    def _tools(self) -> page.PageTools:
+        return page_tools(self.language, self.user_folder, self.assets, self.shared)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [group_page(self.report, group.address, self.language) for group in self.groups]
+
+    @cached_property
+    def _titled(self) -> list[dict[str, Any]]:
+        """The groups in words (`_context_of`)."""
+        pairs = zip(self.groups, self._names, strict=True)
+        return [_context_of(group, name, self._context, self.language, self._tools.say) for group, name in pairs]
 
 
 def _context_of(group: Group, name: str, context: Mapping[str, Any], language: str, say: page.Say) -> dict[str, Any]:
@@ -90,18 +119,22 @@ def _index_parts(
     )
     leading = [row for row in rows if not is_as_usual(row)]
     titles = {group["href"]: group["title"] for group in groups}
-    places = [{"row": row, "group": titles[page_of[row["id"]]]} for row in rows + extra]
+    many = len(data.recipes) > INDEX_PLACES
     whole = {**context, "rows": rows, "comparison_rows": extra}
     pooled = page.pooled_parts(data, tools)
     return {
-        **page.map_parts(data, whole, tools, INDEX_ROWS),
+        **page.map_parts(data, whole, tools, INDEX_ROWS, min(sum(map(is_notable, rows)), INDEX_OF_MORE) if many else None),
         **pooled,
-        **page.file_parts(data, whole),
+        **page.file_parts(replace(data, recipes=()) if many else data, whole),
+        **({"forecasts_csv": None} if many else {}),
         **page.frame_parts(data, tools, charted=pooled["pooled_reliability"] is not None, scripted=True),
         "listed": leading[:INDEX_ROWS],
         "unlisted": len(leading[INDEX_ROWS:]),
         "groups": sorted(groups, key=lambda group: (group["first"] is None, group["first"]["number"] if group["first"] else 0)),
-        "places": sorted(places, key=lambda place: (place["row"]["name"].casefold(), place["row"]["number"])),
+        "count": len(data.recipes),
+        "places": by_name(leading[:INDEX_OF_MORE] if many else rows + extra, titles),
+        "place_data": search_data(rows + extra, titles, tools.say) if many else None,
+        "many": many,
         **({} if len(data.checks) <= INDEX_CHECKS else {"checks_csv": None}),
         "hits": [check for check in context["checks"] if check["happened"]][:INDEX_ROWS],
         "regions": {},
@@ -116,7 +149,7 @@ def _group_parts(own: ReportData, context: dict[str, Any], tools: page.PageTools
     above = sum(map(is_notable, part["rows"]))
     return {
         **part,
-        **page.japan_part(own, part, tools),
+        **page.japan_part(own, tools, map_targets(part["rows"], numbered=False)),
         "world_map": None,
         "regions": regions,
         **tests,

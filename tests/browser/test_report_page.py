@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from forecaster.reports import render_groups
 from forecaster.reports.content.contract import ReportData
 from forecaster.reports.outgoing.mails import render_email
 from forecaster.reports.render import page_assets, render_index, render_report
+from forecaster.reports.render_groups import GroupPages
 from forecaster.reports.web.assets import write_assets
+from forecaster.reports.web.groups import groups_of
 from forecaster.reports.web.index import list_reports
 from forecaster.reports.web.serve import make_server
-from tests.support.sample_report import many_recipes, sample_report, some_places
+from tests.support.sample_report import drawn_recipes, many_recipes, sample_report, some_places
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -64,6 +67,14 @@ def small_report() -> ReportData:
     return replace(data, recipes=tuple(rows), events=data.events[:3], checks=data.checks[:2])
 
 
+def large_index(language: str) -> str:
+    """The page of the day of so many places that they are found by its data: 120, on pages of 30."""
+    data = drawn_recipes(120)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render_groups, "INDEX_PLACES", 100)
+        return GroupPages(data, groups_of(data.recipes, 30), "2024-01-02T1204Z", language).index()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output folder with two reports and their index, one more page each for what only a large or an empty report has, and mails."""
@@ -84,6 +95,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"mail.{language}.html").write_text(mail, encoding="utf-8")
         (folder / f"index.{language}.html").write_text(render_index(list_reports(folder), language), encoding="utf-8")
     (folder / "many.en.html").write_text(render_report(many_recipes(40), "en"), encoding="utf-8")
+    for language in ("en", "ja"):
+        (folder / f"large.{language}.html").write_text(large_index(language), encoding="utf-8")
     nothing = replace(small_report(), recipes=(), events=(), checks=(), pooled_records=())
     (folder / "nothing.en.html").write_text(render_report(nothing, "en"), encoding="utf-8")
     return folder
@@ -128,8 +141,28 @@ def test_a_report_keeps_wcag_2_2_aa_with_everything_open_and_drawn(browser: Any,
     tab.context.close()
 
 
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_a_place_among_very_many_is_found_by_a_part_of_its_name(browser: Any, pages: dict[str, Path], size: dict[str, int]) -> None:
+    tab, said, asked = opened(browser, pages["large.ja"], "light", size)
+    lines, told, field = tab.locator("#places li"), tab.locator("#found"), tab.locator("#find")
+    assert lines.count() == 0 and told.text_content() == ""
+    field.fill("町")
+    assert lines.count() == 50 and told.text_content() == "120件。はじめの50件を示します"
+    field.fill("町7の 7")
+    assert [text.split(" M ≥")[0] for text in lines.all_text_contents()] == ["国の中央にある町7の北西7 km"]
+    assert lines.locator("a").get_attribute("href") == "2024-01-02T1204Z.group-peru.ja.html#about-drawn-7" and told.text_content() == "1件"
+    field.fill("ペルー drawn-7")
+    assert lines.count() == 3, "7, 73 and 79, by the group and the recipe's id"
+    field.fill("nowhere")
+    assert lines.count() == 0 and told.text_content() == "その名前の場所はありません"
+    field.press("Escape")
+    assert lines.count() == 0 and told.text_content() == "" and field.input_value() == ""
+    assert (said, asked) == ([], []) and tab.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    tab.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.en", "index.ja", "nothing.en"])
+@pytest.mark.parametrize("name", ["index.en", "index.ja", "nothing.en", "large.en", "large.ja"])
 def test_the_index_and_an_empty_report_keep_it_as_well(browser: Any, pages: dict[str, Path], name: str, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

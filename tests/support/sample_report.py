@@ -235,3 +235,27 @@ def many_recipes(count: int) -> ReportData:
     data = sample_report("prospective")
     rows = tuple(replace(data.recipes[i % len(data.recipes)], recipe_id=f"recipe-{i}", comparison_only=None) for i in range(count))
     return replace(data, recipes=rows)
+
+
+def drawn_recipes(count: int) -> ReportData:
+    """`count` places spread over the globe and some countries, one of ten above its usual rate, without histories: quick to render."""
+    data = sample_report("prospective")
+    zones = ("Asia/Tokyo", "America/Lima", "Pacific/Auckland", "Europe/Athens", "Asia/Jakarta", "Etc/GMT+2")
+    bare = {"comparison_only": None, "models": (), "records": (), "recent_outcomes": (), "drivers": (), "ladder": None}
+
+    def place(number: int) -> RecipeForecast:
+        away = f"{number % 190} km"
+        ratio = 2.0 + number % 37 if number % 10 == 0 else 0.5 + number % 7 / 10
+        return replace(
+            data.recipes[number % len(data.recipes)],
+            recipe_id=f"drawn-{number}",
+            display_name={"en": f"{away} NW of Place {number}, Country", "ja": f"国の中央にある町{number}の北西{away}"},
+            time_zone=zones[number % len(zones)],
+            lat=math.degrees(math.asin(-0.8 + 1.7 * (number + 0.5) / count)),
+            lng=number * 137.508 % 360 - 180,
+            probability=0.02 * ratio,
+            reference_probability=0.02,
+            **bare,
+        )
+
+    return replace(data, recipes=tuple(map(place, range(count))))

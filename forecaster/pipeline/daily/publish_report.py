@@ -14,7 +14,7 @@ from forecaster.pipeline.run_context import Job
 from forecaster.reports import map_files, render, texts
 from forecaster.reports.content import document
 from forecaster.reports.content.contract import ReportData
-from forecaster.reports.render_groups import render_groups
+from forecaster.reports.render_groups import GroupPages
 from forecaster.reports.web.assets import FOLDER, in_one_file, write_assets
 from forecaster.reports.web.groups import groups_of
 from forecaster.reports.web.index import list_reports, world_page
@@ -76,7 +76,7 @@ def write_report(job: Job, languages: Sequence[str] | None) -> WrittenReport:
     for language, name in names.items():
         others = [other for other in languages if other != language]
         if groups:
-            made = render_groups(data, groups, report, language, others, job.settings.templates, beside, shared)
+            made = GroupPages(data, groups, report, language, others, job.settings.templates, beside, shared).all()
             *rest, index = (map_files.write_atomic(job.settings.output / "reports" / file, page) for file, page in made)
             pages.append(index)
             group_pages += rest

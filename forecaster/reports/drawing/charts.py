@@ -24,7 +24,7 @@ from forecaster.reports.drawing.ground import (
     on_japan,
     on_world,
 )
-from forecaster.reports.drawing.shapes import EDGE, HATCHES, PAPER, hatch_patterns, path_data
+from forecaster.reports.drawing.shapes import EDGE, HATCHES, PAPER, dots_data, hatch_patterns, path_data
 
 EARTH_RADIUS_KM = 6371.0088
 FILLS = ("#e8ebf7", "#c5cdeb", "#93a1da", "#5a6bc0", "#2c378f")
@@ -34,6 +34,7 @@ MAX_EVENTS = 400
 NAMED_MAGNITUDE = 6.5  # from this magnitude on, the map labels an earthquake with its magnitude
 FEW_CIRCLES = 60  # a map of more draws each with fewer points, since they are small
 CIRCLE_POINTS, COARSE_POINTS = 48, 16
+NO_LEVEL = -1
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,11 @@ def world_map(
     title: str,
     inset_label: str,
     font_size: float = 11.0,
+    dots: Sequence[MapTarget] = (),
 ) -> str:
     """Draw the world from 60 S to 78 N, with the Pacific in the middle.
 
-    Targets inside the Japan box have no label here, because the inset labels them.
+    Targets inside the Japan box have no label here, because the inset labels them. dots: more targets than circles would be told apart of.
     """
     width, height = WORLD_SIZE
 
@@ -83,24 +85,29 @@ def world_map(
     corners = [on_world(lon, lat) for lon, lat in ((west, south), (east, south), (east, north), (west, north))]
     label_at = ((corners[2][0] + corners[3][0]) / 2, corners[3][1] - 5)
     box = ""
-    if any(map(in_japan, targets)):
+    if any(map(in_japan, (*targets, *dots))):
         box = f'<path class="inset-box" d="{path_data(corners, True)}" fill="none" stroke="{INK}" stroke-width="1"/>'
         box += _text(label_at, inset_label, font_size, "middle")
     outside = [target for target in targets if not in_japan(target)]
-    body = _layers(targets, outside, events, ground_of_world(coastlines), on_world, near, width, font_size, "world")
+    body = _layers(targets, outside, events, ground_of_world(coastlines), on_world, near, width, font_size, "world", dots)
     frame = f'<path class="sea" d="{path_data(rim, True)}" fill="{SEA}" stroke="{COAST}" stroke-width="0.6"/>'
     clip = f'<clipPath id="clip-world"><path d="{path_data(rim, True)}"/></clipPath>'
     return _svg(width, height, "world", title, clip, frame, body, box)
 
 
 def japan_map(
-    targets: Sequence[MapTarget], events: Sequence[RecentEvent], coastlines: Coastlines, title: str, font_size: float = 13.0
+    targets: Sequence[MapTarget],
+    events: Sequence[RecentEvent],
+    coastlines: Coastlines,
+    title: str,
+    font_size: float = 13.0,
+    dots: Sequence[MapTarget] = (),
 ) -> str:
-    """Draw the inset of Japan."""
+    """Draw the inset of Japan. dots: as for `world_map`."""
     height = JAPAN_HEIGHT
-    here = [target for target in targets if in_japan(target)]
+    here, dots = ([target for target in each if in_japan(target)] for each in (targets, dots))
     inside = [event for event in events if _in_box(event)]
-    body = _layers(here, here, inside, ground_of_japan(coastlines), on_japan, lambda lon: lon, JAPAN_WIDTH, font_size, "japan")
+    body = _layers(here, here, inside, ground_of_japan(coastlines), on_japan, lambda lon: lon, JAPAN_WIDTH, font_size, "japan", dots)
     rectangle = f'width="{JAPAN_WIDTH:.0f}" height="{height:.0f}"'
     frame = f'<rect class="sea" {rectangle} fill="{SEA}"/>'
     return _svg(JAPAN_WIDTH, height, "japan", title, f'<clipPath id="clip-japan"><rect {rectangle}/></clipPath>', frame, body, "")
@@ -150,10 +157,11 @@ def _layers(
     width: float,
     font_size: float,
     name: str,
+    dots: Sequence[MapTarget],
 ) -> tuple[str, str]:
-    """Return (what is clipped: land, circles, coast, events; what is not: the labels). The highest ratio is drawn last, on top."""
+    """Return (what is clipped: land, dots, circles, coast, events; what is not: the labels). The highest ratio is drawn last, on top."""
     land, coast = ground
-    shapes = [f'<path class="land" d="{land}" fill="{LAND}" fill-rule="evenodd"/>']
+    shapes = [f'<path class="land" d="{land}" fill="{LAND}" fill-rule="evenodd"/>', *_dots(dots, project, near)]
     boxes: dict[int, tuple[float, float, float, float]] = {}
     count = CIRCLE_POINTS if len(targets) <= FEW_CIRCLES else COARSE_POINTS
     for target in sorted(targets, key=lambda item: -1 if item.level is None else item.level):
@@ -183,6 +191,21 @@ def _layers(
     ]
     kept_free = [(x - radius - 12, y - radius - font_size - 2, x + radius + 12, y + radius) for x, y, radius in rings]
     return "".join(shapes), _labels(named, boxes, kept_free, font_size) + "".join(magnitudes)
+
+
+def _dots(targets: Sequence[MapTarget], project: Projection, near: Callable[[float], float]) -> list[str]:
+    """Return a dot for each target: all rims, then the insides in the colours of the levels. Of a pixel's dots the highest is drawn."""
+    levels: dict[tuple[int, int], int] = {}
+    for target in targets:
+        x, y = project(near(target.lng), target.lat)
+        pixel, level = (round(x), round(y)), NO_LEVEL if target.level is None else target.level
+        levels[pixel] = max(level, levels.get(pixel, NO_LEVEL))
+    parts = [("rim", EDGE, 4.4, sorted(levels))] if levels else []
+    for level, ink in ((NO_LEVEL, PAPER), *enumerate(FILLS)):
+        if at := sorted(pixel for pixel, highest in levels.items() if highest == level):
+            parts.append(("none" if level == NO_LEVEL else f"{level}", ink, 3.0, at))
+    look = 'fill="none" stroke-linecap="round"'
+    return [f'<path class="dots-{name}" d="{dots_data(at)}" {look} stroke="{ink}" stroke-width="{wide}"/>' for name, ink, wide, at in parts]
 
 
 def _labels(

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 EDGE, PAPER = "#2c378f", "#ffffff"
@@ -51,6 +51,15 @@ def path_data(points: Sequence[tuple[float, float]], closed: bool, apart: float 
         return ""
     steps = (_step(end[axis] - start[axis]) for start, end in itertools.pairwise(kept) for axis in (0, 1))
     return f"M{_tenths(kept[0][0])} {_tenths(kept[0][1])}l{''.join(steps).removeprefix(' ')}" + ("Z" if closed else "")
+
+
+def dots_data(points: Iterable[tuple[int, int]]) -> str:
+    """Return SVG path data of a line without length at each point, which is a dot where it is drawn with round ends.
+
+    points: in whole pixels; each is relative to the one before.
+    """
+    steps = itertools.pairwise([(0, 0), *points])
+    return "".join(f"m{x - from_x}{y - from_y if y < from_y else f' {y - from_y}'}h0" for (from_x, from_y), (x, y) in steps)
 
 
 @functools.lru_cache(maxsize=16_384)

@@ -97,19 +97,29 @@ def page_parts(data: ReportData, context: dict[str, Any], tools: PageTools) -> d
     }
 
 
-def map_parts(data: ReportData, context: dict[str, Any], tools: PageTools, labelled: int | None = None) -> dict[str, Any]:
-    """Return the maps. `labelled`: as for `map_targets`."""
+def map_parts(
+    data: ReportData, context: dict[str, Any], tools: PageTools, labelled: int | None = None, circled: int | None = None
+) -> dict[str, Any]:
+    """Return the maps.
+
+    Args:
+        labelled: as for `map_targets`.
+        circled: how many of the first rows are circles, the others are dots; all of them are circles where it is None.
+    """
     targets = map_targets(context["rows"], numbered=False, labelled=labelled)
-    world = charts.world_map(targets, data.events, tools.coastlines, tools.say("map.world_title"), tools.say("map.japan"))
-    return {"world_map": Markup(world), **japan_part(data, context, tools, labelled)}
+    circles, dots = (targets, []) if circled is None else (targets[:circled], targets[circled:])
+    world = charts.world_map(circles, data.events, tools.coastlines, tools.say("map.world_title"), tools.say("map.japan"), dots=dots)
+    return {"world_map": Markup(world), **japan_part(data, tools, circles, dots)}
 
 
-def japan_part(data: ReportData, context: dict[str, Any], tools: PageTools, labelled: int | None = None) -> dict[str, Any]:
-    """Return the inset of Japan, None where no circle lies in it, and the patterns of the legend."""
-    targets = map_targets(context["rows"], numbered=False, labelled=labelled)
-    shown = any(map(charts.in_japan, targets))
-    japan = charts.japan_map(targets, data.events, tools.coastlines, tools.say("map.japan_title")) if shown else None
-    return {"japan_map": None if japan is None else Markup(japan), "hatch_patterns": Markup(hatch_patterns("legend"))}
+def japan_part(
+    data: ReportData, tools: PageTools, circles: Sequence[charts.MapTarget], dots: Sequence[charts.MapTarget] = ()
+) -> dict[str, Any]:
+    """Return the inset of Japan, None where no circle or dot lies in it, the patterns of the legend, and whether it tells of dots."""
+    shown = any(map(charts.in_japan, (*circles, *dots)))
+    japan = charts.japan_map(circles, data.events, tools.coastlines, tools.say("map.japan_title"), dots=dots) if shown else None
+    patterns = Markup(hatch_patterns("legend"))
+    return {"japan_map": None if japan is None else Markup(japan), "hatch_patterns": patterns, "dotted": bool(dots)}
 
 
 def region_parts(data: ReportData, context: dict[str, Any], tools: PageTools) -> dict[str, dict[str, Any]]:

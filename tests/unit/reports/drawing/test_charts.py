@@ -67,6 +67,22 @@ def test_no_coast_is_drawn_where_land_was_cut_at_the_date_line() -> None:
     assert coast == "M1700 0l100 0M1800 100l-100 0 0-100"
 
 
+def test_dots_are_at_their_places_in_the_colour_of_the_highest_there() -> None:
+    """Two at one pixel are one dot of the higher level; the data of the path are added up to places and compared with the projection."""
+    places = {(35.0, 140.0): 2, (-20.0, -70.0): None, (0.0, 155.0): 0}
+    dots = [target(level, lat, lng) for (lat, lng), level in places.items()] + [target(1, 35.0, 140.0)]
+    svg = charts.world_map([], [], (), "t", "j", dots=dots)
+    drawn = {}
+    for name, data in re.findall(r'class="dots-(\w+)" d="([^"]*)"', svg):
+        x = y = 0
+        for step in re.findall(r"m(-?\d+)[ ]?(-?\d+)h0", data):
+            x, y = x + int(step[0]), y + int(step[1])
+            drawn.setdefault(name, set()).add((x, y))
+    at = {level: tuple(map(round, ground.on_world(lng if lng > -25 else lng + 360, lat))) for (lat, lng), level in places.items()}
+    assert drawn == {"rim": set(at.values()), "2": {at[2]}, "none": {at[None]}, "0": {at[0]}}
+    assert svg.index("dots-rim") < svg.index("dots-none") < svg.index("dots-0") < svg.index("dots-2")
+
+
 def test_labels_never_overlap() -> None:
     crowd = [target(lat=10 + i % 3 * 0.4, lng=-100 + i * 0.3, lines=(f"Place {i}",)) for i in range(20)]
     svg = charts.world_map(crowd, [], (), "t", "j")

@@ -10,7 +10,7 @@ import pytest
 from forecaster.reports import render_groups as render_groups_module
 from forecaster.reports.content.contract import RecipeForecast, ReportData
 from forecaster.reports.render import page_assets, render_report
-from forecaster.reports.render_groups import render_groups
+from forecaster.reports.render_groups import GroupPages
 from forecaster.reports.web.groups import groups_of
 from forecaster.reports.web.page_names import is_group_page, report_of
 from tests.support.sample_report import sample_report
@@ -60,7 +60,7 @@ def pages_of(data: ReportData, limit: int = LIMIT) -> dict[str, str]:
     return {
         name: page
         for language, other in (("en", "ja"), ("ja", "en"))
-        for name, page in render_groups(data, groups, "2024-01-02T1204Z", language, [other], None, shared)
+        for name, page in GroupPages(data, groups, "2024-01-02T1204Z", language, [other], None, shared).all()
     }
 
 
@@ -145,7 +145,8 @@ def test_no_page_of_many_recipes_with_full_histories_is_too_large() -> None:
     data = replace(SAMPLE, recipes=tuple(many))
     groups = groups_of(data.recipes, 30)
     assert [len(group.recipe_ids) for group in groups] == [30] * 2
-    sizes = [len(page.encode()) for _, page in render_groups(data, groups, "2024-01-02T1204Z", "ja", ["en"], None, page_assets("en"))]
+    made = GroupPages(data, groups, "2024-01-02T1204Z", "ja", ["en"], None, page_assets("en"))
+    sizes = [len(page.encode()) for _, page in made.all()]
     assert max(sizes) < MAX_BYTES and sizes[-1] < 600_000
 
 
