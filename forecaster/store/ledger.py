@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from forecaster.store.by_recipe import by_recipe, wanted
 from forecaster.store.database import Connection
-from forecaster.store.engine import append, frame_as
-from forecaster.store.row_types import NewRun, OutcomeRow, StoredForecast, VerifiedRow, rows_as
+from forecaster.store.engine import append, frame_as, put
+from forecaster.store.row_types import NewRun, OutcomeRow, ScoreRow, StoredForecast, VerifiedRow, rows_as
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,15 @@ def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]
     import pandas as pd
 
     append(connection, table, pd.DataFrame(rows), replace=replace)
+
+
+def replace(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> None:
+    """Append dicts (keys = columns) to `table`, in place of the rows that have the same values in the columns of `key`."""
+    if not rows:
+        return
+    import pandas as pd
+
+    put(connection, table, pd.DataFrame(rows), key)
 
 
 def stored_for_windows(
@@ -160,6 +169,11 @@ def forecasts_to_score(connection: Connection) -> "pd.DataFrame":
         "AND NOT f.in_sample AND (s.forecast_id IS NULL OR s.status <> o.status OR s.happened <> o.happened)) "
         "SELECT f.*, due.happened, due.status FROM forecast f JOIN due USING (forecast_id) ORDER BY ALL"
     ).df()
+
+
+def write_scores(connection: Connection, rows: Sequence[ScoreRow]) -> None:
+    """Write scores. Earlier scores of the same forecasts are replaced."""
+    replace(connection, "score", rows, ("target_start", "forecast_id"))
 
 
 def scored(connection: Connection, targets: Mapping[str, str]) -> "dict[str, pd.DataFrame]":

@@ -6,7 +6,7 @@ from datetime import datetime
 import pandas as pd
 
 from forecaster.store.database import Connection
-from forecaster.store.ledger import first_and_last_start, insert
+from forecaster.store.ledger import first_and_last_start, insert, replace
 from forecaster.store.row_types import RungOutcomeRow, RungRow, rows_as
 
 VERSION = 1  # of the rules for making ladders; raised where an older program would misread a newer row
@@ -16,8 +16,11 @@ def add(connection: Connection, rows: Sequence[RungRow]) -> None:
     """Append rungs. A rung that exists already stays as it was written (ids of forecasts are derived from their inputs)."""
     if not rows:
         return
-    ids = sorted({row["forecast_id"] for row in rows})
-    stored = connection.execute("SELECT DISTINCT forecast_id FROM rung WHERE forecast_id IN (SELECT unnest($ids))", {"ids": ids}).fetchall()
+    ends = [row["window_end"] for row in rows]
+    stored = connection.execute(
+        "SELECT DISTINCT forecast_id FROM rung WHERE forecast_id IN (SELECT unnest($ids)) AND window_end BETWEEN $first AND $last",
+        {"ids": sorted({row["forecast_id"] for row in rows}), "first": min(ends), "last": max(ends)},
+    ).fetchall()
     there = {row[0] for row in stored}
     insert(connection, "rung", [row for row in rows if row["forecast_id"] not in there])
 
@@ -58,4 +61,4 @@ def unsettled(connection: Connection, now: datetime) -> pd.DataFrame:
 
 def settle(connection: Connection, rows: Sequence[RungOutcomeRow]) -> None:
     """Write outcomes of rungs. Earlier outcomes of the same rungs are replaced."""
-    insert(connection, "rung_outcome", rows, replace=True)
+    replace(connection, "rung_outcome", rows, ("target_start", "recipe_id", "target_hash", "horizon_days", "magnitude"))

@@ -190,7 +190,7 @@ def combined(request, store, settings, raise_at, monkeypatch):
     official = {"mode": "prospective", "official": True, "method": "daily", "model_kind": "published", "model_id": "athens-published-0"}
     world.walked(store, recipe, DAY - timedelta(days=110), line, **official)
     with store.transaction() as connection:
-        ledger.insert(connection, "score", _scores(ledger.forecasts_to_score(connection), world.issued(recipe, DAY)), replace=True)
+        ledger.write_scores(connection, _scores(ledger.forecasts_to_score(connection), world.issued(recipe, DAY)))
     toy = toy_models.Toy("etas", 0.98, 0.02, date(2023, 12, 1))
     kept = toy_models.save(settings.models, recipe, toy, data_as_of=world.issued(recipe, date(2023, 12, 31)))
     world.judge(store, recipe, model_id=kept.model_id, directory=str(kept.directory.relative_to(settings.models)))

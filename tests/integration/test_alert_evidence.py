@@ -58,7 +58,7 @@ def test_the_official_record_speaks_before_the_evaluation(store, raise_at, athen
 def score(store) -> None:
     """Score every official forecast with an outcome, as verify does."""
     with store.transaction() as connection:
-        ledger.insert(connection, "score", _scores(ledger.forecasts_to_score(connection), datetime(2024, 1, 9, tzinfo=UTC)), replace=True)
+        ledger.write_scores(connection, _scores(ledger.forecasts_to_score(connection), datetime(2024, 1, 9, tzinfo=UTC)))
 
 
 def test_the_stated_false_alarms_are_those_of_what_was_known(store, athens, raise_at):

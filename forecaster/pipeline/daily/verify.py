@@ -94,7 +94,7 @@ def verify(job: Job) -> VerifyResult:
         rung_rows.settle(connection, verified_rungs)
         result.rungs = len(verified_rungs)
         rows = _scores(ledger.forecasts_to_score(connection), now)
-        ledger.insert(connection, "score", rows, replace=True)
+        ledger.write_scores(connection, rows)
         result.scored = len(rows)
     if not job.clock.simulated:
         with store.transaction() as connection:

@@ -16,6 +16,7 @@ from forecaster.store.engine.duckdb_engine import (
     one_line,
     one_query,
     open_connection,
+    put,
     table_names,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "one_line",
     "one_query",
     "open_connection",
+    "put",
     "table_names",
 ]

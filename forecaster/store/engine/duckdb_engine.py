@@ -200,6 +200,20 @@ def append(connection: Connection, table: str, frame: "pd.DataFrame", *, replace
         connection.execute(f"INSERT {'OR REPLACE ' if replace else ''}INTO {table} BY NAME SELECT * FROM appended")
 
 
+def put(connection: Connection, table: str, frame: "pd.DataFrame", key: Sequence[str]) -> None:
+    """Append the rows of `frame` to a table without a primary key. Stored rows with the same values in the columns of `key` are removed.
+
+    The first column of `key` should rise with time: only the part of the table between its smallest and largest value is looked at.
+    """
+    same = " AND ".join(f"{table}.{column} = appended.{column}" for column in key)
+    with frame_as(connection, "appended", frame):
+        connection.execute(
+            f"DELETE FROM {table} USING appended WHERE {same} "
+            f"AND {table}.{key[0]} BETWEEN (SELECT min({key[0]}) FROM appended) AND (SELECT max({key[0]}) FROM appended)"
+        )
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM appended")
+
+
 def ask(connection: Connection, sql: str, parameters: Mapping[str, Any]) -> Connection:
     """Run a query with its parameters (`$name`) written into the text, and return the cursor.
 

@@ -39,8 +39,9 @@ def add_days(connection: Connection, recipe: Recipe, days: range, status: str, r
         rows["forecast"].append(forecast)
         rows["rung"] += rungs
         rows["rung_outcome"] += observed(forecast, rungs, status, rng)
-    for table, some in rows.items():
-        ledger.insert(connection, table, some, replace=table == "rung_outcome")
+    ledger.insert(connection, "forecast", rows["forecast"])
+    ledger.insert(connection, "rung", rows["rung"])
+    rung_rows.settle(connection, rows["rung_outcome"])
 
 
 def observed(forecast: dict[str, Any], rungs: list[dict[str, Any]], status: str, rng: np.random.Generator) -> list[dict[str, Any]]:
