@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 Mode = Literal["prospective", "late", "hindcast", "replay"]
@@ -188,6 +189,25 @@ class RungOutcomeRow(TypedDict):
     event_count: int
     status: OutcomeStatus
     as_of: datetime
+
+
+class RungSums(TypedDict):
+    """What was observed of one rung of a recipe, summed over its forecasts of one mode (`forecasts/ladder_sums.py`)."""
+
+    recipe_id: str
+    mode: Mode
+    horizon_days: int
+    magnitude: float
+    settled: int
+    hits: int
+    expected_hits: float
+    usual_hits: float
+    in_range: int
+    cases: int
+    gain: float
+    blocks: "np.ndarray"
+    block_hits: "np.ndarray"
+    block_gains: "np.ndarray"
 
 
 class PublishedWindow(TypedDict):

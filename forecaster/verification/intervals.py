@@ -97,7 +97,7 @@ def draw_blocks(
     blocks = np.unique(np.concatenate([np.empty(0, np.int64), *(block_number(days, block_days) for days in local_days)]))
     if not len(blocks):
         return BlockDraws(blocks, np.zeros((resamples, 0)), block_days)
-    times = _seeded_times(rng, len(blocks), resamples) if isinstance(rng, int) else _times(rng, len(blocks), resamples)
+    times = drawn_times(len(blocks), rng, resamples) if isinstance(rng, int) else _times(rng, len(blocks), resamples)
     return BlockDraws(blocks, times, block_days)
 
 
@@ -106,7 +106,8 @@ def _times(rng: np.random.Generator, count: int, resamples: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _seeded_times(seed: int, count: int, resamples: int) -> np.ndarray:
+def drawn_times(count: int, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """(resamples, count): how often each of `count` blocks is drawn in each resample; read-only, made once a process."""
     times = _times(np.random.default_rng(seed), count, resamples)
     times.flags.writeable = False
     return times
@@ -125,6 +126,16 @@ def ratio_bounds(draws: BlockDraws, local_days: np.ndarray, numerator: np.ndarra
     """
     above, above_drawn = draws.sums(local_days, numerator)
     below, below_drawn = draws.sums(local_days, denominator)
+    return _ratio(above, below, above_drawn, below_drawn, level)
+
+
+def block_ratio_bounds(times: np.ndarray, numerators: np.ndarray, denominators: np.ndarray, level: float = 0.95) -> list[Bounds]:
+    """Bounds of many ratios whose parts were summed by block, (n, b), from the same draws: `drawn_times`, (resamples, b)."""
+    above, below = numerators @ times.T, denominators @ times.T
+    return [_ratio(*parts, level) for parts in zip(numerators.sum(axis=1), denominators.sum(axis=1), above, below, strict=True)]
+
+
+def _ratio(above: float, below: float, above_drawn: np.ndarray, below_drawn: np.ndarray, level: float) -> Bounds:
     if not below > 0:
         return UNDEFINED
     defined = below_drawn > 0

@@ -125,14 +125,14 @@ def _history(connection: Connection, recipes: Sequence[Recipe], last: Mapping[st
     now, frame = known.as_of, known.frame
     shown = {recipe.id: recipe.target_hash for recipe in recipes if recipe.id in last}
     forecast_ids = [last[recipe_id]["forecast_id"] for recipe_id in shown]
-    blocks = ladder_sums.record_blocks(connection, shown, block_days)
+    sums = ladder_sums.record_sums(connection, shown, block_days)
     return _History(
         stored.models_of_issues(connection, forecast_ids),
         _outcomes(recipes, stored.recent_published(connection, shown, dict.fromkeys(shown, now), HISTORY_DAYS)),
         _outcomes(recipes, stored.recent_published(connection, shown, {key: _utc(last[key]["target_end"]) for key in shown}, OPEN_DAYS)),
         rung_rows.ladders(connection, forecast_ids),
-        recipe_records(blocks),
-        pooled_rungs(blocks, {recipe.id: recipe.threshold_mag for recipe in recipes if not recipe.comparison_only}, forecast_record.MODES),
+        recipe_records(sums),
+        pooled_rungs(sums, {recipe.id: recipe.threshold_mag for recipe in recipes if not recipe.comparison_only}, forecast_record.MODES),
         frame[frame["origin_time"] >= now - timedelta(days=DAYS)],
         {
             row["recipe_id"]: _reforecast(row)

@@ -11,7 +11,7 @@ from forecaster.reports.content.contract import Mode, ReliabilityCurve, TrackRec
 from forecaster.store import ledger
 from forecaster.store.database import Connection
 from forecaster.timewindow import days_of_windows_us
-from forecaster.verification.intervals import DailyGain, Interval, information_gain_intervals
+from forecaster.verification.intervals import DailyGain, Interval, draw_blocks, gain_interval
 from forecaster.verification.reliability import corp_reliability
 from forecaster.verification.scores import log_likelihood
 
@@ -21,6 +21,7 @@ CURVE_DAYS, CURVE_HITS = 60, 5  # for a reliability curve
 CURVE_POINTS = 12
 CURVE_GAP = 0.04  # of the largest forecast probability, between two points
 CURVE_RESAMPLES = 200
+CURVE_VALUES = 60  # forecast values that the curve is computed from, at most
 
 
 def scored_days(connection: Connection, recipes: Sequence[Recipe]) -> dict[str, dict[Mode, pd.DataFrame]]:
@@ -66,7 +67,7 @@ def reliability_curve(happened: np.ndarray, forecast: np.ndarray) -> Reliability
     """Return CORP's curve with 90 % consistency bars, at no more than CURVE_POINTS forecast values, at equal shares of the days."""
     if len(happened) < CURVE_DAYS or happened.sum() < CURVE_HITS:
         return None
-    whole = corp_reliability(happened, _three_figures(forecast), np.random.default_rng(BOOTSTRAP_SEED), CURVE_RESAMPLES)
+    whole = corp_reliability(happened, _grouped(forecast), np.random.default_rng(BOOTSTRAP_SEED), CURVE_RESAMPLES)
     share = np.cumsum(whole.days) / whole.days.sum()
     at = np.unique(np.searchsorted(share, np.linspace(0.0, 1.0, CURVE_POINTS)).clip(0, len(share) - 1))
     at = _apart(at, whole.probability)
@@ -108,14 +109,21 @@ def _gain(days: Mapping[str, pd.DataFrame]) -> Interval:
         probability, usual = frame["probability"].to_numpy(), frame["reference_probability"].to_numpy()
         gain = log_likelihood(happened, probability) - log_likelihood(happened, usual)
         daily[recipe_id] = DailyGain(frame["local_day"].to_numpy(dtype="datetime64[D]"), gain, happened)
-    return information_gain_intervals(daily, BOOTSTRAP_SEED)[1]
+    return gain_interval(daily.values(), draw_blocks((days.local_days for days in daily.values()), BOOTSTRAP_SEED))
 
 
-def _three_figures(values: np.ndarray) -> np.ndarray:
-    """Round to three significant figures, so that indistinguishable values share a point of the curve."""
+def _grouped(values: np.ndarray) -> np.ndarray:
+    """Round to three significant figures, so that indistinguishable values share a point of the curve. Of more than CURVE_VALUES values,
+    neighbours at equal shares of the days are joined: each gets their mean.
+    """
     scale = 10.0 ** (2 - np.floor(np.log10(values)))
     rounded: np.ndarray = np.round(values * scale) / scale
-    return rounded
+    distinct, at, days = np.unique(rounded, return_inverse=True, return_counts=True)
+    if len(distinct) <= CURVE_VALUES:
+        return rounded
+    group = (np.cumsum(days) - days) * CURVE_VALUES // len(values)
+    total, number = np.bincount(group, weights=distinct * days), np.bincount(group, weights=days)
+    return np.divide(total, number, out=total, where=number > 0)[group][at]
 
 
 def _known(value: float) -> float | None:

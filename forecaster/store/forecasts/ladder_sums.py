@@ -1,6 +1,6 @@
 """The track record of the ladder: sums of rungs over blocks of calendar days.
 
-A block whose outcomes are all final does not change, so its sums are stored (`close`) and read in place of its rungs (`record_blocks`), of
+A block whose outcomes are all final does not change, so its sums are stored (`close`) and read in place of its rungs (`record_sums`), of
 which there are some 200,000 a year for 29 recipes. The sums come with the numbers of the rows that they were made from. Where the tables
 hold other numbers, because something was written later for windows of that time, all rungs are read, and the next verification makes the
 sums anew.
@@ -22,6 +22,10 @@ _DAY = timedelta(days=1)
 _FIRST_BLOCK = -1_000_000  # before every forecast
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "recipe_id, mode, horizon_days, magnitude, block, settled, hits, expected_hits, usual_hits, in_range, gain, spans"
+_RUNG = "recipe_id, mode, horizon_days, magnitude"
+_WHOLE = f"""{_RUNG}, sum(settled)::BIGINT AS settled, sum(hits)::BIGINT AS hits, sum(expected_hits) AS expected_hits,
+    sum(usual_hits) AS usual_hits, sum(in_range)::BIGINT AS in_range, sum(gain) AS gain, len(list_distinct(flatten(list(spans)))) AS cases,
+    list_sort(list(struct_pack(block := block, hits := hits, gain := gain))) AS parts"""
 
 # One issue of a window and mode counts (as in v_forecast); blocks [first_block, end_block) of each horizon, starts in [$since, $before).
 _SUMS = """
@@ -52,22 +56,24 @@ Blocks = Callable[[int], int]
 """The length of the blocks in days, by horizon."""
 
 
-def record_blocks(connection: Connection, targets: Mapping[str, str], block_days: Blocks) -> pd.DataFrame:
-    """Return the sums of the rungs of these targets (recipe id -> target hash) over blocks of calendar days.
+def record_sums(connection: Connection, targets: Mapping[str, str], block_days: Blocks) -> pd.DataFrame:
+    """Return the sums of the rungs of these targets (recipe id -> target hash).
 
     They cover forecasts that count and whose window has ended; preliminary outcomes are left out.
 
     Returns:
-        one row per recipe_id, mode, horizon_days, magnitude and block (UTC days since 1970-01-01 over block_days), with settled, hits,
-        expected_hits, usual_hits, in_range, gain (nats) and spans: the numbers of the spans of horizon_days in which a window with such an
-        earthquake began.
+        one row per recipe_id, mode, horizon_days and magnitude, with settled, hits, expected_hits, usual_hits, in_range, gain (nats),
+        cases: in how many of the spans of horizon_days a window with such an earthquake began, and the parts of some sums by block of
+        calendar days, as arrays: blocks (UTC days since 1970-01-01 over block_days, ascending), block_hits, block_gains.
     """
     lengths = _lengths(connection, block_days)
     until = _closed(connection, lengths)
     stored = "" if until is None else f"UNION ALL SELECT target_hash, {_COLUMNS} FROM ladder_sum"
     return connection.execute(
-        f"WITH {_SUMS} SELECT {_COLUMNS} FROM (SELECT target_hash, {_COLUMNS} FROM summed {stored}) "
-        "WHERE target_hash IN (SELECT unnest($hashes)) ORDER BY recipe_id, mode, horizon_days, magnitude, block",
+        f"WITH {_SUMS}, whole AS (SELECT {_WHOLE} FROM (SELECT target_hash, {_COLUMNS} FROM summed {stored}) "
+        f"WHERE target_hash IN (SELECT unnest($hashes)) GROUP BY {_RUNG}) "
+        "SELECT * EXCLUDE (parts), apply(parts, lambda part: part.block) AS blocks, apply(parts, lambda part: part.hits) AS block_hits, "
+        f"apply(parts, lambda part: part.gain) AS block_gains FROM whole ORDER BY {_RUNG}",
         {"hashes": list(targets.values()), **_span(lengths, until, None)},
     ).df()
 

@@ -43,6 +43,17 @@ def test_recalibrated_as_scikit_learn_and_scores() -> None:
     assert diagram.days.tolist() == theirs["fcst_counts"].tolist()
 
 
+def test_the_band_is_of_draws_that_are_recalibrated_one_by_one() -> None:
+    """Seen to fail: rows that are not lifted apart pool with each other."""
+    observed, probability = calibrated(np.random.default_rng(4), 300)
+    found = corp_reliability(observed, probability, np.random.default_rng(9), 50)
+    rng, drawn = np.random.default_rng(9), []
+    for _ in range(50):
+        shares = rng.binomial(found.days, found.probability) / found.days
+        drawn.append(IsotonicRegression().fit_transform(found.probability, shares, sample_weight=found.days))
+    assert np.quantile(drawn, [0.05, 0.95], axis=0) == pytest.approx(np.stack([found.low, found.high]))
+
+
 def test_decomposition_by_hand() -> None:
     """Brier: (.01 + .81 + .01 + .01) / 4 = .21; recalibrated to .5, .5, 1, 1: .125; base rate 3/4: .1875. In nats the recalibrated days
     cost ln 2 on half of the days, the base rate .75 ln(4/3) + .25 ln 4."""

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecaster.pipeline.daily.forecast_record import CURVE_POINTS, of_mode, pooled_records, record_of, reliability_curve, scored_days
+from forecaster.pipeline.daily.forecast_record import (
+    CURVE_POINTS,
+    CURVE_VALUES,
+    _grouped,
+    of_mode,
+    pooled_records,
+    record_of,
+    reliability_curve,
+    scored_days,
+)
 from forecaster.store import ledger
 from forecaster.store.forecasts import shown as stored
 
@@ -43,6 +52,23 @@ def test_no_gain_without_a_target_day_and_an_interval_from_ten_on() -> None:
     eleven = record_of("replay", {"a": days_of(happened, [0.3 if came else 0.1 for came in happened])})
     assert (nine.hits, nine.low) == (9, None) and (eleven.hits, eleven.low is not None) == (11, True)
     assert eleven.low <= eleven.information_gain <= eleven.high  # type: ignore[operator]
+
+
+def test_many_forecast_values_are_joined_at_equal_shares_of_the_days_and_few_stay_as_they_are() -> None:
+    rng = np.random.default_rng(8)
+    few = rng.choice(np.arange(1, CURVE_VALUES + 1) / 100, 1000)
+    assert (_grouped(few) == few).all()
+    said = np.concatenate([rng.uniform(0.001, 0.9, 3000), np.full(1000, 0.0123)])
+    joined = _grouped(said)
+    values, days = np.unique(joined, return_counts=True)
+    assert (
+        CURVE_VALUES / 2 < len(values) <= CURVE_VALUES
+        and days.max() >= 1000
+        and np.median(days) == pytest.approx(4000 / CURVE_VALUES, rel=0.2)
+    )
+    assert joined.sum() == pytest.approx(said.sum(), rel=1e-3), "rounding to three figures alone changes the sum"
+    order = np.argsort(said, kind="stable")
+    assert (np.diff(joined[order]) >= 0).all() and np.abs(joined - said).max() < 0.1
 
 
 def test_a_curve_has_few_points_apart_from_each_other_and_counts_every_day() -> None:

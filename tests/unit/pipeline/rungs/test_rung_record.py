@@ -11,11 +11,23 @@ COLUMNS = [
 ]
 
 
-def blocks(*rows: tuple[object, ...]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=COLUMNS)
+def sums(*rows: tuple[object, ...]) -> pd.DataFrame:
+    """Rows of one block each, summed as `ladder_sums.record_sums` does."""
+    by_block = pd.DataFrame(rows, columns=COLUMNS)
+    return (
+        by_block.groupby(COLUMNS[:4], sort=True)
+        .agg(
+            **{name: (name, "sum") for name in COLUMNS[5:11]},
+            cases=("spans", lambda spans: len({span for some in spans for span in some})),
+            blocks=("block", lambda column: column.to_numpy()),
+            block_hits=("hits", lambda column: column.to_numpy()),
+            block_gains=("gain", lambda column: column.to_numpy()),
+        )
+        .reset_index()
+    )
 
 
-WEEKS = blocks(
+WEEKS = sums(
     ("tokyo", "prospective", 7, 4.5, 600, 30, 9, 8.0, 6.0, 28, 1.5, [2570, 2571]),
     ("tokyo", "prospective", 7, 4.5, 601, 10, 1, 2.0, 2.0, 10, -0.5, [2571]),
     ("tokyo", "hindcast", 7, 4.5, 500, 30, 0, 1.0, 2.0, 30, 1.0, []),
@@ -40,15 +52,15 @@ def test_the_pool_holds_the_recipes_asked_for_by_step_and_never_mixes_modes() ->
     assert (first.mode, first.horizon_days, first.step, second.mode) == ("prospective", 7, 0.0, "hindcast")
     assert (first.record.verified, first.record.hits, first.record.cases) == (70, 40, 7)
     assert first.record.information_gain == pytest.approx(7 / 40)
-    assert pooled_rungs(blocks(), {"tokyo": 4.5}, ["prospective"]) == ()
+    assert pooled_rungs(WEEKS[:0], {"tokyo": 4.5}, ["prospective"]) == ()
 
 
 def test_ten_cases_give_an_interval_by_blocks() -> None:
     """Each block gains 0.2 a hit, so every resample does; with one block that loses, the interval reaches below."""
     rows = [("tokyo", "prospective", 1, 4.5, 600 + i, 30, 5, 4.0, 4.0, 30, 1.0, [i * 30 + j for j in range(5)]) for i in range(4)]
-    same = recipe_records(blocks(*rows))["tokyo", "prospective"][1, 4.5]
+    same = recipe_records(sums(*rows))["tokyo", "prospective"][1, 4.5]
     assert same.cases == 20 and (same.low, same.information_gain, same.high) == (0.2, 0.2, 0.2)
-    worse = recipe_records(blocks(*rows[:3], (*rows[3][:10], -2.0, rows[3][11])))["tokyo", "prospective"][1, 4.5]
+    worse = recipe_records(sums(*rows[:3], (*rows[3][:10], -2.0, rows[3][11])))["tokyo", "prospective"][1, 4.5]
     assert worse.information_gain == pytest.approx(0.05) and worse.low < 0.05 < worse.high <= 0.2
 
 
