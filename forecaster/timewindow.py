@@ -19,6 +19,7 @@ FIRST_DAY = date(1973, 1, 1)
 FARTHEST_AHEAD_DAYS = 7
 DAY_US = 86_400_000_000
 _NOTHING, _MICROSECOND = timedelta(0), timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OFFSET_STEP_DAYS = 6  # the shortest: three Brazilian zones had summer time for six days in 2000
 
 
@@ -257,12 +258,12 @@ def check_target_day(day: date, zone: ZoneInfo, now: datetime) -> date:
 
 def to_us(moment: datetime) -> int:
     """Return microseconds since the epoch of an aware time, exactly."""
-    return (require_utc(moment.astimezone(UTC), "moment") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_us(value: int) -> datetime:
     """Return the aware UTC time of microseconds since the epoch."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(value))
+    return _EPOCH + timedelta(microseconds=int(value))
 
 
 def days_between(first: date, last: date) -> Iterable[date]:

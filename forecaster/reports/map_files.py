@@ -27,7 +27,7 @@ from forecaster.reports.content.ladder_json import ladder_json
 from forecaster.reports.content.ranking import in_order
 from forecaster.reports.content.world_json import world_json
 from forecaster.reports.numbers_as_text import known, known_probability, ratio_to_usual
-from forecaster.timewindow import TimeWindow, day_of_window, days_of_windows
+from forecaster.timewindow import TimeWindow, day_of_window
 
 MAX_FORECASTS = 60  # of a webhook's body, which stays below 1 MB, the limit of many servers
 WEBHOOK_VERSION = "quakecast.report/3"
@@ -59,10 +59,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class Validation:
-    """An earlier forecast and its outcome; `fact` is None while the outcome is unknown."""
+    """An earlier forecast and its outcome; `fact` is None while the outcome is unknown. The days are local ones."""
 
-    window: TimeWindow  # the input days of the model
-    target: TimeWindow
+    window_start: date  # first of the input days of the model, which end where the target starts
+    start: date
+    end: date  # itself outside
     prediction: float | None
     fact: bool | None
     max_magnitude: float | None = None
@@ -98,18 +99,15 @@ def summary_document(summary: Summary) -> dict[str, Any]:
     return {**scores, **counts, **curves, **days}
 
 
-def validations_document(validations: Iterable[Validation], zone: ZoneInfo) -> dict[str, Any]:
+def validations_document(validations: Iterable[Validation]) -> dict[str, Any]:
     """Return validations.json of one recipe, oldest first; `fact` is 1.0 or 0.0 as in the first system."""
     rows = []
-    items = sorted(validations, key=lambda entry: entry.target.start)
-    moments = [moment for item in items for moment in (item.window.start, item.window.end, item.target.start, item.target.end)]
-    days = [str(day).replace("-", "") for day in days_of_windows(moments, zone)]
-    for at, item in enumerate(items):
-        window_start, window_end, start, end = days[4 * at : 4 * at + 4]
+    for item in sorted(validations, key=lambda item: item.start):
+        window_start, start, end = (day.isoformat().replace("-", "") for day in (item.window_start, item.start, item.end))
         rows.append(
             {
                 "window_start": window_start,
-                "window_end": window_end,
+                "window_end": start,
                 "predict_start": start,
                 "predict_end": end,
                 "prediction": known_probability(item.prediction),
@@ -263,8 +261,25 @@ def write_export(folder: Path, documents: Mapping[str, Mapping[str, Any]]) -> li
         if path.is_absolute() or ".." in path.parts or path.suffix != ".json":
             raise ValueError(f"{name!r} is not a relative name of a JSON file")
         check_document(name, document)
-        texts[name] = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+        texts[name] = _lines(document)
     return [write_atomic(folder / name, text) for name, text in texts.items()]
+
+
+def _lines(document: Mapping[str, Any]) -> str:
+    """Return the document as JSON with a line for each of its values, and for each row of a list.
+
+    With `indent`, Python's own encoder would write every number of a heatmap in a line, and take ten times as long.
+    """
+    parts = []
+    for key, value in document.items():
+        rows = value if isinstance(value, list) and value and isinstance(value[0], dict | list) else None
+        text = _json(value) if rows is None else "[\n  " + ",\n  ".join(map(_json, rows)) + "\n ]"
+        parts.append(f"{_json(key)}: {text}")
+    return "{\n " + ",\n ".join(parts) + "\n}\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def write_atomic(path: Path, text: str) -> Path:

@@ -160,4 +160,5 @@ def _isotonic_rows(shares: np.ndarray, days: np.ndarray) -> np.ndarray:
     another."""
     lifts = 2.0 * np.arange(len(shares))[:, None]
     fitted = _isotonic((shares + lifts).ravel(), np.tile(days, len(shares)))
-    return fitted.reshape(shares.shape) - lifts
+    rows: np.ndarray = fitted.reshape(shares.shape) - lifts
+    return rows

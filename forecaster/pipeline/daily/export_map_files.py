@@ -23,7 +23,7 @@ from forecaster.reports.content.contract import RecentEvent, RecipeForecast, Rep
 from forecaster.store import deliveries
 from forecaster.store.forecasts import shown as stored
 from forecaster.store.row_types import IssuedRow
-from forecaster.timewindow import TimeWindow, days_of_windows, from_us, local_midnights_us, to_us
+from forecaster.timewindow import TimeWindow, days_of_windows_us, from_us, local_midnights_us, to_us
 
 VALIDATIONS = 365
 
@@ -54,7 +54,7 @@ def export(job: Job, folder: Path) -> list[Path]:
         predictions.append((forecast, recipe.predict_range_days, summary))
         if summary is not None:
             made[f"{recipe.id}/summary.json"] = documents.summary_document(summary)
-        made[f"{recipe.id}/validations.json"] = documents.validations_document(_validations(recipe, history[recipe.id]), recipe.zone)
+        made[f"{recipe.id}/validations.json"] = documents.validations_document(_validations(recipe, history[recipe.id]))
         if forecast.as_of is not None:
             name = documents.detail_name(TimeWindow(forecast.target_start, forecast.target_end), recipe.zone)
             made[f"{recipe.id}/{name}"] = _detail(recipe, forecast, known)
@@ -94,13 +94,13 @@ def _summary(models: Sequence[IssuedRow]) -> documents.Summary | None:
 
 
 def _window_before(recipe: Recipe, target_start: datetime) -> TimeWindow:
-    (start_us,) = _window_starts_us(recipe, [target_start])
+    (start_us,) = _window_starts_us(recipe, np.array([to_us(target_start)]))
     return TimeWindow(from_us(start_us), target_start)
 
 
-def _window_starts_us(recipe: Recipe, target_starts: Sequence[datetime]) -> np.ndarray:
+def _window_starts_us(recipe: Recipe, target_starts_us: np.ndarray) -> np.ndarray:
     """Return the start of the days that the models see before each target (at least one), int64 (n,)."""
-    days = days_of_windows(target_starts, recipe.zone)
+    days = days_of_windows_us(target_starts_us, recipe.zone)
     first, last = days.min().item(), days.max().item()
     midnights_us = local_midnights_us(first - timedelta(days=recipe.window_days), (last - first).days + 1, recipe.zone)
     starts: np.ndarray = midnights_us[(days - days.min()).astype(np.int64)]
@@ -110,22 +110,13 @@ def _window_starts_us(recipe: Recipe, target_starts: Sequence[datetime]) -> np.n
 def _validations(recipe: Recipe, frame: pd.DataFrame) -> list[documents.Validation]:
     if frame.empty:
         return []
-    targets = [
-        TimeWindow(start.to_pydatetime(), end.to_pydatetime())
-        for start, end in zip(frame["target_start"], frame["target_end"], strict=True)
-    ]
-    starts_us = _window_starts_us(recipe, [target.start for target in targets])
+    starts_us, ends_us = (frame[name].to_numpy(dtype="datetime64[us]").astype(np.int64) for name in ("target_start", "target_end"))
+    moments = (_window_starts_us(recipe, starts_us), starts_us, ends_us)
+    days = [days_of_windows_us(moments_us, recipe.zone).tolist() for moments_us in moments]
+    facts = (frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in ("happened", "max_magnitude"))
     return [
-        documents.Validation(
-            window=TimeWindow(from_us(start_us), target.start),
-            target=target,
-            prediction=probability,
-            fact=None if pd.isna(happened) else bool(happened),
-            max_magnitude=None if pd.isna(max_magnitude) else float(max_magnitude),
-        )
-        for start_us, target, probability, happened, max_magnitude in zip(
-            starts_us, targets, frame["probability"], frame["happened"], frame["max_magnitude"], strict=True
-        )
+        documents.Validation(window_start, start, end, probability, None if happened is None else bool(happened), max_magnitude)
+        for window_start, start, end, probability, happened, max_magnitude in zip(*days, frame["probability"].tolist(), *facts, strict=True)
     ]
 
 

@@ -123,7 +123,8 @@ def _grouped(values: np.ndarray) -> np.ndarray:
         return rounded
     group = (np.cumsum(days) - days) * CURVE_VALUES // len(values)
     total, number = np.bincount(group, weights=distinct * days), np.bincount(group, weights=days)
-    return np.divide(total, number, out=total, where=number > 0)[group][at]
+    mean: np.ndarray = np.divide(total, number, out=total, where=number > 0)
+    return mean[group][at]
 
 
 def _known(value: float) -> float | None:

@@ -86,18 +86,18 @@ def test_summary_has_the_fields_of_the_first_system() -> None:
 
 
 def test_validations_are_in_order_with_numbers_for_facts() -> None:
-    earlier = TimeWindow(TARGET.start - timedelta(days=1), TARGET.start)
+    first_day, eve, day, next_day = date(2023, 12, 19), date(2024, 1, 2), date(2024, 1, 3), date(2024, 1, 4)
     rows = [
-        map_files.Validation(WINDOW, TARGET, 0.3, None),
-        map_files.Validation(WINDOW, earlier, 0.2, True, 5.1),
-        map_files.Validation(WINDOW, TARGET, 1.3, False),
+        map_files.Validation(first_day, day, next_day, 0.3, None),
+        map_files.Validation(first_day, eve, day, 0.2, True, 5.1),
+        map_files.Validation(first_day, day, next_day, 1.3, False),
     ]
-    document = map_files.validations_document(rows, TOKYO)
+    document = map_files.validations_document(rows)
     map_files.check_document("validations.json", document)
     first, second, third = document["validations"]
     assert first == {
         "window_start": "20231219",
-        "window_end": "20240103",
+        "window_end": "20240102",
         "predict_start": "20240102",
         "predict_end": "20240103",
         "prediction": 0.2,

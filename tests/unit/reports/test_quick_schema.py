@@ -3,9 +3,8 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -30,12 +29,12 @@ def _documents() -> dict[str, dict[str, Any]]:
     tensor = np.zeros((2, 20, 30, 3), dtype=np.float32)
     tensor[0, 14, 3], tensor[1, 2, 4] = 0.5, 1.0
     events = [RecentEvent(target.start, 37.488, 137.271, depth, 5.5) for depth in (None, 10.0)]
-    validations = [map_files.Validation(before, target, 0.2, fact, 5.1) for fact in (True, None)]
+    validations = [map_files.Validation(date(2024, 1, 1), date(2024, 1, 3), date(2024, 1, 4), 0.2, fact, 5.1) for fact in (True, None)]
     summary = map_files.Summary(acc=0.7, tp=1, loss=(0.5, 0.4), test_start_date=target.start.date())
     made = {
         "predictions": map_files.predictions_document([(forecast, 1, summary), (report.recipes[1], 1, None)]),
         "summary": map_files.summary_document(summary),
-        "validations": map_files.validations_document(validations, ZoneInfo(forecast.time_zone)),
+        "validations": map_files.validations_document(validations),
         "detail": map_files.detail_document(forecast, before, tensor, -90 + 9.0 * np.arange(20), -40 + 12.0 * np.arange(30), events),
         "webhook": map_files.webhook_document(replace(report, recipes=report.recipes[:2])),
     }
