@@ -245,7 +245,7 @@ def check_document(name: str, document: Mapping[str, Any]) -> None:
     kind = PurePosixPath(name).stem.split("_")[0]
     fault = schema.first_fault(kind, document)
     if fault is not None:
-        raise ValueError(f"{name}: {fault.json_path}: {fault.message[:300]} (schemas/{kind}.schema.json)")
+        raise ValueError(f"{name}: {fault} (schemas/{kind}.schema.json)")
 
 
 def write_export(folder: Path, documents: Mapping[str, Mapping[str, Any]]) -> list[Path]:

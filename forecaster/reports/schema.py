@@ -1,35 +1,28 @@
-"""Validate JSON documents against their schemas (schemas/) and find the first error."""
+"""Validate JSON documents against their schemas (schemas/)."""
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from forecaster.reports.quick_schema import Check, UnknownWord, compiled
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator
+
+MESSAGE_LENGTH = 300
 
 
-def first_fault(kind: str, document: Mapping[str, Any]) -> Any:
-    """Return the first violation (jsonschema's ValidationError) of schemas/{kind}.schema.json, or None if `document` is valid."""
-    holds = _quick_check(kind)
-    if holds is not None and holds(document):
+def first_fault(kind: str, document: Mapping[str, Any]) -> str | None:
+    """Return the place (a JSON path) and the first violation of schemas/{kind}.schema.json, or None if `document` is valid."""
+    validator = _validator(kind)
+    if validator.is_valid(document):
         return None
-    from jsonschema import Draft202012Validator  # slow to load, and few documents are at fault
-
-    return next(Draft202012Validator(_schema(kind)).iter_errors(document), None)
+    fault = next(validator.iter_errors(document))
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.instance_path)
+    return f"${place}: {fault.message[:MESSAGE_LENGTH]}"
 
 
 @cache
-def _quick_check(kind: str) -> Check | None:
-    """Return what says quickly that a document is valid; None for a schema with other words than `quick_schema` knows."""
-    try:
-        return compiled(_schema(kind))
-    except UnknownWord:
-        return None
+def _validator(kind: str) -> "Draft202012Validator":
+    from jsonschema_rs import Draft202012Validator
 
-
-@cache
-def _schema(kind: str) -> dict[str, Any]:
-    text = resources.files("forecaster.reports").joinpath(f"schemas/{kind}.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+    return Draft202012Validator(resources.files("forecaster.reports").joinpath(f"schemas/{kind}.schema.json").read_text(encoding="utf-8"))

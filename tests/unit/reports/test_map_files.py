@@ -130,7 +130,7 @@ ROW = {
         ({"fact": 0.5}, "fact"),
         ({"max_mag": [5.1]}, "max_mag"),
         ({"more": 1}, "'more' was unexpected"),
-        ({"fact": ...}, "'fact' is a required property"),
+        ({"fact": ...}, '"fact" is a required property'),
     ],
 )
 def test_a_fault_of_one_row_among_many_is_told(changed, fault) -> None:
