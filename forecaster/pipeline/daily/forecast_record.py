@@ -123,8 +123,8 @@ def _grouped(values: np.ndarray) -> np.ndarray:
         return rounded
     group = (np.cumsum(days) - days) * CURVE_VALUES // len(values)
     total, number = np.bincount(group, weights=distinct * days), np.bincount(group, weights=days)
-    mean: np.ndarray = np.divide(total, number, out=total, where=number > 0)
-    return mean[group][at]
+    joined: np.ndarray = np.divide(total, number, out=total, where=number > 0)[group][at]
+    return joined
 
 
 def _known(value: float) -> float | None:
