@@ -41,6 +41,15 @@ def _one_thread() -> Generator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory) -> Generator[None]:
+    """The user's cache is one folder for all workers of a run, and for the processes that they start."""
+    base = tmp_path_factory.getbasetemp()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_outside_settings(monkeypatch):
     """Settings of whoever runs the tests play no part, their proxy included."""

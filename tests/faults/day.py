@@ -80,6 +80,7 @@ def live(told: dict[str, Any], moment: datetime, die_at: int | None = None) -> N
     with pytest.MonkeyPatch.context() as patch:
         toy_models.put_in_place(patch)
         patch.setattr(chart_library, "_bundle", lambda: "")  # a second of work a process, always the same text
+        patch.setattr(chart_library, "_users_cache", lambda: None)
         without_prefect(patch)
         boundaries.put_in_place(patch)
         done = the_day(settings, moment, boundaries)

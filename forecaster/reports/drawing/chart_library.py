@@ -1,14 +1,17 @@
 """The JavaScript library of the interactive charts: Vega, Vega-Lite and Vega-Embed, as vl-convert ships them.
 
-To bundle it takes a second of CPU time in each process. So pages that are written to a folder keep it there in a file whose name holds the
-version of vl-convert and a hash of the content: another version, or a file that was changed, is not read.
+To bundle it takes more than a second of CPU time. So it is kept beside the pages that are written, and in the user's cache for other homes,
+in a file whose name holds the version of vl-convert and a hash of the content: another version, or a file that was changed, is not read.
 """
 
 import functools
+import os
+from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
+from forecaster.errors import NotWritable
 from forecaster.reports.map_files import write_atomic
 
 _CALL = "window.quakecastEmbed = vegaEmbed;"
@@ -18,22 +21,43 @@ _CALL = "window.quakecastEmbed = vegaEmbed;"
 def library(kept_in: Path | None = None) -> str:
     """Return JavaScript that defines `quakecastEmbed` (vegaEmbed) with all its dependencies; about 900 kB.
 
-    kept_in: a folder that keeps the library from process to process; None: it is bundled anew.
+    kept_in: a folder that keeps the library from process to process, besides the user's cache.
 
     Raises:
         NotWritable: the folder cannot be written.
     """
-    if kept_in is None:
-        return _bundle()
+    cache = _users_cache()
     prefix = f"charts-{version('vl-convert-python')}-"
-    for path in kept_in.glob(f"{prefix}*.js"):
-        if (found := _whole(path)) is not None:
-            return found
+    for folder in filter(None, (kept_in, cache)):
+        for path in folder.glob(f"{prefix}*.js"):
+            if (found := _whole(path)) is not None:
+                return found
     bundle = _bundle()
-    for other in kept_in.glob("charts-*.js"):
-        other.unlink(missing_ok=True)
-    write_atomic(kept_in / f"{prefix}{_hash(bundle.encode())}.js", bundle)
+    if cache is not None:
+        with suppress(NotWritable, OSError):  # a service may have no home of its own
+            _keep(bundle, cache, prefix)
+    if kept_in is not None:
+        _keep(bundle, kept_in, prefix)
     return bundle
+
+
+def _users_cache() -> Path | None:
+    """Return the folder for what the user's programs can make again; None where there is no home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quakecast"
+    except RuntimeError:
+        return None
+
+
+def _keep(bundle: str, folder: Path, prefix: str) -> None:
+    """Write the bundle into the folder in the place of any other.
+
+    Raises:
+        NotWritable: it cannot be written.
+    """
+    for other in folder.glob("charts-*.js"):
+        other.unlink(missing_ok=True)
+    write_atomic(folder / f"{prefix}{_hash(bundle.encode())}.js", bundle)
 
 
 def _bundle() -> str:
