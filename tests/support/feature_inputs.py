@@ -1,10 +1,12 @@
 """What the tests of features are given: real recipes with a field changed, catalogues from rows."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from forecaster.features.events import Events
 from forecaster.recipe import Recipe, load_recipes
@@ -26,3 +28,13 @@ def make_events(*rows: tuple[str, float, float, float, float] | tuple[str, float
     numbers = np.array([row[1:5] for row in rows], dtype=np.float64).reshape(-1, 4)
     order = np.argsort(origin, kind="stable")
     return Events(origin[order], known[order], *numbers[order].T)
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Callable[..., Recipe]:
+    return make_recipe
+
+
+@pytest.fixture(scope="session")
+def events() -> Callable[..., Events]:
+    return make_events

@@ -12,19 +12,10 @@ from forecaster.models.first_system.dataset import Dataset, dataset_from_events
 from forecaster.recipe import Recipe
 from forecaster.timewindow import DAY_US
 from tests.support.changed_recipes import changed_recipe
-from tests.support.feature_inputs import make_events, make_recipe
+from tests.support.feature_inputs import events as events
+from tests.support.feature_inputs import recipe as recipe
 
 DAYS = 500
-
-
-@pytest.fixture(scope="session")
-def recipe() -> Callable[..., Recipe]:
-    return make_recipe
-
-
-@pytest.fixture(scope="session")
-def events() -> Callable[..., Events]:
-    return make_events
 
 
 @pytest.fixture(scope="session")

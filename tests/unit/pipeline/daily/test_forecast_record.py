@@ -18,6 +18,8 @@ from forecaster.pipeline.daily.forecast_record import (
 )
 from forecaster.store import ledger
 from forecaster.store.forecasts import shown as stored
+from forecaster.timewindow import TimeWindow
+from tests.support.forecast_rows import forecast_row
 
 FIRST = datetime(2023, 1, 1, 15, tzinfo=UTC)  # midnight of 2 January in Japan
 
@@ -110,28 +112,8 @@ def test_rows_that_a_model_has_seen_are_in_no_record(store, recipes) -> None:
     ):
         start = FIRST + timedelta(days=number)
         key = {"forecast_id": f"f{number}", "recipe_id": recipe.id, "target_start": start, "mode": mode}
-        forecasts.append(
-            {
-                **key,
-                "target_end": start + timedelta(days=1),
-                "model_id": "m",
-                "model_kind": "etas",
-                "issue_time": start - timedelta(hours=1),
-                "as_of": start - timedelta(hours=1),
-                "official": mode == "prospective",
-                "published": True,
-                "probability": 0.2,
-                "reference_probability": 0.1,
-                "recipe_hash": recipe.recipe_hash,
-                "target_hash": recipe.target_hash,
-                "code_version": "0",
-                "degraded": False,
-                "data_age_hours": 0.0,
-                "created_at": start,
-                "method": method,
-                "in_sample": seen,
-            }
-        )
+        day, official = TimeWindow(start, start + timedelta(days=1)), mode == "prospective"
+        forecasts.append(forecast_row(recipe, day, start, **key, official=official, method=method, in_sample=seen))
         scores.append(
             {**key, "happened": True, "status": "final", "log_score": -1.0, "reference_log_score": -2.0, "brier": 0.5, "scored_at": start}
         )
@@ -153,28 +135,15 @@ def test_each_recipe_has_its_own_last_days_and_end(store, recipes) -> None:
     tokyo, istanbul, empty = recipes["tokyo-m45"], recipes["istanbul"], recipes["manila"]
     rows = [(tokyo, day, "daily") for day in range(20)] + [(tokyo, 19, "walk-forward")] + [(istanbul, day, "daily") for day in (0, 3, 12)]
     forecasts = [
-        {
-            "forecast_id": f"f{number}",
-            "recipe_id": recipe.id,
-            "target_start": FIRST + timedelta(days=day),
-            "target_end": FIRST + timedelta(days=day + 1),
-            "model_id": "m",
-            "model_kind": "etas",
-            "issue_time": FIRST + timedelta(days=day),
-            "as_of": FIRST + timedelta(days=day),
-            "mode": "prospective" if method == "daily" else "hindcast",
-            "official": method == "daily",
-            "published": True,
-            "probability": 0.2,
-            "reference_probability": 0.1,
-            "recipe_hash": recipe.recipe_hash,
-            "target_hash": recipe.target_hash,
-            "code_version": "0",
-            "degraded": False,
-            "data_age_hours": 0.0,
-            "created_at": FIRST,
-            "method": method,
-        }
+        forecast_row(
+            recipe,
+            TimeWindow(start := FIRST + timedelta(days=day), start + timedelta(days=1)),
+            start,
+            forecast_id=f"f{number}",
+            mode="prospective" if method == "daily" else "hindcast",
+            official=method == "daily",
+            method=method,
+        )
         for number, (recipe, day, method) in enumerate(rows)
     ]
     targets = {recipe.id: recipe.target_hash for recipe in (tokyo, istanbul, empty)}
