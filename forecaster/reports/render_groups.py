@@ -5,14 +5,14 @@ Of more places than INDEX_PLACES it lists and draws those that stand out; the ot
 of recipes makes it large. The page of a group has what the page of a small report has of its recipes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from forecaster.reports.content.context import map_targets, part_of
-from forecaster.reports.content.contract import ReportData
+from forecaster.reports.content.contract import RecipeForecast, ReportData, ResolvedOutcome
 from forecaster.reports.content.ranking import is_as_usual, is_notable
 from forecaster.reports.numbers_as_text import Phrase
 from forecaster.reports.render import environment, page_tools, translated
@@ -23,6 +23,7 @@ from forecaster.reports.web.groups import Group
 from forecaster.reports.web.index_places import by_name, search_data
 from forecaster.reports.web.page_names import day_page, group_page
 
+Item = TypeVar("Item")
 INDEX_CHECKS = 2000  # the most checked forecasts that the index has as a file; those of a group's recipes are on its page
 INDEX_ROWS = 30  # rows of the index's table, labels of its maps, checked forecasts with an earthquake
 INDEX_PLACES = 1000  # the most places that are listed, drawn as circles and have a file one by one
@@ -54,26 +55,21 @@ class GroupPages:
 
     def index(self) -> str:
         """Return the page of the day."""
-        page_of = {recipe_id: name for group, name in zip(self.groups, self._names, strict=True) for recipe_id in group.recipe_ids}
+        page_of = {recipe_id: self._names[place] for recipe_id, place in self._place_of.items()}
         parts = _index_parts(self.data, self._context, self._titled, page_of, self._tools)
         return self._filled("report_index.html.j2", parts, {other: day_page(self.report, other) for other in self.others})
 
     def _group(self, place: int) -> str:
-        group = self.groups[place]
-        there = frozenset(group.recipe_ids)
-        own = replace(
-            self.data,
-            recipes=tuple(recipe for recipe in self.data.recipes if recipe.recipe_id in there),
-            checks=tuple(check for check in self.data.checks if check.recipe_id in there),
-        )
+        own = replace(self.data, recipes=tuple(self._recipes[place]), checks=tuple(self._checks[place]))
+        context = {**self._context, "rows": self._rows[place], "comparison_rows": self._comparison_rows[place]}
         beside = {
             "group": self._titled[place],
             "before": self._titled[place - 1] if place else None,
             "after": self._titled[place + 1] if place + 1 < len(self.groups) else None,
             "index_href": day_page(self.report, self.language),
         }
-        alternates = {other: group_page(self.report, group.address, other) for other in self.others}
-        return self._filled("report_group.html.j2", {**_group_parts(own, self._context, self._tools), **beside}, alternates)
+        alternates = {other: group_page(self.report, self.groups[place].address, other) for other in self.others}
+        return self._filled("report_group.html.j2", {**_group_parts(own, context, self._tools), **beside}, alternates)
 
     def _filled(self, template: str, parts: Mapping[str, Any], alternates: Mapping[str, str]) -> str:
         names = {**self._context, **parts, "alternates": alternates}
@@ -94,18 +90,46 @@ class GroupPages:
     @cached_property
     def _titled(self) -> list[dict[str, Any]]:
         """The groups in words (`_context_of`)."""
-        pairs = zip(self.groups, self._names, strict=True)
-        return [_context_of(group, name, self._context, self.language, self._tools.say) for group, name in pairs]
+        each = zip(self.groups, self._names, self._rows, strict=True)
+        return [_context_of(group, name, rows, self.language, self._tools.say) for group, name, rows in each]
+
+    @cached_property
+    def _place_of(self) -> dict[str, int]:
+        """The place of each recipe's group among the groups."""
+        return {recipe_id: place for place, group in enumerate(self.groups) for recipe_id in group.recipe_ids}
+
+    @cached_property
+    def _recipes(self) -> list[list[RecipeForecast]]:
+        return self._divided(self.data.recipes, lambda recipe: recipe.recipe_id)
+
+    @cached_property
+    def _checks(self) -> list[list[ResolvedOutcome]]:
+        return self._divided(self.data.checks, lambda check: check.recipe_id)
+
+    @cached_property
+    def _rows(self) -> list[list[dict[str, Any]]]:
+        return self._divided(self._context["rows"], lambda row: row["id"])
+
+    @cached_property
+    def _comparison_rows(self) -> list[list[dict[str, Any]]]:
+        return self._divided(self._context["comparison_rows"], lambda row: row["id"])
+
+    def _divided(self, items: Iterable[Item], recipe_of: Callable[[Item], str]) -> list[list[Item]]:
+        """Return for each group the items of its recipes, in their order; in one pass, since there may be hundreds of groups."""
+        found: list[list[Item]] = [[] for _ in self.groups]
+        for item in items:
+            if (place := self._place_of.get(recipe_of(item))) is not None:
+                found[place].append(item)
+        return found
 
 
-def _context_of(group: Group, name: str, context: Mapping[str, Any], language: str, say: page.Say) -> dict[str, Any]:
-    """Return a group in words: its page, how many places it has, how many stand out, and the first of them."""
-    there, title = frozenset(group.recipe_ids), group.title(language)
-    rows = [row for row in context["rows"] if row["id"] in there]
+def _context_of(group: Group, name: str, rows: Sequence[dict[str, Any]], language: str, say: page.Say) -> dict[str, Any]:
+    """Return a group in words: its page, how many places it has, how many stand out, and the first of them. rows: its own."""
+    title = group.title(language)
     return {
         "href": name,
         "title": say(title) if isinstance(title, Phrase) else title,
-        "count": len(there),
+        "count": len(group.recipe_ids),
         "above": sum(map(is_notable, rows)),
         "first": rows[0] if rows else None,
     }
