@@ -122,7 +122,7 @@ def first_forecasts(connection: Connection, target_hashes: list[str], *, replay:
     """Return by (recipe_id, target_hash) the first day that has an official or late forecast; with `replay`, a replayed one."""
     rows = connection.execute(
         "WITH began AS (SELECT recipe_id, target_hash, min(target_start) AS first_start FROM forecast "
-        "WHERE (mode = 'replay') = $replay AND mode <> 'hindcast' AND (official OR mode <> 'prospective') GROUP BY 1, 2) "
+        "WHERE published AND (mode = 'replay') = $replay AND mode <> 'hindcast' AND (official OR mode <> 'prospective') GROUP BY 1, 2) "
         "SELECT * FROM began WHERE target_hash IN (SELECT unnest($hashes))",
         {"hashes": target_hashes, "replay": replay},
     ).fetchall()
@@ -131,10 +131,12 @@ def first_forecasts(connection: Connection, target_hashes: list[str], *, replay:
 
 def unverified_targets(connection: Connection, now: datetime) -> "pd.DataFrame":
     """Return recipe_id, target_hash, target_start, target_end of every ended window with a forecast whose outcome is not final."""
+    # Of an official issue one row is enough, the published one.
     return connection.execute(
         "SELECT DISTINCT f.recipe_id, f.target_hash, f.target_start, f.target_end "
-        "FROM forecast f LEFT JOIN outcome o USING (recipe_id, target_start, target_hash) "
-        "WHERE f.target_end <= $now AND coalesce(o.status, '') <> 'final' ORDER BY 1, 2, 3",
+        "FROM forecast f ANTI JOIN (SELECT recipe_id, target_start, target_hash FROM outcome WHERE status = 'final') o "
+        "USING (recipe_id, target_start, target_hash) "
+        "WHERE f.target_end <= $now AND (f.published OR NOT f.official) ORDER BY 1, 2, 3",
         {"now": now},
     ).df()
 
