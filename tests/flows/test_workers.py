@@ -54,6 +54,23 @@ def test_a_killed_dask_worker_is_one_part_s_failure():
 
 
 @task(cache_policy=NO_CACHE)
+def environment_of(name: str) -> tuple[str | None, str]:
+    import dask
+
+    return os.environ.get("MALLOC_TRIM_THRESHOLD_"), dask.config.get("distributed.admin.tick.interval")
+
+
+@flow
+def environments() -> list:
+    with workers.pool(load_settings(task_runner="dask", workers=1)) as run:
+        return [result for _, result, _ in run(environment_of, {"a": {"name": "a"}})]
+
+
+def test_workers_of_dask_keep_freed_memory_and_are_seldom_looked_at():
+    assert environments() == [(str(256 << 20), "1s")]
+
+
+@task(cache_policy=NO_CACHE)
 def with_all_recipes(recipes: list[str]) -> tuple[dict, list[str]]:
     with workers.pool(load_settings(task_runner="threads", workers=1)) as run:
         ((_, sent, _),) = run(part, {"a": {"name": "a"}})
